@@ -1,0 +1,1 @@
+//! Whole-mesh checks: they read everything and produce only diagnostics.

@@ -1,0 +1,3 @@
+//! The `meshc` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The pipeline over an injected file system and clock.

@@ -1,0 +1,1 @@
+//! From a plan to Envoy v3 configuration.

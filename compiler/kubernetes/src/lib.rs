@@ -1,0 +1,1 @@
+//! From a plan and rendered proxies to Kubernetes manifests.

@@ -1,0 +1,1 @@
+//! The same plan placed on one machine.

@@ -1,0 +1,1 @@
+//! Roots, intermediates and workload certificates.

@@ -1,0 +1,1 @@
+//! What each proxy must do, in terms that belong to no data plane.

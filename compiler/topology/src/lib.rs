@@ -1,0 +1,1 @@
+//! The mesh as a graph: paths, localities and failures.

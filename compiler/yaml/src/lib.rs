@@ -1,0 +1,1 @@
+//! An ordered value and a YAML emitter that every reader understands alike.

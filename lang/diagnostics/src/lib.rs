@@ -1,0 +1,18 @@
+//! Source positions, diagnostics as plain data, and their renderers.
+//!
+//! Every stage reports user mistakes here and nowhere else: a stage takes `&mut Sink` and returns what it could
+//! build. A [`Diagnostic`] knows codes, messages and spans, but no source text; text joins only when a renderer
+//! is given a [`SourceMap`].
+//!
+//! Invariants: this crate knows nothing about the language's grammar, about proxies or about files on a disk.
+//! It is the only user of miette.
+
+mod code;
+mod diagnostic;
+mod sink;
+mod span;
+
+pub use code::{Code, CodeInfo};
+pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
+pub use sink::Sink;
+pub use span::{FileId, LineColumn, Origin, SourceFile, SourceMap, Span, Spanned};

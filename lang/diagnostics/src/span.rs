@@ -1,0 +1,193 @@
+//! Places in source files, and the map from files to their text.
+
+use std::sync::Arc;
+
+/// Index of a file in a [`SourceMap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// A half-open range of bytes in one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// A span over `start..end` (bytes) of `file`.
+    #[must_use]
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { file, start: clamp(start), end: clamp(end) }
+    }
+
+    /// The smallest span that covers both. Both must be in the same file; otherwise `self` is returned.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        if self.file != other.file {
+            return self;
+        }
+        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// The empty span at the end of this one.
+    #[must_use]
+    pub fn after(self) -> Self {
+        Self { start: self.end, ..self }
+    }
+}
+
+/// A value together with the place it was written at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands in the source.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// Joins a value and its place.
+    pub const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+
+    /// The same place with another value.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Spanned<U> {
+        Spanned { value: convert(self.value), span: self.span }
+    }
+}
+
+/// Which declaration something comes from: kept on every node of the model and of the plan, so that any later
+/// stage can point at the source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The declaration's name (or the attribute that asked for this).
+    pub span: Span,
+    /// What a message calls it, for example ``policy `loyalty` ``.
+    pub name: String,
+}
+
+impl Origin {
+    /// Joins a place and what a message calls it.
+    pub fn new(span: Span, name: impl Into<String>) -> Self {
+        Self { span, name: name.into() }
+    }
+}
+
+/// One-based line and column; columns count Unicode scalar values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineColumn {
+    /// One-based line.
+    pub line: u32,
+    /// One-based column.
+    pub column: u32,
+}
+
+/// A source file: its name as the user gave it, and its text.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    name: String,
+    text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+impl SourceFile {
+    /// The name as the user gave it (never made absolute).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Line and column of a byte offset. An offset inside a character counts as its beginning; one past the end
+    /// counts as the end.
+    #[must_use]
+    pub fn line_column(&self, offset: u32) -> LineColumn {
+        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(0) as usize;
+        let mut end = (offset as usize).min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let column = self.text.get(start..end).map_or(0, |before| before.chars().count());
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        LineColumn { line: number(line), column: number(column + 1) }
+    }
+}
+
+/// All source files of one compilation.
+#[derive(Clone, Debug, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// Adds a file and returns its id. The same name may be added twice; ids stay distinct.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        let text = text.into();
+        let mut line_starts = vec![0];
+        for (offset, byte) in text.bytes().enumerate() {
+            if byte == b'\n' {
+                line_starts.push(u32::try_from(offset + 1).unwrap_or(u32::MAX));
+            }
+        }
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        self.files.push(SourceFile { name: name.into(), text, line_starts });
+        id
+    }
+
+    /// The file of an id this map gave out.
+    #[must_use]
+    pub fn get(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// The text of a span, if it lies inside its file and on character boundaries.
+    #[must_use]
+    pub fn text(&self, span: Span) -> Option<&str> {
+        self.get(span.file)?.text.get(span.start as usize..span.end as usize)
+    }
+
+    /// Line and column of the beginning of a span.
+    #[must_use]
+    pub fn line_column(&self, span: Span) -> Option<LineColumn> {
+        Some(self.get(span.file)?.line_column(span.start))
+    }
+
+    /// `file:line` of a span, as generated files and messages name a place.
+    #[must_use]
+    pub fn place(&self, span: Span) -> String {
+        match (self.get(span.file), self.line_column(span)) {
+            (Some(file), Some(place)) => format!("{}:{}", file.name, place.line),
+            _ => String::from("?"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_characters() {
+        let mut map = SourceMap::default();
+        let file = map.add("a.mesh", "é = 1\nb = 2\n");
+        let at = |start: usize| map.line_column(Span::new(file, start, start)).unwrap();
+        assert_eq!(at(0), LineColumn { line: 1, column: 1 });
+        assert_eq!(at(1), LineColumn { line: 1, column: 1 });
+        assert_eq!(at(3), LineColumn { line: 1, column: 3 });
+        assert_eq!(at(7), LineColumn { line: 2, column: 1 });
+        assert_eq!(at(999), LineColumn { line: 3, column: 1 });
+        assert_eq!(map.place(Span::new(file, 8, 9)), "a.mesh:2");
+    }
+}

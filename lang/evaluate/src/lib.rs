@@ -1,0 +1,1 @@
+//! Names, types and values: syntax trees and a schema become checked declarations.

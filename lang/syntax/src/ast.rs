@@ -1,0 +1,185 @@
+//! The syntax tree. It mirrors the text: nothing is resolved, every node has its span, and what could not be
+//! parsed is absent (the parser has reported it).
+
+use lang_diagnostics::{Span, Spanned};
+
+/// A whole file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// `language N` on the first line, if written.
+    pub language: Option<Spanned<u32>>,
+    /// The items in source order.
+    pub items: Vec<Item>,
+    /// Everything that is a comment (`//`, not `///`), in source order, for the printer.
+    pub comments: Vec<Comment>,
+    /// The whole file.
+    pub span: Span,
+}
+
+/// A `//` comment without its slashes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comment {
+    /// The text after `//`.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Whether nothing but white space stands before it on its line.
+    pub own_line: bool,
+}
+
+/// One entry of a file or of a block's body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `kind label { … }`
+    Block(Block),
+    /// `name = value`
+    Attribute(Attribute),
+    /// An item whose word is reserved for a later language version (`use`, `template`, …); reported already.
+    Reserved(Reserved),
+}
+
+/// `kind label { … }`. Also `kind { … }`, and `kind label {}` and, in a block, `kind label` alone is not a block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// The kind's word.
+    pub kind: Spanned<String>,
+    /// The label, bare or quoted; `None` when the block has none.
+    pub label: Option<Spanned<String>>,
+    /// The items between the braces.
+    pub body: Vec<Item>,
+    /// `///` lines right before, without their slashes, joined with newlines.
+    pub documentation: Option<Spanned<String>>,
+    /// From the kind to the closing brace.
+    pub span: Span,
+}
+
+/// `name = value`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribute {
+    /// The attribute's name.
+    pub name: Spanned<String>,
+    /// Its value.
+    pub value: Value,
+    /// `///` lines right before.
+    pub documentation: Option<Spanned<String>>,
+    /// From the name to the end of the value.
+    pub span: Span,
+}
+
+/// An item that starts with a reserved word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reserved {
+    /// The word.
+    pub word: Spanned<String>,
+    /// The whole item as far as recovery skipped it.
+    pub span: Span,
+}
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// What it is.
+    pub kind: ValueKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The forms of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueKind {
+    /// `true` or `false`
+    Boolean(bool),
+    /// `"…"` with interpolations, or `"""…"""` (one literal part).
+    String(Vec<StringPart>),
+    /// A token that begins with a digit (or an IPv6 address), classified.
+    Literal(Literal),
+    /// `a`, `a.b`, `a."odd name".c`: never empty.
+    Path(Path),
+    /// `[a, b]`
+    List(Vec<Value>),
+    /// `{ a = 1, b = 2 }` in value position. Only attributes.
+    Record(Vec<Attribute>),
+    /// `word { … }` in value position, such as `issuer = files { … }`.
+    Tagged(Spanned<String>, Vec<Attribute>),
+    /// `A in B`
+    In(Box<Value>, Box<Value>),
+    /// `A -> B`; either side may be an `In`.
+    Arrow(Box<Value>, Box<Value>),
+}
+
+/// One part of a string.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StringPart {
+    /// Text after escapes were resolved.
+    Text(String),
+    /// `${ value }`
+    Interpolation(Value),
+}
+
+/// A dotted path of names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// The names; never empty.
+    pub segments: Vec<Spanned<String>>,
+}
+
+/// A classified literal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// `10`
+    Integer(u64),
+    /// `0.5`, kept in units of 10⁻⁹.
+    Decimal(Decimal),
+    /// `20s`, `90d`, `1y`, in milliseconds.
+    Duration(DurationLiteral),
+    /// `10/min`
+    Rate(Rate),
+    /// `64KiB`, in bytes.
+    Size(u64),
+    /// `50%`, `0.1%`, kept in units of 10⁻⁹ percent.
+    Percentage(Decimal),
+    /// `172.18.255.200`, `fd00::1`
+    Ip(std::net::IpAddr),
+    /// `10.10.0.0/16`
+    Cidr(std::net::IpAddr, u8),
+    /// `10.0.0.1:80`
+    SocketAddress(std::net::SocketAddr),
+    /// `8000-8080`
+    PortRange(u16, u16),
+    /// `5xx`: the first digit.
+    StatusClass(u8),
+}
+
+/// A number with up to nine decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decimal {
+    /// The number times 10⁹.
+    pub nanos: u64,
+}
+
+/// A duration as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DurationLiteral {
+    /// Milliseconds.
+    pub milliseconds: u64,
+}
+
+/// So many per unit of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate {
+    /// How many.
+    pub count: u64,
+    /// Per what.
+    pub unit: RateUnit,
+}
+
+/// The units of a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RateUnit {
+    /// `/s`
+    Second,
+    /// `/min`
+    Minute,
+    /// `/h`
+    Hour,
+}

@@ -1,0 +1,1 @@
+//! The versioned configuration of meshd: raw, then validated.

@@ -1,0 +1,3 @@
+//! The `meshd` binary.
+
+fn main() {}

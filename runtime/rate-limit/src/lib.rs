@@ -1,0 +1,1 @@
+//! Envoy's rate-limit protocol: the service that counts, and the client that asks.
