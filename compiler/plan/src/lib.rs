@@ -1,1 +1,43 @@
 //! What each proxy must do, in terms that belong to no data plane.
+//!
+//! The plan is the contract between the mesh (vocabulary, topology) and the backends (Envoy, meshd, Kubernetes):
+//! one [`ProxyPlan`] per proxy, plain data, complete. A backend adds no decision of its own about meaning, and reads
+//! nothing but the plan and a [`Placement`].
+//!
+//! Invariants: every node remembers its origin; every enum is closed and matched without a wildcard; addresses and
+//! paths are the declared ones, and only `Placement` turns them into local ones; nothing depends on the number of
+//! services that a proxy does not call.
+
+mod authorization;
+mod deployment;
+mod identity;
+mod listener;
+mod names;
+pub mod paths;
+mod placement;
+mod proxy;
+mod rate_limit;
+mod rendered;
+mod route;
+mod upstream;
+
+pub use authorization::{AccessRule, Authorization, Principal};
+pub use deployment::{
+    ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment,
+};
+pub use identity::{Identity, PeerCheck};
+pub use listener::{
+    AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind,
+    PassThrough, PassThroughChain, ProbeCheck, ServerTls, StatusListener, TcpListener,
+};
+pub use names::{app_label, companion_service, sni, virtual_address};
+pub use placement::Placement;
+pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};
+pub use rate_limit::{
+    Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain, RateLimitService,
+};
+pub use rendered::{RenderedProxy, Rendering};
+pub use route::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+pub use upstream::{
+    Ejection, Endpoint, EndpointAddress, Group, PoolPlan, Serves, Upstream, UpstreamProtocol, UpstreamTls,
+};

@@ -1,1 +1,10 @@
 //! The mesh as a graph: paths, localities and failures.
+//!
+//! For each (proxy, callee port) the topology gives groups of endpoints in order of preference, and for each
+//! east-west gateway what it passes on. Nothing here knows a data plane, an address format or Kubernetes.
+//!
+//! Invariants: petgraph stays inside; all results are ordered; the same model always gives the same topology.
+
+mod types;
+
+pub use types::{BrokenHop, Export, Group, Hop, Nearness, ProxyKey, Reach, Topology, Unreachable, Via};

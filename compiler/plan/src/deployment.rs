@@ -1,0 +1,117 @@
+//! What whoever deploys a proxy must know beyond what the proxy itself does.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::Origin;
+use meshc_vocabulary::model::{
+    Bind, Cluster, DataPlane, Host, Id, IpFamily, KubernetesVersion, Mtls, NetworkPolicyEnforcement, Probe,
+    Protocol, Scrape, Workload,
+};
+
+/// A cluster as the deployment sees it.
+#[derive(Clone, Debug)]
+pub struct ClusterPlan {
+    /// The cluster.
+    pub id: Id<Cluster>,
+    /// Its name: the folder of its tree.
+    pub name: String,
+    /// The mesh's namespace.
+    pub mesh_namespace: String,
+    /// DNS domain of its services.
+    pub domain: String,
+    /// Address family of its pods.
+    pub ip_family: IpFamily,
+    /// Kubernetes version.
+    pub kubernetes: KubernetesVersion,
+    /// Whether it enforces NetworkPolicy.
+    pub network_policy: NetworkPolicyEnforcement,
+    /// The data plane of its proxies.
+    pub data_plane: DataPlane,
+    /// Namespaces that have a proxy in this cluster, in order: each gets the trust bundle.
+    pub namespaces: Vec<String>,
+    /// Trust domains whose roots its bundle holds, in order.
+    pub trust_domains: Vec<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// How a proxy is deployed.
+#[derive(Clone, Debug)]
+pub enum Deployment {
+    /// Beside the user's own application.
+    Sidecar(SidecarDeployment),
+    /// On its own.
+    Gateway(GatewayDeployment),
+}
+
+/// A sidecar beside the user's own workloads.
+#[derive(Clone, Debug)]
+pub struct SidecarDeployment {
+    /// The namespace.
+    pub namespace: String,
+    /// The service's name.
+    pub service: String,
+    /// The service account.
+    pub account: String,
+    /// The workloads it joins; never empty.
+    pub workloads: Vec<Workload>,
+    /// Replicas in this cluster.
+    pub replicas: u32,
+    /// The application's ports.
+    pub ports: Vec<ApplicationPort>,
+    /// Probes that the proxy answers in the application's place.
+    pub probes: Vec<Probe>,
+    /// The application's own metrics.
+    pub scrape: Option<Scrape>,
+    /// Whether a callee's port below 1024 makes the pod need the sysctl `net.ipv4.ip_unprivileged_port_start`; the
+    /// lowest such port.
+    pub lowest_privileged_port: Option<u16>,
+}
+
+/// A port of the application beside a sidecar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationPort {
+    /// Its name.
+    pub name: String,
+    /// The number that callers use.
+    pub number: u16,
+    /// The number that the application listens on.
+    pub target: u16,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Which addresses the application listens on.
+    pub bind: Bind,
+    /// Whether callers must prove who they are.
+    pub mtls: Mtls,
+}
+
+/// A gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayDeployment {
+    /// Its name.
+    pub name: String,
+    /// `<cluster>-<gateway>`: its service account, if it has an identity.
+    pub account: String,
+    /// Replicas.
+    pub replicas: u32,
+    /// Declared addresses.
+    pub addresses: Vec<Host>,
+    /// (name, number that clients use, number that the proxy listens on), in source order.
+    pub ports: Vec<GatewayPortPlan>,
+    /// Secrets with server certificates that must be mounted, in order.
+    pub server_tls_secrets: Vec<String>,
+    /// Labels that every object of the gateway carries.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A port of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayPortPlan {
+    /// Its name.
+    pub name: String,
+    /// The number that clients use.
+    pub number: u16,
+    /// The number that the proxy listens on: the same from 1024 up, else 8000 more, so that the pod needs no
+    /// privilege.
+    pub listen: u16,
+}

@@ -1,0 +1,64 @@
+//! Names that several stages must spell alike.
+
+use std::net::Ipv4Addr;
+
+use meshc_vocabulary::model::Capture;
+
+/// The SNI of a port of a service, in Istio's own format, with a constant suffix whatever the clusters' domains are.
+#[must_use]
+pub fn sni(service: &str, namespace: &str, port: u16) -> String {
+    format!("outbound_.{port}_._.{service}.{namespace}.svc.cluster.local")
+}
+
+/// The headless companion Service of a service: it selects only pods that carry [`app_label`].
+#[must_use]
+pub fn companion_service(service: &str) -> String {
+    format!("{service}-mesh")
+}
+
+/// The label (key, value) that only our component adds to a service's pods.
+#[must_use]
+pub fn app_label(service: &str) -> (String, String) {
+    (String::from("mesh.meshc.dev/service"), service.to_owned())
+}
+
+/// The stable virtual address of a callee, derived from its name alone: in 127.64.0.0/10 for `capture = loopback`,
+/// in 240.240.0.0/16 for `capture = redirect`. The last octet is never 0 or 255. FNV-1a (64 bit, offset basis and
+/// prime as published by Fowler, Noll and Vo) over `<service>.<namespace>`.
+#[must_use]
+pub fn virtual_address(service: &str, namespace: &str, capture: Capture) -> Ipv4Addr {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in service.bytes().chain([b'.']).chain(namespace.bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash ^= hash >> 32;
+    let low = |modulus: u64, value: u64| u8::try_from(value % modulus).unwrap_or(0);
+    let last = low(254, hash) + 1;
+    match capture {
+        Capture::Loopback => Ipv4Addr::new(127, 64 + low(64, hash >> 8), low(256, hash >> 16), last),
+        Capture::Redirect => Ipv4Addr::new(240, 240, low(256, hash >> 16), last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sni_is_istios() {
+        let expected = "outbound_.80_._.catalog.istioinaction.svc.cluster.local";
+        assert_eq!(sni("catalog", "istioinaction", 80), expected);
+    }
+
+    #[test]
+    fn virtual_addresses_are_stable_and_in_their_range() {
+        let first = virtual_address("catalog", "istioinaction", Capture::Loopback);
+        assert_eq!(first, virtual_address("catalog", "istioinaction", Capture::Loopback));
+        for index in 0..2000 {
+            let [a, b, _, d] = virtual_address(&format!("s{index}"), "n", Capture::Loopback).octets();
+            assert!(a == 127 && (64..128).contains(&b) && (1..255).contains(&d));
+            let [a, b, _, d] = virtual_address(&format!("s{index}"), "n", Capture::Redirect).octets();
+            assert!(a == 240 && b == 240 && (1..255).contains(&d));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Ports and file paths inside a pod, the same for both data planes. Ports follow Istio's conventions where it has
+//! them, so that operators find what they know.
+
+/// mTLS from other proxies (a sidecar's inbound side).
+pub const INBOUND_PORT: u16 = 15006;
+/// Redirected outbound connections, with `capture = redirect`.
+pub const OUTBOUND_PORT: u16 = 15001;
+/// Readiness and the application's probes.
+pub const READINESS_PORT: u16 = 15021;
+/// Prometheus metrics.
+pub const METRICS_PORT: u16 = 15090;
+/// East-west gateways.
+pub const EAST_WEST_PORT: u16 = 15443;
+/// The rate-limit service: gRPC, HTTP (health) and debugging, as envoyproxy/ratelimit has them.
+pub const RATE_LIMIT_GRPC_PORT: u16 = 8081;
+/// Health and metrics of the rate-limit service.
+pub const RATE_LIMIT_HTTP_PORT: u16 = 8080;
+/// Debugging of the rate-limit service.
+pub const RATE_LIMIT_DEBUG_PORT: u16 = 6070;
+
+/// Directory of the proxy's configuration: a ConfigMap, mounted as a directory so that edits arrive.
+pub const CONFIG: &str = "/etc/mesh/config";
+/// Directory of the identity: the Secret `mesh-id-<account>`.
+pub const IDENTITY: &str = "/etc/mesh/identity";
+/// The certificate and its intermediates.
+pub const CERTIFICATE: &str = "/etc/mesh/identity/tls.crt";
+/// The private key.
+pub const PRIVATE_KEY: &str = "/etc/mesh/identity/tls.key";
+/// Directory of the trust bundle: the ConfigMap [`TRUST_CONFIG_MAP`].
+pub const TRUST: &str = "/etc/mesh/trust";
+/// The roots of every trust domain of the mesh.
+pub const TRUST_BUNDLE: &str = "/etc/mesh/trust/roots.pem";
+/// Directory below which each server certificate of an ingress port is mounted under its Secret's name.
+pub const SERVER_TLS: &str = "/etc/mesh/server-tls";
+/// Directory of sockets and other run-time files: an `emptyDir` that the application does not mount.
+pub const RUN: &str = "/var/run/mesh";
+/// The admin socket.
+pub const ADMIN_SOCKET: &str = "/var/run/mesh/admin.sock";
+/// Name of the ConfigMap with the trust bundle, in every namespace that has a proxy.
+pub const TRUST_CONFIG_MAP: &str = "mesh-trust";
+/// Name of the rate-limit service in the mesh's namespace.
+pub const RATE_LIMIT_SERVICE: &str = "rate-limit";

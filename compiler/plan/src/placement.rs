@@ -1,0 +1,119 @@
+//! Where declared addresses and paths really are.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::paths;
+use crate::{Endpoint, EndpointAddress, ProxyName, Serves};
+
+/// Declared address, port and path → the ones to use. Every backend asks it while rendering, so the same plan runs in
+/// pods and on one machine; [`Placement::declared`] changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    local: Option<Local>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Local {
+    /// (proxy, listener) → local address.
+    listeners: BTreeMap<(ProxyName, String), SocketAddr>,
+    /// (proxy, declared port) → the stand-in application's local address.
+    apps: BTreeMap<(ProxyName, u16), SocketAddr>,
+    /// Cluster → its rate-limit service's local address.
+    rate_limits: BTreeMap<String, SocketAddr>,
+    /// Proxy → the directory that stands for `/`.
+    roots: BTreeMap<ProxyName, String>,
+}
+
+impl Placement {
+    /// Everything is where it was declared.
+    #[must_use]
+    pub fn declared() -> Self {
+        Self::default()
+    }
+
+    /// An empty local placement: what is not put somewhere is unreachable, never at its declared address.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { local: Some(Local::default()) }
+    }
+
+    /// Puts a proxy's listener at a local address.
+    pub fn put_listener(&mut self, proxy: &ProxyName, listener: &str, address: SocketAddr) {
+        if let Some(local) = &mut self.local {
+            local.listeners.insert((proxy.clone(), listener.to_owned()), address);
+        }
+    }
+
+    /// Puts the application port beside a proxy at a local address.
+    pub fn put_app(&mut self, proxy: &ProxyName, port: u16, address: SocketAddr) {
+        if let Some(local) = &mut self.local {
+            local.apps.insert((proxy.clone(), port), address);
+        }
+    }
+
+    /// Puts a cluster's rate-limit service at a local address.
+    pub fn put_rate_limit(&mut self, cluster: &str, address: SocketAddr) {
+        if let Some(local) = &mut self.local {
+            local.rate_limits.insert(cluster.to_owned(), address);
+        }
+    }
+
+    /// Puts a proxy's files below a local directory.
+    pub fn put_root(&mut self, proxy: &ProxyName, directory: &str) {
+        if let Some(local) = &mut self.local {
+            local.roots.insert(proxy.clone(), directory.trim_end_matches('/').to_owned());
+        }
+    }
+
+    /// Whether this is a local placement.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.local.is_some()
+    }
+
+    /// Where a listener really listens.
+    #[must_use]
+    pub fn listener(&self, proxy: &ProxyName, listener: &str, declared: SocketAddr) -> SocketAddr {
+        match &self.local {
+            None => declared,
+            Some(local) => {
+                local.listeners.get(&(proxy.clone(), listener.to_owned())).copied().unwrap_or(NOWHERE)
+            }
+        }
+    }
+
+    /// Where an endpoint of `proxy` really is.
+    #[must_use]
+    pub fn endpoint(&self, proxy: &ProxyName, endpoint: &Endpoint) -> (EndpointAddress, u16) {
+        let Some(local) = &self.local else {
+            return (endpoint.address.clone(), endpoint.port);
+        };
+        let place = match &endpoint.serves {
+            Serves::Proxy { proxy: callee, listener } => {
+                local.listeners.get(&(callee.clone(), listener.clone()))
+            }
+            Serves::App => local.apps.get(&(proxy.clone(), endpoint.port)),
+            Serves::RateLimit => local.rate_limits.get(&proxy.cluster),
+            Serves::External => None,
+        };
+        let place = place.copied().unwrap_or(NOWHERE);
+        (EndpointAddress::Ip(place.ip()), place.port())
+    }
+
+    /// Where an absolute path in the pod of `proxy` really is. See [`paths`] for the declared ones.
+    #[must_use]
+    pub fn path(&self, proxy: &ProxyName, declared: &str) -> String {
+        match &self.local {
+            None => declared.to_owned(),
+            Some(local) => match local.roots.get(proxy) {
+                Some(root) => format!("{root}{declared}"),
+                None => format!("{}/unplaced{declared}", paths::RUN),
+            },
+        }
+    }
+}
+
+/// The discard port on loopback, where nothing listens: what a local placement does not know must not be reached at
+/// an address that a mesh declares.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);

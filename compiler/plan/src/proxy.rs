@@ -1,0 +1,91 @@
+//! The plan of a mesh and of one proxy.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use lang_diagnostics::Origin;
+use meshc_vocabulary::model::{Capture, Cluster, DataPlane, Gateway, Id, Service};
+
+use crate::{ClusterPlan, Deployment, Identity, Listener, RateLimitService, Upstream};
+
+/// The plan of a whole mesh.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The clusters, in order of name.
+    pub clusters: Vec<ClusterPlan>,
+    /// One plan per proxy, in order of name.
+    pub proxies: Vec<ProxyPlan>,
+    /// One rate-limit service for each cluster that counts anything, in order of cluster name.
+    pub rate_limits: Vec<RateLimitService>,
+}
+
+/// The name of a proxy, unique in the mesh, and the path of its files below the cluster's folder:
+/// `west`, `gateways/ingress` or `east`, `sidecars/istioinaction/catalog`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProxyName {
+    /// The cluster's name.
+    pub cluster: String,
+    /// `gateways/<gateway>` or `sidecars/<namespace>/<service>`.
+    pub path: String,
+}
+
+impl fmt::Display for ProxyName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.cluster, self.path)
+    }
+}
+
+/// What a proxy is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Takes requests from outside the mesh.
+    IngressGateway(Id<Gateway>),
+    /// Passes mTLS between clusters through.
+    EastWestGateway(Id<Gateway>),
+    /// Stands beside an application.
+    Sidecar(Id<Service>),
+}
+
+/// Region and zone of a proxy or of a group of endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Locality {
+    /// Region.
+    pub region: String,
+    /// Zone; may be empty.
+    pub zone: String,
+    /// The cluster's name.
+    pub cluster: String,
+}
+
+/// Everything that one proxy must do.
+#[derive(Clone, Debug)]
+pub struct ProxyPlan {
+    /// Its name.
+    pub name: ProxyName,
+    /// What it is there for.
+    pub role: Role,
+    /// The cluster it runs in.
+    pub cluster: Id<Cluster>,
+    /// The data plane that carries it.
+    pub data_plane: DataPlane,
+    /// Where it runs.
+    pub locality: Locality,
+    /// Who it is; `None` for a pure east-west gateway.
+    pub identity: Option<Identity>,
+    /// Where it listens, in order of name.
+    pub listeners: Vec<Listener>,
+    /// What it connects to, in order of name.
+    pub upstreams: Vec<Upstream>,
+    /// How the application's outbound connections reach it (sidecars only).
+    pub capture: Option<Capture>,
+    /// Names that the pod's `hostAliases` map to virtual addresses, in order of address.
+    pub host_aliases: Vec<(Ipv4Addr, Vec<String>)>,
+    /// How many proxies in front are trusted to have set `x-forwarded-for` (ingress gateways).
+    pub trusted_hops: u32,
+    /// The cluster's rate-limit service as an upstream's name, if any listener asks it.
+    pub rate_limit_upstream: Option<String>,
+    /// How it is deployed.
+    pub deployment: Deployment,
+    /// Where the proxy comes from.
+    pub origin: Origin,
+}

@@ -1,0 +1,25 @@
+//! What a data-plane backend hands to whoever runs the proxy.
+
+use std::collections::BTreeMap;
+
+use crate::ProxyName;
+
+/// In which form a backend writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rendering {
+    /// A small constant start-up file; everything else in files that the proxy watches.
+    Watched,
+    /// Everything in one file, apart from certificates.
+    Static,
+}
+
+/// The files of one proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedProxy {
+    /// The proxy.
+    pub proxy: ProxyName,
+    /// File name below [`crate::paths::CONFIG`] → contents. They go into one ConfigMap.
+    pub files: BTreeMap<String, String>,
+    /// Which of the files the proxy is started with.
+    pub entry: String,
+}

@@ -1,0 +1,73 @@
+//! HTTP routing.
+
+use std::time::Duration;
+
+use lang_diagnostics::Origin;
+use meshc_vocabulary::model::HttpMatch;
+use meshc_vocabulary::model::policy::RetryOn;
+
+/// Routes for a set of host names.
+#[derive(Clone, Debug)]
+pub struct VirtualHost {
+    /// Its name, unique in the listener.
+    pub name: String,
+    /// Host names in lower case without port; `*.example.org` matches any leading labels, `*` everything.
+    pub hosts: Vec<String>,
+    /// Ordered; the first that matches wins. No match is answered with 404.
+    pub routes: Vec<HttpRoute>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// One route.
+#[derive(Clone, Debug)]
+pub struct HttpRoute {
+    /// Which requests.
+    pub matches: HttpMatch,
+    /// What happens to them.
+    pub action: HttpAction,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What happens to a matched request.
+#[derive(Clone, Debug)]
+pub enum HttpAction {
+    /// It is sent on.
+    Forward {
+        /// Upstreams with relative weights; never empty.
+        to: Vec<WeightedUpstream>,
+        /// From the request's end to the answer's end; `None`: unbounded.
+        timeout: Option<Duration>,
+        /// How long the stream may stay silent; `None`: unbounded.
+        idle_timeout: Option<Duration>,
+        /// When it is sent again. Always present: without a declared retry, once on a failed connection to another
+        /// host.
+        retry: RetryPlan,
+    },
+}
+
+/// An upstream and its share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightedUpstream {
+    /// Name of the upstream.
+    pub upstream: String,
+    /// Relative weight, at least 1.
+    pub weight: u32,
+}
+
+/// When a request is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPlan {
+    /// How often, at least 1.
+    pub attempts: u32,
+    /// What counts as a failure.
+    pub when: Vec<RetryOn>,
+    /// Whether the next attempt leaves the group that failed.
+    pub other_localities: bool,
+    /// Methods that may be sent again once the request may have reached an application; a connection that could not
+    /// be opened is retried for every method. Upper case; empty means every method.
+    pub methods: Vec<String>,
+    /// How long one attempt may take, if bounded on its own.
+    pub per_try_timeout: Option<Duration>,
+}

@@ -1,0 +1,151 @@
+//! What a proxy connects to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lang_diagnostics::Origin;
+use meshc_vocabulary::model::SpiffeId;
+
+use crate::{Locality, ProxyName};
+
+/// A callee port, the application, or a service of the mesh itself.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Its name, unique in the proxy: `catalog.istioinaction:80`, `app:8080`, `rate-limit`.
+    pub name: String,
+    /// What is spoken on its connections.
+    pub protocol: UpstreamProtocol,
+    /// Groups of endpoints in order of preference: a later group takes over only when every earlier one has no
+    /// endpoint left. Never empty. One group's ejections never touch another's.
+    pub groups: Vec<Group>,
+    /// mTLS towards the callee's sidecar; `None`: plain.
+    pub tls: Option<UpstreamTls>,
+    /// Connection pools and circuit breakers, over all groups.
+    pub pool: PoolPlan,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What is spoken on an upstream's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1 or HTTP/2, as the downstream speaks; ALPN is left to the proxy.
+    HttpLikeDownstream,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Bytes.
+    Tcp,
+}
+
+/// Endpoints of one locality.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The cluster the pods run in: the group's name within the upstream.
+    pub name: String,
+    /// Where the pods run.
+    pub locality: Locality,
+    /// The endpoints; never empty.
+    pub endpoints: Vec<Endpoint>,
+    /// How failing endpoints are ejected.
+    pub ejection: Ejection,
+    /// Requests on one connection before it is replaced; `None`: unbounded.
+    pub requests_per_connection: Option<u32>,
+}
+
+/// One address to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The declared address; a name may resolve to several pods.
+    pub address: EndpointAddress,
+    /// The port.
+    pub port: u16,
+    /// Relative weight, at least 1.
+    pub weight: u32,
+    /// How often the endpoint is listed, at least 1: a gateway's is repeated so that HTTP/2 opens several
+    /// connections to it and remote pods share evenly.
+    pub copies: u32,
+    /// Who answers there.
+    pub serves: Serves,
+}
+
+/// The declared address of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointAddress {
+    /// An IP address.
+    Ip(IpAddr),
+    /// A fully qualified DNS name without its final dot; resolvers must not apply search domains.
+    Name(String),
+}
+
+/// Who answers at an endpoint: how a placement finds its local address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Serves {
+    /// A listener of another proxy of the mesh.
+    Proxy {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The listener's name.
+        listener: String,
+    },
+    /// The application beside this proxy.
+    App,
+    /// The rate-limit service of the proxy's cluster.
+    RateLimit,
+    /// A host outside the mesh.
+    External,
+}
+
+/// How failing endpoints of a group are ejected. The cap is always 100 % and there is no panic: with everything
+/// ejected the next group takes over, or the answer is 503.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ejection {
+    /// Never: the application itself, the rate-limit service.
+    Never,
+    /// On failures of any kind in a row: 5xx answers, failed connections, resets. For pods.
+    OnFailures {
+        /// How many in a row.
+        consecutive: u32,
+        /// How often ejected endpoints are looked at.
+        interval: Duration,
+        /// How long an ejection lasts; it does not grow.
+        ejection: Duration,
+    },
+    /// Only on failures that this proxy saw itself (connect, reset, timeout), never on an application's status. For
+    /// pass-through gateways.
+    OnLocalOrigin {
+        /// How many in a row.
+        consecutive: u32,
+        /// How often ejected endpoints are looked at.
+        interval: Duration,
+        /// How long an ejection lasts; it does not grow.
+        ejection: Duration,
+    },
+}
+
+/// mTLS towards the callee's sidecar, TLS 1.3 only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// The SNI.
+    pub sni: String,
+    /// The identities that the callee may prove, in order; never empty.
+    pub peers: Vec<SpiffeId>,
+}
+
+/// Connection pools and circuit breakers of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolPlan {
+    /// Open connections.
+    pub max_connections: u32,
+    /// Requests that wait for a connection.
+    pub max_pending_requests: u32,
+    /// Requests under way.
+    pub max_requests: u32,
+    /// How long a connection may take to open.
+    pub connect_timeout: Duration,
+    /// Share of active requests that may be retries, in percent.
+    pub retry_budget_percent: u32,
+    /// Retries under way that are always allowed.
+    pub min_concurrent_retries: u32,
+}

@@ -1,0 +1,175 @@
+//! Networks, clusters, gateways and links.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lang_diagnostics::{Origin, Spanned};
+
+use super::{DataPlane, Id};
+
+/// A network: pods in it reach each other by address.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name.
+    pub name: String,
+}
+
+/// A declared way between two networks; without any declared link, every network reaches every other one's
+/// gateways.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// From this network …
+    pub from: Id<Network>,
+    /// … to gateways in this one. A link goes both ways.
+    pub to: Id<Network>,
+    /// One-way latency, if declared.
+    pub latency: Option<Duration>,
+    /// Relative cost, if declared.
+    pub cost: Option<u64>,
+}
+
+/// A Kubernetes cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name.
+    pub name: String,
+    /// The network its pods are in.
+    pub network: Id<Network>,
+    /// Region, such as `westus`.
+    pub region: String,
+    /// Zone within the region; empty if not declared.
+    pub zone: String,
+    /// DNS domain of its services. Default `cluster.local`.
+    pub domain: String,
+    /// Whether `domain` was declared and can therefore be resolved from other clusters of the same network.
+    pub domain_resolvable: bool,
+    /// Address family of its pods.
+    pub ip_family: IpFamily,
+    /// Kubernetes version. Default 1.33.
+    pub kubernetes: KubernetesVersion,
+    /// Whether its network plugin enforces NetworkPolicy.
+    pub network_policy: NetworkPolicyEnforcement,
+    /// Where it stands in its life.
+    pub state: ClusterState,
+    /// Its own trust domain, if it differs from the mesh's.
+    pub trust_domain: Option<String>,
+    /// Its own data plane, if it differs from the mesh's.
+    pub data_plane: Option<DataPlane>,
+    /// Where `data_plane` or the cluster is declared, for diagnostics on capabilities.
+    pub data_plane_origin: Option<Origin>,
+}
+
+/// Address family of a cluster's pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IpFamily {
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// Both.
+    Dual,
+}
+
+/// A Kubernetes version such as 1.33.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KubernetesVersion {
+    /// Major number.
+    pub major: u16,
+    /// Minor number.
+    pub minor: u16,
+}
+
+/// Whether a cluster's network plugin enforces NetworkPolicy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NetworkPolicyEnforcement {
+    /// It does.
+    Enforced,
+    /// It does not: a strict port bound to any address would be exposed.
+    None,
+}
+
+/// Where a cluster stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClusterState {
+    /// It gets its configuration but no traffic from other clusters yet.
+    Joining,
+    /// It takes part.
+    Active,
+    /// It gets no new traffic from other clusters.
+    Draining,
+}
+
+/// A gateway of a cluster.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name, unique in its cluster.
+    pub name: String,
+    /// Its cluster.
+    pub cluster: Id<super::Cluster>,
+    /// What it does.
+    pub role: GatewayRole,
+    /// Addresses or host names at which others reach it; may be empty (a check reports where that breaks a path).
+    pub addresses: Vec<Spanned<Host>>,
+    /// Ports of an ingress gateway, in source order. An east-west gateway has exactly one, 15443 unless declared.
+    pub ports: Vec<GatewayPort>,
+    /// How many replicas run. Default 2.
+    pub replicas: u32,
+    /// How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`. Default 0.
+    pub trusted_hops: u32,
+}
+
+/// What a gateway does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GatewayRole {
+    /// Takes requests from outside the mesh.
+    Ingress,
+    /// Passes mTLS between clusters through, by SNI.
+    EastWest,
+}
+
+/// An address or a host name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// An IP address.
+    Ip(IpAddr),
+    /// A DNS name, without a final dot.
+    Name(String),
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(formatter),
+            Self::Name(name) => formatter.write_str(name),
+        }
+    }
+}
+
+/// A port of a gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayPort {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name.
+    pub name: String,
+    /// The number that clients use.
+    pub number: u16,
+    /// How it ends TLS, if it does.
+    pub tls: Option<GatewayTls>,
+}
+
+/// How an ingress port ends TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayTls {
+    /// The Secret (type `kubernetes.io/tls`) in the mesh's namespace that holds the server certificate.
+    pub secret: Spanned<String>,
+}

@@ -1,0 +1,117 @@
+//! The typed model of a mesh.
+
+mod cluster;
+mod mesh;
+pub mod policy;
+mod route;
+mod service;
+mod spiffe;
+mod table;
+
+pub use cluster::{
+    Cluster, ClusterState, Gateway, GatewayPort, GatewayRole, GatewayTls, Host, IpFamily, KubernetesVersion,
+    Link, Network, NetworkPolicyEnforcement,
+};
+pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
+pub use policy::{Policy, PolicyScope, PolicySettings};
+pub use route::{Destination, HeaderMatch, HttpMatch, PathMatch, Route, RouteRule, StringMatch};
+pub use service::{
+    Bind, Call, Callee, ExternalHost, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service,
+    Workload, WorkloadKind,
+};
+pub use spiffe::SpiffeId;
+pub use table::{Id, Table};
+
+/// A whole mesh: every name resolved, every default filled in.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The mesh block.
+    pub mesh: Mesh,
+    /// How identities are proved.
+    pub trust: Trust,
+    /// Networks, in order of name.
+    pub networks: Table<Network>,
+    /// Clusters, in order of name.
+    pub clusters: Table<Cluster>,
+    /// Gateways, in order of (cluster name, gateway name).
+    pub gateways: Table<Gateway>,
+    /// Declared links between networks, in order of (from, to).
+    pub links: Vec<Link>,
+    /// Namespaces, in order of name.
+    pub namespaces: Table<Namespace>,
+    /// Services and clients, in order of (namespace name, service name).
+    pub services: Table<Service>,
+    /// Hosts outside the mesh, in order of (namespace name, name).
+    pub externals: Table<ExternalHost>,
+    /// Routes, in order of (namespace name, route name).
+    pub routes: Table<Route>,
+    /// Policies, in order of (namespace name, policy name); those of the mesh come first.
+    pub policies: Table<Policy>,
+    /// The settings of `stdlib/defaults.mesh`: the outermost scope of every policy, complete where a data plane
+    /// needs a number.
+    pub defaults: policy::Defaults,
+}
+
+impl Model {
+    /// The identity of a service in a cluster (the trust domain may differ per cluster).
+    #[must_use]
+    pub fn service_identity(&self, service: Id<Service>, cluster: Id<Cluster>) -> SpiffeId {
+        let service = self.services.at(service);
+        SpiffeId {
+            trust_domain: self.trust_domain(cluster).to_owned(),
+            namespace: self.namespaces.at(service.namespace).name.clone(),
+            account: service.account.clone(),
+        }
+    }
+
+    /// All identities of a service: one for each trust domain it runs in, in order and without duplicates.
+    #[must_use]
+    pub fn service_identities(&self, service: Id<Service>) -> Vec<SpiffeId> {
+        let presences = self.services.at(service).clusters.iter();
+        let mut identities: Vec<_> =
+            presences.map(|presence| self.service_identity(service, presence.cluster)).collect();
+        identities.sort();
+        identities.dedup();
+        identities
+    }
+
+    /// The identity of an ingress gateway; a pure east-west gateway has none.
+    #[must_use]
+    pub fn gateway_identity(&self, gateway: Id<Gateway>) -> Option<SpiffeId> {
+        let gateway = self.gateways.at(gateway);
+        match gateway.role {
+            GatewayRole::EastWest => None,
+            GatewayRole::Ingress => Some(SpiffeId {
+                trust_domain: self.trust_domain(gateway.cluster).to_owned(),
+                namespace: self.mesh.namespace.clone(),
+                account: format!("{}-{}", self.clusters.at(gateway.cluster).name, gateway.name),
+            }),
+        }
+    }
+
+    /// The trust domain of a cluster.
+    #[must_use]
+    pub fn trust_domain(&self, cluster: Id<Cluster>) -> &str {
+        self.clusters.at(cluster).trust_domain.as_deref().unwrap_or(&self.mesh.trust_domain)
+    }
+
+    /// The data plane of a cluster.
+    #[must_use]
+    pub fn data_plane(&self, cluster: Id<Cluster>) -> DataPlane {
+        self.clusters.at(cluster).data_plane.unwrap_or(self.mesh.data_plane)
+    }
+
+    /// `namespace.service`, as messages and references name a service.
+    #[must_use]
+    pub fn service_name(&self, service: Id<Service>) -> String {
+        let service = self.services.at(service);
+        format!("{}.{}", self.namespaces.at(service.namespace).name, service.name)
+    }
+
+    /// `cluster.gateway`, as messages and references name a gateway.
+    #[must_use]
+    pub fn gateway_name(&self, gateway: Id<Gateway>) -> String {
+        let gateway = self.gateways.at(gateway);
+        format!("{}.{}", self.clusters.at(gateway.cluster).name, gateway.name)
+    }
+}

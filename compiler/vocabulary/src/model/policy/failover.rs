@@ -1,0 +1,27 @@
+//! `failover`: the order in which localities take over.
+
+use lang_diagnostics::Origin;
+
+/// Order of localities. Failover is on unless `enabled` is false.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failover {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Whether other localities may take over at all.
+    pub enabled: bool,
+    /// What makes a locality near, most important first. Default: zone, then region.
+    pub by: Vec<FailoverBy>,
+}
+
+/// What makes a locality near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailoverBy {
+    /// The same zone of the same region first.
+    Zone,
+    /// The same region first.
+    Region,
+    /// The lowest declared latency of links first.
+    Latency,
+    /// The lowest declared cost of links first.
+    Cost,
+}

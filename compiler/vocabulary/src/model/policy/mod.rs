@@ -1,0 +1,111 @@
+//! Policies: what they say and which of them hold where.
+//!
+//! A policy attaches to the mesh, a namespace, services or routes. For each kind of setting the nearest policy that
+//! has it wins as a whole; what it leaves out takes the defaults, never an outer policy's value. Two policies with
+//! the same kind of setting at one level are an error.
+
+mod authorization;
+mod failover;
+mod outlier;
+mod pool;
+mod rate_limit;
+mod retry;
+mod timeout;
+
+use lang_diagnostics::{Origin, Spanned};
+
+pub use authorization::{AuthorizationRule, Source};
+pub use failover::{Failover, FailoverBy};
+pub use outlier::Outlier;
+pub use pool::Pool;
+pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
+pub use retry::{Retry, RetryOn};
+pub use timeout::Timeout;
+
+use super::{Id, Namespace, Route, Service};
+
+/// A policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name, unique in its namespace (or among those of the mesh).
+    pub name: String,
+    /// The namespace it is declared in, or `None` at the top level.
+    pub namespace: Option<Id<Namespace>>,
+    /// What it attaches to.
+    pub scope: PolicyScope,
+    /// What it says.
+    pub settings: PolicySettings,
+}
+
+/// What a policy attaches to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyScope {
+    /// Declared at the top level without targets.
+    Mesh,
+    /// Declared in a namespace without targets.
+    Namespace(Id<Namespace>),
+    /// `targets = […]`: services and routes, in source order.
+    Targets {
+        /// The services.
+        services: Vec<Spanned<Id<Service>>>,
+        /// The routes.
+        routes: Vec<Spanned<Id<Route>>>,
+    },
+}
+
+/// The settings that one policy makes; what is absent is not set by it.
+#[derive(Clone, Debug, Default)]
+pub struct PolicySettings {
+    /// Order of localities.
+    pub failover: Option<Failover>,
+    /// Ejection of failing endpoints.
+    pub outlier: Option<Outlier>,
+    /// Connection pools and circuit breakers.
+    pub pool: Option<Pool>,
+    /// Retries.
+    pub retry: Option<Retry>,
+    /// Timeouts.
+    pub timeout: Option<Timeout>,
+    /// Who may call; empty: everyone with a declared call.
+    pub allow: Vec<AuthorizationRule>,
+    /// Who may not, whatever `allow` says.
+    pub deny: Vec<AuthorizationRule>,
+    /// Limits of requests.
+    pub rate_limits: Vec<RateLimit>,
+}
+
+/// What holds where no policy says otherwise: the settings of `stdlib/defaults.mesh`.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// Order of localities.
+    pub failover: Failover,
+    /// Ejection of failing endpoints.
+    pub outlier: Outlier,
+    /// Connection pools and circuit breakers.
+    pub pool: Pool,
+    /// Timeouts.
+    pub timeout: Timeout,
+}
+
+/// What holds at a service after all scopes were weighed.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// Order of localities.
+    pub failover: Failover,
+    /// Ejection of failing endpoints.
+    pub outlier: Outlier,
+    /// Connection pools and circuit breakers.
+    pub pool: Pool,
+    /// Retries, if anyone asked for them.
+    pub retry: Option<Retry>,
+    /// Timeouts.
+    pub timeout: Timeout,
+    /// Who may call; empty: everyone with a declared call.
+    pub allow: Vec<AuthorizationRule>,
+    /// Who may not, whatever `allow` says.
+    pub deny: Vec<AuthorizationRule>,
+    /// Limits of requests.
+    pub rate_limits: Vec<RateLimit>,
+}

@@ -1,0 +1,16 @@
+//! `timeout`: how long a request may take.
+
+use std::time::Duration;
+
+use lang_diagnostics::Origin;
+
+/// Timeouts of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeout {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// From the request's end to the answer's end; `None`: unbounded. gRPC and TCP are never bounded by the default.
+    pub request: Option<Duration>,
+    /// How long a stream may stay silent; `None`: unbounded.
+    pub idle: Option<Duration>,
+}

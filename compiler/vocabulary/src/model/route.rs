@@ -1,0 +1,102 @@
+//! Routes: what a gateway does with requests from outside.
+
+use std::time::Duration;
+
+use lang_diagnostics::{Origin, Spanned};
+
+use super::policy::Retry;
+use super::{Callee, Gateway, Id, Namespace};
+
+/// A route.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its name, unique in its namespace.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: Id<Namespace>,
+    /// The gateways that serve it, in source order; never empty.
+    pub gateways: Vec<Spanned<Id<Gateway>>>,
+    /// Name of the gateway's port, if only one of several is meant.
+    pub port: Option<Spanned<String>>,
+    /// Host names, lower case; `*.example.org` matches any one or more leading labels, `*` everything.
+    pub hosts: Vec<Spanned<String>>,
+    /// Ordered rules; the first that matches wins; never empty.
+    pub rules: Vec<RouteRule>,
+}
+
+/// One rule of a route.
+#[derive(Clone, Debug)]
+pub struct RouteRule {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Which requests.
+    pub matches: HttpMatch,
+    /// Where they go; never empty; weights are relative.
+    pub to: Vec<Destination>,
+    /// Route timeout, if this rule sets one.
+    pub timeout: Option<Duration>,
+    /// Retries, if this rule sets them.
+    pub retry: Option<Retry>,
+}
+
+/// One of a rule's destinations.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// What is called.
+    pub callee: Callee,
+    /// Name of the port, if the callee has several.
+    pub port: Option<Spanned<String>>,
+    /// Relative weight, at least 1.
+    pub weight: u32,
+}
+
+/// Which requests: all conditions hold at once. An empty match is every request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpMatch {
+    /// The normalised path.
+    pub path: PathMatch,
+    /// Methods in upper case; empty means any.
+    pub methods: Vec<String>,
+    /// Headers.
+    pub headers: Vec<HeaderMatch>,
+}
+
+/// A condition on the path, without its query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PathMatch {
+    /// Any path.
+    #[default]
+    Any,
+    /// Exactly this one.
+    Exact(String),
+    /// This path or anything below it, by whole segments: `/items` matches `/items/1`, not `/itemsfoo`.
+    Prefix(String),
+    /// The whole path matches this regular expression (RE2 syntax without look-around).
+    Regex(String),
+}
+
+/// A condition on a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderMatch {
+    /// Lower-case name.
+    pub name: String,
+    /// Condition on the value.
+    pub value: StringMatch,
+}
+
+/// A condition on a string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StringMatch {
+    /// Present with any value.
+    Present,
+    /// Exactly this one.
+    Exact(String),
+    /// Begins with this.
+    Prefix(String),
+    /// The whole value matches.
+    Regex(String),
+}
