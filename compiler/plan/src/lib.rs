@@ -27,8 +27,9 @@ pub use deployment::{
 };
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
-    AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind,
-    PassThrough, PassThroughChain, ProbeCheck, ServerTls, StatusListener, TcpListener,
+    AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
+    ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerTls, Socket,
+    StatusListener, TcpListener,
 };
 pub use names::{app_label, companion_service, sni, virtual_address};
 pub use placement::Placement;

@@ -12,14 +12,27 @@ use crate::{Authorization, GlobalLimit, LocalLimit, PeerCheck, VirtualHost};
 #[derive(Clone, Debug)]
 pub struct Listener {
     /// Its name, unique in the proxy: `inbound`, `outbound_istioinaction_catalog_80`, `ingress_http`, `eastwest`,
-    /// `readiness`, `metrics`.
+    /// `outbound` (redirected connections), `readiness`, `metrics`.
     pub name: String,
     /// The declared address in the pod.
     pub address: SocketAddr,
+    /// How connections get there.
+    pub socket: Socket,
     /// What happens there.
     pub kind: ListenerKind,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// How connections get to a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Socket {
+    /// The proxy opens a socket at the address.
+    Own,
+    /// No socket: the [`ListenerKind::Redirected`] listener hands over the connections whose original destination is
+    /// the address. Locally placed, where nothing is redirected, it is a socket like any other
+    /// ([`crate::Placement::binds`]).
+    Redirected,
 }
 
 /// What happens on a listener.
@@ -33,10 +46,13 @@ pub enum ListenerKind {
     Inbound(InboundListener),
     /// mTLS of others, passed through by SNI.
     PassThrough(PassThrough),
+    /// Connections that the pod's rules redirected (port 15001): each goes to the listener of its original
+    /// destination, and is closed if there is none.
+    Redirected,
     /// `GET /healthz/ready` and the application's probes (port 15021).
     Readiness(StatusListener),
-    /// `GET /metrics` (port 15090).
-    Metrics,
+    /// `GET /metrics` (port 15090), and `GET /app/metrics` for the application's own.
+    Metrics(MetricsListener),
 }
 
 /// HTTP from the application (a sidecar's outbound side) or from outside the mesh (an ingress gateway).
@@ -90,7 +106,8 @@ pub struct InboundChain {
     pub origin: Origin,
 }
 
-/// What is spoken on an inbound chain.
+/// What is spoken on an inbound chain. Nothing is timed here, neither requests nor silence: the caller's side knows
+/// the route, and a second clock would only cut a longer route short.
 #[derive(Clone, Debug)]
 pub enum InboundProtocol {
     /// HTTP: authorised, then limited, then passed to the application.
@@ -103,8 +120,6 @@ pub enum InboundProtocol {
         local_limits: Vec<LocalLimit>,
         /// Limits that the rate-limit service counts.
         global_limits: Vec<GlobalLimit>,
-        /// From the request's end to the answer's end; `None`: unbounded.
-        timeout: Option<Duration>,
     },
     /// TCP: whoever completed the handshake.
     Tcp,
@@ -119,7 +134,7 @@ pub struct AppPort {
     pub port: u16,
 }
 
-/// mTLS of others, passed through by SNI. Anything else is closed.
+/// mTLS of others, passed through by SNI. Anything else is closed. Silence is not timed: that is the caller's affair.
 #[derive(Clone, Debug)]
 pub struct PassThrough {
     /// How long a client may take to send its ClientHello.
@@ -159,4 +174,20 @@ pub struct ProbeCheck {
     pub path: String,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// Metrics of the proxy and of the application.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetricsListener {
+    /// The application's own metrics, if it has any.
+    pub app: Option<AppMetrics>,
+}
+
+/// Where the application serves its own metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppMetrics {
+    /// Name of the upstream that is asked.
+    pub upstream: String,
+    /// Path at the application.
+    pub path: String,
 }

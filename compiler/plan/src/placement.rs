@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::paths;
-use crate::{Endpoint, EndpointAddress, ProxyName, Serves};
+use crate::{Endpoint, EndpointAddress, ProxyName, Serves, Socket};
 
 /// Declared address, port and path → the ones to use. Every backend asks it while rendering, so the same plan runs in
 /// pods and on one machine; [`Placement::declared`] changes nothing.
@@ -70,6 +70,15 @@ impl Placement {
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.local.is_some()
+    }
+
+    /// Whether a listener opens a socket of its own.
+    #[must_use]
+    pub fn binds(&self, socket: Socket) -> bool {
+        match socket {
+            Socket::Own => true,
+            Socket::Redirected => self.is_local(),
+        }
     }
 
     /// Where a listener really listens.

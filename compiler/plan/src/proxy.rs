@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{Capture, Cluster, DataPlane, Gateway, Id, Service};
+use meshc_vocabulary::model::{Capture, Cluster, DataPlane, Gateway, Id, IpFamily, Service};
 
 use crate::{ClusterPlan, Deployment, Identity, Listener, RateLimitService, Upstream};
 
@@ -68,6 +68,8 @@ pub struct ProxyPlan {
     pub cluster: Id<Cluster>,
     /// The data plane that carries it.
     pub data_plane: DataPlane,
+    /// Address family of its pod: what names are resolved to.
+    pub ip_family: IpFamily,
     /// Where it runs.
     pub locality: Locality,
     /// Who it is; `None` for a pure east-west gateway.

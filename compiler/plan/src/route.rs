@@ -11,7 +11,8 @@ use meshc_vocabulary::model::policy::RetryOn;
 pub struct VirtualHost {
     /// Its name, unique in the listener.
     pub name: String,
-    /// Host names in lower case without port; `*.example.org` matches any leading labels, `*` everything.
+    /// Host names in lower case without port, whatever port a request names beside them; `*.example.org` matches any
+    /// one or more leading labels, `*` everything.
     pub hosts: Vec<String>,
     /// Ordered; the first that matches wins. No match is answered with 404.
     pub routes: Vec<HttpRoute>,

@@ -113,7 +113,7 @@ pub enum Ejection {
         ejection: Duration,
     },
     /// Only on failures that this proxy saw itself (connect, reset, timeout), never on an application's status. For
-    /// pass-through gateways.
+    /// pass-through gateways, for pods behind one, and for TCP, where there is no status.
     OnLocalOrigin {
         /// How many in a row.
         consecutive: u32,
