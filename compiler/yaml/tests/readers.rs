@@ -1,6 +1,9 @@
 //! What the emitter writes, serde-saphyr reads back as the same value, type by type.
 
-#![expect(clippy::panic, reason = "a helper of tests fails by panicking, outside a function marked as a test")]
+#![expect(
+    clippy::panic,
+    reason = "a helper of tests fails by panicking, outside a function marked as a test"
+)]
 
 use meshc_yaml::corpus::nasty_strings;
 use meshc_yaml::{Stream, Value, list, map, to_string};

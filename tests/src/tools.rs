@@ -1,0 +1,46 @@
+//! Where binaries and tools are.
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("the tests package lies in the workspace").to_path_buf()
+}
+
+/// A binary of this workspace, built by `cargo build --workspace --bins` in the same profile as the running test.
+///
+/// # Panics
+/// If it was not built.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+    let path = profile.join(name);
+    assert!(path.is_file(), "{name} is not built; run: cargo build --workspace --bins");
+    path
+}
+
+/// A tool that `tests/tools/install` brings: `envoy`, `kubectl`, `kubernetes-validate`, `python`.
+///
+/// # Panics
+/// If it is not installed.
+#[must_use]
+pub fn tool(name: &str) -> PathBuf {
+    let path = workspace().join("tests/.tools/bin").join(name);
+    assert!(path.exists(), "{name} is not installed; run: tests/tools/install");
+    path
+}
+
+/// A program of the system, such as `redis-server` or `openssl`.
+///
+/// # Panics
+/// If it is not installed.
+#[must_use]
+pub fn system(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    let found = places.map(|place| place.join(name)).find(|candidate| candidate.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not installed; run: tests/tools/install"))
+}
