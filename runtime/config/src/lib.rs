@@ -1,1 +1,40 @@
 //! The versioned configuration of meshd: raw, then validated.
+//!
+//! [`raw`] is the file as it is written: plain serde structures that refuse unknown fields. [`Config`] is what the
+//! proxy runs: every reference resolved, every number in range, every pattern compiled. The only way from one to the
+//! other is [`Config::read`] or `Config::try_from(raw)`, and it reports all mistakes at once, each with its JSON path.
+//!
+//! Invariant: this crate knows no proxy, no socket and no file system; it turns text into values.
+
+pub mod raw;
+
+mod identity;
+mod limit;
+mod listener;
+mod listeners;
+mod matching;
+mod path;
+mod period;
+mod problem;
+mod read;
+mod route;
+mod rules;
+mod upstream;
+mod upstreams;
+
+pub use identity::{Identity, PeerPattern, SpiffeId};
+pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
+pub use listener::{
+    Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
+    Rule,
+};
+pub use matching::{HeaderMatch, PathMatch, Pattern, RequestMatch, ValueMatch};
+pub use path::Path;
+pub use period::Period;
+pub use problem::{Invalid, Problem};
+pub use read::{AccessLog, Admin, Config, Dns, Node, RateLimitService};
+pub use route::{HeaderEdits, HostPattern, Http, Retry, RetryOn, Route, VirtualHost, WeightedUpstream};
+pub use upstream::{Endpoint, EndpointHost, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream};
+
+/// The version of the schema that this build writes; [`Config::read`] also accepts the one before, once there is one.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,156 @@
+//! Rate limits, ready to be asked.
+
+use crate::matching::header_name;
+use crate::rules::Context;
+use crate::{Path, RequestMatch, raw};
+use std::time::Duration;
+
+pub use raw::OnError;
+
+/// Limits on matching requests.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Limit {
+    /// The policy's name.
+    pub name: String,
+    /// Which requests are limited.
+    pub matching: RequestMatch,
+    /// Who counts what.
+    pub scope: LimitScope,
+}
+
+/// Who counts what.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum LimitScope {
+    /// This proxy, in memory.
+    Proxy(Vec<(Bucket, Rate)>),
+    /// The rate-limit service.
+    Service {
+        /// The domain of the descriptors.
+        domain: String,
+        /// The key of every descriptor.
+        descriptor_key: String,
+        /// What happens while the service does not answer.
+        on_error: OnError,
+        /// The descriptors and when they are sent.
+        buckets: Vec<Bucket>,
+    },
+}
+
+/// One counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bucket {
+    /// Its name, and the value of its descriptor.
+    pub name: String,
+    /// Which requests it counts; `None` is all.
+    pub when: Option<When>,
+}
+
+/// A condition on one header, whose name is in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum When {
+    /// The header has exactly this value.
+    Is {
+        /// The header's name.
+        header: String,
+        /// Its value.
+        value: String,
+    },
+    /// The header is absent or has any other value.
+    NoneOf {
+        /// The header's name.
+        header: String,
+        /// The values that do not count.
+        values: Vec<String>,
+    },
+}
+
+/// So many requests in so long a time, both more than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rate {
+    /// How many; also the size of a burst.
+    pub requests: u32,
+    /// In which time they are granted again.
+    pub per: Duration,
+}
+
+impl Limit {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
+        let name = cx.text(&raw.name, &at.field("name"));
+        let matching = RequestMatch::check(cx, &raw.matching, &at.field("match"));
+        let scope = LimitScope::check(cx, raw, at);
+        let names = raw.buckets.iter().enumerate();
+        cx.unique(
+            "bucket",
+            names.map(|(i, b)| (b.name.as_str(), at.field("buckets").index(i).field("name"))),
+        );
+        Some(Limit { name: name?, matching: matching?, scope: scope? })
+    }
+}
+
+impl LimitScope {
+    fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
+        let buckets_at = at.field("buckets");
+        if raw.buckets.is_empty() {
+            cx.wrong(&buckets_at, "a limit without a bucket limits nothing");
+            return None;
+        }
+        match &raw.scope {
+            raw::LimitScope::Proxy {} => {
+                let buckets = cx.each(&raw.buckets, &buckets_at, |cx, bucket, at| {
+                    let rate = Rate::check(cx, bucket.rate, &at.field("rate"));
+                    Some((Bucket::check(cx, bucket, at)?, rate?))
+                });
+                Some(LimitScope::Proxy(buckets?))
+            }
+            raw::LimitScope::Service { domain, descriptor_key, on_error } => {
+                let at = at.field("scope").field("service");
+                if !cx.has_rate_limit_service {
+                    cx.wrong(&at, "the file names no `rate_limit_service` to ask");
+                }
+                let domain = cx.text(domain, &at.field("domain"));
+                let descriptor_key = cx.text(descriptor_key, &at.field("descriptor_key"));
+                let buckets = cx.each(&raw.buckets, &buckets_at, Bucket::check);
+                Some(LimitScope::Service {
+                    domain: domain?,
+                    descriptor_key: descriptor_key?,
+                    on_error: *on_error,
+                    buckets: buckets?,
+                })
+            }
+        }
+    }
+}
+
+impl Bucket {
+    fn check(cx: &mut Context<'_>, raw: &raw::Bucket, at: &Path) -> Option<Self> {
+        let name = cx.text(&raw.name, &at.field("name"));
+        let when = cx.optional(raw.when.as_ref(), &at.field("when"), |cx, when, at| match when {
+            raw::When::Is { header, value } => {
+                let header = header_name(cx, header, &at.field("is").field("header"))?;
+                Some(When::Is { header, value: value.clone() })
+            }
+            raw::When::NoneOf { header, values } => {
+                let header = header_name(cx, header, &at.field("none_of").field("header"))?;
+                Some(When::NoneOf { header, values: values.clone() })
+            }
+        });
+        Some(Bucket { name: name?, when: when? })
+    }
+}
+
+impl Rate {
+    fn check(cx: &mut Context<'_>, raw: Option<raw::Rate>, at: &Path) -> Option<Self> {
+        let Some(raw) = raw else {
+            cx.wrong(at, "a bucket that this proxy counts needs a rate");
+            return None;
+        };
+        let requests = cx.positive(raw.requests, &at.field("requests"));
+        let per = cx.some_time(raw.per, &at.field("per"));
+        Some(Rate { requests: requests?, per: per?.duration() })
+    }
+}

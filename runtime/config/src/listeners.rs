@@ -1,0 +1,173 @@
+//! The rules for listeners.
+
+use crate::listener::{
+    AppRoute, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
+    PassThroughChain, Rule,
+};
+use crate::route::{HostPattern, Http, Route, VirtualHost, WeightedUpstream, virtual_hosts};
+use crate::rules::Context;
+use crate::upstreams::sni;
+use crate::{HeaderEdits, Limit, Path, PeerPattern, Period, RequestMatch, raw};
+
+/// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
+const CONNECT_ATTEMPTS_TCP: u32 = 2;
+
+/// The same behind a gateway, where several pods may be dead at once.
+const CONNECT_ATTEMPTS_PASS_THROUGH: u32 = 3;
+
+impl Listener {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Listener, at: &Path) -> Option<Self> {
+        let name = cx.text(&raw.name, &at.field("name"));
+        let bind = cx.address(&raw.bind, &at.field("bind"));
+        let kind = kind(cx, &raw.kind, &at.field("kind"));
+        Some(Listener { name: name?, bind: bind?, kind: kind? })
+    }
+}
+
+fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
+    match raw {
+        raw::Kind::Http(raw) => {
+            let at = at.field("http");
+            let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
+            let virtual_hosts = virtual_hosts(cx, &raw.virtual_hosts, &at.field("virtual_hosts"));
+            let edge = raw.edge.as_ref().map(|edge| Edge { trusted_hops: edge.trusted_hops });
+            Some(Kind::Http { edge, http: Http { virtual_hosts: virtual_hosts?, limits: limits? } })
+        }
+        raw::Kind::Tcp(raw) => {
+            let at = at.field("tcp");
+            let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
+            let max_connect_attempts =
+                connect_attempts(cx, raw.max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
+            Some(Kind::Tcp { upstream: upstream?, max_connect_attempts: max_connect_attempts? })
+        }
+        raw::Kind::Inbound(raw) => inbound(cx, raw, &at.field("inbound")).map(Kind::Inbound),
+        raw::Kind::PassThrough(raw) => {
+            pass_through(cx, raw, &at.field("pass_through")).map(Kind::PassThrough)
+        }
+        raw::Kind::Readiness {} => Some(Kind::Readiness),
+        raw::Kind::Metrics {} => Some(Kind::Metrics),
+    }
+}
+
+fn connect_attempts(cx: &mut Context<'_>, raw: Option<u32>, default: u32, at: &Path) -> Option<u32> {
+    cx.positive(raw.unwrap_or(default), &at.field("max_connect_attempts"))
+}
+
+fn server_names<'a>(at: &Path, chains: impl Iterator<Item = &'a Vec<String>>) -> Vec<(&'a str, Path)> {
+    let names = chains.enumerate().flat_map(|(i, names)| {
+        let at = at.index(i).field("sni");
+        names.iter().enumerate().map(move |(j, name)| (name.as_str(), at.index(j)))
+    });
+    names.collect()
+}
+
+fn chain_names(cx: &mut Context<'_>, names: &[String], at: &Path) -> Option<Vec<String>> {
+    if names.is_empty() {
+        cx.wrong(at, "a chain without a server name is never reached");
+    }
+    cx.each(names, at, |cx, name, at| sni(cx, name, at))
+}
+
+fn inbound(cx: &mut Context<'_>, raw: &raw::Inbound, at: &Path) -> Option<Inbound> {
+    let chains_at = at.field("chains");
+    let names = server_names(&chains_at, raw.chains.iter().map(|chain| &chain.sni));
+    cx.unique("server name", names.into_iter());
+    let chains = cx.each(&raw.chains, &chains_at, |cx, chain, at| {
+        let sni = chain_names(cx, &chain.sni, &at.field("sni"));
+        let peers =
+            cx.each(&chain.peers, &at.field("peers"), |cx, peer, at| PeerPattern::check(cx, peer, at));
+        let app = app(cx, &chain.app, &at.field("app"));
+        Some(InboundChain { sni: sni?, peers: peers?, app: app? })
+    });
+    let plaintext = cx.optional(raw.plaintext.as_ref(), &at.field("plaintext"), |cx, raw, at| {
+        if let raw::InboundApp::Http(http) = raw
+            && http.authorization.is_some()
+        {
+            cx.wrong(
+                &at.field("http").field("authorization"),
+                "a caller without TLS has no identity to authorize",
+            );
+        }
+        app(cx, raw, at)
+    });
+    Some(Inbound { chains: chains?, plaintext: plaintext? })
+}
+
+fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<InboundApp> {
+    match raw {
+        raw::InboundApp::Tcp { upstream } => {
+            let upstream = cx.upstream(upstream, &at.field("tcp").field("upstream"))?;
+            Some(InboundApp::Tcp { upstream })
+        }
+        raw::InboundApp::Http(raw) => {
+            let at = at.field("http");
+            let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
+            let timeout_at = at.field("timeout");
+            let timeout =
+                cx.optional(raw.timeout.as_ref(), &timeout_at, |cx, time, at| cx.some_time(*time, at));
+            let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
+            let request_headers = HeaderEdits::check(cx, &raw.request_headers, &at.field("request_headers"));
+            let response_headers =
+                HeaderEdits::check(cx, &raw.response_headers, &at.field("response_headers"));
+            let authorization =
+                cx.optional(raw.authorization.as_ref(), &at.field("authorization"), authorization);
+            let route = AppRoute {
+                upstream: upstream?,
+                timeout: timeout?.map(Period::duration),
+                limits: limits?,
+                request_headers: request_headers?,
+                response_headers: response_headers?,
+            };
+            Some(InboundApp::Http { http: app_http(route), authorization: authorization? })
+        }
+    }
+}
+
+/// Whatever host and path is asked for, the application answers it.
+fn app_http(route: AppRoute) -> Http {
+    let name = route.upstream.clone();
+    let to = vec![WeightedUpstream { upstream: route.upstream, weight: 1 }];
+    let route = Route {
+        name: String::new(),
+        matching: RequestMatch { path: None, methods: Vec::new(), headers: Vec::new() },
+        to,
+        timeout: route.timeout,
+        retry: None,
+        limits: route.limits,
+        prefix_rewrite: None,
+        request_headers: route.request_headers,
+        response_headers: route.response_headers,
+    };
+    let virtual_host = VirtualHost { name, hosts: vec![HostPattern::Any], routes: vec![route] };
+    Http { virtual_hosts: vec![virtual_host], limits: Vec::new() }
+}
+
+fn authorization(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> Option<Authorization> {
+    let deny = cx.each(&raw.deny, &at.field("deny"), rule);
+    let allow = cx.optional(raw.allow.as_ref(), &at.field("allow"), |cx, rules, at| cx.each(rules, at, rule));
+    Some(Authorization { deny: deny?, allow: allow? })
+}
+
+fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
+    let name = cx.text(&raw.name, &at.field("name"));
+    if raw.principals.is_empty() {
+        cx.wrong(&at.field("principals"), "a rule without a principal matches nobody; `*` is anyone");
+    }
+    let principals =
+        cx.each(&raw.principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
+    let matches = cx.each(&raw.matches, &at.field("matches"), RequestMatch::check);
+    Some(Rule { name: name?, principals: principals?, matches: matches? })
+}
+
+fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Option<PassThrough> {
+    let chains_at = at.field("chains");
+    let names = server_names(&chains_at, raw.chains.iter().map(|chain| &chain.sni));
+    cx.unique("server name", names.into_iter());
+    let chains = cx.each(&raw.chains, &chains_at, |cx, chain, at| {
+        let sni = chain_names(cx, &chain.sni, &at.field("sni"));
+        let upstream = cx.upstream(&chain.upstream, &at.field("upstream"));
+        let attempts = connect_attempts(cx, chain.max_connect_attempts, CONNECT_ATTEMPTS_PASS_THROUGH, at);
+        Some(PassThroughChain { sni: sni?, upstream: upstream?, max_connect_attempts: attempts? })
+    });
+    Some(PassThrough { chains: chains? })
+}

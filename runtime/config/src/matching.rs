@@ -1,0 +1,174 @@
+//! Matches on the properties of a request.
+
+use crate::rules::Context;
+use crate::{Path, raw};
+
+/// A regular expression that must match a whole value.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    source: String,
+    regex: regex::Regex,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Pattern {
+    /// Whether the expression matches all of `text`.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    fn check(cx: &mut Context<'_>, source: &str, at: &Path) -> Option<Self> {
+        // Compiled alone first, so that `a)(b` cannot escape the group around it.
+        let compiled =
+            regex::Regex::new(source).and_then(|_| regex::Regex::new(&format!(r"\A(?:{source})\z")));
+        match compiled {
+            Ok(regex) => Some(Pattern { source: source.to_owned(), regex }),
+            Err(error) => {
+                cx.wrong(at, format!("`{source}` is not a regular expression: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// A match on the normalised path without the query.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum PathMatch {
+    /// This path.
+    Exact(String),
+    /// This path and every path below it; held without a final slash, so that `/` is the empty string.
+    Prefix(String),
+    /// Every path that the expression matches.
+    Regex(Pattern),
+}
+
+impl PathMatch {
+    /// Whether `path` (normalised, without a query) matches.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        match self {
+            PathMatch::Exact(exact) => path == exact,
+            PathMatch::Prefix(prefix) => path
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            PathMatch::Regex(pattern) => pattern.matches(path),
+        }
+    }
+
+    fn check(cx: &mut Context<'_>, raw: &raw::PathMatch, at: &Path) -> Option<Self> {
+        let mut absolute = |name: &str, path: &str| {
+            if path.starts_with('/') {
+                return true;
+            }
+            cx.wrong(&at.field(name), format!("`{path}` does not begin with `/`, so it never matches"));
+            false
+        };
+        match raw {
+            raw::PathMatch::Exact(path) => absolute("exact", path).then(|| PathMatch::Exact(path.clone())),
+            raw::PathMatch::Prefix(path) => absolute("prefix", path)
+                .then(|| PathMatch::Prefix(path.strip_suffix('/').unwrap_or(path).to_owned())),
+            raw::PathMatch::Regex(source) => {
+                Pattern::check(cx, source, &at.field("regex")).map(PathMatch::Regex)
+            }
+        }
+    }
+}
+
+/// A match on a header's value.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ValueMatch {
+    /// This value.
+    Exact(String),
+    /// A value that begins so.
+    Prefix(String),
+    /// A value that the expression matches.
+    Regex(Pattern),
+    /// Whether the header is there at all.
+    Present(bool),
+}
+
+/// A match on one header.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HeaderMatch {
+    /// The header's name, in lower case.
+    pub name: String,
+    /// What its value must be.
+    pub value: ValueMatch,
+}
+
+impl HeaderMatch {
+    fn check(cx: &mut Context<'_>, raw: &raw::HeaderMatch, at: &Path) -> Option<Self> {
+        let name = header_name(cx, &raw.name, &at.field("name"));
+        let value = match &raw.value {
+            raw::ValueMatch::Exact(value) => Some(ValueMatch::Exact(value.clone())),
+            raw::ValueMatch::Prefix(value) => Some(ValueMatch::Prefix(value.clone())),
+            raw::ValueMatch::Regex(source) => {
+                Pattern::check(cx, source, &at.field("value").field("regex")).map(ValueMatch::Regex)
+            }
+            raw::ValueMatch::Present(wanted) => Some(ValueMatch::Present(*wanted)),
+        };
+        Some(HeaderMatch { name: name?, value: value? })
+    }
+}
+
+/// Properties of a request, all of which must hold.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RequestMatch {
+    /// The path; `None` is any.
+    pub path: Option<PathMatch>,
+    /// The methods; empty is any.
+    pub methods: Vec<String>,
+    /// The headers, all of which must match.
+    pub headers: Vec<HeaderMatch>,
+}
+
+impl RequestMatch {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::RequestMatch, at: &Path) -> Option<Self> {
+        let path = cx.optional(raw.path.as_ref(), &at.field("path"), PathMatch::check);
+        let methods = cx.each(&raw.methods, &at.field("methods"), |cx, name, at| method(cx, name, at));
+        let headers = cx.each(&raw.headers, &at.field("headers"), HeaderMatch::check);
+        Some(RequestMatch { path: path?, methods: methods?, headers: headers? })
+    }
+}
+
+/// A header's name in lower case, of the characters that RFC 9110 section 5.6.2 calls a token.
+pub(crate) fn header_name(cx: &mut Context<'_>, name: &str, at: &Path) -> Option<String> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(token) {
+        cx.wrong(at, format!("`{name}` is not a header name"));
+        return None;
+    }
+    Some(name.to_ascii_lowercase())
+}
+
+/// A method in capitals.
+pub(crate) fn method(cx: &mut Context<'_>, name: &str, at: &Path) -> Option<String> {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+        cx.wrong(at, format!("`{name}` is not a method in capitals"));
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_matches_whole_segments() {
+        let items = PathMatch::Prefix("/items".into());
+        assert!(items.matches("/items") && items.matches("/items/1"));
+        assert!(!items.matches("/itemsfoo") && !items.matches("/item"));
+        assert!(PathMatch::Prefix(String::new()).matches("/anything"));
+    }
+}

@@ -1,0 +1,91 @@
+//! Rate limits.
+
+use super::{RequestMatch, is_default};
+use crate::Period;
+use serde::{Deserialize, Serialize};
+
+/// Limits on matching requests. Every bucket that applies is asked; one that is exhausted refuses the request with 429.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// The policy's name, for logs and metrics.
+    pub name: String,
+    /// Which requests are limited; empty means all.
+    #[serde(default, rename = "match", skip_serializing_if = "is_default")]
+    pub matching: RequestMatch,
+    /// Who counts.
+    pub scope: LimitScope,
+    /// What is counted.
+    pub buckets: Vec<Bucket>,
+}
+
+/// Who counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LimitScope {
+    /// This proxy alone, in memory; every bucket needs its `rate`.
+    Proxy {},
+    /// The rate-limit service, which knows the rates.
+    Service {
+        /// The domain of the descriptors.
+        domain: String,
+        /// The key of the descriptor that a bucket sends; its value is the bucket's name.
+        descriptor_key: String,
+        /// What happens while the service does not answer.
+        on_error: OnError,
+    },
+}
+
+/// What happens while the rate-limit service does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The request passes, and is counted as such.
+    Allow,
+    /// The request is refused with 429: a 5xx would eject whoever answers it.
+    Deny,
+}
+
+/// One counter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// The bucket's name, and the value of its descriptor.
+    pub name: String,
+    /// Which of the matching requests it counts; absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// How much it admits. Required by scope `proxy`, unused by scope `service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+}
+
+/// A condition on one header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum When {
+    /// The header has exactly this value.
+    Is {
+        /// The header's name.
+        header: String,
+        /// Its value, case included.
+        value: String,
+    },
+    /// The header is absent, or has any other value than these.
+    NoneOf {
+        /// The header's name.
+        header: String,
+        /// The values that do not count.
+        values: Vec<String>,
+    },
+}
+
+/// So many requests in so long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// How many, at least 1; also the size of a burst.
+    pub requests: u32,
+    /// In which time they are granted again.
+    pub per: Period,
+}

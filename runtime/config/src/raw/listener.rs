@@ -1,0 +1,177 @@
+//! What the proxy listens on.
+
+use super::{HeaderEdits, Limit, RequestMatch, VirtualHost, is_default};
+use crate::Period;
+use serde::{Deserialize, Serialize};
+
+/// One listening address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// The name in logs and metrics, unique in the file.
+    pub name: String,
+    /// `ip:port`, unique in the file.
+    pub bind: String,
+    /// What is done with a connection.
+    pub kind: Kind,
+}
+
+/// What a listener does with its connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Kind {
+    /// Plaintext HTTP/1.1 or HTTP/2, routed by host and path: the outbound side of a sidecar, and an ingress gateway.
+    Http(HttpListener),
+    /// Bytes, forwarded to one upstream.
+    Tcp(TcpListener),
+    /// Mutual TLS from other proxies, ended here, one chain per port of the application.
+    Inbound(Inbound),
+    /// TLS that is forwarded by SNI and never ended here.
+    PassThrough(PassThrough),
+    /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining.
+    Readiness {},
+    /// `GET /metrics` in the Prometheus text format.
+    Metrics {},
+}
+
+/// A plaintext HTTP listener.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpListener {
+    /// Present on an ingress: clients are strangers, so their address and identity headers are rewritten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
+    /// Routes by host; a request for any other host is answered with 404.
+    pub virtual_hosts: Vec<VirtualHost>,
+    /// Limits on every request, before it is routed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Vec<Limit>,
+}
+
+/// How an ingress sees its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    /// How many proxies in front of this one are trusted to have appended to `x-forwarded-for`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trusted_hops: u32,
+}
+
+/// A listener that forwards bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpListener {
+    /// The upstream that receives them.
+    pub upstream: String,
+    /// How many endpoints are tried before the connection is given up; absent means 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_connect_attempts: Option<u32>,
+}
+
+/// The listener that ends mutual TLS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inbound {
+    /// One chain per port of the application, selected by SNI. An SNI of no chain is closed.
+    pub chains: Vec<InboundChain>,
+    /// What happens to a connection that is not TLS; absent means it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plaintext: Option<InboundApp>,
+}
+
+/// What is done with mutual TLS for certain names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboundChain {
+    /// The SNI values of this chain.
+    pub sni: Vec<String>,
+    /// Whose certificates the handshake accepts: SPIFFE ids, or prefixes that end in `*`. None means every identity
+    /// that the trust bundle vouches for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub peers: Vec<String>,
+    /// What is behind it.
+    pub app: InboundApp,
+}
+
+/// How the application behind a chain is spoken to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum InboundApp {
+    /// HTTP/1.1 or HTTP/2, with authorization and limits per request.
+    Http(InboundHttp),
+    /// Bytes. Who may connect is decided by `peers`, in the handshake.
+    Tcp {
+        /// The application.
+        upstream: String,
+    },
+}
+
+/// HTTP towards the application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InboundHttp {
+    /// The application.
+    pub upstream: String,
+    /// How long the application may take to finish its answer; absent means for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Period>,
+    /// Who may do what; absent means everyone whom the handshake admits may do everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Authorization>,
+    /// Limits, asked after authorization.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Vec<Limit>,
+    /// Headers changed on the way to the application.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub request_headers: HeaderEdits,
+    /// Headers changed on the way back.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub response_headers: HeaderEdits,
+}
+
+/// Who may do what. A matching `deny` wins over everything.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorization {
+    /// Requests that are refused.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deny: Vec<Rule>,
+    /// Requests that are admitted; absent means all, an empty list means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<Rule>>,
+}
+
+/// A request that matches one of the callers and one of the matches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The name in logs.
+    pub name: String,
+    /// SPIFFE ids, or prefixes that end in `*`; `*` is anyone.
+    pub principals: Vec<String>,
+    /// What is requested; none means anything.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub matches: Vec<RequestMatch>,
+}
+
+/// The listener of an east-west gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassThrough {
+    /// One chain per exported service and port. An SNI of no chain is closed.
+    pub chains: Vec<PassThroughChain>,
+}
+
+/// Where TLS for certain names goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassThroughChain {
+    /// The SNI values of this chain.
+    pub sni: Vec<String>,
+    /// Where the bytes go, the first flight included.
+    pub upstream: String,
+    /// How many endpoints are tried before the connection is given up; absent means 3, so that a live gateway in front
+    /// of some dead pods does not look dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_connect_attempts: Option<u32>,
+}

@@ -1,0 +1,29 @@
+//! The file as it is written: structures that mirror the JSON and refuse what they do not know.
+//!
+//! Nothing here is checked beyond its shape. Writers (the compiler's backend) build these and serialize them; optional
+//! members are left out when absent, so a written file holds only what was decided.
+
+mod document;
+mod limit;
+mod listener;
+mod route;
+mod upstream;
+
+pub use document::{AccessLog, Admin, Config, Dns, Identity, Node, RateLimitService};
+pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
+pub use listener::{
+    Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind, Listener,
+    PassThrough, PassThroughChain, Rule, TcpListener,
+};
+pub use route::{
+    HeaderEdits, HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost,
+    WeightedUpstream,
+};
+pub use upstream::{
+    Endpoint, Group, HttpOutlier, LocalOriginOutlier, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,
+};
+
+/// Whether a member equals its default and can be left out of the file.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -1,0 +1,160 @@
+//! Routes: which request goes where, and what may be tried when that fails.
+
+use super::{Limit, is_default};
+use crate::Period;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The routes of some hosts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VirtualHost {
+    /// The name in logs and metrics.
+    pub name: String,
+    /// Exact names, `*.suffix`, or `*`; without a port, which is ignored when matching. The longest match wins.
+    pub hosts: Vec<String>,
+    /// The first route that matches is taken; none is 404.
+    pub routes: Vec<Route>,
+}
+
+/// Where matching requests go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The name in logs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub name: String,
+    /// What it matches; empty matches every request.
+    #[serde(default, rename = "match", skip_serializing_if = "is_default")]
+    pub matching: RequestMatch,
+    /// The upstreams, of which one is chosen by weight.
+    pub to: Vec<WeightedUpstream>,
+    /// How long the whole exchange may take, retries included; absent means for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Period>,
+    /// When to try again; absent means only once, on another endpoint, after a failed connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// Limits on the requests of this route.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Vec<Limit>,
+    /// Replaces the matched path prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_rewrite: Option<String>,
+    /// Headers changed on the way to the upstream.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub request_headers: HeaderEdits,
+    /// Headers changed on the way back.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub response_headers: HeaderEdits,
+}
+
+/// An upstream and its share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedUpstream {
+    /// The upstream's name.
+    pub upstream: String,
+    /// Its share relative to the others; absent means 1, 0 means never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+}
+
+/// Properties of a request; all that are given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestMatch {
+    /// The normalised path without the query; absent means any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathMatch>,
+    /// Methods, in capitals; none means any.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub methods: Vec<String>,
+    /// Headers, all of which must match.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub headers: Vec<HeaderMatch>,
+}
+
+/// A match on the normalised path without the query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PathMatch {
+    /// This path.
+    Exact(String),
+    /// This path, and every path below it: `/items` matches `/items` and `/items/1`, not `/itemsfoo`.
+    Prefix(String),
+    /// Every path that this regular expression matches as a whole.
+    Regex(String),
+}
+
+/// A match on one header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderMatch {
+    /// The header's name, in any case.
+    pub name: String,
+    /// What its value must be.
+    pub value: ValueMatch,
+}
+
+/// A match on a header's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ValueMatch {
+    /// This value, case included.
+    Exact(String),
+    /// A value that begins so.
+    Prefix(String),
+    /// A value that this regular expression matches as a whole.
+    Regex(String),
+    /// `true`: any value, but the header must be there. `false`: the header must be absent.
+    Present(bool),
+}
+
+/// When and how often a failed request is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How many times, on top of the first attempt.
+    pub attempts: u32,
+    /// After which failures.
+    pub on: Vec<RetryOn>,
+    /// Methods that are tried again; absent means the idempotent ones (GET, HEAD, OPTIONS, PUT, DELETE, TRACE).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub methods: Option<Vec<String>>,
+    /// How long one attempt may take; absent means as long as the route's timeout leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_try_timeout: Option<Period>,
+    /// Whether the next attempt goes to the next group at once, instead of another endpoint of the same group.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub other_localities: bool,
+}
+
+/// A failure after which a request is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RetryOn {
+    /// The connection could not be made.
+    ConnectFailure,
+    /// The connection ended before an answer began.
+    Reset,
+    /// Any answer from 500 to 599, and every failure without an answer.
+    #[serde(rename = "5xx")]
+    ServerError,
+    /// 502, 503 or 504.
+    GatewayError,
+    /// One of these statuses.
+    Status(Vec<u16>),
+}
+
+/// Changes to headers: removals first, then replacements.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderEdits {
+    /// Headers that are removed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub remove: Vec<String>,
+    /// Headers that get exactly this value.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub set: BTreeMap<String, String>,
+}

@@ -1,0 +1,144 @@
+//! Upstreams: groups of endpoints in order of preference, and how they are treated.
+
+use super::is_default;
+use crate::Period;
+use serde::{Deserialize, Serialize};
+
+/// Somewhere to send to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// The protocol spoken to it over HTTP; absent means the one that the client speaks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
+    /// How long a connection may take to be made, TLS included.
+    pub connect_timeout: Period,
+    /// Groups in order of preference: the first with a usable endpoint gets the request.
+    pub groups: Vec<Group>,
+    /// Its limits.
+    pub pool: Pool,
+    /// How many retries may run at once; absent means 20 % of the active requests, and never fewer than 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_budget: Option<RetryBudget>,
+}
+
+/// The HTTP version spoken to an upstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// What the client speaks.
+    #[default]
+    Downstream,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, without upgrade when there is no TLS.
+    Http2,
+}
+
+/// Endpoints that are equally good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The name in logs and metrics, usually the cluster's, unique in its upstream.
+    pub name: String,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+    /// When an endpoint is left out for a while; absent means never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier: Option<Outlier>,
+    /// Mutual TLS towards the endpoints; absent means plaintext.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// One endpoint, or all those behind one name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// An address, or a name, which is complete: no search domains are appended, with or without a final dot.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Its share relative to the others; absent means 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// How many times it is listed, so that as many connections are spread behind it; absent means 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+}
+
+/// When an endpoint is left out for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outlier {
+    /// After so many failures in a row, where an answer from 500 to 599 is a failure too.
+    Http(HttpOutlier),
+    /// After so many failures in a row to connect or to keep the connection; answers never count.
+    LocalOrigin(LocalOriginOutlier),
+}
+
+/// Ejection by answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpOutlier {
+    /// How many failures in a row.
+    pub consecutive_5xx: u32,
+    /// How long an endpoint must behave for one earlier ejection to be forgotten.
+    pub interval: Period,
+    /// How long the first ejection lasts; the n-th lasts n times as long.
+    pub base_ejection: Period,
+    /// How long an ejection lasts at most.
+    pub max_ejection: Period,
+}
+
+/// Ejection by connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalOriginOutlier {
+    /// How many failures in a row.
+    pub consecutive_failures: u32,
+    /// How long an endpoint must behave for one earlier ejection to be forgotten.
+    pub interval: Period,
+    /// How long the first ejection lasts; the n-th lasts n times as long.
+    pub base_ejection: Period,
+    /// How long an ejection lasts at most.
+    pub max_ejection: Period,
+}
+
+/// Mutual TLS towards endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The SNI to send.
+    pub sni: String,
+    /// The SPIFFE ids of which the endpoint must prove one.
+    pub peers: Vec<String>,
+}
+
+/// The limits of an upstream, summed over its groups. What exceeds them is answered with 503 at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// Connections.
+    pub max_connections: u32,
+    /// Requests that wait for a connection.
+    pub max_pending: u32,
+    /// Requests in flight.
+    pub max_requests: u32,
+    /// Requests on one connection before it is closed; absent means no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_connection: Option<u32>,
+    /// How long an unused connection is kept; absent means an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Period>,
+}
+
+/// How many retries may run at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryBudget {
+    /// Percent of the active requests, from 0 to 100.
+    pub percent: u32,
+    /// The number that may always run.
+    pub min_concurrency: u32,
+}

@@ -1,0 +1,259 @@
+//! From text to a configuration that can run.
+
+use crate::problem::Problems;
+use crate::rules::Context;
+use crate::upstreams::endpoint_host;
+use crate::{EndpointHost, Identity, Invalid, Kind, Listener, Path, Problem, Upstream, VERSION, raw};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use raw::Node;
+
+/// A configuration that can run: every reference resolves and every number is in range.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Who this proxy is.
+    pub node: Node,
+    /// The certificate it shows; present whenever something needs one.
+    pub identity: Option<Identity>,
+    /// What it listens on.
+    pub listeners: Vec<Listener>,
+    /// Where it can send, by name.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// The service that counts for shared limits; present whenever a limit needs it.
+    pub rate_limit_service: Option<RateLimitService>,
+    /// How names are resolved.
+    pub dns: Dns,
+    /// Where the access log goes.
+    pub access_log: Option<AccessLog>,
+    /// Where the administration interface listens.
+    pub admin: Option<Admin>,
+}
+
+/// The rate-limit service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimitService {
+    /// Its host.
+    pub host: EndpointHost,
+    /// Its port.
+    pub port: u16,
+    /// How long one question may take.
+    pub timeout: Duration,
+}
+
+/// How names are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dns {
+    /// The servers; none means those of `/etc/resolv.conf`.
+    pub servers: Vec<SocketAddr>,
+    /// How often every name is asked for again.
+    pub refresh: Duration,
+    /// How long one question may take.
+    pub timeout: Duration,
+    /// How many times an unanswered question is asked, at least 1.
+    pub tries: u32,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output.
+    Stdout,
+    /// This file, appended to.
+    File(PathBuf),
+}
+
+/// Where the administration interface listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admin {
+    /// A loopback address.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+/// Only the version, so that a file of another version is refused for that and not for its first unknown member.
+#[derive(serde::Deserialize)]
+struct Versioned {
+    version: Option<serde_json::Value>,
+}
+
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// Every mistake, each with its JSON path.
+    pub fn read(text: &str) -> Result<Self, Invalid> {
+        let one = |path: String, message: String| Invalid { problems: vec![Problem { path, message }] };
+        let versioned: Versioned =
+            serde_json::from_str(text).map_err(|error| one("$".into(), error.to_string()))?;
+        // A reader of the previous version goes here once there is one: raw of old → raw of new.
+        match versioned.version {
+            None => {
+                return Err(one("version".into(), format!("missing; this meshd reads version {VERSION}")));
+            }
+            Some(version) if version != VERSION => {
+                return Err(one(
+                    "version".into(),
+                    format!("{version} is not known; this meshd reads version {VERSION}"),
+                ));
+            }
+            Some(_) => {}
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let raw: raw::Config = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            one(if path == "." { "$".into() } else { path }, error.into_inner().to_string())
+        })?;
+        Config::try_from(raw)
+    }
+}
+
+impl TryFrom<raw::Config> for Config {
+    type Error = Invalid;
+
+    fn try_from(raw: raw::Config) -> Result<Self, Invalid> {
+        let mut problems = Problems::default();
+        let names: BTreeSet<String> = raw.upstreams.keys().cloned().collect();
+        let mut cx = Context {
+            upstreams: &names,
+            has_rate_limit_service: raw.rate_limit_service.is_some(),
+            problems: &mut problems,
+        };
+        let config = check(&mut cx, &raw);
+        problems.finish(config)
+    }
+}
+
+fn check(cx: &mut Context<'_>, raw: &raw::Config) -> Option<Config> {
+    let root = Path::root();
+    if raw.version != VERSION {
+        cx.wrong(
+            &root.field("version"),
+            format!("{} is not known; this meshd reads version {VERSION}", raw.version),
+        );
+    }
+    let node_at = root.field("node");
+    let node_name = cx.text(&raw.node.name, &node_at.field("name"));
+    let node_cluster = cx.text(&raw.node.cluster, &node_at.field("cluster"));
+    let identity = cx.optional(raw.identity.as_ref(), &root.field("identity"), Identity::check);
+
+    let at = root.field("listeners");
+    let listeners = cx.each(&raw.listeners, &at, Listener::check);
+    cx.unique(
+        "name",
+        raw.listeners.iter().enumerate().map(|(i, l)| (l.name.as_str(), at.index(i).field("name"))),
+    );
+    cx.unique(
+        "address",
+        raw.listeners.iter().enumerate().map(|(i, l)| (l.bind.as_str(), at.index(i).field("bind"))),
+    );
+
+    let at = root.field("upstreams");
+    let upstreams: Vec<Option<(String, Upstream)>> = raw
+        .upstreams
+        .iter()
+        .map(|(name, upstream)| Some((name.clone(), Upstream::check(cx, upstream, &at.field(name))?)))
+        .collect();
+    let upstreams: Option<BTreeMap<String, Upstream>> = upstreams.into_iter().collect();
+
+    let service_at = root.field("rate_limit_service");
+    let rate_limit_service = cx.optional(raw.rate_limit_service.as_ref(), &service_at, rate_limit_service);
+    let dns = cx.optional(raw.dns.as_ref(), &root.field("dns"), dns);
+    let access_log =
+        cx.optional(raw.access_log.as_ref(), &root.field("access_log"), |cx, log, at| match log {
+            raw::AccessLog::Stdout => Some(AccessLog::Stdout),
+            raw::AccessLog::File(path) => {
+                cx.text(path, &at.field("file")).map(|path| AccessLog::File(path.into()))
+            }
+        });
+    let admin = cx.optional(raw.admin.as_ref(), &root.field("admin"), admin);
+
+    let config = Config {
+        node: Node { name: node_name?, cluster: node_cluster?, data: raw.node.data.clone() },
+        identity: identity?,
+        listeners: listeners?,
+        upstreams: upstreams?,
+        rate_limit_service: rate_limit_service?,
+        dns: dns?.unwrap_or(DNS),
+        access_log: access_log?,
+        admin: admin?,
+    };
+    identity_where_needed(cx, &config);
+    Some(config)
+}
+
+/// How names are resolved unless the file says otherwise.
+const DNS: Dns =
+    Dns { servers: Vec::new(), refresh: Duration::from_secs(5), timeout: Duration::from_secs(2), tries: 2 };
+
+/// Mutual TLS is impossible without a certificate of one's own, on either side.
+fn identity_where_needed(cx: &mut Context<'_>, config: &Config) {
+    if config.identity.is_some() {
+        return;
+    }
+    let root = Path::root();
+    for (position, listener) in config.listeners.iter().enumerate() {
+        if let Kind::Inbound(inbound) = &listener.kind
+            && !inbound.chains.is_empty()
+        {
+            cx.wrong(
+                &root.field("listeners").index(position),
+                "mutual TLS needs an `identity`, and the file has none",
+            );
+        }
+    }
+    for (name, upstream) in &config.upstreams {
+        if upstream.groups.iter().any(|group| group.tls.is_some()) {
+            cx.wrong(
+                &root.field("upstreams").field(name),
+                "mutual TLS needs an `identity`, and the file has none",
+            );
+        }
+    }
+}
+
+fn rate_limit_service(
+    cx: &mut Context<'_>,
+    raw: &raw::RateLimitService,
+    at: &Path,
+) -> Option<RateLimitService> {
+    let parsed = raw.address.rsplit_once(':').and_then(|(host, port)| {
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Some((endpoint_host(host)?, port.parse::<u16>().ok().filter(|port| *port > 0)?))
+    });
+    if parsed.is_none() {
+        cx.wrong(&at.field("address"), format!("`{}` is not `host:port`", raw.address));
+    }
+    let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
+    let (host, port) = parsed?;
+    Some(RateLimitService { host, port, timeout: timeout?.duration() })
+}
+
+fn dns(cx: &mut Context<'_>, raw: &raw::Dns, at: &Path) -> Option<Dns> {
+    let servers = cx.each(&raw.servers, &at.field("servers"), |cx, server, at| cx.address(server, at));
+    let refresh = cx.some_time(raw.refresh, &at.field("refresh"));
+    let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
+    let tries = cx.positive(raw.tries, &at.field("tries"));
+    Some(Dns { servers: servers?, refresh: refresh?.duration(), timeout: timeout?.duration(), tries: tries? })
+}
+
+fn admin(cx: &mut Context<'_>, raw: &raw::Admin, at: &Path) -> Option<Admin> {
+    match raw {
+        raw::Admin::Tcp(address) => {
+            let at = at.field("tcp");
+            let address = cx.address(address, &at)?;
+            if !address.ip().is_loopback() {
+                cx.wrong(&at, format!("`{address}` is not a loopback address, so others could reach it"));
+                return None;
+            }
+            Some(Admin::Tcp(address))
+        }
+        raw::Admin::Unix(path) => cx.text(path, &at.field("unix")).map(|path| Admin::Unix(path.into())),
+    }
+}

@@ -1,0 +1,122 @@
+//! Upstreams as the proxy uses them: numbers in range, addresses parsed.
+
+use crate::SpiffeId;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub use crate::raw::Protocol;
+
+/// Somewhere to send to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Upstream {
+    /// The protocol spoken to it over HTTP.
+    pub protocol: Protocol,
+    /// How long a connection may take to be made, TLS included.
+    pub connect_timeout: Duration,
+    /// Groups in order of preference.
+    pub groups: Vec<Group>,
+    /// Its limits.
+    pub pool: Pool,
+    /// How many retries may run at once.
+    pub retry_budget: RetryBudget,
+}
+
+/// Endpoints that are equally good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Group {
+    /// The name in logs and metrics.
+    pub name: String,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+    /// When an endpoint is left out for a while.
+    pub outlier: Option<Outlier>,
+    /// Mutual TLS towards the endpoints.
+    pub tls: Option<Tls>,
+}
+
+/// One endpoint, or all those behind one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// Where it is.
+    pub host: EndpointHost,
+    /// The port.
+    pub port: u16,
+    /// Its share, at least 1.
+    pub weight: u32,
+    /// How many times it is listed, at least 1.
+    pub repeat: u32,
+}
+
+/// Where an endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndpointHost {
+    /// At this address.
+    Address(IpAddr),
+    /// At the addresses of this complete name, held in lower case and with its final dot.
+    Name(String),
+}
+
+/// When an endpoint is left out for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outlier {
+    /// Whether an answer from 500 to 599 is a failure, or only what happens to the connection.
+    pub answers_count: bool,
+    /// How many failures in a row, at least 1.
+    pub consecutive: u32,
+    /// How long an endpoint must behave for one earlier ejection to be forgotten.
+    pub interval: Duration,
+    /// How long the first ejection lasts; the n-th lasts n times as long.
+    pub base_ejection: Duration,
+    /// How long an ejection lasts at most, at least `base_ejection`.
+    pub max_ejection: Duration,
+}
+
+/// Mutual TLS towards endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tls {
+    /// The SNI to send.
+    pub sni: String,
+    /// The SPIFFE ids of which the endpoint must prove one; never empty.
+    pub peers: Vec<SpiffeId>,
+}
+
+/// The limits of an upstream, summed over its groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pool {
+    /// Connections.
+    pub max_connections: u32,
+    /// Requests that wait for a connection.
+    pub max_pending: u32,
+    /// Requests in flight.
+    pub max_requests: u32,
+    /// Requests on one connection before it is closed; `None` is no bound.
+    pub requests_per_connection: Option<u32>,
+    /// How long an unused connection is kept.
+    pub idle_timeout: Duration,
+}
+
+/// How many retries may run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryBudget {
+    /// Percent of the active requests.
+    pub percent: u32,
+    /// The number that may always run.
+    pub min_concurrency: u32,
+}
+
+impl Group {
+    /// The names that must be resolved before this group has all its endpoints.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().filter_map(|endpoint| match &endpoint.host {
+            EndpointHost::Address(_) => None,
+            EndpointHost::Name(name) => Some(name.as_str()),
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! The rules for upstreams.
+
+use crate::identity::spiffe_id;
+use crate::rules::Context;
+use crate::upstream::{Endpoint, EndpointHost, Group, Outlier, Pool, RetryBudget, Tls, Upstream};
+use crate::{Path, Period, raw};
+use std::time::Duration;
+
+/// How long an unused connection is kept unless the file says otherwise.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The retries that may run unless the file says otherwise.
+const RETRY_BUDGET: RetryBudget = RetryBudget { percent: 20, min_concurrency: 3 };
+
+/// The most often one endpoint may be listed: more would only cost memory.
+const MAX_REPEAT: u32 = 64;
+
+impl Upstream {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Upstream, at: &Path) -> Option<Self> {
+        let connect_timeout = cx.some_time(raw.connect_timeout, &at.field("connect_timeout"));
+        let groups_at = at.field("groups");
+        if raw.groups.is_empty() {
+            cx.wrong(&groups_at, "an upstream without a group can never be reached");
+        }
+        let names = raw.groups.iter().enumerate();
+        cx.unique("group", names.map(|(i, group)| (group.name.as_str(), groups_at.index(i).field("name"))));
+        let groups = cx.each(&raw.groups, &groups_at, group);
+        let pool = pool(cx, &raw.pool, &at.field("pool"));
+        let retry_budget = match &raw.retry_budget {
+            None => Some(RETRY_BUDGET),
+            Some(budget) if budget.percent > 100 => {
+                cx.wrong(&at.field("retry_budget").field("percent"), "must be at most 100");
+                None
+            }
+            Some(budget) => {
+                Some(RetryBudget { percent: budget.percent, min_concurrency: budget.min_concurrency })
+            }
+        };
+        Some(Upstream {
+            protocol: raw.protocol,
+            connect_timeout: connect_timeout?.duration(),
+            groups: groups?,
+            pool: pool?,
+            retry_budget: retry_budget?,
+        })
+    }
+}
+
+fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
+    let name = cx.text(&raw.name, &at.field("name"));
+    let endpoints_at = at.field("endpoints");
+    if raw.endpoints.is_empty() {
+        cx.wrong(&endpoints_at, "a group needs an endpoint");
+    }
+    let endpoints = cx.each(&raw.endpoints, &endpoints_at, endpoint);
+    let outlier = cx.optional(raw.outlier.as_ref(), &at.field("outlier"), outlier);
+    let tls = cx.optional(raw.tls.as_ref(), &at.field("tls"), tls);
+    Some(Group { name: name?, endpoints: endpoints?, outlier: outlier?, tls: tls? })
+}
+
+fn endpoint(cx: &mut Context<'_>, raw: &raw::Endpoint, at: &Path) -> Option<Endpoint> {
+    let host = endpoint_host(&raw.host);
+    if host.is_none() {
+        cx.wrong(&at.field("host"), format!("`{}` is neither an address nor a name", raw.host));
+    }
+    if raw.port == 0 {
+        cx.wrong(&at.field("port"), "must be between 1 and 65535");
+    }
+    let weight = cx.positive(raw.weight.unwrap_or(1), &at.field("weight"));
+    let repeat = cx.positive(raw.repeat.unwrap_or(1), &at.field("repeat"));
+    if raw.repeat.is_some_and(|repeat| repeat > MAX_REPEAT) {
+        cx.wrong(&at.field("repeat"), format!("must be at most {MAX_REPEAT}"));
+    }
+    Some(Endpoint { host: host?, port: raw.port, weight: weight?, repeat: repeat? })
+}
+
+/// An address, or a complete name of labels as RFC 1035 section 2.3.4 bounds them (underscores are in use).
+pub(crate) fn endpoint_host(text: &str) -> Option<EndpointHost> {
+    if let Ok(address) = text.parse() {
+        return Some(EndpointHost::Address(address));
+    }
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let label_ok = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let looks_like_address = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (name.len() <= 253 && !looks_like_address && name.split('.').all(label_ok))
+        .then(|| EndpointHost::Name(format!("{name}.")))
+}
+
+fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlier> {
+    let (answers_count, at, count_name, count, interval, base, max) = match raw {
+        raw::Outlier::Http(http) => {
+            let at = at.field("http");
+            (
+                true,
+                at,
+                "consecutive_5xx",
+                http.consecutive_5xx,
+                http.interval,
+                http.base_ejection,
+                http.max_ejection,
+            )
+        }
+        raw::Outlier::LocalOrigin(local) => {
+            let at = at.field("local_origin");
+            let count = local.consecutive_failures;
+            (
+                false,
+                at,
+                "consecutive_failures",
+                count,
+                local.interval,
+                local.base_ejection,
+                local.max_ejection,
+            )
+        }
+    };
+    let consecutive = cx.positive(count, &at.field(count_name));
+    let interval = cx.some_time(interval, &at.field("interval"));
+    let base_ejection = cx.some_time(base, &at.field("base_ejection"));
+    if max < base {
+        cx.wrong(&at.field("max_ejection"), format!("must be at least `base_ejection`, which is {base}"));
+    }
+    Some(Outlier {
+        answers_count,
+        consecutive: consecutive?,
+        interval: interval?.duration(),
+        base_ejection: base_ejection?.duration(),
+        max_ejection: max.duration(),
+    })
+}
+
+fn tls(cx: &mut Context<'_>, raw: &raw::Tls, at: &Path) -> Option<Tls> {
+    let sni = sni(cx, &raw.sni, &at.field("sni"));
+    if raw.peers.is_empty() {
+        cx.wrong(&at.field("peers"), "without a peer's identity, any workload could answer");
+    }
+    let peers = cx.each(&raw.peers, &at.field("peers"), |cx, peer, at| spiffe_id(cx, peer, at));
+    Some(Tls { sni: sni?, peers: peers? })
+}
+
+/// An SNI value in lower case, which is a name and never an address (RFC 6066 section 3).
+pub(crate) fn sni(cx: &mut Context<'_>, text: &str, at: &Path) -> Option<String> {
+    match endpoint_host(text) {
+        Some(EndpointHost::Name(name)) if !text.ends_with('.') => Some(name.trim_end_matches('.').to_owned()),
+        Some(EndpointHost::Name(_) | EndpointHost::Address(_)) | None => {
+            cx.wrong(at, format!("`{text}` is not a server name without a final dot"));
+            None
+        }
+    }
+}
+
+fn pool(cx: &mut Context<'_>, raw: &raw::Pool, at: &Path) -> Option<Pool> {
+    let max_connections = cx.positive(raw.max_connections, &at.field("max_connections"));
+    let max_requests = cx.positive(raw.max_requests, &at.field("max_requests"));
+    let per_connection_at = at.field("requests_per_connection");
+    let requests_per_connection =
+        cx.optional(raw.requests_per_connection.as_ref(), &per_connection_at, |cx, n, at| {
+            cx.positive(*n, at)
+        });
+    Some(Pool {
+        max_connections: max_connections?,
+        max_pending: raw.max_pending,
+        max_requests: max_requests?,
+        requests_per_connection: requests_per_connection?,
+        idle_timeout: raw.idle_timeout.map_or(IDLE_TIMEOUT, Period::duration),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_a_complete_name() {
+        assert!(matches!(endpoint_host("10.0.0.1"), Some(EndpointHost::Address(_))));
+        assert!(matches!(endpoint_host("::1"), Some(EndpointHost::Address(_))));
+        assert_eq!(
+            endpoint_host("Catalog-mesh.shop.svc.cluster.local"),
+            Some(EndpointHost::Name("catalog-mesh.shop.svc.cluster.local.".into()))
+        );
+        assert_eq!(endpoint_host("a."), endpoint_host("a"));
+        for bad in ["", ".", "a..b", "-a", "a-", "10.0.0", "999.0.0.1", "a b", &"x".repeat(64)] {
+            assert_eq!(endpoint_host(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_sni_of_every_hop_is_a_name() {
+        assert!(endpoint_host("outbound_.80_._.catalog.istioinaction.svc.cluster.local").is_some());
+    }
+}

@@ -1,0 +1,155 @@
+//! What a configuration file may say, and how its mistakes are told.
+
+#![expect(clippy::expect_used, reason = "a test ends at its first surprise")]
+
+use meshd_config::{Config, EndpointHost, Kind, raw};
+
+/// A sidecar in west: one outbound host, one inbound chain, readiness.
+const SIDECAR: &str = r#"{
+  "version": 1,
+  "node": { "name": "webapp", "cluster": "west" },
+  "identity": { "certificate": "/id/tls.crt", "private_key": "/id/tls.key", "trust_bundle": "/trust/ca.crt" },
+  "listeners": [
+    { "name": "catalog", "bind": "127.64.0.2:80", "kind": { "http": { "virtual_hosts": [
+      { "name": "catalog", "hosts": ["*"], "routes": [
+        { "match": { "path": { "prefix": "/" } }, "to": [{ "upstream": "catalog" }], "timeout": "15s",
+          "retry": { "attempts": 2, "on": ["5xx", { "status": [429] }], "other_localities": true } } ] } ] } } },
+    { "name": "inbound", "bind": "0.0.0.0:15006", "kind": { "inbound": { "chains": [
+      { "sni": ["outbound_.80_._.webapp.shop.svc.cluster.local"], "peers": ["spiffe://cluster.local/*"],
+        "app": { "http": { "upstream": "app", "authorization": { "allow": [
+          { "name": "ingress", "principals": ["spiffe://cluster.local/ns/mesh/sa/west-ingress"] } ] } } } } ] } } },
+    { "name": "ready", "bind": "0.0.0.0:15021", "kind": { "readiness": {} } }
+  ],
+  "upstreams": {
+    "catalog": { "connect_timeout": "2s", "pool": { "max_connections": 1024, "max_pending": 1024, "max_requests": 1024 },
+      "groups": [ { "name": "east", "endpoints": [{ "host": "catalog-mesh.shop.svc.cluster.local", "port": 15006, "repeat": 8 }],
+        "outlier": { "http": { "consecutive_5xx": 5, "interval": "10s", "base_ejection": "30s", "max_ejection": "300s" } },
+        "tls": { "sni": "outbound_.80_._.catalog.shop.svc.cluster.local", "peers": ["spiffe://cluster.local/ns/shop/sa/catalog"] } } ] },
+    "app": { "connect_timeout": "1s", "pool": { "max_connections": 1024, "max_pending": 1024, "max_requests": 1024 },
+      "groups": [ { "name": "app", "endpoints": [{ "host": "127.0.0.1", "port": 8080 }] } ] }
+  }
+}"#;
+
+fn problems(text: &str) -> Vec<String> {
+    Config::read(text)
+        .expect_err("this file has a mistake")
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// The sidecar with one piece of text replaced.
+fn with(from: &str, to: &str) -> String {
+    assert!(SIDECAR.contains(from), "the fixture has no `{from}`");
+    SIDECAR.replacen(from, to, 1)
+}
+
+#[test]
+fn a_sidecar_is_read_with_its_defaults() {
+    let config = Config::read(SIDECAR).unwrap();
+    assert_eq!(config.listeners.len(), 3);
+    let catalog = &config.upstreams["catalog"];
+    assert_eq!(catalog.retry_budget.percent, 20);
+    assert_eq!(
+        catalog.groups[0].endpoints[0].host,
+        EndpointHost::Name("catalog-mesh.shop.svc.cluster.local.".into()),
+        "a name is complete, so no search domain is tried"
+    );
+    let Kind::Http { http, .. } = &config.listeners[0].kind else { panic!("the first listener is HTTP") };
+    let retry = http.virtual_hosts[0].routes[0].retry.as_ref().unwrap();
+    assert!(!retry.methods.contains(&"POST".to_owned()), "only idempotent methods unless told otherwise");
+}
+
+#[test]
+fn what_is_written_is_read_back_and_says_only_what_was_decided() {
+    let raw: raw::Config = serde_json::from_str(SIDECAR).unwrap();
+    let written = serde_json::to_string(&raw).unwrap();
+    assert_eq!(serde_json::from_str::<raw::Config>(&written).unwrap(), raw);
+    assert!(!written.contains("null") && !written.contains("[]"), "{written}");
+}
+
+#[test]
+fn a_file_of_another_version_is_refused_for_its_version() {
+    assert_eq!(
+        problems(r#"{"version": 2, "novelty": {}}"#),
+        ["version: 2 is not known; this meshd reads version 1"]
+    );
+    assert_eq!(problems("{}"), ["version: missing; this meshd reads version 1"]);
+}
+
+#[test]
+fn an_unknown_member_is_refused_with_its_path() {
+    let found = problems(&with(r#""timeout": "15s""#, r#""timeuot": "15s""#));
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("listeners[0].kind.http.virtual_hosts[0].routes[0].timeuot: unknown field"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_wrong_unit_is_refused_with_its_path() {
+    let found = problems(&with(r#""connect_timeout": "2s""#, r#""connect_timeout": "2d""#));
+    assert!(found[0].starts_with("upstreams.catalog.connect_timeout: `2d` is not a period"), "{found:?}");
+}
+
+#[test]
+fn text_that_is_not_json_is_refused_with_its_line() {
+    assert!(problems("{\n  oops")[0].contains("line 2"));
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let text = with("127.64.0.2:80", "127.64.0.2")
+        .replacen(r#"{ "upstream": "catalog" }"#, r#"{ "upstream": "catalogue" }"#, 1)
+        .replacen(r#""port": 8080"#, r#""port": 0"#, 1)
+        .replacen(r#""attempts": 2"#, r#""attempts": 0"#, 1);
+    assert_eq!(
+        problems(&text),
+        [
+            "listeners[0].bind: `127.64.0.2` is not `ip:port`",
+            "listeners[0].kind.http.virtual_hosts[0].routes[0].to[0].upstream: there is no upstream `catalogue`",
+            "listeners[0].kind.http.virtual_hosts[0].routes[0].retry.attempts: must be at least 1",
+            "upstreams.app.groups[0].endpoints[0].port: must be between 1 and 65535",
+        ]
+    );
+}
+
+#[test]
+fn two_listeners_on_one_address_are_refused_with_both_places() {
+    assert_eq!(
+        problems(&with("0.0.0.0:15021", "0.0.0.0:15006")),
+        ["listeners[2].bind: address `0.0.0.0:15006` is already at listeners[1].bind"]
+    );
+}
+
+#[test]
+fn mutual_tls_without_an_identity_is_refused_on_both_sides() {
+    let mut raw: raw::Config = serde_json::from_str(SIDECAR).unwrap();
+    raw.identity = None;
+    let found = Config::try_from(raw).unwrap_err().problems;
+    let places: Vec<&str> = found.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(places, ["listeners[1]", "upstreams.catalog"]);
+}
+
+#[test]
+fn a_principal_without_its_scheme_is_refused_because_it_would_match_nobody() {
+    let found = problems(&with("spiffe://cluster.local/ns/mesh", "cluster.local/ns/mesh"));
+    assert!(found[0].contains("is neither a SPIFFE id"), "{found:?}");
+}
+
+#[test]
+fn a_shared_limit_needs_a_service_to_ask() {
+    let limit = r#""limits": [{ "name": "l", "scope": { "service": { "domain": "d", "descriptor_key": "k", "on_error": "allow" } },
+                              "buckets": [{ "name": "b" }] }], "timeout": "15s""#;
+    let found = problems(&with(r#""timeout": "15s""#, limit));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].ends_with("the file names no `rate_limit_service` to ask"), "{found:?}");
+}
+
+#[test]
+fn the_administration_interface_stays_on_this_machine() {
+    let found = problems(&with(r#""version": 1,"#, r#""version": 1, "admin": { "tcp": "0.0.0.0:15000" },"#));
+    assert_eq!(found, ["admin.tcp: `0.0.0.0:15000` is not a loopback address, so others could reach it"]);
+}
