@@ -31,6 +31,8 @@ pub enum LimitScope {
         domain: String,
         /// The key of every descriptor.
         descriptor_key: String,
+        /// How long the service may take.
+        timeout: Duration,
         /// What happens while the service does not answer.
         on_error: OnError,
         /// The descriptors and when they are sent.
@@ -73,7 +75,7 @@ pub enum When {
 #[non_exhaustive]
 pub struct Rate {
     /// How many; also the size of a burst.
-    pub requests: u32,
+    pub requests: u64,
     /// In which time they are granted again.
     pub per: Duration,
 }
@@ -107,17 +109,19 @@ impl LimitScope {
                 });
                 Some(LimitScope::Proxy(buckets?))
             }
-            raw::LimitScope::Service { domain, descriptor_key, on_error } => {
+            raw::LimitScope::Service { domain, descriptor_key, timeout, on_error } => {
                 let at = at.field("scope").field("service");
                 if !cx.has_rate_limit_service {
                     cx.wrong(&at, "the file names no `rate_limit_service` to ask");
                 }
                 let domain = cx.text(domain, &at.field("domain"));
                 let descriptor_key = cx.text(descriptor_key, &at.field("descriptor_key"));
+                let timeout = cx.some_time(*timeout, &at.field("timeout"));
                 let buckets = cx.each(&raw.buckets, &buckets_at, Bucket::check);
                 Some(LimitScope::Service {
                     domain: domain?,
                     descriptor_key: descriptor_key?,
+                    timeout: timeout?.duration(),
                     on_error: *on_error,
                     buckets: buckets?,
                 })

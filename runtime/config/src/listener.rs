@@ -1,7 +1,8 @@
 //! Listeners as the proxy uses them.
 
-use crate::{HeaderEdits, Http, Limit, PeerPattern, RequestMatch};
+use crate::{Limit, PeerPattern, RequestMatch, VirtualHost};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One listening address.
@@ -23,8 +24,10 @@ pub enum Kind {
     Http {
         /// Present on an ingress.
         edge: Option<Edge>,
-        /// The routes.
-        http: Http,
+        /// The certificate to show; `None` is plaintext.
+        tls: Option<ServerTls>,
+        /// The routes by host.
+        virtual_hosts: Vec<VirtualHost>,
     },
     /// Bytes, forwarded.
     Tcp {
@@ -32,13 +35,18 @@ pub enum Kind {
         upstream: String,
         /// How many endpoints are tried, at least 1.
         max_connect_attempts: u32,
+        /// How long a connection may stay silent.
+        idle_timeout: Duration,
     },
     /// Mutual TLS, ended here.
     Inbound(Inbound),
     /// TLS, forwarded by SNI.
     PassThrough(PassThrough),
-    /// The readiness probe.
-    Readiness,
+    /// The readiness of the proxy, and the application's probes.
+    Readiness {
+        /// The probes.
+        probes: Vec<Probe>,
+    },
     /// The metrics page.
     Metrics,
 }
@@ -67,7 +75,7 @@ pub struct Inbound {
 pub struct InboundChain {
     /// The SNI values in lower case; no other chain has one of them.
     pub sni: Vec<String>,
-    /// Whose certificates the handshake accepts; empty means every identity of the trust bundle.
+    /// Whose certificates the handshake accepts; empty is nobody.
     pub peers: Vec<PeerPattern>,
     /// What is behind it.
     pub app: InboundApp,
@@ -78,8 +86,12 @@ pub struct InboundChain {
 pub enum InboundApp {
     /// HTTP.
     Http {
-        /// One virtual host with one route: the application.
-        http: Http,
+        /// The application.
+        upstream: String,
+        /// How long it may take to finish its answer; `None` is for ever.
+        timeout: Option<Duration>,
+        /// Limits, asked after authorization.
+        limits: Vec<Limit>,
         /// Who may do what.
         authorization: Option<Authorization>,
     },
@@ -116,6 +128,8 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PassThrough {
+    /// How long a client may take to send its ClientHello.
+    pub hello_timeout: Duration,
     /// One chain per exported service and port.
     pub chains: Vec<PassThroughChain>,
 }
@@ -132,11 +146,26 @@ pub struct PassThroughChain {
     pub max_connect_attempts: u32,
 }
 
-/// The request, its time limit and header changes, as an inbound route needs them.
-pub(crate) struct AppRoute {
-    pub(crate) upstream: String,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) limits: Vec<Limit>,
-    pub(crate) request_headers: HeaderEdits,
-    pub(crate) response_headers: HeaderEdits,
+/// A certificate for clients outside the mesh.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ServerTls {
+    /// PEM: the leaf, followed by the intermediates.
+    pub certificate: PathBuf,
+    /// PEM: the leaf's private key.
+    pub private_key: PathBuf,
+}
+
+/// One probe of the application: healthy if it answers with 200 to 399 in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Probe {
+    /// The path here.
+    pub path: String,
+    /// The application.
+    pub upstream: String,
+    /// The path at the application.
+    pub app_path: String,
+    /// How long the application may take.
+    pub timeout: Duration,
 }

@@ -1,19 +1,25 @@
 //! The rules for listeners.
 
 use crate::listener::{
-    AppRoute, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
-    PassThroughChain, Rule,
+    Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
+    Probe, Rule, ServerTls,
 };
-use crate::route::{HostPattern, Http, Route, VirtualHost, WeightedUpstream, virtual_hosts};
+use crate::route::virtual_hosts;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{HeaderEdits, Limit, Path, PeerPattern, Period, RequestMatch, raw};
+use crate::{Limit, Path, PeerPattern, Period, RequestMatch, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;
 
 /// The same behind a gateway, where several pods may be dead at once.
 const CONNECT_ATTEMPTS_PASS_THROUGH: u32 = 3;
+
+/// How long a forwarded connection may stay silent unless the file says otherwise.
+const IDLE_TIMEOUT_TCP: Period = Period::from_secs(3600);
+
+/// How long a client may take to send its ClientHello unless the file says otherwise.
+const HELLO_TIMEOUT: Period = Period::from_secs(5);
 
 impl Listener {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Listener, at: &Path) -> Option<Self> {
@@ -28,25 +34,52 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
     match raw {
         raw::Kind::Http(raw) => {
             let at = at.field("http");
-            let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
+            let tls = cx.optional(raw.tls.as_ref(), &at.field("tls"), server_tls);
             let virtual_hosts = virtual_hosts(cx, &raw.virtual_hosts, &at.field("virtual_hosts"));
             let edge = raw.edge.as_ref().map(|edge| Edge { trusted_hops: edge.trusted_hops });
-            Some(Kind::Http { edge, http: Http { virtual_hosts: virtual_hosts?, limits: limits? } })
+            Some(Kind::Http { edge, tls: tls?, virtual_hosts: virtual_hosts? })
         }
         raw::Kind::Tcp(raw) => {
             let at = at.field("tcp");
             let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
             let max_connect_attempts =
                 connect_attempts(cx, raw.max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
-            Some(Kind::Tcp { upstream: upstream?, max_connect_attempts: max_connect_attempts? })
+            let idle_timeout =
+                cx.some_time(raw.idle_timeout.unwrap_or(IDLE_TIMEOUT_TCP), &at.field("idle_timeout"));
+            Some(Kind::Tcp {
+                upstream: upstream?,
+                max_connect_attempts: max_connect_attempts?,
+                idle_timeout: idle_timeout?.duration(),
+            })
         }
         raw::Kind::Inbound(raw) => inbound(cx, raw, &at.field("inbound")).map(Kind::Inbound),
         raw::Kind::PassThrough(raw) => {
             pass_through(cx, raw, &at.field("pass_through")).map(Kind::PassThrough)
         }
-        raw::Kind::Readiness {} => Some(Kind::Readiness),
+        raw::Kind::Readiness(raw) => {
+            let probes = cx.each(&raw.probes, &at.field("readiness").field("probes"), probe)?;
+            Some(Kind::Readiness { probes })
+        }
         raw::Kind::Metrics {} => Some(Kind::Metrics),
     }
+}
+
+fn server_tls(cx: &mut Context<'_>, raw: &raw::ServerTls, at: &Path) -> Option<ServerTls> {
+    let certificate = cx.text(&raw.certificate, &at.field("certificate"));
+    let private_key = cx.text(&raw.private_key, &at.field("private_key"));
+    Some(ServerTls { certificate: certificate?.into(), private_key: private_key?.into() })
+}
+
+fn probe(cx: &mut Context<'_>, raw: &raw::Probe, at: &Path) -> Option<Probe> {
+    for (name, path) in [("path", &raw.path), ("app_path", &raw.app_path)] {
+        if !path.starts_with('/') {
+            cx.wrong(&at.field(name), format!("`{path}` does not begin with `/`"));
+        }
+    }
+    let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
+    let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
+    let (path, app_path) = (raw.path.clone(), raw.app_path.clone());
+    Some(Probe { path, upstream: upstream?, app_path, timeout: timeout?.duration() })
 }
 
 fn connect_attempts(cx: &mut Context<'_>, raw: Option<u32>, default: u32, at: &Path) -> Option<u32> {
@@ -79,17 +112,7 @@ fn inbound(cx: &mut Context<'_>, raw: &raw::Inbound, at: &Path) -> Option<Inboun
         let app = app(cx, &chain.app, &at.field("app"));
         Some(InboundChain { sni: sni?, peers: peers?, app: app? })
     });
-    let plaintext = cx.optional(raw.plaintext.as_ref(), &at.field("plaintext"), |cx, raw, at| {
-        if let raw::InboundApp::Http(http) = raw
-            && http.authorization.is_some()
-        {
-            cx.wrong(
-                &at.field("http").field("authorization"),
-                "a caller without TLS has no identity to authorize",
-            );
-        }
-        app(cx, raw, at)
-    });
+    let plaintext = cx.optional(raw.plaintext.as_ref(), &at.field("plaintext"), app);
     Some(Inbound { chains: chains?, plaintext: plaintext? })
 }
 
@@ -106,40 +129,16 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             let timeout =
                 cx.optional(raw.timeout.as_ref(), &timeout_at, |cx, time, at| cx.some_time(*time, at));
             let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
-            let request_headers = HeaderEdits::check(cx, &raw.request_headers, &at.field("request_headers"));
-            let response_headers =
-                HeaderEdits::check(cx, &raw.response_headers, &at.field("response_headers"));
             let authorization =
                 cx.optional(raw.authorization.as_ref(), &at.field("authorization"), authorization);
-            let route = AppRoute {
+            Some(InboundApp::Http {
                 upstream: upstream?,
                 timeout: timeout?.map(Period::duration),
                 limits: limits?,
-                request_headers: request_headers?,
-                response_headers: response_headers?,
-            };
-            Some(InboundApp::Http { http: app_http(route), authorization: authorization? })
+                authorization: authorization?,
+            })
         }
     }
-}
-
-/// Whatever host and path is asked for, the application answers it.
-fn app_http(route: AppRoute) -> Http {
-    let name = route.upstream.clone();
-    let to = vec![WeightedUpstream { upstream: route.upstream, weight: 1 }];
-    let route = Route {
-        name: String::new(),
-        matching: RequestMatch { path: None, methods: Vec::new(), headers: Vec::new() },
-        to,
-        timeout: route.timeout,
-        retry: None,
-        limits: route.limits,
-        prefix_rewrite: None,
-        request_headers: route.request_headers,
-        response_headers: route.response_headers,
-    };
-    let virtual_host = VirtualHost { name, hosts: vec![HostPattern::Any], routes: vec![route] };
-    Http { virtual_hosts: vec![virtual_host], limits: Vec::new() }
 }
 
 fn authorization(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> Option<Authorization> {
@@ -169,5 +168,6 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
         let attempts = connect_attempts(cx, chain.max_connect_attempts, CONNECT_ATTEMPTS_PASS_THROUGH, at);
         Some(PassThroughChain { sni: sni?, upstream: upstream?, max_connect_attempts: attempts? })
     });
-    Some(PassThrough { chains: chains? })
+    let hello_timeout = cx.some_time(raw.hello_timeout.unwrap_or(HELLO_TIMEOUT), &at.field("hello_timeout"));
+    Some(PassThrough { hello_timeout: hello_timeout?.duration(), chains: chains? })
 }

@@ -91,8 +91,8 @@ pub enum ValueMatch {
     Prefix(String),
     /// A value that the expression matches.
     Regex(Pattern),
-    /// Whether the header is there at all.
-    Present(bool),
+    /// Any value, but the header must be there.
+    Present,
 }
 
 /// A match on one header.
@@ -114,7 +114,7 @@ impl HeaderMatch {
             raw::ValueMatch::Regex(source) => {
                 Pattern::check(cx, source, &at.field("value").field("regex")).map(ValueMatch::Regex)
             }
-            raw::ValueMatch::Present(wanted) => Some(ValueMatch::Present(*wanted)),
+            raw::ValueMatch::Present => Some(ValueMatch::Present),
         };
         Some(HeaderMatch { name: name?, value: value? })
     }

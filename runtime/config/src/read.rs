@@ -41,8 +41,6 @@ pub struct RateLimitService {
     pub host: EndpointHost,
     /// Its port.
     pub port: u16,
-    /// How long one question may take.
-    pub timeout: Duration,
 }
 
 /// How names are resolved.
@@ -230,9 +228,8 @@ fn rate_limit_service(
     if parsed.is_none() {
         cx.wrong(&at.field("address"), format!("`{}` is not `host:port`", raw.address));
     }
-    let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
     let (host, port) = parsed?;
-    Some(RateLimitService { host, port, timeout: timeout?.duration() })
+    Some(RateLimitService { host, port })
 }
 
 fn dns(cx: &mut Context<'_>, raw: &raw::Dns, at: &Path) -> Option<Dns> {

@@ -1,19 +1,9 @@
 //! Routes, checked: every upstream exists and every host can match.
 
-use crate::matching::{header_name, method};
+use crate::matching::method;
 use crate::rules::Context;
 use crate::{Limit, Path, RequestMatch, raw};
 use std::time::Duration;
-
-/// What is done with HTTP requests.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Http {
-    /// The routes by host.
-    pub virtual_hosts: Vec<VirtualHost>,
-    /// Limits on every request, before it is routed.
-    pub limits: Vec<Limit>,
-}
 
 /// The routes of some hosts.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,16 +40,12 @@ pub struct Route {
     pub to: Vec<WeightedUpstream>,
     /// How long the whole exchange may take; `None` is for ever.
     pub timeout: Option<Duration>,
+    /// How long neither side may send anything; `None` is for ever.
+    pub idle_timeout: Option<Duration>,
     /// When to try again.
     pub retry: Option<Retry>,
     /// Limits on its requests.
     pub limits: Vec<Limit>,
-    /// Replaces the matched path prefix.
-    pub prefix_rewrite: Option<String>,
-    /// Header changes on the way there.
-    pub request_headers: HeaderEdits,
-    /// Header changes on the way back.
-    pub response_headers: HeaderEdits,
 }
 
 /// An upstream and its share.
@@ -80,8 +66,8 @@ pub struct Retry {
     pub attempts: u32,
     /// After which failures.
     pub on: Vec<RetryOn>,
-    /// The methods that are tried again.
-    pub methods: Vec<String>,
+    /// The methods that are tried again once an application may have seen the request.
+    pub methods: Methods,
     /// How long one attempt may take.
     pub per_try_timeout: Option<Duration>,
     /// Whether the next attempt goes to the next group at once.
@@ -90,14 +76,24 @@ pub struct Retry {
 
 pub use raw::RetryOn;
 
-/// Changes to headers, whose names are in lower case: removals first, then replacements.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HeaderEdits {
-    /// Headers that are removed.
-    pub remove: Vec<String>,
-    /// Headers that get exactly this value.
-    pub set: Vec<(String, String)>,
+/// Methods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Methods {
+    /// Every method.
+    All,
+    /// These, in capitals.
+    These(Vec<String>),
+}
+
+impl Methods {
+    /// Whether `method` is among them.
+    #[must_use]
+    pub fn contains(&self, method: &str) -> bool {
+        match self {
+            Methods::All => true,
+            Methods::These(these) => these.iter().any(|this| this == method),
+        }
+    }
 }
 
 /// The methods that may be repeated without asking; RFC 9110 section 9.2.2.
@@ -166,32 +162,19 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
     }
     let timeout =
         cx.optional(raw.timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
+    let idle_at = &at.field("idle_timeout");
+    let idle_timeout =
+        cx.optional(raw.idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));
     let retry = cx.optional(raw.retry.as_ref(), &at.field("retry"), retry);
     let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
-    let request_headers = HeaderEdits::check(cx, &raw.request_headers, &at.field("request_headers"));
-    let response_headers = HeaderEdits::check(cx, &raw.response_headers, &at.field("response_headers"));
-    let prefix_rewrite =
-        cx.optional(raw.prefix_rewrite.as_ref(), &at.field("prefix_rewrite"), |cx, path, at| {
-            if !path.starts_with('/') {
-                cx.wrong(at, format!("`{path}` does not begin with `/`"));
-                return None;
-            }
-            if !matches!(raw.matching.path, Some(raw::PathMatch::Prefix(_))) {
-                cx.wrong(at, "only the path of a `prefix` match can be rewritten");
-                return None;
-            }
-            Some(path.clone())
-        });
     Some(Route {
         name: raw.name.clone(),
         matching: matching?,
         to: to?,
         timeout: timeout?.map(crate::Period::duration),
+        idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,
         limits: limits?,
-        prefix_rewrite: prefix_rewrite?,
-        request_headers: request_headers?,
-        response_headers: response_headers?,
     })
 }
 
@@ -201,8 +184,11 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
         cx.wrong(&at.field("on"), "a retry policy that names no failure never retries");
     }
     let methods = match &raw.methods {
-        None => Some(IDEMPOTENT.map(str::to_owned).to_vec()),
-        Some(methods) => cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at)),
+        None => Some(Methods::These(IDEMPOTENT.map(str::to_owned).to_vec())),
+        Some(methods) if methods.iter().any(|name| name == "*") => Some(Methods::All),
+        Some(methods) => {
+            cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at)).map(Methods::These)
+        }
     };
     for (position, on) in raw.on.iter().enumerate() {
         if let RetryOn::Status(statuses) = on
@@ -221,23 +207,4 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
         per_try_timeout: per_try_timeout?.map(crate::Period::duration),
         other_localities: raw.other_localities,
     })
-}
-
-impl HeaderEdits {
-    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::HeaderEdits, at: &Path) -> Option<Self> {
-        let remove = cx.each(&raw.remove, &at.field("remove"), |cx, name, at| header_name(cx, name, at));
-        let set: Vec<_> = raw.set.iter().collect();
-        let set: Vec<Option<(String, String)>> = set
-            .into_iter()
-            .map(|(name, value)| {
-                let at = at.field("set").field(name);
-                let printable = value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b) || b >= 0x80);
-                if !printable {
-                    cx.wrong(&at, "a header's value holds no control characters");
-                }
-                Some((header_name(cx, name, &at)?, value.clone()))
-            })
-            .collect();
-        Some(HeaderEdits { remove: remove?, set: set.into_iter().collect::<Option<_>>()? })
-    }
 }

@@ -50,8 +50,8 @@ impl Context<'_> {
     }
 
     /// A number that is not zero.
-    pub(crate) fn positive(&mut self, value: u32, at: &Path) -> Option<u32> {
-        if value == 0 {
+    pub(crate) fn positive<N: PartialEq + From<u8>>(&mut self, value: N, at: &Path) -> Option<N> {
+        if value == N::from(0) {
             self.wrong(at, "must be at least 1");
             return None;
         }

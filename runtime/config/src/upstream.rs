@@ -34,6 +34,8 @@ pub struct Group {
     pub outlier: Option<Outlier>,
     /// Mutual TLS towards the endpoints.
     pub tls: Option<Tls>,
+    /// Requests on one connection before it is replaced; `None` is no bound.
+    pub requests_per_connection: Option<u32>,
 }
 
 /// One endpoint, or all those behind one name.
@@ -95,8 +97,6 @@ pub struct Pool {
     pub max_pending: u32,
     /// Requests in flight.
     pub max_requests: u32,
-    /// Requests on one connection before it is closed; `None` is no bound.
-    pub requests_per_connection: Option<u32>,
     /// How long an unused connection is kept.
     pub idle_timeout: Duration,
 }

@@ -55,7 +55,18 @@ fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
     let endpoints = cx.each(&raw.endpoints, &endpoints_at, endpoint);
     let outlier = cx.optional(raw.outlier.as_ref(), &at.field("outlier"), outlier);
     let tls = cx.optional(raw.tls.as_ref(), &at.field("tls"), tls);
-    Some(Group { name: name?, endpoints: endpoints?, outlier: outlier?, tls: tls? })
+    let per_connection_at = at.field("requests_per_connection");
+    let requests_per_connection =
+        cx.optional(raw.requests_per_connection.as_ref(), &per_connection_at, |cx, n, at| {
+            cx.positive(*n, at)
+        });
+    Some(Group {
+        name: name?,
+        endpoints: endpoints?,
+        outlier: outlier?,
+        tls: tls?,
+        requests_per_connection: requests_per_connection?,
+    })
 }
 
 fn endpoint(cx: &mut Context<'_>, raw: &raw::Endpoint, at: &Path) -> Option<Endpoint> {
@@ -157,16 +168,10 @@ pub(crate) fn sni(cx: &mut Context<'_>, text: &str, at: &Path) -> Option<String>
 fn pool(cx: &mut Context<'_>, raw: &raw::Pool, at: &Path) -> Option<Pool> {
     let max_connections = cx.positive(raw.max_connections, &at.field("max_connections"));
     let max_requests = cx.positive(raw.max_requests, &at.field("max_requests"));
-    let per_connection_at = at.field("requests_per_connection");
-    let requests_per_connection =
-        cx.optional(raw.requests_per_connection.as_ref(), &per_connection_at, |cx, n, at| {
-            cx.positive(*n, at)
-        });
     Some(Pool {
         max_connections: max_connections?,
         max_pending: raw.max_pending,
         max_requests: max_requests?,
-        requests_per_connection: requests_per_connection?,
         idle_timeout: raw.idle_timeout.map_or(IDLE_TIMEOUT, Period::duration),
     })
 }

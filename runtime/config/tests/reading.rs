@@ -56,9 +56,11 @@ fn a_sidecar_is_read_with_its_defaults() {
         EndpointHost::Name("catalog-mesh.shop.svc.cluster.local.".into()),
         "a name is complete, so no search domain is tried"
     );
-    let Kind::Http { http, .. } = &config.listeners[0].kind else { panic!("the first listener is HTTP") };
-    let retry = http.virtual_hosts[0].routes[0].retry.as_ref().unwrap();
-    assert!(!retry.methods.contains(&"POST".to_owned()), "only idempotent methods unless told otherwise");
+    let Kind::Http { virtual_hosts, .. } = &config.listeners[0].kind else {
+        panic!("the first listener is HTTP")
+    };
+    let retry = virtual_hosts[0].routes[0].retry.as_ref().unwrap();
+    assert!(!retry.methods.contains("POST"), "only idempotent methods unless told otherwise");
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn a_principal_without_its_scheme_is_refused_because_it_would_match_nobody() {
 
 #[test]
 fn a_shared_limit_needs_a_service_to_ask() {
-    let limit = r#""limits": [{ "name": "l", "scope": { "service": { "domain": "d", "descriptor_key": "k", "on_error": "allow" } },
+    let limit = r#""limits": [{ "name": "l", "scope": { "service": { "domain": "d", "descriptor_key": "k", "timeout": "20ms", "on_error": "allow" } },
                               "buckets": [{ "name": "b" }] }], "timeout": "15s""#;
     let found = problems(&with(r#""timeout": "15s""#, limit));
     assert_eq!(found.len(), 1);

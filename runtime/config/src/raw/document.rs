@@ -66,8 +66,6 @@ pub struct Identity {
 pub struct RateLimitService {
     /// `host:port`.
     pub address: String,
-    /// How long one question may take before it counts as an error.
-    pub timeout: Period,
 }
 
 /// How names are resolved. Endpoints given as addresses are never looked up.

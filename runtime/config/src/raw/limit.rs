@@ -31,6 +31,8 @@ pub enum LimitScope {
         domain: String,
         /// The key of the descriptor that a bucket sends; its value is the bucket's name.
         descriptor_key: String,
+        /// How long the service may take before that counts as no answer.
+        timeout: Period,
         /// What happens while the service does not answer.
         on_error: OnError,
     },
@@ -85,7 +87,7 @@ pub enum When {
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// How many, at least 1; also the size of a burst.
-    pub requests: u32,
+    pub requests: u64,
     /// In which time they are granted again.
     pub per: Period,
 }

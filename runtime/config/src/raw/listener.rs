@@ -1,6 +1,6 @@
 //! What the proxy listens on.
 
-use super::{HeaderEdits, Limit, RequestMatch, VirtualHost, is_default};
+use super::{Limit, RequestMatch, VirtualHost, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,8 @@ pub enum Kind {
     Inbound(Inbound),
     /// TLS that is forwarded by SNI and never ended here.
     PassThrough(PassThrough),
-    /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining.
-    Readiness {},
+    /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining; and the application's probes.
+    Readiness(Readiness),
     /// `GET /metrics` in the Prometheus text format.
     Metrics {},
 }
@@ -41,11 +41,21 @@ pub struct HttpListener {
     /// Present on an ingress: clients are strangers, so their address and identity headers are rewritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
+    /// The certificate to show to clients; absent means plaintext.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// Routes by host; a request for any other host is answered with 404.
     pub virtual_hosts: Vec<VirtualHost>,
-    /// Limits on every request, before it is routed.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub limits: Vec<Limit>,
+}
+
+/// A certificate for clients outside the mesh. Both files are PEM, and are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// The leaf, followed by the intermediates.
+    pub certificate: String,
+    /// The leaf's private key.
+    pub private_key: String,
 }
 
 /// How an ingress sees its clients.
@@ -66,6 +76,9 @@ pub struct TcpListener {
     /// How many endpoints are tried before the connection is given up; absent means 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connect_attempts: Option<u32>,
+    /// How long a connection may stay silent; absent means an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Period>,
 }
 
 /// The listener that ends mutual TLS.
@@ -85,9 +98,8 @@ pub struct Inbound {
 pub struct InboundChain {
     /// The SNI values of this chain.
     pub sni: Vec<String>,
-    /// Whose certificates the handshake accepts: SPIFFE ids, or prefixes that end in `*`. None means every identity
-    /// that the trust bundle vouches for.
-    #[serde(default, skip_serializing_if = "is_default")]
+    /// Whose certificates the handshake accepts: SPIFFE ids, or prefixes that end in `*`. An empty list is nobody, and
+    /// `*` is every identity that the trust bundle vouches for.
     pub peers: Vec<String>,
     /// What is behind it.
     pub app: InboundApp,
@@ -121,12 +133,6 @@ pub struct InboundHttp {
     /// Limits, asked after authorization.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Vec<Limit>,
-    /// Headers changed on the way to the application.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub request_headers: HeaderEdits,
-    /// Headers changed on the way back.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub response_headers: HeaderEdits,
 }
 
 /// Who may do what. A matching `deny` wins over everything.
@@ -158,6 +164,9 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassThrough {
+    /// How long a client may take to send its ClientHello; absent means 5 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hello_timeout: Option<Period>,
     /// One chain per exported service and port. An SNI of no chain is closed.
     pub chains: Vec<PassThroughChain>,
 }
@@ -174,4 +183,27 @@ pub struct PassThroughChain {
     /// of some dead pods does not look dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connect_attempts: Option<u32>,
+}
+
+/// The readiness listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Readiness {
+    /// Probes that are asked of the application.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub probes: Vec<Probe>,
+}
+
+/// One probe of the application: healthy if it answers with 200 to 399 in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// The path here, such as `/app/liveness`.
+    pub path: String,
+    /// The application.
+    pub upstream: String,
+    /// The path at the application.
+    pub app_path: String,
+    /// How long the application may take.
+    pub timeout: Period,
 }

@@ -13,11 +13,10 @@ pub use document::{AccessLog, Admin, Config, Dns, Identity, Node, RateLimitServi
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
     Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind, Listener,
-    PassThrough, PassThroughChain, Rule, TcpListener,
+    PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerTls, TcpListener,
 };
 pub use route::{
-    HeaderEdits, HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost,
-    WeightedUpstream,
+    HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
     Endpoint, Group, HttpOutlier, LocalOriginOutlier, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,

@@ -3,7 +3,6 @@
 use super::{Limit, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The routes of some hosts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,21 +31,15 @@ pub struct Route {
     /// How long the whole exchange may take, retries included; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
+    /// How long neither side may send anything; absent means for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Period>,
     /// When to try again; absent means only once, on another endpoint, after a failed connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Limits on the requests of this route.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Vec<Limit>,
-    /// Replaces the matched path prefix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix_rewrite: Option<String>,
-    /// Headers changed on the way to the upstream.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub request_headers: HeaderEdits,
-    /// Headers changed on the way back.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub response_headers: HeaderEdits,
 }
 
 /// An upstream and its share.
@@ -107,8 +100,8 @@ pub enum ValueMatch {
     Prefix(String),
     /// A value that this regular expression matches as a whole.
     Regex(String),
-    /// `true`: any value, but the header must be there. `false`: the header must be absent.
-    Present(bool),
+    /// Any value, but the header must be there.
+    Present,
 }
 
 /// When and how often a failed request is tried again.
@@ -119,7 +112,9 @@ pub struct Retry {
     pub attempts: u32,
     /// After which failures.
     pub on: Vec<RetryOn>,
-    /// Methods that are tried again; absent means the idempotent ones (GET, HEAD, OPTIONS, PUT, DELETE, TRACE).
+    /// Methods that are tried again once an application may have seen the request: `*` is every method, absent means the
+    /// idempotent ones (GET, HEAD, OPTIONS, PUT, DELETE, TRACE). A connection that could not be made is tried again
+    /// for every method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub methods: Option<Vec<String>>,
     /// How long one attempt may take; absent means as long as the route's timeout leaves.
@@ -145,16 +140,4 @@ pub enum RetryOn {
     GatewayError,
     /// One of these statuses.
     Status(Vec<u16>),
-}
-
-/// Changes to headers: removals first, then replacements.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HeaderEdits {
-    /// Headers that are removed.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub remove: Vec<String>,
-    /// Headers that get exactly this value.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub set: BTreeMap<String, String>,
 }

@@ -49,6 +49,9 @@ pub struct Group {
     /// Mutual TLS towards the endpoints; absent means plaintext.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// Requests on one connection before it is replaced; absent means no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_connection: Option<u32>,
 }
 
 /// One endpoint, or all those behind one name.
@@ -125,9 +128,6 @@ pub struct Pool {
     pub max_pending: u32,
     /// Requests in flight.
     pub max_requests: u32,
-    /// Requests on one connection before it is closed; absent means no bound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests_per_connection: Option<u32>,
     /// How long an unused connection is kept; absent means an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<Period>,
