@@ -1,5 +1,5 @@
-//! The syntax tree. It mirrors the text: nothing is resolved, every node has its span, and what could not be
-//! parsed is absent (the parser has reported it).
+//! The syntax tree. It mirrors the text: nothing is resolved, every node has its span. What could not be parsed
+//! has been reported; the tree then holds [`ValueKind::Invalid`] in its place, or nothing at all.
 
 use lang_diagnostics::{Span, Spanned};
 
@@ -19,7 +19,7 @@ pub struct File {
 /// A `//` comment without its slashes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comment {
-    /// The text after `//`.
+    /// The text after `//`, without white space at its end.
     pub text: String,
     /// Where it stands.
     pub span: Span,
@@ -38,7 +38,7 @@ pub enum Item {
     Reserved(Reserved),
 }
 
-/// `kind label { … }`. Also `kind { … }`, and `kind label {}` and, in a block, `kind label` alone is not a block.
+/// `kind label { … }` or `kind { … }`; the braces may be empty but must be there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     /// The kind's word.
@@ -47,7 +47,8 @@ pub struct Block {
     pub label: Option<Spanned<String>>,
     /// The items between the braces.
     pub body: Vec<Item>,
-    /// `///` lines right before, without their slashes, joined with newlines.
+    /// `///` lines right before, joined with newlines; without their slashes, one space after them, and white
+    /// space at their ends.
     pub documentation: Option<Spanned<String>>,
     /// From the kind to the closing brace.
     pub span: Span,
@@ -105,6 +106,9 @@ pub enum ValueKind {
     In(Box<Value>, Box<Value>),
     /// `A -> B`; either side may be an `In`.
     Arrow(Box<Value>, Box<Value>),
+    /// Something that could not be parsed. It has been reported: later stages take it for any value and stay
+    /// silent, so that one mistake costs one error.
+    Invalid,
 }
 
 /// One part of a string.

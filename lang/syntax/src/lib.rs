@@ -3,3 +3,14 @@
 //! Invariants: knows no kind and no attribute; never fails and never panics, whatever the bytes; touches no file.
 
 pub mod ast;
+pub mod codes;
+mod lexer;
+mod literal;
+mod parser;
+mod strings;
+mod token;
+mod units;
+
+pub use lexer::lex;
+pub use parser::{LANGUAGE_VERSION, parse};
+pub use token::{Token, TokenKind};

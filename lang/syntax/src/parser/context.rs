@@ -1,0 +1,183 @@
+//! What is shared while one file is parsed: its text, its documentation, and the mistakes found so far.
+
+use std::cell::{Cell, RefCell};
+
+use lang_diagnostics::{Diagnostic, FileId, Span, Spanned};
+
+use super::tokens::Lexeme;
+use crate::ast::Comment;
+use crate::codes;
+use crate::token::{Token, TokenKind};
+
+/// The shared part of the parser's state.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    file: FileId,
+    text: &'a str,
+    /// `///` lines in source order, with whether each stands on a line of its own.
+    documentation: Vec<(Token, bool)>,
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    /// Where the parser was stuck when it last reported: a second report from the same place is a consequence.
+    stuck_at: Cell<Option<u32>>,
+    /// Ranges whose documentation was used, or that were skipped and therefore say nothing.
+    accounted: RefCell<Vec<(u32, u32)>>,
+}
+
+/// The significant tokens of a text, the comments, and the context to parse them in.
+pub(crate) struct Prepared<'a> {
+    pub(crate) lexemes: Vec<Lexeme>,
+    pub(crate) comments: Vec<Comment>,
+    pub(crate) context: Context<'a>,
+}
+
+/// Sorts the tokens of a file: lexemes for the parser, comments and documentation for the tree.
+pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prepared<'a> {
+    let mut lexemes = Vec::with_capacity(tokens.len() / 2 + 1);
+    let mut comments = Vec::new();
+    let mut documentation = Vec::new();
+    let slice = |token: Token| text.get(token.start as usize..token.end as usize).unwrap_or_default();
+    // Since the last lexeme: was there a line feed, and documentation?
+    let mut on_new_line = true;
+    let mut documented = false;
+    // Since the last token that is not white space.
+    let mut own_line = true;
+    for token in tokens.iter().copied() {
+        match token.kind {
+            TokenKind::Whitespace => {}
+            TokenKind::Newline => {
+                on_new_line = true;
+                own_line = true;
+            }
+            TokenKind::Comment => {
+                let line = slice(token);
+                let text = line.strip_prefix("//").unwrap_or(line).trim_end().to_owned();
+                let span = Span { file, start: token.start, end: token.end };
+                comments.push(Comment { text, span, own_line });
+            }
+            TokenKind::Documentation => {
+                documentation.push((token, own_line));
+                documented = true;
+            }
+            kind => {
+                lexemes.push(Lexeme { kind, on_new_line, documented, start: token.start, end: token.end });
+                on_new_line = false;
+                documented = false;
+                own_line = false;
+            }
+        }
+    }
+    let context = Context {
+        file,
+        text,
+        documentation,
+        diagnostics: RefCell::new(Vec::new()),
+        stuck_at: Cell::new(None),
+        accounted: RefCell::new(Vec::new()),
+    };
+    Prepared { lexemes, comments, context }
+}
+
+impl<'a> Context<'a> {
+    /// Offset of the end of the file.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The text of a range of bytes.
+    pub(crate) fn slice(&self, start: u32, end: u32) -> &'a str {
+        self.text.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// A place in this file.
+    pub(crate) fn span(&self, start: u32, end: u32) -> Span {
+        Span { file: self.file, start, end }
+    }
+
+    /// Reports a mistake found while looking at `at`, unless one was already reported from there.
+    pub(crate) fn report(&self, at: Lexeme, diagnostic: Diagnostic) {
+        if self.stuck_at.replace(Some(at.start)) != Some(at.start) {
+            self.diagnostics.borrow_mut().push(diagnostic);
+        }
+    }
+
+    /// Reports a mistake inside one token, which never hides another one.
+    pub(crate) fn report_inside(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// Makes the next report from `at` silent: it would be a consequence of what was reported.
+    pub(crate) fn quiet(&self, at: Lexeme) {
+        self.stuck_at.set(Some(at.start));
+    }
+
+    /// Notes that recovery jumped over a range.
+    pub(crate) fn skipped(&self, start: u32, end: u32) {
+        self.accounted.borrow_mut().push((start, end));
+    }
+
+    /// The documentation lines between `after` (where the previous lexeme ends) and `item`, joined.
+    pub(crate) fn documentation(&self, after: u32, item: Lexeme) -> Option<Spanned<String>> {
+        if !item.documented {
+            return None;
+        }
+        let first = self.documentation.partition_point(|(token, _)| token.start < after);
+        let mut joined: Option<Spanned<String>> = None;
+        for (token, own_line) in self.documentation.get(first..).unwrap_or_default() {
+            if token.start >= item.start {
+                break;
+            }
+            if !own_line {
+                continue;
+            }
+            self.accounted.borrow_mut().push((token.start, token.end));
+            let line = self.slice(token.start, token.end);
+            let line = line.strip_prefix("///").unwrap_or(line);
+            let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
+            let span = self.span(token.start, token.end);
+            match &mut joined {
+                Some(joined) => {
+                    joined.value.push('\n');
+                    joined.value.push_str(line);
+                    joined.span = joined.span.to(span);
+                }
+                None => joined = Some(Spanned::new(line.to_owned(), span)),
+            }
+        }
+        joined
+    }
+
+    /// Reports the documentation that no item took, once for each run of lines, and returns all reports.
+    pub(crate) fn finish(self) -> Vec<Diagnostic> {
+        let mut accounted = self.accounted.into_inner();
+        accounted.sort_unstable();
+        let mut diagnostics = self.diagnostics.into_inner();
+        // One past the last byte that a range beginning at or before the current token accounts for.
+        let mut covered = 0;
+        let mut ranges = accounted.into_iter().peekable();
+        let mut previous_end: Option<u32> = None;
+        for (token, own_line) in self.documentation {
+            while let Some((_, end)) = ranges.next_if(|(start, _)| *start <= token.start) {
+                covered = covered.max(end);
+            }
+            if token.start < covered {
+                previous_end = None;
+                continue;
+            }
+            let gap = previous_end.and_then(|end| self.text.get(end as usize..token.start as usize));
+            let continues = own_line && gap.is_some_and(|gap| gap.trim().is_empty());
+            previous_end = Some(token.end);
+            if continues {
+                continue;
+            }
+            let span = Span { file: self.file, start: token.start, end: token.end };
+            let message = if own_line {
+                "this documentation is not followed by an item"
+            } else {
+                "documentation stands on its own lines, before the item it is about"
+            };
+            let help = "write `//` for a comment";
+            diagnostics.push(Diagnostic::error(codes::STRAY_DOCUMENTATION, span, message).help(help));
+        }
+        diagnostics
+    }
+}

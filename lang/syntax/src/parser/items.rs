@@ -1,0 +1,203 @@
+//! Items: blocks and attributes, and the bodies that hold them.
+
+use lang_diagnostics::Spanned;
+
+use super::mistakes;
+use super::recovery::{Until, close, report, skip, skip_group};
+use super::strings::string_text;
+use super::tokens::{Bracket, DEPTH_LIMIT, Parsed, Tokens};
+use super::values::{begins_value, ends_outer, too_deep, value_or_invalid};
+use crate::ast::{Attribute, Block, Item, Reserved, Value, ValueKind};
+use crate::token::TokenKind;
+
+/// Items up to a closing bracket of something that is open, or the end of the file. Never fails.
+pub(super) fn items(mut input: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
+    let mut items = Vec::new();
+    loop {
+        let next = input.peek(0);
+        match next.kind {
+            TokenKind::End => return (input, items),
+            kind if kind.opening().is_some() => {
+                if ends_outer(&input, kind) {
+                    return (input, items);
+                }
+                mistakes::stray_bracket(input);
+                input = input.advance();
+            }
+            TokenKind::Comma => {
+                mistakes::unexpected(input, "expected an item");
+                input = input.advance();
+            }
+            _ => {
+                input = match item(input) {
+                    Ok((rest, item)) => {
+                        items.push(item);
+                        end_of_item(rest)
+                    }
+                    Err(error) => {
+                        let rest = report(error, input);
+                        let rest = if rest.is_at(&input) { rest.advance() } else { rest };
+                        comma(skip(rest, Until::ITEM))
+                    }
+                };
+            }
+        }
+    }
+}
+
+/// Consumes what separates an item from the next one.
+pub(super) fn end_of_item(input: Tokens<'_>) -> Tokens<'_> {
+    let next = input.peek(0);
+    let separated = next.on_new_line
+        || matches!(next.kind, TokenKind::Comma | TokenKind::End)
+        || next.kind.opening().is_some();
+    if separated {
+        return comma(input);
+    }
+    mistakes::missing_separator(input);
+    let header = next.kind.is_word() && opens_block(input.advance());
+    if header || input.at_item() { input } else { comma(skip(input, Until::ITEM)) }
+}
+
+fn comma(input: Tokens<'_>) -> Tokens<'_> {
+    let next = input.peek(0);
+    if next.kind == TokenKind::Comma && !next.on_new_line { input.advance() } else { input }
+}
+
+/// One item. The first two tokens decide its form.
+fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
+    let first = input.peek(0);
+    let documentation = input.context.documentation(input.last_end, first);
+    if first.kind.is_reserved() {
+        return Ok(reserved(input));
+    }
+    let second = input.advance().continuation();
+    if first.kind == TokenKind::String {
+        return match second {
+            Some(TokenKind::Equals) => Ok(attribute(input, input.advance().advance(), documentation)),
+            Some(_) | None => Err(mistakes::string_as_item(input)),
+        };
+    }
+    if !first.kind.is_word() {
+        return Err(mistakes::no_item(input));
+    }
+    let after = input.advance();
+    match second {
+        Some(TokenKind::Equals) => Ok(attribute(input, after.advance(), documentation)),
+        Some(TokenKind::Colon) => {
+            mistakes::colon(after);
+            Ok(attribute(input, after.advance(), documentation))
+        }
+        Some(TokenKind::OpenBrace) => Ok(block(input, None, after, documentation)),
+        Some(kind) if kind.is_word() || kind == TokenKind::String => {
+            let label = name_of(after);
+            Ok(block(input, Some(label), after.advance(), documentation))
+        }
+        Some(TokenKind::Literal) if opens_block(after.advance()) => {
+            mistakes::label_begins_with_digit(after);
+            let label = Spanned::new(input.text(after.peek(0)).to_owned(), input.span(after.peek(0)));
+            Ok(block(input, Some(label), after.advance(), documentation))
+        }
+        Some(TokenKind::Literal) if input.text(first) == "language" => Err(mistakes::late_language(input)),
+        Some(TokenKind::TemplateHead) if opens_block(skip_group(after)) => {
+            let rest = skip_group(after);
+            let label = Spanned::new(String::new(), rest.span_from(after.peek(0).start));
+            mistakes::interpolated_label(after, label.span);
+            Ok(block(input, Some(label), rest, documentation))
+        }
+        Some(kind) if begins_value(kind) => {
+            mistakes::missing_equals(input);
+            Ok(attribute(input, after, documentation))
+        }
+        None if opens_block(after) => Ok(block(input, None, after, documentation)),
+        Some(_) | None => Err(mistakes::incomplete_item(input)),
+    }
+}
+
+fn opens_block(input: Tokens<'_>) -> bool {
+    input.peek(0).kind == TokenKind::OpenBrace
+}
+
+/// `name = value`, from behind the `=`.
+fn attribute<'a>(
+    name: Tokens<'a>,
+    input: Tokens<'a>,
+    documentation: Option<Spanned<String>>,
+) -> (Tokens<'a>, Item) {
+    let start = name.peek(0).start;
+    let (rest, value) = value_or_invalid(input);
+    let attribute = Attribute { name: name_of(name), value, documentation, span: rest.span_from(start) };
+    (rest, Item::Attribute(attribute))
+}
+
+/// `kind label { … }`, from the opening brace.
+fn block<'a>(
+    kind: Tokens<'a>,
+    label: Option<Spanned<String>>,
+    input: Tokens<'a>,
+    documentation: Option<Spanned<String>>,
+) -> (Tokens<'a>, Item) {
+    let start = kind.peek(0).start;
+    let (rest, body) = if opens_block(input) {
+        if input.peek(0).on_new_line {
+            mistakes::brace_on_next_line(input);
+        }
+        if kind.depth() < DEPTH_LIMIT { braces(input) } else { (too_deep(input), Vec::new()) }
+    } else {
+        mistakes::missing_braces(input, kind);
+        (input, Vec::new())
+    };
+    let block = Block { kind: name_of(kind), label, body, documentation, span: rest.span_from(start) };
+    (rest, Item::Block(block))
+}
+
+/// `{ items }`
+fn braces(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
+    let opening = outer.peek(0);
+    let (rest, body) = items(outer.advance().inside(Bracket::Brace));
+    (close(rest, opening, TokenKind::CloseBrace).outside(outer), body)
+}
+
+/// `{ name = value, … }` in value position: a body in which blocks are mistakes.
+pub(super) fn attributes(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Attribute>) {
+    let (rest, body) = braces(outer);
+    (rest, body.into_iter().filter_map(|item| attribute_of(outer, item)).collect())
+}
+
+/// The attribute that an item in a record is or was meant to be.
+fn attribute_of(input: Tokens<'_>, item: Item) -> Option<Attribute> {
+    match item {
+        Item::Attribute(attribute) => Some(attribute),
+        Item::Reserved(_) => None,
+        Item::Block(block) => {
+            mistakes::block_in_record(input, &block);
+            let entries = block.body.into_iter().filter_map(|item| attribute_of(input, item)).collect();
+            let kind = if block.label.is_some() { ValueKind::Invalid } else { ValueKind::Record(entries) };
+            let value = Value { kind, span: block.span };
+            Some(Attribute { name: block.kind, value, documentation: block.documentation, span: block.span })
+        }
+    }
+}
+
+/// An item that a later language version understands: skipped whole.
+fn reserved(input: Tokens<'_>) -> (Tokens<'_>, Item) {
+    let first = input.peek(0);
+    mistakes::reserved(input);
+    let rest = skip(input.advance(), Until::LINE);
+    let word = Spanned::new(input.text(first).to_owned(), input.span(first));
+    (rest, Item::Reserved(Reserved { word, span: rest.span_from(first.start) }))
+}
+
+/// The name that the next lexeme, a word or a string without interpolation, stands for.
+pub(super) fn name_of(input: Tokens<'_>) -> Spanned<String> {
+    let lexeme = input.peek(0);
+    let text = match lexeme.kind {
+        TokenKind::String => string_text(input, lexeme),
+        TokenKind::ForeignName => {
+            mistakes::unquoted_name(input);
+            input.text(lexeme).to_owned()
+        }
+        _ => input.text(lexeme).to_owned(),
+    };
+    Spanned::new(text, input.span(lexeme))
+}

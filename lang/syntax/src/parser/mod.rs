@@ -1,0 +1,58 @@
+//! The parser: lexemes → tree. It is LL(2) and never goes back; recovery is by hand, item by item.
+
+mod context;
+mod items;
+mod mistakes;
+mod recovery;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod values;
+
+use lang_diagnostics::{FileId, Sink, Span, Spanned};
+
+use self::context::{Prepared, prepare};
+use self::tokens::Tokens;
+use crate::ast::{File, Literal};
+use crate::lexer::lex;
+use crate::literal::classify;
+use crate::token::TokenKind;
+
+/// The language version that this compiler understands.
+pub const LANGUAGE_VERSION: u32 = 1;
+
+/// Parses a file. It always returns a tree; mistakes go to `sink`, and what they made unreadable is
+/// [`crate::ast::ValueKind::Invalid`] or absent.
+pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> File {
+    let Prepared { lexemes, comments, context } = prepare(file, text, &lex(text));
+    let (language, items) = {
+        let (input, language) = language(Tokens::new(&lexemes, &context));
+        let (_, items) = items::items(input);
+        (language, items)
+    };
+    context.finish().into_iter().for_each(|diagnostic| sink.push(diagnostic));
+    File { language, items, comments, span: Span::new(file, 0, text.len()) }
+}
+
+/// `language N` at the very beginning.
+fn language(input: Tokens<'_>) -> (Tokens<'_>, Option<Spanned<u32>>) {
+    let [word, number] = [input.peek(0), input.peek(1)];
+    let is_line = word.kind == TokenKind::Name
+        && number.kind == TokenKind::Literal
+        && !number.on_new_line
+        && input.text(word) == "language";
+    if !is_line {
+        return (input, None);
+    }
+    let after = input.advance();
+    let version = match classify(input.text(number)) {
+        Ok(Literal::Integer(version)) => u32::try_from(version).ok(),
+        Ok(_) | Err(_) => None,
+    };
+    if version != Some(LANGUAGE_VERSION) {
+        mistakes::unknown_language(after);
+    }
+    let rest = items::end_of_item(after.advance());
+    (rest, version.map(|version| Spanned::new(version, input.span(number))))
+}

@@ -1,0 +1,254 @@
+//! Values: operators, literals, paths, lists and records.
+
+use nom::Parser;
+use nom::combinator::opt;
+use nom::sequence::preceded;
+
+use super::items::{attributes, name_of};
+use super::mistakes;
+use super::recovery::{Until, close, report, skip, skip_group};
+use super::strings::{raw_string, string_text, template};
+use super::tokens::{Bracket, DEPTH_LIMIT, Parsed, Tokens, token};
+use crate::ast::{Path, StringPart, Value, ValueKind};
+use crate::literal::classify;
+use crate::token::TokenKind;
+
+/// `instance` or `instance -> instance`.
+pub(super) fn value<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let (rest, left) = instance(input)?;
+    let (rest, right) = opt(preceded(token(TokenKind::Arrow), instance)).parse(rest)?;
+    let Some(right) = right else { return Ok((rest, left)) };
+    if rest.continuation() == Some(TokenKind::Arrow) {
+        return Err(mistakes::chained(
+            rest,
+            "->",
+            "a call has one caller and one callee: write a list of calls",
+        ));
+    }
+    let span = left.span.to(right.span);
+    Ok((rest, Value { kind: ValueKind::Arrow(Box::new(left), Box::new(right)), span }))
+}
+
+/// `primary` or `primary in primary`.
+fn instance<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let (rest, left) = primary(input)?;
+    let (rest, right) = opt(preceded(token(TokenKind::In), same_item)).parse(rest)?;
+    let Some(right) = right else { return Ok((rest, left)) };
+    if rest.continuation() == Some(TokenKind::In) {
+        return Err(mistakes::chained(rest, "in", "`in` names one cluster: write a list of instances"));
+    }
+    let span = left.span.to(right.span);
+    Ok((rest, Value { kind: ValueKind::In(Box::new(left), Box::new(right)), span }))
+}
+
+/// A primary that has to begin before the item ends.
+fn same_item<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    match input.continuation() {
+        Some(_) => primary(input),
+        None => Err(mistakes::missing_value(input)),
+    }
+}
+
+/// Everything without an operator. The first two tokens decide.
+fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let first = input.peek(0);
+    if input.at_item() {
+        return Err(mistakes::missing_value(input));
+    }
+    let here = |kind: ValueKind| Ok((input.advance(), Value { kind, span: input.span(first) }));
+    match first.kind {
+        TokenKind::True => here(ValueKind::Boolean(true)),
+        TokenKind::False => here(ValueKind::Boolean(false)),
+        TokenKind::Literal => here(literal(input)),
+        TokenKind::String if input.peek(1).kind == TokenKind::Dot => path(input),
+        TokenKind::String | TokenKind::UnclosedString => {
+            here(ValueKind::String(text_parts(string_text(input, first))))
+        }
+        TokenKind::RawString | TokenKind::UnclosedRaw => {
+            here(ValueKind::String(text_parts(raw_string(input))))
+        }
+        TokenKind::TemplateHead => nested(input, template),
+        TokenKind::OpenBracket => nested(input, list),
+        TokenKind::OpenBrace => nested(input, record),
+        TokenKind::For | TokenKind::If => Err(mistakes::later_version(input)),
+        kind if kind.is_word() && kind != TokenKind::In => {
+            let second = input.peek(1);
+            if second.kind == TokenKind::OpenBrace && !(input.lines && second.on_new_line) {
+                nested(input, tagged)
+            } else {
+                path(input)
+            }
+        }
+        _ => Err(mistakes::no_value(input)),
+    }
+}
+
+/// A string without interpolation; the empty string has no parts.
+fn text_parts(text: String) -> Vec<StringPart> {
+    if text.is_empty() { Vec::new() } else { vec![StringPart::Text(text)] }
+}
+
+fn literal(input: Tokens<'_>) -> ValueKind {
+    match classify(input.text(input.peek(0))) {
+        Ok(literal) => ValueKind::Literal(literal),
+        Err(malformed) => {
+            mistakes::malformed_literal(input, malformed);
+            ValueKind::Invalid
+        }
+    }
+}
+
+/// `name.segment."quoted segment"`
+fn path<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let start = input.peek(0).start;
+    let mut segments = vec![name_of(input)];
+    let mut rest = input.advance();
+    while rest.continuation() == Some(TokenKind::Dot) {
+        let after = rest.advance();
+        match after.continuation() {
+            Some(kind) if kind.is_word() || kind == TokenKind::String => segments.push(name_of(after)),
+            Some(_) | None => return Err(mistakes::incomplete_path(after)),
+        }
+        rest = after.advance();
+    }
+    let span = rest.span_from(start);
+    Ok((rest, Value { kind: ValueKind::Path(Path { segments }), span }))
+}
+
+/// Goes one bracket deeper, or jumps over the whole bracket if that is too deep.
+fn nested<'a>(input: Tokens<'a>, form: fn(Tokens<'a>) -> Parsed<'a, Value>) -> Parsed<'a, Value> {
+    if input.depth() < DEPTH_LIMIT {
+        return form(input);
+    }
+    let rest = too_deep(input);
+    let span = rest.span_from(input.peek(0).start);
+    Ok((rest, Value { kind: ValueKind::Invalid, span }))
+}
+
+/// Reports that brackets nest too deeply at the next lexeme and jumps over it and its bracket.
+pub(super) fn too_deep(input: Tokens<'_>) -> Tokens<'_> {
+    mistakes::too_deep(input);
+    let rest = skip_group(input);
+    input.context.quiet(rest.peek(0));
+    rest
+}
+
+/// `{ name = value, … }`
+fn record<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let start = input.peek(0).start;
+    let (rest, entries) = attributes(input);
+    Ok((rest, Value { kind: ValueKind::Record(entries), span: rest.span_from(start) }))
+}
+
+/// `word { name = value, … }`
+fn tagged<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let start = input.peek(0).start;
+    let tag = name_of(input);
+    let (rest, entries) = attributes(input.advance());
+    Ok((rest, Value { kind: ValueKind::Tagged(tag, entries), span: rest.span_from(start) }))
+}
+
+/// `[ value, … ]`; a mistake in one element costs that element.
+fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
+    let opening = outer.peek(0);
+    let mut input = outer.advance().inside(Bracket::List);
+    let mut elements = Vec::new();
+    let mut comma_missed = false;
+    loop {
+        let next = input.peek(0);
+        match next.kind {
+            TokenKind::End => break,
+            kind if kind.opening().is_some() => {
+                if kind == TokenKind::CloseBracket || ends_outer(&input, kind) {
+                    break;
+                }
+                mistakes::stray_bracket(input);
+                input = input.advance();
+                continue;
+            }
+            TokenKind::Comma => {
+                mistakes::unexpected(input, "expected a value");
+                input = input.advance();
+                continue;
+            }
+            _ if input.at_item_line() => break,
+            _ => {}
+        }
+        let (rest, element) = element(input);
+        elements.push(element);
+        input = rest;
+        let next = input.peek(0);
+        match next.kind {
+            TokenKind::Comma => input = input.advance(),
+            kind if kind == TokenKind::End || kind.opening().is_some() => {}
+            _ if input.at_item_or_block_line() => break,
+            _ => {
+                if !comma_missed {
+                    mistakes::missing_comma(input);
+                }
+                comma_missed = true;
+                if !begins_value(next.kind) {
+                    input = skip(input, Until::COMMA);
+                }
+            }
+        }
+    }
+    let rest = close(input, opening, TokenKind::CloseBracket);
+    let span = rest.span_from(opening.start);
+    Ok((rest.outside(outer), Value { kind: ValueKind::List(elements), span }))
+}
+
+/// One element; never fails, and consumes at least one lexeme.
+fn element(input: Tokens<'_>) -> (Tokens<'_>, Value) {
+    let start = input.peek(0).start;
+    match value(input) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let rest = report(error, input);
+            let rest = skip(rest, Until::COMMA);
+            let rest = if rest.is_at(&input) { rest.advance() } else { rest };
+            (rest, Value { kind: ValueKind::Invalid, span: rest.span_from(start) })
+        }
+    }
+}
+
+/// Whether a closing bracket that does not fit the innermost one belongs to one further out.
+pub(super) fn ends_outer(input: &Tokens<'_>, kind: TokenKind) -> bool {
+    match kind.opening() {
+        Some(TokenKind::OpenBrace) => input.braces > 0,
+        Some(TokenKind::OpenBracket) => input.lists > 0,
+        Some(TokenKind::TemplateHead) => input.interpolations > 0,
+        Some(_) | None => false,
+    }
+}
+
+/// Whether a value may begin with a token of this kind.
+pub(super) fn begins_value(kind: TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::Literal
+            | TokenKind::String
+            | TokenKind::RawString
+            | TokenKind::TemplateHead
+            | TokenKind::UnclosedString
+            | TokenKind::OpenBracket
+            | TokenKind::OpenBrace
+    ) || (kind.is_word() && kind != TokenKind::In)
+}
+
+/// The value behind `=`. Never fails: what cannot be parsed is reported, skipped, and [`ValueKind::Invalid`].
+pub(super) fn value_or_invalid(input: Tokens<'_>) -> (Tokens<'_>, Value) {
+    let start = input.peek(0).start;
+    match value(input) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let rest = skip(report(error, input), Until::ITEM);
+            let span = if rest.is_at(&input) {
+                input.context.span(input.last_end, input.last_end)
+            } else {
+                rest.span_from(start)
+            };
+            (rest, Value { kind: ValueKind::Invalid, span })
+        }
+    }
+}
