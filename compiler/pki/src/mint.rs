@@ -1,0 +1,171 @@
+//! Making certificates: the three profiles and their validity.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
+use time::OffsetDateTime;
+
+use crate::{MAX_COMMON_NAME, PkiError};
+
+/// How long before its making a certificate becomes valid, so that peers whose clocks are behind accept it.
+pub const BACKDATE: Duration = Duration::from_secs(300);
+
+/// Seconds since 1970; times before it, which no certificate here has, count as 1970.
+pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A duration in whole seconds.
+pub(crate) fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A certificate and its key, both as PEM.
+pub(crate) struct Minted {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+/// When a certificate is valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
+}
+
+impl Validity {
+    /// From a little before `now` for a lifetime counted from `now`, but never beyond the issuer's end.
+    pub(crate) fn starting(now: i64, lifetime: Duration, issuer_end: i64) -> Self {
+        let not_before = now.saturating_sub(seconds(BACKDATE));
+        Self { not_before, not_after: Self::end(not_before, lifetime, issuer_end) }
+    }
+
+    /// The end that a certificate with this beginning has.
+    pub(crate) fn end(not_before: i64, lifetime: Duration, issuer_end: i64) -> i64 {
+        not_before.saturating_add(seconds(BACKDATE)).saturating_add(seconds(lifetime)).min(issuer_end)
+    }
+
+    /// Whether less than a third of the life from making to end is left.
+    pub(crate) fn nears_end(not_before: i64, not_after: i64, now: i64) -> bool {
+        let life = not_after.saturating_sub(not_before.saturating_add(seconds(BACKDATE)));
+        not_after.saturating_sub(now).saturating_mul(3) < life
+    }
+}
+
+/// A self-signed root with path length 1: one intermediate may stand below it.
+pub(crate) fn root(common_name: &str, validity: Validity) -> Result<Minted, PkiError> {
+    let fail = |reason: String| PkiError::Unmakeable { what: "the root".to_owned(), reason };
+    if common_name.is_empty() || common_name.chars().count() > MAX_COMMON_NAME {
+        return Err(fail(format!("its common name must have 1 to {MAX_COMMON_NAME} characters")));
+    }
+    let mut params = authority(1, validity).map_err(&fail)?;
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    let key = generate().map_err(&fail)?;
+    let certificate = params.self_signed(&key).map_err(|error| fail(error.to_string()))?;
+    Ok(Minted { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// The intermediate of a cluster, with path length 0: it signs workloads and nothing else.
+pub(crate) fn intermediate(
+    cluster: &str,
+    organization: &str,
+    validity: Validity,
+    issuer: &Issuer<'_, KeyPair>,
+) -> Result<Minted, PkiError> {
+    let fail = |reason: String| PkiError::Unmakeable { what: format!("cluster {cluster}"), reason };
+    if cluster.chars().count() > MAX_COMMON_NAME {
+        return Err(fail(format!(
+            "its name becomes a common name, which has at most {MAX_COMMON_NAME} characters"
+        )));
+    }
+    let mut params = authority(0, validity).map_err(&fail)?;
+    params.distinguished_name.push(DnType::OrganizationName, organization);
+    params.distinguished_name.push(DnType::OrganizationalUnitName, "intermediate");
+    params.distinguished_name.push(DnType::CommonName, cluster);
+    params.use_authority_key_identifier_extension = true;
+    let key = generate().map_err(&fail)?;
+    let certificate = params.signed_by(&key, issuer).map_err(|error| fail(error.to_string()))?;
+    Ok(Minted { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// A workload's certificate: no subject, so that the one critical URI is its only name (SPIFFE X509-SVID, 2 and 3.1).
+pub(crate) fn workload(
+    spiffe: &str,
+    validity: Validity,
+    issuer: &Issuer<'_, KeyPair>,
+) -> Result<Minted, PkiError> {
+    let fail = |reason: String| PkiError::Unmakeable { what: spiffe.to_owned(), reason };
+    let uri = Ia5String::try_from(spiffe).map_err(|error| fail(error.to_string()))?;
+    let mut params = profile(validity).map_err(&fail)?;
+    // rcgen marks the alternative names critical exactly when the subject is empty (RFC 5280, 4.2.1.6).
+    params.subject_alt_names = vec![SanType::URI(uri)];
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    let key = generate().map_err(&fail)?;
+    let certificate = params.signed_by(&key, issuer).map_err(|error| fail(error.to_string()))?;
+    Ok(Minted { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+fn authority(path_length: u8, validity: Validity) -> Result<CertificateParams, String> {
+    let mut params = profile(validity)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path_length));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+fn profile(validity: Validity) -> Result<CertificateParams, String> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.not_before = moment(validity.not_before)?;
+    params.not_after = moment(validity.not_after)?;
+    Ok(params)
+}
+
+fn moment(seconds: i64) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| "its end lies beyond the year 9999".to_owned())
+}
+
+fn generate() -> Result<KeyPair, String> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A fresh certificate never nears its end at the moment of its making, and always does once it is over.
+        #[test]
+        fn a_fresh_certificate_is_not_near_its_end(now in 0_i64..4_000_000_000, life in 60_u64..400_000_000) {
+            let validity = Validity::starting(now + 300, Duration::from_secs(life), i64::MAX);
+            prop_assert!(!Validity::nears_end(validity.not_before, validity.not_after, now + 300));
+            prop_assert!(Validity::nears_end(validity.not_before, validity.not_after, validity.not_after));
+            let end = Validity::end(validity.not_before, Duration::from_secs(life), i64::MAX);
+            prop_assert_eq!(end, validity.not_after);
+        }
+
+        /// Nothing outlives its issuer.
+        #[test]
+        fn the_issuers_end_is_a_bound(now in 300_i64..4_000_000_000, life in 60_u64..400_000_000, left in 1_i64..1000) {
+            let validity = Validity::starting(now, Duration::from_secs(life), now + left);
+            prop_assert!(validity.not_after <= now + left);
+        }
+    }
+
+    #[test]
+    fn the_last_third_begins_where_it_should() {
+        let lifetime = Duration::from_secs(900);
+        let validity = Validity::starting(10_000, lifetime, i64::MAX);
+        assert!(!Validity::nears_end(validity.not_before, validity.not_after, 10_600));
+        assert!(Validity::nears_end(validity.not_before, validity.not_after, 10_601));
+    }
+}
