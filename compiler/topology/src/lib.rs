@@ -3,8 +3,16 @@
 //! For each (proxy, callee port) the topology gives groups of endpoints in order of preference, and for each
 //! east-west gateway what it passes on. Nothing here knows a data plane, an address format or Kubernetes.
 //!
-//! Invariants: petgraph stays inside; all results are ordered; the same model always gives the same topology.
+//! Invariants: petgraph stays inside; all results are ordered; the same model always gives the same topology; a
+//! proxy's part of it depends on nothing that the proxy does not call.
 
+mod build;
+mod callee;
+mod networks;
+mod simulate;
 mod types;
+mod ways;
 
+pub use build::{build, call_ports, destination_port};
+pub use simulate::{Failure, Failures, Outcome, Simulation, simulate};
 pub use types::{BrokenHop, Export, Group, Hop, Nearness, ProxyKey, Reach, Topology, Unreachable, Via};

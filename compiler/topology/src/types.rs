@@ -1,6 +1,10 @@
 //! What the topology says.
+//!
+//! Lists that many proxies share are `Arc`s: the groups of a callee are the same for every caller in a cluster, so
+//! the size of a topology grows with calls and not with calls times clusters.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Network, Service};
@@ -20,14 +24,15 @@ pub enum ProxyKey {
 }
 
 /// Who reaches whom, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Topology {
     /// For each proxy what it may call, in order of (callee, port). Every proxy of the mesh has an entry.
     pub reaches: BTreeMap<ProxyKey, Vec<Reach>>,
-    /// For each east-west gateway what it passes on, in order of (service, port). Only what has declared callers
-    /// outside the gateway's cluster.
+    /// For each east-west gateway what it passes on, in order of (service, port). Only what declared callers outside
+    /// the gateway's cluster reach through it. Every east-west gateway has an entry.
     pub exports: BTreeMap<Id<Gateway>, Vec<Export>>,
-    /// Declared calls without any path, for the checks.
+    /// Declared calls without a path to some cluster of the callee, for the checks; in order of (callee, caller,
+    /// cluster).
     pub unreachable: Vec<Unreachable>,
 }
 
@@ -38,16 +43,17 @@ pub struct Reach {
     pub callee: Callee,
     /// Position of the port in the callee's `ports`.
     pub port: usize,
-    /// Groups of endpoints, the nearest first; never empty.
-    pub groups: Vec<Group>,
+    /// Groups of endpoints, the nearest first; never empty (a call without any path is in
+    /// [`Topology::unreachable`] only).
+    pub groups: Arc<[Group]>,
     /// The calls and routes that ask for it, in source order; never empty.
-    pub origins: Vec<Origin>,
+    pub origins: Arc<[Origin]>,
 }
 
 /// The endpoints of a callee in one cluster, as one proxy sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// Where the pods run. For an external host: the caller's own cluster.
+    /// Where the pods run that answer first. For an external host: the caller's own cluster.
     pub cluster: Id<Cluster>,
     /// How near that is.
     pub nearness: Nearness,
@@ -57,7 +63,7 @@ pub struct Group {
     pub weight: u32,
 }
 
-/// How near a group is; the order is the order of preference.
+/// How near a group is; the order is the order of preference unless links decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Nearness {
     /// The caller's own cluster.
@@ -75,13 +81,13 @@ pub enum Nearness {
 pub enum Via {
     /// The pods, through DNS of the companion Service of the group's cluster.
     Pods,
-    /// East-west gateways, all of one cluster: the first on the shortest path. `hops` is the whole chain of clusters
-    /// whose gateways pass the connection on, the last being the group's own.
+    /// East-west gateways, all of one cluster: the first on the path. `hops` is the whole chain of clusters whose
+    /// gateways pass the connection on, the last being the group's own.
     Gateways {
-        /// The gateways to connect to, in order; never empty.
-        gateways: Vec<Id<Gateway>>,
+        /// The gateways to connect to, in order, each with an address; never empty.
+        gateways: Arc<[Id<Gateway>]>,
         /// The clusters passed, in order; never empty.
-        hops: Vec<Id<Cluster>>,
+        hops: Arc<[Id<Cluster>]>,
     },
     /// A host outside the mesh.
     External,
@@ -94,17 +100,18 @@ pub struct Export {
     pub service: Id<Service>,
     /// Position of the port in the service's `ports`.
     pub port: usize,
-    /// Where it goes, the nearest first: the gateway's own cluster's pods, or further gateways (a transit). All
-    /// hops of an export are used only in order, as groups are.
-    pub hops: Vec<Hop>,
+    /// Where it goes, the nearest first; never empty: the pods of the gateway's own cluster and nothing else if the
+    /// service runs there, else further gateways (a transit). An SNI names no cluster, so a gateway decides alike
+    /// for every caller; each step leads strictly nearer to the service, so that no connection ever runs in a circle.
+    pub hops: Arc<[Hop]>,
     /// The calls and routes that ask for it, in source order.
-    pub origins: Vec<Origin>,
+    pub origins: Arc<[Origin]>,
 }
 
 /// One next hop of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// Where the pods run.
+    /// Where the pods run that answer first.
     pub cluster: Id<Cluster>,
     /// The next hop.
     pub via: Via,
@@ -134,8 +141,12 @@ pub struct Unreachable {
 pub enum BrokenHop {
     /// No chain of links leads from this network to that one.
     NoLink(Id<Network>, Id<Network>),
+    /// All ways lead through this network, and no active cluster of it has an east-west gateway with an address.
+    NoTransit(Id<Network>),
     /// This cluster must be entered through an east-west gateway, and has none.
     NoGateway(Id<Cluster>),
     /// This gateway must be reached from outside, and has no address.
     NoAddress(Id<Gateway>),
+    /// This cluster is joining or draining, so it gets no traffic from others.
+    NotActive(Id<Cluster>),
 }

@@ -1,0 +1,265 @@
+//! From declared calls and routes to the topology, callee by callee.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lang_diagnostics::{Origin, Spanned};
+use meshc_vocabulary::model::{self, Cluster, ExternalHost, Gateway, GatewayRole, Id, Model, Port, Service};
+
+use crate::callee::{Callee, View, nearness};
+use crate::ways::Ways;
+use crate::{Export, Group, ProxyKey, Reach, Topology, Unreachable, Via};
+
+/// Builds the topology of a mesh.
+#[must_use]
+pub fn build(model: &Model) -> Topology {
+    let ways = Ways::new(model);
+    let asks = Asks::collect(model);
+    let mut builder = Builder::new(model);
+    for ((service, entry), asks) in model.services.iter().zip(asks.services) {
+        if !asks.is_empty() {
+            let failover = &model.defaults.failover;
+            let callee = Callee { model, ways: &ways, failover, presences: &entry.clusters };
+            builder.service(service, &callee, asks);
+        }
+    }
+    for (external, asks) in model.externals.ids().zip(asks.externals) {
+        builder.external(external, asks);
+    }
+    builder.finish()
+}
+
+/// Position of the port that a route's destination means: the named one, else the callee's first.
+#[must_use]
+pub fn destination_port(ports: &[Port], name: Option<&Spanned<String>>) -> Option<usize> {
+    match name {
+        Some(name) => ports.iter().position(|port| port.name == name.value),
+        None => (!ports.is_empty()).then_some(0),
+    }
+}
+
+/// Positions of the ports that a call means: the named one, else all.
+pub fn call_ports<'a>(
+    ports: &'a [Port],
+    name: Option<&'a Spanned<String>>,
+) -> impl Iterator<Item = usize> + 'a {
+    let meant = move |port: &Port| name.is_none_or(|name| port.name == name.value);
+    ports.iter().enumerate().filter(move |(_, port)| meant(port)).map(|(index, _)| index)
+}
+
+/// Who asks for a callee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Caller {
+    Service(Id<Service>),
+    Gateway(Id<Gateway>),
+}
+
+/// Everything that asks for one callee: for each (port, caller) the calls and routes.
+type CalleeAsks = BTreeMap<(usize, Caller), Vec<Origin>>;
+
+struct Asks {
+    services: Vec<CalleeAsks>,
+    externals: Vec<CalleeAsks>,
+}
+
+impl Asks {
+    fn collect(model: &Model) -> Self {
+        let mut asks = Self {
+            services: vec![BTreeMap::new(); model.services.len()],
+            externals: vec![BTreeMap::new(); model.externals.len()],
+        };
+        for (caller, service) in model.services.iter() {
+            for call in &service.calls {
+                for port in call_ports(ports_of(model, call.callee), call.port.as_ref()) {
+                    asks.add(call.callee, port, Caller::Service(caller), &call.origin);
+                }
+            }
+        }
+        for (_, route) in model.routes.iter() {
+            for to in route.rules.iter().flat_map(|rule| &rule.to) {
+                let port = destination_port(ports_of(model, to.callee), to.port.as_ref());
+                let Some(port) = port else { continue };
+                for gateway in &route.gateways {
+                    asks.add(to.callee, port, Caller::Gateway(gateway.value), &to.origin);
+                }
+            }
+        }
+        asks
+    }
+
+    fn add(&mut self, callee: model::Callee, port: usize, caller: Caller, origin: &Origin) {
+        let asks = match callee {
+            model::Callee::Service(id) => self.services.get_mut(id.index()),
+            model::Callee::External(id) => self.externals.get_mut(id.index()),
+        };
+        if let Some(asks) = asks {
+            asks.entry((port, caller)).or_default().push(origin.clone());
+        }
+    }
+}
+
+/// The ports that a callee offers.
+pub(crate) fn ports_of(model: &Model, callee: model::Callee) -> &[Port] {
+    match callee {
+        model::Callee::Service(id) => &model.services.at(id).ports,
+        model::Callee::External(id) => &model.externals.at(id).ports,
+    }
+}
+
+struct Builder<'m> {
+    model: &'m Model,
+    /// For each service the reaches of its sidecars, in the order of its clusters.
+    sidecars: Vec<Vec<Vec<Reach>>>,
+    gateways: Vec<Vec<Reach>>,
+    exports: Vec<Vec<Export>>,
+    /// For each cluster its east-west gateways.
+    doors: Vec<Vec<Id<Gateway>>>,
+    unreachable: Vec<Unreachable>,
+}
+
+impl<'m> Builder<'m> {
+    fn new(model: &'m Model) -> Self {
+        let mut doors = vec![Vec::new(); model.clusters.len()];
+        for (id, gateway) in model.gateways.iter() {
+            if let (GatewayRole::EastWest, Some(list)) =
+                (gateway.role, doors.get_mut(gateway.cluster.index()))
+            {
+                list.push(id);
+            }
+        }
+        let services = model.services.iter();
+        Self {
+            model,
+            sidecars: services.map(|(_, service)| vec![Vec::new(); service.clusters.len()]).collect(),
+            gateways: vec![Vec::new(); model.gateways.len()],
+            exports: vec![Vec::new(); model.gateways.len()],
+            doors,
+            unreachable: Vec::new(),
+        }
+    }
+
+    fn service(&mut self, service: Id<Service>, callee: &Callee<'_>, asks: CalleeAsks) {
+        let mut views: Vec<Option<View>> = self.model.clusters.ids().map(|_| None).collect();
+        let mut exported: BTreeMap<(usize, Id<Cluster>), Vec<Origin>> = BTreeMap::new();
+        for ((port, caller), mut origins) in asks {
+            origins.sort();
+            origins.dedup();
+            let origins: Arc<[Origin]> = Arc::from(origins);
+            let mut passed = Vec::new();
+            for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
+                let Some(slot) = views.get_mut(cluster.index()) else { continue };
+                let view = slot.get_or_insert_with(|| callee.view(cluster));
+                passed.extend_from_slice(&view.passed);
+                self.note_broken(service, caller, cluster, view, &origins);
+                if !view.groups.is_empty() {
+                    let (callee, groups) = (model::Callee::Service(service), Arc::clone(&view.groups));
+                    self.add(caller, place, Reach { callee, port, groups, origins: Arc::clone(&origins) });
+                }
+            }
+            passed.sort();
+            passed.dedup();
+            for cluster in passed {
+                exported.entry((port, cluster)).or_default().extend(origins.iter().cloned());
+            }
+        }
+        for ((port, cluster), mut origins) in exported {
+            origins.sort();
+            origins.dedup();
+            self.export(
+                Export { service, port, hops: Arc::from(callee.exits(cluster)), origins: origins.into() },
+                cluster,
+            );
+        }
+    }
+
+    fn external(&mut self, external: Id<ExternalHost>, asks: CalleeAsks) {
+        let callee = model::Callee::External(external);
+        for ((port, caller), mut origins) in asks {
+            origins.sort();
+            origins.dedup();
+            let origins: Arc<[Origin]> = Arc::from(origins);
+            for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
+                let nearness = nearness(self.model, cluster, cluster);
+                let groups = Arc::from([Group { cluster, nearness, via: Via::External, weight: 1 }]);
+                self.add(caller, place, Reach { callee, port, groups, origins: Arc::clone(&origins) });
+            }
+        }
+    }
+
+    fn export(&mut self, export: Export, cluster: Id<Cluster>) {
+        if export.hops.is_empty() {
+            return;
+        }
+        for door in self.doors.get(cluster.index()).into_iter().flatten() {
+            if let Some(list) = self.exports.get_mut(door.index()) {
+                list.push(export.clone());
+            }
+        }
+    }
+
+    fn clusters_of(&self, caller: Caller) -> Vec<Id<Cluster>> {
+        match caller {
+            Caller::Service(id) => {
+                self.model.services.at(id).clusters.iter().map(|presence| presence.cluster).collect()
+            }
+            Caller::Gateway(id) => vec![self.model.gateways.at(id).cluster],
+        }
+    }
+
+    /// Gives a proxy another reach; `place` is the position of its cluster among the caller's.
+    fn add(&mut self, caller: Caller, place: usize, reach: Reach) {
+        let list = match caller {
+            Caller::Service(id) => self.sidecars.get_mut(id.index()).and_then(|lists| lists.get_mut(place)),
+            Caller::Gateway(id) => self.gateways.get_mut(id.index()),
+        };
+        if let Some(list) = list {
+            list.push(reach);
+        }
+    }
+
+    fn note_broken(
+        &mut self,
+        callee: Id<Service>,
+        caller: Caller,
+        cluster: Id<Cluster>,
+        view: &View,
+        origins: &Arc<[Origin]>,
+    ) {
+        let caller = match caller {
+            Caller::Service(service) => ProxyKey::Sidecar { cluster, service },
+            Caller::Gateway(gateway) => ProxyKey::Gateway(gateway),
+        };
+        let partly = !view.groups.is_empty();
+        for (to, reason) in &view.broken {
+            self.unreachable.extend(origins.iter().map(|origin| Unreachable {
+                caller,
+                callee,
+                cluster: *to,
+                origin: origin.clone(),
+                reason: *reason,
+                partly,
+            }));
+        }
+    }
+
+    fn finish(mut self) -> Topology {
+        self.unreachable.sort_by(|a, b| {
+            (a.callee, a.caller, a.cluster, &a.origin).cmp(&(b.callee, b.caller, b.cluster, &b.origin))
+        });
+        self.unreachable.dedup();
+        let services = self.model.services.iter().zip(self.sidecars);
+        let sidecars = services.flat_map(|((service, entry), lists)| {
+            let clusters = entry.clusters.iter().map(|presence| presence.cluster);
+            clusters.zip(lists).map(move |(cluster, list)| (ProxyKey::Sidecar { cluster, service }, list))
+        });
+        let gateways = self.model.gateways.ids().zip(self.gateways);
+        let gateways = gateways.map(|(gateway, list)| (ProxyKey::Gateway(gateway), list));
+        let reaches = sidecars.chain(gateways).collect();
+        let exports = self.model.gateways.iter().zip(self.exports);
+        let exports = exports.filter_map(|((id, gateway), list)| match gateway.role {
+            GatewayRole::Ingress => None,
+            GatewayRole::EastWest => Some((id, list)),
+        });
+        Topology { reaches, exports: exports.collect(), unreachable: self.unreachable }
+    }
+}

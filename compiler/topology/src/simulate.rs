@@ -1,0 +1,154 @@
+//! Who answers when parts of the mesh fail.
+//!
+//! The rules are those of the data planes: a caller leaves a group when all its endpoints are ejected; it sees pods
+//! fail in any way, but of a pass-through gateway it sees only that it cannot be reached or closes the connection,
+//! because a gateway is never ejected for an application's status.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Model, Service};
+
+use crate::{Hop, ProxyKey, Reach, Topology, Via};
+
+/// How the instances of a service in a cluster fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Failure {
+    /// They answer, with errors.
+    Errors,
+    /// They are gone: nobody listens, and DNS forgets them.
+    Gone,
+}
+
+/// What fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// All instances of a service in a cluster.
+    pub services: BTreeMap<(Id<Service>, Id<Cluster>), Failure>,
+    /// Whole clusters, with their gateways.
+    pub clusters: BTreeSet<Id<Cluster>>,
+    /// Single gateways, with all replicas.
+    pub gateways: BTreeSet<Id<Gateway>>,
+}
+
+/// What happens to a caller's requests once ejection has taken place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// They are answered.
+    Answered {
+        /// The position of the group in the caller's [`Reach::groups`].
+        group: usize,
+        /// Where the pods run that answer.
+        cluster: Id<Cluster>,
+    },
+    /// They get the errors of these pods: no group before them is left, and the caller cannot see past the gateway
+    /// that they are behind.
+    Errors {
+        /// The position of the group in the caller's [`Reach::groups`].
+        group: usize,
+        /// Where the failing pods run.
+        cluster: Id<Cluster>,
+    },
+    /// Nobody is left: 503, or a closed connection.
+    Nobody,
+    /// The caller itself failed.
+    CallerFailed,
+}
+
+/// The outcome for each (proxy, callee, port), in order.
+pub type Simulation = BTreeMap<(ProxyKey, Callee, usize), Outcome>;
+
+/// Who answers whom under these failures. Nothing failed gives the everyday answer.
+#[must_use]
+pub fn simulate(model: &Model, topology: &Topology, failures: &Failures) -> Simulation {
+    let world = World { model, topology, failures };
+    let reaches = topology.reaches.iter();
+    reaches
+        .flat_map(|(proxy, reaches)| {
+            let failed = world.caller_failed(*proxy);
+            let world = &world;
+            reaches.iter().map(move |reach| {
+                let outcome = if failed { Outcome::CallerFailed } else { world.outcome(reach) };
+                ((*proxy, reach.callee, reach.port), outcome)
+            })
+        })
+        .collect()
+}
+
+struct World<'a> {
+    model: &'a Model,
+    topology: &'a Topology,
+    failures: &'a Failures,
+}
+
+/// What is at the end of a group or of a gateway's hop.
+enum Answer {
+    Healthy(Id<Cluster>),
+    Failing(Id<Cluster>),
+    Closed,
+}
+
+impl World<'_> {
+    fn caller_failed(&self, proxy: ProxyKey) -> bool {
+        match proxy {
+            ProxyKey::Sidecar { cluster, service } => {
+                self.failures.clusters.contains(&cluster)
+                    || self.failures.services.contains_key(&(service, cluster))
+            }
+            ProxyKey::Gateway(gateway) => self.gateway_failed(gateway),
+        }
+    }
+
+    fn outcome(&self, reach: &Reach) -> Outcome {
+        for (group, endpoints) in reach.groups.iter().enumerate() {
+            match (self.answer(reach.callee, reach.port, endpoints.cluster, &endpoints.via), &endpoints.via) {
+                (Answer::Healthy(cluster), _) => return Outcome::Answered { group, cluster },
+                (Answer::Failing(cluster), Via::Gateways { .. }) => {
+                    return Outcome::Errors { group, cluster };
+                }
+                (Answer::Failing(_), Via::Pods | Via::External) | (Answer::Closed, _) => {}
+            }
+        }
+        Outcome::Nobody
+    }
+
+    fn answer(&self, callee: Callee, port: usize, cluster: Id<Cluster>, via: &Via) -> Answer {
+        let service = match callee {
+            Callee::External(_) => return Answer::Healthy(cluster),
+            Callee::Service(service) => service,
+        };
+        match via {
+            Via::External => Answer::Healthy(cluster),
+            Via::Pods => self.pods(service, cluster),
+            Via::Gateways { gateways, .. } => {
+                let alive = gateways.iter().find(|gateway| !self.gateway_failed(**gateway));
+                alive.map_or(Answer::Closed, |gateway| self.passed_on(*gateway, service, port))
+            }
+        }
+    }
+
+    /// A gateway tries its hops in order and leaves one only when it cannot connect.
+    fn passed_on(&self, gateway: Id<Gateway>, service: Id<Service>, port: usize) -> Answer {
+        let exports = self.topology.exports.get(&gateway).map_or(&[][..], Vec::as_slice);
+        let place = exports.binary_search_by_key(&(service, port), |export| (export.service, export.port));
+        let hops: &[Hop] = place.ok().and_then(|place| exports.get(place)).map_or(&[], |export| &export.hops);
+        let answers =
+            hops.iter().map(|hop| self.answer(Callee::Service(service), port, hop.cluster, &hop.via));
+        answers.into_iter().find(|answer| !matches!(answer, Answer::Closed)).unwrap_or(Answer::Closed)
+    }
+
+    fn pods(&self, service: Id<Service>, cluster: Id<Cluster>) -> Answer {
+        if self.failures.clusters.contains(&cluster) {
+            return Answer::Closed;
+        }
+        match self.failures.services.get(&(service, cluster)) {
+            None => Answer::Healthy(cluster),
+            Some(Failure::Errors) => Answer::Failing(cluster),
+            Some(Failure::Gone) => Answer::Closed,
+        }
+    }
+
+    fn gateway_failed(&self, gateway: Id<Gateway>) -> bool {
+        self.failures.gateways.contains(&gateway)
+            || self.failures.clusters.contains(&self.model.gateways.at(gateway).cluster)
+    }
+}
