@@ -40,6 +40,7 @@ pub struct Mesh {
     /// The data plane it runs on.
     pub data_plane: DataPlane,
     logs: PathBuf,
+    errors: PathBuf,
     _directory: tempfile::TempDir,
 }
 
@@ -106,7 +107,7 @@ impl Mesh {
                 }
             }
         }
-        Self { child, environment, source: file, data_plane, logs, _directory: directory }
+        Self { child, environment, source: file, data_plane, logs, errors, _directory: directory }
     }
 
     /// An address of the environment.
@@ -165,10 +166,91 @@ impl Mesh {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
+    /// What `meshc up` printed on its standard error so far.
+    #[must_use]
+    pub fn errors(&self) -> String {
+        std::fs::read_to_string(&self.errors).unwrap_or_default()
+    }
+
+    /// Puts other bytes in the place of meshd's configuration file, as a broken ConfigMap would.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn overwrite_configuration(&self, proxy: &str, contents: &str) {
+        let file = self.directory().join("proxies").join(proxy).join("etc/mesh/config/meshd.json");
+        let file = std::fs::canonicalize(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        std::fs::write(&file, contents).expect("the file can be written");
+    }
+
     /// Where the mesh keeps its files while it runs.
     #[must_use]
     pub fn directory(&self) -> &Path {
         Path::new(self.variable("MESH_DIRECTORY"))
+    }
+
+    /// The pid of `meshc up`.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The pid of the process of a proxy, by its name such as `west/gateways/ingress`.
+    ///
+    /// # Panics
+    /// If there is not exactly one.
+    #[must_use]
+    pub fn proxy_pid(&self, proxy: &str) -> u32 {
+        let pids = process::children(self.pid(), proxy);
+        assert_eq!(pids.len(), 1, "one process of {proxy}: {pids:?}");
+        pids[0]
+    }
+
+    /// Sends a signal to the processes whose command line contains `part` and waits until they have ended.
+    ///
+    /// # Panics
+    /// If there is none, or if one does not end.
+    pub fn stop(&self, part: &str, signal: &str) {
+        let pids = process::children(self.pid(), part);
+        assert!(!pids.is_empty(), "no process of the mesh has {part} in its command line");
+        for pid in &pids {
+            process::signal(*pid, signal);
+        }
+        let gone = || pids.iter().all(|pid| !process::alive(*pid)).then_some(());
+        process::eventually(&format!("{part} ends"), Duration::from_secs(20), gone);
+    }
+
+    /// The Prometheus metrics of a proxy, by its name such as `east/sidecars/istioinaction/catalog`.
+    #[must_use]
+    pub fn metrics(&self, proxy: &str) -> String {
+        let address = self.address(&format!("MESH_METRICS_{}", variable_part(proxy)));
+        let answer = Request::get("localhost", "/metrics").send(address);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// The readiness status of a proxy: 200, 503, or 0 if nobody listens any more.
+    #[must_use]
+    pub fn readiness(&self, proxy: &str) -> u16 {
+        let address = self.address(&format!("MESH_READINESS_{}", variable_part(proxy)));
+        Request::get("localhost", "/healthz/ready").try_send(address).map_or(0, |answer| answer.status)
+    }
+
+    /// Certificate chain and key of an identity.
+    #[must_use]
+    pub fn identity(&self, cluster: &str, namespace: &str, account: &str) -> (PathBuf, PathBuf) {
+        let folder = self.keys().join(cluster).join("identities").join(namespace).join(account);
+        (folder.join("tls.crt"), folder.join("tls.key"))
+    }
+
+    /// Certificate and key of a cluster's intermediate.
+    #[must_use]
+    pub fn intermediate(&self, cluster: &str) -> (PathBuf, PathBuf) {
+        let folder = self.keys().join(cluster).join("intermediate");
+        (folder.join("cert.pem"), folder.join("key.pem"))
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.directory().join("keys")
     }
 
     /// Ends the mesh and returns the status of `meshc up`.
@@ -186,4 +268,9 @@ impl Drop for Mesh {
             let _ = self.child.wait();
         }
     }
+}
+
+/// A name as it stands in a variable of the environment: upper case, every other character as `_`.
+fn variable_part(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }

@@ -1,0 +1,23 @@
+//! Behaviours that must be the same on the real Envoy and on meshd, from the same source, through `meshc up`.
+
+mod authorization;
+mod cross_cluster;
+mod failover;
+mod fixtures;
+mod gateway;
+mod limits;
+mod reload;
+mod shutdown;
+
+/// Makes one test per data plane out of a function over a data plane.
+macro_rules! on_both_data_planes {
+    ($($behaviour:ident),+ $(,)?) => {
+        mod on_envoy {
+            $(#[test] fn $behaviour() { super::$behaviour(mesh_tests::mesh::DataPlane::Envoy); })+
+        }
+        mod on_meshd {
+            $(#[test] fn $behaviour() { super::$behaviour(mesh_tests::mesh::DataPlane::Meshd); })+
+        }
+    };
+}
+use on_both_data_planes;

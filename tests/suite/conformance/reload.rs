@@ -1,0 +1,121 @@
+//! A new configuration takes effect under load; a broken one changes nothing.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mesh_tests::http::Connection;
+use mesh_tests::mesh::{DataPlane, Mesh};
+use mesh_tests::process;
+
+use crate::fixtures::{WEBAPP_TO_CATALOG, acme, acme_source, to_catalog};
+
+/// Sends requests to `/other` on kept and on fresh connections while `change` runs; returns how many were answered
+/// and what went wrong.
+fn under_load(mesh: &Mesh, change: impl FnOnce()) -> (usize, Vec<String>) {
+    let address = mesh.address(&format!("MESH_CALL_{WEBAPP_TO_CATALOG}"));
+    let stop = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    let failures = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let request = to_catalog("/other");
+                let mut kept = Connection::open(address).expect("the sidecar listens");
+                for round in 0..5000 {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let answer =
+                        if round % 10 == 0 { request.try_send(address) } else { kept.send(&request) };
+                    match answer {
+                        Ok(answer) if answer.status == 200 => {
+                            answered.fetch_add(1, Ordering::Relaxed);
+                            if answer.headers.get("connection").is_some_and(|value| value == "close") {
+                                kept = Connection::open(address).expect("the sidecar listens");
+                            }
+                        }
+                        Ok(answer) => failures.lock().expect("no panic").push(format!("{answer:?}")),
+                        Err(error) => {
+                            failures.lock().expect("no panic").push(error.to_string());
+                            kept = Connection::open(address).expect("the sidecar listens");
+                        }
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        change();
+        std::thread::sleep(Duration::from_millis(300));
+        stop.store(true, Ordering::Relaxed);
+    });
+    (answered.into_inner(), failures.into_inner().expect("no panic"))
+}
+
+fn gold_limit(mesh: &Mesh, header: &str) -> String {
+    let answer = mesh.call(WEBAPP_TO_CATALOG, &to_catalog("/other").header(header, "x"));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+fn a_policy_edit_takes_effect_without_a_failed_request(data_plane: DataPlane) {
+    let mesh = acme(data_plane);
+    let source = acme_source();
+    let edited = source.replace("path = \"/items\"", "path = \"/renamed\"");
+    assert_ne!(edited, source, "the example has the limit to be changed");
+    // Before the edit the limit holds on /items.
+    let statuses: Vec<_> =
+        (0..3).map(|_| mesh.call(WEBAPP_TO_CATALOG, &to_catalog("/items")).status).collect();
+    assert_eq!(statuses, [200, 429, 429]);
+
+    let (answered, failures) = under_load(&mesh, || {
+        std::fs::write(&mesh.source, &edited).expect("the source can be edited");
+        process::eventually("the edit takes effect", Duration::from_secs(30), || {
+            let answer = mesh.call(WEBAPP_TO_CATALOG, &to_catalog("/items"));
+            (answer.status == 200).then_some(())
+        });
+    });
+    assert!(failures.is_empty(), "{} of {answered} failed: {:?}", failures.len(), failures.first());
+    assert!(answered > 50, "the load was real: {answered}");
+}
+
+fn a_source_that_does_not_compile_changes_nothing(data_plane: DataPlane) {
+    let mesh = acme(data_plane);
+    let source = acme_source();
+    let (answered, failures) = under_load(&mesh, || {
+        std::fs::write(&mesh.source, format!("{source}\nservice nonsense {{\n"))
+            .expect("the source can be edited");
+        process::eventually("the mistake is reported", Duration::from_secs(30), || {
+            mesh.errors().contains("E0").then_some(())
+        });
+    });
+    assert!(failures.is_empty(), "{} of {answered} failed: {:?}", failures.len(), failures.first());
+    assert!(gold_limit(&mesh, "x-still").contains("catalog"));
+}
+
+fn a_broken_file_is_refused_and_the_old_one_keeps_serving() {
+    let mesh = acme(DataPlane::Meshd);
+    let proxy = "west/sidecars/istioinaction/webapp";
+    let (answered, failures) = under_load(&mesh, || {
+        mesh.overwrite_configuration(proxy, "{ \"version\": 1, \"listeners\": 7 }");
+        process::eventually("the refusal is said", Duration::from_secs(20), || {
+            let log = mesh.log(proxy);
+            (log.contains("refused") && log.contains("listeners")).then_some(())
+        });
+    });
+    assert!(failures.is_empty(), "{} of {answered} failed: {:?}", failures.len(), failures.first());
+    let metrics = mesh.metrics(proxy);
+    let rejected =
+        metrics.lines().any(|line| line.starts_with("meshd_config_rejected_total") && !line.ends_with(" 0"));
+    assert!(rejected, "the refusal is counted:\n{metrics}");
+}
+
+#[test]
+fn meshd_refuses_a_broken_file() {
+    a_broken_file_is_refused_and_the_old_one_keeps_serving();
+}
+
+crate::on_both_data_planes!(
+    a_policy_edit_takes_effect_without_a_failed_request,
+    a_source_that_does_not_compile_changes_nothing,
+);
