@@ -1,0 +1,74 @@
+//! The codes of files and builds, and the list of all codes of the compiler.
+
+use lang_diagnostics::{Code, CodeInfo};
+
+/// A generated file was edited by hand.
+pub const EDITED_BY_HAND: Code = Code("E0701");
+/// A file that is not ours is where an output file has to go.
+pub const FOREIGN_FILE: Code = Code("E0702");
+/// A lock file cannot be read.
+pub const DAMAGED_LOCK: Code = Code("E0703");
+/// The folder belongs to another mesh.
+pub const OTHER_MESH: Code = Code("E0704");
+
+/// The codes of this crate.
+pub const CODES: &[CodeInfo] = &[
+    CodeInfo {
+        code: EDITED_BY_HAND,
+        title: "a generated file was edited by hand",
+        explanation: "\
+`mesh.lock.json` in each cluster's folder holds the digest of every file that meshc wrote there. This file no longer
+has the bytes that meshc wrote, so somebody has changed it, and building again would lose that change.
+
+```console
+$ meshc build mesh.mesh -o out
+error[E0701]: `west/gateways/ingress/listeners.yaml` was edited by hand since meshc wrote it
+```
+
+Say what you need in the mesh file, where it is checked together with everything else. If the change was a mistake,
+`git checkout` the file, or run `meshc build` with `--overwrite-edits`.",
+    },
+    CodeInfo {
+        code: FOREIGN_FILE,
+        title: "a file that meshc did not write is in the way",
+        explanation: "\
+meshc writes a file only where nothing is or where it wrote before, as `mesh.lock.json` in each cluster's folder
+says. Here is something else: a file, a directory or a link that no lock file names.
+
+```console
+$ echo note > out/west/kustomization.yaml
+$ meshc build mesh.mesh -o out
+error[E0702]: `west/kustomization.yaml` is in the way and was not written by meshc
+```
+
+Move or delete it, or build into another directory with `-o`. If the lock file got lost, take it back from version
+control, or delete the cluster's folder and build anew.",
+    },
+    CodeInfo {
+        code: DAMAGED_LOCK,
+        title: "a lock file cannot be read",
+        explanation: "\
+`mesh.lock.json` says which files of a cluster's folder meshc owns. Without it nothing in the folder can be
+overwritten or pruned safely, so the build stops. A merge conflict left in the file is the usual cause.
+
+```console
+$ head -1 out/west/mesh.lock.json
+<<<<<<< HEAD
+```
+
+Take either side of the conflict, or delete the whole folder; then build again. The build writes the file anew.",
+    },
+    CodeInfo {
+        code: OTHER_MESH,
+        title: "the output folder belongs to another mesh",
+        explanation: "\
+Each cluster's folder names in `mesh.lock.json` the mesh that it was built from. Two meshes in one output directory
+would take each other's files for leftovers and prune them.
+
+```console
+$ meshc build staging.mesh -o out      # `out` holds the mesh `production`
+```
+
+Build each mesh into a directory of its own with `-o`. If the mesh was renamed, delete the old folder first.",
+    },
+];

@@ -1,0 +1,199 @@
+//! Staging, the journal, and rolling an interrupted build forward or back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::STAGE;
+use super::changes::Changes;
+use super::conflict::{Conflict, ConflictKind};
+use super::digest::digest;
+use super::error::{Doing, OutputError};
+use super::journal::{Journal, Put};
+use super::path::{below, directories_of};
+use super::{Edits, Recovery};
+use crate::{FileKind, FileSystem};
+
+const JOURNAL: &str = "journal";
+const UNFINISHED_JOURNAL: &str = "journal.unfinished";
+
+/// The output directory and what a commit does in it.
+pub(super) struct Commit<'f> {
+    files: &'f dyn FileSystem,
+    root: &'f Path,
+    created: BTreeSet<String>,
+}
+
+impl<'f> Commit<'f> {
+    /// A commit into `root`.
+    pub(super) fn new(files: &'f dyn FileSystem, root: &'f Path) -> Self {
+        Self { files, root, created: BTreeSet::new() }
+    }
+
+    /// Makes the changes, all of them or (killed at any point, after the next [`Commit::recover`]) none.
+    pub(super) fn run(&mut self, changes: Changes<'_>) -> Result<(), OutputError> {
+        let staged = self.stage(&changes);
+        let puts = changes.puts.into_iter().map(|(put, _)| put).collect();
+        let journal = Journal::new(puts, changes.removals);
+        match staged.and_then(|()| self.decide(&journal)) {
+            Ok(()) => {}
+            Err(error) => {
+                // Nothing has been moved yet. If the stage cannot be cleared either, the next run does it.
+                let _ = self.clear();
+                return Err(error);
+            }
+        }
+        self.apply(&journal)
+    }
+
+    /// Finishes or undoes what an interrupted run left.
+    pub(super) fn recover(&mut self, edits: Edits) -> Result<Recovery, OutputError> {
+        let stage = self.root.join(STAGE);
+        match self.files.kind(&stage).doing("look at", &stage)? {
+            None => return Ok(Recovery::Nothing),
+            Some(FileKind::Directory) => {}
+            Some(FileKind::File | FileKind::Other) => {
+                let conflict = Conflict::new(STAGE, ConflictKind::Foreign, b"");
+                return Ok(Recovery::Blocked(vec![conflict]));
+            }
+        }
+        let path = stage.join(JOURNAL);
+        if self.files.kind(&path).doing("look at", &path)?.is_none() {
+            self.clear()?;
+            return Ok(Recovery::RolledBack);
+        }
+        let bytes = self.files.read(&path).doing("read", &path)?;
+        let Some(journal) = Journal::parse(&bytes) else {
+            let foreign = Conflict::new(&format!("{STAGE}/{JOURNAL}"), ConflictKind::Foreign, &bytes);
+            return Ok(Recovery::Blocked(vec![foreign]));
+        };
+        let conflicts = self.meddled(&journal)?;
+        if edits == Edits::Keep && !conflicts.is_empty() {
+            return Ok(Recovery::Blocked(conflicts));
+        }
+        self.apply(&journal)?;
+        Ok(Recovery::RolledForward)
+    }
+
+    /// Puts the new files below the stage, each under its number.
+    fn stage(&self, changes: &Changes<'_>) -> Result<(), OutputError> {
+        let stage = self.root.join(STAGE);
+        self.files.create_directory(&stage).doing("create", &stage)?;
+        for (number, (_, bytes)) in changes.puts.iter().enumerate() {
+            let path = stage.join(number.to_string());
+            self.files.write(&path, bytes).doing("write", &path)?;
+        }
+        Ok(())
+    }
+
+    /// The one step that decides: before it the old tree stands, after it the new one.
+    fn decide(&self, journal: &Journal) -> Result<(), OutputError> {
+        let unfinished = self.root.join(STAGE).join(UNFINISHED_JOURNAL);
+        let path = self.root.join(STAGE).join(JOURNAL);
+        self.files.write(&unfinished, &journal.bytes()).doing("write", &unfinished)?;
+        self.files.rename(&unfinished, &path).doing("write", &path)
+    }
+
+    /// Does what the journal says, however much of it has been done before, and forgets the journal.
+    fn apply(&mut self, journal: &Journal) -> Result<(), OutputError> {
+        for removal in &journal.removals {
+            self.remove(&removal.path)?;
+        }
+        for (number, put) in journal.puts.iter().enumerate() {
+            self.put(number, put)?;
+        }
+        self.clear()
+    }
+
+    fn remove(&self, relative: &str) -> Result<(), OutputError> {
+        let Some(path) = below(self.root, relative) else { return Ok(()) };
+        if self.files.kind(&path).doing("look at", &path)? == Some(FileKind::File) {
+            self.files.remove_file(&path).doing("remove", &path)?;
+        }
+        for directory in directories_of(relative).rev() {
+            let directory = self.root.join(directory);
+            if self.files.kind(&directory).doing("look at", &directory)? != Some(FileKind::Directory) {
+                continue;
+            }
+            if !self.files.list(&directory).doing("list", &directory)?.is_empty() {
+                break;
+            }
+            self.files.remove_directory(&directory).doing("remove", &directory)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, number: usize, put: &Put) -> Result<(), OutputError> {
+        let staged = self.root.join(STAGE).join(number.to_string());
+        let Some(path) = below(self.root, &put.path) else { return Ok(()) };
+        // A staged file that is gone has been moved already.
+        if self.files.kind(&staged).doing("look at", &staged)?.is_none() {
+            return Ok(());
+        }
+        if let Some(directory) = directories_of(&put.path).next_back()
+            && self.created.insert(directory.to_owned())
+        {
+            let directory = self.root.join(directory);
+            self.files.create_directory(&directory).doing("create", &directory)?;
+        }
+        self.files.rename(&staged, &path).doing("write", &path)
+    }
+
+    /// Removes the stage: first the journal, so that what is half removed is never rolled forward.
+    fn clear(&self) -> Result<(), OutputError> {
+        let stage = self.root.join(STAGE);
+        let journal = stage.join(JOURNAL);
+        if self.files.kind(&journal).doing("look at", &journal)?.is_some() {
+            self.files.remove_file(&journal).doing("remove", &journal)?;
+        }
+        for name in self.files.list(&stage).doing("list", &stage)? {
+            if name == UNFINISHED_JOURNAL || name.bytes().all(|byte| byte.is_ascii_digit()) {
+                let path = stage.join(name);
+                self.files.remove_file(&path).doing("remove", &path)?;
+            }
+        }
+        self.files.remove_directory(&stage).doing("remove", &stage)
+    }
+
+    /// Files that the journal would change and that somebody changed after the build was interrupted.
+    fn meddled(&self, journal: &Journal) -> Result<Vec<Conflict>, OutputError> {
+        let mut conflicts = Vec::new();
+        for (number, put) in journal.puts.iter().enumerate() {
+            let staged = self.root.join(STAGE).join(number.to_string());
+            if self.files.kind(&staged).doing("look at", &staged)?.is_some() {
+                let new = self.files.read(&staged).doing("read", &staged)?;
+                conflicts.extend(self.changed_since(&put.path, put.old.as_deref(), Some(&digest(&new)))?);
+            }
+        }
+        for removal in &journal.removals {
+            conflicts.extend(self.changed_since(&removal.path, Some(&removal.old), None)?);
+        }
+        Ok(conflicts)
+    }
+
+    /// A conflict, if what is at `relative` is neither what the build saw nor what it was to write.
+    fn changed_since(
+        &self,
+        relative: &str,
+        old: Option<&str>,
+        new: Option<&str>,
+    ) -> Result<Option<Conflict>, OutputError> {
+        let Some(path) = below(self.root, relative) else {
+            return Ok(Some(Conflict::new(relative, ConflictKind::Foreign, b"")));
+        };
+        match self.files.kind(&path).doing("look at", &path)? {
+            None => Ok(None),
+            Some(FileKind::Directory | FileKind::Other) => {
+                Ok(Some(Conflict::new(relative, ConflictKind::Foreign, b"")))
+            }
+            Some(FileKind::File) => {
+                let bytes = self.files.read(&path).doing("read", &path)?;
+                let found = digest(&bytes);
+                if Some(found.as_str()) == old || Some(found.as_str()) == new {
+                    return Ok(None);
+                }
+                let kind = if old.is_some() { ConflictKind::EditedByHand } else { ConflictKind::Foreign };
+                Ok(Some(Conflict::new(relative, kind, &bytes)))
+            }
+        }
+    }
+}
