@@ -83,6 +83,8 @@ pub struct ApplicationPort {
     pub bind: Bind,
     /// Whether callers must prove who they are.
     pub mtls: Mtls,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// A gateway.

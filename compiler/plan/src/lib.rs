@@ -9,9 +9,12 @@
 //! services that a proxy does not call.
 
 mod authorization;
+pub mod capability;
+pub mod codes;
 mod deployment;
 mod identity;
 mod listener;
+mod lower;
 mod names;
 pub mod paths;
 mod placement;
@@ -31,6 +34,7 @@ pub use listener::{
     ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerTls, Socket,
     StatusListener, TcpListener,
 };
+pub use lower::lower;
 pub use names::{app_label, companion_service, sni, virtual_address};
 pub use placement::Placement;
 pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};

@@ -1,0 +1,193 @@
+//! The codes of the lowering and of the data planes' capabilities: E04xx.
+
+use lang_diagnostics::{Code, CodeInfo};
+
+/// The data plane cannot enforce something.
+pub const NOT_ENFORCED: Code = Code("E0401");
+/// A limit over the whole mesh.
+pub const MESH_WIDE_LIMIT: Code = Code("E0402");
+/// A setting that no route can have.
+pub const SETTING_ON_ROUTE: Code = Code("E0403");
+/// A setting about requests where there are none.
+pub const SETTING_WITHOUT_REQUESTS: Code = Code("E0404");
+/// A rule about requests on a TCP port.
+pub const CONDITION_ON_TCP: Code = Code("E0405");
+/// A route to a TCP port.
+pub const ROUTE_TO_TCP: Code = Code("E0406");
+/// Destinations of one rule that would be handled differently.
+pub const DESTINATIONS_DISAGREE: Code = Code("E0407");
+/// Two callees of one caller at one virtual address.
+pub const SAME_VIRTUAL_ADDRESS: Code = Code("E0408");
+/// A virtual address that the caller's sidecar cannot take.
+pub const VIRTUAL_ADDRESS_OUT_OF_RANGE: Code = Code("E0409");
+/// Two permissive ports of one service.
+pub const SECOND_PERMISSIVE_PORT: Code = Code("E0410");
+/// Two limits under one domain.
+pub const SHARED_DOMAIN: Code = Code("E0411");
+
+/// What `meshc explain` says about them.
+pub const CODES: &[CodeInfo] = &[
+    CodeInfo {
+        code: NOT_ENFORCED,
+        title: "the chosen data plane cannot do this",
+        explanation: r#"Each cluster runs one data plane, Envoy or meshd, and what the mesh asks of it must be something it can enforce. A
+setting that would silently have no effect is worse than none, so it is an error at the place that asks for it.
+
+```mesh
+cluster west {
+  data_plane = meshd
+}
+service webapp {
+  capture = redirect        // meshd takes no redirected connections
+}
+```
+
+Use what the message suggests, or choose the other data plane for the cluster.
+"#,
+    },
+    CodeInfo {
+        code: MESH_WIDE_LIMIT,
+        title: "a rate limit over the whole mesh is not supported yet",
+        explanation: r#"A limit with `scope = mesh` would have to be counted in one place for all clusters, and nothing counts there yet.
+
+```mesh
+rate_limit { scope = mesh, otherwise = 100/s }
+```
+
+Use `scope = cluster`, with each cluster's share of the rate.
+"#,
+    },
+    CodeInfo {
+        code: SETTING_ON_ROUTE,
+        title: "a policy on a route makes a setting that belongs to a service",
+        explanation: r#"A policy may name routes among its `targets`. There it can say how requests are sent (`retry`, `timeout`). Everything
+else is a property of the service that is called, whoever calls it.
+
+```mesh
+policy p {
+  targets = [web-route]
+  pool { max_connections = 10 }     // of which connections?
+}
+```
+
+Name the services in `targets` instead.
+"#,
+    },
+    CodeInfo {
+        code: SETTING_WITHOUT_REQUESTS,
+        title: "a policy about requests holds for a service that has none",
+        explanation: r#"`retry` and `rate_limit` count requests. A service all of whose ports speak `tcp` has connections only, so nothing would
+be counted or sent again.
+
+```mesh
+service database {
+  port sql { number = 5432, protocol = tcp }
+}
+policy p {
+  targets = [database]
+  retry { attempts = 2 }
+}
+```
+
+Name services with an `http`, `http2` or `grpc` port.
+"#,
+    },
+    CodeInfo {
+        code: CONDITION_ON_TCP,
+        title: "a rule about requests on a TCP port",
+        explanation: r#"An `allow` or `deny` may speak of paths, methods and headers. On a TCP port there are none: callers are admitted or
+refused in the handshake.
+
+```mesh
+policy p {
+  targets = [database]
+  allow { from = [webapp], match { path = "/read" } }
+}
+```
+
+Leave the conditions out, or put services with TCP ports under a policy of their own.
+"#,
+    },
+    CodeInfo {
+        code: ROUTE_TO_TCP,
+        title: "a route leads to a TCP port",
+        explanation: r#"An ingress gateway routes HTTP requests by host and path. A port with `protocol = tcp` cannot take them.
+
+```mesh
+route db { gateway = west.ingress, hosts = ["db.example"], to = database }
+```
+
+Route to an `http`, `http2` or `grpc` port.
+"#,
+    },
+    CodeInfo {
+        code: DESTINATIONS_DISAGREE,
+        title: "the destinations of one route rule differ in timeout or retry",
+        explanation: r#"A rule with several destinations chooses one by weight when the request is sent; timeout and retries are fixed before.
+If different policies hold at the destinations, only one of them could be followed.
+
+```mesh
+rule { to = [{ service = cart-v1, weight = 9 }, { service = cart-v2, weight = 1 }] }
+policy slow { targets = [cart-v2], timeout { request = 60s } }
+```
+
+Set `timeout` and `retry` on the rule, or on a policy that names the route.
+"#,
+    },
+    CodeInfo {
+        code: SAME_VIRTUAL_ADDRESS,
+        title: "two callees of one caller have the same virtual address",
+        explanation: r#"Every service is reached at a virtual address derived from its name. Two names can give the same one; that matters only
+where one caller calls both.
+
+Give one of them an address of its own:
+
+```mesh
+service catalog { vip = 127.64.7.9 }
+```
+"#,
+    },
+    CodeInfo {
+        code: VIRTUAL_ADDRESS_OUT_OF_RANGE,
+        title: "a declared virtual address is outside the range of a caller's capture",
+        explanation: r#"A caller with `capture = loopback` listens on addresses in 127.64.0.0/10; with `capture = redirect` only 240.240.0.0/16 is
+redirected to its sidecar. A `vip` outside the range would bypass the sidecar.
+
+```mesh
+service catalog { vip = 10.0.0.7 }
+```
+
+Choose an address in the range that the message names, or leave `vip` out.
+"#,
+    },
+    CodeInfo {
+        code: SECOND_PERMISSIVE_PORT,
+        title: "a service with two permissive ports",
+        explanation: r#"A plain connection carries no server name, so the sidecar cannot tell which port it is meant for. One permissive port can
+take all of them; two cannot.
+
+```mesh
+service web {
+  port http  { number = 80, mtls = permissive }
+  port admin { number = 81, mtls = permissive }
+}
+```
+
+Make one of them strict first.
+"#,
+    },
+    CodeInfo {
+        code: SHARED_DOMAIN,
+        title: "two rate limits count under one domain",
+        explanation: r#"A domain at the rate-limit service holds the counters of one limit. Two limits under one name would count into each
+other, since both call their counters `otherwise` or `gold_request`.
+
+```mesh
+policy a { rate_limit { scope = cluster, otherwise = 1/s, domain = "shop" } }
+policy b { rate_limit { scope = cluster, otherwise = 9/s, domain = "shop" } }
+```
+
+Give one of them another `domain`, or leave it out: derived names are unique.
+"#,
+    },
+];

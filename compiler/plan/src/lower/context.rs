@@ -1,0 +1,94 @@
+//! What every part of the lowering looks things up in; made once per mesh.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use meshc_topology::Topology;
+use meshc_vocabulary::model::{
+    Callee, Cluster, Gateway, Id, IpFamily, Model, Namespace, Port, Route, Service,
+};
+
+use super::attached::Attached;
+use super::callers::Callers;
+use crate::{Locality, ProxyName};
+
+/// The mesh and the indexes over it.
+pub(super) struct Context<'m> {
+    pub(super) model: &'m Model,
+    pub(super) topology: &'m Topology,
+    pub(super) attached: Attached<'m>,
+    pub(super) callers: Callers,
+    routes: BTreeMap<Id<Gateway>, Vec<Id<Route>>>,
+}
+
+/// A service or external host as callers name it.
+#[derive(Clone, Copy)]
+pub(super) struct Called<'m> {
+    pub(super) name: &'m str,
+    pub(super) namespace: &'m str,
+    pub(super) namespace_id: Id<Namespace>,
+    pub(super) ports: &'m [Port],
+}
+
+impl<'m> Context<'m> {
+    pub(super) fn new(model: &'m Model, topology: &'m Topology) -> Self {
+        let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, route) in model.routes.iter() {
+            for gateway in &route.gateways {
+                routes.entry(gateway.value).or_default().push(id);
+            }
+        }
+        let attached = Attached::new(model);
+        Self { model, topology, attached, callers: Callers::new(model, topology), routes }
+    }
+
+    /// The routes of a gateway, in order of (namespace, name).
+    pub(super) fn routes(&self, gateway: Id<Gateway>) -> &[Id<Route>] {
+        self.routes.get(&gateway).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn called(&self, callee: Callee) -> Called<'m> {
+        let (name, namespace, ports) = match callee {
+            Callee::Service(id) => {
+                let service = self.model.services.at(id);
+                (&service.name, service.namespace, &service.ports)
+            }
+            Callee::External(id) => {
+                let external = self.model.externals.at(id);
+                (&external.name, external.namespace, &external.ports)
+            }
+        };
+        Called { name, namespace: &self.model.namespaces.at(namespace).name, namespace_id: namespace, ports }
+    }
+
+    pub(super) fn locality(&self, cluster: Id<Cluster>) -> Locality {
+        let cluster = self.model.clusters.at(cluster);
+        Locality { region: cluster.region.clone(), zone: cluster.zone.clone(), cluster: cluster.name.clone() }
+    }
+
+    pub(super) fn sidecar_name(&self, cluster: Id<Cluster>, service: Id<Service>) -> ProxyName {
+        let service = self.model.services.at(service);
+        let namespace = &self.model.namespaces.at(service.namespace).name;
+        ProxyName {
+            cluster: self.model.clusters.at(cluster).name.clone(),
+            path: format!("sidecars/{namespace}/{}", service.name),
+        }
+    }
+
+    pub(super) fn gateway_proxy_name(&self, gateway: Id<Gateway>) -> ProxyName {
+        let gateway = self.model.gateways.at(gateway);
+        ProxyName {
+            cluster: self.model.clusters.at(gateway.cluster).name.clone(),
+            path: format!("gateways/{}", gateway.name),
+        }
+    }
+
+    /// Every address of a pod of this cluster, at a port.
+    pub(super) fn wildcard(&self, cluster: Id<Cluster>, port: u16) -> SocketAddr {
+        let any: IpAddr = match self.model.clusters.at(cluster).ip_family {
+            IpFamily::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            IpFamily::V6 | IpFamily::Dual => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        SocketAddr::new(any, port)
+    }
+}

@@ -1,0 +1,81 @@
+//! An east-west gateway: passes mTLS through by SNI, and has no identity of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use meshc_topology::Export;
+use meshc_vocabulary::model::{Callee, Gateway, Id, Port};
+
+use super::context::Context;
+use super::upstream::EAST_WEST_LISTENER;
+use super::{Lowered, ingress, status, upstream};
+use crate::{
+    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket, paths, sni,
+};
+
+/// How long a client may take to send its ClientHello: a silent one holds a socket for as long.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many pods are tried before the client is closed, so that dead pods do not look like a dead gateway.
+const CONNECT_ATTEMPTS: u32 = 3;
+
+pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
+    let model = context.model;
+    let gateway = model.gateways.at(id);
+    let exports = context.topology.exports.get(&id).map_or(&[][..], Vec::as_slice);
+    let mut chains = BTreeMap::new();
+    let mut upstreams = BTreeMap::new();
+    for export in exports {
+        let Some(port) = model.services.at(export.service).ports.get(export.port) else { continue };
+        let origin = export.origins.first().unwrap_or(&port.origin);
+        let hops = export.hops.iter().map(|hop| (hop.cluster, &hop.via, hop.weight));
+        let upstream = upstream::passed_through(context, export.service, port, hops, origin);
+        if upstream.groups.is_empty() {
+            continue;
+        }
+        let chain = chain(context, export, port, &upstream.name);
+        chains.insert(chain.sni.clone(), chain);
+        upstreams.insert(upstream.name.clone(), upstream);
+    }
+
+    let number = gateway.ports.first().map_or(paths::EAST_WEST_PORT, |port| port.number);
+    let mut listeners = vec![Listener {
+        name: EAST_WEST_LISTENER.to_owned(),
+        address: context.wildcard(gateway.cluster, ingress::listen_port(number)),
+        socket: Socket::Own,
+        kind: ListenerKind::PassThrough(PassThrough {
+            hello_timeout: HELLO_TIMEOUT,
+            chains: chains.into_values().collect(),
+        }),
+        origin: gateway.origin.clone(),
+    }];
+    listeners.extend(status::gateway(context, gateway.cluster, &gateway.origin));
+
+    let proxy = ProxyPlan {
+        name: context.gateway_proxy_name(id),
+        role: Role::EastWestGateway(id),
+        cluster: gateway.cluster,
+        data_plane: model.data_plane(gateway.cluster),
+        ip_family: model.clusters.at(gateway.cluster).ip_family,
+        locality: context.locality(gateway.cluster),
+        identity: None,
+        listeners,
+        upstreams: upstreams.into_values().collect(),
+        capture: None,
+        host_aliases: Vec::new(),
+        trusted_hops: 0,
+        rate_limit_upstream: None,
+        deployment: Deployment::Gateway(ingress::deployment(context, gateway)),
+        origin: gateway.origin.clone(),
+    };
+    Lowered { proxy, domains: Vec::new() }
+}
+
+fn chain(context: &Context<'_>, export: &Export, port: &Port, upstream: &str) -> PassThroughChain {
+    let called = context.called(Callee::Service(export.service));
+    PassThroughChain {
+        sni: sni(called.name, called.namespace, port.number),
+        upstream: upstream.to_owned(),
+        connect_attempts: CONNECT_ATTEMPTS,
+        origin: port.origin.clone(),
+    }
+}

@@ -1,0 +1,103 @@
+//! The inbound side of a sidecar: one mTLS listener, one chain per port, selected by SNI.
+
+use lang_diagnostics::{Diagnostic, Sink};
+use meshc_vocabulary::model::{Cluster, Id, Mtls, Port, Protocol, Service};
+
+use super::context::Context;
+use super::policy::authorization::Access;
+use super::policy::rate_limit::Limits;
+use super::upstream::{self, INBOUND_LISTENER};
+use crate::{
+    AppPort, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind, Socket, Upstream,
+    UpstreamProtocol, codes, paths, sni,
+};
+
+/// The listener, unless the service has no port that the mesh serves.
+pub(super) fn listener(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    id: Id<Service>,
+    limits: &Limits,
+    sink: &mut Sink,
+) -> Option<Listener> {
+    let service = context.model.services.at(id);
+    one_permissive_port(&service.ports, sink);
+    let served = service.ports.iter().enumerate().filter(|(_, port)| match port.mtls {
+        Mtls::Strict | Mtls::Permissive => true,
+        Mtls::Off => false,
+    });
+    let namespace = &context.model.namespaces.at(service.namespace).name;
+    let mut chains: Vec<InboundChain> = served
+        .map(|(position, port)| {
+            let access = Access::new(context, cluster, id, position, port);
+            let (peers, protocol) = match port.protocol {
+                Protocol::Http | Protocol::Http2 | Protocol::Grpc => (
+                    access.peers_of_requests(),
+                    InboundProtocol::Http {
+                        app_http2: app_protocol(port) == UpstreamProtocol::Http2,
+                        authorization: access.of_requests(),
+                        local_limits: limits.local.clone(),
+                        global_limits: limits.global.clone(),
+                    },
+                ),
+                Protocol::Tcp => {
+                    access.refuse_conditions(sink);
+                    (access.peers_of_connections(), InboundProtocol::Tcp)
+                }
+            };
+            InboundChain {
+                sni: sni(&service.name, namespace, port.number),
+                peers,
+                permissive: port.mtls == Mtls::Permissive,
+                protocol,
+                app: AppPort { upstream: upstream::app_name(port.target), port: port.target },
+                origin: port.origin.clone(),
+            }
+        })
+        .collect();
+    chains.sort_by(|left, right| left.sni.cmp(&right.sni));
+    (!chains.is_empty()).then(|| Listener {
+        name: INBOUND_LISTENER.to_owned(),
+        address: context.wildcard(cluster, paths::INBOUND_PORT),
+        socket: Socket::Own,
+        kind: ListenerKind::Inbound(InboundListener { chains }),
+        origin: service.origin.clone(),
+    })
+}
+
+/// The application's ports, each once.
+pub(super) fn upstreams(context: &Context<'_>, cluster: Id<Cluster>, service: &Service) -> Vec<Upstream> {
+    let mut upstreams: Vec<Upstream> = Vec::with_capacity(service.ports.len());
+    for port in &service.ports {
+        if !upstreams.iter().any(|known| known.name == upstream::app_name(port.target)) {
+            upstreams.push(upstream::app(context, cluster, port.target, app_protocol(port), &port.origin));
+        }
+    }
+    upstreams
+}
+
+const fn app_protocol(port: &Port) -> UpstreamProtocol {
+    match port.protocol {
+        Protocol::Http => UpstreamProtocol::Http1,
+        Protocol::Http2 | Protocol::Grpc => UpstreamProtocol::Http2,
+        Protocol::Tcp => UpstreamProtocol::Tcp,
+    }
+}
+
+/// A plain connection carries no SNI, so nothing says which of two permissive ports it means.
+fn one_permissive_port(ports: &[Port], sink: &mut Sink) {
+    let mut permissive = ports.iter().filter(|port| port.mtls == Mtls::Permissive);
+    let Some(first) = permissive.next() else { return };
+    for port in permissive {
+        sink.push(
+            Diagnostic::error(
+                codes::SECOND_PERMISSIVE_PORT,
+                port.origin.span,
+                "a service can have only one permissive port",
+            )
+            .label("plain connections carry no name, so this port could not be told apart")
+            .also(first.origin.span, "this port is permissive already")
+            .help("make one of them strict first"),
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! The lowering: model and topology → the plan of every proxy.
+//!
+//! One file per role (`sidecar`, `ingress`, `east_west`), one per policy (`policy/`), and what they share: who calls
+//! whom (`callers`), which policy holds where (`attached`), what a callee looks like from outside (`upstream`).
+
+mod attached;
+mod callers;
+mod clusters;
+mod context;
+mod east_west;
+mod inbound;
+mod ingress;
+mod outbound;
+mod policy;
+mod rate_limits;
+mod sidecar;
+mod status;
+mod upstream;
+
+use lang_diagnostics::Sink;
+use meshc_topology::{ProxyKey, Topology};
+use meshc_vocabulary::model::{GatewayRole, Model};
+
+use crate::{Plan, ProxyPlan, RateLimitDomain, capability};
+use context::Context;
+
+/// What one proxy comes to: its plan, and what the cluster's rate-limit service must count for it.
+struct Lowered {
+    proxy: ProxyPlan,
+    domains: Vec<RateLimitDomain>,
+}
+
+/// The plan of every proxy of the mesh. Calls without a path are left out (the topology reports them); what cannot
+/// be planned, or what the chosen data plane cannot enforce, is reported to `sink` with its place.
+#[must_use]
+pub fn lower(model: &Model, topology: &Topology, sink: &mut Sink) -> Plan {
+    let context = Context::new(model, topology);
+    policy::targets::check(&context, sink);
+    let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
+    for (key, reaches) in &topology.reaches {
+        lowered.push(match *key {
+            ProxyKey::Sidecar { cluster, service } => {
+                sidecar::lower(&context, cluster, service, reaches, sink)
+            }
+            ProxyKey::Gateway(gateway) => match model.gateways.at(gateway).role {
+                GatewayRole::Ingress => ingress::lower(&context, gateway, reaches, sink),
+                GatewayRole::EastWest => east_west::lower(&context, gateway),
+            },
+        });
+    }
+    lowered.sort_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
+    let rate_limits = rate_limits::services(model, &lowered, sink);
+    let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
+    let plan = Plan { clusters: clusters::lower(model, &proxies), proxies, rate_limits };
+    capability::check(&plan, sink);
+    plan
+}

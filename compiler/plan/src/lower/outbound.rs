@@ -1,0 +1,216 @@
+//! The outbound side of a sidecar: a listener for each callee port at the callee's virtual address.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
+use meshc_topology::Reach;
+use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Service};
+
+use super::context::Context;
+use super::policy::{retry, timeout};
+use super::upstream;
+use crate::{
+    HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
+    WeightedUpstream, codes, paths, virtual_address,
+};
+
+/// What a sidecar's outbound side adds to its plan.
+#[derive(Default)]
+pub(super) struct Outbound {
+    pub(super) listeners: Vec<Listener>,
+    pub(super) upstreams: Vec<Upstream>,
+    pub(super) host_aliases: Vec<(Ipv4Addr, Vec<String>)>,
+}
+
+pub(super) fn lower(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    caller: &Service,
+    reaches: &[Reach],
+    sink: &mut Sink,
+) -> Outbound {
+    let mut outbound = Outbound::default();
+    let mut addresses: BTreeMap<Ipv4Addr, Callee> = BTreeMap::new();
+    for reach in reaches {
+        let Some(port) = context.called(reach.callee).ports.get(reach.port) else { continue };
+        let call = reach.origins.first().unwrap_or(&port.origin);
+        let address = address(context, caller.capture, reach.callee, call, sink);
+        match addresses.get(&address) {
+            Some(other) if *other != reach.callee => {
+                same_address(context, address, caller.capture, [*other, reach.callee], sink);
+                continue;
+            }
+            Some(_) => {}
+            None => {
+                addresses.insert(address, reach.callee);
+                let names = names(context, cluster, caller, reach.callee);
+                outbound.host_aliases.push((address, names));
+            }
+        }
+        outbound.listeners.push(listener(context, cluster, caller, reach, port, address));
+        outbound.upstreams.push(upstream::callee(context, cluster, reach, port));
+    }
+    outbound.host_aliases.sort();
+    if caller.capture == Capture::Redirect && !outbound.listeners.is_empty() {
+        outbound.listeners.push(redirected(&caller.origin));
+    }
+    outbound
+}
+
+fn listener(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    caller: &Service,
+    reach: &Reach,
+    port: &Port,
+    address: Ipv4Addr,
+) -> Listener {
+    let called = context.called(reach.callee);
+    let origin = reach.origins.first().unwrap_or(&port.origin);
+    let upstream = upstream::callee_name(context, reach.callee, port);
+    let defaults = &context.model.defaults;
+    let (timeouts, retries) = match reach.callee {
+        Callee::Service(id) => {
+            let settings = context.attached.settings(id);
+            (settings.timeout, settings.retry)
+        }
+        Callee::External(_) => (&defaults.timeout, None),
+    };
+    let kind = if port.protocol.is_http() {
+        let route = HttpRoute {
+            matches: HttpMatch::default(),
+            action: HttpAction::Forward {
+                to: vec![WeightedUpstream { upstream, weight: 1 }],
+                timeout: timeout::request(context.model, timeouts, port.protocol),
+                idle_timeout: timeouts.idle,
+                retry: retry::plan(retries),
+            },
+            origin: origin.clone(),
+        };
+        let host = VirtualHost {
+            name: format!("{}.{}", called.name, called.namespace),
+            hosts: names(context, cluster, caller, reach.callee),
+            routes: vec![route],
+            origin: origin.clone(),
+        };
+        ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts: vec![host] })
+    } else {
+        ListenerKind::Tcp(TcpListener { upstream, idle_timeout: timeouts.idle })
+    };
+    Listener {
+        name: format!("outbound_{}_{}_{}", called.namespace, called.name, port.number),
+        address: SocketAddr::new(IpAddr::V4(address), port.number),
+        socket: match caller.capture {
+            Capture::Loopback => Socket::Own,
+            Capture::Redirect => Socket::Redirected,
+        },
+        kind,
+        origin: origin.clone(),
+    }
+}
+
+/// Where the pod's rules send connections to virtual addresses. The kernel's REDIRECT turns the destination of what
+/// the pod itself sends into 127.0.0.1, so nobody outside the pod needs to reach it.
+fn redirected(origin: &Origin) -> Listener {
+    Listener {
+        name: String::from("outbound"),
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), paths::OUTBOUND_PORT),
+        socket: Socket::Own,
+        kind: ListenerKind::Redirected,
+        origin: origin.clone(),
+    }
+}
+
+/// Every name by which this caller's application may know a callee, the shortest first. The long forms end in the
+/// domain of the caller's cluster, and in `cluster.local` too, so that the same application runs in every cluster.
+fn names(context: &Context<'_>, cluster: Id<Cluster>, caller: &Service, callee: Callee) -> Vec<String> {
+    let called = context.called(callee);
+    if let Callee::External(id) = callee {
+        return vec![context.model.externals.at(id).host.to_ascii_lowercase()];
+    }
+    let mut names = Vec::with_capacity(5);
+    if called.namespace_id == caller.namespace {
+        names.push(called.name.to_owned());
+    }
+    let qualified = format!("{}.{}", called.name, called.namespace);
+    let service = format!("{qualified}.svc");
+    let domain = &context.model.clusters.at(cluster).domain;
+    let own = format!("{service}.{domain}");
+    let common = format!("{service}.cluster.local");
+    names.extend([qualified, service]);
+    if own != common {
+        names.push(own);
+    }
+    names.push(common);
+    names
+}
+
+/// The callee's virtual address: the declared one or the derived one.
+fn address(
+    context: &Context<'_>,
+    capture: Capture,
+    callee: Callee,
+    call: &Origin,
+    sink: &mut Sink,
+) -> Ipv4Addr {
+    let called = context.called(callee);
+    let declared = match callee {
+        Callee::Service(id) => context.model.services.at(id).vip.as_ref(),
+        Callee::External(_) => None,
+    };
+    let Some(declared) = declared else {
+        return virtual_address(called.name, called.namespace, capture);
+    };
+    let [first, second, ..] = declared.value.octets();
+    let (fits, range) = match capture {
+        Capture::Loopback => (first == 127 && (64..128).contains(&second), "127.64.0.0/10"),
+        Capture::Redirect => (first == 240 && second == 240, "240.240.0.0/16"),
+    };
+    if !fits {
+        sink.push(
+            Diagnostic::error(
+                codes::VIRTUAL_ADDRESS_OUT_OF_RANGE,
+                declared.span,
+                format!("`{}` is not a virtual address that this caller's sidecar can take", declared.value),
+            )
+            .label(format!("not in {range}"))
+            .also(call.span, format!("{} reaches its callees in {range}", call.name))
+            .help(format!("choose an address in {range}, or leave `vip` out")),
+        );
+    }
+    declared.value
+}
+
+/// Two callees of one caller at one address: the fix is an address of its own for one of them.
+fn same_address(
+    context: &Context<'_>,
+    address: Ipv4Addr,
+    capture: Capture,
+    callees: [Callee; 2],
+    sink: &mut Sink,
+) {
+    let [first, second] = callees.map(|callee| context.called(callee));
+    let [first_span, second_span] = callees.map(|callee| declaration(context, callee));
+    let free = virtual_address(second.name, &format!("{}.other", second.namespace), capture);
+    sink.push(
+        Diagnostic::error(
+            codes::SAME_VIRTUAL_ADDRESS,
+            second_span,
+            format!(
+                "`{}.{}` and `{}.{}` have the same virtual address, and one caller calls both",
+                first.namespace, first.name, second.namespace, second.name
+            ),
+        )
+        .label(format!("is reached at {address}"))
+        .also(first_span, format!("is reached at {address} too"))
+        .help(format!("give one of them an address of its own, such as `vip = {free}`")),
+    );
+}
+
+fn declaration(context: &Context<'_>, callee: Callee) -> Span {
+    match callee {
+        Callee::Service(id) => context.model.services.at(id).origin.span,
+        Callee::External(id) => context.model.externals.at(id).origin.span,
+    }
+}

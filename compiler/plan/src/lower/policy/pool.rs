@@ -1,0 +1,41 @@
+//! `pool`: connection pools and circuit breakers.
+
+use std::time::Duration;
+
+use meshc_vocabulary::model::policy::Pool;
+
+use crate::PoolPlan;
+
+/// Requests on one connection through a pass-through gateway, where the policy names no number: few enough that new
+/// remote pods soon see traffic, enough that handshakes do not matter.
+const REQUESTS_THROUGH_GATEWAY: u32 = 100;
+
+/// The pool of a callee.
+pub(in crate::lower) fn plan(pool: &Pool) -> PoolPlan {
+    PoolPlan {
+        max_connections: pool.max_connections,
+        max_pending_requests: pool.max_pending_requests,
+        max_requests: pool.max_concurrent_requests,
+        connect_timeout: pool.connect_timeout,
+        retry_budget_percent: pool.retry_budget_percent,
+        min_concurrent_retries: pool.min_concurrent_retries,
+    }
+}
+
+/// A pool without bounds, for what the callers' own pools already bound: the application behind its sidecar, and
+/// what a gateway passes through for many callers at once. Nothing is retried there.
+pub(in crate::lower) fn unbounded(connect_timeout: Duration) -> PoolPlan {
+    PoolPlan {
+        max_connections: u32::MAX,
+        max_pending_requests: u32::MAX,
+        max_requests: u32::MAX,
+        connect_timeout,
+        retry_budget_percent: 0,
+        min_concurrent_retries: 0,
+    }
+}
+
+/// Requests on one connection through a gateway.
+pub(in crate::lower) fn requests_through_gateway(pool: &Pool) -> u32 {
+    pool.requests_per_connection.unwrap_or(REQUESTS_THROUGH_GATEWAY)
+}

@@ -1,0 +1,143 @@
+//! `rate_limit`: which counters a request touches, in the pod or at the cluster's rate-limit service.
+
+use std::time::Duration;
+
+use lang_diagnostics::{Diagnostic, Sink};
+use lang_syntax::ast::{Rate, RateUnit};
+use meshc_vocabulary::model::policy::{Policy, PolicyScope, RateLimit, RateLimitScope};
+use meshc_vocabulary::model::{Callee, Id, Service};
+
+use crate::codes;
+use crate::lower::context::Context;
+use crate::{Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain};
+
+/// The descriptor's key: one for all, since every limit has a domain of its own.
+const KEY: &str = "header_match";
+/// The descriptor's value for what no tier counts.
+const OTHERWISE: &str = "otherwise";
+
+/// The limits of a service, the same on each of its HTTP ports.
+#[derive(Default)]
+pub(in crate::lower) struct Limits {
+    pub(in crate::lower) local: Vec<LocalLimit>,
+    pub(in crate::lower) global: Vec<GlobalLimit>,
+    pub(in crate::lower) domains: Vec<RateLimitDomain>,
+}
+
+pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink: &mut Sink) -> Limits {
+    let mut limits = Limits::default();
+    let Some((policy, blocks)) = context
+        .attached
+        .nearest(service, |it| (!it.rate_limits.is_empty()).then_some(it.rate_limits.as_slice()))
+    else {
+        return limits;
+    };
+    let common = domain(context, policy, service);
+    for (index, block) in blocks.iter().enumerate() {
+        let derived =
+            if blocks.len() == 1 { common.clone() } else { format!("{common}.{}", index.saturating_add(1)) };
+        let name = block.domain.as_ref().map_or(derived, |domain| domain.value.clone());
+        let counters = counters(block);
+        let buckets = counters.iter().map(|(bucket, _)| bucket.clone()).collect();
+        match block.scope.value {
+            RateLimitScope::Pod => limits.local.push(LocalLimit {
+                name,
+                matches: block.matches.clone(),
+                buckets,
+                origin: block.origin.clone(),
+            }),
+            RateLimitScope::Cluster => {
+                limits.global.push(GlobalLimit {
+                    domain: name.clone(),
+                    matches: block.matches.clone(),
+                    buckets,
+                    on_error: block.on_error,
+                    timeout: block.timeout,
+                    origin: block.origin.clone(),
+                });
+                limits.domains.push(RateLimitDomain {
+                    name,
+                    descriptors: counters
+                        .into_iter()
+                        .map(|(bucket, unit)| descriptor(bucket, unit))
+                        .collect(),
+                    origin: block.origin.clone(),
+                });
+            }
+            RateLimitScope::Mesh => sink.push(
+                Diagnostic::error(
+                    codes::MESH_WIDE_LIMIT,
+                    block.scope.span,
+                    "a limit over the whole mesh is not supported yet",
+                )
+                .label("counted by nobody")
+                .help("use `scope = cluster` with each cluster's share of the rate"),
+            ),
+        }
+    }
+    limits
+}
+
+/// `<namespace>.<policy>`, and `.<service>` if the policy holds for more than one.
+fn domain(context: &Context<'_>, policy: &Policy, service: Id<Service>) -> String {
+    let model = context.model;
+    let called = context.called(Callee::Service(service));
+    let owner = match policy.namespace {
+        Some(id) => model.namespaces.at(id).name.as_str(),
+        None => model.mesh.name.as_str(),
+    };
+    let base = format!("{owner}.{}", policy.name);
+    let same_namespace = policy.namespace == Some(called.namespace_id);
+    match &policy.scope {
+        PolicyScope::Targets { services, .. } if services.len() == 1 => base,
+        PolicyScope::Targets { .. } | PolicyScope::Namespace(_) if same_namespace => {
+            format!("{base}.{}", called.name)
+        }
+        PolicyScope::Targets { .. } | PolicyScope::Namespace(_) | PolicyScope::Mesh => {
+            format!("{base}.{}.{}", called.namespace, called.name)
+        }
+    }
+}
+
+/// One counter per tier, then the one for everything else.
+fn counters(block: &RateLimit) -> Vec<(LimitBucket, RateUnit)> {
+    let mut counters = Vec::with_capacity(block.tiers.len() + 1);
+    let header = block.header.as_ref().map(|header| header.value.as_str());
+    if let Some(header) = header {
+        for tier in &block.tiers {
+            let condition =
+                LimitCondition::HeaderIs { header: header.to_owned(), value: tier.value.value.clone() };
+            counters.push(counter(format!("{}_request", tier.value.value), condition, tier.rate));
+        }
+    }
+    if let Some(otherwise) = &block.otherwise {
+        let condition = match header {
+            Some(header) if !block.tiers.is_empty() => LimitCondition::HeaderIsNoneOf {
+                header: header.to_owned(),
+                values: block.tiers.iter().map(|tier| tier.value.value.clone()).collect(),
+            },
+            Some(_) | None => LimitCondition::Always,
+        };
+        counters.push(counter(OTHERWISE.to_owned(), condition, otherwise.value));
+    }
+    counters
+}
+
+fn counter(value: String, condition: LimitCondition, rate: Rate) -> (LimitBucket, RateUnit) {
+    let seconds = match rate.unit {
+        RateUnit::Second => 1,
+        RateUnit::Minute => 60,
+        RateUnit::Hour => 3600,
+    };
+    let per = Duration::from_secs(seconds);
+    (LimitBucket { value, condition, requests: rate.count, per }, rate.unit)
+}
+
+fn descriptor(bucket: LimitBucket, unit: RateUnit) -> Descriptor {
+    let unit = match unit {
+        RateUnit::Second => "second",
+        RateUnit::Minute => "minute",
+        RateUnit::Hour => "hour",
+    };
+    Descriptor { key: KEY.to_owned(), value: bucket.value, requests: bucket.requests, unit: unit.to_owned() }
+}

@@ -1,0 +1,39 @@
+//! What each cluster's rate-limit service counts.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::{Diagnostic, Sink};
+use meshc_vocabulary::model::{Cluster, Id, Model};
+
+use super::Lowered;
+use crate::{RateLimitDomain, RateLimitService, codes};
+
+/// One service for each cluster in which anything is counted. Services with the same limit under a name of the
+/// user's own share its counters; two limits under one name would share them by accident, which is an error.
+pub(super) fn services(model: &Model, lowered: &[Lowered], sink: &mut Sink) -> Vec<RateLimitService> {
+    let mut clusters: BTreeMap<Id<Cluster>, BTreeMap<&str, &RateLimitDomain>> = BTreeMap::new();
+    for one in lowered {
+        for domain in &one.domains {
+            let known = clusters.entry(one.proxy.cluster).or_default().entry(&domain.name).or_insert(domain);
+            if known.origin != domain.origin {
+                sink.push(
+                    Diagnostic::error(
+                        codes::SHARED_DOMAIN,
+                        domain.origin.span,
+                        format!("two limits count under the domain `{}`", domain.name),
+                    )
+                    .also(known.origin.span, "the other one")
+                    .help("give one of them another `domain`, or leave it out"),
+                );
+            }
+        }
+    }
+    clusters
+        .into_iter()
+        .map(|(cluster, domains)| RateLimitService {
+            cluster,
+            cluster_name: model.clusters.at(cluster).name.clone(),
+            domains: domains.into_values().cloned().collect(),
+        })
+        .collect()
+}

@@ -1,0 +1,101 @@
+//! A sidecar: what its application offers and what it calls.
+
+use lang_diagnostics::Sink;
+use meshc_topology::Reach;
+use meshc_vocabulary::model::{Capture, Cluster, Id, Service};
+
+use super::context::Context;
+use super::policy::rate_limit;
+use super::upstream::RATE_LIMIT;
+use super::{Lowered, inbound, outbound, status, upstream};
+use crate::{ApplicationPort, Deployment, Identity, Listener, ProxyPlan, Role, SidecarDeployment};
+
+/// Ports from here up need no privilege.
+const FIRST_UNPRIVILEGED: u16 = 1024;
+
+pub(super) fn lower(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    id: Id<Service>,
+    reaches: &[Reach],
+    sink: &mut Sink,
+) -> Lowered {
+    let model = context.model;
+    let service = model.services.at(id);
+    let limits = rate_limit::limits(context, id, sink);
+    let outbound = outbound::lower(context, cluster, service, reaches, sink);
+
+    let mut listeners = outbound.listeners;
+    let lowest_privileged_port = lowest_privileged_port(&listeners);
+    let inbound = inbound::listener(context, cluster, id, &limits, sink);
+    let counts = !limits.global.is_empty() && inbound.is_some();
+    listeners.extend(inbound);
+    listeners.extend(status::sidecar(context, cluster, service));
+    listeners.sort_by(|left, right| left.name.cmp(&right.name));
+
+    let mut upstreams = outbound.upstreams;
+    upstreams.extend(inbound::upstreams(context, cluster, service));
+    upstreams.extend(status::upstreams(context, cluster, service));
+    if let (true, Some(limit)) = (counts, limits.global.first()) {
+        upstreams.push(upstream::rate_limit(context, cluster, &limit.origin));
+    }
+    upstreams.sort_by(|left, right| left.name.cmp(&right.name));
+
+    let proxy = ProxyPlan {
+        name: context.sidecar_name(cluster, id),
+        role: Role::Sidecar(id),
+        cluster,
+        data_plane: model.data_plane(cluster),
+        ip_family: model.clusters.at(cluster).ip_family,
+        locality: context.locality(cluster),
+        identity: Some(Identity {
+            spiffe: model.service_identity(id, cluster),
+            secret: format!("mesh-id-{}", service.account),
+        }),
+        listeners,
+        upstreams,
+        capture: Some(service.capture),
+        host_aliases: outbound.host_aliases,
+        trusted_hops: 0,
+        rate_limit_upstream: counts.then(|| RATE_LIMIT.to_owned()),
+        deployment: Deployment::Sidecar(deployment(context, cluster, service, lowest_privileged_port)),
+        origin: service.origin.clone(),
+    };
+    Lowered { proxy, domains: if counts { limits.domains } else { Vec::new() } }
+}
+
+fn deployment(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    service: &Service,
+    lowest_privileged_port: Option<u16>,
+) -> SidecarDeployment {
+    let ports = service.ports.iter().map(|port| ApplicationPort {
+        name: port.name.clone(),
+        number: port.number,
+        target: port.target,
+        protocol: port.protocol,
+        bind: port.bind,
+        mtls: port.mtls,
+        origin: port.origin.clone(),
+    });
+    SidecarDeployment {
+        namespace: context.model.namespaces.at(service.namespace).name.clone(),
+        service: service.name.clone(),
+        account: service.account.clone(),
+        workloads: service.workloads.clone(),
+        replicas: service.presence(cluster).map_or(1, |presence| presence.replicas),
+        ports: ports.collect(),
+        probes: service.probes.clone(),
+        scrape: service.scrape.clone(),
+        lowest_privileged_port: match service.capture {
+            Capture::Loopback => lowest_privileged_port,
+            Capture::Redirect => None,
+        },
+    }
+}
+
+fn lowest_privileged_port(outbound: &[Listener]) -> Option<u16> {
+    let ports = outbound.iter().map(|listener| listener.address.port());
+    ports.filter(|port| *port < FIRST_UNPRIVILEGED).min()
+}
