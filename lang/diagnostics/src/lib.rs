@@ -9,10 +9,14 @@
 
 mod code;
 mod diagnostic;
+mod render;
 mod sink;
 mod span;
+mod suggest;
 
 pub use code::{Code, CodeInfo};
 pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
+pub use render::{RenderOptions, render_explanation, render_json, render_text};
 pub use sink::Sink;
 pub use span::{FileId, LineColumn, Origin, SourceFile, SourceMap, Span, Spanned};
+pub use suggest::suggest;

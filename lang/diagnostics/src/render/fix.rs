@@ -1,0 +1,43 @@
+//! Shows what a fix would change.
+
+use crate::{Applicability, Fix, SourceMap};
+
+/// Fixes of more lines than this are only named.
+const MOST_LINES: usize = 4;
+
+/// What the fix does and, if it changes a few lines of one file, how they read afterwards.
+pub(super) fn describe(fix: &Fix, sources: &SourceMap) -> String {
+    let certainty = match fix.applicability {
+        Applicability::Safe => "",
+        Applicability::Suggested => ", if that is what is meant",
+    };
+    let title = format!("fix: {}{certainty}", fix.title);
+    match changed_lines(fix, sources) {
+        Some(lines) => format!("{title}\n{}", lines.join("\n")),
+        None => title,
+    }
+}
+
+/// The lines that the edits touch, as they read afterwards.
+fn changed_lines(fix: &Fix, sources: &SourceMap) -> Option<Vec<String>> {
+    let mut edits: Vec<_> = fix.edits.iter().collect();
+    edits.sort_by_key(|edit| edit.span);
+    let file = edits.first()?.span.file;
+    let (first, last) = (edits.first()?.span.start as usize, edits.last()?.span.end as usize);
+    let text = sources.get(file)?.text();
+    let start = text.get(..first)?.rfind('\n').map_or(0, |at| at + 1);
+    let end = text.get(last..)?.find('\n').map_or(text.len(), |at| last + at);
+    let mut changed = String::new();
+    let mut position = start;
+    for edit in edits {
+        if edit.span.file != file {
+            return None;
+        }
+        changed.push_str(text.get(position..edit.span.start as usize)?);
+        changed.push_str(&edit.text);
+        position = edit.span.end as usize;
+    }
+    changed.push_str(text.get(position..end)?);
+    let lines: Vec<String> = changed.lines().map(|line| format!("    {}", line.trim())).collect();
+    (lines.len() <= MOST_LINES && !changed.trim().is_empty()).then_some(lines)
+}

@@ -1,0 +1,226 @@
+//! Diagnostics as text with marked source lines, through miette.
+
+use std::fmt;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
+
+use super::fix;
+use super::visible::visible;
+use crate::{Diagnostic, FileId, Label, Severity, SourceMap};
+
+/// How text is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderOptions {
+    /// Columns of the terminal; messages wrap there, source lines never do.
+    pub width: usize,
+    /// Whether to use ANSI colours.
+    pub color: bool,
+}
+
+/// Shows every diagnostic with its places, advice and fix, in the given order, separated by empty lines. Places of
+/// one diagnostic are grouped by file, the file of the primary place first.
+#[must_use]
+pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, options: RenderOptions) -> String {
+    let theme = if options.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_width(options.width.max(20));
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        for report in reports(diagnostic, sources) {
+            // Writing into a string cannot fail; miette's own failures are texts in the output.
+            if handler.render_report(&mut text, &report).is_err() {
+                text.push_str(&report.message);
+            }
+        }
+    }
+    trimmed(&text)
+}
+
+/// miette pads some lines with blanks; goldens and terminals are better off without them.
+fn trimmed(text: &str) -> String {
+    let lines = text.lines().map(str::trim_end);
+    lines.fold(String::with_capacity(text.len()), |mut text, line| {
+        text.push_str(line);
+        text.push('\n');
+        text
+    })
+}
+
+/// One diagnostic as miette sees it: all labels of a report index one source, so each file is a report of its own.
+/// The code stands on the first, the advice on the last.
+fn reports(diagnostic: &Diagnostic, sources: &SourceMap) -> Vec<Report> {
+    let mut files: Vec<FileId> = vec![diagnostic.primary.span.file];
+    for label in &diagnostic.secondary {
+        if !files.contains(&label.span.file) {
+            files.push(label.span.file);
+        }
+    }
+    let last = files.len() - 1;
+    let report = |(position, file): (usize, FileId)| {
+        let is_first = position == 0;
+        let source = sources.get(file);
+        let name = source.map_or("?", |source| source.name());
+        let length = source.map_or(0, |source| source.text().len());
+        let primary = is_first.then(|| labelled(&diagnostic.primary, length, true));
+        let secondary = diagnostic.secondary.iter().filter(|label| label.span.file == file);
+        Report {
+            code: is_first.then(|| diagnostic.code.to_string()),
+            severity: match (is_first, diagnostic.severity) {
+                (false, _) => miette::Severity::Advice,
+                (true, Severity::Error) => miette::Severity::Error,
+                (true, Severity::Warning) => miette::Severity::Warning,
+            },
+            message: if is_first {
+                visible(&diagnostic.message).into_owned()
+            } else {
+                format!("and in {name}")
+            },
+            labels: primary
+                .into_iter()
+                .chain(secondary.map(|label| labelled(label, length, false)))
+                .collect(),
+            source: source.map(|source| NamedSource::new(name, visible(source.text()).into_owned())),
+            help: if position == last { advice(diagnostic, sources) } else { None },
+        }
+    };
+    files.into_iter().enumerate().map(report).collect()
+}
+
+/// A label as miette wants it: inside the text, and without text if it has none.
+fn labelled(label: &Label, length: usize, primary: bool) -> LabeledSpan {
+    let start = (label.span.start as usize).min(length);
+    let end = (label.span.end as usize).clamp(start, length);
+    let span = SourceSpan::from(start..end);
+    let text = (!label.text.is_empty()).then(|| visible(&label.text).into_owned());
+    if primary {
+        LabeledSpan::new_primary_with_span(text, span)
+    } else {
+        LabeledSpan::new_with_span(text, span)
+    }
+}
+
+fn advice(diagnostic: &Diagnostic, sources: &SourceMap) -> Option<String> {
+    let fix = diagnostic.fix.as_ref().map(|fix| visible(&fix::describe(fix, sources)).into_owned());
+    match (diagnostic.help.as_ref().map(|help| visible(help).into_owned()), fix) {
+        (Some(help), Some(fix)) => Some(format!("{help}\n{fix}")),
+        (help, fix) => help.or(fix),
+    }
+}
+
+/// What miette asks for.
+#[derive(Debug)]
+struct Report {
+    code: Option<String>,
+    severity: miette::Severity,
+    message: String,
+    labels: Vec<LabeledSpan>,
+    source: Option<NamedSource<String>>,
+    help: Option<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl miette::Diagnostic for Report {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Applicability, Code, Edit, Fix, Span};
+
+    #[test]
+    fn places_are_grouped_by_file_and_advice_comes_last() {
+        let mut sources = SourceMap::default();
+        let mesh = sources.add("mesh.mesh", "service web {\n  calls = [catalog]\n}\n");
+        let base = sources.add("lib/base.mesh", "\npolicy closed {\n  allow { from = [other] }\n}\n");
+        let edit = Edit { span: Span::new(base, 40, 40), text: String::from(", web") };
+        let diagnostic =
+            Diagnostic::error(Code("E0300"), Span::new(mesh, 25, 32), "`catalog` does not admit `web`")
+                .label("called here")
+                .also(Span::new(base, 35, 40), "admits only these")
+                .also(Span::new(mesh, 8, 11), "the caller")
+                .help("admit the caller or drop the call")
+                .fix(Fix {
+                    title: "admit `web`".into(),
+                    applicability: Applicability::Suggested,
+                    edits: vec![edit],
+                });
+        let shown = render_text(&[diagnostic], &sources, RenderOptions { width: 80, color: false });
+        let expected = "\
+E0300
+
+  × `catalog` does not admit `web`
+   ╭─[mesh.mesh:2:12]
+ 1 │ service web {
+   ·         ─┬─
+   ·          ╰── the caller
+ 2 │   calls = [catalog]
+   ·            ───┬───
+   ·               ╰── called here
+ 3 │ }
+   ╰────
+  ☞ and in lib/base.mesh
+   ╭─[lib/base.mesh:3:19]
+ 2 │ policy closed {
+ 3 │   allow { from = [other] }
+   ·                   ──┬──
+   ·                     ╰── admits only these
+ 4 │ }
+   ╰────
+  help: admit the caller or drop the call
+        fix: admit `web`, if that is what is meant
+            allow { from = [other, web] }
+";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_place_outside_of_the_text_is_shown_at_its_end() {
+        let mut sources = SourceMap::default();
+        let mesh = sources.add("mesh.mesh", "a\n");
+        let options = RenderOptions { width: 80, color: false };
+        for span in [Span::new(mesh, 2, 2), Span::new(mesh, 9, 12), Span::new(FileId(7), 1, 2)] {
+            let shown = render_text(&[Diagnostic::warning(Code("W0001"), span, "late")], &sources, options);
+            assert!(shown.contains("late"), "{shown}");
+            assert!(!shown.contains("Failed"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn colour_is_only_there_when_asked_for() {
+        let mut sources = SourceMap::default();
+        let mesh = sources.add("mesh.mesh", "a = \u{1b}[31m\n");
+        let diagnostic = [Diagnostic::error(Code("E0001"), Span::new(mesh, 4, 5), "odd \u{1b}[31m")];
+        let shown = |color| render_text(&diagnostic, &sources, RenderOptions { width: 80, color });
+        assert!(!shown(false).contains('\u{1b}'));
+        assert!(shown(true).contains('\u{1b}') && !shown(true).contains("\u{1b}[31m\n"));
+    }
+}

@@ -1,0 +1,40 @@
+//! Makes control characters harmless, so that a source file cannot write to the terminal it is shown on.
+
+use std::borrow::Cow;
+
+/// The same text with every control and text-direction character (except line feed and tab) replaced by one that is
+/// visible and takes as many bytes, so that offsets stay true.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let replaced = text.chars().map(|character| match (is_hidden(character), character.len_utf8()) {
+        (false, _) => character,
+        (true, 1) => '?',
+        (true, 2) => '¿',
+        (true, _) => '\u{fffd}',
+    });
+    Cow::Owned(replaced.collect())
+}
+
+/// Control characters, and the characters that turn the direction of the text after them (Unicode Standard Annex 9,
+/// explicit directional formatting), with which a line can be made to look like another one.
+fn is_hidden(character: char) -> bool {
+    match character {
+        '\n' | '\t' | '\r' => false,
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        _ => character.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn offsets_stay_true() {
+        let nasty = "a\u{1b}[2Jb\u{85}c\u{202e}d\te\n";
+        assert_eq!(visible(nasty), "a?[2Jb¿c\u{fffd}d\te\n");
+        assert_eq!(visible(nasty).len(), nasty.len());
+    }
+}
