@@ -46,7 +46,9 @@ impl<'a> Callee<'a> {
                 Ok(way) => groups.extend(self.towards(from, to, way, &mut entered)),
             }
         }
-        groups.sort_by(|a, b| self.prefer(from, a.cluster, b.cluster));
+        groups.sort_by(|a, b| self.prefer(from, a.cluster, b.cluster).then(chain(a).cmp(&chain(b))));
+        groups.dedup_by_key(|group| group.cluster);
+        self.note_hidden(from, &groups, &mut broken);
         if !self.failover.enabled {
             groups.truncate(1);
         }
@@ -111,6 +113,25 @@ impl<'a> Callee<'a> {
         Some(self.group(from, first.cluster, via))
     }
 
+    /// Notes clusters that have a way, but whose way leads through gateways that send this callee somewhere else.
+    fn note_hidden(&self, from: Id<Cluster>, groups: &[Group], broken: &mut Vec<(Id<Cluster>, BrokenHop)>) {
+        let transits =
+            groups.iter().filter(|group| chain(group) > 1).filter_map(|group| entry_of(&group.via));
+        let behind = transits.flat_map(|at| self.exits(at)).map(|hop| hop.cluster);
+        let answering: BTreeSet<_> = behind.chain(groups.iter().map(|group| group.cluster)).collect();
+        let silent: BTreeSet<_> = broken.iter().map(|(cluster, _)| *cluster).collect();
+        for to in self.presences.iter().map(|presence| presence.cluster) {
+            if answering.contains(&to) || silent.contains(&to) {
+                continue;
+            }
+            let at = self.ways.way(self.metric(), from, to).ok().and_then(Way::entry);
+            let answers = at.and_then(|at| self.exits(at).first().map(|hop| hop.cluster));
+            if let (Some(at), Some(answers)) = (at, answers) {
+                broken.push((to, BrokenHop::Hidden { at, answers }));
+            }
+        }
+    }
+
     /// All clusters whose gateways must know this callee for callers in `from`: those of their groups, those that a
     /// joining or draining cluster will need or still needs, and all further ones that these may choose.
     fn passed_on(&self, from: Id<Cluster>, groups: &[Group], passed: &mut BTreeSet<Id<Cluster>>) {
@@ -121,7 +142,8 @@ impl<'a> Callee<'a> {
         let wanted = if self.failover.enabled { usize::MAX } else { 1 };
         open.extend(reachable.take(wanted).filter_map(Way::entry));
         while let Some(cluster) = open.pop() {
-            if passed.insert(cluster) {
+            // A cluster need not be entered for its own callers: they have its pods.
+            if cluster != from && passed.insert(cluster) {
                 open.extend(self.exits(cluster).iter().filter_map(|hop| entry_of(&hop.via)));
             }
         }
@@ -207,6 +229,14 @@ pub(crate) fn nearness(model: &Model, from: Id<Cluster>, to: Id<Cluster>) -> Nea
 
 fn known_first(a: Option<Length>, b: Option<Length>) -> Ordering {
     a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(&b))
+}
+
+/// How many clusters' gateways a group is behind.
+fn chain(group: &Group) -> usize {
+    match &group.via {
+        Via::Gateways { hops, .. } => hops.len(),
+        Via::Pods | Via::External => 0,
+    }
 }
 
 fn entry_of(via: &Via) -> Option<Id<Cluster>> {

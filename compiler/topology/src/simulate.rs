@@ -126,14 +126,25 @@ impl World<'_> {
         }
     }
 
-    /// A gateway tries its hops in order and leaves one only when it cannot connect.
+    /// A gateway tries its hops in order and leaves one only when it cannot connect: what happens behind a further
+    /// gateway that took the connection is final.
     fn passed_on(&self, gateway: Id<Gateway>, service: Id<Service>, port: usize) -> Answer {
         let exports = self.topology.exports.get(&gateway).map_or(&[][..], Vec::as_slice);
         let place = exports.binary_search_by_key(&(service, port), |export| (export.service, export.port));
         let hops: &[Hop] = place.ok().and_then(|place| exports.get(place)).map_or(&[], |export| &export.hops);
-        let answers =
-            hops.iter().map(|hop| self.answer(Callee::Service(service), port, hop.cluster, &hop.via));
-        answers.into_iter().find(|answer| !matches!(answer, Answer::Closed)).unwrap_or(Answer::Closed)
+        for hop in hops {
+            let answer = self.answer(Callee::Service(service), port, hop.cluster, &hop.via);
+            let connected = match &hop.via {
+                Via::Gateways { gateways, .. } => {
+                    gateways.iter().any(|gateway| !self.gateway_failed(*gateway))
+                }
+                Via::Pods | Via::External => !matches!(answer, Answer::Closed),
+            };
+            if connected {
+                return answer;
+            }
+        }
+        Answer::Closed
     }
 
     fn pods(&self, service: Id<Service>, cluster: Id<Cluster>) -> Answer {

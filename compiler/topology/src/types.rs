@@ -82,7 +82,8 @@ pub enum Via {
     /// The pods, through DNS of the companion Service of the group's cluster.
     Pods,
     /// East-west gateways, all of one cluster: the first on the path. `hops` is the whole chain of clusters whose
-    /// gateways pass the connection on, the last being the group's own.
+    /// gateways pass the connection on. The last is the group's own, unless the last gateway reaches the pods of a
+    /// cluster in its own network by their names.
     Gateways {
         /// The gateways to connect to, in order, each with an address; never empty.
         gateways: Arc<[Id<Gateway>]>,
@@ -149,4 +150,12 @@ pub enum BrokenHop {
     NoAddress(Id<Gateway>),
     /// This cluster is joining or draining, so it gets no traffic from others.
     NotActive(Id<Cluster>),
+    /// The path leads through the gateways of a cluster that pass this callee on to another cluster: an SNI names no
+    /// cluster, so they cannot tell who meant which.
+    Hidden {
+        /// The cluster whose gateways decide.
+        at: Id<Cluster>,
+        /// The cluster that answers instead.
+        answers: Id<Cluster>,
+    },
 }
