@@ -10,6 +10,21 @@ pub fn sni(service: &str, namespace: &str, port: u16) -> String {
     format!("outbound_.{port}_._.{service}.{namespace}.svc.cluster.local")
 }
 
+/// The name of a callee port's upstream: `catalog.istioinaction:80`.
+#[must_use]
+pub fn upstream_name(service: &str, namespace: &str, port: u16) -> String {
+    format!("{service}.{namespace}:{port}")
+}
+
+/// Service, namespace and port number of a callee port's upstream; `None` for other upstreams. The reverse of
+/// [`upstream_name`], as long as no name contains a dot, which no Kubernetes name of a service or namespace does.
+#[must_use]
+pub fn called_by_upstream(name: &str) -> Option<(&str, &str, u16)> {
+    let (name, port) = name.rsplit_once(':')?;
+    let (service, namespace) = name.split_once('.')?;
+    Some((service, namespace, port.parse().ok()?))
+}
+
 /// The headless companion Service of a service: it selects only pods that carry [`app_label`].
 #[must_use]
 pub fn companion_service(service: &str) -> String {
@@ -48,6 +63,15 @@ mod tests {
     fn sni_is_istios() {
         let expected = "outbound_.80_._.catalog.istioinaction.svc.cluster.local";
         assert_eq!(sni("catalog", "istioinaction", 80), expected);
+    }
+
+    #[test]
+    fn an_upstreams_name_says_who_is_called() {
+        let name = upstream_name("catalog", "istioinaction", 80);
+        assert_eq!(name, "catalog.istioinaction:80");
+        assert_eq!(called_by_upstream(&name), Some(("catalog", "istioinaction", 80)));
+        assert_eq!(called_by_upstream("app:8080"), None);
+        assert_eq!(called_by_upstream("rate-limit"), None);
     }
 
     #[test]

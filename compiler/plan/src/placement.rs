@@ -1,7 +1,7 @@
 //! Where declared addresses and paths really are.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::paths;
 use crate::{Endpoint, EndpointAddress, ProxyName, Serves, Socket};
@@ -110,6 +110,24 @@ impl Placement {
         (EndpointAddress::Ip(place.ip()), place.port())
     }
 
+    /// Where the application beside a proxy listens for this declared port: on loopback, in a pod and on one machine.
+    #[must_use]
+    pub fn app(&self, proxy: &ProxyName, port: u16) -> SocketAddr {
+        match &self.local {
+            None => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            Some(local) => local.apps.get(&(proxy.clone(), port)).copied().unwrap_or(NOWHERE),
+        }
+    }
+
+    /// Where a cluster's rate-limit service listens for gRPC.
+    #[must_use]
+    pub fn rate_limit(&self, cluster: &str) -> SocketAddr {
+        match &self.local {
+            None => SocketAddr::from((Ipv4Addr::UNSPECIFIED, paths::RATE_LIMIT_GRPC_PORT)),
+            Some(local) => local.rate_limits.get(cluster).copied().unwrap_or(NOWHERE),
+        }
+    }
+
     /// Where an absolute path in the pod of `proxy` really is. See [`paths`] for the declared ones.
     #[must_use]
     pub fn path(&self, proxy: &ProxyName, declared: &str) -> String {
@@ -125,4 +143,4 @@ impl Placement {
 
 /// The discard port on loopback, where nothing listens: what a local placement does not know must not be reached at
 /// an address that a mesh declares.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);

@@ -48,6 +48,15 @@ pub enum HttpAction {
     },
 }
 
+impl HttpAction {
+    /// Names of the upstreams that requests may go to.
+    pub fn upstreams(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::Forward { to, .. } => to.iter().map(|one| one.upstream.as_str()),
+        }
+    }
+}
+
 /// An upstream and its share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightedUpstream {

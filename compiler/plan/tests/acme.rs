@@ -5,10 +5,14 @@
 mod support;
 
 use meshc_plan::{
-    Ejection, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck, Principal,
-    ProxyPlan, Serves, Upstream,
+    Ejection, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck, Plan,
+    Principal, ProxyPlan, Serves, Upstream,
 };
-use support::{acme, lowered, proxy};
+use support::{acme, lowered};
+
+fn proxy<'a>(plan: &'a Plan, name: &str) -> &'a ProxyPlan {
+    plan.proxies.iter().find(|proxy| proxy.name.to_string() == name).unwrap()
+}
 
 fn listener<'a>(proxy: &'a ProxyPlan, name: &str) -> &'a Listener {
     proxy.listeners.iter().find(|listener| listener.name == name).unwrap()

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::policy::{failover, outlier, pool};
 use crate::{
     Ejection, Endpoint, EndpointAddress, Group, Serves, Upstream, UpstreamProtocol, UpstreamTls,
-    companion_service, paths, sni,
+    companion_service, paths, sni, upstream_name,
 };
 
 /// The name of the rate-limit upstream.
@@ -39,7 +39,7 @@ enum Carries {
 /// The name of a callee port's upstream: `catalog.istioinaction:80`.
 pub(super) fn callee_name(context: &Context<'_>, callee: Callee, port: &Port) -> String {
     let called = context.called(callee);
-    format!("{}.{}:{}", called.name, called.namespace, port.number)
+    upstream_name(called.name, called.namespace, port.number)
 }
 
 /// The name of an application port's upstream: `app:8080`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Sink, Span, Spanned};
-use meshc_plan::{Plan, ProxyPlan};
+use meshc_plan::Plan;
 use meshc_vocabulary::model::policy::{
     AuthorizationRule, Defaults, Failover, FailoverBy, Outlier, PolicySettings, Pool, Retry, RetryOn, Source,
     Timeout,
@@ -281,9 +281,4 @@ pub(crate) fn lowered(model: &Model) -> Plan {
     let plan = meshc_plan::lower(model, &meshc_topology::build(model), &mut sink);
     assert_eq!(sink.diagnostics(), []);
     plan
-}
-
-/// The proxy of this name.
-pub(crate) fn proxy<'a>(plan: &'a Plan, name: &str) -> &'a ProxyPlan {
-    plan.proxies.iter().find(|proxy| proxy.name.to_string() == name).unwrap()
 }

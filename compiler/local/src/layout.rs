@@ -1,0 +1,261 @@
+//! What runs where, for whoever starts it and prints it.
+
+use std::net::SocketAddr;
+
+use meshc_plan::{
+    Deployment, GatewayDeployment, HttpListener, Listener, ListenerKind, PassThrough, Placement, Plan,
+    ProxyName, ProxyPlan, RateLimitService, SidecarDeployment, called_by_upstream,
+};
+use meshc_vocabulary::model::{DataPlane, Protocol};
+
+use crate::place::app_ports;
+
+/// A mesh on one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Every proxy, in order of name.
+    pub proxies: Vec<ProxyAddress>,
+    /// The ports of all gateways, in order of (cluster, gateway), then as declared.
+    pub gateways: Vec<GatewayAddress>,
+    /// Where applications reach their callees, in order of (cluster, caller, callee, port).
+    pub calls: Vec<CallAddress>,
+    /// The applications that somebody must stand in for, in order of proxy.
+    pub applications: Vec<Application>,
+    /// The rate-limit services, in order of cluster.
+    pub rate_limits: Vec<RateLimitAddress>,
+}
+
+/// A proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyAddress {
+    /// Its name.
+    pub proxy: ProxyName,
+    /// What carries it.
+    pub data_plane: DataPlane,
+    /// The directory that stands for `/` to it.
+    pub root: String,
+    /// Where it answers `GET /healthz/ready`.
+    pub readiness: Option<SocketAddr>,
+    /// Where it answers `GET /metrics`.
+    pub metrics: Option<SocketAddr>,
+    /// Where a sidecar takes mTLS from other proxies.
+    pub inbound: Option<SocketAddr>,
+}
+
+/// A port of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayAddress {
+    /// The cluster.
+    pub cluster: String,
+    /// The gateway.
+    pub gateway: String,
+    /// The port's name.
+    pub port: String,
+    /// The number that clients would use.
+    pub number: u16,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Host names that it routes, in order of route; empty for an east-west gateway.
+    pub hosts: Vec<String>,
+    /// Whether clients must speak TLS.
+    pub tls: bool,
+}
+
+/// Where an application reaches one of its callees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallAddress {
+    /// The cluster.
+    pub cluster: String,
+    /// `namespace.service` of the caller.
+    pub caller: String,
+    /// `namespace.service` of the callee.
+    pub callee: String,
+    /// The callee's port number.
+    pub port: u16,
+    /// Where the caller's sidecar listens for this callee.
+    pub address: SocketAddr,
+    /// What belongs into the Host header: the callee's longest name. `None` for TCP.
+    pub host: Option<String>,
+}
+
+/// An application beside a sidecar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// The sidecar.
+    pub proxy: ProxyName,
+    /// The namespace.
+    pub namespace: String,
+    /// The service.
+    pub service: String,
+    /// Where it must listen, in order of the declared port.
+    pub ports: Vec<ApplicationAddress>,
+}
+
+/// A port of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationAddress {
+    /// The declared port of the application.
+    pub target: u16,
+    /// What it speaks there; HTTP for ports that only probes and metrics use.
+    pub protocol: Protocol,
+    /// Where it must listen.
+    pub address: SocketAddr,
+}
+
+/// A rate-limit service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitAddress {
+    /// The cluster.
+    pub cluster: String,
+    /// Where it must listen for gRPC.
+    pub address: SocketAddr,
+}
+
+/// What runs where under a placement of the same plan.
+#[must_use]
+pub fn layout(plan: &Plan, placement: &Placement) -> Layout {
+    let mut layout = Layout::default();
+    for proxy in &plan.proxies {
+        let at = |listener: &Listener| placement.listener(&proxy.name, &listener.name, listener.address);
+        layout.proxies.push(proxy_address(proxy, placement, &at));
+        match &proxy.deployment {
+            Deployment::Gateway(gateway) => layout.gateways.extend(gateway_ports(proxy, gateway, &at)),
+            Deployment::Sidecar(sidecar) => {
+                layout.calls.extend(calls(proxy, sidecar, &at));
+                layout.applications.extend(application(proxy, sidecar, placement));
+            }
+        }
+    }
+    layout
+        .gateways
+        .sort_by(|left, right| (&left.cluster, &left.gateway).cmp(&(&right.cluster, &right.gateway)));
+    layout.calls.sort_by(|left, right| key(left).cmp(&key(right)));
+    layout.rate_limits = plan.rate_limits.iter().map(|service| rate_limit(service, placement)).collect();
+    layout
+}
+
+fn key(call: &CallAddress) -> (&str, &str, &str, u16) {
+    (&call.cluster, &call.caller, &call.callee, call.port)
+}
+
+fn proxy_address(
+    proxy: &ProxyPlan,
+    placement: &Placement,
+    at: &dyn Fn(&Listener) -> SocketAddr,
+) -> ProxyAddress {
+    let mut address = ProxyAddress {
+        proxy: proxy.name.clone(),
+        data_plane: proxy.data_plane,
+        root: placement.path(&proxy.name, ""),
+        readiness: None,
+        metrics: None,
+        inbound: None,
+    };
+    for listener in &proxy.listeners {
+        match listener.kind {
+            ListenerKind::Readiness(_) => address.readiness = Some(at(listener)),
+            ListenerKind::Metrics(_) => address.metrics = Some(at(listener)),
+            ListenerKind::Inbound(_) => address.inbound = Some(at(listener)),
+            ListenerKind::Http(_)
+            | ListenerKind::Tcp(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Redirected => {}
+        }
+    }
+    address
+}
+
+fn gateway_ports(
+    proxy: &ProxyPlan,
+    gateway: &GatewayDeployment,
+    at: &dyn Fn(&Listener) -> SocketAddr,
+) -> Vec<GatewayAddress> {
+    let mut addresses = Vec::with_capacity(gateway.ports.len());
+    for port in &gateway.ports {
+        for listener in proxy.listeners.iter().filter(|listener| listener.address.port() == port.listen) {
+            let (hosts, tls) = match &listener.kind {
+                ListenerKind::Http(http) => (hosts(http), http.tls.is_some()),
+                ListenerKind::PassThrough(PassThrough { .. }) => (Vec::new(), true),
+                ListenerKind::Tcp(_)
+                | ListenerKind::Inbound(_)
+                | ListenerKind::Redirected
+                | ListenerKind::Readiness(_)
+                | ListenerKind::Metrics(_) => continue,
+            };
+            addresses.push(GatewayAddress {
+                cluster: proxy.name.cluster.clone(),
+                gateway: gateway.name.clone(),
+                port: port.name.clone(),
+                number: port.number,
+                address: at(listener),
+                hosts,
+                tls,
+            });
+        }
+    }
+    addresses
+}
+
+fn hosts(http: &HttpListener) -> Vec<String> {
+    http.virtual_hosts.iter().flat_map(|host| host.hosts.iter().cloned()).collect()
+}
+
+fn calls(
+    proxy: &ProxyPlan,
+    sidecar: &SidecarDeployment,
+    at: &dyn Fn(&Listener) -> SocketAddr,
+) -> Vec<CallAddress> {
+    let outbound = proxy.listeners.iter().filter_map(|listener| {
+        let (upstream, host) = match &listener.kind {
+            ListenerKind::Http(http) => {
+                let host = http.virtual_hosts.first()?;
+                let upstream = host.routes.first()?.action.upstreams().next()?;
+                (upstream, host.hosts.iter().max_by_key(|name| name.len()).cloned())
+            }
+            ListenerKind::Tcp(tcp) => (tcp.upstream.as_str(), None),
+            ListenerKind::Inbound(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Redirected
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Metrics(_) => return None,
+        };
+        let (service, namespace, port) = called_by_upstream(upstream)?;
+        Some(CallAddress {
+            cluster: proxy.name.cluster.clone(),
+            caller: format!("{}.{}", sidecar.namespace, sidecar.service),
+            callee: format!("{namespace}.{service}"),
+            port,
+            address: at(listener),
+            host,
+        })
+    });
+    outbound.collect()
+}
+
+/// The application beside a sidecar, if the sidecar ever connects to it.
+fn application(proxy: &ProxyPlan, sidecar: &SidecarDeployment, placement: &Placement) -> Option<Application> {
+    let ports: Vec<_> = app_ports(proxy)
+        .into_iter()
+        .map(|target| {
+            let declared = sidecar.ports.iter().find(|port| port.target == target);
+            ApplicationAddress {
+                target,
+                protocol: declared.map_or(Protocol::Http, |port| port.protocol),
+                address: placement.app(&proxy.name, target),
+            }
+        })
+        .collect();
+    (!ports.is_empty()).then(|| Application {
+        proxy: proxy.name.clone(),
+        namespace: sidecar.namespace.clone(),
+        service: sidecar.service.clone(),
+        ports,
+    })
+}
+
+fn rate_limit(service: &RateLimitService, placement: &Placement) -> RateLimitAddress {
+    RateLimitAddress {
+        cluster: service.cluster_name.clone(),
+        address: placement.rate_limit(&service.cluster_name),
+    }
+}

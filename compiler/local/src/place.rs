@@ -1,0 +1,61 @@
+//! Where each listener, application port and rate-limit service is.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use meshc_plan::{ListenerKind, Placement, Plan, ProxyPlan, Serves};
+
+/// Characters of a proxy's name in its directory: socket paths must stay below 108 bytes (`sockaddr_un`).
+const NAME_LENGTH: usize = 24;
+
+/// Gives everything in a plan a place of its own on 127.0.0.1, and each proxy a directory below `directory`. `ports`
+/// hands out a free port with each call; they are asked for in the plan's order, so the same answers give the same
+/// placement.
+#[must_use]
+pub fn place(plan: &Plan, ports: &mut dyn FnMut() -> u16, directory: &str) -> Placement {
+    let mut placement = Placement::local();
+    let mut next = || SocketAddr::from((Ipv4Addr::LOCALHOST, ports()));
+    for (index, proxy) in plan.proxies.iter().enumerate() {
+        placement.put_root(&proxy.name, &root(directory, index, proxy));
+        for listener in &proxy.listeners {
+            match listener.kind {
+                // Nothing is redirected on one machine: the listeners behind it have sockets of their own.
+                ListenerKind::Redirected => {}
+                ListenerKind::Http(_)
+                | ListenerKind::Tcp(_)
+                | ListenerKind::Inbound(_)
+                | ListenerKind::PassThrough(_)
+                | ListenerKind::Readiness(_)
+                | ListenerKind::Metrics(_) => placement.put_listener(&proxy.name, &listener.name, next()),
+            }
+        }
+        for port in app_ports(proxy) {
+            placement.put_app(&proxy.name, port, next());
+        }
+    }
+    for service in &plan.rate_limits {
+        placement.put_rate_limit(&service.cluster_name, next());
+    }
+    placement
+}
+
+/// The directory that stands for `/` to the proxy at this position of the plan.
+#[must_use]
+pub fn root(directory: &str, index: usize, proxy: &ProxyPlan) -> String {
+    let name = proxy.name.path.rsplit('/').next().unwrap_or_default();
+    let short: String = name.chars().take(NAME_LENGTH).collect();
+    format!("{}/{index}-{short}", directory.trim_end_matches('/'))
+}
+
+/// Every port of the application beside a proxy that the proxy ever connects to, in order.
+pub(crate) fn app_ports(proxy: &ProxyPlan) -> BTreeSet<u16> {
+    let groups = proxy.upstreams.iter().flat_map(|upstream| &upstream.groups);
+    let endpoints = groups.flat_map(|group| &group.endpoints);
+    endpoints
+        .filter(|endpoint| match endpoint.serves {
+            Serves::App => true,
+            Serves::Proxy { .. } | Serves::RateLimit | Serves::External => false,
+        })
+        .map(|endpoint| endpoint.port)
+        .collect()
+}
