@@ -1,0 +1,85 @@
+//! Codes of what Kubernetes cannot carry.
+
+use lang_diagnostics::{Code, CodeInfo};
+
+/// Native sidecars need Kubernetes 1.29.
+pub const OLD_KUBERNETES: Code = Code("E0601");
+/// A proxy's configuration does not fit a ConfigMap.
+pub const CONFIG_TOO_LARGE: Code = Code("E0602");
+/// A proxy's configuration fits only with server-side apply.
+pub const CONFIG_LARGE: Code = Code("W0602");
+/// `capture = redirect` has no init container yet.
+pub const REDIRECT: Code = Code("E0603");
+/// A workload with an image that is no Deployment.
+pub const WORKLOAD_KIND: Code = Code("E0604");
+
+/// Every code of this crate.
+pub const CODES: &[CodeInfo] = &[
+    CodeInfo {
+        code: OLD_KUBERNETES,
+        title: "the cluster's Kubernetes is too old for native sidecars",
+        explanation: "\
+A sidecar is an init container with `restartPolicy: Always`: it starts before the application, is restarted on its own,
+and ends after it, so no request meets a pod without its proxy. Kubernetes has that since 1.29.
+
+```mesh
+cluster west {
+  network    = west-net
+  kubernetes = \"1.28\"    // E0601
+}
+```
+
+Upgrade the cluster, and say so with `kubernetes = \"1.29\"` or later.",
+    },
+    CodeInfo {
+        code: CONFIG_TOO_LARGE,
+        title: "a proxy's configuration does not fit a ConfigMap",
+        explanation: "\
+A proxy's configuration lies in a ConfigMap, which holds at most 1 MiB. It grows with what the proxy may call (about
+4 KiB for each callee's port), never with the size of the mesh. So one caller declares very many calls, or one gateway
+exports very many ports.
+
+Split the caller into several services, or remove calls that nobody makes.",
+    },
+    CodeInfo {
+        code: CONFIG_LARGE,
+        title: "a proxy's configuration fits only with server-side apply",
+        explanation: "\
+Client-side `kubectl apply` keeps a second copy of an object in an annotation, which holds at most 256 KiB. This
+proxy's ConfigMap is larger.
+
+Apply the tree with `kubectl apply --server-side -k`, Argo CD with `ServerSideApply=true`, or Flux (which always does),
+or declare fewer calls.",
+    },
+    CodeInfo {
+        code: REDIRECT,
+        title: "`capture = redirect` has no init container yet",
+        explanation: "\
+With `capture = redirect` an init container with two packet-filter rules must redirect outbound connections. meshc does
+not write that container for Kubernetes yet; it refuses rather than leave calls uncaptured.
+
+```mesh
+service webapp {
+  capture = redirect    // E0603
+}
+```
+
+Use `capture = loopback` (the default). If the application itself holds a callee's port on all addresses, let it listen
+on loopback only and say `bind = loopback` at its port.",
+    },
+    CodeInfo {
+        code: WORKLOAD_KIND,
+        title: "meshc writes only Deployments of its own",
+        explanation: "\
+A `workload` with an `image` asks meshc to write the workload too. It does so for Deployments; a StatefulSet, DaemonSet,
+Job or CronJob needs settings that only you know.
+
+```mesh
+service ledger {
+  workload { kind = stateful_set, image = \"ledger:1\" }    // E0604
+}
+```
+
+Leave `image` out, write the workload yourself, and apply the component of `sidecars/` to it.",
+    },
+];

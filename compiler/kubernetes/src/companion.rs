@@ -1,0 +1,73 @@
+//! What stands beside a user's service: a headless Service over the sidecars, and a NetworkPolicy that closes the
+//! application's own ports.
+
+use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, READINESS_PORT};
+use meshc_plan::{ClusterPlan, SidecarDeployment, app_label, companion_service};
+use meshc_vocabulary::model::{Mtls, NetworkPolicyEnforcement};
+use meshc_yaml::{Stream, Value, list, map};
+
+use crate::Tree;
+use crate::metadata::{labels, metadata, object};
+
+/// Writes both; returns their file below the cluster's folder. A client offers nothing and gets none.
+pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) -> Option<String> {
+    if sidecar.ports.is_empty() {
+        return None;
+    }
+    let name = companion_service(&sidecar.service);
+    let (key, value) = app_label(&sidecar.service);
+    let own = [(key.as_str(), value.as_str())];
+    let service = object("v1", "Service", metadata(&name, &sidecar.namespace, &own)).with(
+        "spec",
+        map! {
+            "clusterIP" => "None",
+            "selector" => labels(&own),
+            "ports" => list![map! { "name" => "mesh", "port" => INBOUND_PORT, "targetPort" => INBOUND_PORT }],
+        },
+    );
+    let mut documents = vec![Value::from(service)];
+    match cluster.network_policy {
+        NetworkPolicyEnforcement::None => {}
+        NetworkPolicyEnforcement::Enforced => {
+            // Strict ports stay closed: only the sidecar is reachable. Policies add up, so whoever needs another port
+            // of the pod can open it with a policy of their own.
+            let mut ports = vec![INBOUND_PORT, READINESS_PORT, METRICS_PORT];
+            for port in &sidecar.ports {
+                match port.mtls {
+                    Mtls::Strict => {}
+                    Mtls::Permissive | Mtls::Off => ports.push(port.target),
+                }
+            }
+            ports.sort_unstable();
+            ports.dedup();
+            documents.push(network_policy(&name, &sidecar.namespace, &own, &ports, None));
+        }
+    }
+    let file = format!("services/{}/{}.yaml", sidecar.namespace, sidecar.service);
+    tree.insert(format!("{}/{file}", cluster.name), Stream::new().documents(documents).emit());
+    Some(file)
+}
+
+/// A policy that lets connections to these ports in, from the given peers or from everywhere.
+pub(crate) fn network_policy(
+    name: &str,
+    namespace: &str,
+    selector: &[(&str, &str)],
+    ports: &[u16],
+    from: Option<Value>,
+) -> Value {
+    let ports = ports.iter().map(|port| map! { "port" => *port, "protocol" => "TCP" }).collect();
+    let mut rule = meshc_yaml::Map::new().with("ports", Value::List(ports));
+    if let Some(peers) = from {
+        rule.insert("from", peers);
+    }
+    let spec = map! {
+        "podSelector" => map! { "matchLabels" => labels(selector) },
+        "policyTypes" => list!["Ingress"],
+        "ingress" => list![Value::from(rule)],
+    };
+    Value::from(
+        object("networking.k8s.io/v1", "NetworkPolicy", metadata(name, namespace, selector))
+            .with("spec", spec),
+    )
+}

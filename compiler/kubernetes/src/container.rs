@@ -1,0 +1,136 @@
+//! The proxy's container and the volumes it mounts, the same in gateways and beside applications.
+
+use meshc_plan::paths;
+use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, paths::READINESS_PORT};
+use meshc_vocabulary::model::DataPlane;
+use meshc_yaml::{Map, Value, list, map};
+
+/// The image of Envoy, and of meshd. Replace them with kustomize's `images` where a cluster pulls from elsewhere.
+const ENVOY_IMAGE: &str = "envoyproxy/envoy:distroless-v1.40.0";
+/// See [`ENVOY_IMAGE`].
+pub(crate) const MESHD_IMAGE: &str = "meshd:0.1.0";
+/// The user that distroless images run as; it owns nothing.
+const USER: i32 = 65532;
+/// How long a proxy keeps serving after its end was asked for, in seconds: as long as other resolvers may remember
+/// the pod.
+pub(crate) const DRAIN_SECONDS: u32 = 15;
+/// The first minor version (of major 1) whose `preStop` knows `sleep` without a feature gate.
+const SLEEP_SINCE: u16 = 30;
+
+/// What a proxy's container mounts: (volume, path).
+const CONFIG_VOLUME: &str = "mesh-config";
+const IDENTITY_VOLUME: &str = "mesh-identity";
+const TRUST_VOLUME: &str = "mesh-trust";
+const RUN_VOLUME: &str = "mesh-run";
+
+/// Whether `preStop: sleep` exists there.
+pub(crate) fn knows_sleep(cluster: &ClusterPlan) -> bool {
+    (cluster.kubernetes.major, cluster.kubernetes.minor) >= (1, SLEEP_SINCE)
+}
+
+/// The proxy's container without what differs between gateways and sidecars.
+pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, memory: &str) -> Map {
+    let entry = format!("{}/{}", paths::CONFIG, rendered.entry);
+    let (image, arguments) = match proxy.data_plane {
+        DataPlane::Envoy => {
+            let drain = DRAIN_SECONDS.to_string();
+            let arguments =
+                list!["-c", entry.as_str(), "--drain-time-s", drain.as_str(), "--log-level", "warning"];
+            (ENVOY_IMAGE, arguments)
+        }
+        DataPlane::Meshd => {
+            let drain = DRAIN_SECONDS.to_string();
+            (MESHD_IMAGE, list!["run", "--config", entry.as_str(), "--drain-seconds", drain.as_str()])
+        }
+    };
+    let probe = map! { "httpGet" => map! { "path" => "/healthz/ready", "port" => READINESS_PORT } };
+    Map::new()
+        .with("name", "mesh-proxy")
+        .with("image", image)
+        .with("args", arguments)
+        .with("ports", ports)
+        .with(
+            "startupProbe",
+            map! {
+                "httpGet" => map! { "path" => "/healthz/ready", "port" => READINESS_PORT },
+                "periodSeconds" => 1,
+                "failureThreshold" => 60,
+            },
+        )
+        .with("readinessProbe", probe)
+        .with(
+            "resources",
+            map! {
+                "requests" => map! { "cpu" => "20m", "memory" => memory },
+                "limits" => map! { "memory" => "512Mi" },
+            },
+        )
+        .with("securityContext", locked_down())
+        .with("volumeMounts", mounts(proxy))
+}
+
+/// A container that may do nothing but serve.
+pub(crate) fn locked_down() -> Value {
+    map! {
+        "allowPrivilegeEscalation" => false,
+        "capabilities" => map! { "drop" => list!["ALL"] },
+        "readOnlyRootFilesystem" => true,
+        "runAsNonRoot" => true,
+        "runAsUser" => USER,
+        "seccompProfile" => map! { "type" => "RuntimeDefault" },
+    }
+}
+
+/// The ports that every proxy has.
+pub(crate) fn status_ports() -> Vec<Value> {
+    vec![
+        map! { "name" => "mesh-ready", "containerPort" => READINESS_PORT },
+        map! { "name" => "mesh-metrics", "containerPort" => paths::METRICS_PORT },
+    ]
+}
+
+fn mounts(proxy: &ProxyPlan) -> Value {
+    let mount = |name: &str, path: &str| map! { "name" => name, "mountPath" => path, "readOnly" => true };
+    let mut mounts = vec![mount(CONFIG_VOLUME, paths::CONFIG)];
+    if proxy.identity.is_some() {
+        mounts.push(mount(IDENTITY_VOLUME, paths::IDENTITY));
+    }
+    mounts.push(mount(TRUST_VOLUME, paths::TRUST));
+    mounts.push(map! { "name" => RUN_VOLUME, "mountPath" => paths::RUN });
+    Value::List(mounts)
+}
+
+/// The volumes behind the mounts.
+pub(crate) fn volumes(proxy: &ProxyPlan, config_map: &str) -> Vec<Value> {
+    let mut volumes = vec![map! { "name" => CONFIG_VOLUME, "configMap" => map! { "name" => config_map } }];
+    if let Some(identity) = &proxy.identity {
+        // Never optional: a proxy that starts without its identity must not look alive.
+        let secret = map! { "secretName" => identity.secret.as_str() };
+        volumes.push(map! { "name" => IDENTITY_VOLUME, "secret" => secret });
+    }
+    volumes.push(map! { "name" => TRUST_VOLUME, "configMap" => map! { "name" => paths::TRUST_CONFIG_MAP } });
+    volumes.push(
+        map! { "name" => RUN_VOLUME, "emptyDir" => map! { "medium" => "Memory", "sizeLimit" => "16Mi" } },
+    );
+    volumes
+}
+
+/// Mounts and volumes of server certificates, each below the name of its Secret.
+pub(crate) fn server_certificates(secrets: &[String]) -> (Vec<Value>, Vec<Value>) {
+    let name = |secret: &str| format!("mesh-server-tls-{secret}");
+    let mounts = secrets.iter().map(|secret| {
+        let path = format!("{}/{secret}", paths::SERVER_TLS);
+        map! { "name" => name(secret), "mountPath" => path, "readOnly" => true }
+    });
+    let volumes = secrets.iter().map(|secret| {
+        map! { "name" => name(secret), "secret" => map! { "secretName" => secret.as_str() } }
+    });
+    (mounts.collect(), volumes.collect())
+}
+
+/// Adds entries to a list under `key`.
+pub(crate) fn extend(map: &mut Map, key: &str, more: Vec<Value>) {
+    let mut items = map.get(key).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default();
+    items.extend(more);
+    map.insert(key, Value::List(items));
+}

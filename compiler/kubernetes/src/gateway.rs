@@ -1,0 +1,160 @@
+//! A gateway: Deployment, Service, disruption budget, NetworkPolicy, and its configuration as plain files.
+
+use meshc_plan::paths::{METRICS_PORT, READINESS_PORT};
+use meshc_plan::{ClusterPlan, GatewayDeployment, ProxyPlan, RenderedProxy, Role};
+use meshc_vocabulary::model::Host;
+use meshc_yaml::{Map, Stream, Value, list, map};
+
+use crate::Tree;
+use crate::companion::network_policy;
+use crate::container;
+use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
+
+/// Writes a gateway's folder; returns it.
+pub(crate) fn render(
+    cluster: &ClusterPlan,
+    proxy: &ProxyPlan,
+    gateway: &GatewayDeployment,
+    rendered: &RenderedProxy,
+    tree: &mut Tree,
+) -> String {
+    let folder = format!("{}/{}", cluster.name, proxy.name.path);
+    for (file, contents) in &rendered.files {
+        tree.insert(format!("{folder}/config/{file}"), contents.clone());
+    }
+    let gateway = Gateway { cluster, proxy, gateway, rendered };
+    let files = [
+        ("deployment.yaml", vec![gateway.account(), gateway.deployment()]),
+        ("service.yaml", vec![gateway.service()]),
+        ("policy.yaml", gateway.policies()),
+    ];
+    let mut resources = Vec::new();
+    for (file, documents) in files {
+        if !documents.is_empty() {
+            tree.insert(format!("{folder}/{file}"), Stream::new().documents(documents).emit());
+            resources.push(file.to_owned());
+        }
+    }
+    resources.sort();
+    let configuration = rendered.files.keys().map(|file| format!("config/{file}"));
+    let kustomization = map! {
+        "apiVersion" => "kustomize.config.k8s.io/v1beta1",
+        "kind" => "Kustomization",
+        "resources" => texts(resources),
+        "configMapGenerator" => list![generator(&gateway.gateway.account, &cluster.mesh_namespace, configuration)],
+    };
+    tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
+    proxy.name.path.clone()
+}
+
+struct Gateway<'a> {
+    cluster: &'a ClusterPlan,
+    proxy: &'a ProxyPlan,
+    gateway: &'a GatewayDeployment,
+    rendered: &'a RenderedProxy,
+}
+
+impl Gateway<'_> {
+    /// The name of every object: `<cluster>-<gateway>`, as in the identity.
+    fn object_name(&self) -> &str {
+        &self.gateway.account
+    }
+
+    fn labels(&self) -> Vec<(&str, &str)> {
+        let role = match self.proxy.role {
+            Role::IngressGateway(_) => "ingress-gateway",
+            Role::EastWestGateway(_) => "east-west-gateway",
+            Role::Sidecar(_) => "sidecar",
+        };
+        let own = self.gateway.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        [(NAME, self.object_name()), (COMPONENT, role)].into_iter().chain(own).collect()
+    }
+
+    fn selector(&self) -> [(&str, &str); 1] {
+        [(NAME, self.object_name())]
+    }
+
+    fn metadata(&self) -> Value {
+        metadata(self.object_name(), &self.cluster.mesh_namespace, &self.labels())
+    }
+
+    fn account(&self) -> Value {
+        let account =
+            object("v1", "ServiceAccount", self.metadata()).with("automountServiceAccountToken", false);
+        Value::from(account)
+    }
+
+    fn deployment(&self) -> Value {
+        let mut ports: Vec<Value> = self
+            .gateway
+            .ports
+            .iter()
+            .map(|port| map! { "name" => port.name.as_str(), "containerPort" => port.listen })
+            .collect();
+        ports.extend(container::status_ports());
+        let mut proxy = container::proxy(self.proxy, self.rendered, Value::List(ports), "128Mi");
+        if container::knows_sleep(self.cluster) {
+            // The endpoint leaves the load balancer while the proxy still takes connections.
+            let sleep = map! { "preStop" => map! { "sleep" => map! { "seconds" => 5 } } };
+            proxy.insert("lifecycle", sleep);
+        }
+        let (mounts, certificates) = container::server_certificates(&self.gateway.server_tls_secrets);
+        container::extend(&mut proxy, "volumeMounts", mounts);
+        let mut volumes = container::volumes(self.proxy, self.object_name());
+        volumes.extend(certificates);
+        let apart = map! {
+            "maxSkew" => 1,
+            "topologyKey" => "kubernetes.io/hostname",
+            "whenUnsatisfiable" => "ScheduleAnyway",
+            "labelSelector" => map! { "matchLabels" => labels(&self.selector()) },
+        };
+        let pod = map! {
+            "serviceAccountName" => self.object_name(),
+            "automountServiceAccountToken" => false,
+            "terminationGracePeriodSeconds" => container::DRAIN_SECONDS + 15,
+            "topologySpreadConstraints" => list![apart],
+            "containers" => list![Value::from(proxy)],
+            "volumes" => Value::List(volumes),
+        };
+        let spec = map! {
+            "replicas" => self.gateway.replicas,
+            "selector" => map! { "matchLabels" => labels(&self.selector()) },
+            "strategy" => map! { "rollingUpdate" => map! { "maxSurge" => 1, "maxUnavailable" => 0 } },
+            "template" => map! { "metadata" => map! { "labels" => managed(&self.labels()) }, "spec" => pod },
+        };
+        Value::from(object("apps/v1", "Deployment", self.metadata()).with("spec", spec))
+    }
+
+    fn service(&self) -> Value {
+        let ports = self.gateway.ports.iter().map(|port| {
+            map! { "name" => port.name.as_str(), "port" => port.number, "targetPort" => port.listen }
+        });
+        let mut spec = Map::new().with("type", "LoadBalancer");
+        // A single declared address is asked for; load balancers that assign their own ignore the field.
+        if let [Host::Ip(address)] = self.gateway.addresses.as_slice() {
+            spec.insert("loadBalancerIP", address.to_string());
+        }
+        let spec =
+            spec.with("selector", labels(&self.selector())).with("ports", Value::List(ports.collect()));
+        Value::from(object("v1", "Service", self.metadata()).with("spec", spec))
+    }
+
+    fn policies(&self) -> Vec<Value> {
+        let mut ports: Vec<u16> = self.gateway.ports.iter().map(|port| port.listen).collect();
+        ports.extend([READINESS_PORT, METRICS_PORT]);
+        ports.sort_unstable();
+        ports.dedup();
+        let namespace = &self.cluster.mesh_namespace;
+        let mut documents =
+            vec![network_policy(self.object_name(), namespace, &self.selector(), &ports, None)];
+        if self.gateway.replicas > 1 {
+            let spec = map! {
+                "minAvailable" => 1,
+                "selector" => map! { "matchLabels" => labels(&self.selector()) },
+            };
+            let budget = object("policy/v1", "PodDisruptionBudget", self.metadata()).with("spec", spec);
+            documents.push(Value::from(budget));
+        }
+        documents
+    }
+}

@@ -1,0 +1,152 @@
+//! The rate-limit service of a cluster, its descriptors, and the Redis that its replicas count in.
+
+use std::collections::BTreeMap;
+
+use meshc_plan::paths::{
+    RATE_LIMIT_DEBUG_PORT, RATE_LIMIT_GRPC_PORT, RATE_LIMIT_HTTP_PORT, RATE_LIMIT_SERVICE,
+};
+use meshc_plan::{ClusterPlan, app_label};
+use meshc_yaml::{Stream, Value, list, map};
+
+use crate::Tree;
+use crate::companion::network_policy;
+use crate::container::{MESHD_IMAGE, locked_down};
+use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
+
+/// Where the service finds its descriptors.
+const CONFIG: &str = "/etc/rate-limit";
+/// Redis 7.2: the last release line under the BSD licence.
+const REDIS_IMAGE: &str = "redis:7.2";
+const REDIS: &str = "rate-limit-redis";
+const REDIS_PORT: u16 = 6379;
+
+/// Writes the folder; returns it.
+pub(crate) fn render(cluster: &ClusterPlan, files: &BTreeMap<String, String>, tree: &mut Tree) -> String {
+    let folder = format!("{}/rate-limit", cluster.name);
+    for (file, contents) in files {
+        tree.insert(format!("{folder}/config/{file}"), contents.clone());
+    }
+    let documents = [("service.yaml", service_documents(cluster)), ("redis.yaml", redis_documents(cluster))];
+    for (file, documents) in documents {
+        tree.insert(format!("{folder}/{file}"), Stream::new().documents(documents).emit());
+    }
+    let configuration = files.keys().map(|file| format!("config/{file}"));
+    let kustomization = map! {
+        "apiVersion" => "kustomize.config.k8s.io/v1beta1",
+        "kind" => "Kustomization",
+        "resources" => texts(["redis.yaml", "service.yaml"].map(String::from)),
+        "configMapGenerator" => list![generator(RATE_LIMIT_SERVICE, &cluster.mesh_namespace, configuration)],
+    };
+    tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
+    String::from("rate-limit")
+}
+
+fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
+    let own = [(NAME, RATE_LIMIT_SERVICE), (COMPONENT, "rate-limit")];
+    let namespace = &cluster.mesh_namespace;
+    let redis = format!("redis://{REDIS}.{namespace}.svc.{}.:{REDIS_PORT}", cluster.domain);
+    let listen = |port: u16| format!("0.0.0.0:{port}");
+    let container = map! {
+        "name" => "rate-limit",
+        "image" => MESHD_IMAGE,
+        "args" => texts([
+            String::from("rate-limit"),
+            String::from("--config"),
+            CONFIG.to_owned(),
+            String::from("--redis"),
+            redis,
+            String::from("--listen"),
+            listen(RATE_LIMIT_GRPC_PORT),
+            String::from("--http-listen"),
+            listen(RATE_LIMIT_HTTP_PORT),
+            String::from("--debug-listen"),
+            listen(RATE_LIMIT_DEBUG_PORT),
+        ]),
+        "ports" => list![
+            map! { "name" => "grpc", "containerPort" => RATE_LIMIT_GRPC_PORT },
+            map! { "name" => "http", "containerPort" => RATE_LIMIT_HTTP_PORT },
+            map! { "name" => "debug", "containerPort" => RATE_LIMIT_DEBUG_PORT },
+        ],
+        "readinessProbe" => map! {
+            "httpGet" => map! { "path" => "/healthcheck", "port" => RATE_LIMIT_HTTP_PORT },
+        },
+        "resources" => map! {
+            "requests" => map! { "cpu" => "20m", "memory" => "32Mi" },
+            "limits" => map! { "memory" => "256Mi" },
+        },
+        "securityContext" => locked_down(),
+        "volumeMounts" => list![map! { "name" => "config", "mountPath" => CONFIG, "readOnly" => true }],
+    };
+    let volume = map! { "name" => "config", "configMap" => map! { "name" => RATE_LIMIT_SERVICE } };
+    let (key, _) = app_label("");
+    let sidecars = map! {
+        "namespaceSelector" => map! {},
+        "podSelector" => map! { "matchExpressions" => list![map! { "key" => key, "operator" => "Exists" }] },
+    };
+    vec![
+        deployment(cluster, RATE_LIMIT_SERVICE, &own, 2, container, vec![volume]),
+        service(
+            cluster,
+            RATE_LIMIT_SERVICE,
+            &own,
+            &[
+                ("grpc", RATE_LIMIT_GRPC_PORT),
+                ("http", RATE_LIMIT_HTTP_PORT),
+                ("debug", RATE_LIMIT_DEBUG_PORT),
+            ],
+        ),
+        network_policy(RATE_LIMIT_SERVICE, namespace, &own, &[RATE_LIMIT_GRPC_PORT], Some(list![sidecars])),
+    ]
+}
+
+fn redis_documents(cluster: &ClusterPlan) -> Vec<Value> {
+    let own = [(NAME, REDIS), (COMPONENT, "rate-limit-redis")];
+    let container = map! {
+        "name" => "redis",
+        "image" => REDIS_IMAGE,
+        // Counters live for an hour at most: nothing is worth a disk.
+        "args" => list!["--save", "", "--appendonly", "no", "--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl"],
+        "ports" => list![map! { "name" => "redis", "containerPort" => REDIS_PORT }],
+        "readinessProbe" => map! { "tcpSocket" => map! { "port" => REDIS_PORT } },
+        "resources" => map! {
+            "requests" => map! { "cpu" => "20m", "memory" => "32Mi" },
+            "limits" => map! { "memory" => "192Mi" },
+        },
+        "securityContext" => locked_down(),
+    };
+    let peers =
+        list![map! { "podSelector" => map! { "matchLabels" => labels(&[(NAME, RATE_LIMIT_SERVICE)]) } }];
+    vec![
+        deployment(cluster, REDIS, &own, 1, container, Vec::new()),
+        service(cluster, REDIS, &own, &[("redis", REDIS_PORT)]),
+        network_policy(REDIS, &cluster.mesh_namespace, &own, &[REDIS_PORT], Some(peers)),
+    ]
+}
+
+fn deployment(
+    cluster: &ClusterPlan,
+    name: &str,
+    own: &[(&str, &str)],
+    replicas: u32,
+    container: Value,
+    volumes: Vec<Value>,
+) -> Value {
+    let pod = meshc_yaml::Map::new()
+        .with("automountServiceAccountToken", false)
+        .with("containers", list![container])
+        .with_non_empty("volumes", Value::List(volumes));
+    let spec = map! {
+        "replicas" => replicas,
+        "selector" => map! { "matchLabels" => labels(&[(NAME, name)]) },
+        "template" => map! { "metadata" => map! { "labels" => managed(own) }, "spec" => Value::from(pod) },
+    };
+    let metadata = metadata(name, &cluster.mesh_namespace, own);
+    Value::from(object("apps/v1", "Deployment", metadata).with("spec", spec))
+}
+
+fn service(cluster: &ClusterPlan, name: &str, own: &[(&str, &str)], ports: &[(&str, u16)]) -> Value {
+    let ports =
+        ports.iter().map(|(name, port)| map! { "name" => *name, "port" => *port, "targetPort" => *port });
+    let spec = map! { "selector" => labels(&[(NAME, name)]), "ports" => Value::List(ports.collect()) };
+    Value::from(object("v1", "Service", metadata(name, &cluster.mesh_namespace, own)).with("spec", spec))
+}

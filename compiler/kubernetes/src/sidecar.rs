@@ -1,0 +1,260 @@
+//! A sidecar: a kustomize Component that the user's own kustomization applies to the user's own workloads.
+//!
+//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl and the
+//! application's pause, whose lists and maps a patch would replace as a whole, are set through kustomize's
+//! replacements, which create what is missing and leave the rest alone. A last replacement reads our label back from
+//! the workload: if no workload matched, kustomize fails instead of rendering a pod without its proxy.
+
+use meshc_plan::paths::INBOUND_PORT;
+use meshc_plan::paths::READINESS_PORT;
+use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
+use meshc_vocabulary::model::{Probe, ProbeKind, Workload, WorkloadKind};
+use meshc_yaml::{Map, Stream, Value, list, map};
+
+use crate::Tree;
+use crate::container;
+use crate::metadata::{generator, labels, texts};
+
+/// How long an application goes on serving after its end was asked for, in seconds: until other resolvers have
+/// forgotten the pod.
+const PAUSE_SECONDS: u32 = 5;
+
+/// The object that holds what replacements copy. kustomize drops it from what it prints.
+const SETTINGS_KIND: &str = "MeshSettings";
+
+/// Where a workload's kind keeps its pod template, as a kustomize field path.
+fn template(kind: WorkloadKind) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
+    match kind {
+        WorkloadKind::Deployment => ("apps", "v1", "Deployment", &["spec", "template"]),
+        WorkloadKind::StatefulSet => ("apps", "v1", "StatefulSet", &["spec", "template"]),
+        WorkloadKind::DaemonSet => ("apps", "v1", "DaemonSet", &["spec", "template"]),
+        WorkloadKind::Job => ("batch", "v1", "Job", &["spec", "template"]),
+        WorkloadKind::CronJob => ("batch", "v1", "CronJob", &["spec", "jobTemplate", "spec", "template"]),
+    }
+}
+
+/// Writes the component.
+pub(crate) fn render(
+    cluster: &ClusterPlan,
+    proxy: &ProxyPlan,
+    sidecar: &SidecarDeployment,
+    rendered: &RenderedProxy,
+    tree: &mut Tree,
+) {
+    let folder = format!("{}/{}", cluster.name, proxy.name.path);
+    for (file, contents) in &rendered.files {
+        tree.insert(format!("{folder}/config/{file}"), contents.clone());
+    }
+    let component = Component { cluster, proxy, sidecar, rendered };
+    let mut patches = Vec::new();
+    for (position, workload) in sidecar.workloads.iter().enumerate() {
+        let file = if position == 0 { String::from("patch.yaml") } else { format!("patch-{position}.yaml") };
+        tree.insert(format!("{folder}/{file}"), Stream::new().document(component.patch(workload)).emit());
+        patches.push(map! { "path" => file, "target" => component.select(workload) });
+        patches.extend(component.probe_patches(workload));
+    }
+    tree.insert(format!("{folder}/settings.yaml"), Stream::new().document(component.settings()).emit());
+    let configuration = rendered.files.keys().map(|file| format!("config/{file}"));
+    let replacements =
+        sidecar.workloads.iter().flat_map(|workload| component.replacements(workload)).collect();
+    let kustomization = map! {
+        "apiVersion" => "kustomize.config.k8s.io/v1alpha1",
+        "kind" => "Component",
+        "resources" => texts([String::from("settings.yaml")]),
+        "configMapGenerator" => list![generator(&component.name(), &sidecar.namespace, configuration)],
+        "patches" => Value::List(patches),
+        "replacements" => Value::List(replacements),
+    };
+    tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
+}
+
+struct Component<'a> {
+    cluster: &'a ClusterPlan,
+    proxy: &'a ProxyPlan,
+    sidecar: &'a SidecarDeployment,
+    rendered: &'a RenderedProxy,
+}
+
+impl Component<'_> {
+    /// The name of the ConfigMap and of the settings.
+    fn name(&self) -> String {
+        format!("mesh-{}", self.sidecar.service)
+    }
+
+    /// Selects a workload by kind and name, in whatever namespace the user's kustomization puts it.
+    fn select(&self, workload: &Workload) -> Value {
+        let (group, version, kind, _) = template(workload.kind);
+        map! { "group" => group, "version" => version, "kind" => kind, "name" => workload.name.as_str() }
+    }
+
+    /// The strategic merge patch of a workload.
+    fn patch(&self, workload: &Workload) -> Value {
+        let (group, version, kind, path) = template(workload.kind);
+        let mut ports = Vec::new();
+        if !self.sidecar.ports.is_empty() {
+            ports.push(map! { "name" => "mesh-inbound", "containerPort" => INBOUND_PORT });
+        }
+        ports.extend(container::status_ports());
+        let mut proxy = container::proxy(self.proxy, self.rendered, Value::List(ports), "64Mi");
+        proxy.insert("restartPolicy", "Always");
+        let aliases = self.proxy.host_aliases.iter().map(|(address, names)| {
+            map! { "ip" => address.to_string(), "hostnames" => texts(names.iter().cloned()) }
+        });
+        let (key, value) = app_label(&self.sidecar.service);
+        let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
+        let annotations: Map =
+            workload.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let metadata = Map::new().with("labels", labels(&all)).with_non_empty("annotations", annotations);
+        let pod = Map::new()
+            .with_non_empty("hostAliases", Value::List(aliases.collect()))
+            .with("initContainers", list![Value::from(proxy)])
+            .with("volumes", Value::List(container::volumes(self.proxy, &self.name())));
+        let template = map! { "metadata" => Value::from(metadata), "spec" => Value::from(pod) };
+        let nested = path.iter().rev().fold(template, |inner, field| map! { *field => inner });
+        let mut document = Map::new()
+            .with("apiVersion", format!("{group}/{version}"))
+            .with("kind", kind)
+            .with("metadata", map! { "name" => workload.name.as_str() });
+        if let Value::Map(entries) = nested {
+            for (field, value) in entries {
+                document.insert(field, value);
+            }
+        }
+        Value::from(document)
+    }
+
+    /// The position or name of the application's container in a field path of kustomize.
+    fn container(workload: &Workload) -> String {
+        workload.container.as_ref().map_or_else(|| String::from("0"), |name| format!("[name={name}]"))
+    }
+
+    /// Probes that the kubelet must ask of the proxy, since a strict application listens for it alone.
+    fn probe_patches(&self, workload: &Workload) -> Vec<Value> {
+        let (_, _, _, path) = template(workload.kind);
+        let pointer = format!("/{}/spec/containers", path.join("/"));
+        let operations: Vec<Value> = match &workload.container {
+            // A merge patch below finds a named container; a JSON pointer only finds a position.
+            Some(_) => Vec::new(),
+            None => self
+                .sidecar
+                .probes
+                .iter()
+                .map(|probe| {
+                    let path = format!("{pointer}/0/{}", probe_field(probe.kind));
+                    map! { "op" => "add", "path" => path, "value" => probe_value(probe) }
+                })
+                .collect(),
+        };
+        let mut patches = Vec::new();
+        if !operations.is_empty() {
+            let text = Stream::new().document(Value::List(operations)).emit();
+            patches.push(map! { "target" => self.select(workload), "patch" => text });
+        }
+        if let (Some(name), false) = (&workload.container, self.sidecar.probes.is_empty()) {
+            let mut container = Map::new().with("name", name.as_str());
+            for probe in &self.sidecar.probes {
+                container.insert(probe_field(probe.kind), probe_value(probe));
+            }
+            let (group, version, kind, path) = template(workload.kind);
+            let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
+            let nested = path.iter().rev().fold(pod, |inner, field| map! { *field => inner });
+            let mut document = Map::new()
+                .with("apiVersion", format!("{group}/{version}"))
+                .with("kind", kind)
+                .with("metadata", map! { "name" => workload.name.as_str() });
+            if let Value::Map(entries) = nested {
+                for (field, value) in entries {
+                    document.insert(field, value);
+                }
+            }
+            let text = Stream::new().document(Value::from(document)).emit();
+            patches.push(map! { "target" => self.select(workload), "patch" => text });
+        }
+        patches
+    }
+
+    /// What replacements copy.
+    fn settings(&self) -> Value {
+        let mut document = Map::new()
+            .with("apiVersion", "mesh.meshc.dev/v1")
+            .with("kind", SETTINGS_KIND)
+            .with(
+                "metadata",
+                map! {
+                    "name" => self.name(),
+                    "namespace" => self.sidecar.namespace.as_str(),
+                    "annotations" => map! { "config.kubernetes.io/local-config" => "true" },
+                },
+            )
+            .with("pauseSeconds", PAUSE_SECONDS);
+        if self.sidecar.lowest_privileged_port.is_some() {
+            // 0 and not the lowest port: a user's own setting, whatever it is, stays permitted.
+            let sysctl = map! { "name" => "net.ipv4.ip_unprivileged_port_start", "value" => "0" };
+            document.insert("sysctl", sysctl);
+        }
+        Value::from(document.with("guard", ""))
+    }
+
+    fn replacements(&self, workload: &Workload) -> Vec<Value> {
+        let (_, _, _, path) = template(workload.kind);
+        let path = path.join(".");
+        let settings =
+            |field: &str| map! { "kind" => SETTINGS_KIND, "name" => self.name(), "fieldPath" => field };
+        let into = |field: String| {
+            list![map! {
+                "select" => self.select(workload),
+                "fieldPaths" => texts([field]),
+                "options" => map! { "create" => true },
+            }]
+        };
+        let mut replacements = Vec::new();
+        if self.sidecar.lowest_privileged_port.is_some() {
+            let field =
+                format!("{path}.spec.securityContext.sysctls.[name=net.ipv4.ip_unprivileged_port_start]");
+            replacements.push(map! { "source" => settings("sysctl"), "targets" => into(field) });
+        }
+        if container::knows_sleep(self.cluster) && !self.sidecar.ports.is_empty() {
+            let container = Self::container(workload);
+            let field = format!("{path}.spec.containers.{container}.lifecycle.preStop.sleep.seconds");
+            replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => into(field) });
+        }
+        let (key, _) = app_label(&self.sidecar.service);
+        let (group, version, kind, _) = template(workload.kind);
+        replacements.push(map! {
+            "source" => map! {
+                "group" => group,
+                "version" => version,
+                "kind" => kind,
+                "name" => workload.name.as_str(),
+                "fieldPath" => format!("{path}.metadata.labels.[{key}]"),
+            },
+            "targets" => list![map! {
+                "select" => map! { "kind" => SETTINGS_KIND, "name" => self.name() },
+                "fieldPaths" => list!["guard"],
+            }],
+        });
+        replacements
+    }
+}
+
+fn probe_field(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::Liveness => "livenessProbe",
+        ProbeKind::Readiness => "readinessProbe",
+        ProbeKind::Startup => "startupProbe",
+    }
+}
+
+fn probe_value(probe: &Probe) -> Value {
+    let path = match probe.kind {
+        ProbeKind::Liveness => "/app/liveness",
+        ProbeKind::Readiness => "/app/readiness",
+        ProbeKind::Startup => "/app/startup",
+    };
+    let seconds = probe.timeout.as_millis().div_ceil(1000).max(1);
+    map! {
+        "httpGet" => map! { "path" => path, "port" => READINESS_PORT },
+        "timeoutSeconds" => u64::try_from(seconds).unwrap_or(u64::MAX),
+    }
+}

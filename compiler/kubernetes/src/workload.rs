@@ -1,0 +1,74 @@
+//! The workload itself, where `workload { image = … }` asks for it: a Deployment with the component applied.
+
+use lang_diagnostics::{Diagnostic, Sink};
+use meshc_plan::{ClusterPlan, SidecarDeployment};
+use meshc_vocabulary::model::{Workload, WorkloadKind};
+use meshc_yaml::{Stream, Value, list, map};
+
+use crate::metadata::{NAME, labels, metadata, object, texts};
+use crate::{Tree, codes};
+
+/// Writes the workloads that have an image, with the component applied; returns their folder.
+pub(crate) fn render(
+    cluster: &ClusterPlan,
+    sidecar: &SidecarDeployment,
+    tree: &mut Tree,
+    sink: &mut Sink,
+) -> Option<String> {
+    let mut documents = Vec::new();
+    for workload in &sidecar.workloads {
+        let Some(image) = &workload.image else { continue };
+        match workload.kind {
+            WorkloadKind::Deployment => documents.push(deployment(sidecar, workload, &image.value)),
+            WorkloadKind::StatefulSet
+            | WorkloadKind::DaemonSet
+            | WorkloadKind::Job
+            | WorkloadKind::CronJob => {
+                sink.push(
+                    Diagnostic::error(
+                        codes::WORKLOAD_KIND,
+                        image.span,
+                        format!("meshc writes only Deployments, and `{}` is none", workload.name),
+                    )
+                    .label("this asks meshc to write the workload")
+                    .help("leave `image` out and write the workload yourself"),
+                );
+            }
+        }
+    }
+    if documents.is_empty() {
+        return None;
+    }
+    let folder = format!("workloads/{}/{}", sidecar.namespace, sidecar.service);
+    let file = format!("{}/{folder}/deployment.yaml", cluster.name);
+    tree.insert(file, Stream::new().documents(documents).emit());
+    let component = format!("../../../sidecars/{}/{}", sidecar.namespace, sidecar.service);
+    let kustomization = map! {
+        "apiVersion" => "kustomize.config.k8s.io/v1beta1",
+        "kind" => "Kustomization",
+        "resources" => texts([String::from("deployment.yaml")]),
+        "components" => texts([component]),
+    };
+    let file = format!("{}/{folder}/kustomization.yaml", cluster.name);
+    tree.insert(file, Stream::new().document(kustomization).emit());
+    Some(folder)
+}
+
+fn deployment(sidecar: &SidecarDeployment, workload: &Workload, image: &str) -> Value {
+    let own = [(NAME, workload.name.as_str())];
+    let ports = sidecar.ports.iter().map(|port| {
+        map! { "name" => port.name.as_str(), "containerPort" => port.target }
+    });
+    let name = workload.container.as_deref().unwrap_or("app");
+    let container = map! { "name" => name, "image" => image, "ports" => Value::List(ports.collect()) };
+    let spec = map! {
+        "replicas" => sidecar.replicas,
+        "selector" => map! { "matchLabels" => labels(&own) },
+        "template" => map! {
+            "metadata" => map! { "labels" => labels(&own) },
+            "spec" => map! { "containers" => list![container] },
+        },
+    };
+    let metadata = metadata(&workload.name, &sidecar.namespace, &own);
+    Value::from(object("apps/v1", "Deployment", metadata).with("spec", spec))
+}
