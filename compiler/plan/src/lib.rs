@@ -12,6 +12,7 @@ mod authorization;
 pub mod capability;
 pub mod codes;
 mod deployment;
+mod dump;
 mod identity;
 mod listener;
 mod lower;
@@ -28,6 +29,7 @@ pub use authorization::{AccessRule, Authorization, Principal};
 pub use deployment::{
     ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment,
 };
+pub use dump::dump;
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
     AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,

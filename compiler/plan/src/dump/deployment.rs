@@ -1,0 +1,88 @@
+//! How proxies are deployed, as text.
+
+use meshc_vocabulary::model::WorkloadKind;
+
+use super::{Text, parts, words};
+use crate::{ApplicationPort, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment};
+
+pub(super) fn dump(text: &mut Text, deployment: &Deployment) {
+    match deployment {
+        Deployment::Sidecar(sidecar) => self::sidecar(text, sidecar),
+        Deployment::Gateway(gateway) => self::gateway(text, gateway),
+    }
+}
+
+fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
+    let SidecarDeployment {
+        namespace,
+        service,
+        account,
+        workloads,
+        replicas,
+        ports,
+        probes,
+        scrape,
+        lowest_privileged_port,
+    } = sidecar;
+    text.line(format!("application {namespace}.{service}, account {account}, replicas {replicas}"));
+    text.nested(|text| {
+        for workload in workloads {
+            let kind = match workload.kind {
+                WorkloadKind::Deployment => "Deployment",
+                WorkloadKind::StatefulSet => "StatefulSet",
+                WorkloadKind::DaemonSet => "DaemonSet",
+                WorkloadKind::Job => "Job",
+                WorkloadKind::CronJob => "CronJob",
+            };
+            let line = [
+                Some(format!("{kind} {}", workload.name)),
+                workload.container.as_ref().map(|name| format!("container {name}")),
+                workload.image.as_ref().map(|image| format!("image {}", image.value)),
+                workload.subset.as_ref().map(|subset| format!("subset {subset}")),
+            ];
+            text.line(parts(line));
+        }
+        for ApplicationPort { name, number, target, protocol, bind, mtls, origin: _ } in ports {
+            text.line(format!(
+                "port {name} {number} -> {target}, {}, {}, mtls {}",
+                words::protocol(*protocol),
+                words::bind(*bind),
+                words::mtls(*mtls),
+            ));
+        }
+        for probe in probes {
+            let timeout = words::duration(probe.timeout);
+            text.line(format!(
+                "{} probe {} at {}, {timeout}",
+                words::probe(probe.kind),
+                probe.path,
+                probe.port
+            ));
+        }
+        if let Some(scrape) = scrape {
+            text.line(format!("metrics {} at {}", scrape.path, scrape.port));
+        }
+        if let Some(port) = lowest_privileged_port {
+            text.line(format!("lowest privileged port {port}"));
+        }
+    });
+}
+
+fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
+    let GatewayDeployment { name, account, replicas, addresses, ports, server_tls_secrets, labels } = gateway;
+    text.line(format!("gateway {name}, account {account}, replicas {replicas}"));
+    text.nested(|text| {
+        for address in addresses {
+            text.line(format!("address {address}"));
+        }
+        for GatewayPortPlan { name, number, listen } in ports {
+            text.line(format!("port {name} {number} -> {listen}"));
+        }
+        for secret in server_tls_secrets {
+            text.line(format!("server certificate {secret}"));
+        }
+        for (key, value) in labels {
+            text.line(format!("label {key} = {value}"));
+        }
+    });
+}

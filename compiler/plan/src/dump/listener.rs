@@ -1,0 +1,173 @@
+//! Listeners as text.
+
+use super::{Text, parts, words};
+use crate::{
+    AccessRule, AppMetrics, AppPort, Authorization, GlobalLimit, HttpAction, HttpListener, HttpRoute,
+    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
+    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, RetryPlan,
+    ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
+};
+use meshc_vocabulary::model::policy::OnError;
+
+pub(super) fn dump(text: &mut Text, listener: &Listener) {
+    let Listener { name, address, socket, kind, origin } = listener;
+    let socket = match socket {
+        Socket::Own => "",
+        Socket::Redirected => ", redirected",
+    };
+    text.line(format!("listener {name} {address}{socket}, from {}", origin.name));
+    text.nested(|text| match kind {
+        ListenerKind::Http(http) => self::http(text, http),
+        ListenerKind::Tcp(TcpListener { upstream, idle_timeout }) => {
+            let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
+            text.line(parts([Some(format!("bytes -> {upstream}")), idle]));
+        }
+        ListenerKind::Inbound(InboundListener { chains }) => {
+            for chain in chains {
+                inbound(text, chain);
+            }
+        }
+        ListenerKind::PassThrough(PassThrough { hello_timeout, chains }) => {
+            text.line(format!("hello within {}", words::duration(*hello_timeout)));
+            for PassThroughChain { sni, upstream, connect_attempts, origin } in chains {
+                text.line(format!("{sni} -> {upstream}, {connect_attempts} attempts, from {}", origin.name));
+            }
+        }
+        ListenerKind::Redirected => text.line("to the listener of the original destination"),
+        ListenerKind::Readiness(StatusListener { probes }) => {
+            for ProbeCheck { kind, upstream, path, timeout } in probes {
+                let timeout = words::duration(*timeout);
+                text.line(format!("{} -> {path} of {upstream}, {timeout}", words::probe(*kind)));
+            }
+        }
+        ListenerKind::Metrics(MetricsListener { app }) => {
+            if let Some(AppMetrics { upstream, path }) = app {
+                text.line(format!("the application's at {path} of {upstream}"));
+            }
+        }
+    });
+}
+
+fn http(text: &mut Text, listener: &HttpListener) {
+    let HttpListener { edge, tls, virtual_hosts } = listener;
+    if *edge {
+        text.line("clients are strangers");
+    }
+    if let Some(ServerTls { secret }) = tls {
+        text.line(format!("TLS with certificate {secret}"));
+    }
+    for VirtualHost { name, hosts, routes, origin } in virtual_hosts {
+        text.line(format!("host {name}: {}, from {}", hosts.join(" "), origin.name));
+        text.nested(|text| {
+            for route in routes {
+                self::route(text, route);
+            }
+        });
+    }
+}
+
+fn route(text: &mut Text, route: &HttpRoute) {
+    let HttpRoute { matches, action, origin } = route;
+    let HttpAction::Forward { to, timeout, idle_timeout, retry } = action;
+    let to: Vec<_> = to.iter().map(|one| format!("{} x{}", one.upstream, one.weight)).collect();
+    text.line(format!("{} -> {}, from {}", words::matches(matches), to.join(" | "), origin.name));
+    text.nested(|text| {
+        let timeout =
+            timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
+        let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
+        text.line(parts([Some(timeout), idle]));
+        let RetryPlan { attempts, when, other_localities, methods, per_try_timeout } = retry;
+        let when: Vec<_> = when.iter().map(|on| words::retry_on(*on)).collect();
+        text.line(parts([
+            Some(format!("retry {attempts} on {}", when.join(" "))),
+            other_localities.then(|| String::from("in other localities")),
+            (!methods.is_empty()).then(|| methods.join("|")),
+            per_try_timeout.map(|it| format!("each {}", words::duration(it))),
+        ]));
+    });
+}
+
+fn inbound(text: &mut Text, chain: &InboundChain) {
+    let InboundChain { sni, peers, permissive, protocol, app: AppPort { upstream, port }, origin } = chain;
+    text.line(format!("{sni} -> {upstream} ({port}), from {}", origin.name));
+    text.nested(|text| {
+        match peers {
+            PeerCheck::TrustDomains(domains) => text.line(format!("peers of {}", domains.join(" "))),
+            PeerCheck::Exactly(peers) => {
+                for peer in peers {
+                    text.line(format!("peer {peer}"));
+                }
+            }
+            PeerCheck::Nobody => text.line("no peers"),
+        }
+        if *permissive {
+            text.line("plain connections too");
+        }
+        match protocol {
+            InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
+                text.line(if *app_http2 { "http, application speaks HTTP/2" } else { "http" });
+                let Authorization { deny, allow } = authorization;
+                for rule in deny {
+                    access(text, "deny", rule);
+                }
+                for rule in allow {
+                    access(text, "allow", rule);
+                }
+                for LocalLimit { name, matches, buckets, origin } in local_limits {
+                    text.line(format!(
+                        "local limit {name} of {}, from {}",
+                        words::matches(matches),
+                        origin.name
+                    ));
+                    self::buckets(text, buckets);
+                }
+                for limit in global_limits {
+                    global_limit(text, limit);
+                }
+            }
+            InboundProtocol::Tcp => text.line("tcp"),
+        }
+    });
+}
+
+fn access(text: &mut Text, verb: &str, rule: &AccessRule) {
+    let AccessRule { name, principals, matches, origin } = rule;
+    text.line(format!("{verb} {name}: {}, from {}", words::matches(matches), origin.name));
+    text.nested(|text| {
+        for principal in principals {
+            text.line(match principal {
+                Principal::Identity(id) => id.to_string(),
+                Principal::Namespace { trust_domain, namespace } => {
+                    format!("all of namespace {namespace} in {trust_domain}")
+                }
+                Principal::Anyone => String::from("anyone"),
+            });
+        }
+    });
+}
+
+fn global_limit(text: &mut Text, limit: &GlobalLimit) {
+    let GlobalLimit { domain, matches, buckets, on_error, timeout, origin } = limit;
+    let on_error = match on_error {
+        OnError::Allow => "allow",
+        OnError::Deny => "deny",
+    };
+    text.line(format!("global limit {domain} of {}, from {}", words::matches(matches), origin.name));
+    text.nested(|text| text.line(format!("within {}, else {on_error}", words::duration(*timeout))));
+    self::buckets(text, buckets);
+}
+
+fn buckets(text: &mut Text, buckets: &[LimitBucket]) {
+    text.nested(|text| {
+        for LimitBucket { value, condition, requests, per } in buckets {
+            let condition = match condition {
+                LimitCondition::Always => String::from("always"),
+                LimitCondition::HeaderIs { header, value } => format!("if {header} = {value}"),
+                LimitCondition::HeaderIsNoneOf { header, values } => {
+                    format!("if {header} is none of {}", values.join(" "))
+                }
+            };
+            text.line(format!("{value}: {requests} per {} {condition}", words::duration(*per)));
+        }
+    });
+}
