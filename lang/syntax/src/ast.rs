@@ -6,7 +6,7 @@ use lang_diagnostics::{Span, Spanned};
 /// A whole file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct File {
-    /// `language N` on the first line, if written.
+    /// `language N` before everything else, if written and a version that the parser knows.
     pub language: Option<Spanned<u32>>,
     /// The items in source order.
     pub items: Vec<Item>,

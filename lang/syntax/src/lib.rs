@@ -7,10 +7,12 @@ pub mod codes;
 mod lexer;
 mod literal;
 mod parser;
+mod printer;
 mod strings;
 mod token;
 mod units;
 
 pub use lexer::lex;
 pub use parser::{LANGUAGE_VERSION, parse};
+pub use printer::print;
 pub use token::{Token, TokenKind};

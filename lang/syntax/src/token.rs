@@ -148,6 +148,11 @@ impl TokenKind {
         )
     }
 
+    /// Whether the word may begin a path: all but those that are special in value position.
+    pub(crate) fn begins_path(self) -> bool {
+        self.is_word() && !matches!(self, Self::True | Self::False | Self::In | Self::If | Self::For)
+    }
+
     /// Whether it opens something that must be closed.
     pub(crate) fn is_opening(self) -> bool {
         matches!(self, Self::OpenBrace | Self::OpenBracket | Self::OpenParenthesis | Self::TemplateHead)

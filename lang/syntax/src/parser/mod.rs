@@ -50,7 +50,8 @@ fn language(input: Tokens<'_>) -> (Tokens<'_>, Option<Spanned<u32>>) {
         Ok(Literal::Integer(version)) => u32::try_from(version).ok(),
         Ok(_) | Err(_) => None,
     };
-    if version != Some(LANGUAGE_VERSION) {
+    let version = version.filter(|version| *version == LANGUAGE_VERSION);
+    if version.is_none() {
         mistakes::unknown_language(after);
     }
     let rest = items::end_of_item(after.advance());

@@ -144,7 +144,9 @@ impl<'a> Tokens<'a> {
         if second.on_new_line || !(first.kind.is_word() || first.kind == TokenKind::String) {
             return false;
         }
-        let label = second.kind.is_word() || second.kind == TokenKind::String;
+        // `a in { … }` is a value.
+        let label =
+            (second.kind.is_word() && second.kind != TokenKind::In) || second.kind == TokenKind::String;
         second.kind == TokenKind::Equals
             || (first.kind.is_word() && label && third.kind == TokenKind::OpenBrace && !third.on_new_line)
     }

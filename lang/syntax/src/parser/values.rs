@@ -71,7 +71,7 @@ fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
         TokenKind::OpenBracket => nested(input, list),
         TokenKind::OpenBrace => nested(input, record),
         TokenKind::For | TokenKind::If => Err(mistakes::later_version(input)),
-        kind if kind.is_word() && kind != TokenKind::In => {
+        kind if kind.begins_path() => {
             let second = input.peek(1);
             if second.kind == TokenKind::OpenBrace && !(input.lines && second.on_new_line) {
                 nested(input, tagged)
