@@ -1,0 +1,77 @@
+//! What Envoy is started with.
+
+use envoy_types::pb::envoy::config::bootstrap::v3::bootstrap::{DynamicResources, StaticResources};
+use envoy_types::pb::envoy::config::bootstrap::v3::{Admin, Bootstrap};
+use envoy_types::pb::envoy::config::overload::v3::{
+    OverloadManager, ResourceMonitor, resource_monitor::ConfigType,
+};
+use envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
+use meshc_plan::paths;
+
+use crate::pb::base::{Locality, Node};
+use crate::pb::{cluster::Cluster, listener::Listener, pipe};
+use crate::placed::Placed;
+use crate::proto::any;
+use crate::{limits, tls};
+
+/// File with the listeners, if they are watched.
+pub(crate) const LISTENERS_FILE: &str = "listeners.yaml";
+/// File with the clusters, if they are watched.
+pub(crate) const CLUSTERS_FILE: &str = "clusters.yaml";
+
+/// Small and constant: everything that a change of the mesh touches is in files that Envoy watches. A ConfigMap's
+/// update moves one link in the mounted directory, so that directory is what is watched.
+pub(crate) fn watching(placed: &Placed<'_>) -> Bootstrap {
+    let directory = placed.path(paths::CONFIG);
+    let source = |file| Some(tls::path_source(placed.config_file(file), directory.clone()));
+    Bootstrap {
+        dynamic_resources: Some(DynamicResources {
+            lds_config: source(LISTENERS_FILE),
+            cds_config: source(CLUSTERS_FILE),
+            ..Default::default()
+        }),
+        ..common(placed)
+    }
+}
+
+/// Everything in one, apart from certificates.
+pub(crate) fn complete(placed: &Placed<'_>, listeners: Vec<Listener>, clusters: Vec<Cluster>) -> Bootstrap {
+    Bootstrap {
+        static_resources: Some(StaticResources { listeners, clusters, ..Default::default() }),
+        ..common(placed)
+    }
+}
+
+fn common(placed: &Placed<'_>) -> Bootstrap {
+    let name = &placed.plan.name;
+    let locality = &placed.plan.locality;
+    Bootstrap {
+        node: Some(Node {
+            id: name.to_string(),
+            cluster: name.path.clone(),
+            locality: Some(Locality {
+                region: locality.region.clone(),
+                zone: locality.zone.clone(),
+                sub_zone: String::new(),
+            }),
+            ..Default::default()
+        }),
+        // A socket in a directory that the application does not mount: whoever reaches the admin interface rules the
+        // proxy.
+        admin: Some(Admin {
+            address: Some(pipe(placed.path(paths::ADMIN_SOCKET), 0o600)),
+            ignore_global_conn_limit: true,
+            ..Default::default()
+        }),
+        overload_manager: Some(OverloadManager {
+            resource_monitors: vec![ResourceMonitor {
+                name: "envoy.resource_monitors.global_downstream_max_connections".to_owned(),
+                config_type: Some(ConfigType::TypedConfig(any(&DownstreamConnectionsConfig {
+                    max_active_downstream_connections: limits::MAX_DOWNSTREAM_CONNECTIONS,
+                }))),
+            }],
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}

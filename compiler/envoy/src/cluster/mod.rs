@@ -1,0 +1,153 @@
+//! Upstreams: one cluster per group of endpoints, joined in order by an aggregate where there are several.
+//!
+//! Envoy's ejection settings hold for a whole cluster. If pods and a gateway shared one, a single 500 from a remote
+//! application would eject the gateway, and with it everything behind it.
+
+mod dns;
+mod ejection;
+mod endpoints;
+mod pool;
+
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::extensions::clusters::aggregate::v3::ClusterConfig;
+use envoy_types::pb::google::protobuf::Any;
+use meshc_plan::{Group, ListenerKind, Upstream, paths};
+
+use crate::pb::cluster::cluster::{
+    ClusterDiscoveryType, CommonLbConfig, CustomClusterType, DiscoveryType, LbPolicy,
+};
+use crate::pb::cluster::{CircuitBreakers, Cluster};
+use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
+use crate::pb::kind::Percent;
+use crate::pb::{duration, pipe};
+use crate::placed::Placed;
+use crate::proto::any;
+use crate::tls;
+
+/// Name of the cluster that is Envoy's own admin socket.
+pub(crate) const ADMIN: &str = "mesh-admin";
+
+/// All clusters of the proxy, in order of name.
+pub(crate) fn all(placed: &Placed<'_>) -> Vec<Cluster> {
+    let mut clusters: Vec<Cluster> =
+        placed.plan.upstreams.iter().flat_map(|upstream| of_upstream(placed, upstream)).collect();
+    let serves_metrics = placed.plan.listeners.iter().any(|listener| match listener.kind {
+        ListenerKind::Metrics(_) => true,
+        ListenerKind::Http(_)
+        | ListenerKind::Tcp(_)
+        | ListenerKind::Inbound(_)
+        | ListenerKind::PassThrough(_)
+        | ListenerKind::Redirected
+        | ListenerKind::Readiness(_) => false,
+    });
+    if serves_metrics {
+        clusters.push(admin(placed));
+    }
+    clusters.sort_by(|a, b| a.name.cmp(&b.name));
+    clusters
+}
+
+fn of_upstream(placed: &Placed<'_>, upstream: &Upstream) -> Vec<Cluster> {
+    let names: Vec<String> = match upstream.groups.as_slice() {
+        [_] => vec![upstream.name.clone()],
+        several => several.iter().map(|group| format!("{}/{}", upstream.name, group.name)).collect(),
+    };
+    let mut clusters = Vec::new();
+    if names.len() > 1 {
+        clusters.push(aggregate(upstream, &names));
+    }
+    let last_resort = names.len() == 1;
+    clusters.extend(upstream.groups.iter().zip(names).map(|(group, name)| {
+        let breakers =
+            if last_resort { pool::with_retries(&upstream.pool) } else { pool::limits(&upstream.pool) };
+        member(placed, upstream, group, name, breakers)
+    }));
+    clusters
+}
+
+/// The groups in order. Retries are counted here and nowhere else, so the budget stands here.
+fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
+    let config = ClusterConfig { clusters: members.to_vec() };
+    Cluster {
+        name: upstream.name.clone(),
+        connect_timeout: duration(upstream.pool.connect_timeout),
+        lb_policy: LbPolicy::ClusterProvided.into(),
+        circuit_breakers: Some(pool::with_retries(&upstream.pool)),
+        common_lb_config: Some(at_once_and_without_panic()),
+        cluster_discovery_type: Some(custom("envoy.clusters.aggregate", any(&config))),
+        ..Default::default()
+    }
+}
+
+fn member(
+    placed: &Placed<'_>,
+    upstream: &Upstream,
+    group: &Group,
+    name: String,
+    circuit_breakers: CircuitBreakers,
+) -> Cluster {
+    let endpoints = endpoints::placed(placed, group);
+    let discovery = if endpoints.iter().all(endpoints::is_literal) {
+        ClusterDiscoveryType::Type(DiscoveryType::Static.into())
+    } else {
+        custom("envoy.clusters.dns", any(&dns::cluster(placed)))
+    };
+    Cluster {
+        connect_timeout: duration(upstream.pool.connect_timeout),
+        lb_policy: LbPolicy::RoundRobin.into(),
+        load_assignment: Some(endpoints::assignment(&name, group, endpoints)),
+        circuit_breakers: Some(circuit_breakers),
+        typed_extension_protocol_options: protocol(upstream, group),
+        outlier_detection: ejection::outlier_detection(&group.ejection),
+        common_lb_config: Some(at_once_and_without_panic()),
+        transport_socket: upstream.tls.as_ref().map(|settings| tls::upstream(placed, settings)),
+        cluster_discovery_type: Some(discovery),
+        name,
+        ..Default::default()
+    }
+}
+
+fn protocol(upstream: &Upstream, group: &Group) -> HashMap<String, Any> {
+    let options = pool::protocol(upstream.protocol, group.requests_per_connection);
+    let entry =
+        |options| ("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(), any(&options));
+    options.map(entry).into_iter().collect()
+}
+
+/// Ejections reach the workers at once; by default all but the first of a second wait for its end, and requests keep
+/// going to hosts that are known to fail. With every host ejected the answer is 503: panic would send requests to
+/// exactly the hosts that fail, and would keep the next group from taking over.
+fn at_once_and_without_panic() -> CommonLbConfig {
+    CommonLbConfig {
+        healthy_panic_threshold: Some(Percent { value: 0.0 }),
+        update_merge_window: duration(std::time::Duration::ZERO),
+        ..Default::default()
+    }
+}
+
+fn custom(name: &str, config: Any) -> ClusterDiscoveryType {
+    ClusterDiscoveryType::ClusterType(CustomClusterType { name: name.to_owned(), typed_config: Some(config) })
+}
+
+/// Envoy's own admin socket, which has the metrics.
+fn admin(placed: &Placed<'_>) -> Cluster {
+    let address = pipe(placed.path(paths::ADMIN_SOCKET), 0);
+    let endpoint = LbEndpoint {
+        host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(Endpoint {
+            address: Some(address),
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    Cluster {
+        name: ADMIN.to_owned(),
+        load_assignment: Some(ClusterLoadAssignment {
+            cluster_name: ADMIN.to_owned(),
+            endpoints: vec![LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..Default::default() }],
+            ..Default::default()
+        }),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        ..Default::default()
+    }
+}

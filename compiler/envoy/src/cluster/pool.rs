@@ -1,0 +1,76 @@
+//! Connections, circuit breakers and the protocol spoken.
+
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::{
+    ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
+};
+use meshc_plan::{PoolPlan, UpstreamProtocol};
+
+use crate::pb::base::{self, Http1ProtocolOptions, Http2ProtocolOptions};
+use crate::pb::cluster::CircuitBreakers;
+use crate::pb::cluster::circuit_breakers::{Thresholds, thresholds::RetryBudget};
+use crate::pb::kind::Percent;
+use crate::pb::number;
+
+/// Bounds of a cluster that holds connections.
+pub(super) fn limits(pool: &PoolPlan) -> CircuitBreakers {
+    CircuitBreakers { thresholds: vec![thresholds(pool)], ..Default::default() }
+}
+
+/// The same with the budget of retries, for the cluster that routes name. Without a budget three retries may be under
+/// way at once, and all others fail.
+pub(super) fn with_retries(pool: &PoolPlan) -> CircuitBreakers {
+    let budget = RetryBudget {
+        budget_percent: Some(Percent { value: pool.retry_budget_percent.into() }),
+        min_retry_concurrency: number(pool.min_concurrent_retries),
+        ..Default::default()
+    };
+    let thresholds = Thresholds { retry_budget: Some(budget), ..thresholds(pool) };
+    CircuitBreakers { thresholds: vec![thresholds], ..Default::default() }
+}
+
+fn thresholds(pool: &PoolPlan) -> Thresholds {
+    Thresholds {
+        max_connections: number(pool.max_connections),
+        max_pending_requests: number(pool.max_pending_requests),
+        max_requests: number(pool.max_requests),
+        ..Default::default()
+    }
+}
+
+/// What is spoken; `None` for TCP.
+pub(super) fn protocol(
+    protocol: UpstreamProtocol,
+    requests_per_connection: Option<u32>,
+) -> Option<HttpProtocolOptions> {
+    let options = match protocol {
+        UpstreamProtocol::Tcp => return None,
+        UpstreamProtocol::HttpLikeDownstream => {
+            UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
+                http_protocol_options: Some(Http1ProtocolOptions::default()),
+                http2_protocol_options: Some(Http2ProtocolOptions::default()),
+                ..Default::default()
+            })
+        }
+        UpstreamProtocol::Http1 => {
+            explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()))
+        }
+        UpstreamProtocol::Http2 => {
+            explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()))
+        }
+    };
+    let common = requests_per_connection.map(|requests| base::HttpProtocolOptions {
+        max_requests_per_connection: number(requests),
+        ..Default::default()
+    });
+    Some(HttpProtocolOptions {
+        common_http_protocol_options: common,
+        upstream_protocol_options: Some(options),
+        ..Default::default()
+    })
+}
+
+fn explicit(config: ProtocolConfig) -> UpstreamProtocolOptions {
+    UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(config) })
+}

@@ -1,0 +1,71 @@
+//! The files of one proxy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
+use envoy_types::pb::google::protobuf::Any;
+use meshc_plan::{ListenerKind, RenderedProxy, Rendering, ServerTls};
+use meshc_yaml::to_string;
+use prost::{Message, Name};
+
+use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
+use crate::placed::Placed;
+use crate::proto::{any, to_value};
+use crate::{cluster, listener, tls};
+
+/// The file that Envoy is started with.
+const BOOTSTRAP_FILE: &str = "bootstrap.yaml";
+
+/// Writes everything in the form asked for.
+pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> RenderedProxy {
+    let (listeners, clusters) = (listener::all(placed), cluster::all(placed));
+    let mut files = secrets(placed);
+    let bootstrap = match form {
+        Rendering::Static => bootstrap::complete(placed, listeners, clusters),
+        Rendering::Watched => {
+            files.insert(LISTENERS_FILE.to_owned(), resources(listeners.iter().map(any)));
+            files.insert(CLUSTERS_FILE.to_owned(), resources(clusters.iter().map(any)));
+            bootstrap::watching(placed)
+        }
+    };
+    files.insert(BOOTSTRAP_FILE.to_owned(), text(&bootstrap));
+    RenderedProxy { proxy: placed.plan.name.clone(), files, entry: BOOTSTRAP_FILE.to_owned() }
+}
+
+/// Certificates come through files of their own in either form: nothing else makes Envoy load them again.
+fn secrets(placed: &Placed<'_>) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    if placed.plan.identity.is_some() {
+        files.insert(tls::IDENTITY_FILE.to_owned(), resources([any(&tls::identity_secret(placed))]));
+        files.insert(tls::TRUST_FILE.to_owned(), resources([any(&tls::trust_secret(placed))]));
+    }
+    for tls in server_certificates(placed) {
+        files.insert(tls::server_file(&tls), resources([any(&tls::server_secret(placed, &tls))]));
+    }
+    files
+}
+
+fn server_certificates(placed: &Placed<'_>) -> Vec<ServerTls> {
+    let mut found = BTreeSet::new();
+    for listener in &placed.plan.listeners {
+        match &listener.kind {
+            ListenerKind::Http(http) => found.extend(http.tls.as_ref().map(|tls| tls.secret.clone())),
+            ListenerKind::Tcp(_)
+            | ListenerKind::Inbound(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Redirected
+            | ListenerKind::Metrics(_) => {}
+        }
+    }
+    found.into_iter().map(|secret| ServerTls { secret }).collect()
+}
+
+/// A file as Envoy's file subscriptions read it.
+fn resources(resources: impl IntoIterator<Item = Any>) -> String {
+    text(&DiscoveryResponse { resources: resources.into_iter().collect(), ..Default::default() })
+}
+
+fn text<M: Message + Name>(message: &M) -> String {
+    to_string(&to_value(message))
+}

@@ -1,0 +1,47 @@
+//! Who may call what: RBAC filters, the refusing one before the admitting one.
+
+use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::Rbac as RbacFilter;
+use meshc_plan::{AccessRule, Authorization, Principal};
+
+use crate::http::matches::{exact, permission, prefix};
+use crate::pb::rbac::rbac::Action;
+use crate::pb::rbac::{self, Policy, principal};
+use crate::pb::{hcm::HttpFilter, http_filter, matcher::StringMatcher};
+
+/// The filters, in order. The admitting one is always there: with no rule it refuses everything, with the body
+/// `RBAC: access denied`.
+pub(crate) fn filters(authorization: &Authorization) -> Vec<HttpFilter> {
+    let deny =
+        (!authorization.deny.is_empty()).then(|| filter("mesh.deny", Action::Deny, &authorization.deny));
+    deny.into_iter().chain([filter("mesh.allow", Action::Allow, &authorization.allow)]).collect()
+}
+
+fn filter(name: &str, action: Action, rules: &[AccessRule]) -> HttpFilter {
+    let policies = rules.iter().map(|rule| (rule.name.clone(), policy(rule))).collect();
+    let rules = rbac::Rbac { action: action.into(), policies, ..Default::default() };
+    http_filter(name, &RbacFilter { rules: Some(rules), ..Default::default() })
+}
+
+fn policy(rule: &AccessRule) -> Policy {
+    Policy {
+        permissions: vec![permission(&rule.matches)],
+        principals: rule.principals.iter().map(principal).collect(),
+        ..Default::default()
+    }
+}
+
+fn principal(who: &Principal) -> rbac::Principal {
+    let identifier = match who {
+        Principal::Identity(id) => authenticated(exact(&id.to_string())),
+        Principal::Namespace { trust_domain, namespace } => {
+            authenticated(prefix(&format!("spiffe://{trust_domain}/ns/{namespace}/sa/")))
+        }
+        Principal::Anyone => principal::Identifier::Any(true),
+    };
+    rbac::Principal { identifier: Some(identifier) }
+}
+
+/// Envoy compares the whole URI of the certificate, so the scheme belongs to the name: without it, nobody matches.
+fn authenticated(name: StringMatcher) -> principal::Identifier {
+    principal::Identifier::Authenticated(principal::Authenticated { principal_name: Some(name) })
+}

@@ -1,0 +1,46 @@
+//! Limits that each pod counts by itself.
+
+use envoy_types::pb::envoy::extensions::common::ratelimit::v3::{
+    LocalRateLimitDescriptor, XRateLimitHeadersRfcVersion, rate_limit_descriptor::Entry,
+};
+use envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit;
+use meshc_plan::{LimitBucket, LocalLimit};
+
+use crate::http::descriptor;
+use crate::pb::kind::TokenBucket;
+use crate::pb::{always, duration, flag, hcm::HttpFilter, http_filter, number};
+
+/// One filter per limit: token buckets by descriptor, and a default bucket that never runs dry for requests that
+/// touch none. Envoy wants that one, and would otherwise take from it for every request.
+pub(crate) fn filter(limit: &LocalLimit) -> HttpFilter {
+    let config = LocalRateLimit {
+        stat_prefix: limit.name.clone(),
+        token_bucket: Some(bucket(u32::MAX, std::time::Duration::from_secs(1))),
+        // Both fractions are zero by default, and the filter would do nothing.
+        filter_enabled: always(),
+        filter_enforced: always(),
+        descriptors: limit.buckets.iter().map(descriptor).collect(),
+        enable_x_ratelimit_headers: XRateLimitHeadersRfcVersion::DraftVersion03.into(),
+        always_consume_default_token_bucket: flag(false),
+        rate_limits: limit
+            .buckets
+            .iter()
+            .map(|bucket| descriptor::rate_limit(&limit.matches, bucket))
+            .collect(),
+        ..Default::default()
+    };
+    http_filter(&format!("mesh.local_limit.{}", limit.name), &config)
+}
+
+fn descriptor(limited: &LimitBucket) -> LocalRateLimitDescriptor {
+    LocalRateLimitDescriptor {
+        entries: vec![Entry { key: descriptor::KEY.to_owned(), value: limited.value.clone() }],
+        // `support` has refused what does not fit.
+        token_bucket: Some(bucket(u32::try_from(limited.requests).unwrap_or(u32::MAX), limited.per)),
+        ..Default::default()
+    }
+}
+
+fn bucket(tokens: u32, per: std::time::Duration) -> TokenBucket {
+    TokenBucket { max_tokens: tokens, tokens_per_fill: number(tokens), fill_interval: duration(per) }
+}

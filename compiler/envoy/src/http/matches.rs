@@ -1,0 +1,198 @@
+//! Conditions on requests, for routes, for authorization, and for descriptors of limits.
+//!
+//! The same condition takes three forms, because Envoy's route matcher, its RBAC and its rate-limit actions each
+//! have their own. A path is always the normalised one without its query.
+
+use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
+
+use crate::pb::matcher::{PathMatcher, RegexMatcher, StringMatcher, path_matcher, string_matcher};
+use crate::pb::rbac::{Permission, permission};
+use crate::pb::route::header_matcher::HeaderMatchSpecifier;
+use crate::pb::route::route_match::PathSpecifier;
+use crate::pb::route::{HeaderMatcher, RouteMatch};
+
+/// The condition as a route's match.
+pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
+    let path = match &matches.path {
+        PathMatch::Any => PathSpecifier::Prefix("/".to_owned()),
+        PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
+        PathMatch::Prefix(path) => match segments(path) {
+            "" => PathSpecifier::Prefix("/".to_owned()),
+            path => PathSpecifier::PathSeparatedPrefix(path.to_owned()),
+        },
+        PathMatch::Regex(regex) => PathSpecifier::SafeRegex(pattern(regex)),
+    };
+    let headers = method(&matches.methods).into_iter().chain(matches.headers.iter().map(header));
+    RouteMatch { path_specifier: Some(path), headers: headers.collect(), ..Default::default() }
+}
+
+/// The condition as a permission of RBAC.
+pub(crate) fn permission(matches: &HttpMatch) -> Permission {
+    let path = match &matches.path {
+        PathMatch::Any => None,
+        PathMatch::Exact(path) => Some(exact(path)),
+        PathMatch::Prefix(path) => match segments(path) {
+            "" => None,
+            path => Some(regex(&format!("{}(?:/.*)?", escape(path)))),
+        },
+        PathMatch::Regex(pattern) => Some(regex(pattern)),
+    };
+    let path = path.map(|matcher| {
+        permission::Rule::UrlPath(PathMatcher { rule: Some(path_matcher::Rule::Path(matcher)) })
+    });
+    let headers = method(&matches.methods).into_iter().chain(matches.headers.iter().map(header));
+    let mut rules: Vec<permission::Rule> =
+        path.into_iter().chain(headers.map(permission::Rule::Header)).collect();
+    let rule = match (rules.pop(), rules.is_empty()) {
+        (None, _) => permission::Rule::Any(true),
+        (Some(rule), true) => rule,
+        (Some(rule), false) => {
+            rules.push(rule);
+            let rules = rules.into_iter().map(|rule| Permission { rule: Some(rule) }).collect();
+            permission::Rule::AndRules(permission::Set { rules })
+        }
+    };
+    Permission { rule: Some(rule) }
+}
+
+/// The condition as matchers of headers, all of which must match; none if it is every request.
+///
+/// Rate-limit actions see `:path` with its query, so the pattern admits one. A regular expression that itself
+/// matches a `?` may therefore also match into the query, and then counts too many requests, never too few.
+pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
+    let path = match &matches.path {
+        PathMatch::Any => None,
+        PathMatch::Exact(path) => Some(format!("{}(?:\\?.*)?", escape(path))),
+        PathMatch::Prefix(path) => match segments(path) {
+            "" => None,
+            path => Some(format!("{}(?:[/?].*)?", escape(path))),
+        },
+        PathMatch::Regex(regex) => Some(format!("(?:{regex})(?:\\?.*)?")),
+    };
+    let path = path.map(|pattern| header_matcher(":path", regex(&pattern)));
+    path.into_iter().chain(method(&matches.methods)).chain(matches.headers.iter().map(header)).collect()
+}
+
+/// Any of these methods; `None` if there are none, which means every method.
+pub(crate) fn method(methods: &[String]) -> Option<HeaderMatcher> {
+    match methods {
+        [] => None,
+        [only] => Some(header_matcher(":method", exact(only))),
+        several => Some(header_matcher(":method", one_of(several))),
+    }
+}
+
+/// A header whose value matches.
+pub(crate) fn header_matcher(name: &str, matcher: StringMatcher) -> HeaderMatcher {
+    HeaderMatcher {
+        name: name.to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(matcher)),
+        ..Default::default()
+    }
+}
+
+fn header(condition: &HeaderMatch) -> HeaderMatcher {
+    let matcher = match &condition.value {
+        StringMatch::Present => {
+            return HeaderMatcher {
+                name: condition.name.clone(),
+                header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+                ..Default::default()
+            };
+        }
+        StringMatch::Exact(value) => exact(value),
+        StringMatch::Prefix(value) => prefix(value),
+        StringMatch::Regex(value) => regex(value),
+    };
+    header_matcher(&condition.name, matcher)
+}
+
+/// Exactly this string.
+pub(crate) fn exact(text: &str) -> StringMatcher {
+    string(string_matcher::MatchPattern::Exact(text.to_owned()))
+}
+
+/// Any string that begins like this.
+pub(crate) fn prefix(text: &str) -> StringMatcher {
+    string(string_matcher::MatchPattern::Prefix(text.to_owned()))
+}
+
+/// Any string that matches as a whole.
+pub(crate) fn regex(text: &str) -> StringMatcher {
+    string(string_matcher::MatchPattern::SafeRegex(pattern(text)))
+}
+
+/// Any of these strings, as one regular expression.
+pub(crate) fn one_of(texts: &[String]) -> StringMatcher {
+    regex(&texts.iter().map(|text| escape(text)).collect::<Vec<_>>().join("|"))
+}
+
+fn string(pattern: string_matcher::MatchPattern) -> StringMatcher {
+    StringMatcher { match_pattern: Some(pattern), ..Default::default() }
+}
+
+fn pattern(regex: &str) -> RegexMatcher {
+    RegexMatcher { regex: regex.to_owned(), ..Default::default() }
+}
+
+/// `/items` and `/items/` both mean the segment `items` and what is below it; `/` means everything.
+fn segments(path: &str) -> &str {
+    path.trim_end_matches('/')
+}
+
+/// Makes a string match itself in RE2: whatever could be a sign gets a backslash.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_punctuation() && !matches!(c, '/' | '_' | '-') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(path: PathMatch) -> HttpMatch {
+        HttpMatch { path, ..Default::default() }
+    }
+
+    #[test]
+    fn a_prefix_is_whole_segments_in_every_form() {
+        let items = path(PathMatch::Prefix("/items/".to_owned()));
+        assert_eq!(
+            route(&items).path_specifier,
+            Some(PathSpecifier::PathSeparatedPrefix("/items".to_owned()))
+        );
+        assert_eq!(headers(&items), [header_matcher(":path", regex("/items(?:[/?].*)?"))]);
+        let rule = PathMatcher { rule: Some(path_matcher::Rule::Path(regex("/items(?:/.*)?"))) };
+        assert_eq!(permission(&items).rule, Some(permission::Rule::UrlPath(rule)));
+    }
+
+    #[test]
+    fn everything_has_no_condition_on_the_path() {
+        let everything = path(PathMatch::Prefix("/".to_owned()));
+        assert_eq!(route(&everything), route(&path(PathMatch::Any)));
+        assert!(headers(&everything).is_empty());
+        assert_eq!(permission(&everything).rule, Some(permission::Rule::Any(true)));
+    }
+
+    #[test]
+    fn several_conditions_hold_at_once() {
+        let matches = HttpMatch {
+            path: PathMatch::Exact("/a.b".to_owned()),
+            methods: vec!["GET".to_owned(), "HEAD".to_owned()],
+            headers: vec![HeaderMatch { name: "x-a".to_owned(), value: StringMatch::Present }],
+        };
+        assert_eq!(headers(&matches).len(), 3);
+        assert_eq!(headers(&matches)[0], header_matcher(":path", regex("/a\\.b(?:\\?.*)?")));
+        assert_eq!(headers(&matches)[1], header_matcher(":method", regex("GET|HEAD")));
+        let Some(permission::Rule::AndRules(set)) = permission(&matches).rule else {
+            panic!("several conditions are a conjunction");
+        };
+        assert_eq!(set.rules.len(), 3);
+    }
+}

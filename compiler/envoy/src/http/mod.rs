@@ -1,0 +1,10 @@
+//! HTTP: routes, retries, authorization and limits.
+
+pub(crate) mod authorization;
+mod descriptor;
+pub(crate) mod local_limit;
+pub(crate) mod manager;
+pub(crate) mod matches;
+pub(crate) mod rate_limit;
+mod retry;
+pub(crate) mod routes;

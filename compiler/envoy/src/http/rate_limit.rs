@@ -1,0 +1,45 @@
+//! Limits that the cluster's rate-limit service counts.
+
+use envoy_types::pb::envoy::config::ratelimit::v3::RateLimitServiceConfig;
+use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit as RateLimitFilter;
+use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::rate_limit::XRateLimitHeadersRfcVersion;
+use meshc_plan::GlobalLimit;
+use meshc_vocabulary::model::policy::OnError;
+
+use crate::http::descriptor;
+use crate::pb::base::{ApiVersion, GrpcService, grpc_service};
+use crate::pb::kind::{HttpStatus, StatusCode};
+use crate::pb::{duration, hcm::HttpFilter, http_filter};
+
+/// One filter per limit, since each has a domain of its own.
+pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
+    let deny = match limit.on_error {
+        OnError::Allow => false,
+        OnError::Deny => true,
+    };
+    let grpc = grpc_service::EnvoyGrpc { cluster_name: service.to_owned(), ..Default::default() };
+    let service = RateLimitServiceConfig {
+        grpc_service: Some(GrpcService {
+            target_specifier: Some(grpc_service::TargetSpecifier::EnvoyGrpc(grpc)),
+            ..Default::default()
+        }),
+        transport_api_version: ApiVersion::V3.into(),
+    };
+    let filter = RateLimitFilter {
+        domain: limit.domain.clone(),
+        timeout: duration(limit.timeout),
+        failure_mode_deny: deny,
+        // The default is 500, and five of those eject the gateway at the caller.
+        status_on_error: deny.then(|| HttpStatus { code: StatusCode::TooManyRequests.into() }),
+        rate_limit_service: Some(service),
+        enable_x_ratelimit_headers: XRateLimitHeadersRfcVersion::DraftVersion03.into(),
+        stat_prefix: limit.domain.clone(),
+        rate_limits: limit
+            .buckets
+            .iter()
+            .map(|bucket| descriptor::rate_limit(&limit.matches, bucket))
+            .collect(),
+        ..Default::default()
+    };
+    http_filter(&format!("mesh.rate_limit.{}", limit.domain), &filter)
+}

@@ -1,0 +1,124 @@
+//! Virtual hosts and routes.
+
+use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+
+use crate::http::{matches, retry};
+use crate::pb::route::route_action::ClusterSpecifier;
+use crate::pb::route::{self, Route, RouteAction, RouteConfiguration, WeightedCluster, weighted_cluster};
+use crate::pb::{flag, number, timeout};
+
+/// The routes of a listener.
+pub(crate) fn configuration(name: &str, hosts: &[VirtualHost]) -> RouteConfiguration {
+    of(name, hosts.iter().map(virtual_host).collect())
+}
+
+/// A table of these virtual hosts.
+///
+/// Clusters are not validated against the routes: with watched files, listeners and clusters arrive one after the
+/// other, and listeners refused for a cluster that comes a moment later would never be tried again.
+pub(crate) fn of(name: &str, virtual_hosts: Vec<route::VirtualHost>) -> RouteConfiguration {
+    RouteConfiguration {
+        name: name.to_owned(),
+        virtual_hosts,
+        validate_clusters: flag(false),
+        // Hosts are declared without a port; clients of an unusual port send one.
+        ignore_port_in_host_matching: true,
+        ..Default::default()
+    }
+}
+
+fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
+    route::VirtualHost {
+        name: host.name.clone(),
+        domains: host.hosts.clone(),
+        routes: host.routes.iter().flat_map(routes).collect(),
+        ..Default::default()
+    }
+}
+
+/// One route, or two where methods decide how a request is retried.
+fn routes(planned: &HttpRoute) -> Vec<Route> {
+    let HttpAction::Forward { to, timeout: limit, idle_timeout, retry } = &planned.action;
+    let action = |policy| RouteAction {
+        cluster_specifier: Some(clusters(to)),
+        timeout: timeout(*limit),
+        idle_timeout: timeout(*idle_timeout),
+        retry_policy: Some(policy),
+        ..Default::default()
+    };
+    let (again, once) = by_method(&planned.matches.methods, retry);
+    let mut routes = Vec::new();
+    for (methods, policy) in [(again, retry::full(retry)), (once, retry::connect_only(retry))] {
+        let Some(methods) = methods else { continue };
+        let mut matches = planned.matches.clone();
+        matches.methods = methods;
+        routes.push(Route {
+            r#match: Some(matches::route(&matches)),
+            action: Some(route::route::Action::Route(action(policy))),
+            ..Default::default()
+        });
+    }
+    routes
+}
+
+/// The methods of the route that retries everything, and of the one after it that retries only connections; `None`
+/// where there is no such route.
+fn by_method(matched: &[String], retry: &RetryPlan) -> (Option<Vec<String>>, Option<Vec<String>>) {
+    if retry.methods.is_empty() || !retry::reaches_applications(retry) {
+        return (Some(matched.to_vec()), None);
+    }
+    if matched.is_empty() {
+        return (Some(retry.methods.clone()), Some(Vec::new()));
+    }
+    let (again, once): (Vec<String>, Vec<String>) =
+        matched.iter().cloned().partition(|method| retry.methods.contains(method));
+    let some = |methods: Vec<String>| (!methods.is_empty()).then_some(methods);
+    (some(again), some(once))
+}
+
+fn clusters(to: &[WeightedUpstream]) -> ClusterSpecifier {
+    match to {
+        [only] => ClusterSpecifier::Cluster(only.upstream.clone()),
+        several => ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: several
+                .iter()
+                .map(|one| weighted_cluster::ClusterWeight {
+                    name: one.upstream.clone(),
+                    weight: number(one.weight),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use meshc_vocabulary::model::policy::RetryOn;
+
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn methods_that_may_not_repeat_get_a_route_that_retries_connections_only() {
+        let mut retry = RetryPlan {
+            attempts: 1,
+            when: vec![RetryOn::StatusClass(5)],
+            other_localities: false,
+            methods: names(&["GET", "PUT"]),
+            per_try_timeout: None,
+        };
+        assert_eq!(by_method(&[], &retry), (Some(names(&["GET", "PUT"])), Some(Vec::new())));
+        assert_eq!(
+            by_method(&names(&["GET", "POST"]), &retry),
+            (Some(names(&["GET"])), Some(names(&["POST"])))
+        );
+        assert_eq!(by_method(&names(&["POST"]), &retry), (None, Some(names(&["POST"]))));
+        retry.when = vec![RetryOn::ConnectFailure];
+        assert_eq!(by_method(&[], &retry), (Some(Vec::new()), None));
+    }
+}

@@ -1,0 +1,35 @@
+//! Bounds that no mesh declares: they protect the proxy itself.
+//!
+//! They are the same for every proxy, and those that a client can observe are the same on both data planes.
+
+use std::time::Duration;
+
+use crate::pb::base::Http2ProtocolOptions;
+use crate::pb::number;
+
+/// Bytes of request headers, in KiB; beyond it the answer is 431. Envoy's own default.
+pub(crate) const MAX_REQUEST_HEADERS_KIB: u32 = 60;
+/// Number of headers; beyond it the answer is 431. Envoy's own default.
+pub(crate) const MAX_HEADERS: u32 = 100;
+/// A connection without requests is closed after this long. Envoy's own default.
+pub(crate) const IDLE_CONNECTION: Duration = Duration::from_hours(1);
+/// How long a stranger's stream may be silent before a route is known.
+pub(crate) const EDGE_STREAM_IDLE: Duration = Duration::from_mins(5);
+/// How long a stranger may take to send the headers of a request.
+pub(crate) const EDGE_REQUEST_HEADERS: Duration = Duration::from_secs(10);
+/// Connections from outside a proxy, all together. Without a number Envoy warns at every start.
+pub(crate) const MAX_DOWNSTREAM_CONNECTIONS: i64 = 50_000;
+/// How long the service port of a sidecar waits for a ClientHello.
+pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much an edge connection buffers, from Envoy's advice for proxies at the edge.
+pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
+
+/// HTTP/2 towards strangers, with the numbers of Envoy's advice for proxies at the edge.
+pub(crate) fn edge_http2() -> Http2ProtocolOptions {
+    Http2ProtocolOptions {
+        max_concurrent_streams: number(100),
+        initial_stream_window_size: number(64 * 1024),
+        initial_connection_window_size: number(1024 * 1024),
+        ..Default::default()
+    }
+}

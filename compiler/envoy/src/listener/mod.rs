@@ -1,0 +1,71 @@
+//! Where the proxy listens: one file per kind of listener.
+
+mod inbound;
+mod outbound;
+mod pass_through;
+mod status;
+
+use meshc_plan::ListenerKind;
+
+use crate::pb::listener::{FilterChain, Listener, ListenerFilter};
+use crate::pb::{flag, network_filter};
+use crate::placed::Placed;
+
+/// All listeners of the proxy, in order of name. On a developer's machine nothing is redirected, so the listener for
+/// redirected connections is left out there.
+pub(crate) fn all(placed: &Placed<'_>) -> Vec<Listener> {
+    let needed = |listener: &&meshc_plan::Listener| match listener.kind {
+        ListenerKind::Redirected => placed.in_pod(),
+        ListenerKind::Http(_)
+        | ListenerKind::Tcp(_)
+        | ListenerKind::Inbound(_)
+        | ListenerKind::PassThrough(_)
+        | ListenerKind::Readiness(_)
+        | ListenerKind::Metrics(_) => true,
+    };
+    let mut listeners: Vec<Listener> =
+        placed.plan.listeners.iter().filter(needed).map(|listener| one(placed, listener)).collect();
+    listeners.sort_by(|a, b| a.name.cmp(&b.name));
+    listeners
+}
+
+fn one(placed: &Placed<'_>, planned: &meshc_plan::Listener) -> Listener {
+    let settings = match &planned.kind {
+        ListenerKind::Http(http) => outbound::http(placed, planned, http),
+        ListenerKind::Tcp(tcp) => outbound::tcp(planned, tcp),
+        ListenerKind::Inbound(inbound) => inbound::listener(placed, planned, inbound),
+        ListenerKind::PassThrough(pass_through) => pass_through::listener(planned, pass_through),
+        ListenerKind::Readiness(status) => status::readiness(planned, status),
+        ListenerKind::Metrics(metrics) => status::metrics(planned, metrics),
+        ListenerKind::Redirected => outbound::redirected(),
+    };
+    Listener {
+        name: planned.name.clone(),
+        address: Some(placed.listen(planned)),
+        stat_prefix: planned.name.clone(),
+        // Without a socket, the listener for redirected connections hands over those that meant this address.
+        bind_to_port: if placed.binds(planned) { None } else { flag(false) },
+        ..settings
+    }
+}
+
+/// Reads the ClientHello for its SNI, without which no chain of a TLS listener is chosen.
+fn tls_inspector() -> ListenerFilter {
+    use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
+    crate::pb::listener_filter("envoy.filters.listener.tls_inspector", &TlsInspector::default())
+}
+
+/// A chain that hands bytes to an upstream.
+fn tcp_proxy(
+    config: &envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy,
+) -> FilterChain {
+    FilterChain {
+        filters: vec![network_filter("envoy.filters.network.tcp_proxy", config)],
+        ..Default::default()
+    }
+}
+
+/// What operators must reach even when clients have used up all connections.
+fn beyond_the_connection_limit() -> Listener {
+    Listener { ignore_global_conn_limit: true, ..Default::default() }
+}

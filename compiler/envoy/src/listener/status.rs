@@ -1,0 +1,83 @@
+//! Readiness, the application's probes, and metrics.
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck;
+use meshc_plan::{AppMetrics, MetricsListener, ProbeCheck, StatusListener};
+use meshc_vocabulary::model::ProbeKind;
+
+use super::beyond_the_connection_limit;
+use crate::cluster;
+use crate::http::manager::{self, Clients};
+use crate::http::matches::{exact, header_matcher};
+use crate::http::routes;
+use crate::pb::base::TrafficDirection;
+use crate::pb::hcm::HttpFilter;
+use crate::pb::listener::{FilterChain, Listener};
+use crate::pb::route::route_action::ClusterSpecifier;
+use crate::pb::route::route_match::PathSpecifier;
+use crate::pb::route::{self, Route, RouteAction, RouteMatch, VirtualHost};
+use crate::pb::{duration, flag, http_filter};
+
+/// Envoy's own path for it in most installations.
+const READY: &str = "/healthz/ready";
+/// Metrics in Prometheus' format at the admin socket.
+const PROMETHEUS: &str = "/stats/prometheus";
+/// How long metrics may take: as long as Prometheus waits by default.
+const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `GET /healthz/ready` is answered here, with 503 as soon as the proxy drains; probes are asked of the application.
+pub(super) fn readiness(planned: &meshc_plan::Listener, status: &StatusListener) -> Listener {
+    let ready = HealthCheck {
+        pass_through_mode: flag(false),
+        headers: vec![header_matcher(":path", exact(READY))],
+        ..Default::default()
+    };
+    let filter = http_filter("envoy.filters.http.health_check", &ready);
+    listener(&planned.name, vec![filter], status.probes.iter().map(probe).collect())
+}
+
+/// `GET /metrics`, and nothing else of the admin interface; and the application's own at `/app/metrics`.
+pub(super) fn metrics(planned: &meshc_plan::Listener, metrics: &MetricsListener) -> Listener {
+    let own = rewrite("/metrics", PROMETHEUS, cluster::ADMIN, METRICS_TIMEOUT);
+    let app = |app: &AppMetrics| rewrite("/app/metrics", &app.path, &app.upstream, METRICS_TIMEOUT);
+    listener(&planned.name, Vec::new(), [own].into_iter().chain(metrics.app.as_ref().map(app)).collect())
+}
+
+fn probe(probe: &ProbeCheck) -> Route {
+    let path = match probe.kind {
+        ProbeKind::Liveness => "/app/liveness",
+        ProbeKind::Readiness => "/app/readiness",
+        ProbeKind::Startup => "/app/startup",
+    };
+    rewrite(path, &probe.path, &probe.upstream, probe.timeout)
+}
+
+fn rewrite(from: &str, to: &str, upstream: &str, limit: Duration) -> Route {
+    let action = RouteAction {
+        prefix_rewrite: to.to_owned(),
+        timeout: duration(limit),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.to_owned())),
+        ..Default::default()
+    };
+    Route {
+        r#match: Some(RouteMatch {
+            headers: vec![header_matcher(":method", exact("GET"))],
+            path_specifier: Some(PathSpecifier::Path(from.to_owned())),
+            ..Default::default()
+        }),
+        action: Some(route::route::Action::Route(action)),
+        ..Default::default()
+    }
+}
+
+fn listener(name: &str, filters: Vec<HttpFilter>, routes: Vec<Route>) -> Listener {
+    let host =
+        VirtualHost { name: name.to_owned(), domains: vec!["*".to_owned()], routes, ..Default::default() };
+    let manager = manager::filter(name, Clients::Operators, routes::of(name, vec![host]), filters);
+    Listener {
+        filter_chains: vec![FilterChain { filters: vec![manager], ..Default::default() }],
+        traffic_direction: TrafficDirection::Inbound.into(),
+        ..beyond_the_connection_limit()
+    }
+}

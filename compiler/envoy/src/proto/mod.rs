@@ -1,0 +1,29 @@
+//! Typed Envoy messages on their way to YAML.
+//!
+//! envoy-types gives structs without serde, so names of fields, enum values and types packed into `Any` come from
+//! a descriptor set (see `descriptors/README.md`). A message is encoded and its bytes are walked along a table
+//! made from those descriptors, which is several times faster than a dynamic message and needs no reflection
+//! library at run time; a test walks the same messages through prost-reflect and compares.
+
+mod schema;
+mod walk;
+mod well_known;
+mod wire;
+
+use envoy_types::pb::google::protobuf::Any;
+use meshc_yaml::Value;
+use prost::{Message, Name};
+
+/// The message in protobuf's JSON mapping, with the field names of Envoy's documentation: fields by number, map
+/// keys sorted, `@type` first in an `Any`.
+pub(crate) fn to_value<M: Message + Name>(message: &M) -> Value {
+    walk::message(schema::get(), &M::full_name(), &message.encode_to_vec())
+}
+
+/// Packs a message for a field that takes any type.
+pub(crate) fn any<M: Message + Name>(message: &M) -> Any {
+    Any { type_url: M::type_url(), value: message.encode_to_vec() }
+}
+
+#[cfg(test)]
+mod tests;

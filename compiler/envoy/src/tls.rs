@@ -1,0 +1,172 @@
+//! mTLS both ways, the server certificates of an ingress, and the files that secrets come from.
+//!
+//! Secrets reload only through SDS files, and only with both watches: the directory in the secret makes Envoy read
+//! the key pair again, the one in the configuration source makes it try again if the files were missing at start.
+
+use meshc_plan::{PeerCheck, ServerTls, UpstreamTls, paths};
+use meshc_vocabulary::model::SpiffeId;
+
+use crate::http::matches::{exact, prefix};
+use crate::pb::base::config_source::ConfigSourceSpecifier;
+use crate::pb::base::{ApiVersion, ConfigSource, PathConfigSource, TransportSocket};
+use crate::pb::matcher::StringMatcher;
+use crate::pb::tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
+use crate::pb::tls::subject_alt_name_matcher::SanType;
+use crate::pb::tls::tls_parameters::TlsProtocol;
+use crate::pb::tls::{
+    CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig, Secret,
+    SubjectAltNameMatcher, TlsCertificate, TlsParameters, UpstreamTlsContext, secret,
+};
+use crate::pb::{file, flag, transport_socket, watched};
+use crate::placed::Placed;
+
+/// File with the proxy's own key pair.
+pub(crate) const IDENTITY_FILE: &str = "sds-identity.yaml";
+/// File with the roots that peers must descend from.
+pub(crate) const TRUST_FILE: &str = "sds-trust.yaml";
+
+const IDENTITY: &str = "identity";
+const TRUST: &str = "trust";
+
+/// File with the key pair of an ingress port.
+pub(crate) fn server_file(tls: &ServerTls) -> String {
+    format!("sds-server-{}.yaml", tls.secret)
+}
+
+/// Towards the callee's sidecar. ALPN is never set: Envoy sets it from the protocol that it will speak.
+pub(crate) fn upstream(placed: &Placed<'_>, tls: &UpstreamTls) -> TransportSocket {
+    let context = UpstreamTlsContext {
+        common_tls_context: Some(mutual(placed, tls.peers.iter().map(identity).collect(), &[])),
+        sni: tls.sni.clone(),
+        ..Default::default()
+    };
+    transport_socket("envoy.transport_sockets.tls", &context)
+}
+
+/// From other proxies. `None` if no peer is admitted, so that there is nothing to shake hands with.
+pub(crate) fn downstream(placed: &Placed<'_>, peers: &PeerCheck, alpn: &[&str]) -> Option<TransportSocket> {
+    let peers = match peers {
+        PeerCheck::TrustDomains(domains) => {
+            domains.iter().map(|domain| prefix(&format!("spiffe://{domain}/"))).collect()
+        }
+        PeerCheck::Exactly(ids) => ids.iter().map(identity).collect(),
+        PeerCheck::Nobody => Vec::new(),
+    };
+    // An empty list of names would admit every name.
+    if peers.is_empty() {
+        return None;
+    }
+    let context = DownstreamTlsContext {
+        common_tls_context: Some(mutual(placed, peers, alpn)),
+        require_client_certificate: flag(true),
+        ..Default::default()
+    };
+    Some(transport_socket("envoy.transport_sockets.tls", &context))
+}
+
+/// From strangers, with a server certificate of the user's.
+pub(crate) fn server(placed: &Placed<'_>, tls: &ServerTls) -> TransportSocket {
+    let sds = sds(placed, &server_name(tls), &server_file(tls), &server_directory(tls));
+    let context = DownstreamTlsContext {
+        common_tls_context: Some(CommonTlsContext {
+            tls_params: Some(versions(TlsProtocol::TlSv12)),
+            tls_certificate_sds_secret_configs: vec![sds],
+            alpn_protocols: vec!["h2".to_owned(), "http/1.1".to_owned()],
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    transport_socket("envoy.transport_sockets.tls", &context)
+}
+
+/// The proxy's own key pair.
+pub(crate) fn identity_secret(placed: &Placed<'_>) -> Secret {
+    key_pair(placed, IDENTITY, paths::IDENTITY, paths::CERTIFICATE, paths::PRIVATE_KEY)
+}
+
+/// The roots that peers must descend from.
+pub(crate) fn trust_secret(placed: &Placed<'_>) -> Secret {
+    let context = CertificateValidationContext {
+        trusted_ca: file(placed.path(paths::TRUST_BUNDLE)),
+        watched_directory: watched(placed.path(paths::TRUST)),
+        ..Default::default()
+    };
+    Secret { name: TRUST.to_owned(), r#type: Some(secret::Type::ValidationContext(context)) }
+}
+
+/// The key pair of an ingress port.
+pub(crate) fn server_secret(placed: &Placed<'_>, tls: &ServerTls) -> Secret {
+    let directory = server_directory(tls);
+    let (certificate, key) = (format!("{directory}/tls.crt"), format!("{directory}/tls.key"));
+    key_pair(placed, &server_name(tls), &directory, &certificate, &key)
+}
+
+fn server_name(tls: &ServerTls) -> String {
+    format!("server-{}", tls.secret)
+}
+
+fn server_directory(tls: &ServerTls) -> String {
+    format!("{}/{}", paths::SERVER_TLS, tls.secret)
+}
+
+fn key_pair(placed: &Placed<'_>, name: &str, directory: &str, certificate: &str, key: &str) -> Secret {
+    let pair = TlsCertificate {
+        certificate_chain: file(placed.path(certificate)),
+        private_key: file(placed.path(key)),
+        watched_directory: watched(placed.path(directory)),
+        ..Default::default()
+    };
+    Secret { name: name.to_owned(), r#type: Some(secret::Type::TlsCertificate(pair)) }
+}
+
+/// Both sides show a certificate of the mesh, and speak nothing older than TLS 1.3. Both ends of the range are set:
+/// Envoy's own maximum as a client is 1.2.
+fn mutual(placed: &Placed<'_>, peers: Vec<StringMatcher>, alpn: &[&str]) -> CommonTlsContext {
+    let names = peers.into_iter().map(|matcher| SubjectAltNameMatcher {
+        san_type: SanType::Uri.into(),
+        matcher: Some(matcher),
+        ..Default::default()
+    });
+    let validation = CombinedCertificateValidationContext {
+        default_validation_context: Some(CertificateValidationContext {
+            match_typed_subject_alt_names: names.collect(),
+            ..Default::default()
+        }),
+        validation_context_sds_secret_config: Some(sds(placed, TRUST, TRUST_FILE, paths::TRUST)),
+        ..Default::default()
+    };
+    CommonTlsContext {
+        tls_params: Some(versions(TlsProtocol::TlSv13)),
+        tls_certificate_sds_secret_configs: vec![sds(placed, IDENTITY, IDENTITY_FILE, paths::IDENTITY)],
+        alpn_protocols: alpn.iter().map(|protocol| (*protocol).to_owned()).collect(),
+        validation_context_type: Some(ValidationContextType::CombinedValidationContext(validation)),
+        ..Default::default()
+    }
+}
+
+fn identity(id: &SpiffeId) -> StringMatcher {
+    exact(&id.to_string())
+}
+
+fn versions(oldest: TlsProtocol) -> TlsParameters {
+    TlsParameters {
+        tls_minimum_protocol_version: oldest.into(),
+        tls_maximum_protocol_version: TlsProtocol::TlSv13.into(),
+        ..Default::default()
+    }
+}
+
+fn sds(placed: &Placed<'_>, name: &str, file_name: &str, directory: &str) -> SdsSecretConfig {
+    let source = path_source(placed.config_file(file_name), placed.path(directory));
+    SdsSecretConfig { name: name.to_owned(), sds_config: Some(source) }
+}
+
+/// A file of resources that is read again when something is moved into `directory`.
+pub(crate) fn path_source(path: String, directory: String) -> ConfigSource {
+    let source = PathConfigSource { path, watched_directory: watched(directory), ..Default::default() };
+    ConfigSource {
+        resource_api_version: ApiVersion::V3.into(),
+        config_source_specifier: Some(ConfigSourceSpecifier::PathConfigSource(source)),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,260 @@
+//! Pieces of plans, with what does not matter filled in.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lang_diagnostics::{FileId, Origin, Span};
+use meshc_plan::{
+    Deployment, Ejection, Endpoint, EndpointAddress, GatewayDeployment, Group, HttpAction, HttpListener,
+    HttpRoute, Identity, Listener, ListenerKind, Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName,
+    ProxyPlan, RetryPlan, Role, Serves, SidecarDeployment, Socket, StatusListener, Upstream,
+    UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, sni,
+};
+use meshc_vocabulary::model::policy::RetryOn;
+use meshc_vocabulary::model::{DataPlane, HttpMatch, IpFamily, SpiffeId, Table};
+
+pub(crate) fn origin(name: &str) -> Origin {
+    Origin::new(Span::new(FileId(0), 0, 0), format!("`{name}`"))
+}
+
+pub(crate) fn identity(namespace: &str, account: &str) -> Identity {
+    Identity {
+        spiffe: SpiffeId {
+            trust_domain: "cluster.local".to_owned(),
+            namespace: namespace.to_owned(),
+            account: account.to_owned(),
+        },
+        secret: format!("mesh-id-{account}"),
+    }
+}
+
+pub(crate) fn sidecar_plan(cluster: &str, service: &str) -> ProxyPlan {
+    let deployment = Deployment::Sidecar(SidecarDeployment {
+        namespace: "istioinaction".to_owned(),
+        service: service.to_owned(),
+        account: service.to_owned(),
+        workloads: Vec::new(),
+        replicas: 1,
+        ports: Vec::new(),
+        probes: Vec::new(),
+        scrape: None,
+        lowest_privileged_port: None,
+    });
+    let mut plan = plan(
+        cluster,
+        &format!("sidecars/istioinaction/{service}"),
+        Role::Sidecar(Table::default().next_id()),
+        deployment,
+    );
+    plan.identity = Some(identity("istioinaction", service));
+    plan
+}
+
+pub(crate) fn gateway_plan(cluster: &str, name: &str) -> ProxyPlan {
+    let deployment = Deployment::Gateway(GatewayDeployment {
+        name: name.to_owned(),
+        account: format!("{cluster}-{name}"),
+        replicas: 2,
+        addresses: Vec::new(),
+        ports: Vec::new(),
+        server_tls_secrets: Vec::new(),
+        labels: BTreeMap::new(),
+    });
+    plan(cluster, &format!("gateways/{name}"), Role::IngressGateway(Table::default().next_id()), deployment)
+}
+
+fn plan(cluster: &str, path: &str, role: Role, deployment: Deployment) -> ProxyPlan {
+    ProxyPlan {
+        name: ProxyName { cluster: cluster.to_owned(), path: path.to_owned() },
+        role,
+        cluster: Table::default().next_id(),
+        data_plane: DataPlane::Envoy,
+        ip_family: IpFamily::V4,
+        locality: locality(cluster),
+        identity: None,
+        listeners: Vec::new(),
+        upstreams: Vec::new(),
+        capture: None,
+        host_aliases: Vec::new(),
+        trusted_hops: 0,
+        rate_limit_upstream: None,
+        deployment,
+        origin: origin(path),
+    }
+}
+
+fn locality(cluster: &str) -> Locality {
+    Locality { region: format!("{cluster}us"), zone: "0".to_owned(), cluster: cluster.to_owned() }
+}
+
+pub(crate) fn listener(name: &str, address: &str, kind: ListenerKind) -> Listener {
+    Listener {
+        name: name.to_owned(),
+        address: address.parse().expect("an address"),
+        socket: Socket::Own,
+        kind,
+        origin: origin(name),
+    }
+}
+
+pub(crate) fn http(virtual_hosts: Vec<VirtualHost>) -> ListenerKind {
+    ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
+}
+
+pub(crate) fn readiness(probes: Vec<ProbeCheck>) -> Listener {
+    listener("readiness", "0.0.0.0:15021", ListenerKind::Readiness(StatusListener { probes }))
+}
+
+pub(crate) fn metrics() -> Listener {
+    listener("metrics", "0.0.0.0:15090", ListenerKind::Metrics(MetricsListener::default()))
+}
+
+pub(crate) fn virtual_host(name: &str, hosts: &[&str], routes: Vec<HttpRoute>) -> VirtualHost {
+    VirtualHost {
+        name: name.to_owned(),
+        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        routes,
+        origin: origin(name),
+    }
+}
+
+pub(crate) fn route(matches: HttpMatch, action: HttpAction) -> HttpRoute {
+    HttpRoute { matches, action, origin: origin("route") }
+}
+
+pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
+    HttpAction::Forward {
+        to: vec![WeightedUpstream { upstream: upstream.to_owned(), weight: 1 }],
+        timeout: Some(Duration::from_secs(15)),
+        idle_timeout: None,
+        retry,
+    }
+}
+
+pub(crate) fn retry(attempts: u32, when: Vec<RetryOn>, other_localities: bool) -> RetryPlan {
+    RetryPlan { attempts, when, other_localities, methods: Vec::new(), per_try_timeout: None }
+}
+
+/// An mTLS upstream for port 80 of a service in `istioinaction`.
+pub(crate) fn callee(service: &str, groups: Vec<Group>) -> Upstream {
+    let mut upstream =
+        upstream(&format!("{service}.istioinaction:80"), UpstreamProtocol::HttpLikeDownstream, groups);
+    upstream.tls = Some(UpstreamTls {
+        sni: sni(service, "istioinaction", 80),
+        peers: vec![identity("istioinaction", service).spiffe],
+    });
+    upstream
+}
+
+/// A plain upstream.
+pub(crate) fn upstream(name: &str, protocol: UpstreamProtocol, groups: Vec<Group>) -> Upstream {
+    Upstream {
+        name: name.to_owned(),
+        protocol,
+        groups,
+        tls: None,
+        pool: PoolPlan {
+            max_connections: 1024,
+            max_pending_requests: 1024,
+            max_requests: 10,
+            connect_timeout: Duration::from_secs(1),
+            retry_budget_percent: 20,
+            min_concurrent_retries: 10,
+        },
+        origin: origin(name),
+    }
+}
+
+/// The application on loopback.
+pub(crate) fn app(port: u16, protocol: UpstreamProtocol) -> Upstream {
+    let endpoint = Endpoint {
+        address: EndpointAddress::Ip(IpAddr::from([127, 0, 0, 1])),
+        port,
+        weight: 1,
+        copies: 1,
+        serves: Serves::App,
+    };
+    upstream(&format!("app:{port}"), protocol, vec![group("west", vec![endpoint])])
+}
+
+pub(crate) fn rate_limit() -> Upstream {
+    let endpoint = Endpoint {
+        address: EndpointAddress::Name("rate-limit.mesh-system.svc.cluster.local".to_owned()),
+        port: 8081,
+        weight: 1,
+        copies: 1,
+        serves: Serves::RateLimit,
+    };
+    upstream("rate-limit", UpstreamProtocol::Http2, vec![group("east", vec![endpoint])])
+}
+
+/// Pods of a service in one cluster, through the companion Service.
+pub(crate) fn pods(cluster: &str, service: &str) -> Group {
+    let serves = Serves::Proxy {
+        proxy: ProxyName { cluster: cluster.to_owned(), path: format!("sidecars/istioinaction/{service}") },
+        listener: "inbound".to_owned(),
+    };
+    let mut group = group(
+        cluster,
+        vec![Endpoint {
+            address: EndpointAddress::Name(format!("{service}-mesh.istioinaction.svc.cluster.local")),
+            port: 15006,
+            weight: 1,
+            copies: 1,
+            serves,
+        }],
+    );
+    group.ejection = Ejection::OnFailures {
+        consecutive: 1,
+        interval: Duration::from_secs(20),
+        ejection: Duration::from_secs(30),
+    };
+    group.requests_per_connection = Some(10);
+    group
+}
+
+/// The east-west gateway of another cluster.
+pub(crate) fn gateway(cluster: &str, address: [u8; 4]) -> Group {
+    let serves = Serves::Proxy {
+        proxy: ProxyName { cluster: cluster.to_owned(), path: "gateways/eastwest".to_owned() },
+        listener: "eastwest".to_owned(),
+    };
+    let mut group = group(
+        cluster,
+        vec![Endpoint {
+            address: EndpointAddress::Ip(IpAddr::from(address)),
+            port: 15443,
+            weight: 1,
+            copies: 8,
+            serves,
+        }],
+    );
+    group.ejection = Ejection::OnLocalOrigin {
+        consecutive: 3,
+        interval: Duration::from_secs(20),
+        ejection: Duration::from_secs(30),
+    };
+    group.requests_per_connection = Some(100);
+    group
+}
+
+pub(crate) fn literal(address: IpAddr, weight: u32) -> Endpoint {
+    Endpoint {
+        address: EndpointAddress::Ip(address),
+        port: 8080,
+        weight,
+        copies: 1,
+        serves: Serves::External,
+    }
+}
+
+pub(crate) fn group(cluster: &str, endpoints: Vec<Endpoint>) -> Group {
+    Group {
+        name: cluster.to_owned(),
+        locality: locality(cluster),
+        endpoints,
+        ejection: Ejection::Never,
+        requests_per_connection: None,
+    }
+}

@@ -1,0 +1,362 @@
+//! Plans of ACME's two clusters, one for each role, and one sidecar that has everything else.
+
+mod build;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use meshc_plan::{
+    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, HttpListener, InboundChain,
+    InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
+    MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan, ServerTls,
+    Socket, TcpListener, UpstreamProtocol, sni,
+};
+use meshc_vocabulary::model::policy::{OnError, RetryOn};
+use meshc_vocabulary::model::{Capture, HeaderMatch, HttpMatch, IpFamily, PathMatch, ProbeKind, StringMatch};
+
+use build::{
+    app, callee, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin, pods,
+    readiness, retry, route, sidecar_plan, upstream, virtual_host,
+};
+
+/// All of them, by the name of their golden folder.
+pub(crate) fn plans() -> Vec<(&'static str, ProxyPlan)> {
+    vec![
+        ("ingress", ingress()),
+        ("east-west", east_west()),
+        ("caller", caller()),
+        ("callee", limited_callee()),
+        ("everything-else", everything_else()),
+    ]
+}
+
+/// West's ingress: simple-backend in both clusters, webapp at home, and a port with TLS.
+pub(crate) fn ingress() -> ProxyPlan {
+    let hosts = vec![
+        virtual_host(
+            "istioinaction.backend",
+            &["simple-backend.istioinaction.io"],
+            vec![route(
+                HttpMatch::default(),
+                forward("simple-backend.istioinaction:80", retry(3, vec![RetryOn::StatusClass(5)], true)),
+            )],
+        ),
+        virtual_host(
+            "istioinaction.webapp",
+            &["webapp.istioinaction.io"],
+            vec![route(
+                HttpMatch::default(),
+                forward("webapp.istioinaction:80", retry(1, vec![RetryOn::ConnectFailure], false)),
+            )],
+        ),
+    ];
+    let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.clone() };
+    let secure = HttpListener {
+        edge: true,
+        tls: Some(ServerTls { secret: "shop-certificate".to_owned() }),
+        virtual_hosts: hosts,
+    };
+    let mut plan = gateway_plan("west", "ingress");
+    plan.identity = Some(identity("mesh-system", "west-ingress"));
+    plan.trusted_hops = 1;
+    plan.listeners = vec![
+        listener("ingress_http", "0.0.0.0:8080", ListenerKind::Http(plain)),
+        listener("ingress_https", "0.0.0.0:8443", ListenerKind::Http(secure)),
+        metrics(),
+        readiness(Vec::new()),
+    ];
+    plan.upstreams = vec![
+        callee("simple-backend", vec![pods("west", "simple-backend"), gateway("east", [172, 18, 255, 202])]),
+        callee("webapp", vec![pods("west", "webapp")]),
+    ];
+    plan
+}
+
+/// East's east-west gateway: two exported ports, no identity.
+pub(crate) fn east_west() -> ProxyPlan {
+    let chain = |service: &str| PassThroughChain {
+        sni: sni(service, "istioinaction", 80),
+        upstream: format!("{service}.istioinaction:80"),
+        connect_attempts: 3,
+        origin: origin(service),
+    };
+    let mut plan = gateway_plan("east", "eastwest");
+    plan.listeners = vec![
+        listener(
+            "eastwest",
+            "0.0.0.0:15443",
+            ListenerKind::PassThrough(PassThrough {
+                hello_timeout: Duration::from_secs(5),
+                chains: vec![chain("catalog"), chain("simple-backend")],
+            }),
+        ),
+        metrics(),
+        readiness(Vec::new()),
+    ];
+    let passed = |service: &str| {
+        let mut passed = callee(service, vec![pods("east", service)]);
+        passed.protocol = UpstreamProtocol::Tcp;
+        passed.tls = None;
+        for group in &mut passed.groups {
+            group.ejection = local_origin();
+            group.requests_per_connection = None;
+        }
+        passed
+    };
+    plan.upstreams = vec![passed("catalog"), passed("simple-backend")];
+    plan
+}
+
+/// West's webapp, which calls catalog in the other cluster.
+pub(crate) fn caller() -> ProxyPlan {
+    let mut plan = sidecar_plan("west", "webapp");
+    let hosts = vec![virtual_host(
+        "catalog.istioinaction",
+        &["*"],
+        vec![route(
+            HttpMatch::default(),
+            forward("catalog.istioinaction:80", retry(1, vec![RetryOn::ConnectFailure], false)),
+        )],
+    )];
+    plan.capture = Some(Capture::Loopback);
+    plan.listeners = vec![
+        inbound(vec![http_chain("webapp", 8080, admits(&["west-ingress"]), Vec::new(), Vec::new())]),
+        metrics(),
+        listener("outbound_istioinaction_catalog_80", "127.92.1.17:80", http(hosts)),
+        readiness(Vec::new()),
+    ];
+    plan.upstreams = vec![
+        app(8080, UpstreamProtocol::HttpLikeDownstream),
+        callee("catalog", vec![gateway("east", [172, 18, 255, 202])]),
+    ];
+    plan
+}
+
+/// East's catalog: one caller, and tiers that the rate-limit service counts.
+pub(crate) fn limited_callee() -> ProxyPlan {
+    let tier = |value: &str, requests| LimitBucket {
+        value: format!("{value}_request"),
+        condition: LimitCondition::HeaderIs { header: "x-loyalty".to_owned(), value: value.to_owned() },
+        requests,
+        per: Duration::from_mins(1),
+    };
+    let values = ["gold", "silver", "bronze"].map(str::to_owned).to_vec();
+    let limit = GlobalLimit {
+        domain: "loyalty.catalog.istioinaction".to_owned(),
+        matches: HttpMatch { path: PathMatch::Exact("/items".to_owned()), ..Default::default() },
+        buckets: vec![
+            tier("gold", 10),
+            tier("silver", 5),
+            tier("bronze", 3),
+            LimitBucket {
+                value: "otherwise".to_owned(),
+                condition: LimitCondition::HeaderIsNoneOf { header: "x-loyalty".to_owned(), values },
+                requests: 1,
+                per: Duration::from_mins(1),
+            },
+        ],
+        on_error: OnError::Deny,
+        timeout: Duration::from_millis(100),
+        origin: origin("loyalty"),
+    };
+    let mut plan = sidecar_plan("east", "catalog");
+    plan.listeners = vec![
+        inbound(vec![http_chain("catalog", 3000, admits(&["webapp"]), Vec::new(), vec![limit])]),
+        metrics(),
+        readiness(Vec::new()),
+    ];
+    plan.rate_limit_upstream = Some("rate-limit".to_owned());
+    plan.upstreams = vec![app(3000, UpstreamProtocol::HttpLikeDownstream), build::rate_limit()];
+    plan
+}
+
+/// What the others lack: TCP both ways, a permissive port, redirected connections, refusals, limits per pod, weights,
+/// methods, headers, probes, IPv6, a port that nobody may call.
+pub(crate) fn everything_else() -> ProxyPlan {
+    let mut plan = sidecar_plan("west", "everything");
+    plan.capture = Some(Capture::Redirect);
+    plan.ip_family = IpFamily::Dual;
+    let database = InboundChain {
+        sni: sni("everything", "istioinaction", 5432),
+        peers: PeerCheck::Exactly(vec![identity("istioinaction", "webapp").spiffe]),
+        permissive: false,
+        protocol: InboundProtocol::Tcp,
+        app: AppPort { upstream: "app:5432".to_owned(), port: 5432 },
+        origin: origin("database"),
+    };
+    let unused = InboundChain {
+        sni: sni("everything", "istioinaction", 9999),
+        peers: PeerCheck::Nobody,
+        app: AppPort { upstream: "app:9999".to_owned(), port: 9999 },
+        ..database.clone()
+    };
+    let mut open = http_chain("everything", 8080, guarded(), vec![per_pod()], Vec::new());
+    open.permissive = true;
+    let redirected = |mut listener: Listener| {
+        listener.socket = Socket::Redirected;
+        listener
+    };
+    let probe = |kind, path: &str| ProbeCheck {
+        kind,
+        upstream: "app:8080".to_owned(),
+        path: path.to_owned(),
+        timeout: Duration::from_secs(1),
+    };
+    plan.listeners = vec![
+        inbound(vec![open, database, unused]),
+        listener(
+            "metrics",
+            "[::]:15090",
+            ListenerKind::Metrics(MetricsListener {
+                app: Some(AppMetrics {
+                    upstream: "app:8080".to_owned(),
+                    path: "/internal/metrics".to_owned(),
+                }),
+            }),
+        ),
+        listener("outbound", "0.0.0.0:15001", ListenerKind::Redirected),
+        redirected(listener("outbound_istioinaction_catalog_80", "240.240.1.17:80", http(split()))),
+        redirected(listener(
+            "outbound_istioinaction_queue_5672",
+            "240.240.9.3:5672",
+            ListenerKind::Tcp(TcpListener {
+                upstream: "queue.istioinaction:80".to_owned(),
+                idle_timeout: Some(Duration::from_hours(1)),
+            }),
+        )),
+        readiness(vec![probe(ProbeKind::Liveness, "/live"), probe(ProbeKind::Readiness, "/ready?full=1")]),
+    ];
+    let mut queue = callee("queue", vec![pods("west", "queue"), gateway("east", [172, 18, 255, 202])]);
+    queue.protocol = UpstreamProtocol::Tcp;
+    for group in &mut queue.groups {
+        group.ejection = local_origin();
+        group.requests_per_connection = None;
+    }
+    let literal = IpAddr::V4(Ipv4Addr::new(10, 10, 3, 4));
+    plan.upstreams = vec![
+        app(5432, UpstreamProtocol::Tcp),
+        app(8080, UpstreamProtocol::Http1),
+        app(9999, UpstreamProtocol::Tcp),
+        callee("catalog", vec![pods("west", "catalog"), gateway("east", [172, 18, 255, 202])]),
+        upstream(
+            "canary.istioinaction:80",
+            UpstreamProtocol::Http2,
+            vec![group("west", vec![build::literal(literal, 3)])],
+        ),
+        queue,
+    ];
+    plan
+}
+
+fn local_origin() -> Ejection {
+    Ejection::OnLocalOrigin {
+        consecutive: 3,
+        interval: Duration::from_secs(10),
+        ejection: Duration::from_secs(30),
+    }
+}
+
+fn inbound(chains: Vec<InboundChain>) -> Listener {
+    listener("inbound", "0.0.0.0:15006", ListenerKind::Inbound(InboundListener { chains }))
+}
+
+fn http_chain(
+    service: &str,
+    port: u16,
+    authorization: Authorization,
+    local_limits: Vec<LocalLimit>,
+    global_limits: Vec<GlobalLimit>,
+) -> InboundChain {
+    InboundChain {
+        sni: sni(service, "istioinaction", 80),
+        peers: PeerCheck::TrustDomains(vec!["cluster.local".to_owned()]),
+        permissive: false,
+        protocol: InboundProtocol::Http { app_http2: false, authorization, local_limits, global_limits },
+        app: AppPort { upstream: format!("app:{port}"), port },
+        origin: origin(service),
+    }
+}
+
+fn admits(accounts: &[&str]) -> Authorization {
+    let principals = accounts
+        .iter()
+        .map(|account| Principal::Identity(identity("istioinaction", account).spiffe))
+        .collect();
+    Authorization {
+        deny: Vec::new(),
+        allow: vec![AccessRule {
+            name: "callers".to_owned(),
+            principals,
+            matches: HttpMatch::default(),
+            origin: origin("callers"),
+        }],
+    }
+}
+
+fn guarded() -> Authorization {
+    let internal = HttpMatch {
+        path: PathMatch::Prefix("/internal".to_owned()),
+        methods: vec!["DELETE".to_owned(), "PUT".to_owned()],
+        headers: vec![HeaderMatch { name: "x-debug".to_owned(), value: StringMatch::Present }],
+    };
+    let rule = |name: &str, principals, matches| AccessRule {
+        name: name.to_owned(),
+        principals,
+        matches,
+        origin: origin(name),
+    };
+    let namespace =
+        Principal::Namespace { trust_domain: "cluster.local".to_owned(), namespace: "shop".to_owned() };
+    let items = HttpMatch { path: PathMatch::Regex("/items/[0-9]+".to_owned()), ..Default::default() };
+    Authorization {
+        deny: vec![rule("no-internals", vec![Principal::Anyone], internal)],
+        allow: vec![
+            rule("shop", vec![namespace], HttpMatch::default()),
+            rule("all", vec![Principal::Anyone], items),
+        ],
+    }
+}
+
+fn per_pod() -> LocalLimit {
+    let values = vec!["gold".to_owned()];
+    LocalLimit {
+        name: "burst".to_owned(),
+        matches: HttpMatch { path: PathMatch::Prefix("/".to_owned()), ..Default::default() },
+        buckets: vec![
+            LimitBucket {
+                value: "otherwise".to_owned(),
+                condition: LimitCondition::HeaderIsNoneOf { header: "x-loyalty".to_owned(), values },
+                requests: 100,
+                per: Duration::from_secs(1),
+            },
+            LimitBucket {
+                value: "all_request".to_owned(),
+                condition: LimitCondition::Always,
+                requests: 1000,
+                per: Duration::from_secs(1),
+            },
+        ],
+        origin: origin("burst"),
+    }
+}
+
+fn split() -> Vec<meshc_plan::VirtualHost> {
+    let beta = HttpMatch {
+        path: PathMatch::Prefix("/items/".to_owned()),
+        methods: vec!["GET".to_owned(), "POST".to_owned()],
+        headers: vec![HeaderMatch {
+            name: "x-cohort".to_owned(),
+            value: StringMatch::Prefix("beta".to_owned()),
+        }],
+    };
+    let mut again = retry(2, vec![RetryOn::Reset, RetryOn::Status(503)], false);
+    again.methods = vec!["GET".to_owned(), "HEAD".to_owned()];
+    again.per_try_timeout = Some(Duration::from_millis(1500));
+    let mut to = forward("catalog.istioinaction:80", again.clone());
+    let meshc_plan::HttpAction::Forward { to: destinations, .. } = &mut to;
+    destinations
+        .push(meshc_plan::WeightedUpstream { upstream: "canary.istioinaction:80".to_owned(), weight: 9 });
+    let routes =
+        vec![route(beta, to), route(HttpMatch::default(), forward("catalog.istioinaction:80", again))];
+    vec![virtual_host("catalog.istioinaction", &["catalog", "*.istioinaction.svc.cluster.local"], routes)]
+}
