@@ -6,4 +6,5 @@ pub mod certificates;
 pub mod http;
 pub mod mesh;
 pub mod process;
+pub mod synthetic;
 pub mod tools;
