@@ -1,0 +1,220 @@
+//! First pass: which blocks there are, which kinds they have, and which entities they make.
+
+use std::collections::HashMap;
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_syntax::ast;
+
+use crate::codes;
+use crate::declarations::EntityId;
+use crate::fixes;
+use crate::names::Names;
+use crate::schema::{Count, Kind, Label};
+use crate::suggestion::did_you_mean;
+
+/// A block of a known kind, before its values are looked at.
+#[derive(Debug)]
+pub(crate) struct Collected<'a> {
+    pub(crate) kind: &'static Kind,
+    pub(crate) block: &'a ast::Block,
+    /// The entity that it makes or opens again.
+    pub(crate) entity: Option<EntityId>,
+    /// The innermost entity around the block and itself.
+    pub(crate) scope: Option<EntityId>,
+    pub(crate) blocks: Vec<Collected<'a>>,
+}
+
+/// The first pass over all files.
+#[derive(Debug)]
+pub(crate) struct Collector<'a, 's> {
+    pub(crate) names: Names,
+    /// The blocks of each entity, for what interpolation looks up.
+    pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
+    pub(crate) sink: &'s mut Sink,
+}
+
+impl<'a> Collector<'a, '_> {
+    /// Collects the nested blocks among `items`, which stand in a block of `kind`.
+    pub(crate) fn items(
+        &mut self,
+        kind: &'static Kind,
+        items: &[&'a ast::Item],
+        scope: Option<EntityId>,
+    ) -> Vec<Collected<'a>> {
+        let mut collected: Vec<Collected<'a>> = Vec::new();
+        for item in items {
+            let ast::Item::Block(block) = item else { continue };
+            let Some(nested) = kind.block(&block.kind.value) else {
+                self.unknown_block(kind, block);
+                continue;
+            };
+            if at_most_once(nested.count)
+                && let Some(first) = collected.iter().find(|other| other.kind.word == nested.kind.word)
+            {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::REPEATED_BLOCK,
+                        block.kind.span,
+                        format!("`{}` stands twice in {}", nested.kind.word, place_name(kind)),
+                    )
+                    .label("the second one")
+                    .also(first.block.kind.span, "the first one")
+                    .help("keep one of them; what both say belongs into one block"),
+                );
+                continue;
+            }
+            collected.push(self.block(nested.kind, block, scope));
+        }
+        collected
+    }
+
+    fn block(
+        &mut self,
+        kind: &'static Kind,
+        block: &'a ast::Block,
+        outer: Option<EntityId>,
+    ) -> Collected<'a> {
+        self.check_label(kind, block);
+        let entity = match (&block.label, kind.space) {
+            (Some(label), Some(_)) => Some(self.declare(kind, label, outer)),
+            (None, _) | (_, None) => None,
+        };
+        if let Some(entity) = entity {
+            self.sources.entry(entity).or_default().push(block);
+        }
+        let scope = entity.or(outer);
+        let body: Vec<_> = block.body.iter().collect();
+        let blocks = self.items(kind, &body, scope);
+        Collected { kind, block, entity, scope, blocks }
+    }
+
+    fn declare(&mut self, kind: &'static Kind, label: &Spanned<String>, outer: Option<EntityId>) -> EntityId {
+        let rival = match self.names.declare(kind, label, outer) {
+            Ok(id) => return id,
+            Err(rival) => rival,
+        };
+        let (other_kind, other_span) = match self.names.get(rival) {
+            Some(entity) => (entity.kind, entity.span),
+            None => (kind, label.span),
+        };
+        if kind.reopen && other_kind.word == kind.word {
+            return rival;
+        }
+        self.sink.push(
+            Diagnostic::error(
+                codes::DUPLICATE_NAME,
+                label.span,
+                format!("there are two declarations of {} `{}`", kind.word, label.value),
+            )
+            .label("the second one")
+            .also(other_span, format!("{} `{}` is declared here", other_kind.word, label.value))
+            .help("give one of them another name; only a namespace may be opened several times"),
+        );
+        self.names.add(kind, label, outer)
+    }
+
+    fn check_label(&mut self, kind: &'static Kind, block: &ast::Block) {
+        let word = kind.word;
+        match (&kind.label, &block.label) {
+            (Label::None, None) | (Label::Optional(_), None) => {}
+            (Label::None, Some(label)) => self.sink.push(
+                Diagnostic::error(codes::LABEL_NOT_ALLOWED, label.span, format!("`{word}` takes no name"))
+                    .label("nothing stands here")
+                    .help(format!("write `{word} {{ … }}`")),
+            ),
+            (Label::Required(_) | Label::Symbol(_) | Label::Reference(_), None) => self.sink.push(
+                Diagnostic::error(codes::LABEL_MISSING, block.kind.span, format!("`{word}` needs a name"))
+                    .label("a name follows this word")
+                    .help(format!("write `{word} name {{ … }}`")),
+            ),
+            (Label::Required(pattern) | Label::Optional(pattern), Some(label)) => {
+                if let Some(wrong) = (pattern.check)(&label.value) {
+                    self.sink.push(
+                        Diagnostic::error(
+                            codes::WRONG_FORM,
+                            label.span,
+                            format!("`{}` cannot be the name of a {word}", label.value),
+                        )
+                        .label(format!("not {}: {wrong}", pattern.name)),
+                    );
+                }
+            }
+            (Label::Symbol(symbols), Some(label)) => {
+                if !symbols.iter().any(|symbol| symbol.word == label.value) {
+                    let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
+                    self.sink.push(
+                        Diagnostic::error(
+                            codes::UNKNOWN_WORD,
+                            label.span,
+                            format!("`{word}` knows no `{}`", label.value),
+                        )
+                        .label(format!("one of {}", quoted(&words)))
+                        .help(did_you_mean(
+                            &label.value,
+                            words.iter().copied(),
+                            "write one of these words",
+                        )),
+                    );
+                }
+            }
+            // The second pass resolves it, when all names are known.
+            (Label::Reference(_), Some(_)) => {}
+        }
+    }
+
+    fn unknown_block(&mut self, kind: &'static Kind, block: &'a ast::Block) {
+        self.mark_broken(block);
+        let word = &block.kind.value;
+        if let Some(attribute) = kind.attribute(word) {
+            self.sink.push(fixes::block_for_record(attribute, block));
+            return;
+        }
+        let words =
+            kind.blocks.iter().map(|nested| nested.kind.word).chain(kind.attributes.iter().map(|a| a.name));
+        let known: Vec<_> = kind.blocks.iter().map(|nested| nested.kind.word).collect();
+        let advice = if known.is_empty() {
+            format!("{} contains no blocks", place_name(kind))
+        } else {
+            format!("{} may contain {}", place_name(kind), quoted(&known))
+        };
+        self.sink.push(
+            Diagnostic::error(
+                codes::UNKNOWN_KIND,
+                block.kind.span,
+                format!("there is no `{word}` in {}", place_name(kind)),
+            )
+            .label("not known here")
+            .help(did_you_mean(word, words, &advice)),
+        );
+    }
+
+    /// References to what an unknown block declares are not further mistakes.
+    fn mark_broken(&mut self, block: &ast::Block) {
+        if let Some(label) = &block.label {
+            self.names.mark_broken(&label.value);
+        }
+        for item in &block.body {
+            if let ast::Item::Block(inner) = item {
+                self.mark_broken(inner);
+            }
+        }
+    }
+}
+
+fn at_most_once(count: Count) -> bool {
+    match count {
+        Count::One | Count::Optional | Count::Defaulted => true,
+        Count::Some | Count::Many => false,
+    }
+}
+
+/// How a message names what stands around an item.
+pub(crate) fn place_name(kind: &Kind) -> String {
+    if kind.word.is_empty() { String::from("a file") } else { format!("`{}`", kind.word) }
+}
+
+/// Words in backticks, joined by commas.
+pub(crate) fn quoted(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}

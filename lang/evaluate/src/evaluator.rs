@@ -1,0 +1,271 @@
+//! Second pass: the attributes of each block become typed values.
+
+use std::collections::HashMap;
+
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
+use lang_syntax::ast;
+
+use crate::codes;
+use crate::collect::{Collected, place_name, quoted};
+use crate::declarations::{Block, EntityId, Evaluated};
+use crate::fixes;
+use crate::names::Names;
+use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
+use crate::suggestion::did_you_mean;
+use crate::value::{Target, Value};
+
+/// The second pass over all files.
+#[derive(Debug)]
+pub(crate) struct Evaluator<'a, 's> {
+    pub(crate) names: Names,
+    pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
+    pub(crate) sink: &'s mut Sink,
+    /// The attributes whose values are being put into strings, for cycles.
+    pub(crate) interpolating: Vec<(EntityId, String, Span)>,
+}
+
+impl Evaluator<'_, '_> {
+    /// Evaluates a collected block and everything in it.
+    pub(crate) fn block(&mut self, collected: Collected<'_>) -> Block {
+        let Collected { kind, block, entity, scope, blocks } = collected;
+        let name_span = block.label.as_ref().map_or(block.kind.span, |label| label.span);
+        let body: Vec<_> = block.body.iter().collect();
+        let attributes = self.attributes(kind, &body, scope, name_span);
+        let mut inner: Vec<_> = blocks.into_iter().map(|collected| self.block(collected)).collect();
+        self.complete(kind, &mut inner, &body, name_span);
+        let subject = self.subject(kind, block, scope);
+        Block {
+            kind,
+            kind_span: block.kind.span,
+            label: block.label.clone(),
+            subject,
+            entity,
+            documentation: block.documentation.clone(),
+            span: block.span,
+            attributes,
+            blocks: inner,
+        }
+    }
+
+    /// The entity that a label refers to.
+    fn subject(
+        &mut self,
+        kind: &'static Kind,
+        block: &ast::Block,
+        scope: Option<EntityId>,
+    ) -> Option<EntityId> {
+        let (Label::Reference(reference), Some(label)) = (&kind.label, &block.label) else { return None };
+        let path = ast::Path { segments: vec![label.clone()] };
+        self.reference(&path, label.span, scope, reference).map(|target: Target| target.entity)
+    }
+
+    /// Reports nested blocks that are missing and adds those that are there by default.
+    pub(crate) fn complete(
+        &mut self,
+        kind: &'static Kind,
+        blocks: &mut Vec<Block>,
+        items: &[&ast::Item],
+        span: Span,
+    ) {
+        for nested in kind.blocks {
+            let word = nested.kind.word;
+            let attempted = || {
+                items.iter().any(|item| match item {
+                    ast::Item::Attribute(attribute) => attribute.name.value == word,
+                    ast::Item::Block(block) => block.kind.value == word,
+                    ast::Item::Reserved(_) => false,
+                })
+            };
+            if blocks.iter().any(|block| block.kind.word == word) || attempted() {
+                continue;
+            }
+            match nested.count {
+                Count::Optional | Count::Many => {}
+                Count::One | Count::Some => self.sink.push(
+                    Diagnostic::error(
+                        codes::MISSING_BLOCK,
+                        span,
+                        format!("{} has no `{word}` block", place_name(kind)),
+                    )
+                    .label("this needs one")
+                    .help(format!("add `{}`", sample(nested.kind))),
+                ),
+                Count::Defaulted => {
+                    let attributes = self.attributes(nested.kind, &[], None, span);
+                    blocks.push(Block {
+                        kind: nested.kind,
+                        kind_span: span,
+                        label: None,
+                        subject: None,
+                        entity: None,
+                        documentation: None,
+                        span,
+                        attributes,
+                        blocks: Vec::new(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Evaluates the attributes among `items` and adds the defaults of the others.
+    pub(crate) fn attributes(
+        &mut self,
+        kind: &'static Kind,
+        items: &[&ast::Item],
+        scope: Option<EntityId>,
+        span: Span,
+    ) -> Vec<Evaluated> {
+        let written: Vec<&ast::Attribute> = items
+            .iter()
+            .filter_map(
+                |item| if let ast::Item::Attribute(attribute) = item { Some(attribute) } else { None },
+            )
+            .filter(|attribute| {
+                let nested = kind.block(&attribute.name.value);
+                let misplaced = nested.is_some() && kind.attribute(&attribute.name.value).is_none();
+                if misplaced {
+                    self.sink.push(fixes::record_for_block(&attribute.name.value, attribute));
+                }
+                !misplaced
+            })
+            .collect();
+        let place = place_name(kind);
+        // An attempt at an attribute as a block was reported by the first pass; it is not missing as well.
+        let attempted: Vec<&str> = items
+            .iter()
+            .filter_map(|item| {
+                if let ast::Item::Block(block) = item { Some(block.kind.value.as_str()) } else { None }
+            })
+            .collect();
+        let known =
+            Known { attributes: kind.attributes, blocks: kind.blocks, place: &place, attempted: &attempted };
+        self.assignments(&known, &written, scope, span)
+    }
+
+    /// Evaluates written attributes against the ones that are known and adds the defaults of the others.
+    pub(crate) fn assignments(
+        &mut self,
+        known: &Known<'_>,
+        written: &[&ast::Attribute],
+        scope: Option<EntityId>,
+        span: Span,
+    ) -> Vec<Evaluated> {
+        let mut evaluated: Vec<Evaluated> = Vec::with_capacity(known.attributes.len());
+        for attribute in written {
+            let name = &attribute.name;
+            let Some(schema) = known.attributes.iter().find(|schema| schema.name == name.value) else {
+                self.unknown_attribute(known, name);
+                continue;
+            };
+            if let Some(first) = evaluated.iter().find(|other| other.name == schema.name) {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::DUPLICATE_ATTRIBUTE,
+                        name.span,
+                        format!("`{}` is set twice in {}", name.value, known.place),
+                    )
+                    .label("set again here")
+                    .also(first.span, "first set here")
+                    .help("keep one of the two"),
+                );
+                continue;
+            }
+            let value = self.value(&attribute.value, &schema.ty, scope);
+            let value = value.map(|value| Spanned::new(value, attribute.value.span));
+            evaluated.push(Evaluated { name: schema.name, span: name.span, written: true, value });
+        }
+        for schema in known.attributes {
+            if evaluated.iter().all(|other| other.name != schema.name)
+                && !known.attempted.contains(&schema.name)
+            {
+                evaluated.extend(self.absent(known, schema, span));
+            }
+        }
+        evaluated
+    }
+
+    fn absent(&mut self, known: &Known<'_>, schema: &'static Attribute, span: Span) -> Option<Evaluated> {
+        match &schema.presence {
+            Presence::Optional | Presence::Derived(_) | Presence::Inherited => None,
+            Presence::Default(constant) => {
+                let value = Some(Spanned::new(Value::constant(*constant, span), span));
+                Some(Evaluated { name: schema.name, span, written: false, value })
+            }
+            Presence::Required => {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::MISSING_ATTRIBUTE,
+                        span,
+                        format!("{} needs `{}`", known.place, schema.name),
+                    )
+                    .label(format!("`{}` is missing", schema.name))
+                    .help(format!(
+                        "add `{} = …`, with {}",
+                        schema.name,
+                        schema.ty.describe()
+                    )),
+                );
+                None
+            }
+        }
+    }
+
+    fn unknown_attribute(&mut self, known: &Known<'_>, name: &Spanned<String>) {
+        if known.attributes.is_empty() && known.blocks.is_empty() {
+            let message = format!("{} contains nothing, so there is no `{}`", known.place, name.value);
+            self.sink.push(
+                Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not known here"),
+            );
+            return;
+        }
+        let attributes: Vec<_> = known.attributes.iter().map(|schema| schema.name).collect();
+        let words = attributes.iter().copied().chain(known.blocks.iter().map(|nested| nested.kind.word));
+        let advice = if attributes.is_empty() {
+            format!("{} contains only blocks", known.place)
+        } else {
+            format!("{} knows {}", known.place, quoted(&attributes))
+        };
+        self.sink.push(
+            Diagnostic::error(
+                codes::UNKNOWN_ATTRIBUTE,
+                name.span,
+                format!("{} has no attribute `{}`", known.place, name.value),
+            )
+            .label("not known here")
+            .help(did_you_mean(&name.value, words, &advice)),
+        );
+    }
+
+    /// Reports a word that is none of the symbols of an attribute.
+    pub(crate) fn unknown_word(&mut self, word: &str, span: Span, symbols: &[Symbol]) {
+        let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
+        self.sink.push(
+            Diagnostic::error(
+                codes::UNKNOWN_WORD,
+                span,
+                format!("`{word}` is not one of the words that fit here"),
+            )
+            .label(format!("one of {}", quoted(&words)))
+            .help(did_you_mean(word, words.iter().copied(), "write one of these words")),
+        );
+    }
+}
+
+/// What may be written in a block or a record.
+#[derive(Debug)]
+pub(crate) struct Known<'k> {
+    pub(crate) attributes: &'static [Attribute],
+    pub(crate) blocks: &'static [crate::schema::Nested],
+    pub(crate) place: &'k str,
+    pub(crate) attempted: &'k [&'k str],
+}
+
+fn sample(kind: &Kind) -> String {
+    match kind.label {
+        Label::None => format!("{} {{ … }}", kind.word),
+        Label::Required(_) | Label::Optional(_) | Label::Symbol(_) | Label::Reference(_) => {
+            format!("{} name {{ … }}", kind.word)
+        }
+    }
+}

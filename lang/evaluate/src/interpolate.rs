@@ -1,0 +1,217 @@
+//! `${…}` in strings.
+//!
+//! What may stand there is a name or a literal: a declared entity gives its own name, and an attribute of one
+//! (`${west.region}`, `${mesh.trust_domain}`) gives its value if that is a string, a number, an address or a word.
+//! Anything else is refused with a diagnostic and never turned into some text.
+
+use lang_diagnostics::{Diagnostic, Span, Spanned};
+use lang_syntax::ast::{self, Literal, StringPart, ValueKind};
+
+use crate::codes;
+use crate::declarations::EntityId;
+use crate::describe;
+use crate::evaluator::Evaluator;
+use crate::resolve::text;
+use crate::schema::{Constant, Presence};
+use crate::suggestion::did_you_mean;
+
+impl Evaluator<'_, '_> {
+    /// The string with everything filled in, or nothing after a report.
+    pub(crate) fn interpolate(&mut self, parts: &[StringPart], scope: Option<EntityId>) -> Option<String> {
+        let mut whole = String::new();
+        let mut complete = true;
+        for part in parts {
+            match part {
+                StringPart::Text(text) => whole.push_str(text),
+                StringPart::Interpolation(value) => match self.fill_in(value, scope) {
+                    Some(text) => whole.push_str(&text),
+                    None => complete = false,
+                },
+            }
+        }
+        complete.then_some(whole)
+    }
+
+    fn fill_in(&mut self, value: &ast::Value, scope: Option<EntityId>) -> Option<String> {
+        if let ValueKind::Path(path) = &value.kind {
+            return self.fill_in_path(path, value.span, scope);
+        }
+        self.plain(value, scope)
+    }
+
+    fn fill_in_path(&mut self, path: &ast::Path, span: Span, scope: Option<EntityId>) -> Option<String> {
+        let whole = self.names.find(&path.segments, scope);
+        let before = match path.segments.split_last() {
+            Some((_, before)) if !before.is_empty() => self.owner(before, scope),
+            Some(_) | None => Vec::new(),
+        };
+        // Two entities of one path (a route and a service) have the same name, which is all that is asked here.
+        if let Some(entity) = whole.first() {
+            return self.names.get(*entity).map(|entity| entity.name.clone());
+        }
+        match (before.as_slice(), path.segments.last()) {
+            ([owner], Some(attribute)) => self.attribute_text(*owner, attribute, span),
+            (_, _) if self.names.is_broken(&path.segments) => None,
+            ([], _) | (_, None) => {
+                let names = self.all_names();
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::UNKNOWN_NAME,
+                        span,
+                        format!("there is nothing called `{}`", text(path)),
+                    )
+                    .label("not declared")
+                    .help(did_you_mean(
+                        &text(path),
+                        names.iter().map(String::as_str),
+                        "name something that is declared, and one of its attributes",
+                    )),
+                );
+                None
+            }
+            ([first, second, ..], Some(_)) => {
+                let mut diagnostic = Diagnostic::error(
+                    codes::AMBIGUOUS_NAME,
+                    span,
+                    format!("`{}` may mean two things", text(path)),
+                )
+                .label("which one?")
+                .help("write the longer name of the one that is meant, or rename one of them");
+                for id in [*first, *second] {
+                    if let Some(entity) = self.names.get(id) {
+                        let name = self.names.qualified(id);
+                        diagnostic =
+                            diagnostic.also(entity.span, format!("the {} `{name}`", entity.kind.word));
+                    }
+                }
+                self.sink.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// The entities that a path names, or the only one of a kind: `mesh` in `mesh.trust_domain`.
+    fn owner(&self, path: &[Spanned<String>], scope: Option<EntityId>) -> Vec<EntityId> {
+        let found = self.names.find(path, scope);
+        let [word] = path else { return found };
+        if !found.is_empty() {
+            return found;
+        }
+        let of_kind = |(index, entity): (usize, &crate::declarations::Entity)| {
+            let id = EntityId(u32::try_from(index).ok()?);
+            (entity.parent.is_none() && entity.kind.word == word.value).then_some(id)
+        };
+        self.names.entities.iter().enumerate().filter_map(of_kind).collect()
+    }
+
+    fn attribute_text(&mut self, owner: EntityId, name: &Spanned<String>, span: Span) -> Option<String> {
+        let entity = self.names.get(owner)?.clone();
+        let Some(schema) = entity.kind.attribute(&name.value) else {
+            let names = entity.kind.attributes.iter().map(|attribute| attribute.name);
+            self.sink.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_ATTRIBUTE,
+                    name.span,
+                    format!("{} `{}` has no attribute `{}`", entity.kind.word, entity.name, name.value),
+                )
+                .label("not known here")
+                .also(entity.span, "declared here")
+                .help(did_you_mean(&name.value, names, "name one of its attributes")),
+            );
+            return None;
+        };
+        let blocks = self.sources.get(&owner).cloned().unwrap_or_default();
+        let written = blocks.iter().flat_map(|block| &block.body).find_map(|item| match item {
+            ast::Item::Attribute(attribute) if attribute.name.value == schema.name => Some(attribute),
+            ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Reserved(_) => None,
+        });
+        if let Some(attribute) = written {
+            return self.guarded(owner, attribute, span);
+        }
+        match &schema.presence {
+            Presence::Default(Constant::Text(text) | Constant::Symbol(text)) => Some((*text).to_owned()),
+            Presence::Default(Constant::Integer(number)) => Some(number.to_string()),
+            Presence::Default(Constant::Boolean(truth)) => Some(truth.to_string()),
+            Presence::Default(Constant::Milliseconds(_) | Constant::Symbols(_))
+            | Presence::Optional
+            | Presence::Derived(_)
+            | Presence::Inherited
+            | Presence::Required => {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::NOT_TEXT,
+                        span,
+                        format!("{} `{}` does not say its `{}`", entity.kind.word, entity.name, schema.name),
+                    )
+                    .label("there is nothing to put in here")
+                    .also(entity.span, "declared here")
+                    .help(format!("set `{}` there, or write the text out", schema.name)),
+                );
+                None
+            }
+        }
+    }
+
+    /// The text of an attribute, unless it is being asked for already.
+    fn guarded(&mut self, owner: EntityId, attribute: &ast::Attribute, span: Span) -> Option<String> {
+        let key = (owner, attribute.name.value.clone());
+        if let Some(first) =
+            self.interpolating.iter().position(|(id, name, _)| (*id, name) == (key.0, &key.1))
+        {
+            let mut diagnostic = Diagnostic::error(
+                codes::CYCLE,
+                attribute.name.span,
+                format!("the value of `{}` needs itself", attribute.name.value),
+            )
+            .label("this value is asked for while it is made");
+            for (_, name, place) in self.interpolating.iter().skip(first + 1) {
+                diagnostic = diagnostic.also(*place, format!("asks for `{name}`"));
+            }
+            diagnostic = diagnostic.also(span, format!("asks for `{}`", attribute.name.value));
+            self.sink.push(diagnostic.help("write one of these values out"));
+            return None;
+        }
+        let scope = self.names.get(owner).and_then(|entity| entity.parent);
+        self.interpolating.push((key.0, key.1, span));
+        let text = self.plain(&attribute.value, scope);
+        self.interpolating.pop();
+        text
+    }
+
+    /// The text of a value that is written out.
+    fn plain(&mut self, value: &ast::Value, scope: Option<EntityId>) -> Option<String> {
+        match &value.kind {
+            ValueKind::String(parts) => self.interpolate(parts, scope),
+            ValueKind::Boolean(truth) => Some(truth.to_string()),
+            ValueKind::Literal(Literal::Integer(number)) => Some(number.to_string()),
+            ValueKind::Literal(Literal::Ip(address)) => Some(address.to_string()),
+            ValueKind::Literal(Literal::Cidr(address, bits)) => Some(format!("{address}/{bits}")),
+            ValueKind::Literal(Literal::SocketAddress(address)) => Some(address.to_string()),
+            ValueKind::Path(path) => Some(text(path)),
+            ValueKind::Invalid => None,
+            ValueKind::Literal(_)
+            | ValueKind::List(_)
+            | ValueKind::Record(_)
+            | ValueKind::Tagged(..)
+            | ValueKind::In(..)
+            | ValueKind::Arrow(..) => {
+                let found = describe::value(value);
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::NOT_TEXT,
+                        value.span,
+                        format!("{found} cannot stand inside a string"),
+                    )
+                    .label(found)
+                    .help("only strings, whole numbers, addresses and names can"),
+                );
+                None
+            }
+        }
+    }
+
+    fn all_names(&self) -> Vec<String> {
+        let ids = 0..u32::try_from(self.names.entities.len()).unwrap_or(u32::MAX);
+        ids.map(|id| self.names.qualified(EntityId(id))).collect()
+    }
+}

@@ -1,0 +1,158 @@
+//! Entities and how a path finds them.
+//!
+//! A path is looked up from every enclosing scope, from the outermost to the innermost, and all that fits counts: an
+//! inner name never hides an outer one in silence, because a mesh in which adding a service redirects somebody
+//! else's reference is worse than one error that offers both.
+
+use std::collections::{HashMap, HashSet};
+
+use lang_diagnostics::{Span, Spanned};
+
+use crate::declarations::{Entity, EntityId};
+use crate::schema::{Kind, Reference};
+use crate::value::Target;
+
+/// All entities, and an index over their qualified names. The index is only for lookup; nothing iterates over it.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) entities: Vec<Entity>,
+    by_path: HashMap<String, Vec<EntityId>>,
+    /// Names of blocks that were reported and could not be registered: a reference to one of them is not a second
+    /// mistake.
+    broken: HashSet<String>,
+}
+
+impl Names {
+    /// Adds an entity, or returns the one of the same space that already has its name.
+    pub(crate) fn declare(
+        &mut self,
+        kind: &'static Kind,
+        label: &Spanned<String>,
+        parent: Option<EntityId>,
+    ) -> Result<EntityId, EntityId> {
+        let key = self.key(parent, std::iter::once(label.value.as_str()));
+        let rivals = self.by_path.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let rival =
+            rivals.iter().find(|id| self.get(**id).is_some_and(|entity| entity.kind.space == kind.space));
+        if let Some(rival) = rival {
+            return Err(*rival);
+        }
+        let id = self.add(kind, label, parent);
+        self.by_path.entry(key).or_default().push(id);
+        Ok(id)
+    }
+
+    /// Adds an entity that nobody can name, for a block whose name is taken.
+    pub(crate) fn add(
+        &mut self,
+        kind: &'static Kind,
+        label: &Spanned<String>,
+        parent: Option<EntityId>,
+    ) -> EntityId {
+        let id = EntityId(u32::try_from(self.entities.len()).unwrap_or(u32::MAX));
+        self.entities.push(Entity { kind, name: label.value.clone(), parent, span: label.span });
+        id
+    }
+
+    pub(crate) fn mark_broken(&mut self, name: &str) {
+        self.broken.insert(name.to_owned());
+    }
+
+    /// Whether a path leads through a block that was reported.
+    pub(crate) fn is_broken(&self, path: &[Spanned<String>]) -> bool {
+        path.iter().any(|segment| self.broken.contains(&segment.value))
+    }
+
+    pub(crate) fn get(&self, id: EntityId) -> Option<&Entity> {
+        self.entities.get(id.0 as usize)
+    }
+
+    /// All entities that a path may mean in a scope.
+    pub(crate) fn find(&self, path: &[Spanned<String>], scope: Option<EntityId>) -> Vec<EntityId> {
+        let mut found = Vec::new();
+        let mut here = Some(scope);
+        while let Some(scope) = here {
+            let key = self.key(scope, path.iter().map(|segment| segment.value.as_str()));
+            found.extend(self.by_path.get(&key).into_iter().flatten());
+            here = scope.map(|id| self.get(id).and_then(|entity| entity.parent));
+        }
+        found.reverse();
+        found
+    }
+
+    /// All targets that a path may mean in a scope.
+    pub(crate) fn resolve(
+        &self,
+        path: &[Spanned<String>],
+        scope: Option<EntityId>,
+        reference: &Reference,
+    ) -> Vec<Target> {
+        let fits =
+            |id: EntityId| self.get(id).is_some_and(|entity| reference.kinds.contains(&entity.kind.word));
+        let mut targets = Vec::new();
+        for id in self.find(path, scope) {
+            let Some(entity) = self.get(id) else { continue };
+            if fits(id) {
+                targets.push(Target { entity: id, part: None });
+            } else if reference.part == Some(entity.kind.word)
+                && let (Some(parent), Some(last)) =
+                    (entity.parent.filter(|parent| fits(*parent)), path.last())
+            {
+                targets.push(Target { entity: parent, part: Some(last.clone()) });
+            }
+        }
+        targets
+    }
+
+    /// The name by which anybody may call an entity: `istioinaction.catalog`.
+    pub(crate) fn qualified(&self, id: EntityId) -> String {
+        let mut names = Vec::new();
+        let mut here = self.get(id);
+        while let Some(entity) = here {
+            names.push(entity.name.as_str());
+            here = entity.parent.and_then(|parent| self.get(parent));
+        }
+        names.reverse();
+        names.join(".")
+    }
+
+    /// The names that a reference could have had in a scope, as one would write them there.
+    pub(crate) fn candidates(&self, scope: Option<EntityId>, reference: &Reference) -> Vec<String> {
+        let mut names = Vec::new();
+        for (index, entity) in self.entities.iter().enumerate() {
+            if !reference.kinds.contains(&entity.kind.word) {
+                continue;
+            }
+            if entity.parent.is_some() && entity.parent == scope {
+                names.push(entity.name.clone());
+            }
+            names.push(self.qualified(EntityId(u32::try_from(index).unwrap_or(u32::MAX))));
+        }
+        names
+    }
+
+    /// Where an entity is declared.
+    pub(crate) fn span(&self, id: EntityId) -> Option<Span> {
+        self.get(id).map(|entity| entity.span)
+    }
+
+    fn key<'a>(&self, scope: Option<EntityId>, path: impl Iterator<Item = &'a str>) -> String {
+        let mut parents = Vec::new();
+        let mut here = scope.and_then(|id| self.get(id));
+        while let Some(entity) = here {
+            parents.push(entity.name.as_str());
+            here = entity.parent.and_then(|parent| self.get(parent));
+        }
+        let mut key = String::new();
+        // A control character cannot stand in a name that anybody could declare, so the joint is unambiguous.
+        for name in parents.into_iter().rev() {
+            key.push_str(name);
+            key.push('\u{1f}');
+        }
+        for name in path {
+            key.push_str(name);
+            key.push('\u{1f}');
+        }
+        key
+    }
+}

@@ -1,0 +1,141 @@
+//! Names in value position: what they refer to, or why they refer to nothing.
+
+use lang_diagnostics::{Diagnostic, Span, Spanned};
+use lang_syntax::ast::{self, ValueKind};
+
+use crate::codes;
+use crate::declarations::EntityId;
+use crate::describe;
+use crate::evaluator::Evaluator;
+use crate::schema::{Reference, Type};
+use crate::suggestion::did_you_mean;
+use crate::value::Target;
+
+impl Evaluator<'_, '_> {
+    /// A value that must be a name.
+    pub(crate) fn named(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        reference: &Reference,
+        scope: Option<EntityId>,
+    ) -> Option<Target> {
+        let ValueKind::Path(path) = &value.kind else { return self.mismatch(value, ty) };
+        self.reference(path, value.span, scope, reference)
+    }
+
+    /// The one target of a path.
+    pub(crate) fn reference(
+        &mut self,
+        path: &ast::Path,
+        span: Span,
+        scope: Option<EntityId>,
+        reference: &Reference,
+    ) -> Option<Target> {
+        let mut targets = self.names.resolve(&path.segments, scope, reference);
+        if targets.len() > 1 {
+            self.ambiguous(path, span, &targets);
+            return None;
+        }
+        let target = targets.pop();
+        if target.is_none() && !self.names.is_broken(&path.segments) {
+            match self.names.find(&path.segments, scope).last().copied() {
+                Some(other) => self.wrong_kind(path, span, other, reference),
+                None => self.unknown(path, span, scope, reference),
+            }
+        }
+        target
+    }
+
+    fn ambiguous(&mut self, path: &ast::Path, span: Span, targets: &[Target]) {
+        let mut diagnostic =
+            Diagnostic::error(codes::AMBIGUOUS_NAME, span, format!("`{}` may mean two things", text(path)))
+                .label("which one?")
+                .help("write the longer name of the one that is meant, or rename one of them");
+        for target in targets {
+            if let (Some(place), Some(entity)) =
+                (self.names.span(target.entity), self.names.get(target.entity))
+            {
+                let name = self.names.qualified(target.entity);
+                let part =
+                    target.part.as_ref().map(|part| format!(", its `{}`", part.value)).unwrap_or_default();
+                diagnostic = diagnostic.also(place, format!("the {} `{name}`{part}", entity.kind.word));
+            }
+        }
+        self.sink.push(diagnostic);
+    }
+
+    fn wrong_kind(&mut self, path: &ast::Path, span: Span, other: EntityId, reference: &Reference) {
+        let Some(entity) = self.names.get(other) else { return };
+        let found = describe::with_article(entity.kind.word);
+        let wanted = describe::kinds(reference.kinds);
+        let mut diagnostic = Diagnostic::error(
+            codes::WRONG_KIND,
+            span,
+            format!("`{}` is {found}, and {wanted} is needed here", text(path)),
+        )
+        .label(format!("this is {found}"))
+        .also(entity.span, "declared here");
+        if let Some((_, why)) = reference.refused.iter().find(|(word, _)| *word == entity.kind.word) {
+            diagnostic = diagnostic.help(*why);
+        }
+        self.sink.push(diagnostic);
+    }
+
+    fn unknown(&mut self, path: &ast::Path, span: Span, scope: Option<EntityId>, reference: &Reference) {
+        let wanted = describe::kinds(reference.kinds);
+        let name = text(path);
+        // If all but the last segment names something, only the part is unknown.
+        if let (Some(part), Some((last, before))) = (reference.part, path.segments.split_last())
+            && let [owner] = self.names.resolve(before, scope, reference).as_slice()
+            && let Some(entity) = self.names.get(owner.entity)
+        {
+            let owner_name = self.names.qualified(owner.entity);
+            let parts: Vec<_> = self
+                .names
+                .entities
+                .iter()
+                .filter(|other| other.kind.word == part && other.parent == Some(owner.entity))
+                .map(|other| other.name.as_str())
+                .collect();
+            let advice = format!("declare a `{part}` of that name");
+            let diagnostic = Diagnostic::error(
+                codes::UNKNOWN_NAME,
+                last.span,
+                format!("the {} `{owner_name}` has no {part} `{}`", entity.kind.word, last.value),
+            )
+            .label("not declared")
+            .also(entity.span, "declared here")
+            .help(did_you_mean(&last.value, parts, &advice));
+            self.sink.push(diagnostic);
+            return;
+        }
+        let candidates = self.names.candidates(scope, reference);
+        let advice = format!("declare it, or name {wanted} that is declared");
+        self.sink.push(
+            Diagnostic::error(
+                codes::UNKNOWN_NAME,
+                span,
+                format!("there is no {} `{name}`", or(reference.kinds)),
+            )
+            .label("not declared")
+            .help(did_you_mean(&name, candidates.iter().map(String::as_str), &advice)),
+        );
+    }
+}
+
+/// A path as it is written.
+pub(crate) fn text(path: &ast::Path) -> String {
+    let segments: Vec<_> =
+        path.segments.iter().map(|segment: &Spanned<String>| segment.value.as_str()).collect();
+    segments.join(".")
+}
+
+/// `service, client or gateway`
+fn or(kinds: &[&str]) -> String {
+    match kinds {
+        [] => String::from("thing"),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}

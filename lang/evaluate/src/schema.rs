@@ -1,0 +1,302 @@
+//! What a language consists of, as plain data: kinds of blocks, their attributes, and the types of these.
+//!
+//! Everything is `'static`, so that a vocabulary is a set of constants that one can search for, and a checked block
+//! can point at the entry that it was checked against.
+
+/// A whole vocabulary.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// What may stand at the top level of a file, as the blocks of a kind without word and label.
+    pub file: &'static Kind,
+}
+
+/// A kind of block.
+#[derive(Debug)]
+pub struct Kind {
+    /// The word that begins it.
+    pub word: &'static str,
+    /// What it is, for the reference; sentences.
+    pub documentation: &'static str,
+    /// What stands between the word and the brace.
+    pub label: Label,
+    /// `Some` if a label makes an entity that other places can name. Kinds with the same text here share one space of
+    /// names: two of them in one scope cannot have the same label.
+    pub space: Option<&'static str>,
+    /// Whether the same entity may be opened in several places.
+    pub reopen: bool,
+    /// Its attributes, in the order in which a person would write them.
+    pub attributes: &'static [Attribute],
+    /// The blocks in it, in the order in which a person would write them.
+    pub blocks: &'static [Nested],
+}
+
+impl Kind {
+    /// The attribute of that name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The nested kind of that word.
+    #[must_use]
+    pub fn block(&self, word: &str) -> Option<&'static Nested> {
+        self.blocks.iter().find(|nested| nested.kind.word == word)
+    }
+}
+
+/// What stands between a block's word and its brace.
+#[derive(Debug)]
+pub enum Label {
+    /// Nothing.
+    None,
+    /// A name of this form.
+    Required(&'static Pattern),
+    /// A name of this form, or nothing.
+    Optional(&'static Pattern),
+    /// One of these words.
+    Symbol(&'static [Symbol]),
+    /// The name of an entity of one of these kinds, in the scope of the block.
+    Reference(&'static Reference),
+}
+
+/// A kind that may stand in another one.
+#[derive(Debug)]
+pub struct Nested {
+    /// The kind.
+    pub kind: &'static Kind,
+    /// How often.
+    pub count: Count,
+}
+
+/// How often a nested block may or must stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Exactly once.
+    One,
+    /// Once or not at all.
+    Optional,
+    /// Once or not at all; if absent, it is there with the defaults of its attributes.
+    Defaulted,
+    /// At least once.
+    Some,
+    /// Any number of times.
+    Many,
+}
+
+/// An attribute.
+#[derive(Debug)]
+pub struct Attribute {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub ty: Type,
+    /// Whether it must be written, and what holds otherwise.
+    pub presence: Presence,
+    /// What it says, for the reference; sentences.
+    pub documentation: &'static str,
+}
+
+impl Attribute {
+    /// One that must be written.
+    #[must_use]
+    pub const fn required(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self { name, ty, presence: Presence::Required, documentation }
+    }
+
+    /// One that need not be written and then says nothing.
+    #[must_use]
+    pub const fn optional(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self { name, ty, presence: Presence::Optional, documentation }
+    }
+
+    /// One with a constant default.
+    #[must_use]
+    pub const fn defaulted(
+        name: &'static str,
+        ty: Type,
+        default: Constant,
+        documentation: &'static str,
+    ) -> Self {
+        Self { name, ty, presence: Presence::Default(default), documentation }
+    }
+
+    /// One whose default depends on something else; `default` says on what.
+    #[must_use]
+    pub const fn derived(
+        name: &'static str,
+        ty: Type,
+        default: &'static str,
+        documentation: &'static str,
+    ) -> Self {
+        Self { name, ty, presence: Presence::Derived(default), documentation }
+    }
+
+    /// One whose default is written in the standard library.
+    #[must_use]
+    pub const fn inherited(name: &'static str, ty: Type, documentation: &'static str) -> Self {
+        Self { name, ty, presence: Presence::Inherited, documentation }
+    }
+}
+
+/// Whether an attribute must be written, and what holds otherwise.
+#[derive(Debug)]
+pub enum Presence {
+    /// It must be written.
+    Required,
+    /// It says nothing if absent.
+    Optional,
+    /// This value holds if absent.
+    Default(Constant),
+    /// The default depends on something else, described here.
+    Derived(&'static str),
+    /// The default is written in the standard library.
+    Inherited,
+}
+
+/// A constant default.
+#[derive(Clone, Copy, Debug)]
+pub enum Constant {
+    /// `true` or `false`
+    Boolean(bool),
+    /// A whole number.
+    Integer(u64),
+    /// A duration in milliseconds.
+    Milliseconds(u64),
+    /// A string.
+    Text(&'static str),
+    /// A symbol.
+    Symbol(&'static str),
+    /// A list of symbols.
+    Symbols(&'static [&'static str]),
+}
+
+/// What an attribute takes.
+#[derive(Debug)]
+pub enum Type {
+    /// `true` or `false`
+    Boolean,
+    /// A whole number in a range, both ends included.
+    Integer(u64, u64),
+    /// A number with up to nine decimals.
+    Decimal,
+    /// A duration, such as `20s`.
+    Duration,
+    /// A rate, such as `10/min`.
+    Rate,
+    /// A number of bytes, such as `64KiB`.
+    Size,
+    /// A percentage, such as `0.5%`.
+    Percentage,
+    /// An IP address.
+    Ip,
+    /// An IPv4 address.
+    Ipv4,
+    /// An IP address, or a string of the given form.
+    Host(&'static Pattern),
+    /// An address range, such as `10.10.0.0/16`.
+    Cidr,
+    /// An address with a port, such as `10.0.0.1:80`.
+    SocketAddress,
+    /// A class of statuses, such as `5xx`.
+    StatusClass,
+    /// A string of the given form.
+    Text(&'static Pattern),
+    /// One of these words.
+    Symbol(&'static [Symbol]),
+    /// The name of an entity.
+    Reference(&'static Reference),
+    /// A list with at least `min` and at most `max` entries.
+    List {
+        /// What the entries are.
+        of: &'static Type,
+        /// The fewest entries.
+        min: usize,
+        /// The most entries.
+        max: usize,
+    },
+    /// A record with fixed names.
+    Record(&'static [Attribute]),
+    /// A record with free names of one form, all with values of one type.
+    Map {
+        /// The form of the names.
+        key: &'static Pattern,
+        /// The type of the values.
+        of: &'static Type,
+    },
+    /// One of these words, each with its own record.
+    Tagged(&'static [Tag]),
+    /// Any of these, tried in order; they differ in form, so that at most one fits.
+    Union(&'static [Type]),
+    /// `A -> B`, where each is an entity of the first reference or one of them at a place: `A in C`.
+    Call(&'static Reference, &'static Reference),
+    /// `A in C`: an entity of the first reference at one of the second.
+    Instance(&'static Reference, &'static Reference),
+}
+
+impl Type {
+    /// A whole number that is a port.
+    pub const PORT: Self = Self::Integer(1, 65535);
+
+    /// A list with at least one entry.
+    #[must_use]
+    pub const fn some(of: &'static Self) -> Self {
+        Self::List { of, min: 1, max: usize::MAX }
+    }
+
+    /// A list that may be empty.
+    #[must_use]
+    pub const fn list(of: &'static Self) -> Self {
+        Self::List { of, min: 0, max: usize::MAX }
+    }
+}
+
+/// A word with a meaning in one attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// The word.
+    pub word: &'static str,
+    /// What it means; a sentence without its final period.
+    pub documentation: &'static str,
+}
+
+/// A word with a record behind it, such as `files { directory = "…" }`.
+#[derive(Debug)]
+pub struct Tag {
+    /// The word.
+    pub word: &'static str,
+    /// What it means; a sentence without its final period.
+    pub documentation: &'static str,
+    /// What its record may contain. If none of them is required, the word may stand alone.
+    pub attributes: &'static [Attribute],
+}
+
+/// What a string must look like.
+#[derive(Debug)]
+pub struct Pattern {
+    /// What it is called, with an article: `a DNS label`.
+    pub name: &'static str,
+    /// What is wrong with a string, or `None` if nothing is.
+    pub check: fn(&str) -> Option<String>,
+}
+
+/// Any string.
+pub static ANY_TEXT: Pattern = Pattern { name: "a string", check: |_| None };
+
+/// What a name may refer to.
+#[derive(Debug)]
+pub struct Reference {
+    /// The words of the kinds that fit.
+    pub kinds: &'static [&'static str],
+    /// The word of a kind of block inside these that may be named too, as a further segment: `catalog.http`.
+    pub part: Option<&'static str>,
+    /// Kinds that somebody may try, and why they do not fit; advice for the diagnostic.
+    pub refused: &'static [(&'static str, &'static str)],
+}
+
+impl Reference {
+    /// One of these kinds, without parts.
+    #[must_use]
+    pub const fn to(kinds: &'static [&'static str]) -> Self {
+        Self { kinds, part: None, refused: &[] }
+    }
+}

@@ -1,0 +1,462 @@
+//! A value of the source against the type that the schema promises.
+
+use std::time::Duration;
+
+use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix, Span, Spanned};
+use lang_syntax::ast::{self, Literal, ValueKind};
+
+use crate::codes;
+use crate::declarations::EntityId;
+use crate::describe;
+use crate::evaluator::{Evaluator, Known};
+use crate::schema::{Attribute, Pattern, Reference, Symbol, Tag, Type};
+use crate::value::Value;
+
+type Scope = Option<EntityId>;
+
+impl Evaluator<'_, '_> {
+    /// The checked value, or nothing after a report.
+    pub(crate) fn value(&mut self, value: &ast::Value, ty: &Type, scope: Scope) -> Option<Value> {
+        // The parser has said what is wrong with it.
+        if value.kind == ValueKind::Invalid {
+            return None;
+        }
+        match ty {
+            Type::Union(types) => self.union(value, ty, types, scope),
+            Type::Text(pattern) => self.text(value, ty, pattern, scope),
+            Type::Host(pattern) => match &value.kind {
+                ValueKind::Literal(Literal::Ip(address)) => Some(Value::Ip(*address)),
+                _ => self.text(value, ty, pattern, scope),
+            },
+            Type::Symbol(symbols) => self.symbol(value, ty, symbols),
+            Type::Reference(reference) => self.named(value, ty, reference, scope).map(Value::Reference),
+            Type::List { of, min, max } => self.list(value, ty, of, (*min, *max), scope),
+            Type::Map { key, of } => self.map(value, ty, key, of, scope),
+            Type::Record(attributes) => {
+                let ValueKind::Record(written) = &value.kind else { return self.mismatch(value, ty) };
+                self.record(attributes, "this record", written, value.span, scope).map(Value::Record)
+            }
+            Type::Tagged(tags) => self.tagged(value, ty, tags, scope),
+            Type::Call(reference, place) => self.call(value, ty, (reference, place), scope),
+            Type::Instance(of, place) => self.instance(value, ty, (of, place), scope),
+            Type::Boolean => {
+                let ValueKind::Boolean(truth) = value.kind else { return self.mismatch(value, ty) };
+                Some(Value::Boolean(truth))
+            }
+            Type::Integer(..)
+            | Type::Decimal
+            | Type::Duration
+            | Type::Rate
+            | Type::Size
+            | Type::Percentage
+            | Type::Ip
+            | Type::Ipv4
+            | Type::Cidr
+            | Type::SocketAddress
+            | Type::StatusClass => {
+                let ValueKind::Literal(literal) = &value.kind else { return self.mismatch(value, ty) };
+                match scalar(literal, ty) {
+                    Some(Value::Integer(number)) => self.in_range(number, value.span, ty),
+                    Some(checked) => Some(checked),
+                    None => self.mismatch(value, ty),
+                }
+            }
+        }
+    }
+
+    fn in_range(&mut self, number: u64, span: Span, ty: &Type) -> Option<Value> {
+        let Type::Integer(min, max) = ty else { return Some(Value::Integer(number)) };
+        if (*min..=*max).contains(&number) {
+            return Some(Value::Integer(number));
+        }
+        self.sink.push(
+            Diagnostic::error(codes::OUT_OF_RANGE, span, format!("`{number}` is out of range"))
+                .label(format!("expected {}", ty.describe())),
+        );
+        None
+    }
+
+    /// The first member whose form fits; a value that fits none is one mistake and not one per member.
+    fn union(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        types: &'static [Type],
+        scope: Scope,
+    ) -> Option<Value> {
+        let mut words: Vec<Symbol> = Vec::new();
+        for member in types {
+            if let (Type::Symbol(symbols), Some(word)) = (member, bare_word(value)) {
+                if symbols.iter().any(|symbol| symbol.word == word) {
+                    return self.symbol(value, member, symbols);
+                }
+                words.extend_from_slice(symbols);
+            } else if has_form(value, member) {
+                return self.value(value, member, scope);
+            }
+        }
+        match bare_word(value) {
+            Some(word) if !words.is_empty() => {
+                self.unknown_word(word, value.span, &words);
+                None
+            }
+            Some(_) | None => self.mismatch(value, ty),
+        }
+    }
+
+    fn text(&mut self, value: &ast::Value, ty: &Type, pattern: &Pattern, scope: Scope) -> Option<Value> {
+        let ValueKind::String(parts) = &value.kind else { return self.mismatch(value, ty) };
+        let text = self.interpolate(parts, scope)?;
+        if let Some(wrong) = (pattern.check)(&text) {
+            let message = format!("`{text}` is not {}", pattern.name);
+            self.sink.push(Diagnostic::error(codes::WRONG_FORM, value.span, message).label(wrong));
+            return None;
+        }
+        Some(Value::Text(text))
+    }
+
+    fn symbol(&mut self, value: &ast::Value, ty: &Type, symbols: &[Symbol]) -> Option<Value> {
+        let Some(word) = bare_word(value) else {
+            // The right word in quotes is a mistake of form only.
+            if let ValueKind::String(parts) = &value.kind
+                && let [ast::StringPart::Text(text)] = parts.as_slice()
+                && symbols.iter().any(|symbol| symbol.word == text)
+            {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::WRONG_TYPE,
+                        value.span,
+                        format!("`{text}` is a word and not a string"),
+                    )
+                    .label("without quotes")
+                    .fix(replace(
+                        value.span,
+                        "remove the quotes",
+                        text.clone(),
+                        Applicability::Safe,
+                    )),
+                );
+                return None;
+            }
+            return self.mismatch(value, ty);
+        };
+        match symbols.iter().find(|symbol| symbol.word == word) {
+            Some(symbol) => Some(Value::Symbol(symbol.word)),
+            None => {
+                self.unknown_word(word, value.span, symbols);
+                None
+            }
+        }
+    }
+
+    fn list(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        of: &Type,
+        (min, max): (usize, usize),
+        scope: Scope,
+    ) -> Option<Value> {
+        let ValueKind::List(entries) = &value.kind else {
+            if has_form(value, of) {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::WRONG_TYPE,
+                        value.span,
+                        format!("expected a list, found {}", describe::value(value)),
+                    )
+                    .label("a list of one has brackets too")
+                    .fix(Fix {
+                        title: String::from("put brackets around it"),
+                        applicability: Applicability::Safe,
+                        edits: vec![
+                            Edit {
+                                span: Span { end: value.span.start, ..value.span },
+                                text: String::from("["),
+                            },
+                            Edit { span: value.span.after(), text: String::from("]") },
+                        ],
+                    }),
+                );
+                return None;
+            }
+            return self.mismatch(value, ty);
+        };
+        if entries.len() < min || entries.len() > max {
+            let wanted = if min == max { format!("exactly {min}") } else { format!("at least {min}") };
+            let plural = if min == 1 { "entry" } else { "entries" };
+            self.sink.push(
+                Diagnostic::error(
+                    codes::OUT_OF_RANGE,
+                    value.span,
+                    format!("this list has {} entries and needs {wanted}", entries.len()),
+                )
+                .label(format!("{wanted} {plural}")),
+            );
+            return None;
+        }
+        let checked: Vec<_> = entries
+            .iter()
+            .map(|entry| Some(Spanned::new(self.value(entry, of, scope)?, entry.span)))
+            .collect();
+        checked.into_iter().collect::<Option<_>>().map(Value::List)
+    }
+
+    fn map(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        key: &Pattern,
+        of: &Type,
+        scope: Scope,
+    ) -> Option<Value> {
+        let ValueKind::Record(written) = &value.kind else { return self.mismatch(value, ty) };
+        let mut entries: Vec<(Spanned<String>, Spanned<Value>)> = Vec::with_capacity(written.len());
+        let mut complete = true;
+        for attribute in written {
+            let name = &attribute.name;
+            if let Some((first, _)) = entries.iter().find(|(other, _)| other.value == name.value) {
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::DUPLICATE_ATTRIBUTE,
+                        name.span,
+                        format!("`{}` stands twice in one record", name.value),
+                    )
+                    .label("set again here")
+                    .also(first.span, "first set here")
+                    .help("keep one of the two"),
+                );
+                complete = false;
+                continue;
+            }
+            if let Some(wrong) = (key.check)(&name.value) {
+                let message = format!("`{}` is not {}", name.value, key.name);
+                self.sink.push(Diagnostic::error(codes::WRONG_FORM, name.span, message).label(wrong));
+                complete = false;
+            }
+            match self.value(&attribute.value, of, scope) {
+                Some(checked) => entries.push((name.clone(), Spanned::new(checked, attribute.value.span))),
+                None => complete = false,
+            }
+        }
+        complete.then_some(Value::Record(entries))
+    }
+
+    fn record(
+        &mut self,
+        attributes: &'static [Attribute],
+        place: &str,
+        written: &[ast::Attribute],
+        span: Span,
+        scope: Scope,
+    ) -> Option<Vec<(Spanned<String>, Spanned<Value>)>> {
+        let written: Vec<_> = written.iter().collect();
+        let errors_before = self.sink.diagnostics().len();
+        let known = Known { attributes, blocks: &[], place, attempted: &[] };
+        let evaluated = self.assignments(&known, &written, scope, span);
+        if self.sink.diagnostics().len() > errors_before {
+            return None;
+        }
+        evaluated
+            .into_iter()
+            .map(|entry| Some((Spanned::new(entry.name.to_owned(), entry.span), entry.value?)))
+            .collect()
+    }
+
+    fn tagged(&mut self, value: &ast::Value, ty: &Type, tags: &'static [Tag], scope: Scope) -> Option<Value> {
+        let (word, written, span): (&str, &[ast::Attribute], Span) = match (&value.kind, bare_word(value)) {
+            (ValueKind::Tagged(word, written), _) => (&word.value, written, word.span),
+            (_, Some(word)) => (word, &[], value.span),
+            (_, None) => return self.mismatch(value, ty),
+        };
+        let Some(tag) = tags.iter().find(|tag| tag.word == word) else {
+            let symbols: Vec<_> =
+                tags.iter().map(|tag| Symbol { word: tag.word, documentation: tag.documentation }).collect();
+            self.unknown_word(word, span, &symbols);
+            return None;
+        };
+        let place = format!("`{}`", tag.word);
+        let record = self.record(tag.attributes, &place, written, span, scope)?;
+        Some(Value::Tagged(tag.word, record))
+    }
+
+    fn call(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        ends: (&'static Reference, &'static Reference),
+        scope: Scope,
+    ) -> Option<Value> {
+        let ValueKind::Arrow(from, to) = &value.kind else { return self.mismatch(value, ty) };
+        let mut end = |side: &ast::Value| {
+            let checked = if matches!(side.kind, ValueKind::In(..)) {
+                self.instance(side, ty, ends, scope)?
+            } else {
+                Value::Reference(self.named(side, ty, ends.0, scope)?)
+            };
+            Some(Box::new(Spanned::new(checked, side.span)))
+        };
+        let (from, to) = (end(from), end(to));
+        Some(Value::Call(from?, to?))
+    }
+
+    fn instance(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        (of, place): (&'static Reference, &'static Reference),
+        scope: Scope,
+    ) -> Option<Value> {
+        let ValueKind::In(left, right) = &value.kind else { return self.mismatch(value, ty) };
+        let target = self.named(left, ty, of, scope);
+        let place = self.named(right, ty, place, scope);
+        Some(Value::Instance(target?, place?))
+    }
+
+    /// Reports that a value has another form than the type.
+    pub(crate) fn mismatch<T>(&mut self, value: &ast::Value, ty: &Type) -> Option<T> {
+        let wrong_unit = if let ValueKind::Literal(literal) = &value.kind {
+            is_quantity(literal) && takes_quantity(ty)
+        } else {
+            false
+        };
+        let code = if wrong_unit { codes::WRONG_UNIT } else { codes::WRONG_TYPE };
+        let found = describe::value(value);
+        let mut diagnostic =
+            Diagnostic::error(code, value.span, format!("expected {}, found {found}", ty.describe()))
+                .label(found);
+        match (&value.kind, ty) {
+            (ValueKind::Literal(Literal::Integer(number)), Type::Duration) => {
+                diagnostic = diagnostic.help(format!("give it a unit, such as `{number}s`"));
+            }
+            (ValueKind::Literal(Literal::Integer(number)), Type::Rate) => {
+                diagnostic = diagnostic.help(format!("say per what, such as `{number}/min`"));
+            }
+            (ValueKind::Literal(Literal::Rate(rate)), Type::Integer(..)) => {
+                let unit = describe::rate_unit(rate.unit);
+                diagnostic = diagnostic.help(format!("write `{}` without `{unit}`", rate.count));
+            }
+            (ValueKind::Path(path), Type::Text(_) | Type::Host(_)) => {
+                if let [segment] = path.segments.as_slice() {
+                    let text = format!("\"{}\"", segment.value);
+                    diagnostic = diagnostic
+                        .help("strings stand in quotes; a name without them refers to something")
+                        .fix(replace(value.span, "put it in quotes", text, Applicability::Suggested));
+                }
+            }
+            _ => {}
+        }
+        self.sink.push(diagnostic);
+        None
+    }
+}
+
+fn replace(span: Span, title: &str, text: String, applicability: Applicability) -> Fix {
+    Fix { title: title.to_owned(), applicability, edits: vec![Edit { span, text }] }
+}
+
+/// The only segment of a path.
+pub(crate) fn bare_word(value: &ast::Value) -> Option<&str> {
+    let ValueKind::Path(path) = &value.kind else { return None };
+    if let [segment] = path.segments.as_slice() { Some(&segment.value) } else { None }
+}
+
+/// A literal as a value of a scalar type; ranges are not looked at.
+fn scalar(literal: &Literal, ty: &Type) -> Option<Value> {
+    match (ty, literal) {
+        (Type::Integer(..), Literal::Integer(number)) => Some(Value::Integer(*number)),
+        (Type::Decimal, Literal::Decimal(number)) => Some(Value::Decimal(*number)),
+        (Type::Decimal, Literal::Integer(number)) => {
+            Some(Value::Decimal(ast::Decimal { nanos: number.checked_mul(1_000_000_000)? }))
+        }
+        (Type::Duration, Literal::Duration(duration)) => {
+            Some(Value::Duration(Duration::from_millis(duration.milliseconds)))
+        }
+        (Type::Rate, Literal::Rate(rate)) => Some(Value::Rate(*rate)),
+        (Type::Size, Literal::Size(bytes)) => Some(Value::Size(*bytes)),
+        (Type::Percentage, Literal::Percentage(percentage)) => Some(Value::Percentage(*percentage)),
+        (Type::Ip, Literal::Ip(address)) => Some(Value::Ip(*address)),
+        (Type::Ipv4, Literal::Ip(address)) if address.is_ipv4() => Some(Value::Ip(*address)),
+        (Type::Cidr, Literal::Cidr(address, bits)) => Some(Value::Cidr(*address, *bits)),
+        (Type::SocketAddress, Literal::SocketAddress(address)) => Some(Value::SocketAddress(*address)),
+        (Type::StatusClass, Literal::StatusClass(digit)) => Some(Value::StatusClass(*digit)),
+        _ => None,
+    }
+}
+
+/// Whether a value has the outer form of a type, so that a report should speak of that type.
+fn has_form(value: &ast::Value, ty: &Type) -> bool {
+    match ty {
+        Type::Boolean => matches!(value.kind, ValueKind::Boolean(_)),
+        Type::Text(_) => matches!(value.kind, ValueKind::String(_)),
+        Type::Host(_) => matches!(value.kind, ValueKind::String(_) | ValueKind::Literal(Literal::Ip(_))),
+        Type::Symbol(symbols) => {
+            bare_word(value).is_some_and(|word| symbols.iter().any(|symbol| symbol.word == word))
+        }
+        Type::Reference(_) => matches!(value.kind, ValueKind::Path(_)),
+        Type::List { .. } => matches!(value.kind, ValueKind::List(_)),
+        Type::Record(_) | Type::Map { .. } => matches!(value.kind, ValueKind::Record(_)),
+        Type::Tagged(_) => matches!(value.kind, ValueKind::Tagged(..) | ValueKind::Path(_)),
+        Type::Call(..) => matches!(value.kind, ValueKind::Arrow(..)),
+        Type::Instance(..) => matches!(value.kind, ValueKind::In(..)),
+        Type::Union(types) => types.iter().any(|ty| has_form(value, ty)),
+        Type::Integer(..)
+        | Type::Decimal
+        | Type::Duration
+        | Type::Rate
+        | Type::Size
+        | Type::Percentage
+        | Type::Ip
+        | Type::Ipv4
+        | Type::Cidr
+        | Type::SocketAddress
+        | Type::StatusClass => {
+            if let ValueKind::Literal(literal) = &value.kind {
+                scalar(literal, ty).is_some()
+            } else {
+                false
+            }
+        }
+    }
+}
+
+fn is_quantity(literal: &Literal) -> bool {
+    match literal {
+        Literal::Integer(_)
+        | Literal::Decimal(_)
+        | Literal::Duration(_)
+        | Literal::Rate(_)
+        | Literal::Size(_)
+        | Literal::Percentage(_) => true,
+        Literal::Ip(_)
+        | Literal::Cidr(..)
+        | Literal::SocketAddress(_)
+        | Literal::PortRange(..)
+        | Literal::StatusClass(_) => false,
+    }
+}
+
+fn takes_quantity(ty: &Type) -> bool {
+    match ty {
+        Type::Integer(..) | Type::Decimal | Type::Duration | Type::Rate | Type::Size | Type::Percentage => {
+            true
+        }
+        Type::Union(types) => types.iter().any(takes_quantity),
+        Type::Boolean
+        | Type::Ip
+        | Type::Ipv4
+        | Type::Host(_)
+        | Type::Cidr
+        | Type::SocketAddress
+        | Type::StatusClass
+        | Type::Text(_)
+        | Type::Symbol(_)
+        | Type::Reference(_)
+        | Type::List { .. }
+        | Type::Record(_)
+        | Type::Map { .. }
+        | Type::Tagged(_)
+        | Type::Call(..)
+        | Type::Instance(..) => false,
+    }
+}
