@@ -1,9 +1,36 @@
 //! The kinds and attributes of the language, and the typed model they evaluate to.
 //!
-//! One schema (`schema`) feeds checking, completion, hover, the printer's order and the reference; `model` is what
+//! One schema ([`SCHEMA`]) feeds checking, completion, hover, the printer's order and the reference; `model` is what
 //! the rest of the compiler works on: every name resolved, every default filled in, every node with its origin.
 //!
 //! Invariants: the model is valid on its own (each reference points at an entity of the right kind, each number is in
 //! its range); whether the mesh makes sense as a whole is for `topology` and `check` to say. Knows no data plane.
 
+mod build;
+pub mod codes;
+mod forms;
+mod kind;
 pub mod model;
+mod policy;
+mod standard;
+mod symbols;
+
+use lang_diagnostics::{Sink, SourceMap};
+use lang_syntax::ast;
+
+pub use kind::SCHEMA;
+pub use model::Model;
+
+/// Evaluates the files of a mesh. The standard library's files are added to `sources`, so that whatever comes from
+/// them has a place like everything else. Returns the model if there was no error.
+pub fn evaluate(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -> Option<Model> {
+    let defaults = standard::defaults(sources, sink)?;
+    let declarations = lang_evaluate::evaluate(files, SCHEMA, sink)?;
+    let mut found = Sink::default();
+    let model = build::build(&declarations, defaults, &mut found);
+    let sound = !found.has_errors();
+    for diagnostic in found.into_sorted() {
+        sink.push(diagnostic);
+    }
+    model.filter(|_| sound)
+}

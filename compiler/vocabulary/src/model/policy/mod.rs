@@ -4,6 +4,7 @@
 //! has it wins as a whole; what it leaves out takes the defaults, never an outer policy's value. Two policies with
 //! the same kind of setting at one level are an error.
 
+mod attached;
 mod authorization;
 mod failover;
 mod outlier;
@@ -14,6 +15,7 @@ mod timeout;
 
 use lang_diagnostics::{Origin, Spanned};
 
+pub use attached::Attached;
 pub use authorization::{AuthorizationRule, Source};
 pub use failover::{Failover, FailoverBy};
 pub use outlier::Outlier;
@@ -46,7 +48,7 @@ pub enum PolicyScope {
     Mesh,
     /// Declared in a namespace without targets.
     Namespace(Id<Namespace>),
-    /// `targets = […]`: services and routes, in source order.
+    /// `targets = […]` and `routes = […]`, each in source order.
     Targets {
         /// The services.
         services: Vec<Spanned<Id<Service>>>,
@@ -107,5 +109,16 @@ pub struct Effective {
     /// Who may not, whatever `allow` says.
     pub deny: Vec<AuthorizationRule>,
     /// Limits of requests.
+    pub rate_limits: Vec<RateLimit>,
+}
+
+/// What policies say about one route. What is absent is decided by the destination's own settings.
+#[derive(Clone, Debug)]
+pub struct EffectiveRoute {
+    /// Retries of its rules that set none themselves.
+    pub retry: Option<Retry>,
+    /// Timeouts of its rules that set none themselves.
+    pub timeout: Option<Timeout>,
+    /// Limits that the gateway itself applies to the route.
     pub rate_limits: Vec<RateLimit>,
 }

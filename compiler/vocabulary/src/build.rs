@@ -1,0 +1,128 @@
+//! Checked declarations become the model.
+//!
+//! Every table is filled in the order of names, whatever the order of the source, so that ids and everything made from
+//! them are the same for shuffled declarations. Tables are filled before whatever points into them; only calls, which
+//! may go in circles, are added at the end.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::Sink;
+use lang_evaluate::{Block, Declarations, EntityId};
+
+use crate::kind::{
+    cluster, external, gateway, link, mesh, namespace, network, policy, route, service, trust,
+};
+use crate::model::policy::Defaults;
+use crate::model::{
+    Cluster, ExternalHost, Gateway, Id, Model, Namespace, Network, Policy, Route, Service, Table,
+};
+use crate::policy::Context;
+
+/// Where each declared entity stands in the tables of the model.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    pub(crate) networks: BTreeMap<EntityId, Id<Network>>,
+    pub(crate) clusters: BTreeMap<EntityId, Id<Cluster>>,
+    pub(crate) gateways: BTreeMap<EntityId, Id<Gateway>>,
+    pub(crate) namespaces: BTreeMap<EntityId, Id<Namespace>>,
+    pub(crate) services: BTreeMap<EntityId, Id<Service>>,
+    pub(crate) externals: BTreeMap<EntityId, Id<ExternalHost>>,
+    pub(crate) routes: BTreeMap<EntityId, Id<Route>>,
+}
+
+/// The model, or nothing if a declaration cannot be converted (which was reported).
+pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut Sink) -> Option<Model> {
+    let top = |word: &'static str| declarations.blocks.iter().filter(move |block| block.kind.word == word);
+    let mesh = mesh::convert(top("mesh").next()?)?;
+    let trust = trust::convert(top("trust").next()?)?;
+    let mut ids = Ids::default();
+
+    let mut networks = Table::default();
+    for block in by_name(top("network")) {
+        ids.networks.insert(block.entity?, networks.push(network::convert(block)));
+    }
+    let mut clusters = Table::default();
+    let mut gateways = Table::default();
+    for block in by_name(top("cluster")) {
+        let cluster = clusters.push(cluster::convert(block, &ids)?);
+        ids.clusters.insert(block.entity?, cluster);
+        for inner in by_name(block.blocks("gateway")) {
+            ids.gateways.insert(inner.entity?, gateways.push(gateway::convert(inner, cluster, sink)?));
+        }
+    }
+    let mut links: Vec<_> =
+        top("link").map(|block| link::convert(block, &ids, sink)).collect::<Option<_>>()?;
+    links.sort_by_key(|link| (link.from, link.to, link.latency, link.cost));
+
+    let mut namespaces = Table::default();
+    let opened = by_name(top("namespace"));
+    let mut contents: Vec<(Id<Namespace>, Vec<&Block>)> = Vec::new();
+    for block in opened {
+        let entity = block.entity?;
+        match contents.last_mut() {
+            Some((id, blocks)) if ids.namespaces.get(&entity) == Some(id) => blocks.push(block),
+            _ => {
+                let id = namespaces.push(namespace::convert(block));
+                ids.namespaces.insert(entity, id);
+                contents.push((id, vec![block]));
+            }
+        }
+    }
+    let inside = |words: &'static [&'static str]| {
+        contents.iter().flat_map(move |(id, blocks)| {
+            let inner =
+                blocks.iter().flat_map(move |block| words.iter().flat_map(move |word| block.blocks(word)));
+            by_name(inner).into_iter().map(move |block| (*id, block))
+        })
+    };
+
+    let mut services = Table::default();
+    for (namespace, block) in inside(&["service", "client"]) {
+        let converted = service::convert(block, namespace, mesh.capture, &ids, sink)?;
+        ids.services.insert(block.entity?, services.push(converted));
+    }
+    let mut externals = Table::default();
+    for (namespace, block) in inside(&["external"]) {
+        ids.externals.insert(block.entity?, externals.push(external::convert(block, namespace)?));
+    }
+    for (_, block) in inside(&["service", "client"]) {
+        let calls = service::calls(block, &ids)?;
+        services.get_mut(*ids.services.get(&block.entity?)?)?.calls = calls;
+    }
+    let mut routes = Table::default();
+    for (namespace, block) in inside(&["route"]) {
+        ids.routes
+            .insert(block.entity?, routes.push(route::convert(block, namespace, &gateways, &ids, sink)?));
+    }
+
+    let context = Context { ids: &ids, gateways: &gateways, defaults: &defaults };
+    let mut policies: Table<Policy> = Table::default();
+    for block in by_name(top("policy")) {
+        policies.push(policy::convert(block, None, context, sink)?);
+    }
+    for (namespace, block) in inside(&["policy"]) {
+        policies.push(policy::convert(block, Some(namespace), context, sink)?);
+    }
+    Some(Model {
+        mesh,
+        trust,
+        networks,
+        clusters,
+        gateways,
+        links,
+        namespaces,
+        services,
+        externals,
+        routes,
+        policies,
+        defaults,
+    })
+}
+
+/// Blocks in the order of their names. The sort is stable, so that one namespace opened twice keeps the order of its
+/// places; whatever is in it is sorted again.
+fn by_name<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<&'a Block> {
+    let mut blocks: Vec<_> = blocks.collect();
+    blocks.sort_by_key(|block| block.name());
+    blocks
+}

@@ -1,0 +1,151 @@
+//! The codes that the model raises.
+
+use lang_diagnostics::{Code, CodeInfo};
+
+/// Two settings that exclude each other.
+pub const EXCLUSIVE: Code = Code("E0201");
+/// Something is listed twice.
+pub const REPEATED: Code = Code("E0202");
+/// Values for a cluster in which the service does not run.
+pub const NOT_IN_CLUSTER: Code = Code("E0203");
+/// A link that joins a network to itself.
+pub const LINK_TO_ITSELF: Code = Code("E0204");
+/// An east-west gateway with more than its one port.
+pub const EAST_WEST_PORT: Code = Code("E0205");
+/// An ingress gateway without a port.
+pub const NO_GATEWAY_PORT: Code = Code("E0206");
+/// A route that no gateway serves.
+pub const NO_ROUTE_GATEWAY: Code = Code("E0207");
+/// A route at a gateway that takes no requests.
+pub const NOT_AN_INGRESS: Code = Code("E0208");
+/// A route at different ports of its gateways.
+pub const DIFFERENT_PORTS: Code = Code("E0209");
+/// A route or rule that leads nowhere.
+pub const NO_DESTINATION: Code = Code("E0210");
+/// An east-west gateway as the source of a call.
+pub const GATEWAY_WITHOUT_IDENTITY: Code = Code("E0211");
+/// A rate limit that cannot limit.
+pub const RATE_LIMIT_WITHOUT_RATE: Code = Code("E0212");
+
+/// All of them, with what `meshc explain` says.
+pub const CODES: &[CodeInfo] = &[
+    CodeInfo {
+        code: EXCLUSIVE,
+        title: "two settings that exclude each other",
+        explanation: r#"Some attributes say the same thing in two ways, so that only one of them can hold. The diagnostic shows both places.
+
+```mesh
+match { path = "/items", prefix = "/" }     // exactly this path, or everything below it?
+```"#,
+    },
+    CodeInfo {
+        code: REPEATED,
+        title: "something is listed twice",
+        explanation: r#"A list names each thing once. The second mention would either do nothing or contradict the first.
+
+```mesh
+clusters = [west, west]
+```"#,
+    },
+    CodeInfo {
+        code: NOT_IN_CLUSTER,
+        title: "values for a cluster in which the service does not run",
+        explanation: r#"`in` says what differs in one of the clusters that `clusters` lists.
+
+```mesh
+service catalog {
+  clusters = [east]
+  in west { replicas = 3 }     // add `west` to `clusters`, or remove this
+  port http { number = 80 }
+}
+```"#,
+    },
+    CodeInfo {
+        code: LINK_TO_ITSELF,
+        title: "a link that joins a network to itself",
+        explanation: r#"Pods of one network reach each other by address; a link is a way between two networks.
+
+```mesh
+link { between = [west-net, west-net] }
+```"#,
+    },
+    CodeInfo {
+        code: EAST_WEST_PORT,
+        title: "an east-west gateway with more than its one port",
+        explanation: r#"An east-west gateway passes mTLS through by SNI: one port serves all services behind it, and TLS never ends at it. So it
+has one port (15443 unless declared) and no `tls`.
+
+```mesh
+gateway eastwest {
+  role = east_west
+  port mtls  { number = 15443 }
+  port extra { number = 15444 }
+}
+```"#,
+    },
+    CodeInfo {
+        code: NO_GATEWAY_PORT,
+        title: "an ingress gateway without a port",
+        explanation: r#"Clients reach an ingress gateway at the ports that it declares.
+
+```mesh
+gateway ingress { role = ingress, address = 172.18.255.200 }     // port http { number = 80 }
+```"#,
+    },
+    CodeInfo {
+        code: NO_ROUTE_GATEWAY,
+        title: "a route that no gateway serves",
+        explanation: r#"A route is served by the ingress gateways that it names, and by no others.
+
+```mesh
+route shop { hosts = ["shop.example"], to = webapp }     // gateway = west.ingress
+```"#,
+    },
+    CodeInfo {
+        code: NOT_AN_INGRESS,
+        title: "a route at a gateway that takes no requests",
+        explanation: r#"Only ingress gateways end TLS and read requests. An east-west gateway passes encrypted connections through and sees
+nothing of them but the SNI.
+
+```mesh
+route shop { gateway = west.eastwest, hosts = ["shop.example"], to = webapp }
+```"#,
+    },
+    CodeInfo {
+        code: DIFFERENT_PORTS,
+        title: "a route at different ports of its gateways",
+        explanation: r#"A route that names ports names the same one at each of its gateways; otherwise write one route for each port.
+
+```mesh
+route shop { gateways = [west.ingress.http, east.ingress], hosts = ["shop.example"], to = webapp }
+```"#,
+    },
+    CodeInfo {
+        code: NO_DESTINATION,
+        title: "a route or rule that leads nowhere",
+        explanation: r#"Every rule has a destination, `to`, or several `destination` blocks with weights.
+
+```mesh
+route shop { gateway = west.ingress, hosts = ["shop.example"] }     // to = webapp
+```"#,
+    },
+    CodeInfo {
+        code: GATEWAY_WITHOUT_IDENTITY,
+        title: "an east-west gateway as the source of a call",
+        explanation: r#"An east-west gateway passes mTLS through without ending it and has no certificate. What arrives behind it carries the
+identity of the service that called.
+
+```mesh
+allow { from = [west.eastwest] }     // allow { from = [webapp] }
+```"#,
+    },
+    CodeInfo {
+        code: RATE_LIMIT_WITHOUT_RATE,
+        title: "a rate limit that cannot limit",
+        explanation: r#"A limit needs a rate: tiers that a header chooses among, `otherwise` for what no tier counts, or both.
+
+```mesh
+rate_limit { scope = cluster, tiers = { gold = 10/min } }     // chosen by which header?
+```"#,
+    },
+];

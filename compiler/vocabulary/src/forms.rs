@@ -1,0 +1,162 @@
+//! What strings and names must look like.
+
+use lang_evaluate::schema::Pattern;
+
+/// A name between a block's word and its brace. Whether Kubernetes can bear it is checked on the model, where the
+/// derived names are known too.
+pub(crate) static NAME: Pattern = Pattern { name: "a name", check: name };
+
+/// A DNS label (RFC 1123, section 2.1, in lower case as Kubernetes wants it).
+pub(crate) static DNS_LABEL: Pattern = Pattern { name: "a DNS label", check: dns_label };
+
+/// Several DNS labels.
+pub(crate) static DNS_NAME: Pattern = Pattern { name: "a DNS name", check: dns_name };
+
+/// A host name of a route, possibly beginning with `*.`.
+pub(crate) static HOST_PATTERN: Pattern = Pattern { name: "a host name", check: host_pattern };
+
+/// A header's name (RFC 9110, section 5.1).
+pub(crate) static HEADER_NAME: Pattern = Pattern { name: "a header name", check: header_name };
+
+/// A header's value as it can be compared.
+pub(crate) static HEADER_VALUE: Pattern = Pattern { name: "a header value", check: header_value };
+
+/// A request's method (RFC 9110, section 9.1).
+pub(crate) static METHOD: Pattern = Pattern { name: "a method", check: method };
+
+/// The path of a request, without query.
+pub(crate) static PATH: Pattern = Pattern { name: "a path", check: path };
+
+/// A regular expression in the syntax that both data planes share (RE2: no look-around, no back references).
+pub(crate) static REGEX: Pattern = Pattern { name: "a regular expression", check: regex };
+
+/// A SPIFFE trust domain (SPIFFE-ID specification, section 2.1).
+pub(crate) static TRUST_DOMAIN: Pattern = Pattern { name: "a trust domain", check: trust_domain };
+
+/// A string with at least one character.
+pub(crate) static NON_EMPTY: Pattern = Pattern { name: "a string", check: non_empty };
+
+/// A Kubernetes version, `major.minor`.
+pub(crate) static KUBERNETES_VERSION: Pattern = Pattern {
+    name: "a Kubernetes version",
+    check: |text| {
+        kubernetes_version(text).is_none().then(|| String::from("written as major.minor, such as \"1.33\""))
+    },
+};
+
+/// Major and minor number of a Kubernetes version.
+pub(crate) fn kubernetes_version(text: &str) -> Option<(u16, u16)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn wrong(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn name(text: &str) -> Option<String> {
+    if text.chars().any(char::is_control) {
+        wrong("control characters cannot stand in a name")
+    } else {
+        non_empty(text)
+    }
+}
+
+fn non_empty(text: &str) -> Option<String> {
+    if text.is_empty() { wrong("it is empty") } else { None }
+}
+
+pub(crate) fn dns_label(text: &str) -> Option<String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() {
+        wrong("it is empty")
+    } else if text.len() > 63 {
+        Some(format!("it has {} characters and may have 63", text.len()))
+    } else if let Some(other) = text.chars().find(|c| !inner(*c)) {
+        Some(format!("only a–z, 0–9 and `-` may stand in it, not `{other}`"))
+    } else if text.starts_with('-') || text.ends_with('-') {
+        wrong("it must begin and end with a letter or digit")
+    } else {
+        None
+    }
+}
+
+fn dns_name(text: &str) -> Option<String> {
+    if text.len() > 253 {
+        return Some(format!("it has {} characters and may have 253", text.len()));
+    }
+    text.split('.').find_map(|label| dns_label(label).map(|why| format!("in `{label}`: {why}")))
+}
+
+fn host_pattern(text: &str) -> Option<String> {
+    if text == "*" {
+        return None;
+    }
+    let rest = text.strip_prefix("*.").unwrap_or(text);
+    if rest.contains(':') {
+        return wrong("a port is no part of a host name; it matches every port of the gateway");
+    }
+    dns_name(&rest.to_ascii_lowercase())
+}
+
+fn token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
+}
+
+fn header_name(text: &str) -> Option<String> {
+    if let Some(other) = text.chars().find(|c| !token(*c)) {
+        return Some(format!("`{other}` cannot stand in it"));
+    }
+    non_empty(text)
+}
+
+fn header_value(text: &str) -> Option<String> {
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return wrong("control characters cannot stand in it");
+    }
+    if text.trim() != text {
+        return wrong("white space around a header's value never reaches a proxy");
+    }
+    None
+}
+
+fn method(text: &str) -> Option<String> {
+    if text.is_empty() || !text.chars().all(|c| token(c) && !c.is_ascii_lowercase()) {
+        return wrong("methods are upper-case words such as \"GET\"");
+    }
+    None
+}
+
+fn path(text: &str) -> Option<String> {
+    if !text.starts_with('/') {
+        return wrong("it must begin with `/`");
+    }
+    if let Some(other) = text.chars().find(|c| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#'))
+    {
+        return Some(format!("`{}` cannot stand in it", other.escape_default()));
+    }
+    None
+}
+
+fn regex(text: &str) -> Option<String> {
+    match regex::Regex::new(text) {
+        Ok(_) => None,
+        Err(regex::Error::Syntax(report)) => {
+            // The library's report shows the expression with a mark below it; its last line says what is wrong.
+            let last = report.lines().last().unwrap_or_default();
+            Some(last.trim_start_matches("error: ").to_owned())
+        }
+        Err(regex::Error::CompiledTooBig(limit)) => Some(format!("it needs more than {limit} bytes")),
+        Err(_) => wrong("it does not compile"),
+    }
+}
+
+fn trust_domain(text: &str) -> Option<String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_');
+    if text.is_empty() || text.len() > 255 {
+        return wrong("it has between 1 and 255 characters");
+    }
+    text.chars()
+        .find(|c| !inner(*c))
+        .map(|other| format!("only a–z, 0–9, `-`, `.` and `_` may stand in it, not `{other}`"))
+}

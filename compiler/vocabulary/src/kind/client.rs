@@ -1,0 +1,21 @@
+//! `client`: what calls and offers nothing. It is converted like a service without ports.
+
+use lang_evaluate::schema::{Count, Kind, Label, Nested};
+
+use super::{metrics, presence, probe, service, workload};
+use crate::forms;
+
+pub(crate) static KIND: Kind = Kind {
+    word: "client",
+    documentation: "Something that calls and offers nothing, such as a Job or a CronJob.",
+    label: Label::Required(&forms::NAME),
+    space: Some("callee"),
+    reopen: false,
+    attributes: &[presence::CLUSTERS, service::CALLS, service::ACCOUNT, service::CAPTURE],
+    blocks: &[
+        Nested { kind: &presence::KIND, count: Count::Many },
+        Nested { kind: &workload::KIND, count: Count::Many },
+        Nested { kind: &probe::KIND, count: Count::Many },
+        Nested { kind: &metrics::KIND, count: Count::Optional },
+    ],
+};

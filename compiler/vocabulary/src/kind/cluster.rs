@@ -1,0 +1,125 @@
+//! `cluster`: a Kubernetes cluster.
+
+use lang_diagnostics::Origin;
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Reference, Type};
+use lang_evaluate::{Block, Target};
+
+use super::{gateway, mesh};
+use crate::build::Ids;
+use crate::forms;
+use crate::model::{Cluster, ClusterState, DataPlane, IpFamily, KubernetesVersion, NetworkPolicyEnforcement};
+use crate::symbols::symbols;
+
+symbols! {
+    /// Address families.
+    IP_FAMILIES: IpFamily {
+        "ipv4" => IpFamily::V4, "IPv4 only";
+        "ipv6" => IpFamily::V6, "IPv6 only";
+        "dual" => IpFamily::Dual, "both";
+    }
+}
+
+symbols! {
+    /// Whether NetworkPolicies hold.
+    NETWORK_POLICY: NetworkPolicyEnforcement {
+        "enforced" => NetworkPolicyEnforcement::Enforced, "the network plugin enforces them";
+        "none" => NetworkPolicyEnforcement::None, "it does not, so that a port bound to any address would be exposed";
+    }
+}
+
+symbols! {
+    /// Where a cluster stands in its life.
+    STATES: ClusterState {
+        "joining" => ClusterState::Joining, "it gets its configuration, but no traffic from other clusters yet";
+        "active" => ClusterState::Active, "it takes part";
+        "draining" => ClusterState::Draining, "it gets no new traffic from other clusters";
+    }
+}
+
+pub(crate) static KIND: Kind = Kind {
+    word: "cluster",
+    documentation: "A Kubernetes cluster.",
+    label: Label::Required(&forms::NAME),
+    space: Some("cluster"),
+    reopen: false,
+    attributes: &[
+        Attribute::required(
+            "network",
+            Type::Reference(&Reference::to(&["network"])),
+            "The network that its pods are in.",
+        ),
+        Attribute::required("region", Type::Text(&forms::NON_EMPTY), "Its region."),
+        Attribute::defaulted(
+            "zone",
+            Type::Text(&lang_evaluate::schema::ANY_TEXT),
+            Constant::Text(""),
+            "Its zone within the region.",
+        ),
+        Attribute::derived(
+            "domain",
+            Type::Text(&forms::DNS_NAME),
+            "`cluster.local`, which other clusters cannot resolve",
+            "The DNS domain of its services. Set it only if other clusters of the same network can resolve it.",
+        ),
+        Attribute::defaulted(
+            "ip_family",
+            Type::Symbol(IP_FAMILIES),
+            Constant::Symbol("ipv4"),
+            "The address family of its pods.",
+        ),
+        Attribute::defaulted(
+            "kubernetes",
+            Type::Text(&forms::KUBERNETES_VERSION),
+            Constant::Text("1.33"),
+            "Its Kubernetes version, in quotes.",
+        ),
+        Attribute::defaulted(
+            "network_policy",
+            Type::Symbol(NETWORK_POLICY),
+            Constant::Symbol("enforced"),
+            "Whether its network plugin enforces NetworkPolicy.",
+        ),
+        Attribute::defaulted(
+            "state",
+            Type::Symbol(STATES),
+            Constant::Symbol("active"),
+            "Where it stands in its life.",
+        ),
+        Attribute::derived(
+            "trust_domain",
+            Type::Text(&forms::TRUST_DOMAIN),
+            "the mesh's",
+            "Its own SPIFFE trust domain.",
+        ),
+        Attribute::derived(
+            "data_plane",
+            Type::Symbol(mesh::DATA_PLANES),
+            "the mesh's",
+            "Its own data plane.",
+        ),
+    ],
+    blocks: &[Nested { kind: &gateway::KIND, count: Count::Many }],
+};
+
+pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Cluster> {
+    let network = block.get::<Target>("network")?.value;
+    let domain = block.get::<String>("domain").map(|domain| domain.value);
+    let (major, minor) = forms::kubernetes_version(&block.get::<String>("kubernetes")?.value)?;
+    let data_plane = block.get::<DataPlane>("data_plane");
+    Some(Cluster {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        network: *ids.networks.get(&network.entity)?,
+        region: block.get::<String>("region")?.value,
+        zone: block.get::<String>("zone")?.value,
+        domain_resolvable: domain.is_some(),
+        domain: domain.unwrap_or_else(|| String::from("cluster.local")),
+        ip_family: block.get::<IpFamily>("ip_family")?.value,
+        kubernetes: KubernetesVersion { major, minor },
+        network_policy: block.get::<NetworkPolicyEnforcement>("network_policy")?.value,
+        state: block.get::<ClusterState>("state")?.value,
+        trust_domain: block.get::<String>("trust_domain").map(|domain| domain.value),
+        data_plane: data_plane.map(|choice| choice.value),
+        data_plane_origin: data_plane.map(|choice| Origin::new(choice.span, block.origin().name)),
+    })
+}

@@ -1,0 +1,174 @@
+//! `gateway`: where traffic enters a cluster.
+
+use std::net::IpAddr;
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_evaluate::{Block, FromValue, Value};
+
+use crate::codes;
+use crate::forms;
+use crate::model::{Cluster, Gateway, GatewayPort, GatewayRole, GatewayTls, Host, Id};
+use crate::symbols::symbols;
+
+/// Where east-west gateways listen unless said otherwise: Istio's port, so that engineers and firewalls know it.
+const EAST_WEST_PORT: u16 = 15443;
+
+symbols! {
+    /// What a gateway does.
+    ROLES: GatewayRole {
+        "ingress" => GatewayRole::Ingress, "takes requests from outside the mesh";
+        "east_west" => GatewayRole::EastWest, "passes mTLS between clusters through, by SNI, and never ends it";
+    }
+}
+
+static TLS: Kind = Kind {
+    word: "tls",
+    documentation: "Ends TLS at this port of an ingress gateway.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[Attribute::required(
+        "secret",
+        Type::Text(&forms::DNS_NAME),
+        "The Secret (type `kubernetes.io/tls`) in the mesh's namespace that holds the server certificate.",
+    )],
+    blocks: &[],
+};
+
+static PORT: Kind = Kind {
+    word: "port",
+    documentation: "A port of the gateway. An east-west gateway has exactly one, 15443 unless declared.",
+    label: Label::Required(&forms::NAME),
+    space: Some("port"),
+    reopen: false,
+    attributes: &[Attribute::required("number", Type::PORT, "The number that clients use.")],
+    blocks: &[Nested { kind: &TLS, count: Count::Optional }],
+};
+
+pub(crate) static KIND: Kind = Kind {
+    word: "gateway",
+    documentation: "A gateway of the cluster. Others call it `<cluster>.<gateway>`.",
+    label: Label::Required(&forms::NAME),
+    space: Some("gateway"),
+    reopen: false,
+    attributes: &[
+        Attribute::required("role", Type::Symbol(ROLES), "What it does."),
+        Attribute::optional(
+            "address",
+            Type::Host(&forms::DNS_NAME),
+            "The address or host name at which others reach it.",
+        ),
+        Attribute::optional(
+            "addresses",
+            Type::some(&Type::Host(&forms::DNS_NAME)),
+            "The addresses or host names, if there are several. Not together with `address`.",
+        ),
+        Attribute::defaulted(
+            "replicas",
+            Type::Integer(1, 1000),
+            Constant::Integer(2),
+            "How many replicas of it run.",
+        ),
+        Attribute::defaulted(
+            "trusted_hops",
+            Type::Integer(0, 16),
+            Constant::Integer(0),
+            "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`.",
+        ),
+    ],
+    blocks: &[Nested { kind: &PORT, count: Count::Many }],
+};
+
+impl FromValue for Host {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Ip(address) => Some(Self::Ip(*address)),
+            Value::Text(text) => {
+                Some(text.parse::<IpAddr>().map_or_else(|_| Self::Name(text.clone()), Self::Ip))
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> Option<Gateway> {
+    let role = block.get::<GatewayRole>("role")?.value;
+    Some(Gateway {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        cluster,
+        role,
+        addresses: addresses(block, sink),
+        ports: ports(block, role, sink)?,
+        replicas: block.get::<u32>("replicas")?.value,
+        trusted_hops: block.get::<u32>("trusted_hops")?.value,
+    })
+}
+
+fn addresses(block: &Block, sink: &mut Sink) -> Vec<Spanned<Host>> {
+    if let (Some(one), Some(several)) = (block.written("address"), block.written("addresses")) {
+        sink.push(super::exclusive(several, "addresses", one, "address"));
+    }
+    let mut all: Vec<_> = block.get::<Host>("address").into_iter().collect();
+    all.extend(block.get::<Vec<Spanned<Host>>>("addresses").into_iter().flat_map(|list| list.value));
+    all
+}
+
+fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<GatewayPort>> {
+    let mut ports = Vec::new();
+    for port in block.blocks("port") {
+        let tls = match port.block("tls") {
+            Some(tls) => Some(GatewayTls { secret: tls.get::<String>("secret")? }),
+            None => None,
+        };
+        let number = port.get::<u16>("number")?.value;
+        ports.push(GatewayPort { origin: port.origin(), name: port.name().to_owned(), number, tls });
+    }
+    match (role, ports.as_slice()) {
+        (GatewayRole::EastWest, []) => {
+            ports.push(GatewayPort {
+                origin: block.origin(),
+                name: String::from("mtls"),
+                number: EAST_WEST_PORT,
+                tls: None,
+            });
+        }
+        (GatewayRole::EastWest, [first, rest @ ..]) => {
+            if let Some(second) = rest.first() {
+                sink.push(
+                    Diagnostic::error(
+                        codes::EAST_WEST_PORT,
+                        second.origin.span,
+                        format!("{} is an east-west gateway and has one port", block.origin().name),
+                    )
+                    .label("a second one")
+                    .also(first.origin.span, "the first one")
+                    .help("everything between clusters passes through one port; the SNI tells the services apart"),
+                );
+            }
+            if let Some(port) = ports.iter().find(|port| port.tls.is_some()) {
+                sink.push(
+                    Diagnostic::error(
+                        codes::EAST_WEST_PORT,
+                        port.origin.span,
+                        format!("{} is an east-west gateway and never ends TLS", block.origin().name),
+                    )
+                    .label("`tls` has no meaning here")
+                    .help("remove `tls`; callers and callees prove their identities to each other, through the gateway"),
+                );
+            }
+        }
+        (GatewayRole::Ingress, []) => sink.push(
+            Diagnostic::error(
+                codes::NO_GATEWAY_PORT,
+                block.name_span(),
+                format!("{} is an ingress gateway without a port", block.origin().name),
+            )
+            .label("nobody can reach it")
+            .help("add `port http { number = 80 }`"),
+        ),
+        (GatewayRole::Ingress, [_, ..]) => {}
+    }
+    Some(ports)
+}

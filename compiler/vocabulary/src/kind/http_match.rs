@@ -1,0 +1,116 @@
+//! `match`: which requests.
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::Block;
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Type};
+
+use super::exclusive;
+use crate::codes;
+use crate::forms;
+use crate::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
+
+static HEADER: Kind = Kind {
+    word: "header",
+    documentation: "A condition on a header; without attributes, that it is there.",
+    label: Label::Required(&forms::HEADER_NAME),
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::optional("exact", Type::Text(&forms::HEADER_VALUE), "The value is this one."),
+        Attribute::optional("prefix", Type::Text(&forms::HEADER_VALUE), "The value begins with this."),
+        Attribute::optional("regex", Type::Text(&forms::REGEX), "The whole value matches this."),
+    ],
+    blocks: &[],
+};
+
+pub(crate) static KIND: Kind = Kind {
+    word: "match",
+    documentation: "Which requests are meant; all conditions hold at once. Paths are compared after normalisation: dot \
+                    segments and repeated slashes are merged, and the query is no part of them.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::optional("path", Type::Text(&forms::PATH), "The path is exactly this one."),
+        Attribute::optional(
+            "prefix",
+            Type::Text(&forms::PATH),
+            "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`.",
+        ),
+        Attribute::optional(
+            "regex",
+            Type::Text(&forms::REGEX),
+            "The whole path matches this regular expression (RE2 syntax).",
+        ),
+        Attribute::optional(
+            "methods",
+            Type::some(&Type::Text(&forms::METHOD)),
+            "The method is one of these, such as `[\"GET\", \"HEAD\"]`.",
+        ),
+    ],
+    blocks: &[Nested { kind: &HEADER, count: Count::Many }],
+};
+
+/// The `match` block of a block; all requests without one.
+pub(crate) fn convert(parent: &Block, sink: &mut Sink) -> Option<HttpMatch> {
+    let Some(block) = parent.block("match") else { return Some(HttpMatch::default()) };
+    only_one(block, &["path", "prefix", "regex"], sink);
+    let text = |name: &str| block.get::<String>(name).map(|text| text.value);
+    let path = if let Some(path) = text("path") {
+        PathMatch::Exact(path)
+    } else if let Some(prefix) = text("prefix") {
+        PathMatch::Prefix(prefix)
+    } else if let Some(regex) = text("regex") {
+        PathMatch::Regex(regex)
+    } else {
+        PathMatch::Any
+    };
+    let methods = block.get::<Vec<Spanned<String>>>("methods").map(|list| list.value).unwrap_or_default();
+    Some(HttpMatch {
+        path,
+        methods: methods.into_iter().map(|method| method.value).collect(),
+        headers: headers(block, sink),
+    })
+}
+
+fn headers(block: &Block, sink: &mut Sink) -> Vec<HeaderMatch> {
+    let mut headers: Vec<(HeaderMatch, &Block)> = Vec::new();
+    for header in block.blocks("header") {
+        only_one(header, &["exact", "prefix", "regex"], sink);
+        let text = |name: &str| header.get::<String>(name).map(|text| text.value);
+        let value = if let Some(exact) = text("exact") {
+            StringMatch::Exact(exact)
+        } else if let Some(prefix) = text("prefix") {
+            StringMatch::Prefix(prefix)
+        } else if let Some(regex) = text("regex") {
+            StringMatch::Regex(regex)
+        } else {
+            StringMatch::Present
+        };
+        // Header names have no case; both data planes compare lower-case ones.
+        let name = header.name().to_ascii_lowercase();
+        if let Some((_, first)) = headers.iter().find(|(other, _)| other.name == name) {
+            sink.push(
+                Diagnostic::error(codes::REPEATED, header.name_span(), format!("two conditions on `{name}`"))
+                    .label("the second one")
+                    .also(first.name_span(), "the first one")
+                    .help("put both into one regular expression"),
+            );
+            continue;
+        }
+        headers.push((HeaderMatch { name, value }, header));
+    }
+    headers.into_iter().map(|(header, _)| header).collect()
+}
+
+/// Reports all but one of several attributes that exclude each other.
+fn only_one(block: &Block, names: &[&str], sink: &mut Sink) {
+    let mut first: Option<(&str, lang_diagnostics::Span)> = None;
+    for name in names {
+        let Some(span) = block.written(name) else { continue };
+        match first {
+            Some((other, place)) => sink.push(exclusive(span, name, place, other)),
+            None => first = Some((name, span)),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `mesh`: what holds for the whole mesh.
+
+use lang_evaluate::Block;
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Reference, Type};
+
+use crate::forms;
+use crate::model::{Capture, DataPlane, Mesh};
+use crate::symbols::symbols;
+
+symbols! {
+    /// The data planes.
+    DATA_PLANES: DataPlane {
+        "envoy" => DataPlane::Envoy, "Envoy 1.40";
+        "meshd" => DataPlane::Meshd, "the bundled proxy";
+    }
+}
+
+symbols! {
+    /// How outbound connections reach the sidecar.
+    CAPTURES: Capture {
+        "loopback" => Capture::Loopback,
+            "virtual addresses in 127.64.0.0/10, on which the sidecar listens; needs no privileges";
+        "redirect" => Capture::Redirect,
+            "virtual addresses in 240.240.0.0/16, redirected by an init container; works with any ports";
+    }
+}
+
+pub(crate) static KIND: Kind = Kind {
+    word: "mesh",
+    documentation: "The mesh itself. There is exactly one.",
+    label: Label::Required(&forms::NAME),
+    space: Some("mesh"),
+    reopen: false,
+    attributes: &[
+        Attribute::required(
+            "trust_domain",
+            Type::Text(&forms::TRUST_DOMAIN),
+            "The SPIFFE trust domain of all identities, unless a cluster has its own.",
+        ),
+        Attribute::required(
+            "trust",
+            Type::Reference(&Reference::to(&["trust"])),
+            "How identities are proved.",
+        ),
+        Attribute::defaulted(
+            "data_plane",
+            Type::Symbol(DATA_PLANES),
+            Constant::Symbol("envoy"),
+            "Which proxy carries the traffic, unless a cluster says otherwise.",
+        ),
+        Attribute::defaulted(
+            "namespace",
+            Type::Text(&forms::DNS_LABEL),
+            Constant::Text("mesh-system"),
+            "The Kubernetes namespace of gateways, trust bundle and rate-limit service.",
+        ),
+        Attribute::defaulted(
+            "capture",
+            Type::Symbol(CAPTURES),
+            Constant::Symbol("loopback"),
+            "How an application's outbound connections reach its sidecar, unless a service says otherwise.",
+        ),
+    ],
+    blocks: &[],
+};
+
+pub(crate) fn convert(block: &Block) -> Option<Mesh> {
+    Some(Mesh {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        trust_domain: block.get::<String>("trust_domain")?.value,
+        data_plane: block.get::<DataPlane>("data_plane")?.value,
+        namespace: block.get::<String>("namespace")?.value,
+        capture: block.get::<Capture>("capture")?.value,
+    })
+}

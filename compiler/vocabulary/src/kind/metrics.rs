@@ -1,0 +1,33 @@
+//! `metrics`: the application's own metrics.
+
+use lang_evaluate::Block;
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Type};
+
+use crate::forms;
+use crate::model::Scrape;
+
+pub(crate) static KIND: Kind = Kind {
+    word: "metrics",
+    documentation: "Where the application serves its own metrics; the sidecar serves them together with its own.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::defaulted(
+            "path",
+            Type::Text(&forms::PATH),
+            Constant::Text("/metrics"),
+            "Path at the application.",
+        ),
+        Attribute::required("port", Type::PORT, "Port of the application."),
+    ],
+    blocks: &[],
+};
+
+pub(crate) fn convert(block: &Block) -> Option<Scrape> {
+    Some(Scrape {
+        origin: block.origin(),
+        path: block.get::<String>("path")?.value,
+        port: block.get::<u16>("port")?.value,
+    })
+}

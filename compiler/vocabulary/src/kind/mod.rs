@@ -1,0 +1,88 @@
+//! The kinds of blocks, one file each: its entry in the schema, and how a checked block becomes a part of the model.
+
+pub(crate) mod client;
+pub(crate) mod cluster;
+pub(crate) mod external;
+pub(crate) mod gateway;
+pub(crate) mod http_match;
+pub(crate) mod link;
+pub(crate) mod mesh;
+pub(crate) mod metrics;
+pub(crate) mod namespace;
+pub(crate) mod network;
+pub(crate) mod policy;
+pub(crate) mod port;
+pub(crate) mod presence;
+pub(crate) mod probe;
+pub(crate) mod route;
+pub(crate) mod rule;
+pub(crate) mod service;
+pub(crate) mod trust;
+pub(crate) mod workload;
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
+use lang_evaluate::schema::{Count, Kind, Label, Nested, Schema};
+use lang_evaluate::{EntityId, Target};
+
+use crate::codes;
+
+/// The vocabulary of a mesh.
+pub const SCHEMA: Schema = Schema { file: &FILE };
+
+/// What stands at the top level of a file.
+static FILE: Kind = Kind {
+    word: "",
+    documentation: "A file. Several files are read as one.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[],
+    blocks: &[
+        Nested { kind: &mesh::KIND, count: Count::One },
+        Nested { kind: &trust::KIND, count: Count::One },
+        Nested { kind: &network::KIND, count: Count::Some },
+        Nested { kind: &link::KIND, count: Count::Many },
+        Nested { kind: &cluster::KIND, count: Count::Some },
+        Nested { kind: &namespace::KIND, count: Count::Many },
+        Nested { kind: &policy::KIND, count: Count::Many },
+    ],
+};
+
+/// The files of the standard library contain policies only.
+pub(crate) const STANDARD_LIBRARY: Schema = Schema { file: &STANDARD_FILE };
+
+static STANDARD_FILE: Kind = Kind {
+    word: "",
+    documentation: "A file of the standard library.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[],
+    blocks: &[Nested { kind: &policy::KIND, count: Count::One }],
+};
+
+/// Two attributes of one block that exclude each other.
+pub(crate) fn exclusive(span: Span, name: &str, other_span: Span, other: &str) -> Diagnostic {
+    Diagnostic::error(codes::EXCLUSIVE, span, format!("`{name}` and `{other}` exclude each other"))
+        .label("this one")
+        .also(other_span, "and this one")
+        .help("keep one of them")
+}
+
+/// Reports what a list of names has twice.
+pub(crate) fn report_repeated(targets: &[Spanned<Target>], sink: &mut Sink) {
+    let mut seen: BTreeMap<(EntityId, Option<&str>), Span> = BTreeMap::new();
+    for target in targets {
+        let part = target.value.part.as_ref().map(|part| part.value.as_str());
+        if let Some(first) = seen.insert((target.value.entity, part), target.span) {
+            sink.push(
+                Diagnostic::error(codes::REPEATED, target.span, "this is listed twice")
+                    .label("listed again")
+                    .also(first, "listed first")
+                    .help("remove one of them"),
+            );
+        }
+    }
+}

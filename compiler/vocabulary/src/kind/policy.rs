@@ -1,0 +1,83 @@
+//! `policy`: settings, and what they attach to.
+
+use lang_diagnostics::{Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Kind, Label, Reference, Type};
+use lang_evaluate::{Block, Target};
+
+use crate::build::Ids;
+use crate::forms;
+use crate::model::{Id, Namespace, Policy, PolicyScope};
+use crate::policy::{self, Context, SETTINGS};
+
+pub(crate) static KIND: Kind = Kind {
+    word: "policy",
+    documentation: "Settings for what it attaches to: the `targets` and `routes` that it names; else the namespace it \
+                    stands in; else the mesh. For each kind of setting the nearest policy wins as a whole.",
+    label: Label::Required(&forms::NAME),
+    space: Some("policy"),
+    reopen: false,
+    attributes: &[
+        Attribute::optional(
+            "targets",
+            Type::some(&Type::Reference(&Reference {
+                kinds: &["service"],
+                part: None,
+                refused: &[
+                    ("route", "routes are named in `routes = […]`"),
+                    ("client", "a client is called by nobody, so that no policy applies to it"),
+                    (
+                        "namespace",
+                        "a policy that stands in a namespace and has no targets attaches to the namespace",
+                    ),
+                ],
+            })),
+            "The services that it attaches to.",
+        ),
+        Attribute::optional(
+            "routes",
+            Type::some(&Type::Reference(&Reference {
+                kinds: &["route"],
+                part: None,
+                refused: &[("service", "services are named in `targets = […]`")],
+            })),
+            "The routes that it attaches to; `retry`, `timeout` and `rate_limit` have a meaning there.",
+        ),
+    ],
+    blocks: SETTINGS,
+};
+
+pub(crate) fn convert(
+    block: &Block,
+    namespace: Option<Id<Namespace>>,
+    context: Context<'_>,
+    sink: &mut Sink,
+) -> Option<Policy> {
+    Some(Policy {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        namespace,
+        scope: scope(block, namespace, context.ids, sink)?,
+        settings: policy::convert(block, context, sink)?,
+    })
+}
+
+fn scope(block: &Block, namespace: Option<Id<Namespace>>, ids: &Ids, sink: &mut Sink) -> Option<PolicyScope> {
+    let targets = block.get::<Vec<Spanned<Target>>>("targets");
+    let routes = block.get::<Vec<Spanned<Target>>>("routes");
+    if targets.is_none() && routes.is_none() {
+        return Some(namespace.map_or(PolicyScope::Mesh, PolicyScope::Namespace));
+    }
+    let targets = targets.map(|list| list.value).unwrap_or_default();
+    let routes = routes.map(|list| list.value).unwrap_or_default();
+    super::report_repeated(&targets, sink);
+    super::report_repeated(&routes, sink);
+    let services = targets
+        .into_iter()
+        .map(|target| Some(Spanned::new(*ids.services.get(&target.value.entity)?, target.span)))
+        .collect::<Option<_>>()?;
+    let routes = routes
+        .into_iter()
+        .map(|target| Some(Spanned::new(*ids.routes.get(&target.value.entity)?, target.span)))
+        .collect::<Option<_>>()?;
+    Some(PolicyScope::Targets { services, routes })
+}

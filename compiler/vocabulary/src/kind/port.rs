@@ -1,0 +1,79 @@
+//! `port`: what a service offers.
+
+use lang_evaluate::Block;
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Type};
+
+use crate::forms;
+use crate::model::{Bind, Mtls, Port, Protocol};
+use crate::symbols::symbols;
+
+symbols! {
+    /// What is spoken on a port.
+    PROTOCOLS: Protocol {
+        "http" => Protocol::Http, "HTTP/1.1 at the application; proxies may speak HTTP/2 between each other";
+        "http2" => Protocol::Http2, "HTTP/2 at the application";
+        "grpc" => Protocol::Grpc, "gRPC: HTTP/2 without a route timeout";
+        "tcp" => Protocol::Tcp, "anything over TCP";
+    }
+}
+
+symbols! {
+    /// Which addresses an application listens on.
+    BINDS: Bind {
+        "loopback" => Bind::Loopback, "127.0.0.1 only: nobody passes the sidecar by";
+        "any" => Bind::Any, "all addresses: a NetworkPolicy closes the port to others";
+    }
+}
+
+symbols! {
+    /// Whether callers must prove who they are.
+    MTLS: Mtls {
+        "strict" => Mtls::Strict, "always";
+        "permissive" => Mtls::Permissive, "plain connections are taken too, for adoption";
+        "off" => Mtls::Off, "the sidecar stays out of the way";
+    }
+}
+
+pub(crate) static KIND: Kind = Kind {
+    word: "port",
+    documentation: "A port that the service offers. Others call it `<service>.<port>` if only this one is meant.",
+    label: Label::Required(&forms::NAME),
+    space: Some("port"),
+    reopen: false,
+    attributes: &[
+        Attribute::required("number", Type::PORT, "The number that callers use."),
+        Attribute::derived("target", Type::PORT, "`number`", "The number that the application listens on."),
+        Attribute::defaulted(
+            "protocol",
+            Type::Symbol(PROTOCOLS),
+            Constant::Symbol("http"),
+            "What is spoken on it.",
+        ),
+        Attribute::defaulted(
+            "bind",
+            Type::Symbol(BINDS),
+            Constant::Symbol("any"),
+            "Which addresses the application listens on.",
+        ),
+        Attribute::defaulted(
+            "mtls",
+            Type::Symbol(MTLS),
+            Constant::Symbol("strict"),
+            "Whether callers must prove who they are.",
+        ),
+    ],
+    blocks: &[],
+};
+
+pub(crate) fn convert(block: &Block) -> Option<Port> {
+    let number = block.get::<u16>("number")?.value;
+    Some(Port {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        number,
+        target: block.get::<u16>("target").map_or(number, |target| target.value),
+        protocol: block.get::<Protocol>("protocol")?.value,
+        bind: block.get::<Bind>("bind")?.value,
+        mtls: block.get::<Mtls>("mtls")?.value,
+    })
+}

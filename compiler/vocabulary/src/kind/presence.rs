@@ -1,0 +1,88 @@
+//! `in`: what differs for a service in one cluster.
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Reference, Type};
+use lang_evaluate::{Block, Target};
+
+use crate::build::Ids;
+use crate::codes;
+use crate::model::Presence;
+
+/// The replicas of a service in a cluster that says nothing else.
+const REPLICAS: u32 = 1;
+
+/// `clusters`, as services and clients have it.
+pub(crate) const CLUSTERS: Attribute = Attribute::required(
+    "clusters",
+    Type::some(&Type::Reference(&Reference::to(&["cluster"]))),
+    "The clusters that it runs in.",
+);
+
+pub(crate) static KIND: Kind = Kind {
+    word: "in",
+    documentation: "What holds in one of its clusters only: `in east { replicas = 3 }`.",
+    label: Label::Reference(&Reference::to(&["cluster"])),
+    space: None,
+    reopen: false,
+    attributes: &[Attribute::defaulted(
+        "replicas",
+        Type::Integer(1, 100_000),
+        Constant::Integer(REPLICAS as u64),
+        "How many replicas run there: the weight of the cluster among several.",
+    )],
+    blocks: &[],
+};
+
+/// The presences that `clusters` and the `in` blocks of a service declare, in order of cluster.
+pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Presence>> {
+    let mut presences: Vec<Presence> = Vec::new();
+    for cluster in block.get::<Vec<Spanned<Target>>>("clusters")?.value {
+        let id = *ids.clusters.get(&cluster.value.entity)?;
+        if let Some(first) = presences.iter().find(|presence| presence.cluster == id) {
+            sink.push(
+                Diagnostic::error(codes::REPEATED, cluster.span, "this cluster is listed twice")
+                    .label("listed again")
+                    .also(first.span, "listed first")
+                    .help("remove one of them; `in` says how many replicas run there"),
+            );
+            continue;
+        }
+        presences.push(Presence { cluster: id, span: cluster.span, replicas: REPLICAS });
+    }
+    let mut seen: Vec<&Block> = Vec::new();
+    for special in block.blocks("in") {
+        let id = *ids.clusters.get(&special.subject?)?;
+        if let Some(first) = seen.iter().find(|other| other.subject == special.subject) {
+            sink.push(
+                Diagnostic::error(
+                    codes::REPEATED,
+                    special.name_span(),
+                    format!("there are two `in {}` blocks", special.name()),
+                )
+                .label("the second one")
+                .also(first.name_span(), "the first one")
+                .help("keep one of them"),
+            );
+            continue;
+        }
+        seen.push(special);
+        match presences.iter_mut().find(|presence| presence.cluster == id) {
+            Some(presence) => presence.replicas = special.get::<u32>("replicas")?.value,
+            None => {
+                let listed = block.written("clusters").unwrap_or(block.name_span());
+                sink.push(
+                    Diagnostic::error(
+                        codes::NOT_IN_CLUSTER,
+                        special.name_span(),
+                        format!("{} does not run in `{}`", block.origin().name, special.name()),
+                    )
+                    .label("not one of its clusters")
+                    .also(listed, "these are its clusters")
+                    .help(format!("add `{}` to `clusters`, or remove this block", special.name())),
+                );
+            }
+        }
+    }
+    presences.sort_by_key(|presence| presence.cluster);
+    Some(presences)
+}

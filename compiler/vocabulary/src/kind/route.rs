@@ -1,0 +1,166 @@
+//! `route`: what gateways do with requests from outside.
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
+use lang_evaluate::{Block, Target};
+
+use super::{exclusive, http_match, rule};
+use crate::build::Ids;
+use crate::codes;
+use crate::forms;
+use crate::model::{Gateway, GatewayRole, Id, Namespace, Route, Table};
+use crate::policy::retry;
+
+/// A gateway, or one port of it.
+const GATEWAY: Reference = Reference {
+    kinds: &["gateway"],
+    part: Some("port"),
+    refused: &[("cluster", "write the gateway's name behind it: `<cluster>.<gateway>`")],
+};
+
+pub(crate) static KIND: Kind = Kind {
+    word: "route",
+    documentation: "Requests from outside, by host name: through which gateways, and where they go. A simple route says \
+                    `to`; others have ordered `rule` blocks.",
+    label: Label::Required(&forms::NAME),
+    space: Some("route"),
+    reopen: false,
+    attributes: &[
+        Attribute::optional(
+            "gateway",
+            Type::Reference(&GATEWAY),
+            "The ingress gateway that serves it, or one port of it (`west.ingress.http`).",
+        ),
+        Attribute::optional(
+            "gateways",
+            Type::some(&Type::Reference(&GATEWAY)),
+            "The ingress gateways, if there are several. Not together with `gateway`.",
+        ),
+        Attribute::required(
+            "hosts",
+            Type::some(&Type::Text(&forms::HOST_PATTERN)),
+            "Host names; `*.example.org` matches one or more leading labels, `*` everything.",
+        ),
+        rule::TO,
+        rule::TIMEOUT,
+    ],
+    blocks: &[
+        Nested { kind: &http_match::KIND, count: Count::Optional },
+        Nested { kind: &rule::DESTINATION, count: Count::Many },
+        Nested { kind: &rule::KIND, count: Count::Many },
+        Nested { kind: &retry::KIND, count: Count::Optional },
+    ],
+};
+
+pub(crate) fn convert(
+    block: &Block,
+    namespace: Id<Namespace>,
+    gateways: &Table<Gateway>,
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Option<Route> {
+    let (gateways, port) = gateways_of(block, gateways, ids, sink)?;
+    let mut hosts: Vec<Spanned<String>> = Vec::new();
+    for host in block.get::<Vec<Spanned<String>>>("hosts")?.value {
+        let host = host.map(|text| text.to_ascii_lowercase());
+        if let Some(first) = hosts.iter().find(|other| other.value == host.value) {
+            sink.push(
+                Diagnostic::error(codes::REPEATED, host.span, format!("`{}` is listed twice", host.value))
+                    .label("listed again")
+                    .also(first.span, "listed first")
+                    .help("remove one of them"),
+            );
+            continue;
+        }
+        hosts.push(host);
+    }
+    Some(Route {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        namespace,
+        gateways,
+        port,
+        hosts,
+        rules: rules(block, ids, sink)?,
+    })
+}
+
+type Served = (Vec<Spanned<Id<Gateway>>>, Option<Spanned<String>>);
+
+fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<Served> {
+    if let (Some(one), Some(several)) = (block.written("gateway"), block.written("gateways")) {
+        sink.push(exclusive(several, "gateways", one, "gateway"));
+    }
+    let mut targets: Vec<_> = block.get::<Target>("gateway").into_iter().collect();
+    targets.extend(block.get::<Vec<Spanned<Target>>>("gateways").into_iter().flat_map(|list| list.value));
+    if targets.is_empty() {
+        sink.push(
+            Diagnostic::error(
+                codes::NO_ROUTE_GATEWAY,
+                block.name_span(),
+                format!("{} has no gateway", block.origin().name),
+            )
+            .label("nobody serves it")
+            .help("add `gateway = <cluster>.<gateway>`"),
+        );
+    }
+    let mut port: Option<Spanned<String>> = None;
+    let mut gateways: Vec<Spanned<Id<Gateway>>> = Vec::new();
+    for (index, target) in targets.into_iter().enumerate() {
+        let id = *ids.gateways.get(&target.value.entity)?;
+        let gateway = table.at(id);
+        if gateway.role == GatewayRole::EastWest {
+            sink.push(
+                Diagnostic::error(
+                    codes::NOT_AN_INGRESS,
+                    target.span,
+                    format!("{} takes no requests from outside", gateway.origin.name),
+                )
+                .label("an east-west gateway")
+                .also(gateway.origin.span, "declared here")
+                .help("name a gateway with `role = ingress`"),
+            );
+        }
+        if let Some(first) = gateways.iter().find(|other| other.value == id) {
+            sink.push(
+                Diagnostic::error(codes::REPEATED, target.span, "this gateway is listed twice")
+                    .label("listed again")
+                    .also(first.span, "listed first")
+                    .help("remove one of them"),
+            );
+            continue;
+        }
+        let same =
+            |other: &Spanned<String>| target.value.part.as_ref().is_some_and(|p| p.value == other.value);
+        if index > 0 && !(port.is_none() && target.value.part.is_none() || port.as_ref().is_some_and(same)) {
+            sink.push(
+                Diagnostic::error(
+                    codes::DIFFERENT_PORTS,
+                    target.span,
+                    format!("{} is served at different ports of its gateways", block.origin().name),
+                )
+                .label("another port than at the first gateway")
+                .help("name the same port at each gateway, or write one route for each port"),
+            );
+        }
+        port = port.or(target.value.part);
+        gateways.push(Spanned::new(id, target.span));
+    }
+    Some((gateways, port))
+}
+
+/// The rules; a route without `rule` blocks is its own only rule.
+fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::RouteRule>> {
+    let Some(first) = block.blocks("rule").next() else {
+        return Some(vec![rule::convert(block, block, ids, sink)?]);
+    };
+    if let Some(to) = block.written("to") {
+        sink.push(exclusive(first.kind_span, "rule", to, "to"));
+    }
+    for word in ["match", "destination"] {
+        if let Some(other) = block.block(word) {
+            sink.push(exclusive(first.kind_span, "rule", other.kind_span, word));
+        }
+    }
+    block.blocks("rule").map(|inner| rule::convert(inner, block, ids, sink)).collect()
+}

@@ -1,0 +1,114 @@
+//! `rule`: one of the ordered rules of a route.
+
+use std::time::Duration;
+
+use lang_diagnostics::{Diagnostic, Origin, Sink};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_evaluate::{Block, Target};
+
+use super::service::{CALLEE, callee};
+use super::{exclusive, http_match};
+use crate::build::Ids;
+use crate::codes;
+use crate::model::{Destination, RouteRule};
+use crate::policy::retry;
+
+/// `to`, as routes and rules have it.
+pub(crate) const TO: Attribute = Attribute::optional(
+    "to",
+    Type::Reference(&CALLEE),
+    "Where the requests go: a service or an external host, or one port of it (`catalog.http`).",
+);
+
+/// `timeout`, as routes and rules have it.
+pub(crate) const TIMEOUT: Attribute = Attribute::inherited(
+    "timeout",
+    Type::Duration,
+    "How long a request may take; otherwise what policies say.",
+);
+
+pub(crate) static DESTINATION: Kind = Kind {
+    word: "destination",
+    documentation: "One of several destinations, in proportion to their weights.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::required("to", Type::Reference(&CALLEE), "Where this share of the requests goes."),
+        Attribute::defaulted(
+            "weight",
+            Type::Integer(1, 1_000_000),
+            Constant::Integer(1),
+            "Its relative weight.",
+        ),
+    ],
+    blocks: &[],
+};
+
+pub(crate) static KIND: Kind = Kind {
+    word: "rule",
+    documentation: "One of the route's rules. They are tried in the order of the text; the first that matches wins.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[TO, TIMEOUT],
+    blocks: &[
+        Nested { kind: &http_match::KIND, count: Count::Optional },
+        Nested { kind: &DESTINATION, count: Count::Many },
+        Nested { kind: &retry::KIND, count: Count::Optional },
+    ],
+};
+
+/// The destinations of a rule, or of a route that is its own only rule; at least one, or a report.
+pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Destination>> {
+    let mut destinations = Vec::new();
+    if let Some(to) = block.get::<Target>("to") {
+        if let Some(other) = block.blocks("destination").next() {
+            sink.push(exclusive(other.kind_span, "destination", to.span, "to"));
+        }
+        destinations.push(Destination {
+            origin: Origin::new(to.span, block.origin().name),
+            callee: callee(&to.value, ids)?,
+            port: to.value.part,
+            weight: 1,
+        });
+        return Some(destinations);
+    }
+    for share in block.blocks("destination") {
+        let to = share.get::<Target>("to")?;
+        destinations.push(Destination {
+            origin: Origin::new(to.span, block.origin().name),
+            callee: callee(&to.value, ids)?,
+            port: to.value.part,
+            weight: share.get::<u32>("weight")?.value,
+        });
+    }
+    if destinations.is_empty() {
+        sink.push(
+            Diagnostic::error(
+                codes::NO_DESTINATION,
+                block.name_span(),
+                format!("{} leads nowhere", block.origin().name),
+            )
+            .label("no destination")
+            .help("add `to = service`, or `destination { to = service, weight = … }` for each of several"),
+        );
+    }
+    Some(destinations)
+}
+
+/// A rule. What it leaves out comes from the route around it.
+pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
+    let timeout = block.get::<Duration>("timeout").or_else(|| route.get::<Duration>("timeout"));
+    let retry = match block.block("retry").or_else(|| route.block("retry")) {
+        Some(retry) => Some(retry::convert(retry)?),
+        None => None,
+    };
+    Some(RouteRule {
+        origin: block.origin(),
+        matches: http_match::convert(block, sink)?,
+        to: destinations(block, ids, sink)?,
+        timeout: timeout.map(|timeout| timeout.value),
+        retry,
+    })
+}

@@ -1,0 +1,122 @@
+//! `service`: what is called.
+
+use std::net::Ipv4Addr;
+
+use lang_diagnostics::{Origin, Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
+use lang_evaluate::{Block, Target};
+
+use super::{mesh, metrics, port, presence, probe, workload};
+use crate::build::Ids;
+use crate::forms;
+use crate::model::{Call, Callee, Capture, Id, Namespace, Service};
+
+/// What may be called: a service or a host outside the mesh, or one port of it.
+pub(crate) const CALLEE: Reference = Reference {
+    kinds: &["service", "external"],
+    part: Some("port"),
+    refused: &[
+        ("client", "a client calls and offers nothing; declare it as a `service` with a `port`"),
+        ("gateway", "services call each other, not gateways; the compiler finds the way through them"),
+    ],
+};
+
+/// `calls`, as services and clients have it.
+pub(crate) const CALLS: Attribute = Attribute::optional(
+    "calls",
+    Type::list(&Type::Reference(&CALLEE)),
+    "What it calls: services and external hosts, or one port of them (`catalog.http`). Its sidecar knows nothing else.",
+);
+
+/// `account`, as services and clients have it.
+pub(crate) const ACCOUNT: Attribute = Attribute::derived(
+    "account",
+    Type::Text(&forms::DNS_LABEL),
+    "its name",
+    "Its Kubernetes service account, and thereby its identity. Services that share one are one principal.",
+);
+
+/// `capture`, as services and clients have it.
+pub(crate) const CAPTURE: Attribute = Attribute::derived(
+    "capture",
+    Type::Symbol(mesh::CAPTURES),
+    "the mesh's",
+    "How its outbound connections reach its sidecar.",
+);
+
+pub(crate) static KIND: Kind = Kind {
+    word: "service",
+    documentation: "Something that is called, and that may call others. Services, clients and external hosts of one \
+                    namespace share their names.",
+    label: Label::Required(&forms::NAME),
+    space: Some("callee"),
+    reopen: false,
+    attributes: &[
+        presence::CLUSTERS,
+        CALLS,
+        ACCOUNT,
+        CAPTURE,
+        Attribute::derived(
+            "vip",
+            Type::Ipv4,
+            "derived from its name",
+            "The virtual address by which callers reach it, if the derived one clashes with another callee's.",
+        ),
+    ],
+    blocks: &[
+        Nested { kind: &port::KIND, count: Count::Some },
+        Nested { kind: &presence::KIND, count: Count::Many },
+        Nested { kind: &workload::KIND, count: Count::Many },
+        Nested { kind: &probe::KIND, count: Count::Many },
+        Nested { kind: &metrics::KIND, count: Count::Optional },
+    ],
+};
+
+/// A service or client without its calls, which may point at services that come later.
+pub(crate) fn convert(
+    block: &Block,
+    namespace: Id<Namespace>,
+    capture: Capture,
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Option<Service> {
+    Some(Service {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        namespace,
+        documentation: block.documentation.as_ref().map(|text| text.value.clone()),
+        clusters: presence::convert(block, ids, sink)?,
+        ports: block.blocks("port").map(port::convert).collect::<Option<_>>()?,
+        calls: Vec::new(),
+        account: block.get::<String>("account").map_or_else(|| block.name().to_owned(), |name| name.value),
+        workloads: workload::convert(block)?,
+        capture: block.get::<Capture>("capture").map_or(capture, |capture| capture.value),
+        vip: block.get::<Ipv4Addr>("vip"),
+        probes: probe::convert(block, sink)?,
+        scrape: match block.block("metrics") {
+            Some(metrics) => Some(metrics::convert(metrics)?),
+            None => None,
+        },
+    })
+}
+
+/// The calls of a service or client, when all callees have their ids.
+pub(crate) fn calls(block: &Block, ids: &Ids) -> Option<Vec<Call>> {
+    let calls = block.get::<Vec<Spanned<Target>>>("calls").map(|calls| calls.value).unwrap_or_default();
+    calls
+        .into_iter()
+        .map(|call| {
+            Some(Call {
+                origin: Origin::new(call.span, format!("a call of {}", block.origin().name)),
+                callee: callee(&call.value, ids)?,
+                port: call.value.part,
+            })
+        })
+        .collect()
+}
+
+/// What a target of [`CALLEE`] is in the model.
+pub(crate) fn callee(target: &Target, ids: &Ids) -> Option<Callee> {
+    let service = ids.services.get(&target.entity).map(|id| Callee::Service(*id));
+    service.or_else(|| ids.externals.get(&target.entity).map(|id| Callee::External(*id)))
+}

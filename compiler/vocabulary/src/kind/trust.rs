@@ -1,0 +1,143 @@
+//! `trust`: who makes certificates, and how long they live.
+
+use std::time::Duration;
+
+use lang_diagnostics::Spanned;
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Tag, Type};
+use lang_evaluate::{Block, FromValue, Value};
+
+use crate::forms;
+use crate::model::{Issuer, IssuerFiles, Trust};
+
+/// A day in milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+const ISSUERS: &[Tag] = &[
+    Tag {
+        word: "builtin",
+        documentation: "meshc makes root, intermediates and workload certificates",
+        attributes: &[],
+    },
+    Tag {
+        word: "files",
+        documentation: "the user brings an intermediate for each cluster; meshc verifies and uses them",
+        attributes: &[Attribute::required(
+            "directory",
+            Type::Text(&forms::NON_EMPTY),
+            "A directory with `roots.pem` and, for each cluster, `<cluster>/cert.pem`, `key.pem` and `chain.pem`, \
+             relative to the entry file.",
+        )],
+    },
+    Tag {
+        word: "cert_manager",
+        documentation: "meshc makes root and intermediates, cert-manager signs and renews workload certificates",
+        attributes: &[],
+    },
+];
+
+static ROOT: Kind = Kind {
+    word: "root",
+    documentation: "The root certificate of the mesh.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::derived(
+            "common_name",
+            Type::Text(&forms::NON_EMPTY),
+            "`<name of the trust> root`",
+            "The common name of the root certificate.",
+        ),
+        Attribute::defaulted(
+            "lifetime",
+            Type::Duration,
+            Constant::Milliseconds(3650 * DAY),
+            "How long the root certificate is valid.",
+        ),
+    ],
+    blocks: &[],
+};
+
+static INTERMEDIATE: Kind = Kind {
+    word: "intermediate",
+    documentation: "The intermediate certificates, one for each cluster, with path length 0.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[Attribute::defaulted(
+        "lifetime",
+        Type::Duration,
+        Constant::Milliseconds(365 * DAY),
+        "How long an intermediate certificate is valid.",
+    )],
+    blocks: &[],
+};
+
+static WORKLOAD: Kind = Kind {
+    word: "workload",
+    documentation: "The certificates of services, clients and ingress gateways.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[Attribute::defaulted(
+        "lifetime",
+        Type::Duration,
+        Constant::Milliseconds(90 * DAY),
+        "How long a workload certificate is valid.",
+    )],
+    blocks: &[],
+};
+
+pub(crate) static KIND: Kind = Kind {
+    word: "trust",
+    documentation: "How identities are proved: a root, one intermediate for each cluster, and workload certificates.",
+    label: Label::Required(&forms::NAME),
+    space: Some("trust"),
+    reopen: false,
+    attributes: &[Attribute::defaulted(
+        "issuer",
+        Type::Tagged(ISSUERS),
+        Constant::Symbol("builtin"),
+        "Who makes the certificates.",
+    )],
+    blocks: &[
+        Nested { kind: &ROOT, count: Count::Defaulted },
+        Nested { kind: &INTERMEDIATE, count: Count::Defaulted },
+        Nested { kind: &WORKLOAD, count: Count::Defaulted },
+    ],
+};
+
+impl FromValue for Issuer {
+    fn from_value(value: &Value) -> Option<Self> {
+        let (word, record): (&str, &[_]) = match value {
+            Value::Tagged(word, record) => (word, record),
+            Value::Symbol(word) => (word, &[]),
+            _ => return None,
+        };
+        match word {
+            "builtin" => Some(Self::Builtin),
+            "cert_manager" => Some(Self::CertManager),
+            "files" => {
+                let (_, directory) = record.iter().find(|(name, _)| name.value == "directory")?;
+                let text = String::from_value(&directory.value)?;
+                Some(Self::Files(IssuerFiles { directory: Spanned::new(text, directory.span) }))
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn convert(block: &Block) -> Option<Trust> {
+    let root = block.block("root")?;
+    let lifetime = |word: &str| block.block(word)?.get::<Duration>("lifetime");
+    let common_name = root.get::<String>("common_name").map(|name| name.value);
+    Some(Trust {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        issuer: block.get::<Issuer>("issuer")?.value,
+        root_common_name: common_name.unwrap_or_else(|| format!("{} root", block.name())),
+        root_lifetime: lifetime("root")?,
+        intermediate_lifetime: lifetime("intermediate")?,
+        workload_lifetime: lifetime("workload")?,
+    })
+}

@@ -1,0 +1,97 @@
+//! `workload`: the Kubernetes object that runs a service.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::Spanned;
+use lang_evaluate::Block;
+use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Type};
+
+use crate::forms;
+use crate::model::{Workload, WorkloadKind};
+use crate::symbols::symbols;
+
+symbols! {
+    /// The kinds of a workload.
+    KINDS: WorkloadKind {
+        "deployment" => WorkloadKind::Deployment, "`apps/v1` Deployment";
+        "stateful_set" => WorkloadKind::StatefulSet, "`apps/v1` StatefulSet";
+        "daemon_set" => WorkloadKind::DaemonSet, "`apps/v1` DaemonSet";
+        "job" => WorkloadKind::Job, "`batch/v1` Job, for a client";
+        "cron_job" => WorkloadKind::CronJob, "`batch/v1` CronJob, for a client";
+    }
+}
+
+pub(crate) static KIND: Kind = Kind {
+    word: "workload",
+    documentation: "The Kubernetes object whose pods run it. Without any, it is a Deployment of the service's name.",
+    label: Label::Optional(&forms::DNS_LABEL),
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::defaulted(
+            "kind",
+            Type::Symbol(KINDS),
+            Constant::Symbol("deployment"),
+            "What it is. Its name stands before the brace; without one it is the service's name.",
+        ),
+        Attribute::derived(
+            "container",
+            Type::Text(&forms::DNS_LABEL),
+            "the first one",
+            "The container that is the application.",
+        ),
+        Attribute::optional(
+            "image",
+            Type::Text(&forms::NON_EMPTY),
+            "The application's image. With it the workload itself is written too, sidecar included.",
+        ),
+        Attribute::optional(
+            "labels",
+            Type::Map { key: &forms::NAME, of: &Type::Text(&ANY_TEXT) },
+            "Further labels of the pods.",
+        ),
+        Attribute::optional(
+            "annotations",
+            Type::Map { key: &forms::NAME, of: &Type::Text(&ANY_TEXT) },
+            "Further annotations of the pods.",
+        ),
+        Attribute::optional("subset", Type::Text(&forms::DNS_LABEL), "The subset that its pods make up."),
+    ],
+    blocks: &[],
+};
+
+/// The workloads of a service or client.
+pub(crate) fn convert(service: &Block) -> Option<Vec<Workload>> {
+    let mut workloads = Vec::new();
+    for block in service.blocks("workload") {
+        let name = block.label.as_ref().map_or(service.name(), |label| label.value.as_str());
+        workloads.push(Workload {
+            origin: block.origin(),
+            kind: block.get::<WorkloadKind>("kind")?.value,
+            name: name.to_owned(),
+            container: block.get::<String>("container").map(|container| container.value),
+            image: block.get::<String>("image"),
+            labels: texts(block, "labels"),
+            annotations: texts(block, "annotations"),
+            subset: block.get::<String>("subset").map(|subset| subset.value),
+        });
+    }
+    if workloads.is_empty() {
+        workloads.push(Workload {
+            origin: service.origin(),
+            kind: WorkloadKind::Deployment,
+            name: service.name().to_owned(),
+            container: None,
+            image: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            subset: None,
+        });
+    }
+    Some(workloads)
+}
+
+fn texts(block: &Block, name: &str) -> BTreeMap<String, String> {
+    let entries = block.get::<Vec<(Spanned<String>, Spanned<String>)>>(name).map(|map| map.value);
+    entries.unwrap_or_default().into_iter().map(|(name, text)| (name.value, text.value)).collect()
+}

@@ -1,0 +1,96 @@
+//! `allow` and `deny`: who may call.
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
+use lang_evaluate::{Block, Target};
+
+use super::Context;
+use crate::codes;
+use crate::kind::http_match;
+use crate::model::GatewayRole;
+use crate::model::policy::{AuthorizationRule, Source};
+
+/// Whatever has identities.
+const SOURCE: Reference = Reference {
+    kinds: &["service", "client", "gateway", "namespace"],
+    part: None,
+    refused: &[
+        (
+            "cluster",
+            "identities carry no cluster, so that no proxy could tell; name the services or the gateway that may call",
+        ),
+        ("external", "a host outside the mesh proves no identity"),
+    ],
+};
+
+const FROM: Attribute = Attribute::required(
+    "from",
+    Type::some(&Type::Reference(&SOURCE)),
+    "Whom it speaks of: services and clients wherever they run, ingress gateways, or everybody in a namespace.",
+);
+
+pub(crate) static ALLOW: Kind = Kind {
+    word: "allow",
+    documentation: "Who may call. A service with any `allow` admits only those; without one it admits everybody who \
+                    declares the call.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[FROM],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
+};
+
+pub(crate) static DENY: Kind = Kind {
+    word: "deny",
+    documentation: "Who may not call, whatever `allow` says.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[FROM],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
+};
+
+/// The rules of one word in a policy.
+pub(crate) fn convert(
+    policy: &Block,
+    word: &str,
+    context: Context<'_>,
+    sink: &mut Sink,
+) -> Option<Vec<AuthorizationRule>> {
+    let mut rules = Vec::new();
+    for block in policy.blocks(word) {
+        let mut from = Vec::new();
+        for target in block.get::<Vec<Spanned<Target>>>("from")?.value {
+            from.push(Spanned::new(source(&target, context, sink)?, target.span));
+        }
+        let matches = http_match::convert(block, sink)?;
+        rules.push(AuthorizationRule { origin: block.origin(), from, matches });
+    }
+    Some(rules)
+}
+
+fn source(target: &Spanned<Target>, context: Context<'_>, sink: &mut Sink) -> Option<Source> {
+    let entity = target.value.entity;
+    let ids = context.ids;
+    if let Some(service) = ids.services.get(&entity) {
+        return Some(Source::Service(*service));
+    }
+    if let Some(namespace) = ids.namespaces.get(&entity) {
+        return Some(Source::Namespace(*namespace));
+    }
+    let id = *ids.gateways.get(&entity)?;
+    let gateway = context.gateways.at(id);
+    if gateway.role == GatewayRole::EastWest {
+        sink.push(
+            Diagnostic::error(
+                codes::GATEWAY_WITHOUT_IDENTITY,
+                target.span,
+                format!("{} has no identity", gateway.origin.name),
+            )
+            .label("an east-west gateway")
+            .also(gateway.origin.span, "declared here")
+            .help("it passes mTLS through without ending it; name the services behind it"),
+        );
+    }
+    Some(Source::Gateway(id))
+}

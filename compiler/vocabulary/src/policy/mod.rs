@@ -1,0 +1,81 @@
+//! The settings of policies, one file each: its entry in the schema, and how a checked block becomes a setting.
+//!
+//! What a setting leaves out takes the value of the standard library's `defaults.mesh`, never that of an outer policy:
+//! whoever reads a policy needs to know one table and not every scope around it. The table itself is read by the same
+//! conversions, without anything to fall back on, so that it must be complete.
+
+pub(crate) mod authorization;
+pub(crate) mod failover;
+pub(crate) mod outlier;
+pub(crate) mod pool;
+pub(crate) mod rate_limit;
+pub(crate) mod retry;
+pub(crate) mod timeout;
+
+use lang_diagnostics::Sink;
+use lang_evaluate::schema::{Count, Nested};
+use lang_evaluate::{Block, FromValue};
+
+use crate::build::Ids;
+use crate::model::policy::{Defaults, PolicySettings};
+use crate::model::{Gateway, Table};
+
+/// The kinds of settings, in the order of the reference. A new one is a line here and one in [`convert`].
+pub(crate) const SETTINGS: &[Nested] = &[
+    Nested { kind: &failover::KIND, count: Count::Optional },
+    Nested { kind: &outlier::KIND, count: Count::Optional },
+    Nested { kind: &pool::KIND, count: Count::Optional },
+    Nested { kind: &retry::KIND, count: Count::Optional },
+    Nested { kind: &timeout::KIND, count: Count::Optional },
+    Nested { kind: &authorization::ALLOW, count: Count::Many },
+    Nested { kind: &authorization::DENY, count: Count::Many },
+    Nested { kind: &rate_limit::KIND, count: Count::Many },
+];
+
+/// What a conversion may look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) ids: &'a Ids,
+    pub(crate) gateways: &'a Table<Gateway>,
+    pub(crate) defaults: &'a Defaults,
+}
+
+/// The settings of a policy.
+pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<PolicySettings> {
+    let Context { defaults, .. } = context;
+    Some(PolicySettings {
+        failover: optional(block.block("failover"), |inner| {
+            failover::convert(inner, Some(&defaults.failover))
+        })?,
+        outlier: optional(block.block("outlier"), |inner| outlier::convert(inner, Some(&defaults.outlier)))?,
+        pool: optional(block.block("pool"), |inner| pool::convert(inner, Some(&defaults.pool)))?,
+        retry: optional(block.block("retry"), retry::convert)?,
+        timeout: optional(block.block("timeout"), |inner| timeout::convert(inner, Some(&defaults.timeout)))?,
+        allow: authorization::convert(block, "allow", context, sink)?,
+        deny: authorization::convert(block, "deny", context, sink)?,
+        rate_limits: rate_limit::convert(block, sink)?,
+    })
+}
+
+/// The table of defaults; `None` if it is not complete.
+pub(crate) fn defaults(block: &Block) -> Option<Defaults> {
+    Some(Defaults {
+        failover: failover::convert(block.block("failover")?, None)?,
+        outlier: outlier::convert(block.block("outlier")?, None)?,
+        pool: pool::convert(block.block("pool")?, None)?,
+        timeout: timeout::convert(block.block("timeout")?, None)?,
+    })
+}
+
+/// A conversion of a block that need not be there.
+fn optional<T>(block: Option<&Block>, convert: impl FnOnce(&Block) -> Option<T>) -> Option<Option<T>> {
+    match block {
+        Some(block) => convert(block).map(Some),
+        None => Some(None),
+    }
+}
+
+/// The value that was written, else the default of the table.
+fn value_or<T: FromValue>(block: &Block, name: &str, default: Option<T>) -> Option<T> {
+    block.get::<T>(name).map(|value| value.value).or(default)
+}

@@ -1,0 +1,98 @@
+//! `pool`: connection pools and circuit breakers.
+
+use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Type};
+use lang_evaluate::{Block, FromValue, Value};
+
+use super::value_or;
+use crate::model::policy::Pool;
+
+/// The largest count that Envoy's unsigned 32-bit fields can hold.
+const MOST: u64 = u32::MAX as u64;
+
+const UNLIMITED: &[Symbol] = &[Symbol { word: "unlimited", documentation: "no bound" }];
+
+pub(crate) static KIND: Kind = Kind {
+    word: "pool",
+    documentation: "Connection pools and circuit breakers: how much one caller may have under way to one callee.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::inherited("max_connections", Type::Integer(1, MOST), "Open connections."),
+        Attribute::inherited(
+            "max_pending_requests",
+            Type::Integer(1, MOST),
+            "Requests that wait for a connection.",
+        ),
+        Attribute::inherited("max_concurrent_requests", Type::Integer(1, MOST), "Requests under way."),
+        Attribute::inherited(
+            "requests_per_connection",
+            Type::Union(&[Type::Integer(1, MOST), Type::Symbol(UNLIMITED)]),
+            "Requests on one connection before it is replaced. Connections through east-west gateways are always \
+             bounded, so that new remote pods see traffic.",
+        ),
+        Attribute::inherited("connect_timeout", Type::Duration, "How long a connection may take to open."),
+        Attribute::inherited(
+            "retry_budget",
+            Type::Percentage,
+            "Share of the requests under way that may be retries; whole percent.",
+        ),
+        Attribute::inherited(
+            "min_concurrent_retries",
+            Type::Integer(0, MOST),
+            "Retries under way that are allowed whatever the budget says.",
+        ),
+    ],
+    blocks: &[],
+};
+
+/// A bound, or none at all.
+#[derive(Clone, Copy, Debug)]
+struct Bound(Option<u32>);
+
+impl FromValue for Bound {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Symbol("unlimited") => Some(Self(None)),
+            other => u32::from_value(other).map(|bound| Self(Some(bound))),
+        }
+    }
+}
+
+/// A percentage without decimals; what is written finer is rounded down.
+#[derive(Clone, Copy, Debug)]
+struct Percent(u32);
+
+impl FromValue for Percent {
+    fn from_value(value: &Value) -> Option<Self> {
+        let Value::Percentage(share) = value else { return None };
+        u32::try_from(share.nanos / 1_000_000_000).ok().map(Self)
+    }
+}
+
+pub(crate) fn convert(block: &Block, defaults: Option<&Pool>) -> Option<Pool> {
+    let bound = |pool: &Pool| Bound(pool.requests_per_connection);
+    let percent = |pool: &Pool| Percent(pool.retry_budget_percent);
+    Some(Pool {
+        origin: block.origin(),
+        max_connections: value_or(block, "max_connections", defaults.map(|pool| pool.max_connections))?,
+        max_pending_requests: value_or(
+            block,
+            "max_pending_requests",
+            defaults.map(|pool| pool.max_pending_requests),
+        )?,
+        max_concurrent_requests: value_or(
+            block,
+            "max_concurrent_requests",
+            defaults.map(|pool| pool.max_concurrent_requests),
+        )?,
+        requests_per_connection: value_or(block, "requests_per_connection", defaults.map(bound))?.0,
+        connect_timeout: value_or(block, "connect_timeout", defaults.map(|pool| pool.connect_timeout))?,
+        retry_budget_percent: value_or(block, "retry_budget", defaults.map(percent))?.0,
+        min_concurrent_retries: value_or(
+            block,
+            "min_concurrent_retries",
+            defaults.map(|pool| pool.min_concurrent_retries),
+        )?,
+    })
+}

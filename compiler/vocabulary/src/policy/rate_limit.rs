@@ -1,0 +1,127 @@
+//! `rate_limit`: how many requests are admitted.
+
+use std::time::Duration;
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::Block;
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_syntax::ast::Rate;
+
+use crate::codes;
+use crate::forms;
+use crate::kind::http_match;
+use crate::model::policy::{OnError, RateLimit, RateLimitScope, Tier};
+use crate::symbols::symbols;
+
+symbols! {
+    /// Who counts.
+    SCOPES: RateLimitScope {
+        "pod" => RateLimitScope::Pod, "each pod by itself";
+        "cluster" => RateLimitScope::Cluster, "all pods of a cluster together, through its rate-limit service";
+        "mesh" => RateLimitScope::Mesh, "all pods of the mesh together";
+    }
+}
+
+symbols! {
+    /// What happens when the rate-limit service does not answer.
+    ON_ERROR: OnError {
+        "allow" => OnError::Allow, "the request passes, and it is counted";
+        "deny" => OnError::Deny, "the request is answered with 429";
+    }
+}
+
+pub(crate) static KIND: Kind = Kind {
+    word: "rate_limit",
+    documentation: "A limit of requests. Several limits at one place hold all at once.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::required("scope", Type::Symbol(SCOPES), "Who counts."),
+        Attribute::optional(
+            "header",
+            Type::Text(&forms::HEADER_NAME),
+            "The header whose value chooses the tier. Needed for `tiers`.",
+        ),
+        Attribute::optional(
+            "tiers",
+            Type::Map { key: &forms::HEADER_VALUE, of: &Type::Rate },
+            "How many requests with each value of the header are admitted: `{ gold = 10/min }`.",
+        ),
+        Attribute::optional(
+            "otherwise",
+            Type::Rate,
+            "How many requests are admitted that no tier counts, all together; without it they are free.",
+        ),
+        Attribute::defaulted(
+            "on_error",
+            Type::Symbol(ON_ERROR),
+            Constant::Symbol("allow"),
+            "What happens when the rate-limit service does not answer.",
+        ),
+        Attribute::defaulted(
+            "timeout",
+            Type::Duration,
+            Constant::Milliseconds(100),
+            "How long the rate-limit service may take.",
+        ),
+        Attribute::derived(
+            "domain",
+            Type::Text(&forms::NON_EMPTY),
+            "made of the names of namespace and policy",
+            "The domain at the rate-limit service.",
+        ),
+    ],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
+};
+
+/// The limits of a policy.
+pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>> {
+    let mut limits = Vec::new();
+    for block in policy.blocks("rate_limit") {
+        let header = block.get::<String>("header").map(|header| header.map(|name| name.to_ascii_lowercase()));
+        let tiers = block.get::<Vec<(Spanned<String>, Spanned<Rate>)>>("tiers");
+        let otherwise = block.get::<Rate>("otherwise");
+        check(block, header.is_some(), tiers.as_ref().is_some_and(|tiers| !tiers.value.is_empty()), sink);
+        let tiers = tiers.map(|tiers| tiers.value).unwrap_or_default();
+        limits.push(RateLimit {
+            origin: block.origin(),
+            scope: block.get::<RateLimitScope>("scope")?,
+            matches: http_match::convert(block, sink)?,
+            header,
+            tiers: tiers.into_iter().map(|(value, rate)| Tier { value, rate: rate.value }).collect(),
+            otherwise,
+            on_error: block.get::<OnError>("on_error")?.value,
+            timeout: block.get::<Duration>("timeout")?.value,
+            domain: block.get::<String>("domain"),
+        });
+    }
+    Some(limits)
+}
+
+/// A limit must limit something, and tiers need the header that chooses among them.
+fn check(block: &Block, header: bool, tiers: bool, sink: &mut Sink) {
+    let report = |name: &str, message: &str, help: &str| {
+        let span = block.written(name).unwrap_or(block.kind_span);
+        Diagnostic::error(codes::RATE_LIMIT_WITHOUT_RATE, span, message.to_owned()).help(help.to_owned())
+    };
+    match (header, tiers, block.written("otherwise").is_some()) {
+        (false, true, _) => sink.push(
+            report("tiers", "these tiers have no header to choose among them", "add `header = \"…\"`")
+                .label("chosen by which header?"),
+        ),
+        (true, false, _) => sink.push(
+            report(
+                "header",
+                "this header chooses among no tiers",
+                "add `tiers = { … }`, or remove `header` so that `otherwise` counts all requests",
+            )
+            .label("nothing to choose"),
+        ),
+        (false, false, false) => sink.push(
+            report("", "this limit admits everything", "add `otherwise = 10/min`, or `header` and `tiers`")
+                .label("no rate"),
+        ),
+        (true, true, _) | (false, false, true) => {}
+    }
+}

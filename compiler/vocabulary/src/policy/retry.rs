@@ -1,0 +1,79 @@
+//! `retry`: which failed requests are sent again.
+
+use std::time::Duration;
+
+use lang_diagnostics::Spanned;
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Symbol, Type};
+use lang_evaluate::{Block, FromValue, Value};
+
+use crate::forms;
+use crate::model::policy::{Retry, RetryOn};
+
+/// The idempotent methods (RFC 9110, section 9.2.2) that a mesh forwards.
+const IDEMPOTENT: &[&str] = &["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+
+const WHEN: &[Symbol] = &[
+    Symbol { word: "connect_failure", documentation: "the connection could not be opened" },
+    Symbol { word: "reset", documentation: "the connection ended before an answer" },
+];
+
+pub(crate) static KIND: Kind = Kind {
+    word: "retry",
+    documentation: "Which failed requests are sent again, and where. Without any, a request is sent again once, to another \
+                    endpoint, if its connection could not be opened.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::required("attempts", Type::Integer(1, 100), "How often a request may be sent again."),
+        Attribute::required(
+            "when",
+            Type::some(&Type::Union(&[Type::StatusClass, Type::Integer(100, 599), Type::Symbol(WHEN)])),
+            "What counts as a failure: classes of statuses (`5xx`, which includes failed and reset connections), single \
+             statuses (`503`), `connect_failure` and `reset`.",
+        ),
+        Attribute::defaulted(
+            "other_localities",
+            Type::Boolean,
+            Constant::Boolean(false),
+            "Whether the next attempt goes to the next locality.",
+        ),
+        Attribute::derived(
+            "methods",
+            Type::some(&Type::Text(&forms::METHOD)),
+            "the idempotent ones: `[\"GET\", \"HEAD\", \"OPTIONS\", \"TRACE\", \"PUT\", \"DELETE\"]`",
+            "The methods that may be sent again.",
+        ),
+        Attribute::optional("per_try_timeout", Type::Duration, "How long one attempt may take."),
+    ],
+    blocks: &[],
+};
+
+impl FromValue for RetryOn {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::StatusClass(class) => Some(Self::StatusClass(*class)),
+            Value::Integer(status) => u16::try_from(*status).ok().map(Self::Status),
+            Value::Symbol("connect_failure") => Some(Self::ConnectFailure),
+            Value::Symbol("reset") => Some(Self::Reset),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn convert(block: &Block) -> Option<Retry> {
+    let when = block.get::<Vec<Spanned<RetryOn>>>("when")?.value;
+    let methods = block.get::<Vec<Spanned<String>>>("methods");
+    let methods = match methods {
+        Some(list) => list.value.into_iter().map(|method| method.value).collect(),
+        None => IDEMPOTENT.iter().map(|method| (*method).to_owned()).collect(),
+    };
+    Some(Retry {
+        origin: block.origin(),
+        attempts: block.get::<u32>("attempts")?.value,
+        when: when.into_iter().map(|failure| failure.value).collect(),
+        other_localities: block.get::<bool>("other_localities")?.value,
+        methods,
+        per_try_timeout: block.get::<Duration>("per_try_timeout").map(|timeout| timeout.value),
+    })
+}

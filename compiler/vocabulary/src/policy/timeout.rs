@@ -1,0 +1,53 @@
+//! `timeout`: how long a request may take.
+
+use std::time::Duration;
+
+use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Type};
+use lang_evaluate::{Block, FromValue, Value};
+
+use super::value_or;
+use crate::model::policy::Timeout;
+
+const NONE: &[Symbol] = &[Symbol { word: "none", documentation: "as long as it likes" }];
+
+pub(crate) static KIND: Kind = Kind {
+    word: "timeout",
+    documentation: "How long a request may take.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::inherited(
+            "request",
+            Type::Union(&[Type::Duration, Type::Symbol(NONE)]),
+            "From the request's end to the answer's end, all attempts together. The default never bounds gRPC or TCP.",
+        ),
+        Attribute::inherited(
+            "idle",
+            Type::Union(&[Type::Duration, Type::Symbol(NONE)]),
+            "How long a stream or connection may stay silent.",
+        ),
+    ],
+    blocks: &[],
+};
+
+/// A bound, or none at all.
+#[derive(Clone, Copy, Debug)]
+struct Bound(Option<Duration>);
+
+impl FromValue for Bound {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Symbol("none") => Some(Self(None)),
+            other => Duration::from_value(other).map(|bound| Self(Some(bound))),
+        }
+    }
+}
+
+pub(crate) fn convert(block: &Block, defaults: Option<&Timeout>) -> Option<Timeout> {
+    Some(Timeout {
+        origin: block.origin(),
+        request: value_or(block, "request", defaults.map(|defaults| Bound(defaults.request)))?.0,
+        idle: value_or(block, "idle", defaults.map(|defaults| Bound(defaults.idle)))?.0,
+    })
+}
