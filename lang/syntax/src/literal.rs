@@ -73,7 +73,7 @@ fn integer(text: &str) -> Result<u64, Malformed> {
     if text.ends_with('_') || text.contains("__") {
         return Err(Malformed::new("has a `_` that is not between two digits", Some(digits)));
     }
-    digits.parse().map_err(|_| Malformed::new("is too large", Some(u64::MAX.to_string())))
+    digits.parse().map_err(|_| Malformed::new("is too large", None))
 }
 
 fn decimal(text: &str) -> Result<Decimal, Malformed> {
@@ -127,7 +127,8 @@ fn rate(text: &str, count: &str, per: &str) -> Result<Literal, Malformed> {
 fn status_class(text: &str, class: &str) -> Result<Literal, Malformed> {
     match class.parse::<u8>() {
         Ok(class @ 1..=5) => Ok(Literal::StatusClass(class)),
-        _ => Err(Malformed::new(format!("is no status class: they are `1xx` to `5xx`, not `{text}`"), None)),
+        _ if class.len() == 1 => Err(Malformed::new("is no status class: they are `1xx` to `5xx`", None)),
+        _ => Err(quoted(text)),
     }
 }
 

@@ -5,17 +5,21 @@ use crate::{Applicability, Fix, SourceMap};
 /// Fixes of more lines than this are only named.
 const MOST_LINES: usize = 4;
 
-/// What the fix does and, if it changes a few lines of one file, how they read afterwards.
-pub(super) fn describe(fix: &Fix, sources: &SourceMap) -> String {
-    let certainty = match fix.applicability {
-        Applicability::Safe => "",
-        Applicability::Suggested => ", if that is what is meant",
-    };
-    let title = format!("fix: {}{certainty}", fix.title);
-    match changed_lines(fix, sources) {
-        Some(lines) => format!("{title}\n{}", lines.join("\n")),
-        None => title,
+/// The advice of a diagnostic followed by what its fix does and, if that changes a few lines of one file, how they
+/// read afterwards.
+pub(super) fn advice(help: Option<&str>, fix: Option<&Fix>, sources: &SourceMap) -> Option<String> {
+    let mut lines: Vec<String> = help.map(str::to_owned).into_iter().collect();
+    if let Some(fix) = fix {
+        match (fix.applicability, help) {
+            // The advice asks the same already.
+            (Applicability::Suggested, Some(help)) if help.starts_with("did you mean") => {}
+            (Applicability::Suggested, _) => lines.push(format!("did you mean to {}?", fix.title)),
+            (Applicability::Safe, Some(_)) => lines.push(format!("fix: {}", fix.title)),
+            (Applicability::Safe, None) => lines.push(fix.title.clone()),
+        }
+        lines.extend(changed_lines(fix, sources).into_iter().flatten());
     }
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The lines that the edits touch, as they read afterwards.

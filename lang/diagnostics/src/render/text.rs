@@ -59,6 +59,10 @@ fn reports(diagnostic: &Diagnostic, sources: &SourceMap) -> Vec<Report> {
         }
     }
     let last = files.len() - 1;
+    let advice = || {
+        let advice = fix::advice(diagnostic.help.as_deref(), diagnostic.fix.as_ref(), sources);
+        advice.map(|advice| visible(&advice).into_owned())
+    };
     let report = |(position, file): (usize, FileId)| {
         let is_first = position == 0;
         let source = sources.get(file);
@@ -83,7 +87,7 @@ fn reports(diagnostic: &Diagnostic, sources: &SourceMap) -> Vec<Report> {
                 .chain(secondary.map(|label| labelled(label, length, false)))
                 .collect(),
             source: source.map(|source| NamedSource::new(name, visible(source.text()).into_owned())),
-            help: if position == last { advice(diagnostic, sources) } else { None },
+            help: if position == last { advice() } else { None },
         }
     };
     files.into_iter().enumerate().map(report).collect()
@@ -99,14 +103,6 @@ fn labelled(label: &Label, length: usize, primary: bool) -> LabeledSpan {
         LabeledSpan::new_primary_with_span(text, span)
     } else {
         LabeledSpan::new_with_span(text, span)
-    }
-}
-
-fn advice(diagnostic: &Diagnostic, sources: &SourceMap) -> Option<String> {
-    let fix = diagnostic.fix.as_ref().map(|fix| visible(&fix::describe(fix, sources)).into_owned());
-    match (diagnostic.help.as_ref().map(|help| visible(help).into_owned()), fix) {
-        (Some(help), Some(fix)) => Some(format!("{help}\n{fix}")),
-        (help, fix) => help.or(fix),
     }
 }
 
@@ -196,7 +192,7 @@ E0300
  4 │ }
    ╰────
   help: admit the caller or drop the call
-        fix: admit `web`, if that is what is meant
+        did you mean to admit `web`?
             allow { from = [other, web] }
 ";
         assert_eq!(shown, expected);

@@ -78,6 +78,11 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
 }
 
 impl<'a> Context<'a> {
+    /// The whole text.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// Offset of the end of the file.
     pub(crate) fn end(&self) -> u32 {
         u32::try_from(self.text.len()).unwrap_or(u32::MAX)
@@ -98,6 +103,11 @@ impl<'a> Context<'a> {
         if self.stuck_at.replace(Some(at.start)) != Some(at.start) {
             self.diagnostics.borrow_mut().push(diagnostic);
         }
+    }
+
+    /// Whether a report from `at` would be a consequence of an earlier one.
+    pub(crate) fn is_quiet(&self, at: Lexeme) -> bool {
+        self.stuck_at.get() == Some(at.start)
     }
 
     /// Reports a mistake inside one token, which never hides another one.

@@ -54,6 +54,10 @@ pub(super) fn end_of_item(input: Tokens<'_>) -> Tokens<'_> {
     if separated {
         return comma(input);
     }
+    if next.kind == TokenKind::Unknown && input.text(next) == ";" {
+        mistakes::semicolon(input);
+        return input.advance();
+    }
     mistakes::missing_separator(input);
     let header = next.kind.is_word() && opens_block(input.advance());
     if header || input.at_item() { input } else { comma(skip(input, Until::ITEM)) }

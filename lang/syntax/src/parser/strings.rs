@@ -16,7 +16,7 @@ pub(super) fn string_text(input: Tokens<'_>, lexeme: Lexeme) -> String {
     let text = input.text(lexeme);
     let text = text.strip_prefix('"').unwrap_or(text);
     if lexeme.kind == TokenKind::UnclosedString {
-        mistakes::unclosed_string(input, lexeme, "\"");
+        mistakes::unclosed_string(input, "\"");
         return unescaped(input, lexeme.start + 1, text);
     }
     unescaped(input, lexeme.start + 1, text.strip_suffix('"').unwrap_or(text))
@@ -28,7 +28,7 @@ pub(super) fn raw_string(input: Tokens<'_>) -> String {
     let text = input.text(lexeme);
     let text = text.strip_prefix("\"\"\"").unwrap_or(text);
     if lexeme.kind == TokenKind::UnclosedRaw {
-        mistakes::unclosed_string(input, lexeme, "\"\"\"");
+        mistakes::unclosed_string(input, "\"\"\"");
         return dedent(text);
     }
     dedent(text.strip_suffix("\"\"\"").unwrap_or(text))
@@ -70,7 +70,7 @@ pub(super) fn template<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
                 break;
             }
             Some(TokenKind::UnclosedTail) => {
-                mistakes::unclosed_string(input, next, "\"");
+                mistakes::unclosed_string(input, "\"");
                 push_text(input, next, "}", "", &mut parts);
                 input = input.advance();
                 break;
@@ -100,8 +100,12 @@ fn interpolation<'a>(input: Tokens<'a>, parts: &mut Vec<StringPart>) -> Tokens<'
     match rest.continuation() {
         None | Some(TokenKind::TemplateMiddle | TokenKind::TemplateTail | TokenKind::UnclosedTail) => rest,
         Some(_) => {
-            mistakes::unexpected(rest, "expected `}` and the rest of the string");
-            skip(rest, Until::LINE)
+            let after = skip(rest, Until::LINE);
+            // Otherwise the string ends with its line, and that is what will be reported.
+            if after.continuation().is_some() {
+                mistakes::unexpected(rest, "expected `}` and the rest of the string");
+            }
+            after
         }
     }
 }

@@ -52,7 +52,7 @@ fn same_item<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
 /// Everything without an operator. The first two tokens decide.
 fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let first = input.peek(0);
-    if input.at_item() {
+    if input.at_item_line() {
         return Err(mistakes::missing_value(input));
     }
     let here = |kind: ValueKind| Ok((input.advance(), Value { kind, span: input.span(first) }));

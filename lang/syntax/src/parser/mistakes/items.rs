@@ -1,0 +1,181 @@
+//! Mistakes in items.
+
+use lang_diagnostics::{Applicability, Diagnostic, Span};
+use nom::Err;
+
+use super::super::LANGUAGE_VERSION;
+use super::super::tokens::{Mistake, Tokens};
+use super::values::{later, misplaced, unexpected};
+use super::{error, fix, found, insertion, report, shortened};
+use crate::ast::Block;
+use crate::codes;
+use crate::token::TokenKind;
+
+/// An item that begins with a reserved word.
+pub(in crate::parser) fn reserved(input: Tokens<'_>) {
+    report(input, later(input));
+}
+
+/// Two items on one line without a comma between them.
+pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {
+    let next = input.peek(0);
+    if matches!(next.kind, TokenKind::Unknown | TokenKind::Colon) {
+        return unexpected(input, "expected the end of the item");
+    }
+    let message = format!("expected a newline or `,` before {}", found(input));
+    let mut diagnostic = error(input, codes::MISSING_SEPARATOR, message);
+    if input.at_item() {
+        diagnostic = diagnostic.fix(insertion("insert a comma", input, ","));
+    }
+    report(input, diagnostic);
+}
+
+/// `name` alone on its line.
+pub(in crate::parser) fn incomplete_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let after = input.advance();
+    let name = shortened(input.text(input.peek(0)));
+    if let Some(TokenKind::Unknown) = after.continuation() {
+        return Mistake::failure(after, misplaced(after, ""));
+    }
+    let message = format!("`{name}` is neither an attribute nor a block");
+    let diagnostic = error(input, codes::INCOMPLETE_ITEM, message).help(format!(
+        "write `{name} = …` for an attribute, `{name} {{ … }}` or `{name} label {{ … }}` for a block"
+    ));
+    Mistake::failure(after, diagnostic)
+}
+
+/// `a = 1; b = 2`
+pub(in crate::parser) fn semicolon(input: Tokens<'_>) {
+    let span = input.span(input.peek(0));
+    let edit = if input.peek(1).on_new_line {
+        fix("remove it", Applicability::Safe, span, "")
+    } else {
+        fix("write `,`", Applicability::Safe, span, ",")
+    };
+    let diagnostic = error(input, codes::UNEXPECTED_CHARACTER, "unexpected `;`")
+        .help("items are separated by newlines, or by commas on one line")
+        .fix(edit);
+    report(input, diagnostic);
+}
+
+/// `kind label` without braces.
+pub(in crate::parser) fn missing_braces(input: Tokens<'_>, kind: Tokens<'_>) {
+    if let Some(TokenKind::Unknown | TokenKind::Colon | TokenKind::UnclosedString) = input.continuation() {
+        return unexpected(input, "expected `{`");
+    }
+    let header = input.context.slice(kind.peek(0).start, input.last_end);
+    let message = format!("expected `{{` after `{}`", shortened(header));
+    let place = input.context.span(input.last_end, input.last_end);
+    let mut diagnostic = Diagnostic::error(codes::INCOMPLETE_ITEM, place, message)
+        .help("a block has braces, also when it is empty; an attribute is written `name = value`");
+    if input.continuation().is_none() {
+        diagnostic = diagnostic.fix(fix("add empty braces", Applicability::Suggested, place, " {}"));
+    }
+    report(input, diagnostic);
+}
+
+/// `kind label` with `{` on the next line.
+pub(in crate::parser) fn brace_on_next_line(input: Tokens<'_>) {
+    let gap = input.context.span(input.last_end, input.peek(0).start);
+    let mut diagnostic =
+        error(input, codes::INCOMPLETE_ITEM, "the `{` of a block stands on the line of its kind and label");
+    if input.context.slice(gap.start, gap.end).trim().is_empty() {
+        diagnostic = diagnostic.fix(fix("join the lines", Applicability::Safe, gap, " "));
+    }
+    report(input, diagnostic);
+}
+
+/// `name: value`
+pub(in crate::parser) fn colon(input: Tokens<'_>) {
+    let colon = input.span(input.peek(0));
+    let diagnostic = error(input, codes::UNEXPECTED_CHARACTER, "unexpected `:`")
+        .help("an attribute is written `name = value`")
+        .fix(fix("write ` =`", Applicability::Safe, colon, " ="));
+    report(input, diagnostic);
+}
+
+/// `name value`
+pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
+    let after = input.advance();
+    let name = shortened(input.text(input.peek(0)));
+    let diagnostic =
+        error(after, codes::UNEXPECTED_TOKEN, format!("expected `=` after `{name}`, found {}", found(after)))
+            .fix(insertion("insert `=`", after, " ="));
+    report(after, diagnostic);
+}
+
+/// A string where an item should begin.
+pub(in crate::parser) fn string_as_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let message = "expected an item, found a string";
+    Mistake::here(input, codes::UNEXPECTED_TOKEN, message)
+}
+
+/// Something that begins no item.
+pub(in crate::parser) fn no_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    Mistake::failure(input, misplaced(input, "expected an item"))
+}
+
+/// A record that holds a block.
+pub(in crate::parser) fn block_in_record(input: Tokens<'_>, block: &Block) {
+    let name = &block.kind.value;
+    let diagnostic = Diagnostic::error(
+        codes::BLOCK_IN_RECORD,
+        block.kind.span,
+        format!("`{}` is a block, and a record holds attributes only", shortened(name)),
+    );
+    let diagnostic = if block.label.is_none() {
+        let edit = fix("insert `=`", Applicability::Safe, block.kind.span.after(), " =");
+        diagnostic.help(format!("write `{} = {{ … }}`", shortened(name))).fix(edit)
+    } else {
+        diagnostic.help("labelled blocks stand in blocks only")
+    };
+    input.context.report_inside(diagnostic);
+}
+
+/// A `language` line with anything but a known version.
+pub(in crate::parser) fn unknown_language(input: Tokens<'_>) {
+    let message =
+        format!("`{}` is no language version that this compiler knows", shortened(input.text(input.peek(0))));
+    let diagnostic =
+        error(input, codes::LANGUAGE_LINE, message).help(format!("it knows `language {LANGUAGE_VERSION}`"));
+    input.context.report_inside(diagnostic);
+}
+
+/// A `language` line that is not the first item of its file.
+pub(in crate::parser) fn late_language(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let message = "`language` stands before everything else in the file";
+    Mistake::failure(input.advance().advance(), error(input, codes::LANGUAGE_LINE, message))
+}
+
+/// A label such as `2nd`.
+pub(in crate::parser) fn label_begins_with_digit(input: Tokens<'_>) {
+    let text = input.text(input.peek(0));
+    report(input, unquoted(input, "a name begins with a letter or `_`", text));
+}
+
+/// A word with letters outside ASCII.
+pub(in crate::parser) fn unquoted_name(input: Tokens<'_>) {
+    let text = input.text(input.peek(0));
+    input.context.report_inside(unquoted(
+        input,
+        "a name consists of ASCII letters, digits, `_` and inner `-`",
+        text,
+    ));
+}
+
+fn unquoted(input: Tokens<'_>, rule: &str, text: &str) -> Diagnostic {
+    let quoted = format!("\"{text}\"");
+    let span = input.span(input.peek(0));
+    error(input, codes::UNQUOTED_NAME, format!("`{}` has to be quoted", shortened(text)))
+        .help(format!("{rule}; any other is quoted"))
+        .fix(fix("quote it", Applicability::Safe, span, quoted))
+}
+
+/// A label with `${…}`.
+pub(in crate::parser) fn interpolated_label(input: Tokens<'_>, label: Span) {
+    let message = "a label is constant: it has no interpolation";
+    report(
+        input,
+        Diagnostic::error(codes::INTERPOLATED_NAME, label, message).help("`$${` is a literal `${`"),
+    );
+}

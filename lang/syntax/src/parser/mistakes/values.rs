@@ -1,0 +1,168 @@
+//! Mistakes in values, and tokens that fit nowhere.
+
+use lang_diagnostics::{Applicability, Diagnostic};
+use nom::Err;
+
+use super::super::LANGUAGE_VERSION;
+use super::super::tokens::{Lexeme, Mistake, Tokens};
+use super::{error, fix, found, report, shortened};
+use crate::codes;
+use crate::literal::Malformed;
+use crate::token::TokenKind;
+
+/// A lexeme that may not stand here: by itself (a stray character) or in this place.
+pub(super) fn misplaced(input: Tokens<'_>, expected: &str) -> Diagnostic {
+    let lexeme = input.peek(0);
+    let text = input.text(lexeme);
+    match lexeme.kind {
+        TokenKind::Unknown | TokenKind::Colon => unknown_character(input, text),
+        TokenKind::UnclosedString => unclosed(input, lexeme, "\""),
+        TokenKind::UnclosedRaw => unclosed(input, lexeme, "\"\"\""),
+        TokenKind::OpenParenthesis => error(input, codes::UNEXPECTED_TOKEN, format!("{expected}, found `(`"))
+            .help("parentheses mean nothing in this language version: leave them out"),
+        _ => error(input, codes::UNEXPECTED_TOKEN, format!("{expected}, found {}", found(input))),
+    }
+}
+
+fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
+    let lexeme = input.peek(0);
+    let diagnostic = |message: &str| error(input, codes::UNEXPECTED_CHARACTER, message);
+    let unexpected = || diagnostic(&format!("unexpected `{}`", shortened(text)));
+    let replacing =
+        |with: &str| fix(format!("write `{with}`"), Applicability::Safe, input.span(lexeme), with);
+    match text {
+        "#" => unexpected().help("comments begin with `//`").fix(replacing("//")),
+        ";" => unexpected().help("items are separated by newlines, or by commas on one line"),
+        "/" => unexpected().help("comments begin with `//` and run to the end of the line"),
+        "-" => unexpected().help("there are no negative numbers, and names have `-` only inside"),
+        ":" => unexpected().help("an attribute is written `name = value`"),
+        "`" => unexpected().help("strings stand in double quotes"),
+        _ => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+            Some(content) => {
+                let quoted = format!("\"{}\"", content.replace('\\', "\\\\").replace('"', "\\\""));
+                diagnostic("strings stand in double quotes").fix(replacing(&quoted))
+            }
+            None => match text.chars().next().filter(|character| text.len() == character.len_utf8()) {
+                Some(character) if character.is_control() || !character.is_ascii() => {
+                    let number = u32::from(character);
+                    diagnostic(&format!("unexpected character U+{number:04X}")).help(
+                        "outside of strings and comments, only printable ASCII characters have a meaning",
+                    )
+                }
+                Some(_) | None => unexpected(),
+            },
+        },
+    }
+}
+
+/// Reports that the next lexeme may not stand here.
+pub(in crate::parser) fn unexpected(input: Tokens<'_>, expected: &str) {
+    report(input, misplaced(input, expected));
+}
+
+/// No value begins with the next lexeme.
+pub(in crate::parser) fn no_value(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let next = input.peek(0);
+    let nothing_left =
+        matches!(next.kind, TokenKind::End | TokenKind::Comma) || next.kind.opening().is_some();
+    if nothing_left {
+        return missing_value(input);
+    }
+    if next.kind == TokenKind::In {
+        let help = "`in` is a word of the language: a name spelled like it is quoted";
+        return Mistake::failure(input, misplaced(input, "expected a value").help(help));
+    }
+    Mistake::failure(input, misplaced(input, "expected a value"))
+}
+
+/// The item ends where a value should begin.
+pub(in crate::parser) fn missing_value(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let place = input.context.span(input.last_end, input.last_end);
+    let message = format!("expected a value, found {}", found(input));
+    let diagnostic = Diagnostic::error(codes::MISSING_VALUE, place, message).label("a value belongs here");
+    Mistake::failure(input, diagnostic)
+}
+
+/// A second operator where only one fits.
+pub(in crate::parser) fn chained<'a>(input: Tokens<'a>, operator: &str, help: &str) -> Err<Mistake<'a>> {
+    let message = format!("a value holds at most one `{operator}`");
+    Mistake::failure(input, error(input, codes::CHAINED_OPERATOR, message).help(help))
+}
+
+/// `a.` with no name behind the point.
+pub(in crate::parser) fn incomplete_path(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let message = format!("expected a name after `.`, found {}", found(input));
+    let place = match input.continuation() {
+        Some(_) => input.span(input.peek(0)),
+        None => input.context.span(input.last_end, input.last_end),
+    };
+    let help = "names other than letters, digits, `_` and inner `-` are quoted: `a.\"other name\"`";
+    Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help))
+}
+
+/// A word that begins an expression of a later version.
+pub(in crate::parser) fn later_version(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    Mistake::failure(input, later(input))
+}
+
+pub(super) fn later(input: Tokens<'_>) -> Diagnostic {
+    let word = input.text(input.peek(0));
+    let message = format!("`{word}` comes with a later language version");
+    error(input, codes::LATER_VERSION, message).help(format!(
+        "this is language version {LANGUAGE_VERSION}; a name spelled like this word is quoted: `\"{word}\"`"
+    ))
+}
+
+/// A literal that is none.
+pub(in crate::parser) fn malformed_literal(input: Tokens<'_>, malformed: Malformed) {
+    let lexeme = input.peek(0);
+    let text = shortened(input.text(lexeme));
+    let mut diagnostic = error(input, codes::MALFORMED_LITERAL, format!("`{text}` {}", malformed.problem));
+    if let Some(suggestion) = malformed.suggestion {
+        let title = format!("write `{}`", shortened(&suggestion));
+        diagnostic = diagnostic.help(format!("did you mean `{}`?", shortened(&suggestion))).fix(fix(
+            title,
+            Applicability::Suggested,
+            input.span(lexeme),
+            suggestion,
+        ));
+    }
+    input.context.report_inside(diagnostic);
+}
+
+fn unclosed(input: Tokens<'_>, lexeme: Lexeme, quotes: &str) -> Diagnostic {
+    let (message, help) = if quotes.len() == 1 {
+        (
+            "this string is not closed on its line",
+            "close it with `\"`; text of several lines stands in `\"\"\"`",
+        )
+    } else {
+        ("this string is not closed", "close it with `\"\"\"`")
+    };
+    // Only the beginning is marked: an unclosed `"""` runs to the end of the file.
+    let width = u32::try_from(quotes.len()).unwrap_or(1);
+    let span = match lexeme.kind {
+        TokenKind::UnclosedRaw => input.context.span(lexeme.start, lexeme.start.saturating_add(width)),
+        _ => input.span(lexeme),
+    };
+    Diagnostic::error(codes::UNCLOSED_STRING, span, message).help(help)
+}
+
+/// A string without its closing quotes.
+///
+/// Whatever stood behind it on its line is part of it now, closing brackets for example, so that the next token is no
+/// place to report from.
+pub(in crate::parser) fn unclosed_string(input: Tokens<'_>, quotes: &str) {
+    input.context.report_inside(unclosed(input, input.peek(0), quotes));
+    input.context.quiet(input.peek(1));
+}
+
+/// A string whose line ends inside `${…}`.
+pub(in crate::parser) fn unclosed_interpolation(input: Tokens<'_>, head: Lexeme) {
+    let span = input.context.span(head.end.saturating_sub(2), head.end);
+    let diagnostic =
+        Diagnostic::error(codes::UNCLOSED_STRING, span, "this interpolation is not closed on its line")
+            .label("opened here")
+            .help("an interpolation is closed with `}`, and its string with `\"`");
+    report(input, diagnostic);
+}
