@@ -2,6 +2,7 @@
 //!
 //! Nothing here is skipped in silence: what is missing fails the test with the command that brings it.
 
+pub mod build;
 pub mod certificates;
 pub mod http;
 pub mod mesh;

@@ -77,8 +77,7 @@ pub fn mesh(shape: Shape) -> String {
     let name = |service: usize| format!("n{}.s{service}", service / PER_NAMESPACE);
     for first in (0..services).step_by(PER_NAMESPACE) {
         let _ = writeln!(out, "namespace n{} {{", first / PER_NAMESPACE);
-        for service in first..services.min(first + PER_NAMESPACE) {
-            let (home, second) = homes[service];
+        for (service, &(home, second)) in homes.iter().enumerate().skip(first).take(PER_NAMESPACE) {
             let runs = if second == home { format!("[c{home}]") } else { format!("[c{home}, c{second}]") };
             let _ = writeln!(out, "  service s{service} {{\n    clusters = {runs}");
             let _ = writeln!(out, "    port http {{ number = 80, target = 8080, bind = loopback }}");

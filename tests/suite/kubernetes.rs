@@ -1,0 +1,244 @@
+//! The Kubernetes tree as its readers see it: kustomize renders it, the schemas accept it, components lose nothing.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mesh_tests::build::{Built, example, kustomize};
+use mesh_tests::mesh::DataPlane;
+use mesh_tests::{process, tools};
+use serde_json::Value;
+
+/// Every document of a YAML stream.
+fn documents(stream: &str) -> Vec<Value> {
+    let parsed: Result<Vec<Value>, _> = serde_yaml::from_multiple(stream);
+    parsed.unwrap_or_else(|error| panic!("not YAML: {error}\n{stream}"))
+}
+
+fn named<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let found = documents.iter().find(|one| one["kind"] == kind && one["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no {kind} `{name}`"))
+}
+
+/// Kubernetes' own schemas accept every document, strictly.
+fn assert_valid(stream: &str) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = folder.path().join("documents.yaml");
+    std::fs::write(&file, stream).expect("writable");
+    let mut command = Command::new(tools::tool("kubernetes-validate"));
+    let output = process::run(command.args(["--strict", "--kubernetes-version", "1.33"]).arg(&file));
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains("WARN"), "a document without a schema: {said}");
+}
+
+#[test]
+fn the_validator_refuses_what_is_wrong() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = folder.path().join("wrong.yaml");
+    let wrong = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{prot: 80}]}\n";
+    std::fs::write(&file, wrong).expect("writable");
+    let mut command = Command::new(tools::tool("kubernetes-validate"));
+    let output = process::run(command.args(["--strict", "--kubernetes-version", "1.33"]).arg(&file));
+    assert!(!output.status.success(), "the validator must be able to fail");
+}
+
+fn every_cluster_renders_and_is_valid(data_plane: DataPlane) {
+    let built = Built::new(&example("acme"), data_plane, &[]);
+    let mut kinds = BTreeSet::new();
+    for cluster in ["east", "west"] {
+        let rendered = kustomize(&built.out().join(cluster));
+        assert_valid(&rendered);
+        for document in documents(&rendered) {
+            kinds.insert(document["kind"].as_str().unwrap_or_default().to_owned());
+            assert_ne!(document["kind"], "Secret", "no private key ever enters the tree");
+        }
+    }
+    for kind in
+        ["ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"]
+    {
+        assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
+    }
+    let east = documents(&kustomize(&built.out().join("east")));
+    named(&east, "Deployment", "rate-limit");
+    named(&east, "Deployment", "rate-limit-redis");
+    let companion = named(&east, "Service", "catalog-mesh");
+    assert_eq!(companion["spec"]["clusterIP"], "None");
+    let names: Vec<_> = east.iter().map(|one| one["metadata"]["name"].clone()).collect();
+    assert!(!names.contains(&Value::from("catalog")), "nothing under the user's own name: {names:?}");
+}
+
+#[test]
+fn every_cluster_renders_and_is_valid_for_envoy() {
+    every_cluster_renders_and_is_valid(DataPlane::Envoy);
+}
+
+#[test]
+fn every_cluster_renders_and_is_valid_for_meshd() {
+    every_cluster_renders_and_is_valid(DataPlane::Meshd);
+}
+
+/// A user's own Deployment of webapp with everything that a careless patch would lose.
+fn workload(namespace: &str) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: webapp
+{namespace}spec:
+  selector: {{matchLabels: {{app: webapp}}}}
+  template:
+    metadata:
+      labels: {{app: webapp}}
+      annotations: {{owner: shop}}
+    spec:
+      hostAliases:
+      - {{ip: 10.0.0.1, hostnames: [own.example]}}
+      securityContext:
+        runAsNonRoot: true
+        sysctls:
+        - {{name: net.core.somaxconn, value: \"1024\"}}
+      initContainers:
+      - {{name: migrate, image: \"migrate:1\"}}
+      containers:
+      - name: app
+        image: webapp:1
+        lifecycle: {{postStart: {{exec: {{command: [\"true\"]}}}}}}
+        volumeMounts:
+        - {{name: data, mountPath: /data}}
+      volumes:
+      - {{name: data, emptyDir: {{}}}}
+"
+    )
+}
+
+/// Renders the user's kustomization over their workload and webapp's component.
+fn with_component(built: &Built, deployment: &str, more: &str) -> Vec<Value> {
+    let folder = built.path().join("app");
+    std::fs::create_dir_all(&folder).expect("writable");
+    std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
+    let component = "components: [../out/west/sidecars/istioinaction/webapp]";
+    let kustomization = format!("resources: [deployment.yaml]\n{component}\n{more}");
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let rendered = kustomize(&folder);
+    assert_valid(&rendered);
+    documents(&rendered)
+}
+
+fn names(list: &Value, key: &str) -> Vec<String> {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(|item| item[key].as_str().map(str::to_owned)).collect()
+}
+
+fn a_component_adds_and_loses_nothing(data_plane: DataPlane) {
+    let built = Built::new(&example("acme"), data_plane, &[]);
+    let explicit = with_component(&built, &workload("  namespace: istioinaction\n"), "");
+    let absent = with_component(&built, &workload(""), "");
+    let overridden = with_component(&built, &workload("  namespace: shop\n"), "namespace: istioinaction\n");
+    for documents in [&explicit, &absent, &overridden] {
+        let pod = &named(documents, "Deployment", "webapp")["spec"]["template"];
+        let spec = &pod["spec"];
+        assert_eq!(pod["metadata"]["labels"]["app"], "webapp");
+        assert_eq!(pod["metadata"]["labels"]["mesh.meshc.dev/service"], "webapp");
+        assert_eq!(pod["metadata"]["annotations"]["owner"], "shop");
+        let aliases = names(&spec["hostAliases"], "ip");
+        assert!(aliases.contains(&String::from("10.0.0.1")) && aliases.len() > 1, "{aliases:?}");
+        assert_eq!(names(&spec["initContainers"], "name"), ["mesh-proxy", "migrate"]);
+        assert_eq!(spec["initContainers"][0]["restartPolicy"], "Always");
+        let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+        assert_eq!(sysctls, ["net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start"]);
+        assert_eq!(spec["securityContext"]["sysctls"][1]["value"], "0", "a string, as the schema wants it");
+        let app = &spec["containers"][0];
+        assert_eq!(app["image"], "webapp:1");
+        assert_eq!(app["lifecycle"]["postStart"]["exec"]["command"][0], "true");
+        assert_eq!(app["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+        let volumes = names(&spec["volumes"], "name");
+        assert!(volumes.contains(&String::from("data")), "{volumes:?}");
+        for volume in ["mesh-config", "mesh-identity", "mesh-trust", "mesh-run"] {
+            assert!(volumes.contains(&volume.to_owned()), "{volumes:?}");
+        }
+        let configuration = named(documents, "ConfigMap", "mesh-webapp");
+        assert_eq!(configuration["metadata"]["namespace"], "istioinaction");
+    }
+}
+
+#[test]
+fn an_envoy_component_adds_and_loses_nothing() {
+    a_component_adds_and_loses_nothing(DataPlane::Envoy);
+}
+
+#[test]
+fn a_meshd_component_adds_and_loses_nothing() {
+    a_component_adds_and_loses_nothing(DataPlane::Meshd);
+}
+
+#[test]
+fn a_component_without_its_workload_fails() {
+    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let folder = built.path().join("app");
+    std::fs::create_dir_all(&folder).expect("writable");
+    let renamed = workload("").replace("name: webapp\n", "name: web\n");
+    std::fs::write(folder.join("deployment.yaml"), renamed).expect("writable");
+    let kustomization =
+        "resources: [deployment.yaml]\ncomponents: [../out/west/sidecars/istioinaction/webapp]\n";
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let mut command = Command::new(tools::tool("kubectl"));
+    let output = process::run(command.arg("kustomize").arg(&folder));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("webapp"), "{said}");
+}
+
+/// The same strings through our emitter and through the reader that kubectl brings, and through Python's.
+#[test]
+fn other_readers_keep_every_nasty_string() {
+    let corpus = meshc_yaml::corpus::nasty_strings();
+    assert!(corpus.len() > 80, "the list is long: {}", corpus.len());
+    let data: meshc_yaml::Map = corpus
+        .iter()
+        .enumerate()
+        .map(|(index, text)| (format!("k{index}"), meshc_yaml::Value::from(&**text)))
+        .collect();
+    let data = meshc_yaml::Value::from(data);
+    let folder = tempfile::tempdir().expect("a temporary directory");
+
+    let script =
+        "import json, sys, yaml\nprint(json.dumps(yaml.safe_load(sys.stdin.buffer.read().decode('utf-8'))))";
+    let read = through(Path::new(&tools::tool("python")), &["-c", script], &meshc_yaml::to_string(&data));
+    compare("PyYAML", &corpus, &serde_json::from_str(&read).expect("Python prints JSON"));
+
+    let object = meshc_yaml::map! {
+        "apiVersion" => "v1",
+        "kind" => "ConfigMap",
+        "metadata" => meshc_yaml::map! { "name" => "nasty" },
+        "data" => data,
+    };
+    std::fs::write(folder.path().join("object.yaml"), meshc_yaml::to_string(&object)).expect("writable");
+    // A local patch that changes nothing: kubectl reads our YAML and prints JSON, without asking any server.
+    let mut command = Command::new(tools::tool("kubectl"));
+    command.args(["patch", "--local", "--type=merge", "-p", "{}", "-o", "json", "-f"]);
+    let read = process::succeed(command.arg(folder.path().join("object.yaml")));
+    let read: Value = serde_json::from_str(&read).expect("kubectl prints JSON");
+    compare("kubectl", &corpus, &read["data"]);
+}
+
+fn through(program: &Path, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("the program reads");
+    let output = child.wait_with_output().expect("the program ends");
+    assert!(output.status.success(), "{program:?} {}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn compare(reader: &str, corpus: &[impl AsRef<str>], read: &Value) {
+    for (index, text) in corpus.iter().enumerate() {
+        let found = read[format!("k{index}")].as_str();
+        assert_eq!(found, Some(text.as_ref()), "{reader} changed string {index}");
+    }
+}
