@@ -6,6 +6,7 @@ pub mod build;
 pub mod certificates;
 pub mod http;
 pub mod mesh;
+pub mod pods;
 pub mod process;
 pub mod synthetic;
 pub mod tools;

@@ -1,0 +1,32 @@
+"""A stand-in application: answers with who it is and what it was told; fails while a file says so."""
+
+import http.server
+import json
+import os
+import sys
+
+SERVICE, CLUSTER, PORT, SWITCH = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        failing = os.path.exists(SWITCH)
+        told = {name.lower(): value for name, value in self.headers.items()}
+        certificate = told.get("x-forwarded-client-cert", "")
+        callers = [part[4:] for part in certificate.split(";") if part.startswith("URI=")]
+        body = json.dumps(
+            {"service": SERVICE, "cluster": CLUSTER, "caller": "".join(callers), "path": self.path, "headers": told}
+        ).encode()
+        self.send_response(500 if failing else 200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()

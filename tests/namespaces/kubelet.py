@@ -1,0 +1,269 @@
+"""What a kubelet would do with rendered manifests, as far as a mesh needs it, on one machine and without a cluster.
+
+Runs inside network, mount and process namespaces of its own (see `pods` in tests/src/pods.rs). Every pod of every
+Deployment becomes a network namespace and a root directory with exactly the files that its volumes name; its
+containers are started with exactly the arguments of the manifest. Clusters are bridges without a route between them;
+only gateways' load-balancer addresses can be reached from everywhere. Reads one JSON command a line, answers with one
+JSON line:
+
+    {"get": {"pod": …, "url": …, "headers": {…}}}   →  {"status": …, "body": …}
+    {"fail": {"service": …, "cluster": …, "failing": true}}  →  {}
+"""
+
+import base64
+import glob
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+SPECIFICATION = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
+WORK = pathlib.Path(SPECIFICATION["work"])
+PROGRAMS = SPECIFICATION["programs"]
+
+
+def run(*arguments):
+    done = subprocess.run([str(part) for part in arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{arguments}: {done.stderr}")
+    return done.stdout
+
+
+class Pod:
+    """One pod: a network namespace, a root directory, and the processes of its containers."""
+
+    def __init__(self, cluster, namespace, name, template, objects, address):
+        self.cluster, self.namespace, self.name, self.address = cluster, namespace, name, address
+        self.labels = template["metadata"].get("labels", {})
+        self.spec = template["spec"]
+        self.objects = objects
+        self.id = f"{cluster['name']}-{name}"
+        self.root = WORK / "pods" / self.id
+        self.processes = []
+        self.logs = WORK / "logs"
+
+    def build(self, index):
+        """Makes namespace, addresses and root."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        run("ip", "netns", "add", self.id)
+        self.link(self.cluster["bridge"], f"c{index}", f"{self.address}/16")
+        # How pods reach load balancers, and where gateways get their own address.
+        self.link("wan", f"w{index}", f"172.18.{index // 250}.{index % 250 + 1}/16")
+        self.inside("ip", "link", "set", "lo", "up")
+        for sysctl in (self.spec.get("securityContext") or {}).get("sysctls", []):
+            self.inside("sysctl", "-qw", f"{sysctl['name']}={sysctl['value']}")
+        self.fill()
+
+    def link(self, bridge, name, address):
+        run("ip", "link", "add", f"{name}h", "type", "veth", "peer", "name", name, "netns", self.id)
+        run("ip", "link", "set", f"{name}h", "master", bridge, "up")
+        self.inside("ip", "address", "add", address, "dev", name)
+        self.inside("ip", "link", "set", name, "up")
+
+    def inside(self, *arguments):
+        return run("nsenter", f"--net=/run/netns/{self.id}", *arguments)
+
+    def fill(self):
+        """The root directory: the machine's programs, but an /etc, /var and /tmp of the pod's own."""
+        for top in sorted(os.listdir("/")):
+            source, target = pathlib.Path("/") / top, self.root / top
+            if top in ("etc", "var", "tmp", "run", "proc"):
+                target.mkdir(parents=True)
+            elif source.is_symlink():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(os.readlink(source))
+            elif source.is_dir():
+                target.mkdir(parents=True)
+                run("mount", "--rbind", source, target)
+        os.chmod(self.root / "tmp", 0o1777)
+        # A checkout below one of the replaced directories must still be found.
+        for path in SPECIFICATION["visible"]:
+            inner = self.root / path.lstrip("/")
+            if not inner.exists():
+                inner.mkdir(parents=True)
+                run("mount", "--rbind", path, inner)
+        for entry in ("ld.so.cache", "ld.so.conf", "nsswitch.conf", "passwd", "group", "localtime", "ssl", "alternatives"):
+            source = pathlib.Path("/etc") / entry
+            if source.is_dir():
+                shutil.copytree(source, self.root / "etc" / entry, symlinks=True)
+            elif source.exists():
+                shutil.copy(source, self.root / "etc" / entry)
+        hosts = ["127.0.0.1 localhost", f"{self.address} {self.name}"]
+        hosts += [f"{alias['ip']} {' '.join(alias['hostnames'])}" for alias in self.spec.get("hostAliases", [])]
+        (self.root / "etc/hosts").write_text("\n".join(hosts) + "\n", encoding="utf-8")
+        domain = self.cluster["domain"]
+        search = f"search {self.namespace}.svc.{domain} svc.{domain} {domain}"
+        resolver = f"nameserver {self.cluster['dns']}\n{search}\noptions ndots:5\n"
+        (self.root / "etc/resolv.conf").write_text(resolver, encoding="utf-8")
+        self.volumes()
+
+    def volumes(self):
+        """Each mount is a directory with `..data` and symbolic links, as the kubelet makes them."""
+        sources = {volume["name"]: volume for volume in self.spec.get("volumes", [])}
+        for container in self.spec.get("initContainers", []) + self.spec["containers"]:
+            for mount in container.get("volumeMounts", []):
+                target = self.root / mount["mountPath"].lstrip("/")
+                if target.exists():
+                    continue
+                target.mkdir(parents=True)
+                files = self.contents(sources[mount["name"]])
+                data = target / "..2026"
+                data.mkdir()
+                (target / "..data").symlink_to("..2026")
+                for name, contents in files.items():
+                    (data / name).write_bytes(contents)
+                    (target / name).symlink_to(f"..data/{name}")
+
+    def contents(self, volume):
+        if "emptyDir" in volume:
+            return {}
+        kind, name = ("ConfigMap", volume["configMap"]["name"]) if "configMap" in volume else ("Secret", volume["secret"]["secretName"])
+        found = self.objects.get((kind, self.namespace, name))
+        if found is None:
+            raise SystemExit(f"{self.id}: {kind} {self.namespace}/{name} does not exist: the pod would not start")
+        plain = {key: value.encode() for key, value in (found.get("data" if kind == "ConfigMap" else "stringData") or {}).items()}
+        coded = found.get("binaryData" if kind == "ConfigMap" else "data") or {}
+        return plain | {key: base64.b64decode(value) for key, value in coded.items()}
+
+    def enter(self):
+        # Each process gets a mount namespace of its own in which /proc is right, and then the pod's root.
+        return ["nsenter", f"--net=/run/netns/{self.id}", "chroot", str(self.root)]
+
+    def start(self):
+        """Starts sidecars first and waits for their probes, then the rest: the order that Kubernetes promises."""
+        run("mount", "--rbind", "/proc", self.root / "proc")
+        for container in self.spec.get("initContainers", []):
+            if container.get("restartPolicy") == "Always":
+                self.launch(container)
+                self.wait(container.get("startupProbe") or container.get("readinessProbe"))
+        for container in self.spec["containers"]:
+            self.launch(container)
+
+    def launch(self, container):
+        name = container["image"].rsplit(":", 1)[0].rsplit("/", 1)[-1]
+        arguments = list(container.get("args", []))
+        if name == "app":
+            port = container["ports"][0]["containerPort"]
+            switch = "/tmp/failing"
+            command = [PROGRAMS["python"], str(HERE / "app.py"), container["name"], self.cluster["name"], str(port), switch]
+        else:
+            command = [PROGRAMS[name], *arguments]
+        log = open(self.logs / f"{self.id}-{container['name']}.log", "wb")
+        self.processes.append(subprocess.Popen(self.enter() + command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+
+    def wait(self, probe, patience=60.0):
+        """Until an HTTP or TCP probe passes."""
+        deadline = time.monotonic() + patience
+        while True:
+            if probe is None or self.passes(probe):
+                return
+            ended = [process.args for process in self.processes if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                logs = "\n".join(
+                    f"--- {path}\n{pathlib.Path(path).read_text(errors='replace')[-2000:]}"
+                    for path in glob.glob(f"{self.logs}/{self.id}-*.log")
+                )
+                raise SystemExit(f"{self.id} is not ready; ended: {ended}\n{logs}")
+            time.sleep(0.1)
+
+    def passes(self, probe):
+        if "httpGet" in probe:
+            status, _ = self.get(f"http://{self.address}:{probe['httpGet']['port']}{probe['httpGet']['path']}", {})
+            return 200 <= status < 400
+        check = ["bash", "-c", f"exec 3<>/dev/tcp/{self.address}/{probe['tcpSocket']['port']}"]
+        return subprocess.run(self.enter() + check, capture_output=True, check=False).returncode == 0
+
+    def get(self, url, headers):
+        """A request from inside the pod: its status (0 without an answer) and body."""
+        command = ["curl", "--silent", "--max-time", "20", "--noproxy", "*", "--write-out", "\n%{http_code}"]
+        for name, value in headers.items():
+            command += ["--header", f"{name}: {value}"]
+        done = subprocess.run(self.enter() + command + [url], capture_output=True, text=True, check=False)
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status or 0), body
+
+
+def templates(documents):
+    for document in documents:
+        if document["kind"] == "Deployment":
+            yield document["metadata"], document["spec"]["template"]
+
+
+def main():
+    pathlib.Path("/run/netns").mkdir(parents=True, exist_ok=True)
+    run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "link", "add", "wan", "type", "bridge")
+    run("ip", "link", "set", "wan", "up")
+    pods, index = [], 0
+    for number, cluster in enumerate(SPECIFICATION["clusters"]):
+        cluster["bridge"] = f"br{number}"
+        cluster["dns"] = f"10.{10 * (number + 1)}.0.2"
+        run("ip", "link", "add", cluster["bridge"], "type", "bridge")
+        run("ip", "link", "set", cluster["bridge"], "up")
+        documents = []
+        for file in cluster["manifests"]:
+            documents += [one for one in yaml.safe_load_all(pathlib.Path(file).read_text(encoding="utf-8")) if one]
+        objects = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in documents}
+        mine = []
+        for place, (metadata, template) in enumerate(templates(documents)):
+            address = f"10.{10 * (number + 1)}.1.{place + 1}"
+            pod = Pod(cluster, metadata["namespace"], metadata["name"], template, objects, address)
+            pod.build(index)
+            index += 1
+            mine.append(pod)
+        records = {}
+        for document in documents:
+            if document["kind"] == "Service":
+                selector = document["spec"].get("selector", {})
+                chosen = [pod for pod in mine if selector.items() <= pod.labels.items() and pod.namespace == document["metadata"]["namespace"]]
+                name = f"{document['metadata']['name']}.{document['metadata']['namespace']}.svc.{cluster['domain']}"
+                records[name] = [pod.address for pod in chosen]
+                if document["spec"].get("type") == "LoadBalancer" and chosen:
+                    chosen[0].inside("ip", "address", "add", f"{document['spec']['loadBalancerIP']}/16", "dev", f"w{pods_index(pods, mine, chosen[0])}")
+        table = WORK / f"dns-{cluster['name']}.json"
+        table.write_text(json.dumps(records), encoding="utf-8")
+        dns = Pod(cluster, "kube-system", "dns", {"metadata": {}, "spec": {"containers": []}}, {}, cluster["dns"])
+        dns.build(index)
+        index += 1
+        server = ["nsenter", f"--net=/run/netns/{dns.id}", PROGRAMS["python"], str(HERE / "dns.py"), cluster["dns"], str(table)]
+        subprocess.Popen(server, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        pods += mine + [dns]
+    # What answers for others first: rate limits and their Redis, then the rest in any order.
+    for pod in sorted(pods, key=lambda pod: (0 if "redis" in pod.name else 1 if pod.name == "rate-limit" else 2)):
+        pod.start()
+        if pod.name.startswith("rate-limit"):
+            pod.wait(pod.spec["containers"][0].get("readinessProbe"))
+    for pod in pods:
+        for container in pod.spec.get("initContainers", []) + pod.spec["containers"]:
+            if "readinessProbe" in container:
+                pod.wait(container["readinessProbe"])
+    print(json.dumps({"ready": sorted(pod.id for pod in pods)}), flush=True)
+    by_id = {pod.id: pod for pod in pods}
+    for line in sys.stdin:
+        command = json.loads(line)
+        if "get" in command:
+            wanted = command["get"]
+            status, body = by_id[wanted["pod"]].get(wanted["url"], wanted.get("headers", {}))
+            answer = {"status": status, "body": body}
+        else:
+            wanted = command["fail"]
+            switch = by_id[f"{wanted['cluster']}-{wanted['service']}"].root / "tmp/failing"
+            switch.touch() if wanted["failing"] else switch.unlink(missing_ok=True)
+            answer = {}
+        print(json.dumps(answer), flush=True)
+
+
+def pods_index(before, mine, pod):
+    return len(before) + mine.index(pod)
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+main()

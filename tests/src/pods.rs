@@ -1,0 +1,160 @@
+//! Built trees in network and mount namespaces of the test's own: one per pod, without Kubernetes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::build::{Built, kustomize};
+use crate::{process, tools};
+
+/// The running pods. They end with the value: the kernel ends all processes of a process namespace with its first one.
+pub struct Pods {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+/// An application's own Deployment, as its team would write it, and the component that joins it to the mesh.
+struct Application<'a> {
+    cluster: &'a str,
+    service: &'a str,
+    port: u16,
+}
+
+impl Pods {
+    /// Starts the pods of the ACME mesh in both clusters from what `meshc build` and `meshc trust export` wrote.
+    ///
+    /// # Panics
+    /// If a pod does not get ready; with its log.
+    #[must_use]
+    pub fn acme(built: &Built) -> Self {
+        let applications = [
+            Application { cluster: "west", service: "webapp", port: 8080 },
+            Application { cluster: "west", service: "simple-backend", port: 8080 },
+            Application { cluster: "east", service: "simple-backend", port: 8080 },
+            Application { cluster: "east", service: "catalog", port: 3000 },
+        ];
+        let work = built.path().join("namespaces");
+        let mut clusters = Vec::new();
+        for cluster in ["west", "east"] {
+            let folder = built.path().join("rendered").join(cluster);
+            std::fs::create_dir_all(&folder).expect("writable");
+            let mut manifests = vec![folder.join("mesh.yaml"), folder.join("identities.yaml")];
+            std::fs::write(&manifests[0], kustomize(&built.out().join(cluster))).expect("writable");
+            let secrets = built.meshc(&["trust", "export", "mesh.mesh", "--cluster", cluster]);
+            std::fs::write(&manifests[1], secrets).expect("writable");
+            for application in applications.iter().filter(|one| one.cluster == cluster) {
+                let file = folder.join(format!("{}.yaml", application.service));
+                std::fs::write(&file, application.rendered(built)).expect("writable");
+                manifests.push(file);
+            }
+            clusters.push(json!({ "name": cluster, "domain": "cluster.local", "manifests": manifests }));
+        }
+        let specification = json!({
+            "work": work,
+            "visible": [tools::workspace(), tools::binary("meshd").parent()],
+            "clusters": clusters,
+            "programs": {
+                "envoy": tools::tool("envoy"),
+                "meshd": tools::binary("meshd"),
+                "redis": tools::system("redis-server"),
+                "python": tools::tool("python"),
+            },
+        });
+        std::fs::create_dir_all(&work).expect("writable");
+        let file = work.join("specification.json");
+        std::fs::write(&file, specification.to_string()).expect("writable");
+        Self::start(&file, &work)
+    }
+
+    fn start(specification: &Path, work: &Path) -> Self {
+        let mut command = Command::new(tools::system("unshare"));
+        if process::succeed(Command::new("id").arg("-u")).trim() != "0" {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+        command
+            .arg(tools::tool("python"))
+            .arg(tools::workspace().join("tests/namespaces/kubelet.py"))
+            .arg(specification);
+        let errors = work.join("kubelet.log");
+        let log = std::fs::File::create(&errors).expect("writable");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut pods = Self { child, input, output };
+        let mut ready = String::new();
+        let read = pods.output.read_line(&mut ready).unwrap_or(0);
+        let said = std::fs::read_to_string(&errors).unwrap_or_default();
+        assert!(read > 0 && ready.contains("ready"), "the pods did not get ready:\n{said}");
+        pods
+    }
+
+    fn ask(&mut self, command: &Value) -> Value {
+        let input = self.input.as_mut().expect("open while the pods run");
+        writeln!(input, "{command}").expect("the pods run");
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).expect("the pods run");
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("no answer to {command}: {error}"))
+    }
+
+    /// A request from inside a pod such as `west-webapp`: status (0 without an answer) and body.
+    pub fn get(&mut self, pod: &str, url: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+        let headers: serde_json::Map<String, Value> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+        let answer = self.ask(&json!({ "get": { "pod": pod, "url": url, "headers": headers } }));
+        let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+        let body = answer["body"].as_str().unwrap_or_default();
+        (status, serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)))
+    }
+
+    /// Makes an application answer with 500, or not any more.
+    pub fn fail(&mut self, service: &str, cluster: &str, failing: bool) {
+        self.ask(&json!({ "fail": { "service": service, "cluster": cluster, "failing": failing } }));
+    }
+}
+
+impl Drop for Pods {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        if process::wait(&mut self.child, Duration::from_secs(10)).is_none() {
+            process::signal(self.child.id(), "KILL");
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Application<'_> {
+    /// The Deployment with the component applied, through the real kustomize.
+    fn rendered(&self, built: &Built) -> String {
+        let Self { cluster, service, port } = self;
+        let folder = built.path().join("applications").join(cluster).join(service);
+        std::fs::create_dir_all(&folder).expect("writable");
+        let deployment = format!(
+            "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {service}, namespace: istioinaction}}
+spec:
+  selector: {{matchLabels: {{app: {service}}}}}
+  template:
+    metadata: {{labels: {{app: {service}}}}}
+    spec:
+      containers:
+      - {{name: {service}, image: \"app:1\", ports: [{{containerPort: {port}}}]}}
+"
+        );
+        std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
+        let component = format!("../../../out/{cluster}/sidecars/istioinaction/{service}");
+        let kustomization = format!("resources: [deployment.yaml]\ncomponents: [{component}]\n");
+        std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+        kustomize(&folder)
+    }
+}
