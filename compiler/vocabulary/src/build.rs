@@ -86,7 +86,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
         ids.externals.insert(block.entity?, externals.push(external::convert(block, namespace)?));
     }
     for (_, block) in inside(&["service", "client"]) {
-        let calls = service::calls(block, &ids)?;
+        let calls = service::calls(block, &ids, sink)?;
         services.get_mut(*ids.services.get(&block.entity?)?)?.calls = calls;
     }
     let mut routes = Table::default();

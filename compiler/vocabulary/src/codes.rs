@@ -26,6 +26,12 @@ pub const NO_DESTINATION: Code = Code("E0210");
 pub const GATEWAY_WITHOUT_IDENTITY: Code = Code("E0211");
 /// A rate limit that cannot limit.
 pub const RATE_LIMIT_WITHOUT_RATE: Code = Code("E0212");
+/// A name that no Kubernetes object can bear.
+pub const BAD_NAME: Code = Code("E0213");
+/// A policy that says nothing.
+pub const POLICY_WITHOUT_SETTINGS: Code = Code("E0214");
+/// A workload that cannot run this.
+pub const WRONG_WORKLOAD: Code = Code("E0215");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -146,6 +152,36 @@ allow { from = [west.eastwest] }     // allow { from = [webapp] }
 
 ```mesh
 rate_limit { scope = cluster, tiers = { gold = 10/min } }     // chosen by which header?
+```"#,
+    },
+    CodeInfo {
+        code: BAD_NAME,
+        title: "a name that no Kubernetes object can bear",
+        explanation: r#"Names become names of Kubernetes objects and parts of DNS names: DNS labels in lower case (RFC 1123) of at most 63
+characters, also where something is added to them. The headless Service of `catalog` is called `catalog-mesh`, the
+account of the gateway `ingress` in `west` is `west-ingress`.
+
+```mesh
+service Shop_Catalog { clusters = [east], port http { number = 80 } }
+```"#,
+    },
+    CodeInfo {
+        code: POLICY_WITHOUT_SETTINGS,
+        title: "a policy that says nothing",
+        explanation: r#"A policy without any setting attaches nothing to anything. Most often its settings stand next to it instead of in it.
+
+```mesh
+policy strict { targets = [catalog] }
+```"#,
+    },
+    CodeInfo {
+        code: WRONG_WORKLOAD,
+        title: "a workload that cannot run this",
+        explanation: r#"A Job or CronJob ends by itself and offers nothing, so it runs a `client`; a `service` runs in a Deployment, StatefulSet or
+DaemonSet.
+
+```mesh
+service catalog { clusters = [east], port http { number = 80 }, workload { kind = job } }
 ```"#,
     },
 ];

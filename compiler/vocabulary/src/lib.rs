@@ -11,6 +11,7 @@ pub mod codes;
 mod forms;
 mod kind;
 pub mod model;
+mod names;
 mod policy;
 mod standard;
 mod symbols;
@@ -28,6 +29,9 @@ pub fn evaluate(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -
     let declarations = lang_evaluate::evaluate(files, SCHEMA, sink)?;
     let mut found = Sink::default();
     let model = build::build(&declarations, defaults, &mut found);
+    if let Some(model) = &model {
+        names::check(model, &mut found);
+    }
     let sound = !found.has_errors();
     for diagnostic in found.into_sorted() {
         sink.push(diagnostic);

@@ -110,7 +110,7 @@ impl<'a> Collector<'a, '_> {
             .also(other_span, format!("{} `{}` is declared here", other_kind.word, label.value))
             .help("give one of them another name; only a namespace may be opened several times"),
         );
-        self.names.add(kind, label, outer)
+        self.names.hide(kind, label, outer)
     }
 
     fn check_label(&mut self, kind: &'static Kind, block: &ast::Block) {

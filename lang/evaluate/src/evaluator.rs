@@ -1,6 +1,6 @@
 //! Second pass: the attributes of each block become typed values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_syntax::ast;
@@ -14,14 +14,19 @@ use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
 use crate::suggestion::did_you_mean;
 use crate::value::{Target, Value};
 
+/// An attribute of an entity.
+pub(crate) type Member = (EntityId, String);
+
 /// The second pass over all files.
 #[derive(Debug)]
 pub(crate) struct Evaluator<'a, 's> {
     pub(crate) names: Names,
     pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
-    /// The attributes whose values are being put into strings, for cycles.
-    pub(crate) interpolating: Vec<(EntityId, String, Span)>,
+    /// The attributes whose values are being put into strings, and where they were asked for.
+    pub(crate) interpolating: Vec<(Member, Span)>,
+    /// The members of cycles that were reported.
+    pub(crate) cycles: HashSet<Member>,
 }
 
 impl Evaluator<'_, '_> {
@@ -30,9 +35,10 @@ impl Evaluator<'_, '_> {
         let Collected { kind, block, entity, scope, blocks } = collected;
         let name_span = block.label.as_ref().map_or(block.kind.span, |label| label.span);
         let body: Vec<_> = block.body.iter().collect();
-        let attributes = self.attributes(kind, &body, scope, name_span);
+        let place = Place { kind, label: block.label.as_ref(), span: name_span };
+        let attributes = self.attributes(place, &body, scope);
         let mut inner: Vec<_> = blocks.into_iter().map(|collected| self.block(collected)).collect();
-        self.complete(kind, &mut inner, &body, name_span);
+        self.complete(place, &mut inner, &body);
         let subject = self.subject(kind, block, scope);
         Block {
             kind,
@@ -60,13 +66,8 @@ impl Evaluator<'_, '_> {
     }
 
     /// Reports nested blocks that are missing and adds those that are there by default.
-    pub(crate) fn complete(
-        &mut self,
-        kind: &'static Kind,
-        blocks: &mut Vec<Block>,
-        items: &[&ast::Item],
-        span: Span,
-    ) {
+    pub(crate) fn complete(&mut self, place: Place<'_>, blocks: &mut Vec<Block>, items: &[&ast::Item]) {
+        let Place { kind, span, .. } = place;
         for nested in kind.blocks {
             let word = nested.kind.word;
             let attempted = || {
@@ -85,13 +86,14 @@ impl Evaluator<'_, '_> {
                     Diagnostic::error(
                         codes::MISSING_BLOCK,
                         span,
-                        format!("{} has no `{word}` block", place_name(kind)),
+                        format!("{} has no `{word}` block", place.name()),
                     )
                     .label("this needs one")
                     .help(format!("add `{}`", sample(nested.kind))),
                 ),
                 Count::Defaulted => {
-                    let attributes = self.attributes(nested.kind, &[], None, span);
+                    let place = Place { kind: nested.kind, label: None, span };
+                    let attributes = self.attributes(place, &[], None);
                     blocks.push(Block {
                         kind: nested.kind,
                         kind_span: span,
@@ -111,11 +113,11 @@ impl Evaluator<'_, '_> {
     /// Evaluates the attributes among `items` and adds the defaults of the others.
     pub(crate) fn attributes(
         &mut self,
-        kind: &'static Kind,
+        place: Place<'_>,
         items: &[&ast::Item],
         scope: Option<EntityId>,
-        span: Span,
     ) -> Vec<Evaluated> {
+        let Place { kind, span, .. } = place;
         let written: Vec<&ast::Attribute> = items
             .iter()
             .filter_map(
@@ -130,7 +132,7 @@ impl Evaluator<'_, '_> {
                 !misplaced
             })
             .collect();
-        let place = place_name(kind);
+        let name = place.name();
         // An attempt at an attribute as a block was reported by the first pass; it is not missing as well.
         let attempted: Vec<&str> = items
             .iter()
@@ -139,7 +141,7 @@ impl Evaluator<'_, '_> {
             })
             .collect();
         let known =
-            Known { attributes: kind.attributes, blocks: kind.blocks, place: &place, attempted: &attempted };
+            Known { attributes: kind.attributes, blocks: kind.blocks, place: &name, attempted: &attempted };
         self.assignments(&known, &written, scope, span)
     }
 
@@ -249,6 +251,25 @@ impl Evaluator<'_, '_> {
             .label(format!("one of {}", quoted(&words)))
             .help(did_you_mean(word, words.iter().copied(), "write one of these words")),
         );
+    }
+}
+
+/// A block as messages speak of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'p> {
+    pub(crate) kind: &'static Kind,
+    pub(crate) label: Option<&'p Spanned<String>>,
+    /// Its label or its word.
+    pub(crate) span: Span,
+}
+
+impl Place<'_> {
+    fn name(self) -> String {
+        match self.label {
+            Some(label) => format!("{} `{}`", self.kind.word, label.value),
+            None if self.kind.word.is_empty() => String::from("the mesh"),
+            None => place_name(self.kind),
+        }
     }
 }
 

@@ -60,6 +60,7 @@ fn takes_record(ty: &Type, with_word: bool) -> bool {
         | Type::Rate
         | Type::Size
         | Type::Percentage
+        | Type::WholePercentage
         | Type::Ip
         | Type::Ipv4
         | Type::Host(_)

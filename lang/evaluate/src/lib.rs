@@ -15,14 +15,16 @@ mod describe;
 mod evaluator;
 mod fixes;
 mod interpolate;
+mod mismatch;
 mod names;
 mod resolve;
+mod scalar;
 pub mod schema;
 mod suggestion;
 mod typing;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lang_diagnostics::{Sink, Span};
 use lang_syntax::ast;
@@ -31,7 +33,7 @@ pub use declarations::{Block, Declarations, Entity, EntityId};
 pub use value::{FromValue, Target, Value};
 
 use collect::Collector;
-use evaluator::Evaluator;
+use evaluator::{Evaluator, Place};
 use names::Names;
 use schema::Schema;
 
@@ -44,12 +46,14 @@ pub fn evaluate(files: &[ast::File], schema: Schema, sink: &mut Sink) -> Option<
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.items).collect();
     let collected = collector.items(schema.file, &items, None);
     let Collector { names, sources, .. } = collector;
-    let mut evaluator = Evaluator { names, sources, sink: &mut found, interpolating: Vec::new() };
+    let mut evaluator =
+        Evaluator { names, sources, sink: &mut found, interpolating: Vec::new(), cycles: HashSet::new() };
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
     if let Some(file) = files.first() {
         let start = Span { end: file.span.start, ..file.span };
-        evaluator.attributes(schema.file, &items, None, start);
-        evaluator.complete(schema.file, &mut blocks, &items, start);
+        let place = Place { kind: schema.file, label: None, span: start };
+        evaluator.attributes(place, &items, None);
+        evaluator.complete(place, &mut blocks, &items);
     }
     let entities = evaluator.names.entities;
     let sound = !found.has_errors();

@@ -17,6 +17,7 @@ use crate::value::Target;
 pub(crate) struct Names {
     pub(crate) entities: Vec<Entity>,
     by_path: HashMap<String, Vec<EntityId>>,
+    hidden: HashSet<EntityId>,
     /// Names of blocks that were reported and could not be registered: a reference to one of them is not a second
     /// mistake.
     broken: HashSet<String>,
@@ -30,11 +31,13 @@ impl Names {
         label: &Spanned<String>,
         parent: Option<EntityId>,
     ) -> Result<EntityId, EntityId> {
+        if parent.is_some_and(|parent| self.hidden.contains(&parent)) {
+            return Ok(self.hide(kind, label, parent));
+        }
         let key = self.key(parent, std::iter::once(label.value.as_str()));
         let rivals = self.by_path.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let rival =
-            rivals.iter().find(|id| self.get(**id).is_some_and(|entity| entity.kind.space == kind.space));
-        if let Some(rival) = rival {
+        let clashes = |entity: &Entity| entity.kind.space == kind.space && entity.parent == parent;
+        if let Some(rival) = rivals.iter().find(|id| self.get(**id).is_some_and(clashes)) {
             return Err(*rival);
         }
         let id = self.add(kind, label, parent);
@@ -42,13 +45,20 @@ impl Names {
         Ok(id)
     }
 
-    /// Adds an entity that nobody can name, for a block whose name is taken.
-    pub(crate) fn add(
+    /// Adds an entity that nobody can name, for a block whose name is taken. What is in it is hidden too, so that it
+    /// does not clash with what is in the block that has the name.
+    pub(crate) fn hide(
         &mut self,
         kind: &'static Kind,
         label: &Spanned<String>,
         parent: Option<EntityId>,
     ) -> EntityId {
+        let id = self.add(kind, label, parent);
+        self.hidden.insert(id);
+        id
+    }
+
+    fn add(&mut self, kind: &'static Kind, label: &Spanned<String>, parent: Option<EntityId>) -> EntityId {
         let id = EntityId(u32::try_from(self.entities.len()).unwrap_or(u32::MAX));
         self.entities.push(Entity { kind, name: label.value.clone(), parent, span: label.span });
         id
@@ -118,12 +128,18 @@ impl Names {
 
     /// The names that a reference could have had in a scope, as one would write them there.
     pub(crate) fn candidates(&self, scope: Option<EntityId>, reference: &Reference) -> Vec<String> {
+        let mut scopes = Vec::new();
+        let mut here = scope;
+        while let Some(id) = here {
+            scopes.push(id);
+            here = self.get(id).and_then(|entity| entity.parent);
+        }
         let mut names = Vec::new();
         for (index, entity) in self.entities.iter().enumerate() {
             if !reference.kinds.contains(&entity.kind.word) {
                 continue;
             }
-            if entity.parent.is_some() && entity.parent == scope {
+            if entity.parent.is_some_and(|parent| scopes.contains(&parent)) {
                 names.push(entity.name.clone());
             }
             names.push(self.qualified(EntityId(u32::try_from(index).unwrap_or(u32::MAX))));

@@ -179,14 +179,16 @@ pub enum Type {
     Integer(u64, u64),
     /// A number with up to nine decimals.
     Decimal,
-    /// A duration, such as `20s`.
+    /// A duration longer than nothing, such as `20s`.
     Duration,
     /// A rate, such as `10/min`.
     Rate,
     /// A number of bytes, such as `64KiB`.
     Size,
-    /// A percentage, such as `0.5%`.
+    /// A percentage up to 100, such as `0.5%`.
     Percentage,
+    /// A percentage up to 100 without decimals, such as `20%`.
+    WholePercentage,
     /// An IP address.
     Ip,
     /// An IPv4 address.

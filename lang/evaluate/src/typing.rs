@@ -1,7 +1,5 @@
 //! A value of the source against the type that the schema promises.
 
-use std::time::Duration;
-
 use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix, Span, Spanned};
 use lang_syntax::ast::{self, Literal, ValueKind};
 
@@ -9,6 +7,8 @@ use crate::codes;
 use crate::declarations::EntityId;
 use crate::describe;
 use crate::evaluator::{Evaluator, Known};
+use crate::mismatch::replace;
+use crate::scalar::{bare_word, has_form, scalar};
 use crate::schema::{Attribute, Pattern, Reference, Symbol, Tag, Type};
 use crate::value::Value;
 
@@ -49,6 +49,7 @@ impl Evaluator<'_, '_> {
             | Type::Rate
             | Type::Size
             | Type::Percentage
+            | Type::WholePercentage
             | Type::Ip
             | Type::Ipv4
             | Type::Cidr
@@ -56,24 +57,11 @@ impl Evaluator<'_, '_> {
             | Type::StatusClass => {
                 let ValueKind::Literal(literal) = &value.kind else { return self.mismatch(value, ty) };
                 match scalar(literal, ty) {
-                    Some(Value::Integer(number)) => self.in_range(number, value.span, ty),
-                    Some(checked) => Some(checked),
+                    Some(checked) => self.in_range(checked, value.span, ty),
                     None => self.mismatch(value, ty),
                 }
             }
         }
-    }
-
-    fn in_range(&mut self, number: u64, span: Span, ty: &Type) -> Option<Value> {
-        let Type::Integer(min, max) = ty else { return Some(Value::Integer(number)) };
-        if (*min..=*max).contains(&number) {
-            return Some(Value::Integer(number));
-        }
-        self.sink.push(
-            Diagnostic::error(codes::OUT_OF_RANGE, span, format!("`{number}` is out of range"))
-                .label(format!("expected {}", ty.describe())),
-        );
-        None
     }
 
     /// The first member whose form fits; a value that fits none is one mistake and not one per member.
@@ -311,152 +299,5 @@ impl Evaluator<'_, '_> {
         let target = self.named(left, ty, of, scope);
         let place = self.named(right, ty, place, scope);
         Some(Value::Instance(target?, place?))
-    }
-
-    /// Reports that a value has another form than the type.
-    pub(crate) fn mismatch<T>(&mut self, value: &ast::Value, ty: &Type) -> Option<T> {
-        let wrong_unit = if let ValueKind::Literal(literal) = &value.kind {
-            is_quantity(literal) && takes_quantity(ty)
-        } else {
-            false
-        };
-        let code = if wrong_unit { codes::WRONG_UNIT } else { codes::WRONG_TYPE };
-        let found = describe::value(value);
-        let mut diagnostic =
-            Diagnostic::error(code, value.span, format!("expected {}, found {found}", ty.describe()))
-                .label(found);
-        match (&value.kind, ty) {
-            (ValueKind::Literal(Literal::Integer(number)), Type::Duration) => {
-                diagnostic = diagnostic.help(format!("give it a unit, such as `{number}s`"));
-            }
-            (ValueKind::Literal(Literal::Integer(number)), Type::Rate) => {
-                diagnostic = diagnostic.help(format!("say per what, such as `{number}/min`"));
-            }
-            (ValueKind::Literal(Literal::Rate(rate)), Type::Integer(..)) => {
-                let unit = describe::rate_unit(rate.unit);
-                diagnostic = diagnostic.help(format!("write `{}` without `{unit}`", rate.count));
-            }
-            (ValueKind::Path(path), Type::Text(_) | Type::Host(_)) => {
-                if let [segment] = path.segments.as_slice() {
-                    let text = format!("\"{}\"", segment.value);
-                    diagnostic = diagnostic
-                        .help("strings stand in quotes; a name without them refers to something")
-                        .fix(replace(value.span, "put it in quotes", text, Applicability::Suggested));
-                }
-            }
-            _ => {}
-        }
-        self.sink.push(diagnostic);
-        None
-    }
-}
-
-fn replace(span: Span, title: &str, text: String, applicability: Applicability) -> Fix {
-    Fix { title: title.to_owned(), applicability, edits: vec![Edit { span, text }] }
-}
-
-/// The only segment of a path.
-pub(crate) fn bare_word(value: &ast::Value) -> Option<&str> {
-    let ValueKind::Path(path) = &value.kind else { return None };
-    if let [segment] = path.segments.as_slice() { Some(&segment.value) } else { None }
-}
-
-/// A literal as a value of a scalar type; ranges are not looked at.
-fn scalar(literal: &Literal, ty: &Type) -> Option<Value> {
-    match (ty, literal) {
-        (Type::Integer(..), Literal::Integer(number)) => Some(Value::Integer(*number)),
-        (Type::Decimal, Literal::Decimal(number)) => Some(Value::Decimal(*number)),
-        (Type::Decimal, Literal::Integer(number)) => {
-            Some(Value::Decimal(ast::Decimal { nanos: number.checked_mul(1_000_000_000)? }))
-        }
-        (Type::Duration, Literal::Duration(duration)) => {
-            Some(Value::Duration(Duration::from_millis(duration.milliseconds)))
-        }
-        (Type::Rate, Literal::Rate(rate)) => Some(Value::Rate(*rate)),
-        (Type::Size, Literal::Size(bytes)) => Some(Value::Size(*bytes)),
-        (Type::Percentage, Literal::Percentage(percentage)) => Some(Value::Percentage(*percentage)),
-        (Type::Ip, Literal::Ip(address)) => Some(Value::Ip(*address)),
-        (Type::Ipv4, Literal::Ip(address)) if address.is_ipv4() => Some(Value::Ip(*address)),
-        (Type::Cidr, Literal::Cidr(address, bits)) => Some(Value::Cidr(*address, *bits)),
-        (Type::SocketAddress, Literal::SocketAddress(address)) => Some(Value::SocketAddress(*address)),
-        (Type::StatusClass, Literal::StatusClass(digit)) => Some(Value::StatusClass(*digit)),
-        _ => None,
-    }
-}
-
-/// Whether a value has the outer form of a type, so that a report should speak of that type.
-fn has_form(value: &ast::Value, ty: &Type) -> bool {
-    match ty {
-        Type::Boolean => matches!(value.kind, ValueKind::Boolean(_)),
-        Type::Text(_) => matches!(value.kind, ValueKind::String(_)),
-        Type::Host(_) => matches!(value.kind, ValueKind::String(_) | ValueKind::Literal(Literal::Ip(_))),
-        Type::Symbol(symbols) => {
-            bare_word(value).is_some_and(|word| symbols.iter().any(|symbol| symbol.word == word))
-        }
-        Type::Reference(_) => matches!(value.kind, ValueKind::Path(_)),
-        Type::List { .. } => matches!(value.kind, ValueKind::List(_)),
-        Type::Record(_) | Type::Map { .. } => matches!(value.kind, ValueKind::Record(_)),
-        Type::Tagged(_) => matches!(value.kind, ValueKind::Tagged(..) | ValueKind::Path(_)),
-        Type::Call(..) => matches!(value.kind, ValueKind::Arrow(..)),
-        Type::Instance(..) => matches!(value.kind, ValueKind::In(..)),
-        Type::Union(types) => types.iter().any(|ty| has_form(value, ty)),
-        Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass => {
-            if let ValueKind::Literal(literal) = &value.kind {
-                scalar(literal, ty).is_some()
-            } else {
-                false
-            }
-        }
-    }
-}
-
-fn is_quantity(literal: &Literal) -> bool {
-    match literal {
-        Literal::Integer(_)
-        | Literal::Decimal(_)
-        | Literal::Duration(_)
-        | Literal::Rate(_)
-        | Literal::Size(_)
-        | Literal::Percentage(_) => true,
-        Literal::Ip(_)
-        | Literal::Cidr(..)
-        | Literal::SocketAddress(_)
-        | Literal::PortRange(..)
-        | Literal::StatusClass(_) => false,
-    }
-}
-
-fn takes_quantity(ty: &Type) -> bool {
-    match ty {
-        Type::Integer(..) | Type::Decimal | Type::Duration | Type::Rate | Type::Size | Type::Percentage => {
-            true
-        }
-        Type::Union(types) => types.iter().any(takes_quantity),
-        Type::Boolean
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Symbol(_)
-        | Type::Reference(_)
-        | Type::List { .. }
-        | Type::Record(_)
-        | Type::Map { .. }
-        | Type::Tagged(_)
-        | Type::Call(..)
-        | Type::Instance(..) => false,
     }
 }

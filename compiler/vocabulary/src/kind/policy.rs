@@ -1,10 +1,11 @@
 //! `policy`: settings, and what they attach to.
 
-use lang_diagnostics::{Sink, Spanned};
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Kind, Label, Reference, Type};
 use lang_evaluate::{Block, Target};
 
 use crate::build::Ids;
+use crate::codes;
 use crate::forms;
 use crate::model::{Id, Namespace, Policy, PolicyScope};
 use crate::policy::{self, Context, SETTINGS};
@@ -52,6 +53,17 @@ pub(crate) fn convert(
     context: Context<'_>,
     sink: &mut Sink,
 ) -> Option<Policy> {
+    if SETTINGS.iter().all(|setting| block.block(setting.kind.word).is_none()) {
+        sink.push(
+            Diagnostic::error(
+                codes::POLICY_WITHOUT_SETTINGS,
+                block.name_span(),
+                format!("{} says nothing", block.origin().name),
+            )
+            .label("no settings")
+            .help("put its settings between its braces, or remove it"),
+        );
+    }
     Some(Policy {
         origin: block.origin(),
         name: block.name().to_owned(),

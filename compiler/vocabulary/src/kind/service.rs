@@ -89,7 +89,7 @@ pub(crate) fn convert(
         ports: block.blocks("port").map(port::convert).collect::<Option<_>>()?,
         calls: Vec::new(),
         account: block.get::<String>("account").map_or_else(|| block.name().to_owned(), |name| name.value),
-        workloads: workload::convert(block)?,
+        workloads: workload::convert(block, sink)?,
         capture: block.get::<Capture>("capture").map_or(capture, |capture| capture.value),
         vip: block.get::<Ipv4Addr>("vip"),
         probes: probe::convert(block, sink)?,
@@ -101,8 +101,9 @@ pub(crate) fn convert(
 }
 
 /// The calls of a service or client, when all callees have their ids.
-pub(crate) fn calls(block: &Block, ids: &Ids) -> Option<Vec<Call>> {
+pub(crate) fn calls(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Call>> {
     let calls = block.get::<Vec<Spanned<Target>>>("calls").map(|calls| calls.value).unwrap_or_default();
+    super::report_repeated(&calls, sink);
     calls
         .into_iter()
         .map(|call| {

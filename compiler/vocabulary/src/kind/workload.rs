@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::Spanned;
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Type};
 
+use crate::codes;
 use crate::forms;
 use crate::model::{Workload, WorkloadKind};
 use crate::symbols::symbols;
@@ -61,13 +62,26 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 /// The workloads of a service or client.
-pub(crate) fn convert(service: &Block) -> Option<Vec<Workload>> {
+pub(crate) fn convert(service: &Block, sink: &mut Sink) -> Option<Vec<Workload>> {
     let mut workloads = Vec::new();
     for block in service.blocks("workload") {
         let name = block.label.as_ref().map_or(service.name(), |label| label.value.as_str());
+        let kind = block.get::<WorkloadKind>("kind")?;
+        if ends_by_itself(kind.value) && service.block("port").is_some() {
+            sink.push(
+                Diagnostic::error(
+                    codes::WRONG_WORKLOAD,
+                    kind.span,
+                    format!("{} cannot run in something that ends by itself", service.origin().name),
+                )
+                .label("nothing would be left to call")
+                .also(service.name_span(), "this is called by others")
+                .help("declare a `client` if it only calls, or choose another kind"),
+            );
+        }
         workloads.push(Workload {
             origin: block.origin(),
-            kind: block.get::<WorkloadKind>("kind")?.value,
+            kind: kind.value,
             name: name.to_owned(),
             container: block.get::<String>("container").map(|container| container.value),
             image: block.get::<String>("image"),
@@ -89,6 +103,13 @@ pub(crate) fn convert(service: &Block) -> Option<Vec<Workload>> {
         });
     }
     Some(workloads)
+}
+
+fn ends_by_itself(kind: WorkloadKind) -> bool {
+    match kind {
+        WorkloadKind::Job | WorkloadKind::CronJob => true,
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => false,
+    }
 }
 
 fn texts(block: &Block, name: &str) -> BTreeMap<String, String> {

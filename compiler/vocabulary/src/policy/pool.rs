@@ -34,8 +34,8 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::inherited("connect_timeout", Type::Duration, "How long a connection may take to open."),
         Attribute::inherited(
             "retry_budget",
-            Type::Percentage,
-            "Share of the requests under way that may be retries; whole percent.",
+            Type::WholePercentage,
+            "Share of the requests under way that may be retries.",
         ),
         Attribute::inherited(
             "min_concurrent_retries",
@@ -59,7 +59,7 @@ impl FromValue for Bound {
     }
 }
 
-/// A percentage without decimals; what is written finer is rounded down.
+/// A whole percentage.
 #[derive(Clone, Copy, Debug)]
 struct Percent(u32);
 

@@ -1,0 +1,76 @@
+//! Names that Kubernetes objects must be able to bear, also where something is added to them.
+
+use lang_diagnostics::{Diagnostic, Origin, Sink};
+
+use crate::codes;
+use crate::forms::dns_label;
+use crate::model::Model;
+
+/// What is added to a service's name for its headless companion Service.
+const COMPANION: &str = "-mesh";
+
+/// Reports every name that no Kubernetes object can bear.
+pub(crate) fn check(model: &Model, sink: &mut Sink) {
+    for (_, cluster) in model.clusters.iter() {
+        label(&cluster.name, &cluster.origin, sink);
+    }
+    for (_, gateway) in model.gateways.iter() {
+        if label(&gateway.name, &gateway.origin, sink) {
+            let account = format!("{}-{}", model.clusters.at(gateway.cluster).name, gateway.name);
+            derived(&account, "its account", &gateway.origin, sink);
+        }
+        for port in &gateway.ports {
+            label(&port.name, &port.origin, sink);
+        }
+    }
+    for (_, namespace) in model.namespaces.iter() {
+        label(&namespace.name, &namespace.origin, sink);
+    }
+    for (_, service) in model.services.iter() {
+        if label(&service.name, &service.origin, sink) && !service.is_client() {
+            let companion = format!("{}{COMPANION}", service.name);
+            derived(&companion, "its headless Service", &service.origin, sink);
+        }
+        for port in &service.ports {
+            label(&port.name, &port.origin, sink);
+        }
+    }
+    for (_, external) in model.externals.iter() {
+        label(&external.name, &external.origin, sink);
+        for port in &external.ports {
+            label(&port.name, &port.origin, sink);
+        }
+    }
+    for (_, policy) in model.policies.iter() {
+        label(&policy.name, &policy.origin, sink);
+    }
+}
+
+/// Whether a name is a DNS label; a report if not.
+fn label(name: &str, origin: &Origin, sink: &mut Sink) -> bool {
+    let Some(why) = dns_label(name) else { return true };
+    sink.push(
+        Diagnostic::error(
+            codes::BAD_NAME,
+            origin.span,
+            format!("{} has a name that no Kubernetes object can bear", origin.name),
+        )
+        .label(why)
+        .help("names are DNS labels: lower-case letters, digits and `-`, at most 63 characters"),
+    );
+    false
+}
+
+/// Reports a name that is made from a good one and is none itself.
+fn derived(name: &str, what: &str, origin: &Origin, sink: &mut Sink) {
+    let Some(why) = dns_label(name) else { return };
+    sink.push(
+        Diagnostic::error(
+            codes::BAD_NAME,
+            origin.span,
+            format!("{} leaves no room for the name of {what}, `{name}`", origin.name),
+        )
+        .label(format!("with what is added, {why}"))
+        .help("choose a shorter name"),
+    );
+}
