@@ -39,6 +39,7 @@ impl Feature {
         }
     }
 
+    /// What it is called in a message, and what to do without it.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::ExternalHosts => {
@@ -48,7 +49,7 @@ impl Feature {
             Self::RedirectedCalls => {
                 ("`capture = redirect`", "use `capture = loopback`, or `data_plane = envoy`")
             }
-            Self::Ipv6 => ("pods with IPv6 addresses", "use `ip_family = v4`"),
+            Self::Ipv6 => ("pods with IPv6 addresses", "use `ip_family = ipv4`"),
             Self::IngressTls => ("TLS at an ingress port", "use `data_plane = envoy` in this cluster"),
         }
     }
@@ -123,7 +124,7 @@ fn need(feature: Feature, data_plane: DataPlane, origin: &Origin, sink: &mut Sin
         Diagnostic::error(
             codes::NOT_ENFORCED,
             origin.span,
-            format!("{what} are not supported by {}", data_plane.word()),
+            format!("{} does not support {what}", data_plane.word()),
         )
         .label(format!("{} asks for it", origin.name))
         .help(help),

@@ -24,6 +24,8 @@ pub const VIRTUAL_ADDRESS_OUT_OF_RANGE: Code = Code("E0409");
 pub const SECOND_PERMISSIVE_PORT: Code = Code("E0410");
 /// Two limits under one domain.
 pub const SHARED_DOMAIN: Code = Code("E0411");
+/// A service with the name of another one's companion Service.
+pub const COMPANION_NAME_TAKEN: Code = Code("E0412");
 
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
@@ -188,6 +190,21 @@ policy b { rate_limit { scope = cluster, otherwise = 9/s, domain = "shop" } }
 ```
 
 Give one of them another `domain`, or leave it out: derived names are unique.
+"#,
+    },
+    CodeInfo {
+        code: COMPANION_NAME_TAKEN,
+        title: "a service has the name of another one's companion Service",
+        explanation: r#"Sidecars find a service's pods through a headless companion Service, `<service>-mesh`, that meshc writes. If another service
+of the namespace has that very name, its callers' pods map the name to a virtual address, and the pods of the first
+service can no longer be found.
+
+```mesh
+service catalog      { clusters = [west], port http { number = 80 } }
+service catalog-mesh { clusters = [west], port http { number = 80 } }
+```
+
+Rename one of the two.
 "#,
     },
 ];

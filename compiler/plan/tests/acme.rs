@@ -8,7 +8,9 @@ use meshc_plan::{
     Ejection, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck, Plan,
     Principal, ProxyPlan, Serves, Upstream,
 };
-use support::{acme, lowered};
+use support::compile;
+
+const ACME: &str = include_str!("../../../tests/golden/plan/acme/mesh.mesh");
 
 fn proxy<'a>(plan: &'a Plan, name: &str) -> &'a ProxyPlan {
     plan.proxies.iter().find(|proxy| proxy.name.to_string() == name).unwrap()
@@ -24,7 +26,7 @@ fn upstream<'a>(proxy: &'a ProxyPlan, name: &str) -> &'a Upstream {
 
 #[test]
 fn every_proxy_has_a_plan_in_order_of_name() {
-    let names: Vec<_> = lowered(&acme()).proxies.iter().map(|proxy| proxy.name.to_string()).collect();
+    let names: Vec<_> = compile(ACME).unwrap().proxies.iter().map(|proxy| proxy.name.to_string()).collect();
     let expected = [
         "east/gateways/eastwest",
         "east/sidecars/istioinaction/catalog",
@@ -39,7 +41,7 @@ fn every_proxy_has_a_plan_in_order_of_name() {
 
 #[test]
 fn a_caller_reaches_a_remote_service_at_a_virtual_address_through_the_other_gateway() {
-    let plan = lowered(&acme());
+    let plan = compile(ACME).unwrap();
     let webapp = proxy(&plan, "west/sidecars/istioinaction/webapp");
     let (address, names) = &webapp.host_aliases[0];
     let expected = [
@@ -69,7 +71,7 @@ fn a_caller_reaches_a_remote_service_at_a_virtual_address_through_the_other_gate
 
 #[test]
 fn the_ingress_prefers_its_own_cluster_and_fails_over_to_the_other() {
-    let plan = lowered(&acme());
+    let plan = compile(ACME).unwrap();
     let ingress = proxy(&plan, "west/gateways/ingress");
     let http = listener(ingress, "ingress_http");
     assert_eq!(http.address.to_string(), "0.0.0.0:8080");
@@ -80,13 +82,13 @@ fn the_ingress_prefers_its_own_cluster_and_fails_over_to_the_other() {
     let local = EndpointAddress::Name(String::from("simple-backend-mesh.istioinaction.svc.cluster.local"));
     assert_eq!(backend.groups[0].endpoints[0].address, local);
     let ListenerKind::Http(http) = &http.kind else { panic!("not HTTP") };
-    let HttpAction::Forward { retry, .. } = &http.virtual_hosts[1].routes[0].action;
+    let HttpAction::Forward { retry, .. } = &http.virtual_hosts[0].routes[0].action;
     assert!(http.edge && retry.other_localities && retry.attempts == 3);
 }
 
 #[test]
 fn the_east_west_gateway_passes_on_what_has_callers_outside_and_nothing_else() {
-    let plan = lowered(&acme());
+    let plan = compile(ACME).unwrap();
     let exported = |name: &str| {
         let proxy = proxy(&plan, name);
         assert_eq!(proxy.identity, None);
@@ -102,7 +104,7 @@ fn the_east_west_gateway_passes_on_what_has_callers_outside_and_nothing_else() {
 
 #[test]
 fn a_callee_admits_its_declared_callers_and_allow_narrows_them() {
-    let plan = lowered(&acme());
+    let plan = compile(ACME).unwrap();
     let admitted = |name: &str| {
         let ListenerKind::Inbound(inbound) = &listener(proxy(&plan, name), "inbound").kind else {
             panic!("not inbound")

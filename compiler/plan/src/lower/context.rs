@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use meshc_topology::Topology;
+use meshc_vocabulary::model::policy::{Attached, Failover, Outlier, PolicySettings, Pool, Retry, Timeout};
 use meshc_vocabulary::model::{
     Callee, Cluster, Gateway, Id, IpFamily, Model, Namespace, Port, Route, Service,
 };
 
-use super::attached::Attached;
 use super::callers::Callers;
 use crate::{Locality, ProxyName};
 
@@ -30,6 +30,15 @@ pub(super) struct Called<'m> {
     pub(super) ports: &'m [Port],
 }
 
+/// What rules the calls of a service, complete: where no policy says anything, the defaults hold.
+pub(super) struct Settings<'m> {
+    pub(super) failover: &'m Failover,
+    pub(super) outlier: &'m Outlier,
+    pub(super) pool: &'m Pool,
+    pub(super) retry: Option<&'m Retry>,
+    pub(super) timeout: &'m Timeout,
+}
+
 impl<'m> Context<'m> {
     pub(super) fn new(model: &'m Model, topology: &'m Topology) -> Self {
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -45,6 +54,22 @@ impl<'m> Context<'m> {
     /// The routes of a gateway, in order of (namespace, name).
     pub(super) fn routes(&self, gateway: Id<Gateway>) -> &[Id<Route>] {
         self.routes.get(&gateway).map_or(&[], Vec::as_slice)
+    }
+
+    /// What rules the calls of a service.
+    pub(super) fn settings(&self, service: Id<Service>) -> Settings<'m> {
+        let defaults = &self.model.defaults;
+        Settings {
+            failover: self.setting(service, |it| it.failover.as_ref()).unwrap_or(&defaults.failover),
+            outlier: self.setting(service, |it| it.outlier.as_ref()).unwrap_or(&defaults.outlier),
+            pool: self.setting(service, |it| it.pool.as_ref()).unwrap_or(&defaults.pool),
+            retry: self.setting(service, |it| it.retry.as_ref()),
+            timeout: self.setting(service, |it| it.timeout.as_ref()).unwrap_or(&defaults.timeout),
+        }
+    }
+
+    fn setting<T>(&self, service: Id<Service>, pick: impl Fn(&'m PolicySettings) -> Option<T>) -> Option<T> {
+        self.attached.nearest(service, pick).map(|(_, setting)| setting)
     }
 
     pub(super) fn called(&self, callee: Callee) -> Called<'m> {

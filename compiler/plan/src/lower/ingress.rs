@@ -205,16 +205,17 @@ impl Handling {
         protocol: Protocol,
     ) -> Self {
         let at_callee = match callee {
-            Callee::Service(id) => Some(context.attached.settings(id)),
+            Callee::Service(id) => Some(context.settings(id)),
             Callee::External(_) => None,
         };
         let retries = rule.retry.as_ref();
-        let retries = retries.or_else(|| context.attached.on_route(route, |it| it.retry.as_ref()));
-        let timeouts = context.attached.on_route(route, |it| it.timeout.as_ref());
+        let retries = retries
+            .or_else(|| context.attached.on_route(route, |it| it.retry.as_ref()).map(|(_, retry)| retry));
+        let timeouts = context.attached.on_route(route, |it| it.timeout.as_ref()).map(|(_, timeout)| timeout);
         let timeouts = timeouts.or(at_callee.as_ref().map(|settings| settings.timeout));
         let timeouts = timeouts.unwrap_or(&context.model.defaults.timeout);
         Self {
-            timeout: rule.timeout.or_else(|| timeout::request(context.model, timeouts, protocol)),
+            timeout: rule.timeout.or_else(|| timeout::request(timeouts, protocol)),
             idle_timeout: timeouts.idle,
             retry: retry::plan(retries.or_else(|| at_callee.and_then(|settings| settings.retry))),
         }

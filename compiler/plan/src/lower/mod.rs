@@ -1,11 +1,11 @@
 //! The lowering: model and topology → the plan of every proxy.
 //!
 //! One file per role (`sidecar`, `ingress`, `east_west`), one per policy (`policy/`), and what they share: who calls
-//! whom (`callers`), which policy holds where (`attached`), what a callee looks like from outside (`upstream`).
+//! whom (`callers`), what a callee looks like from outside (`upstream`).
 
-mod attached;
 mod callers;
 mod clusters;
+mod companions;
 mod context;
 mod east_west;
 mod inbound;
@@ -35,6 +35,7 @@ struct Lowered {
 #[must_use]
 pub fn lower(model: &Model, topology: &Topology, sink: &mut Sink) -> Plan {
     let context = Context::new(model, topology);
+    companions::check(&context, sink);
     policy::targets::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
     for (key, reaches) in &topology.reaches {

@@ -72,7 +72,7 @@ fn listener(
     let defaults = &context.model.defaults;
     let (timeouts, retries) = match reach.callee {
         Callee::Service(id) => {
-            let settings = context.attached.settings(id);
+            let settings = context.settings(id);
             (settings.timeout, settings.retry)
         }
         Callee::External(_) => (&defaults.timeout, None),
@@ -82,7 +82,7 @@ fn listener(
             matches: HttpMatch::default(),
             action: HttpAction::Forward {
                 to: vec![WeightedUpstream { upstream, weight: 1 }],
-                timeout: timeout::request(context.model, timeouts, port.protocol),
+                timeout: timeout::request(timeouts, port.protocol),
                 idle_timeout: timeouts.idle,
                 retry: retry::plan(retries),
             },

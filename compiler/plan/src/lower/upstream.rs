@@ -6,8 +6,7 @@ use lang_diagnostics::Origin;
 use meshc_topology::{Reach, Via};
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol, Service};
 
-use super::attached::Settings;
-use super::context::Context;
+use super::context::{Context, Settings};
 use super::policy::{failover, outlier, pool};
 use crate::{
     Ejection, Endpoint, EndpointAddress, Group, Serves, Upstream, UpstreamProtocol, UpstreamTls,
@@ -52,7 +51,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
     let origin = reach.origins.first().unwrap_or(&port.origin).clone();
     match reach.callee {
         Callee::Service(service) => {
-            let settings = context.attached.settings(service);
+            let settings = context.settings(service);
             let carries = if port.protocol.is_http() { Carries::Requests } else { Carries::Connections };
             let groups = failover::groups(settings.failover, &reach.groups).iter().map(|to| {
                 let target = Target { service, cluster: to.cluster, weight: to.weight };
@@ -101,7 +100,7 @@ pub(super) fn passed_through<'a>(
     hops: impl Iterator<Item = (Id<Cluster>, &'a Via, u32)>,
     origin: &Origin,
 ) -> Upstream {
-    let settings = context.attached.settings(service);
+    let settings = context.settings(service);
     let groups = hops.map(|(cluster, via, weight)| {
         group(context, Target { service, cluster, weight }, via, &settings, Carries::Connections)
     });

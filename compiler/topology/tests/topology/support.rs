@@ -412,6 +412,11 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
             retry_budget_percent: 20,
             min_concurrent_retries: 3,
         },
-        timeout: Timeout { origin: origin("timeout"), request: Some(second), idle: None },
+        timeout: Timeout {
+            origin: origin("timeout"),
+            request: Some(second),
+            request_declared: false,
+            idle: None,
+        },
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn convert(block: &Block, defaults: Option<&Timeout>) -> Option<Timeo
     Some(Timeout {
         origin: block.origin(),
         request: value_or(block, "request", defaults.map(|defaults| Bound(defaults.request)))?.0,
+        request_declared: defaults.is_some() && block.written("request").is_some(),
         idle: value_or(block, "idle", defaults.map(|defaults| Bound(defaults.idle)))?.0,
     })
 }

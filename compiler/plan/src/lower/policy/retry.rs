@@ -10,7 +10,7 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>) -> RetryPlan {
     match retry {
         Some(retry) => RetryPlan {
             attempts: retry.attempts,
-            when: retry.when.clone(),
+            when: conditions(&retry.when),
             other_localities: retry.other_localities,
             methods: retry.methods.clone(),
             per_try_timeout: retry.per_try_timeout,
@@ -22,5 +22,28 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>) -> RetryPlan {
             methods: Vec::new(),
             per_try_timeout: None,
         },
+    }
+}
+
+/// What was asked for, and failed connections in any case: nothing can have reached an application there either.
+fn conditions(asked: &[RetryOn]) -> Vec<RetryOn> {
+    let covered = asked.iter().any(|on| match on {
+        RetryOn::StatusClass(class) => *class == 5,
+        RetryOn::ConnectFailure => true,
+        RetryOn::Status(_) | RetryOn::Reset => false,
+    });
+    let further = (!covered).then_some(RetryOn::ConnectFailure);
+    asked.iter().copied().chain(further).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_connection_is_always_a_reason() {
+        assert_eq!(conditions(&[RetryOn::StatusClass(5)]), [RetryOn::StatusClass(5)]);
+        assert_eq!(conditions(&[RetryOn::Status(503)]), [RetryOn::Status(503), RetryOn::ConnectFailure]);
+        assert_eq!(plan(None).when, [RetryOn::ConnectFailure]);
     }
 }

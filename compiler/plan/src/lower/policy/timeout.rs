@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use meshc_vocabulary::model::Protocol;
 use meshc_vocabulary::model::policy::Timeout;
-use meshc_vocabulary::model::{Model, Protocol};
 
 /// From the request's end to the answer's end. Only a declared timeout bounds gRPC, whose calls may be streams.
-pub(in crate::lower) fn request(model: &Model, timeout: &Timeout, protocol: Protocol) -> Option<Duration> {
+pub(in crate::lower) fn request(timeout: &Timeout, protocol: Protocol) -> Option<Duration> {
     match protocol {
         Protocol::Http | Protocol::Http2 => timeout.request,
-        Protocol::Grpc | Protocol::Tcp if *timeout == model.defaults.timeout => None,
-        Protocol::Grpc | Protocol::Tcp => timeout.request,
+        Protocol::Grpc | Protocol::Tcp => timeout.request.filter(|_| timeout.request_declared),
     }
 }

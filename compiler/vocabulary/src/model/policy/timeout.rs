@@ -11,6 +11,8 @@ pub struct Timeout {
     pub origin: Origin,
     /// From the request's end to the answer's end; `None`: unbounded. gRPC and TCP are never bounded by the default.
     pub request: Option<Duration>,
+    /// Whether `request` was written where this was declared, and so bounds gRPC too.
+    pub request_declared: bool,
     /// How long a stream may stay silent; `None`: unbounded.
     pub idle: Option<Duration>,
 }
