@@ -1,6 +1,7 @@
 //! `envoy.service.ratelimit.v3` on the wire: the only place that knows the generated messages.
 
 mod answer;
+mod server;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use envoy_types::pb::envoy::service::ratelimit::v3 as wire;
 use tonic::transport::Channel;
 
 pub(crate) use answer::decision;
+pub(crate) use server::{GrpcService, grpc_service};
 
 use crate::{Descriptor, Failure, Unit};
 
@@ -71,7 +73,6 @@ fn unit_from_wire(number: i32) -> Option<Unit> {
 }
 
 /// The number of a unit on the wire.
-#[cfg(test)]
 fn unit_to_wire(unit: Unit) -> i32 {
     let unit = match unit {
         Unit::Second => WireUnit::Second,
