@@ -72,3 +72,40 @@ $ meshc build staging.mesh -o out      # `out` holds the mesh `production`
 Build each mesh into a directory of its own with `-o`. If the mesh was renamed, delete the old folder first.",
     },
 ];
+
+/// Every code that the compiler can raise, in order.
+#[must_use]
+pub fn all() -> Vec<&'static CodeInfo> {
+    let lists = [
+        lang_syntax::codes::CODES,
+        lang_evaluate::codes::CODES,
+        meshc_vocabulary::codes::CODES,
+        meshc_plan::codes::CODES,
+        meshc_envoy::codes::CODES,
+        meshc_kubernetes::codes::CODES,
+        CODES,
+    ];
+    let mut all: Vec<&CodeInfo> = lists.into_iter().flatten().collect();
+    all.sort_by_key(|info| info.code);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique_well_formed_and_explained() {
+        let all = all();
+        for (one, next) in all.iter().zip(all.iter().skip(1)) {
+            assert!(one.code < next.code, "{} is there twice", one.code);
+        }
+        for info in all {
+            let code = info.code.0;
+            let digits = code.strip_prefix(['E', 'W']).unwrap_or_default();
+            assert!(digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+            assert!(!info.title.is_empty() && !info.title.ends_with('.'), "{code}: {}", info.title);
+            assert!(info.explanation.trim().len() > 100, "{code} is hardly explained");
+        }
+    }
+}

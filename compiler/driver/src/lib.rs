@@ -3,10 +3,18 @@
 //! Invariants: nothing here reads a disk, the environment or a clock by itself; a stage runs only if no earlier one
 //! reported an error; the same sources give the same bytes.
 
+mod build;
 pub mod codes;
+mod limits;
 mod memory;
 pub mod output;
+mod pipeline;
 mod system;
+mod trust;
 
+pub use build::{Forms, build, render};
+pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
+pub use pipeline::{CheckedMesh, Compilation, Options, check};
 pub use system::{Clock, FileKind, FileSystem};
+pub use trust::{brought_trust, trust_request};
