@@ -1,0 +1,48 @@
+//! `meshc fail`: makes a stand-in application of the running mesh fail.
+
+use clap::{Args, ValueEnum};
+
+use crate::exit::{Exit, Failure};
+use crate::up::{Behaviour, switch};
+
+pub(crate) const EXAMPLE: &str = "\
+Example:
+  $ meshc fail simple-backend --in west
+  $ meshc fail istioinaction.simple-backend --in west --how gone
+
+With several meshes running, MESH_CONTROL says which one is meant.";
+
+/// Arguments of `meshc fail`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The service: `namespace.name`, or only the name if that is enough.
+    service: String,
+    /// The cluster whose instance fails.
+    #[arg(long = "in", value_name = "CLUSTER")]
+    cluster: String,
+    /// How it fails.
+    #[arg(long, value_enum, default_value = "error")]
+    how: How,
+}
+
+/// How an application fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum How {
+    /// Every request is answered with 500.
+    Error,
+    /// No request is answered.
+    Hang,
+    /// Its ports are closed.
+    Gone,
+}
+
+/// Makes it fail.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let behaviour = match arguments.how {
+        How::Error => Behaviour::Error,
+        How::Hang => Behaviour::Hang,
+        How::Gone => Behaviour::Gone,
+    };
+    switch(&arguments.service, &arguments.cluster, behaviour)?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,65 @@
+//! The commands, one file each.
+
+mod build;
+mod check;
+mod child;
+mod completions;
+mod explain;
+mod fail;
+mod heal;
+mod trust;
+mod up;
+
+use clap::Subcommand;
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a mesh and say everything that is wrong with it.
+    #[command(after_help = check::EXAMPLE)]
+    Check(check::Arguments),
+    /// Write the files of a mesh, all of them or none.
+    #[command(after_help = build::EXAMPLE)]
+    Build(build::Arguments),
+    /// Explain a code such as `E0301`.
+    #[command(after_help = explain::EXAMPLE)]
+    Explain(explain::Arguments),
+    /// Make, renew, export and look at certificates.
+    #[command(subcommand)]
+    Trust(trust::Command),
+    /// Run a whole mesh on this machine.
+    #[command(after_help = up::EXAMPLE)]
+    Up(up::Arguments),
+    /// Make an application of the running mesh fail.
+    #[command(after_help = fail::EXAMPLE)]
+    Fail(fail::Arguments),
+    /// Make an application of the running mesh work again.
+    #[command(after_help = heal::EXAMPLE)]
+    Heal(heal::Arguments),
+    /// Print a completion script for a shell.
+    #[command(after_help = completions::EXAMPLE)]
+    Completions(completions::Arguments),
+    /// Become a program that ends with its parent.
+    #[command(hide = true)]
+    Child(child::Arguments),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self, console: &Console) -> Result<Exit, Failure> {
+        match self {
+            Self::Check(arguments) => check::run(&arguments, console),
+            Self::Build(arguments) => build::run(&arguments, console),
+            Self::Explain(arguments) => explain::run(&arguments),
+            Self::Trust(command) => trust::run(&command, console),
+            Self::Up(arguments) => up::run(arguments, console),
+            Self::Fail(arguments) => fail::run(&arguments),
+            Self::Heal(arguments) => heal::run(&arguments),
+            Self::Completions(arguments) => completions::run(&arguments),
+            Self::Child(arguments) => child::run(&arguments),
+        }
+    }
+}

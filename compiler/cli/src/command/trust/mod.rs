@@ -1,0 +1,72 @@
+//! `meshc trust`: certificates in a key directory that never enters the output tree.
+
+mod change;
+mod export;
+mod show;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+use meshc_driver::{CheckedMesh, Clock};
+
+use crate::compile::{compile, show as show_findings};
+use crate::console::Console;
+use crate::disk::WallClock;
+use crate::exit::{Exit, Failure};
+
+/// What to do with certificates.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the root and one intermediate per cluster, where they are missing.
+    #[command(after_help = change::INIT_EXAMPLE)]
+    Init(Directory),
+    /// Make the workloads' certificates, and renew what has to be.
+    #[command(after_help = change::ISSUE_EXAMPLE)]
+    Issue(Directory),
+    /// Print a cluster's Secrets for kubectl, SOPS or External Secrets.
+    #[command(after_help = export::EXAMPLE)]
+    Export(export::Arguments),
+    /// Show every certificate and what is wrong with it.
+    #[command(after_help = show::EXAMPLE)]
+    Show(Directory),
+}
+
+/// Which mesh, and where its keys are.
+#[derive(Args, Debug)]
+pub(crate) struct Directory {
+    /// The mesh's entry file.
+    file: PathBuf,
+    /// The key directory. Default: `keys` next to the entry file.
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+}
+
+impl Directory {
+    fn keys(&self) -> PathBuf {
+        let beside = || self.file.parent().unwrap_or(Path::new("")).join("keys");
+        self.keys.clone().unwrap_or_else(beside)
+    }
+
+    /// The mesh, if it has no errors; its diagnostics are shown.
+    fn mesh(&self, console: &Console) -> Result<Option<CheckedMesh>, Failure> {
+        let compilation = compile(&self.file, None)?;
+        show_findings(&compilation, console);
+        Ok(compilation.mesh)
+    }
+}
+
+/// Does it.
+pub(crate) fn run(command: &Command, console: &Console) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(directory) => change::init(directory, console),
+        Command::Issue(directory) => change::issue(directory, console),
+        Command::Export(arguments) => export::run(arguments, console),
+        Command::Show(directory) => show::run(directory, console),
+    }
+}
+
+/// The time, as certificates need it.
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(WallClock.now())
+}

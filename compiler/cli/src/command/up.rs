@@ -1,0 +1,57 @@
+//! `meshc up`: runs a whole mesh on this machine.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::compile::DataPlaneWord;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::up::{self, Programs, Settings};
+
+pub(crate) const EXAMPLE: &str = "\
+Example:
+  $ meshc up mesh.mesh
+  $ meshc up mesh.mesh --data-plane envoy -- sh -c 'curl -sH \"Host: web.example\" http://$MESH_GATEWAY_WEST_INGRESS/'
+
+Every proxy of every cluster runs as a process of its own on ports of 127.0.0.1; applications are stood in for and
+answer with JSON. With a command, it runs once all is ready, with these variables, and its status is this one's:
+  MESH_GATEWAY_<CLUSTER>_<GATEWAY>[_<PORT>]                                   host:port of a gateway
+  MESH_CALL_<CLUSTER>_<NAMESPACE>_<CALLER>__<NAMESPACE>_<CALLEE>_<PORT>       host:port where a caller calls
+  MESH_READINESS_<PROXY>, MESH_METRICS_<PROXY>, MESH_INBOUND_<PROXY>          host:port of a proxy's own listeners
+  MESH_DIRECTORY, MESH_CONTROL                                                where its files and its control socket are
+
+While it runs, a change of the file takes effect at once as long as no proxy and no port comes or goes.";
+
+/// Arguments of `meshc up`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The mesh's entry file.
+    file: PathBuf,
+    /// Run with this data plane, whatever the mesh says.
+    #[arg(long, value_enum)]
+    data_plane: Option<DataPlaneWord>,
+    /// The Envoy to run. Default: $MESH_ENVOY, tests/.tools/bin/envoy, or the path.
+    #[arg(long, value_name = "PATH")]
+    envoy: Option<PathBuf>,
+    /// The meshd to run. Default: the one beside meshc, or on the path.
+    #[arg(long, value_name = "PATH")]
+    meshd: Option<PathBuf>,
+    /// Write the logs of all processes to this directory and leave them there.
+    #[arg(long, value_name = "DIR")]
+    keep_logs: Option<PathBuf>,
+    /// Write a copy of every proxy's configuration to this directory.
+    #[arg(long, value_name = "DIR")]
+    show_config: Option<PathBuf>,
+    /// What to run once the mesh is ready.
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs it.
+pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<Exit, Failure> {
+    let Arguments { file, data_plane, envoy, meshd, keep_logs, show_config, command } = arguments;
+    let programs = Programs { envoy, meshd };
+    up::run(&Settings { file, data_plane, programs, keep_logs, show_config, command }, console)
+}

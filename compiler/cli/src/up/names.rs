@@ -1,0 +1,52 @@
+//! Names of variables in the environment of a running mesh.
+
+/// A name as it stands in a variable: upper case, every other character as `_`.
+pub(crate) fn variable(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// The address of a gateway; of its first port, since most have only one.
+pub(crate) fn gateway(cluster: &str, gateway: &str) -> String {
+    format!("MESH_GATEWAY_{}_{}", variable(cluster), variable(gateway))
+}
+
+/// The address of one of a gateway's ports.
+pub(crate) fn gateway_port(cluster: &str, name: &str, port: u16) -> String {
+    format!("{}_{port}", gateway(cluster, name))
+}
+
+/// Where a caller's application reaches a callee; both are `namespace.service`.
+pub(crate) fn call(cluster: &str, caller: &str, callee: &str, port: u16) -> String {
+    format!("MESH_CALL_{}_{}__{}_{port}", variable(cluster), variable(caller), variable(callee))
+}
+
+/// The metrics of a proxy.
+pub(crate) fn metrics(proxy: &str) -> String {
+    format!("MESH_METRICS_{}", variable(proxy))
+}
+
+/// The readiness of a proxy.
+pub(crate) fn readiness(proxy: &str) -> String {
+    format!("MESH_READINESS_{}", variable(proxy))
+}
+
+/// Where a sidecar takes mTLS from other proxies.
+pub(crate) fn inbound(proxy: &str) -> String {
+    format!("MESH_INBOUND_{}", variable(proxy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_other_character_is_an_underscore() {
+        assert_eq!(gateway("west", "ingress"), "MESH_GATEWAY_WEST_INGRESS");
+        assert_eq!(gateway_port("west", "east-west", 15443), "MESH_GATEWAY_WEST_EAST_WEST_15443");
+        assert_eq!(
+            call("eu-1", "shop.web-app", "shop.catalog.v2", 80),
+            "MESH_CALL_EU_1_SHOP_WEB_APP__SHOP_CATALOG_V2_80"
+        );
+        assert_eq!(metrics("east/sidecars/shop/web"), "MESH_METRICS_EAST_SIDECARS_SHOP_WEB");
+    }
+}

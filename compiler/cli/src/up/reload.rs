@@ -1,0 +1,104 @@
+//! Following the mesh file while the mesh runs: what compiles and keeps the mesh's shape takes effect at once.
+
+use std::path::{Path, PathBuf};
+
+use meshc_driver::Compilation;
+
+use super::placing::shape;
+use super::running::Running;
+use crate::compile::{DataPlaneWord, compile, show};
+use crate::console::Console;
+use crate::exit::Failure;
+
+/// What of a file has been seen and dealt with.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    file: PathBuf,
+    data_plane: Option<DataPlaneWord>,
+    /// The text that was compiled last.
+    compiled: Option<Vec<u8>>,
+    /// The text that was seen at the last glance. An editor may be in the middle of writing: a text counts when it
+    /// has been seen twice.
+    seen: Option<Vec<u8>>,
+}
+
+impl Follower {
+    /// Follows a file from its present text on.
+    pub(crate) fn new(file: &Path, data_plane: Option<DataPlaneWord>) -> Self {
+        let text = std::fs::read(file).ok();
+        Self { file: file.to_path_buf(), data_plane, compiled: text.clone(), seen: text }
+    }
+
+    /// Looks at the file, and if it has changed brings the running mesh to it.
+    pub(crate) async fn glance(&mut self, running: &mut Running, console: &Console) {
+        if !self.has_changed() {
+            return;
+        }
+        let (file, data_plane) = (self.file.clone(), self.data_plane);
+        // On a thread of its own: the applications go on answering meanwhile.
+        let compiled = tokio::task::spawn_blocking(move || compile(&file, data_plane)).await;
+        match compiled {
+            Ok(Ok(compilation)) => self.apply(compilation, running, console),
+            Ok(Err(failure)) => console.failure(&failure),
+            Err(error) => console.failure(&Failure::new(format!("the compiler failed: {error}"))),
+        }
+    }
+
+    fn has_changed(&mut self) -> bool {
+        // A file that is missing for a moment is being replaced.
+        let Ok(text) = std::fs::read(&self.file) else { return false };
+        let settled = self.seen.as_ref() == Some(&text);
+        let new = self.compiled.as_ref() != Some(&text);
+        self.seen = Some(text);
+        if settled && new {
+            self.compiled.clone_from(&self.seen);
+        }
+        settled && new
+    }
+
+    fn apply(&self, compilation: Compilation, running: &mut Running, console: &Console) {
+        let file = self.file.display();
+        show(&compilation, console);
+        let Some(mesh) = compilation.mesh else {
+            console.note(&format!("{file} has errors; the mesh goes on as it was"));
+            return;
+        };
+        let (old, new) = (shape(&running.mesh.plan), shape(&mesh.plan));
+        if old != new {
+            let gone = old.difference(&new).map(|each| format!("\n  without {each}"));
+            let come = new.difference(&old).map(|each| format!("\n  with {each}"));
+            let list: String = gone.chain(come).collect();
+            console.note(&format!("{file} needs a restart; the mesh goes on as it was:{list}"));
+            return;
+        }
+        match running.replace(mesh) {
+            Ok(1) => console.note(&format!("{file} was reloaded: 1 proxy has a new configuration")),
+            Ok(changed) => {
+                console.note(&format!("{file} was reloaded: {changed} proxies have a new configuration"));
+            }
+            Err(failure) => console.failure(&failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_counts_when_it_has_been_seen_twice() {
+        let temporary = tempfile::tempdir().unwrap();
+        let file = temporary.path().join("mesh.mesh");
+        std::fs::write(&file, "a").unwrap();
+        let mut follower = Follower::new(&file, None);
+        assert!(!follower.has_changed());
+        std::fs::write(&file, "half").unwrap();
+        assert!(!follower.has_changed());
+        std::fs::write(&file, "half of it").unwrap();
+        assert!(!follower.has_changed());
+        assert!(follower.has_changed());
+        assert!(!follower.has_changed());
+        std::fs::remove_file(&file).unwrap();
+        assert!(!follower.has_changed());
+    }
+}

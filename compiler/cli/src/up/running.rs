@@ -1,0 +1,210 @@
+//! A mesh that is being started or runs: its files, its applications and its processes.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lang_diagnostics::Sink;
+use meshc_driver::{CheckedMesh, render};
+use meshc_local::{Layout, layout};
+use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering, paths};
+use meshc_vocabulary::model::{DataPlane, Protocol};
+use tokio::net::UnixListener;
+use tokio::task::JoinSet;
+
+use super::fleet::Fleet;
+use super::placing::placing;
+use super::ports::Ports;
+use super::programs::Programs;
+use super::readiness::{Awaited, Question};
+use super::runtime::{self, Home};
+use super::stand_in::{Instance, Speech, Switchboard, serve};
+use super::{Settings, control, files};
+use crate::exit::{Context, Failure};
+
+/// What runs. The fields end in this order: processes first, their directory last.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The processes.
+    pub(crate) fleet: Fleet,
+    /// Stand-in applications and the control socket.
+    tasks: JoinSet<()>,
+    ports: Ports,
+    logs: PathBuf,
+    /// Where everything is.
+    pub(crate) placement: Placement,
+    /// The same for people.
+    pub(crate) layout: Layout,
+    /// The mesh that the files in place were made from.
+    pub(crate) mesh: CheckedMesh,
+    /// The files in place.
+    rendered: Vec<RenderedProxy>,
+    /// The directory of everything.
+    pub(crate) home: Home,
+}
+
+impl Running {
+    /// Writes all files and starts the applications. No process runs yet.
+    pub(crate) fn prepare(settings: &Settings, mesh: CheckedMesh) -> Result<Self, Failure> {
+        let home = Home::create(&runtime::directory()?)?;
+        let mut ports = Ports::new(std::process::id());
+        let placement = placing(&mesh.plan, home.path(), &mut ports)?;
+        let layout = layout(&mesh.plan, &placement);
+        let logs = settings.keep_logs.clone().unwrap_or_else(|| home.path().join("logs"));
+        std::fs::create_dir_all(&logs).context(|| format!("create `{}`", logs.display()))?;
+        let rendered = rendered(&mesh, &placement)?;
+        let keys = files::make_keys(&mesh, &home.path().join("keys"))?;
+        for proxy in &mesh.plan.proxies {
+            files::furnish(proxy, &placement, &keys)?;
+        }
+        if let Some(directory) = &settings.show_config {
+            files::show(&rendered, directory)?;
+        }
+        let fleet = Fleet::default();
+        let mut running =
+            Self { fleet, tasks: JoinSet::new(), ports, logs, placement, layout, mesh, rendered, home };
+        running.write_configuration()?;
+        running.stand_in()?;
+        Ok(running)
+    }
+
+    /// Starts every process.
+    pub(crate) fn start(&mut self, programs: &Programs) -> Result<(), Failure> {
+        self.ports.release();
+        for service in &self.layout.rate_limits {
+            let name = format!("{}/rate-limit", service.cluster);
+            let arguments = [
+                OsString::from("rate-limit"),
+                OsString::from("--config"),
+                OsString::from(limits_directory(self.home.path(), &service.cluster)),
+                OsString::from("--listen"),
+                OsString::from(service.address.to_string()),
+            ];
+            self.fleet.start(&name, &programs.meshd()?, &arguments, log(&self.logs, &name))?;
+        }
+        for rendered in &self.rendered {
+            let Some(proxy) = files::plan_of(&self.mesh.plan, rendered) else { continue };
+            let name = proxy.name.to_string();
+            let configuration = self.placement.path(&proxy.name, paths::CONFIG);
+            let entry = format!("{configuration}/{}", rendered.entry);
+            let (program, arguments) = invocation(proxy, &entry, programs)?;
+            self.fleet.start(&name, &program, &arguments, log(&self.logs, &name))?;
+        }
+        Ok(())
+    }
+
+    /// What has to be ready before the mesh is.
+    pub(crate) fn awaited(&self) -> Vec<Awaited> {
+        let services = self.layout.rate_limits.iter().map(|service| Awaited {
+            process: format!("{}/rate-limit", service.cluster),
+            address: service.address,
+            question: Question::Connect,
+        });
+        let proxies = self.layout.proxies.iter().filter_map(|proxy| {
+            let process = proxy.proxy.to_string();
+            Some(Awaited { process, address: proxy.readiness?, question: Question::Ready })
+        });
+        services.chain(proxies).collect()
+    }
+
+    /// Puts another mesh of the same shape in the place of this one. Returns how many proxies changed.
+    pub(crate) fn replace(&mut self, mesh: CheckedMesh) -> Result<usize, Failure> {
+        self.rendered = rendered(&mesh, &self.placement)?;
+        self.mesh = mesh;
+        self.write_configuration()
+    }
+
+    /// Ends everything that runs.
+    pub(crate) async fn stop(&mut self) {
+        self.fleet.stop().await;
+        self.tasks.shutdown().await;
+    }
+
+    /// Brings the files in place to what was rendered. Returns how many proxies changed.
+    fn write_configuration(&self) -> Result<usize, Failure> {
+        // What is counted changes before what is asked, so that no proxy asks for a counter that is unknown.
+        for service in &self.mesh.plan.rate_limits {
+            files::limits(service, &limits_directory(self.home.path(), &service.cluster_name))?;
+        }
+        let mut changed = 0;
+        for rendered in &self.rendered {
+            if let Some(proxy) = files::plan_of(&self.mesh.plan, rendered)
+                && files::configure(proxy, &self.placement, rendered)?
+            {
+                changed += 1;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Starts the stand-in applications and the control socket.
+    fn stand_in(&mut self) -> Result<(), Failure> {
+        let mut switchboard = Switchboard::default();
+        for application in &self.layout.applications {
+            let service = format!("{}.{}", application.namespace, application.service);
+            let instance = Instance { service, cluster: application.proxy.cluster.clone() };
+            for port in &application.ports {
+                let Some(held) = self.ports.claim(port.address) else { continue };
+                let speech = match port.protocol {
+                    Protocol::Http | Protocol::Http2 | Protocol::Grpc => Speech::Http,
+                    Protocol::Tcp => Speech::Tcp,
+                };
+                let behaviour = switchboard.follow(&instance);
+                self.tasks.spawn(serve(held, port.address, speech, instance.clone(), behaviour));
+            }
+        }
+        let socket = self.home.socket();
+        let listener = UnixListener::bind(socket).context(|| format!("listen at `{}`", socket.display()))?;
+        self.tasks.spawn(control::answer(listener, Arc::new(switchboard)));
+        Ok(())
+    }
+}
+
+/// Every proxy's watched files. What a backend cannot render has been refused before, by the capability check.
+fn rendered(mesh: &CheckedMesh, placement: &Placement) -> Result<Vec<RenderedProxy>, Failure> {
+    let mut sink = Sink::default();
+    let rendered = render(mesh, Rendering::Watched, placement, &mut sink);
+    match sink.into_sorted().into_iter().next() {
+        None => Ok(rendered),
+        Some(diagnostic) => Err(Failure::new(format!("{}: {}", diagnostic.code, diagnostic.message))
+            .help("`meshc build` shows the place")),
+    }
+}
+
+fn limits_directory(home: &Path, cluster: &str) -> PathBuf {
+    home.join("rate-limits").join(cluster)
+}
+
+/// A log file's name: that of the process with `_` between its parts.
+fn log(directory: &Path, process: &str) -> PathBuf {
+    directory.join(format!("{}.log", process.replace('/', "_")))
+}
+
+/// How a proxy is started.
+fn invocation(
+    proxy: &ProxyPlan,
+    entry: &str,
+    programs: &Programs,
+) -> Result<(PathBuf, Vec<OsString>), Failure> {
+    Ok(match proxy.data_plane {
+        // Many Envoys on one machine: no shared memory, one worker each. Logs are flushed so that they can be read
+        // while it runs; listeners that a reload replaces drain within a second.
+        DataPlane::Envoy => {
+            let fixed = [
+                "--disable-hot-restart",
+                "--concurrency",
+                "1",
+                "--log-level",
+                "warning",
+                "--file-flush-interval-msec",
+                "100",
+                "--drain-time-s",
+                "1",
+                "-c",
+                entry,
+            ];
+            (programs.envoy()?, fixed.map(OsString::from).into())
+        }
+        DataPlane::Meshd => (programs.meshd()?, ["run", "--config", entry].map(OsString::from).into()),
+    })
+}

@@ -1,0 +1,92 @@
+//! The life of a running mesh, from its start to its end.
+
+use std::future::pending;
+use std::time::Duration;
+
+use meshc_driver::CheckedMesh;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Settings;
+use super::environment::environment;
+use super::guest::Guest;
+use super::readiness;
+use super::reload::Follower;
+use super::running::Running;
+use super::signals::Signals;
+use super::table::table;
+use crate::console::Console;
+use crate::exit::{Context, Exit, Failure};
+use crate::output::print;
+
+/// How often it is looked whether the file has changed or a process has ended.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// Runs a mesh until its command ends or a signal comes, and then ends all of it.
+pub(crate) async fn session(
+    settings: &Settings,
+    mesh: CheckedMesh,
+    console: &Console,
+) -> Result<Exit, Failure> {
+    let mut signals = Signals::catch()?;
+    let mut follower = Follower::new(&settings.file, settings.data_plane);
+    let mut running = Running::prepare(settings, mesh)?;
+    let mut guest = None;
+    let result = tokio::select! {
+        biased;
+        signal = signals.received() => Ok(interrupted(signal, settings)),
+        result = live(settings, &mut running, &mut guest, &mut follower, console) => result,
+    };
+    if let Some(guest) = &mut guest {
+        guest.stop().await;
+    }
+    running.stop().await;
+    result
+}
+
+/// Somebody ends a mesh without a command in the usual way; a command that was cut short has not succeeded.
+fn interrupted(signal: u8, settings: &Settings) -> Exit {
+    if settings.command.is_empty() { Exit::Ok } else { Exit::Command(128 + signal) }
+}
+
+async fn live(
+    settings: &Settings,
+    running: &mut Running,
+    guest: &mut Option<Guest>,
+    follower: &mut Follower,
+    console: &Console,
+) -> Result<Exit, Failure> {
+    let mut progress = console.progress();
+    running.start(&settings.programs)?;
+    let awaited = running.awaited();
+    readiness::wait(&mut running.fleet, awaited, &mut progress).await?;
+    drop(progress);
+    let variables = environment(&running.layout, running.home.path(), running.home.socket());
+    *guest = Guest::start(&settings.command, &variables)?;
+    if guest.is_none() {
+        print(&table(&running.layout)).context(|| String::from("write to standard output"))?;
+        console.note("The mesh runs until Ctrl-C. Make an application fail: meshc fail SERVICE --in CLUSTER");
+    }
+    let mut glances = interval(GLANCE);
+    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            status = ended(guest) => {
+                return status.map(Exit::Command).context(|| String::from("wait for the command"));
+            }
+            _ = glances.tick() => {
+                for (process, status) in running.fleet.ended() {
+                    console.note(&format!("{} has ended: {status}; its log: {}", process.name, process.log.display()));
+                }
+                follower.glance(running, console).await;
+            }
+        }
+    }
+}
+
+/// Waits for the command; without one, for ever.
+async fn ended(guest: &mut Option<Guest>) -> std::io::Result<u8> {
+    match guest {
+        Some(guest) => guest.wait().await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,118 @@
+//! What a stand-in application answers over HTTP.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::{Behaviour, Instance, xfcc};
+
+/// The longest delay that a request may ask for with `?delay=`.
+const MAX_DELAY: Duration = Duration::from_secs(60);
+
+/// The answer.
+#[derive(Serialize)]
+struct Answer<'a> {
+    service: &'a str,
+    cluster: &'a str,
+    /// Who called, as the sidecar proved it; `null` without a sidecar.
+    caller: Option<String>,
+    method: &'a str,
+    path: &'a str,
+    headers: BTreeMap<&'a str, String>,
+}
+
+/// Answers one request as the application is told to behave. A request whose query says `delay=<milliseconds>` is
+/// answered that much later.
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    instance: &Instance,
+    behaviour: &mut watch::Receiver<Behaviour>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    // A request that hangs is answered when the application is healed; if the switch is gone, never.
+    let hangs = |behaviour: &Behaviour| *behaviour == Behaviour::Hang;
+    if behaviour.wait_for(|behaviour| !hangs(behaviour)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    if let Some(delay) = delay(request.uri().query().unwrap_or_default()) {
+        tokio::time::sleep(delay).await;
+    }
+    let failing = *behaviour.borrow() != Behaviour::Well;
+    let (status, body) = if failing {
+        (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance))
+    } else {
+        (StatusCode::OK, describe(&request, instance))
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+fn describe(request: &Request<Incoming>, instance: &Instance) -> Vec<u8> {
+    let headers = request.headers();
+    let certificate = headers.get("x-forwarded-client-cert").and_then(|value| value.to_str().ok());
+    let answer = Answer {
+        service: &instance.service,
+        cluster: &instance.cluster,
+        caller: certificate.and_then(xfcc::uri),
+        method: request.method().as_str(),
+        path: request.uri().path_and_query().map_or("/", |path| path.as_str()),
+        headers: joined(headers),
+    };
+    line(&answer)
+}
+
+fn told_to_fail(instance: &Instance) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Failure<'a> {
+        service: &'a str,
+        cluster: &'a str,
+        error: &'static str,
+    }
+    line(&Failure { service: &instance.service, cluster: &instance.cluster, error: "told to fail" })
+}
+
+/// JSON and a newline, for people with curl.
+fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut body = serde_json::to_vec(value).unwrap_or_default();
+    body.push(b'\n');
+    body
+}
+
+/// Headers by name; repeated ones are joined with `, `.
+fn joined(headers: &HeaderMap) -> BTreeMap<&str, String> {
+    let mut joined: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        joined
+            .entry(name.as_str())
+            .and_modify(|old| *old = format!("{old}, {value}"))
+            .or_insert_with(|| value.into_owned());
+    }
+    joined
+}
+
+fn delay(query: &str) -> Option<Duration> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("delay="))?;
+    Some(Duration::from_millis(value.parse().ok()?).min(MAX_DELAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_bounded() {
+        assert_eq!(delay("a=1&delay=1500"), Some(Duration::from_millis(1500)));
+        assert_eq!(delay("delay=999999999"), Some(MAX_DELAY));
+        assert_eq!(delay("delay=soon"), None);
+        assert_eq!(delay(""), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Applications that stand in for the real ones: they say who they are and who called, and fail when they are told to.
+
+mod http;
+mod server;
+mod tcp;
+mod xfcc;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+pub(crate) use server::serve;
+
+/// How an application behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Behaviour {
+    /// It answers.
+    Well,
+    /// It answers every request with 500, and closes every TCP connection.
+    Error,
+    /// It takes connections and requests and never answers.
+    Hang,
+    /// Its ports are closed.
+    Gone,
+}
+
+/// What speaks on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// HTTP/1.1 and HTTP/2.
+    Http,
+    /// A banner, then every byte back.
+    Tcp,
+}
+
+/// Which application something is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    /// `namespace.service`.
+    pub(crate) service: String,
+    /// The cluster.
+    pub(crate) cluster: String,
+}
+
+/// The switches of all applications.
+#[derive(Debug, Default)]
+pub(crate) struct Switchboard {
+    switches: BTreeMap<Instance, watch::Sender<Behaviour>>,
+}
+
+impl Switchboard {
+    /// Follows an application's switch; it is made on the first call.
+    pub(crate) fn follow(&mut self, instance: &Instance) -> watch::Receiver<Behaviour> {
+        let fresh = || watch::channel(Behaviour::Well).0;
+        self.switches.entry(instance.clone()).or_insert_with(fresh).subscribe()
+    }
+
+    /// Sets how the application of `service` (`namespace.service`, or only `service` if that is enough) behaves in a
+    /// cluster, and returns which one it was, or why there is not exactly one.
+    pub(crate) fn set(&self, service: &str, cluster: &str, behaviour: Behaviour) -> Result<Instance, String> {
+        let named = |instance: &&Instance| {
+            instance.service == service
+                || instance.service.split_once('.').is_some_and(|(_, name)| name == service)
+        };
+        let all: Vec<&Instance> = self.switches.keys().filter(named).collect();
+        let here: Vec<&Instance> =
+            all.iter().copied().filter(|instance| instance.cluster == cluster).collect();
+        match here.as_slice() {
+            [instance] => {
+                if let Some(switch) = self.switches.get(*instance) {
+                    switch.send_replace(behaviour);
+                }
+                Ok((*instance).clone())
+            }
+            [] if all.is_empty() => {
+                let known = list(self.switches.keys().map(|instance| instance.service.as_str()));
+                Err(format!("no application of a service `{service}` runs here; there are {known}"))
+            }
+            [] => {
+                let clusters = list(all.iter().map(|instance| instance.cluster.as_str()));
+                Err(format!("`{service}` does not run in `{cluster}`, only in {clusters}"))
+            }
+            several => {
+                let names = list(several.iter().map(|instance| instance.service.as_str()));
+                Err(format!("`{service}` may be {names}: say which"))
+            }
+        }
+    }
+}
+
+/// Names in backticks, each once, in order.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> Switchboard {
+        let mut board = Switchboard::default();
+        for (service, cluster) in [("a.web", "west"), ("a.web", "east"), ("b.web", "west"), ("b.db", "east")]
+        {
+            board.follow(&Instance { service: service.to_owned(), cluster: cluster.to_owned() });
+        }
+        board
+    }
+
+    #[test]
+    fn a_name_is_enough_where_it_is_unambiguous() {
+        let mut board = board();
+        let found = board.set("db", "east", Behaviour::Error).unwrap();
+        assert_eq!(found.service, "b.db");
+        assert_eq!(*board.follow(&found).borrow(), Behaviour::Error);
+        assert_eq!(board.set("a.web", "west", Behaviour::Gone).unwrap().service, "a.web");
+        assert_eq!(board.set("web", "east", Behaviour::Hang).unwrap().service, "a.web");
+    }
+
+    #[test]
+    fn anything_else_says_what_there_is() {
+        let board = board();
+        let refusal = |service, cluster| board.set(service, cluster, Behaviour::Well).unwrap_err();
+        assert_eq!(refusal("web", "west"), "`web` may be `a.web`, `b.web`: say which");
+        assert_eq!(refusal("db", "west"), "`db` does not run in `west`, only in `east`");
+        let none = "no application of a service `x` runs here; there are `a.web`, `b.db`, `b.web`";
+        assert_eq!(refusal("x", "west"), none);
+    }
+}

@@ -1,0 +1,29 @@
+//! What a stand-in application says over plain TCP: a line with its name, then every byte back.
+
+use std::io;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::{Behaviour, Instance};
+
+/// Serves one connection as the application is told to behave.
+pub(super) async fn converse(
+    mut stream: TcpStream,
+    instance: &Instance,
+    mut behaviour: watch::Receiver<Behaviour>,
+) -> io::Result<()> {
+    let hangs = |behaviour: &Behaviour| *behaviour == Behaviour::Hang;
+    if behaviour.wait_for(|behaviour| !hangs(behaviour)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    if *behaviour.borrow() != Behaviour::Well {
+        return Ok(());
+    }
+    let banner = format!("{} in {}\n", instance.service, instance.cluster);
+    stream.write_all(banner.as_bytes()).await?;
+    let (mut reader, mut writer) = stream.split();
+    tokio::io::copy(&mut reader, &mut writer).await?;
+    writer.shutdown().await
+}

@@ -1,0 +1,93 @@
+//! What `meshc up` prints when the mesh is ready: where everything is, with lines to copy.
+
+use std::fmt::Write;
+
+use meshc_local::{CallAddress, GatewayAddress, Layout};
+
+/// The gateways and calls of a mesh.
+pub(crate) fn table(layout: &Layout) -> String {
+    let mut text = String::new();
+    let ingress: Vec<_> = layout.gateways.iter().filter(|gateway| !gateway.hosts.is_empty()).collect();
+    if !ingress.is_empty() {
+        text.push_str("Through the gateways, as clients outside the mesh:\n");
+        for gateway in ingress {
+            gateway_lines(&mut text, gateway);
+        }
+    }
+    if !layout.calls.is_empty() {
+        text.push_str("Through the sidecars, as the applications inside:\n");
+        for call in &layout.calls {
+            call_lines(&mut text, call);
+        }
+    }
+    let east_west: Vec<_> = layout.gateways.iter().filter(|gateway| gateway.hosts.is_empty()).collect();
+    if !east_west.is_empty() {
+        text.push_str("Between the clusters:\n");
+        for gateway in east_west {
+            // Writing to a string cannot fail, here and below.
+            let _ = writeln!(text, "  {}.{} is at {}", gateway.cluster, gateway.gateway, gateway.address);
+        }
+    }
+    text
+}
+
+fn gateway_lines(text: &mut String, gateway: &GatewayAddress) {
+    let _ = writeln!(text, "  {}.{}, port {}", gateway.cluster, gateway.gateway, gateway.number);
+    for host in &gateway.hosts {
+        // A host such as `*.example.org` stands for any name below it.
+        let host = host.replace('*', "any");
+        let _ = writeln!(text, "    curl -H 'Host: {host}' http://{}/", gateway.address);
+    }
+}
+
+fn call_lines(text: &mut String, call: &CallAddress) {
+    let _ = writeln!(text, "  {} in {} calls {}:{}", call.caller, call.cluster, call.callee, call.port);
+    let _ = match &call.host {
+        Some(host) => writeln!(text, "    curl -H 'Host: {host}' http://{}/", call.address),
+        None => writeln!(text, "    nc {} {}", call.address.ip(), call.address.port()),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_can_be_copied() {
+        let gateway = |name: &str, hosts: &[&str]| GatewayAddress {
+            cluster: String::from("west"),
+            gateway: name.to_owned(),
+            port: String::from("http"),
+            number: 80,
+            address: "127.0.0.1:1000".parse().unwrap(),
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            tls: false,
+        };
+        let call = |host: Option<&str>| CallAddress {
+            cluster: String::from("west"),
+            caller: String::from("shop.web"),
+            callee: String::from("shop.db"),
+            port: 5432,
+            address: "127.0.0.1:2000".parse().unwrap(),
+            host: host.map(str::to_owned),
+        };
+        let layout = Layout {
+            gateways: vec![gateway("ingress", &["web.example"]), gateway("eastwest", &[])],
+            calls: vec![call(Some("db.shop")), call(None)],
+            ..Layout::default()
+        };
+        let expected = "\
+Through the gateways, as clients outside the mesh:
+  west.ingress, port 80
+    curl -H 'Host: web.example' http://127.0.0.1:1000/
+Through the sidecars, as the applications inside:
+  shop.web in west calls shop.db:5432
+    curl -H 'Host: db.shop' http://127.0.0.1:2000/
+  shop.web in west calls shop.db:5432
+    nc 127.0.0.1 2000
+Between the clusters:
+  west.eastwest is at 127.0.0.1:1000
+";
+        assert_eq!(table(&layout), expected);
+    }
+}
