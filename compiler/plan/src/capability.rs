@@ -5,9 +5,7 @@
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_vocabulary::model::{DataPlane, IpFamily, Mtls};
 
-use crate::{
-    Deployment, Listener, ListenerKind, Plan, ProxyPlan, Serves, SidecarDeployment, Socket, Upstream, codes,
-};
+use crate::{Deployment, Listener, Plan, ProxyPlan, Serves, SidecarDeployment, Socket, Upstream, codes};
 
 /// What a mesh may ask of a data plane and not get everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,22 +18,23 @@ pub enum Feature {
     RedirectedCalls,
     /// Pods without IPv4 addresses, or with both families.
     Ipv6,
-    /// TLS that ends at an ingress port.
-    IngressTls,
+    /// Calls that mean only some of a service's pods (`subset`).
+    Subsets,
+    /// The application's own metrics beside the proxy's.
+    AppMetrics,
 }
 
 impl Feature {
-    /// Every feature, in order.
-    pub const ALL: [Self; 5] =
-        [Self::ExternalHosts, Self::PlainPorts, Self::RedirectedCalls, Self::Ipv6, Self::IngressTls];
-
     /// Whether a data plane enforces it.
     #[must_use]
     pub const fn supported_by(self, data_plane: DataPlane) -> bool {
         match (self, data_plane) {
-            (Self::ExternalHosts | Self::PlainPorts | Self::Ipv6, DataPlane::Envoy | DataPlane::Meshd)
-            | (Self::RedirectedCalls | Self::IngressTls, DataPlane::Meshd) => false,
-            (Self::RedirectedCalls | Self::IngressTls, DataPlane::Envoy) => true,
+            (
+                Self::ExternalHosts | Self::PlainPorts | Self::Ipv6 | Self::Subsets,
+                DataPlane::Envoy | DataPlane::Meshd,
+            )
+            | (Self::RedirectedCalls | Self::AppMetrics, DataPlane::Meshd) => false,
+            (Self::RedirectedCalls | Self::AppMetrics, DataPlane::Envoy) => true,
         }
     }
 
@@ -50,7 +49,11 @@ impl Feature {
                 ("`capture = redirect`", "use `capture = loopback`, or `data_plane = envoy`")
             }
             Self::Ipv6 => ("pods with IPv6 addresses", "use `ip_family = ipv4`"),
-            Self::IngressTls => ("TLS at an ingress port", "use `data_plane = envoy` in this cluster"),
+            Self::Subsets => ("subsets of a service", "declare a service for each subset"),
+            Self::AppMetrics => (
+                "metrics of the application",
+                "let the application be scraped itself, or use `data_plane = envoy` in this cluster",
+            ),
         }
     }
 }
@@ -82,19 +85,6 @@ fn listens(proxy: &ProxyPlan, listener: &Listener, sink: &mut Sink) {
         Socket::Own => {}
         Socket::Redirected => need(Feature::RedirectedCalls, proxy.data_plane, &proxy.origin, sink),
     }
-    match &listener.kind {
-        ListenerKind::Http(http) => {
-            if http.tls.is_some() {
-                need(Feature::IngressTls, proxy.data_plane, &listener.origin, sink);
-            }
-        }
-        ListenerKind::Tcp(_)
-        | ListenerKind::Inbound(_)
-        | ListenerKind::PassThrough(_)
-        | ListenerKind::Redirected
-        | ListenerKind::Readiness(_)
-        | ListenerKind::Metrics(_) => {}
-    }
 }
 
 fn connects(proxy: &ProxyPlan, upstream: &Upstream, sink: &mut Sink) {
@@ -112,6 +102,12 @@ fn offers(proxy: &ProxyPlan, sidecar: &SidecarDeployment, sink: &mut Sink) {
             Mtls::Strict | Mtls::Permissive => {}
             Mtls::Off => need(Feature::PlainPorts, proxy.data_plane, &port.origin, sink),
         }
+    }
+    for workload in sidecar.workloads.iter().filter(|workload| workload.subset.is_some()) {
+        need(Feature::Subsets, proxy.data_plane, &workload.origin, sink);
+    }
+    if let Some(scrape) = &sidecar.scrape {
+        need(Feature::AppMetrics, proxy.data_plane, &scrape.origin, sink);
     }
 }
 

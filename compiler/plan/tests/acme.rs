@@ -1,6 +1,6 @@
 //! The plan of the two-cluster example, proxy by proxy.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
