@@ -14,7 +14,8 @@ use crate::support::{Redis, Running, admitted, ask, eventually, free_port};
 /// How many of `questions` gold questions, asked all at once through several clients, are admitted.
 pub(crate) async fn admitted_by_many(clients: &[RateLimitClient], questions: usize) -> usize {
     let mut tasks = JoinSet::new();
-    for client in clients.iter().cycle().take(questions).cloned() {
+    for client in clients.iter().cycle().take(questions) {
+        let client = client.clone();
         tasks.spawn(async move { admitted(&client, "gold_request", 1).await });
     }
     tasks.join_all().await.into_iter().sum()
