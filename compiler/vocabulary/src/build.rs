@@ -119,10 +119,9 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
     })
 }
 
-/// Blocks in the order of their names. The sort is stable, so that one namespace opened twice keeps the order of its
-/// places; whatever is in it is sorted again.
+/// Blocks in the order of their names; a namespace that is opened twice in the order of its places.
 fn by_name<'a>(blocks: impl Iterator<Item = &'a Block>) -> Vec<&'a Block> {
     let mut blocks: Vec<_> = blocks.collect();
-    blocks.sort_by_key(|block| block.name());
+    blocks.sort_by_key(|block| (block.name(), block.span));
     blocks
 }

@@ -13,6 +13,7 @@ mod kind;
 pub mod model;
 mod names;
 mod policy;
+mod reference;
 mod standard;
 mod symbols;
 
@@ -21,6 +22,7 @@ use lang_syntax::ast;
 
 pub use kind::SCHEMA;
 pub use model::Model;
+pub use reference::reference;
 
 /// Evaluates the files of a mesh. The standard library's files are added to `sources`, so that whatever comes from
 /// them has a place like everything else. Returns the model if there was no error.

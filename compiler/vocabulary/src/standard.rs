@@ -1,6 +1,7 @@
 //! The standard library's defaults, read by the same schema as every other policy.
 
 use lang_diagnostics::{Sink, SourceMap};
+use lang_syntax::ast::{Block, Item};
 
 use crate::kind::STANDARD_LIBRARY;
 use crate::model::policy::Defaults;
@@ -15,4 +16,52 @@ pub(crate) fn defaults(sources: &mut SourceMap, sink: &mut Sink) -> Option<Defau
     let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, sink);
     let declarations = lang_evaluate::evaluate(&[file], STANDARD_LIBRARY, sink)?;
     policy::defaults(declarations.blocks.first()?)
+}
+
+/// What the table says for one attribute of one kind of setting, as it is written there.
+pub(crate) fn written(setting: &str, attribute: &str) -> Option<String> {
+    let mut sources = SourceMap::default();
+    let id = sources.add(NAME, meshc_stdlib::DEFAULTS);
+    let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, &mut Sink::default());
+    let policy = file.items.iter().find_map(as_block)?;
+    let block = policy.body.iter().filter_map(as_block).find(|block| block.kind.value == setting)?;
+    let value = block.body.iter().find_map(|item| match item {
+        Item::Attribute(written) if written.name.value == attribute => Some(&written.value),
+        Item::Attribute(_) | Item::Block(_) | Item::Reserved(_) => None,
+    })?;
+    sources.text(value.span).map(str::to_owned)
+}
+
+fn as_block(item: &Item) -> Option<&Block> {
+    match item {
+        Item::Block(block) => Some(block),
+        Item::Attribute(_) | Item::Reserved(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lang_evaluate::schema::Presence;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_defaults_is_complete() {
+        let mut sink = Sink::default();
+        let defaults = defaults(&mut SourceMap::default(), &mut sink);
+        assert_eq!(sink.diagnostics(), []);
+        assert!(defaults.is_some());
+    }
+
+    #[test]
+    fn every_inherited_attribute_is_in_the_table() {
+        for nested in policy::SETTINGS {
+            for attribute in nested.kind.attributes {
+                if matches!(attribute.presence, Presence::Inherited) {
+                    let said = written(nested.kind.word, attribute.name);
+                    assert!(said.is_some(), "{} in {}", attribute.name, nested.kind.word);
+                }
+            }
+        }
+    }
 }

@@ -30,7 +30,12 @@ impl Type {
                 let words: Vec<_> = symbols.iter().map(|symbol| format!("`{}`", symbol.word)).collect();
                 alternatives(&words)
             }
-            Self::Reference(reference) => format!("the name of {}", kinds(reference.kinds)),
+            Self::Reference(reference) => match reference.part {
+                Some(part) => {
+                    format!("the name of {}, or of {} of it", kinds(reference.kinds), with_article(part))
+                }
+                None => format!("the name of {}", kinds(reference.kinds)),
+            },
             Self::List { of, .. } => format!("a list, each entry of which is {}", of.describe()),
             Self::Record(_) => String::from("a record `{ … }`"),
             Self::Map { of, .. } => {

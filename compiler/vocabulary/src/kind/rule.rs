@@ -17,15 +17,13 @@ use crate::policy::retry;
 pub(crate) const TO: Attribute = Attribute::optional(
     "to",
     Type::Reference(&CALLEE),
-    "Where the requests go: a service or an external host, or one port of it (`catalog.http`).",
+    "Where the requests go: a service or an external host, or one port of it (`catalog.http`). Instead of it there may \
+     be `destination` blocks.",
 );
 
 /// `timeout`, as routes and rules have it.
-pub(crate) const TIMEOUT: Attribute = Attribute::inherited(
-    "timeout",
-    Type::Duration,
-    "How long a request may take; otherwise what policies say.",
-);
+pub(crate) const TIMEOUT: Attribute =
+    Attribute::derived("timeout", Type::Duration, "what policies say", "How long a request may take.");
 
 pub(crate) static DESTINATION: Kind = Kind {
     word: "destination",

@@ -1,0 +1,207 @@
+//! The reference of the language: every kind and attribute, from the schema and the table of defaults.
+
+use std::fmt::Write as _;
+
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Nested, Presence, Symbol, Tag, Type};
+
+use crate::kind::SCHEMA;
+use crate::standard;
+
+const INTRODUCTION: &str = "\
+<!-- Generated from the schema in compiler/vocabulary and the defaults in stdlib: do not edit. A test compares them;
+     MESH_BLESS=1 cargo test -p meshc-vocabulary --test reference writes this file. -->
+
+# Reference
+
+Every kind of block, where it stands, and what it may contain. Nothing else is accepted: an unknown word is an error.
+
+A **name** without quotes refers to something that is declared. It is looked up in every scope around it, so that
+inside its own namespace a service is `catalog`, and `istioinaction.catalog` everywhere; a gateway is `west.ingress`,
+a port `catalog.http` or `west.ingress.http`. Two matches are an error. Strings stand in quotes and may contain
+`${…}` with a name, or with an attribute of something: `\"${west.region}\"`.
+
+**Durations** are `500ms`, `20s`, `5m`, `2h`, `90d`, `10y` (a year has 365 days); **rates** `10/s`, `10/min`, `10/h`.
+";
+
+/// The reference as Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = String::from(INTRODUCTION);
+    text.push_str("\n## At the top level of a file\n\n");
+    contents(SCHEMA.file.blocks, &mut text);
+    let mut done: Vec<*const Kind> = Vec::new();
+    for nested in SCHEMA.file.blocks {
+        kind(nested.kind, &[], &mut done, &mut text);
+    }
+    // Each part ends with an empty line and each heading begins with one.
+    while text.contains("\n\n\n") {
+        text = text.replace("\n\n\n", "\n\n");
+    }
+    format!("{}\n", text.trim_end())
+}
+
+/// A kind and then everything in it. A kind that stands in several places is described at the first one.
+fn kind(kind: &'static Kind, around: &[&str], done: &mut Vec<*const Kind>, text: &mut String) {
+    let address = std::ptr::from_ref(kind);
+    if done.contains(&address) {
+        return;
+    }
+    done.push(address);
+    let mut path = around.to_vec();
+    path.push(kind.word);
+    let level = if around.is_empty() { "##" } else { "###" };
+    line(text, format_args!("\n{level} `{}`\n", path.join(" › ")));
+    line(text, format_args!("{}\n", kind.documentation));
+    if let Some(label) = kind.label.describe() {
+        line(text, format_args!("Before the brace: {label}.\n"));
+    }
+    if kind.attributes.is_empty() && kind.blocks.is_empty() {
+        text.push_str("Nothing stands in it.\n");
+    }
+    attributes(kind, text);
+    if !kind.blocks.is_empty() {
+        text.push_str("Blocks in it:\n\n");
+        contents(kind.blocks, text);
+    }
+    for nested in kind.blocks {
+        self::kind(nested.kind, &path, done, text);
+    }
+}
+
+fn contents(blocks: &[Nested], text: &mut String) {
+    for nested in blocks {
+        let often = match nested.count {
+            Count::One => "exactly once",
+            Count::Optional => "at most once",
+            Count::Defaulted => "at most once; without it the defaults of its attributes hold",
+            Count::Some => "at least once",
+            Count::Many => "any number of times",
+        };
+        line(text, format_args!("- `{}`: {often}", nested.kind.word));
+    }
+}
+
+fn attributes(kind: &Kind, text: &mut String) {
+    if kind.attributes.is_empty() {
+        return;
+    }
+    text.push_str("| attribute | takes | default | |\n|---|---|---|---|\n");
+    for attribute in kind.attributes {
+        row(
+            &[
+                &format!("`{}`", attribute.name),
+                &attribute.ty.describe(),
+                &default(kind, attribute),
+                attribute.documentation,
+            ],
+            text,
+        );
+    }
+    text.push('\n');
+    for attribute in kind.attributes {
+        words(attribute.name, &attribute.ty, text);
+    }
+}
+
+fn default(kind: &Kind, attribute: &Attribute) -> String {
+    match &attribute.presence {
+        Presence::Required => String::from("**required**"),
+        Presence::Optional => String::from("none"),
+        Presence::Default(constant) => format!("`{}`", self::constant(*constant)),
+        Presence::Derived(description) => (*description).to_owned(),
+        Presence::Inherited => standard::written(kind.word, attribute.name)
+            .map_or_else(|| String::from("none"), |written| format!("`{written}`")),
+    }
+}
+
+fn constant(constant: Constant) -> String {
+    match constant {
+        Constant::Boolean(value) => value.to_string(),
+        Constant::Integer(value) => value.to_string(),
+        Constant::Milliseconds(value) => duration(value),
+        Constant::Text(value) => format!("\"{value}\""),
+        Constant::Symbol(word) => word.to_owned(),
+        Constant::Symbols(words) => format!("[{}]", words.join(", ")),
+    }
+}
+
+/// A duration in the largest unit of the language that divides it.
+fn duration(milliseconds: u64) -> String {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let units = [("y", 365 * DAY), ("d", DAY), ("h", 60 * 60 * 1000), ("m", 60 * 1000), ("s", 1000)];
+    let unit = units.iter().find(|(_, size)| milliseconds >= *size && milliseconds.is_multiple_of(*size));
+    match unit {
+        Some((word, size)) => format!("{}{word}", milliseconds / size),
+        None => format!("{milliseconds}ms"),
+    }
+}
+
+/// What the words of an attribute mean.
+fn words(name: &str, ty: &Type, text: &mut String) {
+    match ty {
+        Type::Symbol(symbols) => {
+            line(text, format_args!("Words of `{name}`:\n"));
+            for Symbol { word, documentation } in *symbols {
+                line(text, format_args!("- `{word}`: {documentation}"));
+            }
+            text.push('\n');
+        }
+        Type::Tagged(tags) => {
+            line(text, format_args!("Words of `{name}`:\n"));
+            for tag in *tags {
+                tagged(tag, text);
+            }
+            text.push('\n');
+        }
+        Type::List { of, .. } | Type::Map { of, .. } => words(name, of, text),
+        Type::Union(types) => types.iter().for_each(|ty| words(name, ty, text)),
+        Type::Boolean
+        | Type::Integer(..)
+        | Type::Decimal
+        | Type::Duration
+        | Type::Rate
+        | Type::Size
+        | Type::Percentage
+        | Type::WholePercentage
+        | Type::Ip
+        | Type::Ipv4
+        | Type::Host(_)
+        | Type::Cidr
+        | Type::SocketAddress
+        | Type::StatusClass
+        | Type::Text(_)
+        | Type::Reference(_)
+        | Type::Record(_)
+        | Type::Call(..)
+        | Type::Instance(..) => {}
+    }
+}
+
+fn tagged(tag: &Tag, text: &mut String) {
+    line(text, format_args!("- `{}`: {}", tag.word, tag.documentation));
+    for attribute in tag.attributes {
+        let needed = match attribute.presence {
+            Presence::Required => ", required",
+            Presence::Optional | Presence::Default(_) | Presence::Derived(_) | Presence::Inherited => "",
+        };
+        let takes = attribute.ty.describe();
+        line(text, format_args!("  - `{}`, {takes}{needed}: {}", attribute.name, attribute.documentation));
+    }
+}
+
+fn row(cells: &[&str], text: &mut String) {
+    for cell in cells {
+        text.push_str("| ");
+        // A bar in a cell would end it.
+        text.push_str(&cell.replace('|', "\\|"));
+        text.push(' ');
+    }
+    text.push_str("|\n");
+}
+
+/// Adds a line; writing into a string cannot fail.
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    let written = text.write_fmt(arguments);
+    debug_assert!(written.is_ok(), "a string takes everything");
+    text.push('\n');
+}

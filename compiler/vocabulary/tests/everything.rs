@@ -1,0 +1,140 @@
+//! The schema and its conversions agree: what may be written is read, and the order of declarations means nothing.
+//!
+//! All of it is shown on `tests/golden/model/no-mistake-everything`, which writes every attribute with a value that is
+//! not its default.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test reads its mesh from the disk and stops where it is not what it expects"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use lang_diagnostics::{Sink, SourceMap};
+use lang_evaluate::schema::Kind;
+use lang_syntax::ast::{File, Item};
+use meshc_vocabulary::SCHEMA;
+
+fn everything() -> File {
+    let case = "../../tests/golden/model/no-mistake-everything/mesh.mesh";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(case);
+    let text = std::fs::read_to_string(path).expect("the case is there");
+    let id = SourceMap::default().add("mesh.mesh", text.as_str());
+    lang_syntax::parse(id, &text, &mut Sink::default())
+}
+
+/// The model of a tree as text, places included; nothing if there is none.
+fn model(file: &File) -> Option<String> {
+    let mut sources = SourceMap::default();
+    sources.add("mesh.mesh", "");
+    let model = meshc_vocabulary::evaluate(std::slice::from_ref(file), &mut sources, &mut Sink::default())?;
+    Some(format!("{model:?}"))
+}
+
+/// The ways to all items of a tree that satisfy a condition, and the words on each way.
+fn ways(items: &[Item], take: fn(&Item) -> bool) -> Vec<(Vec<usize>, Vec<String>)> {
+    let mut found = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let word = match item {
+            Item::Block(block) => block.kind.value.clone(),
+            Item::Attribute(attribute) => attribute.name.value.clone(),
+            Item::Reserved(reserved) => reserved.word.value.clone(),
+        };
+        if take(item) {
+            found.push((vec![index], vec![word.clone()]));
+        }
+        if let Item::Block(block) = item {
+            for (way, words) in ways(&block.body, take) {
+                found.push((
+                    [&[index], way.as_slice()].concat(),
+                    [std::slice::from_ref(&word), words.as_slice()].concat(),
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn remove(items: &mut Vec<Item>, way: &[usize]) {
+    match way {
+        [] => {}
+        [last] => {
+            items.remove(*last);
+        }
+        [first, rest @ ..] => {
+            if let Item::Block(block) = &mut items[*first] {
+                remove(&mut block.body, rest);
+            }
+        }
+    }
+}
+
+/// `word › attribute` of everything that the schema knows, with all words on the way.
+fn known(kind: &Kind, around: &[String], found: &mut BTreeSet<Vec<String>>) {
+    for attribute in kind.attributes {
+        found.insert([around, &[attribute.name.to_owned()]].concat());
+    }
+    for nested in kind.blocks {
+        known(nested.kind, &[around, &[nested.kind.word.to_owned()]].concat(), found);
+    }
+}
+
+fn is_attribute(item: &Item) -> bool {
+    matches!(item, Item::Attribute(_))
+}
+
+#[test]
+fn the_case_writes_every_attribute_of_the_schema() {
+    let written: BTreeSet<(String, String)> =
+        ways(&everything().items, is_attribute).into_iter().map(|(_, words)| ends(&words)).collect();
+    let mut all = BTreeSet::new();
+    known(SCHEMA.file, &[], &mut all);
+    let missing: Vec<_> =
+        all.iter().map(|words| ends(words)).filter(|ends| !written.contains(ends)).collect();
+    assert_eq!(missing, []);
+}
+
+/// The block's word and the attribute's name; the same kind in several places needs to be written once.
+fn ends(words: &[String]) -> (String, String) {
+    let block = words.len().checked_sub(2).map(|index| words[index].clone());
+    (block.unwrap_or_default(), words[words.len() - 1].clone())
+}
+
+/// An attribute that no conversion reads could be removed without any difference.
+#[test]
+fn every_written_item_makes_a_difference() {
+    let file = everything();
+    let whole = model(&file).expect("the case has no mistake");
+    let mut idle = Vec::new();
+    for (way, words) in ways(&file.items, |_| true) {
+        let mut less = file.clone();
+        remove(&mut less.items, &way);
+        // Removing what is required leaves no model, which is a difference as well.
+        if model(&less).is_some_and(|model| model == whole) {
+            idle.push(words.join(" › "));
+        }
+    }
+    assert_eq!(idle, Vec::<String>::new());
+}
+
+#[test]
+fn the_order_of_declarations_means_nothing() {
+    let file = everything();
+    let whole = model(&file).expect("the case has no mistake");
+    let mut reversed = file.clone();
+    reversed.items.reverse();
+    for item in &mut reversed.items {
+        let Item::Block(block) = item else { continue };
+        block.body.reverse();
+        for item in &mut block.body {
+            let Item::Block(inner) = item else { continue };
+            // Attributes have no order anywhere; ports and rules keep theirs.
+            let (attributes, blocks): (Vec<_>, Vec<_>) = inner.body.drain(..).partition(is_attribute);
+            inner.body = blocks.into_iter().chain(attributes.into_iter().rev()).collect();
+        }
+    }
+    assert_ne!(file, reversed);
+    assert_eq!(model(&reversed).as_deref(), Some(whole.as_str()));
+}

@@ -1,0 +1,312 @@
+//! Every type of the schema with a value that fits and values that do not, on a language that is no mesh.
+#![expect(clippy::expect_used, reason = "a helper of tests stops where something is not what it expects")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use lang_diagnostics::{Diagnostic, Sink, SourceMap, Spanned};
+use lang_evaluate::schema::{
+    ANY_TEXT, Attribute, Constant, Count, Kind, Label, Nested, Pattern, Reference, Schema, Symbol, Tag, Type,
+};
+use lang_evaluate::{Block, Declarations, FromValue, Target, Value, evaluate};
+use lang_syntax::ast::{Decimal, Rate};
+
+const ANIMAL: Reference =
+    Reference { kinds: &["cat", "dog"], part: Some("toy"), refused: &[("house", "houses do not purr")] };
+const HOUSE: Reference = Reference::to(&["house"]);
+const MOODS: &[Symbol] =
+    &[Symbol { word: "happy", documentation: "tail up" }, Symbol { word: "hungry", documentation: "always" }];
+const RECORD: &[Attribute] = &[
+    Attribute::required("x", Type::Integer(0, 9), ""),
+    Attribute::defaulted("y", Type::Integer(0, 9), Constant::Integer(7), ""),
+];
+const TAGS: &[Tag] = &[
+    Tag { word: "plain", documentation: "", attributes: &[] },
+    Tag {
+        word: "painted",
+        documentation: "",
+        attributes: &[Attribute::required("mood", Type::Symbol(MOODS), "")],
+    },
+];
+static SHOUTED: Pattern = Pattern {
+    name: "a word in capitals",
+    check: |text| text.chars().any(|c| !c.is_ascii_uppercase()).then(|| String::from("not in capitals")),
+};
+
+const fn leaf(
+    word: &'static str,
+    label: Label,
+    space: Option<&'static str>,
+    attributes: &'static [Attribute],
+) -> Kind {
+    Kind { word, documentation: "", label, space, reopen: false, attributes, blocks: &[] }
+}
+
+static TOY: Kind = leaf("toy", Label::Required(&ANY_TEXT), Some("toy"), &[]);
+static CAT: Kind = Kind {
+    blocks: &[Nested { kind: &TOY, count: Count::Many }],
+    ..leaf(
+        "cat",
+        Label::Required(&ANY_TEXT),
+        Some("animal"),
+        &[
+            Attribute::defaulted("lives", Type::Integer(1, 9), Constant::Integer(9), ""),
+            Attribute::optional("cry", Type::Text(&ANY_TEXT), ""),
+        ],
+    )
+};
+static DOG: Kind = leaf("dog", Label::Required(&ANY_TEXT), Some("animal"), &[]);
+static HOUSE_KIND: Kind = Kind {
+    blocks: &[Nested { kind: &CAT, count: Count::Many }, Nested { kind: &DOG, count: Count::Many }],
+    ..leaf("house", Label::Required(&ANY_TEXT), Some("house"), &[])
+};
+static THING: Kind = leaf(
+    "thing",
+    Label::None,
+    None,
+    &[
+        Attribute::optional("boolean", Type::Boolean, ""),
+        Attribute::optional("integer", Type::Integer(2, 8), ""),
+        Attribute::optional("decimal", Type::Decimal, ""),
+        Attribute::optional("duration", Type::Duration, ""),
+        Attribute::optional("rate", Type::Rate, ""),
+        Attribute::optional("size", Type::Size, ""),
+        Attribute::optional("percentage", Type::Percentage, ""),
+        Attribute::optional("whole", Type::WholePercentage, ""),
+        Attribute::optional("ip", Type::Ip, ""),
+        Attribute::optional("ipv4", Type::Ipv4, ""),
+        Attribute::optional("host", Type::Host(&SHOUTED), ""),
+        Attribute::optional("cidr", Type::Cidr, ""),
+        Attribute::optional("socket", Type::SocketAddress, ""),
+        Attribute::optional("class", Type::StatusClass, ""),
+        Attribute::optional("text", Type::Text(&SHOUTED), ""),
+        Attribute::optional("any", Type::Text(&ANY_TEXT), ""),
+        Attribute::optional("symbol", Type::Symbol(MOODS), ""),
+        Attribute::optional("animal", Type::Reference(&ANIMAL), ""),
+        Attribute::optional("list", Type::List { of: &Type::Integer(0, 9), min: 1, max: 3 }, ""),
+        Attribute::optional("record", Type::Record(RECORD), ""),
+        Attribute::optional("map", Type::Map { key: &SHOUTED, of: &Type::Rate }, ""),
+        Attribute::optional("tagged", Type::Tagged(TAGS), ""),
+        Attribute::optional(
+            "union",
+            Type::Union(&[Type::StatusClass, Type::Integer(100, 599), Type::Symbol(MOODS)]),
+            "",
+        ),
+        Attribute::optional("call", Type::Call(&ANIMAL, &HOUSE), ""),
+        Attribute::optional("instance", Type::Instance(&ANIMAL, &HOUSE), ""),
+    ],
+);
+static FILE: Kind = Kind {
+    blocks: &[
+        Nested { kind: &HOUSE_KIND, count: Count::Many },
+        Nested { kind: &CAT, count: Count::Many },
+        Nested { kind: &THING, count: Count::Many },
+    ],
+    ..leaf("", Label::None, None, &[])
+};
+
+/// What stands before every value of these tests.
+const WORLD: &str = r#"
+house red {
+  cat tom { lives = 7, cry = "meow ${tom} ${tom.lives}", toy mouse {} }
+  dog rex {}
+}
+cat stray {}
+"#;
+
+fn read(text: &str) -> (Option<Declarations>, Vec<Diagnostic>) {
+    let mut sink = Sink::default();
+    let file = lang_syntax::parse(SourceMap::default().add("zoo", text), text, &mut sink);
+    assert_eq!(sink.diagnostics(), [], "{text}");
+    let declarations = evaluate(&[file], Schema { file: &FILE }, &mut sink);
+    (declarations, sink.into_sorted())
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    read(text).1.iter().map(|diagnostic| diagnostic.code.0).collect()
+}
+
+fn good<T: FromValue>(name: &str, value: &str) -> T {
+    let text = format!("{WORLD}thing {{ {name} = {value} }}\n");
+    let (declarations, diagnostics) = read(&text);
+    assert_eq!(diagnostics, [], "{text}");
+    let declarations = declarations.expect("no diagnostics");
+    let thing: &Block = declarations.blocks.last().expect("the thing");
+    thing.get::<T>(name).expect("the value has the type that the schema promises").value
+}
+
+/// The one code and message that a wrong value costs.
+fn bad(name: &str, value: &str) -> (&'static str, String) {
+    let text = format!("{WORLD}thing {{ {name} = {value} }}\n");
+    let (declarations, diagnostics) = read(&text);
+    assert!(declarations.is_none());
+    let [only] = diagnostics.as_slice() else { unreachable!("{text} costs {diagnostics:#?}") };
+    (only.code.0, only.message.clone())
+}
+
+#[test]
+fn scalars() {
+    assert!(good::<bool>("boolean", "true"));
+    assert_eq!(good::<u16>("integer", "8"), 8);
+    assert_eq!(good::<Decimal>("decimal", "2.5").nanos, 2_500_000_000);
+    assert_eq!(good::<Decimal>("decimal", "2").nanos, 2_000_000_000);
+    assert_eq!(good::<Duration>("duration", "1500ms"), Duration::from_millis(1500));
+    assert_eq!(good::<Rate>("rate", "10/min").count, 10);
+    assert_eq!(good::<u64>("size", "64KiB"), 65536);
+    assert_eq!(good::<Decimal>("percentage", "0.5%").nanos, 500_000_000);
+    assert_eq!(good::<IpAddr>("ip", "fd00::1"), "fd00::1".parse::<IpAddr>().unwrap());
+    assert_eq!(good::<Ipv4Addr>("ipv4", "10.0.0.1"), Ipv4Addr::new(10, 0, 0, 1));
+    assert_eq!(good::<Value>("host", "10.0.0.1"), Value::Ip("10.0.0.1".parse().unwrap()));
+    assert_eq!(good::<String>("host", "\"ABC\""), "ABC");
+    assert_eq!(good::<Value>("cidr", "10.10.0.0/16"), Value::Cidr("10.10.0.0".parse().unwrap(), 16));
+    assert_eq!(good::<SocketAddr>("socket", "10.0.0.1:80"), "10.0.0.1:80".parse::<SocketAddr>().unwrap());
+    assert_eq!(good::<Value>("class", "5xx"), Value::StatusClass(5));
+    assert_eq!(good::<Value>("symbol", "hungry"), Value::Symbol("hungry"));
+}
+
+#[test]
+fn wrong_scalars_name_both_sides() {
+    let message = |name, value| bad(name, value).1;
+    assert_eq!(message("duration", "10/min"), "expected a duration such as `20s`, found a rate");
+    assert_eq!(message("size", "5s"), "expected a size such as `64KiB`, found a duration");
+    assert_eq!(message("boolean", "1"), "expected `true` or `false`, found a whole number");
+    assert_eq!(message("symbol", "\"happy\""), "`happy` is a word and not a string");
+    for (name, value, code) in [
+        ("duration", "10/min", "E0105"),
+        ("size", "5s", "E0105"),
+        ("integer", "2.5", "E0105"),
+        ("boolean", "1", "E0104"),
+        ("ipv4", "fd00::1", "E0104"),
+        ("cidr", "10.0.0.1", "E0104"),
+        ("host", "abc", "E0104"),
+        ("symbol", "\"happy\"", "E0104"),
+        ("symbol", "angry", "E0121"),
+        ("integer", "9", "E0106"),
+        ("duration", "0s", "E0106"),
+        ("percentage", "101%", "E0106"),
+        ("whole", "0.5%", "E0106"),
+        ("text", "\"abc\"", "E0115"),
+    ] {
+        assert_eq!(bad(name, value).0, code, "{name} = {value}");
+    }
+}
+
+#[test]
+fn collections() {
+    assert_eq!(good::<Vec<Spanned<u64>>>("list", "[1, 2]").len(), 2);
+    let record = good::<Vec<(Spanned<String>, Spanned<u64>)>>("record", "{ x = 1 }");
+    let record: Vec<_> = record.iter().map(|(name, value)| (name.value.as_str(), value.value)).collect();
+    assert_eq!(record, [("x", 1), ("y", 7)]);
+    assert_eq!(good::<Vec<(Spanned<String>, Spanned<Rate>)>>("map", "{ GOLD = 10/min }").len(), 1);
+    for (name, value, code) in [
+        ("list", "[]", "E0106"),
+        ("list", "[1, 2, 3, 4]", "E0106"),
+        ("list", "1", "E0104"),
+        ("list", "[1, a]", "E0104"),
+        ("record", "{ y = 1 }", "E0107"),
+        ("record", "{ x = 1, z = 1 }", "E0102"),
+        ("map", "{ gold = 10/min }", "E0115"),
+        ("map", "{ GOLD = 10 }", "E0105"),
+        ("map", "{ GOLD = 1/s, GOLD = 2/s }", "E0108"),
+    ] {
+        assert_eq!(bad(name, value).0, code, "{name} = {value}");
+    }
+}
+
+#[test]
+fn tags_and_unions() {
+    assert_eq!(good::<Value>("tagged", "plain"), Value::Tagged("plain", Vec::new()));
+    let painted = good::<Value>("tagged", "painted { mood = happy }");
+    assert!(matches!(painted, Value::Tagged("painted", record) if record.len() == 1));
+    assert_eq!(good::<Value>("union", "4xx"), Value::StatusClass(4));
+    assert_eq!(good::<Value>("union", "503"), Value::Integer(503));
+    assert_eq!(good::<Value>("union", "happy"), Value::Symbol("happy"));
+    for (name, value, code) in [
+        ("tagged", "painted", "E0107"),
+        ("tagged", "carved", "E0121"),
+        ("tagged", "7", "E0104"),
+        ("union", "700", "E0106"),
+        ("union", "angry", "E0121"),
+        ("union", "\"x\"", "E0104"),
+    ] {
+        assert_eq!(bad(name, value).0, code, "{name} = {value}");
+    }
+}
+
+#[test]
+fn references_with_parts_calls_and_instances() {
+    assert_eq!(good::<Target>("animal", "red.tom").part, None);
+    let toy = good::<Target>("animal", "red.tom.mouse").part.map(|part| part.value);
+    assert_eq!(toy.as_deref(), Some("mouse"));
+    assert!(matches!(good::<Value>("call", "stray -> red.rex"), Value::Call(..)));
+    let Value::Call(from, to) = good::<Value>("call", "red.tom in red -> red.rex in red") else {
+        unreachable!("a call")
+    };
+    assert!(matches!((&from.value, &to.value), (Value::Instance(..), Value::Instance(..))));
+    assert!(matches!(good::<Value>("instance", "red.tom in red"), Value::Instance(..)));
+    assert_eq!(bad("animal", "red.tom.ball").1, "the cat `red.tom` has no toy `ball`");
+    for (name, value, code) in [
+        ("animal", "tom", "E0103"),
+        ("animal", "red.tom.ball", "E0103"),
+        ("animal", "red", "E0116"),
+        ("instance", "red.tom", "E0104"),
+        ("instance", "red.tom in blue", "E0103"),
+    ] {
+        assert_eq!(bad(name, value).0, code, "{name} = {value}");
+    }
+}
+
+#[test]
+fn strings_take_names_and_attributes() {
+    let text = good::<String>("any", "\"${red.tom} has ${red.tom.lives} and ${stray.lives}\"");
+    assert_eq!(text, "tom has 7 and 9");
+    let text = good::<String>("any", "\"${red.tom.cry}, ${80}, ${10.0.0.1}\"");
+    assert_eq!(text, "meow tom 7, 80, 10.0.0.1");
+    for (value, code) in [
+        ("\"${red.tom.colour}\"", "E0102"),
+        ("\"${stray.cry}\"", "E0117"),
+        ("\"${[1]}\"", "E0117"),
+        ("\"${nobody}\"", "E0103"),
+    ] {
+        assert_eq!(bad("any", value).0, code, "{value}");
+    }
+}
+
+/// Safe fixes are applied without asking, so that what they leave must be right.
+#[test]
+fn safe_fixes_leave_a_text_without_mistakes() {
+    for line in [
+        "list = 3",
+        "symbol = \"happy\"",
+        "record { x = 1 }",
+        "map { GOLD = 1/s }",
+        "tagged painted { mood = happy }",
+    ] {
+        let text = format!("{WORLD}thing {{ {line} }}\n");
+        let (_, diagnostics) = read(&text);
+        let fixes: Vec<_> = diagnostics.iter().filter_map(|diagnostic| diagnostic.fix.as_ref()).collect();
+        assert_eq!((fixes.len(), diagnostics.len()), (1, 1), "{line}");
+        let mut fixed = text.clone();
+        for edit in fixes.iter().flat_map(|fix| fix.edits.iter().rev()) {
+            fixed.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.text);
+        }
+        assert_eq!(read(&fixed).1, [], "{fixed}");
+    }
+}
+
+/// An inner name does not hide an outer one, and a block whose name is taken causes nothing else.
+#[test]
+fn names_that_clash() {
+    let taken =
+        "house tom { cat tom { toy ball {} }, cat tom { toy ball {} } }\nthing { animal = tom.tom }\n";
+    assert_eq!(codes(taken), ["E0109"]);
+    let both = "house tom { cat tom {} }\ncat tom { toy tom {} }\nthing { animal = tom.tom }\n";
+    assert_eq!(codes(both), ["E0112"]);
+}
+
+#[test]
+fn a_cycle_is_reported_once() {
+    let cycle = "cat a { cry = \"${b.cry}\" }\ncat b { cry = \"${c.cry}\" }\ncat c { cry = \"${a.cry}\" }\n";
+    assert_eq!(codes(cycle), ["E0118"]);
+    assert_eq!(codes("cat a { cry = \"${a.cry}\" }\n"), ["E0118"]);
+}
