@@ -37,7 +37,9 @@ pub use listener::{
     StatusListener, TcpListener,
 };
 pub use lower::lower;
-pub use names::{app_label, called_by_upstream, companion_service, sni, upstream_name, virtual_address};
+pub use names::{
+    app_label, called_by_upstream, companion_service, listen_port, sni, upstream_name, virtual_address,
+};
 pub use placement::Placement;
 pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};
 pub use rate_limit::{

@@ -1,4 +1,4 @@
-//! Names that several stages must spell alike.
+//! Names and numbers that several stages must derive alike.
 
 use std::net::Ipv4Addr;
 
@@ -23,6 +23,18 @@ pub fn called_by_upstream(name: &str) -> Option<(&str, &str, u16)> {
     let (name, port) = name.rsplit_once(':')?;
     let (service, namespace) = name.split_once('.')?;
     Some((service, namespace, port.parse().ok()?))
+}
+
+/// Ports from here up need no privilege.
+pub(crate) const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
+/// What a gateway adds to lower ones.
+const UNPRIVILEGED_OFFSET: u16 = 8000;
+
+/// The port that a gateway's proxy listens on for one that clients use: 8000 more below 1024, so that the pod needs
+/// no privilege, else the same.
+#[must_use]
+pub const fn listen_port(number: u16) -> u16 {
+    if number < FIRST_UNPRIVILEGED_PORT { number + UNPRIVILEGED_OFFSET } else { number }
 }
 
 /// The headless companion Service of a service: it selects only pods that carry [`app_label`].

@@ -10,7 +10,8 @@ use super::context::Context;
 use super::upstream::EAST_WEST_LISTENER;
 use super::{Lowered, ingress, status, upstream};
 use crate::{
-    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket, paths, sni,
+    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket, listen_port,
+    paths, sni,
 };
 
 /// How long a client may take to send its ClientHello: a silent one holds a socket for as long.
@@ -40,7 +41,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
     let number = gateway.ports.first().map_or(paths::EAST_WEST_PORT, |port| port.number);
     let mut listeners = vec![Listener {
         name: EAST_WEST_LISTENER.to_owned(),
-        address: context.wildcard(gateway.cluster, ingress::listen_port(number)),
+        address: context.wildcard(gateway.cluster, listen_port(number)),
         socket: Socket::Own,
         kind: ListenerKind::PassThrough(PassThrough {
             hello_timeout: HELLO_TIMEOUT,

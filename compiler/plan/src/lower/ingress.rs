@@ -10,16 +10,12 @@ use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, Pro
 use super::context::Context;
 use super::policy::{retry, timeout};
 use super::{Lowered, status, upstream};
+use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpAction, HttpListener, HttpRoute, Identity, Listener,
     ListenerKind, ProxyPlan, RetryPlan, Role, ServerTls, Socket, Upstream, VirtualHost, WeightedUpstream,
     codes,
 };
-
-/// What is added to a port below 1024, so that the pod needs no privilege.
-const UNPRIVILEGED_OFFSET: u16 = 8000;
-/// Ports from here up need no privilege.
-const FIRST_UNPRIVILEGED: u16 = 1024;
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
     let model = context.model;
@@ -75,11 +71,6 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         origin: gateway.origin.clone(),
     };
     Lowered { proxy, domains: Vec::new() }
-}
-
-/// The port that a gateway's proxy listens on for a port that clients use.
-pub(super) const fn listen_port(number: u16) -> u16 {
-    if number < FIRST_UNPRIVILEGED { number + UNPRIVILEGED_OFFSET } else { number }
 }
 
 /// How a gateway is deployed.
@@ -216,7 +207,7 @@ impl Handling {
         let timeouts = timeouts.unwrap_or(&context.model.defaults.timeout);
         Self {
             timeout: rule.timeout.or_else(|| timeout::request(timeouts, protocol)),
-            idle_timeout: timeouts.idle,
+            idle_timeout: timeout::idle(timeouts, protocol),
             retry: retry::plan(retries.or_else(|| at_callee.and_then(|settings| settings.retry))),
         }
     }

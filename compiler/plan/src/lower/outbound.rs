@@ -83,7 +83,7 @@ fn listener(
             action: HttpAction::Forward {
                 to: vec![WeightedUpstream { upstream, weight: 1 }],
                 timeout: timeout::request(timeouts, port.protocol),
-                idle_timeout: timeouts.idle,
+                idle_timeout: timeout::idle(timeouts, port.protocol),
                 retry: retry::plan(retries),
             },
             origin: origin.clone(),
@@ -96,7 +96,7 @@ fn listener(
         };
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts: vec![host] })
     } else {
-        ListenerKind::Tcp(TcpListener { upstream, idle_timeout: timeouts.idle })
+        ListenerKind::Tcp(TcpListener { upstream, idle_timeout: timeout::idle(timeouts, port.protocol) })
     };
     Listener {
         name: format!("outbound_{}_{}_{}", called.namespace, called.name, port.number),

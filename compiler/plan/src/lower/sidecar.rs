@@ -2,16 +2,14 @@
 
 use lang_diagnostics::Sink;
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Capture, Cluster, Id, Service};
+use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Service};
 
 use super::context::Context;
-use super::policy::rate_limit;
+use super::policy::rate_limit::{self, Limits};
 use super::upstream::RATE_LIMIT;
 use super::{Lowered, inbound, outbound, status, upstream};
+use crate::names::FIRST_UNPRIVILEGED_PORT;
 use crate::{ApplicationPort, Deployment, Identity, Listener, ProxyPlan, Role, SidecarDeployment};
-
-/// Ports from here up need no privilege.
-const FIRST_UNPRIVILEGED: u16 = 1024;
 
 pub(super) fn lower(
     context: &Context<'_>,
@@ -22,13 +20,14 @@ pub(super) fn lower(
 ) -> Lowered {
     let model = context.model;
     let service = model.services.at(id);
-    let limits = rate_limit::limits(context, id, sink);
+    let limits =
+        if takes_requests(service) { rate_limit::limits(context, id, sink) } else { Limits::default() };
     let outbound = outbound::lower(context, cluster, service, reaches, sink);
 
     let mut listeners = outbound.listeners;
     let lowest_privileged_port = lowest_privileged_port(&listeners);
     let inbound = inbound::listener(context, cluster, id, &limits, sink);
-    let counts = !limits.global.is_empty() && inbound.is_some();
+    let counts = !limits.global.is_empty();
     listeners.extend(inbound);
     listeners.extend(status::sidecar(context, cluster, service));
     listeners.sort_by(|left, right| left.name.cmp(&right.name));
@@ -36,7 +35,7 @@ pub(super) fn lower(
     let mut upstreams = outbound.upstreams;
     upstreams.extend(inbound::upstreams(context, cluster, service));
     upstreams.extend(status::upstreams(context, cluster, service));
-    if let (true, Some(limit)) = (counts, limits.global.first()) {
+    if let Some(limit) = limits.global.first() {
         upstreams.push(upstream::rate_limit(context, cluster, &limit.origin));
     }
     upstreams.sort_by(|left, right| left.name.cmp(&right.name));
@@ -61,7 +60,12 @@ pub(super) fn lower(
         deployment: Deployment::Sidecar(deployment(context, cluster, service, lowest_privileged_port)),
         origin: service.origin.clone(),
     };
-    Lowered { proxy, domains: if counts { limits.domains } else { Vec::new() } }
+    Lowered { proxy, domains: limits.domains }
+}
+
+/// Whether there is anything to limit: requests that the sidecar sees.
+fn takes_requests(service: &Service) -> bool {
+    service.ports.iter().any(|port| port.protocol.is_http() && port.mtls != Mtls::Off)
 }
 
 fn deployment(
@@ -97,5 +101,5 @@ fn deployment(
 
 fn lowest_privileged_port(outbound: &[Listener]) -> Option<u16> {
     let ports = outbound.iter().map(|listener| listener.address.port());
-    ports.filter(|port| *port < FIRST_UNPRIVILEGED).min()
+    ports.filter(|port| *port < FIRST_UNPRIVILEGED_PORT).min()
 }

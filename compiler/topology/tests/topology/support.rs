@@ -417,6 +417,7 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
             request: Some(second),
             request_declared: false,
             idle: None,
+            idle_declared: false,
         },
     }
 }

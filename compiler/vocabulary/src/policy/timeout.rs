@@ -25,7 +25,7 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::inherited(
             "idle",
             Type::Union(&[Type::Duration, Type::Symbol(NONE)]),
-            "How long a stream or connection may stay silent.",
+            "How long a stream or connection may stay silent. The default never bounds gRPC or TCP.",
         ),
     ],
     blocks: &[],
@@ -45,10 +45,12 @@ impl FromValue for Bound {
 }
 
 pub(crate) fn convert(block: &Block, defaults: Option<&Timeout>) -> Option<Timeout> {
+    let declared = |name: &str| defaults.is_some() && block.written(name).is_some();
     Some(Timeout {
         origin: block.origin(),
         request: value_or(block, "request", defaults.map(|defaults| Bound(defaults.request)))?.0,
-        request_declared: defaults.is_some() && block.written("request").is_some(),
+        request_declared: declared("request"),
         idle: value_or(block, "idle", defaults.map(|defaults| Bound(defaults.idle)))?.0,
+        idle_declared: declared("idle"),
     })
 }

@@ -13,6 +13,9 @@ pub struct Timeout {
     pub request: Option<Duration>,
     /// Whether `request` was written where this was declared, and so bounds gRPC too.
     pub request_declared: bool,
-    /// How long a stream may stay silent; `None`: unbounded.
+    /// How long a stream or connection may stay silent; `None`: unbounded. gRPC and TCP are never bounded by the
+    /// default.
     pub idle: Option<Duration>,
+    /// Whether `idle` was written where this was declared, and so bounds gRPC and TCP too.
+    pub idle_declared: bool,
 }
