@@ -97,7 +97,7 @@ impl Console {
 
     /// Starts work that may take long.
     pub(crate) fn progress(&self) -> Progress {
-        Progress { console: *self, began: Instant::now(), shown: false }
+        Progress { console: *self, began: Instant::now(), shown: false, last: String::new() }
     }
 
     /// Nobody can be told that standard error is closed.
@@ -112,14 +112,16 @@ pub(crate) struct Progress {
     console: Console,
     began: Instant,
     shown: bool,
+    last: String,
 }
 
 impl Progress {
     /// Something is being done now.
     pub(crate) fn step(&mut self, doing: &str) {
-        if self.began.elapsed() < SLOW || self.console.format == ErrorFormat::Json {
+        if self.began.elapsed() < SLOW || self.console.format == ErrorFormat::Json || self.last == doing {
             return;
         }
+        doing.clone_into(&mut self.last);
         if self.console.terminal {
             self.console.put(&format!("\r\x1b[K{doing} …"));
             self.shown = true;

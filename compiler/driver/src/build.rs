@@ -1,11 +1,12 @@
 //! From a checked mesh to the files of its tree.
 
-use lang_diagnostics::Sink;
+use lang_diagnostics::{Diagnostic, Sink};
+use meshc_kubernetes::Input;
 use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering};
 use meshc_vocabulary::model::DataPlane;
 
 use crate::output::Tree;
-use crate::{CheckedMesh, Compilation};
+use crate::{CheckedMesh, Compilation, codes, rate_limit_files};
 
 /// Folder within a cluster's for configurations in one file, for hosts without Kubernetes.
 const STATIC: &str = "static";
@@ -19,29 +20,49 @@ pub enum Forms {
     WatchedAndStatic,
 }
 
-/// Builds the output tree of a compilation. `None` if there was an error, here or before.
+/// Builds the output tree of a compilation. `roots` are the root certificates that every proxy trusts, in PEM; they
+/// are public. `None` if there was an error, here or before.
 #[must_use]
-pub fn build(compilation: &mut Compilation, forms: Forms) -> Option<Tree> {
+pub fn build(compilation: &mut Compilation, forms: Forms, roots: &str) -> Option<Tree> {
     let mesh = compilation.mesh.as_ref()?;
     let mut sink = Sink::default();
-    let tree = tree(mesh, &compilation.name, forms, &mut sink);
+    if roots.is_empty() {
+        no_roots(mesh, &mut sink);
+    }
+    let tree = tree(mesh, &compilation.name, forms, roots, &mut sink);
     compilation.add(sink);
     (!compilation.has_errors()).then_some(tree)
 }
 
-fn tree(mesh: &CheckedMesh, source: &str, forms: Forms, sink: &mut Sink) -> Tree {
-    let mut tree = Tree::new();
+fn no_roots(mesh: &CheckedMesh, sink: &mut Sink) {
+    let message = "there are no root certificates yet, so the tree's trust bundle is empty";
+    sink.push(
+        Diagnostic::warning(codes::NO_ROOTS, mesh.model.trust.origin.span, message)
+            .label("no proxy will trust another one")
+            .help("make them with `meshc trust init`, then build again"),
+    );
+}
+
+fn tree(mesh: &CheckedMesh, source: &str, forms: Forms, roots: &str, sink: &mut Sink) -> Tree {
     let placement = Placement::declared();
-    for rendered in render(mesh, Rendering::Watched, &placement, sink) {
-        let folder = rendered.proxy.to_string();
-        put(&mut tree, &folder, rendered, source);
+    let watched = render(mesh, Rendering::Watched, &placement, sink);
+    let rendered = watched.into_iter().map(|rendered| (rendered.proxy.clone(), rendered)).collect();
+    let services = mesh.plan.rate_limits.iter();
+    let rate_limits =
+        services.map(|service| (service.cluster_name.clone(), rate_limit_files(service))).collect();
+    let input = Input { plan: &mesh.plan, rendered: &rendered, rate_limits: &rate_limits, roots, source };
+    let mut tree = Tree::new();
+    for (path, text) in meshc_kubernetes::render(&input, sink) {
+        put(&mut tree, path, text, source);
     }
     match forms {
         Forms::Watched => {}
         Forms::WatchedAndStatic => {
             for rendered in render(mesh, Rendering::Static, &placement, sink) {
                 let folder = format!("{}/{STATIC}/{}", rendered.proxy.cluster, rendered.proxy.path);
-                put(&mut tree, &folder, rendered, source);
+                for (name, text) in rendered.files {
+                    put(&mut tree, format!("{folder}/{name}"), text, source);
+                }
             }
         }
     }
@@ -73,11 +94,9 @@ fn render_proxy(
     }
 }
 
-fn put(tree: &mut Tree, folder: &str, rendered: RenderedProxy, source: &str) {
-    for (name, contents) in rendered.files {
-        let text = if name.ends_with(".yaml") { format!("{}{contents}", header(source)) } else { contents };
-        tree.insert(format!("{folder}/{name}"), text.into_bytes());
-    }
+fn put(tree: &mut Tree, path: String, text: String, source: &str) {
+    let text = if path.ends_with(".yaml") { format!("{}{text}", header(source)) } else { text };
+    tree.insert(path, text.into_bytes());
 }
 
 /// What stands on top of each generated file that can hold a comment: no version and no time, so that the bytes

@@ -10,6 +10,8 @@ pub const FOREIGN_FILE: Code = Code("E0702");
 pub const DAMAGED_LOCK: Code = Code("E0703");
 /// The folder belongs to another mesh.
 pub const OTHER_MESH: Code = Code("E0704");
+/// There are no root certificates.
+pub const NO_ROOTS: Code = Code("W0705");
 
 /// The codes of this crate.
 pub const CODES: &[CodeInfo] = &[
@@ -70,6 +72,20 @@ $ meshc build staging.mesh -o out      # `out` holds the mesh `production`
 ```
 
 Build each mesh into a directory of its own with `-o`. If the mesh was renamed, delete the old folder first.",
+    },
+    CodeInfo {
+        code: NO_ROOTS,
+        title: "there are no root certificates yet",
+        explanation: "\
+Every proxy verifies its peers against the roots in the tree's trust bundle (`<cluster>/trust/roots.pem`). The build
+takes them from the key directory next to the mesh file, or, where that is absent (in CI, for example), keeps those
+that the tree already holds. Here there are none in either place, so the bundle is empty and every handshake in the
+mesh would be refused.
+
+```console
+$ meshc trust init mesh.mesh
+$ meshc build mesh.mesh -o out
+```",
     },
 ];
 

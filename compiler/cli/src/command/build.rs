@@ -1,6 +1,7 @@
 //! `meshc build`: writes the files of a mesh, all of them or none.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -39,6 +40,10 @@ pub(crate) struct Arguments {
     /// Build for this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
+    /// The key directory, whose `roots.pem` goes into the tree. Default: `keys` next to the entry file; without it the
+    /// roots stay that the tree has.
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
     /// Overwrite generated files that were edited by hand.
     #[arg(long, conflicts_with = "check")]
     overwrite_edits: bool,
@@ -50,7 +55,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     let mut compilation = compile(&arguments.file, arguments.data_plane)?;
     progress.step("rendering");
     let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
-    let tree = build(&mut compilation, forms);
+    let roots = roots(arguments, &compilation)?;
+    let tree = build(&mut compilation, forms, &roots);
     show(&compilation, console);
     let (Some(tree), Some(mesh)) = (tree, &compilation.mesh) else { return Ok(Exit::Findings) };
     let name = mesh.model.mesh.name.clone();
@@ -60,6 +66,23 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     } else {
         write(arguments, &name, &tree, compilation, console)
     }
+}
+
+/// The root certificates of the key directory; without one, those that the tree already has: they are public and
+/// committed, the key directory is not, and a build in CI must give the same bytes.
+fn roots(arguments: &Arguments, compilation: &Compilation) -> Result<String, Failure> {
+    let beside = || arguments.file.parent().unwrap_or(Path::new("")).join("keys");
+    let keys = arguments.keys.clone().unwrap_or_else(beside);
+    let clusters = compilation.mesh.iter().flat_map(|mesh| &mesh.plan.clusters);
+    let committed = clusters.map(|cluster| arguments.output.join(&cluster.name).join("trust/roots.pem"));
+    for path in std::iter::once(keys.join("roots.pem")).chain(committed) {
+        match fs::read_to_string(&path) {
+            Ok(roots) => return Ok(roots),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context(|| format!("read `{}`", path.display())),
+        }
+    }
+    Ok(String::new())
 }
 
 fn compare(arguments: &Arguments, mesh: &str, tree: &Tree, console: &Console) -> Result<Exit, Failure> {

@@ -72,6 +72,7 @@ impl Follower {
             return;
         }
         match running.replace(mesh) {
+            Ok(0) => console.note(&format!("{file} was reloaded: no proxy's configuration changed")),
             Ok(1) => console.note(&format!("{file} was reloaded: 1 proxy has a new configuration")),
             Ok(changed) => {
                 console.note(&format!("{file} was reloaded: {changed} proxies have a new configuration"));

@@ -1,0 +1,224 @@
+//! `meshc build` as a process: killed with SIGKILL at many moments, repeated, and run against edited trees.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files and the clock")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A mesh of one cluster with `services` services in the namespace `app`.
+fn mesh(services: usize) -> String {
+    let mut text = String::from(
+        "mesh small { trust_domain = \"cluster.local\", trust = own }\n\
+         trust own { issuer = builtin, root { common_name = \"root.example\" } }\n\
+         network net {}\n\
+         cluster one { network = net, region = \"here\" }\n\
+         namespace app {\n",
+    );
+    for number in 0..services {
+        text.push_str(&format!("  service s{number} {{ clusters = [one], port http {{ number = 80 }} }}\n"));
+    }
+    text.push_str("}\n");
+    text
+}
+
+struct Directory {
+    temporary: tempfile::TempDir,
+}
+
+impl Directory {
+    fn new() -> Self {
+        Self { temporary: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.temporary.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn meshc(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshc"));
+        command.current_dir(self.temporary.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.meshc(arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+        errors
+    }
+}
+
+/// Every file below a directory: path → contents.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![directory.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let relative = path.strip_prefix(directory).unwrap().to_path_buf();
+                files.insert(relative, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_build_that_is_killed_leaves_old_or_new_and_the_next_one_finishes() {
+    let directory = Directory::new();
+    let sources = ["a.mesh", "b.mesh"];
+    directory.write("a.mesh", &mesh(3));
+    directory.write("b.mesh", &mesh(12));
+    // What each source gives when nothing goes wrong, beside a file that is nobody's.
+    let mut clean = Vec::new();
+    for source in sources {
+        let out = format!("{source}.out");
+        directory.write(&format!("{out}/one/notes.txt"), "mine");
+        directory.succeed(&["build", source, "-o", &out]);
+        clean.push(contents(&directory.path(&out)));
+    }
+    let began = Instant::now();
+    directory.write("out/one/notes.txt", "mine");
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    let whole = began.elapsed();
+    let (mut killed, mut interrupted) = (0, 0);
+    let rounds = 40;
+    for round in 0..rounds {
+        let before = contents(&directory.path("out"));
+        let source = sources[usize::from(before == clean[0])];
+        let mut child =
+            directory.meshc(&["build", source, "-o", "out"]).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole * round / rounds + Duration::from_micros(u64::from(round) * 37 % 500));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        let now = contents(&directory.path("out"));
+        if directory.path("out/.meshc-stage").exists() {
+            interrupted += 1;
+        } else {
+            assert!(clean.contains(&now), "round {round}: a mixture of {:?}", now.keys());
+        }
+        let next = sources[usize::from(round % 2 == 0)];
+        directory.succeed(&["build", next, "-o", "out"]);
+        let now = contents(&directory.path("out"));
+        assert_eq!(
+            now.keys().collect::<Vec<_>>(),
+            clean[usize::from(round % 2 == 0)].keys().collect::<Vec<_>>()
+        );
+        assert_eq!(now, clean[usize::from(round % 2 == 0)], "round {round}");
+    }
+    assert!(killed > 0, "no build was killed");
+    println!("{killed} of {rounds} builds were killed, {interrupted} of them while they wrote");
+}
+
+#[test]
+fn the_second_build_writes_nothing_and_says_so() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(2));
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    let time = |path: &str| fs::metadata(directory.path(path)).unwrap().modified().unwrap();
+    let before = (time("out/one/mesh.lock.json"), time("out/one"), time("out"));
+    let said = directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    assert!(said.contains("nothing changed"), "{said}");
+    assert_eq!((time("out/one/mesh.lock.json"), time("out/one"), time("out")), before);
+}
+
+#[test]
+fn a_check_lists_what_differs_and_writes_nothing() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(2));
+    let output = directory.run(&["build", "a.mesh", "-o", "out", "--check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!directory.path("out").exists());
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    directory.succeed(&["build", "a.mesh", "-o", "out", "--check"]);
+    directory.write("a.mesh", &mesh(1));
+    let before = contents(&directory.path("out"));
+    let output = directory.run(&["build", "a.mesh", "-o", "out", "--check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    assert!(listed.lines().any(|line| line.starts_with("leftover") && line.contains("/s1/")), "{listed}");
+    assert!(listed.lines().any(|line| line == "differs      out/one/mesh.lock.json"), "{listed}");
+    assert_eq!(contents(&directory.path("out")), before);
+}
+
+#[test]
+fn an_edit_by_hand_stops_the_build_with_its_place() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(2));
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    let path = contents(&directory.path("out")).into_keys().find(|path| path.ends_with("kustomization.yaml"));
+    let path = format!("out/{}", path.unwrap().display());
+    directory.write(&path, "edited: true\n");
+    let output = directory.run(&["build", "a.mesh", "-o", "out", "--error-format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let found = errors.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let found: Vec<_> = found.filter(|found| found["code"] == "E0701").collect();
+    assert_eq!(found.len(), 1, "{errors}");
+    assert_eq!(found[0]["primary"]["file"], path.as_str());
+    directory.succeed(&["build", "a.mesh", "-o", "out", "--overwrite-edits"]);
+    assert_ne!(fs::read_to_string(directory.path(&path)).unwrap(), "edited: true\n");
+}
+
+#[test]
+fn two_builds_at_once_do_not_mix() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(2));
+    fs::create_dir(directory.path("out")).unwrap();
+    let held = fs::File::open(directory.path("out")).unwrap();
+    held.lock().unwrap();
+    let output = directory.run(&["build", "a.mesh", "-o", "out"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("another build is writing to `out`"));
+    drop(held);
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
+    let directory = Directory::new();
+    directory.write("here/a.mesh", &mesh(3));
+    directory.write("there/deep/a.mesh", &mesh(3));
+    directory.succeed(&["build", "here/a.mesh", "-o", "one"]);
+    directory.succeed(&["build", "there/deep/a.mesh", "-o", "two"]);
+    let (one, two) = (contents(&directory.path("one")), contents(&directory.path("two")));
+    assert_eq!(one, two);
+    for (path, bytes) in one {
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let header = "# Generated by meshc from a.mesh; edit that and run: meshc build a.mesh\n";
+            assert!(String::from_utf8(bytes).unwrap().starts_with(header), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_no_finding() {
+    let directory = Directory::new();
+    for arguments in [["check", "none.mesh"], ["build", "none.mesh"]] {
+        let output = directory.run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+    directory.write("bad.mesh", "mesh m { trust_domain = 5s }\n");
+    for arguments in [["check", "bad.mesh"], ["build", "bad.mesh"]] {
+        let output = directory.run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+    assert!(!directory.path("out").exists());
+}
