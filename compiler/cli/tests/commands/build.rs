@@ -1,12 +1,10 @@
 //! `meshc build` as a process: killed with SIGKILL at many moments, repeated, and run against edited trees.
 
-#![expect(clippy::disallowed_methods, reason = "tests read files and the clock")]
-
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use crate::support::{Directory, contents};
 
 /// A mesh of one cluster with `services` services in the namespace `app`.
 fn mesh(services: usize) -> String {
@@ -22,62 +20,6 @@ fn mesh(services: usize) -> String {
     }
     text.push_str("}\n");
     text
-}
-
-struct Directory {
-    temporary: tempfile::TempDir,
-}
-
-impl Directory {
-    fn new() -> Self {
-        Self { temporary: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.temporary.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn meshc(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meshc"));
-        command.current_dir(self.temporary.path()).args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.meshc(arguments).output().unwrap()
-    }
-
-    #[track_caller]
-    fn succeed(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
-        errors
-    }
-}
-
-/// Every file below a directory: path → contents.
-fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut open = vec![directory.to_path_buf()];
-    while let Some(next) = open.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let relative = path.strip_prefix(directory).unwrap().to_path_buf();
-                files.insert(relative, fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
 }
 
 #[test]
@@ -134,7 +76,7 @@ fn the_second_build_writes_nothing_and_says_so() {
     directory.succeed(&["build", "a.mesh", "-o", "out"]);
     let time = |path: &str| fs::metadata(directory.path(path)).unwrap().modified().unwrap();
     let before = (time("out/one/mesh.lock.json"), time("out/one"), time("out"));
-    let said = directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    let (_, said) = directory.succeed(&["build", "a.mesh", "-o", "out"]);
     assert!(said.contains("nothing changed"), "{said}");
     assert_eq!((time("out/one/mesh.lock.json"), time("out/one"), time("out")), before);
 }

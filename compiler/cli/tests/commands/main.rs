@@ -1,0 +1,9 @@
+//! The commands as processes, run as a user runs them.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files and the clock")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a broken harness is a failed test")]
+
+mod build;
+mod support;
+mod trust;
+mod up;
