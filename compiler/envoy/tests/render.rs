@@ -15,7 +15,7 @@ use std::process::Command;
 
 use lang_diagnostics::Sink;
 use meshc_envoy::render;
-use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering};
+use meshc_plan::{InboundProtocol, ListenerKind, Placement, ProxyPlan, RenderedProxy, Rendering};
 
 fn rendered(plan: &ProxyPlan, form: Rendering, placement: &Placement) -> RenderedProxy {
     let mut sink = Sink::default();
@@ -83,6 +83,105 @@ fn envoy_accepts_every_static_bootstrap_without_a_warning() {
         assert!(output.status.success(), "{name}: {said}");
         assert_eq!(said, "", "{name}");
     }
+}
+
+/// Watched files are beyond `--mode validate`, so they must be exactly what it has seen in the static bootstrap.
+#[test]
+fn watched_files_hold_what_the_static_bootstrap_holds() {
+    for (name, plan) in sample::plans() {
+        let watched = rendered(&plan, Rendering::Watched, &Placement::declared()).files;
+        let fixed = rendered(&plan, Rendering::Static, &Placement::declared()).files;
+        let bootstrap = read(&fixed["bootstrap.yaml"]);
+        for (file, resources) in [("listeners.yaml", "listeners"), ("clusters.yaml", "clusters")] {
+            let mut found = read(&watched[file]);
+            for resource in found["resources"].as_array_mut().expect("a list of resources") {
+                let kind = resource.as_object_mut().and_then(|resource| resource.remove("@type"));
+                assert!(kind.is_some(), "{name}: {file}");
+            }
+            assert_eq!(found["resources"], bootstrap["static_resources"][resources], "{name}: {file}");
+        }
+        for (file, text) in fixed.iter().filter(|(file, _)| file.starts_with("sds-")) {
+            assert_eq!(watched[file], *text, "{name}: {file}");
+        }
+    }
+}
+
+fn read(text: &str) -> serde_json::Value {
+    serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A proxy on one machine differs from the declared one in addresses, ports and paths, and in nothing else.
+#[test]
+fn a_placement_changes_addresses_and_paths_only() {
+    for (name, plan) in sample::plans() {
+        let declared = rendered(&plan, Rendering::Static, &Placement::declared()).files;
+        let placed = rendered(&plan, Rendering::Static, &placed(&plan, Path::new("/tmp/mesh"))).files;
+        assert!(declared.keys().eq(placed.keys()), "{name}");
+        for (file, text) in &declared {
+            let (mut declared, mut placed) = (read(text), read(&placed[file]));
+            for value in [&mut declared, &mut placed] {
+                normalise(value);
+            }
+            assert_eq!(placed, declared, "{name}: {file}");
+        }
+    }
+}
+
+/// Takes away what a placement may change: addresses and ports, paths, how names are resolved, and redirection.
+fn normalise(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for field in ["socket_address", "path", "filename", "type", "cluster_type", "bind_to_port"] {
+                if fields
+                    .get(field)
+                    .is_some_and(|value| field != "path" || value.as_str().is_some_and(is_file))
+                {
+                    fields.remove(field);
+                }
+            }
+            fields.values_mut().for_each(normalise);
+        }
+        serde_json::Value::Array(items) => {
+            items.retain(|item| item["name"] != "outbound");
+            items.iter_mut().for_each(normalise);
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+/// A path of a file, and not of a request.
+fn is_file(path: &str) -> bool {
+    path.contains("/etc/mesh") || path.contains("/var/run/mesh")
+}
+
+/// Generated messages keep maps in hash maps, whose order differs from map to map.
+#[test]
+fn rendering_twice_gives_the_same_bytes() {
+    for (name, plan) in sample::plans() {
+        let first = rendered(&plan, Rendering::Static, &Placement::declared());
+        for _ in 0..10 {
+            assert_eq!(rendered(&plan, Rendering::Static, &Placement::declared()), first, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_beyond_a_token_bucket_is_an_error_at_its_place() {
+    let mut plan = sample::everything_else();
+    for listener in &mut plan.listeners {
+        let ListenerKind::Inbound(inbound) = &mut listener.kind else { continue };
+        for chain in &mut inbound.chains {
+            let InboundProtocol::Http { local_limits, .. } = &mut chain.protocol else { continue };
+            local_limits[0].buckets[0].requests = u64::from(u32::MAX) + 1;
+        }
+    }
+    let mut sink = Sink::default();
+    assert_eq!(render(&plan, Rendering::Watched, &Placement::declared(), &mut sink), None);
+    let codes: Vec<_> = sink.diagnostics().iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [meshc_envoy::codes::LIMIT_TOO_LARGE]);
 }
 
 /// A key pair and a root where the plan says, so that Envoy finds what it is told to read.

@@ -14,27 +14,74 @@ const RESERVED: [&str; 12] =
 /// Units after which a number is certainly text: durations, and quantities as Kubernetes writes them.
 const UNITS: [&str; 13] = ["Gi", "G", "Ki", "Mi", "M", "Ti", "h", "k", "m", "ms", "ns", "s", "us"];
 
+/// The longest of [`RESERVED`].
+const LONGEST_RESERVED: usize = 8;
+
+/// What a byte may be inside a plain scalar in block context.
+static PLAIN: [bool; 256] = plain_bytes();
+
 /// True if every reader takes `text`, written without quotes on one line, for the same string.
+///
+/// Nearly everything that a compiler writes is asked about here, so this looks at each byte once.
 pub(crate) fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+    let starts_safely = match bytes.first() {
+        Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'/') => true,
+        Some(b'0'..=b'9') => is_quantity(text) || is_ipv4(text),
+        Some(_) | None => false,
+    };
+    if !starts_safely {
         return false;
-    };
-    let starts_safely = match first {
-        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'/' => true,
-        b'0'..=b'9' => is_quantity(text) || is_ipv4(text),
-        _ => false,
-    };
-    starts_safely
-        && bytes.iter().all(|byte| is_plain_byte(*byte))
-        && !matches!(last, b' ' | b':')
-        && !text.contains(": ")
-        && !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text))
+    }
+    let mut previous = 0;
+    for byte in bytes {
+        // A colon is an indicator before a space; a space at the end would be lost.
+        if !PLAIN.get(usize::from(*byte)).copied().unwrap_or(false) || (previous == b':' && *byte == b' ') {
+            return false;
+        }
+        previous = *byte;
+    }
+    !matches!(previous, b' ' | b':')
+        && (bytes.len() > LONGEST_RESERVED || !RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text)))
 }
 
-/// Characters that mean nothing inside a plain scalar in block context; `: ` is looked for separately.
-fn is_plain_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b" _-./:+=@(),;~$^<>".contains(&byte)
+const fn plain_bytes() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut index = 0;
+    while index < table.len() {
+        // The index is below 256.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::indexing_slicing,
+            reason = "below the table's length"
+        )]
+        {
+            let byte = index as u8;
+            table[index] = byte.is_ascii_alphanumeric()
+                || matches!(
+                    byte,
+                    b' ' | b'_'
+                        | b'-'
+                        | b'.'
+                        | b'/'
+                        | b':'
+                        | b'+'
+                        | b'='
+                        | b'@'
+                        | b'('
+                        | b')'
+                        | b','
+                        | b';'
+                        | b'~'
+                        | b'$'
+                        | b'^'
+                        | b'<'
+                        | b'>'
+                );
+        }
+        index += 1;
+    }
+    table
 }
 
 /// `15s`, `0.25s`, `128Mi`, `250m`.
@@ -59,17 +106,23 @@ fn is_ipv4(text: &str) -> bool {
 /// Writes `text` in double quotes, escaping all that is invisible, ambiguous or not allowed in a YAML file.
 pub(crate) fn write_quoted(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            _ if must_escape(c) => write_escape(c, out),
-            _ => out.push(c),
+    let mut rest = text;
+    while let Some(position) = rest.find(|c| matches!(c, '"' | '\\') || must_escape(c)) {
+        let (kept, escaped) = rest.split_at(position);
+        out.push_str(kept);
+        let mut letters = escaped.chars();
+        match letters.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(other) => write_escape(other, out),
+            None => {}
         }
+        rest = letters.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

@@ -81,7 +81,7 @@ impl Schema {
     fn from_set(set: FileDescriptorSet) -> Schema {
         let mut flat = Flat::default();
         for file in &set.file {
-            let package = format!(".{}", file.package());
+            let package = file.package();
             flat.enums.extend(file.enum_type.iter().map(|item| (format!("{package}.{}", item.name()), item)));
             for message in &file.message_type {
                 flat.add(format!("{package}.{}", message.name()), message);
@@ -113,9 +113,9 @@ impl Schema {
         }
     }
 
-    /// The index of a message by its full name, without a leading dot.
+    /// The index of a message by its full name.
     pub(crate) fn index(&self, full_name: &str) -> Option<usize> {
-        self.message_index.get(&format!(".{full_name}")).copied()
+        self.message_index.get(full_name).copied()
     }
 
     pub(crate) fn shape(&self, index: usize) -> Option<&Shape> {
@@ -134,7 +134,7 @@ impl Shape {
     }
 }
 
-/// Nested types beside the others, under their full names with a leading dot, as fields refer to them.
+/// Nested types beside the others, under their full names.
 #[derive(Default)]
 struct Flat<'a> {
     messages: Vec<(String, &'a DescriptorProto)>,
@@ -156,20 +156,20 @@ fn kind(name: &str, message: &DescriptorProto) -> MessageKind {
         return MessageKind::MapEntry;
     }
     match name {
-        ".google.protobuf.Any" => MessageKind::Any,
-        ".google.protobuf.Duration" => MessageKind::Duration,
-        ".google.protobuf.Struct" => MessageKind::Struct,
-        ".google.protobuf.Value" => MessageKind::StructValue,
-        ".google.protobuf.ListValue" => MessageKind::ListValue,
-        ".google.protobuf.BoolValue"
-        | ".google.protobuf.BytesValue"
-        | ".google.protobuf.DoubleValue"
-        | ".google.protobuf.FloatValue"
-        | ".google.protobuf.Int32Value"
-        | ".google.protobuf.Int64Value"
-        | ".google.protobuf.StringValue"
-        | ".google.protobuf.UInt32Value"
-        | ".google.protobuf.UInt64Value" => MessageKind::Wrapper,
+        "google.protobuf.Any" => MessageKind::Any,
+        "google.protobuf.Duration" => MessageKind::Duration,
+        "google.protobuf.Struct" => MessageKind::Struct,
+        "google.protobuf.Value" => MessageKind::StructValue,
+        "google.protobuf.ListValue" => MessageKind::ListValue,
+        "google.protobuf.BoolValue"
+        | "google.protobuf.BytesValue"
+        | "google.protobuf.DoubleValue"
+        | "google.protobuf.FloatValue"
+        | "google.protobuf.Int32Value"
+        | "google.protobuf.Int64Value"
+        | "google.protobuf.StringValue"
+        | "google.protobuf.UInt32Value"
+        | "google.protobuf.UInt64Value" => MessageKind::Wrapper,
         _ => MessageKind::Plain,
     }
 }
@@ -180,6 +180,8 @@ fn content(
     messages: &BTreeMap<String, usize>,
     enums: &BTreeMap<&str, usize>,
 ) -> Content {
+    // Fields refer to types by their full names with a leading dot.
+    let name = field.type_name().trim_start_matches('.');
     match field.r#type() {
         Type::Bool => Content::Bool,
         Type::Int32 | Type::Int64 => Content::Signed,
@@ -190,10 +192,8 @@ fn content(
         Type::Float | Type::Double => Content::Float,
         Type::String => Content::Text,
         Type::Bytes => Content::Bytes,
-        Type::Enum => Content::Enum(enums.get(field.type_name()).copied().unwrap_or(usize::MAX)),
-        Type::Message | Type::Group => {
-            Content::Message(messages.get(field.type_name()).copied().unwrap_or(usize::MAX))
-        }
+        Type::Enum => Content::Enum(enums.get(name).copied().unwrap_or(usize::MAX)),
+        Type::Message | Type::Group => Content::Message(messages.get(name).copied().unwrap_or(usize::MAX)),
     }
 }
 

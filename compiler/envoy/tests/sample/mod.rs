@@ -120,7 +120,13 @@ pub(crate) fn caller() -> ProxyPlan {
     )];
     plan.capture = Some(Capture::Loopback);
     plan.listeners = vec![
-        inbound(vec![http_chain("webapp", 8080, admits(&["west-ingress"]), Vec::new(), Vec::new())]),
+        inbound(vec![http_chain(
+            "webapp",
+            8080,
+            admits(&[("mesh-system", "west-ingress")]),
+            Vec::new(),
+            Vec::new(),
+        )]),
         metrics(),
         listener("outbound_istioinaction_catalog_80", "127.92.1.17:80", http(hosts)),
         readiness(Vec::new()),
@@ -161,7 +167,13 @@ pub(crate) fn limited_callee() -> ProxyPlan {
     };
     let mut plan = sidecar_plan("east", "catalog");
     plan.listeners = vec![
-        inbound(vec![http_chain("catalog", 3000, admits(&["webapp"]), Vec::new(), vec![limit])]),
+        inbound(vec![http_chain(
+            "catalog",
+            3000,
+            admits(&[("istioinaction", "webapp")]),
+            Vec::new(),
+            vec![limit],
+        )]),
         metrics(),
         readiness(Vec::new()),
     ];
@@ -277,11 +289,10 @@ fn http_chain(
     }
 }
 
-fn admits(accounts: &[&str]) -> Authorization {
-    let principals = accounts
-        .iter()
-        .map(|account| Principal::Identity(identity("istioinaction", account).spiffe))
-        .collect();
+fn admits(callers: &[(&str, &str)]) -> Authorization {
+    let identity =
+        |(namespace, account): &(&str, &str)| Principal::Identity(identity(namespace, account).spiffe);
+    let principals = callers.iter().map(identity).collect();
     Authorization {
         deny: Vec::new(),
         allow: vec![AccessRule {
