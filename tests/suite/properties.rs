@@ -1,0 +1,176 @@
+//! Properties of whole builds: order of the source, repetition, and what a proxy does not call make no difference.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use mesh_tests::build::{Built, example};
+use mesh_tests::mesh::DataPlane;
+use mesh_tests::synthetic::{Shape, mesh};
+use mesh_tests::{process, tools};
+
+/// Every file below a folder: relative path → contents.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below the folder").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    found
+}
+
+/// The top-level items of a source: lines up to a closing brace in the first column.
+fn items(source: &str) -> Vec<String> {
+    let mut items = Vec::new();
+    let mut current = String::new();
+    for line in source.lines() {
+        current.push_str(line);
+        current.push('\n');
+        let alone = !line.starts_with(' ') && line.contains('{') && line.trim_end().ends_with('}');
+        if line.starts_with('}') || alone {
+            items.push(std::mem::take(&mut current));
+        }
+    }
+    items
+}
+
+/// Builds a source in a folder that has its trust bundle already.
+fn rebuild(built: &Built, source: &str, out: &str) -> BTreeMap<String, Vec<u8>> {
+    std::fs::write(built.path().join("mesh.mesh"), source).expect("writable");
+    built.meshc(&["build", "mesh.mesh", "-o", out, "--data-plane", "envoy"]);
+    tree(&built.path().join(out))
+}
+
+#[test]
+fn shuffled_sources_give_identical_bytes() {
+    let source = mesh(Shape { services: 120, clusters: 3, calls: 4, seed: 3 });
+    let built = Built::new(&source, DataPlane::Envoy, &[]);
+    let first = tree(&built.out());
+    assert!(first.len() > 300, "a mesh of some size: {} files", first.len());
+    let mut items = items(&source);
+    assert!(items.len() > 8, "items are found: {}", items.len());
+    for (round, by) in [1, 3, 5].into_iter().enumerate() {
+        items.reverse();
+        items.rotate_left(by);
+        let again = rebuild(&built, &items.concat(), &format!("out{round}"));
+        let differing: Vec<_> =
+            first.iter().filter(|(name, bytes)| again.get(*name) != Some(bytes)).collect();
+        assert!(differing.is_empty(), "{} files differ, such as {}", differing.len(), differing[0].0);
+        assert_eq!(first.len(), again.len());
+    }
+}
+
+#[test]
+fn a_second_build_writes_nothing() {
+    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let times = || {
+        let mut times = BTreeMap::new();
+        for name in tree(&built.out()).into_keys() {
+            let modified = std::fs::metadata(built.out().join(&name)).and_then(|data| data.modified());
+            times.insert(name, modified.expect("files have times"));
+        }
+        times
+    };
+    let before = times();
+    let said = built.meshc(&["build", "mesh.mesh", "-o", "out", "--data-plane", "envoy"]);
+    assert_eq!(before, times(), "{said}");
+    built.meshc(&["build", "mesh.mesh", "-o", "out", "--data-plane", "envoy", "--check"]);
+}
+
+#[test]
+fn a_check_build_names_what_differs_and_writes_nothing() {
+    let source = example("acme");
+    let built = Built::new(&source, DataPlane::Envoy, &[]);
+    let before = tree(&built.out());
+    let edited = source.replace("gold = 10/min", "gold = 11/min");
+    std::fs::write(built.path().join("mesh.mesh"), edited).expect("writable");
+    let mut command = Command::new(tools::binary("meshc"));
+    command.args(["build", "mesh.mesh", "-o", "out", "--data-plane", "envoy", "--check"]);
+    let output = process::run(command.current_dir(built.path()));
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("rate-limit"), "{said}");
+    assert_eq!(before, tree(&built.out()));
+}
+
+/// What a proxy is told does not grow with services it does not call.
+#[test]
+fn a_sidecar_knows_only_what_it_calls() {
+    let small = example("acme");
+    let extra = mesh(Shape { services: 200, clusters: 2, calls: 5, seed: 9 });
+    let namespaces = extra.find("namespace ").expect("the synthetic mesh has namespaces");
+    let routes_left_out = extra[namespaces..].replace("[c0]", "[west]").replace("[c1]", "[east]");
+    let routes_left_out =
+        routes_left_out.replace("c0.ingress", "west.ingress").replace("c1.ingress", "west.ingress");
+    let routes_left_out =
+        routes_left_out.replace("[c0, c1]", "[west, east]").replace("[c1, c0]", "[east, west]");
+    for data_plane in [DataPlane::Envoy, DataPlane::Meshd] {
+        let before = tree(&Built::new(&small, data_plane, &[]).out());
+        let after = tree(&Built::new(&format!("{small}\n{routes_left_out}"), data_plane, &[]).out());
+        assert!(after.len() > before.len() + 200, "the mesh grew: {} → {}", before.len(), after.len());
+        let mut compared = 0;
+        for (name, bytes) in before.iter().filter(|(name, _)| name.contains("/sidecars/istioinaction/")) {
+            assert_eq!(after.get(name), Some(bytes), "{name} changed");
+            compared += 1;
+        }
+        assert!(compared > 12, "sidecars were compared: {compared}");
+    }
+}
+
+#[test]
+fn every_static_bootstrap_is_valid_for_the_real_envoy() {
+    let synthetic = mesh(Shape { services: 30, clusters: 3, calls: 4, seed: 5 });
+    for source in [example("acme"), example("single-cluster"), synthetic] {
+        let built = Built::new(&source, DataPlane::Envoy, &["--static"]);
+        let mut validated = 0;
+        for name in
+            tree(&built.out()).into_keys().filter(|name| name.ends_with(".yaml") && name.contains("/static/"))
+        {
+            let file = built.out().join(&name);
+            let text = std::fs::read_to_string(&file).expect("readable");
+            // Envoy wants the certificates' files to exist even to validate, and they lie at a pod's paths.
+            let root = built.path().join("root");
+            let local = text.replace("/etc/mesh", &format!("{}/etc/mesh", root.display()));
+            prepare(&root, &built);
+            let placed = built.path().join("placed.yaml");
+            std::fs::write(&placed, local).expect("writable");
+            let mut command = Command::new(tools::tool("envoy"));
+            let output =
+                process::run(command.args(["--mode", "validate", "-l", "warning", "-c"]).arg(&placed));
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{name}: {said}");
+            assert!(!said.to_lowercase().contains("deprecated"), "{name}: {said}");
+            validated += 1;
+        }
+        assert!(validated >= 4, "bootstraps were validated: {validated}");
+    }
+}
+
+/// Any identity and the trust bundle, where a pod would have them.
+fn prepare(root: &Path, built: &Built) {
+    let (identity, trust) = (root.join("etc/mesh/identity"), root.join("etc/mesh/trust"));
+    if identity.exists() {
+        return;
+    }
+    std::fs::create_dir_all(&identity).expect("writable");
+    std::fs::create_dir_all(&trust).expect("writable");
+    std::fs::create_dir_all(root.join("etc/mesh/config")).expect("writable");
+    let certificates = tree(&built.path().join("keys"));
+    let (name, _) =
+        certificates.iter().find(|(name, _)| name.ends_with("tls.crt")).expect("an identity was issued");
+    let folder = built.path().join("keys").join(name).parent().expect("a folder").to_path_buf();
+    for file in ["tls.crt", "tls.key"] {
+        std::fs::copy(folder.join(file), identity.join(file)).expect("copied");
+    }
+    let roots = certificates.get("roots.pem").expect("a bundle");
+    std::fs::write(trust.join("roots.pem"), roots).expect("writable");
+}
