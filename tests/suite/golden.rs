@@ -1,0 +1,76 @@
+//! Golden folders for builds: `tests/golden/build/<case>/mesh.mesh` and what `meshc build` says of it.
+//!
+//! Adding a case adds no Rust: make the folder, run with `MESH_BLESS=1`, and read what it wrote.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mesh_tests::{process, tools};
+
+fn cases() -> Vec<PathBuf> {
+    let folder = tools::workspace().join("tests/golden/build");
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("there are cases")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    cases.sort();
+    assert!(cases.len() >= 5, "{cases:?}");
+    cases
+}
+
+/// Exit status and everything that a build of the case says, with a public bundle in the place of the user's.
+fn build(case: &Path) -> String {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    std::fs::copy(case.join("mesh.mesh"), folder.path().join("mesh.mesh")).expect("copied");
+    let roots = tools::workspace().join("examples/acme/roots.pem");
+    std::fs::copy(roots, folder.path().join("roots.pem")).expect("copied");
+    let mut command = Command::new(tools::binary("meshc"));
+    command.args(["build", "mesh.mesh", "-o", "out", "--color", "never"]).current_dir(folder.path());
+    let output = process::run(command.env("COLUMNS", "100"));
+    let status = output.status.code().map_or_else(|| String::from("a signal"), |code| code.to_string());
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said: String = said.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let wrote = folder.path().join("out").exists();
+    format!("exit status: {status}\nwrote a tree: {wrote}\n\n{said}")
+}
+
+#[test]
+fn builds_say_what_they_always_said() {
+    let bless = std::env::var_os("MESH_BLESS").is_some();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let (found, file) = (build(&case), case.join("expected.txt"));
+        if bless {
+            std::fs::write(&file, &found).expect("writable");
+        }
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        if expected != found {
+            wrong.push(format!("{}\n--- expected\n{expected}\n--- found\n{found}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Every code that `meshc explain` knows is raised by a fixture somewhere below `tests/golden`.
+#[test]
+fn every_code_is_raised_by_a_fixture() {
+    let mut raised = String::new();
+    let mut open = vec![tools::workspace().join("tests/golden")];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.file_name().is_some_and(|name| name == "expected.txt") {
+                raised.push_str(&std::fs::read_to_string(&path).expect("readable"));
+            }
+        }
+    }
+    let listed = process::succeed(Command::new(tools::binary("meshc")).args(["explain", "--list"]));
+    let codes: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(codes.len() >= 25, "{} codes", codes.len());
+    let silent: Vec<_> = codes.iter().filter(|code| !raised.contains(**code)).collect();
+    assert!(silent.is_empty(), "no fixture raises {silent:?}");
+}
