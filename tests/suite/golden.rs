@@ -19,12 +19,10 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// Exit status and everything that a build of the case says, with a public bundle in the place of the user's.
+/// Exit status and everything that a build of the case says. No case has keys, so all but refused ones say that, too.
 fn build(case: &Path) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     std::fs::copy(case.join("mesh.mesh"), folder.path().join("mesh.mesh")).expect("copied");
-    let roots = tools::workspace().join("examples/acme/roots.pem");
-    std::fs::copy(roots, folder.path().join("roots.pem")).expect("copied");
     let mut command = Command::new(tools::binary("meshc"));
     command.args(["build", "mesh.mesh", "-o", "out", "--color", "never"]).current_dir(folder.path());
     let output = process::run(command.env("COLUMNS", "100"));
