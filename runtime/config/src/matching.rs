@@ -133,6 +133,12 @@ pub struct RequestMatch {
 }
 
 impl RequestMatch {
+    /// Matches every request.
+    #[must_use]
+    pub fn any() -> Self {
+        RequestMatch { path: None, methods: Vec::new(), headers: Vec::new() }
+    }
+
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::RequestMatch, at: &Path) -> Option<Self> {
         let path = cx.optional(raw.path.as_ref(), &at.field("path"), PathMatch::check);
         let methods = cx.each(&raw.methods, &at.field("methods"), |cx, name, at| method(cx, name, at));

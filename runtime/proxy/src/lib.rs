@@ -1,1 +1,55 @@
-//! The data plane as a library.
+//! The data plane as a library: everything meshd does, without its command line.
+//!
+//! [`Proxy::start`] reads a configuration, opens its listeners and returns a running proxy; [`Proxy::drain`] lets it
+//! leave without breaking a request; [`Proxy::wait`] returns when it is gone.
+//!
+//! How it is put together: one control thread owns everything slow (files, DNS, signals' consequences); each worker
+//! thread owns its sockets, its connections and its pools, and shares only immutable snapshots and small counters with
+//! the others. A connection loads the snapshot once, a request again, so a reload needs no locks and breaks nothing.
+//!
+//! Invariants: nothing here knows the language or the compiler; no TLS name check but the SPIFFE id; a private key
+//! never leaves `tls`; a configuration that does not validate never replaces one that did.
+
+#![expect(clippy::disallowed_methods, reason = "the data plane is the edge: it reads files and clocks")]
+
+mod access_log;
+mod admin;
+mod authorize;
+mod balance;
+mod body;
+mod connect;
+mod control;
+mod dns;
+mod drain;
+mod forward;
+mod headers;
+mod hello;
+mod http_server;
+mod limit;
+mod limiter;
+mod listen;
+mod local;
+mod metrics;
+mod normalize;
+mod outcome;
+mod outlier;
+mod pool;
+mod probe;
+mod proxy;
+mod relay;
+mod retry_budget;
+mod route;
+mod serve;
+mod snapshot;
+mod sni;
+mod tcp;
+mod tls;
+mod token_bucket;
+mod upstream;
+mod watch;
+mod worker;
+
+pub use limiter::{Answer, Limiter, Question, Verdict};
+pub use normalize::{Normalized, normalize};
+pub use proxy::{Failure, Options, Proxy};
+pub use sni::{Hello, MAX_HELLO, peek};

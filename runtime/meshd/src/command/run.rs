@@ -1,0 +1,73 @@
+//! `meshd run`: the proxy, until a signal.
+
+use super::FAILED;
+use meshd_proxy::{Options, Proxy};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Arguments of `meshd run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    meshd run --config /etc/mesh/config/meshd.json\n  \
+    meshd run --config meshd.json --workers 1 --drain-seconds 0\n\n\
+    The configuration and the certificates are read again whenever they change; what cannot be used is refused\n\
+    with a message, and the old ones keep serving. On SIGTERM the proxy is unready at once, accepts connections for\n\
+    the drain time, finishes what is in flight, and exits with 0.")]
+pub(crate) struct Run {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// How many worker threads; by default one per core.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// How long to go on accepting connections after SIGTERM, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    drain_seconds: u64,
+    /// How long requests in flight may then take to finish, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    finish_seconds: u64,
+}
+
+impl Run {
+    pub(super) fn run(self) -> ExitCode {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let options = Options {
+            config: self.config,
+            workers: self.workers.unwrap_or(cores),
+            drain: Duration::from_secs(self.drain_seconds),
+            finish: Duration::from_secs(self.finish_seconds),
+        };
+        match run(options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("meshd: {message}");
+                ExitCode::from(FAILED)
+            }
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        // The handlers stand before anything listens, so that no signal is too early.
+        let explain = |error: std::io::Error| format!("cannot wait for signals: {error}");
+        let mut terminate = signal(SignalKind::terminate()).map_err(explain)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(explain)?;
+        let proxy = Proxy::start(options).map_err(|failure| failure.to_string())?;
+        eprintln!("meshd: ready");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        eprintln!("meshd: draining");
+        proxy.drain();
+        proxy.wait();
+        Ok(())
+    })
+}

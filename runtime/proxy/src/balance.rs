@@ -1,0 +1,248 @@
+//! Which endpoint gets the next request: groups in order, round robin by weight within a group, never an ejected one.
+
+use crate::upstream::{Endpoint, Group, Upstream};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// The endpoints of a group with the state of their rotation.
+#[derive(Debug, Default)]
+pub(crate) struct Members(Mutex<Vec<Member>>);
+
+#[derive(Debug)]
+struct Member {
+    endpoint: Arc<Endpoint>,
+    /// How much this member is owed: the smooth weighted round robin known from nginx.
+    owed: i64,
+}
+
+impl Members {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Member>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the members these (address, copy, weight), keeping the endpoints that were there before.
+    pub(crate) fn renew(&self, wanted: &[(SocketAddr, u32, u32)], new: fn(SocketAddr, u32, u32) -> Endpoint) {
+        let mut members = self.lock();
+        let renewed = wanted.iter().map(|(address, copy, weight)| {
+            let known = members.iter().find(|member| {
+                let endpoint = &member.endpoint;
+                endpoint.address == *address && endpoint.copy == *copy && endpoint.weight == *weight
+            });
+            let endpoint = match known {
+                Some(member) => Arc::clone(&member.endpoint),
+                None => Arc::new(new(*address, *copy, *weight)),
+            };
+            Member { endpoint, owed: 0 }
+        });
+        *members = renewed.collect();
+    }
+
+    /// The endpoints, in the order of the configuration.
+    pub(crate) fn all(&self) -> Vec<Arc<Endpoint>> {
+        self.lock().iter().map(|member| Arc::clone(&member.endpoint)).collect()
+    }
+
+    /// The next usable member that `admits` accepts.
+    fn next(&self, now: Instant, admits: impl Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>> {
+        let mut members = self.lock();
+        let mut total = 0;
+        let mut chosen: Option<&mut Member> = None;
+        for member in members.iter_mut() {
+            if !member.endpoint.usable(now) || !admits(&member.endpoint) {
+                continue;
+            }
+            let weight = i64::from(member.endpoint.weight);
+            total += weight;
+            member.owed += weight;
+            if chosen.as_ref().is_none_or(|best| member.owed > best.owed) {
+                chosen = Some(member);
+            }
+        }
+        let chosen = chosen?;
+        chosen.owed -= total;
+        Some(Arc::clone(&chosen.endpoint))
+    }
+}
+
+/// What was tried for one request or connection so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    endpoints: Vec<u64>,
+    groups: Vec<usize>,
+}
+
+/// What the next attempt prefers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prefer {
+    /// Another endpoint of the same group, as long as the group has a usable one.
+    SameGroup,
+    /// Another endpoint, wherever it is.
+    AnotherEndpoint,
+    /// Another group.
+    AnotherGroup,
+}
+
+/// A chosen endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Picked {
+    /// The upstream that it belongs to.
+    pub(crate) upstream: Arc<Upstream>,
+    /// The position of its group.
+    pub(crate) position: usize,
+    /// The endpoint.
+    pub(crate) endpoint: Arc<Endpoint>,
+}
+
+impl Picked {
+    /// Its group; present as long as the upstream is, whose groups never change.
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.upstream.groups.get(self.position)
+    }
+
+    /// The name of its group.
+    pub(crate) fn group_name(&self) -> &str {
+        self.group().map_or("", |group| group.config.name.as_str())
+    }
+}
+
+/// The endpoint for the next attempt; `None` if every endpoint of every group is ejected or unknown.
+pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) -> Option<Picked> {
+    let now = Instant::now();
+    let untried = |endpoint: &Endpoint| !tried.endpoints.contains(&endpoint.id);
+    let any = |_: &Endpoint| true;
+    let groups = || upstream.groups.iter().enumerate();
+    let found = match prefer {
+        Prefer::SameGroup => groups().find_map(|(position, group)| {
+            let endpoint = group.members.next(now, untried).or_else(|| group.members.next(now, any))?;
+            Some((position, endpoint))
+        }),
+        Prefer::AnotherEndpoint => groups()
+            .find_map(|(position, group)| Some((position, group.members.next(now, untried)?)))
+            .or_else(|| {
+                groups().find_map(|(position, group)| Some((position, group.members.next(now, any)?)))
+            }),
+        Prefer::AnotherGroup => {
+            let in_other_groups = groups()
+                .filter(|(position, _)| !tried.groups.contains(position))
+                .find_map(|(position, group)| Some((position, group.members.next(now, any)?)));
+            // Every group was tried once: the next round begins at the front.
+            in_other_groups.or_else(|| {
+                tried.groups.clear();
+                groups().find_map(|(position, group)| Some((position, group.members.next(now, any)?)))
+            })
+        }
+    };
+    let (position, endpoint) = found?;
+    tried.endpoints.push(endpoint.id);
+    tried.groups.push(position);
+    Some(Picked { upstream: Arc::clone(upstream), position, endpoint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::outlier::Report;
+    use proptest::prelude::*;
+
+    /// An upstream whose groups have endpoints of these weights, ejected after one failure for an hour.
+    fn upstream(groups: &[&[u32]]) -> Arc<Upstream> {
+        let groups: Vec<String> = groups
+            .iter()
+            .enumerate()
+            .map(|(g, weights)| {
+                let endpoints: Vec<String> = weights
+                    .iter()
+                    .enumerate()
+                    .map(|(e, weight)| format!(r#"{{"host":"127.0.{g}.{e}","port":80,"weight":{weight}}}"#))
+                    .collect();
+                format!(
+                    r#"{{"name":"g{g}","endpoints":[{}],"outlier":{{"http":{{"consecutive_5xx":1,"interval":"1s",
+                       "base_ejection":"1h","max_ejection":"1h"}}}}}}"#,
+                    endpoints.join(",")
+                )
+            })
+            .collect();
+        let text = format!(
+            r#"{{"version":1,"node":{{"name":"n","cluster":"c"}},"listeners":[],"upstreams":{{"u":{{"connect_timeout":"1s",
+               "pool":{{"max_connections":1,"max_pending":1,"max_requests":1}},"groups":[{}]}}}}}}"#,
+            groups.join(",")
+        );
+        Upstream::new("u", &meshd_config::Config::read(&text).unwrap().upstreams["u"])
+    }
+
+    fn first(upstream: &Arc<Upstream>) -> Option<Picked> {
+        pick(upstream, &mut Tried::default(), Prefer::SameGroup)
+    }
+
+    fn eject(picked: &Picked) {
+        let group = picked.group().unwrap();
+        picked.upstream.report(group, &picked.endpoint, Report::Answer(500), &Metrics::default());
+    }
+
+    #[test]
+    fn requests_go_around() {
+        let upstream = upstream(&[&[1, 1, 1]]);
+        let order: Vec<String> =
+            (0..6).map(|_| first(&upstream).unwrap().endpoint.address.ip().to_string()).collect();
+        assert_eq!(order[..3], order[3..]);
+        assert_eq!(order[..3], ["127.0.0.0", "127.0.0.1", "127.0.0.2"]);
+    }
+
+    #[test]
+    fn the_next_group_takes_over_only_when_the_first_has_nobody_left() {
+        let upstream = upstream(&[&[1, 1], &[1]]);
+        for expected in ["g0", "g0", "g1"] {
+            let picked = first(&upstream).unwrap();
+            assert_eq!(picked.group_name(), expected);
+            eject(&picked);
+        }
+        assert!(first(&upstream).is_none(), "with everything ejected there is no panic routing");
+    }
+
+    #[test]
+    fn a_retry_avoids_what_failed_and_can_leave_the_group() {
+        let upstream = upstream(&[&[1, 1], &[1]]);
+        for (prefer, groups) in [
+            (Prefer::SameGroup, ["g0", "g0", "g0", "g0"]),
+            (Prefer::AnotherEndpoint, ["g0", "g0", "g1", "g0"]),
+            (Prefer::AnotherGroup, ["g0", "g1", "g0", "g1"]),
+        ] {
+            let mut tried = Tried::default();
+            let picked: Vec<Picked> = (0..4).map(|_| pick(&upstream, &mut tried, prefer).unwrap()).collect();
+            let names: Vec<&str> = picked.iter().map(Picked::group_name).collect();
+            assert_eq!(names, groups, "{prefer:?}");
+            if prefer != Prefer::AnotherGroup {
+                assert_ne!(picked[0].endpoint.id, picked[1].endpoint.id, "{prefer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_renewed_group_keeps_its_ejections() {
+        let upstream = upstream(&[&[1, 1]]);
+        let ejected = first(&upstream).unwrap();
+        eject(&ejected);
+        let group = &upstream.groups[0];
+        let same: Vec<_> = group.members.all().iter().map(|e| (e.address, e.copy, e.weight)).collect();
+        group.members.renew(&same, |_, _, _| panic!("nobody is new"));
+        assert!((0..4).all(|_| first(&upstream).unwrap().endpoint.id != ejected.endpoint.id));
+    }
+
+    proptest! {
+        #[test]
+        fn shares_follow_weights_exactly(weights in proptest::collection::vec(1u32..9, 1..6)) {
+            let upstream = upstream(&[&weights]);
+            let total: u32 = weights.iter().sum();
+            let mut shares = vec![0; weights.len()];
+            for _ in 0..total * 3 {
+                let picked = first(&upstream).unwrap();
+                let position = upstream.groups[0].members.all().iter().position(|e| e.id == picked.endpoint.id);
+                shares[position.unwrap()] += 1;
+            }
+            let expected: Vec<u32> = weights.iter().map(|weight| weight * 3).collect();
+            prop_assert_eq!(shares, expected);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A connection to an endpoint: TCP, then mutual TLS if the group wants it, within one time limit.
+
+use crate::balance::Picked;
+use crate::metrics::Metrics;
+use crate::upstream::Spoken;
+use rustls_pki_types::ServerName;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// An open connection to an endpoint.
+pub(crate) enum Upward {
+    /// Plaintext.
+    Plain(TcpStream),
+    /// Mutual TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct ConnectFailure {
+    /// One word, for metrics.
+    pub(crate) reason: &'static str,
+    /// A sentence for the log.
+    pub(crate) message: String,
+}
+
+/// Connects to an endpoint in order to speak `spoken`.
+pub(crate) async fn connect(
+    picked: &Picked,
+    spoken: Spoken,
+    metrics: &Metrics,
+) -> Result<Upward, ConnectFailure> {
+    let limit = picked.upstream.config.connect_timeout;
+    let result = match tokio::time::timeout(limit, attempt(picked, spoken)).await {
+        Ok(result) => result,
+        Err(_) => Err(ConnectFailure {
+            reason: "timeout",
+            message: format!(
+                "{} did not answer within {limit:?}; maybe a NetworkPolicy or firewall drops packets to that port",
+                picked.endpoint.address
+            ),
+        }),
+    };
+    if let Err(failure) = &result {
+        metrics.connect_failures.add(&[&picked.upstream.name, picked.group_name(), failure.reason], 1);
+    }
+    result
+}
+
+async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailure> {
+    let address = picked.endpoint.address;
+    let stream = TcpStream::connect(address).await.map_err(|error| ConnectFailure {
+        reason: if error.kind() == io::ErrorKind::ConnectionRefused { "refused" } else { "unreachable" },
+        message: format!("cannot connect to {address}: {error}"),
+    })?;
+    // Small requests must not wait for each other's acknowledgements.
+    let _ = stream.set_nodelay(true);
+    let group = picked.group();
+    let Some(group) = group.filter(|group| group.config.tls.is_some()) else {
+        return Ok(Upward::Plain(stream));
+    };
+    let Some((config, sni)) = group.tls(spoken) else {
+        return Err(ConnectFailure { reason: "tls", message: "no certificate was loaded".into() });
+    };
+    let name = ServerName::try_from(sni.to_owned()).map_err(|error| ConnectFailure {
+        reason: "tls",
+        message: format!("`{sni}` cannot be sent as a server name: {error}"),
+    })?;
+    match TlsConnector::from(config).connect(name, stream).await {
+        Ok(stream) => Ok(Upward::Tls(Box::new(stream))),
+        Err(error) => Err(ConnectFailure {
+            reason: "tls",
+            message: format!(
+                "{address} did not prove to be one of the expected identities of `{sni}`: {error}"
+            ),
+        }),
+    }
+}
+
+impl AsyncRead for Upward {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Upward::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Upward::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Upward {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Upward::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Upward::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Upward::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Upward::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Upward::Plain(stream) => stream.is_write_vectored(),
+            Upward::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Upward::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Upward::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Upward::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Upward::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

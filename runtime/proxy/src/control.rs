@@ -1,0 +1,275 @@
+//! The control thread: it decides what is in force, and watches the files that say so.
+
+use crate::access_log::Log;
+use crate::admin;
+use crate::dns::{Directory, names};
+use crate::drain::Phase;
+use crate::limiter::{Limiter, Service};
+use crate::listen::{Slot, listen};
+use crate::metrics::Metrics;
+use crate::proxy::{Failure, Options};
+use crate::snapshot::Snapshot;
+use crate::tls::{Loaded, load};
+use crate::watch::Watch;
+use crate::worker::{self, Command, Shared};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use meshd_config::{Config, Kind};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether the last requests have finished.
+const CLOSING_LOOK: Duration = Duration::from_millis(10);
+
+/// Everything that the control thread owns.
+pub(crate) struct Control {
+    options: Options,
+    pub(crate) shared: Arc<Shared>,
+    slots: BTreeMap<SocketAddr, Arc<Slot>>,
+    workers: Vec<(mpsc::UnboundedSender<Command>, JoinHandle<std::io::Result<()>>)>,
+    directory: Directory,
+    admin: Option<admin::Listening>,
+    config_file: Watch,
+    certificate_files: Watch,
+}
+
+impl Control {
+    /// Reads the configuration, opens everything and starts the workers.
+    pub(crate) async fn start(options: Options) -> Result<Self, Failure> {
+        let mut config_file = Watch::default();
+        config_file.these([options.config.clone()]);
+        let (config, source) = read(&options)?;
+        let metrics = Arc::new(Metrics::default());
+        let credentials = load_credentials(&config).map_err(Failure::Certificates)?;
+        let snapshot =
+            Snapshot::build(Arc::new(config), source, credentials, None).map_err(Failure::Config)?;
+        let directory = Directory::default();
+        let config = Arc::clone(&snapshot.config);
+        directory.learn(&config.dns, &names(&config.upstreams), &metrics).await.map_err(Failure::Dns)?;
+        let shared = Arc::new(Shared {
+            snapshot: ArcSwap::from_pointee(Snapshot::empty(&config)),
+            metrics,
+            log: ArcSwapOption::empty(),
+            limiter: ArcSwapOption::empty(),
+            phase: watch::Sender::new(Phase::Starting),
+        });
+        let mut control = Control {
+            workers: Vec::new(),
+            options,
+            shared,
+            slots: BTreeMap::new(),
+            directory,
+            admin: None,
+            config_file,
+            certificate_files: Watch::default(),
+        };
+        control.start_workers()?;
+        control.put_in_force(snapshot).await.map_err(Failure::Listen)?;
+        control.shared.phase.send_replace(Phase::Serving);
+        control.shared.metrics.ready.set(1);
+        Ok(control)
+    }
+
+    fn start_workers(&mut self) -> Result<(), Failure> {
+        for number in 0..self.options.workers.max(1) {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || worker::run(shared, receiver))
+                .map_err(|error| Failure::Listen(format!("cannot start a worker: {error}")))?;
+            self.workers.push((sender, thread));
+        }
+        Ok(())
+    }
+
+    /// Looks after the files until told to drain, then leaves.
+    pub(crate) async fn run(mut self, mut drain: mpsc::UnboundedReceiver<()>) {
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                _ = drain.recv() => break,
+                _ = look.tick() => self.look().await,
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn leave(mut self) {
+        let metrics = Arc::clone(&self.shared.metrics);
+        metrics.ready.set(0);
+        self.shared.phase.send_replace(Phase::Draining);
+        tokio::time::sleep(self.options.drain).await;
+        self.shared.phase.send_replace(Phase::Closing);
+        let end = Instant::now() + self.options.finish;
+        while metrics.connections.value() > 0 && Instant::now() < end {
+            tokio::time::sleep(CLOSING_LOOK).await;
+        }
+        for (sender, thread) in self.workers.drain(..) {
+            let _ = sender.send(Command::Stop);
+            let _ = thread.join();
+        }
+        self.shared.log.store(None);
+    }
+
+    /// Takes over what changed on disk, if it can be used.
+    async fn look(&mut self) {
+        if self.config_file.changed() {
+            match self.reload().await {
+                Ok(()) => {}
+                Err(failure) => {
+                    self.shared.metrics.config_rejected.add(1);
+                    eprintln!(
+                        "meshd: the new configuration is refused and the old one keeps serving: {failure}"
+                    );
+                }
+            }
+        }
+        if self.certificate_files.changed() {
+            match self.reload_certificates().await {
+                Ok(()) => self.shared.metrics.identity_reloads.add(1),
+                Err(problem) => {
+                    self.shared.metrics.identity_rejected.add(1);
+                    eprintln!(
+                        "meshd: the new certificates are refused and the old ones stay in use: {problem}"
+                    );
+                }
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Result<(), Failure> {
+        let (config, source) = read(&self.options)?;
+        let previous = self.shared.snapshot.load_full();
+        let credentials = if config.identity == previous.config.identity {
+            previous.credentials.clone()
+        } else {
+            load_credentials(&config).map_err(Failure::Certificates)?
+        };
+        let snapshot = Snapshot::build(Arc::new(config), source, credentials, Some(&previous))
+            .map_err(Failure::Config)?;
+        self.put_in_force(snapshot).await.map_err(Failure::Listen)
+    }
+
+    async fn reload_certificates(&mut self) -> Result<(), String> {
+        let previous = self.shared.snapshot.load_full();
+        let credentials = load_credentials(&previous.config)?;
+        let config = Arc::clone(&previous.config);
+        let snapshot = Snapshot::build(config, previous.source.clone(), credentials, Some(&previous))?;
+        self.put_in_force(snapshot).await
+    }
+
+    /// Makes a snapshot what everybody uses. Nothing has changed if this fails.
+    async fn put_in_force(&mut self, snapshot: Snapshot) -> Result<(), String> {
+        let config = Arc::clone(&snapshot.config);
+        let previous = self.shared.snapshot.load_full();
+        let wanted = names(&config.upstreams);
+        self.directory.learn(&config.dns, &wanted, &self.shared.metrics).await?;
+        let sockets = self.open_new(&snapshot)?;
+        let log = match &config.access_log {
+            same if *same == previous.config.access_log && self.shared.log.load().is_some() => {
+                self.shared.log.load_full()
+            }
+            None => None,
+            Some(target) => {
+                let log = Log::open(target, &self.shared.metrics);
+                Some(Arc::new(log.map_err(|error| format!("cannot open the access log: {error}"))?))
+            }
+        };
+        if self.admin.is_none() || config.admin != previous.config.admin {
+            self.admin = match &config.admin {
+                None => None,
+                Some(at) => Some(admin::open(at, &self.shared).await?),
+            };
+        }
+        let limiter = match &config.rate_limit_service {
+            same if *same == previous.config.rate_limit_service && self.shared.limiter.load().is_some() => {
+                self.shared.limiter.load_full()
+            }
+            None => None,
+            Some(service) => {
+                let limiter: Box<dyn Limiter> = Box::new(Service::new(service)?);
+                Some(Arc::new(limiter))
+            }
+        };
+        snapshot.adopt()?;
+        self.directory.tell(&snapshot.upstreams);
+
+        let snapshot = Arc::new(snapshot);
+        self.shared.log.store(log);
+        self.shared.limiter.store(limiter);
+        self.shared.snapshot.store(Arc::clone(&snapshot));
+        self.directory.follow(&config.dns, wanted, &self.shared)?;
+        self.switch_listeners(&snapshot, sockets);
+        self.certificate_files.these(certificate_files(&config));
+        self.shared.metrics.config_version.add(1);
+        Ok(())
+    }
+
+    /// Sockets for every address that was not listened on before.
+    fn open_new(&self, snapshot: &Snapshot) -> Result<BTreeMap<SocketAddr, Vec<TcpListener>>, String> {
+        let new = snapshot.listeners.keys().filter(|bind| !self.slots.contains_key(bind));
+        new.map(|bind| Ok((*bind, listen(*bind, self.workers.len())?))).collect()
+    }
+
+    fn switch_listeners(&mut self, snapshot: &Snapshot, mut sockets: BTreeMap<SocketAddr, Vec<TcpListener>>) {
+        let gone: Vec<SocketAddr> =
+            self.slots.keys().filter(|bind| !snapshot.listeners.contains_key(bind)).copied().collect();
+        for bind in gone {
+            if let Some(slot) = self.slots.remove(&bind) {
+                slot.left.send_replace(true);
+            }
+            for (sender, _) in &self.workers {
+                let _ = sender.send(Command::Leave(bind));
+            }
+        }
+        for (bind, state) in &snapshot.listeners {
+            if let Some(slot) = self.slots.get(bind) {
+                slot.state.store(Arc::clone(state));
+                continue;
+            }
+            let slot = Slot::new(*bind, Arc::clone(state));
+            for ((sender, _), socket) in self.workers.iter().zip(sockets.remove(bind).unwrap_or_default()) {
+                let _ = sender.send(Command::Listen(Arc::clone(&slot), socket));
+            }
+            self.slots.insert(*bind, slot);
+        }
+    }
+}
+
+fn read(options: &Options) -> Result<(Config, String), Failure> {
+    let path = &options.config;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Config(format!("cannot read `{}`: {error}", path.display())))?;
+    let config = Config::read(&text).map_err(|invalid| Failure::Config(invalid.to_string()))?;
+    Ok((config, text))
+}
+
+fn load_credentials(config: &Config) -> Result<Option<Loaded>, String> {
+    config.identity.as_ref().map(|identity| load(identity).map_err(|error| error.to_string())).transpose()
+}
+
+/// Every file whose change means new certificates.
+fn certificate_files(config: &Config) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    if let Some(identity) = &config.identity {
+        files.extend([
+            identity.certificate.clone(),
+            identity.private_key.clone(),
+            identity.trust_bundle.clone(),
+        ]);
+    }
+    for listener in &config.listeners {
+        if let Kind::Http { tls: Some(tls), .. } = &listener.kind {
+            files.extend([tls.certificate.clone(), tls.private_key.clone()]);
+        }
+    }
+    files
+}

@@ -1,0 +1,170 @@
+//! Names of endpoints, resolved again and again.
+//!
+//! An answer without addresses empties a group, so that scaling to zero fails over. No answer at all (a timeout, a
+//! refusal, a broken server) keeps the last one, so that a DNS outage takes nothing down.
+
+use crate::metrics::Metrics;
+use crate::upstream::Upstream;
+use crate::worker::Shared;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use meshd_config::Dns;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::JoinSet;
+
+/// The addresses of names, as they were last answered.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    answers: Arc<Mutex<BTreeMap<String, Vec<IpAddr>>>>,
+    asking: JoinSet<()>,
+}
+
+impl Directory {
+    /// Asks once for every name that has no answer yet, all at the same time. Returns when each has an answer or has
+    /// run out of tries.
+    pub(crate) async fn learn(
+        &self,
+        dns: &Dns,
+        names: &BTreeSet<String>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(), String> {
+        let unknown: Vec<String> =
+            names.iter().filter(|name| !self.known().contains_key(*name)).cloned().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let resolver = Arc::new(resolver(dns)?);
+        let mut asked = JoinSet::new();
+        for name in unknown {
+            let (resolver, metrics, dns) = (Arc::clone(&resolver), Arc::clone(metrics), dns.clone());
+            asked.spawn(async move { (ask(&resolver, &dns, &name, &metrics).await, name) });
+        }
+        while let Some(answer) = asked.join_next().await {
+            if let Ok((Some(addresses), name)) = answer {
+                self.known().insert(name, addresses);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the known answers to upstreams that were just made.
+    pub(crate) fn tell(&self, upstreams: &BTreeMap<String, Arc<Upstream>>) {
+        for (name, addresses) in self.known().iter() {
+            tell(upstreams, name, addresses);
+        }
+    }
+
+    /// Keeps asking for these names and no others.
+    pub(crate) fn follow(
+        &mut self,
+        dns: &Dns,
+        names: BTreeSet<String>,
+        shared: &Arc<Shared>,
+    ) -> Result<(), String> {
+        self.asking = JoinSet::new();
+        self.known().retain(|name, _| names.contains(name));
+        if names.is_empty() {
+            return Ok(());
+        }
+        let resolver = Arc::new(resolver(dns)?);
+        for name in names {
+            let (resolver, shared, dns) = (Arc::clone(&resolver), Arc::clone(shared), dns.clone());
+            let answers = Arc::clone(&self.answers);
+            self.asking.spawn(async move {
+                loop {
+                    tokio::time::sleep(dns.refresh).await;
+                    if let Some(addresses) = ask(&resolver, &dns, &name, &shared.metrics).await {
+                        tell(&shared.snapshot.load().upstreams, &name, &addresses);
+                        answers
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(name.clone(), addresses);
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<IpAddr>>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The names that these upstreams need.
+pub(crate) fn names(upstreams: &BTreeMap<String, meshd_config::Upstream>) -> BTreeSet<String> {
+    let groups = upstreams.values().flat_map(|upstream| &upstream.groups);
+    groups.flat_map(meshd_config::Group::names).map(str::to_owned).collect()
+}
+
+fn tell(upstreams: &BTreeMap<String, Arc<Upstream>>, name: &str, addresses: &[IpAddr]) {
+    for group in upstreams.values().flat_map(|upstream| &upstream.groups) {
+        if group.config.names().any(|wanted| wanted == name) {
+            group.answer(name, addresses);
+        }
+    }
+}
+
+/// The addresses of a name in a fixed order; `None` if nobody answered.
+async fn ask(resolver: &TokioResolver, dns: &Dns, name: &str, metrics: &Metrics) -> Option<Vec<IpAddr>> {
+    let most = dns.timeout.saturating_mul(dns.tries);
+    let failed = |reason: &str| {
+        metrics.dns_failures.add(&[name, reason], 1);
+        None
+    };
+    match tokio::time::timeout(most, resolver.lookup_ip(name)).await {
+        Err(_) => failed("timeout"),
+        Ok(Ok(lookup)) => {
+            let mut addresses: Vec<IpAddr> = lookup.iter().collect();
+            addresses.sort_unstable();
+            addresses.dedup();
+            Some(addresses)
+        }
+        Ok(Err(NetError::Dns(DnsError::NoRecordsFound(none))))
+            if matches!(none.response_code, ResponseCode::NXDomain | ResponseCode::NoError) =>
+        {
+            Some(Vec::new())
+        }
+        Ok(Err(_)) => failed("error"),
+    }
+}
+
+/// Names are complete, so no search domains; a pod's hosts file maps callees to virtual addresses, so not that either.
+fn resolver(dns: &Dns) -> Result<TokioResolver, String> {
+    let mut options = ResolverOpts::default();
+    options.timeout = dns.timeout;
+    options.attempts = usize::try_from(dns.tries.saturating_sub(1)).unwrap_or(1);
+    options.cache_size = 0;
+    options.ndots = 0;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    let servers: Vec<NameServerConfig> = dns
+        .servers
+        .iter()
+        .map(|server| {
+            let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            connections.iter_mut().for_each(|connection| connection.port = server.port());
+            NameServerConfig::new(server.ip(), true, connections)
+        })
+        .collect();
+    let explain = |error: &dyn std::fmt::Display| format!("names cannot be resolved: {error}");
+    let servers = if servers.is_empty() {
+        let (system, _) =
+            hickory_resolver::system_conf::read_system_conf().map_err(|error| explain(&error))?;
+        system.name_servers().to_vec()
+    } else {
+        servers
+    };
+    let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        .with_options(options)
+        .build()
+        .map_err(|error| explain(&error))
+}

@@ -1,0 +1,353 @@
+//! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
+
+use crate::balance::{Picked, Prefer, Tried, pick};
+use crate::body::{Body, Ending, Replayable, Watched};
+use crate::headers::remove_hop_by_hop;
+use crate::outcome::{Failure, wants_retry};
+use crate::outlier::Report;
+use crate::pool::{Checkout, NoConnection, OneAtATime};
+use crate::route::Route;
+use crate::upstream::{Endpoint, Held, Spoken, Upstream};
+use crate::worker::Worker;
+use http::uri::{PathAndQuery, Scheme, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+use meshd_config::Protocol;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How much of a request's body is kept for another attempt.
+const REPLAY_BOUND: usize = 64 * 1024;
+
+/// The longest pause before the first retry after an answer; it doubles with every further one, up to ten times that.
+/// Source: Envoy's default back-off.
+const BACK_OFF: Duration = Duration::from_millis(25);
+
+/// How often a request moves on from pooled connections that had died unnoticed. Nothing was sent on them.
+const MOST_DEAD_CONNECTIONS: u32 = 8;
+
+/// A request as it will be sent, whatever the protocol.
+pub(crate) struct Outgoing {
+    /// The method.
+    pub(crate) method: Method,
+    /// The host that was asked for, with its port if it had one.
+    pub(crate) authority: String,
+    /// The normalised path with the query.
+    pub(crate) path: PathAndQuery,
+    /// The headers without `host`.
+    pub(crate) headers: HeaderMap,
+    /// What the client speaks.
+    pub(crate) version: Version,
+}
+
+/// What came of forwarding a request.
+pub(crate) struct Forwarded {
+    /// The upstream's answer, or why there is none.
+    pub(crate) result: Result<Answer, Failure>,
+    /// The endpoint of the last attempt.
+    pub(crate) picked: Option<Picked>,
+    /// How many attempts ran.
+    pub(crate) attempts: u32,
+    /// What an operator should know about the last attempt that brought no answer.
+    pub(crate) details: Option<String>,
+}
+
+/// An answer whose body has not passed yet.
+pub(crate) struct Answer {
+    response: Response<Incoming>,
+    connection: Option<OneAtATime>,
+    held: Vec<Counted>,
+    deadline: Option<Instant>,
+    idle: Option<Duration>,
+}
+
+/// Counters that stay raised until the answer has passed.
+enum Counted {
+    Upstream(#[expect(dead_code, reason = "held for its drop")] Held<Upstream>),
+    Endpoint(#[expect(dead_code, reason = "held for its drop")] Held<Endpoint>),
+}
+
+fn requests(upstream: &Upstream) -> &AtomicU32 {
+    &upstream.load.requests
+}
+
+fn retries(upstream: &Upstream) -> &AtomicU32 {
+    &upstream.load.retries
+}
+
+fn active(endpoint: &Endpoint) -> &AtomicU32 {
+    &endpoint.active
+}
+
+impl Answer {
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The answer for the client; `finish` hears how its body ended.
+    pub(crate) fn into_response(self, finish: impl FnOnce(Ending, u64) + 'static) -> Response<Body> {
+        let Answer { response, connection, held, deadline, idle } = self;
+        let (mut parts, incoming) = response.into_parts();
+        remove_hop_by_hop(&mut parts.headers);
+        let finish = Box::new(move |ending: Ending, bytes: u64| {
+            if let (Ending::Complete, Some(connection)) = (ending, connection) {
+                connection.give_back();
+            }
+            drop(held);
+            finish(ending, bytes);
+        }) as Box<dyn FnOnce(Ending, u64)>;
+        Response::from_parts(parts, Box::pin(Watched::new(incoming, deadline, idle, finish)) as Body)
+    }
+}
+
+/// Forwards a request along a route.
+pub(crate) async fn forward(
+    worker: &Worker,
+    route: &Route,
+    outgoing: Outgoing,
+    incoming: Incoming,
+) -> Forwarded {
+    let nowhere = |failure| Forwarded { result: Err(failure), picked: None, attempts: 0, details: None };
+    let Some(upstream) = route.upstream() else { return nowhere(Failure::NoHealthyUpstream) };
+    let Some(held) = Held::below(upstream, requests, upstream.config.pool.max_requests) else {
+        return nowhere(Failure::Overflow);
+    };
+    let body = Replayable::new(incoming, REPLAY_BOUND);
+    let mut exchange = Exchange {
+        worker,
+        route,
+        upstream,
+        outgoing: &outgoing,
+        body: body.clone(),
+        tried: Tried::default(),
+        picked: None,
+        attempts: 0,
+        retries: 0,
+        dead_connections: 0,
+        details: None,
+        retrying: None,
+    };
+    let mut result = match route.timeout {
+        None => exchange.run().await,
+        Some(limit) => {
+            // The limit starts when the client has sent everything, so a slow upload is not the upstream's fault.
+            let deadline = Cell::new(None);
+            let expiry = async {
+                body.ended().await;
+                let at = Instant::now() + limit;
+                deadline.set(Some(at));
+                tokio::time::sleep_until(at).await;
+            };
+            let result = tokio::select! {
+                biased;
+                result = exchange.run() => result,
+                () = expiry => Err(Failure::Timeout),
+            };
+            if matches!(result, Err(Failure::Timeout)) {
+                exchange.settle(&result);
+            }
+            result.map(|mut answer| {
+                answer.deadline = Some(deadline.get().unwrap_or_else(|| Instant::now() + limit));
+                answer
+            })
+        }
+    };
+    if let Ok(answer) = &mut result {
+        answer.held.push(Counted::Upstream(held));
+    }
+    Forwarded { result, picked: exchange.picked, attempts: exchange.attempts, details: exchange.details }
+}
+
+/// One request with all its attempts.
+struct Exchange<'a> {
+    worker: &'a Worker,
+    route: &'a Route,
+    upstream: &'a Arc<Upstream>,
+    outgoing: &'a Outgoing,
+    body: Replayable,
+    tried: Tried,
+    picked: Option<Picked>,
+    attempts: u32,
+    retries: u32,
+    dead_connections: u32,
+    details: Option<String>,
+    /// Raised while a retry runs.
+    retrying: Option<Held<Upstream>>,
+}
+
+impl Exchange<'_> {
+    async fn run(&mut self) -> Result<Answer, Failure> {
+        let mut prefer = Prefer::SameGroup;
+        loop {
+            self.attempts += 1;
+            let outcome = self.attempt(prefer).await;
+            self.settle(&outcome);
+            match self.next(&outcome) {
+                None => return outcome,
+                Some(next) => prefer = next,
+            }
+            let answered = outcome.is_ok();
+            drop(outcome);
+            if answered {
+                tokio::time::sleep(back_off(self.retries)).await;
+            }
+        }
+    }
+
+    /// Tells the endpoint's record and the metrics how an attempt went.
+    fn settle(&self, outcome: &Result<Answer, Failure>) {
+        let metrics = &self.worker.shared.metrics;
+        let group = self.picked.as_ref().map_or("", Picked::group_name);
+        match outcome {
+            Ok(answer) => metrics.attempts.add(&[&self.upstream.name, group, answer.status().as_str()], 1),
+            Err(failure) => metrics.attempts.add(&[&self.upstream.name, group, failure.word()], 1),
+        }
+        let report = match outcome {
+            Ok(answer) => Report::Answer(answer.status().as_u16()),
+            Err(failure) if failure.is_local_origin() => Report::LocalOrigin,
+            Err(_) => return,
+        };
+        if let Some(picked) = &self.picked
+            && let Some(group) = picked.group()
+        {
+            self.upstream.report(group, &picked.endpoint, report, metrics);
+        }
+    }
+
+    /// Where to try next, if another attempt is wanted and allowed.
+    fn next(&mut self, outcome: &Result<Answer, Failure>) -> Option<Prefer> {
+        let seen = outcome.as_ref().map(Answer::status).map_err(|failure| *failure);
+        let not_sent = seen.is_err_and(Failure::was_not_sent);
+        if seen == Err(Failure::NotSent)
+            && self.dead_connections < MOST_DEAD_CONNECTIONS
+            && self.body.can_replay()
+        {
+            self.dead_connections += 1;
+            return Some(Prefer::SameGroup);
+        }
+        let prefer = match &self.route.retry {
+            Some(retry) => {
+                let wanted = wants_retry(retry, self.outgoing.method.as_str(), seen);
+                if !wanted || self.retries >= retry.attempts {
+                    return None;
+                }
+                match (retry.other_localities, not_sent) {
+                    (true, _) => Prefer::AnotherGroup,
+                    (false, true) => Prefer::AnotherEndpoint,
+                    (false, false) => Prefer::SameGroup,
+                }
+            }
+            None if not_sent && self.retries == 0 => Prefer::AnotherEndpoint,
+            None => return None,
+        };
+        let count =
+            |outcome: &str| self.worker.shared.metrics.retries.add(&[&self.upstream.name, outcome], 1);
+        if !self.body.can_replay() {
+            count("body_too_large");
+            return None;
+        }
+        self.retrying = None;
+        if !self.upstream.may_retry() {
+            count("budget");
+            return None;
+        }
+        count("run");
+        self.retrying = Some(Held::raise(self.upstream, retries));
+        self.retries += 1;
+        Some(prefer)
+    }
+
+    async fn attempt(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
+        let limit = self.route.retry.as_ref().and_then(|retry| retry.per_try_timeout);
+        match limit {
+            None => self.send(prefer).await,
+            Some(limit) => {
+                tokio::time::timeout(limit, self.send(prefer)).await.unwrap_or(Err(Failure::AttemptTimeout))
+            }
+        }
+    }
+
+    async fn send(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
+        let picked = pick(self.upstream, &mut self.tried, prefer).ok_or(Failure::NoHealthyUpstream)?;
+        self.picked = Some(picked.clone());
+        let spoken = match (self.upstream.config.protocol, self.outgoing.version) {
+            (Protocol::Http2, _) | (Protocol::Downstream, Version::HTTP_2) => Spoken::Http2,
+            (Protocol::Http1 | Protocol::Downstream, _) => Spoken::Http1,
+        };
+        let checkout = self.worker.pools.checkout(&picked, spoken, &self.worker.shared.metrics).await;
+        let checkout = checkout.map_err(|failure| match failure {
+            NoConnection::Overflow => Failure::Overflow,
+            NoConnection::Failed(failure) => {
+                self.details = Some(failure.message);
+                Failure::Connect
+            }
+        })?;
+        let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
+        let request = self.outgoing.request(self.body.attempt(), spoken, tls, &picked);
+        let endpoint = Held::raise(&picked.endpoint, active);
+        let (sent, connection) = match checkout {
+            Checkout::Http1(mut connection) => {
+                (connection.sender.try_send_request(request).await, Some(connection))
+            }
+            Checkout::Http2(mut sender) => match sender.ready().await {
+                Ok(()) => (sender.try_send_request(request).await, None),
+                Err(_) => return Err(Failure::NotSent),
+            },
+        };
+        let response = sent.map_err(|mut error| {
+            let unsent = error.take_message().is_some();
+            self.details = Some(format!("{}: {}", picked.endpoint.address, chain(error.error())));
+            if unsent { Failure::NotSent } else { Failure::Reset }
+        })?;
+        let held = vec![Counted::Endpoint(endpoint)];
+        Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout })
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// A random pause, at most 25 ms before the first retry and 250 ms before any.
+fn back_off(retries: u32) -> Duration {
+    let most = BACK_OFF.saturating_mul(1 << retries.saturating_sub(1).min(4)).min(BACK_OFF * 10);
+    let mut byte = [0u8];
+    // Without randomness, everybody pauses as long as the bound says.
+    let share = if aws_lc_rs::rand::fill(&mut byte).is_ok() { u32::from(byte[0]) } else { 255 };
+    most * share / 255
+}
+
+impl Outgoing {
+    /// The request in the form that the protocol wants.
+    fn request(&self, body: Body, spoken: Spoken, tls: bool, picked: &Picked) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = self.headers.clone();
+        let address = picked.endpoint.address.to_string();
+        let authority = if self.authority.is_empty() { &address } else { &self.authority };
+        let mut uri = Uri::from(self.path.clone());
+        if spoken == Spoken::Http2 {
+            let mut parts = uri.into_parts();
+            parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
+            parts.authority = authority.parse().ok();
+            uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(self.path.clone()));
+            *request.version_mut() = Version::HTTP_2;
+        } else if let Ok(host) = HeaderValue::from_str(authority) {
+            request.headers_mut().insert(header::HOST, host);
+        }
+        *request.uri_mut() = uri;
+        request
+    }
+}

@@ -1,0 +1,190 @@
+//! Headers that a proxy must remove, add or believe.
+
+use crate::tls::Peer;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use meshd_config::{Edge, SpiffeId};
+use std::net::IpAddr;
+
+/// Who called, in Envoy's format.
+pub(crate) const FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Removes what only proxies may say: whatever a caller sent under these names is not true.
+pub(crate) fn remove_untrusted(headers: &mut HeaderMap) {
+    headers.remove(FORWARDED_CLIENT_CERT);
+    let internal: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("x-envoy-")).cloned().collect();
+    for name in internal {
+        headers.remove(name);
+    }
+}
+
+/// Removes headers that belong to one connection (RFC 9110 section 7.6.1). `te: trailers` survives, gRPC needs it.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    let trailers = headers.get_all(header::TE).iter().any(|value| value == "trailers");
+    for name in listed {
+        headers.remove(name);
+    }
+    for name in [
+        header::CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::EXPECT,
+    ] {
+        headers.remove(name);
+    }
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Tells the application who called: `By=<us>;Hash=<leaf>;URI=<caller>`, Envoy's format with `uri` set.
+pub(crate) fn tell_caller(headers: &mut HeaderMap, own: &SpiffeId, peer: &Peer) {
+    let value = format!("By={own};Hash={};URI={}", peer.hash, peer.spiffe);
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        headers.insert(FORWARDED_CLIENT_CERT, value);
+    }
+}
+
+/// How a request came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// The other end of the connection.
+    pub(crate) remote: IpAddr,
+    /// Whether it came over TLS.
+    pub(crate) tls: bool,
+    /// Present on an ingress.
+    pub(crate) edge: Option<Edge>,
+}
+
+/// Sets what later hops and applications rely on: the request's id, the client's address and the scheme.
+pub(crate) fn tell_arrival(headers: &mut HeaderMap, arrival: Arrival) {
+    let scheme = HeaderValue::from_static(if arrival.tls { "https" } else { "http" });
+    let believed = match arrival.edge {
+        // Inside the mesh, the hop before this one has said it.
+        None => true,
+        Some(edge) => {
+            let line: Vec<&str> =
+                headers.get_all(FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
+            let mut line = line.join(", ");
+            if !line.is_empty() {
+                line.push_str(", ");
+            }
+            line.push_str(&arrival.remote.to_string());
+            if let Ok(value) = HeaderValue::from_str(&line) {
+                headers.insert(FORWARDED_FOR, value);
+            }
+            edge.trusted_hops > 0
+        }
+    };
+    if !believed || !headers.contains_key(FORWARDED_PROTO) {
+        headers.insert(FORWARDED_PROTO, scheme);
+    }
+    if !believed || !headers.contains_key(REQUEST_ID) {
+        headers.insert(REQUEST_ID, request_id());
+    }
+}
+
+/// A random UUID (RFC 9562 section 5.4).
+fn request_id() -> HeaderValue {
+    let mut bytes = [0u8; 16];
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        return HeaderValue::from_static("00000000-0000-4000-8000-000000000000");
+    }
+    let number = (u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62)) | (0x4 << 76) | (0b10 << 62);
+    let hex = format!("{number:032x}");
+    let parts = [hex.get(..8), hex.get(8..12), hex.get(12..16), hex.get(16..20), hex.get(20..)];
+    let text = parts.map(Option::unwrap_or_default).join("-");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("00000000-0000-4000-8000-000000000000"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    const REMOTE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+    fn config_edge(hops: u32) -> Edge {
+        let text = format!(
+            r#"{{"version":1,"node":{{"name":"n","cluster":"c"}},"listeners":[{{"name":"l","bind":"127.0.0.1:1",
+               "kind":{{"http":{{"edge":{{"trusted_hops":{hops}}},"virtual_hosts":[]}}}}}}]}}"#
+        );
+        let config = meshd_config::Config::read(&text).unwrap();
+        let meshd_config::Kind::Http { edge, .. } = &config.listeners[0].kind else { panic!("HTTP") };
+        edge.unwrap()
+    }
+
+    #[test]
+    fn what_only_proxies_may_say_is_removed() {
+        let mut map = headers(&[
+            ("x-forwarded-client-cert", "URI=spiffe://forged/x"),
+            ("x-envoy-upstream-rq-timeout-ms", "1"),
+            ("x-envoy-anything", "2"),
+            ("x-loyalty", "gold"),
+        ]);
+        map.append(FORWARDED_CLIENT_CERT, HeaderValue::from_static("URI=spiffe://again/x"));
+        remove_untrusted(&mut map);
+        assert_eq!(map, headers(&[("x-loyalty", "gold")]));
+    }
+
+    #[test]
+    fn connection_headers_and_those_they_name_stay_behind() {
+        let mut map = headers(&[
+            ("connection", "close, X-Private"),
+            ("x-private", "1"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+        ]);
+        remove_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("te", "trailers"), ("accept", "*/*")]));
+    }
+
+    #[test]
+    fn an_ingress_believes_nothing_without_trusted_hops() {
+        let lines =
+            [("x-request-id", "mine"), ("x-forwarded-proto", "https"), ("x-forwarded-for", "10.0.0.1")];
+        let mut map = headers(&lines);
+        tell_arrival(&mut map, Arrival { remote: REMOTE, tls: false, edge: Some(config_edge(0)) });
+        assert_eq!(map[FORWARDED_FOR], "10.0.0.1, 192.0.2.7");
+        assert_eq!(map[FORWARDED_PROTO], "http");
+        assert_ne!(map[REQUEST_ID], "mine");
+
+        let mut map = headers(&lines);
+        tell_arrival(&mut map, Arrival { remote: REMOTE, tls: false, edge: Some(config_edge(1)) });
+        assert_eq!(
+            (&map[FORWARDED_PROTO], &map[REQUEST_ID]),
+            (&HeaderValue::from_static("https"), &HeaderValue::from_static("mine"))
+        );
+    }
+
+    #[test]
+    fn request_ids_are_random_uuids() {
+        let (one, two) = (request_id(), request_id());
+        assert_ne!(one, two);
+        let text = one.to_str().unwrap();
+        assert_eq!(text.len(), 36);
+        assert_eq!(text.as_bytes()[14], b'4');
+        assert!(b"89ab".contains(&text.as_bytes()[19]));
+    }
+}

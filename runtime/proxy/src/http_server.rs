@@ -1,0 +1,279 @@
+//! HTTP from a client: what is decided about a request, in order, before it is forwarded.
+//!
+//! Normalise the path, drop what only proxies may say, authorise, route, limit, forward. The order is Envoy's and the
+//! compiler relies on it: authorization comes before limits, and both see the normalised path.
+
+use crate::access_log::Line;
+use crate::authorize;
+use crate::body::{Body, Ending, text};
+use crate::drain::Phase;
+use crate::forward::{Outgoing, forward};
+use crate::headers::{Arrival, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
+use crate::local::LocalExecutor;
+use crate::normalize::{Normalized, normalize};
+use crate::route::{Route, Seen};
+use crate::serve::{Connection, Entry};
+use crate::snapshot::{App, HttpApp, KindState, ListenerState};
+use crate::worker::Worker;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How long a client may stay silent between requests. Source: Envoy's default for HTTP connections.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The most headers of one request. Source: Envoy's default.
+const MAX_HEADERS: usize = 100;
+
+/// The most bytes of one request's headers. Source: Envoy's default, 60 KiB.
+const MAX_HEADER_BYTES: u32 = 60 * 1024;
+
+/// Serves HTTP/1.1 or HTTP/2 on a connection until it ends.
+pub(crate) async fn serve<S>(worker: Rc<Worker>, connection: Connection, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let mut phase = worker.shared.phase.subscribe();
+    let mut left = connection.slot.left.subscribe();
+    let is_http2 = Rc::new(Cell::new(false));
+    let service = {
+        let (connection, is_http2) = (Rc::new(connection), Rc::clone(&is_http2));
+        service_fn(move |request: Request<Incoming>| {
+            is_http2.set(request.version() == Version::HTTP_2);
+            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+            async move { Ok::<_, Infallible>(answer(&worker, &connection, request).await) }
+        })
+    };
+    let mut builder = auto::Builder::new(LocalExecutor);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .http2()
+        .timer(TokioTimer::new())
+        .adaptive_window(true)
+        .max_header_list_size(MAX_HEADER_BYTES);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    // HTTP/2 says GOAWAY as soon as the proxy drains; HTTP/1.1 says `connection: close` with its next answer, and an
+    // idle connection is closed only at the end, since closing it earlier races with the client's next request.
+    let leave = async {
+        let draining = async {
+            let _ = phase.wait_for(|phase| phase.is_leaving()).await;
+            if !is_http2.get() {
+                let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
+            }
+        };
+        tokio::select! {
+            () = draining => {}
+            _ = left.wait_for(|left| *left) => {}
+        }
+    };
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        () = leave => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
+}
+
+/// A decision about a request before anything was forwarded.
+struct Refusal {
+    status: StatusCode,
+    body: &'static str,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+    flags: &'static str,
+    details: &'static str,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, body: &'static str, flags: &'static str, details: &'static str) -> Self {
+        Refusal { status, body, headers: Vec::new(), flags, details }
+    }
+}
+
+/// The answer to one request, with its line in the log and its place in the metrics.
+async fn answer(
+    worker: &Rc<Worker>,
+    connection: &Rc<Connection>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let start = Instant::now();
+    let state = connection.slot.state.load_full();
+    let version = request.version();
+    let mut line = connection.line();
+    line.method = Some(request.method().to_string());
+    let mut response = match decide(worker, connection, &state, request, &mut line).await {
+        Ok((route, outgoing, incoming)) => {
+            let forwarded = forward(worker, &route, outgoing, incoming).await;
+            line.attempts = Some(forwarded.attempts);
+            if let Some(picked) = &forwarded.picked {
+                line.upstream = Some(picked.upstream.name.clone());
+                line.group = Some(picked.group_name().to_owned());
+                line.endpoint = Some(picked.endpoint.address.to_string());
+            }
+            match forwarded.result {
+                Ok(answer) => {
+                    let (worker, status) = (Rc::clone(worker), answer.status());
+                    answer.into_response(move |ending, bytes| {
+                        line.bytes = bytes;
+                        line.flags = match ending {
+                            Ending::Complete => "",
+                            Ending::UpstreamReset => "UC",
+                            Ending::TimedOut => "UT",
+                            Ending::ClientGone => "DC",
+                        };
+                        finish(&worker, line, status, start);
+                    })
+                }
+                Err(failure) => {
+                    let (status, body) = failure.answer();
+                    line.flags = failure.flag();
+                    line.details = forwarded.details.or_else(|| Some(body.to_owned()));
+                    finish(worker, line, status, start);
+                    plain(status, body)
+                }
+            }
+        }
+        Err(refusal) => {
+            line.flags = refusal.flags;
+            line.details = Some(refusal.details.to_owned()).filter(|details| !details.is_empty());
+            finish(worker, line, refusal.status, start);
+            let mut response = plain(refusal.status, refusal.body);
+            response.headers_mut().extend(refusal.headers);
+            response
+        }
+    };
+    if version < Version::HTTP_2 && worker.shared.phase.borrow().is_leaving() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn finish(worker: &Worker, mut line: Line, status: StatusCode, start: Instant) {
+    let upstream = line.upstream.as_deref().unwrap_or("-");
+    worker.shared.metrics.requests.add(&[&line.listener, upstream, status.as_str()], 1);
+    line.status = Some(status.as_u16());
+    line.duration = start.elapsed();
+    if let Some(log) = worker.shared.log.load().as_ref() {
+        log.write(line);
+    }
+}
+
+/// An answer of the proxy's own.
+pub(crate) fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(text(body));
+    *response.status_mut() = status;
+    if !body.is_empty() {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    }
+    response
+}
+
+/// What a connection's requests are for, if the listener still has it.
+fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
+    let app = match (&state.kind, entry) {
+        (KindState::Http { app, .. }, Entry::Listener) => return Some(app),
+        (KindState::Inbound { chains, .. }, Entry::Chain(name)) => chains.get(name).map(|chain| &chain.app),
+        (KindState::Inbound { plaintext, .. }, Entry::Plaintext) => plaintext.as_ref(),
+        (
+            KindState::Http { .. }
+            | KindState::Tcp(_)
+            | KindState::Inbound { .. }
+            | KindState::PassThrough { .. }
+            | KindState::Readiness(_)
+            | KindState::Metrics,
+            Entry::Listener | Entry::Chain(_) | Entry::Plaintext,
+        ) => None,
+    };
+    match app {
+        Some(App::Http(app)) => Some(app),
+        Some(App::Tcp(_)) | None => None,
+    }
+}
+
+async fn decide(
+    worker: &Worker,
+    connection: &Connection,
+    state: &ListenerState,
+    request: Request<Incoming>,
+    line: &mut Line,
+) -> Result<(Arc<Route>, Outgoing, Incoming), Refusal> {
+    let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
+    let app = app(state, &connection.entry).ok_or_else(gone)?;
+    let (mut parts, incoming) = request.into_parts();
+    let bad = |details| Refusal::new(StatusCode::BAD_REQUEST, "", "DPE", details);
+
+    let authority = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
+        (Some(authority), _) => authority.to_string(),
+        (None, Some(host)) => host.to_str().map_err(|_| bad("the host is no text"))?.to_owned(),
+        (None, None) if parts.version >= Version::HTTP_11 => return Err(bad("no host")),
+        (None, None) => String::new(),
+    };
+    line.host = Some(authority.clone());
+    if parts.method == Method::CONNECT {
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "", "NR", "CONNECT is not forwarded"));
+    }
+    let asked = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let path = match normalize(asked) {
+        Normalized::Unchanged => asked.to_owned(),
+        Normalized::Changed(path) => path,
+        Normalized::Redirect(path) => {
+            let mut refusal = Refusal::new(StatusCode::TEMPORARY_REDIRECT, "", "", "escaped slash");
+            let location = HeaderValue::from_str(&path).map_err(|_| bad("the path is no text"))?;
+            refusal.headers.push((header::LOCATION, location));
+            return Err(refusal);
+        }
+    };
+    let path: PathAndQuery = path.parse().map_err(|_| bad("the path cannot be normalised"))?;
+    line.path = Some(path.to_string());
+
+    remove_untrusted(&mut parts.headers);
+    remove_hop_by_hop(&mut parts.headers);
+    parts.headers.remove(header::HOST);
+    tell_arrival(
+        &mut parts.headers,
+        Arrival { remote: connection.remote.ip(), tls: connection.tls, edge: app.edge },
+    );
+    line.request_id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+
+    let seen = Seen { path: path.path(), method: parts.method.as_str(), headers: &parts.headers };
+    let peer = connection.peer.as_ref();
+    if let Some(authorization) = &app.authorization
+        && !authorize::admits(authorization, peer.map(|peer| &peer.spiffe), &seen)
+    {
+        worker.shared.metrics.denied.add(&[&state.name, line.sni.as_deref().unwrap_or("-")], 1);
+        let details = "rbac_access_denied_matched_policy[none]";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details));
+    }
+    let route = app.routes.find(&authority, &seen);
+    let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
+    line.upstream = route.upstream_names();
+    line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
+    let limiter = worker.shared.limiter.load_full();
+    for limit in &route.limits {
+        let limiter = limiter.as_deref().map(AsRef::as_ref);
+        if !limit.admits(seen, limiter, &worker.shared.metrics).await {
+            let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "", "RL", "rate_limited");
+            let limited = header::HeaderName::from_static("x-envoy-ratelimited");
+            refusal.headers.push((limited, HeaderValue::from_static("true")));
+            return Err(refusal);
+        }
+    }
+    let route = Arc::clone(route);
+    if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
+        tell_caller(&mut parts.headers, &credentials.spiffe, peer);
+    }
+    let outgoing =
+        Outgoing { method: parts.method, authority, path, headers: parts.headers, version: parts.version };
+    Ok((route, outgoing, incoming))
+}

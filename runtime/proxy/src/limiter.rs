@@ -1,0 +1,68 @@
+//! The question that is asked of whoever counts for the whole cluster, and the client that asks it.
+
+use meshd_config::{EndpointHost, RateLimitService};
+use meshd_rate_limit::{Decision, Descriptor, RateLimitClient};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// One question: may this request pass?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The domain of the descriptors.
+    pub domain: String,
+    /// Each descriptor is one key and one value.
+    pub descriptors: Vec<(String, String)>,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The request may pass.
+    Within,
+    /// At least one descriptor is over its limit.
+    Over,
+}
+
+/// An answer that is on its way. An error is a sentence about why there is none.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Verdict, String>> + Send + 'a>>;
+
+/// Whoever counts for the whole cluster.
+pub trait Limiter: Send + Sync + std::fmt::Debug {
+    /// Counts the request and says whether it may pass. The caller bounds the time.
+    fn ask(&self, question: Question) -> Answer<'_>;
+}
+
+/// The rate-limit service of Envoy's protocol.
+#[derive(Debug)]
+pub(crate) struct Service(RateLimitClient);
+
+/// The client's own bound; every limit has a shorter one of its own.
+const LONGEST: Duration = Duration::from_secs(10);
+
+impl Service {
+    /// A client of the service. Its connection lives on the runtime that this is called on, and is opened by the
+    /// first question, so a service that is down is no error here.
+    pub(crate) fn new(service: &RateLimitService) -> Result<Self, String> {
+        let endpoint = match &service.host {
+            EndpointHost::Address(std::net::IpAddr::V6(address)) => format!("[{address}]:{}", service.port),
+            EndpointHost::Address(address) => format!("{address}:{}", service.port),
+            EndpointHost::Name(name) => format!("{name}:{}", service.port),
+        };
+        RateLimitClient::new(&endpoint, LONGEST).map(Service).map_err(|error| error.to_string())
+    }
+}
+
+impl Limiter for Service {
+    fn ask(&self, question: Question) -> Answer<'_> {
+        Box::pin(async move {
+            let descriptors: Vec<Descriptor> =
+                question.descriptors.into_iter().map(|(key, value)| Descriptor::one(key, value)).collect();
+            match self.0.should_limit(&question.domain, &descriptors, 1).await {
+                Decision::Ok { .. } => Ok(Verdict::Within),
+                Decision::OverLimit { .. } => Ok(Verdict::Over),
+                Decision::Error(failure) => Err(failure.to_string()),
+            }
+        })
+    }
+}

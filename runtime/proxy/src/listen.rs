@@ -1,0 +1,60 @@
+//! Listening sockets: one per worker and address, all or none.
+
+use crate::snapshot::ListenerState;
+use arc_swap::ArcSwap;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// An address that is listened on. Its sockets stay when a reload changes what happens there.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// The address.
+    pub(crate) bind: SocketAddr,
+    /// What happens there now.
+    pub(crate) state: ArcSwap<ListenerState>,
+    /// True once a reload has removed the address.
+    pub(crate) left: watch::Sender<bool>,
+}
+
+impl Slot {
+    /// A slot for an address.
+    pub(crate) fn new(bind: SocketAddr, state: Arc<ListenerState>) -> Arc<Self> {
+        Arc::new(Slot { bind, state: ArcSwap::new(state), left: watch::Sender::new(false) })
+    }
+}
+
+/// One socket per worker at `address`, or why not.
+pub(crate) fn listen(address: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, String> {
+    // SO_REUSEPORT would let a second proxy of the same user share the port in silence, so the address is claimed
+    // alone first.
+    let explain = |error: io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "; another process listens there",
+            io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 need a capability or a lower net.ipv4.ip_unprivileged_port_start"
+            }
+            io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+            _ => "",
+        };
+        format!("cannot listen on {address}: {error}{hint}")
+    };
+    drop(socket(address, false).map_err(explain)?);
+    (0..workers.max(1)).map(|_| socket(address, true).map_err(explain)).collect()
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,279 @@
+//! What is counted, and how Prometheus reads it (text exposition format 0.0.4).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A number that only grows, per combination of labels.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [&'static str],
+    values: RwLock<BTreeMap<Vec<String>, Arc<AtomicU64>>>,
+}
+
+impl Counters {
+    const fn new(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
+        Counters { name, help, labels, values: RwLock::new(BTreeMap::new()) }
+    }
+
+    /// Adds `amount` for these label values, in the order of the labels.
+    pub(crate) fn add(&self, labels: &[&str], amount: u64) {
+        let known = {
+            let values = self.values.read().unwrap_or_else(PoisonError::into_inner);
+            // A lookup by `&[&str]` would need owned keys; comparing along the tree does not.
+            values
+                .iter()
+                .find(|(key, _)| key.iter().map(String::as_str).eq(labels.iter().copied()))
+                .map(|(_, v)| Arc::clone(v))
+        };
+        let counter = known.unwrap_or_else(|| {
+            let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(values.entry(labels.iter().map(|label| (*label).to_owned()).collect()).or_default())
+        });
+        counter.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    fn render(&self, page: &mut String) {
+        let _ = writeln!(page, "# HELP {} {}\n# TYPE {} counter", self.name, self.help, self.name);
+        for (labels, value) in self.values.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let pairs: Vec<String> = self
+                .labels
+                .iter()
+                .zip(labels)
+                .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+                .collect();
+            let _ = writeln!(page, "{}{{{}}} {}", self.name, pairs.join(","), value.load(Ordering::Relaxed));
+        }
+    }
+}
+
+/// A label's value, escaped as the format demands.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// A single number.
+#[derive(Debug)]
+pub(crate) struct Single {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    value: AtomicI64,
+}
+
+impl Single {
+    const fn new(name: &'static str, kind: &'static str, help: &'static str) -> Self {
+        Single { name, help, kind, value: AtomicI64::new(0) }
+    }
+
+    /// Adds `amount`, which is negative only for a gauge.
+    pub(crate) fn add(&self, amount: i64) {
+        self.value.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Sets a gauge.
+    pub(crate) fn set(&self, value: i64) {
+        self.value.store(value, Ordering::Relaxed);
+    }
+
+    /// Its value now.
+    pub(crate) fn value(&self) -> i64 {
+        self.value.load(Ordering::Relaxed)
+    }
+
+    fn render(&self, page: &mut String) {
+        let value = self.value.load(Ordering::Relaxed);
+        let _ =
+            writeln!(page, "# HELP {0} {1}\n# TYPE {0} {2}\n{0} {value}", self.name, self.help, self.kind);
+    }
+}
+
+/// Everything that this proxy counts.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// Answers to clients.
+    pub(crate) requests: Counters,
+    /// Attempts at upstreams.
+    pub(crate) attempts: Counters,
+    /// Retries, by what came of asking for one.
+    pub(crate) retries: Counters,
+    /// Ejections.
+    pub(crate) ejections: Counters,
+    /// Connections that were accepted.
+    pub(crate) accepted: Counters,
+    /// Connections that were closed before anything could be done with them.
+    pub(crate) refused: Counters,
+    /// Failed handshakes with clients.
+    pub(crate) handshake_failures: Counters,
+    /// Failed connections to upstreams.
+    pub(crate) connect_failures: Counters,
+    /// What limits said.
+    pub(crate) limits: Counters,
+    /// Requests that authorization refused.
+    pub(crate) denied: Counters,
+    /// Connections that are open now.
+    pub(crate) connections: Single,
+    /// The configuration that is in force, counted from 1.
+    pub(crate) config_version: Single,
+    /// Configurations that were refused.
+    pub(crate) config_rejected: Single,
+    /// Certificates that were taken into use after the first.
+    pub(crate) identity_reloads: Single,
+    /// Certificates that were refused.
+    pub(crate) identity_rejected: Single,
+    /// Questions to DNS without an answer.
+    pub(crate) dns_failures: Counters,
+    /// Access log lines that were lost because whoever reads them is too slow.
+    pub(crate) log_dropped: Single,
+    /// 1 while ready.
+    pub(crate) ready: Single,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics {
+            requests: Counters::new(
+                "meshd_requests_total",
+                "Requests that were answered.",
+                &["listener", "upstream", "code"],
+            ),
+            attempts: Counters::new(
+                "meshd_upstream_attempts_total",
+                "Attempts at endpoints, with the status or the failure.",
+                &["upstream", "group", "result"],
+            ),
+            retries: Counters::new(
+                "meshd_retries_total",
+                "Retries that ran, and those that the budget or the body's size forbade.",
+                &["upstream", "outcome"],
+            ),
+            ejections: Counters::new(
+                "meshd_ejections_total",
+                "Endpoints that were left out for a while.",
+                &["upstream", "group", "endpoint"],
+            ),
+            accepted: Counters::new(
+                "meshd_connections_total",
+                "Connections that were accepted.",
+                &["listener"],
+            ),
+            refused: Counters::new(
+                "meshd_connections_refused_total",
+                "Connections that were closed because nothing here is for them.",
+                &["listener", "reason"],
+            ),
+            handshake_failures: Counters::new(
+                "meshd_tls_handshake_failures_total",
+                "Handshakes with clients that failed.",
+                &["listener", "reason"],
+            ),
+            connect_failures: Counters::new(
+                "meshd_connect_failures_total",
+                "Connections to endpoints that could not be made.",
+                &["upstream", "group", "reason"],
+            ),
+            limits: Counters::new(
+                "meshd_rate_limit_total",
+                "What limits said: ok, over, error_allowed, error_denied.",
+                &["policy", "outcome"],
+            ),
+            denied: Counters::new(
+                "meshd_authorization_denied_total",
+                "Requests that authorization refused.",
+                &["listener", "upstream"],
+            ),
+            connections: Single::new("meshd_connections_active", "gauge", "Connections that are open."),
+            config_version: Single::new(
+                "meshd_config_version",
+                "gauge",
+                "Configurations taken into use so far.",
+            ),
+            config_rejected: Single::new(
+                "meshd_config_rejected_total",
+                "counter",
+                "Configurations that were refused.",
+            ),
+            identity_reloads: Single::new(
+                "meshd_identity_reloads_total",
+                "counter",
+                "Certificates taken into use after the first.",
+            ),
+            identity_rejected: Single::new(
+                "meshd_identity_rejected_total",
+                "counter",
+                "Certificates that were refused.",
+            ),
+            dns_failures: Counters::new(
+                "meshd_dns_failures_total",
+                "Names that could not be resolved.",
+                &["name", "reason"],
+            ),
+            log_dropped: Single::new(
+                "meshd_access_log_dropped_total",
+                "counter",
+                "Access log lines that were lost.",
+            ),
+            ready: Single::new("meshd_ready", "gauge", "1 while this proxy wants traffic."),
+        }
+    }
+}
+
+impl Metrics {
+    /// The page that Prometheus reads.
+    pub(crate) fn page(&self) -> String {
+        let mut page = String::new();
+        for counters in [
+            &self.requests,
+            &self.attempts,
+            &self.retries,
+            &self.ejections,
+            &self.accepted,
+            &self.refused,
+            &self.handshake_failures,
+            &self.connect_failures,
+            &self.limits,
+            &self.denied,
+            &self.dns_failures,
+        ] {
+            counters.render(&mut page);
+        }
+        for single in [
+            &self.connections,
+            &self.config_version,
+            &self.config_rejected,
+            &self.identity_reloads,
+            &self.identity_rejected,
+            &self.log_dropped,
+            &self.ready,
+        ] {
+            single.render(&mut page);
+        }
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_one_line_per_combination() {
+        let metrics = Metrics::default();
+        metrics.requests.add(&["in", "app", "200"], 2);
+        metrics.requests.add(&["in", "app", "200"], 1);
+        metrics.requests.add(&["in", "a\"b", "503"], 1);
+        let page = metrics.page();
+        assert!(
+            page.contains("meshd_requests_total{listener=\"in\",upstream=\"app\",code=\"200\"} 3\n"),
+            "{page}"
+        );
+        assert!(page.contains("upstream=\"a\\\"b\",code=\"503\"} 1\n"), "{page}");
+        assert!(
+            page.contains("# TYPE meshd_config_rejected_total counter\nmeshd_config_rejected_total 0\n"),
+            "{page}"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! How an attempt ended, whose fault it was, and what the client is told.
+
+use http::StatusCode;
+use meshd_config::{Retry, RetryOn};
+
+/// An attempt that brought no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Every endpoint is ejected or unknown.
+    NoHealthyUpstream,
+    /// The limits of the upstream are reached.
+    Overflow,
+    /// The endpoint could not be connected to.
+    Connect,
+    /// The connection was gone before the request was sent.
+    NotSent,
+    /// The connection ended before an answer began.
+    Reset,
+    /// One attempt took too long.
+    AttemptTimeout,
+    /// The whole exchange took too long.
+    Timeout,
+}
+
+impl Failure {
+    /// The answer that the client gets for it. The texts are Envoy's, because operators search for them.
+    pub(crate) fn answer(self) -> (StatusCode, &'static str) {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        match self {
+            Failure::NoHealthyUpstream => (unavailable, "no healthy upstream"),
+            Failure::Overflow => (
+                unavailable,
+                "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+            ),
+            Failure::Connect => (
+                unavailable,
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+            ),
+            Failure::NotSent | Failure::Reset => (
+                unavailable,
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            ),
+            Failure::AttemptTimeout | Failure::Timeout => {
+                (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
+            }
+        }
+    }
+
+    /// The flag in the access log, as Envoy spells it.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Failure::NoHealthyUpstream => "UH",
+            Failure::Overflow => "UO",
+            Failure::Connect => "UF",
+            Failure::NotSent | Failure::Reset => "UC",
+            Failure::AttemptTimeout | Failure::Timeout => "UT",
+        }
+    }
+
+    /// The word in metrics.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Failure::NoHealthyUpstream => "no_healthy_upstream",
+            Failure::Overflow => "overflow",
+            Failure::Connect => "connect_failure",
+            Failure::NotSent | Failure::Reset => "reset",
+            Failure::AttemptTimeout | Failure::Timeout => "timeout",
+        }
+    }
+
+    /// Whether it says something about the endpoint.
+    pub(crate) fn is_local_origin(self) -> bool {
+        match self {
+            Failure::Connect | Failure::Reset | Failure::AttemptTimeout | Failure::Timeout => true,
+            Failure::NotSent | Failure::NoHealthyUpstream | Failure::Overflow => false,
+        }
+    }
+
+    /// Whether no application can have seen the request.
+    pub(crate) fn was_not_sent(self) -> bool {
+        match self {
+            Failure::Connect | Failure::NotSent => true,
+            Failure::NoHealthyUpstream
+            | Failure::Overflow
+            | Failure::Reset
+            | Failure::AttemptTimeout
+            | Failure::Timeout => false,
+        }
+    }
+}
+
+/// Whether a policy asks for another attempt after this answer or failure.
+pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCode, Failure>) -> bool {
+    let not_sent = outcome.is_err_and(Failure::was_not_sent);
+    if !not_sent && !retry.methods.contains(method) {
+        return false;
+    }
+    retry.on.iter().any(|on| match (on, outcome) {
+        (RetryOn::ServerError, Ok(status)) => status.is_server_error(),
+        (RetryOn::ServerError, Err(failure)) => {
+            failure != Failure::Timeout && failure != Failure::NoHealthyUpstream
+        }
+        (RetryOn::GatewayError, Ok(status)) => (502..=504).contains(&status.as_u16()),
+        (RetryOn::Status(statuses), Ok(status)) => statuses.contains(&status.as_u16()),
+        (RetryOn::ConnectFailure, Err(failure)) => failure.was_not_sent(),
+        (RetryOn::Reset, Err(failure)) => failure == Failure::Reset || failure == Failure::NotSent,
+        (RetryOn::GatewayError, Err(failure)) => {
+            failure == Failure::AttemptTimeout || failure.is_local_origin() && failure != Failure::Timeout
+        }
+        (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
+    })
+}

@@ -1,0 +1,100 @@
+//! The readiness probe, the application's probes, and the metrics page.
+
+use crate::balance::{Prefer, Tried, pick};
+use crate::body::{Body, text};
+use crate::connect::connect;
+use crate::http_server::plain;
+use crate::local::LocalExecutor;
+use crate::serve::Connection;
+use crate::snapshot::KindState;
+use crate::upstream::{Spoken, Upstream};
+use crate::worker::Worker;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use meshd_config::Probe;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// The path of the proxy's own readiness, Istio's.
+const READY_PATH: &str = "/healthz/ready";
+
+/// Serves probes or metrics on a connection.
+pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: TcpStream) {
+    let connection = Rc::new(connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+        async move { Ok::<_, Infallible>(answer(&worker, &connection, &request).await) }
+    });
+    let mut builder = auto::Builder::new(LocalExecutor);
+    builder.http1().timer(TokioTimer::new()).http2().timer(TokioTimer::new());
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(worker: &Worker, connection: &Connection, request: &Request<Incoming>) -> Response<Body> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "");
+    }
+    let path = request.uri().path();
+    let state = connection.slot.state.load_full();
+    match &state.kind {
+        KindState::Readiness(_) if path == READY_PATH => {
+            if worker.shared.phase.borrow().is_ready() {
+                plain(StatusCode::OK, "ready\n")
+            } else {
+                plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        }
+        KindState::Readiness(probes) => match probes.iter().find(|(probe, _)| probe.path == path) {
+            None => plain(StatusCode::NOT_FOUND, ""),
+            Some((probe, upstream)) => {
+                let asked = tokio::time::timeout(probe.timeout, ask(worker, probe, upstream)).await;
+                match asked {
+                    Ok(Ok(status)) if (200..400).contains(&status.as_u16()) => {
+                        plain(StatusCode::OK, "healthy\n")
+                    }
+                    Ok(Ok(status)) => plain(status, "the application says it is not healthy\n"),
+                    Ok(Err(())) => {
+                        plain(StatusCode::SERVICE_UNAVAILABLE, "the application cannot be reached\n")
+                    }
+                    Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time\n"),
+                }
+            }
+        },
+        KindState::Metrics if path == "/metrics" => {
+            let mut response = Response::new(text(worker.shared.metrics.page()));
+            let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
+        KindState::Metrics
+        | KindState::Http { .. }
+        | KindState::Tcp(_)
+        | KindState::Inbound { .. }
+        | KindState::PassThrough { .. } => plain(StatusCode::NOT_FOUND, ""),
+    }
+}
+
+/// Asks the application on a connection of its own, so that a probe also sees whether connections are accepted.
+async fn ask(worker: &Worker, probe: &Probe, upstream: &Arc<Upstream>) -> Result<StatusCode, ()> {
+    let picked = pick(upstream, &mut Tried::default(), Prefer::SameGroup).ok_or(())?;
+    let stream = connect(&picked, Spoken::Http1, &worker.shared.metrics).await.map_err(drop)?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(drop)?;
+    let task = tokio::task::spawn_local(connection);
+    let request = Request::get(&probe.app_path)
+        .header(header::HOST, picked.endpoint.address.to_string())
+        .header(header::USER_AGENT, "meshd-probe")
+        .body(text(""))
+        .map_err(drop)?;
+    let response = sender.send_request(request).await.map_err(drop)?;
+    let status = response.status();
+    let _ = response.into_body().collect().await;
+    task.abort();
+    Ok(status)
+}

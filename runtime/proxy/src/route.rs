@@ -1,0 +1,213 @@
+//! Which route a request takes: the host decides the virtual host, then the first route that matches wins.
+
+use crate::limit::LimitState;
+use crate::upstream::Upstream;
+use http::HeaderMap;
+use meshd_config::{HostPattern, RequestMatch, ValueMatch};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The properties of a request that decisions are made by. Its path is normalised and has no query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// The normalised path without the query.
+    pub(crate) path: &'a str,
+    /// The method.
+    pub(crate) method: &'a str,
+    /// The headers.
+    pub(crate) headers: &'a HeaderMap,
+}
+
+impl Seen<'_> {
+    /// Whether everything that `wanted` names is so.
+    pub(crate) fn matches(&self, wanted: &RequestMatch) -> bool {
+        wanted.path.as_ref().is_none_or(|path| path.matches(self.path))
+            && (wanted.methods.is_empty() || wanted.methods.iter().any(|method| method == self.method))
+            && wanted.headers.iter().all(|header| self.header(&header.name, &header.value))
+    }
+
+    fn header(&self, name: &str, wanted: &ValueMatch) -> bool {
+        self.values(name).any(|value| match wanted {
+            ValueMatch::Exact(exact) => value == exact,
+            ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_str()),
+            ValueMatch::Regex(pattern) => pattern.matches(value),
+            ValueMatch::Present => true,
+            // The enum is closed here but open to its crate's next version.
+            _ => false,
+        })
+    }
+
+    /// Every line of a header; a line that is not text matches nothing but is there.
+    pub(crate) fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s str> {
+        self.headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or_default())
+    }
+}
+
+/// The routes of a listener.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    exact: BTreeMap<String, usize>,
+    /// Longest first.
+    suffixes: Vec<(String, usize)>,
+    any: Option<usize>,
+    virtual_hosts: Vec<Vec<Arc<Route>>>,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The name in logs.
+    pub(crate) name: String,
+    /// What it matches.
+    pub(crate) matching: RequestMatch,
+    /// The upstreams with their shares.
+    pub(crate) to: Vec<(Arc<Upstream>, u32)>,
+    /// From the request's end to the answer's end.
+    pub(crate) timeout: Option<Duration>,
+    /// How long neither side may send anything.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// When to try again.
+    pub(crate) retry: Option<meshd_config::Retry>,
+    /// Its limits.
+    pub(crate) limits: Vec<Arc<LimitState>>,
+    /// How many requests took it, to spread them by weight.
+    pub(crate) turns: AtomicU64,
+}
+
+impl Route {
+    /// The upstream of the next request.
+    pub(crate) fn upstream(&self) -> Option<&Arc<Upstream>> {
+        if let [(only, _)] = self.to.as_slice() {
+            return Some(only);
+        }
+        let total: u64 = self.to.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let mut point = scatter(self.turns.fetch_add(1, Ordering::Relaxed)).checked_rem(total)?;
+        for (upstream, weight) in &self.to {
+            match point.checked_sub(u64::from(*weight)) {
+                None => return Some(upstream),
+                Some(rest) => point = rest,
+            }
+        }
+        None
+    }
+}
+
+impl Route {
+    /// Its upstream's name if it has only one, for logs about requests that reached none.
+    pub(crate) fn upstream_names(&self) -> Option<String> {
+        match self.to.as_slice() {
+            [(only, _)] => Some(only.name.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// Neighbouring numbers to distant ones, so that weights mix instead of alternating in blocks.
+/// Source: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+fn scatter(number: u64) -> u64 {
+    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+impl Routes {
+    /// Adds a virtual host.
+    pub(crate) fn add(&mut self, hosts: &[HostPattern], routes: Vec<Arc<Route>>) {
+        let position = self.virtual_hosts.len();
+        self.virtual_hosts.push(routes);
+        for host in hosts {
+            match host {
+                HostPattern::Exact(exact) => {
+                    self.exact.insert(exact.clone(), position);
+                }
+                HostPattern::Suffix(suffix) => self.suffixes.push((suffix.clone(), position)),
+                HostPattern::Any => self.any = Some(position),
+            }
+        }
+        self.suffixes.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    }
+
+    /// The route of a request; `None` is 404.
+    pub(crate) fn find(&self, host: &str, seen: &Seen<'_>) -> Option<&Arc<Route>> {
+        let host = without_port(host).to_ascii_lowercase();
+        let by_suffix = || {
+            let longest =
+                self.suffixes.iter().find(|(suffix, _)| host.len() > suffix.len() && host.ends_with(suffix));
+            longest.map(|(_, position)| *position)
+        };
+        let position = self.exact.get(&host).copied().or_else(by_suffix).or(self.any)?;
+        self.virtual_hosts.get(position)?.iter().find(|route| seen.matches(&route.matching))
+    }
+}
+
+/// An authority without its port; an IPv6 address keeps its brackets.
+pub(crate) fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port))
+            if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) =>
+        {
+            host
+        }
+        Some(_) | None => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(name: &str) -> Arc<Route> {
+        let text = r#"{"version":1,"node":{"name":"n","cluster":"c"},"listeners":[{"name":"l","bind":"127.0.0.1:1","kind":{"http":
+            {"virtual_hosts":[{"name":"v","hosts":["*"],"routes":[{"match":{},"to":[{"upstream":"u"}]}]}]}}}],"upstreams":{"u":
+            {"connect_timeout":"1s","pool":{"max_connections":1,"max_pending":1,"max_requests":1},
+             "groups":[{"name":"g","endpoints":[{"host":"127.0.0.1","port":1}]}]}}}"#;
+        let config = meshd_config::Config::read(text).unwrap();
+        let meshd_config::Kind::Http { virtual_hosts, .. } = &config.listeners[0].kind else {
+            panic!("HTTP")
+        };
+        Arc::new(Route {
+            name: name.into(),
+            matching: virtual_hosts[0].routes[0].matching.clone(),
+            to: Vec::new(),
+            timeout: None,
+            idle_timeout: None,
+            retry: None,
+            limits: Vec::new(),
+            turns: AtomicU64::new(0),
+        })
+    }
+
+    #[test]
+    fn the_most_specific_host_wins() {
+        let mut routes = Routes::default();
+        routes.add(&[HostPattern::Any], vec![route("any")]);
+        routes.add(&[HostPattern::Suffix(".example".into())], vec![route("short")]);
+        routes.add(&[HostPattern::Suffix(".shop.example".into())], vec![route("long")]);
+        routes.add(&[HostPattern::Exact("www.shop.example".into())], vec![route("exact")]);
+        let headers = HeaderMap::new();
+        let seen = Seen { path: "/", method: "GET", headers: &headers };
+        let found = |host: &str| routes.find(host, &seen).unwrap().name.clone();
+        assert_eq!(found("WWW.shop.example:8080"), "exact");
+        assert_eq!(found("m.shop.example"), "long");
+        assert_eq!(found("shop.example"), "short");
+        assert_eq!(found("example"), "any");
+    }
+
+    #[test]
+    fn ports_are_cut_off_and_addresses_are_not() {
+        for (authority, host) in
+            [("a:80", "a"), ("a", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("1.2.3.4:5", "1.2.3.4")]
+        {
+            assert_eq!(without_port(authority), host);
+        }
+    }
+
+    #[test]
+    fn weights_are_met_and_mixed() {
+        let hits = (0..10_000).filter(|turn| scatter(*turn).is_multiple_of(10)).count();
+        assert!((900..1_100).contains(&hits), "{hits}");
+    }
+}

@@ -1,0 +1,270 @@
+//! Accepting connections and handing each to what its listener is for.
+
+use crate::access_log::Line;
+use crate::drain::Phase;
+use crate::hello::{First, Replayed, read_hello};
+use crate::listen::Slot;
+use crate::snapshot::{App, KindState, ListenerState};
+use crate::tls::{Peer, peer_of};
+use crate::worker::Worker;
+use crate::{http_server, probe, tcp};
+use rustls::ServerConfig;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// How long a client may take for the handshake after its ClientHello.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a client may take for its ClientHello where the configuration does not say.
+const HELLO_LIMIT: Duration = Duration::from_secs(5);
+
+/// The pause after a failed accept: it fails while the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Which part of a listener a connection belongs to. It is looked up again for every request, so that a reload is felt
+/// on open connections too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// The listener as a whole.
+    Listener,
+    /// The chain of this server name.
+    Chain(String),
+    /// Plaintext on a listener that expects TLS.
+    Plaintext,
+}
+
+/// A connection from a client.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Where it was accepted.
+    pub(crate) slot: Arc<Slot>,
+    /// The client's address.
+    pub(crate) remote: SocketAddr,
+    /// Which part of the listener it belongs to.
+    pub(crate) entry: Entry,
+    /// Whether it is TLS.
+    pub(crate) tls: bool,
+    /// Who the client proved to be.
+    pub(crate) peer: Option<Peer>,
+}
+
+impl Connection {
+    /// The beginning of a log line about it.
+    pub(crate) fn line(&self) -> Line {
+        Line {
+            listener: self.slot.state.load().name.clone(),
+            remote: self.remote.to_string(),
+            peer: self.peer.as_ref().map(|peer| peer.spiffe.to_string()),
+            sni: match &self.entry {
+                Entry::Chain(name) => Some(name.clone()),
+                Entry::Listener | Entry::Plaintext => None,
+            },
+            ..Line::default()
+        }
+    }
+}
+
+/// Accepts connections at one address until this task is aborted or the proxy closes.
+pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListener) {
+    let mut phase = worker.shared.phase.subscribe();
+    // Probes and metrics are served to the very end.
+    let stays = matches!(slot.state.load().kind, KindState::Readiness(_) | KindState::Metrics);
+    let closing = async {
+        if stays || phase.wait_for(|phase| *phase == Phase::Closing).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::pin!(closing);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = socket.accept() => accepted,
+            () = &mut closing => return,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                let _ = stream.set_nodelay(true);
+                tokio::task::spawn_local(connection(Rc::clone(&worker), Arc::clone(&slot), stream, remote));
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Counts a connection as open while it lives.
+struct Counted(Rc<Worker>);
+
+impl Counted {
+    fn new(worker: &Rc<Worker>, listener: &str) -> Self {
+        worker.shared.metrics.accepted.add(&[listener], 1);
+        worker.shared.metrics.connections.add(1);
+        Counted(Rc::clone(worker))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.shared.metrics.connections.add(-1);
+    }
+}
+
+async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remote: SocketAddr) {
+    let state = slot.state.load_full();
+    let plain = |entry| Connection { slot: Arc::clone(&slot), remote, entry, tls: false, peer: None };
+    match &state.kind {
+        KindState::Readiness(_) | KindState::Metrics => {
+            probe::serve(worker, plain(Entry::Listener), stream).await
+        }
+        KindState::Http { tls: None, .. } => {
+            let _counted = Counted::new(&worker, &state.name);
+            http_server::serve(worker, plain(Entry::Listener), stream).await;
+        }
+        KindState::Http { tls: Some(config), .. } => {
+            let _counted = Counted::new(&worker, &state.name);
+            let connection = Connection { tls: true, ..plain(Entry::Listener) };
+            match handshake(&worker, &state, Arc::clone(config), stream).await {
+                Ok(stream) => http_server::serve(worker, connection, stream).await,
+                Err(error) => refuse(&worker, &connection, "TLS", &error.to_string()),
+            }
+        }
+        KindState::Tcp(forwarding) => {
+            let _counted = Counted::new(&worker, &state.name);
+            tcp::forward(&worker, &plain(Entry::Listener), forwarding, stream).await;
+        }
+        KindState::Inbound { .. } | KindState::PassThrough { .. } => {
+            let _counted = Counted::new(&worker, &state.name);
+            by_server_name(worker, plain(Entry::Plaintext), &state, stream).await;
+        }
+    }
+}
+
+/// What happens to a connection is in its first bytes.
+async fn by_server_name(
+    worker: Rc<Worker>,
+    connection: Connection,
+    state: &ListenerState,
+    mut stream: TcpStream,
+) {
+    let limit = match &state.kind {
+        KindState::PassThrough { hello_timeout, .. } => *hello_timeout,
+        KindState::Http { .. }
+        | KindState::Tcp(_)
+        | KindState::Inbound { .. }
+        | KindState::Readiness(_)
+        | KindState::Metrics => HELLO_LIMIT,
+    };
+    let (first, bytes) = read_hello(&mut stream, limit).await;
+    let name = match first {
+        First::Tls(Some(name)) => name,
+        First::Tls(None) => return refuse(&worker, &connection, "NR", "the ClientHello names no server"),
+        First::Late => return refuse(&worker, &connection, "DT", "no ClientHello in time"),
+        First::Gone => return,
+        First::Other => {
+            let stream = Replayed::new(bytes, stream);
+            return plaintext(worker, connection, state, stream).await;
+        }
+    };
+    let stream = Replayed::new(bytes, stream);
+    let connection = Connection { entry: Entry::Chain(name.clone()), tls: true, ..connection };
+    match &state.kind {
+        KindState::PassThrough { chains, .. } => match chains.get(&name) {
+            Some(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
+            None => refuse(&worker, &connection, "NR", "no chain for this server name"),
+        },
+        KindState::Inbound { chains, .. } => {
+            let Some(chain) = chains.get(&name) else {
+                return refuse(&worker, &connection, "NR", "no chain for this server name");
+            };
+            let stream = match handshake(&worker, state, Arc::clone(&chain.tls), stream).await {
+                Ok(stream) => stream,
+                Err(error) => return refuse(&worker, &connection, "TLS", &error.to_string()),
+            };
+            let peer = stream.get_ref().1.peer_certificates().and_then(peer_of);
+            let connection = Connection { peer, ..connection };
+            match &chain.app {
+                App::Http(_) => http_server::serve(worker, connection, stream).await,
+                App::Tcp(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
+            }
+        }
+        KindState::Http { .. } | KindState::Tcp(_) | KindState::Readiness(_) | KindState::Metrics => {}
+    }
+}
+
+async fn plaintext(worker: Rc<Worker>, connection: Connection, state: &ListenerState, stream: Replayed) {
+    let app = match &state.kind {
+        KindState::Inbound { plaintext, .. } => plaintext.as_ref(),
+        KindState::Http { .. }
+        | KindState::Tcp(_)
+        | KindState::PassThrough { .. }
+        | KindState::Readiness(_)
+        | KindState::Metrics => None,
+    };
+    match app {
+        None => refuse(&worker, &connection, "NR", "not TLS"),
+        Some(App::Http(_)) => http_server::serve(worker, connection, stream).await,
+        Some(App::Tcp(forwarding)) => tcp::forward(&worker, &connection, forwarding, stream).await,
+    }
+}
+
+/// Ends TLS, in time.
+async fn handshake<S>(
+    worker: &Worker,
+    state: &ListenerState,
+    config: Arc<ServerConfig>,
+    stream: S,
+) -> io::Result<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let accepted = tokio::time::timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(config).accept(stream)).await;
+    let result = accepted
+        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")));
+    if let Err(error) = &result {
+        worker.shared.metrics.handshake_failures.add(&[&state.name, handshake_reason(error)], 1);
+    }
+    result
+}
+
+/// One word about why a handshake failed, so that an alert can name what to look at.
+fn handshake_reason(error: &io::Error) -> &'static str {
+    use rustls::{CertificateError, Error};
+    if error.kind() == io::ErrorKind::TimedOut {
+        return "timeout";
+    }
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return "connection";
+    };
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a foreign, growing enum; the rest is one case for us"
+    )]
+    match error {
+        Error::NoCertificatesPresented => "no_certificate",
+        Error::InvalidCertificate(CertificateError::Expired) => "expired",
+        Error::InvalidCertificate(CertificateError::NotValidYet) => "not_valid_yet",
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => "unknown_issuer",
+        Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => "identity",
+        Error::InvalidCertificate(_) => "certificate",
+        Error::PeerIncompatible(_) => "incompatible",
+        Error::AlertReceived(_) => "alert",
+        _ => "protocol",
+    }
+}
+
+/// Closes a connection for which there is nothing here, and says so in the log and the metrics.
+fn refuse(worker: &Worker, connection: &Connection, flags: &'static str, reason: &str) {
+    let state = connection.slot.state.load();
+    if flags != "TLS" {
+        worker.shared.metrics.refused.add(&[&state.name, reason], 1);
+    }
+    if let Some(log) = worker.shared.log.load().as_ref() {
+        log.write(Line { flags, details: Some(reason.to_owned()), ..connection.line() });
+    }
+}

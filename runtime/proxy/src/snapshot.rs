@@ -1,0 +1,317 @@
+//! Everything that follows from one configuration: what workers look things up in.
+//!
+//! A snapshot never changes. A reload builds the next one out of the new configuration and takes over, from the one
+//! before, every upstream and every limit whose configuration is the same: their state goes on.
+
+use crate::limit::LimitState;
+use crate::route::{Route, Routes};
+use crate::tls::{Loaded, edge_config, load_certificate, server_config};
+use crate::upstream::Upstream;
+use meshd_config::{
+    Authorization, Config, Edge, HostPattern, InboundApp, Kind, Limit, Listener, Probe, RequestMatch,
+};
+use rustls::ServerConfig;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// Everything that follows from one configuration.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The configuration.
+    pub(crate) config: Arc<Config>,
+    /// The text it was read from.
+    pub(crate) source: String,
+    /// The certificates in use.
+    pub(crate) credentials: Option<Loaded>,
+    /// The upstreams by name.
+    pub(crate) upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// The listeners by address.
+    pub(crate) listeners: BTreeMap<SocketAddr, Arc<ListenerState>>,
+    /// The limits by listener, chain and name.
+    limits: BTreeMap<String, Arc<LimitState>>,
+}
+
+/// A listener, ready for connections.
+#[derive(Debug)]
+pub(crate) struct ListenerState {
+    /// The name in logs and metrics.
+    pub(crate) name: String,
+    /// What is done with a connection.
+    pub(crate) kind: KindState,
+}
+
+/// What is done with a connection.
+#[derive(Debug)]
+pub(crate) enum KindState {
+    /// HTTP from the application or from strangers.
+    Http {
+        /// How to end TLS; `None` is plaintext.
+        tls: Option<Arc<ServerConfig>>,
+        /// What is done with requests.
+        app: HttpApp,
+    },
+    /// Bytes.
+    Tcp(Forwarding),
+    /// Mutual TLS.
+    Inbound {
+        /// By server name.
+        chains: BTreeMap<String, Arc<Chain>>,
+        /// What happens to a connection that is not TLS.
+        plaintext: Option<App>,
+    },
+    /// TLS that is never ended here.
+    PassThrough {
+        /// How long a client may take to send its ClientHello.
+        hello_timeout: Duration,
+        /// By server name.
+        chains: BTreeMap<String, Arc<Forwarding>>,
+    },
+    /// The readiness probe and the application's probes.
+    Readiness(Vec<(Probe, Arc<Upstream>)>),
+    /// The metrics page.
+    Metrics,
+}
+
+/// Mutual TLS for certain names.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    /// How to end it.
+    pub(crate) tls: Arc<ServerConfig>,
+    /// What is behind it.
+    pub(crate) app: App,
+}
+
+/// What is behind a chain.
+#[derive(Debug)]
+pub(crate) enum App {
+    /// HTTP.
+    Http(HttpApp),
+    /// Bytes.
+    Tcp(Forwarding),
+}
+
+/// What is done with requests.
+#[derive(Debug)]
+pub(crate) struct HttpApp {
+    /// Where they go.
+    pub(crate) routes: Routes,
+    /// Who may send them.
+    pub(crate) authorization: Option<Authorization>,
+    /// Whether clients are strangers.
+    pub(crate) edge: Option<Edge>,
+}
+
+/// Where bytes go.
+#[derive(Debug)]
+pub(crate) struct Forwarding {
+    /// The upstream.
+    pub(crate) upstream: Arc<Upstream>,
+    /// How many endpoints are tried.
+    pub(crate) max_connect_attempts: u32,
+    /// How long the connection may stay silent.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// How long a forwarded connection may stay silent where the configuration does not say.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How many endpoints a TCP connection to the application tries: it has one.
+const APP_CONNECT_ATTEMPTS: u32 = 1;
+
+impl Snapshot {
+    /// The snapshot of a configuration. The answer to what is wrong is a sentence.
+    pub(crate) fn build(
+        config: Arc<Config>,
+        source: String,
+        credentials: Option<Loaded>,
+        previous: Option<&Snapshot>,
+    ) -> Result<Self, String> {
+        let mut builder =
+            Builder { upstreams: BTreeMap::new(), limits: BTreeMap::new(), previous, credentials };
+        for (name, wanted) in &config.upstreams {
+            let known = previous.and_then(|previous| previous.upstreams.get(name));
+            let upstream = match known.filter(|known| known.config == *wanted) {
+                Some(known) => Arc::clone(known),
+                None => Upstream::new(name, wanted),
+            };
+            builder.upstreams.insert(name.clone(), upstream);
+        }
+        let mut listeners = BTreeMap::new();
+        for listener in &config.listeners {
+            let kind = builder.kind(listener)?;
+            listeners.insert(listener.bind, Arc::new(ListenerState { name: listener.name.clone(), kind }));
+        }
+        let Builder { upstreams, limits, credentials, .. } = builder;
+        Ok(Snapshot { config, source, credentials, upstreams, listeners, limits })
+    }
+
+    /// What is in force before anything is: nothing.
+    pub(crate) fn empty(config: &Arc<Config>) -> Self {
+        Snapshot {
+            config: Arc::clone(config),
+            source: String::new(),
+            credentials: None,
+            upstreams: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            limits: BTreeMap::new(),
+        }
+    }
+
+    /// Lets its upstreams connect with its certificates: the last step before it takes effect, since upstreams are
+    /// shared with the snapshot before.
+    pub(crate) fn adopt(&self) -> Result<(), String> {
+        let Some(credentials) = &self.credentials else { return Ok(()) };
+        self.upstreams
+            .values()
+            .try_for_each(|upstream| upstream.trust(credentials).map_err(|error| error.to_string()))
+    }
+}
+
+struct Builder<'a> {
+    upstreams: BTreeMap<String, Arc<Upstream>>,
+    limits: BTreeMap<String, Arc<LimitState>>,
+    previous: Option<&'a Snapshot>,
+    credentials: Option<Loaded>,
+}
+
+impl Builder<'_> {
+    fn upstream(&self, name: &str) -> Result<Arc<Upstream>, String> {
+        self.upstreams.get(name).cloned().ok_or_else(|| format!("there is no upstream `{name}`"))
+    }
+
+    fn kind(&mut self, listener: &Listener) -> Result<KindState, String> {
+        Ok(match &listener.kind {
+            Kind::Http { edge, tls, virtual_hosts } => {
+                let mut routes = Routes::default();
+                for virtual_host in virtual_hosts {
+                    let place = format!("{}/{}", listener.name, virtual_host.name);
+                    let made: Result<Vec<_>, String> = virtual_host
+                        .routes
+                        .iter()
+                        .enumerate()
+                        .map(|(i, route)| self.route(route, &place, i))
+                        .collect();
+                    routes.add(&virtual_host.hosts, made?);
+                }
+                let tls = match tls {
+                    None => None,
+                    Some(tls) => {
+                        let key = load_certificate(&tls.certificate, &tls.private_key)
+                            .map_err(|e| e.to_string())?;
+                        Some(edge_config(key).map_err(|error| error.to_string())?)
+                    }
+                };
+                KindState::Http { tls, app: HttpApp { routes, authorization: None, edge: *edge } }
+            }
+            Kind::Tcp { upstream, max_connect_attempts, idle_timeout } => KindState::Tcp(Forwarding {
+                upstream: self.upstream(upstream)?,
+                max_connect_attempts: *max_connect_attempts,
+                idle_timeout: *idle_timeout,
+            }),
+            Kind::Inbound(inbound) => {
+                let mut chains = BTreeMap::new();
+                for chain in &inbound.chains {
+                    let place = format!("{}/{}", listener.name, chain.sni.join(","));
+                    let app = self.app(&chain.app, &place)?;
+                    let http = matches!(app, App::Http(_));
+                    let credentials = self.credentials.as_ref().ok_or("mutual TLS needs an identity")?;
+                    let tls =
+                        server_config(credentials, &chain.peers, http).map_err(|error| error.to_string())?;
+                    let chain_state = Arc::new(Chain { tls, app });
+                    for name in &chain.sni {
+                        chains.insert(name.clone(), Arc::clone(&chain_state));
+                    }
+                }
+                let plaintext = match &inbound.plaintext {
+                    None => None,
+                    Some(app) => Some(self.app(app, &format!("{}/plaintext", listener.name))?),
+                };
+                KindState::Inbound { chains, plaintext }
+            }
+            Kind::PassThrough(pass_through) => {
+                let mut chains = BTreeMap::new();
+                for chain in &pass_through.chains {
+                    let forwarding = Arc::new(Forwarding {
+                        upstream: self.upstream(&chain.upstream)?,
+                        max_connect_attempts: chain.max_connect_attempts,
+                        idle_timeout: IDLE_TIMEOUT,
+                    });
+                    for name in &chain.sni {
+                        chains.insert(name.clone(), Arc::clone(&forwarding));
+                    }
+                }
+                KindState::PassThrough { hello_timeout: pass_through.hello_timeout, chains }
+            }
+            Kind::Readiness { probes } => {
+                let asked: Result<Vec<_>, String> =
+                    probes.iter().map(|probe| Ok((probe.clone(), self.upstream(&probe.upstream)?))).collect();
+                KindState::Readiness(asked?)
+            }
+            Kind::Metrics => KindState::Metrics,
+        })
+    }
+
+    fn app(&mut self, app: &InboundApp, place: &str) -> Result<App, String> {
+        Ok(match app {
+            InboundApp::Tcp { upstream } => App::Tcp(Forwarding {
+                upstream: self.upstream(upstream)?,
+                max_connect_attempts: APP_CONNECT_ATTEMPTS,
+                idle_timeout: IDLE_TIMEOUT,
+            }),
+            InboundApp::Http { upstream, timeout, limits, authorization } => {
+                let route = Route {
+                    name: String::new(),
+                    matching: RequestMatch::any(),
+                    to: vec![(self.upstream(upstream)?, 1)],
+                    timeout: *timeout,
+                    idle_timeout: None,
+                    retry: None,
+                    limits: self.limits(limits, place),
+                    turns: AtomicU64::new(0),
+                };
+                let mut routes = Routes::default();
+                routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
+                App::Http(HttpApp { routes, authorization: authorization.clone(), edge: None })
+            }
+        })
+    }
+
+    fn route(
+        &mut self,
+        route: &meshd_config::Route,
+        place: &str,
+        position: usize,
+    ) -> Result<Arc<Route>, String> {
+        let to: Result<Vec<_>, String> =
+            route.to.iter().map(|to| Ok((self.upstream(&to.upstream)?, to.weight))).collect();
+        Ok(Arc::new(Route {
+            name: route.name.clone(),
+            matching: route.matching.clone(),
+            to: to?,
+            timeout: route.timeout,
+            idle_timeout: route.idle_timeout,
+            retry: route.retry.clone(),
+            limits: self.limits(&route.limits, &format!("{place}/{position}")),
+            turns: AtomicU64::new(0),
+        }))
+    }
+
+    /// Limits with their counters, those of the snapshot before where nothing changed.
+    fn limits(&mut self, limits: &[Limit], place: &str) -> Vec<Arc<LimitState>> {
+        let mut states = Vec::new();
+        for limit in limits {
+            let key = format!("{place}/{}", limit.name);
+            let known = self.previous.and_then(|previous| previous.limits.get(&key));
+            let state = match known.filter(|known| known.config == *limit) {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(LimitState::new(limit)),
+            };
+            self.limits.insert(key, Arc::clone(&state));
+            states.push(state);
+        }
+        states
+    }
+}

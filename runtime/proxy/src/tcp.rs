@@ -1,0 +1,88 @@
+//! Bytes to an upstream: several endpoints are tried before the client is given up.
+
+use crate::access_log::Line;
+use crate::balance::{Picked, Prefer, Tried, pick};
+use crate::connect::{Upward, connect};
+use crate::outlier::Report;
+use crate::relay::relay;
+use crate::serve::Connection;
+use crate::snapshot::Forwarding;
+use crate::upstream::{Endpoint, Held, Spoken, Upstream};
+use crate::worker::Worker;
+use std::sync::atomic::AtomicU32;
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+fn connections(upstream: &Upstream) -> &AtomicU32 {
+    &upstream.load.connections
+}
+
+fn active(endpoint: &Endpoint) -> &AtomicU32 {
+    &endpoint.active
+}
+
+/// Forwards a connection until it ends.
+pub(crate) async fn forward<S>(worker: &Worker, connection: &Connection, forwarding: &Forwarding, client: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let start = Instant::now();
+    let mut line = connection.line();
+    line.upstream = Some(forwarding.upstream.name.clone());
+    let limit = forwarding.upstream.config.pool.max_connections;
+    match Held::below(&forwarding.upstream, connections, limit) {
+        None => line.flags = "UO",
+        Some(_held) => match reach(worker, forwarding, &mut line).await {
+            None => {}
+            Some((picked, upstream)) => {
+                let _active = Held::raise(&picked.endpoint, active);
+                let relayed = relay(client, upstream, forwarding.idle_timeout).await;
+                line.bytes = relayed.down;
+                line.received = Some(relayed.up);
+                if let Some(error) = relayed.broken {
+                    line.flags = "UC";
+                    line.details = Some(error.to_string());
+                }
+            }
+        },
+    }
+    line.duration = start.elapsed();
+    if let Some(log) = worker.shared.log.load().as_ref() {
+        log.write(line);
+    }
+}
+
+/// A connection to one of the endpoints.
+async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Option<(Picked, Upward)> {
+    let mut tried = Tried::default();
+    let metrics = &worker.shared.metrics;
+    for attempt in 1..=forwarding.max_connect_attempts {
+        line.attempts = Some(attempt);
+        let Some(picked) = pick(&forwarding.upstream, &mut tried, Prefer::AnotherEndpoint) else {
+            line.flags = "UH";
+            return None;
+        };
+        line.group = Some(picked.group_name().to_owned());
+        line.endpoint = Some(picked.endpoint.address.to_string());
+        let result = connect(&picked, Spoken::Bytes, metrics).await;
+        let (report, word) = match &result {
+            // A connection is the only answer that bytes give.
+            Ok(_) => (Report::Answer(200), "connected"),
+            Err(failure) => {
+                line.flags = "UF";
+                line.details = Some(failure.message.clone());
+                (Report::LocalOrigin, failure.reason)
+            }
+        };
+        metrics.attempts.add(&[&forwarding.upstream.name, picked.group_name(), word], 1);
+        if let Some(group) = picked.group() {
+            forwarding.upstream.report(group, &picked.endpoint, report, metrics);
+        }
+        if let Ok(upstream) = result {
+            line.flags = "";
+            line.details = None;
+            return Some((picked, upstream));
+        }
+    }
+    None
+}

@@ -1,0 +1,94 @@
+//! The proxy's own certificate, key and trust bundle: read, and refused unless they belong together.
+
+use super::provider;
+use super::verify::{leaf_identity, trust_anchors};
+use meshd_config::{Identity, SpiffeId};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything mutual TLS needs, read at one moment.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    /// The chain that is shown, with its key.
+    pub(crate) key: Arc<CertifiedKey>,
+    /// Who the chain says we are.
+    pub(crate) spiffe: SpiffeId,
+    /// The roots that peers are verified against; never empty.
+    pub(crate) roots: Vec<CertificateDer<'static>>,
+}
+
+/// Credentials and the digest of the files they came from.
+pub(crate) type Loaded = Arc<Credentials>;
+
+/// Why certificates cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// A file could not be read.
+    #[error("cannot read `{}`: {source}; does the Secret or ConfigMap exist, and is it mounted?", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("`{}` {problem}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as the rest of a sentence.
+        problem: String,
+    },
+}
+
+/// Reads an identity.
+pub(crate) fn load(identity: &Identity) -> Result<Loaded, Refused> {
+    let key = load_certificate(&identity.certificate, &identity.private_key)?;
+    let unusable = |path: &Path, problem: String| Refused::Unusable { path: path.to_owned(), problem };
+    let spiffe = key.cert.first().and_then(leaf_identity).ok_or_else(|| {
+        unusable(
+            &identity.certificate,
+            "carries no SPIFFE id: its leaf needs exactly one `spiffe://` URI".into(),
+        )
+    })?;
+    let roots = certificates(&identity.trust_bundle)?;
+    if trust_anchors(&roots).is_empty() {
+        return Err(unusable(&identity.trust_bundle, "holds no usable root certificate".into()));
+    }
+    Ok(Arc::new(Credentials { key, spiffe, roots }))
+}
+
+/// Reads a chain and its key, which must match.
+pub(crate) fn load_certificate(certificate: &Path, private_key: &Path) -> Result<Arc<CertifiedKey>, Refused> {
+    let chain = certificates(certificate)?;
+    let unusable = |problem: String| Refused::Unusable { path: private_key.to_owned(), problem };
+    let pem = read(private_key)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|error| unusable(format!("is no private key: {error}")))?;
+    let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            unusable(format!("does not belong to `{}`", certificate.display()))
+        }
+        other => unusable(format!("cannot be used with `{}`: {other}", certificate.display())),
+    })?;
+    Ok(Arc::new(key))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Refused> {
+    let unusable = |problem: String| Refused::Unusable { path: path.to_owned(), problem };
+    let pem = read(path)?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| unusable(format!("is not PEM: {error}")))?;
+    if found.is_empty() {
+        return Err(unusable("holds no certificate".into()));
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Refused> {
+    std::fs::read(path).map_err(|source| Refused::Unreadable { path: path.to_owned(), source })
+}

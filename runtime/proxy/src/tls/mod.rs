@@ -1,0 +1,25 @@
+//! Mutual TLS with SPIFFE identities: what is loaded, what is shown, who is believed.
+
+mod client;
+mod files;
+mod server;
+mod verify;
+
+pub(crate) use client::client_config;
+pub(crate) use files::{Credentials, Loaded, load, load_certificate};
+pub(crate) use server::{edge_config, server_config};
+pub(crate) use verify::{Peer, peer_of};
+
+use rustls::crypto::CryptoProvider;
+use std::sync::Arc;
+
+/// The one crypto provider of the process, always passed explicitly.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// ALPN of a hop that carries HTTP/2.
+pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
+
+/// ALPN of a hop that carries HTTP/1.1.
+pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";

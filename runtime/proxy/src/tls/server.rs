@@ -1,0 +1,48 @@
+//! The server's side of TLS: mutual between proxies, one-sided at an ingress.
+
+use super::verify::SpiffeVerifier;
+use super::{ALPN_HTTP1, ALPN_HTTP2, Credentials, provider};
+use meshd_config::PeerPattern;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::sync::Arc;
+
+/// What is needed to accept mutual TLS 1.3 from `peers`. TCP chains speak no ALPN, as Envoy's do not.
+pub(crate) fn server_config(
+    credentials: &Credentials,
+    peers: &[PeerPattern],
+    http: bool,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let verifier = SpiffeVerifier::new(credentials.roots.clone(), peers.to_vec());
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(OwnCertificate(Arc::clone(&credentials.key))));
+    if http {
+        config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
+    }
+    // A resumed session would not look at the client's certificate again.
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// What is needed to accept TLS 1.2 and 1.3 from clients outside the mesh.
+pub(crate) fn edge_config(key: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(OwnCertificate(key)));
+    config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Shows the same chain whatever name is asked for: the names of mesh hops are no names of certificates.
+#[derive(Debug)]
+struct OwnCertificate(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for OwnCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}

@@ -1,0 +1,88 @@
+//! A token bucket that fills steadily: pure state, with the time handed in.
+
+use std::time::{Duration, Instant};
+
+/// So many tokens, granted again over so long a time.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenBucket {
+    /// How many there are when full.
+    capacity: f64,
+    /// Tokens per second.
+    rate: f64,
+    /// How many there were at `at`.
+    tokens: f64,
+    at: Instant,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub(crate) fn new(capacity: u64, per: Duration, now: Instant) -> Self {
+        // Requests per period stay far below 2^52, where a double is still exact.
+        #[expect(clippy::cast_precision_loss, reason = "a burst of 2^52 requests does not occur")]
+        let capacity = capacity as f64;
+        TokenBucket { capacity, rate: capacity / per.as_secs_f64(), tokens: capacity, at: now }
+    }
+
+    /// Takes one token, if there is one.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+
+    /// Gives one token back.
+    pub(crate) fn give_back(&mut self) {
+        self.tokens = (self.tokens + 1.0).min(self.capacity);
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.rate).min(self.capacity);
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_burst_then_one_at_a_time() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(10, MINUTE, start);
+        assert_eq!((0..20).filter(|_| bucket.take(start)).count(), 10);
+        assert!(!bucket.take(start + Duration::from_millis(5_900)));
+        assert!(bucket.take(start + Duration::from_millis(6_001)));
+        assert!(!bucket.take(start + Duration::from_millis(6_002)));
+    }
+
+    #[test]
+    fn it_never_holds_more_than_a_burst() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(3, MINUTE, start);
+        let later = start + 100 * MINUTE;
+        assert_eq!((0..20).filter(|_| bucket.take(later)).count(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn it_admits_at_most_a_burst_plus_the_rate(gaps in proptest::collection::vec(0u64..3_000, 1..200)) {
+            let start = Instant::now();
+            let mut bucket = TokenBucket::new(10, MINUTE, start);
+            let mut now = start;
+            let mut admitted = 0u64;
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                admitted += u64::from(bucket.take(now));
+            }
+            let granted = u64::try_from((now - start).as_millis() / 6_000).unwrap();
+            prop_assert!(admitted <= 10 + granted + 1);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! An upstream at run time: its groups, what is known about each endpoint, and how loaded it is.
+//!
+//! One value is shared by all workers, and it outlives reloads that do not change its configuration: ejections,
+//! counters and pooled connections stay.
+
+use crate::balance::Members;
+use crate::metrics::Metrics;
+use crate::outlier::{Record, Report};
+use crate::retry_budget;
+use crate::tls::{ALPN_HTTP1, ALPN_HTTP2, Credentials, client_config};
+use arc_swap::ArcSwapOption;
+use meshd_config as config;
+use rustls::ClientConfig;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Somewhere to send to.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// Unique in the process: the key of the workers' pools.
+    pub(crate) id: u64,
+    /// The name in the configuration.
+    pub(crate) name: String,
+    /// What the file says about it.
+    pub(crate) config: config::Upstream,
+    /// Its groups, in order of preference.
+    pub(crate) groups: Vec<Group>,
+    /// How loaded it is.
+    pub(crate) load: Load,
+}
+
+/// Endpoints that are equally good.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// What the file says about it.
+    pub(crate) config: config::Group,
+    /// The endpoints that are known now.
+    pub(crate) members: Members,
+    /// The last answer for each name among its endpoints.
+    answers: Mutex<BTreeMap<String, Vec<IpAddr>>>,
+    tls: ArcSwapOption<GroupTls>,
+}
+
+/// How to connect to a group with mutual TLS, by the protocol that follows.
+#[derive(Debug)]
+struct GroupTls {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+    bytes: Arc<ClientConfig>,
+}
+
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Spoken {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Bytes.
+    Bytes,
+}
+
+/// One address, one copy of it.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// Unique in the process: the key of the workers' pools.
+    pub(crate) id: u64,
+    /// Where it is.
+    pub(crate) address: SocketAddr,
+    /// Which of its repetitions it is, from 0.
+    pub(crate) copy: u32,
+    /// Its share, at least 1.
+    pub(crate) weight: u32,
+    /// How many requests or connections it carries.
+    pub(crate) active: AtomicU32,
+    record: Mutex<Record>,
+}
+
+/// Counters against which the limits of an upstream are held.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// Open connections of all workers.
+    pub(crate) connections: AtomicU32,
+    /// Requests that wait for a connection.
+    pub(crate) pending: AtomicU32,
+    /// Requests in flight, retries included.
+    pub(crate) requests: AtomicU32,
+    /// Retries in flight.
+    pub(crate) retries: AtomicU32,
+}
+
+/// A counter that was raised, and is lowered when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    owner: Arc<T>,
+    counter: fn(&T) -> &AtomicU32,
+}
+
+impl<T> Held<T> {
+    /// Raises the counter, whatever it says.
+    pub(crate) fn raise(owner: &Arc<T>, counter: fn(&T) -> &AtomicU32) -> Self {
+        counter(owner).fetch_add(1, Ordering::Relaxed);
+        Held { owner: Arc::clone(owner), counter }
+    }
+
+    /// Raises the counter unless it is at `limit`.
+    pub(crate) fn below(owner: &Arc<T>, counter: fn(&T) -> &AtomicU32, limit: u32) -> Option<Self> {
+        let raised = counter(owner).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+            if now < limit { now.checked_add(1) } else { None }
+        });
+        raised.ok().map(|_| Held { owner: Arc::clone(owner), counter })
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        (self.counter)(&self.owner).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Numbers that are never used twice.
+fn fresh_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Upstream {
+    /// A new upstream. Endpoints given by name appear with their first answer.
+    pub(crate) fn new(name: &str, config: &config::Upstream) -> Arc<Self> {
+        let groups = config.groups.iter().map(Group::new).collect();
+        let name = name.to_owned();
+        Arc::new(Upstream { id: fresh_id(), name, config: config.clone(), groups, load: Load::default() })
+    }
+
+    /// Uses these credentials for connections from now on.
+    pub(crate) fn trust(&self, credentials: &Credentials) -> Result<(), rustls::Error> {
+        for group in &self.groups {
+            let Some(tls) = &group.config.tls else { continue };
+            let new = GroupTls {
+                http1: client_config(credentials, tls, &[ALPN_HTTP1])?,
+                http2: client_config(credentials, tls, &[ALPN_HTTP2])?,
+                bytes: client_config(credentials, tls, &[])?,
+            };
+            group.tls.store(Some(Arc::new(new)));
+        }
+        Ok(())
+    }
+
+    /// Whether one more retry may run now, beside those that run.
+    pub(crate) fn may_retry(&self) -> bool {
+        let active = self.load.requests.load(Ordering::Relaxed);
+        retry_budget::admits(self.config.retry_budget, active, self.load.retries.load(Ordering::Relaxed))
+    }
+
+    /// Takes into account how an attempt went.
+    pub(crate) fn report(&self, group: &Group, endpoint: &Endpoint, report: Report, metrics: &Metrics) {
+        let Some(rules) = &group.config.outlier else { return };
+        if endpoint.lock().report(rules, report, Instant::now()).is_some() {
+            metrics.ejections.add(&[&self.name, &group.config.name, &endpoint.address.to_string()], 1);
+        }
+    }
+}
+
+impl Group {
+    fn new(config: &config::Group) -> Self {
+        let group = Group {
+            config: config.clone(),
+            members: Members::default(),
+            answers: Mutex::default(),
+            tls: ArcSwapOption::empty(),
+        };
+        group.renew(&BTreeMap::new());
+        group
+    }
+
+    /// Takes the answer for a name; endpoints that stay keep their records.
+    pub(crate) fn answer(&self, name: &str, addresses: &[IpAddr]) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.get(name).is_some_and(|known| known == addresses) {
+            return;
+        }
+        answers.insert(name.to_owned(), addresses.to_vec());
+        self.renew(&answers);
+    }
+
+    fn renew(&self, answers: &BTreeMap<String, Vec<IpAddr>>) {
+        let mut wanted = Vec::new();
+        for endpoint in &self.config.endpoints {
+            let addresses = match &endpoint.host {
+                config::EndpointHost::Address(address) => std::slice::from_ref(address),
+                config::EndpointHost::Name(name) => answers.get(name).map_or(&[][..], Vec::as_slice),
+            };
+            for address in addresses {
+                for copy in 0..endpoint.repeat {
+                    wanted.push((SocketAddr::new(*address, endpoint.port), copy, endpoint.weight));
+                }
+            }
+        }
+        self.members.renew(&wanted, Endpoint::new);
+    }
+
+    /// How to connect to its endpoints; `None` is plaintext.
+    pub(crate) fn tls(&self, spoken: Spoken) -> Option<(Arc<ClientConfig>, &str)> {
+        let sni = self.config.tls.as_ref()?.sni.as_str();
+        let tls = self.tls.load();
+        let tls = tls.as_ref()?;
+        let config = match spoken {
+            Spoken::Http1 => &tls.http1,
+            Spoken::Http2 => &tls.http2,
+            Spoken::Bytes => &tls.bytes,
+        };
+        Some((Arc::clone(config), sni))
+    }
+}
+
+impl Endpoint {
+    fn new(address: SocketAddr, copy: u32, weight: u32) -> Self {
+        Endpoint {
+            id: fresh_id(),
+            address,
+            copy,
+            weight,
+            active: AtomicU32::new(0),
+            record: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it may be used now.
+    pub(crate) fn usable(&self, now: Instant) -> bool {
+        self.lock().usable(now)
+    }
+
+    /// When its ejection ends, if it is ejected.
+    pub(crate) fn ejected_until(&self, now: Instant) -> Option<Instant> {
+        self.lock().ejected_until(now)
+    }
+}

@@ -1,0 +1,92 @@
+//! One worker: a thread with its own runtime, its own listening sockets and its own connections to upstreams.
+
+use crate::access_log::Log;
+use crate::drain::Phase;
+use crate::limiter::Limiter;
+use crate::listen::Slot;
+use crate::metrics::Metrics;
+use crate::pool::Pools;
+use crate::serve::accept;
+use crate::snapshot::Snapshot;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, LocalSet};
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// What is in force now.
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where the access log goes.
+    pub(crate) log: ArcSwapOption<Log>,
+    /// Who counts for the whole cluster.
+    pub(crate) limiter: ArcSwapOption<Box<dyn Limiter>>,
+    /// Whether the proxy serves, drains or stops.
+    pub(crate) phase: watch::Sender<Phase>,
+}
+
+/// What a worker is told.
+pub(crate) enum Command {
+    /// Take connections from this socket.
+    Listen(Arc<Slot>, TcpListener),
+    /// Take no more connections at this address.
+    Leave(SocketAddr),
+    /// Finish and return.
+    Stop,
+}
+
+/// A worker's own state.
+pub(crate) struct Worker {
+    /// What all workers share.
+    pub(crate) shared: Arc<Shared>,
+    /// Connections to upstreams.
+    pub(crate) pools: Pools,
+}
+
+/// How often unused connections are looked at.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Runs a worker until it is told to stop.
+pub(crate) fn run(
+    shared: Arc<Shared>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, async move {
+        let worker = Rc::new(Worker { shared, pools: Pools::default() });
+        let mut accepting: BTreeMap<SocketAddr, JoinHandle<()>> = BTreeMap::new();
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Listen(slot, socket)) => {
+                        let bind = slot.bind;
+                        if let Ok(socket) = tokio::net::TcpListener::from_std(socket) {
+                            let task = tokio::task::spawn_local(accept(Rc::clone(&worker), slot, socket));
+                            accepting.insert(bind, task);
+                        }
+                    }
+                    Some(Command::Leave(bind)) => {
+                        if let Some(task) = accepting.remove(&bind) {
+                            task.abort();
+                        }
+                    }
+                    Some(Command::Stop) | None => return,
+                },
+                _ = sweep.tick() => {
+                    let snapshot = worker.shared.snapshot.load();
+                    worker.pools.sweep(|id| snapshot.upstreams.values().any(|upstream| upstream.id == id));
+                }
+            }
+        }
+    });
+    Ok(())
+}

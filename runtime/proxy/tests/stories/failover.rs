@@ -1,0 +1,127 @@
+//! Groups in order: local first, elsewhere when everything local is ejected, back when it heals.
+
+use crate::support::client::{eventually, get};
+use crate::support::world::{address, http_listener};
+use crate::support::{App, Client, World, group, upstream};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Ejects after one failure for 300 ms.
+fn http_outlier() -> Value {
+    json!({ "http": { "consecutive_5xx": 1, "interval": "100ms", "base_ejection": "300ms", "max_ejection": "300ms" } })
+}
+
+/// Ejects after one failed connection for 300 ms.
+fn local_origin() -> Value {
+    json!({ "local_origin": { "consecutive_failures": 1, "interval": "100ms", "base_ejection": "300ms", "max_ejection": "300ms" } })
+}
+
+struct Story {
+    world: World,
+    west: App,
+    east: App,
+    ingress: SocketAddr,
+}
+
+/// An ingress with a local backend and a remote one that is ejected on local-origin failures only.
+async fn story(route: Value) -> Story {
+    let mut world = World::new();
+    let west = App::start("west", address()).await;
+    let east = App::start("east", address()).await;
+    let ingress = address();
+    let mut local = group("west", &[west.address]);
+    local["outlier"] = http_outlier();
+    let mut remote = group("east", &[east.address]);
+    remote["outlier"] = local_origin();
+    let config = json!({
+        "listeners": [http_listener(ingress, "backend", route)],
+        "upstreams": { "backend": upstream(&[local, remote]) },
+    });
+    world.start("ingress", config);
+    Story { world, west, east, ingress }
+}
+
+fn other_localities() -> Value {
+    json!({ "retry": { "attempts": 2, "on": ["5xx"], "other_localities": true } })
+}
+
+#[tokio::test]
+async fn everything_stays_local_while_local_is_well() {
+    let story = story(json!({})).await;
+    for _ in 0..20 {
+        assert_eq!(get(story.ingress, "backend", "/").await.app(), "west");
+    }
+    assert_eq!(story.east.requests(), 0);
+    drop(story.world);
+}
+
+#[tokio::test]
+async fn one_failure_moves_requests_and_healing_brings_them_back() {
+    let story = story(json!({})).await;
+    let mut client = Client::http1(story.ingress, "backend").await;
+    story.west.answers_with(500);
+    assert_eq!(client.get("/").await.status, 500, "the failure that ejects is seen without retries");
+    for _ in 0..5 {
+        assert_eq!(client.get("/").await.app(), "east");
+    }
+    story.west.answers_with(200);
+    eventually("the return of west", || async { get(story.ingress, "backend", "/").await.app() == "west" })
+        .await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/").await.app(), "west");
+    }
+}
+
+#[tokio::test]
+async fn with_retries_elsewhere_no_client_sees_the_failure() {
+    let story = story(other_localities()).await;
+    story.west.answers_with(503);
+    let mut client = Client::http1(story.ingress, "backend").await;
+    for _ in 0..20 {
+        let answer = client.get("/").await;
+        assert_eq!((answer.status.as_u16(), answer.app().as_str()), (200, "east"));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_backend_is_left_without_an_error() {
+    let mut story = story(json!({})).await;
+    story.west.die().await;
+    let mut client = Client::http1(story.ingress, "backend").await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/").await.app(), "east", "a failed connection is retried on another host");
+    }
+    story.west.resume().await;
+    eventually("the return of west", || async { get(story.ingress, "backend", "/").await.app() == "west" })
+        .await;
+}
+
+#[tokio::test]
+async fn answers_of_the_remote_application_never_eject_its_gateway() {
+    let story = story(json!({})).await;
+    story.west.answers_with(500);
+    story.east.answers_with(500);
+    let mut client = Client::http1(story.ingress, "backend").await;
+    let mut remote = 0;
+    for _ in 0..40 {
+        let answer = client.get("/").await;
+        assert_eq!(answer.status, 500, "the application's own failures, never the proxy's 503");
+        remote += usize::from(answer.app() == "east");
+    }
+    assert!(remote >= 30, "{remote} of 40");
+}
+
+#[tokio::test]
+async fn with_everything_ejected_the_answer_is_503() {
+    let mut story = story(json!({})).await;
+    story.west.die().await;
+    story.east.die().await;
+    assert_eq!(get(story.ingress, "backend", "/").await.status, 503);
+    let answer = get(story.ingress, "backend", "/").await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (503, "no healthy upstream"));
+    tokio::time::sleep(Duration::from_millis(320)).await;
+    story.east.resume().await;
+    eventually("the return of east", || async { get(story.ingress, "backend", "/").await.app() == "east" })
+        .await;
+}

@@ -1,0 +1,191 @@
+//! New configurations and certificates take effect without a failed request; broken ones change nothing.
+
+use crate::support::client::{eventually, get, mtls};
+use crate::support::world::{address, http_listener, inbound_listener};
+use crate::support::{App, Authority, Client, World, group, sni, spiffe, upstream};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+async fn metric(metrics: SocketAddr, name: &str) -> i64 {
+    let page = get(metrics, "metrics", "/metrics").await.body;
+    page.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap().parse().unwrap()
+}
+
+fn metrics_listener(bind: SocketAddr) -> Value {
+    json!({ "name": "metrics", "bind": bind.to_string(), "kind": { "metrics": {} } })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_configuration_takes_effect_under_load_without_a_failed_request() {
+    let mut world = World::new();
+    let (old, new) = (App::start("old", address()).await, App::start("new", address()).await);
+    let (bind, metrics) = (address(), address());
+    let config = |app: &App| {
+        json!({
+            "listeners": [http_listener(bind, "app", json!({})), metrics_listener(metrics)],
+            "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+        })
+    };
+    world.start("proxy", config(&old));
+    let stop = Arc::new(AtomicBool::new(false));
+    let load = || {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            let mut client = Client::http1(bind, "app").await;
+            let mut answers = Vec::new();
+            while !stop.load(Ordering::SeqCst) {
+                let answer = client.get("/").await;
+                answers.push((answer.status.as_u16(), answer.app()));
+            }
+            answers
+        })
+    };
+    let clients = [load(), load(), load()];
+    for (turn, app) in [&new, &old, &new].into_iter().enumerate() {
+        world.write("proxy", config(app));
+        let version = i64::try_from(turn).unwrap() + 2;
+        eventually("the reload", || async { metric(metrics, "meshd_config_version").await == version }).await;
+        assert_eq!(get(bind, "app", "/").await.app(), app.name);
+    }
+    stop.store(true, Ordering::SeqCst);
+    for client in clients {
+        let answers = client.await.unwrap();
+        assert!(answers.iter().all(|(status, _)| *status == 200), "no request failed");
+        assert_eq!(answers.last().unwrap().1, "new", "and one connection lived through all of it");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_configuration_is_refused_and_the_old_one_keeps_serving() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let (bind, metrics) = (address(), address());
+    let config = json!({
+        "listeners": [http_listener(bind, "app", json!({})), metrics_listener(metrics)],
+        "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+    });
+    world.start("proxy", config.clone());
+    let refused = || async { metric(metrics, "meshd_config_rejected_total").await };
+
+    std::fs::write(world.path("proxy.json"), "{ broken").unwrap();
+    eventually("the refusal", || async { refused().await == 1 }).await;
+    let mut taken = config.clone();
+    taken["listeners"][0]["bind"] = json!(app.address.to_string());
+    world.write("proxy", taken);
+    eventually("the refusal of a taken address", || async { refused().await == 2 }).await;
+    assert_eq!(get(bind, "app", "/").await.app(), "app");
+    assert_eq!(metric(metrics, "meshd_config_version").await, 1);
+
+    let mut better = config;
+    better["listeners"][0]["name"] = json!("renamed");
+    world.write("proxy", better);
+    eventually("the next good one", || async { metric(metrics, "meshd_config_version").await == 2 }).await;
+}
+
+#[tokio::test]
+async fn listeners_come_and_go() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let (first, second) = (address(), address());
+    let config = |binds: &[SocketAddr]| {
+        let listeners: Vec<Value> = binds
+            .iter()
+            .map(|bind| {
+                let mut listener = http_listener(*bind, "app", json!({}));
+                listener["name"] = json!(bind.to_string());
+                listener
+            })
+            .collect();
+        json!({ "listeners": listeners, "upstreams": { "app": upstream(&[group("app", &[app.address])]) } })
+    };
+    world.start("proxy", config(&[first]));
+    world.write("proxy", config(&[second]));
+    let reachable =
+        |address: SocketAddr| async move { tokio::net::TcpStream::connect(address).await.is_ok() };
+    eventually("the new listener", || reachable(second)).await;
+    assert_eq!(get(second, "app", "/").await.app(), "app");
+    eventually("the end of the old one", || async { !reachable(first).await }).await;
+}
+
+#[tokio::test]
+async fn what_did_not_change_keeps_its_state() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let (bind, metrics) = (address(), address());
+    let limits = json!({ "limits": [{ "name": "few", "scope": { "proxy": {} },
+        "buckets": [{ "name": "all", "rate": { "requests": 3, "per": "1h" } }] }] });
+    let config = |timeout: &str| {
+        let mut route = limits.clone();
+        route["timeout"] = json!(timeout);
+        json!({
+            "listeners": [http_listener(bind, "app", route), metrics_listener(metrics)],
+            "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+        })
+    };
+    world.start("proxy", config("15s"));
+    let mut client = Client::http1(bind, "app").await;
+    for _ in 0..3 {
+        assert_eq!(client.get("/").await.status, 200);
+    }
+    assert_eq!(client.get("/").await.status, 429);
+    world.write("proxy", config("16s"));
+    eventually("the reload", || async { metric(metrics, "meshd_config_version").await == 2 }).await;
+    assert_eq!(client.get("/").await.status, 429, "the counter went on");
+    assert_eq!(app.connections(), 1, "and so did the pooled connection");
+}
+
+/// Swaps a mounted Secret as Kubernetes does: a new folder, then the `..data` symlink renamed over the old one.
+fn swap(mount: &Path, generation: usize, files: &[(&str, &str)]) {
+    let folder = mount.join(format!("..{generation}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, content) in files {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+    std::os::unix::fs::symlink(format!("..{generation}"), mount.join("..tmp")).unwrap();
+    std::fs::rename(mount.join("..tmp"), mount.join("..data")).unwrap();
+}
+
+#[tokio::test]
+async fn certificates_rotate_and_a_key_that_does_not_match_is_refused() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let (inbound, metrics) = (address(), address());
+    let mount = world.path("secret");
+    std::fs::create_dir_all(&mount).unwrap();
+    for file in ["tls.crt", "tls.key", "ca.crt"] {
+        std::os::unix::fs::symlink(format!("..data/{file}"), mount.join(file)).unwrap();
+    }
+    let own = world.leaf(&spiffe("catalog"));
+    let old_root = world.root.pem.clone();
+    swap(&mount, 1, &[("tls.crt", &own.certificate), ("tls.key", &own.key), ("ca.crt", &old_root)]);
+    let file = |name: &str| mount.join(name).to_str().unwrap().to_owned();
+    let config = json!({
+        "identity": { "certificate": file("tls.crt"), "private_key": file("tls.key"), "trust_bundle": file("ca.crt") },
+        "listeners": [inbound_listener(inbound, &sni("catalog"), "app", json!({})), metrics_listener(metrics)],
+        "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+    });
+    world.start("catalog", config);
+    let new_root = Authority::new("new root");
+    let caller = new_root.issue(&spiffe("webapp"));
+    let by_then = || metric(metrics, "meshd_identity_reloads_total");
+
+    let other = world.leaf(&spiffe("catalog"));
+    swap(&mount, 2, &[("tls.crt", &own.certificate), ("tls.key", &other.key), ("ca.crt", &old_root)]);
+    eventually("the refusal", || async { metric(metrics, "meshd_identity_rejected_total").await == 1 }).await;
+    let old_caller = world.leaf(&spiffe("webapp"));
+    assert_eq!(
+        mtls(inbound, &sni("catalog"), &old_caller).await.get("/").await.status,
+        200,
+        "the old pair stays"
+    );
+
+    let both = format!("{old_root}{}", new_root.pem);
+    swap(&mount, 3, &[("tls.crt", &own.certificate), ("tls.key", &own.key), ("ca.crt", &both)]);
+    eventually("the bundle of both roots", || async { by_then().await == 1 }).await;
+    for leaf in [&caller, &old_caller] {
+        assert_eq!(mtls(inbound, &sni("catalog"), leaf).await.get("/").await.status, 200);
+    }
+}
