@@ -25,14 +25,14 @@ mod upstreams;
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
-    Probe, Rule, ServerTls,
+    AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
+    PassThroughChain, Probe, Rule, ServerTls,
 };
 pub use matching::{HeaderMatch, PathMatch, Pattern, RequestMatch, ValueMatch};
 pub use path::Path;
 pub use period::Period;
 pub use problem::{Invalid, Problem};
-pub use read::{AccessLog, Admin, Config, Dns, Node, RateLimitService};
+pub use read::{AccessLog, Admin, Config, Dns, Family, Node, RateLimitService};
 pub use route::{HostPattern, Methods, Retry, RetryOn, Route, VirtualHost, WeightedUpstream};
 pub use upstream::{Endpoint, EndpointHost, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream};
 

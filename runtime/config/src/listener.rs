@@ -13,6 +13,8 @@ pub struct Listener {
     pub name: String,
     /// The address; unique in the file.
     pub bind: SocketAddr,
+    /// Whether it has no socket of its own: connections reach it through the listener of kind `Redirected`.
+    pub redirected: bool,
     /// What is done with a connection.
     pub kind: Kind,
 }
@@ -35,8 +37,8 @@ pub enum Kind {
         upstream: String,
         /// How many endpoints are tried, at least 1.
         max_connect_attempts: u32,
-        /// How long a connection may stay silent.
-        idle_timeout: Duration,
+        /// How long a connection may stay silent; `None` is for ever.
+        idle_timeout: Option<Duration>,
     },
     /// Mutual TLS, ended here.
     Inbound(Inbound),
@@ -47,8 +49,13 @@ pub enum Kind {
         /// The probes.
         probes: Vec<Probe>,
     },
-    /// The metrics page.
-    Metrics,
+    /// The metrics of the proxy and of the application.
+    Metrics {
+        /// Where the application serves its own.
+        app: Option<AppMetrics>,
+    },
+    /// Connections meant for the addresses of other listeners.
+    Redirected,
 }
 
 /// How an ingress sees its clients.
@@ -168,4 +175,14 @@ pub struct Probe {
     pub app_path: String,
     /// How long the application may take.
     pub timeout: Duration,
+}
+
+/// Where the application serves its own metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AppMetrics {
+    /// The application.
+    pub upstream: String,
+    /// The path at the application.
+    pub path: String,
 }

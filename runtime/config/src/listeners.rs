@@ -1,8 +1,8 @@
 //! The rules for listeners.
 
 use crate::listener::{
-    Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
-    Probe, Rule, ServerTls,
+    AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
+    PassThroughChain, Probe, Rule, ServerTls,
 };
 use crate::route::virtual_hosts;
 use crate::rules::Context;
@@ -15,9 +15,6 @@ const CONNECT_ATTEMPTS_TCP: u32 = 2;
 /// The same behind a gateway, where several pods may be dead at once.
 const CONNECT_ATTEMPTS_PASS_THROUGH: u32 = 3;
 
-/// How long a forwarded connection may stay silent unless the file says otherwise.
-const IDLE_TIMEOUT_TCP: Period = Period::from_secs(3600);
-
 /// How long a client may take to send its ClientHello unless the file says otherwise.
 const HELLO_TIMEOUT: Period = Period::from_secs(5);
 
@@ -26,7 +23,13 @@ impl Listener {
         let name = cx.text(&raw.name, &at.field("name"));
         let bind = cx.address(&raw.bind, &at.field("bind"));
         let kind = kind(cx, &raw.kind, &at.field("kind"));
-        Some(Listener { name: name?, bind: bind?, kind: kind? })
+        if raw.redirected && !matches!(kind, None | Some(Kind::Http { .. } | Kind::Tcp { .. })) {
+            cx.wrong(
+                &at.field("redirected"),
+                "only connections of the application are redirected: `http` or `tcp`",
+            );
+        }
+        Some(Listener { name: name?, bind: bind?, redirected: raw.redirected, kind: kind? })
     }
 }
 
@@ -44,12 +47,13 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
             let max_connect_attempts =
                 connect_attempts(cx, raw.max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
+            let idle_at = at.field("idle_timeout");
             let idle_timeout =
-                cx.some_time(raw.idle_timeout.unwrap_or(IDLE_TIMEOUT_TCP), &at.field("idle_timeout"));
+                cx.optional(raw.idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
             Some(Kind::Tcp {
                 upstream: upstream?,
                 max_connect_attempts: max_connect_attempts?,
-                idle_timeout: idle_timeout?.duration(),
+                idle_timeout: idle_timeout?.map(Period::duration),
             })
         }
         raw::Kind::Inbound(raw) => inbound(cx, raw, &at.field("inbound")).map(Kind::Inbound),
@@ -60,7 +64,15 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             let probes = cx.each(&raw.probes, &at.field("readiness").field("probes"), probe)?;
             Some(Kind::Readiness { probes })
         }
-        raw::Kind::Metrics {} => Some(Kind::Metrics),
+        raw::Kind::Metrics(raw) => {
+            let app_at = at.field("metrics").field("app");
+            let app = cx.optional(raw.app.as_ref(), &app_at, |cx, app, at| {
+                let path = absolute(cx, &app.path, &at.field("path"));
+                Some(AppMetrics { upstream: cx.upstream(&app.upstream, &at.field("upstream"))?, path: path? })
+            });
+            Some(Kind::Metrics { app: app? })
+        }
+        raw::Kind::Redirected {} => Some(Kind::Redirected),
     }
 }
 
@@ -71,15 +83,19 @@ fn server_tls(cx: &mut Context<'_>, raw: &raw::ServerTls, at: &Path) -> Option<S
 }
 
 fn probe(cx: &mut Context<'_>, raw: &raw::Probe, at: &Path) -> Option<Probe> {
-    for (name, path) in [("path", &raw.path), ("app_path", &raw.app_path)] {
-        if !path.starts_with('/') {
-            cx.wrong(&at.field(name), format!("`{path}` does not begin with `/`"));
-        }
-    }
+    let path = absolute(cx, &raw.path, &at.field("path"));
+    let app_path = absolute(cx, &raw.app_path, &at.field("app_path"));
     let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
     let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
-    let (path, app_path) = (raw.path.clone(), raw.app_path.clone());
-    Some(Probe { path, upstream: upstream?, app_path, timeout: timeout?.duration() })
+    Some(Probe { path: path?, upstream: upstream?, app_path: app_path?, timeout: timeout?.duration() })
+}
+
+fn absolute(cx: &mut Context<'_>, path: &str, at: &Path) -> Option<String> {
+    if !path.starts_with('/') {
+        cx.wrong(at, format!("`{path}` does not begin with `/`"));
+        return None;
+    }
+    Some(path.to_owned())
 }
 
 fn connect_attempts(cx: &mut Context<'_>, raw: Option<u32>, default: u32, at: &Path) -> Option<u32> {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use raw::Node;
+pub use raw::{Family, Node};
 
 /// A configuration that can run: every reference resolves and every number is in range.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct RateLimitService {
 pub struct Dns {
     /// The servers; none means those of `/etc/resolv.conf`.
     pub servers: Vec<SocketAddr>,
+    /// Which addresses are asked for.
+    pub family: Family,
     /// How often every name is asked for again.
     pub refresh: Duration,
     /// How long one question may take.
@@ -183,12 +185,31 @@ fn check(cx: &mut Context<'_>, raw: &raw::Config) -> Option<Config> {
         admin: admin?,
     };
     identity_where_needed(cx, &config);
+    redirection_where_needed(cx, &config);
     Some(config)
 }
 
 /// How names are resolved unless the file says otherwise.
-const DNS: Dns =
-    Dns { servers: Vec::new(), refresh: Duration::from_secs(5), timeout: Duration::from_secs(2), tries: 2 };
+const DNS: Dns = Dns {
+    servers: Vec::new(),
+    family: Family::Ipv4,
+    refresh: Duration::from_secs(5),
+    timeout: Duration::from_secs(2),
+    tries: 2,
+};
+
+/// What is redirected must come from somewhere.
+fn redirection_where_needed(cx: &mut Context<'_>, config: &Config) {
+    if config.listeners.iter().any(|listener| listener.kind == Kind::Redirected) {
+        return;
+    }
+    for (position, listener) in config.listeners.iter().enumerate() {
+        if listener.redirected {
+            let at = Path::root().field("listeners").index(position).field("redirected");
+            cx.wrong(&at, "no listener of kind `redirected` hands connections over");
+        }
+    }
+}
 
 /// Mutual TLS is impossible without a certificate of one's own, on either side.
 fn identity_where_needed(cx: &mut Context<'_>, config: &Config) {
@@ -237,7 +258,13 @@ fn dns(cx: &mut Context<'_>, raw: &raw::Dns, at: &Path) -> Option<Dns> {
     let refresh = cx.some_time(raw.refresh, &at.field("refresh"));
     let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
     let tries = cx.positive(raw.tries, &at.field("tries"));
-    Some(Dns { servers: servers?, refresh: refresh?.duration(), timeout: timeout?.duration(), tries: tries? })
+    Some(Dns {
+        servers: servers?,
+        family: raw.family,
+        refresh: refresh?.duration(),
+        timeout: timeout?.duration(),
+        tries: tries?,
+    })
 }
 
 fn admin(cx: &mut Context<'_>, raw: &raw::Admin, at: &Path) -> Option<Admin> {

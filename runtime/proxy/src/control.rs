@@ -55,6 +55,7 @@ impl Control {
         directory.learn(&config.dns, &names(&config.upstreams), &metrics).await.map_err(Failure::Dns)?;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(Snapshot::empty(&config)),
+            slots: ArcSwap::default(),
             metrics,
             log: ArcSwapOption::empty(),
             limiter: ArcSwapOption::empty(),
@@ -213,15 +214,19 @@ impl Control {
         Ok(())
     }
 
-    /// Sockets for every address that was not listened on before.
+    /// Sockets for every address that needs some and has none.
     fn open_new(&self, snapshot: &Snapshot) -> Result<BTreeMap<SocketAddr, Vec<TcpListener>>, String> {
-        let new = snapshot.listeners.keys().filter(|bind| !self.slots.contains_key(bind));
-        new.map(|bind| Ok((*bind, listen(*bind, self.workers.len())?))).collect()
+        let has_socket = |bind: &SocketAddr| self.slots.get(bind).is_some_and(|slot| slot.has_socket);
+        let new = snapshot.listeners.iter().filter(|(bind, state)| state.has_socket && !has_socket(bind));
+        new.map(|(bind, _)| Ok((*bind, listen(*bind, self.workers.len())?))).collect()
     }
 
     fn switch_listeners(&mut self, snapshot: &Snapshot, mut sockets: BTreeMap<SocketAddr, Vec<TcpListener>>) {
+        let stays = |slot: &Slot| {
+            snapshot.listeners.get(&slot.bind).is_some_and(|state| state.has_socket == slot.has_socket)
+        };
         let gone: Vec<SocketAddr> =
-            self.slots.keys().filter(|bind| !snapshot.listeners.contains_key(bind)).copied().collect();
+            self.slots.values().filter(|slot| !stays(slot)).map(|slot| slot.bind).collect();
         for bind in gone {
             if let Some(slot) = self.slots.remove(&bind) {
                 slot.left.send_replace(true);
@@ -241,6 +246,7 @@ impl Control {
             }
             self.slots.insert(*bind, slot);
         }
+        self.shared.slots.store(Arc::new(self.slots.clone()));
     }
 }
 

@@ -13,7 +13,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use meshd_config::Dns;
+use meshd_config::{Dns, Family};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,7 +144,11 @@ fn resolver(dns: &Dns) -> Result<TokioResolver, String> {
     options.cache_size = 0;
     options.ndots = 0;
     options.use_hosts_file = ResolveHosts::Never;
-    options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    options.ip_strategy = match dns.family {
+        Family::Ipv4 => LookupIpStrategy::Ipv4Only,
+        Family::Ipv6 => LookupIpStrategy::Ipv6Only,
+        Family::Both => LookupIpStrategy::Ipv4AndIpv6,
+    };
     let servers: Vec<NameServerConfig> = dns
         .servers
         .iter()

@@ -191,7 +191,8 @@ fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
             | KindState::Inbound { .. }
             | KindState::PassThrough { .. }
             | KindState::Readiness(_)
-            | KindState::Metrics,
+            | KindState::Metrics(_)
+            | KindState::Redirected,
             Entry::Listener | Entry::Chain(_) | Entry::Plaintext,
         ) => None,
     };

@@ -16,6 +16,8 @@ const BACKLOG: i32 = 1024;
 pub(crate) struct Slot {
     /// The address.
     pub(crate) bind: SocketAddr,
+    /// Whether it has sockets of its own.
+    pub(crate) has_socket: bool,
     /// What happens there now.
     pub(crate) state: ArcSwap<ListenerState>,
     /// True once a reload has removed the address.
@@ -25,7 +27,8 @@ pub(crate) struct Slot {
 impl Slot {
     /// A slot for an address.
     pub(crate) fn new(bind: SocketAddr, state: Arc<ListenerState>) -> Arc<Self> {
-        Arc::new(Slot { bind, state: ArcSwap::new(state), left: watch::Sender::new(false) })
+        let has_socket = state.has_socket;
+        Arc::new(Slot { bind, has_socket, state: ArcSwap::new(state), left: watch::Sender::new(false) })
     }
 }
 

@@ -91,8 +91,11 @@ impl Failure {
 
 /// Whether a policy asks for another attempt after this answer or failure.
 pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCode, Failure>) -> bool {
-    let not_sent = outcome.is_err_and(Failure::was_not_sent);
-    if !not_sent && !retry.methods.contains(method) {
+    // A request that no application can have seen is tried again whatever else is declared, for every method.
+    if outcome.is_err_and(Failure::was_not_sent) {
+        return true;
+    }
+    if !retry.methods.contains(method) {
         return false;
     }
     retry.on.iter().any(|on| match (on, outcome) {

@@ -3,19 +3,20 @@
 use crate::balance::{Prefer, Tried, pick};
 use crate::body::{Body, text};
 use crate::connect::connect;
+use crate::headers::remove_hop_by_hop;
 use crate::http_server::plain;
 use crate::local::LocalExecutor;
 use crate::serve::Connection;
 use crate::snapshot::KindState;
 use crate::upstream::{Spoken, Upstream};
 use crate::worker::Worker;
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use meshd_config::Probe;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use tokio::net::TcpStream;
 
 /// The path of the proxy's own readiness, Istio's.
 const READY_PATH: &str = "/healthz/ready";
+
+/// How long the application may take for its own metrics: as long as Prometheus waits by default.
+const METRICS_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Serves probes or metrics on a connection.
 pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: TcpStream) {
@@ -53,12 +57,12 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
         KindState::Readiness(probes) => match probes.iter().find(|(probe, _)| probe.path == path) {
             None => plain(StatusCode::NOT_FOUND, ""),
             Some((probe, upstream)) => {
-                let asked = tokio::time::timeout(probe.timeout, ask(worker, probe, upstream)).await;
+                let asked = tokio::time::timeout(probe.timeout, ask(worker, &probe.app_path, upstream)).await;
                 match asked {
-                    Ok(Ok(status)) if (200..400).contains(&status.as_u16()) => {
+                    Ok(Ok(answer)) if (200..400).contains(&answer.status().as_u16()) => {
                         plain(StatusCode::OK, "healthy\n")
                     }
-                    Ok(Ok(status)) => plain(status, "the application says it is not healthy\n"),
+                    Ok(Ok(answer)) => plain(answer.status(), "the application says it is not healthy\n"),
                     Ok(Err(())) => {
                         plain(StatusCode::SERVICE_UNAVAILABLE, "the application cannot be reached\n")
                     }
@@ -66,13 +70,16 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
                 }
             }
         },
-        KindState::Metrics if path == "/metrics" => {
-            let mut response = Response::new(text(worker.shared.metrics.page()));
-            let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            response
+        KindState::Metrics(_) if path == "/metrics" => page(Bytes::from(worker.shared.metrics.page())),
+        KindState::Metrics(Some((app, upstream))) if path == "/app/metrics" => {
+            match tokio::time::timeout(METRICS_LIMIT, ask(worker, &app.path, upstream)).await {
+                Ok(Ok(answer)) => answer.map(text),
+                Ok(Err(())) => plain(StatusCode::SERVICE_UNAVAILABLE, "the application cannot be reached\n"),
+                Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time\n"),
+            }
         }
-        KindState::Metrics
+        KindState::Metrics(_)
+        | KindState::Redirected
         | KindState::Http { .. }
         | KindState::Tcp(_)
         | KindState::Inbound { .. }
@@ -80,21 +87,29 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
     }
 }
 
+/// The metrics page.
+fn page(text_of_it: Bytes) -> Response<Body> {
+    let mut response = Response::new(text(text_of_it));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
 /// Asks the application on a connection of its own, so that a probe also sees whether connections are accepted.
-async fn ask(worker: &Worker, probe: &Probe, upstream: &Arc<Upstream>) -> Result<StatusCode, ()> {
+async fn ask(worker: &Worker, path: &str, upstream: &Arc<Upstream>) -> Result<Response<Bytes>, ()> {
     let picked = pick(upstream, &mut Tried::default(), Prefer::SameGroup).ok_or(())?;
     let stream = connect(&picked, Spoken::Http1, &worker.shared.metrics).await.map_err(drop)?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(drop)?;
     let task = tokio::task::spawn_local(connection);
-    let request = Request::get(&probe.app_path)
+    let request = Request::get(path)
         .header(header::HOST, picked.endpoint.address.to_string())
-        .header(header::USER_AGENT, "meshd-probe")
+        .header(header::USER_AGENT, "meshd")
         .body(text(""))
         .map_err(drop)?;
-    let response = sender.send_request(request).await.map_err(drop)?;
-    let status = response.status();
-    let _ = response.into_body().collect().await;
+    let (mut parts, body) = sender.send_request(request).await.map_err(drop)?.into_parts();
+    let body = body.collect().await.map_err(drop)?.to_bytes();
     task.abort();
-    Ok(status)
+    remove_hop_by_hop(&mut parts.headers);
+    Ok(Response::from_parts(parts, body))
 }

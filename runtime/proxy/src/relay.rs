@@ -21,7 +21,7 @@ pub(crate) struct Relayed {
 }
 
 /// Relays between a client and an upstream, with half-closed connections kept working.
-pub(crate) async fn relay<C, U>(client: C, upstream: U, idle: Duration) -> Relayed
+pub(crate) async fn relay<C, U>(client: C, upstream: U, idle: Option<Duration>) -> Relayed
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
@@ -37,6 +37,7 @@ where
         )
     };
     let silent = async {
+        let Some(idle) = idle else { return std::future::pending().await };
         loop {
             let at = moved.get() + idle;
             if at <= Instant::now() {

@@ -75,7 +75,7 @@ impl Connection {
 pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListener) {
     let mut phase = worker.shared.phase.subscribe();
     // Probes and metrics are served to the very end.
-    let stays = matches!(slot.state.load().kind, KindState::Readiness(_) | KindState::Metrics);
+    let stays = matches!(slot.state.load().kind, KindState::Readiness(_) | KindState::Metrics(_));
     let closing = async {
         if stays || phase.wait_for(|phase| *phase == Phase::Closing).await.is_err() {
             std::future::pending::<()>().await;
@@ -119,7 +119,7 @@ async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remo
     let state = slot.state.load_full();
     let plain = |entry| Connection { slot: Arc::clone(&slot), remote, entry, tls: false, peer: None };
     match &state.kind {
-        KindState::Readiness(_) | KindState::Metrics => {
+        KindState::Readiness(_) | KindState::Metrics(_) => {
             probe::serve(worker, plain(Entry::Listener), stream).await
         }
         KindState::Http { tls: None, .. } => {
@@ -138,6 +138,7 @@ async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remo
             let _counted = Counted::new(&worker, &state.name);
             tcp::forward(&worker, &plain(Entry::Listener), forwarding, stream).await;
         }
+        KindState::Redirected => redirected(worker, slot, stream, remote).await,
         KindState::Inbound { .. } | KindState::PassThrough { .. } => {
             let _counted = Counted::new(&worker, &state.name);
             by_server_name(worker, plain(Entry::Plaintext), &state, stream).await;
@@ -158,12 +159,17 @@ async fn by_server_name(
         | KindState::Tcp(_)
         | KindState::Inbound { .. }
         | KindState::Readiness(_)
-        | KindState::Metrics => HELLO_LIMIT,
+        | KindState::Metrics(_)
+        | KindState::Redirected => HELLO_LIMIT,
     };
     let (first, bytes) = read_hello(&mut stream, limit).await;
     let name = match first {
         First::Tls(Some(name)) => name,
         First::Tls(None) => return refuse(&worker, &connection, "NR", "the ClientHello names no server"),
+        // A client of a server that speaks first sends nothing, so silence may be plaintext where that is welcome.
+        First::Late if has_plaintext(state) => {
+            return plaintext(worker, connection, state, Replayed::new(bytes, stream)).await;
+        }
         First::Late => return refuse(&worker, &connection, "DT", "no ClientHello in time"),
         First::Gone => return,
         First::Other => {
@@ -193,8 +199,39 @@ async fn by_server_name(
                 App::Tcp(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
             }
         }
-        KindState::Http { .. } | KindState::Tcp(_) | KindState::Readiness(_) | KindState::Metrics => {}
+        KindState::Http { .. }
+        | KindState::Tcp(_)
+        | KindState::Readiness(_)
+        | KindState::Metrics(_)
+        | KindState::Redirected => {}
     }
+}
+
+/// Hands a redirected connection to the listener at the address that the application meant.
+async fn redirected(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remote: SocketAddr) {
+    let meant = original_destination(&stream);
+    let other = meant.and_then(|address| worker.shared.slots.load().get(&address).cloned());
+    match other.filter(|other| !Arc::ptr_eq(other, &slot)) {
+        Some(other) => Box::pin(connection(worker, other, stream, remote)).await,
+        None => {
+            let connection = Connection { slot, remote, entry: Entry::Listener, tls: false, peer: None };
+            refuse(&worker, &connection, "NR", "no listener at the original destination");
+        }
+    }
+}
+
+/// Where a connection went before a rule of the pod redirected it.
+fn original_destination(stream: &TcpStream) -> Option<SocketAddr> {
+    let socket = socket2::SockRef::from(stream);
+    let original = match stream.local_addr().ok()? {
+        SocketAddr::V4(_) => socket.original_dst_v4(),
+        SocketAddr::V6(_) => socket.original_dst_v6(),
+    };
+    original.ok()?.as_socket()
+}
+
+fn has_plaintext(state: &ListenerState) -> bool {
+    matches!(&state.kind, KindState::Inbound { plaintext: Some(_), .. })
 }
 
 async fn plaintext(worker: Rc<Worker>, connection: Connection, state: &ListenerState, stream: Replayed) {
@@ -204,7 +241,8 @@ async fn plaintext(worker: Rc<Worker>, connection: Connection, state: &ListenerS
         | KindState::Tcp(_)
         | KindState::PassThrough { .. }
         | KindState::Readiness(_)
-        | KindState::Metrics => None,
+        | KindState::Metrics(_)
+        | KindState::Redirected => None,
     };
     match app {
         None => refuse(&worker, &connection, "NR", "not TLS"),

@@ -8,7 +8,8 @@ use crate::route::{Route, Routes};
 use crate::tls::{Loaded, edge_config, load_certificate, server_config};
 use crate::upstream::Upstream;
 use meshd_config::{
-    Authorization, Config, Edge, HostPattern, InboundApp, Kind, Limit, Listener, Probe, RequestMatch,
+    AppMetrics, Authorization, Config, Edge, HostPattern, InboundApp, Kind, Limit, Listener, Probe,
+    RequestMatch,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -39,6 +40,8 @@ pub(crate) struct Snapshot {
 pub(crate) struct ListenerState {
     /// The name in logs and metrics.
     pub(crate) name: String,
+    /// Whether it has a socket of its own.
+    pub(crate) has_socket: bool,
     /// What is done with a connection.
     pub(crate) kind: KindState,
 }
@@ -71,8 +74,10 @@ pub(crate) enum KindState {
     },
     /// The readiness probe and the application's probes.
     Readiness(Vec<(Probe, Arc<Upstream>)>),
-    /// The metrics page.
-    Metrics,
+    /// The metrics page, and where the application serves its own.
+    Metrics(Option<(AppMetrics, Arc<Upstream>)>),
+    /// Connections that are meant for other listeners.
+    Redirected,
 }
 
 /// Mutual TLS for certain names.
@@ -111,12 +116,9 @@ pub(crate) struct Forwarding {
     pub(crate) upstream: Arc<Upstream>,
     /// How many endpoints are tried.
     pub(crate) max_connect_attempts: u32,
-    /// How long the connection may stay silent.
-    pub(crate) idle_timeout: Duration,
+    /// How long the connection may stay silent; `None` is for ever.
+    pub(crate) idle_timeout: Option<Duration>,
 }
-
-/// How long a forwarded connection may stay silent where the configuration does not say.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How many endpoints a TCP connection to the application tries: it has one.
 const APP_CONNECT_ATTEMPTS: u32 = 1;
@@ -142,7 +144,8 @@ impl Snapshot {
         let mut listeners = BTreeMap::new();
         for listener in &config.listeners {
             let kind = builder.kind(listener)?;
-            listeners.insert(listener.bind, Arc::new(ListenerState { name: listener.name.clone(), kind }));
+            let (name, has_socket) = (listener.name.clone(), !listener.redirected);
+            listeners.insert(listener.bind, Arc::new(ListenerState { name, has_socket, kind }));
         }
         let Builder { upstreams, limits, credentials, .. } = builder;
         Ok(Snapshot { config, source, credentials, upstreams, listeners, limits })
@@ -237,7 +240,7 @@ impl Builder<'_> {
                     let forwarding = Arc::new(Forwarding {
                         upstream: self.upstream(&chain.upstream)?,
                         max_connect_attempts: chain.max_connect_attempts,
-                        idle_timeout: IDLE_TIMEOUT,
+                        idle_timeout: None,
                     });
                     for name in &chain.sni {
                         chains.insert(name.clone(), Arc::clone(&forwarding));
@@ -250,7 +253,11 @@ impl Builder<'_> {
                     probes.iter().map(|probe| Ok((probe.clone(), self.upstream(&probe.upstream)?))).collect();
                 KindState::Readiness(asked?)
             }
-            Kind::Metrics => KindState::Metrics,
+            Kind::Metrics { app } => KindState::Metrics(match app {
+                None => None,
+                Some(app) => Some((app.clone(), self.upstream(&app.upstream)?)),
+            }),
+            Kind::Redirected => KindState::Redirected,
         })
     }
 
@@ -259,7 +266,7 @@ impl Builder<'_> {
             InboundApp::Tcp { upstream } => App::Tcp(Forwarding {
                 upstream: self.upstream(upstream)?,
                 max_connect_attempts: APP_CONNECT_ATTEMPTS,
-                idle_timeout: IDLE_TIMEOUT,
+                idle_timeout: None,
             }),
             InboundApp::Http { upstream, timeout, limits, authorization } => {
                 let route = Route {

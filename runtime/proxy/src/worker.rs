@@ -22,6 +22,8 @@ use tokio::task::{JoinHandle, LocalSet};
 pub(crate) struct Shared {
     /// What is in force now.
     pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// The listeners by address.
+    pub(crate) slots: ArcSwap<BTreeMap<SocketAddr, Arc<Slot>>>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Where the access log goes.

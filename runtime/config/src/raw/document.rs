@@ -75,12 +75,28 @@ pub struct Dns {
     /// Servers as `ip:port`; none means those of `/etc/resolv.conf`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub servers: Vec<String>,
+    /// Which addresses are asked for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub family: Family,
     /// How often every name is asked for again.
     pub refresh: Period,
     /// How long one question may take.
     pub timeout: Period,
     /// How many times an unanswered question is asked, at least 1.
     pub tries: u32,
+}
+
+/// Families of addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// IPv4.
+    #[default]
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// Both.
+    Both,
 }
 
 /// Where the access log goes: one JSON object per request or connection.

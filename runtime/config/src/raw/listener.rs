@@ -12,6 +12,9 @@ pub struct Listener {
     pub name: String,
     /// `ip:port`, unique in the file.
     pub bind: String,
+    /// Whether it has no socket of its own: connections reach it through the `redirected` listener.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub redirected: bool,
     /// What is done with a connection.
     pub kind: Kind,
 }
@@ -30,8 +33,11 @@ pub enum Kind {
     PassThrough(PassThrough),
     /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining; and the application's probes.
     Readiness(Readiness),
-    /// `GET /metrics` in the Prometheus text format.
-    Metrics {},
+    /// `GET /metrics` in the Prometheus text format, and `GET /app/metrics` for the application's own.
+    Metrics(Metrics),
+    /// Connections that the pod's rules redirected here: each is handed to the listener at the address that it was
+    /// meant for, and closed if there is none.
+    Redirected {},
 }
 
 /// A plaintext HTTP listener.
@@ -76,7 +82,7 @@ pub struct TcpListener {
     /// How many endpoints are tried before the connection is given up; absent means 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connect_attempts: Option<u32>,
-    /// How long a connection may stay silent; absent means an hour.
+    /// How long a connection may stay silent; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<Period>,
 }
@@ -206,4 +212,23 @@ pub struct Probe {
     pub app_path: String,
     /// How long the application may take.
     pub timeout: Period,
+}
+
+/// The metrics listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Where the application serves its own metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppMetrics>,
+}
+
+/// Where the application serves its own metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppMetrics {
+    /// The application.
+    pub upstream: String,
+    /// The path at the application.
+    pub path: String,
 }

@@ -9,11 +9,11 @@ mod listener;
 mod route;
 mod upstream;
 
-pub use document::{AccessLog, Admin, Config, Dns, Identity, Node, RateLimitService};
+pub use document::{AccessLog, Admin, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind, Listener,
-    PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerTls, TcpListener,
+    AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind,
+    Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerTls, TcpListener,
 };
 pub use route::{
     HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost, WeightedUpstream,

@@ -4,9 +4,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a story ends at its first surprise"
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a story ends at its first surprise, writes configurations, and watches the clock"
 )]
-#![expect(clippy::disallowed_methods, reason = "stories write configurations and watch the clock")]
 
 mod authorization;
 mod drain;

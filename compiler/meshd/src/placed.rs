@@ -1,0 +1,47 @@
+//! One proxy's plan together with where things really are.
+
+use meshc_plan::{Endpoint, EndpointAddress, Listener, Placement, ProxyPlan};
+
+/// A plan as it is rendered: whatever is an address or a path goes through here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    pub(crate) plan: &'a ProxyPlan,
+    placement: &'a Placement,
+}
+
+impl<'a> Placed<'a> {
+    pub(crate) fn new(plan: &'a ProxyPlan, placement: &'a Placement) -> Self {
+        Placed { plan, placement }
+    }
+
+    /// Where a listener listens, as `ip:port`.
+    pub(crate) fn listen(&self, listener: &Listener) -> String {
+        self.placement.listener(&self.plan.name, &listener.name, listener.address).to_string()
+    }
+
+    /// Where an endpoint is: host and port.
+    pub(crate) fn connect(&self, endpoint: &Endpoint) -> (String, u16) {
+        let (address, port) = self.placement.endpoint(&self.plan.name, endpoint);
+        let host = match address {
+            EndpointAddress::Ip(ip) => ip.to_string(),
+            // With the final dot nobody can mistake it for a name to be completed.
+            EndpointAddress::Name(name) => format!("{name}."),
+        };
+        (host, port)
+    }
+
+    /// Where a path in the pod is.
+    pub(crate) fn path(&self, declared: &str) -> String {
+        self.placement.path(&self.plan.name, declared)
+    }
+
+    /// Whether a listener has a socket.
+    pub(crate) fn binds(&self, listener: &Listener) -> bool {
+        self.placement.binds(listener.socket)
+    }
+
+    /// Whether the proxy runs where its mesh declares it, and not on a developer's machine.
+    pub(crate) fn in_pod(&self) -> bool {
+        !self.placement.is_local()
+    }
+}
