@@ -90,7 +90,7 @@ fn render_proxy(
 ) -> Option<RenderedProxy> {
     match proxy.data_plane {
         DataPlane::Envoy => meshc_envoy::render(proxy, form, placement, sink),
-        DataPlane::Meshd => None,
+        DataPlane::Meshd => meshc_meshd::render(proxy, form, placement, sink),
     }
 }
 
