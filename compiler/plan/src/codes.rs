@@ -78,8 +78,8 @@ Name the services in `targets` instead.
     CodeInfo {
         code: SETTING_WITHOUT_REQUESTS,
         title: "a policy about requests holds for a service that has none",
-        explanation: r#"`retry` and `rate_limit` count requests. A service all of whose ports speak `tcp` has connections only, so nothing would
-be counted or sent again.
+        explanation: r#"`retry`, `rate_limit`, a request's timeout and bounds on requests are about requests. A service all of whose ports speak
+`tcp` has connections only, so nothing would be counted, timed or sent again.
 
 ```mesh
 service database {

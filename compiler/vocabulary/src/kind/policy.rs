@@ -41,7 +41,7 @@ pub(crate) static KIND: Kind = Kind {
                 part: None,
                 refused: &[("service", "services are named in `targets = […]`")],
             })),
-            "The routes that it attaches to; `retry`, `timeout` and `rate_limit` have a meaning there.",
+            "The routes that it attaches to; `retry` and `timeout` have a meaning there.",
         ),
     ],
     blocks: SETTINGS,

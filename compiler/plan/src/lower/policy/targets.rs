@@ -1,8 +1,8 @@
 //! Policies whose settings cannot hold where the policy attaches: each is an error, since a setting that nothing
 //! enforces must not look as if it were.
 
-use lang_diagnostics::{Diagnostic, Origin, Sink};
-use meshc_vocabulary::model::policy::{Policy, PolicyScope, PolicySettings};
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
+use meshc_vocabulary::model::policy::{Defaults, Policy, PolicyScope, PolicySettings};
 
 use crate::codes;
 use crate::lower::context::Context;
@@ -29,7 +29,7 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                     let service = context.model.services.at(target.value);
                     if !service.ports.is_empty() && !service.ports.iter().any(|port| port.protocol.is_http())
                     {
-                        no_requests(policy, target.span, sink);
+                        no_requests(policy, &context.model.defaults, target.span, sink);
                     }
                 }
             }
@@ -49,10 +49,9 @@ fn about_services(settings: &PolicySettings) -> Vec<(&'static str, &Origin)> {
     found
 }
 
-fn no_requests(policy: &Policy, target: lang_diagnostics::Span, sink: &mut Sink) {
-    let retry = policy.settings.retry.iter().map(|it| ("retry", &it.origin));
-    let limits = policy.settings.rate_limits.iter().map(|it| ("rate_limit", &it.origin));
-    for (kind, origin) in retry.chain(limits) {
+/// Reports settings about requests at a service whose ports all speak TCP.
+fn no_requests(policy: &Policy, defaults: &Defaults, target: Span, sink: &mut Sink) {
+    for (kind, origin) in about_requests(&policy.settings, defaults) {
         sink.push(
             Diagnostic::error(
                 codes::SETTING_WITHOUT_REQUESTS,
@@ -63,4 +62,29 @@ fn no_requests(policy: &Policy, target: lang_diagnostics::Span, sink: &mut Sink)
             .help("name services with an `http`, `http2` or `grpc` port"),
         );
     }
+}
+
+/// The settings that mean nothing without requests.
+fn about_requests<'m>(settings: &'m PolicySettings, defaults: &Defaults) -> Vec<(&'static str, &'m Origin)> {
+    let mut found = Vec::new();
+    found.extend(settings.retry.as_ref().map(|it| ("retry", &it.origin)));
+    found.extend(settings.rate_limits.iter().map(|it| ("rate_limit", &it.origin)));
+    if let Some(timeout) = settings.timeout.as_ref().filter(|it| it.request_declared) {
+        found.push(("timeout.request", &timeout.origin));
+    }
+    if let Some(pool) = &settings.pool {
+        let names = [
+            (pool.max_pending_requests != defaults.pool.max_pending_requests, "pool.max_pending_requests"),
+            (
+                pool.max_concurrent_requests != defaults.pool.max_concurrent_requests,
+                "pool.max_concurrent_requests",
+            ),
+            (
+                pool.requests_per_connection != defaults.pool.requests_per_connection,
+                "pool.requests_per_connection",
+            ),
+        ];
+        found.extend(names.into_iter().filter(|(set, _)| *set).map(|(_, name)| (name, &pool.origin)));
+    }
+    found
 }
