@@ -1,1 +1,57 @@
 //! Whole-mesh checks: they read everything and produce only diagnostics.
+//!
+//! One file per check, with its code, its explanation and its logic; `list` names them all. What can be said about one
+//! block alone is said in `vocabulary`; what a data plane cannot do is said in `plan`.
+//!
+//! Invariants: a check changes nothing and depends on no other check; each finding points at every place that takes
+//! part in it and says a way out; the order of declarations changes nothing but places.
+
+mod account;
+mod calls;
+pub mod codes;
+mod competing_policies;
+mod context;
+mod declared_path;
+mod exposed_port;
+mod failover_alone;
+mod failover_broken;
+mod gateway_ports;
+mod gateway_without_address;
+mod held_port;
+mod hop;
+mod idle_limit;
+mod idle_policy;
+mod idle_rule;
+mod implied;
+mod lifetimes;
+mod link_order;
+mod list;
+mod long_timeout;
+mod long_try;
+mod multiplied_retries;
+mod no_path;
+mod nobody_calls;
+mod odd_lifetime;
+mod overlapping_hosts;
+mod own_ports;
+mod refused_call;
+mod retry_elsewhere;
+mod rule_on_open_port;
+mod same_address;
+mod shadowed_rule;
+mod shared_domain;
+mod single_gateway;
+mod unresolvable_address;
+mod unused;
+
+use lang_diagnostics::Sink;
+use meshc_topology::Topology;
+use meshc_vocabulary::Model;
+
+/// Checks a mesh as a whole.
+pub fn check(model: &Model, topology: &Topology, sink: &mut Sink) {
+    let context = context::Context::new(model, topology);
+    for check in list::CHECKS {
+        (check.run)(&context, sink);
+    }
+}

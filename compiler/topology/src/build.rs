@@ -18,7 +18,7 @@ pub fn build(model: &Model) -> Topology {
     let mut builder = Builder::new(model);
     for ((service, entry), asks) in model.services.iter().zip(asks.services) {
         if !asks.is_empty() {
-            let failover = &model.defaults.failover;
+            let failover = &model.effective(service).failover;
             let callee = Callee { model, ways: &ways, failover, presences: &entry.clusters };
             builder.service(service, &callee, asks);
         }

@@ -41,8 +41,9 @@ impl<'a> Callee<'a> {
         for presence in self.presences.iter().filter(|presence| presence.cluster != from) {
             let to = presence.cluster;
             match self.ways.way(self.metric(), from, to) {
+                // Whether a cluster that gets no traffic could be reached matters only once it gets some.
+                _ if !self.is_active(to) => broken.push((to, BrokenHop::NotActive(to))),
                 Err(reason) => broken.push((to, reason)),
-                Ok(_) if !self.is_active(to) => broken.push((to, BrokenHop::NotActive(to))),
                 Ok(way) => groups.extend(self.towards(from, to, way, &mut entered)),
             }
         }

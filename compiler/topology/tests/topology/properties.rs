@@ -74,7 +74,7 @@ fn next_doors(model: &Model, topology: &Topology, cluster: Id<Cluster>, export: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_of_declaration_means_nothing(sketch in sketches(), seed in any::<u64>()) {

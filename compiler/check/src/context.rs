@@ -1,0 +1,99 @@
+//! What several checks look at, worked out once.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::Origin;
+use meshc_topology::{Export, Topology};
+use meshc_vocabulary::model::policy::{Effective, EffectiveRoute, Retry, Timeout};
+use meshc_vocabulary::model::{Cluster, Gateway, Id, Model, Route, Service};
+
+use crate::calls::{Edge, edges};
+
+/// The mesh and what follows from it.
+pub(crate) struct Context<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) topology: &'a Topology,
+    /// Every declared call and every destination of a route, in order of caller.
+    pub(crate) edges: Vec<Edge<'a>>,
+    effective: Vec<Effective>,
+    routes: Vec<EffectiveRoute>,
+    incoming: BTreeMap<Id<Service>, Vec<usize>>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(model: &'a Model, topology: &'a Topology) -> Self {
+        let edges = edges(model);
+        let mut incoming: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (place, edge) in edges.iter().enumerate() {
+            incoming.entry(edge.callee).or_default().push(place);
+        }
+        let effective = model.services.ids().map(|service| model.effective(service)).collect();
+        let routes = model.routes.ids().map(|route| model.effective_route(route)).collect();
+        Self { model, topology, edges, effective, routes, incoming }
+    }
+
+    /// What holds at a service after all policies were weighed.
+    #[expect(clippy::indexing_slicing, reason = "one entry was made for each service of the model")]
+    pub(crate) fn effective(&self, service: Id<Service>) -> &Effective {
+        &self.effective[service.index()]
+    }
+
+    /// The retries that a policy sets for a route.
+    pub(crate) fn route_retry(&self, route: Id<Route>) -> Option<&Retry> {
+        self.routes.get(route.index())?.retry.as_ref()
+    }
+
+    /// The timeouts that a policy sets for a route.
+    pub(crate) fn route_timeout(&self, route: Id<Route>) -> Option<&Timeout> {
+        self.routes.get(route.index())?.timeout.as_ref()
+    }
+
+    /// The calls and routes that lead to a service.
+    pub(crate) fn incoming(&self, service: Id<Service>) -> impl Iterator<Item = &Edge<'a>> {
+        let places = self.incoming.get(&service).into_iter().flatten();
+        places.filter_map(|place| self.edges.get(*place))
+    }
+
+    pub(crate) fn exports(&self, gateway: Id<Gateway>) -> &[Export] {
+        self.topology.exports.get(&gateway).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn cluster_name(&self, cluster: Id<Cluster>) -> &str {
+        &self.model.clusters.at(cluster).name
+    }
+}
+
+/// Entities in the order of their declarations, for checks that call one of two the first.
+pub(crate) fn in_source_order<'t, T>(
+    entities: impl Iterator<Item = (Id<T>, &'t T)>,
+    origin: impl Fn(&T) -> &Origin,
+) -> Vec<(Id<T>, &'t T)> {
+    let mut entities: Vec<_> = entities.collect();
+    entities.sort_by_key(|(_, entity)| origin(entity).span);
+    entities
+}
+
+/// `` `a`, `b` and 2 more ``: names for a message, which stays short however many there are.
+pub(crate) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<_> = names.into_iter().collect();
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match (names.len().checked_sub(SHOWN), shown.split_last()) {
+        (Some(more), _) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        (_, Some((last, before))) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => shown.join(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn lists_stay_short() {
+        assert_eq!(listed(["a"]), "`a`");
+        assert_eq!(listed(["a", "b"]), "`a` and `b`");
+        assert_eq!(listed(["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(listed(["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
+    }
+}

@@ -1,0 +1,89 @@
+//! A condition on a path that no normalised path can meet.
+
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use meshc_vocabulary::model::{HttpMatch, PathMatch};
+
+use crate::context::Context;
+use crate::list::Check;
+
+pub(crate) const CHECK: Check = Check {
+    info: CodeInfo {
+        code: Code("W0329"),
+        title: "a path that no request can have",
+        explanation: r#"Before anything looks at a request, both data planes normalise its path: repeated slashes become one, dot segments are
+resolved, encoded slashes are refused, and the query is no part of it. A condition that speaks of what is gone by then
+matches nothing.
+
+```mesh
+rate_limit {
+  match { path = "//items" }       // arrives as /items
+}
+```
+
+Write the path as it is after normalisation: it begins with `/`, and has no `//`, `.` or `..` segment, `%2F`, `?` or
+`#`."#,
+    },
+    run,
+};
+
+fn run(context: &Context<'_>, sink: &mut Sink) {
+    let model = context.model;
+    for (_, route) in model.routes.iter() {
+        for rule in &route.rules {
+            look(&rule.matches, &rule.origin, sink);
+        }
+    }
+    for (_, policy) in model.policies.iter() {
+        let settings = &policy.settings;
+        for rule in settings.allow.iter().chain(&settings.deny) {
+            look(&rule.matches, &rule.origin, sink);
+        }
+        for limit in &settings.rate_limits {
+            look(&limit.matches, &limit.origin, sink);
+        }
+    }
+}
+
+fn look(matches: &HttpMatch, origin: &Origin, sink: &mut Sink) {
+    let path = match &matches.path {
+        PathMatch::Exact(path) | PathMatch::Prefix(path) => path,
+        PathMatch::Any | PathMatch::Regex(_) => return,
+    };
+    let Some(why) = impossible(path) else { return };
+    let message = format!("no request has the path `{path}`");
+    let diagnostic = Diagnostic::warning(CHECK.info.code, origin.span, message);
+    sink.push(diagnostic.label(why).help("write the path as it is after normalisation, such as `/items`"));
+}
+
+/// Why a normalised path cannot be this, or begin with it.
+fn impossible(path: &str) -> Option<&'static str> {
+    let mut segments = path.split('/');
+    if !path.starts_with('/') {
+        Some("every path begins with `/`")
+    } else if path.contains("//") {
+        Some("repeated slashes are merged before matching")
+    } else if segments.any(|segment| segment == "." || segment == "..") {
+        Some("dot segments are resolved before matching")
+    } else if path.to_ascii_lowercase().contains("%2f") {
+        Some("requests with an encoded slash are refused")
+    } else if path.contains(['?', '#']) {
+        Some("the query and the fragment are no part of the path")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::impossible;
+
+    #[test]
+    fn only_normalised_paths_are_possible() {
+        for path in ["/", "/items", "/items/", "/.well-known/x", "/a..b", "/50%25"] {
+            assert_eq!(impossible(path), None, "{path}");
+        }
+        for path in ["", "items", "//items", "/a//b", "/a/../b", "/.", "/a%2fb", "/a?b", "/a#b"] {
+            assert!(impossible(path).is_some(), "{path}");
+        }
+    }
+}

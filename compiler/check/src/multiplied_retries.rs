@@ -1,0 +1,175 @@
+//! Retries that multiply along a chain of calls.
+
+use std::collections::BTreeSet;
+
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use meshc_vocabulary::model::policy::Retry;
+use meshc_vocabulary::model::{Id, Service};
+
+use crate::calls::{Caller, Edge};
+use crate::context::Context;
+use crate::list::Check;
+
+/// How often one request may arrive at the end of a chain without a warning: what a single generous retry
+/// (`attempts = 7`) would come to.
+const BEARABLE: u64 = 8;
+
+pub(crate) const CHECK: Check = Check {
+    info: CodeInfo {
+        code: Code("W0330"),
+        title: "retries multiply along a chain of calls",
+        explanation: r#"When a service at the end of a chain fails, each hop above it retries, and each of those attempts is retried again below:
+three attempts at each of three hops are 27 requests for one, just when the service is in trouble.
+
+```mesh
+policy a { targets = [orders], retry { attempts = 3, when = [5xx] } }      // 4 tries
+policy b { targets = [prices], retry { attempts = 3, when = [5xx] } }      // of 4 tries each: orders calls prices
+```
+
+Retry in one place of a chain, best at its beginning, and let the others fail fast; or lower `attempts`."#,
+    },
+    run,
+};
+
+fn run(context: &Context<'_>, sink: &mut Sink) {
+    let worst = Worst::of(context);
+    let mut reported = BTreeSet::new();
+    for edge in &context.edges {
+        let Some(retry) = retry(context, edge) else { continue };
+        let below = worst.below(edge.callee);
+        let total = tries(retry).saturating_mul(below.product);
+        // Only where the product becomes unbearable: further up everything would repeat the same chain.
+        if total <= BEARABLE
+            || below.product == 1
+            || below.product > BEARABLE
+            || !reported.insert(&retry.origin)
+        {
+            continue;
+        }
+        let places = further(context, &worst, edge);
+        let message = format!(
+            "one request from `{}` can become {total} at the end of its chain of calls",
+            edge.caller.name(context.model)
+        );
+        let mut diagnostic = Diagnostic::warning(CHECK.info.code, retry.origin.span, message)
+            .label(format!("up to {} tries, each of which …", tries(retry)));
+        for (place, origin) in places.iter().enumerate() {
+            let more = if place + 1 < places.len() { ", each of which …" } else { "" };
+            diagnostic = diagnostic.also(origin.span, format!("… is tried again here{more}"));
+        }
+        sink.push(
+            diagnostic.help("retry in one place of a chain, best at its beginning, or lower `attempts`"),
+        );
+    }
+}
+
+/// The retries along the worst chain behind a call. Chains have no circles, so this ends.
+fn further<'a>(context: &'a Context<'_>, worst: &Worst, edge: &Edge<'_>) -> Vec<&'a Origin> {
+    let mut places = Vec::new();
+    let mut next = worst.below(edge.callee).next;
+    while let Some(call) = next.and_then(|place| context.edges.get(place)) {
+        places.extend(retry(context, call).map(|retry| &retry.origin));
+        next = worst.below(call.callee).next;
+    }
+    places
+}
+
+/// The worst chain of calls that begins at a service.
+#[derive(Clone, Copy)]
+struct Chain {
+    /// How many requests one request to the service can become at the chain's end.
+    product: u64,
+    /// The first call of it, as a position in the edges.
+    next: Option<usize>,
+}
+
+/// The worst chain of each service, in one depth-first pass. A call that closes a circle ends the chain before it.
+struct Worst {
+    chains: Vec<Option<Chain>>,
+    /// Whether a service's chain is final: not while it is still being followed.
+    known: Vec<bool>,
+}
+
+const ALONE: Chain = Chain { product: 1, next: None };
+
+impl Worst {
+    fn of(context: &Context<'_>) -> Self {
+        let mut outgoing = vec![Vec::new(); context.model.services.len()];
+        for (place, edge) in context.edges.iter().enumerate() {
+            let Caller::Service(caller) = edge.caller else { continue };
+            if let Some(list) = outgoing.get_mut(caller.index()) {
+                list.push(place);
+            }
+        }
+        let mut worst = Self { chains: vec![None; outgoing.len()], known: vec![false; outgoing.len()] };
+        for service in context.model.services.ids() {
+            worst.follow(context, &outgoing, service);
+        }
+        worst
+    }
+
+    /// Walks without recursion: chains may be as long as the mesh is large.
+    fn follow(&mut self, context: &Context<'_>, outgoing: &[Vec<usize>], start: Id<Service>) {
+        if self.chains.get(start.index()).is_some_and(Option::is_some) {
+            return;
+        }
+        self.put(start, ALONE);
+        let mut stack = vec![(start, 0)];
+        while let Some((service, position)) = stack.pop() {
+            let edge = outgoing.get(service.index()).and_then(|list| list.get(position));
+            let Some(callee) = edge.and_then(|place| context.edges.get(*place)).map(|edge| edge.callee)
+            else {
+                let calls = outgoing.get(service.index()).map_or(&[][..], Vec::as_slice);
+                self.put(service, self.worst_of(context, calls));
+                if let Some(known) = self.known.get_mut(service.index()) {
+                    *known = true;
+                }
+                continue;
+            };
+            stack.push((service, position + 1));
+            if self.chains.get(callee.index()).is_some_and(Option::is_none) {
+                self.put(callee, ALONE);
+                stack.push((callee, 0));
+            }
+        }
+    }
+
+    fn worst_of(&self, context: &Context<'_>, calls: &[usize]) -> Chain {
+        let mut worst = ALONE;
+        for place in calls {
+            let Some(edge) = context.edges.get(*place) else { continue };
+            if self.known.get(edge.callee.index()) != Some(&true) {
+                continue;
+            }
+            let product =
+                retry(context, edge).map_or(1, tries).saturating_mul(self.below(edge.callee).product);
+            if product > worst.product {
+                worst = Chain { product, next: Some(*place) };
+            }
+        }
+        worst
+    }
+
+    fn below(&self, service: Id<Service>) -> Chain {
+        self.chains.get(service.index()).copied().flatten().unwrap_or(ALONE)
+    }
+
+    fn put(&mut self, service: Id<Service>, chain: Chain) {
+        if let Some(slot) = self.chains.get_mut(service.index()) {
+            *slot = Some(chain);
+        }
+    }
+}
+
+/// The retries of a call: those of the route's rule, of a policy for the route, or of the callee.
+pub(crate) fn retry<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<&'a Retry> {
+    let own = match edge.caller {
+        Caller::Service(_) => None,
+        Caller::Route { rule, route, .. } => rule.retry.as_ref().or_else(|| context.route_retry(route)),
+    };
+    own.or(context.effective(edge.callee).retry.as_ref())
+}
+
+fn tries(retry: &Retry) -> u64 {
+    u64::from(retry.attempts) + 1
+}

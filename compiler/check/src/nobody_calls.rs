@@ -1,0 +1,42 @@
+//! A service that nobody may call.
+
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_vocabulary::model::Mtls;
+
+use crate::context::Context;
+use crate::list::Check;
+
+pub(crate) const CHECK: Check = Check {
+    info: CodeInfo {
+        code: Code("W0321"),
+        title: "a service that nobody may call",
+        explanation: r#"A service admits its declared callers and nobody else. Without any call or route that leads to it, every connection to its
+ports is refused.
+
+```mesh
+service catalog {
+  port http { number = 80 }
+}
+// no `calls = [catalog]` and no route to it anywhere
+```
+
+Declare who calls it, or make it a `client` if it only calls others and offers nothing."#,
+    },
+    run,
+};
+
+fn run(context: &Context<'_>, sink: &mut Sink) {
+    for (id, service) in context.model.services.iter() {
+        // An open port takes callers that are not in the mesh, of which it knows nothing.
+        let open = service.ports.iter().any(|port| port.mtls != Mtls::Strict);
+        if service.is_client() || open || context.incoming(id).next().is_some() {
+            continue;
+        }
+        let name = context.model.service_name(id);
+        sink.push(
+            Diagnostic::warning(CHECK.info.code, service.origin.span, format!("nobody may call `{name}`"))
+                .label("no call and no route leads here")
+                .help(format!("add `{}` to the `calls` of its callers, or route to it", service.name)),
+        );
+    }
+}

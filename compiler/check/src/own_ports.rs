@@ -1,0 +1,67 @@
+//! Ports of one service that clash with each other or with its sidecar.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_vocabulary::model::Port;
+
+use crate::context::Context;
+use crate::list::Check;
+
+pub(crate) const CHECK: Check = Check {
+    info: CodeInfo {
+        code: Code("E0307"),
+        title: "ports of a service clash",
+        explanation: r#"Callers tell the ports of a service apart by their `number`, so each number stands for one port. And the application
+shares its pod with the sidecar, which listens on 15006 (mTLS), 15021 (readiness and probes) and 15090 (metrics).
+
+```mesh
+service catalog {
+  port http  { number = 80, target = 3000 }
+  port admin { number = 80, target = 3001 }      // the same number
+}
+```
+
+Choose another `number`, or let the application listen elsewhere (`target`)."#,
+    },
+    run,
+};
+
+/// What a sidecar opens on all addresses of its pod.
+pub(crate) const SIDECAR: [(u16, &str); 3] =
+    [(15006, "mTLS"), (15021, "readiness and probes"), (15090, "metrics")];
+
+fn run(context: &Context<'_>, sink: &mut Sink) {
+    for (id, service) in context.model.services.iter() {
+        let mut numbers: BTreeMap<u16, &Port> = BTreeMap::new();
+        for port in &service.ports {
+            let name = context.model.service_name(id);
+            if let Some(first) = numbers.get(&port.number) {
+                let message = format!("two ports of `{name}` have the number {}", port.number);
+                sink.push(
+                    Diagnostic::error(CHECK.info.code, port.origin.span, message)
+                        .label("callers cannot mean this one")
+                        .also(first.origin.span, "the first one")
+                        .help("choose another `number` for one of them"),
+                );
+            } else {
+                numbers.insert(port.number, port);
+            }
+        }
+        let ports = service.ports.iter().map(|port| (port.target, &port.origin));
+        let probes = service.probes.iter().map(|probe| (probe.port, &probe.origin));
+        let metrics = service.scrape.iter().map(|scrape| (scrape.port, &scrape.origin));
+        for (number, origin) in ports.chain(probes).chain(metrics) {
+            let Some((_, purpose)) = SIDECAR.iter().find(|(reserved, _)| *reserved == number) else {
+                continue;
+            };
+            let message =
+                format!("the sidecar of `{}` needs port {number} itself", context.model.service_name(id));
+            sink.push(
+                Diagnostic::error(CHECK.info.code, origin.span, message)
+                    .label(format!("the sidecar serves {purpose} there"))
+                    .help("let the application listen on another port, and name that one here"),
+            );
+        }
+    }
+}

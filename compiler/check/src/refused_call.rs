@@ -1,0 +1,69 @@
+//! A declared call that the callee's own policies refuse.
+
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_vocabulary::model::policy::{AuthorizationRule, Effective};
+use meshc_vocabulary::model::{HttpMatch, Mtls};
+
+use crate::calls::{Caller, Edge};
+use crate::context::Context;
+use crate::list::Check;
+
+pub(crate) const CHECK: Check = Check {
+    info: CodeInfo {
+        code: Code("E0301"),
+        title: "a declared call that the callee refuses",
+        explanation: r#"A callee admits its declared callers. With `allow` it admits only those that a rule names, and `deny` wins over
+both. A call that none of its requests can survive is a mistake in one of the two places, so both are shown.
+
+```mesh
+service webapp {
+  calls = [catalog]                // refused …
+}
+policy only-orders {
+  targets = [catalog]
+  allow { from = [orders] }        // … here
+}
+```
+
+Add the caller to `allow`, take it out of `deny`, or remove the call. A caller of which some requests are refused
+(`deny` with a path, say) is no mistake."#,
+    },
+    run,
+};
+
+fn run(context: &Context<'_>, sink: &mut Sink) {
+    for edge in &context.edges {
+        let strict = edge.ports.iter().any(|port| {
+            let ports = &context.model.services.at(edge.callee).ports;
+            ports.get(*port).is_some_and(|port| port.mtls == Mtls::Strict)
+        });
+        if strict && let Some(diagnostic) = refused(context, edge, context.effective(edge.callee)) {
+            sink.push(diagnostic);
+        }
+    }
+}
+
+fn refused(context: &Context<'_>, edge: &Edge<'_>, effective: &Effective) -> Option<Diagnostic> {
+    let model = context.model;
+    let (caller, callee) = (edge.caller.name(model), model.service_name(edge.callee));
+    let speaks = |rule: &&AuthorizationRule| edge.caller.is_in(model, rule);
+    let everything = |rule: &&AuthorizationRule| rule.matches == HttpMatch::default();
+    let message = format!("`{callee}` refuses the declared call from `{caller}`");
+    let diagnostic = Diagnostic::error(CHECK.info.code, edge.origin.span, message).label(match edge.caller {
+        Caller::Service(_) => "called here",
+        Caller::Route { .. } => "routed here",
+    });
+    if let Some(rule) = effective.deny.iter().filter(everything).find(speaks) {
+        let diagnostic =
+            diagnostic.also(rule.origin.span, format!("this refuses `{caller}`, and `deny` wins"));
+        return Some(diagnostic.help(format!("take `{caller}` out of `deny`, or remove the call")));
+    }
+    if effective.allow.is_empty() || effective.allow.iter().any(|rule| speaks(&rule)) {
+        return None;
+    }
+    let mut diagnostic = diagnostic;
+    for rule in &effective.allow {
+        diagnostic = diagnostic.also(rule.origin.span, format!("this does not admit `{caller}`"));
+    }
+    Some(diagnostic.help(format!("add `{caller}` to `from`, or remove the call")))
+}
