@@ -1,11 +1,10 @@
 //! The lexer: characters → tokens that cover the text without gap or overlap.
 
-use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till, take_while, take_while1};
+use nom::bytes::complete::{tag, take_till, take_while};
 use nom::character::complete::{char, satisfy};
-use nom::combinator::{not, peek, recognize};
+use nom::combinator::{not, peek};
 use nom::multi::many0_count;
-use nom::sequence::{pair, preceded};
+use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
 use crate::token::{Token, TokenKind};
@@ -53,18 +52,18 @@ impl Lexer {
                 if let Some(braces) = self.open_templates.last_mut() {
                     *braces += 1;
                 }
-                symbol(TokenKind::OpenBrace, "{", text)
+                symbol(TokenKind::OpenBrace, text)
             }
             b'}' => return self.closing_brace(text),
-            b'=' => symbol(TokenKind::Equals, "=", text),
-            b',' => symbol(TokenKind::Comma, ",", text),
-            b'.' => symbol(TokenKind::Dot, ".", text),
-            b'[' => symbol(TokenKind::OpenBracket, "[", text),
-            b']' => symbol(TokenKind::CloseBracket, "]", text),
-            b'(' => symbol(TokenKind::OpenParenthesis, "(", text),
-            b')' => symbol(TokenKind::CloseParenthesis, ")", text),
-            b'-' => symbol(TokenKind::Arrow, "->", text),
-            b':' => address(text).or_else(|_| symbol(TokenKind::Colon, ":", text)),
+            b'=' => symbol(TokenKind::Equals, text),
+            b',' => symbol(TokenKind::Comma, text),
+            b'.' => symbol(TokenKind::Dot, text),
+            b'[' => symbol(TokenKind::OpenBracket, text),
+            b']' => symbol(TokenKind::CloseBracket, text),
+            b'(' => symbol(TokenKind::OpenParenthesis, text),
+            b')' => symbol(TokenKind::CloseParenthesis, text),
+            b'-' => tag("->").map(|_| TokenKind::Arrow).parse(text),
+            b':' => address(text).or_else(|_| symbol(TokenKind::Colon, text)),
             b'/' => comment(text),
             b'\'' => single_quoted(text),
             0x80.. => foreign(text, at_beginning),
@@ -80,13 +79,20 @@ impl Lexer {
     /// White space. A line feed also ends every string that is still open, so that a forgotten quote costs one
     /// line and not the rest of the file.
     fn white_space<'a>(&mut self, text: &'a str) -> (TokenKind, &'a str) {
-        let length = text.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
-        let (space, rest) = text.split_at_checked(length).unwrap_or((text, ""));
-        if space.contains('\n') {
-            self.open_templates.clear();
-            return (TokenKind::Newline, rest);
+        let mut kind = TokenKind::Whitespace;
+        let mut length = 0;
+        for byte in text.bytes() {
+            match byte {
+                b' ' | b'\t' | b'\r' => {}
+                b'\n' => kind = TokenKind::Newline,
+                _ => break,
+            }
+            length += 1;
         }
-        (TokenKind::Whitespace, rest)
+        if kind == TokenKind::Newline {
+            self.open_templates.clear();
+        }
+        (kind, text.get(length..).unwrap_or_default())
     }
 
     fn string<'a>(&mut self, text: &'a str) -> (TokenKind, &'a str) {
@@ -167,18 +173,15 @@ fn string_text(text: &str) -> (TextEnd, &str) {
 
 type Lexed<'a> = IResult<&'a str, TokenKind>;
 
-fn symbol<'a>(kind: TokenKind, symbol: &'static str, text: &'a str) -> Lexed<'a> {
-    tag(symbol).map(|_| kind).parse(text)
+/// A token of one ASCII character, which the caller has seen.
+fn symbol(kind: TokenKind, text: &str) -> Lexed<'_> {
+    Ok((text.get(1..).unwrap_or_default(), kind))
 }
 
 /// A letter or `_`, then letters, digits, `_`, and `-` before a letter or digit. A word of hexadecimal digits that
 /// runs on with colons is an IPv6 address.
 fn word(text: &str) -> Lexed<'_> {
-    let (rest, word) = recognize(many0_count(alt((
-        take_while1(|c: char| c.is_alphanumeric() || c == '_'),
-        inner_hyphen(char::is_alphanumeric),
-    ))))
-    .parse(text)?;
+    let (rest, word) = hyphenated(|byte| byte == b'_').parse(text)?;
     if rest.starts_with(':')
         && let Ok(lexed) = address(text)
     {
@@ -187,22 +190,44 @@ fn word(text: &str) -> Lexed<'_> {
     Ok((rest, if word.is_ascii() { TokenKind::of_word(word) } else { TokenKind::ForeignName }))
 }
 
-/// `-` before a character that can follow it inside a token, so that `a->b` is three tokens.
-fn inner_hyphen<'a>(
-    follows: fn(char) -> bool,
-) -> impl Parser<&'a str, Output = &'a str, Error = nom::error::Error<&'a str>> {
-    recognize(pair(char('-'), peek(satisfy(follows))))
-}
-
 /// A token that begins with a digit: it runs over everything a literal can be made of, and is classified later.
 fn literal(text: &str) -> Lexed<'_> {
-    many0_count(alt((
-        take_while1(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '%' | ':')),
-        inner_hyphen(char::is_alphanumeric),
-        recognize(pair(char('/'), not(char('/')))),
-    )))
-    .map(|_| TokenKind::Literal)
-    .parse(text)
+    let run = || hyphenated(|byte| matches!(byte, b'_' | b'.' | b'%' | b':'));
+    let slash = || (char('/'), not(char('/')));
+    (run(), many0_count((slash(), run()))).map(|_| TokenKind::Literal).parse(text)
+}
+
+/// Letters and digits of any script, some symbols, and `-` before a letter or digit, so that `a->b` is three tokens.
+/// May be empty. Most bytes of a file pass through here, so this goes by bytes; nom's parsers decode characters.
+fn hyphenated<'a>(
+    symbol: impl Fn(u8) -> bool,
+) -> impl Parser<&'a str, Output = &'a str, Error = nom::error::Error<&'a str>> {
+    move |text: &'a str| {
+        let bytes = text.as_bytes();
+        let letter_or_digit = |at: usize| match bytes.get(at) {
+            Some(byte) if byte.is_ascii() => usize::from(byte.is_ascii_alphanumeric()),
+            Some(_) => {
+                let character = text.get(at..).and_then(|rest| rest.chars().next());
+                character.filter(|character| character.is_alphanumeric()).map_or(0, char::len_utf8)
+            }
+            None => 0,
+        };
+        let mut length = 0;
+        while let Some(byte) = bytes.get(length) {
+            length += match byte {
+                byte if byte.is_ascii_alphanumeric() || symbol(*byte) => 1,
+                b'-' if letter_or_digit(length + 1) > 0 => 1,
+                _ => match letter_or_digit(length) {
+                    0 => break,
+                    width => width,
+                },
+            };
+        }
+        match text.split_at_checked(length) {
+            Some((run, rest)) => Ok((rest, run)),
+            None => fail(text),
+        }
+    }
 }
 
 /// An IPv6 address, which may begin with a letter or a colon: hexadecimal digits and at least two colons.
@@ -216,8 +241,9 @@ fn address(text: &str) -> Lexed<'_> {
 
 /// `//` to the end of the line; exactly three slashes are documentation.
 fn comment(text: &str) -> Lexed<'_> {
-    let (rest, line) = preceded(peek(tag("//")), take_till(|c| c == '\n')).parse(text)?;
-    let documentation = line.starts_with("///") && !line.starts_with("////");
+    let (text, _) = tag("//").parse(text)?;
+    let (line, rest) = text.split_at_checked(text.find('\n').unwrap_or(text.len())).unwrap_or((text, ""));
+    let documentation = line.starts_with('/') && !line.starts_with("//");
     Ok((rest, if documentation { TokenKind::Documentation } else { TokenKind::Comment }))
 }
 
@@ -239,7 +265,7 @@ fn unknown(text: &str) -> Lexed<'_> {
     satisfy(|_| true).map(|_| TokenKind::Unknown).parse(text)
 }
 
-fn fail(text: &str) -> Lexed<'_> {
+fn fail<T>(text: &str) -> IResult<&str, T> {
     Err(nom::Err::Error(nom::error::Error::new(text, nom::error::ErrorKind::Verify)))
 }
 

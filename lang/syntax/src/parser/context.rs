@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 
 use lang_diagnostics::{Diagnostic, FileId, Span, Spanned};
 
+use super::collector::Collector;
 use super::tokens::Lexeme;
-use crate::ast::Comment;
+use crate::ast::{Comment, Item, Value};
 use crate::codes;
 use crate::token::{Token, TokenKind};
 
@@ -21,6 +22,10 @@ pub(crate) struct Context<'a> {
     stuck_at: Cell<Option<u32>>,
     /// Ranges whose documentation was used, or that were skipped and therefore say nothing.
     accounted: RefCell<Vec<(u32, u32)>>,
+    /// The items of the bodies that are being parsed.
+    pub(crate) items: Collector<Item>,
+    /// The elements of the lists that are being parsed.
+    pub(crate) elements: Collector<Value>,
 }
 
 /// The significant tokens of a text, the comments, and the context to parse them in.
@@ -73,6 +78,8 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
         diagnostics: RefCell::new(Vec::new()),
         stuck_at: Cell::new(None),
         accounted: RefCell::new(Vec::new()),
+        items: Collector::default(),
+        elements: Collector::default(),
     };
     Prepared { lexemes, comments, context }
 }
@@ -83,9 +90,10 @@ impl<'a> Context<'a> {
         self.text
     }
 
-    /// Offset of the end of the file.
-    pub(crate) fn end(&self) -> u32 {
-        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+    /// The lexeme that stands behind the last one, as often as it is looked at.
+    pub(crate) fn end_lexeme(&self) -> Lexeme {
+        let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        Lexeme { kind: TokenKind::End, on_new_line: true, documented: false, start: end, end }
     }
 
     /// The text of a range of bytes.

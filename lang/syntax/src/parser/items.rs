@@ -11,15 +11,21 @@ use crate::ast::{Attribute, Block, Item, Reserved, Value, ValueKind};
 use crate::token::TokenKind;
 
 /// Items up to a closing bracket of something that is open, or the end of the file. Never fails.
-pub(super) fn items(mut input: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
-    let mut items = Vec::new();
+pub(super) fn items(input: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
+    let collected = input.context.items.begin();
+    let rest = collect_items(input);
+    (rest, input.context.items.end(collected))
+}
+
+/// Collects the items of one body in the context.
+fn collect_items(mut input: Tokens<'_>) -> Tokens<'_> {
     loop {
         let next = input.peek(0);
         match next.kind {
-            TokenKind::End => return (input, items),
+            TokenKind::End => return input,
             kind if kind.opening().is_some() => {
                 if ends_outer(&input, kind) {
-                    return (input, items);
+                    return input;
                 }
                 mistakes::stray_bracket(input);
                 input = input.advance();
@@ -31,7 +37,7 @@ pub(super) fn items(mut input: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
             _ => {
                 input = match item(input) {
                     Ok((rest, item)) => {
-                        items.push(item);
+                        input.context.items.push(item);
                         end_of_item(rest)
                     }
                     Err(error) => {

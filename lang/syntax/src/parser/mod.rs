@@ -1,5 +1,6 @@
 //! The parser: lexemes → tree. It is LL(2) and never goes back; recovery is by hand, item by item.
 
+mod collector;
 mod context;
 mod items;
 mod mistakes;

@@ -60,14 +60,10 @@ impl<'a> Tokens<'a> {
 
     /// The lexeme after `ahead` others; beyond the end always the end.
     pub(crate) fn peek(&self, ahead: usize) -> Lexeme {
-        let beyond = Lexeme {
-            kind: TokenKind::End,
-            on_new_line: true,
-            documented: false,
-            start: self.context.end(),
-            end: self.context.end(),
-        };
-        self.rest.get(ahead).copied().unwrap_or(beyond)
+        match self.rest.get(ahead) {
+            Some(lexeme) => *lexeme,
+            None => self.context.end_lexeme(),
+        }
     }
 
     /// The kind of the next lexeme, if the current item can go on with it.

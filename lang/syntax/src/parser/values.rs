@@ -1,7 +1,6 @@
 //! Values: operators, literals, paths, lists and records.
 
 use nom::Parser;
-use nom::combinator::opt;
 use nom::sequence::preceded;
 
 use super::items::{attributes, name_of};
@@ -16,8 +15,10 @@ use crate::token::TokenKind;
 /// `instance` or `instance -> instance`.
 pub(super) fn value<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let (rest, left) = instance(input)?;
-    let (rest, right) = opt(preceded(token(TokenKind::Arrow), instance)).parse(rest)?;
-    let Some(right) = right else { return Ok((rest, left)) };
+    if rest.continuation() != Some(TokenKind::Arrow) {
+        return Ok((rest, left));
+    }
+    let (rest, right) = preceded(token(TokenKind::Arrow), instance).parse(rest)?;
     if rest.continuation() == Some(TokenKind::Arrow) {
         return Err(mistakes::chained(
             rest,
@@ -32,8 +33,10 @@ pub(super) fn value<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
 /// `primary` or `primary in primary`.
 fn instance<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let (rest, left) = primary(input)?;
-    let (rest, right) = opt(preceded(token(TokenKind::In), same_item)).parse(rest)?;
-    let Some(right) = right else { return Ok((rest, left)) };
+    if rest.continuation() != Some(TokenKind::In) {
+        return Ok((rest, left));
+    }
+    let (rest, right) = preceded(token(TokenKind::In), same_item).parse(rest)?;
     if rest.continuation() == Some(TokenKind::In) {
         return Err(mistakes::chained(rest, "in", "`in` names one cluster: write a list of instances"));
     }
@@ -152,7 +155,7 @@ fn tagged<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
 fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
     let opening = outer.peek(0);
     let mut input = outer.advance().inside(Bracket::List);
-    let mut elements = Vec::new();
+    let elements = outer.context.elements.begin();
     let mut comma_missed = false;
     loop {
         let next = input.peek(0);
@@ -175,7 +178,7 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
             _ => {}
         }
         let (rest, element) = element(input);
-        elements.push(element);
+        input.context.elements.push(element);
         input = rest;
         let next = input.peek(0);
         match next.kind {
@@ -195,6 +198,7 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
     }
     let rest = close(input, opening, TokenKind::CloseBracket);
     let span = rest.span_from(opening.start);
+    let elements = outer.context.elements.end(elements);
     Ok((rest.outside(outer), Value { kind: ValueKind::List(elements), span }))
 }
 
