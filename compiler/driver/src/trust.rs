@@ -1,13 +1,15 @@
-//! What a mesh asks of its key directory.
+//! What a mesh asks of its key directory, and bringing the directory there.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meshc_pki::{
-    BroughtCluster, BroughtFile, BroughtTrust, ClusterRequest, Identity, Issuer, RootRequest, TrustRequest,
+    BroughtCluster, BroughtFile, BroughtTrust, ClusterRequest, FileProblem, Identity, Issuer, KeyDirectory,
+    Outcome, PkiError, RootRequest, TrustRequest, adopt_files,
 };
 use meshc_vocabulary::model;
 
-use crate::{CheckedMesh, FileSystem};
+use crate::{CheckedMesh, Clock, FileSystem};
 
 /// Everything that the key directory of a mesh should hold: one intermediate per cluster, and the identity of every
 /// proxy that has one.
@@ -54,6 +56,56 @@ fn cluster_request(
     ClusterRequest { name: cluster.name.clone(), trust_domain, identities }
 }
 
+/// How far a key directory is brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The root and the intermediates.
+    Authorities,
+    /// Those, and every workload's certificate.
+    Everything,
+}
+
+/// Why a key directory stays as it is.
+#[derive(Debug)]
+pub enum RenewalError {
+    /// What the user brings cannot be used.
+    Brought(Vec<FileProblem>),
+    /// A certificate cannot be made.
+    Pki(PkiError),
+}
+
+/// Makes what is missing in a key directory, renews what nears its end, and adopts what the user brings with
+/// `issuer = files`. What is still right stays, byte for byte.
+///
+/// # Errors
+/// If what the user brings cannot be used, or a certificate cannot be made.
+pub fn renew_trust(
+    request: &TrustRequest,
+    brought: Option<&BroughtTrust>,
+    keys: &KeyDirectory,
+    renewal: Renewal,
+    clock: &dyn Clock,
+) -> Result<Outcome, RenewalError> {
+    let now = system_time(clock);
+    let mut outcome = Outcome { directory: keys.clone(), changes: Vec::new() };
+    if let Some(brought) = brought {
+        outcome = adopt_files(brought, request, keys, now).map_err(RenewalError::Brought)?;
+    }
+    let operation = match renewal {
+        Renewal::Authorities => meshc_pki::init,
+        Renewal::Everything => meshc_pki::issue,
+    };
+    let renewed = operation(request, &outcome.directory, now).map_err(RenewalError::Pki)?;
+    outcome.changes.extend(renewed.changes);
+    Ok(Outcome { directory: renewed.directory, changes: outcome.changes })
+}
+
+/// The time in the form that certificates need.
+#[must_use]
+pub fn system_time(clock: &dyn Clock) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(clock.now())
+}
+
 /// What the user brings with `issuer = files`, read from next to the entry file; `None` for other issuers. Files that
 /// are not there are left out, and verification says what that means.
 #[must_use]
@@ -76,4 +128,42 @@ pub fn brought_trust(files: &dyn FileSystem, entry: &Path, mesh: &CheckedMesh) -
         })
     });
     Some(BroughtTrust { roots: read("roots.pem").into_iter().collect(), clusters: clusters.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FixedClock, MemoryFileSystem, Options, check};
+
+    const MESH: &str = "\
+mesh small { trust_domain = \"cluster.local\", trust = own }
+trust own { issuer = builtin, root { common_name = \"root.example\" } }
+network net {}
+cluster one { network = net, region = \"here\" }
+namespace app {
+  service a { clusters = [one], port http { number = 80 } }
+  service b { clusters = [one], port http { number = 80 }, calls = [a] }
+}
+";
+
+    #[test]
+    fn everything_is_made_once_and_renewed_when_it_nears_its_end() {
+        let files = MemoryFileSystem::with(&[("mesh.mesh", MESH)]);
+        let compilation = check(&files, Path::new("mesh.mesh"), Options { data_plane: None }).unwrap();
+        let mesh = compilation.mesh.unwrap();
+        let request = trust_request(&mesh);
+        assert_eq!(request.clusters.len(), 1);
+        assert_eq!(request.clusters[0].identities.len(), 2);
+        let renew = |keys: &KeyDirectory, renewal, now| {
+            renew_trust(&request, None, keys, renewal, &FixedClock(now)).unwrap()
+        };
+        let begin = 1_800_000_000;
+        let roots = renew(&KeyDirectory::new(), Renewal::Authorities, begin);
+        let all = renew(&roots.directory, Renewal::Everything, begin);
+        assert!(!all.changes.is_empty());
+        assert_eq!(renew(&all.directory, Renewal::Everything, begin + 3600).changes, []);
+        let late = begin + request.workload_lifetime.as_secs() * 3 / 4;
+        let renewed = renew(&all.directory, Renewal::Everything, late);
+        assert_eq!(renewed.changes.len(), 2, "both workloads: {:?}", renewed.changes);
+    }
 }

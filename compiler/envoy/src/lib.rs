@@ -20,6 +20,7 @@ mod support;
 mod tls;
 
 pub use codes::CODES;
+pub use support::check;
 
 use lang_diagnostics::Sink;
 use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering};

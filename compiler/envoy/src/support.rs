@@ -5,8 +5,8 @@ use meshc_plan::{InboundProtocol, ListenerKind, LocalLimit, ProxyPlan};
 
 use crate::codes;
 
-/// Reports everything in the plan that cannot be rendered, and whether there was nothing.
-pub(crate) fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
+/// Reports everything in the plan that cannot be rendered, and returns whether there was nothing.
+pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
     let mut fine = true;
     for listener in &plan.listeners {
         match &listener.kind {

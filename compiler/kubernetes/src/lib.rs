@@ -41,7 +41,13 @@ pub struct Input<'a> {
 /// The files of all clusters: path relative to the output folder → contents.
 pub type Tree = BTreeMap<String, String>;
 
-/// Renders the whole tree. What Kubernetes cannot carry is reported at the plan node's origin.
+/// Reports what Kubernetes cannot carry and what can be seen without rendering, each at the place that asks for it.
+pub fn check(plan: &Plan, sink: &mut Sink) {
+    limits::check(plan, sink);
+}
+
+/// Renders the whole tree of a plan that [`check`] had nothing against. What only the rendered files show is reported
+/// at the plan node's origin.
 pub fn render(input: &Input<'_>, sink: &mut Sink) -> Tree {
     let mut tree = Tree::new();
     for cluster in &input.plan.clusters {
@@ -59,7 +65,6 @@ fn render_cluster(
     tree: &mut Tree,
     sink: &mut Sink,
 ) {
-    limits::check_version(cluster, sink);
     let mut resources = vec![cluster::namespace(cluster, tree)];
     for proxy in proxies {
         let Some(rendered) = input.rendered.get(&proxy.name) else {
@@ -72,10 +77,9 @@ fn render_cluster(
                 resources.push(gateway::render(cluster, proxy, gateway, rendered, tree));
             }
             Deployment::Sidecar(sidecar) => {
-                limits::check_capture(proxy, sink);
                 sidecar::render(cluster, proxy, sidecar, rendered, tree);
                 resources.extend(companion::render(cluster, sidecar, tree));
-                resources.extend(workload::render(cluster, sidecar, tree, sink));
+                resources.extend(workload::render(cluster, sidecar, tree));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What a cluster or a ConfigMap cannot carry.
 
 use lang_diagnostics::{Diagnostic, Sink};
-use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy};
-use meshc_vocabulary::model::Capture;
+use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyPlan, RenderedProxy, SidecarDeployment};
+use meshc_vocabulary::model::{Capture, WorkloadKind};
 
 use crate::codes;
 
@@ -13,8 +13,22 @@ const CONFIG_MAP_BYTES: usize = (1 << 20) - (16 << 10);
 /// together).
 const ANNOTATION_BYTES: usize = 256 << 10;
 
+/// Reports everything that can be seen without rendering.
+pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
+    for cluster in &plan.clusters {
+        check_version(cluster, sink);
+    }
+    for proxy in &plan.proxies {
+        check_capture(proxy, sink);
+        match &proxy.deployment {
+            Deployment::Sidecar(sidecar) => check_workloads(sidecar, sink),
+            Deployment::Gateway(_) => {}
+        }
+    }
+}
+
 /// Native sidecars: `restartPolicy: Always` of init containers, on by default since Kubernetes 1.29.
-pub(crate) fn check_version(cluster: &ClusterPlan, sink: &mut Sink) {
+fn check_version(cluster: &ClusterPlan, sink: &mut Sink) {
     let version = cluster.kubernetes;
     if (version.major, version.minor) < (1, 29) {
         let message = format!(
@@ -56,7 +70,7 @@ pub(crate) fn check_size(proxy: &ProxyPlan, rendered: &RenderedProxy, sink: &mut
 }
 
 /// Whether the pod's outbound connections can be captured.
-pub(crate) fn check_capture(proxy: &ProxyPlan, sink: &mut Sink) {
+fn check_capture(proxy: &ProxyPlan, sink: &mut Sink) {
     match proxy.capture {
         Some(Capture::Loopback) | None => {}
         Some(Capture::Redirect) => sink.push(
@@ -68,5 +82,29 @@ pub(crate) fn check_capture(proxy: &ProxyPlan, sink: &mut Sink) {
             .label("its outbound connections would not be captured")
             .help("use `capture = loopback`"),
         ),
+    }
+}
+
+/// Whether the workloads that meshc is to write are of a kind that it writes.
+fn check_workloads(sidecar: &SidecarDeployment, sink: &mut Sink) {
+    for workload in &sidecar.workloads {
+        let Some(image) = &workload.image else { continue };
+        match workload.kind {
+            WorkloadKind::Deployment => {}
+            WorkloadKind::StatefulSet
+            | WorkloadKind::DaemonSet
+            | WorkloadKind::Job
+            | WorkloadKind::CronJob => {
+                sink.push(
+                    Diagnostic::error(
+                        codes::WORKLOAD_KIND,
+                        image.span,
+                        format!("meshc writes only Deployments, and `{}` is none", workload.name),
+                    )
+                    .label("this asks meshc to write the workload")
+                    .help("leave `image` out and write the workload yourself"),
+                );
+            }
+        }
     }
 }

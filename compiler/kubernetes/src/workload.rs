@@ -1,39 +1,24 @@
 //! The workload itself, where `workload { image = … }` asks for it: a Deployment with the component applied.
 
-use lang_diagnostics::{Diagnostic, Sink};
 use meshc_plan::{ClusterPlan, SidecarDeployment};
 use meshc_vocabulary::model::{Workload, WorkloadKind};
 use meshc_yaml::{Stream, Value, list, map};
 
+use crate::Tree;
 use crate::metadata::{NAME, labels, metadata, object, texts};
-use crate::{Tree, codes};
 
 /// Writes the workloads that have an image, with the component applied; returns their folder.
-pub(crate) fn render(
-    cluster: &ClusterPlan,
-    sidecar: &SidecarDeployment,
-    tree: &mut Tree,
-    sink: &mut Sink,
-) -> Option<String> {
+pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) -> Option<String> {
     let mut documents = Vec::new();
     for workload in &sidecar.workloads {
         let Some(image) = &workload.image else { continue };
         match workload.kind {
             WorkloadKind::Deployment => documents.push(deployment(sidecar, workload, &image.value)),
+            // Refused by the check.
             WorkloadKind::StatefulSet
             | WorkloadKind::DaemonSet
             | WorkloadKind::Job
-            | WorkloadKind::CronJob => {
-                sink.push(
-                    Diagnostic::error(
-                        codes::WORKLOAD_KIND,
-                        image.span,
-                        format!("meshc writes only Deployments, and `{}` is none", workload.name),
-                    )
-                    .label("this asks meshc to write the workload")
-                    .help("leave `image` out and write the workload yourself"),
-                );
-            }
+            | WorkloadKind::CronJob => {}
         }
     }
     if documents.is_empty() {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
 
-use meshc_driver::{CheckedMesh, Clock, trust_request};
+use meshc_driver::{CheckedMesh, system_time, trust_request};
 use meshc_pki::{Identity, Issuer, KeyDirectory, issue, layout};
 use meshc_plan::{Deployment, Placement, Plan, ProxyPlan, RateLimitService, RenderedProxy, paths};
 
@@ -19,7 +18,7 @@ use crate::keys;
 pub(crate) fn make_keys(mesh: &CheckedMesh, directory: &Path) -> Result<KeyDirectory, Failure> {
     let mut request = trust_request(mesh);
     request.issuer = Issuer::Builtin;
-    let now = UNIX_EPOCH + Duration::from_secs(WallClock.now());
+    let now = system_time(&WallClock);
     let empty = KeyDirectory::new();
     let made = meshc_pki::init(&request, &empty, now).and_then(|root| issue(&request, &root.directory, now));
     let made = made.context(|| String::from("make certificates"))?.directory;

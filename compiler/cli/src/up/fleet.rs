@@ -17,6 +17,8 @@ use crate::exit::{Context, Failure};
 
 /// How long processes get between SIGTERM and SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a killed process may take to be gone.
+const KILLED: Duration = Duration::from_secs(1);
 /// How often it is looked whether a process has ended.
 const GLANCE: Duration = Duration::from_millis(20);
 /// How many bytes at the end of a log are worth showing.
@@ -113,6 +115,11 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         for process in &self.processes {
             signal(process.group, Signal::KILL);
+        }
+        // Only after an error or a panic: what is killed must be gone before its directory is removed.
+        let end = Instant::now() + KILLED;
+        while Instant::now() < end && self.processes.iter_mut().any(|process| runs(&mut process.child)) {
+            std::thread::sleep(GLANCE);
         }
     }
 }

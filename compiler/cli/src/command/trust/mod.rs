@@ -5,14 +5,12 @@ mod export;
 mod show;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use meshc_driver::{CheckedMesh, Clock};
+use meshc_driver::CheckedMesh;
 
 use crate::compile::{compile, show as show_findings};
 use crate::console::Console;
-use crate::disk::WallClock;
 use crate::exit::{Exit, Failure};
 
 /// What to do with certificates.
@@ -64,9 +62,4 @@ pub(crate) fn run(command: &Command, console: &Console) -> Result<Exit, Failure>
         Command::Export(arguments) => export::run(arguments, console),
         Command::Show(directory) => show::run(directory, console),
     }
-}
-
-/// The time, as certificates need it.
-fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(WallClock.now())
 }

@@ -1,10 +1,11 @@
 //! `meshc trust show`: every certificate and what is wrong with it.
 
-use meshc_driver::trust_request;
+use meshc_driver::{system_time, trust_request};
 use meshc_pki::show;
 
-use super::{Directory, now};
+use super::Directory;
 use crate::console::Console;
+use crate::disk::WallClock;
 use crate::exit::{Context, Exit, Failure};
 use crate::keys;
 use crate::output::print;
