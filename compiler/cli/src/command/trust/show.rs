@@ -19,8 +19,8 @@ Exits with 1 if a certificate is missing, nears its end, or is wrong in any othe
 pub(super) fn run(directory: &Directory, console: &Console) -> Result<Exit, Failure> {
     let Some(mesh) = directory.mesh(console)? else { return Ok(Exit::Findings) };
     let keys = keys::read(&directory.keys())?;
-    let report =
-        show(&trust_request(&mesh), &keys, now()).map_err(|error| Failure::new(error.to_string()))?;
+    let report = show(&trust_request(&mesh), &keys, system_time(&WallClock))
+        .map_err(|error| Failure::new(error.to_string()))?;
     print(&report.to_string()).context(|| String::from("write to standard output"))?;
     Ok(if report.is_healthy() { Exit::Ok } else { Exit::Findings })
 }
