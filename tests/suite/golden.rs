@@ -1,7 +1,9 @@
-//! Golden folders for builds: `tests/golden/build/<case>/mesh.mesh` and what `meshc build` says of it.
+//! Golden folders for builds: `tests/golden/build/<case>/mesh.mesh` and what `meshc build` says of it. A folder
+//! `before` beside it is what the output directory holds when the build begins.
 //!
 //! Adding a case adds no Rust: make the folder, run with `MESH_BLESS=1`, and read what it wrote.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,6 +25,12 @@ fn cases() -> Vec<PathBuf> {
 fn build(case: &Path) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     std::fs::copy(case.join("mesh.mesh"), folder.path().join("mesh.mesh")).expect("copied");
+    let before = files(&case.join("before"));
+    for (path, contents) in &before {
+        let place = folder.path().join("out").join(path);
+        std::fs::create_dir_all(place.parent().expect("a file has a parent")).expect("created");
+        std::fs::write(place, contents).expect("copied");
+    }
     let mut command = Command::new(tools::binary("meshc"));
     command.args(["build", "mesh.mesh", "-o", "out", "--color", "never"]).current_dir(folder.path());
     let output = process::run(command.env("COLUMNS", "100"));
@@ -30,8 +38,26 @@ fn build(case: &Path) -> String {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let said: String = said.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    let wrote = folder.path().join("out").exists();
+    let wrote = files(&folder.path().join("out")) != before;
     format!("exit status: {status}\nwrote a tree: {wrote}\n\n{said}")
+}
+
+/// Every file below a directory, if there is one: relative path → contents.
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![directory.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).into_iter().flatten() {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let relative = path.strip_prefix(directory).expect("it lies below").to_path_buf();
+                files.insert(relative, std::fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    files
 }
 
 #[test]
