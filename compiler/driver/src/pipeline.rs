@@ -85,6 +85,8 @@ fn stages(
     let model = unless_errors(meshc_vocabulary::evaluate(files, sources, sink)?, sink)?;
     let model = with_options(model, options);
     let topology = meshc_topology::build(&model);
+    meshc_check::check(&model, &topology, sink);
+    let model = unless_errors(model, sink)?;
     let plan = unless_errors(meshc_plan::lower(&model, &topology, sink), sink)?;
     let mesh = CheckedMesh { model, topology, plan };
     check_backends(&mesh.plan, sink);
