@@ -1,6 +1,7 @@
 //! Second pass: the attributes of each block become typed values.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_syntax::ast;
@@ -82,15 +83,18 @@ impl Evaluator<'_, '_> {
             }
             match nested.count {
                 Count::Optional | Count::Many => {}
-                Count::One | Count::Some => self.sink.push(
-                    Diagnostic::error(
-                        codes::MISSING_BLOCK,
-                        span,
-                        format!("{} has no `{word}` block", place.name()),
-                    )
-                    .label("this needs one")
-                    .help(format!("add `{}`", sample(nested.kind))),
-                ),
+                Count::One | Count::Some => {
+                    let missing = if kind.word.is_empty() {
+                        format!("there is no `{word}` block")
+                    } else {
+                        format!("{place} has no `{word}` block")
+                    };
+                    self.sink.push(
+                        Diagnostic::error(codes::MISSING_BLOCK, span, missing)
+                            .label("this needs one")
+                            .help(format!("add `{}`", sample(nested.kind))),
+                    );
+                }
                 Count::Defaulted => {
                     let place = Place { kind: nested.kind, label: None, span };
                     let attributes = self.attributes(place, &[], None);
@@ -132,7 +136,6 @@ impl Evaluator<'_, '_> {
                 !misplaced
             })
             .collect();
-        let name = place.name();
         // An attempt at an attribute as a block was reported by the first pass; it is not missing as well.
         let attempted: Vec<&str> = items
             .iter()
@@ -141,7 +144,7 @@ impl Evaluator<'_, '_> {
             })
             .collect();
         let known =
-            Known { attributes: kind.attributes, blocks: kind.blocks, place: &name, attempted: &attempted };
+            Known { attributes: kind.attributes, blocks: kind.blocks, place: &place, attempted: &attempted };
         self.assignments(&known, &written, scope, span)
     }
 
@@ -263,22 +266,20 @@ pub(crate) struct Place<'p> {
     pub(crate) span: Span,
 }
 
-impl Place<'_> {
-    fn name(self) -> String {
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.label {
-            Some(label) => format!("{} `{}`", self.kind.word, label.value),
-            None if self.kind.word.is_empty() => String::from("the mesh"),
-            None => place_name(self.kind),
+            Some(label) => write!(formatter, "{} `{}`", self.kind.word, label.value),
+            None => formatter.write_str(&place_name(self.kind)),
         }
     }
 }
 
 /// What may be written in a block or a record.
-#[derive(Debug)]
 pub(crate) struct Known<'k> {
     pub(crate) attributes: &'static [Attribute],
     pub(crate) blocks: &'static [crate::schema::Nested],
-    pub(crate) place: &'k str,
+    pub(crate) place: &'k dyn fmt::Display,
     pub(crate) attempted: &'k [&'k str],
 }
 

@@ -16,7 +16,8 @@ use crate::value::Target;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) entities: Vec<Entity>,
-    by_path: HashMap<String, Vec<EntityId>>,
+    /// The entities in each scope by their names; several may have one name if their kinds differ.
+    inside: HashMap<Option<EntityId>, HashMap<String, Vec<EntityId>>>,
     hidden: HashSet<EntityId>,
     /// Names of blocks that were reported and could not be registered: a reference to one of them is not a second
     /// mistake.
@@ -34,15 +35,19 @@ impl Names {
         if parent.is_some_and(|parent| self.hidden.contains(&parent)) {
             return Ok(self.hide(kind, label, parent));
         }
-        let key = self.key(parent, std::iter::once(label.value.as_str()));
-        let rivals = self.by_path.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let clashes = |entity: &Entity| entity.kind.space == kind.space && entity.parent == parent;
+        let rivals = self.children(parent, &label.value);
+        let clashes = |entity: &Entity| entity.kind.space == kind.space;
         if let Some(rival) = rivals.iter().find(|id| self.get(**id).is_some_and(clashes)) {
             return Err(*rival);
         }
         let id = self.add(kind, label, parent);
-        self.by_path.entry(key).or_default().push(id);
+        self.inside.entry(parent).or_default().entry(label.value.clone()).or_default().push(id);
         Ok(id)
+    }
+
+    /// The entities of one name right in a scope.
+    fn children(&self, scope: Option<EntityId>, name: &str) -> &[EntityId] {
+        self.inside.get(&scope).and_then(|names| names.get(name)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Adds an entity that nobody can name, for a block whose name is taken. What is in it is hidden too, so that it
@@ -77,17 +82,27 @@ impl Names {
         self.entities.get(id.0 as usize)
     }
 
-    /// All entities that a path may mean in a scope.
+    /// All entities that a path may mean in a scope, those found from the outermost scope first.
     pub(crate) fn find(&self, path: &[Spanned<String>], scope: Option<EntityId>) -> Vec<EntityId> {
         let mut found = Vec::new();
         let mut here = Some(scope);
         while let Some(scope) = here {
-            let key = self.key(scope, path.iter().map(|segment| segment.value.as_str()));
-            found.extend(self.by_path.get(&key).into_iter().flatten());
+            self.descend(scope, path, &mut found);
             here = scope.map(|id| self.get(id).and_then(|entity| entity.parent));
         }
         found.reverse();
         found
+    }
+
+    fn descend(&self, scope: Option<EntityId>, path: &[Spanned<String>], found: &mut Vec<EntityId>) {
+        let Some((first, rest)) = path.split_first() else { return };
+        for child in self.children(scope, &first.value) {
+            if rest.is_empty() {
+                found.push(*child);
+            } else {
+                self.descend(Some(*child), rest, found);
+            }
+        }
     }
 
     /// All targets that a path may mean in a scope.
@@ -150,25 +165,5 @@ impl Names {
     /// Where an entity is declared.
     pub(crate) fn span(&self, id: EntityId) -> Option<Span> {
         self.get(id).map(|entity| entity.span)
-    }
-
-    fn key<'a>(&self, scope: Option<EntityId>, path: impl Iterator<Item = &'a str>) -> String {
-        let mut parents = Vec::new();
-        let mut here = scope.and_then(|id| self.get(id));
-        while let Some(entity) = here {
-            parents.push(entity.name.as_str());
-            here = entity.parent.and_then(|parent| self.get(parent));
-        }
-        let mut key = String::new();
-        // A control character cannot stand in a name that anybody could declare, so the joint is unambiguous.
-        for name in parents.into_iter().rev() {
-            key.push_str(name);
-            key.push('\u{1f}');
-        }
-        for name in path {
-            key.push_str(name);
-            key.push('\u{1f}');
-        }
-        key
     }
 }
