@@ -10,6 +10,9 @@ use crate::ast::{Comment, Item, Value};
 use crate::codes;
 use crate::token::{Token, TokenKind};
 
+/// If more closing brackets than this are missing, the file is no mesh with a mistake, and its indentation says nothing.
+const MOST_MISSING: i64 = 8;
+
 /// The shared part of the parser's state.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -20,6 +23,17 @@ pub(crate) struct Context<'a> {
     diagnostics: RefCell<Vec<Diagnostic>>,
     /// Where the parser was stuck when it last reported: a second report from the same place is a consequence.
     stuck_at: Cell<Option<u32>>,
+    /// Where the lexeme ends that was last reported.
+    stuck_end: Cell<u32>,
+    /// How many mistakes were reported that may have made a later closing bracket stray.
+    forgiven_strays: Cell<u32>,
+    /// How many closing brackets were swallowed by a string whose quotes were forgotten.
+    forgiven_closings: Cell<u32>,
+    /// How many `{` more than `}` are still to come. While there are more, and not too many, indentation tells where
+    /// they should have been closed; a file without such a mistake may be indented as it likes.
+    missing_braces: Cell<i64>,
+    /// The same for `[` and `]`.
+    missing_brackets: Cell<i64>,
     /// Ranges whose documentation was used, or that were skipped and therefore say nothing.
     accounted: RefCell<Vec<(u32, u32)>>,
     /// The items of the bodies that are being parsed.
@@ -71,12 +85,21 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
             }
         }
     }
+    let count = |kind: TokenKind| lexemes.iter().filter(|lexeme: &&Lexeme| lexeme.kind == kind).count();
+    let missing = |opening, closing| {
+        i64::try_from(count(opening)).unwrap_or(0) - i64::try_from(count(closing)).unwrap_or(0)
+    };
     let context = Context {
         file,
         text,
         documentation,
         diagnostics: RefCell::new(Vec::new()),
         stuck_at: Cell::new(None),
+        stuck_end: Cell::new(0),
+        forgiven_strays: Cell::new(0),
+        forgiven_closings: Cell::new(0),
+        missing_braces: Cell::new(missing(TokenKind::OpenBrace, TokenKind::CloseBrace)),
+        missing_brackets: Cell::new(missing(TokenKind::OpenBracket, TokenKind::CloseBracket)),
         accounted: RefCell::new(Vec::new()),
         items: Collector::default(),
         elements: Collector::default(),
@@ -85,11 +108,6 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
 }
 
 impl<'a> Context<'a> {
-    /// The whole text.
-    pub(crate) fn text(&self) -> &'a str {
-        self.text
-    }
-
     /// The lexeme that stands behind the last one, as often as it is looked at.
     pub(crate) fn end_lexeme(&self) -> Lexeme {
         let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
@@ -110,12 +128,86 @@ impl<'a> Context<'a> {
     pub(crate) fn report(&self, at: Lexeme, diagnostic: Diagnostic) {
         if self.stuck_at.replace(Some(at.start)) != Some(at.start) {
             self.diagnostics.borrow_mut().push(diagnostic);
+            self.stuck_end.set(at.end);
+            self.forgiven_strays.update(|count| count.saturating_add(1));
         }
     }
 
-    /// Whether a report from `at` would be a consequence of an earlier one.
-    pub(crate) fn is_quiet(&self, at: Lexeme) -> bool {
-        self.stuck_at.get() == Some(at.start)
+    /// Reports a closing bracket that closes nothing, unless it can be a consequence of a mistake before it.
+    pub(crate) fn report_stray(&self, at: Lexeme, diagnostic: Diagnostic) {
+        self.stuck_end.set(at.end);
+        let forgiven = self.forgiven_strays.get();
+        if forgiven > 0 {
+            self.forgiven_strays.set(forgiven - 1);
+            self.quiet(at);
+        } else if self.stuck_at.replace(Some(at.start)) != Some(at.start) {
+            self.diagnostics.borrow_mut().push(diagnostic);
+        }
+    }
+
+    /// Notes that an unclosed string swallowed this text.
+    pub(crate) fn swallowed(&self, text: &str) {
+        let count = |brackets: [u8; 2]| {
+            let brackets = text.bytes().filter(|byte| brackets.contains(byte)).count();
+            u32::try_from(brackets).unwrap_or(u32::MAX)
+        };
+        self.forgiven_closings.update(|forgiven| forgiven.saturating_add(count([b'}', b']'])));
+        self.forgiven_strays.update(|forgiven| forgiven.saturating_add(count([b'{', b'['])));
+    }
+
+    /// Whether a bracket that is not closed after `last_end` goes unreported, because what stands there instead was
+    /// reported, or because a string swallowed what closed it.
+    pub(crate) fn forgives_closing(&self, last_end: u32) -> bool {
+        if self.stuck_end.get() == last_end {
+            return true;
+        }
+        let forgiven = self.forgiven_closings.get();
+        self.forgiven_closings.set(forgiven.saturating_sub(1));
+        forgiven > 0
+    }
+
+    /// Whether indentation shows that a bracket was to be closed before `next`, which begins a line: it stands further
+    /// left than the line of the bracket, or as far left without closing anything.
+    pub(crate) fn shows_closing(&self, opening: Lexeme, next: Lexeme) -> bool {
+        let trusted = 1..=MOST_MISSING;
+        if !trusted.contains(&self.missing(opening.kind).get())
+            || !next.on_new_line
+            || next.kind == TokenKind::End
+        {
+            return false;
+        }
+        let (column, indentation) = (self.column(next.start), self.indentation(opening.start));
+        column < indentation || (column == indentation && next.kind.opening().is_none())
+    }
+
+    fn missing(&self, opening: TokenKind) -> &Cell<i64> {
+        if opening == TokenKind::OpenBracket { &self.missing_brackets } else { &self.missing_braces }
+    }
+
+    /// Notes that the closing bracket of an opening one was found to be missing.
+    pub(crate) fn missing_closing(&self, opening: TokenKind) {
+        self.missing(opening).update(|count| count.saturating_sub(1));
+    }
+
+    /// Notes that an opening bracket was found to be missing: one more closing bracket is accounted for.
+    pub(crate) fn missing_opening(&self, opening: TokenKind) {
+        self.missing(opening).update(|count| count.saturating_add(1));
+    }
+
+    /// The line of an offset, up to there.
+    fn line_before(&self, offset: u32) -> &'a str {
+        self.slice(0, offset).rsplit('\n').next().unwrap_or_default()
+    }
+
+    /// How many bytes stand before an offset on its line.
+    pub(crate) fn column(&self, offset: u32) -> usize {
+        self.line_before(offset).len()
+    }
+
+    /// How many blanks and tabs the line of an offset begins with.
+    pub(crate) fn indentation(&self, offset: u32) -> usize {
+        let line = self.line_before(offset);
+        line.len() - line.trim_start_matches([' ', '\t']).len()
     }
 
     /// Reports a mistake inside one token, which never hides another one.

@@ -3,32 +3,37 @@
 use lang_diagnostics::Spanned;
 
 use super::mistakes;
-use super::recovery::{Until, close, report, skip, skip_group};
+use super::recovery::{Until, body_follows, close, closes_on_line, report, skip, skip_group};
 use super::strings::string_text;
-use super::tokens::{Bracket, DEPTH_LIMIT, Parsed, Tokens};
-use super::values::{begins_value, ends_outer, too_deep, value_or_invalid};
+use super::tokens::{Bracket, DEPTH_LIMIT, Lexeme, Parsed, Tokens};
+use super::values::{begins_value, too_deep, value_or_invalid};
 use crate::ast::{Attribute, Block, Item, Reserved, Value, ValueKind};
 use crate::token::TokenKind;
 
-/// Items up to a closing bracket of something that is open, or the end of the file. Never fails.
-pub(super) fn items(input: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
+/// Items up to a closing bracket of something that is open, or the end of the file. Never fails. `opening` is the
+/// bracket around them.
+pub(super) fn items(input: Tokens<'_>, opening: Option<Lexeme>) -> (Tokens<'_>, Vec<Item>) {
     let collected = input.context.items.begin();
-    let rest = collect_items(input);
+    let rest = collect_items(input, opening);
     (rest, input.context.items.end(collected))
 }
 
 /// Collects the items of one body in the context.
-fn collect_items(mut input: Tokens<'_>) -> Tokens<'_> {
+fn collect_items(mut input: Tokens<'_>, opening: Option<Lexeme>) -> Tokens<'_> {
     loop {
         let next = input.peek(0);
         match next.kind {
             TokenKind::End => return input,
+            _ if opening.is_some_and(|opening| input.context.shows_closing(opening, next)) => return input,
             kind if kind.opening().is_some() => {
-                if ends_outer(&input, kind) {
+                if input.closes_outer(kind) {
                     return input;
                 }
                 mistakes::stray_bracket(input);
-                input = input.advance();
+                input.context.skipped(input.last_end, next.start);
+                let rest = input.advance();
+                let header = rest.peek(0).kind.is_word() && opens_block(rest.advance());
+                input = if header || rest.at_item() { rest } else { comma(skip(rest, Until::ITEM)) };
             }
             TokenKind::Comma => {
                 mistakes::unexpected(input, "expected an item");
@@ -99,6 +104,29 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
             Ok(attribute(input, after.advance(), documentation))
         }
         Some(TokenKind::OpenBrace) => Ok(block(input, None, after, documentation)),
+        Some(TokenKind::UnclosedString) if body_follows(input, after.advance()) => {
+            let label = string_text(after, after.peek(0));
+            let label =
+                Spanned::new(label.trim_end_matches([' ', '{']).to_owned(), input.span(after.peek(0)));
+            Ok(block(input, Some(label), after.advance(), documentation))
+        }
+        Some(TokenKind::String) if !opens_block(after.advance()) && !body_follows(input, after.advance()) => {
+            mistakes::missing_equals(input);
+            Ok(attribute(input, after, documentation))
+        }
+        Some(kind) if kind.is_word() && after.advance().continuation() == Some(TokenKind::Equals) => {
+            let behind = after.advance().advance();
+            let doubled = input.text(first) == input.text(after.peek(0));
+            if !doubled && (opens_block(behind) || body_follows(input, behind)) {
+                let label = name_of(after);
+                return Ok(block(input, Some(label), after.advance(), documentation));
+            }
+            if !doubled && closes_on_line(after) {
+                return Ok(block(input, None, after, documentation));
+            }
+            mistakes::two_names(input);
+            Ok(attribute(after, behind, documentation))
+        }
         Some(kind) if kind.is_word() || kind == TokenKind::String => {
             let label = name_of(after);
             Ok(block(input, Some(label), after.advance(), documentation))
@@ -119,7 +147,12 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
             mistakes::missing_equals(input);
             Ok(attribute(input, after, documentation))
         }
-        None if opens_block(after) => Ok(block(input, None, after, documentation)),
+        None if opens_block(after) || body_follows(input, after) => {
+            Ok(block(input, None, after, documentation))
+        }
+        Some(TokenKind::Unknown) if body_follows(input, after.advance()) => {
+            Ok(block(input, None, after, documentation))
+        }
         Some(_) | None => Err(mistakes::incomplete_item(input)),
     }
 }
@@ -148,14 +181,23 @@ fn block<'a>(
     documentation: Option<Spanned<String>>,
 ) -> (Tokens<'a>, Item) {
     let start = kind.peek(0).start;
+    let deep = kind.depth() >= DEPTH_LIMIT;
     let (rest, body) = if opens_block(input) {
         if input.peek(0).on_new_line {
             mistakes::brace_on_next_line(input);
         }
-        if kind.depth() < DEPTH_LIMIT { braces(input) } else { (too_deep(input), Vec::new()) }
+        if deep { (too_deep(input), Vec::new()) } else { braces(input) }
     } else {
-        mistakes::missing_braces(input, kind);
-        (input, Vec::new())
+        let rest = mistakes::missing_braces(input, kind);
+        if deep {
+            (rest, Vec::new())
+        } else if opens_block(rest) {
+            braces(rest)
+        } else if body_follows(kind, rest) {
+            unopened(rest, kind.peek(0))
+        } else {
+            (rest, Vec::new())
+        }
     };
     let block = Block { kind: name_of(kind), label, body, documentation, span: rest.span_from(start) };
     (rest, Item::Block(block))
@@ -164,24 +206,37 @@ fn block<'a>(
 /// `{ items }`
 fn braces(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
     let opening = outer.peek(0);
-    let (rest, body) = items(outer.advance().inside(Bracket::Brace));
+    let (rest, body) = items(outer.advance().inside(Bracket::Brace), Some(opening));
     (close(rest, opening, TokenKind::CloseBrace).outside(outer), body)
+}
+
+/// `items }`, after a missing `{` was reported.
+fn unopened<'a>(outer: Tokens<'a>, kind: Lexeme) -> (Tokens<'a>, Vec<Item>) {
+    outer.context.missing_opening(TokenKind::OpenBrace);
+    let (rest, body) = items(outer.inside(Bracket::Brace), Some(kind));
+    let rest = if rest.peek(0).kind == TokenKind::CloseBrace { rest.advance() } else { rest };
+    (rest.outside(outer), body)
 }
 
 /// `{ name = value, … }` in value position: a body in which blocks are mistakes.
 pub(super) fn attributes(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Attribute>) {
     let (rest, body) = braces(outer);
-    (rest, body.into_iter().filter_map(|item| attribute_of(outer, item)).collect())
+    for item in &body {
+        match item {
+            Item::Block(block) => mistakes::block_in_record(outer, block),
+            Item::Attribute(_) | Item::Reserved(_) => {}
+        }
+    }
+    (rest, body.into_iter().filter_map(attribute_of).collect())
 }
 
 /// The attribute that an item in a record is or was meant to be.
-fn attribute_of(input: Tokens<'_>, item: Item) -> Option<Attribute> {
+fn attribute_of(item: Item) -> Option<Attribute> {
     match item {
         Item::Attribute(attribute) => Some(attribute),
         Item::Reserved(_) => None,
         Item::Block(block) => {
-            mistakes::block_in_record(input, &block);
-            let entries = block.body.into_iter().filter_map(|item| attribute_of(input, item)).collect();
+            let entries = block.body.into_iter().filter_map(attribute_of).collect();
             let kind = if block.label.is_some() { ValueKind::Invalid } else { ValueKind::Record(entries) };
             let value = Value { kind, span: block.span };
             Some(Attribute { name: block.kind, value, documentation: block.documentation, span: block.span })

@@ -29,7 +29,7 @@ pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> File {
     let Prepared { lexemes, comments, context } = prepare(file, text, &lex(text));
     let (language, items) = {
         let (input, language) = language(Tokens::new(&lexemes, &context));
-        let (_, items) = items::items(input);
+        let (_, items) = items::items(input, None);
         (language, items)
     };
     context.finish().into_iter().for_each(|diagnostic| sink.push(diagnostic));

@@ -49,7 +49,7 @@ pub(super) fn skip(input: Tokens<'_>, until: Until) -> Tokens<'_> {
         let next = rest.peek(0);
         let ends = match open.last() {
             None => {
-                (until.commas && next.kind == TokenKind::Comma)
+                (until.commas && next.kind == TokenKind::Comma && (!until.lines || separates(rest)))
                     || (until.lines && next.on_new_line && !goes_on(previous))
                     || rest.at_item_line()
             }
@@ -57,7 +57,10 @@ pub(super) fn skip(input: Tokens<'_>, until: Until) -> Tokens<'_> {
             Some(TokenKind::OpenBracket | TokenKind::OpenParenthesis) => rest.at_item_line(),
             Some(_) => false,
         };
-        if ends || next.kind == TokenKind::End || !track(&mut open, next.kind) {
+        if ends
+            || next.kind == TokenKind::End
+            || (!track(&mut open, next.kind) && rest.closes_outer(next.kind))
+        {
             break;
         }
         previous = Some(next.kind);
@@ -105,9 +108,54 @@ fn goes_on(previous: Option<TokenKind>) -> bool {
 
 /// Consumes the closing bracket of `opening`, or reports that it is missing.
 pub(super) fn close<'a>(input: Tokens<'a>, opening: Lexeme, closing: TokenKind) -> Tokens<'a> {
-    if input.peek(0).kind == closing {
+    let next = input.peek(0);
+    if next.kind == closing && !input.context.shows_closing(opening, next) {
         return input.advance();
     }
     mistakes::unclosed_bracket(input, opening);
     input
+}
+
+/// Whether a comma stands between items, as far as can be seen, and not between the elements of something whose
+/// opening bracket is missing.
+fn separates(input: Tokens<'_>) -> bool {
+    let after = input.advance();
+    let next = after.peek(0);
+    let header = next.kind.is_word() && after.peek(1).kind == TokenKind::OpenBrace;
+    next.on_new_line
+        || next.kind == TokenKind::End
+        || next.kind.opening().is_some()
+        || header
+        || after.at_item()
+}
+
+/// Whether a body stands behind a block's kind and label although its `{` is missing: on the following lines, which are
+/// indented more, or on the same line, which has one `}` too many.
+pub(super) fn body_follows(kind: Tokens<'_>, input: Tokens<'_>) -> bool {
+    let next = input.peek(0);
+    let context = input.context;
+    if next.on_new_line {
+        let begins_item = next.kind.is_word() || next.kind == TokenKind::String;
+        return begins_item && context.column(next.start) > context.indentation(kind.peek(0).start);
+    }
+    input.at_item() && closes_on_line(input)
+}
+
+/// Whether the rest of the line has a `}` whose `{` is not on it.
+pub(super) fn closes_on_line(input: Tokens<'_>) -> bool {
+    let mut rest = input;
+    let mut depth = 0_u32;
+    loop {
+        match rest.peek(0).kind {
+            TokenKind::OpenBrace => depth += 1,
+            TokenKind::CloseBrace if depth == 0 => return true,
+            TokenKind::CloseBrace => depth -= 1,
+            _ => {}
+        }
+        rest = rest.advance();
+        let next = rest.peek(0);
+        if next.on_new_line || next.kind == TokenKind::End {
+            return false;
+        }
+    }
 }

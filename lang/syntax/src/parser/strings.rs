@@ -102,7 +102,9 @@ fn interpolation<'a>(input: Tokens<'a>, parts: &mut Vec<StringPart>) -> Tokens<'
         Some(_) => {
             let after = skip(rest, Until::LINE);
             // Otherwise the string ends with its line, and that is what will be reported.
-            if after.continuation().is_some() {
+            let goes_on =
+                matches!(after.continuation(), Some(TokenKind::TemplateMiddle | TokenKind::TemplateTail));
+            if goes_on {
                 mistakes::unexpected(rest, "expected `}` and the rest of the string");
             }
             after

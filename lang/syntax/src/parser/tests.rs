@@ -150,6 +150,16 @@ fn one_mistake_costs_one_error() {
 }
 
 #[test]
+fn a_missing_opening_bracket_is_one_error() {
+    let expected = |header| format!("E0010 expected `{{` after `{header}`");
+    check("s t\n  a = 1\n}\nu {}", "s t {a=1}; u {}", &[&expected("s t")]);
+    check("s\n  a = 1\n}\nu {}", "s {a=1}; u {}", &[&expected("s")]);
+    check("s {\n p q a = 1, b = 2 }\n r = 3\n}\nu {}", "s {p q {a=1; b=2}; r=3}; u {}", &[&expected("p q")]);
+    check("s t = {\n  a = 1\n}\nu {}", "s t {a=1}; u {}", &["E0005 expected `{`, found `=`"]);
+    check("a = x, y]\nu {}", "a=x; u {}", &["E0010 `y` is neither an attribute nor a block"]);
+}
+
+#[test]
 fn an_unclosed_bracket_stops_at_the_next_item() {
     let list = "E0007 this `[` is not closed";
     check("a = [x, y\nb = 1", "a=[x y]; b=1", &[list]);
@@ -157,7 +167,11 @@ fn an_unclosed_bracket_stops_at_the_next_item() {
     check("s {\n a = [x\n retry { n = 1 }\n}\nt {}", "s {a=[x]; retry {n=1}}; t {}", &[list]);
     check("s {\n a = [x }\nt {}", "s {a=[x]}; t {}", &[list]);
     check("s {\n a = { b = [1\n", "s {a={b=[1]}}", &[list]);
-    check("s {\n t u {\n a = 1\n", "s {t u {a=1}}", &["E0007 this `{` is not closed"]);
+    let brace = "E0007 this `{` is not closed";
+    check("s {\n  t u {\n    a = 1\n", "s {t u {a=1}}", &[brace]);
+    check("s {\n  t u {\n    a = 1\n  v {}\n}\nw {}", "s {t u {a=1}; v {}}; w {}", &[brace]);
+    check("s {\n  t u {\n    a = 1\n}\nw {}", "s {t u {a=1}}; w {}", &[brace]);
+    check("s {\n  a = { b = 1\n}\nw {}", "s {a={b=1}}; w {}", &[brace]);
 }
 
 #[test]

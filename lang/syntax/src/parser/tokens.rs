@@ -102,6 +102,16 @@ impl<'a> Tokens<'a> {
         Self { rest: self.rest, last_end: self.last_end, ..outer }
     }
 
+    /// Whether a closing bracket closes something that is open, perhaps further out.
+    pub(crate) fn closes_outer(&self, kind: TokenKind) -> bool {
+        match kind.opening() {
+            Some(TokenKind::OpenBrace) => self.braces > 0,
+            Some(TokenKind::OpenBracket) => self.lists > 0,
+            Some(TokenKind::TemplateHead) => self.interpolations > 0,
+            Some(_) | None => false,
+        }
+    }
+
     /// The source text of a lexeme.
     pub(crate) fn text(&self, lexeme: Lexeme) -> &'a str {
         self.context.slice(lexeme.start, lexeme.end)

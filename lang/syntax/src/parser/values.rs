@@ -162,7 +162,7 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
         match next.kind {
             TokenKind::End => break,
             kind if kind.opening().is_some() => {
-                if kind == TokenKind::CloseBracket || ends_outer(&input, kind) {
+                if kind == TokenKind::CloseBracket || input.closes_outer(kind) {
                     break;
                 }
                 mistakes::stray_bracket(input);
@@ -174,7 +174,7 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
                 input = input.advance();
                 continue;
             }
-            _ if input.at_item_line() => break,
+            _ if input.at_item_line() || input.context.shows_closing(opening, next) => break,
             _ => {}
         }
         let (rest, element) = element(input);
@@ -184,7 +184,7 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
         match next.kind {
             TokenKind::Comma => input = input.advance(),
             kind if kind == TokenKind::End || kind.opening().is_some() => {}
-            _ if input.at_item_or_block_line() => break,
+            _ if input.at_item_or_block_line() || input.context.shows_closing(opening, next) => break,
             _ => {
                 if !comma_missed {
                     mistakes::missing_comma(input);
@@ -192,6 +192,9 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
                 comma_missed = true;
                 if !begins_value(next.kind) {
                     input = skip(input, Until::COMMA);
+                    if input.peek(0).kind == TokenKind::Comma {
+                        input = input.advance();
+                    }
                 }
             }
         }
@@ -213,16 +216,6 @@ fn element(input: Tokens<'_>) -> (Tokens<'_>, Value) {
             let rest = if rest.is_at(&input) { rest.advance() } else { rest };
             (rest, Value { kind: ValueKind::Invalid, span: rest.span_from(start) })
         }
-    }
-}
-
-/// Whether a closing bracket that does not fit the innermost one belongs to one further out.
-pub(super) fn ends_outer(input: &Tokens<'_>, kind: TokenKind) -> bool {
-    match kind.opening() {
-        Some(TokenKind::OpenBrace) => input.braces > 0,
-        Some(TokenKind::OpenBracket) => input.lists > 0,
-        Some(TokenKind::TemplateHead) => input.interpolations > 0,
-        Some(_) | None => false,
     }
 }
 

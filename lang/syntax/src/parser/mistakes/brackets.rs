@@ -6,8 +6,7 @@ use super::super::tokens::{DEPTH_LIMIT, Lexeme, Tokens};
 use super::values::unexpected;
 use super::{error, fix, found, insertion, report};
 use crate::codes;
-use crate::lexer::lex;
-use crate::token::{Token, TokenKind};
+use crate::token::TokenKind;
 
 /// Too many brackets inside each other.
 pub(in crate::parser) fn too_deep(input: Tokens<'_>) {
@@ -17,27 +16,22 @@ pub(in crate::parser) fn too_deep(input: Tokens<'_>) {
 
 /// A closing bracket that closes nothing.
 pub(in crate::parser) fn stray_bracket(input: Tokens<'_>) {
+    if let Some(opening) = input.peek(0).kind.opening() {
+        input.context.missing_opening(opening);
+    }
     let message = format!("this {} closes nothing", found(input));
     let removal = fix("remove it", Applicability::Suggested, input.span(input.peek(0)), "");
-    report(input, error(input, codes::STRAY_BRACKET, message).fix(removal));
+    input.context.report_stray(input.peek(0), error(input, codes::STRAY_BRACKET, message).fix(removal));
 }
 
 /// A bracket that is not closed before `input`.
 pub(in crate::parser) fn unclosed_bracket(input: Tokens<'_>, opening: Lexeme) {
-    let bracket = input.text(opening);
+    input.context.missing_closing(opening.kind);
     let next = input.peek(0);
-    if input.context.is_quiet(next) {
-        return;
+    if input.context.forgives_closing(input.last_end) {
+        return input.context.quiet(next);
     }
-    if next.kind == TokenKind::End
-        && bracket == "{"
-        && let Some((suspect, closing)) = misindented(input.context.text())
-    {
-        let place = |token: Token| input.context.span(token.start, token.end);
-        let diagnostic = Diagnostic::error(codes::UNCLOSED_BRACKET, place(suspect), "this `{` is not closed")
-            .also(place(closing), "this `}` closes it, but is indented like one further out");
-        return report(input, diagnostic);
-    }
+    let bracket = input.text(opening);
     let closing = if bracket == "[" { "]" } else { "}" };
     let here = match next.kind {
         TokenKind::End => input.context.span(input.last_end, input.last_end),
@@ -49,39 +43,12 @@ pub(in crate::parser) fn unclosed_bracket(input: Tokens<'_>, opening: Lexeme) {
     report(input, diagnostic);
 }
 
-/// The first `{` whose `}` begins a line with less indentation than the line of the `{`: when a `}` is missing
-/// somewhere, it is most likely missing there.
-fn misindented(text: &str) -> Option<(Token, Token)> {
-    let mut open: Vec<(Token, usize)> = Vec::new();
-    let mut indentation = 0;
-    let mut begins_line = true;
-    for token in lex(text) {
-        match token.kind {
-            TokenKind::Newline => {
-                let space = text.get(token.start as usize..token.end as usize).unwrap_or_default();
-                indentation = space.rsplit('\n').next().map_or(0, str::len);
-                begins_line = true;
-                continue;
-            }
-            TokenKind::OpenBrace => open.push((token, indentation)),
-            TokenKind::CloseBrace => {
-                if let Some((opening, expected)) = open.pop()
-                    && begins_line
-                    && indentation < expected
-                {
-                    return Some((opening, token));
-                }
-            }
-            _ => {}
-        }
-        begins_line = false;
-    }
-    None
-}
-
-/// Two elements of a list without a comma between them.
+/// Two elements of a list without a comma between them. An unclosed string is reported when it is read as an element.
 pub(in crate::parser) fn missing_comma(input: Tokens<'_>) {
     let next = input.peek(0);
+    if next.kind == TokenKind::UnclosedString {
+        return;
+    }
     if super::super::values::begins_value(next.kind) {
         let diagnostic =
             error(input, codes::MISSING_SEPARATOR, format!("expected `,` before {}", found(input)))

@@ -4,6 +4,7 @@ use lang_diagnostics::{Applicability, Diagnostic, Span};
 use nom::Err;
 
 use super::super::LANGUAGE_VERSION;
+use super::super::recovery::body_follows;
 use super::super::tokens::{Mistake, Tokens};
 use super::values::{later, misplaced, unexpected};
 use super::{error, fix, found, insertion, report, shortened};
@@ -19,7 +20,7 @@ pub(in crate::parser) fn reserved(input: Tokens<'_>) {
 /// Two items on one line without a comma between them.
 pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {
     let next = input.peek(0);
-    if matches!(next.kind, TokenKind::Unknown | TokenKind::Colon) {
+    if matches!(next.kind, TokenKind::Unknown | TokenKind::Colon | TokenKind::UnclosedString) {
         return unexpected(input, "expected the end of the item");
     }
     let message = format!("expected a newline or `,` before {}", found(input));
@@ -58,20 +59,44 @@ pub(in crate::parser) fn semicolon(input: Tokens<'_>) {
     report(input, diagnostic);
 }
 
-/// `kind label` without braces.
-pub(in crate::parser) fn missing_braces(input: Tokens<'_>, kind: Tokens<'_>) {
-    if let Some(TokenKind::Unknown | TokenKind::Colon | TokenKind::UnclosedString) = input.continuation() {
-        return unexpected(input, "expected `{`");
+/// `kind label` without an opening brace. If something else stands in its place, it is jumped over.
+pub(in crate::parser) fn missing_braces<'a>(input: Tokens<'a>, kind: Tokens<'a>) -> Tokens<'a> {
+    let instead = |kind| {
+        matches!(kind, TokenKind::Unknown | TokenKind::Colon | TokenKind::Equals)
+            || (kind.opening().is_some() && !input.closes_outer(kind))
+    };
+    if input.continuation().is_some_and(instead) {
+        let mut diagnostic = misplaced(input, "expected `{`");
+        if input.peek(1).kind == TokenKind::OpenBrace {
+            let surplus = input.context.span(input.last_end, input.peek(0).end);
+            diagnostic = diagnostic.help("a block has no `=` between its label and its braces").fix(fix(
+                "remove it",
+                Applicability::Safe,
+                surplus,
+                "",
+            ));
+        }
+        report(input, diagnostic);
+        return input.advance();
     }
     let header = input.context.slice(kind.peek(0).start, input.last_end);
     let message = format!("expected `{{` after `{}`", shortened(header));
     let place = input.context.span(input.last_end, input.last_end);
     let mut diagnostic = Diagnostic::error(codes::INCOMPLETE_ITEM, place, message)
         .help("a block has braces, also when it is empty; an attribute is written `name = value`");
-    if input.continuation().is_none() {
+    if input.continuation().is_none() && !body_follows(kind, input) {
         diagnostic = diagnostic.fix(fix("add empty braces", Applicability::Suggested, place, " {}"));
     }
     report(input, diagnostic);
+    input
+}
+
+/// `name other = value`
+pub(in crate::parser) fn two_names(input: Tokens<'_>) {
+    let after = input.advance();
+    let name = shortened(input.text(input.peek(0)));
+    let message = format!("expected `=` or `{{` after `{name}`, found {}", found(after));
+    report(after, error(after, codes::UNEXPECTED_TOKEN, message));
 }
 
 /// `kind label` with `{` on the next line.
@@ -94,13 +119,20 @@ pub(in crate::parser) fn colon(input: Tokens<'_>) {
     report(input, diagnostic);
 }
 
-/// `name value`
+/// `name value`. An unclosed string there is reported when it is read as the value.
 pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
     let after = input.advance();
+    if after.peek(0).kind == TokenKind::UnclosedString {
+        return;
+    }
     let name = shortened(input.text(input.peek(0)));
     let diagnostic =
         error(after, codes::UNEXPECTED_TOKEN, format!("expected `=` after `{name}`, found {}", found(after)))
             .fix(insertion("insert `=`", after, " ="));
+    let diagnostic = match after.peek(0).kind {
+        TokenKind::String => diagnostic.help("a block with a quoted label has braces, also when it is empty"),
+        _ => diagnostic,
+    };
     report(after, diagnostic);
 }
 

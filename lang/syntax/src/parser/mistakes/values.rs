@@ -154,6 +154,7 @@ fn unclosed(input: Tokens<'_>, lexeme: Lexeme, quotes: &str) -> Diagnostic {
 /// place to report from.
 pub(in crate::parser) fn unclosed_string(input: Tokens<'_>, quotes: &str) {
     input.context.report_inside(unclosed(input, input.peek(0), quotes));
+    input.context.swallowed(input.text(input.peek(0)));
     input.context.quiet(input.peek(1));
 }
 
