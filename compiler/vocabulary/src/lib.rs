@@ -28,7 +28,7 @@ pub use reference::reference;
 /// them has a place like everything else. Returns the model if there was no error.
 pub fn evaluate(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -> Option<Model> {
     let defaults = standard::defaults(sources, sink)?;
-    let declarations = lang_evaluate::evaluate(files, SCHEMA, sink)?;
+    let declarations = lang_evaluate::evaluate(files, SCHEMA, sources, sink)?;
     let mut found = Sink::default();
     let model = build::build(&declarations, defaults, &mut found);
     if let Some(model) = &model {

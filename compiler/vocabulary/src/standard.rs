@@ -13,8 +13,12 @@ const NAME: &str = "std/defaults.mesh";
 /// The table of defaults. It is part of the compiler, so that a test and not the user learns of a mistake in it.
 pub(crate) fn defaults(sources: &mut SourceMap, sink: &mut Sink) -> Option<Defaults> {
     let id = sources.add(NAME, meshc_stdlib::DEFAULTS);
-    let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, sink);
-    let declarations = lang_evaluate::evaluate(&[file], STANDARD_LIBRARY, sink)?;
+    // A sink of its own: mistakes in the user's files explain nothing here.
+    let mut found = Sink::default();
+    let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, &mut found);
+    let declarations = lang_evaluate::evaluate(&[file], STANDARD_LIBRARY, sources, &mut found);
+    found.into_sorted().into_iter().for_each(|diagnostic| sink.push(diagnostic));
+    let declarations = declarations?;
     policy::defaults(declarations.blocks.first()?)
 }
 

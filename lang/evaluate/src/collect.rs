@@ -77,7 +77,11 @@ impl<'a> Collector<'a, '_> {
         self.check_label(kind, block);
         let entity = match (&block.label, kind.space) {
             (Some(label), Some(_)) => Some(self.declare(kind, label, outer)),
-            (None, _) | (_, None) => None,
+            (None, Some(_)) => {
+                self.names.mark_nameless(kind);
+                None
+            }
+            (_, None) => None,
         };
         if let Some(entity) = entity {
             self.sources.entry(entity).or_default().push(block);
@@ -190,9 +194,9 @@ impl<'a> Collector<'a, '_> {
 
     /// References to what an unknown block declares are not further mistakes.
     fn mark_broken(&mut self, block: &ast::Block) {
-        if let Some(label) = &block.label {
-            self.names.mark_broken(&label.value);
-        }
+        // In `catalog { … }` it is the kind that is missing, so that its word is the name.
+        let name = block.label.as_ref().unwrap_or(&block.kind);
+        self.names.mark_broken(&name.value);
         for item in &block.body {
             if let ast::Item::Block(inner) = item {
                 self.mark_broken(inner);

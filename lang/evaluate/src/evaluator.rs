@@ -1,9 +1,9 @@
 //! Second pass: the attributes of each block become typed values.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
 use lang_syntax::ast;
 
 use crate::codes;
@@ -26,6 +26,8 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) sink: &'s mut Sink,
     /// The attributes whose values are being put into strings, and where they were asked for.
     pub(crate) interpolating: Vec<(Member, Span)>,
+    /// Reports about unknown names, by the name that is unknown.
+    pub(crate) unknown: BTreeMap<String, Diagnostic>,
     /// The members of cycles that were reported.
     pub(crate) cycles: HashSet<Member>,
 }
@@ -71,14 +73,7 @@ impl Evaluator<'_, '_> {
         let Place { kind, span, .. } = place;
         for nested in kind.blocks {
             let word = nested.kind.word;
-            let attempted = || {
-                items.iter().any(|item| match item {
-                    ast::Item::Attribute(attribute) => attribute.name.value == word,
-                    ast::Item::Block(block) => block.kind.value == word,
-                    ast::Item::Reserved(_) => false,
-                })
-            };
-            if blocks.iter().any(|block| block.kind.word == word) || attempted() {
+            if blocks.iter().any(|block| block.kind.word == word) || attempted(kind, items, word) {
                 continue;
             }
             match nested.count {
@@ -136,13 +131,7 @@ impl Evaluator<'_, '_> {
                 !misplaced
             })
             .collect();
-        // An attempt at an attribute as a block was reported by the first pass; it is not missing as well.
-        let attempted: Vec<&str> = items
-            .iter()
-            .filter_map(|item| {
-                if let ast::Item::Block(block) = item { Some(block.kind.value.as_str()) } else { None }
-            })
-            .collect();
+        let attempted = |name: &str| attempted(kind, items, name);
         let known =
             Known { attributes: kind.attributes, blocks: kind.blocks, place: &place, attempted: &attempted };
         self.assignments(&known, &written, scope, span)
@@ -181,9 +170,7 @@ impl Evaluator<'_, '_> {
             evaluated.push(Evaluated { name: schema.name, span: name.span, written: true, value });
         }
         for schema in known.attributes {
-            if evaluated.iter().all(|other| other.name != schema.name)
-                && !known.attempted.contains(&schema.name)
-            {
+            if evaluated.iter().all(|other| other.name != schema.name) {
                 evaluated.extend(self.absent(known, schema, span));
             }
         }
@@ -197,6 +184,7 @@ impl Evaluator<'_, '_> {
                 let value = Some(Spanned::new(Value::constant(*constant, span), span));
                 Some(Evaluated { name: schema.name, span, written: false, value })
             }
+            Presence::Required if (known.attempted)(schema.name) => None,
             Presence::Required => {
                 self.sink.push(
                     Diagnostic::error(
@@ -280,7 +268,29 @@ pub(crate) struct Known<'k> {
     pub(crate) attributes: &'static [Attribute],
     pub(crate) blocks: &'static [crate::schema::Nested],
     pub(crate) place: &'k dyn fmt::Display,
-    pub(crate) attempted: &'k [&'k str],
+    /// Whether something that was reported may have been meant to be the attribute of that name.
+    pub(crate) attempted: &'k dyn Fn(&str) -> bool,
+}
+
+/// Whether something among `items` was probably meant to be what `word` says and was reported as something else: the word
+/// in the wrong form (a block for an attribute), or a word that nobody knows and that has no nearer neighbour.
+fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
+    items.iter().any(|item| {
+        let written = match item {
+            ast::Item::Attribute(attribute) => &attribute.name.value,
+            ast::Item::Block(block) => &block.kind.value,
+            ast::Item::Reserved(_) => return false,
+        };
+        if written == word {
+            return true;
+        }
+        if kind.attribute(written).is_some() || kind.block(written).is_some() {
+            return false;
+        }
+        let attributes = kind.attributes.iter().map(|attribute| attribute.name);
+        let blocks = kind.blocks.iter().map(|nested| nested.kind.word);
+        suggest(written, attributes.chain(blocks)).is_none_or(|near| near == word)
+    })
 }
 
 fn sample(kind: &Kind) -> String {

@@ -54,19 +54,18 @@ impl Evaluator<'_, '_> {
             (_, _) if self.names.is_broken(&path.segments) => None,
             ([], _) | (_, None) => {
                 let names = self.all_names();
-                self.sink.push(
-                    Diagnostic::error(
-                        codes::UNKNOWN_NAME,
-                        span,
-                        format!("there is nothing called `{}`", text(path)),
-                    )
-                    .label("not declared")
-                    .help(did_you_mean(
-                        &text(path),
-                        names.iter().map(String::as_str),
-                        "name something that is declared, and one of its attributes",
-                    )),
-                );
+                let diagnostic = Diagnostic::error(
+                    codes::UNKNOWN_NAME,
+                    span,
+                    format!("there is nothing called `{}`", text(path)),
+                )
+                .label("not declared")
+                .help(did_you_mean(
+                    &text(path),
+                    names.iter().map(String::as_str),
+                    "name something that is declared, and one of its attributes",
+                ));
+                self.unknown_once(path, scope, diagnostic);
                 None
             }
             ([first, second, ..], Some(_)) => {

@@ -10,6 +10,7 @@
 
 pub mod codes;
 mod collect;
+mod consequence;
 mod declarations;
 mod describe;
 mod evaluator;
@@ -24,9 +25,9 @@ mod suggestion;
 mod typing;
 mod value;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use lang_diagnostics::{Sink, Span};
+use lang_diagnostics::{Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
 
 pub use declarations::{Block, Declarations, Entity, EntityId};
@@ -37,28 +38,55 @@ use evaluator::{Evaluator, Place};
 use names::Names;
 use schema::Schema;
 
-/// Checks files against a schema. Returns the declarations if there was nothing to report, because only then each
-/// required attribute is there and each reference leads somewhere.
-pub fn evaluate(files: &[ast::File], schema: Schema, sink: &mut Sink) -> Option<Declarations> {
+/// Checks files against a schema. Returns the declarations if neither this nor the parser had an error to report: only
+/// then each required attribute is there and each reference leads somewhere. `sink` holds what the parser said about
+/// the files, and `sources` their text.
+pub fn evaluate(
+    files: &[ast::File],
+    schema: Schema,
+    sources: &SourceMap,
+    sink: &mut Sink,
+) -> Option<Declarations> {
     let mut found = Sink::default();
-    let mut collector = Collector { names: Names::default(), sources: HashMap::new(), sink: &mut found };
     // All files together are one place: what may stand once may stand in one of them only.
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.items).collect();
-    let collected = collector.items(schema.file, &items, None);
-    let Collector { names, sources, .. } = collector;
-    let mut evaluator =
-        Evaluator { names, sources, sink: &mut found, interpolating: Vec::new(), cycles: HashSet::new() };
-    let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
-    if let Some(file) = files.first() {
-        let start = Span { end: file.span.start, ..file.span };
-        let place = Place { kind: schema.file, label: None, span: start };
-        evaluator.attributes(place, &items, None);
-        evaluator.complete(place, &mut blocks, &items);
-    }
-    let entities = evaluator.names.entities;
-    let sound = !found.has_errors();
-    for diagnostic in found.into_sorted() {
+    let start = files.first().map(|file| Span { end: file.span.start, ..file.span });
+    let (blocks, entities) = passes(&items, schema, start, &mut found);
+    let mistakes: Vec<_> =
+        sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();
+    let sound = mistakes.is_empty() && !found.has_errors();
+    for diagnostic in consequence::independent(found.into_sorted(), &mistakes, schema, sources) {
         sink.push(diagnostic);
     }
     sound.then(|| Declarations::new(blocks, entities))
+}
+
+/// Both passes over the items of all files; `start` is where something that is missing as a whole is reported.
+fn passes(
+    items: &[&ast::Item],
+    schema: Schema,
+    start: Option<Span>,
+    found: &mut Sink,
+) -> (Vec<Block>, Vec<Entity>) {
+    let mut collector = Collector { names: Names::default(), sources: HashMap::new(), sink: found };
+    let collected = collector.items(schema.file, items, None);
+    let Collector { names, sources, sink } = collector;
+    let mut evaluator = Evaluator {
+        names,
+        sources,
+        sink,
+        interpolating: Vec::new(),
+        cycles: HashSet::new(),
+        unknown: BTreeMap::new(),
+    };
+    let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
+    if let Some(span) = start {
+        let place = Place { kind: schema.file, label: None, span };
+        evaluator.attributes(place, items, None);
+        evaluator.complete(place, &mut blocks, items);
+    }
+    for diagnostic in std::mem::take(&mut evaluator.unknown).into_values() {
+        evaluator.sink.push(diagnostic);
+    }
+    (blocks, evaluator.names.entities)
 }

@@ -22,6 +22,8 @@ pub(crate) struct Names {
     /// Names of blocks that were reported and could not be registered: a reference to one of them is not a second
     /// mistake.
     broken: HashSet<String>,
+    /// Kinds of which a block has no name, which was reported: any unknown name may be the one that it lacks.
+    nameless: HashSet<&'static str>,
 }
 
 impl Names {
@@ -71,6 +73,19 @@ impl Names {
 
     pub(crate) fn mark_broken(&mut self, name: &str) {
         self.broken.insert(name.to_owned());
+    }
+
+    /// Remembers that a block of a kind has no name: nobody can name what is in it either.
+    pub(crate) fn mark_nameless(&mut self, kind: &'static Kind) {
+        self.nameless.insert(kind.word);
+        for nested in kind.blocks.iter().filter(|nested| nested.kind.space.is_some()) {
+            self.mark_nameless(nested.kind);
+        }
+    }
+
+    /// Whether a block without a name may be what a reference means.
+    pub(crate) fn may_be_nameless(&self, reference: &Reference) -> bool {
+        reference.kinds.iter().any(|word| self.nameless.contains(word))
     }
 
     /// Whether a path leads through a block that was reported.

@@ -1,6 +1,6 @@
 //! Names in value position: what they refer to, or why they refer to nothing.
 
-use lang_diagnostics::{Diagnostic, Span, Spanned};
+use lang_diagnostics::{Diagnostic, Label, Span, Spanned};
 use lang_syntax::ast::{self, ValueKind};
 
 use crate::codes;
@@ -38,7 +38,8 @@ impl Evaluator<'_, '_> {
             return None;
         }
         let target = targets.pop();
-        if target.is_none() && !self.names.is_broken(&path.segments) {
+        let explained = self.names.is_broken(&path.segments) || self.names.may_be_nameless(reference);
+        if target.is_none() && !explained {
             match self.names.find(&path.segments, scope).last().copied() {
                 Some(other) => self.wrong_kind(path, span, other, reference),
                 None => self.unknown(path, span, scope, reference),
@@ -112,15 +113,33 @@ impl Evaluator<'_, '_> {
         }
         let candidates = self.names.candidates(scope, reference);
         let advice = format!("declare it, or name {wanted} that is declared");
-        self.sink.push(
-            Diagnostic::error(
-                codes::UNKNOWN_NAME,
-                span,
-                format!("there is no {} `{name}`", or(reference.kinds)),
-            )
-            .label("not declared")
-            .help(did_you_mean(&name, candidates.iter().map(String::as_str), &advice)),
-        );
+        let diagnostic = Diagnostic::error(
+            codes::UNKNOWN_NAME,
+            span,
+            format!("there is no {} `{name}`", or(reference.kinds)),
+        )
+        .label("not declared")
+        .help(did_you_mean(&name, candidates.iter().map(String::as_str), &advice));
+        self.unknown_once(path, scope, diagnostic);
+    }
+
+    /// Keeps a report about an unknown name. If a declaration is misspelt, everything that refers to it fails, which is
+    /// one mistake and one report with many places.
+    pub(crate) fn unknown_once(&mut self, path: &ast::Path, scope: Option<EntityId>, diagnostic: Diagnostic) {
+        let whole = path.segments.as_slice();
+        let unknown = match whole.first() {
+            Some(first) if self.names.find(std::slice::from_ref(first), scope).is_empty() => &first.value,
+            Some(_) | None => &text(path),
+        };
+        match self.unknown.get_mut(unknown) {
+            Some(first) => {
+                let label = Label { span: diagnostic.primary.span, text: String::from("named here too") };
+                first.secondary.push(label);
+            }
+            None => {
+                self.unknown.insert(unknown.clone(), diagnostic);
+            }
+        }
     }
 }
 

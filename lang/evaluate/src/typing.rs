@@ -240,7 +240,7 @@ impl Evaluator<'_, '_> {
     ) -> Option<Vec<(Spanned<String>, Spanned<Value>)>> {
         let written: Vec<_> = written.iter().collect();
         let errors_before = self.sink.diagnostics().len();
-        let known = Known { attributes, blocks: &[], place: &place, attempted: &[] };
+        let known = Known { attributes, blocks: &[], place: &place, attempted: &|_| false };
         let evaluated = self.assignments(&known, &written, scope, span);
         if self.sink.diagnostics().len() > errors_before {
             return None;

@@ -116,9 +116,10 @@ cat stray {}
 
 fn read(text: &str) -> (Option<Declarations>, Vec<Diagnostic>) {
     let mut sink = Sink::default();
-    let file = lang_syntax::parse(SourceMap::default().add("zoo", text), text, &mut sink);
+    let mut sources = SourceMap::default();
+    let file = lang_syntax::parse(sources.add("zoo", text), text, &mut sink);
     assert_eq!(sink.diagnostics(), [], "{text}");
-    let declarations = evaluate(&[file], Schema { file: &FILE }, &mut sink);
+    let declarations = evaluate(&[file], Schema { file: &FILE }, &sources, &mut sink);
     (declarations, sink.into_sorted())
 }
 
