@@ -8,5 +8,6 @@ mod export;
 mod files;
 mod openssl;
 mod reissue;
+mod rustls;
 mod show;
 mod support;
