@@ -1,4 +1,4 @@
-//! The `meshd` binary: runs a proxy, checks a configuration.
+//! The `meshd` binary: runs a proxy, serves rate limits, checks a configuration.
 
 #![expect(clippy::disallowed_methods, reason = "the binary is the edge: it reads the file it is given")]
 
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 #[command(
     name = "meshd",
     version,
-    after_help = "Examples:\n  meshd run --config /etc/mesh/config/meshd.json\n  meshd validate meshd.json",
+    after_help = "Examples:\n  meshd run --config /etc/mesh/config/meshd.json\n  \
+        meshd rate-limit --config limits.yaml\n  meshd validate meshd.json",
     max_term_width = 110
 )]
 struct Arguments {

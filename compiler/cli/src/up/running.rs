@@ -79,6 +79,13 @@ impl Running {
                 OsString::from(limits_directory(self.home.path(), &service.cluster)),
                 OsString::from("--listen"),
                 OsString::from(service.address.to_string()),
+                // Several such services run on this machine, so each takes any ports for what nobody asks here.
+                OsString::from("--http-listen"),
+                OsString::from("127.0.0.1:0"),
+                OsString::from("--debug-listen"),
+                OsString::from("127.0.0.1:0"),
+                // A minute that ends between two requests would make limits look wrong to whoever tries them out.
+                OsString::from("--align-windows-to-start"),
             ];
             self.fleet.start(&name, &programs.meshd()?, &arguments, log(&self.logs, &name))?;
         }

@@ -1,5 +1,6 @@
 //! The commands, one file each. All of them exit with 0 for success, 1 for findings, 2 for wrong usage or failed I/O.
 
+mod rate_limit;
 mod run;
 mod validate;
 
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 pub(crate) enum Command {
     /// Run the proxy until SIGTERM or SIGINT, then drain and exit with 0.
     Run(run::Run),
+    /// Serve Envoy's rate-limit protocol until SIGTERM or SIGINT, then drain and exit with 0.
+    RateLimit(rate_limit::RateLimit),
     /// Check a configuration file and print every mistake with its JSON path.
     Validate(validate::Validate),
 }
@@ -19,6 +22,7 @@ impl Command {
     pub(crate) fn run(self) -> ExitCode {
         match self {
             Command::Run(run) => run.run(),
+            Command::RateLimit(rate_limit) => rate_limit.run(),
             Command::Validate(validate) => validate.run(),
         }
     }
