@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::exit::{Context, Failure};
 
 /// How long processes get between SIGTERM and SIGKILL.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(6);
 /// How long a killed process may take to be gone.
 const KILLED: Duration = Duration::from_secs(1);
 /// How often it is looked whether a process has ended.

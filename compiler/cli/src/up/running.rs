@@ -212,6 +212,12 @@ fn invocation(
             ];
             (programs.envoy()?, fixed.map(OsString::from).into())
         }
-        DataPlane::Meshd => (programs.meshd()?, ["run", "--config", entry].map(OsString::from).into()),
+        // One worker each, too. SIGTERM closes the listeners at once: here nobody has to learn first that the proxy
+        // goes, and requests in flight finish all the same.
+        DataPlane::Meshd => {
+            let fixed =
+                ["run", "--workers", "1", "--drain-seconds", "0", "--finish-seconds", "4", "--config", entry];
+            (programs.meshd()?, fixed.map(OsString::from).into())
+        }
     })
 }
