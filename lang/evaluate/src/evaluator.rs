@@ -49,7 +49,7 @@ impl Evaluator<'_, '_> {
             label: block.label.clone(),
             subject,
             entity,
-            documentation: block.documentation.clone(),
+            documentation: block.documentation.as_deref().cloned(),
             span: block.span,
             attributes,
             blocks: inner,

@@ -49,7 +49,7 @@ pub struct Block {
     pub body: Vec<Item>,
     /// `///` lines right before, joined with newlines; without their slashes, one space after them, and white
     /// space at their ends.
-    pub documentation: Option<Spanned<String>>,
+    pub documentation: Option<Box<Spanned<String>>>,
     /// From the kind to the closing brace.
     pub span: Span,
 }
@@ -62,7 +62,7 @@ pub struct Attribute {
     /// Its value.
     pub value: Value,
     /// `///` lines right before.
-    pub documentation: Option<Spanned<String>>,
+    pub documentation: Option<Box<Spanned<String>>>,
     /// From the name to the end of the value.
     pub span: Span,
 }
@@ -101,7 +101,7 @@ pub enum ValueKind {
     /// `{ a = 1, b = 2 }` in value position. Only attributes.
     Record(Vec<Attribute>),
     /// `word { … }` in value position, such as `issuer = files { … }`.
-    Tagged(Spanned<String>, Vec<Attribute>),
+    Tagged(Box<Spanned<String>>, Vec<Attribute>),
     /// `A in B`
     In(Box<Value>, Box<Value>),
     /// `A -> B`; either side may be an `In`.

@@ -58,6 +58,8 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
     // Since the last lexeme: was there a line feed, and documentation?
     let mut on_new_line = true;
     let mut documented = false;
+    let mut missing_braces = 0;
+    let mut missing_brackets = 0;
     // Since the last token that is not white space.
     let mut own_line = true;
     for token in tokens.iter().copied() {
@@ -78,6 +80,13 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
                 documented = true;
             }
             kind => {
+                match kind {
+                    TokenKind::OpenBrace => missing_braces += 1,
+                    TokenKind::CloseBrace => missing_braces -= 1,
+                    TokenKind::OpenBracket => missing_brackets += 1,
+                    TokenKind::CloseBracket => missing_brackets -= 1,
+                    _ => {}
+                }
                 lexemes.push(Lexeme { kind, on_new_line, documented, start: token.start, end: token.end });
                 on_new_line = false;
                 documented = false;
@@ -85,10 +94,6 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
             }
         }
     }
-    let count = |kind: TokenKind| lexemes.iter().filter(|lexeme: &&Lexeme| lexeme.kind == kind).count();
-    let missing = |opening, closing| {
-        i64::try_from(count(opening)).unwrap_or(0) - i64::try_from(count(closing)).unwrap_or(0)
-    };
     let context = Context {
         file,
         text,
@@ -98,8 +103,8 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
         stuck_end: Cell::new(0),
         forgiven_strays: Cell::new(0),
         forgiven_closings: Cell::new(0),
-        missing_braces: Cell::new(missing(TokenKind::OpenBrace, TokenKind::CloseBrace)),
-        missing_brackets: Cell::new(missing(TokenKind::OpenBracket, TokenKind::CloseBracket)),
+        missing_braces: Cell::new(missing_braces),
+        missing_brackets: Cell::new(missing_brackets),
         accounted: RefCell::new(Vec::new()),
         items: Collector::default(),
         elements: Collector::default(),
@@ -226,7 +231,7 @@ impl<'a> Context<'a> {
     }
 
     /// The documentation lines between `after` (where the previous lexeme ends) and `item`, joined.
-    pub(crate) fn documentation(&self, after: u32, item: Lexeme) -> Option<Spanned<String>> {
+    pub(crate) fn documentation(&self, after: u32, item: Lexeme) -> Option<Box<Spanned<String>>> {
         if !item.documented {
             return None;
         }
@@ -253,7 +258,7 @@ impl<'a> Context<'a> {
                 None => joined = Some(Spanned::new(line.to_owned(), span)),
             }
         }
-        joined
+        joined.map(Box::new)
     }
 
     /// Reports the documentation that no item took, once for each run of lines, and returns all reports.

@@ -165,7 +165,7 @@ fn opens_block(input: Tokens<'_>) -> bool {
 fn attribute<'a>(
     name: Tokens<'a>,
     input: Tokens<'a>,
-    documentation: Option<Spanned<String>>,
+    documentation: Option<Box<Spanned<String>>>,
 ) -> (Tokens<'a>, Item) {
     let start = name.peek(0).start;
     let (rest, value) = value_or_invalid(input);
@@ -178,7 +178,7 @@ fn block<'a>(
     kind: Tokens<'a>,
     label: Option<Spanned<String>>,
     input: Tokens<'a>,
-    documentation: Option<Spanned<String>>,
+    documentation: Option<Box<Spanned<String>>>,
 ) -> (Tokens<'a>, Item) {
     let start = kind.peek(0).start;
     let deep = kind.depth() >= DEPTH_LIMIT;

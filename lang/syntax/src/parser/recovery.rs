@@ -141,21 +141,26 @@ pub(super) fn body_follows(kind: Tokens<'_>, input: Tokens<'_>) -> bool {
     input.at_item() && closes_on_line(input)
 }
 
+/// How far recovery looks ahead on a line: enough for any that a person wrote, and little enough that a file full of
+/// mistakes costs no more than its length.
+const LOOKAHEAD: usize = 256;
+
 /// Whether the rest of the line has a `}` whose `{` is not on it.
 pub(super) fn closes_on_line(input: Tokens<'_>) -> bool {
     let mut rest = input;
     let mut depth = 0_u32;
-    loop {
+    for _ in 0..LOOKAHEAD {
         match rest.peek(0).kind {
             TokenKind::OpenBrace => depth += 1,
             TokenKind::CloseBrace if depth == 0 => return true,
             TokenKind::CloseBrace => depth -= 1,
+            TokenKind::End => return false,
             _ => {}
         }
         rest = rest.advance();
-        let next = rest.peek(0);
-        if next.on_new_line || next.kind == TokenKind::End {
+        if rest.peek(0).on_new_line {
             return false;
         }
     }
+    false
 }

@@ -4,6 +4,7 @@ use lang_diagnostics::{FileId, Sink};
 
 use super::parse;
 use crate::ast::{Attribute, Block, File, Item, Literal, StringPart, Value, ValueKind};
+use crate::print;
 
 fn parsed(text: &str) -> (File, Vec<String>) {
     let mut sink = Sink::default();
@@ -187,7 +188,11 @@ fn deep_nesting_is_one_error_and_no_overflow() {
             );
             let (file, reports) = parsed(&text);
             assert_eq!(reports.len(), 1, "{open} {closed} {reports:?}");
-            assert!(format!("{file:?}").len() < 100_000);
+            assert!(
+                format!("{file:?}").len() < 100_000,
+                "the tree is bounded, and so is everything that walks it"
+            );
+            assert!(print(&file).len() < 100_000);
         }
     }
     let blocks = format!("{}{}", "a b {\n".repeat(10_000), "}\n".repeat(10_000));

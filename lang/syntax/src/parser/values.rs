@@ -148,7 +148,7 @@ fn tagged<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let start = input.peek(0).start;
     let tag = name_of(input);
     let (rest, entries) = attributes(input.advance());
-    Ok((rest, Value { kind: ValueKind::Tagged(tag, entries), span: rest.span_from(start) }))
+    Ok((rest, Value { kind: ValueKind::Tagged(Box::new(tag), entries), span: rest.span_from(start) }))
 }
 
 /// `[ value, … ]`; a mistake in one element costs that element.

@@ -69,7 +69,7 @@ fn stands_apart(writer: &Writer<'_>, item: &Item, top: bool) -> bool {
 }
 
 fn block(writer: &mut Writer<'_>, block: &Block, top: bool) {
-    writer.documentation(block.documentation.as_ref());
+    writer.documentation(block.documentation.as_deref());
     writer.comments_before(block.span.start);
     if let Some(line) = inline_block(writer, block, top) {
         return writer.write(&line);
@@ -115,7 +115,7 @@ fn inline_block(writer: &Writer<'_>, block: &Block, top: bool) -> Option<String>
 
 /// `name = value`
 fn attribute(writer: &mut Writer<'_>, attribute: &Attribute) {
-    writer.documentation(attribute.documentation.as_ref());
+    writer.documentation(attribute.documentation.as_deref());
     writer.comments_before(attribute.span.start);
     writer.write(&format!("{} = ", scalars::key(&attribute.name.value)));
     values::value(writer, &attribute.value);

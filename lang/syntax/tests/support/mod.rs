@@ -31,7 +31,8 @@ fn erase_item(item: &mut Item) {
         Item::Block(block) => {
             block.span = NOWHERE;
             block.kind.span = NOWHERE;
-            block.label.iter_mut().chain(&mut block.documentation).for_each(|name| name.span = NOWHERE);
+            block.label.iter_mut().for_each(|name| name.span = NOWHERE);
+            block.documentation.iter_mut().for_each(|name| name.span = NOWHERE);
             block.body.iter_mut().for_each(erase_item);
         }
         Item::Attribute(attribute) => erase_attribute(attribute),
@@ -174,9 +175,9 @@ fn path() -> BoxedStrategy<ValueKind> {
         .boxed()
 }
 
-fn documentation() -> BoxedStrategy<Option<Spanned<String>>> {
+fn documentation() -> BoxedStrategy<Option<Box<Spanned<String>>>> {
     let line = "( {0,2}[a-z]{1,3})?";
-    prop_oneof![6 => Just(None), 1 => prop::collection::vec(line, 1..3).prop_map(|lines| Some(named(lines.join("\n"))))]
+    prop_oneof![6 => Just(None), 1 => prop::collection::vec(line, 1..3).prop_map(|lines| Some(Box::new(named(lines.join("\n")))))]
         .boxed()
 }
 
@@ -198,7 +199,7 @@ fn primary(depth: u32) -> BoxedStrategy<Value> {
     let nested = prop_oneof![
         prop::collection::vec(value(depth - 1), 0..4).prop_map(ValueKind::List),
         entries().prop_map(ValueKind::Record),
-        (plain_name(), entries()).prop_map(|(tag, entries)| ValueKind::Tagged(named(tag), entries)),
+        (plain_name(), entries()).prop_map(|(tag, entries)| ValueKind::Tagged(Box::new(named(tag)), entries)),
         (any_text(), value(depth - 1), any_text()).prop_map(|(before, mut value, after)| {
             erase_documentation(&mut value);
             let text = |text: String| (!text.is_empty()).then_some(StringPart::Text(text));
