@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 };
 use meshc_plan::{InboundChain, InboundListener, InboundProtocol};
 
-use super::tls_inspector;
+use super::{or_closed, tls_inspector};
 use crate::http::manager::{self, Clients};
 use crate::http::matches;
 use crate::http::{authorization, local_limit, rate_limit, routes};
@@ -25,7 +25,9 @@ pub(super) fn listener(
     inbound: &InboundListener,
 ) -> Listener {
     Listener {
-        filter_chains: inbound.chains.iter().flat_map(|chain| chains(placed, &planned.name, chain)).collect(),
+        filter_chains: or_closed(
+            inbound.chains.iter().flat_map(|chain| chains(placed, &planned.name, chain)).collect(),
+        ),
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(limits::HELLO_TIMEOUT),
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.

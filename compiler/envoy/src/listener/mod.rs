@@ -69,3 +69,16 @@ fn tcp_proxy(
 fn beyond_the_connection_limit() -> Listener {
     Listener { ignore_global_conn_limit: true, ..Default::default() }
 }
+
+/// These chains, or one that closes every connection: Envoy refuses a listener without any, and with it the whole
+/// configuration. A gateway that exports nothing yet, and a sidecar that nobody may call, have none.
+fn or_closed(chains: Vec<FilterChain>) -> Vec<FilterChain> {
+    if chains.is_empty() { vec![close_at_once()] } else { chains }
+}
+
+/// A chain that closes every connection before a byte is exchanged.
+fn close_at_once() -> FilterChain {
+    use envoy_types::pb::envoy::extensions::filters::network::direct_response::v3::Config;
+    let close = network_filter("envoy.filters.network.direct_response", &Config::default());
+    FilterChain { filters: vec![close], ..Default::default() }
+}

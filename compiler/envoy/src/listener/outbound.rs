@@ -1,7 +1,6 @@
 //! HTTP and TCP from the application, and HTTP from outside the mesh.
 
 use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
-use envoy_types::pb::envoy::extensions::filters::network::direct_response::v3::Config as CloseAtOnce;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
@@ -11,7 +10,7 @@ use crate::http::manager::{self, Clients};
 use crate::http::routes;
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};
-use crate::pb::{flag, listener_filter, network_filter, number, timeout};
+use crate::pb::{flag, listener_filter, number, timeout};
 use crate::placed::Placed;
 use crate::{access_log, limits, tls};
 
@@ -59,9 +58,8 @@ pub(super) fn tcp(planned: &meshc_plan::Listener, tcp: &TcpListener) -> Listener
 /// Where the kernel sends connections to virtual addresses. Each is handed to the listener of the address that the
 /// application meant; one that means no callee is closed.
 pub(super) fn redirected() -> Listener {
-    let close = network_filter("envoy.filters.network.direct_response", &CloseAtOnce::default());
     Listener {
-        filter_chains: vec![FilterChain { filters: vec![close], ..Default::default() }],
+        filter_chains: vec![super::close_at_once()],
         use_original_dst: flag(true),
         listener_filters: vec![listener_filter("envoy.filters.listener.original_dst", &OriginalDst {})],
         traffic_direction: TrafficDirection::Outbound.into(),

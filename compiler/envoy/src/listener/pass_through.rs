@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 };
 use meshc_plan::{PassThrough, PassThroughChain};
 
-use super::tls_inspector;
+use super::{or_closed, tls_inspector};
 use crate::access_log;
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
@@ -14,7 +14,7 @@ use crate::pb::{duration, number, timeout};
 /// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed.
 pub(super) fn listener(planned: &meshc_plan::Listener, pass_through: &PassThrough) -> Listener {
     Listener {
-        filter_chains: pass_through.chains.iter().map(|one| chain(&planned.name, one)).collect(),
+        filter_chains: or_closed(pass_through.chains.iter().map(|one| chain(&planned.name, one)).collect()),
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(pass_through.hello_timeout),
         traffic_direction: TrafficDirection::Inbound.into(),

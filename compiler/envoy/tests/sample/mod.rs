@@ -27,6 +27,8 @@ pub(crate) fn plans() -> Vec<(&'static str, ProxyPlan)> {
         ("caller", caller()),
         ("callee", limited_callee()),
         ("everything-else", everything_else()),
+        ("closed-gateway", closed_gateway()),
+        ("closed-sidecar", closed_sidecar()),
     ]
 }
 
@@ -104,6 +106,28 @@ pub(crate) fn east_west() -> ProxyPlan {
         passed
     };
     plan.upstreams = vec![passed("catalog"), passed("simple-backend")];
+    plan
+}
+
+/// A gateway that exports nothing yet.
+pub(crate) fn closed_gateway() -> ProxyPlan {
+    let mut plan = gateway_plan("west", "eastwest");
+    let nothing = PassThrough { hello_timeout: Duration::from_secs(5), chains: Vec::new() };
+    plan.listeners = vec![
+        listener("eastwest", "0.0.0.0:15443", ListenerKind::PassThrough(nothing)),
+        metrics(),
+        readiness(Vec::new()),
+    ];
+    plan
+}
+
+/// A sidecar that nobody may call.
+pub(crate) fn closed_sidecar() -> ProxyPlan {
+    let mut plan = sidecar_plan("west", "worker");
+    let mut chain = http_chain("worker", 8080, Authorization::default(), Vec::new(), Vec::new());
+    chain.peers = PeerCheck::Nobody;
+    plan.listeners = vec![inbound(vec![chain]), metrics(), readiness(Vec::new())];
+    plan.upstreams = vec![app(8080, UpstreamProtocol::Http1)];
     plan
 }
 
