@@ -1,4 +1,6 @@
 //! Access logs: one JSON object per request or connection, on standard output.
+//!
+//! What meshd logs too has the same name here, so that one query finds both.
 
 use envoy_types::pb::envoy::extensions::access_loggers::stream::v3::{
     StdoutAccessLog, stdout_access_log::AccessLogFormat,
@@ -11,22 +13,22 @@ use crate::pb::base::{SubstitutionFormatString, substitution_format_string::Form
 use crate::proto::any;
 
 /// What is known of every connection.
-const CONNECTION: [(&str, &str); 9] = [
-    ("bytes_received", "%BYTES_RECEIVED%"),
-    ("bytes_sent", "%BYTES_SENT%"),
-    ("downstream", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+const CONNECTION: [(&str, &str); 8] = [
+    ("bytes", "%BYTES_SENT%"),
     ("duration_ms", "%DURATION%"),
+    ("endpoint", "%UPSTREAM_HOST%"),
     ("flags", "%RESPONSE_FLAGS%"),
+    ("remote", "%DOWNSTREAM_REMOTE_ADDRESS%"),
     ("time", "%START_TIME%"),
-    ("upstream", "%UPSTREAM_HOST%"),
-    ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"),
+    ("upstream", "%UPSTREAM_CLUSTER_RAW%"),
     ("upstream_failure", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
 ];
 
 /// What is known of a request.
-const REQUEST: [(&str, &str); 8] = [
-    ("authority", "%REQ(:AUTHORITY)%"),
+const REQUEST: [(&str, &str); 9] = [
+    ("attempts", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ("details", "%RESPONSE_CODE_DETAILS%"),
+    ("host", "%REQ(:AUTHORITY)%"),
     ("method", "%REQ(:METHOD)%"),
     ("path", "%REQ(:PATH)%"),
     ("protocol", "%PROTOCOL%"),
@@ -35,40 +37,48 @@ const REQUEST: [(&str, &str); 8] = [
     ("user_agent", "%REQ(USER-AGENT)%"),
 ];
 
+/// What is known of a connection of bytes.
+const BYTES: [(&str, &str); 2] =
+    [("details", "%CONNECTION_TERMINATION_DETAILS%"), ("received", "%BYTES_RECEIVED%")];
+
 /// What is known of a connection that is or should be mTLS.
-const TLS: [(&str, &str); 4] = [
-    ("details", "%CONNECTION_TERMINATION_DETAILS%"),
+const TLS: [(&str, &str); 3] = [
     ("downstream_failure", "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%"),
-    ("peer", "%DOWNSTREAM_PEER_URI_SAN%"),
+    ("peer", PEER),
     ("sni", "%REQUESTED_SERVER_NAME%"),
 ];
 
+/// Who called.
+const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
+
 /// Requests of these clients. Probes and metrics are not logged: they come every few seconds and say nothing.
-pub(crate) fn http(clients: Clients) -> Vec<AccessLog> {
+pub(crate) fn http(listener: &str, clients: Clients) -> Vec<AccessLog> {
     match clients {
-        Clients::Application => vec![json(&[&CONNECTION, &REQUEST])],
+        Clients::Application => vec![json(listener, &[&CONNECTION, &REQUEST])],
         Clients::Strangers { .. } => {
-            vec![json(&[&CONNECTION, &REQUEST, &[("forwarded_for", "%REQ(X-FORWARDED-FOR)%")]])]
+            vec![json(listener, &[&CONNECTION, &REQUEST, &[("forwarded_for", "%REQ(X-FORWARDED-FOR)%")]])]
         }
-        Clients::Peers => vec![json(&[&CONNECTION, &REQUEST, &[("peer", "%DOWNSTREAM_PEER_URI_SAN%")]])],
+        Clients::Peers => vec![json(listener, &[&CONNECTION, &REQUEST, &[("peer", PEER)]])],
         Clients::Operators => Vec::new(),
     }
 }
 
 /// Connections from the application.
-pub(crate) fn tcp() -> Vec<AccessLog> {
-    vec![json(&[&CONNECTION])]
+pub(crate) fn tcp(listener: &str) -> Vec<AccessLog> {
+    vec![json(listener, &[&CONNECTION, &BYTES])]
 }
 
 /// Connections from other proxies, passed through or ended here.
-pub(crate) fn tls() -> Vec<AccessLog> {
-    vec![json(&[&CONNECTION, &TLS])]
+pub(crate) fn tls(listener: &str) -> Vec<AccessLog> {
+    vec![json(listener, &[&CONNECTION, &BYTES, &TLS])]
 }
 
-fn json(groups: &[&[(&str, &str)]]) -> AccessLog {
+fn json(listener: &str, groups: &[&[(&str, &str)]]) -> AccessLog {
+    // A percent sign would begin an operator.
+    let listener = listener.replace('%', "%%");
     let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
-    let fields = groups.iter().flat_map(|group| group.iter());
-    let fields = fields.map(|(name, operator)| ((*name).to_owned(), text(operator))).collect();
+    let fields = groups.iter().copied().flatten().copied().chain([("listener", listener.as_str())]);
+    let fields = fields.map(|(name, operator)| (name.to_owned(), text(operator))).collect();
     let format = SubstitutionFormatString {
         format: Some(Format::JsonFormat(Struct { fields })),
         ..Default::default()

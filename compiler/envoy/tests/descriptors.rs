@@ -1,6 +1,6 @@
 //! The committed descriptors are exactly what the pinned envoy-types release yields.
 //!
-//! To write them anew after raising that release: `UPDATE_EXPECTED=1 cargo test -p meshc-envoy --test descriptors`.
+//! To write them anew after raising that release: `MESH_BLESS=1 cargo test -p meshc-envoy --test descriptors`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -55,7 +55,7 @@ fn the_committed_descriptors_are_those_of_the_pinned_release() {
     let reduced =
         reduce(FileDescriptorSet::decode(source.as_slice()).expect("descriptors decode")).encode_to_vec();
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("descriptors/envoy.bin");
-    if std::env::var("UPDATE_EXPECTED").is_ok() {
+    if std::env::var("MESH_BLESS").is_ok() {
         std::fs::write(&committed, &reduced).expect("the descriptors can be written");
     }
     let committed = std::fs::read(&committed).expect("the descriptors are committed");

@@ -73,7 +73,7 @@ pub(crate) fn filter(
         // Routes say how long a stream may be silent; what arrives before a route is known is bounded at the edge.
         stream_idle_timeout: timeout(edge.then_some(limits::EDGE_STREAM_IDLE)),
         request_headers_timeout: edge.then_some(limits::EDGE_REQUEST_HEADERS).and_then(crate::pb::duration),
-        access_log: access_log::http(clients),
+        access_log: access_log::http(name, clients),
         use_remote_address: flag(edge),
         xff_num_trusted_hops: trusted_hops,
         early_header_mutation_extensions: vec![without_envoy_headers()],

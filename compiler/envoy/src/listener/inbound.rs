@@ -33,7 +33,7 @@ pub(super) fn listener(
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.
         continue_on_listener_filters_timeout: inbound.chains.iter().any(|chain| chain.permissive),
         traffic_direction: TrafficDirection::Inbound.into(),
-        access_log: access_log::tls(),
+        access_log: access_log::tls(&planned.name),
         ..Default::default()
     }
 }
@@ -85,7 +85,7 @@ fn chain(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> FilterC
         InboundProtocol::Tcp => super::tcp_proxy(&TcpProxy {
             stat_prefix: name,
             idle_timeout: crate::pb::timeout(None),
-            access_log: access_log::tls(),
+            access_log: access_log::tls(listener),
             cluster_specifier: Some(ClusterSpecifier::Cluster(planned.app.upstream.clone())),
             ..Default::default()
         }),

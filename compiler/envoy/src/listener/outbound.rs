@@ -43,7 +43,7 @@ pub(super) fn tcp(planned: &meshc_plan::Listener, tcp: &TcpListener) -> Listener
     let chain = super::tcp_proxy(&TcpProxy {
         stat_prefix: planned.name.clone(),
         idle_timeout: timeout(tcp.idle_timeout),
-        access_log: access_log::tcp(),
+        access_log: access_log::tcp(&planned.name),
         max_connect_attempts: number(CONNECT_ATTEMPTS),
         cluster_specifier: Some(ClusterSpecifier::Cluster(tcp.upstream.clone())),
         ..Default::default()

@@ -18,7 +18,7 @@ pub(super) fn listener(planned: &meshc_plan::Listener, pass_through: &PassThroug
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(pass_through.hello_timeout),
         traffic_direction: TrafficDirection::Inbound.into(),
-        access_log: access_log::tls(),
+        access_log: access_log::tls(&planned.name),
         ..Default::default()
     }
 }
@@ -35,7 +35,7 @@ fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
             stat_prefix: listener.to_owned(),
             // A connection is ended by those who speak on it, not by the gateway in the middle.
             idle_timeout: timeout(None),
-            access_log: access_log::tls(),
+            access_log: access_log::tls(listener),
             // A live gateway in front of dead pods must not look dead.
             max_connect_attempts: number(planned.connect_attempts),
             cluster_specifier: Some(ClusterSpecifier::Cluster(planned.upstream.clone())),

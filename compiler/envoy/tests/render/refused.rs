@@ -1,0 +1,30 @@
+//! Meshes that Envoy cannot carry: `tests/golden/envoy/<code>-<case>/mesh.mesh` beside `expected.txt`, which holds what
+//! is said. `MESH_BLESS=1` writes them instead.
+
+use std::collections::BTreeSet;
+
+use meshc_plan::{Placement, Rendering};
+
+use crate::support;
+
+#[test]
+fn every_code_is_raised_and_says_what_is_expected() {
+    let mut raised = BTreeSet::new();
+    for (folder, source) in support::meshes("tests/golden/envoy") {
+        let mut compiled = support::compile(&source);
+        let plan = compiled.plan.take().unwrap_or_else(|| panic!("{}: no plan", folder.display()));
+        for proxy in &plan.proxies {
+            let _ =
+                meshc_envoy::render(proxy, Rendering::Watched, &Placement::declared(), &mut compiled.sink);
+        }
+        raised.extend(compiled.sink.diagnostics().iter().map(|diagnostic| diagnostic.code));
+        let said = compiled.said();
+        let expected = folder.join("expected.txt");
+        if std::env::var_os("MESH_BLESS").is_some() {
+            std::fs::write(&expected, &said).expect("the message can be written");
+        }
+        let expected = std::fs::read_to_string(&expected).expect("a message per mesh");
+        assert_eq!(said, expected, "{}", folder.display());
+    }
+    assert_eq!(raised, meshc_envoy::CODES.iter().map(|info| info.code).collect());
+}
