@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Origin;
 use meshc_topology::{Export, Topology};
-use meshc_vocabulary::model::policy::{Effective, EffectiveRoute, Retry, Timeout};
+use meshc_vocabulary::model::policy::{Attached, AuthorizationRule, Failover, Retry, Timeout};
 use meshc_vocabulary::model::{Cluster, Gateway, Id, Model, Route, Service};
 
 use crate::calls::{Edge, edges};
@@ -15,8 +15,8 @@ pub(crate) struct Context<'a> {
     pub(crate) topology: &'a Topology,
     /// Every declared call and every destination of a route, in order of caller.
     pub(crate) edges: Vec<Edge<'a>>,
-    effective: Vec<Effective>,
-    routes: Vec<EffectiveRoute>,
+    holds: Vec<Holds<'a>>,
+    attached: Attached<'a>,
     incoming: BTreeMap<Id<Service>, Vec<usize>>,
 }
 
@@ -27,25 +27,25 @@ impl<'a> Context<'a> {
         for (place, edge) in edges.iter().enumerate() {
             incoming.entry(edge.callee).or_default().push(place);
         }
-        let effective = model.services.ids().map(|service| model.effective(service)).collect();
-        let routes = model.routes.ids().map(|route| model.effective_route(route)).collect();
-        Self { model, topology, edges, effective, routes, incoming }
+        let attached = Attached::new(model);
+        let holds = model.services.ids().map(|service| Holds::at(model, &attached, service)).collect();
+        Self { model, topology, edges, holds, attached, incoming }
     }
 
     /// What holds at a service after all policies were weighed.
     #[expect(clippy::indexing_slicing, reason = "one entry was made for each service of the model")]
-    pub(crate) fn effective(&self, service: Id<Service>) -> &Effective {
-        &self.effective[service.index()]
+    pub(crate) fn holds(&self, service: Id<Service>) -> &Holds<'a> {
+        &self.holds[service.index()]
     }
 
     /// The retries that a policy sets for a route.
-    pub(crate) fn route_retry(&self, route: Id<Route>) -> Option<&Retry> {
-        self.routes.get(route.index())?.retry.as_ref()
+    pub(crate) fn route_retry(&self, route: Id<Route>) -> Option<&'a Retry> {
+        self.attached.on_route(route, |set| set.retry.as_ref()).map(|(_, retry)| retry)
     }
 
     /// The timeouts that a policy sets for a route.
-    pub(crate) fn route_timeout(&self, route: Id<Route>) -> Option<&Timeout> {
-        self.routes.get(route.index())?.timeout.as_ref()
+    pub(crate) fn route_timeout(&self, route: Id<Route>) -> Option<&'a Timeout> {
+        self.attached.on_route(route, |set| set.timeout.as_ref()).map(|(_, timeout)| timeout)
     }
 
     /// The calls and routes that lead to a service.
@@ -61,6 +61,36 @@ impl<'a> Context<'a> {
     pub(crate) fn cluster_name(&self, cluster: Id<Cluster>) -> &str {
         &self.model.clusters.at(cluster).name
     }
+}
+
+/// What holds at a service after all policies were weighed.
+pub(crate) struct Holds<'a> {
+    pub(crate) failover: &'a Failover,
+    pub(crate) retry: Option<&'a Retry>,
+    pub(crate) timeout: &'a Timeout,
+    pub(crate) allow: &'a [AuthorizationRule],
+    pub(crate) deny: &'a [AuthorizationRule],
+}
+
+impl<'a> Holds<'a> {
+    fn at(model: &'a Model, attached: &Attached<'a>, service: Id<Service>) -> Self {
+        let failover = attached.nearest(service, |set| set.failover.as_ref());
+        let retry = attached.nearest(service, |set| set.retry.as_ref());
+        let timeout = attached.nearest(service, |set| set.timeout.as_ref());
+        let allow = attached.nearest(service, |set| said(&set.allow));
+        let deny = attached.nearest(service, |set| said(&set.deny));
+        Self {
+            failover: failover.map_or(&model.defaults.failover, |(_, failover)| failover),
+            retry: retry.map(|(_, retry)| retry),
+            timeout: timeout.map_or(&model.defaults.timeout, |(_, timeout)| timeout),
+            allow: allow.map_or(&[], |(_, rules)| rules),
+            deny: deny.map_or(&[], |(_, rules)| rules),
+        }
+    }
+}
+
+fn said(rules: &[AuthorizationRule]) -> Option<&[AuthorizationRule]> {
+    (!rules.is_empty()).then_some(rules)
 }
 
 /// Entities in the order of their declarations, for checks that call one of two the first.

@@ -41,7 +41,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let mut reported = BTreeSet::new();
     for edge in &context.edges {
         let Caller::Service(caller) = edge.caller else { continue };
-        let inner = declared(context, &context.effective(edge.callee).timeout);
+        let inner = declared(context, context.holds(edge.callee).timeout);
         let (Some((inner, inner_place)), Some((outer, outer_place))) = (inner, shortest.get(&caller)) else {
             continue;
         };
@@ -69,7 +69,7 @@ pub(crate) fn limit<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<
             of_rule.or_else(|| context.route_timeout(route).and_then(|timeout| declared(context, timeout)))
         }
     };
-    own.or_else(|| declared(context, &context.effective(edge.callee).timeout))
+    own.or_else(|| declared(context, context.holds(edge.callee).timeout))
 }
 
 fn declared<'a>(context: &Context<'_>, timeout: &'a Timeout) -> Option<(Duration, &'a Origin)> {

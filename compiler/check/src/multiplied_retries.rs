@@ -167,7 +167,7 @@ pub(crate) fn retry<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<
         Caller::Service(_) => None,
         Caller::Route { rule, route, .. } => rule.retry.as_ref().or_else(|| context.route_retry(route)),
     };
-    own.or(context.effective(edge.callee).retry.as_ref())
+    own.or(context.holds(edge.callee).retry)
 }
 
 fn tries(retry: &Retry) -> u64 {

@@ -1,11 +1,11 @@
 //! A declared call that the callee's own policies refuse.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::policy::{AuthorizationRule, Effective};
+use meshc_vocabulary::model::policy::AuthorizationRule;
 use meshc_vocabulary::model::{HttpMatch, Mtls};
 
 use crate::calls::{Caller, Edge};
-use crate::context::Context;
+use crate::context::{Context, Holds};
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {
@@ -37,13 +37,13 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             let ports = &context.model.services.at(edge.callee).ports;
             ports.get(*port).is_some_and(|port| port.mtls == Mtls::Strict)
         });
-        if strict && let Some(diagnostic) = refused(context, edge, context.effective(edge.callee)) {
+        if strict && let Some(diagnostic) = refused(context, edge, context.holds(edge.callee)) {
             sink.push(diagnostic);
         }
     }
 }
 
-fn refused(context: &Context<'_>, edge: &Edge<'_>, effective: &Effective) -> Option<Diagnostic> {
+fn refused(context: &Context<'_>, edge: &Edge<'_>, holds: &Holds<'_>) -> Option<Diagnostic> {
     let model = context.model;
     let (caller, callee) = (edge.caller.name(model), model.service_name(edge.callee));
     let speaks = |rule: &&AuthorizationRule| edge.caller.is_in(model, rule);
@@ -53,16 +53,16 @@ fn refused(context: &Context<'_>, edge: &Edge<'_>, effective: &Effective) -> Opt
         Caller::Service(_) => "called here",
         Caller::Route { .. } => "routed here",
     });
-    if let Some(rule) = effective.deny.iter().filter(everything).find(speaks) {
+    if let Some(rule) = holds.deny.iter().filter(everything).find(speaks) {
         let diagnostic =
             diagnostic.also(rule.origin.span, format!("this refuses `{caller}`, and `deny` wins"));
         return Some(diagnostic.help(format!("take `{caller}` out of `deny`, or remove the call")));
     }
-    if effective.allow.is_empty() || effective.allow.iter().any(|rule| speaks(&rule)) {
+    if holds.allow.is_empty() || holds.allow.iter().any(|rule| speaks(&rule)) {
         return None;
     }
     let mut diagnostic = diagnostic;
-    for rule in &effective.allow {
+    for rule in holds.allow {
         diagnostic = diagnostic.also(rule.origin.span, format!("this does not admit `{caller}`"));
     }
     Some(diagnostic.help(format!("add `{caller}` to `from`, or remove the call")))

@@ -33,7 +33,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     for edge in &context.edges {
         let Some(retry) = retry(context, edge).filter(|retry| retry.other_localities) else { continue };
         let callee = context.model.services.at(edge.callee);
-        let failover = &context.effective(edge.callee).failover;
+        let failover = context.holds(edge.callee).failover;
         let (span, why) = match callee.clusters.as_slice() {
             [only] => (only.span, String::from("it runs in this cluster only")),
             _ if !failover.enabled => (failover.origin.span, String::from("failover is off")),

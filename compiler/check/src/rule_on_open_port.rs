@@ -31,14 +31,14 @@ the callers, then strict), or remove the rule until then."#,
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
-        let effective = context.effective(id);
+        let holds = context.holds(id);
         for port in &service.ports {
             let word = match port.mtls {
                 Mtls::Strict => continue,
                 Mtls::Permissive => "permissive",
                 Mtls::Off => "off",
             };
-            for rule in effective.allow.iter().chain(&effective.deny) {
+            for rule in holds.allow.iter().chain(holds.deny) {
                 let name = context.model.service_name(id);
                 let message =
                     format!("a rule about callers of `{name}` cannot hold for its port `{}`", port.name);

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lang_diagnostics::{Origin, Spanned};
+use meshc_vocabulary::model::policy::Attached;
 use meshc_vocabulary::model::{self, Cluster, ExternalHost, Gateway, GatewayRole, Id, Model, Port, Service};
 
-use crate::callee::{Callee, View, nearness};
+use crate::callee::{View, nearness};
+use crate::placement::{Placement, Placements};
 use crate::ways::Ways;
 use crate::{Export, Group, ProxyKey, Reach, Topology, Unreachable, Via};
 
@@ -15,12 +17,14 @@ use crate::{Export, Group, ProxyKey, Reach, Topology, Unreachable, Via};
 pub fn build(model: &Model) -> Topology {
     let ways = Ways::new(model);
     let asks = Asks::collect(model);
+    let attached = Attached::new(model);
+    let mut placements = Placements::new(model, &ways);
     let mut builder = Builder::new(model);
     for ((service, entry), asks) in model.services.iter().zip(asks.services) {
         if !asks.is_empty() {
-            let failover = &model.effective(service).failover;
-            let callee = Callee { model, ways: &ways, failover, presences: &entry.clusters };
-            builder.service(service, &callee, asks);
+            let failover = attached.nearest(service, |set| set.failover.as_ref());
+            let failover = failover.map_or(&model.defaults.failover, |(_, failover)| failover);
+            builder.service(service, placements.of(&entry.clusters, failover), asks);
         }
     }
     for (external, asks) in model.externals.ids().zip(asks.externals) {
@@ -106,6 +110,13 @@ pub(crate) fn ports_of(model: &Model, callee: model::Callee) -> &[Port] {
     }
 }
 
+/// Origins in source order, each once.
+fn in_order(mut origins: Vec<Origin>) -> Arc<[Origin]> {
+    origins.sort();
+    origins.dedup();
+    Arc::from(origins)
+}
+
 struct Builder<'m> {
     model: &'m Model,
     /// For each service the reaches of its sidecars, in the order of its clusters.
@@ -138,46 +149,64 @@ impl<'m> Builder<'m> {
         }
     }
 
-    fn service(&mut self, service: Id<Service>, callee: &Callee<'_>, asks: CalleeAsks) {
-        let mut views: Vec<Option<View>> = self.model.clusters.ids().map(|_| None).collect();
-        let mut exported: BTreeMap<(usize, Id<Cluster>), Vec<Origin>> = BTreeMap::new();
-        for ((port, caller), mut origins) in asks {
-            origins.sort();
-            origins.dedup();
-            let origins: Arc<[Origin]> = Arc::from(origins);
-            let mut passed = Vec::new();
+    fn service(&mut self, service: Id<Service>, placement: &mut Placement<'_>, asks: CalleeAsks) {
+        let mut passing: BTreeMap<usize, Vec<Vec<u32>>> = BTreeMap::new();
+        let mut asked: Vec<Arc<[Origin]>> = Vec::with_capacity(asks.len());
+        let mut through = vec![false; self.model.clusters.len()];
+        for ((port, caller), origins) in asks {
+            let origins = in_order(origins);
+            through.fill(false);
             for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
-                let Some(slot) = views.get_mut(cluster.index()) else { continue };
-                let view = slot.get_or_insert_with(|| callee.view(cluster));
-                passed.extend_from_slice(&view.passed);
-                self.note_broken(service, caller, cluster, view, &origins);
+                let view = placement.view(cluster);
+                for passed in &view.passed {
+                    if let Some(slot) = through.get_mut(passed.index()) {
+                        *slot = true;
+                    }
+                }
+                self.note_broken(service, caller, cluster, &view, &origins);
                 if !view.groups.is_empty() {
                     let (callee, groups) = (model::Callee::Service(service), Arc::clone(&view.groups));
                     self.add(caller, place, Reach { callee, port, groups, origins: Arc::clone(&origins) });
                 }
             }
-            passed.sort();
-            passed.dedup();
-            for cluster in passed {
-                exported.entry((port, cluster)).or_default().extend(origins.iter().cloned());
+            let number = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+            let lists = passing.entry(port).or_insert_with(|| vec![Vec::new(); through.len()]);
+            for (list, _) in lists.iter_mut().zip(&through).filter(|(_, through)| **through) {
+                list.push(number);
             }
+            asked.push(origins);
         }
-        for ((port, cluster), mut origins) in exported {
-            origins.sort();
-            origins.dedup();
-            self.export(
-                Export { service, port, hops: Arc::from(callee.exits(cluster)), origins: origins.into() },
-                cluster,
-            );
+        for (port, lists) in passing {
+            self.export_port(service, port, placement, &asked, lists);
+        }
+    }
+
+    /// Exports a port from every cluster that some caller passes; `lists` has for each cluster the positions of those
+    /// that ask. Most clusters are passed by the same callers, so they share what they remember of them.
+    fn export_port(
+        &mut self,
+        service: Id<Service>,
+        port: usize,
+        placement: &mut Placement<'_>,
+        asked: &[Arc<[Origin]>],
+        lists: Vec<Vec<u32>>,
+    ) {
+        let mut known: BTreeMap<Vec<u32>, Arc<[Origin]>> = BTreeMap::new();
+        for (cluster, list) in self.model.clusters.ids().zip(lists).filter(|(_, list)| !list.is_empty()) {
+            let hops = placement.exits(cluster);
+            let origins = known.entry(list).or_insert_with_key(|list| {
+                let asked = list.iter().filter_map(|number| asked.get(*number as usize));
+                in_order(asked.flat_map(|origins| origins.iter().cloned()).collect())
+            });
+            let export = Export { service, port, hops, origins: Arc::clone(origins) };
+            self.export(&export, cluster);
         }
     }
 
     fn external(&mut self, external: Id<ExternalHost>, asks: CalleeAsks) {
         let callee = model::Callee::External(external);
-        for ((port, caller), mut origins) in asks {
-            origins.sort();
-            origins.dedup();
-            let origins: Arc<[Origin]> = Arc::from(origins);
+        for ((port, caller), origins) in asks {
+            let origins = in_order(origins);
             for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
                 let nearness = nearness(self.model, cluster, cluster);
                 let groups = Arc::from([Group { cluster, nearness, via: Via::External, weight: 1 }]);
@@ -186,7 +215,7 @@ impl<'m> Builder<'m> {
         }
     }
 
-    fn export(&mut self, export: Export, cluster: Id<Cluster>) {
+    fn export(&mut self, export: &Export, cluster: Id<Cluster>) {
         if export.hops.is_empty() {
             return;
         }

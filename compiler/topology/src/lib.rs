@@ -9,6 +9,7 @@
 mod build;
 mod callee;
 mod networks;
+mod placement;
 mod simulate;
 mod types;
 mod ways;
