@@ -8,6 +8,51 @@ fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/acme/mesh.mesh")
 }
 
+/// The meshd beside the meshc under test.
+fn meshd() -> PathBuf {
+    let meshd = Path::new(env!("CARGO_BIN_EXE_meshc")).with_file_name("meshd");
+    assert!(meshd.is_file(), "{} is not built; run: cargo build -p meshd", meshd.display());
+    meshd
+}
+
+const SCRIPT: &str = r#"
+set -eu
+get() { curl --silent --show-error --max-time 20 "$@"; }
+call=$MESH_CALL_WEST_ISTIOINACTION_WEBAPP__ISTIOINACTION_CATALOG_80
+get -H 'Host: catalog.istioinaction' "http://$call/other?a=1"
+get -H 'Host: simple-backend.istioinaction.io' "http://$MESH_GATEWAY_WEST_INGRESS/"
+"$MESHC" fail simple-backend --in west
+get -H 'Host: simple-backend.istioinaction.io' "http://$MESH_GATEWAY_WEST_INGRESS/"
+"$MESHC" heal istioinaction.simple-backend --in west
+ls "$MESH_DIRECTORY/keys/roots.pem" >/dev/null
+echo "directory $MESH_DIRECTORY"
+exit 7
+"#;
+
+#[test]
+fn the_example_runs_with_meshd_and_leaves_nothing_behind() {
+    let directory = Directory::new();
+    let mut command = directory.meshc(&["up"]);
+    command.arg(example()).args(["--data-plane", "meshd", "--keep-logs", "logs", "--meshd"]).arg(meshd());
+    command.args(["--", "sh", "-c", SCRIPT]).env("MESHC", env!("CARGO_BIN_EXE_meshc"));
+    let output = command.output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{text}\n{errors}");
+    let answers: Vec<serde_json::Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert_eq!(answers.len(), 3, "{text}\n{errors}");
+    assert_eq!(answers[0]["service"], "istioinaction.catalog");
+    assert_eq!(answers[0]["cluster"], "east");
+    assert_eq!(answers[0]["caller"], "spiffe://cluster.local/ns/istioinaction/sa/webapp");
+    assert_eq!(answers[0]["path"], "/other?a=1");
+    assert_eq!(answers[1]["cluster"], "west");
+    assert_eq!(answers[2]["cluster"], "east", "the client sees no error: {text}");
+    let home = text.lines().find_map(|line| line.strip_prefix("directory ")).unwrap();
+    assert!(!Path::new(home).exists(), "{home} is left behind");
+    assert!(directory.path("logs/west_gateways_ingress.log").is_file());
+}
+
 #[test]
 fn a_proxy_that_does_not_start_is_reported_with_its_last_words() {
     let directory = Directory::new();
