@@ -31,7 +31,11 @@ pub(crate) fn place(model: &Model, hop: BrokenHop) -> (Span, String) {
             (cluster.origin.span, format!("this cluster is {state}: it gets no traffic from others"))
         }
         BrokenHop::Hidden { at, answers } => {
-            let text = format!("its gateways pass this callee on to `{}`", model.clusters.at(answers).name);
+            let text = if at == answers {
+                String::from("its gateways pass this callee on to its own pods")
+            } else {
+                format!("its gateways pass this callee on to `{}`", model.clusters.at(answers).name)
+            };
             (model.clusters.at(at).origin.span, text)
         }
     }
