@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::Port;
+use meshc_vocabulary::model::{Capture, Port};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -13,7 +13,8 @@ pub(crate) const CHECK: Check = Check {
         code: Code("E0307"),
         title: "ports of a service clash",
         explanation: r#"Callers tell the ports of a service apart by their `number`, so each number stands for one port. And the application
-shares its pod with the sidecar, which listens on 15006 (mTLS), 15021 (readiness and probes) and 15090 (metrics).
+shares its pod with the sidecar, which listens on 15006 (mTLS), 15021 (readiness and probes) and
+15090 (metrics), and with `capture = redirect` also on 15001.
 
 ```mesh
 service catalog {
@@ -30,6 +31,9 @@ Choose another `number`, or let the application listen elsewhere (`target`)."#,
 /// What a sidecar opens on all addresses of its pod.
 pub(crate) const SIDECAR: [(u16, &str); 3] =
     [(15006, "mTLS"), (15021, "readiness and probes"), (15090, "metrics")];
+
+/// What it opens there beyond that with `capture = redirect`.
+const REDIRECT: (u16, &str) = (15001, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
@@ -48,13 +52,16 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 numbers.insert(port.number, port);
             }
         }
+        let redirect = match service.capture {
+            Capture::Loopback => None,
+            Capture::Redirect => Some(&REDIRECT),
+        };
         let ports = service.ports.iter().map(|port| (port.target, &port.origin));
         let probes = service.probes.iter().map(|probe| (probe.port, &probe.origin));
         let metrics = service.scrape.iter().map(|scrape| (scrape.port, &scrape.origin));
         for (number, origin) in ports.chain(probes).chain(metrics) {
-            let Some((_, purpose)) = SIDECAR.iter().find(|(reserved, _)| *reserved == number) else {
-                continue;
-            };
+            let reserved = SIDECAR.iter().chain(redirect).find(|(reserved, _)| *reserved == number);
+            let Some((_, purpose)) = reserved else { continue };
             let message =
                 format!("the sidecar of `{}` needs port {number} itself", context.model.service_name(id));
             sink.push(
