@@ -22,6 +22,7 @@ impl Built {
         std::fs::write(directory.path().join("mesh.mesh"), source).expect("the source can be written");
         let built = Self { directory };
         built.meshc(&["trust", "init", "mesh.mesh"]);
+        built.meshc(&["trust", "issue", "mesh.mesh"]);
         let mut all = vec!["build", "mesh.mesh", "-o", "out", "--data-plane", data_plane.word()];
         all.extend(arguments);
         built.meshc(&all);

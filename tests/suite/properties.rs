@@ -132,17 +132,22 @@ fn every_static_bootstrap_is_valid_for_the_real_envoy() {
     for source in [example("acme"), example("single-cluster"), synthetic] {
         let built = Built::new(&source, DataPlane::Envoy, &["--static"]);
         let mut validated = 0;
-        for name in
-            tree(&built.out()).into_keys().filter(|name| name.ends_with(".yaml") && name.contains("/static/"))
-        {
-            let file = built.out().join(&name);
-            let text = std::fs::read_to_string(&file).expect("readable");
-            // Envoy wants the certificates' files to exist even to validate, and they lie at a pod's paths.
-            let root = built.path().join("root");
-            let local = text.replace("/etc/mesh", &format!("{}/etc/mesh", root.display()));
-            prepare(&root, &built);
-            let placed = built.path().join("placed.yaml");
-            std::fs::write(&placed, local).expect("writable");
+        // Envoy wants certificates and the files that name them to exist even to validate, and they lie at a pod's
+        // paths: everything is read below another root.
+        let root = built.path().join("root");
+        prepare(&root, &built);
+        let all = tree(&built.out());
+        for name in all.keys().filter(|name| name.contains("/static/") && name.ends_with("/bootstrap.yaml")) {
+            let folder = name.strip_suffix("bootstrap.yaml").expect("filtered");
+            let configuration = root.join("etc/mesh/config");
+            for (file, bytes) in
+                all.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(folder)?, bytes)))
+            {
+                let text = String::from_utf8_lossy(bytes)
+                    .replace("/etc/mesh", &format!("{}/etc/mesh", root.display()));
+                std::fs::write(configuration.join(file), text).expect("writable");
+            }
+            let placed = configuration.join("bootstrap.yaml");
             let mut command = Command::new(tools::tool("envoy"));
             let output =
                 process::run(command.args(["--mode", "validate", "-l", "warning", "-c"]).arg(&placed));

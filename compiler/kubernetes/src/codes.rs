@@ -36,7 +36,7 @@ Upgrade the cluster, and say so with `kubernetes = \"1.29\"` or later.",
         title: "a proxy's configuration does not fit a ConfigMap",
         explanation: "\
 A proxy's configuration lies in a ConfigMap, which holds at most 1 MiB. It grows with what the proxy may call (about
-4 KiB for each callee's port), never with the size of the mesh. So one caller declares very many calls, or one gateway
+6 KiB for each callee's port on Envoy), never with the size of the mesh. So one caller declares very many calls, or one gateway
 exports very many ports.
 
 Split the caller into several services, or remove calls that nobody makes.",

@@ -195,7 +195,8 @@ fn invocation(
 ) -> Result<(PathBuf, Vec<OsString>), Failure> {
     Ok(match proxy.data_plane {
         // Many Envoys on one machine: no shared memory, one worker each. Logs are flushed so that they can be read
-        // while it runs; listeners that a reload replaces drain within a second.
+        // while it runs. What a reload replaces drains for as long as Envoy likes by default: each connection is asked
+        // to end, and none is cut while a request is on its way.
         DataPlane::Envoy => {
             let fixed = [
                 "--disable-hot-restart",
@@ -205,8 +206,6 @@ fn invocation(
                 "warning",
                 "--file-flush-interval-msec",
                 "100",
-                "--drain-time-s",
-                "1",
                 "-c",
                 entry,
             ];

@@ -12,7 +12,8 @@ use crate::pb::{flag, network_filter};
 use crate::placed::Placed;
 
 /// All listeners of the proxy, in order of name. On a developer's machine nothing is redirected, so the listener for
-/// redirected connections is left out there.
+/// redirected connections is left out there; and Envoy refuses a listener without a single chain, so one that nobody
+/// may use is left out, too: its port is closed.
 pub(crate) fn all(placed: &Placed<'_>) -> Vec<Listener> {
     let needed = |listener: &&meshc_plan::Listener| match listener.kind {
         ListenerKind::Redirected => placed.in_pod(),
@@ -25,6 +26,7 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<Listener> {
     };
     let mut listeners: Vec<Listener> =
         placed.plan.listeners.iter().filter(needed).map(|listener| one(placed, listener)).collect();
+    listeners.retain(|listener| !listener.filter_chains.is_empty());
     listeners.sort_by(|a, b| a.name.cmp(&b.name));
     listeners
 }
