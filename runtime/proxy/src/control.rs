@@ -2,7 +2,7 @@
 
 use crate::access_log::Log;
 use crate::admin;
-use crate::dns::{Directory, names};
+use crate::dns::{Directory, Names};
 use crate::drain::Phase;
 use crate::limiter::{Limiter, Service};
 use crate::listen::{Slot, listen};
@@ -52,7 +52,8 @@ impl Control {
             Snapshot::build(Arc::new(config), source, credentials, None).map_err(Failure::Config)?;
         let directory = Directory::default();
         let config = Arc::clone(&snapshot.config);
-        directory.learn(&config.dns, &names(&config.upstreams), &metrics).await.map_err(Failure::Dns)?;
+        let names = Names::of(&config.upstreams, &config.dns).map_err(Failure::Dns)?;
+        directory.learn(&names, &metrics).await;
         let shared = Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(Snapshot::empty(&config)),
             slots: ArcSwap::default(),
@@ -171,8 +172,8 @@ impl Control {
     async fn put_in_force(&mut self, snapshot: Snapshot) -> Result<(), String> {
         let config = Arc::clone(&snapshot.config);
         let previous = self.shared.snapshot.load_full();
-        let wanted = names(&config.upstreams);
-        self.directory.learn(&config.dns, &wanted, &self.shared.metrics).await?;
+        let names = Names::of(&config.upstreams, &config.dns)?;
+        self.directory.learn(&names, &self.shared.metrics).await;
         let sockets = self.open_new(&snapshot)?;
         let log = match &config.access_log {
             same if *same == previous.config.access_log && self.shared.log.load().is_some() => {
@@ -184,12 +185,6 @@ impl Control {
                 Some(Arc::new(log.map_err(|error| format!("cannot open the access log: {error}"))?))
             }
         };
-        if self.admin.is_none() || config.admin != previous.config.admin {
-            self.admin = match &config.admin {
-                None => None,
-                Some(at) => Some(admin::open(at, &self.shared).await?),
-            };
-        }
         let limiter = match &config.rate_limit_service {
             same if *same == previous.config.rate_limit_service && self.shared.limiter.load().is_some() => {
                 self.shared.limiter.load_full()
@@ -200,6 +195,12 @@ impl Control {
                 Some(Arc::new(limiter))
             }
         };
+        if self.admin.is_none() || config.admin != previous.config.admin {
+            self.admin = match &config.admin {
+                None => None,
+                Some(at) => Some(admin::open(at, &self.shared).await?),
+            };
+        }
         snapshot.adopt()?;
         self.directory.tell(&snapshot.upstreams);
 
@@ -207,7 +208,7 @@ impl Control {
         self.shared.log.store(log);
         self.shared.limiter.store(limiter);
         self.shared.snapshot.store(Arc::clone(&snapshot));
-        self.directory.follow(&config.dns, wanted, &self.shared)?;
+        self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
         self.certificate_files.these(certificate_files(&config));
         self.shared.metrics.config_version.add(1);

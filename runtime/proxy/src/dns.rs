@@ -17,7 +17,42 @@ use meshd_config::{Dns, Family};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How soon a name is asked for again after nobody answered, unless the refresh is sooner.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Names, and whom to ask for them.
+#[derive(Debug)]
+pub(crate) struct Names {
+    names: BTreeSet<String>,
+    resolver: Option<Arc<Resolver>>,
+}
+
+/// Whom to ask, and for how long.
+#[derive(Debug)]
+struct Resolver {
+    dns: Dns,
+    resolver: TokioResolver,
+}
+
+impl Names {
+    /// The names that these upstreams need.
+    pub(crate) fn of(
+        upstreams: &BTreeMap<String, meshd_config::Upstream>,
+        dns: &Dns,
+    ) -> Result<Self, String> {
+        let groups = upstreams.values().flat_map(|upstream| &upstream.groups);
+        let names: BTreeSet<String> =
+            groups.flat_map(meshd_config::Group::names).map(str::to_owned).collect();
+        let resolver = match names.is_empty() {
+            true => None,
+            false => Some(Arc::new(Resolver { dns: dns.clone(), resolver: resolver(dns)? })),
+        };
+        Ok(Names { names, resolver })
+    }
+}
 
 /// The addresses of names, as they were last answered.
 #[derive(Debug, Default)]
@@ -29,29 +64,20 @@ pub(crate) struct Directory {
 impl Directory {
     /// Asks once for every name that has no answer yet, all at the same time. Returns when each has an answer or has
     /// run out of tries.
-    pub(crate) async fn learn(
-        &self,
-        dns: &Dns,
-        names: &BTreeSet<String>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<(), String> {
+    pub(crate) async fn learn(&self, names: &Names, metrics: &Arc<Metrics>) {
+        let Some(resolver) = &names.resolver else { return };
         let unknown: Vec<String> =
-            names.iter().filter(|name| !self.known().contains_key(*name)).cloned().collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let resolver = Arc::new(resolver(dns)?);
+            names.names.iter().filter(|name| !self.known().contains_key(*name)).cloned().collect();
         let mut asked = JoinSet::new();
         for name in unknown {
-            let (resolver, metrics, dns) = (Arc::clone(&resolver), Arc::clone(metrics), dns.clone());
-            asked.spawn(async move { (ask(&resolver, &dns, &name, &metrics).await, name) });
+            let (resolver, metrics) = (Arc::clone(resolver), Arc::clone(metrics));
+            asked.spawn(async move { (resolver.ask(&name, &metrics).await, name) });
         }
         while let Some(answer) = asked.join_next().await {
             if let Ok((Some(addresses), name)) = answer {
                 self.known().insert(name, addresses);
             }
         }
-        Ok(())
     }
 
     /// Hands the known answers to upstreams that were just made.
@@ -62,46 +88,32 @@ impl Directory {
     }
 
     /// Keeps asking for these names and no others.
-    pub(crate) fn follow(
-        &mut self,
-        dns: &Dns,
-        names: BTreeSet<String>,
-        shared: &Arc<Shared>,
-    ) -> Result<(), String> {
+    pub(crate) fn follow(&mut self, names: Names, shared: &Arc<Shared>) {
         self.asking = JoinSet::new();
-        self.known().retain(|name, _| names.contains(name));
-        if names.is_empty() {
-            return Ok(());
-        }
-        let resolver = Arc::new(resolver(dns)?);
-        for name in names {
-            let (resolver, shared, dns) = (Arc::clone(&resolver), Arc::clone(shared), dns.clone());
+        self.known().retain(|name, _| names.names.contains(name));
+        let Some(resolver) = names.resolver else { return };
+        for name in names.names {
+            let (resolver, shared) = (Arc::clone(&resolver), Arc::clone(shared));
             let answers = Arc::clone(&self.answers);
             self.asking.spawn(async move {
+                let mut pause = resolver.dns.refresh;
                 loop {
-                    tokio::time::sleep(dns.refresh).await;
-                    if let Some(addresses) = ask(&resolver, &dns, &name, &shared.metrics).await {
-                        tell(&shared.snapshot.load().upstreams, &name, &addresses);
-                        answers
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .insert(name.clone(), addresses);
-                    }
+                    tokio::time::sleep(pause).await;
+                    let Some(addresses) = resolver.ask(&name, &shared.metrics).await else {
+                        pause = resolver.dns.refresh.min(AFTER_FAILURE);
+                        continue;
+                    };
+                    pause = resolver.dns.refresh;
+                    tell(&shared.snapshot.load().upstreams, &name, &addresses);
+                    answers.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), addresses);
                 }
             });
         }
-        Ok(())
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<IpAddr>>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The names that these upstreams need.
-pub(crate) fn names(upstreams: &BTreeMap<String, meshd_config::Upstream>) -> BTreeSet<String> {
-    let groups = upstreams.values().flat_map(|upstream| &upstream.groups);
-    groups.flat_map(meshd_config::Group::names).map(str::to_owned).collect()
 }
 
 fn tell(upstreams: &BTreeMap<String, Arc<Upstream>>, name: &str, addresses: &[IpAddr]) {
@@ -112,27 +124,29 @@ fn tell(upstreams: &BTreeMap<String, Arc<Upstream>>, name: &str, addresses: &[Ip
     }
 }
 
-/// The addresses of a name in a fixed order; `None` if nobody answered.
-async fn ask(resolver: &TokioResolver, dns: &Dns, name: &str, metrics: &Metrics) -> Option<Vec<IpAddr>> {
-    let most = dns.timeout.saturating_mul(dns.tries);
-    let failed = |reason: &str| {
-        metrics.dns_failures.add(&[name, reason], 1);
-        None
-    };
-    match tokio::time::timeout(most, resolver.lookup_ip(name)).await {
-        Err(_) => failed("timeout"),
-        Ok(Ok(lookup)) => {
-            let mut addresses: Vec<IpAddr> = lookup.iter().collect();
-            addresses.sort_unstable();
-            addresses.dedup();
-            Some(addresses)
+impl Resolver {
+    /// The addresses of a name in a fixed order; `None` if nobody answered.
+    async fn ask(&self, name: &str, metrics: &Metrics) -> Option<Vec<IpAddr>> {
+        let most = self.dns.timeout.saturating_mul(self.dns.tries);
+        let failed = |reason: &str| {
+            metrics.dns_failures.add(&[name, reason], 1);
+            None
+        };
+        match tokio::time::timeout(most, self.resolver.lookup_ip(name)).await {
+            Err(_) => failed("timeout"),
+            Ok(Ok(lookup)) => {
+                let mut addresses: Vec<IpAddr> = lookup.iter().collect();
+                addresses.sort_unstable();
+                addresses.dedup();
+                Some(addresses)
+            }
+            Ok(Err(NetError::Dns(DnsError::NoRecordsFound(none))))
+                if matches!(none.response_code, ResponseCode::NXDomain | ResponseCode::NoError) =>
+            {
+                Some(Vec::new())
+            }
+            Ok(Err(_)) => failed("error"),
         }
-        Ok(Err(NetError::Dns(DnsError::NoRecordsFound(none))))
-            if matches!(none.response_code, ResponseCode::NXDomain | ResponseCode::NoError) =>
-        {
-            Some(Vec::new())
-        }
-        Ok(Err(_)) => failed("error"),
     }
 }
 

@@ -32,6 +32,11 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
         .collect();
+    // Of two statements about a body's length only the one that was acted on may travel on: a second hop that believed
+    // the other would see another request in the body (RFC 9112 section 6.3).
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let trailers = headers.get_all(header::TE).iter().any(|value| value == "trailers");
     for name in listed {
         headers.remove(name);
@@ -158,6 +163,13 @@ mod tests {
         ]);
         remove_hop_by_hop(&mut map);
         assert_eq!(map, headers(&[("te", "trailers"), ("accept", "*/*")]));
+    }
+
+    #[test]
+    fn only_one_statement_about_the_length_travels_on() {
+        let mut map = headers(&[("transfer-encoding", "chunked"), ("content-length", "5")]);
+        remove_hop_by_hop(&mut map);
+        assert!(map.is_empty(), "{map:?}");
     }
 
     #[test]

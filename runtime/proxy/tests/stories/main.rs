@@ -10,12 +10,15 @@
 )]
 
 mod authorization;
+mod dns;
 mod drain;
 mod failover;
 mod http2;
 mod limits;
 mod mtls;
+mod operators;
 mod pass_through;
+mod pool;
 mod reload;
 mod retries;
 mod routing;

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod dns;
 pub(crate) mod world;
 
 pub(crate) use app::App;

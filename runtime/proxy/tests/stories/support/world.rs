@@ -63,6 +63,11 @@ impl World {
     /// Starts a proxy that runs until the story ends.
     pub(crate) fn start(&mut self, name: &str, config: Value) {
         let options = self.options(self.write(name, config));
+        self.start_with(options);
+    }
+
+    /// The same with options of its own.
+    pub(crate) fn start_with(&mut self, options: Options) {
         self.running.push(Proxy::start(options).unwrap());
     }
 }

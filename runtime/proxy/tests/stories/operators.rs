@@ -1,0 +1,112 @@
+//! What operators and Kubernetes ask: readiness, the application's probes, metrics of both, and the state of endpoints.
+
+use crate::support::client::get;
+use crate::support::world::address;
+use crate::support::{App, Client, World, group, upstream};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[tokio::test]
+async fn probes_and_metrics_of_the_application_are_asked_of_it() {
+    let mut world = World::new();
+    let mut app = App::start("app", address()).await;
+    let (ready, metrics) = (address(), address());
+    let config = json!({
+        "listeners": [
+            { "name": "readiness", "bind": ready.to_string(), "kind": { "readiness": { "probes": [
+                { "path": "/app/liveness", "upstream": "app", "app_path": "/live?x", "timeout": "300ms" } ] } } },
+            { "name": "metrics", "bind": metrics.to_string(), "kind": { "metrics": {
+                "app": { "upstream": "app", "path": "/stats" } } } },
+        ],
+        "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+    });
+    world.start("proxy", config);
+    assert_eq!(get(ready, "x", "/healthz/ready").await.status, 200);
+    assert_eq!(get(ready, "x", "/app/liveness").await.status, 200);
+    assert_eq!(get(ready, "x", "/app/other").await.status, 404);
+    let stats = get(metrics, "x", "/app/metrics").await;
+    assert_eq!(stats.said()["path"], "/stats");
+    assert!(get(metrics, "x", "/metrics").await.body.contains("\nmeshd_ready 1\n"));
+
+    app.answers_with(500);
+    assert_eq!(get(ready, "x", "/app/liveness").await.status, 500);
+    app.answers_with(200);
+    app.takes(std::time::Duration::from_secs(2));
+    assert_eq!(get(ready, "x", "/app/liveness").await.status, 504);
+    app.die().await;
+    assert_eq!(get(ready, "x", "/app/liveness").await.status, 503);
+    assert_eq!(get(ready, "x", "/healthz/ready").await.status, 200, "the proxy itself is well");
+}
+
+#[tokio::test]
+async fn the_configuration_in_force_can_be_read_and_nothing_can_be_changed() {
+    let mut world = World::new();
+    let (ready, admin) = (address(), address());
+    let config = json!({
+        "listeners": [{ "name": "the-one", "bind": ready.to_string(), "kind": { "readiness": {} } }],
+        "admin": { "tcp": admin.to_string() },
+    });
+    world.start("proxy", config);
+    let dump = get(admin, "x", "/config_dump").await;
+    assert!(dump.body.contains("the-one"));
+    let mut client = Client::http1(admin, "x").await;
+    let post = client.send(http::Method::POST, "/config_dump", &[], "").await.unwrap();
+    assert_eq!(post.status, 405);
+}
+
+#[tokio::test]
+async fn one_line_of_json_tells_of_each_request() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let bind = address();
+    let log = world.path("access.log");
+    let config = json!({
+        "listeners": [crate::support::world::http_listener(bind, "app", json!({ "name": "everything" }))],
+        "upstreams": { "app": upstream(&[group("here", &[app.address])]) },
+        "access_log": { "file": log.to_str().unwrap() },
+    });
+    world.start("proxy", config);
+    get(bind, "shop", "//a?b").await;
+    crate::support::client::eventually("the line", || async {
+        std::fs::read_to_string(&log).unwrap().ends_with('\n')
+    })
+    .await;
+    let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&log).unwrap()).unwrap();
+    for (name, value) in [
+        ("listener", json!("http")),
+        ("route", json!("everything")),
+        ("method", json!("GET")),
+        ("host", json!("shop")),
+        ("path", json!("/a?b")),
+        ("status", json!(200)),
+        ("upstream", json!("app")),
+        ("group", json!("here")),
+        ("endpoint", json!(app.address.to_string())),
+        ("attempts", json!(1)),
+        ("flags", json!("-")),
+    ] {
+        assert_eq!(line[name], value, "{name} in {line}");
+    }
+    assert!(line["time"].as_str().unwrap().ends_with('Z'));
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_half_way_does_not_harm_the_next() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let bind = address();
+    let config = json!({
+        "listeners": [crate::support::world::http_listener(bind, "app", json!({}))],
+        "upstreams": { "app": upstream(&[group("here", &[app.address])]) },
+    });
+    world.start("proxy", config);
+    let mut broken = tokio::net::TcpStream::connect(bind).await.unwrap();
+    broken.write_all(b"POST / HTTP/1.1\r\nhost: shop\r\ncontent-length: 100\r\n\r\nhalf").await.unwrap();
+    drop(broken);
+    let mut nonsense = tokio::net::TcpStream::connect(bind).await.unwrap();
+    nonsense.write_all(b"NONSENSE\r\n\r\n").await.unwrap();
+    let mut said = String::new();
+    nonsense.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
+    assert_eq!(get(bind, "shop", "/").await.status, 200);
+}
