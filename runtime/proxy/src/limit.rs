@@ -56,8 +56,8 @@ impl LimitState {
                 match (ask(limiter, question, *timeout).await, on_error) {
                     (Ok(Verdict::Within), _) => ("ok", true),
                     (Ok(Verdict::Over), _) => ("over", false),
-                    (Err(_), OnError::Allow) => ("error_allowed", true),
-                    (Err(_), OnError::Deny) => ("error_denied", false),
+                    (Err(_), OnError::Allow) => ("allowed_on_error", true),
+                    (Err(_), OnError::Deny) => ("denied_on_error", false),
                 }
             }
             // The enum is closed here but open to its crate's next version; what is unknown is not admitted.

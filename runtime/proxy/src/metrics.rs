@@ -177,7 +177,7 @@ impl Default for Metrics {
             ),
             limits: Counters::new(
                 "meshd_rate_limit_total",
-                "What limits said: ok, over, error_allowed, error_denied.",
+                "What limits said: ok, over, allowed_on_error, denied_on_error.",
                 &["policy", "outcome"],
             ),
             denied: Counters::new(

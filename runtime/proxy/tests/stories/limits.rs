@@ -95,7 +95,7 @@ async fn without_the_service_requests_pass_and_are_counted() {
     let (_world, _app, bind, metrics) = proxy(tiers(service_scope("allow")), Some(address())).await;
     let mut client = Client::http1(bind, "catalog").await;
     assert_eq!(admitted(&mut client, "/items", &[]).await, 20);
-    assert_eq!(count(metrics, "error_allowed").await, 20);
+    assert_eq!(count(metrics, "allowed_on_error").await, 20);
 }
 
 #[tokio::test]
@@ -107,7 +107,58 @@ async fn without_the_service_requests_are_refused_if_the_policy_says_so() {
         0,
         "with 429, since a 5xx would eject whoever answers it"
     );
-    assert_eq!(count(metrics, "error_denied").await, 20);
+    assert_eq!(count(metrics, "denied_on_error").await, 20);
     assert_eq!(admitted(&mut client, "/other", &[]).await, 20);
     assert_eq!(app.requests(), 20);
+}
+
+/// The rate-limit service with the policy's numbers, in memory.
+async fn rate_limit_service(world_folder: &tempfile::TempDir) -> SocketAddr {
+    let file = world_folder.path().join("loyalty.yaml");
+    let descriptor = |value: &str, requests: u32| {
+        format!(
+            "  - key: header_match\n    value: {value}\n    rate_limit: {{ unit: hour, requests_per_unit: {requests} }}\n"
+        )
+    };
+    let text = format!(
+        "domain: loyalty\ndescriptors:\n{}{}{}{}",
+        descriptor("gold_request", 10),
+        descriptor("silver_request", 5),
+        descriptor("bronze_request", 3),
+        descriptor("otherwise", 1)
+    );
+    std::fs::write(&file, text).unwrap();
+    let options = meshd_rate_limit::Options {
+        config: vec![file],
+        redis: None,
+        redis_patience: meshd_rate_limit::REDIS_PATIENCE,
+        listen: address(),
+        http_listen: address(),
+        debug_listen: address(),
+        reload_every: std::time::Duration::from_secs(60),
+        clock: std::sync::Arc::new(meshd_rate_limit::ClockSinceStart::new()),
+    };
+    let server = meshd_rate_limit::Server::bind(options).await.unwrap();
+    let at = server.addresses().grpc;
+    tokio::spawn(server.serve(std::future::pending()));
+    at
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_counts_for_everybody_who_asks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = rate_limit_service(&folder).await;
+    let (_one, first, bind_1, metrics) = proxy(tiers(service_scope("deny")), Some(service)).await;
+    let (_two, second, bind_2, _) = proxy(tiers(service_scope("deny")), Some(service)).await;
+    let mut clients = [Client::http1(bind_1, "catalog").await, Client::http1(bind_2, "catalog").await];
+    let mut passed = 0;
+    for round in 0..20 {
+        let answer = clients[round % 2].get_with("/items", &[("x-loyalty", "gold")]).await;
+        passed += usize::from(answer.status == 200);
+    }
+    assert_eq!(passed, 10, "ten in all, not ten each");
+    assert_eq!((first.requests(), second.requests()), (5, 5));
+    assert_eq!(admitted(&mut clients[0], "/items", &[]).await, 1);
+    assert_eq!(admitted(&mut clients[1], "/items", &[]).await, 0);
+    assert_eq!(count(metrics, "over").await, 24);
 }
