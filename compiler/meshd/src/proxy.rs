@@ -1,5 +1,7 @@
 //! The document: one proxy.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use meshc_plan::{Role, Upstream, paths};
@@ -19,7 +21,7 @@ const DNS_TRIES: u32 = 1;
 pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
     let plan = placed.plan;
     let is_limiter =
-        |upstream: &&Upstream| plan.rate_limit_upstream.as_deref() == Some(upstream.name.as_str());
+        |upstream: &&Arc<Upstream>| plan.rate_limit_upstream.as_deref() == Some(upstream.name.as_str());
     let upstreams = plan.upstreams.iter().filter(|one| !is_limiter(one));
     raw::Config {
         version: VERSION,

@@ -13,7 +13,7 @@ use crate::matches;
 pub(crate) fn virtual_host(host: &VirtualHost) -> raw::VirtualHost {
     raw::VirtualHost {
         name: host.name.clone(),
-        hosts: host.hosts.clone(),
+        hosts: host.hosts.to_vec(),
         routes: host.routes.iter().map(route).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::{Capture, Cluster, DataPlane, Gateway, Id, IpFamily, Service};
@@ -76,12 +77,12 @@ pub struct ProxyPlan {
     pub identity: Option<Identity>,
     /// Where it listens, in order of name.
     pub listeners: Vec<Listener>,
-    /// What it connects to, in order of name.
-    pub upstreams: Vec<Upstream>,
+    /// What it connects to, in order of name. All callers of a callee port in one cluster share one value.
+    pub upstreams: Vec<Arc<Upstream>>,
     /// How the application's outbound connections reach it (sidecars only).
     pub capture: Option<Capture>,
     /// Names that the pod's `hostAliases` map to virtual addresses, in order of address.
-    pub host_aliases: Vec<(Ipv4Addr, Vec<String>)>,
+    pub host_aliases: Vec<(Ipv4Addr, Arc<[String]>)>,
     /// How many proxies in front are trusted to have set `x-forwarded-for` (ingress gateways).
     pub trusted_hops: u32,
     /// The cluster's rate-limit service as an upstream's name, if any listener asks it.

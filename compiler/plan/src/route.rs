@@ -1,5 +1,6 @@
 //! HTTP routing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
@@ -13,7 +14,7 @@ pub struct VirtualHost {
     pub name: String,
     /// Host names in lower case without port, whatever port a request names beside them; `*.example.org` matches any
     /// one or more leading labels, `*` everything.
-    pub hosts: Vec<String>,
+    pub hosts: Arc<[String]>,
     /// Ordered; the first that matches wins. No match is answered with 404.
     pub routes: Vec<HttpRoute>,
     /// Where it comes from.

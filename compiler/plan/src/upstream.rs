@@ -22,7 +22,7 @@ pub struct Upstream {
     pub tls: Option<UpstreamTls>,
     /// Connection pools and circuit breakers, over all groups.
     pub pool: PoolPlan,
-    /// Where it comes from.
+    /// Where it comes from: the callee's port, not one of its many calls.
     pub origin: Origin,
 }
 

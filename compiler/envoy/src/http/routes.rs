@@ -30,7 +30,7 @@ pub(crate) fn of(name: &str, virtual_hosts: Vec<route::VirtualHost>) -> RouteCon
 fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
     route::VirtualHost {
         name: host.name.clone(),
-        domains: host.hosts.clone(),
+        domains: host.hosts.to_vec(),
         routes: host.routes.iter().flat_map(routes).collect(),
         ..Default::default()
     }

@@ -10,6 +10,7 @@ use meshc_vocabulary::model::{
 };
 
 use super::callers::Callers;
+use super::shared::Shared;
 use crate::{Locality, ProxyName};
 
 /// The mesh and the indexes over it.
@@ -18,6 +19,7 @@ pub(super) struct Context<'m> {
     pub(super) topology: &'m Topology,
     pub(super) attached: Attached<'m>,
     pub(super) callers: Callers,
+    pub(super) shared: Shared,
     routes: BTreeMap<Id<Gateway>, Vec<Id<Route>>>,
 }
 
@@ -48,7 +50,7 @@ impl<'m> Context<'m> {
             }
         }
         let attached = Attached::new(model);
-        Self { model, topology, attached, callers: Callers::new(model, topology), routes }
+        Self { model, topology, attached, callers: Callers::new(topology), shared: Shared::default(), routes }
     }
 
     /// The routes of a gateway, in order of (namespace, name).

@@ -1,6 +1,7 @@
 //! An east-west gateway: passes mTLS through by SNI, and has no identity of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use meshc_topology::Export;
@@ -27,15 +28,14 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
     let mut upstreams = BTreeMap::new();
     for export in exports {
         let Some(port) = model.services.at(export.service).ports.get(export.port) else { continue };
-        let origin = export.origins.first().unwrap_or(&port.origin);
         let hops = export.hops.iter().map(|hop| (hop.cluster, &hop.via, hop.weight));
-        let upstream = upstream::passed_through(context, export.service, port, hops, origin);
+        let upstream = upstream::passed_through(context, export.service, port, hops);
         if upstream.groups.is_empty() {
             continue;
         }
         let chain = chain(context, export, port, &upstream.name);
         chains.insert(chain.sni.clone(), chain);
-        upstreams.insert(upstream.name.clone(), upstream);
+        upstreams.insert(upstream.name.clone(), Arc::new(upstream));
     }
 
     let number = gateway.ports.first().map_or(paths::EAST_WEST_PORT, |port| port.number);

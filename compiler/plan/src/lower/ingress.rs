@@ -1,6 +1,7 @@
 //! An ingress gateway: requests from outside, routed to callees.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink};
@@ -41,11 +42,11 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
     listeners.extend(status::gateway(context, gateway.cluster, &gateway.origin));
     listeners.sort_by(|left, right| left.name.cmp(&right.name));
 
-    let mut upstreams: Vec<Upstream> = reaches
+    let mut upstreams: Vec<Arc<Upstream>> = reaches
         .iter()
         .filter_map(|reach| {
             let port = context.called(reach.callee).ports.get(reach.port)?;
-            Some(upstream::callee(context, gateway.cluster, reach, port))
+            Some(context.shared.upstream(context, gateway.cluster, reach, port))
         })
         .collect();
     upstreams.sort_by(|left, right| left.name.cmp(&right.name));

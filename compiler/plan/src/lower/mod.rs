@@ -13,6 +13,7 @@ mod ingress;
 mod outbound;
 mod policy;
 mod rate_limits;
+mod shared;
 mod sidecar;
 mod status;
 mod upstream;

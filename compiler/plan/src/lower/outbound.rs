@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use meshc_topology::Reach;
@@ -9,6 +10,7 @@ use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Ser
 
 use super::context::Context;
 use super::policy::{retry, timeout};
+use super::shared::Vicinity;
 use super::upstream;
 use crate::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
@@ -19,8 +21,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Outbound {
     pub(super) listeners: Vec<Listener>,
-    pub(super) upstreams: Vec<Upstream>,
-    pub(super) host_aliases: Vec<(Ipv4Addr, Vec<String>)>,
+    pub(super) upstreams: Vec<Arc<Upstream>>,
+    pub(super) host_aliases: Vec<(Ipv4Addr, Arc<[String]>)>,
 }
 
 pub(super) fn lower(
@@ -44,12 +46,11 @@ pub(super) fn lower(
             Some(_) => {}
             None => {
                 addresses.insert(address, reach.callee);
-                let names = names(context, cluster, caller, reach.callee);
-                outbound.host_aliases.push((address, names));
+                outbound.host_aliases.push((address, known_as(context, cluster, caller, reach.callee)));
             }
         }
         outbound.listeners.push(listener(context, cluster, caller, reach, port, address));
-        outbound.upstreams.push(upstream::callee(context, cluster, reach, port));
+        outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
     }
     outbound.host_aliases.sort();
     if caller.capture == Capture::Redirect && !outbound.listeners.is_empty() {
@@ -90,7 +91,7 @@ fn listener(
         };
         let host = VirtualHost {
             name: format!("{}.{}", called.name, called.namespace),
-            hosts: names(context, cluster, caller, reach.callee),
+            hosts: known_as(context, cluster, caller, reach.callee),
             routes: vec![route],
             origin: origin.clone(),
         };
@@ -122,16 +123,32 @@ fn redirected(origin: &Origin) -> Listener {
     }
 }
 
-/// Every name by which this caller's application may know a callee, the shortest first. The long forms end in the
+/// The names by which a caller's application may know a callee.
+fn known_as(context: &Context<'_>, cluster: Id<Cluster>, caller: &Service, callee: Callee) -> Arc<[String]> {
+    let vicinity = if context.called(callee).namespace_id == caller.namespace {
+        Vicinity::SameNamespace
+    } else {
+        Vicinity::OtherNamespace
+    };
+    context.shared.names(context, cluster, callee, vicinity)
+}
+
+/// Every name by which an application may know a callee, the shortest first. The long forms end in the
 /// domain of the caller's cluster, and in `cluster.local` too, so that the same application runs in every cluster.
-fn names(context: &Context<'_>, cluster: Id<Cluster>, caller: &Service, callee: Callee) -> Vec<String> {
+pub(super) fn names(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    callee: Callee,
+    vicinity: Vicinity,
+) -> Vec<String> {
     let called = context.called(callee);
     if let Callee::External(id) = callee {
         return vec![context.model.externals.at(id).host.to_ascii_lowercase()];
     }
     let mut names = Vec::with_capacity(5);
-    if called.namespace_id == caller.namespace {
-        names.push(called.name.to_owned());
+    match vicinity {
+        Vicinity::SameNamespace => names.push(called.name.to_owned()),
+        Vicinity::OtherNamespace => {}
     }
     let qualified = format!("{}.{}", called.name, called.namespace);
     let service = format!("{qualified}.svc");

@@ -1,5 +1,7 @@
 //! A sidecar: what its application offers and what it calls.
 
+use std::sync::Arc;
+
 use lang_diagnostics::Sink;
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Service};
@@ -33,10 +35,10 @@ pub(super) fn lower(
     listeners.sort_by(|left, right| left.name.cmp(&right.name));
 
     let mut upstreams = outbound.upstreams;
-    upstreams.extend(inbound::upstreams(context, cluster, service));
-    upstreams.extend(status::upstreams(context, cluster, service));
+    upstreams.extend(inbound::upstreams(context, cluster, service).into_iter().map(Arc::new));
+    upstreams.extend(status::upstreams(context, cluster, service).into_iter().map(Arc::new));
     if let Some(limit) = limits.global.first() {
-        upstreams.push(upstream::rate_limit(context, cluster, &limit.origin));
+        upstreams.push(Arc::new(upstream::rate_limit(context, cluster, &limit.origin)));
     }
     upstreams.sort_by(|left, right| left.name.cmp(&right.name));
 

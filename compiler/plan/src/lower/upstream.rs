@@ -48,7 +48,6 @@ pub(super) fn app_name(port: u16) -> String {
 
 /// A callee port, as a proxy sees it that speaks mTLS to the callee's sidecars.
 pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, port: &Port) -> Upstream {
-    let origin = reach.origins.first().unwrap_or(&port.origin).clone();
     match reach.callee {
         Callee::Service(service) => {
             let settings = context.settings(service);
@@ -67,7 +66,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 groups: groups.collect(),
                 tls: Some(tls(context, service, port)),
                 pool: pool::plan(settings.pool),
-                origin,
+                origin: port.origin.clone(),
             }
         }
         Callee::External(id) => {
@@ -86,7 +85,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 groups: vec![plain_group(context, caller, endpoint)],
                 tls: None,
                 pool: pool::plan(&context.model.defaults.pool),
-                origin,
+                origin: context.model.externals.at(id).origin.clone(),
             }
         }
     }
@@ -98,7 +97,6 @@ pub(super) fn passed_through<'a>(
     service: Id<Service>,
     port: &Port,
     hops: impl Iterator<Item = (Id<Cluster>, &'a Via, u32)>,
-    origin: &Origin,
 ) -> Upstream {
     let settings = context.settings(service);
     let groups = hops.map(|(cluster, via, weight)| {
@@ -110,7 +108,7 @@ pub(super) fn passed_through<'a>(
         groups: groups.collect(),
         tls: None,
         pool: pool::unbounded(settings.pool.connect_timeout),
-        origin: origin.clone(),
+        origin: port.origin.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Span};
@@ -257,4 +258,9 @@ pub(crate) fn group(cluster: &str, endpoints: Vec<Endpoint>) -> Group {
         ejection: Ejection::Never,
         requests_per_connection: None,
     }
+}
+
+/// Upstreams as a plan holds them.
+pub(crate) fn shared(upstreams: Vec<Upstream>) -> Vec<Arc<Upstream>> {
+    upstreams.into_iter().map(Arc::new).collect()
 }

@@ -16,7 +16,7 @@ use meshc_vocabulary::model::{Capture, HeaderMatch, HttpMatch, IpFamily, PathMat
 
 use build::{
     app, callee, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin, pods,
-    readiness, retry, route, sidecar_plan, upstream, virtual_host,
+    readiness, retry, route, shared, sidecar_plan, upstream, virtual_host,
 };
 
 /// All of them, by the name of their golden folder.
@@ -67,10 +67,10 @@ pub(crate) fn ingress() -> ProxyPlan {
         metrics(),
         readiness(Vec::new()),
     ];
-    plan.upstreams = vec![
+    plan.upstreams = shared(vec![
         callee("simple-backend", vec![pods("west", "simple-backend"), gateway("east", [172, 18, 255, 202])]),
         callee("webapp", vec![pods("west", "webapp")]),
-    ];
+    ]);
     plan
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn east_west() -> ProxyPlan {
         }
         passed
     };
-    plan.upstreams = vec![passed("catalog"), passed("simple-backend")];
+    plan.upstreams = shared(vec![passed("catalog"), passed("simple-backend")]);
     plan
 }
 
@@ -155,10 +155,10 @@ pub(crate) fn caller() -> ProxyPlan {
         listener("outbound_istioinaction_catalog_80", "127.92.1.17:80", http(hosts)),
         readiness(Vec::new()),
     ];
-    plan.upstreams = vec![
+    plan.upstreams = shared(vec![
         app(8080, UpstreamProtocol::HttpLikeDownstream),
         callee("catalog", vec![gateway("east", [172, 18, 255, 202])]),
-    ];
+    ]);
     plan
 }
 
@@ -202,7 +202,7 @@ pub(crate) fn limited_callee() -> ProxyPlan {
         readiness(Vec::new()),
     ];
     plan.rate_limit_upstream = Some("rate-limit".to_owned());
-    plan.upstreams = vec![app(3000, UpstreamProtocol::HttpLikeDownstream), build::rate_limit()];
+    plan.upstreams = shared(vec![app(3000, UpstreamProtocol::HttpLikeDownstream), build::rate_limit()]);
     plan
 }
 
@@ -269,7 +269,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
         group.requests_per_connection = None;
     }
     let literal = IpAddr::V4(Ipv4Addr::new(10, 10, 3, 4));
-    plan.upstreams = vec![
+    plan.upstreams = shared(vec![
         app(5432, UpstreamProtocol::Tcp),
         app(8080, UpstreamProtocol::Http1),
         app(9999, UpstreamProtocol::Tcp),
@@ -280,7 +280,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
             vec![group("west", vec![build::literal(literal, 3)])],
         ),
         queue,
-    ];
+    ]);
     plan
 }
 

@@ -33,7 +33,7 @@ impl<'m> Access<'m> {
             model: context.model,
             port,
             own_trust_domain: context.model.trust_domain(cluster),
-            callers: context.callers.of(service, position).cloned().collect(),
+            callers: context.callers.of(context.model, service, position),
             allow: attached.nearest(service, |it| (!it.allow.is_empty()).then_some(it.allow.as_slice())),
             deny: attached.nearest(service, |it| (!it.deny.is_empty()).then_some(it.deny.as_slice())),
         }

@@ -1,0 +1,58 @@
+//! What all callers in a cluster see alike, made once and shared: a plan's size then grows with what proxies do
+//! themselves, and backends may render a shared value once.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use meshc_topology::Reach;
+use meshc_vocabulary::model::{Callee, Cluster, Id, Port};
+
+use super::context::Context;
+use super::{outbound, upstream};
+use crate::Upstream;
+
+/// Whether a caller lives in the callee's namespace, and so may leave the namespace out of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Vicinity {
+    SameNamespace,
+    OtherNamespace,
+}
+
+#[derive(Default)]
+pub(super) struct Shared {
+    upstreams: RefCell<BTreeMap<(Id<Cluster>, Callee, usize), Arc<Upstream>>>,
+    names: RefCell<BTreeMap<(Id<Cluster>, Callee, Vicinity), Arc<[String]>>>,
+}
+
+impl Shared {
+    /// A callee port as every proxy of a cluster sees it: the topology gives them all the same groups.
+    pub(super) fn upstream(
+        &self,
+        context: &Context<'_>,
+        caller: Id<Cluster>,
+        reach: &Reach,
+        port: &Port,
+    ) -> Arc<Upstream> {
+        let mut known = self.upstreams.borrow_mut();
+        let made = known
+            .entry((caller, reach.callee, reach.port))
+            .or_insert_with(|| Arc::new(upstream::callee(context, caller, reach, port)));
+        Arc::clone(made)
+    }
+
+    /// The names by which applications of a cluster may know a callee.
+    pub(super) fn names(
+        &self,
+        context: &Context<'_>,
+        caller: Id<Cluster>,
+        callee: Callee,
+        vicinity: Vicinity,
+    ) -> Arc<[String]> {
+        let mut known = self.names.borrow_mut();
+        let made = known
+            .entry((caller, callee, vicinity))
+            .or_insert_with(|| outbound::names(context, caller, callee, vicinity).into());
+        Arc::clone(made)
+    }
+}
