@@ -1,7 +1,7 @@
 //! Built trees in network and mount namespaces of the test's own: one per pod, without Kubernetes.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ pub struct Pods {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    logs: PathBuf,
 }
 
 /// An application's own Deployment, as its team would write it, and the component that joins it to the mesh.
@@ -90,7 +91,7 @@ impl Pods {
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("piped"));
-        let mut pods = Self { child, input, output };
+        let mut pods = Self { child, input, output, logs: work.join("logs") };
         let mut ready = String::new();
         let read = pods.output.read_line(&mut ready).unwrap_or(0);
         let said = std::fs::read_to_string(&errors).unwrap_or_default();
@@ -114,6 +115,15 @@ impl Pods {
         let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
         let body = answer["body"].as_str().unwrap_or_default();
         (status, serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)))
+    }
+
+    /// What the containers of a pod such as `east-rate-limit` wrote.
+    #[must_use]
+    pub fn log(&self, pod: &str) -> String {
+        let files = std::fs::read_dir(&self.logs).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mine =
+            files.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(pod)));
+        mine.map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
     }
 
     /// Makes an application answer with 500, or not any more.

@@ -23,7 +23,11 @@ fn built_files_carry_traffic(data_plane: DataPlane) {
     assert_eq!(body["cluster"], "east");
     assert_eq!(body["caller"], "spiffe://cluster.local/ns/istioinaction/sa/webapp");
     let (status, _) = pods.get("west-webapp", "http://catalog.istioinaction.svc.cluster.local/items", &[]);
-    assert_eq!(status, 429, "the limit of one per minute holds across names, counted in Redis");
+    let (service, asking) = (pods.log("east-rate-limit"), pods.log("east-catalog"));
+    assert_eq!(
+        status, 429,
+        "one per minute, counted in Redis\n--- service\n{service}\n--- sidecar\n{asking}"
+    );
 
     let through_ingress = |pods: &mut Pods| {
         let host = [("host", "simple-backend.istioinaction.io")];

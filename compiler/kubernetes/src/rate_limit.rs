@@ -104,8 +104,12 @@ fn redis_documents(cluster: &ClusterPlan) -> Vec<Value> {
     let container = map! {
         "name" => "redis",
         "image" => REDIS_IMAGE,
-        // Counters live for an hour at most: nothing is worth a disk.
-        "args" => list!["--save", "", "--appendonly", "no", "--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl"],
+        // Counters live for an hour at most: nothing is worth a disk. Protected mode would refuse every other pod; the
+        // policy below admits the rate-limit service alone.
+        "args" => list![
+            "--protected-mode", "no", "--save", "", "--appendonly", "no",
+            "--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl",
+        ],
         "ports" => list![map! { "name" => "redis", "containerPort" => REDIS_PORT }],
         "readinessProbe" => map! { "tcpSocket" => map! { "port" => REDIS_PORT } },
         "resources" => map! {
