@@ -127,7 +127,7 @@ pub(crate) fn closed_sidecar() -> ProxyPlan {
     let mut chain = http_chain("worker", 8080, Authorization::default(), Vec::new(), Vec::new());
     chain.peers = PeerCheck::Nobody;
     plan.listeners = vec![inbound(vec![chain]), metrics(), readiness(Vec::new())];
-    plan.upstreams = vec![app(8080, UpstreamProtocol::Http1)];
+    plan.upstreams = shared(vec![app(8080, UpstreamProtocol::Http1)]);
     plan
 }
 
