@@ -1,9 +1,7 @@
 //! The Kubernetes tree as its readers see it: kustomize renders it, the schemas accept it, components lose nothing.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mesh_tests::build::{Built, example, kustomize};
 use mesh_tests::mesh::DataPlane;
@@ -188,57 +186,4 @@ fn a_component_without_its_workload_fails() {
     let output = process::run(command.arg("kustomize").arg(&folder));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("webapp"), "{said}");
-}
-
-/// The same strings through our emitter and through the reader that kubectl brings, and through Python's.
-#[test]
-fn other_readers_keep_every_nasty_string() {
-    let corpus = meshc_yaml::corpus::nasty_strings();
-    assert!(corpus.len() > 80, "the list is long: {}", corpus.len());
-    let data: meshc_yaml::Map = corpus
-        .iter()
-        .enumerate()
-        .map(|(index, text)| (format!("k{index}"), meshc_yaml::Value::from(&**text)))
-        .collect();
-    let data = meshc_yaml::Value::from(data);
-    let folder = tempfile::tempdir().expect("a temporary directory");
-
-    let script =
-        "import json, sys, yaml\nprint(json.dumps(yaml.safe_load(sys.stdin.buffer.read().decode('utf-8'))))";
-    let read = through(Path::new(&tools::tool("python")), &["-c", script], &meshc_yaml::to_string(&data));
-    compare("PyYAML", &corpus, &serde_json::from_str(&read).expect("Python prints JSON"));
-
-    let object = meshc_yaml::map! {
-        "apiVersion" => "v1",
-        "kind" => "ConfigMap",
-        "metadata" => meshc_yaml::map! { "name" => "nasty" },
-        "data" => data,
-    };
-    std::fs::write(folder.path().join("object.yaml"), meshc_yaml::to_string(&object)).expect("writable");
-    // A local patch that changes nothing: kubectl reads our YAML and prints JSON, without asking any server.
-    let mut command = Command::new(tools::tool("kubectl"));
-    command.args(["patch", "--local", "--type=merge", "-p", "{}", "-o", "json", "-f"]);
-    let read = process::succeed(command.arg(folder.path().join("object.yaml")));
-    let read: Value = serde_json::from_str(&read).expect("kubectl prints JSON");
-    compare("kubectl", &corpus, &read["data"]);
-}
-
-fn through(program: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("the program reads");
-    let output = child.wait_with_output().expect("the program ends");
-    assert!(output.status.success(), "{program:?} {}", output.status);
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn compare(reader: &str, corpus: &[impl AsRef<str>], read: &Value) {
-    for (index, text) in corpus.iter().enumerate() {
-        let found = read[format!("k{index}")].as_str();
-        assert_eq!(found, Some(text.as_ref()), "{reader} changed string {index}");
-    }
 }

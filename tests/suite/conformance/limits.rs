@@ -46,7 +46,7 @@ fn passes_and_counts_while_the_service_is_down(data_plane: DataPlane) {
     let metrics = mesh.metrics("east/sidecars/istioinaction/catalog");
     let counted = match data_plane {
         DataPlane::Envoy => "failure_mode_allowed",
-        DataPlane::Meshd => "error_allowed",
+        DataPlane::Meshd => "allowed_on_error",
     };
     let value: f64 = metrics
         .lines()
