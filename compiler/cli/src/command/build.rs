@@ -62,9 +62,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     let name = mesh.model.mesh.name.clone();
     progress.step("writing");
     if arguments.check {
-        compare(arguments, &name, &tree, console)
+        compare(arguments, &name, tree, console)
     } else {
-        write(arguments, &name, &tree, compilation, console)
+        write(arguments, &name, tree, compilation, console)
     }
 }
 
@@ -85,7 +85,7 @@ fn roots(arguments: &Arguments, compilation: &Compilation) -> Result<String, Fai
     Ok(String::new())
 }
 
-fn compare(arguments: &Arguments, mesh: &str, tree: &Tree, console: &Console) -> Result<Exit, Failure> {
+fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> Result<Exit, Failure> {
     let differences = output::compare(&Disk, &arguments.output, mesh, tree);
     let differences = differences.map_err(|error| Failure::new(error.to_string()))?;
     if differences.is_empty() {
@@ -114,7 +114,7 @@ fn line(root: &Path, difference: &Difference) -> String {
 fn write(
     arguments: &Arguments,
     mesh: &str,
-    tree: &Tree,
+    tree: Tree,
     mut compilation: Compilation,
     console: &Console,
 ) -> Result<Exit, Failure> {

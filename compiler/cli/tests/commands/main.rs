@@ -7,3 +7,4 @@ mod build;
 mod support;
 mod trust;
 mod up;
+mod words;

@@ -1,6 +1,9 @@
 //! `meshc up` as a process: the example runs from end to end, and nothing is left behind.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::support::Directory;
 
@@ -77,4 +80,46 @@ fn without_the_program_the_way_out_is_said() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{errors}");
     assert!(errors.contains("give another path with --envoy PATH"), "{errors}");
+}
+
+/// Processes that a process has started, and those that they have.
+fn descendants(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let children =
+        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let children: Vec<u32> = children
+        .flat_map(|ids| ids.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>())
+        .collect();
+    children.iter().flat_map(|child| [*child].into_iter().chain(descendants(*child))).collect()
+}
+
+/// Whether a process runs; one that has ended and that nobody has asked about does not.
+fn runs(process: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[test]
+fn killed_outright_it_takes_its_processes_along_and_the_next_one_sweeps() {
+    let directory = Directory::new();
+    let mut command = directory.meshc(&["up"]);
+    command.arg(example()).args(["--data-plane", "meshd", "--meshd"]).arg(meshd());
+    command.args(["--", "sh", "-c", "echo \"$MESH_DIRECTORY\"; exec sleep 600"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut home = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut home).unwrap();
+    let processes = descendants(child.id());
+    assert!(processes.len() > 8, "seven proxies, a rate-limit service and the command: {processes:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let began = Instant::now();
+    while processes.iter().any(|process| runs(*process)) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{processes:?} outlive their parent");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let home = Path::new(home.trim());
+    assert!(home.is_dir(), "nobody was left to remove it");
+    let mut command = directory.meshc(&["up"]);
+    command.arg(example()).args(["--data-plane", "meshd", "--meshd"]).arg(meshd()).args(["--", "true"]);
+    assert!(command.output().unwrap().status.success());
+    assert!(!home.exists(), "{} is left behind", home.display());
 }

@@ -38,7 +38,14 @@ pub(super) fn changes<'a>(
     tree: &'a Tree,
     edits: Edits,
 ) -> Result<Changes<'a>, OutputError> {
-    let mut survey = Survey { files, root, edits, changes: Changes::default(), blocked: BTreeSet::new() };
+    let mut survey = Survey {
+        files,
+        root,
+        edits,
+        changes: Changes::default(),
+        blocked: BTreeSet::new(),
+        directories: BTreeMap::new(),
+    };
     let owned = survey.owned(mesh, tree)?;
     for (path, bytes) in tree {
         survey.put(path, bytes, &owned)?;
@@ -60,6 +67,8 @@ struct Survey<'a, 'f> {
     changes: Changes<'a>,
     /// Folders and files about which a conflict has been noted already.
     blocked: BTreeSet<String>,
+    /// What is known of directories: they are asked for once, not once for each file in them.
+    directories: BTreeMap<String, Option<FileKind>>,
 }
 
 impl<'a> Survey<'a, '_> {
@@ -167,7 +176,15 @@ impl<'a> Survey<'a, '_> {
             if self.blocked.contains(directory) {
                 return Ok(true);
             }
-            match self.kind(directory)? {
+            let kind = match self.directories.get(directory) {
+                Some(known) => *known,
+                None => {
+                    let kind = self.kind(directory)?;
+                    self.directories.insert(directory.to_owned(), kind);
+                    kind
+                }
+            };
+            match kind {
                 None => return Ok(false),
                 Some(FileKind::Directory) => {}
                 // Our own file of that name goes before anything new comes.

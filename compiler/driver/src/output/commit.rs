@@ -16,6 +16,15 @@ use crate::{FileKind, FileSystem};
 const JOURNAL: &str = "journal";
 const UNFINISHED_JOURNAL: &str = "journal.unfinished";
 
+/// Which of a journal's files are still staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Staged {
+    /// All: none has been moved yet.
+    All,
+    /// Those that an interrupted build had not come to.
+    Some,
+}
+
 /// The output directory and what a commit does in it.
 pub(super) struct Commit<'f> {
     files: &'f dyn FileSystem,
@@ -42,7 +51,7 @@ impl<'f> Commit<'f> {
                 return Err(error);
             }
         }
-        self.apply(&journal)
+        self.apply(&journal, Staged::All)
     }
 
     /// Finishes or undoes what an interrupted run left.
@@ -70,7 +79,7 @@ impl<'f> Commit<'f> {
         if edits == Edits::Keep && !conflicts.is_empty() {
             return Ok(Recovery::Blocked(conflicts));
         }
-        self.apply(&journal)?;
+        self.apply(&journal, Staged::Some)?;
         Ok(Recovery::RolledForward)
     }
 
@@ -94,12 +103,12 @@ impl<'f> Commit<'f> {
     }
 
     /// Does what the journal says, however much of it has been done before, and forgets the journal.
-    fn apply(&mut self, journal: &Journal) -> Result<(), OutputError> {
+    fn apply(&mut self, journal: &Journal, staged: Staged) -> Result<(), OutputError> {
         for removal in &journal.removals {
             self.remove(&removal.path)?;
         }
         for (number, put) in journal.puts.iter().enumerate() {
-            self.put(number, put)?;
+            self.put(number, put, staged)?;
         }
         self.clear()
     }
@@ -122,11 +131,11 @@ impl<'f> Commit<'f> {
         Ok(())
     }
 
-    fn put(&mut self, number: usize, put: &Put) -> Result<(), OutputError> {
+    fn put(&mut self, number: usize, put: &Put, present: Staged) -> Result<(), OutputError> {
         let staged = self.root.join(STAGE).join(number.to_string());
         let Some(path) = below(self.root, &put.path) else { return Ok(()) };
         // A staged file that is gone has been moved already.
-        if self.files.kind(&staged).doing("look at", &staged)?.is_none() {
+        if present == Staged::Some && self.files.kind(&staged).doing("look at", &staged)?.is_none() {
             return Ok(());
         }
         if let Some(directory) = directories_of(&put.path).next_back()

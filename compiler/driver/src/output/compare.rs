@@ -38,7 +38,7 @@ pub fn compare(
     files: &dyn FileSystem,
     root: &Path,
     mesh: &str,
-    tree: &Tree,
+    tree: Tree,
 ) -> Result<Vec<Difference>, OutputError> {
     let difference = |path: &str, kind| Difference { path: path.to_owned(), kind };
     let mut differences = Vec::new();

@@ -40,19 +40,19 @@ impl Lock {
 }
 
 /// The tree together with one lock file for each of its top-level folders. Files at the top belong to no cluster.
-pub(super) fn with_locks(mesh: &str, tree: &Tree) -> Tree {
-    let mut locks: BTreeMap<&str, Lock> = BTreeMap::new();
-    for (path, bytes) in tree {
+pub(super) fn with_locks(mesh: &str, mut tree: Tree) -> Tree {
+    let mut locks: BTreeMap<String, Lock> = BTreeMap::new();
+    for (path, bytes) in &tree {
         if let Some((cluster, inside)) = path.split_once('/') {
             let empty = || Lock { version: VERSION, mesh: mesh.to_owned(), files: BTreeMap::new() };
-            locks.entry(cluster).or_insert_with(empty).files.insert(inside.to_owned(), digest(bytes));
+            let lock = locks.entry(cluster.to_owned()).or_insert_with(empty);
+            lock.files.insert(inside.to_owned(), digest(bytes));
         }
     }
-    let mut all = tree.clone();
     for (cluster, lock) in locks {
-        all.insert(format!("{cluster}/{LOCK_FILE}"), lock.text().into_bytes());
+        tree.insert(format!("{cluster}/{LOCK_FILE}"), lock.text().into_bytes());
     }
-    all
+    tree
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
             (String::from("east/a.yaml"), b"a".to_vec()),
             (String::from("west/b/c.yaml"), b"c".to_vec()),
         ]);
-        let locked = with_locks("m", &tree);
+        let locked = with_locks("m", tree);
         assert_eq!(locked.len(), 5);
         let lock = Lock::parse(&locked["west/mesh.lock.json"]).unwrap();
         assert_eq!(lock.mesh, "m");

@@ -32,7 +32,7 @@ fn new_tree() -> Tree {
 }
 
 fn build(files: &MemoryFileSystem, tree: &Tree) -> Result<(Recovery, Outcome), OutputError> {
-    write(files, Path::new(ROOT), "m", tree, Edits::Keep)
+    write(files, Path::new(ROOT), "m", tree.clone(), Edits::Keep)
 }
 
 /// A directory with the old tree and things that are not ours.
@@ -154,7 +154,7 @@ fn edits_by_hand_stop_the_build_until_it_may_lose_them() {
     let edited = |path: &str| (path.to_owned(), ConflictKind::EditedByHand);
     assert_eq!(refused(outcome), [edited("west/a.yaml"), edited("west/gone/deep/b.yaml")]);
     assert_eq!(contents(&files), before);
-    write(&files, Path::new(ROOT), "m", &new_tree(), Edits::Overwrite).unwrap();
+    write(&files, Path::new(ROOT), "m", new_tree(), Edits::Overwrite).unwrap();
     assert_eq!(contents(&files)[Path::new("out/west/a.yaml")], b"a: 2 and much longer than it was");
     assert!(!contents(&files).contains_key(Path::new("out/west/gone/deep/b.yaml")));
 }
@@ -182,7 +182,7 @@ fn foreign_files_in_the_way_are_never_overwritten() {
     files.put("out/west/new", b"a file where a folder must go");
     let before = contents(&files);
     for edits in [Edits::Keep, Edits::Overwrite] {
-        let (_, outcome) = write(&files, Path::new(ROOT), "m", &new_tree(), edits).unwrap();
+        let (_, outcome) = write(&files, Path::new(ROOT), "m", new_tree(), edits).unwrap();
         let foreign = |path: &str| (path.to_owned(), ConflictKind::Foreign);
         assert_eq!(refused(outcome), [foreign("north/e.yaml"), foreign("west/new")]);
         assert_eq!(contents(&files), before);
@@ -196,7 +196,7 @@ fn a_damaged_lock_and_another_mesh_stop_the_build() {
     let (_, outcome) = build(&files, &new_tree()).unwrap();
     assert_eq!(refused(outcome), [(String::from("west/mesh.lock.json"), ConflictKind::DamagedLock)]);
     let files = start();
-    let (_, outcome) = write(&files, Path::new(ROOT), "other", &old_tree(), Edits::Keep).unwrap();
+    let (_, outcome) = write(&files, Path::new(ROOT), "other", old_tree(), Edits::Keep).unwrap();
     let theirs = ConflictKind::OtherMesh { mesh: String::from("m") };
     let lock = |cluster: &str| (format!("{cluster}/mesh.lock.json"), theirs.clone());
     assert_eq!(refused(outcome), [lock("east"), lock("west")]);
@@ -227,7 +227,7 @@ fn a_file_changed_while_a_build_lay_interrupted_is_not_lost() {
     let (recovery, outcome) = build(&files, &new_tree()).unwrap();
     assert!(matches!(recovery, Recovery::Blocked(_)));
     assert_eq!(refused(outcome), [(String::from("west/a.yaml"), ConflictKind::EditedByHand)]);
-    let (recovery, _) = write(&files, Path::new(ROOT), "m", &new_tree(), Edits::Overwrite).unwrap();
+    let (recovery, _) = write(&files, Path::new(ROOT), "m", new_tree(), Edits::Overwrite).unwrap();
     assert_eq!(recovery, Recovery::RolledForward);
 }
 
@@ -235,7 +235,7 @@ fn a_file_changed_while_a_build_lay_interrupted_is_not_lost() {
 fn a_check_lists_what_differs_and_takes_no_step() {
     let files = start();
     files.put("out/west/same.yaml", b"s: mine");
-    let differences = compare(&files, Path::new(ROOT), "m", &new_tree()).unwrap();
+    let differences = compare(&files, Path::new(ROOT), "m", new_tree()).unwrap();
     let text: Vec<_> = differences.iter().map(|each| format!("{} {:?}", each.path, each.kind)).collect();
     assert_eq!(
         text,
@@ -253,5 +253,5 @@ fn a_check_lists_what_differs_and_takes_no_step() {
         ]
     );
     assert_eq!(files.take_steps(), []);
-    assert_eq!(compare(&start(), Path::new(ROOT), "m", &old_tree()).unwrap(), []);
+    assert_eq!(compare(&start(), Path::new(ROOT), "m", old_tree()).unwrap(), []);
 }

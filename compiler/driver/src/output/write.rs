@@ -61,7 +61,7 @@ pub fn write(
     files: &dyn FileSystem,
     root: &Path,
     mesh: &str,
-    tree: &Tree,
+    tree: Tree,
     edits: Edits,
 ) -> Result<(Recovery, Outcome), OutputError> {
     let mut commit = Commit::new(files, root);
