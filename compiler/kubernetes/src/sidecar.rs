@@ -89,7 +89,6 @@ impl Component<'_> {
 
     /// The strategic merge patch of a workload.
     fn patch(&self, workload: &Workload) -> Value {
-        let (group, version, kind, path) = template(workload.kind);
         let mut ports = Vec::new();
         if !self.sidecar.ports.is_empty() {
             ports.push(map! { "name" => "mesh-inbound", "containerPort" => INBOUND_PORT });
@@ -111,17 +110,7 @@ impl Component<'_> {
             .with("initContainers", list![Value::from(proxy)])
             .with("volumes", Value::List(container::volumes(self.proxy, &self.name())));
         let template = map! { "metadata" => Value::from(metadata), "spec" => Value::from(pod) };
-        let nested = path.iter().rev().fold(template, |inner, field| map! { *field => inner });
-        let mut document = Map::new()
-            .with("apiVersion", format!("{group}/{version}"))
-            .with("kind", kind)
-            .with("metadata", map! { "name" => workload.name.as_str() });
-        if let Value::Map(entries) = nested {
-            for (field, value) in entries {
-                document.insert(field, value);
-            }
-        }
-        Value::from(document)
+        partial(workload, template)
     }
 
     /// The position or name of the application's container in a field path of kustomize.
@@ -156,19 +145,8 @@ impl Component<'_> {
             for probe in &self.sidecar.probes {
                 container.insert(probe_field(probe.kind), probe_value(probe));
             }
-            let (group, version, kind, path) = template(workload.kind);
             let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
-            let nested = path.iter().rev().fold(pod, |inner, field| map! { *field => inner });
-            let mut document = Map::new()
-                .with("apiVersion", format!("{group}/{version}"))
-                .with("kind", kind)
-                .with("metadata", map! { "name" => workload.name.as_str() });
-            if let Value::Map(entries) = nested {
-                for (field, value) in entries {
-                    document.insert(field, value);
-                }
-            }
-            let text = Stream::new().document(Value::from(document)).emit();
+            let text = Stream::new().document(partial(workload, pod)).emit();
             patches.push(map! { "target" => self.select(workload), "patch" => text });
         }
         patches
@@ -236,6 +214,22 @@ impl Component<'_> {
         });
         replacements
     }
+}
+
+/// A workload of which nothing is said but its pod template: a strategic merge patch.
+fn partial(workload: &Workload, pod_template: Value) -> Value {
+    let (group, version, kind, path) = template(workload.kind);
+    let nested = path.iter().rev().fold(pod_template, |inner, field| map! { *field => inner });
+    let mut document = Map::new()
+        .with("apiVersion", format!("{group}/{version}"))
+        .with("kind", kind)
+        .with("metadata", map! { "name" => workload.name.as_str() });
+    if let Value::Map(entries) = nested {
+        for (field, value) in entries {
+            document.insert(field, value);
+        }
+    }
+    Value::from(document)
 }
 
 fn probe_field(kind: ProbeKind) -> &'static str {
