@@ -187,3 +187,106 @@ fn a_component_without_its_workload_fails() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("webapp"), "{said}");
 }
+
+/// Other kinds of workloads, probes and images.
+const WORKLOADS: &str = r#"
+mesh m {
+  trust_domain = "cluster.local"
+  trust        = t
+}
+
+trust t {}
+
+network n {}
+
+cluster west {
+  network = n
+  region  = "here"
+}
+
+namespace shop {
+  service ledger {
+    clusters = [west]
+    port http { number = 80, target = 8080, bind = loopback }
+    workload { kind = stateful_set, container = "main" }
+    probe readiness { path = "/ready", port = 8080 }
+    metrics { port = 8080 }
+  }
+
+  service web {
+    clusters = [west]
+    port http { number = 80, target = 8080, bind = loopback }
+    workload { image = "web:1" }
+    probe liveness { path = "/live", port = 8080 }
+    calls = [ledger]
+  }
+
+  client nightly {
+    clusters = [west]
+    workload { kind = cron_job }
+    calls    = [web]
+  }
+}
+"#;
+
+#[test]
+fn every_kind_of_workload_gets_its_sidecar() {
+    let built = Built::new(WORKLOADS, DataPlane::Envoy, &[]);
+    let west = kustomize(&built.out().join("west"));
+    assert_valid(&west);
+    let west = documents(&west);
+    // An image asks for the whole workload, component included.
+    let web = &named(&west, "Deployment", "web")["spec"]["template"]["spec"];
+    assert_eq!(names(&web["initContainers"], "name"), ["mesh-proxy"]);
+    assert_eq!(web["containers"][0]["livenessProbe"]["httpGet"]["path"], "/app/liveness");
+    assert_eq!(web["containers"][0]["livenessProbe"]["httpGet"]["port"], 15021);
+
+    let folder = built.path().join("app");
+    std::fs::create_dir_all(&folder).expect("writable");
+    let workloads = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: ledger, namespace: shop}
+spec:
+  serviceName: ledger
+  selector: {matchLabels: {app: ledger}}
+  template:
+    metadata: {labels: {app: ledger}}
+    spec:
+      containers:
+      - {name: helper, image: \"helper:1\"}
+      - {name: main, image: \"ledger:1\", readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly, namespace: shop}
+spec:
+  schedule: \"0 3 * * *\"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: job, image: \"job:1\"}]
+";
+    std::fs::write(folder.join("workloads.yaml"), workloads).expect("writable");
+    let sidecars = "../out/west/sidecars/shop";
+    let kustomization =
+        format!("resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/nightly]\n");
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let rendered = kustomize(&folder);
+    assert_valid(&rendered);
+    let rendered = documents(&rendered);
+    let ledger = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["spec"];
+    assert_eq!(
+        names(&ledger["containers"], "name"),
+        ["main", "helper"],
+        "kustomize puts what it patches first"
+    );
+    let main = &ledger["containers"][0];
+    assert_eq!(main["readinessProbe"]["httpGet"]["path"], "/app/readiness");
+    assert_eq!(main["readinessProbe"]["periodSeconds"], 3, "what the user said otherwise stays");
+    assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    let job = &named(&rendered, "CronJob", "nightly")["spec"]["jobTemplate"]["spec"]["template"];
+    assert_eq!(names(&job["spec"]["initContainers"], "name"), ["mesh-proxy"]);
+    assert_eq!(job["metadata"]["labels"]["mesh.meshc.dev/service"], "nightly");
+}
