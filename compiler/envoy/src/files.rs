@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::{ListenerKind, RenderedProxy, Rendering, ServerTls};
-use meshc_yaml::to_string;
-use prost::{Message, Name};
 
 use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
 use crate::placed::Placed;
-use crate::proto::{any, to_value};
+use crate::proto::{any, to_yaml};
 use crate::{cluster, listener, tls};
 
 /// The file that Envoy is started with.
@@ -28,7 +26,7 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> RenderedProxy {
             bootstrap::watching(placed)
         }
     };
-    files.insert(BOOTSTRAP_FILE.to_owned(), text(&bootstrap));
+    files.insert(BOOTSTRAP_FILE.to_owned(), to_yaml(&bootstrap));
     RenderedProxy { proxy: placed.plan.name.clone(), files, entry: BOOTSTRAP_FILE.to_owned() }
 }
 
@@ -63,9 +61,5 @@ fn server_certificates(placed: &Placed<'_>) -> Vec<ServerTls> {
 
 /// A file as Envoy's file subscriptions read it.
 fn resources(resources: impl IntoIterator<Item = Any>) -> String {
-    text(&DiscoveryResponse { resources: resources.into_iter().collect(), ..Default::default() })
-}
-
-fn text<M: Message + Name>(message: &M) -> String {
-    to_string(&to_value(message))
+    to_yaml(&DiscoveryResponse { resources: resources.into_iter().collect(), ..Default::default() })
 }

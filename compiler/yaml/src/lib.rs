@@ -15,7 +15,9 @@ mod macros;
 mod scalar;
 mod stream;
 mod value;
+mod writer;
 
 pub use emit::to_string;
 pub use stream::Stream;
 pub use value::{Map, Value};
+pub use writer::Writer;

@@ -1,8 +1,7 @@
 //! Several documents in one file, under a comment that says where they come from.
 
-use crate::Value;
-use crate::emit::write_document;
 use crate::scalar::{must_escape, write_escape};
+use crate::{Value, to_string};
 
 /// A YAML file: a comment on top, then documents with `---` between them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,7 +49,7 @@ impl Stream {
             if index > 0 {
                 out.push_str("---\n");
             }
-            write_document(document, &mut out);
+            out.push_str(&to_string(document));
         }
         out
     }

@@ -11,13 +11,15 @@ mod well_known;
 mod wire;
 
 use envoy_types::pb::google::protobuf::Any;
-use meshc_yaml::Value;
+use meshc_yaml::Writer;
 use prost::{Message, Name};
 
-/// The message in protobuf's JSON mapping, with the field names of Envoy's documentation: fields by number, map
-/// keys sorted, `@type` first in an `Any`.
-pub(crate) fn to_value<M: Message + Name>(message: &M) -> Value {
-    walk::message(schema::get(), &M::full_name(), &message.encode_to_vec())
+/// The message as a YAML document in protobuf's JSON mapping, with the field names of Envoy's documentation: fields
+/// by number, map keys sorted, `@type` first in an `Any`.
+pub(crate) fn to_yaml<M: Message + Name>(message: &M) -> String {
+    let mut writer = Writer::new();
+    walk::message(schema::get(), &M::full_name(), &message.encode_to_vec(), &mut writer);
+    writer.finish()
 }
 
 /// Packs a message for a field that takes any type.

@@ -12,17 +12,16 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{
     BoolValue, Duration, ListValue, Struct, UInt32Value, Value as Dynamic,
 };
-use meshc_yaml::to_string;
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, SerializeOptions};
 
-use super::{any, to_value};
+use super::{any, to_yaml};
 
 /// Encodes, walks, and lets prost-reflect read the result back as the same message.
 fn assert_reads_back<M: Message + Name>(message: &M) -> String {
     let pool = DescriptorPool::decode(include_bytes!("../../descriptors/envoy.bin").as_slice()).unwrap();
     let descriptor = pool.get_message_by_name(&M::full_name()).unwrap();
-    let text = to_string(&to_value(message));
+    let text = to_yaml(message);
     let json: serde_json::Value = serde_yaml::from_str(&text).unwrap();
     let read = DynamicMessage::deserialize_with_options(
         descriptor.clone(),
@@ -140,5 +139,5 @@ fn a_type_beyond_the_descriptors_becomes_something_that_envoy_refuses() {
         name: String::new(),
         config_type: Some(transport_socket::ConfigType::TypedConfig(packed)),
     };
-    assert!(to_string(&to_value(&socket)).contains("unknown: envoy.service.ratelimit.v3.RateLimitRequest"));
+    assert!(to_yaml(&socket).contains("unknown: envoy.service.ratelimit.v3.RateLimitRequest"));
 }

@@ -1,90 +1,133 @@
-//! Encoded bytes and the table of shapes → an ordered value.
+//! Encoded bytes and the table of shapes → YAML, in one pass and without a value in between.
 
-use meshc_yaml::Value;
+use meshc_yaml::Writer;
 
 use super::schema::{Content, Field, MessageKind, Schema, Shape};
 use super::well_known;
 use super::wire::{Fields, Payload, array, varint};
 
-/// The value of an encoded message of the named type.
-pub(crate) fn message(schema: &Schema, full_name: &str, bytes: &[u8]) -> Value {
+/// Writes an encoded message of the named type.
+pub(crate) fn message(schema: &Schema, full_name: &str, bytes: &[u8], writer: &mut Writer) {
     match schema.index(full_name) {
-        Some(index) => indexed(schema, index, bytes),
-        None => unknown(full_name),
+        Some(index) => indexed(schema, index, bytes, writer),
+        None => unknown(full_name, writer),
     }
 }
 
 /// A type or field number that the table does not know. The types and the table come from one release, so this
 /// does not happen; if it did, a dropped setting would be the worst outcome, and Envoy refuses this name.
-fn unknown(what: &str) -> Value {
-    Value::Map(vec![(format!("unknown: {what}"), Value::Null)])
+fn unknown(what: &str, writer: &mut Writer) {
+    writer.begin_map();
+    writer.key(&format!("unknown: {what}"));
+    writer.null();
+    writer.end();
 }
 
-fn indexed(schema: &Schema, index: usize, bytes: &[u8]) -> Value {
+fn indexed(schema: &Schema, index: usize, bytes: &[u8], writer: &mut Writer) {
     let Some(shape) = schema.shape(index) else {
-        return unknown("message");
+        return unknown("message", writer);
     };
     match shape.kind {
-        MessageKind::Plain | MessageKind::MapEntry => Value::Map(entries(schema, shape, bytes)),
-        MessageKind::Any => any(schema, bytes),
-        MessageKind::Duration => well_known::duration(bytes),
-        MessageKind::Struct => well_known::object(bytes),
-        MessageKind::StructValue => well_known::dynamic(bytes),
-        MessageKind::ListValue => well_known::array(bytes),
-        MessageKind::Wrapper => wrapped(schema, shape, bytes),
+        MessageKind::Plain | MessageKind::MapEntry => {
+            writer.begin_map();
+            entries(schema, shape, bytes, writer);
+            writer.end();
+        }
+        MessageKind::Any => any(schema, bytes, writer),
+        MessageKind::Duration => writer.string(&well_known::duration(bytes)),
+        MessageKind::Struct => well_known::object(bytes, writer),
+        MessageKind::StructValue => well_known::dynamic(bytes, writer),
+        MessageKind::ListValue => well_known::array(bytes, writer),
+        MessageKind::Wrapper => wrapped(schema, shape, bytes, writer),
     }
 }
 
-/// Fields by number. The encoder writes each oneof at the place of its first member, so they are sorted here.
-fn entries(schema: &Schema, shape: &Shape, bytes: &[u8]) -> Vec<(String, Value)> {
-    let mut found: Vec<(u32, &Field, Value)> = Vec::new();
-    let mut strangers = Vec::new();
-    for (number, payload) in Fields::of(bytes) {
-        let Some(field) = shape.field(number) else {
-            strangers.push((format!("unknown: field {number}"), Value::Null));
+/// Writes the fields by number into the map that is open.
+fn entries(schema: &Schema, shape: &Shape, bytes: &[u8], writer: &mut Writer) {
+    // The encoder writes each oneof at the place of its first member; everything else is in order already. Sorting is
+    // stable, so occurrences of one field keep theirs.
+    let mut occurrences: Vec<(u32, Payload<'_>)> = Fields::of(bytes).collect();
+    occurrences.sort_by_key(|(number, _)| *number);
+    for group in occurrences.chunk_by(|(a, _), (b, _)| a == b) {
+        let Some((number, last)) = group.last() else { continue };
+        let Some(field) = shape.field(*number) else {
+            writer.key(&format!("unknown: field {number}"));
+            writer.null();
             continue;
         };
-        let slot = match found.iter().rposition(|(seen, _, _)| *seen == number) {
-            Some(position) => position,
-            None => {
-                let empty = match (field.repeated, map_entry(schema, field)) {
-                    (true, Some(_)) => Value::Map(Vec::new()),
-                    (true, None) => Value::List(Vec::new()),
-                    (false, _) => Value::Null,
-                };
-                found.push((number, field, empty));
-                found.len() - 1
-            }
-        };
-        if let Some((_, _, value)) = found.get_mut(slot) {
-            add(schema, field, payload, value);
+        writer.key(&field.name);
+        match (field.repeated, map_entry(schema, field)) {
+            (false, _) => single(schema, field.content, *last, writer),
+            (true, None) => list(schema, field, group, writer),
+            (true, Some(entry)) => map(schema, entry, group, writer),
         }
     }
-    found.sort_by_key(|(number, _, _)| *number);
-    let mut entries: Vec<(String, Value)> = found
-        .into_iter()
-        .map(|(_, field, value)| (field.name.clone(), sorted(schema, field, value)))
-        .collect();
-    entries.extend(strangers);
-    entries
 }
 
-/// Adds one occurrence of a field to what is known of it.
-fn add(schema: &Schema, field: &Field, payload: Payload<'_>, value: &mut Value) {
-    match (value, payload) {
-        (Value::Map(pairs), Payload::Bytes(bytes)) if field.repeated => {
-            if let Some(entry) = map_entry(schema, field) {
-                pairs.push(pair(schema, entry, bytes));
+fn list(schema: &Schema, field: &Field, occurrences: &[(u32, Payload<'_>)], writer: &mut Writer) {
+    writer.begin_list();
+    for (_, payload) in occurrences {
+        match payload {
+            Payload::Bytes(bytes) if packable(field.content) => {
+                let mut rest = *bytes;
+                while let Some(payload) = unpack(field.content, &mut rest) {
+                    single(schema, field.content, payload, writer);
+                }
+            }
+            Payload::Bytes(_) | Payload::Varint(_) | Payload::Fixed32(_) | Payload::Fixed64(_) => {
+                single(schema, field.content, *payload, writer);
             }
         }
-        (Value::List(items), Payload::Bytes(bytes)) if field.repeated && packable(field.content) => {
-            let mut rest = bytes;
-            while let Some(payload) = unpack(field.content, &mut rest) {
-                items.push(single(schema, field.content, payload));
-            }
+    }
+    writer.end();
+}
+
+/// The encoder keeps maps in hash maps, so their order on the wire differs from run to run.
+fn map(schema: &Schema, entry: &Shape, occurrences: &[(u32, Payload<'_>)], writer: &mut Writer) {
+    let mut pairs: Vec<(String, &[u8])> = Vec::with_capacity(occurrences.len());
+    for (_, payload) in occurrences {
+        match payload {
+            Payload::Bytes(bytes) => pairs.push((key_of(schema, entry, bytes), bytes)),
+            Payload::Varint(_) | Payload::Fixed32(_) | Payload::Fixed64(_) => {}
         }
-        (Value::List(items), payload) if field.repeated => items.push(single(schema, field.content, payload)),
-        (value, payload) => *value = single(schema, field.content, payload),
+    }
+    pairs.sort();
+    writer.begin_map();
+    for (key, bytes) in pairs {
+        writer.key(&key);
+        field_or_default(schema, entry, 2, bytes, writer);
+    }
+    writer.end();
+}
+
+/// The key of a map entry is its field 1.
+fn key_of(schema: &Schema, entry: &Shape, bytes: &[u8]) -> String {
+    if let Some((_, Payload::Bytes(text))) = Fields::of(bytes).find(|(number, _)| *number == 1) {
+        return String::from_utf8_lossy(text).into_owned();
+    }
+    match entry.field(1).map(|field| field.content) {
+        Some(Content::Text) | None => String::new(),
+        Some(_) => {
+            // Numbers and truth values are keys too; as a document of their own they are written as a key would be.
+            let mut writer = Writer::new();
+            field_or_default(schema, entry, 1, bytes, &mut writer);
+            writer.finish().trim_end().to_owned()
+        }
+    }
+}
+
+fn wrapped(schema: &Schema, shape: &Shape, bytes: &[u8], writer: &mut Writer) {
+    field_or_default(schema, shape, 1, bytes, writer);
+}
+
+/// The value of one field, also if it is absent because it is the type's default.
+fn field_or_default(schema: &Schema, shape: &Shape, number: u32, bytes: &[u8], writer: &mut Writer) {
+    let Some(field) = shape.field(number) else {
+        return unknown("wrapper", writer);
+    };
+    match Fields::of(bytes).find(|(found, _)| *found == number) {
+        Some((_, payload)) => single(schema, field.content, payload, writer),
+        None => default(schema, field.content, writer),
     }
 }
 
@@ -104,50 +147,8 @@ fn map_entry<'a>(schema: &'a Schema, field: &Field) -> Option<&'a Shape> {
     }
 }
 
-/// The encoder keeps maps in hash maps, so their order on the wire differs from run to run.
-fn sorted(schema: &Schema, field: &Field, value: Value) -> Value {
-    match value {
-        Value::Map(mut pairs) if field.repeated && map_entry(schema, field).is_some() => {
-            pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-            Value::Map(pairs)
-        }
-        value => value,
-    }
-}
-
-/// A map entry: key is field 1, value is field 2, and either is absent if it is the type's default.
-fn pair(schema: &Schema, entry: &Shape, bytes: &[u8]) -> (String, Value) {
-    let (mut key, mut value) = (String::new(), None);
-    for (number, payload) in Fields::of(bytes) {
-        let Some(field) = entry.field(number) else { continue };
-        match number {
-            1 => key = key_text(single(schema, field.content, payload)),
-            _ => value = Some(single(schema, field.content, payload)),
-        }
-    }
-    let default = || entry.field(2).map_or(Value::Null, |field| default(schema, field.content));
-    (key, value.unwrap_or_else(default))
-}
-
-fn key_text(key: Value) -> String {
-    match key {
-        Value::String(text) => text,
-        other => meshc_yaml::to_string(&other).trim_end().to_owned(),
-    }
-}
-
-fn wrapped(schema: &Schema, shape: &Shape, bytes: &[u8]) -> Value {
-    let Some(field) = shape.field(1) else {
-        return unknown("wrapper");
-    };
-    match Fields::of(bytes).find(|(number, _)| *number == 1) {
-        Some((_, payload)) => single(schema, field.content, payload),
-        None => default(schema, field.content),
-    }
-}
-
 /// `@type` first; a type with a JSON form of its own goes below `value`.
-fn any(schema: &Schema, bytes: &[u8]) -> Value {
+fn any(schema: &Schema, bytes: &[u8], writer: &mut Writer) {
     let (mut url, mut content) = ("", [].as_slice());
     for (number, payload) in Fields::of(bytes) {
         match (number, payload) {
@@ -156,60 +157,60 @@ fn any(schema: &Schema, bytes: &[u8]) -> Value {
             _ => {}
         }
     }
+    writer.begin_map();
+    writer.key("@type");
+    writer.string(url);
     let name = url.rsplit('/').next().unwrap_or_default();
-    let own_form = schema
-        .index(name)
-        .and_then(|index| schema.shape(index))
-        .is_some_and(|shape| shape.kind != MessageKind::Plain);
-    let mut entries = vec![("@type".to_owned(), Value::from(url))];
-    match message(schema, name, content) {
-        Value::Map(fields) if !own_form => entries.extend(fields),
-        value => entries.push(("value".to_owned(), value)),
+    match schema.index(name).and_then(|index| schema.shape(index)) {
+        Some(shape) if shape.kind == MessageKind::Plain => entries(schema, shape, content, writer),
+        Some(_) | None => {
+            writer.key("value");
+            message(schema, name, content, writer);
+        }
     }
-    Value::Map(entries)
+    writer.end();
 }
 
 /// What an absent scalar means. An absent message in a map is an empty one.
-fn default(schema: &Schema, content: Content) -> Value {
-    let zero = Payload::Varint(0);
+fn default(schema: &Schema, content: Content, writer: &mut Writer) {
     match content {
-        Content::Text | Content::Bytes => Value::from(""),
-        Content::Float => Value::Float(0.0),
-        Content::Message(index) => indexed(schema, index, &[]),
-        Content::Bool
-        | Content::Signed
-        | Content::Unsigned
-        | Content::ZigZag
-        | Content::SignedFixed
-        | Content::UnsignedFixed
-        | Content::Enum(_) => single(schema, content, zero),
+        Content::Text | Content::Bytes => writer.string(""),
+        Content::Float => writer.float(0.0),
+        Content::Message(index) => indexed(schema, index, &[], writer),
+        Content::SignedFixed | Content::UnsignedFixed => writer.unsigned(0),
+        Content::Bool | Content::Signed | Content::Unsigned | Content::ZigZag | Content::Enum(_) => {
+            single(schema, content, Payload::Varint(0), writer);
+        }
     }
 }
 
 /// One value of a field. Numbers of 64 bits stay numbers: every reader of these files accepts them.
-fn single(schema: &Schema, content: Content, payload: Payload<'_>) -> Value {
+fn single(schema: &Schema, content: Content, payload: Payload<'_>, writer: &mut Writer) {
     match (content, payload) {
-        (Content::Bool, Payload::Varint(value)) => Value::Bool(value != 0),
-        (Content::Signed, Payload::Varint(value)) => Value::Integer(value.cast_signed()),
-        (Content::Unsigned, Payload::Varint(value)) => Value::Unsigned(value),
+        (Content::Bool, Payload::Varint(value)) => writer.bool(value != 0),
+        (Content::Signed, Payload::Varint(value)) => writer.integer(value.cast_signed()),
+        (Content::Unsigned, Payload::Varint(value)) => writer.unsigned(value),
         (Content::ZigZag, Payload::Varint(value)) => {
-            Value::Integer((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+            writer.integer((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
         }
         (Content::Enum(index), Payload::Varint(value)) => {
             // Enum values are 32-bit integers that travel sign-extended.
             let number = i32::try_from(value.cast_signed()).unwrap_or(i32::MAX);
-            schema.enum_name(index, number).map_or(Value::Integer(number.into()), Value::from)
+            match schema.enum_name(index, number) {
+                Some(name) => writer.string(name),
+                None => writer.integer(number.into()),
+            }
         }
-        (Content::SignedFixed, Payload::Fixed32(value)) => Value::Integer(value.cast_signed().into()),
-        (Content::SignedFixed, Payload::Fixed64(value)) => Value::Integer(value.cast_signed()),
-        (Content::UnsignedFixed, Payload::Fixed32(value)) => Value::Unsigned(value.into()),
-        (Content::UnsignedFixed, Payload::Fixed64(value)) => Value::Unsigned(value),
-        (Content::Float, Payload::Fixed64(value)) => Value::Float(f64::from_bits(value)),
-        (Content::Float, Payload::Fixed32(value)) => Value::Float(widen(f32::from_bits(value))),
-        (Content::Text, Payload::Bytes(text)) => Value::String(String::from_utf8_lossy(text).into_owned()),
-        (Content::Bytes, Payload::Bytes(bytes)) => Value::String(well_known::base64(bytes)),
-        (Content::Message(index), Payload::Bytes(bytes)) => indexed(schema, index, bytes),
-        (_, _) => unknown("wire type"),
+        (Content::SignedFixed, Payload::Fixed32(value)) => writer.integer(value.cast_signed().into()),
+        (Content::SignedFixed, Payload::Fixed64(value)) => writer.integer(value.cast_signed()),
+        (Content::UnsignedFixed, Payload::Fixed32(value)) => writer.unsigned(value.into()),
+        (Content::UnsignedFixed, Payload::Fixed64(value)) => writer.unsigned(value),
+        (Content::Float, Payload::Fixed64(value)) => writer.float(f64::from_bits(value)),
+        (Content::Float, Payload::Fixed32(value)) => writer.float(widen(f32::from_bits(value))),
+        (Content::Text, Payload::Bytes(text)) => writer.string(&String::from_utf8_lossy(text)),
+        (Content::Bytes, Payload::Bytes(bytes)) => writer.string(&well_known::base64(bytes)),
+        (Content::Message(index), Payload::Bytes(bytes)) => indexed(schema, index, bytes, writer),
+        (_, _) => unknown("wire type", writer),
     }
 }
 
