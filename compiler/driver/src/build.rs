@@ -1,5 +1,9 @@
 //! From a checked mesh to the files of its tree.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
+
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_kubernetes::Input;
 use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering};
@@ -10,6 +14,9 @@ use crate::{CheckedMesh, Compilation, codes, rate_limit_files};
 
 /// Folder within a cluster's for configurations in one file, for hosts without Kubernetes.
 const STATIC: &str = "static";
+
+/// Fewer proxies than this are not worth a thread.
+const SMALLEST_SHARE: usize = 16;
 
 /// Which forms a build writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +77,8 @@ fn tree(mesh: &CheckedMesh, source: &str, forms: Forms, roots: &str, sink: &mut 
     tree
 }
 
-/// Renders every proxy of the mesh with the data plane of its cluster.
+/// Renders every proxy of the mesh with the data plane of its cluster, in the plan's order. Proxies know nothing of
+/// each other, so they are rendered on all cores; neither the result nor what is reported depends on how many.
 #[must_use]
 pub fn render(
     mesh: &CheckedMesh,
@@ -78,8 +86,29 @@ pub fn render(
     placement: &Placement,
     sink: &mut Sink,
 ) -> Vec<RenderedProxy> {
-    let proxies = mesh.plan.proxies.iter();
-    proxies.filter_map(|proxy| render_proxy(proxy, form, placement, sink)).collect()
+    let proxies = mesh.plan.proxies.as_slice();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = proxies.len().div_ceil(cores).max(SMALLEST_SHARE);
+    let render_share = |share: &[ProxyPlan]| {
+        let mut found = Sink::default();
+        let rendered = share.iter().filter_map(|proxy| render_proxy(proxy, form, placement, &mut found));
+        let rendered: Vec<RenderedProxy> = rendered.collect();
+        (rendered, found)
+    };
+    let mut all = Vec::with_capacity(proxies.len());
+    thread::scope(|scope| {
+        let shares: Vec<_> =
+            proxies.chunks(share).map(|share| scope.spawn(move || render_share(share))).collect();
+        for worker in shares {
+            // A share that panicked takes this thread along: half a tree is no tree.
+            let (rendered, found) = worker.join().unwrap_or_else(|panic| resume_unwind(panic));
+            all.extend(rendered);
+            for diagnostic in found.into_sorted() {
+                sink.push(diagnostic);
+            }
+        }
+    });
+    all
 }
 
 fn render_proxy(
