@@ -5,36 +5,30 @@
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_vocabulary::model::{DataPlane, IpFamily, Mtls};
 
-use crate::{Deployment, Listener, Plan, ProxyPlan, Serves, SidecarDeployment, Socket, Upstream, codes};
+use crate::{Deployment, Plan, ProxyPlan, Serves, SidecarDeployment, Upstream, codes};
 
-/// What a mesh may ask of a data plane and not get everywhere.
+/// What a mesh may ask of a data plane and not get everywhere. What every data plane does has no place here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// Calls to hosts outside the mesh.
     ExternalHosts,
     /// Ports that the sidecar stays out of (`mtls = off`).
     PlainPorts,
-    /// Connections redirected to one outbound port (`capture = redirect`).
-    RedirectedCalls,
-    /// Pods without IPv4 addresses, or with both families.
+    /// Pods without IPv4 addresses, or with both families: never proved with traffic.
     Ipv6,
     /// Calls that mean only some of a service's pods (`subset`).
     Subsets,
-    /// The application's own metrics beside the proxy's.
-    AppMetrics,
 }
 
 impl Feature {
-    /// Whether a data plane enforces it.
+    /// Whether a data plane enforces it. Today the two differ in nothing.
     #[must_use]
     pub const fn supported_by(self, data_plane: DataPlane) -> bool {
         match (self, data_plane) {
             (
                 Self::ExternalHosts | Self::PlainPorts | Self::Ipv6 | Self::Subsets,
                 DataPlane::Envoy | DataPlane::Meshd,
-            )
-            | (Self::RedirectedCalls | Self::AppMetrics, DataPlane::Meshd) => false,
-            (Self::RedirectedCalls | Self::AppMetrics, DataPlane::Envoy) => true,
+            ) => false,
         }
     }
 
@@ -45,15 +39,8 @@ impl Feature {
                 ("calls to hosts outside the mesh", "let the application call the host itself")
             }
             Self::PlainPorts => ("ports with `mtls = off`", "use `mtls = permissive`, or leave the port out"),
-            Self::RedirectedCalls => {
-                ("`capture = redirect`", "use `capture = loopback`, or `data_plane = envoy`")
-            }
             Self::Ipv6 => ("pods with IPv6 addresses", "use `ip_family = ipv4`"),
             Self::Subsets => ("subsets of a service", "declare a service for each subset"),
-            Self::AppMetrics => (
-                "metrics of the application",
-                "let the application be scraped itself, or use `data_plane = envoy` in this cluster",
-            ),
         }
     }
 }
@@ -67,9 +54,6 @@ pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
         }
     }
     for proxy in &plan.proxies {
-        for listener in &proxy.listeners {
-            listens(proxy, listener, sink);
-        }
         for upstream in &proxy.upstreams {
             connects(proxy, upstream, sink);
         }
@@ -77,13 +61,6 @@ pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
             Deployment::Sidecar(sidecar) => offers(proxy, sidecar, sink),
             Deployment::Gateway(_) => {}
         }
-    }
-}
-
-fn listens(proxy: &ProxyPlan, listener: &Listener, sink: &mut Sink) {
-    match listener.socket {
-        Socket::Own => {}
-        Socket::Redirected => need(Feature::RedirectedCalls, proxy.data_plane, &proxy.origin, sink),
     }
 }
 
@@ -105,9 +82,6 @@ fn offers(proxy: &ProxyPlan, sidecar: &SidecarDeployment, sink: &mut Sink) {
     }
     for workload in sidecar.workloads.iter().filter(|workload| workload.subset.is_some()) {
         need(Feature::Subsets, proxy.data_plane, &workload.origin, sink);
-    }
-    if let Some(scrape) = &sidecar.scrape {
-        need(Feature::AppMetrics, proxy.data_plane, &scrape.origin, sink);
     }
 }
 

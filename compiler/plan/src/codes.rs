@@ -36,15 +36,13 @@ pub const CODES: &[CodeInfo] = &[
 setting that would silently have no effect is worse than none, so it is an error at the place that asks for it.
 
 ```mesh
-cluster west {
-  data_plane = meshd
-}
-service webapp {
-  capture = redirect        // meshd takes no redirected connections
+namespace shop {
+  external pay { host = "api.pay.example", port https { number = 443, protocol = tcp } }
+  service web  { clusters = [west], port http { number = 80 }, calls = [pay] }    // no data plane does this yet
 }
 ```
 
-Use what the message suggests, or choose the other data plane for the cluster.
+Use what the message suggests.
 "#,
     },
     CodeInfo {

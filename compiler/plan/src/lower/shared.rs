@@ -19,10 +19,14 @@ pub(super) enum Vicinity {
     OtherNamespace,
 }
 
+/// Values that are made when first asked for.
+type Memo<Key, Value> = RefCell<BTreeMap<Key, Arc<Value>>>;
+
+/// Upstreams and names by the caller's cluster.
 #[derive(Default)]
 pub(super) struct Shared {
-    upstreams: RefCell<BTreeMap<(Id<Cluster>, Callee, usize), Arc<Upstream>>>,
-    names: RefCell<BTreeMap<(Id<Cluster>, Callee, Vicinity), Arc<[String]>>>,
+    upstreams: Memo<(Id<Cluster>, Callee, usize), Upstream>,
+    names: Memo<(Id<Cluster>, Callee, Vicinity), [String]>,
 }
 
 impl Shared {
