@@ -141,8 +141,8 @@ trust own { issuer = builtin, root { common_name = \"root.example\" } }
 network net {}
 cluster one { network = net, region = \"here\" }
 namespace app {
-  service a { clusters = [one], port http { number = 80 } }
-  service b { clusters = [one], port http { number = 80 }, calls = [a] }
+  service a { clusters = [one], port http { number = 80, target = 8080 } }
+  service b { clusters = [one], port http { number = 80, target = 8080 }, calls = [a] }
 }
 ";
 
