@@ -228,12 +228,7 @@ async fn decide(
     let path = match normalize(asked) {
         Normalized::Unchanged => asked.to_owned(),
         Normalized::Changed(path) => path,
-        Normalized::Redirect(path) => {
-            let mut refusal = Refusal::new(StatusCode::TEMPORARY_REDIRECT, "", "", "escaped slash");
-            let location = HeaderValue::from_str(&path).map_err(|_| bad("the path is no text"))?;
-            refusal.headers.push((header::LOCATION, location));
-            return Err(refusal);
-        }
+        Normalized::Refused => return Err(bad("an escaped slash in the path")),
     };
     let path: PathAndQuery = path.parse().map_err(|_| bad("the path cannot be normalised"))?;
     line.path = Some(path.to_string());

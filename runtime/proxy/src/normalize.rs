@@ -1,7 +1,7 @@
 //! One spelling per path, before anything is decided by it, so that `//items` and `/%69tems` are `/items`.
 //!
-//! The result is that of Envoy with `normalize_path`, `merge_slashes` and `UNESCAPE_AND_REDIRECT` for escaped slashes,
-//! in that filter's order: escaped slashes first, then the dot segments and escapes of RFC 3986 section 6.2.2 as
+//! The result is that of Envoy with `normalize_path`, `merge_slashes` and `REJECT_REQUEST` for escaped slashes, in that
+//! filter's order: escaped slashes first, then the dot segments and escapes of RFC 3986 section 6.2.2 as
 //! browsers resolve them, then repeated slashes. The query is never touched.
 
 /// What became of a path.
@@ -11,8 +11,9 @@ pub enum Normalized {
     Unchanged,
     /// This is its one spelling; go on with it.
     Changed(String),
-    /// It contained an escaped slash: only the client can say what it meant, so it is told to ask for this path.
-    Redirect(String),
+    /// It contains an escaped slash or backslash: whether that separates segments depends on who reads it, so nothing
+    /// can be decided by such a path.
+    Refused,
 }
 
 /// The one spelling of a path with its query.
@@ -22,36 +23,17 @@ pub fn normalize(path_and_query: &str) -> Normalized {
         Some(at) => path_and_query.split_at(at),
         None => (path_and_query, ""),
     };
-    let unescaped = unescape_slashes(path);
-    let had_escaped_slash = unescaped != path;
-    let merged = merge_slashes(&canonical(&unescaped));
-    if had_escaped_slash {
-        Normalized::Redirect(merged + query)
-    } else if merged == path {
-        Normalized::Unchanged
-    } else {
-        Normalized::Changed(merged + query)
+    if has_escaped_slash(path) {
+        return Normalized::Refused;
     }
+    let merged = merge_slashes(&canonical(path));
+    if merged == path { Normalized::Unchanged } else { Normalized::Changed(merged + query) }
 }
 
-/// `%2f` and `%5c` as the characters that they stand for.
-fn unescape_slashes(path: &str) -> String {
-    let mut output = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(at) = rest.find('%') {
-        let (before, escape) = rest.split_at(at);
-        output.push_str(before);
-        let code = escape.get(..3).unwrap_or_default();
-        let (piece, length) = match code.to_ascii_lowercase().as_str() {
-            "%2f" => ("/", 3),
-            "%5c" => ("\\", 3),
-            _ => ("%", 1),
-        };
-        output.push_str(piece);
-        rest = escape.get(length..).unwrap_or_default();
-    }
-    output.push_str(rest);
-    output
+/// Whether there is `%2f` or `%5c`, in either case.
+fn has_escaped_slash(path: &str) -> bool {
+    let escaped = |code: &[u8]| matches!(code, [b'%', b'2', b'f' | b'F'] | [b'%', b'5', b'c' | b'C']);
+    path.as_bytes().windows(3).any(escaped)
 }
 
 /// Backslashes turned, dot segments resolved, needless escapes undone and missing ones made.
@@ -161,9 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_slash_sends_the_client_to_the_plain_path() {
-        assert_eq!(normalize("/items%2f"), Normalized::Redirect("/items/".into()));
-        assert_eq!(normalize("/a%5C..%2Fitems?q=%2f"), Normalized::Redirect("/items?q=%2f".into()));
+    fn an_escaped_slash_is_refused_wherever_it_stands_in_the_path() {
+        for path in ["/items%2f", "/a%5C..%2Fitems", "/%2e%2e%2fitems?q=1"] {
+            assert_eq!(normalize(path), Normalized::Refused, "{path}");
+        }
+        assert_eq!(normalize("/items?q=%2f"), Normalized::Unchanged, "a query may hold what it likes");
     }
 
     #[test]
@@ -183,7 +167,8 @@ mod tests {
     fn settled(path: &str) -> String {
         match normalize(path) {
             Normalized::Unchanged => path.to_owned(),
-            Normalized::Changed(path) | Normalized::Redirect(path) => path,
+            Normalized::Changed(path) => path,
+            Normalized::Refused => "/".to_owned(),
         }
     }
 

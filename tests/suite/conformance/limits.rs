@@ -37,6 +37,10 @@ fn other_spellings_of_the_path_do_not_slip_by(data_plane: DataPlane) {
         let answer = ask(&mesh, &to_catalog(path));
         assert_eq!(answer.status, 429, "{path}: {answer:?}");
     }
+    for path in ["/%2Fitems", "/items%2f", "/x%5c..%5citems"] {
+        let answer = ask(&mesh, &to_catalog(path));
+        assert_eq!(answer.status, 400, "an escaped slash is refused: {path}: {answer:?}");
+    }
 }
 
 fn passes_and_counts_while_the_service_is_down(data_plane: DataPlane) {
