@@ -28,6 +28,12 @@ pub(crate) struct Line {
     pub(crate) sni: Option<String>,
     /// The method.
     pub(crate) method: Option<String>,
+    /// The HTTP version, as `HTTP/1.1`.
+    pub(crate) protocol: Option<String>,
+    /// What the client calls itself.
+    pub(crate) user_agent: Option<String>,
+    /// The client and the proxies in front of an ingress.
+    pub(crate) forwarded_for: Option<String>,
     /// The host.
     pub(crate) host: Option<String>,
     /// The normalised path with the query.
@@ -72,6 +78,9 @@ impl Line {
         put("peer", self.peer.map(Value::from));
         put("sni", self.sni.map(Value::from));
         put("method", self.method.map(Value::from));
+        put("protocol", self.protocol.map(Value::from));
+        put("user_agent", self.user_agent.map(Value::from));
+        put("forwarded_for", self.forwarded_for.map(Value::from));
         put("host", self.host.map(Value::from));
         put("path", self.path.map(Value::from));
         put("status", self.status.map(Value::from));

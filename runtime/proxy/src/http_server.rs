@@ -112,6 +112,7 @@ async fn answer(
     let version = request.version();
     let mut line = connection.line();
     line.method = Some(request.method().to_string());
+    line.protocol = Some(format!("{version:?}"));
     let mut response = match decide(worker, connection, &state, request, &mut line).await {
         Ok((route, outgoing, incoming)) => {
             let forwarded = forward(worker, &route, outgoing, incoming).await;
@@ -240,7 +241,10 @@ async fn decide(
         &mut parts.headers,
         Arrival { remote: connection.remote.ip(), tls: connection.tls, edge: app.edge },
     );
-    line.request_id = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let said = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    line.request_id = said("x-request-id");
+    line.user_agent = said("user-agent");
+    line.forwarded_for = app.edge.and_then(|_| said("x-forwarded-for"));
 
     let seen = Seen { path: path.path(), method: parts.method.as_str(), headers: &parts.headers };
     let peer = connection.peer.as_ref();

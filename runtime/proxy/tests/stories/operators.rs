@@ -76,6 +76,7 @@ async fn one_line_of_json_tells_of_each_request() {
         ("listener", json!("http")),
         ("route", json!("everything")),
         ("method", json!("GET")),
+        ("protocol", json!("HTTP/1.1")),
         ("host", json!("shop")),
         ("path", json!("/a?b")),
         ("status", json!(200)),

@@ -1,6 +1,6 @@
 //! Routes: by host, path, method and header, with shares, and what an ingress makes of strangers.
 
-use crate::support::client::get;
+use crate::support::client::{eventually, get, handshake};
 use crate::support::world::address;
 use crate::support::{App, Client, World, group, upstream};
 use serde_json::{Value, json};
@@ -116,4 +116,33 @@ async fn limits_of_an_upstream_answer_at_once() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 503, 503, 503, 503]);
     assert_eq!(app.requests(), 2);
+}
+
+#[tokio::test]
+async fn an_ingress_can_end_tls_and_takes_its_new_certificate() {
+    let mut world = World::new();
+    let app = App::start("a", address()).await;
+    let bind = address();
+    let folder = world.path("server");
+    let write = |world: &World| world.leaf("https://shop.example").write(&folder, &world.root.pem);
+    write(&world);
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let hosts = json!([{ "name": "all", "hosts": ["*"], "routes": [{ "to": to("a") }] }]);
+    let config = json!({
+        "listeners": [{ "name": "https", "bind": bind.to_string(), "kind": { "http": { "edge": {}, "virtual_hosts": hosts,
+            "tls": { "certificate": file("tls.crt"), "private_key": file("tls.key") } } } }],
+        "upstreams": { "a": upstream(&[group("a", &[app.address])]) },
+    });
+    world.start("proxy", config);
+    let ask = |alpn: &'static str| async move {
+        let stream = handshake(bind, "shop.example", None, &[alpn]).await.unwrap();
+        let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+        let answer = Client::over(stream, "shop.example", alpn == "h2").await.unwrap().get("/").await;
+        (shown, answer)
+    };
+    let (old, answer) = ask("http/1.1").await;
+    assert_eq!((answer.seen("x-forwarded-proto").unwrap().as_str(), answer.app().as_str()), ("https", "a"));
+    assert_eq!(ask("h2").await.1.said()["version"], "HTTP/2.0");
+    write(&world);
+    eventually("the new certificate", || async { ask("http/1.1").await.0 != old }).await;
 }

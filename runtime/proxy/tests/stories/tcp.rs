@@ -97,3 +97,22 @@ async fn a_connection_that_stays_silent_is_closed() {
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0u8; 1])).await;
     assert!(matches!(read.expect("it is closed"), Ok(0) | Err(_)));
 }
+
+#[tokio::test]
+async fn a_connection_that_nobody_redirected_meant_nothing() {
+    let mut world = World::new();
+    let server = echo_at_the_end().await;
+    let (redirected, meant) = (address(), address());
+    let config = json!({
+        "listeners": [
+            { "name": "outbound", "bind": redirected.to_string(), "kind": { "redirected": {} } },
+            { "name": "db", "bind": meant.to_string(), "redirected": true, "kind": { "tcp": { "upstream": "all" } } },
+        ],
+        "upstreams": { "all": upstream(&[group("all", &[server])]) },
+    });
+    world.start("proxy", config);
+    let mut stream = TcpStream::connect(redirected).await.unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0u8; 1])).await;
+    assert!(matches!(read.expect("it is closed"), Ok(0) | Err(_)));
+    assert!(TcpStream::connect(meant).await.is_err(), "the address that is meant has no socket");
+}

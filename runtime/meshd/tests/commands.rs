@@ -1,0 +1,118 @@
+//! `meshd run` and `meshd validate` as processes: exit codes, messages, signals.
+
+#![expect(clippy::disallowed_methods, reason = "tests are at the edge: they write configuration files")]
+#![expect(clippy::unwrap_used, reason = "helpers fail by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// A configuration with a readiness listener at `bind`.
+fn config(bind: &str) -> String {
+    format!(
+        r#"{{ "version": 1, "node": {{ "name": "n", "cluster": "c" }},
+             "listeners": [{{ "name": "ready", "bind": "{bind}", "kind": {{ "readiness": {{}} }} }}] }}"#
+    )
+}
+
+fn file(folder: &tempfile::TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("meshd.json");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn meshd(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_meshd")).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_good_file_is_ok_a_wrong_one_is_found_out_and_a_missing_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &config("127.0.0.1:15021"));
+    let path = path.to_str().unwrap();
+    assert_eq!(meshd(&["validate", path]).status.code(), Some(0));
+
+    std::fs::write(path, config("127.0.0.1").replace("\"n\"", "\"\"")).unwrap();
+    let wrong = meshd(&["validate", path]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let lines: Vec<String> = said(&wrong).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with("node.name: must not be empty")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.ends_with("listeners[0].bind: `127.0.0.1` is not `ip:port`")),
+        "{lines:?}"
+    );
+
+    let missing = meshd(&["validate", "/does/not/exist.json"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(said(&missing).contains("cannot read `/does/not/exist.json`"), "{}", said(&missing));
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &config(&address));
+    let output = meshd(&["run", "--config", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains(&format!("cannot listen on {address}")), "{}", said(&output));
+    assert!(said(&output).contains("another process listens there"), "{}", said(&output));
+}
+
+#[test]
+fn an_identity_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = r#""identity": { "certificate": "/no/tls.crt", "private_key": "/no/tls.key", "trust_bundle": "/no/ca.crt" },"#;
+    let text = config("127.0.0.1:0").replace("\"listeners\"", &format!("{identity} \"listeners\""));
+    let path = file(&folder, &text);
+    let output = meshd(&["run", "--config", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("cannot read `/no/tls.crt`"), "{}", said(&output));
+}
+
+#[test]
+fn a_signal_ends_it_with_success() {
+    // A port that was free a moment ago, on an address that nothing else uses.
+    let bind = TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &config(&bind.to_string()));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_meshd"))
+        .args(["run", "--drain-seconds", "0", "--workers", "1", "--config"])
+        .arg(path)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, "meshd: ready\n");
+
+    let mut probe = TcpStream::connect(bind).unwrap();
+    probe.write_all(b"GET /healthz/ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    probe.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    line.clear();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, "meshd: draining\n");
+}
+
+#[test]
+fn help_teaches_with_examples() {
+    for command in ["run", "validate", "rate-limit"] {
+        let output = meshd(&[command, "--help"]);
+        assert!(output.status.success());
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(help.contains(&format!("Examples:\n  meshd {command} ")), "{help}");
+    }
+}
