@@ -4,7 +4,7 @@ use crate::access_log::Log;
 use crate::admin;
 use crate::dns::{Directory, Names};
 use crate::drain::Phase;
-use crate::limiter::{Limiter, Service};
+use crate::limiter::{Limiter, Service, greet};
 use crate::listen::{Slot, listen};
 use crate::metrics::Metrics;
 use crate::proxy::{Failure, Options};
@@ -192,7 +192,9 @@ impl Control {
             None => None,
             Some(service) => {
                 let limiter: Box<dyn Limiter> = Box::new(Service::new(service)?);
-                Some(Arc::new(limiter))
+                let limiter = Arc::new(limiter);
+                greet(&limiter).await;
+                Some(limiter)
             }
         };
         if self.admin.is_none() || config.admin != previous.config.admin {

@@ -4,6 +4,7 @@ use meshd_config::{EndpointHost, RateLimitService};
 use meshd_rate_limit::{Decision, Descriptor, RateLimitClient};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One question: may this request pass?
@@ -51,6 +52,37 @@ impl Service {
         };
         RateLimitClient::new(&endpoint, LONGEST).map(Service).map_err(|error| error.to_string())
     }
+}
+
+/// How long a service may take to be connected to before anybody needs it.
+const GREETING: Duration = Duration::from_secs(1);
+
+/// The pause before a service that did not answer is greeted again.
+const GREET_AGAIN: Duration = Duration::from_millis(500);
+
+/// Asks about nothing that anybody limits, so that the connection is there before the first request needs it: resolving
+/// the name and connecting may take longer than a limit's timeout, and the first requests would slip by. A service that
+/// is not there yet is greeted again until it is, or until nobody uses it any more.
+pub(crate) async fn greet(limiter: &Arc<Box<dyn Limiter>>) {
+    if answers(limiter.as_ref().as_ref()).await {
+        return;
+    }
+    let absent = Arc::downgrade(limiter);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(GREET_AGAIN).await;
+            let Some(limiter) = absent.upgrade() else { return };
+            if answers(limiter.as_ref().as_ref()).await {
+                return;
+            }
+        }
+    });
+}
+
+async fn answers(limiter: &dyn Limiter) -> bool {
+    let descriptors = vec![(String::from("greeting"), String::from("hello"))];
+    let question = Question { domain: "meshd".into(), descriptors };
+    matches!(tokio::time::timeout(GREETING, limiter.ask(question)).await, Ok(Ok(_)))
 }
 
 impl Limiter for Service {
