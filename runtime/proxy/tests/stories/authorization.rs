@@ -62,8 +62,11 @@ async fn deny_wins_however_the_path_is_spelled() {
     ] {
         assert_eq!(ask(&world, inbound, "webapp", path).await.status, 403, "{path}");
     }
-    let redirect = ask(&world, inbound, "webapp", "/x/..%2fadmin").await;
-    assert_eq!((redirect.status.as_u16(), redirect.headers["location"].to_str().unwrap()), (307, "/admin"));
+    assert_eq!(
+        ask(&world, inbound, "webapp", "/x/..%2fadmin").await.status,
+        400,
+        "nobody can say what this means"
+    );
     assert_eq!(app.requests(), 0);
     assert_eq!(ask(&world, inbound, "webapp", "/administration").await.status, 200);
 }
