@@ -18,7 +18,8 @@ use crate::pb::{duration, timeout};
 use crate::placed::Placed;
 use crate::{access_log, limits, tls};
 
-/// The listener. Connections that no chain takes are closed, and only its own log tells of them.
+/// The listener. It logs connections itself: those that no chain takes, or that fail in the handshake, are seen nowhere
+/// else.
 pub(super) fn listener(
     placed: &Placed<'_>,
     planned: &meshc_plan::Listener,
@@ -85,7 +86,6 @@ fn chain(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> FilterC
         InboundProtocol::Tcp => super::tcp_proxy(&TcpProxy {
             stat_prefix: name,
             idle_timeout: crate::pb::timeout(None),
-            access_log: access_log::tls(listener),
             cluster_specifier: Some(ClusterSpecifier::Cluster(planned.app.upstream.clone())),
             ..Default::default()
         }),

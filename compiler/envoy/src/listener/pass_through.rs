@@ -11,7 +11,8 @@ use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::{duration, number, timeout};
 
-/// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed.
+/// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed; so it is the
+/// listener that logs connections.
 pub(super) fn listener(planned: &meshc_plan::Listener, pass_through: &PassThrough) -> Listener {
     Listener {
         filter_chains: or_closed(pass_through.chains.iter().map(|one| chain(&planned.name, one)).collect()),
@@ -35,7 +36,6 @@ fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
             stat_prefix: listener.to_owned(),
             // A connection is ended by those who speak on it, not by the gateway in the middle.
             idle_timeout: timeout(None),
-            access_log: access_log::tls(listener),
             // A live gateway in front of dead pods must not look dead.
             max_connect_attempts: number(planned.connect_attempts),
             cluster_specifier: Some(ClusterSpecifier::Cluster(planned.upstream.clone())),
