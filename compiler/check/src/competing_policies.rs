@@ -52,7 +52,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                     Level::Mesh => String::from("the mesh"),
                     Level::Namespace(id) => format!("namespace `{}`", model.namespaces.at(id).name),
                     Level::Service(id) => format!("`{}`", model.service_name(id)),
-                    Level::Route(id) => model.routes.at(id).origin.name.clone(),
+                    Level::Route(id) => model.routes.at(id).origin.name.to_string(),
                 };
                 let message = format!("two policies for {place} set `{kind}`");
                 sink.push(

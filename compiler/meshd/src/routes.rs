@@ -21,7 +21,7 @@ pub(crate) fn virtual_host(host: &VirtualHost) -> raw::VirtualHost {
 fn route(route: &HttpRoute) -> raw::Route {
     match &route.action {
         HttpAction::Forward { to, timeout, idle_timeout, retry } => raw::Route {
-            name: route.origin.name.clone(),
+            name: route.origin.name.to_string(),
             matching: matches::request(&route.matches),
             to: to.iter().map(weighted).collect(),
             timeout: timeout.map(period),

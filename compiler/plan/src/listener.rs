@@ -1,6 +1,7 @@
 //! Where a proxy listens.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
@@ -62,8 +63,9 @@ pub struct HttpListener {
     pub edge: bool,
     /// The server certificate, if TLS ends here.
     pub tls: Option<ServerTls>,
-    /// Hosts and their routes; the most specific host wins. A request for no host is answered with 404.
-    pub virtual_hosts: Vec<VirtualHost>,
+    /// Hosts and their routes; the most specific host wins. A request for no host is answered with 404. All callers of
+    /// a callee port in one cluster and namespace share one value.
+    pub virtual_hosts: Arc<[VirtualHost]>,
 }
 
 /// The server certificate of an ingress port.

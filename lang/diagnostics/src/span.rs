@@ -68,13 +68,13 @@ impl<T> Spanned<T> {
 pub struct Origin {
     /// The declaration's name (or the attribute that asked for this).
     pub span: Span,
-    /// What a message calls it, for example ``policy `loyalty` ``.
-    pub name: String,
+    /// What a message calls it, for example ``policy `loyalty` ``. Shared, because many nodes come from one place.
+    pub name: Arc<str>,
 }
 
 impl Origin {
     /// Joins a place and what a message calls it.
-    pub fn new(span: Span, name: impl Into<String>) -> Self {
+    pub fn new(span: Span, name: impl Into<Arc<str>>) -> Self {
         Self { span, name: name.into() }
     }
 }

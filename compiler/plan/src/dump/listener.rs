@@ -56,7 +56,7 @@ fn http(text: &mut Text, listener: &HttpListener) {
     if let Some(ServerTls { secret }) = tls {
         text.line(format!("TLS with certificate {secret}"));
     }
-    for VirtualHost { name, hosts, routes, origin } in virtual_hosts {
+    for VirtualHost { name, hosts, routes, origin } in virtual_hosts.iter() {
         text.line(format!("host {name}: {}, from {}", hosts.join(" "), origin.name));
         text.nested(|text| {
             for route in routes {

@@ -105,7 +105,7 @@ fn virtual_hosts(
     port: &GatewayPort,
     callees: &BTreeMap<(Callee, usize), &Reach>,
     sink: &mut Sink,
-) -> Vec<VirtualHost> {
+) -> Arc<[VirtualHost]> {
     let mut hosts = Vec::new();
     for id in context.routes(gateway) {
         let route = context.model.routes.at(*id);
@@ -121,7 +121,7 @@ fn virtual_hosts(
             origin: route.origin.clone(),
         });
     }
-    hosts
+    hosts.into()
 }
 
 /// A rule's route; `None` if no destination can be reached, which the topology has reported.

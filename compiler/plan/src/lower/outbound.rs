@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use meshc_topology::Reach;
+use meshc_vocabulary::model::policy::{Retry, Timeout};
 use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Service};
 
 use super::context::Context;
@@ -46,7 +47,9 @@ pub(super) fn lower(
             Some(_) => {}
             None => {
                 addresses.insert(address, reach.callee);
-                outbound.host_aliases.push((address, known_as(context, cluster, caller, reach.callee)));
+                let vicinity = vicinity(context, caller, reach.callee);
+                let names = context.shared.names(context, cluster, reach.callee, vicinity);
+                outbound.host_aliases.push((address, names));
             }
         }
         outbound.listeners.push(listener(context, cluster, caller, reach, port, address));
@@ -68,36 +71,16 @@ fn listener(
     address: Ipv4Addr,
 ) -> Listener {
     let called = context.called(reach.callee);
-    let origin = reach.origins.first().unwrap_or(&port.origin);
-    let upstream = upstream::callee_name(context, reach.callee, port);
-    let defaults = &context.model.defaults;
-    let (timeouts, retries) = match reach.callee {
-        Callee::Service(id) => {
-            let settings = context.settings(id);
-            (settings.timeout, settings.retry)
-        }
-        Callee::External(_) => (&defaults.timeout, None),
-    };
     let kind = if port.protocol.is_http() {
-        let route = HttpRoute {
-            matches: HttpMatch::default(),
-            action: HttpAction::Forward {
-                to: vec![WeightedUpstream { upstream, weight: 1 }],
-                timeout: timeout::request(timeouts, port.protocol),
-                idle_timeout: timeout::idle(timeouts, port.protocol),
-                retry: retry::plan(retries),
-            },
-            origin: origin.clone(),
-        };
-        let host = VirtualHost {
-            name: format!("{}.{}", called.name, called.namespace),
-            hosts: known_as(context, cluster, caller, reach.callee),
-            routes: vec![route],
-            origin: origin.clone(),
-        };
-        ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts: vec![host] })
+        let vicinity = vicinity(context, caller, reach.callee);
+        let virtual_hosts = context.shared.virtual_hosts(context, cluster, reach, vicinity, port);
+        ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
-        ListenerKind::Tcp(TcpListener { upstream, idle_timeout: timeout::idle(timeouts, port.protocol) })
+        let (timeouts, _) = conduct(context, reach.callee);
+        ListenerKind::Tcp(TcpListener {
+            upstream: upstream::callee_name(context, reach.callee, port),
+            idle_timeout: timeout::idle(timeouts, port.protocol),
+        })
     };
     Listener {
         name: format!("outbound_{}_{}_{}", called.namespace, called.name, port.number),
@@ -107,7 +90,48 @@ fn listener(
             Capture::Redirect => Socket::Redirected,
         },
         kind,
+        origin: reach.origins.first().unwrap_or(&port.origin).clone(),
+    }
+}
+
+/// The one host of an outbound HTTP listener: the callee under all its names.
+pub(super) fn virtual_host(
+    context: &Context<'_>,
+    cluster: Id<Cluster>,
+    callee: Callee,
+    vicinity: Vicinity,
+    port: &Port,
+) -> VirtualHost {
+    let called = context.called(callee);
+    let (timeouts, retries) = conduct(context, callee);
+    let origin = upstream::origin(context, callee, port);
+    let upstream = upstream::callee_name(context, callee, port);
+    let route = HttpRoute {
+        matches: HttpMatch::default(),
+        action: HttpAction::Forward {
+            to: vec![WeightedUpstream { upstream, weight: 1 }],
+            timeout: timeout::request(timeouts, port.protocol),
+            idle_timeout: timeout::idle(timeouts, port.protocol),
+            retry: retry::plan(retries),
+        },
         origin: origin.clone(),
+    };
+    VirtualHost {
+        name: format!("{}.{}", called.name, called.namespace),
+        hosts: context.shared.names(context, cluster, callee, vicinity),
+        routes: vec![route],
+        origin,
+    }
+}
+
+/// The timeouts and retries that hold at a callee.
+fn conduct<'m>(context: &Context<'m>, callee: Callee) -> (&'m Timeout, Option<&'m Retry>) {
+    match callee {
+        Callee::Service(id) => {
+            let settings = context.settings(id);
+            (settings.timeout, settings.retry)
+        }
+        Callee::External(_) => (&context.model.defaults.timeout, None),
     }
 }
 
@@ -123,14 +147,12 @@ fn redirected(origin: &Origin) -> Listener {
     }
 }
 
-/// The names by which a caller's application may know a callee.
-fn known_as(context: &Context<'_>, cluster: Id<Cluster>, caller: &Service, callee: Callee) -> Arc<[String]> {
-    let vicinity = if context.called(callee).namespace_id == caller.namespace {
+fn vicinity(context: &Context<'_>, caller: &Service, callee: Callee) -> Vicinity {
+    if context.called(callee).namespace_id == caller.namespace {
         Vicinity::SameNamespace
     } else {
         Vicinity::OtherNamespace
-    };
-    context.shared.names(context, cluster, callee, vicinity)
+    }
 }
 
 /// Every name by which an application may know a callee, the shortest first. The long forms end in the

@@ -10,7 +10,7 @@ use meshc_vocabulary::model::{Callee, Cluster, Id, Port};
 
 use super::context::Context;
 use super::{outbound, upstream};
-use crate::Upstream;
+use crate::{Upstream, VirtualHost};
 
 /// Whether a caller lives in the callee's namespace, and so may leave the namespace out of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,11 +22,12 @@ pub(super) enum Vicinity {
 /// Values that are made when first asked for.
 type Memo<Key, Value> = RefCell<BTreeMap<Key, Arc<Value>>>;
 
-/// Upstreams and names by the caller's cluster.
+/// Upstreams, names and hosts by the caller's cluster.
 #[derive(Default)]
 pub(super) struct Shared {
     upstreams: Memo<(Id<Cluster>, Callee, usize), Upstream>,
     names: Memo<(Id<Cluster>, Callee, Vicinity), [String]>,
+    virtual_hosts: Memo<(Id<Cluster>, Callee, Vicinity, usize), [VirtualHost]>,
 }
 
 impl Shared {
@@ -57,6 +58,22 @@ impl Shared {
         let made = known
             .entry((caller, callee, vicinity))
             .or_insert_with(|| outbound::names(context, caller, callee, vicinity).into());
+        Arc::clone(made)
+    }
+
+    /// The hosts of the outbound listener for a callee port.
+    pub(super) fn virtual_hosts(
+        &self,
+        context: &Context<'_>,
+        caller: Id<Cluster>,
+        reach: &Reach,
+        vicinity: Vicinity,
+        port: &Port,
+    ) -> Arc<[VirtualHost]> {
+        let mut known = self.virtual_hosts.borrow_mut();
+        let made = known.entry((caller, reach.callee, vicinity, reach.port)).or_insert_with(|| {
+            [outbound::virtual_host(context, caller, reach.callee, vicinity, port)].into()
+        });
         Arc::clone(made)
     }
 }

@@ -41,6 +41,15 @@ pub(super) fn callee_name(context: &Context<'_>, callee: Callee, port: &Port) ->
     upstream_name(called.name, called.namespace, port.number)
 }
 
+/// What a callee port is called where all its callers share a value.
+pub(super) fn origin(context: &Context<'_>, callee: Callee, port: &Port) -> Origin {
+    let owner = match callee {
+        Callee::Service(id) => &context.model.services.at(id).origin,
+        Callee::External(id) => &context.model.externals.at(id).origin,
+    };
+    Origin::new(port.origin.span, format!("{} of {}", port.origin.name, owner.name))
+}
+
 /// The name of an application port's upstream: `app:8080`.
 pub(super) fn app_name(port: u16) -> String {
     format!("app:{port}")
@@ -66,7 +75,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 groups: groups.collect(),
                 tls: Some(tls(context, service, port)),
                 pool: pool::plan(settings.pool),
-                origin: port.origin.clone(),
+                origin: origin(context, reach.callee, port),
             }
         }
         Callee::External(id) => {
@@ -85,7 +94,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 groups: vec![plain_group(context, caller, endpoint)],
                 tls: None,
                 pool: pool::plan(&context.model.defaults.pool),
-                origin: context.model.externals.at(id).origin.clone(),
+                origin: origin(context, reach.callee, port),
             }
         }
     }

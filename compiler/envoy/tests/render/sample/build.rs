@@ -100,7 +100,7 @@ pub(crate) fn listener(name: &str, address: &str, kind: ListenerKind) -> Listene
 }
 
 pub(crate) fn http(virtual_hosts: Vec<VirtualHost>) -> ListenerKind {
-    ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
+    ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts: virtual_hosts.into() })
 }
 
 pub(crate) fn readiness(probes: Vec<ProbeCheck>) -> Listener {

@@ -52,11 +52,11 @@ pub(crate) fn ingress() -> ProxyPlan {
             )],
         ),
     ];
-    let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.clone() };
+    let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.clone().into() };
     let secure = HttpListener {
         edge: true,
         tls: Some(ServerTls { secret: "shop-certificate".to_owned() }),
-        virtual_hosts: hosts,
+        virtual_hosts: hosts.into(),
     };
     let mut plan = gateway_plan("west", "ingress");
     plan.identity = Some(identity("mesh-system", "west-ingress"));
