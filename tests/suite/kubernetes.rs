@@ -78,18 +78,27 @@ fn every_cluster_renders_and_is_valid_for_meshd() {
     every_cluster_renders_and_is_valid(DataPlane::Meshd);
 }
 
-/// A user's own Deployment of webapp with everything that a careless patch would lose.
-fn workload(namespace: &str) -> String {
+/// A sidecar of the example: its cluster and its service.
+type Sidecar = (&'static str, &'static str);
+
+const WEBAPP: Sidecar = ("west", "webapp");
+
+/// Every sidecar of the example.
+const SIDECARS: [Sidecar; 4] =
+    [WEBAPP, ("west", "simple-backend"), ("east", "simple-backend"), ("east", "catalog")];
+
+/// A user's own Deployment of a service with everything that a careless patch would lose.
+fn workload(service: &str, namespace: &str) -> String {
     format!(
         "apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: webapp
+  name: {service}
 {namespace}spec:
-  selector: {{matchLabels: {{app: webapp}}}}
+  selector: {{matchLabels: {{app: {service}}}}}
   template:
     metadata:
-      labels: {{app: webapp}}
+      labels: {{app: {service}}}
       annotations: {{owner: shop}}
     spec:
       hostAliases:
@@ -102,7 +111,7 @@ metadata:
       - {{name: migrate, image: \"migrate:1\"}}
       containers:
       - name: app
-        image: webapp:1
+        image: {service}:1
         lifecycle: {{postStart: {{exec: {{command: [\"true\"]}}}}}}
         volumeMounts:
         - {{name: data, mountPath: /data}}
@@ -112,12 +121,12 @@ metadata:
     )
 }
 
-/// Renders the user's kustomization over their workload and webapp's component.
-fn with_component(built: &Built, deployment: &str, more: &str) -> Vec<Value> {
+/// Renders the user's kustomization over their workload and the sidecar's component.
+fn with_component(built: &Built, (cluster, service): Sidecar, deployment: &str, more: &str) -> Vec<Value> {
     let folder = built.path().join("app");
     std::fs::create_dir_all(&folder).expect("writable");
     std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
-    let component = "components: [../out/west/sidecars/istioinaction/webapp]";
+    let component = format!("components: [../out/{cluster}/sidecars/istioinaction/{service}]");
     let kustomization = format!("resources: [deployment.yaml]\n{component}\n{more}");
     std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
     let rendered = kustomize(&folder);
@@ -132,34 +141,51 @@ fn names(list: &Value, key: &str) -> Vec<String> {
 
 fn a_component_adds_and_loses_nothing(data_plane: DataPlane) {
     let built = Built::new(&example("acme"), data_plane, &[]);
-    let explicit = with_component(&built, &workload("  namespace: istioinaction\n"), "");
-    let absent = with_component(&built, &workload(""), "");
-    let overridden = with_component(&built, &workload("  namespace: shop\n"), "namespace: istioinaction\n");
-    for documents in [&explicit, &absent, &overridden] {
-        let pod = &named(documents, "Deployment", "webapp")["spec"]["template"];
-        let spec = &pod["spec"];
-        assert_eq!(pod["metadata"]["labels"]["app"], "webapp");
-        assert_eq!(pod["metadata"]["labels"]["mesh.meshc.dev/service"], "webapp");
-        assert_eq!(pod["metadata"]["annotations"]["owner"], "shop");
-        let aliases = names(&spec["hostAliases"], "ip");
-        assert!(aliases.contains(&String::from("10.0.0.1")) && aliases.len() > 1, "{aliases:?}");
-        assert_eq!(names(&spec["initContainers"], "name"), ["mesh-proxy", "migrate"]);
-        assert_eq!(spec["initContainers"][0]["restartPolicy"], "Always");
-        let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+    for sidecar in SIDECARS {
+        let (_, service) = sidecar;
+        let render = |namespace, more| with_component(&built, sidecar, &workload(service, namespace), more);
+        let explicit = render("  namespace: istioinaction\n", "");
+        let absent = render("", "");
+        let overridden = render("  namespace: shop\n", "namespace: istioinaction\n");
+        for documents in [&explicit, &absent, &overridden] {
+            assert_nothing_is_lost(documents, sidecar);
+        }
+    }
+}
+
+/// What the user wrote stands beside what the component adds.
+fn assert_nothing_is_lost(documents: &[Value], sidecar: Sidecar) {
+    let (_, service) = sidecar;
+    let pod = &named(documents, "Deployment", service)["spec"]["template"];
+    let spec = &pod["spec"];
+    assert_eq!(pod["metadata"]["labels"]["app"], service);
+    assert_eq!(pod["metadata"]["labels"]["mesh.meshc.dev/service"], service);
+    assert_eq!(pod["metadata"]["annotations"]["owner"], "shop");
+    // Only webapp calls anybody, and by a port that needs the sysctl.
+    let calls = sidecar == WEBAPP;
+    let aliases = names(&spec["hostAliases"], "ip");
+    assert!(aliases.contains(&String::from("10.0.0.1")), "{aliases:?}");
+    assert_eq!(aliases.len() > 1, calls, "{sidecar:?}: {aliases:?}");
+    assert_eq!(names(&spec["initContainers"], "name"), ["mesh-proxy", "migrate"]);
+    assert_eq!(spec["initContainers"][0]["restartPolicy"], "Always");
+    let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+    if calls {
         assert_eq!(sysctls, ["net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start"]);
         assert_eq!(spec["securityContext"]["sysctls"][1]["value"], "0", "a string, as the schema wants it");
-        let app = &spec["containers"][0];
-        assert_eq!(app["image"], "webapp:1");
-        assert_eq!(app["lifecycle"]["postStart"]["exec"]["command"][0], "true");
-        assert_eq!(app["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
-        let volumes = names(&spec["volumes"], "name");
-        assert!(volumes.contains(&String::from("data")), "{volumes:?}");
-        for volume in ["mesh-config", "mesh-identity", "mesh-trust", "mesh-run"] {
-            assert!(volumes.contains(&volume.to_owned()), "{volumes:?}");
-        }
-        let configuration = named(documents, "ConfigMap", "mesh-webapp");
-        assert_eq!(configuration["metadata"]["namespace"], "istioinaction");
+    } else {
+        assert_eq!(sysctls, ["net.core.somaxconn"]);
     }
+    let app = &spec["containers"][0];
+    assert_eq!(app["image"], format!("{service}:1"));
+    assert_eq!(app["lifecycle"]["postStart"]["exec"]["command"][0], "true");
+    assert_eq!(app["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    assert_eq!(names(&app["volumeMounts"], "name"), ["data"]);
+    let volumes = names(&spec["volumes"], "name");
+    for volume in ["data", "mesh-config", "mesh-identity", "mesh-trust", "mesh-run"] {
+        assert!(volumes.contains(&volume.to_owned()), "{volumes:?}");
+    }
+    let configuration = named(documents, "ConfigMap", &format!("mesh-{service}"));
+    assert_eq!(configuration["metadata"]["namespace"], "istioinaction");
 }
 
 #[test]
@@ -177,7 +203,7 @@ fn a_component_without_its_workload_fails() {
     let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
     let folder = built.path().join("app");
     std::fs::create_dir_all(&folder).expect("writable");
-    let renamed = workload("").replace("name: webapp\n", "name: web\n");
+    let renamed = workload("webapp", "").replace("name: webapp\n", "name: web\n");
     std::fs::write(folder.join("deployment.yaml"), renamed).expect("writable");
     let kustomization =
         "resources: [deployment.yaml]\ncomponents: [../out/west/sidecars/istioinaction/webapp]\n";
