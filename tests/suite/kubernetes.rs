@@ -199,6 +199,23 @@ fn a_meshd_component_adds_and_loses_nothing() {
 }
 
 #[test]
+fn redirection_is_an_init_container_before_all_others() {
+    let source =
+        example("acme").replace("calls    = [catalog]", "calls    = [catalog]\n    capture  = redirect");
+    let built = Built::new(&source, DataPlane::Envoy, &[]);
+    let documents = with_component(&built, WEBAPP, &workload("webapp", ""), "");
+    let spec = &named(&documents, "Deployment", "webapp")["spec"]["template"]["spec"];
+    assert_eq!(names(&spec["initContainers"], "name"), ["mesh-redirect", "mesh-proxy", "migrate"]);
+    let redirect = &spec["initContainers"][0];
+    assert_eq!(redirect["restartPolicy"], Value::Null, "it ends before the application starts");
+    assert_eq!(redirect["securityContext"]["capabilities"]["add"], serde_json::json!(["NET_ADMIN"]));
+    let proxy = &spec["initContainers"][1];
+    assert_eq!(proxy["securityContext"]["capabilities"]["add"], Value::Null, "the proxy has no privilege");
+    let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+    assert_eq!(sysctls, ["net.core.somaxconn"], "no port is taken, so none has to be allowed");
+}
+
+#[test]
 fn a_component_without_its_workload_fails() {
     let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
     let folder = built.path().join("app");

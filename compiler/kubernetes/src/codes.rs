@@ -8,8 +8,6 @@ pub const OLD_KUBERNETES: Code = Code("E0601");
 pub const CONFIG_TOO_LARGE: Code = Code("E0602");
 /// A proxy's configuration fits only with server-side apply.
 pub const CONFIG_LARGE: Code = Code("W0602");
-/// `capture = redirect` has no init container yet.
-pub const REDIRECT: Code = Code("E0603");
 /// A workload with an image that is no Deployment.
 pub const WORKLOAD_KIND: Code = Code("E0604");
 
@@ -50,22 +48,6 @@ proxy's ConfigMap is larger.
 
 Apply the tree with `kubectl apply --server-side -k`, Argo CD with `ServerSideApply=true`, or Flux (which always does),
 or declare fewer calls.",
-    },
-    CodeInfo {
-        code: REDIRECT,
-        title: "`capture = redirect` has no init container yet",
-        explanation: "\
-With `capture = redirect` an init container with two packet-filter rules must redirect outbound connections. meshc does
-not write that container for Kubernetes yet; it refuses rather than leave calls uncaptured.
-
-```mesh
-service webapp {
-  capture = redirect    // E0603
-}
-```
-
-Use `capture = loopback` (the default). If the application itself holds a callee's port on all addresses, let it listen
-on loopback only and say `bind = loopback` at its port.",
     },
     CodeInfo {
         code: WORKLOAD_KIND,

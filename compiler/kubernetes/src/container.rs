@@ -68,6 +68,31 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
         .with("volumeMounts", mounts(proxy))
 }
 
+/// What redirects the application's outbound connections before anything of the pod sends one. Packet-filter rules need
+/// a capability, and a capability needs root: this container has both, alone in its pod, and ends before the
+/// application starts.
+pub(crate) fn redirection() -> Value {
+    let port = paths::OUTBOUND_PORT.to_string();
+    map! {
+        "name" => "mesh-redirect",
+        "image" => MESHD_IMAGE,
+        "args" => list!["redirect", "--range", paths::REDIRECTED_RANGE, "--to-port", port.as_str()],
+        "resources" => map! {
+            "requests" => map! { "cpu" => "10m", "memory" => "16Mi" },
+            "limits" => map! { "memory" => "64Mi" },
+        },
+        "securityContext" => map! {
+            "allowPrivilegeEscalation" => false,
+            "capabilities" => map! { "drop" => list!["ALL"], "add" => list!["NET_ADMIN"] },
+            "readOnlyRootFilesystem" => true,
+            "runAsNonRoot" => false,
+            "runAsUser" => 0,
+            "runAsGroup" => 0,
+            "seccompProfile" => map! { "type" => "RuntimeDefault" },
+        },
+    }
+}
+
 /// A container that may do nothing but serve.
 pub(crate) fn locked_down() -> Value {
     map! {

@@ -2,7 +2,7 @@
 
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyPlan, RenderedProxy, SidecarDeployment};
-use meshc_vocabulary::model::{Capture, WorkloadKind};
+use meshc_vocabulary::model::WorkloadKind;
 
 use crate::codes;
 
@@ -19,7 +19,6 @@ pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
         check_version(cluster, sink);
     }
     for proxy in &plan.proxies {
-        check_capture(proxy, sink);
         match &proxy.deployment {
             Deployment::Sidecar(sidecar) => check_workloads(sidecar, sink),
             Deployment::Gateway(_) => {}
@@ -66,22 +65,6 @@ pub(crate) fn check_size(proxy: &ProxyPlan, rendered: &RenderedProxy, sink: &mut
                 .label(format!("it connects to {callees} upstreams"))
                 .help("apply with `kubectl apply --server-side -k`"),
         );
-    }
-}
-
-/// Whether the pod's outbound connections can be captured.
-fn check_capture(proxy: &ProxyPlan, sink: &mut Sink) {
-    match proxy.capture {
-        Some(Capture::Loopback) | None => {}
-        Some(Capture::Redirect) => sink.push(
-            Diagnostic::error(
-                codes::REDIRECT,
-                proxy.origin.span,
-                "`capture = redirect` is not written for Kubernetes yet",
-            )
-            .label("its outbound connections would not be captured")
-            .help("use `capture = loopback`"),
-        ),
     }
 }
 

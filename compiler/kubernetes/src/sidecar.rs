@@ -7,7 +7,7 @@
 
 use meshc_plan::paths::INBOUND_PORT;
 use meshc_plan::paths::READINESS_PORT;
-use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
+use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
 use meshc_vocabulary::model::{Probe, ProbeKind, Workload, WorkloadKind};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
@@ -81,6 +81,19 @@ impl Component<'_> {
         format!("mesh-{}", self.sidecar.service)
     }
 
+    /// Whether there is anything that must be redirected to the sidecar.
+    fn redirects(&self) -> bool {
+        self.proxy.listeners.iter().any(|listener| match listener.kind {
+            ListenerKind::Redirected => true,
+            ListenerKind::Http(_)
+            | ListenerKind::Tcp(_)
+            | ListenerKind::Inbound(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Metrics(_) => false,
+        })
+    }
+
     /// Selects a workload by kind and name, in whatever namespace the user's kustomization puts it.
     fn select(&self, workload: &Workload) -> Value {
         let (group, version, kind, _) = template(workload.kind);
@@ -99,6 +112,11 @@ impl Component<'_> {
         let aliases = self.proxy.host_aliases.iter().map(|(address, names)| {
             map! { "ip" => address.to_string(), "hostnames" => texts(names.iter().cloned()) }
         });
+        let mut containers = Vec::new();
+        if self.redirects() {
+            containers.push(container::redirection());
+        }
+        containers.push(Value::from(proxy));
         let (key, value) = app_label(&self.sidecar.service);
         let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
@@ -107,7 +125,7 @@ impl Component<'_> {
         let metadata = Map::new().with("labels", labels(&all)).with_non_empty("annotations", annotations);
         let pod = Map::new()
             .with_non_empty("hostAliases", Value::List(aliases.collect()))
-            .with("initContainers", list![Value::from(proxy)])
+            .with("initContainers", Value::List(containers))
             .with("volumes", Value::List(container::volumes(self.proxy, &self.name())));
         let template = map! { "metadata" => Value::from(metadata), "spec" => Value::from(pod) };
         partial(workload, template)

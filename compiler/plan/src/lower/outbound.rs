@@ -204,7 +204,7 @@ fn address(
     let [first, second, ..] = declared.value.octets();
     let (fits, range) = match capture {
         Capture::Loopback => (first == 127 && (64..128).contains(&second), "127.64.0.0/10"),
-        Capture::Redirect => (first == 240 && second == 240, "240.240.0.0/16"),
+        Capture::Redirect => (first == 240 && second == 240, paths::REDIRECTED_RANGE),
     };
     if !fits {
         sink.push(

@@ -1,6 +1,7 @@
 //! The commands, one file each. All of them exit with 0 for success, 1 for findings, 2 for wrong usage or failed I/O.
 
 mod rate_limit;
+mod redirect;
 mod run;
 mod validate;
 
@@ -13,6 +14,8 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Serve Envoy's rate-limit protocol until SIGTERM or SIGINT, then drain and exit with 0.
     RateLimit(rate_limit::RateLimit),
+    /// Send an application's outbound connections to its sidecar, once for a pod.
+    Redirect(redirect::Redirect),
     /// Check a configuration file and print every mistake with its JSON path.
     Validate(validate::Validate),
 }
@@ -23,6 +26,7 @@ impl Command {
         match self {
             Command::Run(run) => run.run(),
             Command::RateLimit(rate_limit) => rate_limit.run(),
+            Command::Redirect(redirect) => redirect.run(),
             Command::Validate(validate) => validate.run(),
         }
     }
