@@ -7,8 +7,8 @@ use meshc_yaml::{Map, Value, list, map};
 
 /// The image of Envoy, and of meshd. Replace them with kustomize's `images` where a cluster pulls from elsewhere.
 const ENVOY_IMAGE: &str = "envoyproxy/envoy:distroless-v1.40.0";
-/// See [`ENVOY_IMAGE`].
-pub(crate) const MESHD_IMAGE: &str = "meshd:0.1.0";
+/// See [`ENVOY_IMAGE`]; `runtime/meshd/Containerfile` makes it.
+pub(crate) const MESHD_IMAGE: &str = concat!("meshd:", env!("CARGO_PKG_VERSION"));
 /// The user that distroless images run as; it owns nothing.
 const USER: i32 = 65532;
 /// How long a proxy keeps serving after its end was asked for, in seconds: as long as other resolvers may remember
