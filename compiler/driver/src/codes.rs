@@ -28,7 +28,8 @@ error[E0701]: `west/gateways/ingress/listeners.yaml` was edited by hand since me
 ```
 
 Say what you need in the mesh file, where it is checked together with everything else. If the change was a mistake,
-`git checkout` the file, or run `meshc build` with `--overwrite-edits`.",
+`git checkout` the file, or run `meshc build` with `--overwrite-edits`. The root certificates in `trust/roots.pem` come from
+the key directory and from nowhere in the mesh file: without a key directory only `git checkout` brings them back.",
     },
     CodeInfo {
         code: FOREIGN_FILE,

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use crate::support::{Directory, contents};
 
@@ -103,4 +104,106 @@ fn a_build_takes_the_roots_of_the_key_directory_and_keeps_them_without_it() {
     assert!(!all.values().any(|bytes| String::from_utf8_lossy(bytes).contains("PRIVATE KEY")));
     fs::remove_dir_all(directory.path("keys")).unwrap();
     directory.succeed(&["build", "mesh.mesh", "--check"]);
+}
+
+/// What the command says when it fails as it should.
+#[track_caller]
+fn refusal(directory: &Directory, status: i32, arguments: &[&str]) -> String {
+    let output = directory.run(arguments);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
+    errors
+}
+
+#[test]
+fn no_private_key_gets_into_a_tree_through_the_bundle_of_roots() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    let read = |path: &str| fs::read_to_string(directory.path(path)).unwrap();
+    let (roots, key) = (read("keys/roots.pem"), read("keys/root/key.pem"));
+    directory.write("keys/roots.pem", &format!("{roots}{key}"));
+    let said = refusal(&directory, 2, &["build", "mesh.mesh"]);
+    assert!(said.contains("`keys/roots.pem`") && said.contains("`PRIVATE KEY` block"), "{said}");
+    directory.write("keys/roots.pem", "nothing of the kind\n");
+    refusal(&directory, 2, &["build", "mesh.mesh"]);
+    assert!(!directory.path("out").exists());
+    // What stands between certificates is left out, so half a key is, too.
+    directory.write("keys/roots.pem", &format!("a comment\n{roots}-----BEGIN PRIVATE KEY-----\nMIGH\n"));
+    directory.succeed(&["build", "mesh.mesh"]);
+    assert_eq!(read("out/one/trust/roots.pem"), roots);
+}
+
+#[test]
+fn roots_that_were_edited_in_the_tree_are_not_taken_over() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["build", "mesh.mesh"]);
+    fs::rename(directory.path("keys"), directory.path("away")).unwrap();
+    let roots = fs::read_to_string(directory.path("out/one/trust/roots.pem")).unwrap();
+    directory.write("out/one/trust/roots.pem", &format!("{roots}{roots}"));
+    for more in [&[][..], &["--check"], &["--overwrite-edits"]] {
+        let said = refusal(&directory, 1, &[&["build", "mesh.mesh"], more].concat());
+        assert!(said.contains("E0701") && said.contains("out/one/trust/roots.pem"), "{said}");
+    }
+    fs::rename(directory.path("away"), directory.path("keys")).unwrap();
+    directory.succeed(&["build", "mesh.mesh", "--overwrite-edits"]);
+    assert_eq!(fs::read_to_string(directory.path("out/one/trust/roots.pem")).unwrap(), roots);
+}
+
+#[test]
+fn a_key_directory_that_is_named_must_be_one() {
+    let directory = directory();
+    directory.write("file", "");
+    for arguments in
+        [&["build", "mesh.mesh"][..], &["trust", "init", "mesh.mesh"], &["trust", "show", "mesh.mesh"]]
+    {
+        let said = refusal(&directory, 2, &[arguments, &["--keys", "file"]].concat());
+        assert!(said.contains("`file` is not a directory"), "{said}");
+    }
+    let said = refusal(&directory, 2, &["build", "mesh.mesh", "--keys", "none"]);
+    assert!(said.contains("meshc trust init mesh.mesh"), "{said}");
+}
+
+#[test]
+fn private_keys_stay_out_of_the_folders_that_are_committed() {
+    let directory = directory();
+    let said = refusal(&directory, 2, &["build", "mesh.mesh", "--keys", "out/one/keys"]);
+    assert!(said.contains("lies in") && said.contains("--keys DIR"), "{said}");
+    directory.succeed(&["build", "mesh.mesh"]);
+    for command in ["init", "issue"] {
+        refusal(&directory, 2, &["trust", command, "mesh.mesh", "--keys", "out/one/keys"]);
+    }
+    assert!(!directory.path("out/one/keys").exists());
+    // The mesh's own folder as the output directory is fine: there the keys lie beside the clusters' folders.
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["build", "mesh.mesh", "-o", "."]);
+}
+
+#[test]
+fn killed_at_any_moment_the_keys_are_the_old_ones_or_the_new_ones() {
+    let began = Instant::now();
+    let whole = directory();
+    whole.succeed(&["trust", "init", "mesh.mesh"]);
+    let once = began.elapsed();
+    let rounds = 30;
+    for round in 0..rounds {
+        let directory = directory();
+        for command in ["init", "issue"] {
+            let mut child =
+                directory.meshc(&["trust", command, "mesh.mesh"]).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(once * round / rounds);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // A private key is never there without what keeps it out of git.
+            let keys = directory.path("keys");
+            if keys.exists() && !contents(&keys).is_empty() && !keys.join(".gitignore").exists() {
+                let only = contents(&keys).into_keys().all(|path| path.to_string_lossy().contains("-file"));
+                assert!(only, "round {round}: {:?}", contents(&keys).keys());
+            }
+            directory.succeed(&["trust", command, "mesh.mesh"]);
+            let left = contents(&keys).into_keys().find(|path| path.to_string_lossy().contains(".meshc-"));
+            assert_eq!(left, None, "round {round}");
+        }
+        directory.succeed(&["trust", "show", "mesh.mesh"]);
+    }
 }

@@ -32,7 +32,7 @@ pub(super) fn issue(directory: &Directory, console: &Console) -> Result<Exit, Fa
 fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<Exit, Failure> {
     let Some(mesh) = directory.mesh(console)? else { return Ok(Exit::Findings) };
     let place = directory.keys();
-    let old = keys::read(&place)?;
+    let (held, old) = keys::hold(&place)?;
     let brought = brought_trust(&Disk, &directory.file, &mesh);
     let outcome = match renew_trust(&trust_request(&mesh), brought.as_ref(), &old, renewal, &WallClock) {
         Ok(outcome) => outcome,
@@ -45,7 +45,7 @@ fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<
             return Ok(Exit::Findings);
         }
     };
-    keys::write(&place, &old, &outcome.directory)?;
+    held.write(&old, &outcome.directory)?;
     for change in &outcome.changes {
         console.note(&format!("{}: {}", place.join(&change.path).display(), change.reason));
     }
