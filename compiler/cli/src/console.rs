@@ -74,15 +74,28 @@ impl Console {
 
     /// Writes why a command could not do its work.
     pub(crate) fn failure(&self, failure: &Failure) {
+        self.remark("error", "\x1b[31m", &failure.message, failure.help.as_deref());
+    }
+
+    /// Writes what was done all the same and may hurt later.
+    pub(crate) fn warning(&self, message: &str) {
+        self.remark("warning", "\x1b[33m", message, None);
+    }
+
+    /// Something without a place in a source file. In JSON it has the members of a diagnostic, as far as they make sense.
+    fn remark(&self, severity: &str, colour: &str, message: &str, help: Option<&str>) {
         match self.format {
             ErrorFormat::Json => {
-                let record = json!({ "severity": "error", "message": failure.message, "help": failure.help });
+                let record = json!({
+                    "code": null, "severity": severity, "message": message, "primary": null, "secondary": [],
+                    "help": help, "fix": null,
+                });
                 self.put(&format!("{record}\n"));
             }
             ErrorFormat::Text => {
-                let (red, reset) = if self.color { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-                let help = failure.help.as_ref().map_or(String::new(), |help| format!("  help: {help}\n"));
-                self.put(&format!("{red}error{reset}: {}\n{help}", failure.message));
+                let (colour, reset) = if self.color { (colour, "\x1b[0m") } else { ("", "") };
+                let help = help.map_or(String::new(), |help| format!("  help: {help}\n"));
+                self.put(&format!("{colour}{severity}{reset}: {message}\n{help}"));
             }
         }
     }
@@ -106,7 +119,7 @@ impl Console {
     }
 }
 
-/// Says what is being done once it takes longer than a second.
+/// Says on a terminal what is being done once it takes longer than a second.
 #[derive(Debug)]
 pub(crate) struct Progress {
     console: Console,
@@ -118,16 +131,13 @@ pub(crate) struct Progress {
 impl Progress {
     /// Something is being done now.
     pub(crate) fn step(&mut self, doing: &str) {
-        if self.began.elapsed() < SLOW || self.console.format == ErrorFormat::Json || self.last == doing {
+        let wanted = self.console.terminal && self.console.format == ErrorFormat::Text;
+        if !wanted || self.began.elapsed() < SLOW || self.last == doing {
             return;
         }
         doing.clone_into(&mut self.last);
-        if self.console.terminal {
-            self.console.put(&format!("\r\x1b[K{doing} …"));
-            self.shown = true;
-        } else {
-            self.console.put(&format!("{doing} …\n"));
-        }
+        self.console.put(&format!("\r\x1b[K{doing} …"));
+        self.shown = true;
     }
 }
 

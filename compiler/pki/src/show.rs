@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use crate::certificate::Certificate;
 use crate::chain::path_to_root;
-use crate::directory::PRIVATE;
 use crate::mint::{Validity, unix_seconds};
 use crate::{KeyDirectory, Level, PkiError, TrustRequest, layout, pem};
 
@@ -220,7 +219,7 @@ impl Entry {
             Ok(key) if !certificate.matches(&key) => problems.push(Problem::KeyMismatch),
             Ok(_) => {}
         }
-        if file.mode & 0o777 & !PRIVATE != 0 {
+        if file.is_exposed() {
             problems.push(Problem::KeyExposed { mode: file.mode & 0o777 });
         }
     }

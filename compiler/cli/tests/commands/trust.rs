@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
+
+use meshc_pki::{Issuer, KeyDirectory, RootRequest, TrustRequest};
 
 use crate::support::{Directory, contents};
 
@@ -206,4 +208,90 @@ fn killed_at_any_moment_the_keys_are_the_old_ones_or_the_new_ones() {
         }
         directory.succeed(&["trust", "show", "mesh.mesh"]);
     }
+}
+
+#[test]
+fn issuing_takes_exposed_keys_back() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    let key = directory.path("keys/one/intermediate/key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(directory.run(&["trust", "show", "mesh.mesh"]).status.code(), Some(1));
+    let (_, said) = directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    assert!(said.contains("one/intermediate/key.pem: others than its owner could read it"), "{said}");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    directory.succeed(&["trust", "show", "mesh.mesh"]);
+}
+
+#[test]
+fn issuing_warns_of_what_it_does_not_renew() {
+    let directory = directory();
+    let day = Duration::from_secs(24 * 3600);
+    let request = TrustRequest {
+        issuer: Issuer::Builtin,
+        root: RootRequest { common_name: String::from("root.example"), lifetime: 400 * day },
+        intermediate_lifetime: 365 * day,
+        workload_lifetime: 90 * day,
+        clusters: Vec::new(),
+    };
+    let old = meshc_pki::init(&request, &KeyDirectory::new(), SystemTime::now() - 300 * day).unwrap();
+    for (path, file) in old.directory.iter() {
+        directory.write(&format!("keys/{path}"), &String::from_utf8(file.bytes.clone()).unwrap());
+    }
+    let (_, said) = directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    assert!(
+        said.contains("warning: `keys/roots.pem`, CN=root.example: less than a third of its life left"),
+        "{said}"
+    );
+    let (_, said) = directory.succeed(&["trust", "issue", "mesh.mesh", "--error-format", "json"]);
+    let records: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.iter().any(|record| record["severity"] == "warning"), "{said}");
+    let shown = directory.run(&["trust", "show", "mesh.mesh"]);
+    assert_eq!(shown.status.code(), Some(1));
+}
+
+/// A certificate authority made by openssl: a root and an intermediate for the cluster `one`.
+fn bring(directory: &Directory, days: u32) {
+    fs::create_dir_all(directory.path("brought/one")).unwrap();
+    let openssl = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        let output = command.current_dir(directory.path("brought")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days"];
+    let authority = ["-addext", "keyUsage=critical,keyCertSign"];
+    let root = ["req", "-x509", "-subj", "/CN=company", "-keyout", "root.key", "-out", "roots.pem"];
+    openssl(&[&root[..], &new, &["1000"], &authority].concat());
+    let signed =
+        ["-CA", "roots.pem", "-CAkey", "root.key", "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0"];
+    let one = ["req", "-x509", "-subj", "/CN=one", "-keyout", "one/key.pem", "-out", "one/cert.pem"];
+    openssl(&[&one[..], &new, &[&days.to_string()], &authority, &signed].concat());
+}
+
+#[test]
+fn intermediates_of_the_user_s_own_are_verified_and_used() {
+    let directory = directory();
+    directory.write("mesh.mesh", &MESH.replace("builtin", "files { directory = \"brought\" }"));
+    let said = refusal(&directory, 2, &["trust", "init", "mesh.mesh"]);
+    for file in ["roots.pem", "one/cert.pem", "one/key.pem"] {
+        assert!(said.contains(&format!("cannot read `brought/{file}`: ")), "{said}");
+    }
+    bring(&directory, 30);
+    let said = refusal(&directory, 1, &["trust", "init", "mesh.mesh"]);
+    assert!(said.contains("days left, but workload certificates are to live 90 days"), "{said}");
+    assert!(!directory.path("keys").exists());
+    bring(&directory, 120);
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    directory.succeed(&["trust", "show", "mesh.mesh"]);
+    let before = contents(&directory.path("keys"));
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    assert_eq!(contents(&directory.path("keys")), before);
+    let key = fs::read(directory.path("brought/root.key")).unwrap();
+    fs::write(directory.path("brought/one/key.pem"), key).unwrap();
+    let said = refusal(&directory, 1, &["trust", "issue", "mesh.mesh"]);
+    assert!(said.contains("does not belong to the certificate in `brought/one/cert.pem`"), "{said}");
+    assert_eq!(contents(&directory.path("keys")), before);
 }

@@ -1,6 +1,9 @@
 //! `meshc trust init` and `meshc trust issue`: make and renew certificates.
 
-use meshc_driver::{Renewal, RenewalError, brought_trust, renew_trust, trust_request};
+use meshc_driver::{
+    NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request,
+};
+use meshc_pki::{Level, show};
 
 use super::Directory;
 use crate::console::Console;
@@ -32,9 +35,18 @@ pub(super) fn issue(directory: &Directory, console: &Console) -> Result<Exit, Fa
 fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<Exit, Failure> {
     let Some(mesh) = directory.mesh(console)? else { return Ok(Exit::Findings) };
     let place = directory.keys();
+    let brought = match brought_trust(&Disk, &directory.file, &mesh) {
+        Ok(brought) => brought,
+        Err(missing) => {
+            for NotBrought { path, error } in missing {
+                console.failure(&Failure::new(format!("cannot read `{}`: {error}", path.display())));
+            }
+            return Ok(Exit::Usage);
+        }
+    };
     let (held, old) = keys::hold(&place)?;
-    let brought = brought_trust(&Disk, &directory.file, &mesh);
-    let outcome = match renew_trust(&trust_request(&mesh), brought.as_ref(), &old, renewal, &WallClock) {
+    let request = trust_request(&mesh);
+    let outcome = match renew_trust(&request, brought.as_ref(), &old, renewal, &WallClock) {
         Ok(outcome) => outcome,
         Err(RenewalError::Pki(error)) => return Err(Failure::new(error.to_string())),
         Err(RenewalError::Brought(problems)) => {
@@ -47,10 +59,22 @@ fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<
     };
     held.write(&old, &outcome.directory)?;
     for change in &outcome.changes {
-        console.note(&format!("{}: {}", place.join(&change.path).display(), change.reason));
+        console.note(&format!("wrote {}: {}", place.join(&change.path).display(), change.reason));
     }
     if outcome.changes.is_empty() {
         console.note(&format!("{}: nothing changed", place.display()));
+    }
+    let report = show(&request, &outcome.directory, system_time(&WallClock))
+        .map_err(|error| Failure::new(error.to_string()))?;
+    for certificate in report.certificates {
+        let concerned = match certificate.level {
+            Level::Root | Level::Intermediate => true,
+            Level::Workload => renewal == Renewal::Everything,
+        };
+        for problem in certificate.problems.iter().filter(|_| concerned) {
+            let file = place.join(&certificate.path);
+            console.warning(&format!("`{}`, {}: {problem}", file.display(), certificate.subject));
+        }
     }
     Ok(Exit::Ok)
 }
