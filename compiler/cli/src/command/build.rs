@@ -22,10 +22,11 @@ use crate::output::print;
 pub(crate) const EXAMPLE: &str = "\
 Example:
   $ meshc build mesh.mesh -o out
-  $ meshc build mesh.mesh -o out --check        in CI: is what is committed what the mesh says?
+  $ meshc build mesh.mesh -o out --check      # in CI: is the tree up to date?
 
-Exits with 0 if the directory holds what the mesh says, with 1 if the mesh has errors or files differ, with 2 if a
-file cannot be read or written. A build that is interrupted is finished or undone by the next one.";
+Exits with 0 if the directory holds what the mesh says, with 1 if the mesh has
+errors or files differ, with 2 if a file cannot be read or written. A build that
+is interrupted is finished or undone by the next one.";
 
 /// Arguments of `meshc build`.
 #[derive(Args, Debug)]

@@ -13,7 +13,8 @@ Example:
   $ meshc check mesh.mesh
   $ meshc check mesh.mesh --error-format json
 
-Exits with 0 if there is no error, with 1 if there is one, with 2 if the file cannot be read.";
+Exits with 0 if there is no error, with 1 if there is one, with 2 if the file
+cannot be read.";
 
 /// Arguments of `meshc check`.
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! Where the programs of a running mesh are found.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
@@ -47,14 +48,29 @@ impl Programs {
     }
 }
 
+/// Makes sure that a command can be started, before a whole mesh is.
+pub(super) fn refuse_missing(program: &OsStr) -> Result<(), Failure> {
+    let path = Path::new(program);
+    let there = if path.components().count() > 1 {
+        is_program(path)
+    } else {
+        on_path(path).any(|path| is_program(&path))
+    };
+    if there {
+        return Ok(());
+    }
+    Err(Failure::new(format!("there is no program `{}`", path.display()))
+        .help("what stands after `--` is run when the mesh is ready, as `-- sh -c '…'` for example"))
+}
+
 fn missing(name: &str, path: &Path, option: &str) -> Failure {
     Failure::new(format!("there is no program at `{}`, where {name} is said to be", path.display()))
         .help(format!("give another path with {option} PATH"))
 }
 
-fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
+fn on_path(name: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|directory| directory.join(name)).collect::<Vec<_>>().into_iter()
+    std::env::split_paths(&path).map(|directory| directory.join(&name)).collect::<Vec<_>>().into_iter()
 }
 
 fn is_program(path: &Path) -> bool {

@@ -5,11 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::Directory;
-
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/acme/mesh.mesh")
-}
+use crate::support::{Directory, example};
 
 /// The meshd beside the meshc under test.
 fn meshd() -> PathBuf {

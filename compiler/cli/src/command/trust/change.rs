@@ -15,14 +15,15 @@ pub(super) const INIT_EXAMPLE: &str = "\
 Example:
   $ meshc trust init mesh.mesh
 
-What is there and still right stays as it is. Keep `root/key.pem` somewhere safer than beside the mesh: only `init`
-and renewing intermediates need it.";
+What is there and still right stays as it is. Keep `root/key.pem` somewhere
+safer than beside the mesh: only making and renewing intermediates needs it.";
 
 pub(super) const ISSUE_EXAMPLE: &str = "\
 Example:
   $ meshc trust issue mesh.mesh
 
-Run it regularly: it renews what has less than a third of its life left and leaves everything else as it is.";
+Run it regularly: it renews what has less than a third of its life left, warns
+of what it cannot renew, and leaves everything else as it is.";
 
 pub(super) fn init(directory: &Directory, console: &Console) -> Result<Exit, Failure> {
     change(directory, Renewal::Authorities, console)

@@ -13,6 +13,13 @@ use crate::compile::{compile, show as show_findings};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 
+pub(crate) const EXAMPLE: &str = r#"Example:
+  $ meshc trust init mesh.mesh     # once: a root, an intermediate per cluster
+  $ meshc trust issue mesh.mesh    # regularly: certificates for every proxy
+  $ meshc trust show mesh.mesh
+  $ meshc trust export mesh.mesh --cluster west | \
+      kubectl apply --server-side -f -"#;
+
 /// What to do with certificates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
