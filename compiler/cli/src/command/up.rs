@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
     /// Run with this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
-    /// The Envoy to run. Default: $MESH_ENVOY, tests/.tools/bin/envoy, or the path.
+    /// The Envoy to run. Default: $MESH_ENVOY, the one in tests/.tools of the checkout that meshc
+    /// was built in, or on the path.
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
     /// The meshd to run. Default: the one beside meshc, or on the path.

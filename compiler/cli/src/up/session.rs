@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Settings;
 use super::environment::environment;
-use super::guest::Guest;
+use super::guest::{Guest, end_strays};
 use super::readiness;
 use super::reload::Follower;
 use super::running::Running;
@@ -40,6 +40,9 @@ pub(crate) async fn session(
         guest.stop().await;
     }
     running.stop().await;
+    if guest.is_some() {
+        end_strays().await;
+    }
     result
 }
 
