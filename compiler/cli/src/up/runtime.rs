@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::process::getuid;
+use rustix::process::{Pid, getpid, getuid, test_kill_process};
 
 use super::mount::private_directory;
 use crate::exit::{Context, Failure};
@@ -77,7 +77,9 @@ impl Drop for Home {
     }
 }
 
-/// Removes what processes left that were killed: directories that nobody has locked, then sockets without a directory.
+/// Removes what processes left that were killed: directories that nobody has locked and whose process is gone (or is
+/// this one, which has made none yet), then sockets without a directory. Both, because a meshc of another version may
+/// be running.
 fn sweep(runtime: &Path) {
     let mut sockets = Vec::new();
     for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
@@ -88,13 +90,20 @@ fn sweep(runtime: &Path) {
         }
         if !path.is_dir() {
             sockets.push(path);
-        } else if File::open(&path).is_ok_and(|directory| directory.try_lock().is_ok()) {
+        } else if is_gone(&name) && File::open(&path).is_ok_and(|directory| directory.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(&path);
         }
     }
     for socket in sockets.iter().filter(|socket| !socket.with_extension("").exists()) {
         let _ = fs::remove_file(socket);
     }
+}
+
+/// Whether the process that a directory is named by is gone.
+fn is_gone(name: &str) -> bool {
+    let digits = name.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    let process = digits.parse().ok().and_then(Pid::from_raw);
+    process.is_none_or(|process| process == getpid() || test_kill_process(process).is_err())
 }
 
 #[cfg(test)]
@@ -106,8 +115,12 @@ mod tests {
         let runtime = tempfile::tempdir().unwrap();
         let alive = Home::create(runtime.path()).unwrap();
         fs::write(alive.socket(), "").unwrap();
-        for name in ["7", "8-2", "other"] {
-            fs::create_dir(runtime.path().join(name)).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let running = std::os::unix::process::parent_id();
+        for name in [format!("{dead}"), format!("{dead}-2"), format!("{running}"), String::from("other")] {
+            fs::create_dir(runtime.path().join(&name)).unwrap();
             fs::write(runtime.path().join(format!("{name}.control")), "").unwrap();
         }
         sweep(runtime.path());
@@ -117,8 +130,9 @@ mod tests {
             .collect();
         left.sort();
         let process = std::process::id();
-        let mut expected =
-            [process.to_string(), format!("{process}.control"), "other".into(), "other.control".into()];
+        let named = [process.to_string(), running.to_string(), String::from("other")];
+        let mut expected: Vec<_> =
+            named.iter().flat_map(|name| [name.clone(), format!("{name}.control")]).collect();
         expected.sort();
         assert_eq!(left, expected);
     }
