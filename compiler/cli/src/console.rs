@@ -1,18 +1,16 @@
 //! What people and programs read: diagnostics and failures, as text or JSON, on standard error.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use lang_diagnostics::{Diagnostic, RenderOptions, Severity, SourceMap, render_json, render_text};
 use serde_json::json;
 
 use crate::exit::Failure;
+use crate::progress::Progress;
 
 /// Columns where the terminal does not say how many it has.
 const WIDTH: usize = 100;
-/// Work that takes longer than this says what it is doing.
-const SLOW: Duration = Duration::from_secs(1);
 
 /// In which format diagnostics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -109,43 +107,14 @@ impl Console {
     }
 
     /// Starts work that may take long.
-    pub(crate) fn progress(&self) -> Progress {
-        Progress { console: *self, began: Instant::now(), shown: false, last: String::new() }
+    pub(crate) fn progress(&self, doing: &str) -> Progress {
+        let wanted = self.terminal && self.format == ErrorFormat::Text;
+        if wanted { Progress::shown_on(*self, doing) } else { Progress::default() }
     }
 
     /// Nobody can be told that standard error is closed.
-    fn put(&self, text: &str) {
+    pub(crate) fn put(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
-    }
-}
-
-/// Says on a terminal what is being done once it takes longer than a second.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    console: Console,
-    began: Instant,
-    shown: bool,
-    last: String,
-}
-
-impl Progress {
-    /// Something is being done now.
-    pub(crate) fn step(&mut self, doing: &str) {
-        let wanted = self.console.terminal && self.console.format == ErrorFormat::Text;
-        if !wanted || self.began.elapsed() < SLOW || self.last == doing {
-            return;
-        }
-        doing.clone_into(&mut self.last);
-        self.console.put(&format!("\r\x1b[K{doing} …"));
-        self.shown = true;
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            self.console.put("\r\x1b[K");
-        }
     }
 }
 

@@ -59,8 +59,9 @@ const ROOTS: &str = "trust/roots.pem";
 
 /// Builds.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let mut progress = console.progress();
+    let progress = console.progress("checking");
     let mut compilation = compile(&arguments.file, arguments.data_plane)?;
+    drop(progress);
     let Some(mesh) = &compilation.mesh else {
         show(&compilation, console);
         return Ok(Exit::Findings);
@@ -83,12 +84,12 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
             return Ok(Exit::Findings);
         }
     };
-    progress.step("rendering");
+    let progress = console.progress("rendering");
     let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
     let tree = build(&mut compilation, forms, &roots);
+    drop(progress);
     show(&compilation, console);
     let Some(tree) = tree else { return Ok(Exit::Findings) };
-    progress.step("writing");
     if arguments.check {
         return compare(arguments, &name, tree, console);
     }
@@ -151,7 +152,9 @@ fn key_directory(arguments: &Arguments, mesh: &CheckedMesh) -> Result<PathBuf, F
 }
 
 fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> Result<Exit, Failure> {
+    let progress = console.progress("comparing");
     let differences = output::compare(&Disk, &arguments.output, mesh, tree);
+    drop(progress);
     let differences = differences.map_err(|error| Failure::new(error.to_string()))?;
     if differences.is_empty() {
         return Ok(Exit::Ok);
@@ -184,7 +187,10 @@ fn write(
     console: &Console,
 ) -> Result<Exit, Failure> {
     let root = &arguments.output;
-    let (recovery, outcome) = output::write(&Disk, root, mesh, tree, edits(arguments)).map_err(refused)?;
+    let progress = console.progress("writing");
+    let written = output::write(&Disk, root, mesh, tree, edits(arguments));
+    drop(progress);
+    let (recovery, outcome) = written.map_err(refused)?;
     recovered(recovery, console);
     match outcome {
         Outcome::Unchanged => console.note(&format!("{}: nothing changed", root.display())),

@@ -28,7 +28,9 @@ pub(crate) struct Arguments {
 
 /// Checks.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    let progress = console.progress("checking");
     let compilation = compile(&arguments.file, arguments.data_plane)?;
+    drop(progress);
     show(&compilation, console);
     Ok(if compilation.has_errors() { Exit::Findings } else { Exit::Ok })
 }

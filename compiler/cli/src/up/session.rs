@@ -58,7 +58,7 @@ async fn live(
     follower: &mut Follower,
     console: &Console,
 ) -> Result<Exit, Failure> {
-    let mut progress = console.progress();
+    let mut progress = console.progress("starting");
     running.start(&settings.programs)?;
     let awaited = running.awaited();
     readiness::wait(&mut running.fleet, awaited, &mut progress).await?;

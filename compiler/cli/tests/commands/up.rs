@@ -154,3 +154,32 @@ fn edits_are_followed_and_what_became_of_them_is_said() {
     let status = command.status().unwrap();
     assert!(status.success(), "{}", std::fs::read_to_string(directory.path("said")).unwrap());
 }
+
+#[test]
+fn what_takes_long_is_shown_on_a_terminal_and_nowhere_else() {
+    let directory = Directory::new();
+    // Longer than the second after which something is shown, and then the end of it.
+    directory.write("slow", "#!/bin/sh\nsleep 2\nexit 3\n");
+    let slow = directory.path("slow");
+    std::fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let line = format!(
+        "{} up {} --data-plane meshd --meshd {}",
+        env!("CARGO_BIN_EXE_meshc"),
+        example().display(),
+        slow.display()
+    );
+    let output = |command: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(command);
+        command.args(arguments).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let piped = output("bash", &["-c", &line]);
+    assert!(piped.contains("ended while it started") && !piped.contains(" …"), "{piped}");
+    let terminal = output("script", &["--quiet", "--command", &line, "/dev/null"]);
+    assert!(terminal.contains("0 of 8 processes are ready …"), "{terminal}");
+    assert!(
+        terminal.contains("\r\x1b[Kerror") || terminal.contains("\r\x1b[K\x1b[31merror"),
+        "the line goes: {terminal:?}"
+    );
+}

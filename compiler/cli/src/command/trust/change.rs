@@ -45,12 +45,14 @@ fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<
             return Ok(Exit::Usage);
         }
     };
+    let progress = console.progress("making certificates");
     let (held, old) = keys::hold(&place)?;
     let request = trust_request(&mesh);
     let outcome = match renew_trust(&request, brought.as_ref(), &old, renewal, &WallClock) {
         Ok(outcome) => outcome,
         Err(RenewalError::Pki(error)) => return Err(Failure::new(error.to_string())),
         Err(RenewalError::Brought(problems)) => {
+            drop(progress);
             for problem in problems {
                 let whose = problem.path.or(problem.cluster).unwrap_or_else(|| String::from("roots.pem"));
                 console.failure(&Failure::new(format!("`{whose}`: {}", problem.kind)));
@@ -59,6 +61,7 @@ fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<
         }
     };
     held.write(&old, &outcome.directory)?;
+    drop(progress);
     for change in &outcome.changes {
         console.note(&format!("wrote {}: {}", place.join(&change.path).display(), change.reason));
     }
