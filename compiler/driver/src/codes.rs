@@ -24,7 +24,9 @@ has the bytes that meshc wrote, so somebody has changed it, and building again w
 
 ```console
 $ meshc build mesh.mesh -o out
-error[E0701]: `west/gateways/ingress/listeners.yaml` was edited by hand since meshc wrote it
+E0701
+
+  × `west/gateways/ingress/config/listeners.yaml` was edited by hand since meshc wrote it
 ```
 
 Say what you need in the mesh file, where it is checked together with everything else. If the change was a mistake,
@@ -41,7 +43,9 @@ says. Here is something else: a file, a directory or a link that no lock file na
 ```console
 $ echo note > out/west/kustomization.yaml
 $ meshc build mesh.mesh -o out
-error[E0702]: `west/kustomization.yaml` is in the way and was not written by meshc
+E0702
+
+  × `west/kustomization.yaml` is in the way and was not written by meshc
 ```
 
 Move or delete it, or build into another directory with `-o`. If the lock file got lost, take it back from version

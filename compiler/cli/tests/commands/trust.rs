@@ -40,9 +40,20 @@ fn issuing_twice_changes_nothing() {
 
 #[test]
 fn private_keys_belong_to_their_owner_alone_and_stay_out_of_git() {
-    let directory = directory();
-    directory.succeed(&["trust", "init", "mesh.mesh"]);
-    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    for mask in ["000", "022", "077"] {
+        let directory = directory();
+        for command in ["init", "issue"] {
+            let line =
+                format!("umask {mask}; exec {} trust {command} mesh.mesh", env!("CARGO_BIN_EXE_meshc"));
+            let mut shell = Command::new("bash");
+            let output = shell.args(["-c", &line]).current_dir(directory.path(".")).output().unwrap();
+            assert!(output.status.success(), "{mask}: {output:?}");
+        }
+        private_keys_are_private(&directory);
+    }
+}
+
+fn private_keys_are_private(directory: &Directory) {
     let keys = directory.path("keys");
     assert_eq!(fs::read_to_string(keys.join(".gitignore")).unwrap(), "*\n");
     let mut private = 0;
