@@ -7,7 +7,7 @@ use meshc_local::place;
 use meshc_plan::{Placement, Plan, paths};
 
 use super::ports::Ports;
-use crate::exit::{Context, Failure};
+use crate::exit::Failure;
 
 /// A socket's path has to be shorter than this, with its final zero byte (`sockaddr_un` of Linux).
 const SOCKET_PATH: usize = 108;
@@ -26,7 +26,8 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
     let proxies = directory.join("proxies").display().to_string();
     let mut placement = place(plan, &mut port, &proxies);
     if let Some(error) = refused {
-        return Err(error).context(|| String::from("find a free port on 127.0.0.1"));
+        let failure = Failure::new(format!("cannot find a free port on 127.0.0.1: {error}"));
+        return Err(failure.help("a large mesh needs many open files; allow them with: ulimit -n 65536"));
     }
     for proxy in &plan.proxies {
         let named = format!("{proxies}/{}", proxy.name);

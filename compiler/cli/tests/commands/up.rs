@@ -183,3 +183,20 @@ fn what_takes_long_is_shown_on_a_terminal_and_nowhere_else() {
         "the line goes: {terminal:?}"
     );
 }
+
+#[test]
+fn a_mesh_that_needs_more_files_than_are_allowed_says_so() {
+    let directory = Directory::new();
+    let line = format!(
+        "ulimit -n 24; exec {} up {} --data-plane meshd --meshd {} -- true",
+        env!("CARGO_BIN_EXE_meshc"),
+        example().display(),
+        meshd().display()
+    );
+    let mut command = std::process::Command::new("bash");
+    let output = command.args(["-c", &line]).env("XDG_RUNTIME_DIR", directory.path(".")).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("cannot find a free port") && errors.contains("ulimit -n"), "{errors}");
+    assert_eq!(std::fs::read_dir(directory.path("meshc")).unwrap().count(), 0, "nothing is left behind");
+}
