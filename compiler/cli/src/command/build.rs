@@ -211,7 +211,7 @@ fn edits(arguments: &Arguments) -> Edits {
 }
 
 fn refused(error: OutputError) -> Failure {
-    Failure::new(error.to_string()).help("nothing is half done that the next build does not finish or undo")
+    Failure::new(error.to_string()).help("the next build finishes or undoes what this one began")
 }
 
 /// Says what became of an interrupted build; returns what keeps it from being finished.
