@@ -16,6 +16,8 @@ struct Up {
     child: Child,
     /// Its processes once it was ready.
     processes: Vec<u32>,
+    /// What it printed until then.
+    printed: Vec<String>,
 }
 
 /// Waits until something holds.
@@ -45,15 +47,17 @@ fn start(shell: &str) -> Up {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("eastwest is at") && !line.starts_with("command runs") {
-        line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "the mesh did not start");
+    let mut printed: Vec<String> = Vec::new();
+    let ready = |line: &String| line.contains("west.eastwest is at") || line.starts_with("command runs");
+    while !printed.last().is_some_and(ready) {
+        let mut line = String::new();
+        assert!(output.read_line(&mut line).unwrap() > 0, "the mesh did not start: {printed:?}");
+        printed.push(line);
     }
     std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
     let processes = descendants(child.id());
     assert!(processes.len() >= 8, "seven proxies and a rate-limit service: {processes:?}");
-    Up { directory, child, processes }
+    Up { directory, child, processes, printed }
 }
 
 impl Up {
@@ -175,4 +179,20 @@ fn two_meshes_at_once_know_which_one_is_meant() {
     first.send("-INT");
     let mut first = first;
     assert_eq!(first.ended().code(), Some(0));
+}
+
+#[test]
+fn the_lines_that_are_printed_work_as_they_are() {
+    let mut up = start("exec UP");
+    let lines: Vec<&str> = up.printed.iter().filter_map(|line| line.trim().strip_prefix("curl ")).collect();
+    assert_eq!(lines.len(), 3, "two hosts and one call: {:?}", up.printed);
+    for line in lines {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("curl --silent --show-error --fail --max-time 20 {line}")]);
+        let output = command.output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        assert!(output.status.success() && answer["service"].is_string(), "{line}: {output:?}");
+    }
+    up.send("-INT");
+    assert_eq!(up.ended().code(), Some(0));
 }
