@@ -63,8 +63,13 @@ async fn live(
     let awaited = running.awaited();
     readiness::wait(&mut running.fleet, awaited, &mut progress).await?;
     drop(progress);
-    let variables = environment(&running.layout, running.home.path(), running.home.socket());
-    *guest = Guest::start(&settings.command, &variables)?;
+    let found = environment(&running.layout, running.home.path(), running.home.socket());
+    if !settings.command.is_empty() {
+        for name in &found.ambiguous {
+            console.warning(&format!("`{name}` could mean several addresses, so it is not set"));
+        }
+    }
+    *guest = Guest::start(&settings.command, &found.variables)?;
     if guest.is_none() {
         print(&table(&running.layout)).context(|| String::from("write to standard output"))?;
         console.note("The mesh runs until Ctrl-C. Make an application fail: meshc fail SERVICE --in CLUSTER");
