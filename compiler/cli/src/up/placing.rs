@@ -37,7 +37,7 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
         let socket = placement.path(&proxy.name, paths::ADMIN_SOCKET);
         if socket.len() >= SOCKET_PATH {
             return Err(Failure::new(format!("`{socket}` is too long for the name of a socket"))
-                .help("set TMPDIR to a directory with a shorter name"));
+                .help("set XDG_RUNTIME_DIR or TMPDIR to a directory with a shorter name"));
         }
     }
     Ok(placement)

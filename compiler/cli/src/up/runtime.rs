@@ -23,7 +23,8 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
     // Anybody may create names in the directory for temporary files; keys go only where nobody else can look.
     if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
         let message = format!("`{}` is not a directory of your own that others cannot enter", path.display());
-        return Err(Failure::new(message).help("remove it, or set TMPDIR to a directory of your own"));
+        return Err(Failure::new(message)
+            .help("remove it, or set XDG_RUNTIME_DIR or TMPDIR to a directory of your own"));
     }
     Ok(path)
 }
