@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// Why a body broke off.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -38,6 +38,10 @@ struct Recording {
     /// Whether more was read than is kept.
     over: bool,
     ended: bool,
+    /// Whether the client broke off, or sent what is no body.
+    broken: bool,
+    /// When the client last sent something.
+    moved: Instant,
     /// Which attempt may read; earlier ones are told to stop.
     attempt: u32,
     end: Rc<Notify>,
@@ -55,6 +59,8 @@ impl Replayable {
             trailers: None,
             over: false,
             ended,
+            broken: false,
+            moved: Instant::now(),
             attempt: 0,
             end: Rc::new(Notify::new()),
         })))
@@ -70,6 +76,27 @@ impl Replayable {
         let mut recording = self.0.borrow_mut();
         recording.attempt = recording.attempt.wrapping_add(1);
         Box::pin(Attempt { recording: Rc::clone(&self.0), attempt: recording.attempt, next: 0, done: false })
+    }
+
+    /// Whether the client broke off, or sent what is no body: nobody else is to blame for what follows.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.borrow().broken
+    }
+
+    /// Whether the client has sent everything.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.borrow().ended
+    }
+
+    /// Returns once the client has sent nothing for `idle`.
+    pub(crate) async fn silent_for(&self, idle: Duration) {
+        loop {
+            let at = self.0.borrow().moved + idle;
+            if at <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(at).await;
+        }
     }
 
     /// Returns once the client has sent everything.
@@ -133,7 +160,14 @@ impl HttpBody for Attempt {
             recording.finish();
             return Poll::Ready(None);
         };
-        let frame = frame?;
+        recording.moved = Instant::now();
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                recording.broken = true;
+                return Poll::Ready(Some(Err(error.into())));
+            }
+        };
         if let Some(data) = frame.data_ref() {
             recording.size = recording.size.saturating_add(data.len());
             if recording.size > recording.bound {
@@ -203,7 +237,7 @@ impl<F: FnOnce(Ending, u64) + Unpin> Watched<F> {
     /// Watches `incoming`; `finish` hears how it ended and how many bytes passed.
     pub(crate) fn new(
         incoming: Incoming,
-        deadline: Option<tokio::time::Instant>,
+        deadline: Option<Instant>,
         idle: Option<Duration>,
         finish: F,
     ) -> Self {
@@ -242,7 +276,7 @@ impl<F: FnOnce(Ending, u64) + Unpin> HttpBody for Watched<F> {
             Poll::Ready(Some(Ok(frame))) => {
                 this.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if let Some((time, sleep)) = &mut this.idle {
-                    sleep.as_mut().reset(tokio::time::Instant::now() + *time);
+                    sleep.as_mut().reset(Instant::now() + *time);
                 }
                 if this.incoming.is_end_stream() {
                     this.end(Ending::Complete);

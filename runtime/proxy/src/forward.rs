@@ -92,6 +92,8 @@ impl Answer {
     pub(crate) fn into_response(self, finish: impl FnOnce(Ending, u64) + 'static) -> Response<Body> {
         let Answer { response, connection, held, deadline, idle } = self;
         let (mut parts, incoming) = response.into_parts();
+        // The version is of the hop behind; the client has its own.
+        parts.version = Version::HTTP_11;
         remove_hop_by_hop(&mut parts.headers);
         let finish = Box::new(move |ending: Ending, bytes: u64| {
             if let (Ending::Complete, Some(connection)) = (ending, connection) {
@@ -131,32 +133,34 @@ pub(crate) async fn forward(
         details: None,
         retrying: None,
     };
-    let mut result = match route.timeout {
-        None => exchange.run().await,
-        Some(limit) => {
-            // The limit starts when the client has sent everything, so a slow upload is not the upstream's fault.
-            let deadline = Cell::new(None);
-            let expiry = async {
-                body.ended().await;
-                let at = Instant::now() + limit;
-                deadline.set(Some(at));
-                tokio::time::sleep_until(at).await;
-            };
-            let result = tokio::select! {
-                biased;
-                result = exchange.run() => result,
-                () = expiry => Err(Failure::Timeout),
-            };
-            if matches!(result, Err(Failure::Timeout)) {
-                exchange.settle(&result);
-            }
-            result.map(|mut answer| {
-                answer.deadline = Some(deadline.get().unwrap_or_else(|| Instant::now() + limit));
-                answer
-            })
+    // The limit starts when the client has sent everything, so a slow upload is not the upstream's fault.
+    let deadline = Cell::new(None);
+    let expiry = async {
+        let Some(limit) = route.timeout else { return std::future::pending().await };
+        body.ended().await;
+        let at = Instant::now() + limit;
+        deadline.set(Some(at));
+        tokio::time::sleep_until(at).await;
+    };
+    let silence = async {
+        match route.idle_timeout {
+            Some(idle) => body.silent_for(idle).await,
+            None => std::future::pending().await,
         }
     };
+    let late = tokio::select! {
+        biased;
+        result = exchange.run() => Ok(result),
+        () = expiry => Err(Failure::Timeout),
+        () = silence => Err(if body.has_ended() { Failure::SilentUpstream } else { Failure::SilentClient }),
+    };
+    let mut result = late.unwrap_or_else(|failure| {
+        let result = Err(failure);
+        exchange.settle(&result);
+        result
+    });
     if let Ok(answer) = &mut result {
+        answer.deadline = route.timeout.map(|limit| deadline.get().unwrap_or_else(|| Instant::now() + limit));
         answer.held.push(Counted::Upstream(held));
     }
     Forwarded { result, picked: exchange.picked, attempts: exchange.attempts, details: exchange.details }
@@ -301,7 +305,11 @@ impl Exchange<'_> {
         let response = sent.map_err(|mut error| {
             let unsent = error.take_message().is_some();
             self.details = Some(format!("{}: {}", picked.endpoint.address, chain(error.error())));
-            if unsent { Failure::NotSent } else { Failure::Reset }
+            match (self.body.is_broken(), unsent) {
+                (true, _) => Failure::BadBody,
+                (false, true) => Failure::NotSent,
+                (false, false) => Failure::Reset,
+            }
         })?;
         let held = vec![Counted::Endpoint(endpoint)];
         Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout })

@@ -20,6 +20,12 @@ pub(crate) enum Failure {
     AttemptTimeout,
     /// The whole exchange took too long.
     Timeout,
+    /// Nothing moved for too long before an answer began: the client stopped in the middle of its request.
+    SilentClient,
+    /// The same with a whole request: there is no answer.
+    SilentUpstream,
+    /// The client broke off, or what it sent is no body.
+    BadBody,
 }
 
 impl Failure {
@@ -43,6 +49,9 @@ impl Failure {
             Failure::AttemptTimeout | Failure::Timeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
             }
+            Failure::SilentClient => (StatusCode::REQUEST_TIMEOUT, "stream timeout"),
+            Failure::SilentUpstream => (StatusCode::GATEWAY_TIMEOUT, "stream timeout"),
+            Failure::BadBody => (StatusCode::BAD_REQUEST, ""),
         }
     }
 
@@ -54,6 +63,8 @@ impl Failure {
             Failure::Connect => "UF",
             Failure::NotSent | Failure::Reset => "UC",
             Failure::AttemptTimeout | Failure::Timeout => "UT",
+            Failure::SilentClient | Failure::SilentUpstream => "SI",
+            Failure::BadBody => "DPE",
         }
     }
 
@@ -64,7 +75,8 @@ impl Failure {
             Failure::Overflow => "overflow",
             Failure::Connect => "connect_failure",
             Failure::NotSent | Failure::Reset => "reset",
-            Failure::AttemptTimeout | Failure::Timeout => "timeout",
+            Failure::AttemptTimeout | Failure::Timeout | Failure::SilentUpstream => "timeout",
+            Failure::SilentClient | Failure::BadBody => "client",
         }
     }
 
@@ -72,7 +84,12 @@ impl Failure {
     pub(crate) fn is_local_origin(self) -> bool {
         match self {
             Failure::Connect | Failure::Reset | Failure::AttemptTimeout | Failure::Timeout => true,
-            Failure::NotSent | Failure::NoHealthyUpstream | Failure::Overflow => false,
+            Failure::NotSent
+            | Failure::NoHealthyUpstream
+            | Failure::Overflow
+            | Failure::SilentClient
+            | Failure::SilentUpstream
+            | Failure::BadBody => false,
         }
     }
 
@@ -84,7 +101,24 @@ impl Failure {
             | Failure::Overflow
             | Failure::Reset
             | Failure::AttemptTimeout
-            | Failure::Timeout => false,
+            | Failure::Timeout
+            | Failure::SilentClient
+            | Failure::SilentUpstream
+            | Failure::BadBody => false,
+        }
+    }
+
+    /// Whether another attempt may end differently. The limits of an upstream are not one endpoint's, and a retry
+    /// would only add to what they hold back; time that is over stays over.
+    fn is_worth_retrying(self) -> bool {
+        match self {
+            Failure::Connect | Failure::NotSent | Failure::Reset | Failure::AttemptTimeout => true,
+            Failure::NoHealthyUpstream
+            | Failure::Overflow
+            | Failure::Timeout
+            | Failure::SilentClient
+            | Failure::SilentUpstream
+            | Failure::BadBody => false,
         }
     }
 }
@@ -100,16 +134,11 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
     }
     retry.on.iter().any(|on| match (on, outcome) {
         (RetryOn::ServerError, Ok(status)) => status.is_server_error(),
-        (RetryOn::ServerError, Err(failure)) => {
-            failure != Failure::Timeout && failure != Failure::NoHealthyUpstream
-        }
+        (RetryOn::ServerError | RetryOn::GatewayError, Err(failure)) => failure.is_worth_retrying(),
         (RetryOn::GatewayError, Ok(status)) => (502..=504).contains(&status.as_u16()),
         (RetryOn::Status(statuses), Ok(status)) => statuses.contains(&status.as_u16()),
         (RetryOn::ConnectFailure, Err(failure)) => failure.was_not_sent(),
         (RetryOn::Reset, Err(failure)) => failure == Failure::Reset || failure == Failure::NotSent,
-        (RetryOn::GatewayError, Err(failure)) => {
-            failure == Failure::AttemptTimeout || failure.is_local_origin() && failure != Failure::Timeout
-        }
         (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
     })
 }
