@@ -99,8 +99,15 @@ fn a_signal_ends_it_with_success() {
     probe.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 
-    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+    let kill = |signal: &str| {
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    };
+    kill("-HUP");
+    line.clear();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.starts_with("meshd: files are read again whenever they change"), "{line}");
+    kill("-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     line.clear();
     stderr.read_line(&mut line).unwrap();

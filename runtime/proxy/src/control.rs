@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often it is looked whether the last requests have finished.
 const CLOSING_LOOK: Duration = Duration::from_millis(10);
 
+/// How long the last lines of the access log may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// Everything that the control thread owns.
 pub(crate) struct Control {
     options: Options,
@@ -47,6 +50,9 @@ impl Control {
         config_file.these([options.config.clone()]);
         let (config, source) = read(&options)?;
         let metrics = Arc::new(Metrics::default());
+        // Looked at before they are read, so that no change slips in between.
+        let mut certificate_files = Watch::default();
+        certificate_files.these(files_of_certificates(&config));
         let credentials = load_credentials(&config).map_err(Failure::Certificates)?;
         let snapshot =
             Snapshot::build(Arc::new(config), source, credentials, None).map_err(Failure::Config)?;
@@ -70,10 +76,11 @@ impl Control {
             directory,
             admin: None,
             config_file,
-            certificate_files: Watch::default(),
+            certificate_files,
         };
         control.start_workers()?;
-        control.put_in_force(snapshot).await.map_err(Failure::Listen)?;
+        let files = control.certificate_files.clone();
+        control.put_in_force(snapshot, files).await.map_err(Failure::Listen)?;
         control.shared.phase.send_replace(Phase::Serving);
         control.shared.metrics.ready.set(1);
         Ok(control)
@@ -106,8 +113,6 @@ impl Control {
 
     async fn leave(mut self) {
         let metrics = Arc::clone(&self.shared.metrics);
-        metrics.ready.set(0);
-        self.shared.phase.send_replace(Phase::Draining);
         tokio::time::sleep(self.options.drain).await;
         self.shared.phase.send_replace(Phase::Closing);
         let end = Instant::now() + self.options.finish;
@@ -118,7 +123,9 @@ impl Control {
             let _ = sender.send(Command::Stop);
             let _ = thread.join();
         }
-        self.shared.log.store(None);
+        if let Some(log) = self.shared.log.swap(None) {
+            log.flush(LAST_LINES);
+        }
     }
 
     /// Takes over what changed on disk, if it can be used.
@@ -150,6 +157,8 @@ impl Control {
     async fn reload(&mut self) -> Result<(), Failure> {
         let (config, source) = read(&self.options)?;
         let previous = self.shared.snapshot.load_full();
+        let mut files = self.certificate_files.clone();
+        files.these(files_of_certificates(&config));
         let credentials = if config.identity == previous.config.identity {
             previous.credentials.clone()
         } else {
@@ -157,7 +166,7 @@ impl Control {
         };
         let snapshot = Snapshot::build(Arc::new(config), source, credentials, Some(&previous))
             .map_err(Failure::Config)?;
-        self.put_in_force(snapshot).await.map_err(Failure::Listen)
+        self.put_in_force(snapshot, files).await.map_err(Failure::Listen)
     }
 
     async fn reload_certificates(&mut self) -> Result<(), String> {
@@ -165,11 +174,11 @@ impl Control {
         let credentials = load_credentials(&previous.config)?;
         let config = Arc::clone(&previous.config);
         let snapshot = Snapshot::build(config, previous.source.clone(), credentials, Some(&previous))?;
-        self.put_in_force(snapshot).await
+        self.put_in_force(snapshot, self.certificate_files.clone()).await
     }
 
     /// Makes a snapshot what everybody uses. Nothing has changed if this fails.
-    async fn put_in_force(&mut self, snapshot: Snapshot) -> Result<(), String> {
+    async fn put_in_force(&mut self, snapshot: Snapshot, certificate_files: Watch) -> Result<(), String> {
         let config = Arc::clone(&snapshot.config);
         let previous = self.shared.snapshot.load_full();
         let names = Names::of(&config.upstreams, &config.dns)?;
@@ -212,7 +221,7 @@ impl Control {
         self.shared.snapshot.store(Arc::clone(&snapshot));
         self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
-        self.certificate_files.these(certificate_files(&config));
+        self.certificate_files = certificate_files;
         self.shared.metrics.config_version.add(1);
         Ok(())
     }
@@ -266,7 +275,7 @@ fn load_credentials(config: &Config) -> Result<Option<Loaded>, String> {
 }
 
 /// Every file whose change means new certificates.
-fn certificate_files(config: &Config) -> Vec<PathBuf> {
+fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
     let mut files = Vec::new();
     if let Some(identity) = &config.identity {
         files.extend([

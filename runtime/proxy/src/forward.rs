@@ -3,7 +3,7 @@
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::body::{Body, Ending, Replayable, Watched};
 use crate::headers::remove_hop_by_hop;
-use crate::outcome::{Failure, wants_retry};
+use crate::outcome::{Failure, counted_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, NoConnection, OneAtATime};
 use crate::route::Route;
@@ -211,7 +211,7 @@ impl Exchange<'_> {
             Err(failure) => metrics.attempts.add(&[&self.upstream.name, group, failure.word()], 1),
         }
         let report = match outcome {
-            Ok(answer) => Report::Answer(answer.status().as_u16()),
+            Ok(answer) => Report::Answer(counted_status(answer.status(), answer.response.headers())),
             Err(failure) if failure.is_local_origin() => Report::LocalOrigin,
             Err(_) => return,
         };

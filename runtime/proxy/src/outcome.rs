@@ -1,6 +1,6 @@
 //! How an attempt ended, whose fault it was, and what the client is told.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use meshd_config::{Retry, RetryOn};
 
 /// An attempt that brought no answer.
@@ -123,6 +123,21 @@ impl Failure {
     }
 }
 
+/// The status that counts for ejection: gRPC answers failures with 200 and says what happened in a header of its own.
+/// Source of the mapping: the gRPC status codes, as Envoy translates them.
+pub(crate) fn counted_status(status: StatusCode, headers: &HeaderMap) -> u16 {
+    let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+    match said {
+        None => status.as_u16(),
+        Some(2 | 13 | 15) => 500,
+        Some(12) => 501,
+        Some(14) => 503,
+        Some(4) => 504,
+        Some(0) => 200,
+        Some::<u32>(_) => 400,
+    }
+}
+
 /// Whether a policy asks for another attempt after this answer or failure.
 pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCode, Failure>) -> bool {
     // A request that no application can have seen is tried again whatever else is declared, for every method.
@@ -141,4 +156,58 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
         (RetryOn::Reset, Err(failure)) => failure == Failure::Reset || failure == Failure::NotSent,
         (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry(on: &str) -> Retry {
+        let text = format!(
+            r#"{{"version":1,"node":{{"name":"n","cluster":"c"}},"listeners":[{{"name":"l","bind":"127.0.0.1:1","kind":{{"http":
+            {{"virtual_hosts":[{{"name":"v","hosts":["*"],"routes":[{{"to":[{{"upstream":"u"}}],
+            "retry":{{"attempts":1,"on":["{on}"]}}}}]}}]}}}}}}],"upstreams":{{"u":
+            {{"connect_timeout":"1s","pool":{{"max_connections":1,"max_pending":1,"max_requests":1}},
+             "groups":[{{"name":"g","endpoints":[{{"host":"127.0.0.1","port":1}}]}}]}}}}}}"#
+        );
+        let config = meshd_config::Config::read(&text).unwrap();
+        let meshd_config::Kind::Http { virtual_hosts, .. } = &config.listeners[0].kind else {
+            panic!("HTTP")
+        };
+        virtual_hosts[0].routes[0].retry.clone().unwrap()
+    }
+
+    #[test]
+    fn only_what_may_end_differently_is_tried_again() {
+        for on in ["5xx", "gateway_error"] {
+            let retry = retry(on);
+            for failure in [Failure::Connect, Failure::NotSent, Failure::Reset, Failure::AttemptTimeout] {
+                assert!(wants_retry(&retry, "GET", Err(failure)), "{on}: {failure:?}");
+            }
+            for failure in [
+                Failure::NoHealthyUpstream,
+                Failure::Overflow,
+                Failure::Timeout,
+                Failure::SilentClient,
+                Failure::SilentUpstream,
+                Failure::BadBody,
+            ] {
+                assert!(!wants_retry(&retry, "GET", Err(failure)), "{on}: {failure:?}");
+            }
+            assert!(!wants_retry(&retry, "POST", Err(Failure::Reset)), "an application may have seen it");
+            assert!(wants_retry(&retry, "POST", Err(Failure::Connect)), "nobody can have seen it");
+        }
+    }
+
+    #[test]
+    fn grpc_hides_its_failures_in_a_header() {
+        for (said, counted) in [("0", 200), ("14", 503), ("13", 500), ("5", 400), ("what", 200)] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-status"),
+                http::HeaderValue::from_static(said),
+            )]);
+            assert_eq!(counted_status(StatusCode::OK, &headers), counted, "{said}");
+        }
+        assert_eq!(counted_status(StatusCode::BAD_GATEWAY, &HeaderMap::new()), 502);
+    }
 }

@@ -26,7 +26,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 
 /// The pause after a failed accept: it fails while the process is out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which part of a listener a connection belongs to. It is looked up again for every request, so that a reload is felt
 /// on open connections too.

@@ -5,6 +5,7 @@ mod run;
 mod validate;
 
 use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What meshd can do.
 #[derive(Debug, clap::Subcommand)]
@@ -30,3 +31,37 @@ impl Command {
 
 /// The exit code for wrong usage and failed I/O.
 const FAILED: u8 = 2;
+
+/// The signals that a running command answers to.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From now on signals no longer end the process.
+    fn handle() -> Result<Self, String> {
+        let listen =
+            |kind| signal(kind).map_err(|error: std::io::Error| format!("cannot wait for signals: {error}"));
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when it is time to stop. A hangup is no such time: to many it means "read your files again".
+    async fn stop(&mut self, name: &str) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    eprintln!("{name}: files are read again whenever they change; a hangup is not needed");
+                }
+            }
+        }
+    }
+}

@@ -1,13 +1,12 @@
 //! `meshd rate-limit`: the service that counts for many proxies, until a signal.
 
-use super::FAILED;
+use super::{FAILED, Signals};
 use meshd_rate_limit::{Clock, ClockSinceStart, Options, REDIS_PATIENCE, Server, SystemClock};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How often the files are looked at. A ConfigMap takes up to a minute to arrive anyway.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
@@ -77,9 +76,7 @@ fn run(options: Options) -> Result<(), String> {
         .map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         // The handlers stand before anything listens, so that no signal is too early.
-        let explain = |error: std::io::Error| format!("cannot wait for signals: {error}");
-        let mut terminate = signal(SignalKind::terminate()).map_err(explain)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(explain)?;
+        let mut signals = Signals::handle()?;
         let server = Server::bind(options).await.map_err(|error| error.to_string())?;
         let addresses = server.addresses();
         eprintln!(
@@ -87,10 +84,7 @@ fn run(options: Options) -> Result<(), String> {
             addresses.grpc, addresses.http, addresses.debug
         );
         let stop = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            signals.stop("meshd rate-limit").await;
             eprintln!("meshd rate-limit: draining");
         };
         server.serve(stop).await;
