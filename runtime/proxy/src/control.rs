@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How often it is looked whether the last requests have finished.
 const CLOSING_LOOK: Duration = Duration::from_millis(10);
 
+/// The most connections from clients, however many files may be open. The compiler tells Envoy the same number.
+const MOST_CONNECTIONS: i64 = 50_000;
+
 /// How long the last lines of the access log may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -66,6 +69,7 @@ impl Control {
             metrics,
             log: ArcSwapOption::empty(),
             limiter: ArcSwapOption::empty(),
+            most_connections: most_connections(),
             phase: watch::Sender::new(Phase::Starting),
         });
         let mut control = Control {
@@ -260,6 +264,14 @@ impl Control {
         }
         self.shared.slots.store(Arc::new(self.slots.clone()));
     }
+}
+
+/// How many connections from clients may be open: each needs one to an upstream, and file descriptors are finite.
+fn most_connections() -> i64 {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let files = files.and_then(|line| line.split_whitespace().next()?.parse::<i64>().ok());
+    files.map_or(MOST_CONNECTIONS, |files| (files / 2).min(MOST_CONNECTIONS))
 }
 
 fn read(options: &Options) -> Result<(Config, String), Failure> {

@@ -286,8 +286,9 @@ impl Exchange<'_> {
         let checkout = checkout.map_err(|failure| match failure {
             NoConnection::Overflow => Failure::Overflow,
             NoConnection::Failed(failure) => {
+                let is_endpoints = failure.is_endpoints();
                 self.details = Some(failure.message);
-                Failure::Connect
+                if is_endpoints { Failure::Connect } else { Failure::Overflow }
             }
         })?;
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());

@@ -89,6 +89,16 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
             () = &mut closing => return,
         };
         match accepted {
+            Ok((_, remote)) if !stays && is_full(&worker) => {
+                let connection = Connection {
+                    slot: Arc::clone(&slot),
+                    remote,
+                    entry: Entry::Listener,
+                    tls: false,
+                    peer: None,
+                };
+                refuse(&worker, &connection, "UO", "too many connections");
+            }
             Ok((stream, remote)) => {
                 let _ = stream.set_nodelay(true);
                 tokio::task::spawn_local(connection(Rc::clone(&worker), Arc::clone(&slot), stream, remote));
@@ -96,6 +106,11 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
+}
+
+/// Whether no more clients can be served: what is left is for the connections to upstreams, and for probes.
+fn is_full(worker: &Worker) -> bool {
+    worker.shared.metrics.connections.value() >= worker.shared.most_connections
 }
 
 /// Counts a connection as open while it lives.
