@@ -309,6 +309,7 @@ impl Exchange<'_> {
             match (self.body.is_broken(), unsent) {
                 (true, _) => Failure::BadBody,
                 (false, true) => Failure::NotSent,
+                (false, false) if error.error().is_parse() => Failure::Protocol,
                 (false, false) => Failure::Reset,
             }
         })?;

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     NotSent,
     /// The connection ended before an answer began.
     Reset,
+    /// What came back is no answer.
+    Protocol,
     /// One attempt took too long.
     AttemptTimeout,
     /// The whole exchange took too long.
@@ -46,6 +48,10 @@ impl Failure {
                 unavailable,
                 "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
             ),
+            Failure::Protocol => (
+                StatusCode::BAD_GATEWAY,
+                "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            ),
             Failure::AttemptTimeout | Failure::Timeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
             }
@@ -62,6 +68,7 @@ impl Failure {
             Failure::Overflow => "UO",
             Failure::Connect => "UF",
             Failure::NotSent | Failure::Reset => "UC",
+            Failure::Protocol => "UPE",
             Failure::AttemptTimeout | Failure::Timeout => "UT",
             Failure::SilentClient | Failure::SilentUpstream => "SI",
             Failure::BadBody => "DPE",
@@ -75,6 +82,7 @@ impl Failure {
             Failure::Overflow => "overflow",
             Failure::Connect => "connect_failure",
             Failure::NotSent | Failure::Reset => "reset",
+            Failure::Protocol => "protocol_error",
             Failure::AttemptTimeout | Failure::Timeout | Failure::SilentUpstream => "timeout",
             Failure::SilentClient | Failure::BadBody => "client",
         }
@@ -83,7 +91,11 @@ impl Failure {
     /// Whether it says something about the endpoint.
     pub(crate) fn is_local_origin(self) -> bool {
         match self {
-            Failure::Connect | Failure::Reset | Failure::AttemptTimeout | Failure::Timeout => true,
+            Failure::Connect
+            | Failure::Reset
+            | Failure::Protocol
+            | Failure::AttemptTimeout
+            | Failure::Timeout => true,
             Failure::NotSent
             | Failure::NoHealthyUpstream
             | Failure::Overflow
@@ -100,6 +112,7 @@ impl Failure {
             Failure::NoHealthyUpstream
             | Failure::Overflow
             | Failure::Reset
+            | Failure::Protocol
             | Failure::AttemptTimeout
             | Failure::Timeout
             | Failure::SilentClient
@@ -112,7 +125,11 @@ impl Failure {
     /// would only add to what they hold back; time that is over stays over.
     fn is_worth_retrying(self) -> bool {
         match self {
-            Failure::Connect | Failure::NotSent | Failure::Reset | Failure::AttemptTimeout => true,
+            Failure::Connect
+            | Failure::NotSent
+            | Failure::Reset
+            | Failure::Protocol
+            | Failure::AttemptTimeout => true,
             Failure::NoHealthyUpstream
             | Failure::Overflow
             | Failure::Timeout
@@ -153,7 +170,9 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
         (RetryOn::GatewayError, Ok(status)) => (502..=504).contains(&status.as_u16()),
         (RetryOn::Status(statuses), Ok(status)) => statuses.contains(&status.as_u16()),
         (RetryOn::ConnectFailure, Err(failure)) => failure.was_not_sent(),
-        (RetryOn::Reset, Err(failure)) => failure == Failure::Reset || failure == Failure::NotSent,
+        (RetryOn::Reset, Err(failure)) => {
+            matches!(failure, Failure::Reset | Failure::NotSent | Failure::Protocol)
+        }
         (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
     })
 }

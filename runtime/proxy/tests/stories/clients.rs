@@ -158,15 +158,15 @@ async fn cookies_that_came_apart_arrive_together() {
     assert_eq!(answer.seen("cookie").unwrap(), "a=1; b=2");
 }
 
-#[tokio::test]
-async fn the_version_of_an_application_stays_behind() {
+/// A proxy in front of an application that answers each request with these bytes and closes.
+async fn saying(answer: &'static [u8]) -> (World, SocketAddr) {
     let listener = tokio::net::TcpListener::bind(address()).await.unwrap();
     let app = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = [0; 1024];
             let _ = stream.read(&mut head).await;
-            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nold").await;
+            let _ = stream.write_all(answer).await;
         }
     });
     let (mut world, bind) = (World::new(), address());
@@ -175,6 +175,26 @@ async fn the_version_of_an_application_stays_behind() {
         "upstreams": { "app": upstream(&[group("only", &[app])]) },
     });
     world.start("proxy", config);
+    (world, bind)
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_not_passed_on() {
+    for nonsense in [
+        &b"nonsense\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nx y: 1\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let (_world, bind) = saying(nonsense).await;
+        let answer = get(bind, "app", "/").await;
+        assert_eq!(answer.status, 502, "{:?}", String::from_utf8_lossy(nonsense));
+        assert!(answer.body.ends_with("protocol error"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_version_of_an_application_stays_behind() {
+    let (_world, bind) = saying(b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nold").await;
     let mut client = Client::http1(bind, "app").await;
     for _ in 0..3 {
         let answer = client.get("/").await;
