@@ -9,6 +9,7 @@ use crate::body::{Body, Ending, text};
 use crate::drain::Phase;
 use crate::forward::{Outgoing, forward};
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
+use crate::limit::{Judged, Left};
 use crate::local::LocalExecutor;
 use crate::outcome::Failure;
 use crate::presence::{Asking, Noticed, Presence};
@@ -116,9 +117,11 @@ async fn answer(
     line.protocol = Some(format!("{version:?}"));
     // Whatever follows a request that makes no sense makes none either.
     let mut senseless = false;
+    let mut left_of_limits = None;
     let mut response = match decide(worker, connection, &state, request, &mut line).await {
-        Ok((route, outgoing, incoming)) => {
+        Ok(Decided { route, outgoing, incoming, left }) => {
             presence.bound(route.idle_timeout);
+            left_of_limits = left;
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             line.attempts = Some(forwarded.attempts);
             if let Some(picked) = &forwarded.picked {
@@ -161,6 +164,9 @@ async fn answer(
             response
         }
     };
+    for (name, value) in left_of_limits.iter().flat_map(Left::headers) {
+        response.headers_mut().insert(name, value);
+    }
     if version < Version::HTTP_2 && (senseless || worker.shared.phase.borrow().is_leaving()) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -210,13 +216,22 @@ fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
     }
 }
 
+/// A request that may be forwarded.
+struct Decided {
+    route: Arc<Route>,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    /// What is left of the limit that has least left.
+    left: Option<Left>,
+}
+
 async fn decide(
     worker: &Worker,
     connection: &Connection,
     state: &ListenerState,
     request: Request<Incoming>,
     line: &mut Line,
-) -> Result<(Arc<Route>, Outgoing, Incoming), Refusal> {
+) -> Result<Decided, Refusal> {
     let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
     let app = app(state, &connection.entry).ok_or_else(gone)?;
     let (mut parts, incoming) = request.into_parts();
@@ -254,14 +269,18 @@ async fn decide(
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
     let limiter = worker.shared.limiter.load_full();
+    let mut least: Option<Left> = None;
     for limit in &route.limits {
         let limiter = limiter.as_deref().map(AsRef::as_ref);
-        if !limit.admits(seen, limiter, &worker.shared.metrics).await {
+        let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
+        if !admits {
             let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "", "RL", "rate_limited");
             let limited = header::HeaderName::from_static("x-envoy-ratelimited");
             refusal.headers.push((limited, HeaderValue::from_static("true")));
+            refusal.headers.extend(left.iter().flat_map(Left::headers));
             return Err(refusal);
         }
+        least = least.into_iter().chain(left).min_by_key(Left::remaining);
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
@@ -269,5 +288,5 @@ async fn decide(
     }
     let outgoing =
         Outgoing { method: parts.method, authority, path, headers: parts.headers, version: parts.version };
-    Ok((route, outgoing, incoming))
+    Ok(Decided { route, outgoing, incoming, left: least })
 }
