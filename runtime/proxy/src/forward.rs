@@ -215,10 +215,8 @@ impl Exchange<'_> {
             Err(failure) if failure.is_local_origin() => Report::LocalOrigin,
             Err(_) => return,
         };
-        if let Some(picked) = &self.picked
-            && let Some(group) = picked.group()
-        {
-            self.upstream.report(group, &picked.endpoint, report, metrics);
+        if let Some(picked) = &self.picked {
+            picked.report(report, metrics);
         }
     }
 

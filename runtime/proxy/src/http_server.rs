@@ -12,6 +12,7 @@ use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted,
 use crate::limit::{Judged, Left};
 use crate::local::LocalExecutor;
 use crate::outcome::Failure;
+use crate::outlier::Report;
 use crate::presence::{Asking, Noticed, Presence};
 use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
@@ -134,12 +135,16 @@ async fn answer(
                     let (worker, status) = (Rc::clone(worker), answer.status());
                     answer.into_response(move |ending, bytes| {
                         line.bytes = bytes;
-                        line.flags = match ending {
-                            Ending::Complete => "",
-                            Ending::UpstreamReset => "UC",
-                            Ending::TimedOut => "UT",
-                            Ending::ClientGone => "DC",
+                        let upstreams_fault;
+                        (line.flags, upstreams_fault) = match ending {
+                            Ending::Complete => ("", false),
+                            Ending::UpstreamReset => ("UC", true),
+                            Ending::TimedOut => ("UT", true),
+                            Ending::ClientGone => ("DC", false),
                         };
+                        if let Some(picked) = forwarded.picked.filter(|_| upstreams_fault) {
+                            picked.report(Report::LocalOrigin, &worker.shared.metrics);
+                        }
                         finish(&worker, line, status, start);
                         drop(asking);
                     })

@@ -75,8 +75,8 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
             }
         };
         metrics.attempts.add(&[&forwarding.upstream.name, picked.group_name(), word], 1);
-        if let (Some(group), Some(report)) = (picked.group(), report) {
-            forwarding.upstream.report(group, &picked.endpoint, report, metrics);
+        if let Some(report) = report {
+            picked.report(report, metrics);
         }
         if let Ok(upstream) = result {
             line.flags = "";
