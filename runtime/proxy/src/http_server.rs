@@ -47,9 +47,8 @@ where
         let (connection, presence) = (Rc::new(connection), Rc::clone(&presence));
         service_fn(move |request: Request<Incoming>| {
             let asking = Asking::new(&presence);
-            let (worker, connection, presence) =
-                (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence));
-            async move { Ok::<_, Infallible>(answer(&worker, &connection, &presence, asking, request).await) }
+            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+            async move { Ok::<_, Infallible>(answer(&worker, &connection, asking, request).await) }
         })
     };
     let mut builder = auto::Builder::new(LocalExecutor);
@@ -106,7 +105,6 @@ impl Refusal {
 async fn answer(
     worker: &Rc<Worker>,
     connection: &Rc<Connection>,
-    presence: &Presence,
     asking: Asking,
     request: Request<Incoming>,
 ) -> Response<Body> {
@@ -121,7 +119,6 @@ async fn answer(
     let mut left_of_limits = None;
     let mut response = match decide(worker, connection, &state, request, &mut line).await {
         Ok(Decided { route, outgoing, incoming, left }) => {
-            presence.bound(route.idle_timeout);
             left_of_limits = left;
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             line.attempts = Some(forwarded.attempts);

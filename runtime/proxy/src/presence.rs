@@ -1,5 +1,4 @@
-//! Whether a client is still there: how long it may take for a request's headers, stay without a request, or leave an
-//! answer unread.
+//! Whether a client is still there: how long it may take for a request's headers, or stay without a request.
 
 use std::cell::Cell;
 use std::io;
@@ -17,9 +16,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a stranger may take to send the headers of a request.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a silent client is granted beyond its route's idle timeout, which should have answered by then.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// What a connection's client did last.
 #[derive(Debug)]
 pub(crate) struct Presence {
@@ -30,8 +26,6 @@ pub(crate) struct Presence {
     headers_began: Notify,
     /// Requests whose answers have not passed.
     requests: Cell<u32>,
-    /// How long the answers under way may go unread; `None` is for ever.
-    patience: Cell<Option<Duration>>,
     is_http2: Cell<bool>,
     is_stranger: bool,
 }
@@ -44,7 +38,6 @@ impl Presence {
             headers_since: Cell::new(None),
             headers_began: Notify::new(),
             requests: Cell::new(0),
-            patience: Cell::new(None),
             is_http2: Cell::new(false),
             is_stranger,
         })
@@ -53,16 +46,6 @@ impl Presence {
     /// Whether it speaks HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
         self.is_http2.get()
-    }
-
-    /// Bounds how long the answers under way may go unread.
-    pub(crate) fn bound(&self, idle: Option<Duration>) {
-        let longest = match (self.patience.get(), idle) {
-            (_, None) => None,
-            (Some(known), Some(idle)) if self.requests.get() > 1 => Some(known.max(idle)),
-            (Some(_) | None, Some(idle)) => Some(idle),
-        };
-        self.patience.set(longest);
     }
 
     /// Returns once the client has overstayed.
@@ -81,12 +64,11 @@ impl Presence {
 
     /// When that is, unless something happens before.
     fn overstays_at(&self) -> Instant {
-        match (self.requests.get(), self.headers_since.get(), self.patience.get()) {
-            (0, Some(since), _) => since + HEADERS_TIMEOUT,
-            (0, None, _) => self.moved.get() + IDLE_TIMEOUT,
-            (_, _, Some(patience)) => self.moved.get() + patience + GRACE,
-            // For ever; it is looked at again then.
-            (_, _, None) => Instant::now() + IDLE_TIMEOUT,
+        match (self.requests.get(), self.headers_since.get()) {
+            (0, Some(since)) => since + HEADERS_TIMEOUT,
+            (0, None) => self.moved.get() + IDLE_TIMEOUT,
+            // Its route decides about a request; it is looked at again then.
+            (_, _) => Instant::now() + IDLE_TIMEOUT,
         }
     }
 
@@ -112,7 +94,6 @@ impl Asking {
     pub(crate) fn new(presence: &Rc<Presence>) -> Self {
         presence.requests.set(presence.requests.get().saturating_add(1));
         presence.headers_since.set(None);
-        presence.headers_began.notify_one();
         Asking(Rc::clone(presence))
     }
 }
@@ -215,15 +196,5 @@ mod tests {
             presence.received(bytes);
             assert_eq!(left(&presence), 3600);
         }
-    }
-
-    #[test]
-    fn an_answer_does_not_stay_unread_for_ever() {
-        let presence = Presence::new(false);
-        let _asking = Asking::new(&presence);
-        presence.bound(Some(Duration::from_secs(300)));
-        assert_eq!(left(&presence), 305);
-        presence.bound(None);
-        assert_eq!(left(&presence), 3600, "unless its route says so; then it is looked at again");
     }
 }

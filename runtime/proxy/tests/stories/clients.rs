@@ -99,6 +99,46 @@ async fn a_request_that_stops_in_the_middle_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nobody_reads_is_given_up() {
+    let listener = tokio::net::TcpListener::bind(address()).await.unwrap();
+    let app = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 64000000\r\n\r\n").await;
+                while stream.write_all(&[b'x'; 64_000]).await.is_ok() {}
+            });
+        }
+    });
+    let (mut world, bind) = (World::new(), address());
+    let mut one = upstream(&[group("only", &[app])]);
+    one["protocol"] = json!("http1");
+    one["pool"]["max_requests"] = json!(1);
+    let route = json!({ "idle_timeout": "1s" });
+    let config = json!({ "listeners": [http_listener(bind, "app", route)], "upstreams": { "app": one } });
+    world.start("proxy", config);
+    let stream = TcpStream::connect(bind).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut ask = async || {
+        let request = Request::get("http://app/").body(http_body_util::Empty::<Bytes>::new()).unwrap();
+        sender.send_request(request).await.unwrap()
+    };
+    let unread = ask().await;
+    assert_eq!((unread.status().as_u16(), ask().await.status().as_u16()), (200, 503), "its place is taken");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(ask().await.status(), 503, "as long as it may still be read");
+    let mut free = false;
+    while !free {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        free = ask().await.status() == 200;
+    }
+    assert!(unread.into_body().collect().await.is_err(), "and then it is cut off");
+}
+
+#[tokio::test]
 async fn two_readings_of_one_request_are_not_forwarded() {
     let app = App::start("app", address()).await;
     let (_world, bind) = proxy(&app, json!({})).await;
