@@ -114,6 +114,39 @@ fn a_signal_ends_it_with_success() {
     assert_eq!(line, "meshd: draining\n");
 }
 
+#[test]
+fn nobody_who_listens_is_no_reason_to_break_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let bind = TcpListener::bind("127.0.0.80:0").unwrap().local_addr().unwrap();
+    let path = file(&folder, &config(&bind.to_string()));
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_meshd"))
+        .args(["run", "--drain-seconds", "0", "--config"])
+        .arg(&path)
+        .stderr(full())
+        .spawn()
+        .unwrap();
+    let ready = || TcpStream::connect(bind).is_ok();
+    let wait = || std::thread::sleep(std::time::Duration::from_millis(20));
+    (0..500).take_while(|_| !ready()).for_each(|_| wait());
+    std::fs::write(&path, "{").unwrap();
+    // Two looks at the file later it has been refused, and the next one is taken.
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    let other = TcpListener::bind("127.0.0.80:0").unwrap().local_addr().unwrap();
+    std::fs::write(&path, config(&other.to_string())).unwrap();
+    let moved = (0..500).any(|_| {
+        wait();
+        TcpStream::connect(other).is_ok()
+    });
+    assert!(moved, "a refusal that nobody could be told of is not the last thing it does");
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    let unsaid = Command::new(env!("CARGO_BIN_EXE_meshd")).arg("validate").arg(&path).stdout(full()).status();
+    assert_eq!(unsaid.unwrap().code(), Some(2));
+}
+
 /// What the proxy answers to `GET /path`.
 fn ask(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();

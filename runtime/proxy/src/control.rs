@@ -15,6 +15,7 @@ use crate::worker::{self, Command, Shared};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use meshd_config::{Config, Kind};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,9 +140,9 @@ impl Control {
                 Ok(()) => {}
                 Err(failure) => {
                     self.shared.metrics.config_rejected.add(1);
-                    eprintln!(
-                        "meshd: the new configuration is refused and the old one keeps serving: {failure}"
-                    );
+                    say(&format!(
+                        "the new configuration is refused and the old one keeps serving: {failure}"
+                    ));
                 }
             }
         }
@@ -150,9 +151,7 @@ impl Control {
                 Ok(()) => self.shared.metrics.identity_reloads.add(1),
                 Err(problem) => {
                     self.shared.metrics.identity_rejected.add(1);
-                    eprintln!(
-                        "meshd: the new certificates are refused and the old ones stay in use: {problem}"
-                    );
+                    say(&format!("the new certificates are refused and the old ones stay in use: {problem}"));
                 }
             }
         }
@@ -264,6 +263,11 @@ impl Control {
         }
         self.shared.slots.store(Arc::new(self.slots.clone()));
     }
+}
+
+/// One line for the operator. Whoever no longer listens must not end the proxy.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "meshd: {line}");
 }
 
 /// How many connections from clients may be open: each needs one to an upstream, and file descriptors are finite.

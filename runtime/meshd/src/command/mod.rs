@@ -4,6 +4,7 @@ mod rate_limit;
 mod run;
 mod validate;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -32,6 +33,11 @@ impl Command {
 /// The exit code for wrong usage and failed I/O.
 const FAILED: u8 = 2;
 
+/// One line for the operator. Whoever no longer listens must not end a proxy, least of all before it has drained.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// The signals that a running command answers to.
 #[derive(Debug)]
 struct Signals {
@@ -59,7 +65,7 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => {
-                    eprintln!("{name}: files are read again whenever they change; a hangup is not needed");
+                    say(&format!("{name}: files are read again whenever they change; a hangup is not needed"));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! `meshd rate-limit`: the service that counts for many proxies, until a signal.
 
-use super::{FAILED, Signals};
+use super::{FAILED, Signals, say};
 use meshd_rate_limit::{Clock, ClockSinceStart, Options, REDIS_PATIENCE, Server, SystemClock};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ impl RateLimit {
         match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                eprintln!("meshd rate-limit: {message}");
+                say(&format!("meshd rate-limit: {message}"));
                 ExitCode::from(FAILED)
             }
         }
@@ -79,13 +79,13 @@ fn run(options: Options) -> Result<(), String> {
         let mut signals = Signals::handle()?;
         let server = Server::bind(options).await.map_err(|error| error.to_string())?;
         let addresses = server.addresses();
-        eprintln!(
+        say(&format!(
             "meshd rate-limit: ready: gRPC on {}, HTTP on {}, debug on {}",
             addresses.grpc, addresses.http, addresses.debug
-        );
+        ));
         let stop = async {
             signals.stop("meshd rate-limit").await;
-            eprintln!("meshd rate-limit: draining");
+            say("meshd rate-limit: draining");
         };
         server.serve(stop).await;
         Ok(())

@@ -1,6 +1,6 @@
 //! `meshd run`: the proxy, until a signal.
 
-use super::{FAILED, Signals};
+use super::{FAILED, Signals, say};
 use meshd_proxy::{Options, Proxy};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ impl Run {
         match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                eprintln!("meshd: {message}");
+                say(&format!("meshd: {message}"));
                 ExitCode::from(FAILED)
             }
         }
@@ -57,9 +57,9 @@ fn run(options: Options) -> Result<(), String> {
         // The handlers stand before anything listens, so that no signal is too early.
         let mut signals = Signals::handle()?;
         let proxy = Proxy::start(options).map_err(|failure| failure.to_string())?;
-        eprintln!("meshd: ready");
+        say("meshd: ready");
         signals.stop("meshd").await;
-        eprintln!("meshd: draining");
+        say("meshd: draining");
         proxy.drain();
         proxy.wait();
         Ok(())
