@@ -1,6 +1,7 @@
 //! A connection to an endpoint: TCP, then mutual TLS if the group wants it, within one time limit.
 
 use crate::balance::Picked;
+use crate::listen::prepare;
 use crate::metrics::Metrics;
 use crate::upstream::Spoken;
 use rustls_pki_types::ServerName;
@@ -75,8 +76,7 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
         },
         message: format!("cannot connect to {address}: {error}"),
     })?;
-    // Small requests must not wait for each other's acknowledgements.
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     let group = picked.group();
     let Some(group) = group.filter(|group| group.config.tls.is_some()) else {
         return Ok(Upward::Plain(stream));

@@ -3,7 +3,7 @@
 use crate::access_log::Line;
 use crate::drain::Phase;
 use crate::hello::{First, Replayed, read_hello};
-use crate::listen::Slot;
+use crate::listen::{Slot, prepare};
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{Peer, peer_of};
 use crate::worker::Worker;
@@ -100,7 +100,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
                 refuse(&worker, &connection, "UO", "too many connections");
             }
             Ok((stream, remote)) => {
-                let _ = stream.set_nodelay(true);
+                prepare(&stream);
                 tokio::task::spawn_local(connection(Rc::clone(&worker), Arc::clone(&slot), stream, remote));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
