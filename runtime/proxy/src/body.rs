@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -43,9 +43,12 @@ struct Recording {
     broken: bool,
     /// When the client last sent something.
     moved: Instant,
+    /// Whether it is the client that everybody waits for: an attempt wants more, and there is none.
+    awaited: bool,
+    /// Told when that ends.
+    came: Rc<Notify>,
     /// Which attempt may read; earlier ones are told to stop.
     attempt: u32,
-    end: Rc<Notify>,
 }
 
 impl Replayable {
@@ -62,8 +65,9 @@ impl Replayable {
             ended,
             broken: false,
             moved: Instant::now(),
+            awaited: false,
+            came: Rc::new(Notify::new()),
             attempt: 0,
-            end: Rc::new(Notify::new()),
         })))
     }
 
@@ -84,9 +88,33 @@ impl Replayable {
         self.0.borrow().broken
     }
 
-    /// Whether the client has sent everything.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.0.borrow().ended
+    /// Whether it is the client that everybody waits for.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0.borrow().awaited
+    }
+
+    /// Since when the upstream's time counts: a slow upload is not its fault.
+    pub(crate) fn since(&self) -> Instant {
+        let recording = self.0.borrow();
+        if recording.ended { recording.moved } else { Instant::now() }
+    }
+
+    /// Returns once the upstream has taken longer than `limit`: since `start`, and since the client last sent something.
+    pub(crate) async fn overdue(&self, limit: Duration, start: Instant) {
+        loop {
+            let (awaited, at, came) = {
+                let recording = self.0.borrow();
+                (recording.awaited, recording.moved.max(start) + limit, Rc::clone(&recording.came))
+            };
+            if awaited {
+                came.notified().await;
+                continue;
+            }
+            if at <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(at).await;
+        }
     }
 
     /// Returns once the client has sent nothing for `idle`.
@@ -99,24 +127,15 @@ impl Replayable {
             tokio::time::sleep_until(at).await;
         }
     }
-
-    /// Returns once the client has sent everything.
-    pub(crate) async fn ended(&self) {
-        let end = {
-            let recording = self.0.borrow();
-            if recording.ended {
-                return;
-            }
-            Rc::clone(&recording.end)
-        };
-        end.notified().await;
-    }
 }
 
 impl Recording {
-    fn finish(&mut self) {
-        self.ended = true;
-        self.end.notify_one();
+    /// Something came from the client, or nobody waits for it any more.
+    fn came(&mut self) {
+        self.moved = Instant::now();
+        if std::mem::take(&mut self.awaited) {
+            self.came.notify_waiters();
+        }
     }
 }
 
@@ -156,12 +175,16 @@ impl HttpBody for Attempt {
             let trailers = recording.trailers.clone();
             return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
         }
-        let Some(frame) = ready!(Pin::new(&mut recording.incoming).poll_frame(cx)) else {
+        let Poll::Ready(frame) = Pin::new(&mut recording.incoming).poll_frame(cx) else {
+            recording.awaited = true;
+            return Poll::Pending;
+        };
+        recording.came();
+        let Some(frame) = frame else {
             self.done = true;
-            recording.finish();
+            recording.ended = true;
             return Poll::Ready(None);
         };
-        recording.moved = Instant::now();
         let frame = match frame {
             Ok(frame) => frame,
             Err(error) => {
@@ -184,9 +207,7 @@ impl HttpBody for Attempt {
             recording.trailers = Some(trailers.clone());
             self.done = true;
         }
-        if recording.incoming.is_end_stream() {
-            recording.finish();
-        }
+        recording.ended = recording.incoming.is_end_stream();
         Poll::Ready(Some(Ok(frame)))
     }
 
@@ -209,6 +230,15 @@ impl HttpBody for Attempt {
             hint.set_upper(upper.saturating_add(replay));
         }
         hint
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let mut recording = self.recording.borrow_mut();
+        if recording.attempt == self.attempt && recording.awaited {
+            recording.came();
+        }
     }
 }
 

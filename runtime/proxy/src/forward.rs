@@ -13,7 +13,6 @@ use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use meshd_config::Protocol;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -133,14 +132,12 @@ pub(crate) async fn forward(
         details: None,
         retrying: None,
     };
-    // The limit starts when the client has sent everything, so a slow upload is not the upstream's fault.
-    let deadline = Cell::new(None);
+    let start = Instant::now();
     let expiry = async {
-        let Some(limit) = route.timeout else { return std::future::pending().await };
-        body.ended().await;
-        let at = Instant::now() + limit;
-        deadline.set(Some(at));
-        tokio::time::sleep_until(at).await;
+        match route.timeout {
+            Some(limit) => body.overdue(limit, start).await,
+            None => std::future::pending().await,
+        }
     };
     let silence = async {
         match route.idle_timeout {
@@ -152,7 +149,7 @@ pub(crate) async fn forward(
         biased;
         result = exchange.run() => Ok(result),
         () = expiry => Err(Failure::Timeout),
-        () = silence => Err(if body.has_ended() { Failure::SilentUpstream } else { Failure::SilentClient }),
+        () = silence => Err(if body.is_awaited() { Failure::SilentClient } else { Failure::SilentUpstream }),
     };
     let mut result = late.unwrap_or_else(|failure| {
         let result = Err(failure);
@@ -160,7 +157,7 @@ pub(crate) async fn forward(
         result
     });
     if let Ok(answer) = &mut result {
-        answer.deadline = route.timeout.map(|limit| deadline.get().unwrap_or_else(|| Instant::now() + limit));
+        answer.deadline = route.timeout.map(|limit| body.since() + limit);
         answer.held.push(Counted::Upstream(held));
     }
     Forwarded { result, picked: exchange.picked, attempts: exchange.attempts, details: exchange.details }
@@ -268,7 +265,12 @@ impl Exchange<'_> {
         match limit {
             None => self.send(prefer).await,
             Some(limit) => {
-                tokio::time::timeout(limit, self.send(prefer)).await.unwrap_or(Err(Failure::AttemptTimeout))
+                let (body, start) = (self.body.clone(), Instant::now());
+                tokio::select! {
+                    biased;
+                    result = self.send(prefer) => result,
+                    () = body.overdue(limit, start) => Err(Failure::AttemptTimeout),
+                }
             }
         }
     }

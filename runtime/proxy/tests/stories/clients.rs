@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use meshd_proxy::Options;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -96,6 +97,54 @@ async fn a_request_that_stops_in_the_middle_is_given_up() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (504, "stream timeout"));
     app.takes(Duration::ZERO);
     assert_eq!(get(bind, "app", "/").await.app(), "app");
+}
+
+#[tokio::test]
+async fn a_slow_upload_is_not_the_endpoints_fault() {
+    let app = App::start("app", address()).await;
+    let retry = json!({ "attempts": 2, "on": ["5xx"], "methods": ["*"], "per_try_timeout": "200ms" });
+    let (_world, bind) = proxy(&app, json!({ "timeout": "300ms", "retry": retry })).await;
+    let mut stream = TcpStream::connect(bind).await.unwrap();
+    stream
+        .write_all(b"POST / HTTP/1.1\r\nhost: app\r\nconnection: close\r\ncontent-length: 5\r\n\r\n")
+        .await
+        .unwrap();
+    for byte in b"12345" {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.contains("12345"), "{said}");
+    assert_eq!(app.requests(), 1, "no attempt was given up");
+
+    app.takes(Duration::from_secs(5));
+    let late = Client::http1(bind, "app").await.send(http::Method::POST, "/", &[], "12345").await.unwrap();
+    assert_eq!(late.body, "no healthy upstream", "but an application that is late has ejected itself");
+}
+
+#[tokio::test]
+async fn waiting_for_a_connection_counts_as_waiting() {
+    let app = App::start("app", address()).await;
+    app.takes(Duration::from_secs(3));
+    let (mut world, bind) = (World::new(), address());
+    let mut one = upstream(&[group("only", &[app.address])]);
+    one["pool"]["max_connections"] = json!(1);
+    let route = json!({ "timeout": "400ms" });
+    let slow = address();
+    let mut listener = http_listener(slow, "app", json!({}));
+    listener["name"] = json!("slow");
+    let listeners = [http_listener(bind, "app", route), listener];
+    let config = json!({ "listeners": listeners, "upstreams": { "app": one } });
+    let options = Options { workers: 1, ..world.options(world.write("proxy", config)) };
+    world.start_with(options);
+    let holds_it = tokio::spawn(async move { get(slow, "app", "/").await.status });
+    while app.requests() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let answer = Client::http1(bind, "app").await.send(http::Method::POST, "/", &[], "12345").await.unwrap();
+    assert_eq!(answer.status, 504, "also with a body that nobody has read yet");
+    assert_eq!(holds_it.await.unwrap(), 200);
 }
 
 #[tokio::test]
