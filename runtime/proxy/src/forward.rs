@@ -1,13 +1,14 @@
 //! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
 
 use crate::balance::{Picked, Prefer, Tried, pick};
-use crate::body::{Body, Ending, Replayable, Watched};
+use crate::body::{Body, Replayable};
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, counted_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, NoConnection, OneAtATime};
 use crate::route::Route;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
+use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};

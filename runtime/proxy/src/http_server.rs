@@ -5,7 +5,7 @@
 
 use crate::access_log::Line;
 use crate::authorize;
-use crate::body::{Body, Ending, text};
+use crate::body::{Body, text};
 use crate::drain::Phase;
 use crate::forward::{Outgoing, forward};
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
@@ -18,6 +18,7 @@ use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
 use crate::target::{MAX_HEADER_BYTES, MAX_HEADERS, Target, target};
+use crate::watched::Ending;
 use crate::worker::Worker;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;

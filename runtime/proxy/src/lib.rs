@@ -49,6 +49,7 @@ mod tls;
 mod token_bucket;
 mod upstream;
 mod watch;
+mod watched;
 mod worker;
 
 pub use limiter::{Answer, Limiter, Question, Verdict};
