@@ -47,7 +47,7 @@ where
     let service = {
         let (connection, presence) = (Rc::new(connection), Rc::clone(&presence));
         service_fn(move |request: Request<Incoming>| {
-            let asking = Asking::new(&presence);
+            let asking = Asking::new(&presence, request.version() == Version::HTTP_2);
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
             async move { Ok::<_, Infallible>(answer(&worker, &connection, asking, request).await) }
         })

@@ -16,17 +16,21 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a stranger may take to send the headers of a request.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a connection's client did last.
+/// What HTTP/2 begins with (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a connection's client is doing.
 #[derive(Debug)]
 pub(crate) struct Presence {
-    /// When bytes last moved, in either direction.
-    moved: Cell<Instant>,
+    /// When its last request was over.
+    idle_since: Cell<Instant>,
     /// Since when it has been sending a request's headers.
     headers_since: Cell<Option<Instant>>,
     headers_began: Notify,
     /// Requests whose answers have not passed.
     requests: Cell<u32>,
-    is_http2: Cell<bool>,
+    /// `None` until something tells.
+    is_http2: Cell<Option<bool>>,
     is_stranger: bool,
 }
 
@@ -34,18 +38,18 @@ impl Presence {
     /// Of a client that has just come.
     pub(crate) fn new(is_stranger: bool) -> Rc<Self> {
         Rc::new(Presence {
-            moved: Cell::new(Instant::now()),
+            idle_since: Cell::new(Instant::now()),
             headers_since: Cell::new(None),
             headers_began: Notify::new(),
             requests: Cell::new(0),
-            is_http2: Cell::new(false),
+            is_http2: Cell::new(None),
             is_stranger,
         })
     }
 
     /// Whether it speaks HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
-        self.is_http2.get()
+        self.is_http2.get() == Some(true)
     }
 
     /// Returns once the client has overstayed.
@@ -66,19 +70,19 @@ impl Presence {
     fn overstays_at(&self) -> Instant {
         match (self.requests.get(), self.headers_since.get()) {
             (0, Some(since)) => since + HEADERS_TIMEOUT,
-            (0, None) => self.moved.get() + IDLE_TIMEOUT,
+            (0, None) => self.idle_since.get() + IDLE_TIMEOUT,
             // Its route decides about a request; it is looked at again then.
             (_, _) => Instant::now() + IDLE_TIMEOUT,
         }
     }
 
     fn received(&self, bytes: &[u8]) {
-        self.moved.set(Instant::now());
-        if bytes.starts_with(b"PRI") {
-            self.is_http2.set(true);
+        if self.is_http2.get().is_none() {
+            // A preface in pieces is told by its first request instead.
+            self.is_http2.set(Some(bytes.starts_with(PREFACE)));
         }
         let begins = self.requests.get() == 0 && self.headers_since.get().is_none();
-        if self.is_stranger && begins && !self.is_http2.get() {
+        if self.is_stranger && begins && !self.is_http2() {
             self.headers_since.set(Some(Instant::now()));
             self.headers_began.notify_one();
         }
@@ -91,7 +95,8 @@ pub(crate) struct Asking(Rc<Presence>);
 
 impl Asking {
     /// A request whose headers are complete.
-    pub(crate) fn new(presence: &Rc<Presence>) -> Self {
+    pub(crate) fn new(presence: &Rc<Presence>, is_http2: bool) -> Self {
+        presence.is_http2.set(Some(is_http2));
         presence.requests.set(presence.requests.get().saturating_add(1));
         presence.headers_since.set(None);
         Asking(Rc::clone(presence))
@@ -101,11 +106,11 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get().saturating_sub(1));
-        self.0.moved.set(Instant::now());
+        self.0.idle_since.set(Instant::now());
     }
 }
 
-/// A client's connection whose movements are noticed.
+/// A client's connection; what it sends is noticed.
 #[derive(Debug)]
 pub(crate) struct Noticed<S> {
     stream: S,
@@ -113,14 +118,9 @@ pub(crate) struct Noticed<S> {
 }
 
 impl<S> Noticed<S> {
-    /// Tells `presence` what moves on `stream`.
+    /// Tells `presence` what comes in on `stream`.
     pub(crate) fn new(stream: S, presence: &Rc<Presence>) -> Self {
         Noticed { stream, presence: Rc::clone(presence) }
-    }
-
-    fn sent(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
-        self.presence.moved.set(Instant::now());
-        Poll::Ready(written)
     }
 }
 
@@ -141,8 +141,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.sent(written)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -150,8 +149,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
-        self.sent(written)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -185,16 +183,26 @@ mod tests {
         let since = presence.headers_since.get();
         presence.received(b"host");
         assert_eq!(presence.headers_since.get(), since, "more bytes buy no more time");
-        drop(Asking::new(&presence));
+        drop(Asking::new(&presence, false));
         assert_eq!(left(&presence), 3600);
     }
 
     #[test]
     fn http2_and_peers_may_wait_with_their_first_request() {
-        for (stranger, bytes) in [(true, &b"PRI * HTTP/2.0\r\n"[..]), (false, b"GET")] {
+        for (stranger, bytes) in [(true, PREFACE), (false, b"GET")] {
             let presence = Presence::new(stranger);
             presence.received(bytes);
             assert_eq!(left(&presence), 3600);
         }
+    }
+
+    #[test]
+    fn nobody_passes_for_http2_later_or_with_half_a_preface() {
+        let presence = Presence::new(true);
+        presence.received(b"PRI * HTTP/2.0");
+        assert_eq!(left(&presence), 10);
+        drop(Asking::new(&presence, false));
+        presence.received(PREFACE);
+        assert_eq!((presence.is_http2(), left(&presence)), (false, 10));
     }
 }
