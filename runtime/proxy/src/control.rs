@@ -26,6 +26,10 @@ use tokio::sync::{mpsc, watch};
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How soon a configuration is tried again that asks for something which is not there: a Secret may arrive after the
+/// ConfigMap that speaks of it.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// How often it is looked whether the last requests have finished.
 const CLOSING_LOOK: Duration = Duration::from_millis(10);
 
@@ -45,6 +49,15 @@ pub(crate) struct Control {
     admin: Option<admin::Listening>,
     config_file: Watch,
     certificate_files: Watch,
+    /// The configuration that is on disk but not in force, if its time may come.
+    refused: Option<Refused>,
+}
+
+/// A configuration that asks for something that is not there.
+struct Refused {
+    why: String,
+    /// When to try it again.
+    again: Instant,
 }
 
 impl Control {
@@ -82,6 +95,7 @@ impl Control {
             admin: None,
             config_file,
             certificate_files,
+            refused: None,
         };
         control.start_workers()?;
         let files = control.certificate_files.clone();
@@ -135,14 +149,18 @@ impl Control {
 
     /// Takes over what changed on disk, if it can be used.
     async fn look(&mut self) {
-        if self.config_file.changed() {
-            match self.reload().await {
-                Ok(()) => {}
-                Err(failure) => {
+        let again = self.refused.as_ref().is_some_and(|refused| refused.again <= Instant::now());
+        if self.config_file.changed() || again {
+            let before = self.refused.take().map(|refused| refused.why);
+            if let Err(failure) = self.reload().await {
+                let why = failure.to_string();
+                if before.as_ref() != Some(&why) {
                     self.shared.metrics.config_rejected.add(1);
-                    say(&format!(
-                        "the new configuration is refused and the old one keeps serving: {failure}"
-                    ));
+                    say(&format!("the new configuration is refused and the old one keeps serving: {why}"));
+                }
+                // A text stays wrong until it changes; what it asks for may yet appear.
+                if !matches!(failure, Failure::Config(_)) {
+                    self.refused = Some(Refused { why, again: Instant::now() + AGAIN });
                 }
             }
         }
@@ -168,7 +186,7 @@ impl Control {
             load_credentials(&config).map_err(Failure::Certificates)?
         };
         let snapshot = Snapshot::build(Arc::new(config), source, credentials, Some(&previous))
-            .map_err(Failure::Config)?;
+            .map_err(Failure::Certificates)?;
         self.put_in_force(snapshot, files).await.map_err(Failure::Listen)
     }
 
