@@ -89,7 +89,7 @@ async fn a_client_that_leaves_in_the_middle_is_not_the_endpoints_fault() {
 #[tokio::test]
 async fn a_request_that_stops_in_the_middle_is_given_up() {
     let app = App::start("app", address()).await;
-    let (_world, bind) = proxy(&app, json!({ "idle_timeout": "200ms" })).await;
+    let (_world, bind) = proxy(&app, json!({ "idle_timeout": "1s" })).await;
     let said = say(bind, b"POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 10\r\n\r\nhalf").await;
     assert!(said.starts_with("HTTP/1.1 408 ") && said.ends_with("stream timeout"), "{said}");
     app.takes(Duration::from_secs(5));
@@ -102,15 +102,15 @@ async fn a_request_that_stops_in_the_middle_is_given_up() {
 #[tokio::test]
 async fn a_slow_upload_is_not_the_endpoints_fault() {
     let app = App::start("app", address()).await;
-    let retry = json!({ "attempts": 2, "on": ["5xx"], "methods": ["*"], "per_try_timeout": "200ms" });
-    let (_world, bind) = proxy(&app, json!({ "timeout": "300ms", "retry": retry })).await;
+    let retry = json!({ "attempts": 2, "on": ["5xx"], "methods": ["*"], "per_try_timeout": "1s" });
+    let (_world, bind) = proxy(&app, json!({ "timeout": "3s", "retry": retry })).await;
     let mut stream = TcpStream::connect(bind).await.unwrap();
     stream
         .write_all(b"POST / HTTP/1.1\r\nhost: app\r\nconnection: close\r\ncontent-length: 5\r\n\r\n")
         .await
         .unwrap();
     for byte in b"12345" {
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         stream.write_all(&[*byte]).await.unwrap();
     }
     let mut said = String::new();
@@ -164,7 +164,7 @@ async fn an_answer_that_nobody_reads_is_given_up() {
     let mut one = upstream(&[group("only", &[app])]);
     one["protocol"] = json!("http1");
     one["pool"]["max_requests"] = json!(1);
-    let route = json!({ "idle_timeout": "1s" });
+    let route = json!({ "idle_timeout": "2s" });
     let config = json!({ "listeners": [http_listener(bind, "app", route)], "upstreams": { "app": one } });
     world.start("proxy", config);
     let stream = TcpStream::connect(bind).await.unwrap();
