@@ -1,5 +1,7 @@
 //! Which endpoint gets the next request: groups in order, round robin by weight within a group, never an ejected one.
 
+use crate::metrics::Metrics;
+use crate::outlier::Report;
 use crate::upstream::{Endpoint, Group, Upstream};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,6 +102,13 @@ impl Picked {
         self.upstream.groups.get(self.position)
     }
 
+    /// Takes into account how an attempt at the endpoint went.
+    pub(crate) fn report(&self, report: Report, metrics: &Metrics) {
+        if let Some(group) = self.group() {
+            self.upstream.report(group, &self.endpoint, report, metrics);
+        }
+    }
+
     /// The name of its group.
     pub(crate) fn group_name(&self) -> &str {
         self.group().map_or("", |group| group.config.name.as_str())
@@ -142,8 +151,6 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metrics;
-    use crate::outlier::Report;
     use proptest::prelude::*;
 
     /// An upstream whose groups have endpoints of these weights, ejected after one failure for an hour.

@@ -159,7 +159,8 @@ impl Upstream {
     pub(crate) fn report(&self, group: &Group, endpoint: &Endpoint, report: Report, metrics: &Metrics) {
         let Some(rules) = &group.config.outlier else { return };
         if endpoint.lock().report(rules, report, Instant::now()).is_some() {
-            metrics.ejections.add(&[&self.name, &group.config.name, &endpoint.address.to_string()], 1);
+            // Without the address: pods come and go, and a counter would stay for each. The administration page has it.
+            metrics.ejections.add(&[&self.name, &group.config.name], 1);
         }
     }
 }

@@ -26,6 +26,8 @@ fn each_tier_gets_exactly_its_share(data_plane: DataPlane) {
     assert_eq!(admitted(&mesh, 20, &items.clone().header("x-loyalty", "Gold")), 1, "an unknown tier");
     assert_eq!(admitted(&mesh, 20, &items), 0, "no header shares the counter of unknown tiers");
     let refused = ask(&mesh, &items);
+    let said = |name: &str| refused.headers.get(name).map_or("", String::as_str);
+    assert_eq!((said("x-ratelimit-limit"), said("x-ratelimit-remaining")), ("1, 1;w=60", "0"), "{refused:?}");
     assert_eq!(refused.headers.get("x-envoy-ratelimited").map(String::as_str), Some("true"), "{refused:?}");
     assert_eq!(admitted(&mesh, 30, &to_catalog("/other")), 30, "other paths are free");
 }

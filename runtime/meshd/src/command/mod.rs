@@ -5,7 +5,9 @@ mod redirect;
 mod run;
 mod validate;
 
+use std::io::Write as _;
 use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What meshd can do.
 #[derive(Debug, clap::Subcommand)]
@@ -34,3 +36,42 @@ impl Command {
 
 /// The exit code for wrong usage and failed I/O.
 const FAILED: u8 = 2;
+
+/// One line for the operator. Whoever no longer listens must not end a proxy, least of all before it has drained.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The signals that a running command answers to.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From now on signals no longer end the process.
+    fn handle() -> Result<Self, String> {
+        let listen =
+            |kind| signal(kind).map_err(|error: std::io::Error| format!("cannot wait for signals: {error}"));
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when it is time to stop. A hangup is no such time: to many it means "read your files again".
+    async fn stop(&mut self, name: &str) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    say(&format!("{name}: files are read again whenever they change; a hangup is not needed"));
+                }
+            }
+        }
+    }
+}

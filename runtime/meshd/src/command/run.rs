@@ -1,11 +1,10 @@
 //! `meshd run`: the proxy, until a signal.
 
-use super::FAILED;
+use super::{FAILED, Signals, say};
 use meshd_proxy::{Options, Proxy};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Arguments of `meshd run`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +41,7 @@ impl Run {
         match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                eprintln!("meshd: {message}");
+                say(&format!("meshd: {message}"));
                 ExitCode::from(FAILED)
             }
         }
@@ -56,16 +55,11 @@ fn run(options: Options) -> Result<(), String> {
         .map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         // The handlers stand before anything listens, so that no signal is too early.
-        let explain = |error: std::io::Error| format!("cannot wait for signals: {error}");
-        let mut terminate = signal(SignalKind::terminate()).map_err(explain)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(explain)?;
+        let mut signals = Signals::handle()?;
         let proxy = Proxy::start(options).map_err(|failure| failure.to_string())?;
-        eprintln!("meshd: ready");
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        eprintln!("meshd: draining");
+        say("meshd: ready");
+        signals.stop("meshd").await;
+        say("meshd: draining");
         proxy.drain();
         proxy.wait();
         Ok(())
