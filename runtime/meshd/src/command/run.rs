@@ -2,6 +2,7 @@
 
 use super::{FAILED, Signals, say};
 use meshd_proxy::{Options, Proxy};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> ExitCode {
+        open_as_many_files_as_allowed();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let options = Options {
             config: self.config,
@@ -46,6 +48,14 @@ impl Run {
             }
         }
     }
+}
+
+/// Raises the soft limit of open files to the hard one. The soft one is often 1,024, for the sake of programs that use
+/// `select`; a proxy needs two for each connection. If it stays low, fewer clients are taken.
+fn open_as_many_files_as_allowed() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn run(options: Options) -> Result<(), String> {
