@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use meshc_plan::{ClusterPlan, Deployment, ProxyPlan};
 use tera::{Context, Tera};
 
-use crate::{Input, Tree};
+use crate::{Input, Tree, sidecar};
 
 /// The guide's text.
 const TEMPLATE: &str = "\
@@ -50,19 +50,19 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
     for proxy in proxies {
         let namespace = match &proxy.deployment {
             Deployment::Gateway(_) => &cluster.mesh_namespace,
-            Deployment::Sidecar(sidecar) => {
-                let workloads: Vec<String> = sidecar
+            Deployment::Sidecar(deployed) => {
+                let workloads: Vec<String> = deployed
                     .workloads
                     .iter()
-                    .map(|workload| format!("{:?} `{}`", workload.kind, workload.name))
+                    .map(|workload| format!("{} `{}`", sidecar::kind_word(workload.kind), workload.name))
                     .collect();
                 sidecars.push(entry(&[
-                    ("namespace", &sidecar.namespace),
-                    ("service", &sidecar.service),
+                    ("namespace", &deployed.namespace),
+                    ("service", &deployed.service),
                     ("workloads", &workloads.join(", ")),
                     ("path", &proxy.name.path),
                 ]));
-                &sidecar.namespace
+                &deployed.namespace
             }
         };
         if let Some(identity) = &proxy.identity {

@@ -17,7 +17,8 @@ use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, obj
 const CONFIG: &str = "/etc/rate-limit";
 /// Redis 7.2: the last release line under the BSD licence.
 const REDIS_IMAGE: &str = "redis:7.2";
-const REDIS: &str = "rate-limit-redis";
+/// The name of its Redis.
+pub(crate) const REDIS: &str = "rate-limit-redis";
 const REDIS_PORT: u16 = 6379;
 
 /// Writes the folder; returns it.

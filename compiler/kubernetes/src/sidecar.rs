@@ -22,15 +22,32 @@ const PAUSE_SECONDS: u32 = 5;
 /// The object that holds what replacements copy. kustomize drops it from what it prints.
 const SETTINGS_KIND: &str = "MeshSettings";
 
+/// The name of a service's ConfigMap and of its settings.
+pub(crate) fn config_map(service: &str) -> String {
+    format!("mesh-{service}")
+}
+
+/// What Kubernetes calls a kind of workload.
+pub(crate) const fn kind_word(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => "Deployment",
+        WorkloadKind::StatefulSet => "StatefulSet",
+        WorkloadKind::DaemonSet => "DaemonSet",
+        WorkloadKind::Job => "Job",
+        WorkloadKind::CronJob => "CronJob",
+    }
+}
+
 /// Where a workload's kind keeps its pod template, as a kustomize field path.
 fn template(kind: WorkloadKind) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
-    match kind {
-        WorkloadKind::Deployment => ("apps", "v1", "Deployment", &["spec", "template"]),
-        WorkloadKind::StatefulSet => ("apps", "v1", "StatefulSet", &["spec", "template"]),
-        WorkloadKind::DaemonSet => ("apps", "v1", "DaemonSet", &["spec", "template"]),
-        WorkloadKind::Job => ("batch", "v1", "Job", &["spec", "template"]),
-        WorkloadKind::CronJob => ("batch", "v1", "CronJob", &["spec", "jobTemplate", "spec", "template"]),
-    }
+    let (group, path): (_, &[_]) = match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            ("apps", &["spec", "template"])
+        }
+        WorkloadKind::Job => ("batch", &["spec", "template"]),
+        WorkloadKind::CronJob => ("batch", &["spec", "jobTemplate", "spec", "template"]),
+    };
+    (group, "v1", kind_word(kind), path)
 }
 
 /// Writes the component.
@@ -78,7 +95,7 @@ struct Component<'a> {
 impl Component<'_> {
     /// The name of the ConfigMap and of the settings.
     fn name(&self) -> String {
-        format!("mesh-{}", self.sidecar.service)
+        config_map(&self.sidecar.service)
     }
 
     /// Whether there is anything that must be redirected to the sidecar.
