@@ -65,5 +65,5 @@ pub fn example(name: &str) -> String {
 #[must_use]
 pub fn kustomize(folder: &Path) -> String {
     let mut command = Command::new(tools::tool("kubectl"));
-    process::succeed(command.arg("kustomize").arg("--load-restrictor=LoadRestrictionsNone").arg(folder))
+    process::succeed(command.arg("kustomize").arg(folder))
 }

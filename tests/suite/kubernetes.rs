@@ -218,17 +218,104 @@ fn redirection_is_an_init_container_before_all_others() {
 #[test]
 fn a_component_without_its_workload_fails() {
     let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let (rendered, said) = try_component(&built, &workload("webapp", "").replace("name: webapp\n", "name: web\n"));
+    assert!(!rendered && said.contains("webapp"), "{said}");
+}
+
+/// Renders the user's kustomization over a Deployment of webapp; the output and what was said.
+fn try_component(built: &Built, deployment: &str) -> (bool, String) {
     let folder = built.path().join("app");
     std::fs::create_dir_all(&folder).expect("writable");
-    let renamed = workload("webapp", "").replace("name: webapp\n", "name: web\n");
-    std::fs::write(folder.join("deployment.yaml"), renamed).expect("writable");
+    std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
     let kustomization =
         "resources: [deployment.yaml]\ncomponents: [../out/west/sidecars/istioinaction/webapp]\n";
     std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
     let mut command = Command::new(tools::tool("kubectl"));
     let output = process::run(command.arg("kustomize").arg(&folder));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("webapp"), "{said}");
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    (output.status.success(), said.concat())
+}
+
+#[test]
+fn a_pause_of_the_users_own_can_stay() {
+    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let own = workload("webapp", "").replace("postStart:", "preStop:");
+    let own = own.replace("  name: webapp\n", "  name: webapp\n  annotations: {mesh.meshc.dev/pause: own}\n");
+    let (rendered, said) = try_component(&built, &own);
+    assert!(rendered, "{said}");
+    assert_valid(&said);
+    let documents = documents(&said);
+    let app = &named(&documents, "Deployment", "webapp")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(app["lifecycle"]["preStop"]["exec"]["command"][0], "true");
+    assert!(app["lifecycle"]["preStop"]["sleep"].is_null(), "a container has one handler: {app}");
+}
+
+#[test]
+fn a_pod_on_the_hosts_network_is_refused() {
+    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let host = workload("webapp", "").replace("      hostAliases:", "      hostNetwork: true\n      hostAliases:");
+    let (rendered, said) = try_component(&built, &host);
+    assert!(!rendered && said.contains("hostNetwork"), "{said}");
+}
+
+/// A mesh whose names fit where the language puts them, and not everywhere in Kubernetes.
+const ODD_NAMES: &str = r#"
+mesh m {
+  trust_domain = "cluster.local"
+  trust        = t
+}
+
+trust t {}
+
+network n {}
+
+cluster west {
+  network = n
+  region  = "here"
+  gateway ingress {
+    role    = ingress
+    address = 192.0.2.1
+    port administration-and-more { number = 80 }
+    port mesh-ready { number = 8443, tls { secret = "shop.example-and-all-that-is-sold-there.tls" } }
+    port "2024" { number = 8444, tls { secret = "other.tls" } }
+  }
+}
+
+namespace shop {
+  service web {
+    clusters = [west]
+    port administration-and-more { number = 80, target = 8080 }
+    port twice { number = 81, target = 8080 }
+    workload { image = "web:1", labels = { "app.kubernetes.io/name" = "front" } }
+  }
+
+  route web { gateway = west.ingress, hosts = ["shop.example"], to = web.twice }
+}
+"#;
+
+#[test]
+fn names_are_ones_that_kubernetes_takes() {
+    let built = Built::new(ODD_NAMES, DataPlane::Envoy, &[]);
+    let west = kustomize(&built.out().join("west"));
+    assert_valid(&west);
+    let west = documents(&west);
+    for name in ["west-ingress", "web"] {
+        let deployment = named(&west, "Deployment", name);
+        let pod = &deployment["spec"]["template"];
+        for (label, value) in deployment["spec"]["selector"]["matchLabels"].as_object().expect("labels") {
+            assert_eq!(pod["metadata"]["labels"][label], *value, "the selector of {name} finds its pods");
+        }
+        for container in pod["spec"]["containers"].as_array().expect("containers") {
+            let ports = names(&container["ports"], "name");
+            let distinct: BTreeSet<_> = ports.iter().collect();
+            assert_eq!(distinct.len(), ports.len(), "{ports:?}");
+            assert!(ports.iter().all(|port| port.len() <= 15 && port != "2024"), "{ports:?}");
+        }
+        // A DNS label each, whatever the Secret is called.
+        for volume in names(&pod["spec"]["volumes"], "name") {
+            assert!(volume.len() <= 63 && !volume.contains('.'), "{volume}");
+        }
+    }
 }
 
 /// Other kinds of workloads, probes and images.

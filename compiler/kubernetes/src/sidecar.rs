@@ -17,7 +17,11 @@ use crate::metadata::{generator, labels, texts};
 
 /// How long an application goes on serving after its end was asked for, in seconds: until other resolvers have
 /// forgotten the pod.
-const PAUSE_SECONDS: u32 = 5;
+pub(crate) const PAUSE_SECONDS: u32 = 5;
+
+/// The annotation of a workload whose application has a `preStop` of its own, which no patch could see: a container has
+/// one, and Kubernetes refuses a second.
+pub(crate) const OWN_PAUSE: &str = "mesh.meshc.dev/pause";
 
 /// The object that holds what replacements copy. kustomize drops it from what it prints.
 const SETTINGS_KIND: &str = "MeshSettings";
@@ -67,7 +71,8 @@ pub(crate) fn render(
     for (position, workload) in sidecar.workloads.iter().enumerate() {
         let file = if position == 0 { String::from("patch.yaml") } else { format!("patch-{position}.yaml") };
         tree.insert(format!("{folder}/{file}"), Stream::new().document(component.patch(workload)).emit());
-        patches.push(map! { "path" => file, "target" => component.select(workload) });
+        patches.push(map! { "path" => file, "target" => Component::select(workload) });
+        patches.push(Component::refuse_host_network(workload));
         patches.extend(component.probe_patches(workload));
     }
     tree.insert(format!("{folder}/settings.yaml"), Stream::new().document(component.settings()).emit());
@@ -112,9 +117,11 @@ impl Component<'_> {
     }
 
     /// Selects a workload by kind and name, in whatever namespace the user's kustomization puts it.
-    fn select(&self, workload: &Workload) -> Value {
+    fn select(workload: &Workload) -> Map {
         let (group, version, kind, _) = template(workload.kind);
-        map! { "group" => group, "version" => version, "kind" => kind, "name" => workload.name.as_str() }
+        [("group", group), ("version", version), ("kind", kind), ("name", workload.name.as_str())]
+            .into_iter()
+            .collect()
     }
 
     /// The strategic merge patch of a workload.
@@ -148,6 +155,16 @@ impl Component<'_> {
         partial(workload, template)
     }
 
+    /// A test that fails if the pod says anything about the host's network: there its listeners would be the node's, and
+    /// its names everybody's.
+    fn refuse_host_network(workload: &Workload) -> Value {
+        let (_, _, _, path) = template(workload.kind);
+        let path = format!("/{}/spec/hostNetwork", path.join("/"));
+        let test = map! { "op" => "test", "path" => path, "value" => Value::Null };
+        let text = Stream::new().document(list![test]).emit();
+        map! { "target" => Self::select(workload), "patch" => text }
+    }
+
     /// The position or name of the application's container in a field path of kustomize.
     fn container(workload: &Workload) -> String {
         workload.container.as_ref().map_or_else(|| String::from("0"), |name| format!("[name={name}]"))
@@ -173,7 +190,7 @@ impl Component<'_> {
         let mut patches = Vec::new();
         if !operations.is_empty() {
             let text = Stream::new().document(Value::List(operations)).emit();
-            patches.push(map! { "target" => self.select(workload), "patch" => text });
+            patches.push(map! { "target" => Self::select(workload), "patch" => text });
         }
         if let (Some(name), false) = (&workload.container, self.sidecar.probes.is_empty()) {
             let mut container = Map::new().with("name", name.as_str());
@@ -182,7 +199,7 @@ impl Component<'_> {
             }
             let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
             let text = Stream::new().document(partial(workload, pod)).emit();
-            patches.push(map! { "target" => self.select(workload), "patch" => text });
+            patches.push(map! { "target" => Self::select(workload), "patch" => text });
         }
         patches
     }
@@ -214,9 +231,9 @@ impl Component<'_> {
         let path = path.join(".");
         let settings =
             |field: &str| map! { "kind" => SETTINGS_KIND, "name" => self.name(), "fieldPath" => field };
-        let into = |field: String| {
+        let into = |select: Map, field: String| {
             list![map! {
-                "select" => self.select(workload),
+                "select" => select,
                 "fieldPaths" => texts([field]),
                 "options" => map! { "create" => true },
             }]
@@ -225,12 +242,16 @@ impl Component<'_> {
         if self.sidecar.lowest_privileged_port.is_some() {
             let field =
                 format!("{path}.spec.securityContext.sysctls.[name=net.ipv4.ip_unprivileged_port_start]");
-            replacements.push(map! { "source" => settings("sysctl"), "targets" => into(field) });
+            replacements.push(
+                map! { "source" => settings("sysctl"), "targets" => into(Self::select(workload), field) },
+            );
         }
         if container::knows_sleep(self.cluster) && !self.sidecar.ports.is_empty() {
             let container = Self::container(workload);
             let field = format!("{path}.spec.containers.{container}.lifecycle.preStop.sleep.seconds");
-            replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => into(field) });
+            let select = Self::select(workload).with("annotationSelector", format!("{OWN_PAUSE}!=own"));
+            let targets = into(select, field);
+            replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => targets });
         }
         let (key, _) = app_label(&self.sidecar.service);
         let (group, version, kind, _) = template(workload.kind);
