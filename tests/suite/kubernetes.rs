@@ -218,7 +218,8 @@ fn redirection_is_an_init_container_before_all_others() {
 #[test]
 fn a_component_without_its_workload_fails() {
     let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
-    let (rendered, said) = try_component(&built, &workload("webapp", "").replace("name: webapp\n", "name: web\n"));
+    let (rendered, said) =
+        try_component(&built, &workload("webapp", "").replace("name: webapp\n", "name: web\n"));
     assert!(!rendered && said.contains("webapp"), "{said}");
 }
 
@@ -253,7 +254,8 @@ fn a_pause_of_the_users_own_can_stay() {
 #[test]
 fn a_pod_on_the_hosts_network_is_refused() {
     let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
-    let host = workload("webapp", "").replace("      hostAliases:", "      hostNetwork: true\n      hostAliases:");
+    let host =
+        workload("webapp", "").replace("      hostAliases:", "      hostNetwork: true\n      hostAliases:");
     let (rendered, said) = try_component(&built, &host);
     assert!(!rendered && said.contains("hostNetwork"), "{said}");
 }
@@ -351,6 +353,13 @@ namespace shop {
     calls = [ledger]
   }
 
+  service cache {
+    clusters = [west]
+    port http { number = 81, target = 8081, bind = loopback }
+    workload { kind = daemon_set }
+    probe liveness { path = "/live", port = 8081, timeout = 1500ms }
+  }
+
   client nightly {
     clusters = [west]
     workload { kind = cron_job }
@@ -386,6 +395,22 @@ spec:
       - {name: helper, image: \"helper:1\"}
       - {name: main, image: \"ledger:1\", readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}}
 ---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: cache, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cache}}
+  template:
+    metadata: {labels: {app: cache}}
+    spec:
+      containers:
+      - name: cache
+        image: \"cache:1\"
+        livenessProbe:
+          initialDelaySeconds: 60
+          httpGet: {path: /live, port: http, httpHeaders: [{name: a, value: b}]}
+      - {name: helper, image: \"helper:1\"}
+---
 apiVersion: batch/v1
 kind: CronJob
 metadata: {name: nightly, namespace: shop}
@@ -400,22 +425,28 @@ spec:
 ";
     std::fs::write(folder.join("workloads.yaml"), workloads).expect("writable");
     let sidecars = "../out/west/sidecars/shop";
-    let kustomization =
-        format!("resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/nightly]\n");
+    let kustomization = format!(
+        "resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/cache, {sidecars}/nightly]\n"
+    );
     std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
     let rendered = kustomize(&folder);
     assert_valid(&rendered);
     let rendered = documents(&rendered);
     let ledger = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["spec"];
-    assert_eq!(
-        names(&ledger["containers"], "name"),
-        ["main", "helper"],
-        "kustomize puts what it patches first"
-    );
-    let main = &ledger["containers"][0];
+    assert_eq!(names(&ledger["containers"], "name"), ["helper", "main"], "in the user's order");
+    let main = &ledger["containers"][1];
     assert_eq!(main["readinessProbe"]["httpGet"]["path"], "/app/readiness");
     assert_eq!(main["readinessProbe"]["periodSeconds"], 3, "what the user said otherwise stays");
     assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    // The same without a container's name: the first one is meant.
+    let cache = &named(&rendered, "DaemonSet", "cache")["spec"]["template"]["spec"]["containers"];
+    assert_eq!(
+        cache[0]["livenessProbe"]["httpGet"],
+        serde_json::json!({"path": "/app/liveness", "port": 15021})
+    );
+    assert_eq!(cache[0]["livenessProbe"]["initialDelaySeconds"], 60, "what the user said otherwise stays");
+    assert_eq!(cache[0]["livenessProbe"]["timeoutSeconds"], 2);
+    assert!(cache[1]["livenessProbe"].is_null());
     let job = &named(&rendered, "CronJob", "nightly")["spec"]["jobTemplate"]["spec"]["template"];
     assert_eq!(names(&job["spec"]["initContainers"], "name"), ["mesh-proxy"]);
     assert_eq!(job["metadata"]["labels"]["mesh.meshc.dev/service"], "nightly");

@@ -1,7 +1,7 @@
 //! A sidecar: a kustomize Component that the user's own kustomization applies to the user's own workloads.
 //!
-//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl and the
-//! application's pause, whose lists and maps a patch would replace as a whole, are set through kustomize's
+//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl, the application's
+//! pause and its probes, whose lists and maps a patch would replace as a whole, are set through kustomize's
 //! replacements, which create what is missing and leave the rest alone. A last replacement reads our label back from
 //! the workload: if no workload matched, kustomize fails instead of rendering a pod without its proxy.
 
@@ -73,7 +73,6 @@ pub(crate) fn render(
         tree.insert(format!("{folder}/{file}"), Stream::new().document(component.patch(workload)).emit());
         patches.push(map! { "path" => file, "target" => Component::select(workload) });
         patches.push(Component::refuse_host_network(workload));
-        patches.extend(component.probe_patches(workload));
     }
     tree.insert(format!("{folder}/settings.yaml"), Stream::new().document(component.settings()).emit());
     let configuration = rendered.files.keys().map(|file| format!("config/{file}"));
@@ -170,40 +169,6 @@ impl Component<'_> {
         workload.container.as_ref().map_or_else(|| String::from("0"), |name| format!("[name={name}]"))
     }
 
-    /// Probes that the kubelet must ask of the proxy, since a strict application listens for it alone.
-    fn probe_patches(&self, workload: &Workload) -> Vec<Value> {
-        let (_, _, _, path) = template(workload.kind);
-        let pointer = format!("/{}/spec/containers", path.join("/"));
-        let operations: Vec<Value> = match &workload.container {
-            // A merge patch below finds a named container; a JSON pointer only finds a position.
-            Some(_) => Vec::new(),
-            None => self
-                .sidecar
-                .probes
-                .iter()
-                .map(|probe| {
-                    let path = format!("{pointer}/0/{}", probe_field(probe.kind));
-                    map! { "op" => "add", "path" => path, "value" => probe_value(probe) }
-                })
-                .collect(),
-        };
-        let mut patches = Vec::new();
-        if !operations.is_empty() {
-            let text = Stream::new().document(Value::List(operations)).emit();
-            patches.push(map! { "target" => Self::select(workload), "patch" => text });
-        }
-        if let (Some(name), false) = (&workload.container, self.sidecar.probes.is_empty()) {
-            let mut container = Map::new().with("name", name.as_str());
-            for probe in &self.sidecar.probes {
-                container.insert(probe_field(probe.kind), probe_value(probe));
-            }
-            let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
-            let text = Stream::new().document(partial(workload, pod)).emit();
-            patches.push(map! { "target" => Self::select(workload), "patch" => text });
-        }
-        patches
-    }
-
     /// What replacements copy.
     fn settings(&self) -> Value {
         let mut document = Map::new()
@@ -222,6 +187,9 @@ impl Component<'_> {
             // 0 and not the lowest port: a user's own setting, whatever it is, stays permitted.
             let sysctl = map! { "name" => "net.ipv4.ip_unprivileged_port_start", "value" => "0" };
             document.insert("sysctl", sysctl);
+        }
+        for probe in &self.sidecar.probes {
+            document.insert(probe_field(probe.kind), probe_value(probe));
         }
         Value::from(document.with("guard", ""))
     }
@@ -252,6 +220,16 @@ impl Component<'_> {
             let select = Self::select(workload).with("annotationSelector", format!("{OWN_PAUSE}!=own"));
             let targets = into(select, field);
             replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => targets });
+        }
+        // The kubelet must ask the proxy, since a strict application listens for it alone; how often and how long is
+        // still for the user to say.
+        for probe in &self.sidecar.probes {
+            for part in ["httpGet", "timeoutSeconds"] {
+                let from = format!("{}.{part}", probe_field(probe.kind));
+                let field = format!("{path}.spec.containers.{}.{from}", Self::container(workload));
+                let targets = into(Self::select(workload), field);
+                replacements.push(map! { "source" => settings(&from), "targets" => targets });
+            }
         }
         let (key, _) = app_label(&self.sidecar.service);
         let (group, version, kind, _) = template(workload.kind);
