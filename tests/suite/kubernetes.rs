@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use mesh_tests::build::{Built, example, kustomize};
+use mesh_tests::build::{Built, example, kustomize, planned_mesh};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::{process, tools};
 use serde_json::Value;
@@ -86,6 +86,20 @@ const WEBAPP: Sidecar = ("west", "webapp");
 /// Every sidecar of the example.
 const SIDECARS: [Sidecar; 4] =
     [WEBAPP, ("west", "simple-backend"), ("east", "simple-backend"), ("east", "catalog")];
+
+/// A mesh with whatever backends can meet, on each data plane and on both at once.
+#[test]
+fn a_mesh_of_many_shapes_renders_and_is_valid() {
+    let built = Built::new(&planned_mesh("many-shapes"), DataPlane::Envoy, &[]);
+    for arguments in [&["--data-plane", "envoy"][..], &["--data-plane", "meshd"], &[]] {
+        let mut all = vec!["build", "mesh.mesh", "-o", "out"];
+        all.extend(arguments);
+        built.meshc(&all);
+        for cluster in ["hub", "north", "north2", "south"] {
+            assert_valid(&kustomize(&built.out().join(cluster)));
+        }
+    }
+}
 
 /// A user's own Deployment of a service with everything that a careless patch would lose.
 fn workload(service: &str, namespace: &str) -> String {
