@@ -41,7 +41,7 @@ A proxy's configuration lies in a ConfigMap, which holds at most 1 MiB. It grows
 6 KiB for each callee's port on Envoy), never with the size of the mesh. So one caller declares very many calls, or one gateway
 exports very many ports.
 
-Split the caller into several services, or remove calls that nobody makes.",
+Split the caller into several services, spread routes over several gateways, or remove calls that nobody makes.",
     },
     CodeInfo {
         code: CONFIG_LARGE,
