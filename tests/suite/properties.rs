@@ -126,6 +126,40 @@ fn a_sidecar_knows_only_what_it_calls() {
     }
 }
 
+/// Pods restart when something of theirs changes; what proxies read at run time is no part of a pod.
+#[test]
+fn a_policy_edit_restarts_nobody() {
+    let source = example("acme");
+    let edits = [
+        ("gold = 10/min", "gold = 11/min"),
+        ("scope     = cluster ", "scope     = pod "),
+        ("consecutive_5xx = 1", "consecutive_5xx = 4"),
+        ("max_concurrent_requests = 10", "max_concurrent_requests = 99"),
+        ("attempts = 3", "attempts = 2"),
+        ("allow { from = [west.ingress] }", "deny { from = [webapp] }"),
+        ("failover { by = [zone, region] }", "failover { enabled = false }"),
+        ("policy loyalty {", "policy patience {\n    timeout { request = 3s }\n  }\n\n  policy loyalty {"),
+    ];
+    for data_plane in [DataPlane::Envoy, DataPlane::Meshd] {
+        let built = Built::new(&source, data_plane, &[]);
+        let before = tree(&built.out());
+        for (old, new) in edits {
+            assert!(source.contains(old), "{old}");
+            std::fs::write(built.path().join("mesh.mesh"), source.replace(old, new)).expect("writable");
+            built.meshc(&["build", "mesh.mesh", "-o", "out", "--data-plane", data_plane.word()]);
+            let after = tree(&built.out());
+            let changed: Vec<_> =
+                before.keys().filter(|name| after.get(*name) != before.get(*name)).collect();
+            assert!(changed.iter().any(|name| name.contains("/config/")), "{new}: {changed:?}");
+            let pods = |name: &&&String| {
+                (name.contains("/sidecars/") || name.contains("/gateways/")) && !name.contains("/config/")
+            };
+            let restarted: Vec<_> = changed.iter().filter(pods).collect();
+            assert!(restarted.is_empty(), "{new} restarts pods: {restarted:?}");
+        }
+    }
+}
+
 #[test]
 fn every_static_bootstrap_is_valid_for_the_real_envoy() {
     let synthetic = mesh(Shape { services: 30, clusters: 3, calls: 4, seed: 5 });
