@@ -403,7 +403,7 @@ spec:
   serviceName: ledger
   selector: {matchLabels: {app: ledger}}
   template:
-    metadata: {labels: {app: ledger}}
+    metadata: {labels: {app: ledger}, annotations: {prometheus.io/port: \"8080\", prometheus.io/path: /own}}
     spec:
       containers:
       - {name: helper, image: \"helper:1\"}
@@ -452,6 +452,9 @@ spec:
     assert_eq!(main["readinessProbe"]["httpGet"]["path"], "/app/readiness");
     assert_eq!(main["readinessProbe"]["periodSeconds"], 3, "what the user said otherwise stays");
     assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    let pod = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(pod["prometheus.io/port"], "15090", "the application's own port is closed to collectors");
+    assert_eq!(pod["prometheus.io/path"], "/app/metrics");
     // The same without a container's name: the first one is meant.
     let cache = &named(&rendered, "DaemonSet", "cache")["spec"]["template"]["spec"]["containers"];
     assert_eq!(

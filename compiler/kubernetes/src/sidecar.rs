@@ -5,8 +5,7 @@
 //! replacements, which create what is missing and leave the rest alone. A last replacement reads our label back from
 //! the workload: if no workload matched, kustomize fails instead of rendering a pod without its proxy.
 
-use meshc_plan::paths::INBOUND_PORT;
-use meshc_plan::paths::READINESS_PORT;
+use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, READINESS_PORT};
 use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
 use meshc_vocabulary::model::{Probe, ProbeKind, Workload, WorkloadKind};
 use meshc_yaml::{Map, Stream, Value, list, map};
@@ -15,8 +14,8 @@ use crate::Tree;
 use crate::container;
 use crate::metadata::{generator, labels, texts};
 
-/// How long an application goes on serving after its end was asked for, in seconds: until other resolvers have
-/// forgotten the pod.
+/// How long an application goes on serving after its end was asked for, in seconds: as long as proxies keep an answer of
+/// DNS. Where a DNS server remembers the pod for longer, callers meet a closed port, and try another pod.
 pub(crate) const PAUSE_SECONDS: u32 = 5;
 
 /// The annotation of a workload whose application has a `preStop` of its own, which no patch could see: a container has
@@ -143,8 +142,7 @@ impl Component<'_> {
         let (key, value) = app_label(&self.sidecar.service);
         let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
-        let annotations: Map =
-            workload.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let annotations = self.annotations(workload);
         let metadata = Map::new().with("labels", labels(&all)).with_non_empty("annotations", annotations);
         let pod = Map::new()
             .with_non_empty("hostAliases", Value::List(aliases.collect()))
@@ -152,6 +150,22 @@ impl Component<'_> {
             .with("volumes", Value::List(container::volumes(self.proxy, &self.name())));
         let template = map! { "metadata" => Value::from(metadata), "spec" => Value::from(pod) };
         partial(workload, template)
+    }
+
+    /// The annotations of the pod: where its own metrics are found behind the sidecar, if it has any, and what the
+    /// workload declares.
+    fn annotations(&self, workload: &Workload) -> Map {
+        let port = METRICS_PORT.to_string();
+        let scraped = [("path", "/app/metrics"), ("port", port.as_str()), ("scrape", "true")];
+        let scraped = scraped.into_iter().filter(|_| self.sidecar.scrape.is_some());
+        let mut annotations = Map::new();
+        for (key, value) in scraped {
+            annotations.insert(format!("prometheus.io/{key}"), value);
+        }
+        for (key, value) in &workload.annotations {
+            annotations.insert(key.as_str(), value.as_str());
+        }
+        annotations
     }
 
     /// A test that fails if the pod says anything about the host's network: there its listeners would be the node's, and
