@@ -14,7 +14,8 @@ pub(crate) const CHECK: Check = Check {
         title: "ports of a service clash",
         explanation: r#"Callers tell the ports of a service apart by their `number`, so each number stands for one port. And the application
 shares its pod with the sidecar, which listens on 15006 (mTLS), 15021 (readiness and probes) and
-15090 (metrics), and with `capture = redirect` also on 15001.
+15090 (metrics), and with `capture = redirect` also on 15001. Two ports with one `target` are one socket of the
+application, so they cannot differ in `protocol`, `bind` or `mtls`: what one of them opens, the other cannot close.
 
 ```mesh
 service catalog {
@@ -37,6 +38,7 @@ const REDIRECT: (u16, &str) = (15001, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
+        one_target(&context.model.service_name(id), &service.ports, sink);
         let mut numbers: BTreeMap<u16, &Port> = BTreeMap::new();
         for port in &service.ports {
             let name = context.model.service_name(id);
@@ -70,5 +72,27 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                     .help("let the application listen on another port, and name that one here"),
             );
         }
+    }
+}
+
+/// Reports ports that are one socket of the application and are declared as if they were two.
+fn one_target(service: &str, ports: &[Port], sink: &mut Sink) {
+    let mut targets: BTreeMap<u16, &Port> = BTreeMap::new();
+    for port in ports {
+        let first = *targets.entry(port.target).or_insert(port);
+        let differ = [
+            (first.protocol != port.protocol, "protocol"),
+            (first.bind != port.bind, "bind"),
+            (first.mtls != port.mtls, "mtls"),
+        ];
+        let Some((_, what)) = differ.into_iter().find(|(differs, _)| *differs) else { continue };
+        let target = port.target;
+        let message = format!("two ports of `{service}` lead to {target} and differ in `{what}`");
+        sink.push(
+            Diagnostic::error(CHECK.info.code, port.origin.span, message)
+                .label(format!("the application's port {target} …"))
+                .also(first.origin.span, "… is this one's too")
+                .help(format!("declare the same `{what}`, or let the application listen on another port")),
+        );
     }
 }

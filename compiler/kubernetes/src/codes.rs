@@ -10,6 +10,10 @@ pub const CONFIG_TOO_LARGE: Code = Code("E0602");
 pub const CONFIG_LARGE: Code = Code("W0602");
 /// A workload with an image that is no Deployment.
 pub const WORKLOAD_KIND: Code = Code("E0604");
+/// Two objects of one name.
+pub const NAME_TAKEN: Code = Code("E0605");
+/// One workload with two sidecars.
+pub const TWO_SIDECARS: Code = Code("E0606");
 
 /// Every code of this crate.
 pub const CODES: &[CodeInfo] = &[
@@ -37,7 +41,7 @@ A proxy's configuration lies in a ConfigMap, which holds at most 1 MiB. It grows
 6 KiB for each callee's port on Envoy), never with the size of the mesh. So one caller declares very many calls, or one gateway
 exports very many ports.
 
-Split the caller into several services, or remove calls that nobody makes.",
+Split the caller into several services, spread routes over several gateways, or remove calls that nobody makes.",
     },
     CodeInfo {
         code: CONFIG_LARGE,
@@ -63,5 +67,35 @@ service ledger {
 ```
 
 Leave `image` out, write the workload yourself, and apply the component of `sidecars/` to it.",
+    },
+    CodeInfo {
+        code: NAME_TAKEN,
+        title: "two objects would have one name",
+        explanation: "\
+Names of what meshc writes are made from names in the mesh: a gateway's objects are called `<cluster>-<gateway>`, a
+service's ConfigMap `mesh-<service>`, its headless Service `<service>-mesh`. The mesh has a ConfigMap `mesh-trust` in each
+namespace, and `rate-limit` and `rate-limit-redis` in its own. Whichever is applied last would replace the other.
+
+```mesh
+namespace shop {
+  service trust { clusters = [west], port http { number = 80 } }    // its ConfigMap is the trust bundle's
+}
+```
+
+Rename one of the two.",
+    },
+    CodeInfo {
+        code: TWO_SIDECARS,
+        title: "a workload would get two sidecars",
+        explanation: "\
+A pod has one sidecar, with one identity. Two services that name the same workload would put two of them into its pods,
+which would contend for the same ports.
+
+```mesh
+service web   { port http  { number = 80 },   workload shop {} }
+service admin { port admin { number = 8001 }, workload shop {} }    // E0606
+```
+
+Give each a workload of its own, or make them one service with several ports.",
     },
 ];

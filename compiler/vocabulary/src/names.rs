@@ -3,7 +3,7 @@
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 
 use crate::codes;
-use crate::forms::dns_label;
+use crate::forms::{dns_label, service_name};
 use crate::model::Model;
 
 /// What is added to a service's name for its headless companion Service.
@@ -11,13 +11,15 @@ const COMPANION: &str = "-mesh";
 
 /// Reports every name that no Kubernetes object can bear.
 pub(crate) fn check(model: &Model, sink: &mut Sink) {
+    // It begins the derived domains of limits that hold for the whole mesh, and those are names of files.
+    label(&model.mesh.name, &model.mesh.origin, sink);
     for (_, cluster) in model.clusters.iter() {
         label(&cluster.name, &cluster.origin, sink);
     }
     for (_, gateway) in model.gateways.iter() {
         if label(&gateway.name, &gateway.origin, sink) {
             let account = format!("{}-{}", model.clusters.at(gateway.cluster).name, gateway.name);
-            derived(&account, "its account", &gateway.origin, sink);
+            derived(&account, "its account and Service", &gateway.origin, sink);
         }
         for port in &gateway.ports {
             label(&port.name, &port.origin, sink);
@@ -61,16 +63,15 @@ fn label(name: &str, origin: &Origin, sink: &mut Sink) -> bool {
     false
 }
 
-/// Reports a name that is made from a good one and is none itself.
+/// Reports a Service's name that is made from a good name and is none itself.
 fn derived(name: &str, what: &str, origin: &Origin, sink: &mut Sink) {
-    let Some(why) = dns_label(name) else { return };
-    sink.push(
-        Diagnostic::error(
-            codes::BAD_NAME,
-            origin.span,
-            format!("{} leaves no room for the name of {what}, `{name}`", origin.name),
-        )
-        .label(format!("with what is added, {why}"))
-        .help("choose a shorter name"),
-    );
+    let Some(why) = service_name(name) else { return };
+    let (message, why, help) = if dns_label(name).is_some() {
+        let message = format!("{} leaves no room for the name of {what}, `{name}`", origin.name);
+        (message, format!("with what is added, {why}"), "choose a shorter name")
+    } else {
+        let message = format!("{} makes a bad name for {what}, `{name}`", origin.name);
+        (message, why, "choose a name that begins with a letter")
+    };
+    sink.push(Diagnostic::error(codes::BAD_NAME, origin.span, message).label(why).help(help));
 }

@@ -106,12 +106,13 @@ pub(super) fn virtual_host(
     let (timeouts, retries) = conduct(context, callee);
     let origin = upstream::origin(context, callee, port);
     let upstream = upstream::callee_name(context, callee, port);
+    let timeout = timeout::request(timeouts, port.protocol);
     let route = HttpRoute {
         matches: HttpMatch::default(),
         action: HttpAction::Forward {
             to: vec![WeightedUpstream { upstream, weight: 1 }],
-            timeout: timeout::request(timeouts, port.protocol),
-            idle_timeout: timeout::idle(timeouts, port.protocol),
+            timeout,
+            idle_timeout: timeout::idle_of_request(timeouts, port.protocol, timeout),
             retry: retry::plan(retries),
         },
         origin: origin.clone(),
