@@ -11,6 +11,7 @@ mod cluster;
 pub mod codes;
 mod files;
 mod http;
+mod keepalive;
 mod limits;
 mod listener;
 mod pb;

@@ -35,6 +35,7 @@ The same on both data planes:
 | headers of a request | 60 KiB | refused, 431 over HTTP/1.1 |
 | number of headers | 100 | refused, 431 over HTTP/1.1 |
 | a client's connection without requests | 1 h | closed |
+| a connection between proxies without a sign of life | 60 s, then 3 probes, 20 s apart | closed |
 | a ClientHello, at gateways and sidecars | 5 s | closed |
 | requests on one connection through an east-west gateway | 100 unless `requests_per_connection` says otherwise | replaced |
 | failures in a row that eject an east-west gateway | 3 of its own, for the `ejection` of the callee | left out |

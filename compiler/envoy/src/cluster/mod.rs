@@ -23,7 +23,7 @@ use crate::pb::kind::Percent;
 use crate::pb::{duration, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
-use crate::tls;
+use crate::{keepalive, tls};
 
 /// Name of the cluster that is Envoy's own admin socket.
 pub(crate) const ADMIN: &str = "mesh-admin";
@@ -99,6 +99,7 @@ fn member(
         load_assignment: Some(endpoints::assignment(&name, group, &endpoints)),
         circuit_breakers: Some(circuit_breakers),
         typed_extension_protocol_options: protocol(upstream, group),
+        upstream_connection_options: keepalive::upstream(group),
         outlier_detection: ejection::outlier_detection(&group.ejection),
         common_lb_config: Some(at_once_and_without_panic()),
         transport_socket: upstream.tls.as_ref().map(|settings| tls::upstream(placed, settings)),

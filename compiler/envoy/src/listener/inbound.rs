@@ -16,7 +16,7 @@ use crate::pb::route::route_action::ClusterSpecifier as RouteCluster;
 use crate::pb::route::{self, Route, RouteAction, VirtualHost};
 use crate::pb::{duration, timeout};
 use crate::placed::Placed;
-use crate::{access_log, limits, tls};
+use crate::{access_log, keepalive, limits, tls};
 
 /// The listener. It logs connections itself: those that no chain takes, or that fail in the handshake, are seen nowhere
 /// else.
@@ -34,6 +34,7 @@ pub(super) fn listener(
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.
         continue_on_listener_filters_timeout: inbound.chains.iter().any(|chain| chain.permissive),
         traffic_direction: TrafficDirection::Inbound.into(),
+        socket_options: keepalive::downstream(),
         access_log: access_log::tls(&planned.name),
         ..Default::default()
     }

@@ -6,10 +6,10 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 use meshc_plan::{PassThrough, PassThroughChain};
 
 use super::{or_closed, tls_inspector};
-use crate::access_log;
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::{duration, number, timeout};
+use crate::{access_log, keepalive};
 
 /// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed; so it is the
 /// listener that logs connections.
@@ -19,6 +19,7 @@ pub(super) fn listener(planned: &meshc_plan::Listener, pass_through: &PassThroug
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(pass_through.hello_timeout),
         traffic_direction: TrafficDirection::Inbound.into(),
+        socket_options: keepalive::downstream(),
         access_log: access_log::tls(&planned.name),
         ..Default::default()
     }
