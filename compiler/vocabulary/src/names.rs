@@ -20,7 +20,7 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
             derived(&account, "its account", &gateway.origin, sink);
         }
         for port in &gateway.ports {
-            label(&port.name, &port.origin, sink);
+            port_name(&port.name, &port.origin, sink);
         }
     }
     for (_, namespace) in model.namespaces.iter() {
@@ -32,7 +32,7 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
             derived(&companion, "its headless Service", &service.origin, sink);
         }
         for port in &service.ports {
-            label(&port.name, &port.origin, sink);
+            port_name(&port.name, &port.origin, sink);
         }
     }
     for (_, external) in model.externals.iter() {
@@ -59,6 +59,34 @@ fn label(name: &str, origin: &Origin, sink: &mut Sink) -> bool {
         .help("names are DNS labels: lower-case letters, digits and `-`, at most 63 characters"),
     );
     false
+}
+
+/// Reports a name that no port of a container can bear (RFC 6335, section 5.1, in lower case as Kubernetes wants it).
+fn port_name(name: &str, origin: &Origin, sink: &mut Sink) {
+    const LONGEST: usize = 15;
+    let why = if dns_label(name).is_some() {
+        dns_label(name)
+    } else if name.len() > LONGEST {
+        Some(format!("it has {} characters and may have {LONGEST}", name.len()))
+    } else if !name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        Some(String::from("there is no letter in it"))
+    } else if name.contains("--") {
+        Some(String::from("`-` cannot follow `-`"))
+    } else {
+        None
+    };
+    let Some(why) = why else { return };
+    sink.push(
+        Diagnostic::error(
+            codes::BAD_NAME,
+            origin.span,
+            format!("{} has a name that no port of a container can bear", origin.name),
+        )
+        .label(why)
+        .help(
+            "names of ports have at most 15 lower-case letters, digits and `-`, and at least one letter among them",
+        ),
+    );
 }
 
 /// Reports a name that is made from a good one and is none itself.

@@ -115,7 +115,10 @@ impl SourceFile {
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let offset = offset as usize;
-        LineColumn { line: number(self.line_index(offset) + 1), column: number(self.column_index(offset) + 1) }
+        LineColumn {
+            line: number(self.line_index(offset) + 1),
+            column: number(self.column_index(offset) + 1),
+        }
     }
 
     /// The zero-based line of a byte offset.

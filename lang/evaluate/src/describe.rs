@@ -92,7 +92,8 @@ pub(crate) fn with_article(word: &str) -> String {
     format!("{article} `{word}`")
 }
 
-fn alternatives(words: &[String]) -> String {
+/// `a, b or c`
+pub(crate) fn alternatives(words: &[String]) -> String {
     match words {
         [] => String::from("nothing"),
         [only] => only.clone(),

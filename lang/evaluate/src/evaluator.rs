@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
+use lang_diagnostics::{Diagnostic, Sink, SourceMap, Span, Spanned, suggest};
 use lang_syntax::ast;
 
 use crate::codes;
 use crate::collect::{Collected, place_name, quoted};
 use crate::declarations::{Block, EntityId, Evaluated};
+use crate::describe::alternatives;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
@@ -24,6 +25,8 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) names: Names,
     pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
+    /// The text of the files, for advice that repeats what is written.
+    pub(crate) texts: &'s SourceMap,
     /// The attributes whose values are being put into strings, and where they were asked for.
     pub(crate) interpolating: Vec<(Member, Span)>,
     /// Reports about unknown names, by the name that is unknown.
@@ -71,6 +74,7 @@ impl Evaluator<'_, '_> {
     /// Reports nested blocks that are missing and adds those that are there by default.
     pub(crate) fn complete(&mut self, place: Place<'_>, blocks: &mut Vec<Block>, items: &[&ast::Item]) {
         let Place { kind, span, .. } = place;
+        let mut missing: Vec<&'static Kind> = Vec::new();
         for nested in kind.blocks {
             let word = nested.kind.word;
             if blocks.iter().any(|block| block.kind.word == word) || attempted(kind, items, word) {
@@ -78,18 +82,7 @@ impl Evaluator<'_, '_> {
             }
             match nested.count {
                 Count::Optional | Count::Many => {}
-                Count::One | Count::Some => {
-                    let missing = if kind.word.is_empty() {
-                        format!("there is no `{word}` block")
-                    } else {
-                        format!("{place} has no `{word}` block")
-                    };
-                    self.sink.push(
-                        Diagnostic::error(codes::MISSING_BLOCK, span, missing)
-                            .label("this needs one")
-                            .help(format!("add `{}`", sample(nested.kind))),
-                    );
-                }
+                Count::One | Count::Some => missing.push(nested.kind),
                 Count::Defaulted => {
                     let place = Place { kind: nested.kind, label: None, span };
                     let attributes = self.attributes(place, &[], None);
@@ -107,6 +100,27 @@ impl Evaluator<'_, '_> {
                 }
             }
         }
+        self.missing_blocks(place, &missing);
+    }
+
+    /// Reports the blocks that a place lacks: a file without anything in it is one mistake.
+    fn missing_blocks(&mut self, place: Place<'_>, missing: &[&'static Kind]) {
+        if missing.is_empty() {
+            return;
+        }
+        let words: Vec<_> = missing.iter().map(|kind| format!("`{}`", kind.word)).collect();
+        let list = alternatives(&words);
+        let message = if place.kind.word.is_empty() {
+            format!("there is no {list} block")
+        } else {
+            format!("{place} has no {list} block")
+        };
+        let samples: Vec<_> = missing.iter().map(|kind| format!("`{}`", sample(kind))).collect();
+        self.sink.push(
+            Diagnostic::error(codes::MISSING_BLOCK, place.span, message)
+                .label(if missing.len() == 1 { "this needs one" } else { "this needs one of each" })
+                .help(format!("add {}", samples.join(", "))),
+        );
     }
 
     /// Evaluates the attributes among `items` and adds the defaults of the others.
@@ -123,12 +137,12 @@ impl Evaluator<'_, '_> {
                 |item| if let ast::Item::Attribute(attribute) = item { Some(attribute) } else { None },
             )
             .filter(|attribute| {
-                let nested = kind.block(&attribute.name.value);
-                let misplaced = nested.is_some() && kind.attribute(&attribute.name.value).is_none();
-                if misplaced {
-                    self.sink.push(fixes::record_for_block(&attribute.name.value, attribute));
+                let name = &attribute.name.value;
+                let nested = kind.block(name).filter(|_| kind.attribute(name).is_none());
+                if let Some(nested) = nested {
+                    self.sink.push(fixes::record_for_block(nested.kind, attribute));
                 }
-                !misplaced
+                nested.is_none()
             })
             .collect();
         let attempted = |name: &str| attempted(kind, items, name);
@@ -293,7 +307,7 @@ fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
     })
 }
 
-fn sample(kind: &Kind) -> String {
+pub(crate) fn sample(kind: &Kind) -> String {
     match kind.label {
         Label::None => format!("{} {{ … }}", kind.word),
         Label::Required(_) | Label::Optional(_) | Label::Symbol(_) | Label::Reference(_) => {

@@ -51,7 +51,7 @@ pub fn evaluate(
     // All files together are one place: what may stand once may stand in one of them only.
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.items).collect();
     let start = files.first().map(|file| Span { end: file.span.start, ..file.span });
-    let (blocks, entities) = passes(&items, schema, start, &mut found);
+    let (blocks, entities) = passes(&items, schema, start, sources, &mut found);
     let mistakes: Vec<_> =
         sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();
     let sound = mistakes.is_empty() && !found.has_errors();
@@ -66,6 +66,7 @@ fn passes(
     items: &[&ast::Item],
     schema: Schema,
     start: Option<Span>,
+    texts: &SourceMap,
     found: &mut Sink,
 ) -> (Vec<Block>, Vec<Entity>) {
     let mut collector = Collector { names: Names::default(), sources: HashMap::new(), sink: found };
@@ -75,6 +76,7 @@ fn passes(
         names,
         sources,
         sink,
+        texts,
         interpolating: Vec::new(),
         cycles: HashSet::new(),
         unknown: BTreeMap::new(),

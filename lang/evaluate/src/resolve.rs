@@ -1,6 +1,6 @@
 //! Names in value position: what they refer to, or why they refer to nothing.
 
-use lang_diagnostics::{Diagnostic, Label, Span, Spanned};
+use lang_diagnostics::{Diagnostic, Label, Span, Spanned, suggest};
 use lang_syntax::ast::{self, ValueKind};
 
 use crate::codes;
@@ -10,6 +10,12 @@ use crate::evaluator::Evaluator;
 use crate::schema::{Reference, Type};
 use crate::suggestion::did_you_mean;
 use crate::value::Target;
+
+/// For how many unknown names others are searched that may have been meant.
+const MOST_SEARCHED: usize = 100;
+
+/// How many names are offered for an unknown one.
+const MOST_SHOWN: usize = 3;
 
 impl Evaluator<'_, '_> {
     /// A value that must be a name.
@@ -111,16 +117,32 @@ impl Evaluator<'_, '_> {
             self.sink.push(diagnostic);
             return;
         }
-        let candidates = self.names.candidates(scope, reference);
         let advice = format!("declare it, or name {wanted} that is declared");
+        let advice = self.nearest(path, scope, reference).unwrap_or(advice);
         let diagnostic = Diagnostic::error(
             codes::UNKNOWN_NAME,
             span,
             format!("there is no {} `{name}`", or(reference.kinds)),
         )
         .label("not declared")
-        .help(did_you_mean(&name, candidates.iter().map(String::as_str), &advice));
+        .help(advice);
         self.unknown_once(path, scope, diagnostic);
+    }
+
+    /// What an unknown name was probably meant to be: one that is spelled alike, or that ends alike in another scope.
+    fn nearest(&self, path: &ast::Path, scope: Option<EntityId>, reference: &Reference) -> Option<String> {
+        // Nobody reads on to there, and each search looks at all names.
+        if self.unknown.len() > MOST_SEARCHED {
+            return None;
+        }
+        let candidates = self.names.candidates(scope, reference);
+        if let Some(near) = suggest(&text(path), candidates.iter().map(String::as_str)) {
+            return Some(format!("did you mean `{near}`?"));
+        }
+        let last = path.segments.last()?;
+        let elsewhere = self.names.elsewhere(&last.value, reference);
+        let shown: Vec<_> = elsewhere.iter().take(MOST_SHOWN).map(|name| format!("`{name}`")).collect();
+        (!shown.is_empty()).then(|| format!("from here it is called {}", describe::alternatives(&shown)))
     }
 
     /// Keeps a report about an unknown name. If a declaration is misspelt, everything that refers to it fails, which is

@@ -23,6 +23,9 @@ impl Evaluator<'_, '_> {
             (Value::Duration(duration), _) if duration.is_zero() => {
                 String::from("a duration must be longer than nothing")
             }
+            (Value::Rate(rate), _) if rate.count == 0 => {
+                String::from("a rate must admit at least one request")
+            }
             (Value::Percentage(share), _) if share.nanos > 100 * WHOLE => {
                 String::from("a share cannot be more than 100%")
             }
@@ -31,9 +34,12 @@ impl Evaluator<'_, '_> {
             }
             _ => return Some(value),
         };
-        self.sink.push(
-            Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {}", ty.describe())),
-        );
+        let expected = match ty {
+            Type::Integer(1, 65535) => String::from("a port number from 1 to 65535"),
+            _ => ty.describe(),
+        };
+        self.sink
+            .push(Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {expected}")));
         None
     }
 }

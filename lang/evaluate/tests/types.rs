@@ -184,6 +184,7 @@ fn wrong_scalars_name_both_sides() {
         ("symbol", "angry", "E0121"),
         ("integer", "9", "E0106"),
         ("duration", "0s", "E0106"),
+        ("rate", "0/min", "E0106"),
         ("percentage", "101%", "E0106"),
         ("whole", "0.5%", "E0106"),
         ("text", "\"abc\"", "E0115"),
@@ -273,12 +274,69 @@ fn strings_take_names_and_attributes() {
     }
 }
 
+/// What a fix would leave in the place of a wrong value, or the advice if there is no fix.
+fn way_out(name: &str, value: &str) -> String {
+    let line = format!("{name} = {value}");
+    let text = format!("{WORLD}thing {{ {line} }}\n");
+    let (_, diagnostics) = read(&text);
+    let [only] = diagnostics.as_slice() else { unreachable!("{text} costs {diagnostics:#?}") };
+    let Some(fix) = &only.fix else { return only.help.clone().unwrap_or_default() };
+    let mut fixed = text.clone();
+    for edit in fix.edits.iter().rev() {
+        fixed.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.text);
+    }
+    let start = fixed.find(name).expect("the attribute is still there");
+    fixed[start..].trim_start_matches(name).trim_start_matches(" = ").trim_end_matches(" }\n").to_owned()
+}
+
+#[test]
+fn a_value_in_another_form_shows_its_way_out() {
+    for (name, value, fixed) in [
+        ("animal", "\"red.tom\"", "red.tom"),
+        ("animal", "[stray]", "stray"),
+        ("duration", "\"20s\"", "20s"),
+        ("integer", "\"3\"", "3"),
+        ("boolean", "\"true\"", "true"),
+        ("boolean", "yes", "true"),
+        ("boolean", "off", "false"),
+        ("union", "\"5xx\"", "5xx"),
+        ("list", "\"1, 2\"", "[1, 2]"),
+        ("list", "7", "[7]"),
+        ("any", "10.0.0.1", "\"10.0.0.1\""),
+        ("any", "0", "\"0\""),
+        ("any", "api.example", "\"api.example\""),
+        ("duration", "5", "give it a unit, such as `5s`"),
+        ("percentage", "5", "write `5%`"),
+        ("ip", "10.0.0.1:80", "leave `:80` out: a port is declared on its own"),
+        ("animal", "[stray, red.tom]", "only one fits here: keep one of them, without brackets"),
+        (
+            "animal",
+            "\"2nd\"",
+            "a name stands without quotes; one of another form is quoted behind the name around it, such as \
+             `shop.\"2nd\"`",
+        ),
+    ] {
+        assert_eq!(way_out(name, value), fixed, "{name} = {value}");
+    }
+    assert_eq!(way_out("duration", "\"soon\""), "", "no advice is better than a wrong one");
+}
+
+#[test]
+fn an_unknown_name_offers_what_is_spelled_or_ends_alike() {
+    assert_eq!(way_out("animal", "red.tmo"), "did you mean `red.tom`?");
+    assert_eq!(way_out("animal", "tom"), "from here it is called `red.tom`");
+    assert_eq!(way_out("animal", "blue.rex"), "from here it is called `red.rex`");
+    assert_eq!(way_out("animal", "parrot"), "declare it, or name a `cat` or a `dog` that is declared");
+}
+
 /// Safe fixes are applied without asking, so that what they leave must be right.
 #[test]
 fn safe_fixes_leave_a_text_without_mistakes() {
     for line in [
         "list = 3",
         "symbol = \"happy\"",
+        "integer = \"3\"",
+        "integer = [3]",
         "record { x = 1 }",
         "map { GOLD = 1/s }",
         "tagged painted { mood = happy }",
