@@ -29,6 +29,7 @@ pub(crate) const CHECKS: &[Check] = &[
     rule_on_open_port::CHECK,
     account::CHECK,
     competing_policies::CHECK,
+    gateway_identity::CHECK,
     nobody_calls::CHECK,
     failover_broken::CHECK,
     failover_alone::CHECK,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::{Capture, Port};
+use meshc_vocabulary::model::{Bind, Capture, Id, Mtls, Port, Service};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -23,7 +23,11 @@ service catalog {
 }
 ```
 
-Choose another `number`, or let the application listen elsewhere (`target`)."#,
+Choose another `number`, or let the application listen elsewhere (`target`).
+
+Two ports with one `target` are two ways to one socket of the application. That socket listens on all addresses or on
+loopback, and others may reach it past the sidecar or may not: `bind` and `mtls` must be the same at both, or the
+stricter of the two promises what the other one breaks."#,
     },
     run,
 };
@@ -37,6 +41,7 @@ const REDIRECT: (u16, &str) = (15001, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
+        disagreeing(context, id, service, sink);
         let mut numbers: BTreeMap<u16, &Port> = BTreeMap::new();
         for port in &service.ports {
             let name = context.model.service_name(id);
@@ -70,5 +75,46 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                     .help("let the application listen on another port, and name that one here"),
             );
         }
+    }
+}
+
+/// Reports ports that lead to one socket of the application and say different things about it.
+fn disagreeing(context: &Context<'_>, id: Id<Service>, service: &Service, sink: &mut Sink) {
+    let mut targets: BTreeMap<u16, &Port> = BTreeMap::new();
+    for port in &service.ports {
+        let first = *targets.entry(port.target).or_insert(port);
+        let (word, says): (&str, fn(&Port) -> &'static str) = if first.mtls != port.mtls {
+            ("mtls", |port| mtls_word(port.mtls))
+        } else if first.bind != port.bind {
+            ("bind", |port| bind_word(port.bind))
+        } else {
+            continue;
+        };
+        let message = format!(
+            "two ports of `{}` lead to port {} of the application and differ in `{word}`",
+            context.model.service_name(id),
+            port.target
+        );
+        sink.push(
+            Diagnostic::error(CHECK.info.code, port.origin.span, message)
+                .label(format!("here it is `{}`", says(port)))
+                .also(first.origin.span, format!("here it is `{}`", says(first)))
+                .help(format!("give both the same `{word}`, or let the application listen twice")),
+        );
+    }
+}
+
+fn mtls_word(mtls: Mtls) -> &'static str {
+    match mtls {
+        Mtls::Strict => "strict",
+        Mtls::Permissive => "permissive",
+        Mtls::Off => "off",
+    }
+}
+
+fn bind_word(bind: Bind) -> &'static str {
+    match bind {
+        Bind::Loopback => "loopback",
+        Bind::Any => "any",
     }
 }
