@@ -14,6 +14,9 @@ use crate::value::Target;
 /// For how many unknown names others are searched that may have been meant.
 const MOST_SEARCHED: usize = 100;
 
+/// In how many further places an unknown name is shown.
+const MOST_PLACES: usize = 4;
+
 /// How many names are offered for an unknown one.
 const MOST_SHOWN: usize = 3;
 
@@ -154,6 +157,8 @@ impl Evaluator<'_, '_> {
             Some(_) | None => &text(path),
         };
         match self.unknown.get_mut(unknown) {
+            // The first few show what there is to know.
+            Some(first) if first.secondary.len() >= MOST_PLACES => {}
             Some(first) => {
                 let label = Label { span: diagnostic.primary.span, text: String::from("named here too") };
                 first.secondary.push(label);

@@ -10,6 +10,12 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 use super::visible::visible;
 use crate::{SourceFile, SourceMap};
 
+/// A window of more bytes than this shows only what is right around the place: some file has all its text on one line.
+const LONGEST: usize = 2000;
+
+/// How many bytes of a line are shown before and behind a place then.
+const AROUND: usize = 60;
+
 /// A file with its text made harmless.
 #[derive(Debug)]
 pub(super) struct Shown<'a> {
@@ -29,6 +35,14 @@ impl Shown<'_> {
 
     pub(super) fn length(&self) -> usize {
         self.text.len()
+    }
+
+    /// The nearest place at or before an offset that is not inside a character.
+    fn boundary(&self, mut offset: usize) -> usize {
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
     }
 }
 
@@ -50,6 +64,13 @@ impl SourceCode for Shown<'_> {
             (self.file.line_start(line), 0)
         };
         let to = self.file.line_start(last + after + 1);
+        let (line, from, to) = if to.saturating_sub(from) > LONGEST {
+            let from = start.saturating_sub(AROUND).max(self.file.line_start(first)).max(from);
+            let to = (start + length + AROUND).min(self.file.line_start(last + 1));
+            (first, self.boundary(from), self.boundary(to))
+        } else {
+            (line, from, to)
+        };
         let window = self.text.get(from..to).ok_or(MietteError::OutOfBounds)?;
         Ok(Box::new(MietteSpanContents::new_named(
             self.file.name().to_owned(),

@@ -238,6 +238,18 @@ E0001
     }
 
     #[test]
+    fn of_a_very_long_line_only_what_is_around_the_place_is_shown() {
+        let mut sources = SourceMap::default();
+        let text = format!("first\n{}wrong{}\nlast\n", "é".repeat(50_000), "→".repeat(50_000));
+        let mesh = sources.add("mesh.mesh", text.as_str());
+        let diagnostic = Diagnostic::error(Code("E0001"), Span::new(mesh, 100_006, 100_011), "odd");
+        let shown = render_text(&[diagnostic], &sources, RenderOptions { width: 80, color: false });
+        let line = format!(" 2 │ {}wrong{}\n", "é".repeat(30), "→".repeat(20));
+        assert!(shown.contains("[mesh.mesh:2:50001]") && shown.contains(&line), "{shown}");
+        assert!(shown.len() < 1000, "{shown}");
+    }
+
+    #[test]
     fn a_place_outside_of_the_text_is_shown_at_its_end() {
         let mut sources = SourceMap::default();
         let mesh = sources.add("mesh.mesh", "a\n");

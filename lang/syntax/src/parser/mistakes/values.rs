@@ -34,15 +34,27 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
         "#" => unexpected().help("comments begin with `//`").fix(replacing("//")),
         ";" => unexpected().help("items are separated by newlines, or by commas on one line"),
         "/" => unexpected().help("comments begin with `//` and run to the end of the line"),
+        "-" if lexeme.on_new_line => unexpected()
+            .help("lists stand in brackets, `name = [a, b]`, and blocks in braces, `port http { … }`"),
         "-" => unexpected().help("there are no negative numbers, and names have `-` only inside"),
         ":" => unexpected().help("an attribute is written `name = value`"),
         "`" => unexpected().help("strings stand in double quotes"),
+        "\r" => diagnostic("unexpected carriage return without a line feed")
+            .help("lines end with a line feed, or with a carriage return and a line feed"),
+        "“" | "”" | "„" | "‟" | "«" | "»" | "‘" | "’" => {
+            unexpected().help("strings stand in straight double quotes, `\"…\"`")
+        }
         _ => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
             Some(content) => {
                 let quoted = format!("\"{}\"", content.replace('\\', "\\\\").replace('"', "\\\""));
                 diagnostic("strings stand in double quotes").fix(replacing(&quoted))
             }
             None => match text.chars().next().filter(|character| text.len() == character.len_utf8()) {
+                Some(character) if character.is_whitespace() && !character.is_ascii() => {
+                    let number = u32::from(character);
+                    diagnostic(&format!("unexpected character U+{number:04X}, which only looks like a space"))
+                        .fix(fix("write a plain space", Applicability::Safe, input.span(lexeme), " "))
+                }
                 Some(character) if character.is_control() || !character.is_ascii() => {
                     let number = u32::from(character);
                     diagnostic(&format!("unexpected character U+{number:04X}")).help(
