@@ -51,6 +51,9 @@ impl Evaluator<'_, '_> {
             (ValueKind::Literal(Literal::SocketAddress(address)), Type::Ip | Type::Ipv4 | Type::Host(_)) => {
                 Some(Advice::Help(format!("leave `:{}` out: a port is declared on its own", address.port())))
             }
+            (ValueKind::Path(_), _) if matches!(bare_word(value), Some("null" | "none" | "None" | "nil")) => {
+                Some(Advice::Help(String::from("what has no value is left out")))
+            }
             (ValueKind::Path(_), Type::Boolean) => {
                 let meant = match bare_word(value)?.to_ascii_lowercase().as_str() {
                     "yes" | "on" | "true" | "enabled" => "true",

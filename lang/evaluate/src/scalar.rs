@@ -13,6 +13,9 @@ use crate::value::Value;
 /// The syntax tree's unit of decimals and percentages: so many make a whole.
 const WHOLE: u64 = 1_000_000_000;
 
+/// Certificates and data planes cannot count much further.
+const LONGEST: Duration = Duration::from_hours(1000 * 365 * 24);
+
 impl Evaluator<'_, '_> {
     /// The value, if it lies in the range of its type.
     pub(crate) fn in_range(&mut self, value: Value, span: Span, ty: &Type) -> Option<Value> {
@@ -22,6 +25,9 @@ impl Evaluator<'_, '_> {
             }
             (Value::Duration(duration), _) if duration.is_zero() => {
                 String::from("a duration must be longer than nothing")
+            }
+            (Value::Duration(duration), _) if *duration > LONGEST => {
+                String::from("a duration cannot be longer than a thousand years")
             }
             (Value::Rate(rate), _) if rate.count == 0 => {
                 String::from("a rate must admit at least one request")

@@ -7,7 +7,7 @@ use super::super::LANGUAGE_VERSION;
 use super::super::recovery::body_follows;
 use super::super::tokens::{Mistake, Tokens};
 use super::values::{later, misplaced, unexpected};
-use super::{error, fix, found, insertion, report, shortened};
+use super::{error, fix, found, insertion, one_word, report, shortened};
 use crate::ast::Block;
 use crate::codes;
 use crate::token::TokenKind;
@@ -25,8 +25,12 @@ pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {
     }
     let message = format!("expected a newline or `,` before {}", found(input));
     let mut diagnostic = error(input, codes::MISSING_SEPARATOR, message);
-    if input.at_item() {
+    if let Some(fix) = one_word(input) {
+        diagnostic = diagnostic.fix(fix);
+    } else if input.at_item() {
         diagnostic = diagnostic.fix(insertion("insert a comma", input, ","));
+    } else if next.kind == TokenKind::OpenParenthesis {
+        diagnostic = diagnostic.help("there are no functions in this language version");
     }
     report(input, diagnostic);
 }
@@ -144,7 +148,17 @@ pub(in crate::parser) fn string_as_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
 
 /// Something that begins no item.
 pub(in crate::parser) fn no_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
-    Mistake::failure(input, misplaced(input, "expected an item"))
+    let diagnostic = misplaced(input, "expected an item");
+    // `1,5s`: a comma that touches digits on both sides.
+    let before = input.context.slice(0, input.last_end).strip_suffix(',').unwrap_or_default();
+    let touches = input.last_end == input.peek(0).start && before.ends_with(|c: char| c.is_ascii_digit());
+    Mistake::failure(
+        input,
+        match input.peek(0).kind {
+            TokenKind::Literal if touches => diagnostic.help("a decimal number has a point: `1.5s`"),
+            _ => diagnostic,
+        },
+    )
 }
 
 /// A record that holds a block.
