@@ -233,29 +233,20 @@ impl Evaluator<'_, '_> {
         } else {
             format!("{} knows {}", known.place, quoted(&attributes))
         };
-        self.sink.push(
-            Diagnostic::error(
-                codes::UNKNOWN_ATTRIBUTE,
-                name.span,
-                format!("{} has no attribute `{}`", known.place, name.value),
-            )
-            .label("not known here")
-            .help(did_you_mean(&name.value, words, &advice)),
-        );
+        let message = format!("{} has no attribute `{}`", known.place, name.value);
+        let diagnostic =
+            Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not known here");
+        self.sink.push(did_you_mean(diagnostic, name.span, &name.value, words, &advice));
     }
 
     /// Reports a word that is none of the symbols of an attribute.
     pub(crate) fn unknown_word(&mut self, word: &str, span: Span, symbols: &[Symbol]) {
         let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
-        self.sink.push(
-            Diagnostic::error(
-                codes::UNKNOWN_WORD,
-                span,
-                format!("`{word}` is not one of the words that fit here"),
-            )
-            .label(format!("one of {}", quoted(&words)))
-            .help(did_you_mean(word, words.iter().copied(), "write one of these words")),
-        );
+        let message = format!("`{word}` is not one of the words that fit here");
+        let diagnostic =
+            Diagnostic::error(codes::UNKNOWN_WORD, span, message).label(format!("one of {}", quoted(&words)));
+        let advice = "write one of these words";
+        self.sink.push(did_you_mean(diagnostic, span, word, words.iter().copied(), advice));
     }
 }
 

@@ -59,12 +59,14 @@ impl Evaluator<'_, '_> {
                     span,
                     format!("there is nothing called `{}`", text(path)),
                 )
-                .label("not declared")
-                .help(did_you_mean(
+                .label("not declared");
+                let diagnostic = did_you_mean(
+                    diagnostic,
+                    span,
                     &text(path),
                     names.iter().map(String::as_str),
                     "name something that is declared, and one of its attributes",
-                ));
+                );
                 self.unknown_once(path, scope, diagnostic);
                 None
             }
@@ -107,16 +109,15 @@ impl Evaluator<'_, '_> {
         let entity = self.names.get(owner)?.clone();
         let Some(schema) = entity.kind.attribute(&name.value) else {
             let names = entity.kind.attributes.iter().map(|attribute| attribute.name);
-            self.sink.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_ATTRIBUTE,
-                    name.span,
-                    format!("{} `{}` has no attribute `{}`", entity.kind.word, entity.name, name.value),
-                )
-                .label("not known here")
-                .also(entity.span, "declared here")
-                .help(did_you_mean(&name.value, names, "name one of its attributes")),
-            );
+            let diagnostic = Diagnostic::error(
+                codes::UNKNOWN_ATTRIBUTE,
+                name.span,
+                format!("{} `{}` has no attribute `{}`", entity.kind.word, entity.name, name.value),
+            )
+            .label("not known here")
+            .also(entity.span, "declared here");
+            let advice = "name one of its attributes";
+            self.sink.push(did_you_mean(diagnostic, name.span, &name.value, names, advice));
             return None;
         };
         let blocks = self.sources.get(&owner).cloned().unwrap_or_default();

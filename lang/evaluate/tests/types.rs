@@ -325,7 +325,9 @@ fn a_value_in_another_form_shows_its_way_out() {
 
 #[test]
 fn an_unknown_name_offers_what_is_spelled_or_ends_alike() {
-    assert_eq!(way_out("animal", "red.tmo"), "did you mean `red.tom`?");
+    assert_eq!(way_out("animal", "red.tmo"), "red.tom");
+    assert_eq!(way_out("symbol", "hungri"), "hungry");
+    assert_eq!(way_out("any", "\"${stray.lifes}\""), "\"${stray.lives}\"");
     assert_eq!(way_out("animal", "tom"), "from here it is called `red.tom`");
     assert_eq!(way_out("animal", "blue.rex"), "from here it is called `red.rex`");
     assert_eq!(way_out("animal", "parrot"), "declare it, or name a `cat` or a `dog` that is declared");
