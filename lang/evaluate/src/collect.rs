@@ -7,6 +7,7 @@ use lang_syntax::ast;
 
 use crate::codes;
 use crate::declarations::EntityId;
+use crate::elsewhere;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Count, Kind, Label};
@@ -31,6 +32,8 @@ pub(crate) struct Collector<'a, 's> {
     /// The blocks of each entity, for what interpolation looks up.
     pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
+    /// What may stand at the top level.
+    pub(crate) file: &'static Kind,
 }
 
 impl<'a> Collector<'a, '_> {
@@ -177,7 +180,11 @@ impl<'a> Collector<'a, '_> {
         let message = format!("there is no `{word}` in {}", place_name(kind));
         let diagnostic =
             Diagnostic::error(codes::UNKNOWN_KIND, block.kind.span, message).label("not known here");
-        self.sink.push(did_you_mean(diagnostic, block.kind.span, word, words, &advice));
+        let diagnostic = match elsewhere::advice(self.file, word) {
+            Some(advice) => diagnostic.help(advice),
+            None => did_you_mean(diagnostic, block.kind.span, word, words, &advice),
+        };
+        self.sink.push(diagnostic);
     }
 
     /// References to what an unknown block declares are not further mistakes.

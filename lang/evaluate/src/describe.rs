@@ -101,6 +101,19 @@ pub(crate) fn alternatives(words: &[String]) -> String {
     }
 }
 
+/// A text for a message: of readable length, with control characters as escapes.
+pub(crate) fn visible(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let escaped = |c: char| {
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    };
+    let mut shown: String = text.chars().take(LONGEST).map(escaped).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// What a value in the source is, with an article.
 pub(crate) fn value(value: &Value) -> &'static str {
     match &value.kind {

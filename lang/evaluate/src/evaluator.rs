@@ -10,6 +10,7 @@ use crate::codes;
 use crate::collect::{Collected, place_name, quoted};
 use crate::declarations::{Block, EntityId, Evaluated};
 use crate::describe::alternatives;
+use crate::elsewhere;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
@@ -25,6 +26,8 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) names: Names,
     pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
+    /// What may stand at the top level: where a word belongs that is not known in its place.
+    pub(crate) file: &'static Kind,
     /// The text of the files, for advice that repeats what is written.
     pub(crate) texts: &'s SourceMap,
     /// The attributes whose values are being put into strings, and where they were asked for.
@@ -236,7 +239,11 @@ impl Evaluator<'_, '_> {
         let message = format!("{} has no attribute `{}`", known.place, name.value);
         let diagnostic =
             Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not known here");
-        self.sink.push(did_you_mean(diagnostic, name.span, &name.value, words, &advice));
+        let diagnostic = match elsewhere::advice(self.file, &name.value) {
+            Some(advice) => diagnostic.help(advice),
+            None => did_you_mean(diagnostic, name.span, &name.value, words, &advice),
+        };
+        self.sink.push(diagnostic);
     }
 
     /// Reports a word that is none of the symbols of an attribute.
@@ -298,11 +305,23 @@ fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
     })
 }
 
+/// A block as one would begin to write it: with its required attributes, or else with its first one.
 pub(crate) fn sample(kind: &Kind) -> String {
+    let required: Vec<_> = kind
+        .attributes
+        .iter()
+        .filter(|attribute| matches!(attribute.presence, Presence::Required))
+        .map(|attribute| format!("{} = …", attribute.name))
+        .collect();
+    let body = match (required.as_slice(), kind.attributes.first()) {
+        ([], Some(first)) if kind.blocks.is_empty() => format!("{} = …", first.name),
+        ([], _) => String::from("…"),
+        ([_, ..], _) => required.join(", "),
+    };
     match kind.label {
-        Label::None => format!("{} {{ … }}", kind.word),
+        Label::None => format!("{} {{ {body} }}", kind.word),
         Label::Required(_) | Label::Optional(_) | Label::Symbol(_) | Label::Reference(_) => {
-            format!("{} name {{ … }}", kind.word)
+            format!("{} name {{ {body} }}", kind.word)
         }
     }
 }

@@ -13,6 +13,7 @@ mod collect;
 mod consequence;
 mod declarations;
 mod describe;
+mod elsewhere;
 mod evaluator;
 mod fixes;
 mod interpolate;
@@ -69,13 +70,15 @@ fn passes(
     texts: &SourceMap,
     found: &mut Sink,
 ) -> (Vec<Block>, Vec<Entity>) {
-    let mut collector = Collector { names: Names::default(), sources: HashMap::new(), sink: found };
+    let mut collector =
+        Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
-    let Collector { names, sources, sink } = collector;
+    let Collector { names, sources, sink, file } = collector;
     let mut evaluator = Evaluator {
         names,
         sources,
         sink,
+        file,
         texts,
         interpolating: Vec::new(),
         cycles: HashSet::new(),

@@ -333,6 +333,21 @@ fn an_unknown_name_offers_what_is_spelled_or_ends_alike() {
     assert_eq!(way_out("animal", "parrot"), "declare it, or name a `cat` or a `dog` that is declared");
 }
 
+#[test]
+fn a_word_in_the_wrong_place_is_told_its_own() {
+    let help = |text: &str| {
+        let (_, diagnostics) = read(text);
+        let [only] = diagnostics.as_slice() else { unreachable!("{text} costs {diagnostics:#?}") };
+        only.help.clone().unwrap_or_default()
+    };
+    assert_eq!(help("toy ball {}\n"), "`toy` stands in `cat`");
+    assert_eq!(help("house red { thing {} }\n"), "`thing` stands at the top level of a file");
+    assert_eq!(help("house red { lives = 3 }\n"), "`lives` stands in `cat`");
+    assert_eq!(help("cat tom { toy = 1 }\n"), "write `toy name { … }`");
+    assert_eq!(help("cat tom { cry = \"a\\nb\", host = 3 }\n"), "`host` stands in `thing`");
+    assert_eq!(bad("text", "\"A\\nB\"").1, "`A\\nB` is not a word in capitals");
+}
+
 /// Safe fixes are applied without asking, so that what they leave must be right.
 #[test]
 fn safe_fixes_leave_a_text_without_mistakes() {
