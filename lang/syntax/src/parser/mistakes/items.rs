@@ -134,6 +134,13 @@ pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
         error(after, codes::UNEXPECTED_TOKEN, format!("expected `=` after `{name}`, found {}", found(after)))
             .fix(insertion("insert `=`", after, " ="));
     let diagnostic = match after.peek(0).kind {
+        // `port 80` may as well lack the name and the braces of a block.
+        TokenKind::Literal => diagnostic.help("a block has braces: `port http { number = 80 }`").fix(fix(
+            "insert `=`",
+            Applicability::Suggested,
+            input.context.span(after.last_end, after.last_end),
+            " =",
+        )),
         TokenKind::String => diagnostic.help("a block with a quoted label has braces, also when it is empty"),
         _ => diagnostic,
     };
