@@ -1,6 +1,6 @@
 //! Second pass: the attributes of each block become typed values.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use lang_diagnostics::{Diagnostic, Sink, SourceMap, Span, Spanned, suggest};
@@ -8,6 +8,7 @@ use lang_syntax::ast;
 
 use crate::codes;
 use crate::collect::{Collected, place_name, quoted};
+use crate::composed::Composed;
 use crate::declarations::{Block, EntityId, Evaluated};
 use crate::describe::alternatives;
 use crate::elsewhere;
@@ -30,12 +31,10 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) file: &'static Kind,
     /// The text of the files, for advice that repeats what is written.
     pub(crate) texts: &'s SourceMap,
-    /// The attributes whose values are being put into strings, and where they were asked for.
-    pub(crate) interpolating: Vec<(Member, Span)>,
+    /// The attributes whose values are put into strings.
+    pub(crate) composed: Composed,
     /// Reports about unknown names, by the name that is unknown.
     pub(crate) unknown: BTreeMap<String, Diagnostic>,
-    /// The members of cycles that were reported.
-    pub(crate) cycles: HashSet<Member>,
 }
 
 impl Evaluator<'_, '_> {

@@ -10,6 +10,7 @@
 
 pub mod codes;
 mod collect;
+mod composed;
 mod consequence;
 mod declarations;
 mod describe;
@@ -26,7 +27,7 @@ mod suggestion;
 mod typing;
 mod value;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use lang_diagnostics::{Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
@@ -35,6 +36,7 @@ pub use declarations::{Block, Declarations, Entity, EntityId};
 pub use value::{FromValue, Target, Value};
 
 use collect::Collector;
+use composed::Composed;
 use evaluator::{Evaluator, Place};
 use names::Names;
 use schema::Schema;
@@ -80,8 +82,7 @@ fn passes(
         sink,
         file,
         texts,
-        interpolating: Vec::new(),
-        cycles: HashSet::new(),
+        composed: Composed::default(),
         unknown: BTreeMap::new(),
     };
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();

@@ -382,6 +382,31 @@ fn names_that_clash() {
     assert_eq!(codes(both), ["E0112"]);
 }
 
+/// Without bounds the first would fill the memory and the second the stack.
+#[test]
+fn values_that_are_put_into_each_other_are_bounded() {
+    let chain = |length: usize, first: &str, value: fn(usize) -> String| {
+        let mut cats = vec![format!("cat c0 {{ cry = \"{first}\" }}\n")];
+        cats.extend(
+            (1..=length).map(|number| format!("cat c{number} {{ cry = \"{}\" }}\n", value(number - 1))),
+        );
+        cats
+    };
+    let doubling = |before: usize| format!("${{c{before}.cry}}${{c{before}.cry}}");
+    let copying = |before: usize| format!("${{c{before}.cry}}");
+    for (cats, expected) in [
+        (chain(200, "meow", doubling), vec!["E0122"]),
+        (chain(60, "", doubling), vec![]),
+        (chain(64, "meow", copying), vec![]),
+        (chain(65, "meow", copying), vec!["E0122"]),
+        (chain(20_000, "meow", copying), vec!["E0122"]),
+    ] {
+        assert_eq!(codes(&cats.concat()), expected, "{} cats", cats.len());
+        let reversed: Vec<_> = cats.into_iter().rev().collect();
+        assert_eq!(codes(&reversed.concat()), expected, "{} cats, in reverse", reversed.len());
+    }
+}
+
 #[test]
 fn a_cycle_is_reported_once() {
     let cycle = "cat a { cry = \"${b.cry}\" }\ncat b { cry = \"${c.cry}\" }\ncat c { cry = \"${a.cry}\" }\n";
