@@ -4,7 +4,7 @@ use lang_diagnostics::{Applicability, Diagnostic};
 
 use super::super::tokens::{DEPTH_LIMIT, Lexeme, Tokens};
 use super::values::unexpected;
-use super::{error, fix, found, insertion, one_word, report};
+use super::{comma, error, fix, found, one_word, report};
 use crate::codes;
 use crate::token::TokenKind;
 
@@ -56,7 +56,7 @@ pub(in crate::parser) fn missing_comma(input: Tokens<'_>) {
             Some(fix) => diagnostic.fix(fix),
             None => diagnostic
                 .help("the elements of a list are separated by commas, also on lines of their own")
-                .fix(insertion("insert a comma", input, ",")),
+                .fix(comma(input)),
         };
         report(input, diagnostic);
     } else {

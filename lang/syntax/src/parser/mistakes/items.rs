@@ -7,7 +7,7 @@ use super::super::LANGUAGE_VERSION;
 use super::super::recovery::body_follows;
 use super::super::tokens::{Mistake, Tokens};
 use super::values::{later, misplaced, unexpected};
-use super::{error, fix, found, insertion, one_word, report, shortened};
+use super::{comma, error, fix, found, insertion, one_word, report, shortened};
 use crate::ast::Block;
 use crate::codes;
 use crate::token::TokenKind;
@@ -28,7 +28,7 @@ pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {
     if let Some(fix) = one_word(input) {
         diagnostic = diagnostic.fix(fix);
     } else if input.at_item() {
-        diagnostic = diagnostic.fix(insertion("insert a comma", input, ","));
+        diagnostic = diagnostic.fix(comma(input));
     } else if next.kind == TokenKind::OpenParenthesis {
         diagnostic = diagnostic.help("there are no functions in this language version");
     }
@@ -203,7 +203,8 @@ pub(in crate::parser) fn late_language(input: Tokens<'_>) -> Err<Mistake<'_>> {
 /// A label such as `2nd`.
 pub(in crate::parser) fn label_begins_with_digit(input: Tokens<'_>) {
     let text = input.text(input.peek(0));
-    report(input, unquoted(input, "a name begins with a letter or `_`", text));
+    let rule = "a name begins with a letter or `_`";
+    report(input, unquoted(input, rule, text, Applicability::Safe));
 }
 
 /// A word with letters outside ASCII.
@@ -213,15 +214,17 @@ pub(in crate::parser) fn unquoted_name(input: Tokens<'_>) {
         input,
         "a name consists of ASCII letters, digits, `_` and inner `-`",
         text,
+        // The word of a block cannot be quoted.
+        Applicability::Suggested,
     ));
 }
 
-fn unquoted(input: Tokens<'_>, rule: &str, text: &str) -> Diagnostic {
+fn unquoted(input: Tokens<'_>, rule: &str, text: &str, applicability: Applicability) -> Diagnostic {
     let quoted = format!("\"{text}\"");
     let span = input.span(input.peek(0));
     error(input, codes::UNQUOTED_NAME, format!("`{}` has to be quoted", shortened(text)))
         .help(format!("{rule}; any other is quoted"))
-        .fix(fix("quote it", Applicability::Safe, span, quoted))
+        .fix(fix("quote it", applicability, span, quoted))
 }
 
 /// A label with `${…}`.

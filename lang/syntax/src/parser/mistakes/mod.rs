@@ -35,6 +35,12 @@ fn found(input: Tokens<'_>) -> String {
     }
 }
 
+/// A comma before the next lexeme. Whether not a bracket is missing instead cannot be told.
+fn comma(input: Tokens<'_>) -> Fix {
+    let at = input.context.span(input.last_end, input.last_end);
+    fix("insert a comma", Applicability::Suggested, at, ",")
+}
+
 /// A number and its unit with a space between them, as one word: `20 s`, `50 %`, `10 / min`.
 fn one_word(input: Tokens<'_>) -> Option<Fix> {
     let (start, end) = (input.last_end, input.peek(0).start);

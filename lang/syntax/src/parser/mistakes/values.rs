@@ -34,6 +34,8 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
         return unexpected().fix(fix);
     }
     match text {
+        // Behind something, it would take the rest of the line away.
+        "#" if !lexeme.on_new_line => unexpected().help("comments begin with `//`"),
         "#" => unexpected().help("comments begin with `//`").fix(replacing("//")),
         ";" => unexpected().help("items are separated by newlines, or by commas on one line"),
         "/" => unexpected().help("comments begin with `//` and run to the end of the line"),
