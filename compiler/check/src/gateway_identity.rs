@@ -1,4 +1,4 @@
-//! Something that has the identity of an ingress gateway.
+//! Ingress gateways with an identity that somebody else has too.
 
 use std::collections::BTreeMap;
 
@@ -11,60 +11,44 @@ use crate::list::Check;
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("E0314"),
-        title: "the identity of an ingress gateway is taken twice",
-        explanation: r#"An ingress gateway is `spiffe://<trust domain>/ns/<namespace of the mesh>/sa/<cluster>-<gateway>`. Whatever has the same
-account in that namespace is the gateway to everybody it calls: rules that admit the one admit the other, and either
-may use the other's certificate.
+        title: "an ingress gateway shares its identity",
+        explanation: r#"The identity of an ingress gateway is made of its cluster's and its own name: `<cluster>-<gateway>` in the mesh's
+namespace. Different pairs can make the same name, and so can the account of a service in that namespace. Callees could
+not tell the two apart, and a rule that admits one would admit the other.
 
 ```mesh
-cluster west { gateway ingress { role = ingress } }
-namespace mesh-system {
-  service west-ingress { clusters = [west] }      // the account of `west.ingress`
-}
+cluster eu      { gateway west-public { role = ingress, address = 192.0.2.1, port http { number = 80 } } }
+cluster eu-west { gateway public      { role = ingress, address = 192.0.2.2, port http { number = 80 } } }
 ```
 
-Two gateways clash in the same way if the names of their clusters and their own join to one: `a-b` with `c`, and `a`
-with `b-c`. Rename one of the two, set `account` on the service, or move it to another namespace."#,
+Rename one of them."#,
     },
     run,
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    let mut gateways: BTreeMap<SpiffeId, (String, &Origin)> = BTreeMap::new();
-    for (id, gateway) in in_source_order(model.gateways.iter(), |gateway| &gateway.origin) {
-        let Some(identity) = model.gateway_identity(id) else { continue };
-        let name = model.gateway_name(id);
-        match gateways.get(&identity) {
-            Some(first) => report(&name, &gateway.origin, &identity, first, "rename one of the two", sink),
-            None => {
-                gateways.insert(identity, (name, &gateway.origin));
+    let mut known: BTreeMap<SpiffeId, &Origin> = BTreeMap::new();
+    for (id, service) in in_source_order(model.services.iter(), |service| &service.origin) {
+        if model.namespaces.at(service.namespace).name == model.mesh.namespace {
+            for identity in model.service_identities(id) {
+                known.entry(identity).or_insert(&service.origin);
             }
         }
     }
-    for (id, service) in model.services.iter() {
-        let identities = model.service_identities(id);
-        let taken = identities.iter().find_map(|it| gateways.get(it).map(|gateway| (it, gateway)));
-        if let Some((identity, gateway)) = taken {
-            let help = "set `account` to another name, or move it to a namespace of its own";
-            report(&model.service_name(id), &service.origin, identity, gateway, help, sink);
+    for (id, gateway) in in_source_order(model.gateways.iter(), |gateway| &gateway.origin) {
+        let Some(identity) = model.gateway_identity(id) else { continue };
+        if let Some(other) = known.get(&identity) {
+            let name = model.gateway_name(id);
+            let message = format!("gateway `{name}` has the same identity as {}", other.name);
+            sink.push(
+                Diagnostic::error(CHECK.info.code, gateway.origin.span, message)
+                    .label(format!("is `{identity}`"))
+                    .also(other.span, "and so is this")
+                    .help("rename one of the two: callees could not tell them apart"),
+            );
+        } else {
+            known.insert(identity, &gateway.origin);
         }
     }
-}
-
-fn report(
-    name: &str,
-    origin: &Origin,
-    identity: &SpiffeId,
-    (gateway, place): &(String, &Origin),
-    help: &str,
-    sink: &mut Sink,
-) {
-    let message = format!("nobody can tell `{name}` from the gateway `{gateway}`");
-    sink.push(
-        Diagnostic::error(CHECK.info.code, origin.span, message)
-            .label(format!("this is `{identity}`"))
-            .also(place.span, "this gateway has the same identity")
-            .help(help),
-    );
 }

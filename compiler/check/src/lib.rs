@@ -41,7 +41,6 @@ mod rule_on_open_port;
 mod same_address;
 mod shadowed_rule;
 mod shared_domain;
-mod shared_workload;
 mod single_gateway;
 mod unresolvable_address;
 mod unused;

@@ -30,7 +30,6 @@ pub(crate) const CHECKS: &[Check] = &[
     account::CHECK,
     competing_policies::CHECK,
     gateway_identity::CHECK,
-    shared_workload::CHECK,
     nobody_calls::CHECK,
     failover_broken::CHECK,
     failover_alone::CHECK,

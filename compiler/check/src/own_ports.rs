@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::{Bind, Capture, Id, Mtls, Port, Service};
+use meshc_vocabulary::model::{Capture, Port};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -14,7 +14,8 @@ pub(crate) const CHECK: Check = Check {
         title: "ports of a service clash",
         explanation: r#"Callers tell the ports of a service apart by their `number`, so each number stands for one port. And the application
 shares its pod with the sidecar, which listens on 15006 (mTLS), 15021 (readiness and probes) and
-15090 (metrics), and with `capture = redirect` also on 15001.
+15090 (metrics), and with `capture = redirect` also on 15001. Two ports with one `target` are one socket of the
+application, so they cannot differ in `protocol`, `bind` or `mtls`: what one of them opens, the other cannot close.
 
 ```mesh
 service catalog {
@@ -23,11 +24,7 @@ service catalog {
 }
 ```
 
-Choose another `number`, or let the application listen elsewhere (`target`).
-
-Two ports with one `target` are two ways to one socket of the application. That socket listens on all addresses or on
-loopback, and others may reach it past the sidecar or may not: `bind` and `mtls` must be the same at both, or the
-stricter of the two promises what the other one breaks."#,
+Choose another `number`, or let the application listen elsewhere (`target`)."#,
     },
     run,
 };
@@ -41,7 +38,7 @@ const REDIRECT: (u16, &str) = (15001, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
-        disagreeing(context, id, service, sink);
+        one_target(&context.model.service_name(id), &service.ports, sink);
         let mut numbers: BTreeMap<u16, &Port> = BTreeMap::new();
         for port in &service.ports {
             let name = context.model.service_name(id);
@@ -78,43 +75,24 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
-/// Reports ports that lead to one socket of the application and say different things about it.
-fn disagreeing(context: &Context<'_>, id: Id<Service>, service: &Service, sink: &mut Sink) {
+/// Reports ports that are one socket of the application and are declared as if they were two.
+fn one_target(service: &str, ports: &[Port], sink: &mut Sink) {
     let mut targets: BTreeMap<u16, &Port> = BTreeMap::new();
-    for port in &service.ports {
+    for port in ports {
         let first = *targets.entry(port.target).or_insert(port);
-        let (word, says): (&str, fn(&Port) -> &'static str) = if first.mtls != port.mtls {
-            ("mtls", |port| mtls_word(port.mtls))
-        } else if first.bind != port.bind {
-            ("bind", |port| bind_word(port.bind))
-        } else {
-            continue;
-        };
-        let message = format!(
-            "two ports of `{}` lead to port {} of the application and differ in `{word}`",
-            context.model.service_name(id),
-            port.target
-        );
+        let differ = [
+            (first.protocol != port.protocol, "protocol"),
+            (first.bind != port.bind, "bind"),
+            (first.mtls != port.mtls, "mtls"),
+        ];
+        let Some((_, what)) = differ.into_iter().find(|(differs, _)| *differs) else { continue };
+        let target = port.target;
+        let message = format!("two ports of `{service}` lead to {target} and differ in `{what}`");
         sink.push(
             Diagnostic::error(CHECK.info.code, port.origin.span, message)
-                .label(format!("here it is `{}`", says(port)))
-                .also(first.origin.span, format!("here it is `{}`", says(first)))
-                .help(format!("give both the same `{word}`, or let the application listen twice")),
+                .label(format!("the application's port {target} …"))
+                .also(first.origin.span, "… is this one's too")
+                .help(format!("declare the same `{what}`, or let the application listen on another port")),
         );
-    }
-}
-
-fn mtls_word(mtls: Mtls) -> &'static str {
-    match mtls {
-        Mtls::Strict => "strict",
-        Mtls::Permissive => "permissive",
-        Mtls::Off => "off",
-    }
-}
-
-fn bind_word(bind: Bind) -> &'static str {
-    match bind {
-        Bind::Loopback => "loopback",
-        Bind::Any => "any",
     }
 }

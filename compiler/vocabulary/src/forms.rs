@@ -33,10 +33,6 @@ pub(crate) static REGEX: Pattern = Pattern { name: "a regular expression", check
 /// A SPIFFE trust domain (SPIFFE-ID specification, section 2.1).
 pub(crate) static TRUST_DOMAIN: Pattern = Pattern { name: "a trust domain", check: trust_domain };
 
-/// The key of a Kubernetes label or annotation: a name, possibly behind a DNS name and a slash.
-pub(crate) static OBJECT_KEY: Pattern = Pattern { name: "a Kubernetes key", check: object_key };
-/// The value of a Kubernetes label.
-pub(crate) static LABEL_VALUE: Pattern = Pattern { name: "a label's value", check: label_value };
 /// A string with at least one character.
 pub(crate) static NON_EMPTY: Pattern = Pattern { name: "a string", check: non_empty };
 
@@ -125,38 +121,6 @@ fn host_pattern(text: &str) -> Option<String> {
         return wrong("a port is no part of a host name; it matches every port of the gateway");
     }
     dns_name(&rest.to_ascii_lowercase())
-}
-
-/// What meshc's own labels begin with; they select pods, so that nobody else may set them.
-const OWN_KEYS: &str = "mesh.meshc.dev";
-
-fn object_key(text: &str) -> Option<String> {
-    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
-    match prefix {
-        Some(OWN_KEYS) => return Some(format!("keys below `{OWN_KEYS}/` are set by meshc")),
-        Some(prefix) => {
-            if let Some(why) = dns_name(prefix) {
-                return Some(format!("before the slash: {why}"));
-            }
-        }
-        None => {}
-    }
-    if name.is_empty() { wrong("its name is empty") } else { label_value(name) }
-}
-
-/// A value may be empty; a name has the same form and may not.
-fn label_value(text: &str) -> Option<String> {
-    const LONGEST: usize = 63;
-    let outer = |c: char| c.is_ascii_alphanumeric();
-    if text.len() > LONGEST {
-        Some(format!("it has {} characters and may have {LONGEST}", text.len()))
-    } else if let Some(other) = text.chars().find(|c| !outer(*c) && !matches!(c, '-' | '_' | '.')) {
-        Some(format!("only letters, digits, `-`, `_` and `.` may stand in it, not `{other}`"))
-    } else if text.starts_with(|c| !outer(c)) || text.ends_with(|c| !outer(c)) {
-        wrong("it must begin and end with a letter or digit")
-    } else {
-        None
-    }
 }
 
 fn token(c: char) -> bool {
