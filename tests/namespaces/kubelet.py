@@ -57,6 +57,8 @@ class Pod:
         # How pods reach load balancers, and where gateways get their own address.
         self.link("wan", f"w{index}", f"172.18.{index // 250}.{index % 250 + 1}/16")
         self.inside("ip", "link", "set", "lo", "up")
+        # A pod has a default route. This one leads to a bridge on which nobody forwards anything.
+        self.inside("ip", "route", "add", "default", "dev", f"c{index}")
         for sysctl in (self.spec.get("securityContext") or {}).get("sysctls", []):
             self.inside("sysctl", "-qw", f"{sysctl['name']}={sysctl['value']}")
         self.fill()
@@ -137,12 +139,18 @@ class Pod:
         return ["nsenter", f"--net=/run/netns/{self.id}", "chroot", str(self.root)]
 
     def start(self):
-        """Starts sidecars first and waits for their probes, then the rest: the order that Kubernetes promises."""
+        """Runs init containers in their order, to their end or until their probes pass, then the rest, as Kubernetes does."""
         run("mount", "--rbind", "/proc", self.root / "proc")
         for container in self.spec.get("initContainers", []):
             if container.get("restartPolicy") == "Always":
                 self.launch(container)
                 self.wait(container.get("startupProbe") or container.get("readinessProbe"))
+            else:
+                status = self.launch(container).wait(timeout=30)
+                self.processes.pop()
+                if status != 0:
+                    log = self.logs / f"{self.id}-{container['name']}.log"
+                    raise SystemExit(f"{self.id}: {container['name']} ended with {status}: {log.read_text(errors='replace')}")
         for container in self.spec["containers"]:
             self.launch(container)
 
@@ -156,7 +164,9 @@ class Pod:
         else:
             command = [PROGRAMS[name], *arguments]
         log = open(self.logs / f"{self.id}-{container['name']}.log", "wb")
-        self.processes.append(subprocess.Popen(self.enter() + command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+        process = subprocess.Popen(self.enter() + command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process
 
     def wait(self, probe, patience=60.0):
         """Until an HTTP or TCP probe passes."""

@@ -58,6 +58,16 @@ pub fn example(name: &str) -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+/// The source of a golden plan.
+///
+/// # Panics
+/// If there is none of that name.
+#[must_use]
+pub fn planned_mesh(name: &str) -> String {
+    let file = tools::workspace().join("tests/golden/plan").join(name).join("mesh.mesh");
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
 /// What `kubectl kustomize` prints for a folder.
 ///
 /// # Panics
@@ -65,5 +75,5 @@ pub fn example(name: &str) -> String {
 #[must_use]
 pub fn kustomize(folder: &Path) -> String {
     let mut command = Command::new(tools::tool("kubectl"));
-    process::succeed(command.arg("kustomize").arg("--load-restrictor=LoadRestrictionsNone").arg(folder))
+    process::succeed(command.arg("kustomize").arg(folder))
 }

@@ -37,8 +37,6 @@ pub struct Mesh {
     environment: BTreeMap<String, String>,
     /// A copy of the source that a test may edit.
     pub source: PathBuf,
-    /// The data plane it runs on.
-    pub data_plane: DataPlane,
     logs: PathBuf,
     errors: PathBuf,
     _directory: tempfile::TempDir,
@@ -54,6 +52,16 @@ impl Mesh {
     /// If it does not start; with everything `meshc up` printed.
     #[must_use]
     pub fn up(source: &str, data_plane: DataPlane) -> Self {
+        Self::start(source, &["--data-plane", data_plane.word()])
+    }
+
+    /// The same with the data planes that the mesh declares.
+    #[must_use]
+    pub fn up_as_declared(source: &str) -> Self {
+        Self::start(source, &[])
+    }
+
+    fn start(source: &str, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("mesh.mesh");
         std::fs::write(&file, source).expect("the source can be written");
@@ -66,7 +74,7 @@ impl Mesh {
         command
             .arg("up")
             .arg(&file)
-            .args(["--data-plane", data_plane.word()])
+            .args(arguments)
             .arg("--keep-logs")
             .arg(&logs)
             .args(["--", "sh", "-c", script])
@@ -107,7 +115,7 @@ impl Mesh {
                 }
             }
         }
-        Self { child, environment, source: file, data_plane, logs, errors, _directory: directory }
+        Self { child, environment, source: file, logs, errors, _directory: directory }
     }
 
     /// An address of the environment.

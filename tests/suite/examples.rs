@@ -77,7 +77,28 @@ fn the_readme_compiles() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(folder.path().join("mesh.mesh"), &block).expect("writable");
         let (status, said) = meshc(folder.path(), &["check", "mesh.mesh"]);
-        assert_eq!(status, Some(0), "{said}\nin\n{block}");
+        assert_eq!((status, said.as_str()), (Some(0), ""), "in\n{block}");
+    }
+}
+
+/// The mistake that the README asks a reader to make is found, in the words that the README shows.
+#[test]
+fn the_readme_shows_what_a_mistake_looks_like() {
+    let readme = std::fs::read_to_string(tools::workspace().join("README.md")).expect("there is a README");
+    let (before, after) = ("calls    = [catalog]", "calls    = [catalog, simple-backend]");
+    assert!(readme.contains("`calls = [catalog, simple-backend]`"), "the README says what to change");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let source = mesh_tests::build::example("acme").replace(before, after);
+    std::fs::create_dir_all(folder.path().join("examples/acme")).expect("writable");
+    std::fs::write(folder.path().join("examples/acme/mesh.mesh"), source).expect("writable");
+    let (status, said) = meshc(folder.path(), &["check", "examples/acme/mesh.mesh"]);
+    assert_eq!(status, Some(1), "{said}");
+    let shown = blocks(&readme, "console");
+    let shown: Vec<&str> =
+        shown.iter().flat_map(|block| block.lines()).filter(|line| !line.starts_with(['$', '…'])).collect();
+    assert!(shown.len() >= 3, "{shown:?}");
+    for line in shown {
+        assert!(said.lines().any(|found| found == line), "the README shows {line:?}, but meshc says\n{said}");
     }
 }
 

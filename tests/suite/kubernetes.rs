@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use mesh_tests::build::{Built, example, kustomize};
+use mesh_tests::build::{Built, example, kustomize, planned_mesh};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::{process, tools};
 use serde_json::Value;
@@ -78,18 +78,41 @@ fn every_cluster_renders_and_is_valid_for_meshd() {
     every_cluster_renders_and_is_valid(DataPlane::Meshd);
 }
 
-/// A user's own Deployment of webapp with everything that a careless patch would lose.
-fn workload(namespace: &str) -> String {
+/// A sidecar of the example: its cluster and its service.
+type Sidecar = (&'static str, &'static str);
+
+const WEBAPP: Sidecar = ("west", "webapp");
+
+/// Every sidecar of the example.
+const SIDECARS: [Sidecar; 4] =
+    [WEBAPP, ("west", "simple-backend"), ("east", "simple-backend"), ("east", "catalog")];
+
+/// A mesh with whatever backends can meet, on each data plane and on both at once.
+#[test]
+fn a_mesh_of_many_shapes_renders_and_is_valid() {
+    let built = Built::new(&planned_mesh("many-shapes"), DataPlane::Envoy, &[]);
+    for arguments in [&["--data-plane", "envoy"][..], &["--data-plane", "meshd"], &[]] {
+        let mut all = vec!["build", "mesh.mesh", "-o", "out"];
+        all.extend(arguments);
+        built.meshc(&all);
+        for cluster in ["hub", "north", "north2", "south"] {
+            assert_valid(&kustomize(&built.out().join(cluster)));
+        }
+    }
+}
+
+/// A user's own Deployment of a service with everything that a careless patch would lose.
+fn workload(service: &str, namespace: &str) -> String {
     format!(
         "apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: webapp
+  name: {service}
 {namespace}spec:
-  selector: {{matchLabels: {{app: webapp}}}}
+  selector: {{matchLabels: {{app: {service}}}}}
   template:
     metadata:
-      labels: {{app: webapp}}
+      labels: {{app: {service}}}
       annotations: {{owner: shop}}
     spec:
       hostAliases:
@@ -102,7 +125,7 @@ metadata:
       - {{name: migrate, image: \"migrate:1\"}}
       containers:
       - name: app
-        image: webapp:1
+        image: {service}:1
         lifecycle: {{postStart: {{exec: {{command: [\"true\"]}}}}}}
         volumeMounts:
         - {{name: data, mountPath: /data}}
@@ -112,12 +135,12 @@ metadata:
     )
 }
 
-/// Renders the user's kustomization over their workload and webapp's component.
-fn with_component(built: &Built, deployment: &str, more: &str) -> Vec<Value> {
+/// Renders the user's kustomization over their workload and the sidecar's component.
+fn with_component(built: &Built, (cluster, service): Sidecar, deployment: &str, more: &str) -> Vec<Value> {
     let folder = built.path().join("app");
     std::fs::create_dir_all(&folder).expect("writable");
     std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
-    let component = "components: [../out/west/sidecars/istioinaction/webapp]";
+    let component = format!("components: [../out/{cluster}/sidecars/istioinaction/{service}]");
     let kustomization = format!("resources: [deployment.yaml]\n{component}\n{more}");
     std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
     let rendered = kustomize(&folder);
@@ -132,34 +155,51 @@ fn names(list: &Value, key: &str) -> Vec<String> {
 
 fn a_component_adds_and_loses_nothing(data_plane: DataPlane) {
     let built = Built::new(&example("acme"), data_plane, &[]);
-    let explicit = with_component(&built, &workload("  namespace: istioinaction\n"), "");
-    let absent = with_component(&built, &workload(""), "");
-    let overridden = with_component(&built, &workload("  namespace: shop\n"), "namespace: istioinaction\n");
-    for documents in [&explicit, &absent, &overridden] {
-        let pod = &named(documents, "Deployment", "webapp")["spec"]["template"];
-        let spec = &pod["spec"];
-        assert_eq!(pod["metadata"]["labels"]["app"], "webapp");
-        assert_eq!(pod["metadata"]["labels"]["mesh.meshc.dev/service"], "webapp");
-        assert_eq!(pod["metadata"]["annotations"]["owner"], "shop");
-        let aliases = names(&spec["hostAliases"], "ip");
-        assert!(aliases.contains(&String::from("10.0.0.1")) && aliases.len() > 1, "{aliases:?}");
-        assert_eq!(names(&spec["initContainers"], "name"), ["mesh-proxy", "migrate"]);
-        assert_eq!(spec["initContainers"][0]["restartPolicy"], "Always");
-        let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+    for sidecar in SIDECARS {
+        let (_, service) = sidecar;
+        let render = |namespace, more| with_component(&built, sidecar, &workload(service, namespace), more);
+        let explicit = render("  namespace: istioinaction\n", "");
+        let absent = render("", "");
+        let overridden = render("  namespace: shop\n", "namespace: istioinaction\n");
+        for documents in [&explicit, &absent, &overridden] {
+            assert_nothing_is_lost(documents, sidecar);
+        }
+    }
+}
+
+/// What the user wrote stands beside what the component adds.
+fn assert_nothing_is_lost(documents: &[Value], sidecar: Sidecar) {
+    let (_, service) = sidecar;
+    let pod = &named(documents, "Deployment", service)["spec"]["template"];
+    let spec = &pod["spec"];
+    assert_eq!(pod["metadata"]["labels"]["app"], service);
+    assert_eq!(pod["metadata"]["labels"]["mesh.meshc.dev/service"], service);
+    assert_eq!(pod["metadata"]["annotations"]["owner"], "shop");
+    // Only webapp calls anybody, and by a port that needs the sysctl.
+    let calls = sidecar == WEBAPP;
+    let aliases = names(&spec["hostAliases"], "ip");
+    assert!(aliases.contains(&String::from("10.0.0.1")), "{aliases:?}");
+    assert_eq!(aliases.len() > 1, calls, "{sidecar:?}: {aliases:?}");
+    assert_eq!(names(&spec["initContainers"], "name"), ["mesh-proxy", "migrate"]);
+    assert_eq!(spec["initContainers"][0]["restartPolicy"], "Always");
+    let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+    if calls {
         assert_eq!(sysctls, ["net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start"]);
         assert_eq!(spec["securityContext"]["sysctls"][1]["value"], "0", "a string, as the schema wants it");
-        let app = &spec["containers"][0];
-        assert_eq!(app["image"], "webapp:1");
-        assert_eq!(app["lifecycle"]["postStart"]["exec"]["command"][0], "true");
-        assert_eq!(app["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
-        let volumes = names(&spec["volumes"], "name");
-        assert!(volumes.contains(&String::from("data")), "{volumes:?}");
-        for volume in ["mesh-config", "mesh-identity", "mesh-trust", "mesh-run"] {
-            assert!(volumes.contains(&volume.to_owned()), "{volumes:?}");
-        }
-        let configuration = named(documents, "ConfigMap", "mesh-webapp");
-        assert_eq!(configuration["metadata"]["namespace"], "istioinaction");
+    } else {
+        assert_eq!(sysctls, ["net.core.somaxconn"]);
     }
+    let app = &spec["containers"][0];
+    assert_eq!(app["image"], format!("{service}:1"));
+    assert_eq!(app["lifecycle"]["postStart"]["exec"]["command"][0], "true");
+    assert_eq!(app["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    assert_eq!(names(&app["volumeMounts"], "name"), ["data"]);
+    let volumes = names(&spec["volumes"], "name");
+    for volume in ["data", "mesh-config", "mesh-identity", "mesh-trust", "mesh-run"] {
+        assert!(volumes.contains(&volume.to_owned()), "{volumes:?}");
+    }
+    let configuration = named(documents, "ConfigMap", &format!("mesh-{service}"));
+    assert_eq!(configuration["metadata"]["namespace"], "istioinaction");
 }
 
 #[test]
@@ -173,19 +213,125 @@ fn a_meshd_component_adds_and_loses_nothing() {
 }
 
 #[test]
+fn redirection_is_an_init_container_before_all_others() {
+    let source =
+        example("acme").replace("calls    = [catalog]", "calls    = [catalog]\n    capture  = redirect");
+    let built = Built::new(&source, DataPlane::Envoy, &[]);
+    let documents = with_component(&built, WEBAPP, &workload("webapp", ""), "");
+    let spec = &named(&documents, "Deployment", "webapp")["spec"]["template"]["spec"];
+    assert_eq!(names(&spec["initContainers"], "name"), ["mesh-redirect", "mesh-proxy", "migrate"]);
+    let redirect = &spec["initContainers"][0];
+    assert_eq!(redirect["restartPolicy"], Value::Null, "it ends before the application starts");
+    assert_eq!(redirect["securityContext"]["capabilities"]["add"], serde_json::json!(["NET_ADMIN"]));
+    let proxy = &spec["initContainers"][1];
+    assert_eq!(proxy["securityContext"]["capabilities"]["add"], Value::Null, "the proxy has no privilege");
+    let sysctls = names(&spec["securityContext"]["sysctls"], "name");
+    assert_eq!(sysctls, ["net.core.somaxconn"], "no port is taken, so none has to be allowed");
+}
+
+#[test]
 fn a_component_without_its_workload_fails() {
     let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let (rendered, said) =
+        try_component(&built, &workload("webapp", "").replace("name: webapp\n", "name: web\n"));
+    assert!(!rendered && said.contains("webapp"), "{said}");
+}
+
+/// Renders the user's kustomization over a Deployment of webapp; the output and what was said.
+fn try_component(built: &Built, deployment: &str) -> (bool, String) {
     let folder = built.path().join("app");
     std::fs::create_dir_all(&folder).expect("writable");
-    let renamed = workload("").replace("name: webapp\n", "name: web\n");
-    std::fs::write(folder.join("deployment.yaml"), renamed).expect("writable");
+    std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
     let kustomization =
         "resources: [deployment.yaml]\ncomponents: [../out/west/sidecars/istioinaction/webapp]\n";
     std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
     let mut command = Command::new(tools::tool("kubectl"));
     let output = process::run(command.arg("kustomize").arg(&folder));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("webapp"), "{said}");
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    (output.status.success(), said.concat())
+}
+
+#[test]
+fn a_pause_of_the_users_own_can_stay() {
+    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let own = workload("webapp", "").replace("postStart:", "preStop:");
+    let own = own.replace("  name: webapp\n", "  name: webapp\n  annotations: {mesh.meshc.dev/pause: own}\n");
+    let (rendered, said) = try_component(&built, &own);
+    assert!(rendered, "{said}");
+    assert_valid(&said);
+    let documents = documents(&said);
+    let app = &named(&documents, "Deployment", "webapp")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(app["lifecycle"]["preStop"]["exec"]["command"][0], "true");
+    assert!(app["lifecycle"]["preStop"]["sleep"].is_null(), "a container has one handler: {app}");
+}
+
+#[test]
+fn a_pod_on_the_hosts_network_is_refused() {
+    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let host =
+        workload("webapp", "").replace("      hostAliases:", "      hostNetwork: true\n      hostAliases:");
+    let (rendered, said) = try_component(&built, &host);
+    assert!(!rendered && said.contains("hostNetwork"), "{said}");
+}
+
+/// A mesh whose names fit where the language puts them, and not everywhere in Kubernetes.
+const ODD_NAMES: &str = r#"
+mesh m {
+  trust_domain = "cluster.local"
+  trust        = t
+}
+
+trust t {}
+
+network n {}
+
+cluster west {
+  network = n
+  region  = "here"
+  gateway ingress {
+    role    = ingress
+    address = 192.0.2.1
+    port administration-and-more { number = 80 }
+    port mesh-ready { number = 8443, tls { secret = "shop.example-and-all-that-is-sold-there.tls" } }
+    port "2024" { number = 8444, tls { secret = "other.tls" } }
+  }
+}
+
+namespace shop {
+  service web {
+    clusters = [west]
+    port administration-and-more { number = 80, target = 8080 }
+    port twice { number = 81, target = 8080 }
+    workload { image = "web:1", labels = { "app.kubernetes.io/name" = "front" } }
+  }
+
+  route web { gateway = west.ingress, hosts = ["shop.example"], to = web.twice }
+}
+"#;
+
+#[test]
+fn names_are_ones_that_kubernetes_takes() {
+    let built = Built::new(ODD_NAMES, DataPlane::Envoy, &[]);
+    let west = kustomize(&built.out().join("west"));
+    assert_valid(&west);
+    let west = documents(&west);
+    for name in ["west-ingress", "web"] {
+        let deployment = named(&west, "Deployment", name);
+        let pod = &deployment["spec"]["template"];
+        for (label, value) in deployment["spec"]["selector"]["matchLabels"].as_object().expect("labels") {
+            assert_eq!(pod["metadata"]["labels"][label], *value, "the selector of {name} finds its pods");
+        }
+        for container in pod["spec"]["containers"].as_array().expect("containers") {
+            let ports = names(&container["ports"], "name");
+            let distinct: BTreeSet<_> = ports.iter().collect();
+            assert_eq!(distinct.len(), ports.len(), "{ports:?}");
+            assert!(ports.iter().all(|port| port.len() <= 15 && port != "2024"), "{ports:?}");
+        }
+        // A DNS label each, whatever the Secret is called.
+        for volume in names(&pod["spec"]["volumes"], "name") {
+            assert!(volume.len() <= 63 && !volume.contains('.'), "{volume}");
+        }
+    }
 }
 
 /// Other kinds of workloads, probes and images.
@@ -221,6 +367,13 @@ namespace shop {
     calls = [ledger]
   }
 
+  service cache {
+    clusters = [west]
+    port http { number = 81, target = 8081, bind = loopback }
+    workload { kind = daemon_set }
+    probe liveness { path = "/live", port = 8081, timeout = 1500ms }
+  }
+
   client nightly {
     clusters = [west]
     workload { kind = cron_job }
@@ -250,11 +403,27 @@ spec:
   serviceName: ledger
   selector: {matchLabels: {app: ledger}}
   template:
-    metadata: {labels: {app: ledger}}
+    metadata: {labels: {app: ledger}, annotations: {prometheus.io/port: \"8080\", prometheus.io/path: /own}}
     spec:
       containers:
       - {name: helper, image: \"helper:1\"}
       - {name: main, image: \"ledger:1\", readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: cache, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cache}}
+  template:
+    metadata: {labels: {app: cache}}
+    spec:
+      containers:
+      - name: cache
+        image: \"cache:1\"
+        livenessProbe:
+          initialDelaySeconds: 60
+          httpGet: {path: /live, port: http, httpHeaders: [{name: a, value: b}]}
+      - {name: helper, image: \"helper:1\"}
 ---
 apiVersion: batch/v1
 kind: CronJob
@@ -270,22 +439,31 @@ spec:
 ";
     std::fs::write(folder.join("workloads.yaml"), workloads).expect("writable");
     let sidecars = "../out/west/sidecars/shop";
-    let kustomization =
-        format!("resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/nightly]\n");
+    let kustomization = format!(
+        "resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/cache, {sidecars}/nightly]\n"
+    );
     std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
     let rendered = kustomize(&folder);
     assert_valid(&rendered);
     let rendered = documents(&rendered);
     let ledger = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["spec"];
-    assert_eq!(
-        names(&ledger["containers"], "name"),
-        ["main", "helper"],
-        "kustomize puts what it patches first"
-    );
-    let main = &ledger["containers"][0];
+    assert_eq!(names(&ledger["containers"], "name"), ["helper", "main"], "in the user's order");
+    let main = &ledger["containers"][1];
     assert_eq!(main["readinessProbe"]["httpGet"]["path"], "/app/readiness");
     assert_eq!(main["readinessProbe"]["periodSeconds"], 3, "what the user said otherwise stays");
     assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    let pod = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(pod["prometheus.io/port"], "15090", "the application's own port is closed to collectors");
+    assert_eq!(pod["prometheus.io/path"], "/app/metrics");
+    // The same without a container's name: the first one is meant.
+    let cache = &named(&rendered, "DaemonSet", "cache")["spec"]["template"]["spec"]["containers"];
+    assert_eq!(
+        cache[0]["livenessProbe"]["httpGet"],
+        serde_json::json!({"path": "/app/liveness", "port": 15021})
+    );
+    assert_eq!(cache[0]["livenessProbe"]["initialDelaySeconds"], 60, "what the user said otherwise stays");
+    assert_eq!(cache[0]["livenessProbe"]["timeoutSeconds"], 2);
+    assert!(cache[1]["livenessProbe"].is_null());
     let job = &named(&rendered, "CronJob", "nightly")["spec"]["jobTemplate"]["spec"]["template"];
     assert_eq!(names(&job["spec"]["initContainers"], "name"), ["mesh-proxy"]);
     assert_eq!(job["metadata"]["labels"]["mesh.meshc.dev/service"], "nightly");

@@ -1,5 +1,6 @@
-//! `capture = redirect` on meshd with the kernel's own redirection: in a network namespace of the test's own, a rule
-//! sends connections for virtual addresses to the one outbound port, and each reaches the listener that it meant.
+//! `capture = redirect` on meshd with the kernel's own redirection: in a network namespace of the test's own, the rules
+//! of `meshd redirect` send connections for virtual addresses to the one outbound port, and each reaches the listener
+//! that it meant.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -25,12 +26,14 @@ const CONFIGURATION: &str = r#"{
   "access_log": "stdout"
 }"#;
 
-/// What happens in the namespace; the arguments are meshd, Python, iptables and curl.
+/// What happens in the namespace; the arguments are meshd, Python and curl. The rules are written twice, as by a pod
+/// whose init container is run again.
 const SCRIPT: &str = r#"
-meshd=$1 python=$2 iptables=$3 curl=$4
+meshd=$1 python=$2 curl=$3
 ip link set lo up
 ip route add local 240.240.0.0/16 dev lo
-"$iptables" -t nat -A OUTPUT -p tcp -d 240.240.0.0/16 -j REDIRECT --to-ports 15001 || exit 1
+"$meshd" redirect --range 240.240.0.0/16 --to-port 15001 || exit 1
+"$meshd" redirect || exit 1
 "$python" -m http.server 8080 --bind 127.0.0.1 >app.log 2>&1 &
 "$meshd" run --config meshd.json --workers 1 --drain-seconds 0 >meshd.log 2>&1 &
 running=$!
@@ -46,6 +49,10 @@ ask() {
 ask 240.240.1.2
 ask 240.240.1.3:5432
 ask 240.240.9.9
+"$python" -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try: print(s.sendto(b"x", ("240.240.1.2", 80)))
+except OSError as error: print(type(error).__name__)'
 kill "$running"
 wait "$running"
 "#;
@@ -53,12 +60,7 @@ wait "$running"
 fn in_a_namespace(directory: &Path) -> Output {
     Command::new(tools::system("unshare"))
         .args(["--map-root-user", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", SCRIPT, "sh"])
-        .args([
-            tools::binary("meshd"),
-            tools::tool("python"),
-            tools::system("iptables"),
-            tools::system("curl"),
-        ])
+        .args([tools::binary("meshd"), tools::tool("python"), tools::system("curl")])
         .current_dir(directory)
         .output()
         .expect("unshare runs")
@@ -76,7 +78,7 @@ fn redirected_connections_reach_the_listener_they_meant() {
     let lines: Vec<&str> = said.lines().map(str::trim_end).collect();
     assert_eq!(
         lines,
-        ["200 240.240.1.2 hello", "200 240.240.1.3:5432 hello", "000 240.240.9.9"],
+        ["200 240.240.1.2 hello", "200 240.240.1.3:5432 hello", "000 240.240.9.9", "PermissionError"],
         "{}\n--- meshd\n{log}",
         String::from_utf8_lossy(&output.stderr)
     );

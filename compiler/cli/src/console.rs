@@ -1,18 +1,16 @@
 //! What people and programs read: diagnostics and failures, as text or JSON, on standard error.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use lang_diagnostics::{Diagnostic, RenderOptions, Severity, SourceMap, render_json, render_text};
 use serde_json::json;
 
 use crate::exit::Failure;
+use crate::progress::Progress;
 
 /// Columns where the terminal does not say how many it has.
 const WIDTH: usize = 100;
-/// Work that takes longer than this says what it is doing.
-const SLOW: Duration = Duration::from_secs(1);
 
 /// In which format diagnostics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,15 +72,28 @@ impl Console {
 
     /// Writes why a command could not do its work.
     pub(crate) fn failure(&self, failure: &Failure) {
+        self.remark("error", "\x1b[31m", &failure.message, failure.help.as_deref());
+    }
+
+    /// Writes what was done all the same and may hurt later.
+    pub(crate) fn warning(&self, message: &str) {
+        self.remark("warning", "\x1b[33m", message, None);
+    }
+
+    /// Something without a place in a source file. In JSON it has the members of a diagnostic, as far as they make sense.
+    fn remark(&self, severity: &str, colour: &str, message: &str, help: Option<&str>) {
         match self.format {
             ErrorFormat::Json => {
-                let record = json!({ "severity": "error", "message": failure.message, "help": failure.help });
+                let record = json!({
+                    "code": null, "severity": severity, "message": message, "primary": null, "secondary": [],
+                    "help": help, "fix": null,
+                });
                 self.put(&format!("{record}\n"));
             }
             ErrorFormat::Text => {
-                let (red, reset) = if self.color { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-                let help = failure.help.as_ref().map_or(String::new(), |help| format!("  help: {help}\n"));
-                self.put(&format!("{red}error{reset}: {}\n{help}", failure.message));
+                let (colour, reset) = if self.color { (colour, "\x1b[0m") } else { ("", "") };
+                let help = help.map_or(String::new(), |help| format!("  help: {help}\n"));
+                self.put(&format!("{colour}{severity}{reset}: {message}\n{help}"));
             }
         }
     }
@@ -96,46 +107,14 @@ impl Console {
     }
 
     /// Starts work that may take long.
-    pub(crate) fn progress(&self) -> Progress {
-        Progress { console: *self, began: Instant::now(), shown: false, last: String::new() }
+    pub(crate) fn progress(&self, doing: &str) -> Progress {
+        let wanted = self.terminal && self.format == ErrorFormat::Text;
+        if wanted { Progress::shown_on(*self, doing) } else { Progress::default() }
     }
 
     /// Nobody can be told that standard error is closed.
-    fn put(&self, text: &str) {
+    pub(crate) fn put(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
-    }
-}
-
-/// Says what is being done once it takes longer than a second.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    console: Console,
-    began: Instant,
-    shown: bool,
-    last: String,
-}
-
-impl Progress {
-    /// Something is being done now.
-    pub(crate) fn step(&mut self, doing: &str) {
-        if self.began.elapsed() < SLOW || self.console.format == ErrorFormat::Json || self.last == doing {
-            return;
-        }
-        doing.clone_into(&mut self.last);
-        if self.console.terminal {
-            self.console.put(&format!("\r\x1b[K{doing} …"));
-            self.shown = true;
-        } else {
-            self.console.put(&format!("{doing} …\n"));
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            self.console.put("\r\x1b[K");
-        }
     }
 }
 

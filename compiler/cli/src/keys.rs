@@ -1,60 +1,217 @@
-//! A key directory on disk: read as a value, written file by file, each readable by its owner alone from its first
-//! moment on.
+//! A key directory on disk: read as a value, written as a whole or not at all, each file readable by its owner alone
+//! from its first moment on.
+//!
+//! What changes is written below one directory beside the files, which is then renamed. That rename decides: killed
+//! before it, the old keys stand; killed after it, whoever reads sees the new ones, and the next writer puts them in
+//! place. A root whose key was lost half way could never be repaired.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use meshc_pki::{KeyDirectory, KeyFile};
+use meshc_driver::output::LOCK_FILE;
+use meshc_pki::{KeyDirectory, KeyFile, layout};
 
 use crate::exit::{Context, Failure};
 
-/// Name of a file that is not finished. It is never read as a key.
+/// Changes that are being written. They count for nothing.
 const UNFINISHED: &str = ".meshc-unfinished";
+/// Changes that are complete. They count, whether they are in place already or not.
+const DECIDED: &str = ".meshc-decided";
+
+/// The right to write a key directory. It goes with the value, and with the process however that ends.
+#[derive(Debug)]
+pub(crate) struct Held {
+    directory: PathBuf,
+    /// Locked. `None` while the directory does not exist.
+    lock: Option<File>,
+}
 
 /// Reads a key directory; one that does not exist is empty.
 pub(crate) fn read(directory: &Path) -> Result<KeyDirectory, Failure> {
+    let doing = || format!("read `{}`", directory.display());
+    let Some(lock) = open(directory)? else { return Ok(KeyDirectory::new()) };
+    // Whoever writes just now finishes first.
+    lock.lock_shared().context(doing)?;
+    contents(directory).context(doing)
+}
+
+/// Reads one public file of a key directory, and no private one.
+pub(crate) fn read_public(directory: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(lock) = open(directory)? else { return Ok(None) };
+    lock.lock_shared().context(|| format!("read `{}`", directory.display()))?;
+    for place in [directory.join(DECIDED).join(path), directory.join(path)] {
+        match fs::read(&place) {
+            Ok(bytes) => return Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context(|| format!("read `{}`", place.display())),
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps other writers out of a key directory, finishes what one that was killed had decided, and reads it.
+pub(crate) fn hold(directory: &Path) -> Result<(Held, KeyDirectory), Failure> {
+    let doing = || format!("write `{}`", directory.display());
+    refuse_inside_a_tree(directory)?;
+    let held = Held { directory: directory.to_path_buf(), lock: lock(directory)? };
+    let mut old = KeyDirectory::new();
+    if held.lock.is_some() {
+        recover(directory).context(doing)?;
+        old = contents(directory).context(doing)?;
+    }
+    Ok((held, old))
+}
+
+impl Held {
+    /// Writes the files that differ between two states of the directory, all of them or none. Files that only the old
+    /// state has stay: keys are not deleted behind anybody's back.
+    pub(crate) fn write(mut self, old: &KeyDirectory, new: &KeyDirectory) -> Result<(), Failure> {
+        let changed: Vec<_> = new.iter().filter(|(path, file)| old.get(path) != Some(file)).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        if self.lock.is_none() {
+            let doing = || format!("create `{}`", self.directory.display());
+            private_directory(&self.directory).context(doing)?;
+            self.lock = lock(&self.directory)?;
+            // Between the look at nothing and this moment somebody else may have begun.
+            if contents(&self.directory).context(doing)? != *old {
+                return Err(being_written(&self.directory));
+            }
+        }
+        self.put(&changed).context(|| format!("write `{}`", self.directory.display()))
+    }
+
+    fn put(&self, changed: &[(&str, &KeyFile)]) -> io::Result<()> {
+        // First of all what keeps the rest out of git.
+        for (path, file) in changed.iter().filter(|(path, _)| *path == layout::GITIGNORE) {
+            write_file(&self.directory.join(path), file)?;
+        }
+        let unfinished = self.directory.join(UNFINISHED);
+        let staged = changed.iter().try_for_each(|(path, file)| write_file(&unfinished.join(path), file));
+        if let Err(error) = staged {
+            let _ = fs::remove_dir_all(&unfinished);
+            return Err(error);
+        }
+        fs::rename(&unfinished, self.directory.join(DECIDED))?;
+        recover(&self.directory)
+    }
+}
+
+/// A directory, opened to be locked; `None` if nothing is there.
+fn open(directory: &Path) -> Result<Option<File>, Failure> {
+    match fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => {
+            return Err(Failure::new(format!("`{}` is not a directory", directory.display()))
+                .help("name the key directory with `--keys DIR`"));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(|| format!("read `{}`", directory.display())),
+    }
+    File::open(directory).context(|| format!("read `{}`", directory.display())).map(Some)
+}
+
+fn lock(directory: &Path) -> Result<Option<File>, Failure> {
+    let Some(file) = open(directory)? else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(being_written(directory)),
+        Err(TryLockError::Error(error)) => Err(error).context(|| format!("lock `{}`", directory.display())),
+    }
+}
+
+fn being_written(directory: &Path) -> Failure {
+    Failure::new(format!("another `meshc trust` is using `{}`", directory.display()))
+        .help("run the command again when that has ended")
+}
+
+/// Puts in place what has been decided, and forgets what has not.
+fn recover(directory: &Path) -> io::Result<()> {
+    remove_directory(&directory.join(UNFINISHED))?;
+    let decided = directory.join(DECIDED);
+    for path in files_below(&decided)? {
+        let (from, to) = (decided.join(&path), directory.join(&path));
+        private_directory(to.parent().unwrap_or(directory))?;
+        match fs::rename(&from, &to) {
+            // Part of the directory may lie on another disk, through a link of its owner's.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                write_file(&to, &file(&from)?)?;
+            }
+            other => other?,
+        }
+    }
+    remove_directory(&decided)
+}
+
+/// Every file of the directory, with what has been decided in the place of what it replaces.
+fn contents(directory: &Path) -> io::Result<KeyDirectory> {
     let mut files = Vec::new();
-    if directory.is_dir() {
-        collect(directory, "", &mut files).context(|| format!("read `{}`", directory.display()))?;
+    for path in files_below(directory)? {
+        let ours = path.split('/').any(|part| part.starts_with(UNFINISHED) || part == DECIDED);
+        if !ours {
+            files.push((path.clone(), file(&directory.join(path))?));
+        }
+    }
+    for path in files_below(&directory.join(DECIDED))? {
+        files.push((path.clone(), file(&directory.join(DECIDED).join(path))?));
     }
     Ok(files.into_iter().collect())
 }
 
-fn collect(directory: &Path, prefix: &str, files: &mut Vec<(String, KeyFile)>) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-        let metadata = fs::metadata(entry.path())?;
-        if metadata.is_dir() {
-            collect(&entry.path(), &path, files)?;
-        } else if metadata.is_file() && name != UNFINISHED {
-            let file = KeyFile { bytes: fs::read(entry.path())?, mode: metadata.mode() & 0o7777 };
-            files.push((path, file));
+/// The paths of all files below a directory, through links, in order. What does not exist has none.
+fn files_below(directory: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut open = vec![String::new()];
+    while let Some(prefix) = open.pop() {
+        let entries = match fs::read_dir(directory.join(&prefix)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            let metadata = match fs::metadata(entry.path()) {
+                // A link to nothing, as editors leave for their locks.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            if metadata.is_dir() {
+                open.push(path);
+            } else if metadata.is_file() {
+                found.push(path);
+            }
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }
 
-/// Writes the files that differ between two states of a key directory. Files that only the old state has stay: keys
-/// are not deleted behind anybody's back. A certificate and its key are two files, and a reader may see one of them
-/// renewed before the other; whoever is killed between the two runs the command again.
-pub(crate) fn write(directory: &Path, old: &KeyDirectory, new: &KeyDirectory) -> Result<(), Failure> {
-    for (path, file) in new.iter() {
-        if old.get(path) != Some(file) {
-            let place = directory.join(path);
-            write_file(&place, file).context(|| format!("write `{}`", place.display()))?;
-        }
+fn file(path: &Path) -> io::Result<KeyFile> {
+    let mode = fs::metadata(path)?.mode() & 0o7777;
+    Ok(KeyFile { bytes: fs::read(path)?, mode })
+}
+
+/// Creates a directory, and what is missing above it, that only the owner can enter.
+fn private_directory(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn remove_directory(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
-    Ok(())
 }
 
+/// Writes one file under another name and renames it.
 fn write_file(path: &Path, file: &KeyFile) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    let unfinished: PathBuf = parent.join(UNFINISHED);
+    private_directory(parent)?;
+    let unfinished: PathBuf = parent.join(format!("{UNFINISHED}-file"));
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -68,6 +225,26 @@ fn write_file(path: &Path, file: &KeyFile) -> io::Result<()> {
     fs::rename(&unfinished, path)
 }
 
+/// Private keys never lie in a folder that a build writes: that is committed, and this must not be.
+pub(crate) fn refuse_inside_a_tree(directory: &Path) -> Result<(), Failure> {
+    let whole = std::path::absolute(directory).context(|| format!("find `{}`", directory.display()))?;
+    let folder = whole.ancestors().find(|folder| folder.join(LOCK_FILE).is_file());
+    match folder {
+        None => Ok(()),
+        Some(folder) => Err(inside_a_tree(directory, folder)),
+    }
+}
+
+/// The refusal of a key directory that lies in the folder of a cluster.
+pub(crate) fn inside_a_tree(directory: &Path, folder: &Path) -> Failure {
+    let message = format!(
+        "the key directory `{}` lies in `{}`, which `meshc build` writes and which is committed",
+        directory.display(),
+        folder.display()
+    );
+    Failure::new(message).help("keep private keys in a directory of their own, and name it with `--keys DIR`")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,36 +253,98 @@ mod tests {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
+    fn keys(files: &[(&str, &str)]) -> KeyDirectory {
+        let mut keys = KeyDirectory::new();
+        for (path, text) in files {
+            keys.insert(*path, *text, meshc_pki::PRIVATE);
+        }
+        keys
+    }
+
+    fn bring(directory: &Path, new: &KeyDirectory) {
+        let (held, old) = hold(directory).unwrap();
+        held.write(&old, new).unwrap();
+    }
+
     #[test]
     fn what_was_written_is_read_again() {
         let temporary = tempfile::tempdir().unwrap();
-        let keys = temporary.path().join("keys");
-        let empty = read(&keys).unwrap();
-        assert!(empty.is_empty());
-        let mut new = KeyDirectory::new();
-        new.insert("root/key.pem", "secret", meshc_pki::PRIVATE);
+        let directory = temporary.path().join("keys");
+        assert!(read(&directory).unwrap().is_empty());
+        let mut new = keys(&[("root/key.pem", "secret")]);
         new.insert("roots.pem", "public", meshc_pki::PUBLIC);
-        write(&keys, &empty, &new).unwrap();
-        assert_eq!(read(&keys).unwrap(), new);
-        assert_eq!(mode(&keys.join("root/key.pem")), 0o600);
-        assert_eq!(mode(&keys.join("root")), 0o700);
+        bring(&directory, &new);
+        assert_eq!(read(&directory).unwrap(), new);
+        assert_eq!(mode(&directory.join("root/key.pem")), 0o600);
+        assert_eq!(mode(&directory.join("root")), 0o700);
     }
 
     #[test]
     fn only_what_changed_is_written_and_nothing_is_deleted() {
         let temporary = tempfile::tempdir().unwrap();
-        let keys = temporary.path();
-        let mut old = KeyDirectory::new();
-        old.insert("a", "1", meshc_pki::PUBLIC);
-        old.insert("b", "1", meshc_pki::PRIVATE);
-        write(keys, &KeyDirectory::new(), &old).unwrap();
-        let untouched = fs::metadata(keys.join("a")).unwrap().ino();
-        let mut new = KeyDirectory::new();
-        new.insert("a", "1", meshc_pki::PUBLIC);
-        new.insert("c", "2", meshc_pki::PRIVATE);
-        write(keys, &old, &new).unwrap();
-        assert_eq!(fs::metadata(keys.join("a")).unwrap().ino(), untouched);
-        assert_eq!(fs::read_to_string(keys.join("b")).unwrap(), "1");
-        assert_eq!(mode(&keys.join("c")), 0o600);
+        let directory = temporary.path();
+        bring(directory, &keys(&[("a", "1"), ("b", "1")]));
+        let untouched = fs::metadata(directory.join("a")).unwrap().ino();
+        bring(directory, &keys(&[("a", "1"), ("c", "2")]));
+        assert_eq!(fs::metadata(directory.join("a")).unwrap().ino(), untouched);
+        assert_eq!(read(directory).unwrap(), keys(&[("a", "1"), ("b", "1"), ("c", "2")]));
+    }
+
+    #[test]
+    fn killed_before_the_decision_nothing_happened() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = temporary.path();
+        bring(directory, &keys(&[("root/cert.pem", "1")]));
+        let half = directory.join(UNFINISHED).join("root");
+        fs::create_dir_all(&half).unwrap();
+        fs::write(half.join("cert.pem"), "half of").unwrap();
+        assert_eq!(read(directory).unwrap(), keys(&[("root/cert.pem", "1")]));
+        let (_held, old) = hold(directory).unwrap();
+        assert_eq!(old, keys(&[("root/cert.pem", "1")]));
+        assert!(!directory.join(UNFINISHED).exists());
+    }
+
+    #[test]
+    fn killed_after_the_decision_everything_happened() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = temporary.path();
+        bring(directory, &keys(&[("w/tls.crt", "old"), ("w/tls.key", "old")]));
+        // The certificate is in place already, its key is not.
+        fs::write(directory.join("w/tls.crt"), "new").unwrap();
+        write_file(&directory.join(DECIDED).join("w/tls.key"), keys(&[("k", "new")]).get("k").unwrap())
+            .unwrap();
+        let whole = keys(&[("w/tls.crt", "new"), ("w/tls.key", "new")]);
+        assert_eq!(read(directory).unwrap(), whole, "a reader sees the new pair");
+        assert_eq!(read_public(directory, "w/tls.key").unwrap().as_deref(), Some(&b"new"[..]));
+        assert!(directory.join(DECIDED).exists(), "and writes nothing");
+        let (_held, old) = hold(directory).unwrap();
+        assert_eq!(old, whole);
+        assert!(!directory.join(DECIDED).exists());
+        assert_eq!(fs::read_to_string(directory.join("w/tls.key")).unwrap(), "new");
+        assert_eq!(mode(&directory.join("w/tls.key")), 0o600);
+    }
+
+    #[test]
+    fn two_writers_at_once_are_one_too_many() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = temporary.path().join("keys");
+        let (first, nothing) = hold(&directory).unwrap();
+        let (second, _) = hold(&directory).unwrap();
+        first.write(&nothing, &keys(&[("a", "1")])).unwrap();
+        let failure = second.write(&nothing, &keys(&[("a", "2")])).unwrap_err();
+        assert!(failure.message.starts_with("another `meshc trust` is using"), "{failure}");
+        assert_eq!(read(&directory).unwrap(), keys(&[("a", "1")]));
+        let (_held, _) = hold(&directory).unwrap();
+        assert!(hold(&directory).unwrap_err().message.starts_with("another `meshc trust` is using"));
+    }
+
+    #[test]
+    fn keys_in_a_cluster_s_folder_are_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("out/west");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(LOCK_FILE), "{}").unwrap();
+        assert!(hold(&folder.join("deep/keys")).unwrap_err().message.contains("which `meshc build` writes"));
+        assert!(hold(&temporary.path().join("out/keys")).is_ok(), "beside the clusters it is nobody's");
     }
 }

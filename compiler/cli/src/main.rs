@@ -11,6 +11,7 @@ mod disk;
 mod exit;
 mod keys;
 mod output;
+mod progress;
 mod up;
 
 use std::process::ExitCode;
@@ -20,9 +21,14 @@ use clap::Parser;
 use crate::command::Command;
 use crate::console::{ColorChoice, Console, ErrorFormat};
 
+const EXAMPLE: &str = "\
+Example:
+  $ meshc check mesh.mesh
+  $ meshc up mesh.mesh --data-plane meshd";
+
 /// Compiles one typed description of a multi-cluster service mesh into everything it needs to run.
 #[derive(Debug, Parser)]
-#[command(name = "meshc", version, max_term_width = 100)]
+#[command(name = "meshc", version, max_term_width = 100, after_help = EXAMPLE)]
 struct CommandLine {
     /// Format of diagnostics and failures, on standard error.
     #[arg(long, global = true, value_enum, default_value = "text", value_name = "FORMAT")]
@@ -35,7 +41,10 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return unparsed(&error),
+    };
     let console = Console::new(line.error_format, line.color);
     match line.command.run(&console) {
         Ok(exit) => exit.into(),
@@ -44,6 +53,25 @@ fn main() -> ExitCode {
             exit::Exit::Usage.into()
         }
     }
+}
+
+/// Says what is wrong with the command line, in the format that it asks for as far as it could be read.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    let words: Vec<_> = std::env::args_os().take_while(|word| word != "--").collect();
+    let split = words
+        .windows(2)
+        .any(|pair| matches!(pair, [name, value] if name == "--error-format" && value == "json"));
+    let json = split || words.iter().any(|word| word == "--error-format=json");
+    if !(json && error.use_stderr()) {
+        // The help that was asked for is no mistake.
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let (message, help) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let failure = exit::Failure::new(message).help(help.trim());
+    Console::new(ErrorFormat::Json, ColorChoice::Never).failure(&failure);
+    exit::Exit::Usage.into()
 }
 
 #[cfg(test)]
@@ -59,12 +87,14 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        let mut open: Vec<clap::Command> = CommandLine::command().get_subcommands().cloned().collect();
+        let mut open = vec![CommandLine::command()];
         while let Some(command) = open.pop() {
             open.extend(command.get_subcommands().cloned());
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let hidden = command.is_hide_set() || command.has_subcommands();
-            assert!(hidden || help.contains("$ meshc"), "{} has no example", command.get_name());
+            let name = command.get_name();
+            assert!(command.is_hide_set() || help.contains("  $ meshc"), "{name} has no example");
+            let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
+            assert!(wide.is_empty(), "{name} is broken by a narrow terminal: {wide:#?}");
         }
     }
 }

@@ -24,11 +24,14 @@ has the bytes that meshc wrote, so somebody has changed it, and building again w
 
 ```console
 $ meshc build mesh.mesh -o out
-error[E0701]: `west/gateways/ingress/listeners.yaml` was edited by hand since meshc wrote it
+E0701
+
+  × `west/gateways/ingress/config/listeners.yaml` was edited by hand since meshc wrote it
 ```
 
 Say what you need in the mesh file, where it is checked together with everything else. If the change was a mistake,
-`git checkout` the file, or run `meshc build` with `--overwrite-edits`.",
+`git checkout` the file, or run `meshc build` with `--overwrite-edits`. The root certificates in `trust/roots.pem` come from
+the key directory and from nowhere in the mesh file: without a key directory only `git checkout` brings them back.",
     },
     CodeInfo {
         code: FOREIGN_FILE,
@@ -40,7 +43,9 @@ says. Here is something else: a file, a directory or a link that no lock file na
 ```console
 $ echo note > out/west/kustomization.yaml
 $ meshc build mesh.mesh -o out
-error[E0702]: `west/kustomization.yaml` is in the way and was not written by meshc
+E0702
+
+  × `west/kustomization.yaml` is in the way and was not written by meshc
 ```
 
 Move or delete it, or build into another directory with `-o`. If the lock file got lost, take it back from version

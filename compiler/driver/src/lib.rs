@@ -17,4 +17,4 @@ pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use pipeline::{CheckedMesh, Compilation, Options, check};
 pub use system::{Clock, FileKind, FileSystem};
-pub use trust::{Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};
+pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

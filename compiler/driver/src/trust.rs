@@ -1,5 +1,6 @@
 //! What a mesh asks of its key directory, and bringing the directory there.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -106,28 +107,50 @@ pub fn system_time(clock: &dyn Clock) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(clock.now())
 }
 
-/// What the user brings with `issuer = files`, read from next to the entry file; `None` for other issuers. Files that
-/// are not there are left out, and verification says what that means.
-#[must_use]
-pub fn brought_trust(files: &dyn FileSystem, entry: &Path, mesh: &CheckedMesh) -> Option<BroughtTrust> {
-    let model::Issuer::Files(brought) = &mesh.model.trust.issuer else { return None };
-    let declared = Path::new(&brought.directory.value);
-    let real = entry.parent().unwrap_or(Path::new("")).join(declared);
-    let read = |relative: &str| {
-        let bytes = files.read(&real.join(relative)).ok()?;
-        let path: PathBuf = declared.join(relative);
-        Some(BroughtFile { path: path.display().to_string(), bytes })
+/// A file of the user's that is needed and cannot be read.
+#[derive(Debug)]
+pub struct NotBrought {
+    /// Where it should be.
+    pub path: PathBuf,
+    /// Why it cannot be read.
+    pub error: io::Error,
+}
+
+/// What the user brings with `issuer = files`, read from next to the entry file; `None` for other issuers.
+///
+/// # Errors
+/// Every file that is needed and cannot be read. Only a cluster's `chain.pem` need not be there.
+pub fn brought_trust(
+    files: &dyn FileSystem,
+    entry: &Path,
+    mesh: &CheckedMesh,
+) -> Result<Option<BroughtTrust>, Vec<NotBrought>> {
+    let model::Issuer::Files(brought) = &mesh.model.trust.issuer else { return Ok(None) };
+    let directory = entry.parent().unwrap_or(Path::new("")).join(&brought.directory.value);
+    let mut missing = Vec::new();
+    let mut read = |relative: &str, needed: bool| {
+        let path = directory.join(relative);
+        match files.read(&path) {
+            Ok(bytes) => Some(BroughtFile { path: path.display().to_string(), bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !needed => None,
+            Err(error) => {
+                missing.push(NotBrought { path, error });
+                None
+            }
+        }
     };
-    let clusters = mesh.model.clusters.iter().filter_map(|(_, cluster)| {
+    let roots = read("roots.pem", true).into_iter().collect();
+    let mut clusters = Vec::new();
+    for (_, cluster) in mesh.model.clusters.iter() {
         let name = &cluster.name;
-        Some(BroughtCluster {
-            name: name.clone(),
-            certificate: read(&format!("{name}/cert.pem"))?,
-            key: read(&format!("{name}/key.pem"))?,
-            chain: read(&format!("{name}/chain.pem")),
-        })
-    });
-    Some(BroughtTrust { roots: read("roots.pem").into_iter().collect(), clusters: clusters.collect() })
+        let certificate = read(&format!("{name}/cert.pem"), true);
+        let key = read(&format!("{name}/key.pem"), true);
+        let chain = read(&format!("{name}/chain.pem"), false);
+        if let (Some(certificate), Some(key)) = (certificate, key) {
+            clusters.push(BroughtCluster { name: name.clone(), certificate, key, chain });
+        }
+    }
+    if missing.is_empty() { Ok(Some(BroughtTrust { roots, clusters })) } else { Err(missing) }
 }
 
 #[cfg(test)]
@@ -165,5 +188,16 @@ namespace app {
         let late = begin + request.workload_lifetime.as_secs() * 3 / 4;
         let renewed = renew(&all.directory, Renewal::Everything, late);
         assert_eq!(renewed.changes.len(), 2, "both workloads: {:?}", renewed.changes);
+    }
+
+    #[test]
+    fn every_file_that_was_not_brought_is_named() {
+        let text = MESH.replace("builtin", "files { directory = \"brought\" }");
+        let files = MemoryFileSystem::with(&[("far/mesh.mesh", &text), ("far/brought/one/cert.pem", "")]);
+        let entry = Path::new("far/mesh.mesh");
+        let mesh = check(&files, entry, Options { data_plane: None }).unwrap().mesh.unwrap();
+        let missing: Vec<_> =
+            brought_trust(&files, entry, &mesh).unwrap_err().into_iter().map(|one| one.path).collect();
+        assert_eq!(missing, ["far/brought/roots.pem", "far/brought/one/key.pem"].map(PathBuf::from));
     }
 }

@@ -8,10 +8,12 @@ pub const OLD_KUBERNETES: Code = Code("E0601");
 pub const CONFIG_TOO_LARGE: Code = Code("E0602");
 /// A proxy's configuration fits only with server-side apply.
 pub const CONFIG_LARGE: Code = Code("W0602");
-/// `capture = redirect` has no init container yet.
-pub const REDIRECT: Code = Code("E0603");
 /// A workload with an image that is no Deployment.
 pub const WORKLOAD_KIND: Code = Code("E0604");
+/// Two objects of one name.
+pub const NAME_TAKEN: Code = Code("E0605");
+/// One workload with two sidecars.
+pub const TWO_SIDECARS: Code = Code("E0606");
 
 /// Every code of this crate.
 pub const CODES: &[CodeInfo] = &[
@@ -39,7 +41,7 @@ A proxy's configuration lies in a ConfigMap, which holds at most 1 MiB. It grows
 6 KiB for each callee's port on Envoy), never with the size of the mesh. So one caller declares very many calls, or one gateway
 exports very many ports.
 
-Split the caller into several services, or remove calls that nobody makes.",
+Split the caller into several services, spread routes over several gateways, or remove calls that nobody makes.",
     },
     CodeInfo {
         code: CONFIG_LARGE,
@@ -50,22 +52,6 @@ proxy's ConfigMap is larger.
 
 Apply the tree with `kubectl apply --server-side -k`, Argo CD with `ServerSideApply=true`, or Flux (which always does),
 or declare fewer calls.",
-    },
-    CodeInfo {
-        code: REDIRECT,
-        title: "`capture = redirect` has no init container yet",
-        explanation: "\
-With `capture = redirect` an init container with two packet-filter rules must redirect outbound connections. meshc does
-not write that container for Kubernetes yet; it refuses rather than leave calls uncaptured.
-
-```mesh
-service webapp {
-  capture = redirect    // E0603
-}
-```
-
-Use `capture = loopback` (the default). If the application itself holds a callee's port on all addresses, let it listen
-on loopback only and say `bind = loopback` at its port.",
     },
     CodeInfo {
         code: WORKLOAD_KIND,
@@ -81,5 +67,35 @@ service ledger {
 ```
 
 Leave `image` out, write the workload yourself, and apply the component of `sidecars/` to it.",
+    },
+    CodeInfo {
+        code: NAME_TAKEN,
+        title: "two objects would have one name",
+        explanation: "\
+Names of what meshc writes are made from names in the mesh: a gateway's objects are called `<cluster>-<gateway>`, a
+service's ConfigMap `mesh-<service>`, its headless Service `<service>-mesh`. The mesh has a ConfigMap `mesh-trust` in each
+namespace, and `rate-limit` and `rate-limit-redis` in its own. Whichever is applied last would replace the other.
+
+```mesh
+namespace shop {
+  service trust { clusters = [west], port http { number = 80 } }    // its ConfigMap is the trust bundle's
+}
+```
+
+Rename one of the two.",
+    },
+    CodeInfo {
+        code: TWO_SIDECARS,
+        title: "a workload would get two sidecars",
+        explanation: "\
+A pod has one sidecar, with one identity. Two services that name the same workload would put two of them into its pods,
+which would contend for the same ports.
+
+```mesh
+service web   { port http  { number = 80 },   workload shop {} }
+service admin { port admin { number = 8001 }, workload shop {} }    // E0606
+```
+
+Give each a workload of its own, or make them one service with several ports.",
     },
 ];

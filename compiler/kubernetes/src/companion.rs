@@ -4,7 +4,7 @@
 use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, READINESS_PORT};
 use meshc_plan::{ClusterPlan, SidecarDeployment, app_label, companion_service};
 use meshc_vocabulary::model::{Mtls, NetworkPolicyEnforcement};
-use meshc_yaml::{Stream, Value, list, map};
+use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
 use crate::metadata::{labels, metadata, object};
@@ -40,7 +40,7 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
             }
             ports.sort_unstable();
             ports.dedup();
-            documents.push(network_policy(&name, &sidecar.namespace, &own, &ports, None));
+            documents.push(network_policy(&name, &sidecar.namespace, &own, &[rule(&ports, None)]));
         }
     }
     let file = format!("services/{}/{}.yaml", sidecar.namespace, sidecar.service);
@@ -48,26 +48,30 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
     Some(file)
 }
 
-/// A policy that lets connections to these ports in, from the given peers or from everywhere.
+/// A policy that lets in what its rules admit.
 pub(crate) fn network_policy(
     name: &str,
     namespace: &str,
     selector: &[(&str, &str)],
-    ports: &[u16],
-    from: Option<Value>,
+    rules: &[Value],
 ) -> Value {
-    let ports = ports.iter().map(|port| map! { "port" => *port, "protocol" => "TCP" }).collect();
-    let mut rule = meshc_yaml::Map::new().with("ports", Value::List(ports));
-    if let Some(peers) = from {
-        rule.insert("from", peers);
-    }
     let spec = map! {
         "podSelector" => map! { "matchLabels" => labels(selector) },
         "policyTypes" => list!["Ingress"],
-        "ingress" => list![Value::from(rule)],
+        "ingress" => Value::List(rules.to_vec()),
     };
     Value::from(
         object("networking.k8s.io/v1", "NetworkPolicy", metadata(name, namespace, selector))
             .with("spec", spec),
     )
+}
+
+/// A rule that admits connections to these ports, from the given peers or from everywhere.
+pub(crate) fn rule(ports: &[u16], from: Option<Value>) -> Value {
+    let ports = ports.iter().map(|port| map! { "port" => *port, "protocol" => "TCP" }).collect();
+    let mut rule = Map::new().with("ports", Value::List(ports));
+    if let Some(peers) = from {
+        rule.insert("from", peers);
+    }
+    Value::from(rule)
 }

@@ -5,15 +5,20 @@ use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, paths::READINESS_PORT};
 use meshc_vocabulary::model::DataPlane;
 use meshc_yaml::{Map, Value, list, map};
 
+use crate::metadata::{labels, object};
+
 /// The image of Envoy, and of meshd. Replace them with kustomize's `images` where a cluster pulls from elsewhere.
 const ENVOY_IMAGE: &str = "envoyproxy/envoy:distroless-v1.40.0";
-/// See [`ENVOY_IMAGE`].
-pub(crate) const MESHD_IMAGE: &str = "meshd:0.1.0";
+/// See [`ENVOY_IMAGE`]; `runtime/meshd/Containerfile` makes it.
+pub(crate) const MESHD_IMAGE: &str = concat!("meshd:", env!("CARGO_PKG_VERSION"));
 /// The user that distroless images run as; it owns nothing.
 const USER: i32 = 65532;
 /// How long a proxy keeps serving after its end was asked for, in seconds: as long as other resolvers may remember
 /// the pod.
 pub(crate) const DRAIN_SECONDS: u32 = 15;
+/// How many threads serve in an Envoy. Its own choice is one for each core of the node, each with connections of its
+/// own to every endpoint: on a large node more than pools admit, and requests that no longer spread evenly.
+const WORKERS: &str = "2";
 /// The first minor version (of major 1) whose `preStop` knows `sleep` without a feature gate.
 const SLEEP_SINCE: u16 = 30;
 
@@ -34,8 +39,18 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
     let (image, arguments) = match proxy.data_plane {
         DataPlane::Envoy => {
             // What an edit replaces drains for Envoy's own ten minutes: a shorter time cuts connections on which a
-            // request may be on its way.
-            (ENVOY_IMAGE, list!["-c", entry.as_str(), "--log-level", "warning"])
+            // request may be on its way. Hot restart listens on an abstract socket, which everybody in the pod reaches:
+            // through it the application could end its proxy.
+            let start = list![
+                "-c",
+                entry.as_str(),
+                "--concurrency",
+                WORKERS,
+                "--disable-hot-restart",
+                "--log-level",
+                "warning",
+            ];
+            (ENVOY_IMAGE, start)
         }
         DataPlane::Meshd => {
             let drain = DRAIN_SECONDS.to_string();
@@ -68,6 +83,31 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
         .with("volumeMounts", mounts(proxy))
 }
 
+/// What redirects the application's outbound connections before anything of the pod sends one. Packet-filter rules need
+/// a capability, and a capability needs root: this container has both, alone in its pod, and ends before the
+/// application starts.
+pub(crate) fn redirection() -> Value {
+    let port = paths::OUTBOUND_PORT.to_string();
+    map! {
+        "name" => "mesh-redirect",
+        "image" => MESHD_IMAGE,
+        "args" => list!["redirect", "--range", paths::REDIRECTED_RANGE, "--to-port", port.as_str()],
+        "resources" => map! {
+            "requests" => map! { "cpu" => "10m", "memory" => "16Mi" },
+            "limits" => map! { "memory" => "64Mi" },
+        },
+        "securityContext" => map! {
+            "allowPrivilegeEscalation" => false,
+            "capabilities" => map! { "drop" => list!["ALL"], "add" => list!["NET_ADMIN"] },
+            "readOnlyRootFilesystem" => true,
+            "runAsNonRoot" => false,
+            "runAsUser" => 0,
+            "runAsGroup" => 0,
+            "seccompProfile" => map! { "type" => "RuntimeDefault" },
+        },
+    }
+}
+
 /// A container that may do nothing but serve.
 pub(crate) fn locked_down() -> Value {
     map! {
@@ -78,6 +118,26 @@ pub(crate) fn locked_down() -> Value {
         "runAsUser" => USER,
         "seccompProfile" => map! { "type" => "RuntimeDefault" },
     }
+}
+
+/// How long a gateway goes on serving after its end was asked for and before it is told, in seconds: until the load
+/// balancer has stopped sending. meshd then drains by itself; Envoy ends at once, so all its draining is here.
+pub(crate) fn pause(data_plane: DataPlane) -> u32 {
+    match data_plane {
+        DataPlane::Envoy => DRAIN_SECONDS,
+        DataPlane::Meshd => 5,
+    }
+}
+
+/// A port of a container. Its name, other than a Service's, may have 15 characters and needs a letter
+/// (IANA_SVC_NAME, RFC 6335, section 5.1), and `mesh-` begins our own; a port without a name is as good.
+pub(crate) fn port(name: &str, number: u16) -> Value {
+    let good = name.len() <= 15
+        && !name.starts_with("mesh-")
+        && !name.contains("--")
+        && name.contains(|c: char| c.is_ascii_alphabetic());
+    let named = if good { Map::new().with("name", name) } else { Map::new() };
+    Value::from(named.with("containerPort", number))
 }
 
 /// The ports that every proxy has.
@@ -114,17 +174,34 @@ pub(crate) fn volumes(proxy: &ProxyPlan, config_map: &str) -> Vec<Value> {
     volumes
 }
 
-/// Mounts and volumes of server certificates, each below the name of its Secret.
+/// Mounts and volumes of server certificates, each below the name of its Secret. The volumes have numbers: their names
+/// may have 63 characters and no dot, those of Secrets 253 and dots.
 pub(crate) fn server_certificates(secrets: &[String]) -> (Vec<Value>, Vec<Value>) {
-    let name = |secret: &str| format!("mesh-server-tls-{secret}");
-    let mounts = secrets.iter().map(|secret| {
+    let name = |position: usize| format!("mesh-server-tls-{position}");
+    let mounts = secrets.iter().enumerate().map(|(position, secret)| {
         let path = format!("{}/{secret}", paths::SERVER_TLS);
-        map! { "name" => name(secret), "mountPath" => path, "readOnly" => true }
+        map! { "name" => name(position), "mountPath" => path, "readOnly" => true }
     });
-    let volumes = secrets.iter().map(|secret| {
-        map! { "name" => name(secret), "secret" => map! { "secretName" => secret.as_str() } }
+    let volumes = secrets.iter().enumerate().map(|(position, secret)| {
+        map! { "name" => name(position), "secret" => map! { "secretName" => secret.as_str() } }
     });
     (mounts.collect(), volumes.collect())
+}
+
+/// Replicas go to different nodes where there are enough.
+pub(crate) fn apart(selector: &[(&str, &str)]) -> Value {
+    map! {
+        "maxSkew" => 1,
+        "topologyKey" => "kubernetes.io/hostname",
+        "whenUnsatisfiable" => "ScheduleAnyway",
+        "labelSelector" => map! { "matchLabels" => labels(selector) },
+    }
+}
+
+/// A node that is emptied leaves one replica running.
+pub(crate) fn budget(metadata: Value, selector: &[(&str, &str)]) -> Value {
+    let spec = map! { "minAvailable" => 1, "selector" => map! { "matchLabels" => labels(selector) } };
+    Value::from(object("policy/v1", "PodDisruptionBudget", metadata).with("spec", spec))
 }
 
 /// Adds entries to a list under `key`.

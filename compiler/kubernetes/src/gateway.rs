@@ -6,7 +6,7 @@ use meshc_vocabulary::model::Host;
 use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
-use crate::companion::network_policy;
+use crate::companion::{network_policy, rule};
 use crate::container;
 use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
 
@@ -85,34 +85,23 @@ impl Gateway<'_> {
     }
 
     fn deployment(&self) -> Value {
-        let mut ports: Vec<Value> = self
-            .gateway
-            .ports
-            .iter()
-            .map(|port| map! { "name" => port.name.as_str(), "containerPort" => port.listen })
-            .collect();
+        let mut ports: Vec<Value> =
+            self.gateway.ports.iter().map(|port| container::port(&port.name, port.listen)).collect();
         ports.extend(container::status_ports());
         let mut proxy = container::proxy(self.proxy, self.rendered, Value::List(ports), "128Mi");
         if container::knows_sleep(self.cluster) {
-            // The endpoint leaves the load balancer while the proxy still takes connections.
-            let sleep = map! { "preStop" => map! { "sleep" => map! { "seconds" => 5 } } };
-            proxy.insert("lifecycle", sleep);
+            let sleep = map! { "seconds" => container::pause(self.proxy.data_plane) };
+            proxy.insert("lifecycle", map! { "preStop" => map! { "sleep" => sleep } });
         }
         let (mounts, certificates) = container::server_certificates(&self.gateway.server_tls_secrets);
         container::extend(&mut proxy, "volumeMounts", mounts);
         let mut volumes = container::volumes(self.proxy, self.object_name());
         volumes.extend(certificates);
-        let apart = map! {
-            "maxSkew" => 1,
-            "topologyKey" => "kubernetes.io/hostname",
-            "whenUnsatisfiable" => "ScheduleAnyway",
-            "labelSelector" => map! { "matchLabels" => labels(&self.selector()) },
-        };
         let pod = map! {
             "serviceAccountName" => self.object_name(),
             "automountServiceAccountToken" => false,
             "terminationGracePeriodSeconds" => container::DRAIN_SECONDS + 15,
-            "topologySpreadConstraints" => list![apart],
+            "topologySpreadConstraints" => list![container::apart(&self.selector())],
             "containers" => list![Value::from(proxy)],
             "volumes" => Value::List(volumes),
         };
@@ -145,15 +134,10 @@ impl Gateway<'_> {
         ports.sort_unstable();
         ports.dedup();
         let namespace = &self.cluster.mesh_namespace;
-        let mut documents =
-            vec![network_policy(self.object_name(), namespace, &self.selector(), &ports, None)];
+        let open = [rule(&ports, None)];
+        let mut documents = vec![network_policy(self.object_name(), namespace, &self.selector(), &open)];
         if self.gateway.replicas > 1 {
-            let spec = map! {
-                "minAvailable" => 1,
-                "selector" => map! { "matchLabels" => labels(&self.selector()) },
-            };
-            let budget = object("policy/v1", "PodDisruptionBudget", self.metadata()).with("spec", spec);
-            documents.push(Value::from(budget));
+            documents.push(container::budget(self.metadata(), &self.selector()));
         }
         documents
     }

@@ -7,6 +7,7 @@
 
 mod cluster;
 pub mod codes;
+mod collisions;
 mod companion;
 mod container;
 mod gateway;
@@ -44,6 +45,7 @@ pub type Tree = BTreeMap<String, String>;
 /// Reports what Kubernetes cannot carry and what can be seen without rendering, each at the place that asks for it.
 pub fn check(plan: &Plan, sink: &mut Sink) {
     limits::check(plan, sink);
+    collisions::check(plan, sink);
 }
 
 /// Renders the whole tree of a plan that [`check`] had nothing against. What only the rendered files show is reported

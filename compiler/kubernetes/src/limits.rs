@@ -1,8 +1,12 @@
 //! What a cluster or a ConfigMap cannot carry.
 
-use lang_diagnostics::{Diagnostic, Sink};
-use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyPlan, RenderedProxy, SidecarDeployment};
-use meshc_vocabulary::model::{Capture, WorkloadKind};
+use std::collections::BTreeSet;
+
+use lang_diagnostics::{Diagnostic, Origin, Sink};
+use meshc_plan::{
+    ClusterPlan, Deployment, ListenerKind, Plan, ProxyPlan, RenderedProxy, Role, SidecarDeployment,
+};
+use meshc_vocabulary::model::WorkloadKind;
 
 use crate::codes;
 
@@ -19,7 +23,6 @@ pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
         check_version(cluster, sink);
     }
     for proxy in &plan.proxies {
-        check_capture(proxy, sink);
         match &proxy.deployment {
             Deployment::Sidecar(sidecar) => check_workloads(sidecar, sink),
             Deployment::Gateway(_) => {}
@@ -47,15 +50,16 @@ fn check_version(cluster: &ClusterPlan, sink: &mut Sink) {
 pub(crate) fn check_size(proxy: &ProxyPlan, rendered: &RenderedProxy, sink: &mut Sink) {
     let bytes: usize = rendered.files.iter().map(|(name, contents)| name.len() + contents.len()).sum();
     let kibibytes = bytes.div_ceil(1024);
-    let callees = proxy.upstreams.len();
     if bytes > CONFIG_MAP_BYTES {
         let message =
             format!("the configuration of `{}` takes {kibibytes} KiB, a ConfigMap holds 1,024", proxy.name);
-        sink.push(
-            Diagnostic::error(codes::CONFIG_TOO_LARGE, proxy.origin.span, message)
-                .label(format!("it connects to {callees} upstreams"))
-                .help("declare fewer calls, or split the service"),
-        );
+        let (what, asks, help) = size_of(proxy);
+        let mut diagnostic =
+            Diagnostic::error(codes::CONFIG_TOO_LARGE, proxy.origin.span, message).label(what);
+        for origin in asks.iter().take(SHOWN) {
+            diagnostic = diagnostic.also(origin.span, "this is one of them");
+        }
+        sink.push(diagnostic.help(help));
     } else if bytes > ANNOTATION_BYTES {
         let message = format!(
             "the configuration of `{}` takes {kibibytes} KiB: too much for client-side apply",
@@ -63,26 +67,40 @@ pub(crate) fn check_size(proxy: &ProxyPlan, rendered: &RenderedProxy, sink: &mut
         );
         sink.push(
             Diagnostic::warning(codes::CONFIG_LARGE, proxy.origin.span, message)
-                .label(format!("it connects to {callees} upstreams"))
+                .label(size_of(proxy).0)
                 .help("apply with `kubectl apply --server-side -k`"),
         );
     }
 }
 
-/// Whether the pod's outbound connections can be captured.
-fn check_capture(proxy: &ProxyPlan, sink: &mut Sink) {
-    match proxy.capture {
-        Some(Capture::Loopback) | None => {}
-        Some(Capture::Redirect) => sink.push(
-            Diagnostic::error(
-                codes::REDIRECT,
-                proxy.origin.span,
-                "`capture = redirect` is not written for Kubernetes yet",
-            )
-            .label("its outbound connections would not be captured")
-            .help("use `capture = loopback`"),
-        ),
-    }
+/// How many of the things that make a configuration large are shown.
+const SHOWN: usize = 3;
+
+/// What makes a proxy's configuration as large as it is: in words, where it is asked for, and what to do about it.
+fn size_of(proxy: &ProxyPlan) -> (String, Vec<&Origin>, &'static str) {
+    let listeners = proxy.listeners.iter();
+    let asks: BTreeSet<&Origin> = listeners
+        .flat_map(|listener| match &listener.kind {
+            ListenerKind::Http(http) if http.edge => {
+                http.virtual_hosts.iter().flat_map(|host| &host.routes).map(|route| &route.origin).collect()
+            }
+            ListenerKind::Http(_) | ListenerKind::Tcp(_) => vec![&listener.origin],
+            ListenerKind::PassThrough(all) => all.chains.iter().map(|chain| &chain.origin).collect(),
+            ListenerKind::Inbound(_)
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Redirected
+            | ListenerKind::Metrics(_) => Vec::new(),
+        })
+        .collect();
+    let (what, help) = match proxy.role {
+        Role::Sidecar(_) => ("ports that it calls", "declare fewer calls, or split the service"),
+        Role::IngressGateway(_) => ("rules of its routes", "spread the routes over several gateways"),
+        Role::EastWestGateway(_) => {
+            ("ports that other clusters call", "let fewer services be called from other clusters")
+        }
+    };
+    let count = asks.len();
+    (format!("it holds {count} {what}"), asks.into_iter().collect(), help)
 }
 
 /// Whether the workloads that meshc is to write are of a kind that it writes.

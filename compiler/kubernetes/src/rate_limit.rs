@@ -9,15 +9,16 @@ use meshc_plan::{ClusterPlan, app_label};
 use meshc_yaml::{Stream, Value, list, map};
 
 use crate::Tree;
-use crate::companion::network_policy;
-use crate::container::{MESHD_IMAGE, locked_down};
+use crate::companion::{network_policy, rule};
+use crate::container::{MESHD_IMAGE, apart, budget, locked_down};
 use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
 
 /// Where the service finds its descriptors.
 const CONFIG: &str = "/etc/rate-limit";
 /// Redis 7.2: the last release line under the BSD licence.
 const REDIS_IMAGE: &str = "redis:7.2";
-const REDIS: &str = "rate-limit-redis";
+/// The name of its Redis.
+pub(crate) const REDIS: &str = "rate-limit-redis";
 const REDIS_PORT: u16 = 6379;
 
 /// Writes the folder; returns it.
@@ -95,7 +96,14 @@ fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
                 ("debug", RATE_LIMIT_DEBUG_PORT),
             ],
         ),
-        network_policy(RATE_LIMIT_SERVICE, namespace, &own, &[RATE_LIMIT_GRPC_PORT], Some(list![sidecars])),
+        // Questions come from sidecars; metrics may be fetched by whoever fetches those of proxies.
+        network_policy(
+            RATE_LIMIT_SERVICE,
+            namespace,
+            &own,
+            &[rule(&[RATE_LIMIT_GRPC_PORT], Some(list![sidecars])), rule(&[RATE_LIMIT_HTTP_PORT], None)],
+        ),
+        budget(metadata(RATE_LIMIT_SERVICE, namespace, &own), &[(NAME, RATE_LIMIT_SERVICE)]),
     ]
 }
 
@@ -123,7 +131,7 @@ fn redis_documents(cluster: &ClusterPlan) -> Vec<Value> {
     vec![
         deployment(cluster, REDIS, &own, 1, container, Vec::new()),
         service(cluster, REDIS, &own, &[("redis", REDIS_PORT)]),
-        network_policy(REDIS, &cluster.mesh_namespace, &own, &[REDIS_PORT], Some(peers)),
+        network_policy(REDIS, &cluster.mesh_namespace, &own, &[rule(&[REDIS_PORT], Some(peers))]),
     ]
 }
 
@@ -135,8 +143,10 @@ fn deployment(
     container: Value,
     volumes: Vec<Value>,
 ) -> Value {
+    let spread = if replicas > 1 { vec![apart(&[(NAME, name)])] } else { Vec::new() };
     let pod = meshc_yaml::Map::new()
         .with("automountServiceAccountToken", false)
+        .with_non_empty("topologySpreadConstraints", Value::List(spread))
         .with("containers", list![container])
         .with_non_empty("volumes", Value::List(volumes));
     let spec = map! {

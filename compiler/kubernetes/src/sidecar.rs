@@ -1,13 +1,12 @@
 //! A sidecar: a kustomize Component that the user's own kustomization applies to the user's own workloads.
 //!
-//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl and the
-//! application's pause, whose lists and maps a patch would replace as a whole, are set through kustomize's
+//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl, the application's
+//! pause and its probes, whose lists and maps a patch would replace as a whole, are set through kustomize's
 //! replacements, which create what is missing and leave the rest alone. A last replacement reads our label back from
 //! the workload: if no workload matched, kustomize fails instead of rendering a pod without its proxy.
 
-use meshc_plan::paths::INBOUND_PORT;
-use meshc_plan::paths::READINESS_PORT;
-use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
+use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, READINESS_PORT};
+use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
 use meshc_vocabulary::model::{Probe, ProbeKind, Workload, WorkloadKind};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
@@ -15,22 +14,43 @@ use crate::Tree;
 use crate::container;
 use crate::metadata::{generator, labels, texts};
 
-/// How long an application goes on serving after its end was asked for, in seconds: until other resolvers have
-/// forgotten the pod.
-const PAUSE_SECONDS: u32 = 5;
+/// How long an application goes on serving after its end was asked for, in seconds: as long as proxies keep an answer of
+/// DNS. Where a DNS server remembers the pod for longer, callers meet a closed port, and try another pod.
+pub(crate) const PAUSE_SECONDS: u32 = 5;
+
+/// The annotation of a workload whose application has a `preStop` of its own, which no patch could see: a container has
+/// one, and Kubernetes refuses a second.
+pub(crate) const OWN_PAUSE: &str = "mesh.meshc.dev/pause";
 
 /// The object that holds what replacements copy. kustomize drops it from what it prints.
 const SETTINGS_KIND: &str = "MeshSettings";
 
+/// The name of a service's ConfigMap and of its settings.
+pub(crate) fn config_map(service: &str) -> String {
+    format!("mesh-{service}")
+}
+
+/// What Kubernetes calls a kind of workload.
+pub(crate) const fn kind_word(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => "Deployment",
+        WorkloadKind::StatefulSet => "StatefulSet",
+        WorkloadKind::DaemonSet => "DaemonSet",
+        WorkloadKind::Job => "Job",
+        WorkloadKind::CronJob => "CronJob",
+    }
+}
+
 /// Where a workload's kind keeps its pod template, as a kustomize field path.
 fn template(kind: WorkloadKind) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
-    match kind {
-        WorkloadKind::Deployment => ("apps", "v1", "Deployment", &["spec", "template"]),
-        WorkloadKind::StatefulSet => ("apps", "v1", "StatefulSet", &["spec", "template"]),
-        WorkloadKind::DaemonSet => ("apps", "v1", "DaemonSet", &["spec", "template"]),
-        WorkloadKind::Job => ("batch", "v1", "Job", &["spec", "template"]),
-        WorkloadKind::CronJob => ("batch", "v1", "CronJob", &["spec", "jobTemplate", "spec", "template"]),
-    }
+    let (group, path): (_, &[_]) = match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+            ("apps", &["spec", "template"])
+        }
+        WorkloadKind::Job => ("batch", &["spec", "template"]),
+        WorkloadKind::CronJob => ("batch", &["spec", "jobTemplate", "spec", "template"]),
+    };
+    (group, "v1", kind_word(kind), path)
 }
 
 /// Writes the component.
@@ -50,8 +70,8 @@ pub(crate) fn render(
     for (position, workload) in sidecar.workloads.iter().enumerate() {
         let file = if position == 0 { String::from("patch.yaml") } else { format!("patch-{position}.yaml") };
         tree.insert(format!("{folder}/{file}"), Stream::new().document(component.patch(workload)).emit());
-        patches.push(map! { "path" => file, "target" => component.select(workload) });
-        patches.extend(component.probe_patches(workload));
+        patches.push(map! { "path" => file, "target" => Component::select(workload) });
+        patches.push(Component::refuse_host_network(workload));
     }
     tree.insert(format!("{folder}/settings.yaml"), Stream::new().document(component.settings()).emit());
     let configuration = rendered.files.keys().map(|file| format!("config/{file}"));
@@ -78,13 +98,28 @@ struct Component<'a> {
 impl Component<'_> {
     /// The name of the ConfigMap and of the settings.
     fn name(&self) -> String {
-        format!("mesh-{}", self.sidecar.service)
+        config_map(&self.sidecar.service)
+    }
+
+    /// Whether there is anything that must be redirected to the sidecar.
+    fn redirects(&self) -> bool {
+        self.proxy.listeners.iter().any(|listener| match listener.kind {
+            ListenerKind::Redirected => true,
+            ListenerKind::Http(_)
+            | ListenerKind::Tcp(_)
+            | ListenerKind::Inbound(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Metrics(_) => false,
+        })
     }
 
     /// Selects a workload by kind and name, in whatever namespace the user's kustomization puts it.
-    fn select(&self, workload: &Workload) -> Value {
+    fn select(workload: &Workload) -> Map {
         let (group, version, kind, _) = template(workload.kind);
-        map! { "group" => group, "version" => version, "kind" => kind, "name" => workload.name.as_str() }
+        [("group", group), ("version", version), ("kind", kind), ("name", workload.name.as_str())]
+            .into_iter()
+            .collect()
     }
 
     /// The strategic merge patch of a workload.
@@ -99,57 +134,53 @@ impl Component<'_> {
         let aliases = self.proxy.host_aliases.iter().map(|(address, names)| {
             map! { "ip" => address.to_string(), "hostnames" => texts(names.iter().cloned()) }
         });
+        let mut containers = Vec::new();
+        if self.redirects() {
+            containers.push(container::redirection());
+        }
+        containers.push(Value::from(proxy));
         let (key, value) = app_label(&self.sidecar.service);
         let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
-        let annotations: Map =
-            workload.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let annotations = self.annotations(workload);
         let metadata = Map::new().with("labels", labels(&all)).with_non_empty("annotations", annotations);
         let pod = Map::new()
             .with_non_empty("hostAliases", Value::List(aliases.collect()))
-            .with("initContainers", list![Value::from(proxy)])
+            .with("initContainers", Value::List(containers))
             .with("volumes", Value::List(container::volumes(self.proxy, &self.name())));
         let template = map! { "metadata" => Value::from(metadata), "spec" => Value::from(pod) };
         partial(workload, template)
     }
 
+    /// The annotations of the pod: where its own metrics are found behind the sidecar, if it has any, and what the
+    /// workload declares.
+    fn annotations(&self, workload: &Workload) -> Map {
+        let port = METRICS_PORT.to_string();
+        let scraped = [("path", "/app/metrics"), ("port", port.as_str()), ("scrape", "true")];
+        let scraped = scraped.into_iter().filter(|_| self.sidecar.scrape.is_some());
+        let mut annotations = Map::new();
+        for (key, value) in scraped {
+            annotations.insert(format!("prometheus.io/{key}"), value);
+        }
+        for (key, value) in &workload.annotations {
+            annotations.insert(key.as_str(), value.as_str());
+        }
+        annotations
+    }
+
+    /// A test that fails if the pod says anything about the host's network: there its listeners would be the node's, and
+    /// its names everybody's.
+    fn refuse_host_network(workload: &Workload) -> Value {
+        let (_, _, _, path) = template(workload.kind);
+        let path = format!("/{}/spec/hostNetwork", path.join("/"));
+        let test = map! { "op" => "test", "path" => path, "value" => Value::Null };
+        let text = Stream::new().document(list![test]).emit();
+        map! { "target" => Self::select(workload), "patch" => text }
+    }
+
     /// The position or name of the application's container in a field path of kustomize.
     fn container(workload: &Workload) -> String {
         workload.container.as_ref().map_or_else(|| String::from("0"), |name| format!("[name={name}]"))
-    }
-
-    /// Probes that the kubelet must ask of the proxy, since a strict application listens for it alone.
-    fn probe_patches(&self, workload: &Workload) -> Vec<Value> {
-        let (_, _, _, path) = template(workload.kind);
-        let pointer = format!("/{}/spec/containers", path.join("/"));
-        let operations: Vec<Value> = match &workload.container {
-            // A merge patch below finds a named container; a JSON pointer only finds a position.
-            Some(_) => Vec::new(),
-            None => self
-                .sidecar
-                .probes
-                .iter()
-                .map(|probe| {
-                    let path = format!("{pointer}/0/{}", probe_field(probe.kind));
-                    map! { "op" => "add", "path" => path, "value" => probe_value(probe) }
-                })
-                .collect(),
-        };
-        let mut patches = Vec::new();
-        if !operations.is_empty() {
-            let text = Stream::new().document(Value::List(operations)).emit();
-            patches.push(map! { "target" => self.select(workload), "patch" => text });
-        }
-        if let (Some(name), false) = (&workload.container, self.sidecar.probes.is_empty()) {
-            let mut container = Map::new().with("name", name.as_str());
-            for probe in &self.sidecar.probes {
-                container.insert(probe_field(probe.kind), probe_value(probe));
-            }
-            let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
-            let text = Stream::new().document(partial(workload, pod)).emit();
-            patches.push(map! { "target" => self.select(workload), "patch" => text });
-        }
-        patches
     }
 
     /// What replacements copy.
@@ -171,6 +202,9 @@ impl Component<'_> {
             let sysctl = map! { "name" => "net.ipv4.ip_unprivileged_port_start", "value" => "0" };
             document.insert("sysctl", sysctl);
         }
+        for probe in &self.sidecar.probes {
+            document.insert(probe_field(probe.kind), probe_value(probe));
+        }
         Value::from(document.with("guard", ""))
     }
 
@@ -179,9 +213,9 @@ impl Component<'_> {
         let path = path.join(".");
         let settings =
             |field: &str| map! { "kind" => SETTINGS_KIND, "name" => self.name(), "fieldPath" => field };
-        let into = |field: String| {
+        let into = |select: Map, field: String| {
             list![map! {
-                "select" => self.select(workload),
+                "select" => select,
                 "fieldPaths" => texts([field]),
                 "options" => map! { "create" => true },
             }]
@@ -190,12 +224,26 @@ impl Component<'_> {
         if self.sidecar.lowest_privileged_port.is_some() {
             let field =
                 format!("{path}.spec.securityContext.sysctls.[name=net.ipv4.ip_unprivileged_port_start]");
-            replacements.push(map! { "source" => settings("sysctl"), "targets" => into(field) });
+            replacements.push(
+                map! { "source" => settings("sysctl"), "targets" => into(Self::select(workload), field) },
+            );
         }
         if container::knows_sleep(self.cluster) && !self.sidecar.ports.is_empty() {
             let container = Self::container(workload);
             let field = format!("{path}.spec.containers.{container}.lifecycle.preStop.sleep.seconds");
-            replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => into(field) });
+            let select = Self::select(workload).with("annotationSelector", format!("{OWN_PAUSE}!=own"));
+            let targets = into(select, field);
+            replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => targets });
+        }
+        // The kubelet must ask the proxy, since a strict application listens for it alone; how often and how long is
+        // still for the user to say.
+        for probe in &self.sidecar.probes {
+            for part in ["httpGet", "timeoutSeconds"] {
+                let from = format!("{}.{part}", probe_field(probe.kind));
+                let field = format!("{path}.spec.containers.{}.{from}", Self::container(workload));
+                let targets = into(Self::select(workload), field);
+                replacements.push(map! { "source" => settings(&from), "targets" => targets });
+            }
         }
         let (key, _) = app_label(&self.sidecar.service);
         let (group, version, kind, _) = template(workload.kind);

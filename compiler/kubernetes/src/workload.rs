@@ -1,10 +1,13 @@
 //! The workload itself, where `workload { image = … }` asks for it: a Deployment with the component applied.
 
+use std::collections::BTreeSet;
+
 use meshc_plan::{ClusterPlan, SidecarDeployment};
 use meshc_vocabulary::model::{Workload, WorkloadKind};
 use meshc_yaml::{Stream, Value, list, map};
 
 use crate::Tree;
+use crate::container;
 use crate::metadata::{NAME, labels, metadata, object, texts};
 
 /// Writes the workloads that have an image, with the component applied; returns their folder.
@@ -40,10 +43,12 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
 }
 
 fn deployment(sidecar: &SidecarDeployment, workload: &Workload, image: &str) -> Value {
-    let own = [(NAME, workload.name.as_str())];
-    let ports = sidecar.ports.iter().map(|port| {
-        map! { "name" => port.name.as_str(), "containerPort" => port.target }
-    });
+    // A label that the user gives it reaches the pods through the component, and the selector must agree.
+    let name = workload.labels.get(NAME).unwrap_or(&workload.name);
+    let own = [(NAME, name.as_str())];
+    let mut targets = BTreeSet::new();
+    let ports = sidecar.ports.iter().filter(|port| targets.insert(port.target));
+    let ports = ports.map(|port| container::port(&port.name, port.target));
     let name = workload.container.as_deref().unwrap_or("app");
     let container = map! { "name" => name, "image" => image, "ports" => Value::List(ports.collect()) };
     let spec = map! {

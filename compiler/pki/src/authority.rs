@@ -25,6 +25,7 @@ pub fn init(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -
     let mut draft = Draft::new(directory);
     if request.issuer == Issuer::Builtin {
         ensure_root(&mut draft, request, now)?;
+        draft.protect(layout::ROOT_KEY);
     }
     for cluster in &request.clusters {
         authority_of(&mut draft, request, cluster, now)?;
@@ -51,6 +52,7 @@ pub(crate) fn authority_of(
         Issuer::Builtin => ensure_intermediate(draft, request, cluster, now)?,
         Issuer::Files => {}
     }
+    draft.protect(&layout::intermediate(&cluster.name)?.key);
     load_intermediate(draft, cluster, now)
 }
 
@@ -108,7 +110,8 @@ fn ensure_intermediate(
             | Reason::KeyMismatch
             | Reason::IssuerChanged
             | Reason::ContentChanged
-            | Reason::NotYetValid => Err(PkiError::RootKeyMissing { cluster: cluster.name.clone() }),
+            | Reason::NotYetValid
+            | Reason::Exposed => Err(PkiError::RootKeyMissing { cluster: cluster.name.clone() }),
         };
     };
     let root_key = pem::key(root_key).map_err(|problem| unreadable(layout::ROOT_KEY, problem))?;

@@ -1,11 +1,12 @@
 //! `issuer = files`: what a user brings, and what can be wrong with it.
 
 use crate::PemProblem;
+use crate::table::moment;
 
 /// A file of the user's.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BroughtFile {
-    /// Its path, as the user wrote it; only repeated in problems.
+    /// Its path; only repeated in problems.
     pub path: String,
     /// Its contents.
     pub bytes: Vec<u8>,
@@ -43,7 +44,7 @@ pub struct BroughtCluster {
 /// One thing that is wrong with what the user brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileProblem {
-    /// The file, as the user wrote it; `None` if the file itself was not named.
+    /// The file; `None` if the file itself was not named.
     pub path: Option<String>,
     /// The cluster whose intermediate it is about; `None` for roots.
     pub cluster: Option<String>,
@@ -108,7 +109,7 @@ pub enum FileProblemKind {
         needed: u32,
     },
     /// A certificate's life is over.
-    #[error("`{subject}` has expired")]
+    #[error("`{subject}` expired at {}", moment(*.not_after))]
     Expired {
         /// The certificate.
         subject: String,
@@ -116,7 +117,7 @@ pub enum FileProblemKind {
         not_after: i64,
     },
     /// A certificate's life has not begun.
-    #[error("`{subject}` is not valid yet")]
+    #[error("`{subject}` is not valid before {}", moment(*.not_before))]
     NotYetValid {
         /// The certificate.
         subject: String,
@@ -132,7 +133,7 @@ pub enum FileProblemKind {
         issuer: String,
     },
     /// The workload certificates that the mesh asks for would end after the intermediate.
-    #[error("`{subject}` ends before workload certificates made now would")]
+    #[error("`{subject}` has {} days left, but workload certificates are to live {} days", .left / 86_400, .workload / 86_400)]
     WorkloadsOutlive {
         /// The intermediate.
         subject: String,

@@ -18,6 +18,14 @@ pub struct KeyFile {
     pub mode: u32,
 }
 
+impl KeyFile {
+    /// Whether anybody but its owner may do anything with it.
+    #[must_use]
+    pub const fn is_exposed(&self) -> bool {
+        self.mode & 0o777 & !PRIVATE != 0
+    }
+}
+
 /// Contents may be private keys, so only their length is shown.
 impl std::fmt::Debug for KeyFile {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -87,7 +87,7 @@ pub fn export_cacerts(
     let data = map! {
         "ca-cert.pem" => pem::encode([&certificate]),
         "ca-key.pem" => text(directory, &paths.key)?,
-        "root-cert.pem" => text(directory, layout::ROOTS)?,
+        "root-cert.pem" => pem::encode(&roots),
         "cert-chain.pem" => pem::encode(std::iter::once(&certificate).chain(path)),
     };
     Ok(secret(ISTIO_NAMESPACE, "cacerts".to_owned(), "Opaque", data))

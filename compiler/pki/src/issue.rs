@@ -20,11 +20,15 @@ use crate::{Identity, KeyDirectory, Outcome, PkiError, Reason, TrustRequest, lay
 pub fn issue(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -> Result<Outcome, PkiError> {
     let now = unix_seconds(now);
     let mut draft = Draft::new(directory);
+    draft.protect(layout::ROOT_KEY);
     for cluster in &request.clusters {
         let authority = authority_of(&mut draft, request, cluster, now)?;
         for identity in &cluster.identities {
             let paths = layout::identity(&cluster.name, identity)?;
-            let Err(reason) = judge(&draft, request, &paths, identity, &authority, now) else { continue };
+            let Err(reason) = judge(&draft, request, &paths, identity, &authority, now) else {
+                draft.protect(&paths.key);
+                continue;
+            };
             let validity =
                 Validity::starting(now, request.workload_lifetime, authority.certificate.not_after);
             let minted = mint::workload(&identity.spiffe, validity, &authority.signer)?;

@@ -34,7 +34,7 @@ pub use export::{SecretManifest, export_cacerts, export_identities, identity_sec
 pub use issue::issue;
 pub use mint::BACKDATE;
 pub use outcome::{Change, Outcome, Reason};
-pub use pem::PemProblem;
+pub use pem::{PemProblem, public_bundle};
 pub use request::{
     ClusterRequest, Identity, Issuer, Level, LifetimeProblem, MAX_COMMON_NAME, MIN_LIFETIME, RootRequest,
     TrustRequest,

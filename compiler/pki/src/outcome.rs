@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{KeyDirectory, PkiError};
+use crate::{KeyDirectory, PRIVATE, PkiError};
 
 /// The key directory after an operation, and what the operation changed in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub enum Reason {
     NearsEnd,
     /// Its life had not begun: it was made by a clock ahead of this one.
     NotYetValid,
+    /// Others than its owner could use it. Only its mode changed.
+    Exposed,
 }
 
 /// As the second half of a sentence, such as "`west/…/tls.crt`: less than a third of its life is left".
@@ -55,6 +57,7 @@ impl fmt::Display for Reason {
             Self::LifetimeChanged => "its lifetime changed",
             Self::NearsEnd => "less than a third of its life was left",
             Self::NotYetValid => "its life had not begun",
+            Self::Exposed => "others than its owner could read it",
         })
     }
 }
@@ -89,6 +92,14 @@ impl Draft {
             None => Reason::Missing,
         };
         self.write(path, bytes, mode, reason);
+    }
+
+    /// Takes a private key away from everybody but its owner, if it is there.
+    pub(crate) fn protect(&mut self, path: &str) {
+        if let Some(file) = self.directory.get(path).filter(|file| file.is_exposed()) {
+            let bytes = file.bytes.clone();
+            self.write(path, bytes, PRIVATE, Reason::Exposed);
+        }
     }
 
     pub(crate) fn require(&self, path: &str) -> Result<&[u8], PkiError> {

@@ -16,6 +16,9 @@ pub enum PemProblem {
     /// A certificate in it cannot be parsed.
     #[error("a certificate in it cannot be read: {0}")]
     BadCertificate(String),
+    /// It holds something that must not be there.
+    #[error("there is a `{0}` block in it, where only certificates may be")]
+    ForeignBlock(String),
     /// It holds no private key.
     #[error("there is no `PRIVATE KEY` block in it")]
     NoKey,
@@ -35,6 +38,19 @@ pub(crate) fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, PemProblem>
         .map(|block| Certificate::parse(block.into_contents()).map_err(PemProblem::BadCertificate))
         .collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() { Err(PemProblem::NoCertificate) } else { Ok(found) }
+}
+
+/// A bundle of roots as it may be published: its certificates and nothing else, whatever stood between them.
+///
+/// # Errors
+/// If it cannot be read, or if it holds anything that is no certificate. A private key in it is refused and not left
+/// out, since whoever put it there should know.
+pub fn public_bundle(bytes: &[u8]) -> Result<String, PemProblem> {
+    let foreign = blocks(bytes)?.into_iter().find(|block| block.tag() != "CERTIFICATE");
+    if let Some(block) = foreign {
+        return Err(PemProblem::ForeignBlock(block.tag().to_owned()));
+    }
+    certificates(bytes).map(|certificates| encode(&certificates))
 }
 
 /// The first certificate of a file.

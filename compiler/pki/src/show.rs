@@ -5,8 +5,7 @@ use std::time::SystemTime;
 
 use crate::certificate::Certificate;
 use crate::chain::path_to_root;
-use crate::directory::PRIVATE;
-use crate::mint::{Validity, unix_seconds};
+use crate::mint::{Validity, seconds, unix_seconds};
 use crate::{KeyDirectory, Level, PkiError, TrustRequest, layout, pem};
 
 /// Everything about a key directory. [`Report`] prints as a table.
@@ -119,7 +118,7 @@ pub fn show(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -
         [layout::GITIGNORE, layout::ROOTS, layout::ROOT_CERTIFICATE, layout::ROOT_KEY]
             .map(str::to_owned)
             .into();
-    let roots = roots(directory, now, &mut certificates);
+    let roots = roots(request, directory, now, &mut certificates);
     for cluster in &request.clusters {
         let paths = layout::intermediate(&cluster.name)?;
         let chain =
@@ -159,7 +158,12 @@ pub fn show(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -
 }
 
 /// Reports on each root of the bundle, and returns those that could be read.
-fn roots(directory: &KeyDirectory, now: i64, reports: &mut Vec<CertificateReport>) -> Vec<Certificate> {
+fn roots(
+    request: &TrustRequest,
+    directory: &KeyDirectory,
+    now: i64,
+    reports: &mut Vec<CertificateReport>,
+) -> Vec<Certificate> {
     let bundle = match directory.bytes(layout::ROOTS).map(pem::certificates) {
         Some(Ok(bundle)) => bundle,
         unusable => {
@@ -173,7 +177,9 @@ fn roots(directory: &KeyDirectory, now: i64, reports: &mut Vec<CertificateReport
     };
     let own = directory.bytes(layout::ROOT_CERTIFICATE).and_then(|bytes| pem::certificate(bytes).ok());
     for root in &bundle {
-        let mut report = describe(layout::ROOTS, Level::Root, root, now);
+        // A root is good for as long as it can sign intermediates that live as long as declared.
+        let nears_end = root.not_after.saturating_sub(now) < seconds(request.intermediate_lifetime);
+        let mut report = describe(layout::ROOTS, Level::Root, root, nears_end, now);
         if !(root.is_authority && root.may_sign) {
             report.problems.push(Problem::NotAnAuthority);
         }
@@ -202,7 +208,8 @@ impl Entry {
                 Self { certificate: None, report: absent(path, level, wanted, Problem::Unreadable(problem)) }
             }
             Some(Ok(certificate)) => {
-                let report = describe(path, level, &certificate, now);
+                let nears_end = Validity::nears_end(certificate.not_before, certificate.not_after, now);
+                let report = describe(path, level, &certificate, nears_end, now);
                 Self { certificate: Some(certificate), report }
             }
         }
@@ -220,7 +227,7 @@ impl Entry {
             Ok(key) if !certificate.matches(&key) => problems.push(Problem::KeyMismatch),
             Ok(_) => {}
         }
-        if file.mode & 0o777 & !PRIVATE != 0 {
+        if file.is_exposed() {
             problems.push(Problem::KeyExposed { mode: file.mode & 0o777 });
         }
     }
@@ -230,14 +237,20 @@ fn absent(path: &str, level: Level, subject: String, problem: Problem) -> Certif
     CertificateReport { path: path.to_owned(), level, subject, details: None, problems: vec![problem] }
 }
 
-fn describe(path: &str, level: Level, certificate: &Certificate, now: i64) -> CertificateReport {
+fn describe(
+    path: &str,
+    level: Level,
+    certificate: &Certificate,
+    nears_end: bool,
+    now: i64,
+) -> CertificateReport {
     let (not_before, not_after) = (certificate.not_before, certificate.not_after);
     let mut problems = Vec::new();
     if now > not_after {
         problems.push(Problem::Expired);
     } else if now < not_before {
         problems.push(Problem::NotYetValid);
-    } else if Validity::nears_end(not_before, not_after, now) {
+    } else if nears_end {
         problems.push(Problem::NearsEnd);
     }
     let subject = certificate.uris.first().unwrap_or(&certificate.subject).clone();

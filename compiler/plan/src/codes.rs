@@ -62,12 +62,12 @@ Use `scope = cluster`, with each cluster's share of the rate.
     CodeInfo {
         code: SETTING_ON_ROUTE,
         title: "a policy on a route makes a setting that belongs to a service",
-        explanation: r#"A policy may name routes among its `targets`. There it can say how requests are sent (`retry`, `timeout`). Everything
-else is a property of the service that is called, whoever calls it.
+        explanation: r#"A policy may name `routes` too. There it can say how requests are sent (`retry`, `timeout`). Everything else is a
+property of the service that is called, whoever calls it.
 
 ```mesh
 policy p {
-  targets = [web-route]
+  routes = [front-door]
   pool { max_connections = 10 }     // of which connections?
 }
 ```
@@ -87,7 +87,7 @@ service database {
 }
 policy p {
   targets = [database]
-  retry { attempts = 2 }
+  retry { attempts = 2, when = [5xx] }
 }
 ```
 
@@ -129,7 +129,12 @@ Route to an `http`, `http2` or `grpc` port.
 If different policies hold at the destinations, only one of them could be followed.
 
 ```mesh
-rule { to = [{ service = cart-v1, weight = 9 }, { service = cart-v2, weight = 1 }] }
+route cart {
+  gateway = west.ingress
+  hosts   = ["cart.example"]
+  destination { to = cart-v1, weight = 9 }
+  destination { to = cart-v2, weight = 1 }
+}
 policy slow { targets = [cart-v2], timeout { request = 60s } }
 ```
 
@@ -145,7 +150,7 @@ where one caller calls both.
 Give one of them an address of its own:
 
 ```mesh
-service catalog { vip = 127.64.7.9 }
+service catalog { clusters = [west], port http { number = 80 }, vip = 127.64.7.9 }
 ```
 "#,
     },
@@ -156,7 +161,7 @@ service catalog { vip = 127.64.7.9 }
 redirected to its sidecar. A `vip` outside the range would bypass the sidecar.
 
 ```mesh
-service catalog { vip = 10.0.0.7 }
+service catalog { clusters = [west], port http { number = 80 }, vip = 10.0.0.7 }
 ```
 
 Choose an address in the range that the message names, or leave `vip` out.

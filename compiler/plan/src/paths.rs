@@ -5,6 +5,9 @@
 pub const INBOUND_PORT: u16 = 15006;
 /// Redirected outbound connections, with `capture = redirect`.
 pub const OUTBOUND_PORT: u16 = 15001;
+/// Virtual addresses of callees with `capture = redirect`: reserved for future use (RFC 1112, section 4), so that no
+/// network has a host there.
+pub const REDIRECTED_RANGE: &str = "240.240.0.0/16";
 /// Readiness and the application's probes.
 pub const READINESS_PORT: u16 = 15021;
 /// Prometheus metrics.

@@ -161,8 +161,7 @@ rate_limit { scope = cluster, tiers = { gold = 10/min } }     // chosen by which
         title: "a name that no Kubernetes object can bear",
         explanation: r#"Names become names of Kubernetes objects and parts of DNS names: DNS labels in lower case (RFC 1123) of at most 63
 characters, also where something is added to them. The headless Service of `catalog` is called `catalog-mesh`, the
-account of the gateway `ingress` in `west` is `west-ingress`. Ports of containers have names of at most 15 characters,
-with a letter among them (RFC 6335, section 5.1).
+account of the gateway `ingress` in `west` is `west-ingress`. Names of Services begin with a letter.
 
 ```mesh
 service Shop_Catalog { clusters = [east], port http { number = 80 } }

@@ -36,6 +36,15 @@ pub(crate) static TRUST_DOMAIN: Pattern = Pattern { name: "a trust domain", chec
 /// A string with at least one character.
 pub(crate) static NON_EMPTY: Pattern = Pattern { name: "a string", check: non_empty };
 
+/// The domain of a rate limit, which is the name of its file too.
+pub(crate) static LIMIT_DOMAIN: Pattern = Pattern { name: "a rate-limit domain", check: limit_domain };
+
+/// The key of a label or annotation (Kubernetes documentation, "Labels and Selectors").
+pub(crate) static LABEL_KEY: Pattern = Pattern { name: "a key", check: label_key };
+
+/// The value of a label.
+pub(crate) static LABEL_VALUE: Pattern = Pattern { name: "a label's value", check: label_value };
+
 /// A Kubernetes version, `major.minor`.
 pub(crate) static KUBERNETES_VERSION: Pattern = Pattern {
     name: "a Kubernetes version",
@@ -43,6 +52,9 @@ pub(crate) static KUBERNETES_VERSION: Pattern = Pattern {
         kubernetes_version(text).is_none().then(|| String::from("written as major.minor, such as \"1.33\""))
     },
 };
+
+/// The prefix of the labels by which meshc finds its own pods.
+const OWN_LABELS: &str = "mesh.meshc.dev";
 
 /// Major and minor number of a Kubernetes version.
 pub(crate) fn kubernetes_version(text: &str) -> Option<(u16, u16)> {
@@ -81,6 +93,53 @@ pub(crate) fn dns_label(text: &str) -> Option<String> {
     } else {
         None
     }
+}
+
+/// A Service's name (RFC 1035, section 2.3.1): a DNS label that begins with a letter.
+pub(crate) fn service_name(text: &str) -> Option<String> {
+    dns_label(text).or_else(|| {
+        text.starts_with(|first: char| first.is_ascii_digit())
+            .then(|| String::from("the name of a Kubernetes Service must begin with a letter"))
+    })
+}
+
+/// What labels and file names may both consist of: at most so many letters, digits, `-`, `_` and `.`, with a letter
+/// or digit at both ends.
+fn plain_word(text: &str, longest: usize) -> Option<String> {
+    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() {
+        wrong("it is empty")
+    } else if text.len() > longest {
+        Some(format!("it has {} characters and may have {longest}", text.len()))
+    } else if let Some(other) = text.chars().find(|c| !inner(*c)) {
+        Some(format!("only letters, digits, `-`, `_` and `.` may stand in it, not `{other}`"))
+    } else if !text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        || !text.ends_with(|c: char| c.is_ascii_alphanumeric())
+    {
+        wrong("it must begin and end with a letter or digit")
+    } else {
+        None
+    }
+}
+
+fn limit_domain(text: &str) -> Option<String> {
+    // With `.yaml` it is the name of a file, and the key of a ConfigMap, which has at most 253 characters.
+    plain_word(text, 248)
+}
+
+fn label_key(text: &str) -> Option<String> {
+    let (prefix, name) = match text.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    if prefix.is_some_and(|prefix| prefix == OWN_LABELS) {
+        return Some(format!("keys below `{OWN_LABELS}` are meshc's own"));
+    }
+    prefix.and_then(dns_name).or_else(|| plain_word(name, 63))
+}
+
+fn label_value(text: &str) -> Option<String> {
+    if text.is_empty() { None } else { plain_word(text, 63) }
 }
 
 fn dns_name(text: &str) -> Option<String> {

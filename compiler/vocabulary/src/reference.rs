@@ -23,6 +23,24 @@ a port `catalog.http` or `west.ingress.http`. Two matches are an error. Strings 
 **Durations** are `500ms`, `20s`, `5m`, `2h`, `90d`, `10y` (a year has 365 days); **rates** `10/s`, `10/min`, `10/h`.
 ";
 
+/// Bounds that protect a proxy from its clients. They are constants of the data planes (`limits.rs` of the Envoy backend,
+/// `http_server.rs` and `serve.rs` of meshd), the same in both.
+const FIXED: &str = "
+## What no mesh declares
+
+The same on both data planes:
+
+| bound | value | beyond it |
+|---|---|---|
+| headers of a request | 60 KiB | refused, 431 over HTTP/1.1 |
+| number of headers | 100 | refused, 431 over HTTP/1.1 |
+| a client's connection without requests | 1 h | closed |
+| a ClientHello, at gateways and sidecars | 5 s | closed |
+| requests on one connection through an east-west gateway | 100 unless `requests_per_connection` says otherwise | replaced |
+| failures in a row that eject an east-west gateway | 3 of its own, for the `ejection` of the callee | left out |
+| another attempt at a connection that failed | 1, at another endpoint | 503 |
+";
+
 /// The reference as Markdown.
 #[must_use]
 pub fn reference() -> String {
@@ -36,6 +54,7 @@ pub fn reference() -> String {
     for home in &homes {
         kind(home, &homes, &mut text);
     }
+    text.push_str(FIXED);
     // Each part ends with an empty line and each heading begins with one.
     while text.contains("\n\n\n") {
         text = text.replace("\n\n\n", "\n\n");

@@ -102,10 +102,10 @@ fn connect_attempts(cx: &mut Context<'_>, raw: Option<u32>, default: u32, at: &P
     cx.positive(raw.unwrap_or(default), &at.field("max_connect_attempts"))
 }
 
-fn server_names<'a>(at: &Path, chains: impl Iterator<Item = &'a Vec<String>>) -> Vec<(&'a str, Path)> {
+fn server_names<'a>(at: &Path, chains: impl Iterator<Item = &'a Vec<String>>) -> Vec<(String, Path)> {
     let names = chains.enumerate().flat_map(|(i, names)| {
         let at = at.index(i).field("sni");
-        names.iter().enumerate().map(move |(j, name)| (name.as_str(), at.index(j)))
+        names.iter().enumerate().map(move |(j, name)| (name.to_ascii_lowercase(), at.index(j)))
     });
     names.collect()
 }

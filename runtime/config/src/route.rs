@@ -125,6 +125,10 @@ impl HostPattern {
             cx.wrong(at, format!("`{text}` is not a host; write a name, `*.suffix`, or `*`"));
             return None;
         }
+        if rest.contains(':') && !(rest.starts_with('[') && rest.ends_with(']')) {
+            cx.wrong(at, format!("`{text}` has a port, and hosts are matched without theirs"));
+            return None;
+        }
         Some(if suffix { HostPattern::Suffix(rest.to_owned()) } else { HostPattern::Exact(rest.to_owned()) })
     }
 }
@@ -137,7 +141,7 @@ pub(crate) fn virtual_hosts(
 ) -> Option<Vec<VirtualHost>> {
     let every_host = raw.iter().enumerate().flat_map(|(i, virtual_host)| {
         let at = at.index(i).field("hosts");
-        virtual_host.hosts.iter().enumerate().map(move |(j, host)| (host.as_str(), at.index(j)))
+        virtual_host.hosts.iter().enumerate().map(move |(j, host)| (host.to_ascii_lowercase(), at.index(j)))
     });
     cx.unique("host", every_host);
     cx.each(raw, at, |cx, raw, at| {

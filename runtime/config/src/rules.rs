@@ -96,10 +96,13 @@ impl Context<'_> {
     }
 
     /// Notes every value that occurs a second time.
-    pub(crate) fn unique<'v>(&mut self, what: &str, values: impl Iterator<Item = (&'v str, Path)>) {
+    pub(crate) fn unique<V>(&mut self, what: &str, values: impl Iterator<Item = (V, Path)>)
+    where
+        V: Ord + std::fmt::Display,
+    {
         let mut seen = std::collections::BTreeMap::new();
         for (value, at) in values {
-            match seen.get(value) {
+            match seen.get(&value) {
                 None => {
                     seen.insert(value, at);
                 }

@@ -97,6 +97,24 @@ fn a_wrong_unit_is_refused_with_its_path() {
 }
 
 #[test]
+fn what_could_never_match_is_refused() {
+    let found =
+        problems(&with(r#""hosts": ["*"]"#, r#""hosts": ["a.example", "A.Example", "b.example:80"]"#));
+    assert_eq!(
+        found,
+        [
+            "listeners[0].kind.http.virtual_hosts[0].hosts[1]: host `a.example` is already at \
+             listeners[0].kind.http.virtual_hosts[0].hosts[0]",
+            "listeners[0].kind.http.virtual_hosts[0].hosts[2]: `b.example:80` has a port, and hosts are matched \
+             without theirs",
+        ]
+    );
+    let found = problems(&with(r#""sni": ["outbound_"#, r#""sni": ["a.b", "A.B", "outbound_"#));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("server name `a.b` is already at"), "{found:?}");
+}
+
+#[test]
 fn text_that_is_not_json_is_refused_with_its_line() {
     assert!(problems("{\n  oops")[0].contains("line 2"));
 }

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers fail by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -99,12 +99,117 @@ fn a_signal_ends_it_with_success() {
     probe.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 
-    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+    let kill = |signal: &str| {
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    };
+    kill("-HUP");
+    line.clear();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.starts_with("meshd: files are read again whenever they change"), "{line}");
+    kill("-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     line.clear();
     stderr.read_line(&mut line).unwrap();
     assert_eq!(line, "meshd: draining\n");
+}
+
+#[test]
+fn nobody_who_listens_is_no_reason_to_break_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let bind = TcpListener::bind("127.0.0.80:0").unwrap().local_addr().unwrap();
+    let path = file(&folder, &config(&bind.to_string()));
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_meshd"))
+        .args(["run", "--drain-seconds", "0", "--config"])
+        .arg(&path)
+        .stderr(full())
+        .spawn()
+        .unwrap();
+    let ready = || TcpStream::connect(bind).is_ok();
+    let wait = || std::thread::sleep(std::time::Duration::from_millis(20));
+    (0..500).take_while(|_| !ready()).for_each(|_| wait());
+    std::fs::write(&path, "{").unwrap();
+    // Two looks at the file later it has been refused, and the next one is taken.
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    let other = TcpListener::bind("127.0.0.80:0").unwrap().local_addr().unwrap();
+    std::fs::write(&path, config(&other.to_string())).unwrap();
+    let moved = (0..500).any(|_| {
+        wait();
+        TcpStream::connect(other).is_ok()
+    });
+    assert!(moved, "a refusal that nobody could be told of is not the last thing it does");
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    let unsaid = Command::new(env!("CARGO_BIN_EXE_meshd")).arg("validate").arg(&path).stdout(full()).status();
+    assert_eq!(unsaid.unwrap().code(), Some(2));
+}
+
+/// What the proxy answers to `GET /path`.
+fn ask(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    // A connection that is refused may be closed before the request is written.
+    let _ = stream.write_all(request.as_bytes());
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+#[test]
+fn too_many_connections_are_closed_and_cost_nobody_else() {
+    let app = TcpListener::bind("127.0.0.78:0").unwrap();
+    let [http, ready] = ["127.0.0.79:0"; 2].map(|any| TcpListener::bind(any).unwrap().local_addr().unwrap());
+    let text = format!(
+        r#"{{ "version": 1, "node": {{ "name": "n", "cluster": "c" }}, "listeners": [
+             {{ "name": "ready", "bind": "{ready}", "kind": {{ "readiness": {{}} }} }},
+             {{ "name": "http", "bind": "{http}", "kind": {{ "http": {{ "virtual_hosts": [
+                {{ "name": "v", "hosts": ["*"], "routes": [{{ "to": [{{ "upstream": "app" }}] }}] }}] }} }} }}],
+             "upstreams": {{ "app": {{ "connect_timeout": "1s",
+                "pool": {{ "max_connections": 9, "max_pending": 9, "max_requests": 9 }},
+                "groups": [{{ "name": "g", "endpoints": [{{ "host": "127.0.0.78", "port": {} }}],
+                   "outlier": {{ "http": {{ "consecutive_5xx": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" }} }} }}] }} }} }}"#,
+        app.local_addr().unwrap().port()
+    );
+    std::thread::spawn(move || {
+        for stream in app.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &text);
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n 100 && exec \"$0\" run --drain-seconds 0 --finish-seconds 0 --config \"$1\""])
+        .args([env!("CARGO_BIN_EXE_meshd"), path.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "meshd: ready\n");
+
+    let mut idle: Vec<TcpStream> = (0..49).map(|_| TcpStream::connect(http).unwrap()).collect();
+    // One that was accepted after them all: now they are.
+    assert!(ask(http, "/").starts_with("HTTP/1.1 200 "), "the last one that fits is served");
+    idle.extend((0..100).map(|_| TcpStream::connect(http).unwrap()));
+    let refused = idle.iter_mut().skip(60).filter(|stream| {
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        matches!(stream.peek(&mut [0]), Ok(0) | Err(_))
+    });
+    assert_eq!(refused.count(), 89, "those beyond the limit are closed");
+    assert!(ask(ready, "/healthz/ready").starts_with("HTTP/1.1 200 "), "probes are answered");
+    idle.clear();
+    let served = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        ask(http, "/").starts_with("HTTP/1.1 200 ")
+    });
+    assert!(served, "and no endpoint was blamed");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

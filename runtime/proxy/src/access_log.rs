@@ -8,12 +8,24 @@ use serde_json::{Map, Value};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// How many lines may wait to be written.
 const QUEUE: usize = 8192;
+
+/// Lines that wait are written together, up to about so many bytes.
+const BATCH: usize = 64 * 1024;
+
+/// What the writing thread is told.
+#[derive(Debug)]
+enum Told {
+    /// Write this.
+    Line(SystemTime, Box<Line>),
+    /// Say when everything before this is written.
+    Flush(SyncSender<()>),
+}
 
 /// One line.
 #[derive(Debug, Default)]
@@ -102,7 +114,7 @@ impl Line {
 /// Where lines go.
 #[derive(Debug)]
 pub(crate) struct Log {
-    sender: SyncSender<(SystemTime, Line)>,
+    sender: SyncSender<Told>,
     metrics: Arc<Metrics>,
 }
 
@@ -116,32 +128,107 @@ impl Log {
             }
         };
         let (sender, receiver) = sync_channel(QUEUE);
-        std::thread::Builder::new()
-            .name("access-log".into())
-            .spawn(move || write_lines(&receiver, output))?;
+        std::thread::Builder::new().name("access-log".into()).spawn({
+            let metrics = Arc::clone(metrics);
+            move || write_lines(&receiver, output, &metrics)
+        })?;
         Ok(Log { sender, metrics: Arc::clone(metrics) })
     }
 
     /// Queues a line.
     pub(crate) fn write(&self, line: Line) {
-        match self.sender.try_send((SystemTime::now(), line)) {
+        match self.sender.try_send(Told::Line(SystemTime::now(), Box::new(line))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.metrics.log_dropped.add(1),
         }
     }
+
+    /// Waits until all queued lines are written, but no longer than `limit`.
+    pub(crate) fn flush(&self, limit: Duration) {
+        let end = Instant::now() + limit;
+        let (done, written) = sync_channel(1);
+        let mut told = Told::Flush(done);
+        while let Err(TrySendError::Full(again)) = self.sender.try_send(told) {
+            if Instant::now() >= end {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            told = again;
+        }
+        let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
+    }
 }
 
-/// Writes lines as they come, one write for all that wait.
-fn write_lines(receiver: &Receiver<(SystemTime, Line)>, mut output: Box<dyn Write + Send>) {
-    while let Ok((time, line)) = receiver.recv() {
-        let mut batch = line.json(time);
-        batch.push('\n');
-        while let Ok((time, line)) = receiver.try_recv() {
-            batch.push_str(&line.json(time));
-            batch.push('\n');
+/// Writes lines as they come, one write for those that wait. What cannot be written is lost and counted, and the next
+/// lines are tried again: a full disk does not stay full.
+fn write_lines(receiver: &Receiver<Told>, mut output: Box<dyn Write + Send>, metrics: &Metrics) {
+    while let Ok(first) = receiver.recv() {
+        let (mut batch, mut lines) = (String::new(), 0);
+        let mut next = Some(first);
+        let mut flushed = None;
+        while let Some(told) = next {
+            match told {
+                Told::Line(time, line) => {
+                    batch.push_str(&line.json(time));
+                    batch.push('\n');
+                    lines += 1;
+                }
+                Told::Flush(done) => flushed = Some(done),
+            }
+            next = if batch.len() < BATCH && flushed.is_none() { receiver.try_recv().ok() } else { None };
         }
         if output.write_all(batch.as_bytes()).and_then(|()| output.flush()).is_err() {
-            return;
+            metrics.log_dropped.add(lines);
         }
+        if let Some(done) = flushed {
+            let _ = done.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// A disk that is full until it has refused so many writes.
+    #[derive(Clone)]
+    struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut disk = self.0.lock().unwrap();
+            if disk.0 > 0 {
+                disk.0 -= 1;
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            disk.1.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_costs_lines_and_not_the_log() {
+        let disk = Disk(Arc::new(Mutex::new((1, Vec::new()))));
+        let metrics = Arc::new(Metrics::default());
+        let (sender, receiver) = sync_channel(QUEUE);
+        let log = Log { sender, metrics: Arc::clone(&metrics) };
+        let (output, counts) = (Box::new(disk.clone()), Arc::clone(&metrics));
+        let thread = std::thread::spawn(move || write_lines(&receiver, output, &counts));
+        for listener in ["lost", "a\"b\n"] {
+            log.write(Line { listener: listener.into(), ..Line::default() });
+            log.flush(Duration::from_secs(10));
+        }
+        assert_eq!(metrics.log_dropped.value(), 1);
+        drop(log);
+        thread.join().unwrap();
+        let written = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written}");
+        let line: Value = serde_json::from_str(&written).unwrap();
+        assert_eq!((&line["listener"], &line["flags"]), (&Value::from("a\"b\n"), &Value::from("-")));
     }
 }

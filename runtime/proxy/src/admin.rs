@@ -1,5 +1,6 @@
 //! The administration interface: what is in force, and how each endpoint fares. It changes nothing.
 
+use crate::serve::ACCEPT_PAUSE;
 use crate::worker::Shared;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -36,8 +37,11 @@ pub(crate) async fn open(at: &Admin, shared: &Arc<Shared>) -> Result<Listening, 
             let explain = |error| format!("cannot listen on {address} for administration: {error}");
             let listener = TcpListener::bind(address).await.map_err(explain)?;
             tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&shared)));
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&shared)))),
+                        Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                    }
                 }
             })
         }
@@ -48,8 +52,11 @@ pub(crate) async fn open(at: &Admin, shared: &Arc<Shared>) -> Result<Listening, 
                 |error| format!("cannot listen on `{}` for administration: {error}", path.display());
             let listener = UnixListener::bind(path).map_err(explain)?;
             tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&shared)));
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, _)) => drop(tokio::spawn(serve(stream, Arc::clone(&shared)))),
+                        Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                    }
                 }
             })
         }

@@ -1,5 +1,7 @@
 //! Which endpoint gets the next request: groups in order, round robin by weight within a group, never an ejected one.
 
+use crate::metrics::Metrics;
+use crate::outlier::Report;
 use crate::upstream::{Endpoint, Group, Upstream};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +71,7 @@ impl Members {
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
     endpoints: Vec<u64>,
+    addresses: Vec<SocketAddr>,
     groups: Vec<usize>,
 }
 
@@ -100,6 +103,13 @@ impl Picked {
         self.upstream.groups.get(self.position)
     }
 
+    /// Takes into account how an attempt at the endpoint went.
+    pub(crate) fn report(&self, report: Report, metrics: &Metrics) {
+        if let Some(group) = self.group() {
+            self.upstream.report(group, &self.endpoint, report, metrics);
+        }
+    }
+
     /// The name of its group.
     pub(crate) fn group_name(&self) -> &str {
         self.group().map_or("", |group| group.config.name.as_str())
@@ -110,15 +120,18 @@ impl Picked {
 pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) -> Option<Picked> {
     let now = Instant::now();
     let untried = |endpoint: &Endpoint| !tried.endpoints.contains(&endpoint.id);
+    // All copies of an endpoint fail together when nobody listens there.
+    let elsewhere = |endpoint: &Endpoint| !tried.addresses.contains(&endpoint.address);
     let any = |_: &Endpoint| true;
     let groups = || upstream.groups.iter().enumerate();
     let found = match prefer {
         Prefer::SameGroup => groups().find_map(|(position, group)| {
-            let endpoint = group.members.next(now, untried).or_else(|| group.members.next(now, any))?;
-            Some((position, endpoint))
+            let members = &group.members;
+            let endpoint = members.next(now, elsewhere).or_else(|| members.next(now, untried));
+            Some((position, endpoint.or_else(|| members.next(now, any))?))
         }),
         Prefer::AnotherEndpoint => groups()
-            .find_map(|(position, group)| Some((position, group.members.next(now, untried)?)))
+            .find_map(|(position, group)| Some((position, group.members.next(now, elsewhere)?)))
             .or_else(|| {
                 groups().find_map(|(position, group)| Some((position, group.members.next(now, any)?)))
             }),
@@ -135,6 +148,7 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
     };
     let (position, endpoint) = found?;
     tried.endpoints.push(endpoint.id);
+    tried.addresses.push(endpoint.address);
     tried.groups.push(position);
     Some(Picked { upstream: Arc::clone(upstream), position, endpoint })
 }
@@ -142,8 +156,6 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metrics;
-    use crate::outlier::Report;
     use proptest::prelude::*;
 
     /// An upstream whose groups have endpoints of these weights, ejected after one failure for an hour.
@@ -216,6 +228,23 @@ mod tests {
             if prefer != Prefer::AnotherGroup {
                 assert_ne!(picked[0].endpoint.id, picked[1].endpoint.id, "{prefer:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_retry_goes_to_another_address_and_not_to_another_copy() {
+        let upstream = upstream(&[&[1, 1]]);
+        let group = &upstream.groups[0];
+        let addresses: Vec<_> = group.members.all().iter().map(|endpoint| endpoint.address).collect();
+        let copies = |address: &SocketAddr| (0..8).map(|copy| (*address, copy, 1)).collect::<Vec<_>>();
+        let wanted: Vec<_> = addresses.iter().flat_map(copies).collect();
+        group.members.renew(&wanted, Endpoint::new);
+        for _ in 0..16 {
+            let mut tried = Tried::default();
+            let [one, other, again] =
+                [(); 3].map(|()| pick(&upstream, &mut tried, Prefer::SameGroup).unwrap().endpoint);
+            assert_ne!(one.address, other.address);
+            assert!(again.id != one.id && again.id != other.id, "then a copy that was not tried");
         }
     }
 

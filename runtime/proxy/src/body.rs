@@ -1,4 +1,4 @@
-//! Bodies: boxed, replayed for retries, and watched until their end.
+//! Bodies: boxed, and those of requests replayed for retries.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -8,10 +8,10 @@ use hyper::body::Incoming;
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Sleep;
+use tokio::time::Instant;
 
 /// Why a body broke off.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -38,9 +38,16 @@ struct Recording {
     /// Whether more was read than is kept.
     over: bool,
     ended: bool,
+    /// Whether the client broke off, or sent what is no body.
+    broken: bool,
+    /// When the client last sent something.
+    moved: Instant,
+    /// Whether it is the client that everybody waits for: an attempt wants more, and there is none.
+    awaited: bool,
+    /// Told when that ends.
+    came: Rc<Notify>,
     /// Which attempt may read; earlier ones are told to stop.
     attempt: u32,
-    end: Rc<Notify>,
 }
 
 impl Replayable {
@@ -55,8 +62,11 @@ impl Replayable {
             trailers: None,
             over: false,
             ended,
+            broken: false,
+            moved: Instant::now(),
+            awaited: false,
+            came: Rc::new(Notify::new()),
             attempt: 0,
-            end: Rc::new(Notify::new()),
         })))
     }
 
@@ -72,23 +82,59 @@ impl Replayable {
         Box::pin(Attempt { recording: Rc::clone(&self.0), attempt: recording.attempt, next: 0, done: false })
     }
 
-    /// Returns once the client has sent everything.
-    pub(crate) async fn ended(&self) {
-        let end = {
-            let recording = self.0.borrow();
-            if recording.ended {
+    /// Whether the client broke off, or sent what is no body: nobody else is to blame for what follows.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.borrow().broken
+    }
+
+    /// Whether it is the client that everybody waits for.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0.borrow().awaited
+    }
+
+    /// Since when the upstream's time counts: a slow upload is not its fault.
+    pub(crate) fn since(&self) -> Instant {
+        let recording = self.0.borrow();
+        if recording.ended { recording.moved } else { Instant::now() }
+    }
+
+    /// Returns once the upstream has taken longer than `limit`: since `start`, and since the client last sent something.
+    pub(crate) async fn overdue(&self, limit: Duration, start: Instant) {
+        loop {
+            let (awaited, at, came) = {
+                let recording = self.0.borrow();
+                (recording.awaited, recording.moved.max(start) + limit, Rc::clone(&recording.came))
+            };
+            if awaited {
+                came.notified().await;
+                continue;
+            }
+            if at <= Instant::now() {
                 return;
             }
-            Rc::clone(&recording.end)
-        };
-        end.notified().await;
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    /// Returns once the client has sent nothing for `idle`.
+    pub(crate) async fn silent_for(&self, idle: Duration) {
+        loop {
+            let at = self.0.borrow().moved + idle;
+            if at <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(at).await;
+        }
     }
 }
 
 impl Recording {
-    fn finish(&mut self) {
-        self.ended = true;
-        self.end.notify_one();
+    /// Something came from the client, or nobody waits for it any more.
+    fn came(&mut self) {
+        self.moved = Instant::now();
+        if std::mem::take(&mut self.awaited) {
+            self.came.notify_waiters();
+        }
     }
 }
 
@@ -128,12 +174,23 @@ impl HttpBody for Attempt {
             let trailers = recording.trailers.clone();
             return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
         }
-        let Some(frame) = ready!(Pin::new(&mut recording.incoming).poll_frame(cx)) else {
+        let Poll::Ready(frame) = Pin::new(&mut recording.incoming).poll_frame(cx) else {
+            recording.awaited = true;
+            return Poll::Pending;
+        };
+        recording.came();
+        let Some(frame) = frame else {
             self.done = true;
-            recording.finish();
+            recording.ended = true;
             return Poll::Ready(None);
         };
-        let frame = frame?;
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                recording.broken = true;
+                return Poll::Ready(Some(Err(error.into())));
+            }
+        };
         if let Some(data) = frame.data_ref() {
             recording.size = recording.size.saturating_add(data.len());
             if recording.size > recording.bound {
@@ -149,9 +206,7 @@ impl HttpBody for Attempt {
             recording.trailers = Some(trailers.clone());
             self.done = true;
         }
-        if recording.incoming.is_end_stream() {
-            recording.finish();
-        }
+        recording.ended = recording.incoming.is_end_stream();
         Poll::Ready(Some(Ok(frame)))
     }
 
@@ -177,111 +232,11 @@ impl HttpBody for Attempt {
     }
 }
 
-/// How an answer's body ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// It is complete.
-    Complete,
-    /// The upstream broke off.
-    UpstreamReset,
-    /// It took too long.
-    TimedOut,
-    /// The client went away.
-    ClientGone,
-}
-
-/// An answer's body, bounded in time; what must happen at its end happens exactly once.
-pub(crate) struct Watched<F: FnOnce(Ending, u64)> {
-    incoming: Incoming,
-    deadline: Option<Pin<Box<Sleep>>>,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
-    sent: u64,
-    finish: Option<F>,
-}
-
-impl<F: FnOnce(Ending, u64) + Unpin> Watched<F> {
-    /// Watches `incoming`; `finish` hears how it ended and how many bytes passed.
-    pub(crate) fn new(
-        incoming: Incoming,
-        deadline: Option<tokio::time::Instant>,
-        idle: Option<Duration>,
-        finish: F,
-    ) -> Self {
-        let mut watched = Watched {
-            deadline: deadline.map(|at| Box::pin(tokio::time::sleep_until(at))),
-            idle: idle.map(|time| (time, Box::pin(tokio::time::sleep(time)))),
-            incoming,
-            sent: 0,
-            finish: Some(finish),
-        };
-        if watched.incoming.is_end_stream() {
-            watched.end(Ending::Complete);
-        }
-        watched
-    }
-}
-
-impl<F: FnOnce(Ending, u64)> Watched<F> {
-    fn end(&mut self, ending: Ending) {
-        if let Some(finish) = self.finish.take() {
-            finish(ending, self.sent);
-        }
-    }
-}
-
-impl<F: FnOnce(Ending, u64) + Unpin> HttpBody for Watched<F> {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        match Pin::new(&mut this.incoming).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                this.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if let Some((time, sleep)) = &mut this.idle {
-                    sleep.as_mut().reset(tokio::time::Instant::now() + *time);
-                }
-                if this.incoming.is_end_stream() {
-                    this.end(Ending::Complete);
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                this.end(Ending::UpstreamReset);
-                Poll::Ready(Some(Err(error.into())))
-            }
-            Poll::Ready(None) => {
-                this.end(Ending::Complete);
-                Poll::Ready(None)
-            }
-            Poll::Pending => {
-                let late = this.deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-                let silent = this.idle.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
-                if late || silent {
-                    this.end(Ending::TimedOut);
-                    return Poll::Ready(Some(Err("the answer took too long".into())));
-                }
-                Poll::Pending
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-impl<F: FnOnce(Ending, u64)> Drop for Watched<F> {
+impl Drop for Attempt {
     fn drop(&mut self) {
-        // A body that hyper never had to ask to its end (a HEAD, a 204) is complete all the same.
-        let ending = if self.incoming.is_end_stream() { Ending::Complete } else { Ending::ClientGone };
-        self.end(ending);
+        let mut recording = self.recording.borrow_mut();
+        if recording.attempt == self.attempt && recording.awaited {
+            recording.came();
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A connection to an endpoint: TCP, then mutual TLS if the group wants it, within one time limit.
 
 use crate::balance::Picked;
+use crate::listen::prepare;
 use crate::metrics::Metrics;
 use crate::upstream::Spoken;
 use rustls_pki_types::ServerName;
@@ -29,6 +30,19 @@ pub(crate) struct ConnectFailure {
     pub(crate) message: String,
 }
 
+/// What a failure is called that is this machine's own: it has no descriptor, memory or port left.
+const EXHAUSTED: &str = "exhausted";
+
+/// Linux' numbers for that: ENOMEM, ENFILE, EMFILE, EADDRNOTAVAIL.
+const OUT_OF_SOMETHING: [i32; 4] = [12, 23, 24, 99];
+
+impl ConnectFailure {
+    /// Whether it says something about the endpoint; if not, no endpoint would have done better.
+    pub(crate) fn is_endpoints(&self) -> bool {
+        self.reason != EXHAUSTED
+    }
+}
+
 /// Connects to an endpoint in order to speak `spoken`.
 pub(crate) async fn connect(
     picked: &Picked,
@@ -55,11 +69,14 @@ pub(crate) async fn connect(
 async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailure> {
     let address = picked.endpoint.address;
     let stream = TcpStream::connect(address).await.map_err(|error| ConnectFailure {
-        reason: if error.kind() == io::ErrorKind::ConnectionRefused { "refused" } else { "unreachable" },
+        reason: match error.raw_os_error() {
+            Some(number) if OUT_OF_SOMETHING.contains(&number) => EXHAUSTED,
+            _ if error.kind() == io::ErrorKind::ConnectionRefused => "refused",
+            _ => "unreachable",
+        },
         message: format!("cannot connect to {address}: {error}"),
     })?;
-    // Small requests must not wait for each other's acknowledgements.
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     let group = picked.group();
     let Some(group) = group.filter(|group| group.config.tls.is_some()) else {
         return Ok(Upward::Plain(stream));

@@ -15,6 +15,7 @@ use crate::worker::{self, Command, Shared};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use meshd_config::{Config, Kind};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,8 +26,18 @@ use tokio::sync::{mpsc, watch};
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How soon a configuration is tried again that asks for something which is not there: a Secret may arrive after the
+/// ConfigMap that speaks of it.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// How often it is looked whether the last requests have finished.
 const CLOSING_LOOK: Duration = Duration::from_millis(10);
+
+/// The most connections from clients, however many files may be open. The compiler tells Envoy the same number.
+const MOST_CONNECTIONS: i64 = 50_000;
+
+/// How long the last lines of the access log may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Everything that the control thread owns.
 pub(crate) struct Control {
@@ -38,6 +49,15 @@ pub(crate) struct Control {
     admin: Option<admin::Listening>,
     config_file: Watch,
     certificate_files: Watch,
+    /// The configuration that is on disk but not in force, if its time may come.
+    refused: Option<Refused>,
+}
+
+/// A configuration that asks for something that is not there.
+struct Refused {
+    why: String,
+    /// When to try it again.
+    again: Instant,
 }
 
 impl Control {
@@ -47,6 +67,9 @@ impl Control {
         config_file.these([options.config.clone()]);
         let (config, source) = read(&options)?;
         let metrics = Arc::new(Metrics::default());
+        // Looked at before they are read, so that no change slips in between.
+        let mut certificate_files = Watch::default();
+        certificate_files.these(files_of_certificates(&config));
         let credentials = load_credentials(&config).map_err(Failure::Certificates)?;
         let snapshot =
             Snapshot::build(Arc::new(config), source, credentials, None).map_err(Failure::Config)?;
@@ -60,6 +83,7 @@ impl Control {
             metrics,
             log: ArcSwapOption::empty(),
             limiter: ArcSwapOption::empty(),
+            most_connections: most_connections(),
             phase: watch::Sender::new(Phase::Starting),
         });
         let mut control = Control {
@@ -70,10 +94,12 @@ impl Control {
             directory,
             admin: None,
             config_file,
-            certificate_files: Watch::default(),
+            certificate_files,
+            refused: None,
         };
         control.start_workers()?;
-        control.put_in_force(snapshot).await.map_err(Failure::Listen)?;
+        let files = control.certificate_files.clone();
+        control.put_in_force(snapshot, files).await.map_err(Failure::Listen)?;
         control.shared.phase.send_replace(Phase::Serving);
         control.shared.metrics.ready.set(1);
         Ok(control)
@@ -106,8 +132,6 @@ impl Control {
 
     async fn leave(mut self) {
         let metrics = Arc::clone(&self.shared.metrics);
-        metrics.ready.set(0);
-        self.shared.phase.send_replace(Phase::Draining);
         tokio::time::sleep(self.options.drain).await;
         self.shared.phase.send_replace(Phase::Closing);
         let end = Instant::now() + self.options.finish;
@@ -118,19 +142,25 @@ impl Control {
             let _ = sender.send(Command::Stop);
             let _ = thread.join();
         }
-        self.shared.log.store(None);
+        if let Some(log) = self.shared.log.swap(None) {
+            log.flush(LAST_LINES);
+        }
     }
 
     /// Takes over what changed on disk, if it can be used.
     async fn look(&mut self) {
-        if self.config_file.changed() {
-            match self.reload().await {
-                Ok(()) => {}
-                Err(failure) => {
+        let again = self.refused.as_ref().is_some_and(|refused| refused.again <= Instant::now());
+        if self.config_file.changed() || again {
+            let before = self.refused.take().map(|refused| refused.why);
+            if let Err(failure) = self.reload().await {
+                let why = failure.to_string();
+                if before.as_ref() != Some(&why) {
                     self.shared.metrics.config_rejected.add(1);
-                    eprintln!(
-                        "meshd: the new configuration is refused and the old one keeps serving: {failure}"
-                    );
+                    say(&format!("the new configuration is refused and the old one keeps serving: {why}"));
+                }
+                // A text stays wrong until it changes; what it asks for may yet appear.
+                if !matches!(failure, Failure::Config(_)) {
+                    self.refused = Some(Refused { why, again: Instant::now() + AGAIN });
                 }
             }
         }
@@ -139,9 +169,7 @@ impl Control {
                 Ok(()) => self.shared.metrics.identity_reloads.add(1),
                 Err(problem) => {
                     self.shared.metrics.identity_rejected.add(1);
-                    eprintln!(
-                        "meshd: the new certificates are refused and the old ones stay in use: {problem}"
-                    );
+                    say(&format!("the new certificates are refused and the old ones stay in use: {problem}"));
                 }
             }
         }
@@ -150,14 +178,16 @@ impl Control {
     async fn reload(&mut self) -> Result<(), Failure> {
         let (config, source) = read(&self.options)?;
         let previous = self.shared.snapshot.load_full();
+        let mut files = self.certificate_files.clone();
+        files.these(files_of_certificates(&config));
         let credentials = if config.identity == previous.config.identity {
             previous.credentials.clone()
         } else {
             load_credentials(&config).map_err(Failure::Certificates)?
         };
         let snapshot = Snapshot::build(Arc::new(config), source, credentials, Some(&previous))
-            .map_err(Failure::Config)?;
-        self.put_in_force(snapshot).await.map_err(Failure::Listen)
+            .map_err(Failure::Certificates)?;
+        self.put_in_force(snapshot, files).await.map_err(Failure::Listen)
     }
 
     async fn reload_certificates(&mut self) -> Result<(), String> {
@@ -165,11 +195,11 @@ impl Control {
         let credentials = load_credentials(&previous.config)?;
         let config = Arc::clone(&previous.config);
         let snapshot = Snapshot::build(config, previous.source.clone(), credentials, Some(&previous))?;
-        self.put_in_force(snapshot).await
+        self.put_in_force(snapshot, self.certificate_files.clone()).await
     }
 
     /// Makes a snapshot what everybody uses. Nothing has changed if this fails.
-    async fn put_in_force(&mut self, snapshot: Snapshot) -> Result<(), String> {
+    async fn put_in_force(&mut self, snapshot: Snapshot, certificate_files: Watch) -> Result<(), String> {
         let config = Arc::clone(&snapshot.config);
         let previous = self.shared.snapshot.load_full();
         let names = Names::of(&config.upstreams, &config.dns)?;
@@ -212,7 +242,7 @@ impl Control {
         self.shared.snapshot.store(Arc::clone(&snapshot));
         self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
-        self.certificate_files.these(certificate_files(&config));
+        self.certificate_files = certificate_files;
         self.shared.metrics.config_version.add(1);
         Ok(())
     }
@@ -253,6 +283,19 @@ impl Control {
     }
 }
 
+/// One line for the operator. Whoever no longer listens must not end the proxy.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "meshd: {line}");
+}
+
+/// How many connections from clients may be open: each needs one to an upstream, and file descriptors are finite.
+fn most_connections() -> i64 {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let files = files.and_then(|line| line.split_whitespace().next()?.parse::<i64>().ok());
+    files.map_or(MOST_CONNECTIONS, |files| (files / 2).min(MOST_CONNECTIONS))
+}
+
 fn read(options: &Options) -> Result<(Config, String), Failure> {
     let path = &options.config;
     let text = std::fs::read_to_string(path)
@@ -266,7 +309,7 @@ fn load_credentials(config: &Config) -> Result<Option<Loaded>, String> {
 }
 
 /// Every file whose change means new certificates.
-fn certificate_files(config: &Config) -> Vec<PathBuf> {
+fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
     let mut files = Vec::new();
     if let Some(identity) = &config.identity {
         files.extend([

@@ -1,19 +1,19 @@
 //! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
 
 use crate::balance::{Picked, Prefer, Tried, pick};
-use crate::body::{Body, Ending, Replayable, Watched};
+use crate::body::{Body, Replayable};
 use crate::headers::remove_hop_by_hop;
-use crate::outcome::{Failure, wants_retry};
+use crate::outcome::{Failure, counted_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, NoConnection, OneAtATime};
 use crate::route::Route;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
+use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use meshd_config::Protocol;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -92,6 +92,8 @@ impl Answer {
     pub(crate) fn into_response(self, finish: impl FnOnce(Ending, u64) + 'static) -> Response<Body> {
         let Answer { response, connection, held, deadline, idle } = self;
         let (mut parts, incoming) = response.into_parts();
+        // The version is of the hop behind; the client has its own.
+        parts.version = Version::HTTP_11;
         remove_hop_by_hop(&mut parts.headers);
         let finish = Box::new(move |ending: Ending, bytes: u64| {
             if let (Ending::Complete, Some(connection)) = (ending, connection) {
@@ -131,32 +133,32 @@ pub(crate) async fn forward(
         details: None,
         retrying: None,
     };
-    let mut result = match route.timeout {
-        None => exchange.run().await,
-        Some(limit) => {
-            // The limit starts when the client has sent everything, so a slow upload is not the upstream's fault.
-            let deadline = Cell::new(None);
-            let expiry = async {
-                body.ended().await;
-                let at = Instant::now() + limit;
-                deadline.set(Some(at));
-                tokio::time::sleep_until(at).await;
-            };
-            let result = tokio::select! {
-                biased;
-                result = exchange.run() => result,
-                () = expiry => Err(Failure::Timeout),
-            };
-            if matches!(result, Err(Failure::Timeout)) {
-                exchange.settle(&result);
-            }
-            result.map(|mut answer| {
-                answer.deadline = Some(deadline.get().unwrap_or_else(|| Instant::now() + limit));
-                answer
-            })
+    let start = Instant::now();
+    let expiry = async {
+        match route.timeout {
+            Some(limit) => body.overdue(limit, start).await,
+            None => std::future::pending().await,
         }
     };
+    let silence = async {
+        match route.idle_timeout {
+            Some(idle) => body.silent_for(idle).await,
+            None => std::future::pending().await,
+        }
+    };
+    let late = tokio::select! {
+        biased;
+        result = exchange.run() => Ok(result),
+        () = expiry => Err(Failure::Timeout),
+        () = silence => Err(if body.is_awaited() { Failure::SilentClient } else { Failure::SilentUpstream }),
+    };
+    let mut result = late.unwrap_or_else(|failure| {
+        let result = Err(failure);
+        exchange.settle(&result);
+        result
+    });
     if let Ok(answer) = &mut result {
+        answer.deadline = route.timeout.map(|limit| body.since() + limit);
         answer.held.push(Counted::Upstream(held));
     }
     Forwarded { result, picked: exchange.picked, attempts: exchange.attempts, details: exchange.details }
@@ -207,14 +209,12 @@ impl Exchange<'_> {
             Err(failure) => metrics.attempts.add(&[&self.upstream.name, group, failure.word()], 1),
         }
         let report = match outcome {
-            Ok(answer) => Report::Answer(answer.status().as_u16()),
+            Ok(answer) => Report::Answer(counted_status(answer.status(), answer.response.headers())),
             Err(failure) if failure.is_local_origin() => Report::LocalOrigin,
             Err(_) => return,
         };
-        if let Some(picked) = &self.picked
-            && let Some(group) = picked.group()
-        {
-            self.upstream.report(group, &picked.endpoint, report, metrics);
+        if let Some(picked) = &self.picked {
+            picked.report(report, metrics);
         }
     }
 
@@ -266,7 +266,12 @@ impl Exchange<'_> {
         match limit {
             None => self.send(prefer).await,
             Some(limit) => {
-                tokio::time::timeout(limit, self.send(prefer)).await.unwrap_or(Err(Failure::AttemptTimeout))
+                let (body, start) = (self.body.clone(), Instant::now());
+                tokio::select! {
+                    biased;
+                    result = self.send(prefer) => result,
+                    () = body.overdue(limit, start) => Err(Failure::AttemptTimeout),
+                }
             }
         }
     }
@@ -282,8 +287,9 @@ impl Exchange<'_> {
         let checkout = checkout.map_err(|failure| match failure {
             NoConnection::Overflow => Failure::Overflow,
             NoConnection::Failed(failure) => {
+                let is_endpoints = failure.is_endpoints();
                 self.details = Some(failure.message);
-                Failure::Connect
+                if is_endpoints { Failure::Connect } else { Failure::Overflow }
             }
         })?;
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
@@ -301,7 +307,12 @@ impl Exchange<'_> {
         let response = sent.map_err(|mut error| {
             let unsent = error.take_message().is_some();
             self.details = Some(format!("{}: {}", picked.endpoint.address, chain(error.error())));
-            if unsent { Failure::NotSent } else { Failure::Reset }
+            match (self.body.is_broken(), unsent) {
+                (true, _) => Failure::BadBody,
+                (false, true) => Failure::NotSent,
+                (false, false) if error.error().is_parse() => Failure::Protocol,
+                (false, false) => Failure::Reset,
+            }
         })?;
         let held = vec![Counted::Endpoint(endpoint)];
         Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout })

@@ -37,7 +37,8 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    let trailers = headers.get_all(header::TE).iter().any(|value| value == "trailers");
+    let codings = headers.get_all(header::TE).iter().filter_map(|value| value.to_str().ok());
+    let trailers = codings.flat_map(|value| value.split(',')).any(|coding| coding.trim() == "trailers");
     for name in listed {
         headers.remove(name);
     }
@@ -54,6 +55,16 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Puts cookies that HTTP/2 let travel apart into the one line that HTTP/1.1 wants (RFC 9113 section 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(header::COOKIE, cookie);
     }
 }
 
@@ -163,6 +174,21 @@ mod tests {
         ]);
         remove_hop_by_hop(&mut map);
         assert_eq!(map, headers(&[("te", "trailers"), ("accept", "*/*")]));
+    }
+
+    #[test]
+    fn trailers_are_found_among_other_codings() {
+        let mut map = headers(&[("te", "gzip, trailers")]);
+        remove_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("te", "trailers")]));
+    }
+
+    #[test]
+    fn cookies_travel_in_one_line() {
+        let mut map = headers(&[("cookie", "a=1"), ("x", "y")]);
+        map.append(header::COOKIE, HeaderValue::from_static("b=2"));
+        join_cookies(&mut map);
+        assert_eq!(map, headers(&[("cookie", "a=1; b=2"), ("x", "y")]));
     }
 
     #[test]

@@ -5,37 +5,34 @@
 
 use crate::access_log::Line;
 use crate::authorize;
-use crate::body::{Body, Ending, text};
+use crate::body::{Body, text};
 use crate::drain::Phase;
 use crate::forward::{Outgoing, forward};
-use crate::headers::{Arrival, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
+use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
+use crate::limit::{Judged, Left};
 use crate::local::LocalExecutor;
-use crate::normalize::{Normalized, normalize};
+use crate::outcome::Failure;
+use crate::outlier::Report;
+use crate::presence::{Asking, Noticed, Presence};
 use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
+use crate::target::{MAX_HEADER_BYTES, MAX_HEADERS, Target, target};
+use crate::watched::Ending;
 use crate::worker::Worker;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long a client may stay silent between requests. Source: Envoy's default for HTTP connections.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
-
-/// The most headers of one request. Source: Envoy's default.
-const MAX_HEADERS: usize = 100;
-
-/// The most bytes of one request's headers. Source: Envoy's default, 60 KiB.
-const MAX_HEADER_BYTES: u32 = 60 * 1024;
+/// How many requests a stranger may have under way on one HTTP/2 connection. Source: Envoy's advice for edges.
+const MAX_STREAMS_OF_STRANGERS: u32 = 100;
 
 /// Serves HTTP/1.1 or HTTP/2 on a connection until it ends.
 pub(crate) async fn serve<S>(worker: Rc<Worker>, connection: Connection, stream: S)
@@ -44,33 +41,33 @@ where
 {
     let mut phase = worker.shared.phase.subscribe();
     let mut left = connection.slot.left.subscribe();
-    let is_http2 = Rc::new(Cell::new(false));
+    let is_stranger =
+        app(&connection.slot.state.load(), &connection.entry).is_some_and(|app| app.edge.is_some());
+    let presence = Presence::new(is_stranger);
     let service = {
-        let (connection, is_http2) = (Rc::new(connection), Rc::clone(&is_http2));
+        let (connection, presence) = (Rc::new(connection), Rc::clone(&presence));
         service_fn(move |request: Request<Incoming>| {
-            is_http2.set(request.version() == Version::HTTP_2);
+            let asking = Asking::new(&presence, request.version() == Version::HTTP_2);
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
-            async move { Ok::<_, Infallible>(answer(&worker, &connection, request).await) }
+            async move { Ok::<_, Infallible>(answer(&worker, &connection, asking, request).await) }
         })
     };
     let mut builder = auto::Builder::new(LocalExecutor);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .http2()
-        .timer(TokioTimer::new())
-        .adaptive_window(true)
-        .max_header_list_size(MAX_HEADER_BYTES);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    builder.http1().max_headers(MAX_HEADERS).max_buf_size(usize::from(MAX_HEADER_BYTES));
+    builder.http2().timer(TokioTimer::new()).adaptive_window(true);
+    builder.http2().max_header_list_size(u32::from(MAX_HEADER_BYTES));
+    if is_stranger {
+        builder.http2().max_concurrent_streams(MAX_STREAMS_OF_STRANGERS);
+    }
+    let serving = builder.serve_connection(TokioIo::new(Noticed::new(stream, &presence)), service);
     tokio::pin!(serving);
     // HTTP/2 says GOAWAY as soon as the proxy drains; HTTP/1.1 says `connection: close` with its next answer, and an
     // idle connection is closed only at the end, since closing it earlier races with the client's next request.
     let leave = async {
         let draining = async {
             let _ = phase.wait_for(|phase| phase.is_leaving()).await;
-            if !is_http2.get() {
+            if !presence.is_http2() {
                 let _ = phase.wait_for(|phase| *phase == Phase::Closing).await;
             }
         };
@@ -81,9 +78,13 @@ where
     };
     tokio::select! {
         _ = serving.as_mut() => return,
+        () = presence.overstayed() => return,
         () = leave => serving.as_mut().graceful_shutdown(),
     }
-    let _ = serving.await;
+    tokio::select! {
+        _ = serving => {}
+        () = presence.overstayed() => {}
+    }
 }
 
 /// A decision about a request before anything was forwarded.
@@ -105,6 +106,7 @@ impl Refusal {
 async fn answer(
     worker: &Rc<Worker>,
     connection: &Rc<Connection>,
+    asking: Asking,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let start = Instant::now();
@@ -113,8 +115,12 @@ async fn answer(
     let mut line = connection.line();
     line.method = Some(request.method().to_string());
     line.protocol = Some(format!("{version:?}"));
+    // Whatever follows a request that makes no sense makes none either.
+    let mut senseless = false;
+    let mut left_of_limits = None;
     let mut response = match decide(worker, connection, &state, request, &mut line).await {
-        Ok((route, outgoing, incoming)) => {
+        Ok(Decided { route, outgoing, incoming, left }) => {
+            left_of_limits = left;
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             line.attempts = Some(forwarded.attempts);
             if let Some(picked) = &forwarded.picked {
@@ -127,17 +133,23 @@ async fn answer(
                     let (worker, status) = (Rc::clone(worker), answer.status());
                     answer.into_response(move |ending, bytes| {
                         line.bytes = bytes;
-                        line.flags = match ending {
-                            Ending::Complete => "",
-                            Ending::UpstreamReset => "UC",
-                            Ending::TimedOut => "UT",
-                            Ending::ClientGone => "DC",
+                        let upstreams_fault;
+                        (line.flags, upstreams_fault) = match ending {
+                            Ending::Complete => ("", false),
+                            Ending::UpstreamReset => ("UC", true),
+                            Ending::TimedOut => ("UT", true),
+                            Ending::ClientGone => ("DC", false),
                         };
+                        if let Some(picked) = forwarded.picked.filter(|_| upstreams_fault) {
+                            picked.report(Report::LocalOrigin, &worker.shared.metrics);
+                        }
                         finish(&worker, line, status, start);
+                        drop(asking);
                     })
                 }
                 Err(failure) => {
                     let (status, body) = failure.answer();
+                    senseless = failure == Failure::BadBody;
                     line.flags = failure.flag();
                     line.details = forwarded.details.or_else(|| Some(body.to_owned()));
                     finish(worker, line, status, start);
@@ -146,6 +158,7 @@ async fn answer(
             }
         }
         Err(refusal) => {
+            senseless = refusal.flags == "DPE";
             line.flags = refusal.flags;
             line.details = Some(refusal.details.to_owned()).filter(|details| !details.is_empty());
             finish(worker, line, refusal.status, start);
@@ -154,7 +167,10 @@ async fn answer(
             response
         }
     };
-    if version < Version::HTTP_2 && worker.shared.phase.borrow().is_leaving() {
+    for (name, value) in left_of_limits.iter().flat_map(Left::headers) {
+        response.headers_mut().insert(name, value);
+    }
+    if version < Version::HTTP_2 && (senseless || worker.shared.phase.borrow().is_leaving()) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -203,37 +219,33 @@ fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
     }
 }
 
+/// A request that may be forwarded.
+struct Decided {
+    route: Arc<Route>,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    /// What is left of the limit that has least left.
+    left: Option<Left>,
+}
+
 async fn decide(
     worker: &Worker,
     connection: &Connection,
     state: &ListenerState,
     request: Request<Incoming>,
     line: &mut Line,
-) -> Result<(Arc<Route>, Outgoing, Incoming), Refusal> {
+) -> Result<Decided, Refusal> {
     let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
     let app = app(state, &connection.entry).ok_or_else(gone)?;
     let (mut parts, incoming) = request.into_parts();
-    let bad = |details| Refusal::new(StatusCode::BAD_REQUEST, "", "DPE", details);
-
-    let authority = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
-        (Some(authority), _) => authority.to_string(),
-        (None, Some(host)) => host.to_str().map_err(|_| bad("the host is no text"))?.to_owned(),
-        (None, None) if parts.version >= Version::HTTP_11 => return Err(bad("no host")),
-        (None, None) => String::new(),
-    };
-    line.host = Some(authority.clone());
-    if parts.method == Method::CONNECT {
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "", "NR", "CONNECT is not forwarded"));
-    }
-    let asked = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let path = match normalize(asked) {
-        Normalized::Unchanged => asked.to_owned(),
-        Normalized::Changed(path) => path,
-        Normalized::Refused => return Err(bad("an escaped slash in the path")),
-    };
-    let path: PathAndQuery = path.parse().map_err(|_| bad("the path cannot be normalised"))?;
+    let target = target(&parts, &mut line.host);
+    let Target { authority, path } =
+        target.map_err(|unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details))?;
     line.path = Some(path.to_string());
 
+    if parts.version == Version::HTTP_2 {
+        join_cookies(&mut parts.headers);
+    }
     remove_untrusted(&mut parts.headers);
     remove_hop_by_hop(&mut parts.headers);
     parts.headers.remove(header::HOST);
@@ -260,14 +272,18 @@ async fn decide(
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
     let limiter = worker.shared.limiter.load_full();
+    let mut least: Option<Left> = None;
     for limit in &route.limits {
         let limiter = limiter.as_deref().map(AsRef::as_ref);
-        if !limit.admits(seen, limiter, &worker.shared.metrics).await {
+        let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
+        if !admits {
             let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "", "RL", "rate_limited");
             let limited = header::HeaderName::from_static("x-envoy-ratelimited");
             refusal.headers.push((limited, HeaderValue::from_static("true")));
+            refusal.headers.extend(left.iter().flat_map(Left::headers));
             return Err(refusal);
         }
+        least = least.into_iter().chain(left).min_by_key(Left::remaining);
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
@@ -275,5 +291,5 @@ async fn decide(
     }
     let outgoing =
         Outgoing { method: parts.method, authority, path, headers: parts.headers, version: parts.version };
-    Ok((route, outgoing, incoming))
+    Ok(Decided { route, outgoing, incoming, left: least })
 }

@@ -4,9 +4,57 @@ use crate::limiter::{Limiter, Question, Verdict};
 use crate::metrics::Metrics;
 use crate::route::Seen;
 use crate::token_bucket::TokenBucket;
+use http::{HeaderName, HeaderValue};
 use meshd_config::{Bucket, Limit, LimitScope, OnError, When};
+use meshd_rate_limit::Quota;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What a limit says about a request.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// Whether the request may pass.
+    pub(crate) admits: bool,
+    /// What the client is told about what is left, if there is something to tell.
+    pub(crate) left: Option<Left>,
+}
+
+/// What is left of a limit, for the headers that Envoy's filters send (their draft 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Left {
+    limit: String,
+    remaining: u64,
+    reset: Duration,
+}
+
+impl Left {
+    fn of_service(quota: Quota) -> Self {
+        let Quota { limit, remaining, until_reset } = quota;
+        let (requests, seconds) = (limit.requests_per_unit, limit.unit.seconds());
+        Left {
+            limit: format!("{requests}, {requests};w={seconds}"),
+            remaining: remaining.into(),
+            reset: until_reset,
+        }
+    }
+
+    /// How many requests are left.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The headers.
+    pub(crate) fn headers(&self) -> [(HeaderName, HeaderValue); 3] {
+        // Rounded up: asking again too early is of no use.
+        let seconds = self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0);
+        let limit = HeaderValue::from_str(&self.limit).unwrap_or(HeaderValue::from_static("0"));
+        [
+            (HeaderName::from_static("x-ratelimit-limit"), limit),
+            (HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(self.remaining)),
+            (HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(seconds)),
+        ]
+    }
+}
 
 /// A limit with its counters. It outlives reloads that do not change its configuration.
 #[derive(Debug)]
@@ -30,62 +78,69 @@ impl LimitState {
         LimitState { config: config.clone(), buckets: Mutex::new(buckets) }
     }
 
-    /// Whether the request may pass. It is counted either way, except by buckets of this proxy when another refuses.
-    pub(crate) async fn admits(
+    /// Counts the request and says whether it may pass. When a bucket of this proxy refuses it, the others do not count.
+    pub(crate) async fn judge(
         &self,
         seen: Seen<'_>,
         limiter: Option<&dyn Limiter>,
         metrics: &Metrics,
-    ) -> bool {
+    ) -> Judged {
+        let free = Judged { admits: true, left: None };
         if !seen.matches(&self.config.matching) {
-            return true;
+            return free;
         }
-        let (outcome, admitted) = match &self.config.scope {
+        let (outcome, admits, left) = match &self.config.scope {
             LimitScope::Proxy(buckets) => {
                 let applies: Vec<bool> = buckets.iter().map(|(bucket, _)| applies(bucket, &seen)).collect();
-                if self.take(&applies, Instant::now()) { ("ok", true) } else { ("over", false) }
+                let (admits, left) = self.take(&applies, Instant::now());
+                (if admits { "ok" } else { "over" }, admits, left)
             }
             LimitScope::Service { domain, descriptor_key, timeout, on_error, buckets } => {
                 let touched = buckets.iter().filter(|bucket| applies(bucket, &seen));
                 let descriptors: Vec<(String, String)> =
                     touched.map(|bucket| (descriptor_key.clone(), bucket.name.clone())).collect();
                 if descriptors.is_empty() {
-                    return true;
+                    return free;
                 }
                 let question = Question { domain: domain.clone(), descriptors };
                 match (ask(limiter, question, *timeout).await, on_error) {
-                    (Ok(Verdict::Within), _) => ("ok", true),
-                    (Ok(Verdict::Over), _) => ("over", false),
-                    (Err(_), OnError::Allow) => ("allowed_on_error", true),
-                    (Err(_), OnError::Deny) => ("denied_on_error", false),
+                    (Ok(Verdict::Within(quota)), _) => ("ok", true, quota.map(Left::of_service)),
+                    (Ok(Verdict::Over(quota)), _) => ("over", false, quota.map(Left::of_service)),
+                    (Err(_), OnError::Allow) => ("allowed_on_error", true, None),
+                    (Err(_), OnError::Deny) => ("denied_on_error", false, None),
                 }
             }
             // The enum is closed here but open to its crate's next version; what is unknown is not admitted.
-            _ => ("over", false),
+            _ => ("over", false, None),
         };
         metrics.limits.add(&[&self.config.name, outcome], 1);
-        admitted
+        Judged { admits, left }
     }
 
-    /// Takes one token from every bucket that applies, or from none.
-    fn take(&self, applies: &[bool], now: Instant) -> bool {
+    /// Takes one token from every bucket that applies, or from none; with what is left in the one that has least.
+    fn take(&self, applies: &[bool], now: Instant) -> (bool, Option<Left>) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Vec::new();
         for (bucket, _) in buckets.iter_mut().zip(applies).filter(|(_, applies)| **applies) {
             if !bucket.take(now) {
                 taken.into_iter().for_each(TokenBucket::give_back);
-                return false;
+                return (false, Some(left(bucket)));
             }
             taken.push(bucket);
         }
-        true
+        (true, taken.into_iter().map(|bucket| left(bucket)).min_by_key(|left| left.remaining))
     }
+}
+
+fn left(bucket: &TokenBucket) -> Left {
+    let (remaining, reset) = bucket.left();
+    Left { limit: bucket.capacity().to_string(), remaining, reset }
 }
 
 async fn ask(
     limiter: Option<&dyn Limiter>,
     question: Question,
-    timeout: std::time::Duration,
+    timeout: Duration,
 ) -> Result<Verdict, String> {
     let limiter = limiter.ok_or_else(|| String::from("no rate-limit service is configured"))?;
     tokio::time::timeout(timeout, limiter.ask(question))

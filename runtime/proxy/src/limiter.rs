@@ -1,7 +1,7 @@
 //! The question that is asked of whoever counts for the whole cluster, and the client that asks it.
 
 use meshd_config::{EndpointHost, RateLimitService};
-use meshd_rate_limit::{Decision, Descriptor, RateLimitClient};
+use meshd_rate_limit::{Decision, Descriptor, Quota, RateLimitClient};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ pub struct Question {
     pub descriptors: Vec<(String, String)>,
 }
 
-/// The answer to a question.
+/// The answer to a question, with the limit that matters most if the service names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The request may pass.
-    Within,
+    Within(Option<Quota>),
     /// At least one descriptor is over its limit.
-    Over,
+    Over(Option<Quota>),
 }
 
 /// An answer that is on its way. An error is a sentence about why there is none.
@@ -91,8 +91,8 @@ impl Limiter for Service {
             let descriptors: Vec<Descriptor> =
                 question.descriptors.into_iter().map(|(key, value)| Descriptor::one(key, value)).collect();
             match self.0.should_limit(&question.domain, &descriptors, 1).await {
-                Decision::Ok { .. } => Ok(Verdict::Within),
-                Decision::OverLimit { .. } => Ok(Verdict::Over),
+                Decision::Ok { quota } => Ok(Verdict::Within(quota)),
+                Decision::OverLimit { quota } => Ok(Verdict::Over(quota)),
                 Decision::Error(failure) => Err(failure.to_string()),
             }
         })

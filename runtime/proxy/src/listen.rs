@@ -2,10 +2,12 @@
 
 use crate::snapshot::ListenerState;
 use arc_swap::ArcSwap;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// How many connections may wait to be accepted.
@@ -49,6 +51,21 @@ pub(crate) fn listen(address: SocketAddr, workers: usize) -> Result<Vec<TcpListe
     };
     drop(socket(address, false).map_err(explain)?);
     (0..workers.max(1)).map(|_| socket(address, true).map_err(explain)).collect()
+}
+
+/// How long a connection may be silent before its other end is asked for a sign of life, and how often that is repeated.
+const SIGN_OF_LIFE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(20)];
+
+/// How many times in vain.
+const SIGNS_OF_LIFE: u32 = 3;
+
+/// Prepares a connection in either direction. Small messages do not wait for each other's acknowledgements; and a peer
+/// that vanished with its machine is noticed: what is only relayed has no other bound.
+pub(crate) fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let [after, every] = SIGN_OF_LIFE;
+    let alive = TcpKeepalive::new().with_time(after).with_interval(every).with_retries(SIGNS_OF_LIFE);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&alive);
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {

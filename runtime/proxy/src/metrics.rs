@@ -153,7 +153,7 @@ impl Default for Metrics {
             ejections: Counters::new(
                 "meshd_ejections_total",
                 "Endpoints that were left out for a while.",
-                &["upstream", "group", "endpoint"],
+                &["upstream", "group"],
             ),
             accepted: Counters::new(
                 "meshd_connections_total",

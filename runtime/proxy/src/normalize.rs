@@ -2,7 +2,10 @@
 //!
 //! The result is that of Envoy with `normalize_path`, `merge_slashes` and `REJECT_REQUEST` for escaped slashes, in that
 //! filter's order: escaped slashes first, then the dot segments and escapes of RFC 3986 section 6.2.2 as
-//! browsers resolve them, then repeated slashes. The query is never touched.
+//! browsers resolve them, then repeated slashes. The query is never touched. One path differs: nothing but slashes is
+//! `/` here, and `//` there.
+//!
+//! It is also the last spelling: a path that is normal stays as it is at the next proxy and at the one after that.
 
 /// What became of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +15,7 @@ pub enum Normalized {
     /// This is its one spelling; go on with it.
     Changed(String),
     /// It contains an escaped slash or backslash: whether that separates segments depends on who reads it, so nothing
-    /// can be decided by such a path.
+    /// can be decided by such a path. Or an escaped NUL, which ends it for some.
     Refused,
 }
 
@@ -26,7 +29,8 @@ pub fn normalize(path_and_query: &str) -> Normalized {
     if has_escaped_slash(path) {
         return Normalized::Refused;
     }
-    let merged = merge_slashes(&canonical(path));
+    let Some(canonical) = canonical(path) else { return Normalized::Refused };
+    let merged = merge_slashes(&canonical);
     if merged == path { Normalized::Unchanged } else { Normalized::Changed(merged + query) }
 }
 
@@ -36,57 +40,80 @@ fn has_escaped_slash(path: &str) -> bool {
     path.as_bytes().windows(3).any(escaped)
 }
 
-/// Backslashes turned, dot segments resolved, needless escapes undone and missing ones made.
-fn canonical(path: &str) -> String {
+/// Backslashes turned, dot segments resolved, needless escapes undone and missing ones made; `None` with a NUL.
+fn canonical(path: &str) -> Option<String> {
     let mut segments: Vec<String> = Vec::new();
     let body = path.strip_prefix(['/', '\\']).unwrap_or(path);
     let pieces: Vec<&str> = body.split(['/', '\\']).collect();
     for (position, piece) in pieces.iter().enumerate() {
         let last = position + 1 == pieces.len();
-        let segment = escape(piece);
-        match segment.as_str() {
-            "." if last => segments.push(String::new()),
-            "." => {}
-            ".." => {
-                segments.pop();
-                if last {
-                    segments.push(String::new());
-                }
-            }
-            _ => segments.push(segment),
+        let dots = dots(piece);
+        if dots == Some(2) {
+            segments.pop();
+        }
+        match dots {
+            None => segments.push(escape(piece)?),
+            Some(_) if last => segments.push(String::new()),
+            Some(_) => {}
         }
     }
-    format!("/{}", segments.join("/"))
+    Some(format!("/{}", segments.join("/")))
+}
+
+/// How many dots a dot segment has. Parameters do not make it another one: servers that know them would resolve it.
+fn dots(segment: &str) -> Option<usize> {
+    let name = segment.split(';').next().unwrap_or_default();
+    let plain = name.replace("%2e", ".").replace("%2E", ".");
+    matches!(plain.as_str(), "." | "..").then_some(plain.len())
 }
 
 /// One segment with unreserved characters (RFC 3986 section 2.3) plain and everything that may not stand in a path
-/// escaped. Escapes of other characters stay as they are.
-fn escape(segment: &str) -> String {
+/// escaped. Escapes of other characters stay as they are. `None` if it holds a NUL.
+fn escape(segment: &str) -> Option<String> {
     let mut output = String::with_capacity(segment.len());
     let mut bytes = segment.as_bytes();
+    // Where the last percent sign stands that begins no escape.
+    let mut bare = None;
     while let [byte, rest @ ..] = bytes {
         bytes = rest;
-        if *byte == b'%'
-            && let [high, low, after @ ..] = rest
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            let decoded = high << 4 | low;
-            if decoded.is_ascii_alphanumeric() || matches!(decoded, b'-' | b'_' | b'~' | b'.') {
-                output.push(char::from(decoded));
-                bytes = after;
-                continue;
+        if *byte == b'%' {
+            let code = match rest {
+                [high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
+                [] | [_] => None,
+            };
+            match code {
+                None => bare = Some(output.len()),
+                Some(0) => return None,
+                Some(code) if code.is_ascii_alphanumeric() || b"-_~.".contains(&code) => {
+                    output.push(char::from(code));
+                    bytes = rest.get(2..).unwrap_or_default();
+                    bare = bare.filter(|at| !mend(&mut output, *at, bytes));
+                    continue;
+                }
+                Some(_) => {}
             }
         }
-        if *byte <= b' '
-            || *byte >= 0x7f
-            || matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^')
-        {
+        if *byte <= b' ' || *byte >= 0x7f || b"\"#<>`{}^|".contains(byte) {
             output.push_str(&format!("%{byte:02X}"));
         } else {
             output.push(char::from(*byte));
         }
     }
-    output
+    Some(output)
+}
+
+/// Escapes the bare percent sign at `at` if what was just undone behind it, with what comes next, would make an escape
+/// of it: `%2%66` is no slash, and must not become one at the next reader.
+fn mend(output: &mut String, at: usize, next: &[u8]) -> bool {
+    let behind = output.as_bytes().get(at + 1..).unwrap_or_default();
+    let makes_escape = match (behind, next) {
+        ([high], [low, ..]) | ([high, low], _) => hex(*high).is_some() && hex(*low).is_some(),
+        (_, _) => false,
+    };
+    if makes_escape {
+        output.insert_str(at + 1, "25");
+    }
+    makes_escape
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -120,6 +147,9 @@ mod tests {
             "/x/%2E%2e/items",
             "\\items",
             "/../items",
+            "/.;x/items",
+            "/x/..;a=b/items",
+            "/x/%2e.;/items",
         ] {
             assert_eq!(normalize(spelling), Normalized::Changed("/items".into()), "{spelling}");
         }
@@ -144,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_escaped_slash_is_refused_wherever_it_stands_in_the_path() {
-        for path in ["/items%2f", "/a%5C..%2Fitems", "/%2e%2e%2fitems?q=1"] {
+        for path in ["/items%2f", "/a%5C..%2Fitems", "/%2e%2e%2fitems?q=1", "/items%00"] {
             assert_eq!(normalize(path), Normalized::Refused, "{path}");
         }
         assert_eq!(normalize("/items?q=%2f"), Normalized::Unchanged, "a query may hold what it likes");
@@ -161,7 +191,12 @@ mod tests {
     fn broken_escapes_and_foreign_bytes_are_made_safe() {
         assert_eq!(normalize("/%zz%"), Normalized::Unchanged);
         assert_eq!(normalize("/é"), Normalized::Changed("/%C3%A9".into()));
-        assert_eq!(normalize("/a\"b"), Normalized::Changed("/a%22b".into()));
+        assert_eq!(normalize("/a\"b|"), Normalized::Changed("/a%22b%7C".into()));
+        for (path, safe) in
+            [("/%2%66", "/%252f"), ("/%%32%66", "/%252f"), ("/%4%61", "/%254a"), ("/%%61g", "/%ag")]
+        {
+            assert_eq!(normalize(path), Normalized::Changed(safe.into()), "{path}");
+        }
     }
 
     fn settled(path: &str) -> String {
@@ -174,9 +209,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_normal_stays_normal(path in "/[a-z%./\\\\25ef?]{0,30}") {
+        fn what_is_normal_stays_normal(path in "/[a-z%./\\\\0-9ef;|?]{0,30}") {
             let once = settled(&path);
             let path_only = once.split('?').next().unwrap_or_default();
+            prop_assert_eq!(normalize(&once), Normalized::Unchanged);
             prop_assert!(path_only.starts_with('/'));
             prop_assert!(!path_only.contains("//"));
             prop_assert!(path_only.split('/').all(|segment| segment != "." && segment != ".."));

@@ -1,6 +1,6 @@
 //! How an attempt ended, whose fault it was, and what the client is told.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use meshd_config::{Retry, RetryOn};
 
 /// An attempt that brought no answer.
@@ -16,10 +16,18 @@ pub(crate) enum Failure {
     NotSent,
     /// The connection ended before an answer began.
     Reset,
+    /// What came back is no answer.
+    Protocol,
     /// One attempt took too long.
     AttemptTimeout,
     /// The whole exchange took too long.
     Timeout,
+    /// Nothing moved for too long before an answer began: the client stopped in the middle of its request.
+    SilentClient,
+    /// The same with a whole request: there is no answer.
+    SilentUpstream,
+    /// The client broke off, or what it sent is no body.
+    BadBody,
 }
 
 impl Failure {
@@ -40,9 +48,16 @@ impl Failure {
                 unavailable,
                 "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
             ),
+            Failure::Protocol => (
+                StatusCode::BAD_GATEWAY,
+                "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            ),
             Failure::AttemptTimeout | Failure::Timeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
             }
+            Failure::SilentClient => (StatusCode::REQUEST_TIMEOUT, "stream timeout"),
+            Failure::SilentUpstream => (StatusCode::GATEWAY_TIMEOUT, "stream timeout"),
+            Failure::BadBody => (StatusCode::BAD_REQUEST, ""),
         }
     }
 
@@ -53,7 +68,10 @@ impl Failure {
             Failure::Overflow => "UO",
             Failure::Connect => "UF",
             Failure::NotSent | Failure::Reset => "UC",
+            Failure::Protocol => "UPE",
             Failure::AttemptTimeout | Failure::Timeout => "UT",
+            Failure::SilentClient | Failure::SilentUpstream => "SI",
+            Failure::BadBody => "DPE",
         }
     }
 
@@ -64,15 +82,26 @@ impl Failure {
             Failure::Overflow => "overflow",
             Failure::Connect => "connect_failure",
             Failure::NotSent | Failure::Reset => "reset",
-            Failure::AttemptTimeout | Failure::Timeout => "timeout",
+            Failure::Protocol => "protocol_error",
+            Failure::AttemptTimeout | Failure::Timeout | Failure::SilentUpstream => "timeout",
+            Failure::SilentClient | Failure::BadBody => "client",
         }
     }
 
     /// Whether it says something about the endpoint.
     pub(crate) fn is_local_origin(self) -> bool {
         match self {
-            Failure::Connect | Failure::Reset | Failure::AttemptTimeout | Failure::Timeout => true,
-            Failure::NotSent | Failure::NoHealthyUpstream | Failure::Overflow => false,
+            Failure::Connect
+            | Failure::Reset
+            | Failure::Protocol
+            | Failure::AttemptTimeout
+            | Failure::Timeout => true,
+            Failure::NotSent
+            | Failure::NoHealthyUpstream
+            | Failure::Overflow
+            | Failure::SilentClient
+            | Failure::SilentUpstream
+            | Failure::BadBody => false,
         }
     }
 
@@ -83,9 +112,46 @@ impl Failure {
             Failure::NoHealthyUpstream
             | Failure::Overflow
             | Failure::Reset
+            | Failure::Protocol
             | Failure::AttemptTimeout
-            | Failure::Timeout => false,
+            | Failure::Timeout
+            | Failure::SilentClient
+            | Failure::SilentUpstream
+            | Failure::BadBody => false,
         }
+    }
+
+    /// Whether another attempt may end differently. The limits of an upstream are not one endpoint's, and a retry
+    /// would only add to what they hold back; time that is over stays over.
+    fn is_worth_retrying(self) -> bool {
+        match self {
+            Failure::Connect
+            | Failure::NotSent
+            | Failure::Reset
+            | Failure::Protocol
+            | Failure::AttemptTimeout => true,
+            Failure::NoHealthyUpstream
+            | Failure::Overflow
+            | Failure::Timeout
+            | Failure::SilentClient
+            | Failure::SilentUpstream
+            | Failure::BadBody => false,
+        }
+    }
+}
+
+/// The status that counts for ejection: gRPC answers failures with 200 and says what happened in a header of its own.
+/// Source of the mapping: the gRPC status codes, as Envoy translates them.
+pub(crate) fn counted_status(status: StatusCode, headers: &HeaderMap) -> u16 {
+    let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+    match said {
+        None => status.as_u16(),
+        Some(2 | 13 | 15) => 500,
+        Some(12) => 501,
+        Some(14) => 503,
+        Some(4) => 504,
+        Some(0) => 200,
+        Some::<u32>(_) => 400,
     }
 }
 
@@ -100,16 +166,67 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
     }
     retry.on.iter().any(|on| match (on, outcome) {
         (RetryOn::ServerError, Ok(status)) => status.is_server_error(),
-        (RetryOn::ServerError, Err(failure)) => {
-            failure != Failure::Timeout && failure != Failure::NoHealthyUpstream
-        }
+        (RetryOn::ServerError | RetryOn::GatewayError, Err(failure)) => failure.is_worth_retrying(),
         (RetryOn::GatewayError, Ok(status)) => (502..=504).contains(&status.as_u16()),
         (RetryOn::Status(statuses), Ok(status)) => statuses.contains(&status.as_u16()),
         (RetryOn::ConnectFailure, Err(failure)) => failure.was_not_sent(),
-        (RetryOn::Reset, Err(failure)) => failure == Failure::Reset || failure == Failure::NotSent,
-        (RetryOn::GatewayError, Err(failure)) => {
-            failure == Failure::AttemptTimeout || failure.is_local_origin() && failure != Failure::Timeout
+        (RetryOn::Reset, Err(failure)) => {
+            matches!(failure, Failure::Reset | Failure::NotSent | Failure::Protocol)
         }
         (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry(on: &str) -> Retry {
+        let text = format!(
+            r#"{{"version":1,"node":{{"name":"n","cluster":"c"}},"listeners":[{{"name":"l","bind":"127.0.0.1:1","kind":{{"http":
+            {{"virtual_hosts":[{{"name":"v","hosts":["*"],"routes":[{{"to":[{{"upstream":"u"}}],
+            "retry":{{"attempts":1,"on":["{on}"]}}}}]}}]}}}}}}],"upstreams":{{"u":
+            {{"connect_timeout":"1s","pool":{{"max_connections":1,"max_pending":1,"max_requests":1}},
+             "groups":[{{"name":"g","endpoints":[{{"host":"127.0.0.1","port":1}}]}}]}}}}}}"#
+        );
+        let config = meshd_config::Config::read(&text).unwrap();
+        let meshd_config::Kind::Http { virtual_hosts, .. } = &config.listeners[0].kind else {
+            panic!("HTTP")
+        };
+        virtual_hosts[0].routes[0].retry.clone().unwrap()
+    }
+
+    #[test]
+    fn only_what_may_end_differently_is_tried_again() {
+        for on in ["5xx", "gateway_error"] {
+            let retry = retry(on);
+            for failure in [Failure::Connect, Failure::NotSent, Failure::Reset, Failure::AttemptTimeout] {
+                assert!(wants_retry(&retry, "GET", Err(failure)), "{on}: {failure:?}");
+            }
+            for failure in [
+                Failure::NoHealthyUpstream,
+                Failure::Overflow,
+                Failure::Timeout,
+                Failure::SilentClient,
+                Failure::SilentUpstream,
+                Failure::BadBody,
+            ] {
+                assert!(!wants_retry(&retry, "GET", Err(failure)), "{on}: {failure:?}");
+            }
+            assert!(!wants_retry(&retry, "POST", Err(Failure::Reset)), "an application may have seen it");
+            assert!(wants_retry(&retry, "POST", Err(Failure::Connect)), "nobody can have seen it");
+        }
+    }
+
+    #[test]
+    fn grpc_hides_its_failures_in_a_header() {
+        for (said, counted) in [("0", 200), ("14", 503), ("13", 500), ("5", 400), ("what", 200)] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-status"),
+                http::HeaderValue::from_static(said),
+            )]);
+            assert_eq!(counted_status(StatusCode::OK, &headers), counted, "{said}");
+        }
+        assert_eq!(counted_status(StatusCode::BAD_GATEWAY, &HeaderMap::new()), 502);
+    }
 }

@@ -1,7 +1,10 @@
 //! A running proxy, as its owner sees it.
 
 use crate::control::Control;
+use crate::drain::Phase;
+use crate::worker::Shared;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,6 +44,7 @@ pub enum Failure {
 #[derive(Debug)]
 pub struct Proxy {
     drain: mpsc::UnboundedSender<()>,
+    shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
 
@@ -65,7 +69,7 @@ impl Proxy {
                 runtime.block_on(async move {
                     match Control::start(options).await {
                         Ok(control) => {
-                            let _ = started.send(Ok(()));
+                            let _ = started.send(Ok(Arc::clone(&control.shared)));
                             control.run(order).await;
                         }
                         Err(failure) => {
@@ -76,7 +80,7 @@ impl Proxy {
             })
             .map_err(|error| Failure::Listen(format!("cannot start: {error}")))?;
         match result.recv() {
-            Ok(Ok(())) => Ok(Proxy { drain, thread }),
+            Ok(Ok(shared)) => Ok(Proxy { drain, shared, thread }),
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::Listen("the control thread ended".into())),
         }
@@ -84,6 +88,15 @@ impl Proxy {
 
     /// Lets the proxy leave: unready at once, accepting a little longer, finishing what is in flight.
     pub fn drain(&self) {
+        // Not by the control thread, which may be waiting for a name.
+        self.shared.metrics.ready.set(0);
+        self.shared.phase.send_if_modified(|phase| {
+            let serves = *phase == Phase::Serving;
+            if serves {
+                *phase = Phase::Draining;
+            }
+            serves
+        });
         let _ = self.drain.send(());
     }
 

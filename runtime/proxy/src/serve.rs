@@ -3,7 +3,7 @@
 use crate::access_log::Line;
 use crate::drain::Phase;
 use crate::hello::{First, Replayed, read_hello};
-use crate::listen::Slot;
+use crate::listen::{Slot, prepare};
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{Peer, peer_of};
 use crate::worker::Worker;
@@ -26,7 +26,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 
 /// The pause after a failed accept: it fails while the process is out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which part of a listener a connection belongs to. It is looked up again for every request, so that a reload is felt
 /// on open connections too.
@@ -89,13 +89,28 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
             () = &mut closing => return,
         };
         match accepted {
+            Ok((_, remote)) if !stays && is_full(&worker) => {
+                let connection = Connection {
+                    slot: Arc::clone(&slot),
+                    remote,
+                    entry: Entry::Listener,
+                    tls: false,
+                    peer: None,
+                };
+                refuse(&worker, &connection, "UO", "too many connections");
+            }
             Ok((stream, remote)) => {
-                let _ = stream.set_nodelay(true);
+                prepare(&stream);
                 tokio::task::spawn_local(connection(Rc::clone(&worker), Arc::clone(&slot), stream, remote));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
+}
+
+/// Whether no more clients can be served: what is left is for the connections to upstreams, and for probes.
+fn is_full(worker: &Worker) -> bool {
+    worker.shared.metrics.connections.value() >= worker.shared.most_connections
 }
 
 /// Counts a connection as open while it lives.

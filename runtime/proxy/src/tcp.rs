@@ -67,16 +67,16 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
         let result = connect(&picked, Spoken::Bytes, metrics).await;
         let (report, word) = match &result {
             // A connection is the only answer that bytes give.
-            Ok(_) => (Report::Answer(200), "connected"),
+            Ok(_) => (Some(Report::Answer(200)), "connected"),
             Err(failure) => {
                 line.flags = "UF";
                 line.details = Some(failure.message.clone());
-                (Report::LocalOrigin, failure.reason)
+                (failure.is_endpoints().then_some(Report::LocalOrigin), failure.reason)
             }
         };
         metrics.attempts.add(&[&forwarding.upstream.name, picked.group_name(), word], 1);
-        if let Some(group) = picked.group() {
-            forwarding.upstream.report(group, &picked.endpoint, report, metrics);
+        if let Some(report) = report {
+            picked.report(report, metrics);
         }
         if let Ok(upstream) = result {
             line.flags = "";

@@ -33,6 +33,23 @@ impl TokenBucket {
         true
     }
 
+    /// How many tokens there are when full.
+    pub(crate) fn capacity(&self) -> f64 {
+        self.capacity
+    }
+
+    /// How many whole tokens there are, and how long it takes until there is one.
+    pub(crate) fn left(&self) -> (u64, Duration) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "there are never fewer than none, and no more than fit"
+        )]
+        let whole = self.tokens as u64;
+        let missing = (1.0 - self.tokens).max(0.0) / self.rate;
+        (whole, Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX))
+    }
+
     /// Gives one token back.
     pub(crate) fn give_back(&mut self) {
         self.tokens = (self.tokens + 1.0).min(self.capacity);
@@ -57,6 +74,7 @@ mod tests {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(10, MINUTE, start);
         assert_eq!((0..20).filter(|_| bucket.take(start)).count(), 10);
+        assert_eq!(bucket.left(), (0, Duration::from_secs(6)));
         assert!(!bucket.take(start + Duration::from_millis(5_900)));
         assert!(bucket.take(start + Duration::from_millis(6_001)));
         assert!(!bucket.take(start + Duration::from_millis(6_002)));

@@ -159,7 +159,8 @@ impl Upstream {
     pub(crate) fn report(&self, group: &Group, endpoint: &Endpoint, report: Report, metrics: &Metrics) {
         let Some(rules) = &group.config.outlier else { return };
         if endpoint.lock().report(rules, report, Instant::now()).is_some() {
-            metrics.ejections.add(&[&self.name, &group.config.name, &endpoint.address.to_string()], 1);
+            // Without the address: pods come and go, and a counter would stay for each. The administration page has it.
+            metrics.ejections.add(&[&self.name, &group.config.name], 1);
         }
     }
 }
@@ -188,15 +189,17 @@ impl Group {
 
     fn renew(&self, answers: &BTreeMap<String, Vec<IpAddr>>) {
         let mut wanted = Vec::new();
-        for endpoint in &self.config.endpoints {
-            let addresses = match &endpoint.host {
-                config::EndpointHost::Address(address) => std::slice::from_ref(address),
-                config::EndpointHost::Name(name) => answers.get(name).map_or(&[][..], Vec::as_slice),
-            };
-            for address in addresses {
-                for copy in 0..endpoint.repeat {
-                    wanted.push((SocketAddr::new(*address, endpoint.port), copy, endpoint.weight));
-                }
+        let most = self.config.endpoints.iter().map(|endpoint| endpoint.repeat).max().unwrap_or_default();
+        // The copies of an endpoint stand apart, so that requests go around addresses and not around copies.
+        for copy in 0..most {
+            for endpoint in self.config.endpoints.iter().filter(|endpoint| copy < endpoint.repeat) {
+                let addresses = match &endpoint.host {
+                    config::EndpointHost::Address(address) => std::slice::from_ref(address),
+                    config::EndpointHost::Name(name) => answers.get(name).map_or(&[][..], Vec::as_slice),
+                };
+                let place =
+                    |address: &IpAddr| (SocketAddr::new(*address, endpoint.port), copy, endpoint.weight);
+                wanted.extend(addresses.iter().map(place));
             }
         }
         self.members.renew(&wanted, Endpoint::new);
@@ -217,7 +220,7 @@ impl Group {
 }
 
 impl Endpoint {
-    fn new(address: SocketAddr, copy: u32, weight: u32) -> Self {
+    pub(crate) fn new(address: SocketAddr, copy: u32, weight: u32) -> Self {
         Endpoint {
             id: fresh_id(),
             address,

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The state in which files were last seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Watch(BTreeMap<PathBuf, Seen>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]

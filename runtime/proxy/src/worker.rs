@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) log: ArcSwapOption<Log>,
     /// Who counts for the whole cluster.
     pub(crate) limiter: ArcSwapOption<Box<dyn Limiter>>,
+    /// How many connections from clients may be open.
+    pub(crate) most_connections: i64,
     /// Whether the proxy serves, drains or stops.
     pub(crate) phase: watch::Sender<Phase>,
 }

@@ -19,6 +19,8 @@ mod service;
 mod source;
 mod window;
 
+use std::io::Write as _;
+
 pub use client::{Decision, Failure, InvalidEndpoint, RateLimitClient};
 pub use clock::{Clock, ClockSinceStart, SystemClock};
 pub use counters::InvalidRedisUrl;
@@ -27,7 +29,7 @@ pub use rules::RulesError;
 pub use server::{Addresses, DRAIN, Options, REDIS_PATIENCE, Server, StartError};
 pub use source::SourceError;
 
-/// One line for the operator.
+/// One line for the operator. Whoever no longer listens must not end the service.
 fn log(line: &str) {
-    eprintln!("meshd rate-limit: {line}");
+    let _ = writeln!(std::io::stderr(), "meshd rate-limit: {line}");
 }

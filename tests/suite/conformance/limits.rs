@@ -26,6 +26,8 @@ fn each_tier_gets_exactly_its_share(data_plane: DataPlane) {
     assert_eq!(admitted(&mesh, 20, &items.clone().header("x-loyalty", "Gold")), 1, "an unknown tier");
     assert_eq!(admitted(&mesh, 20, &items), 0, "no header shares the counter of unknown tiers");
     let refused = ask(&mesh, &items);
+    let said = |name: &str| refused.headers.get(name).map_or("", String::as_str);
+    assert_eq!((said("x-ratelimit-limit"), said("x-ratelimit-remaining")), ("1, 1;w=60", "0"), "{refused:?}");
     assert_eq!(refused.headers.get("x-envoy-ratelimited").map(String::as_str), Some("true"), "{refused:?}");
     assert_eq!(admitted(&mesh, 30, &to_catalog("/other")), 30, "other paths are free");
 }
@@ -41,6 +43,19 @@ fn other_spellings_of_the_path_do_not_slip_by(data_plane: DataPlane) {
         let answer = ask(&mesh, &to_catalog(path));
         assert_eq!(answer.status, 400, "an escaped slash is refused: {path}: {answer:?}");
     }
+}
+
+fn the_root_has_one_spelling_too(data_plane: DataPlane) {
+    let source = acme_source();
+    let rooted = source.replace("path = \"/items\"", "path = \"/\"");
+    assert_ne!(rooted, source, "the example has the limit to be changed");
+    let mesh = Mesh::up(&rooted, data_plane);
+    assert_eq!(ask(&mesh, &to_catalog("/")).status, 200);
+    for path in ["/", "//", "///", "/?query=1", "//?query=1", "/x/.."] {
+        let answer = ask(&mesh, &to_catalog(path));
+        assert_eq!(answer.status, 429, "{path}: {answer:?}");
+    }
+    assert_eq!(admitted(&mesh, 10, &to_catalog("/items")), 10, "other paths are free");
 }
 
 fn passes_and_counts_while_the_service_is_down(data_plane: DataPlane) {
@@ -86,12 +101,17 @@ fn pod_limits_need_no_service(data_plane: DataPlane) {
     assert_eq!(admitted(&mesh, 20, &items.clone().header("x-loyalty", "bronze")), 3);
     assert_eq!(admitted(&mesh, 20, &items), 1);
     assert_eq!(admitted(&mesh, 30, &to_catalog("/other")), 30);
+    let (refused, free) = (ask(&mesh, &items), ask(&mesh, &to_catalog("/other")));
+    assert_eq!(refused.headers.get("x-envoy-ratelimited").map(String::as_str), Some("true"), "{refused:?}");
+    let told: Vec<_> = free.headers.keys().filter(|name| name.contains("ratelimit")).collect();
+    assert!(told.is_empty(), "no limit covers it, so none is told: {told:?}");
     assert!(process::children(mesh.pid(), "rate-limit").is_empty(), "nobody counts for the pod");
 }
 
 crate::on_both_data_planes!(
     each_tier_gets_exactly_its_share,
     other_spellings_of_the_path_do_not_slip_by,
+    the_root_has_one_spelling_too,
     passes_and_counts_while_the_service_is_down,
     refuses_while_the_service_is_down_if_told_so,
     pod_limits_need_no_service,

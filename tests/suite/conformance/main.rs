@@ -7,6 +7,8 @@ mod fixtures;
 mod gateway;
 mod limits;
 mod reload;
+mod requests;
+mod shapes;
 mod shutdown;
 
 /// Makes one test per data plane out of a function over a data plane.

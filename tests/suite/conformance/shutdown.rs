@@ -8,9 +8,6 @@ use mesh_tests::process;
 
 use crate::fixtures::{WEBAPP_TO_CATALOG, acme, to_catalog};
 
-/// The stand-in application answers after this many milliseconds when it is asked to.
-const SLOW: &str = "/slow?delay=1500";
-
 #[test]
 fn meshd_drains_on_sigterm() {
     let mesh = acme(DataPlane::Meshd);
@@ -19,14 +16,21 @@ fn meshd_drains_on_sigterm() {
     assert_eq!(mesh.readiness(proxy), 200);
     let address = mesh.address(&format!("MESH_CALL_{WEBAPP_TO_CATALOG}"));
     let mut kept = Connection::open(address).expect("the sidecar listens");
-    assert_eq!(kept.send(&to_catalog("/")).expect("an answer").status, 200);
-    let slow = std::thread::spawn(move || kept.send(&to_catalog(SLOW)));
-    std::thread::sleep(Duration::from_millis(300));
+    // The application does not answer before it is told to, so the request is in flight for as long as this takes.
+    mesh.fail("istioinaction.catalog", "east", "hang");
+    let waiting = std::thread::spawn(move || kept.send(&to_catalog("/")));
+    process::eventually("the request is on its way", Duration::from_secs(20), || {
+        let arrived = "meshd_connections_total{listener=\"inbound\"} 1";
+        mesh.metrics("east/sidecars/istioinaction/catalog").lines().any(|line| line == arrived).then_some(())
+    });
 
     process::signal(pid, "TERM");
-    std::thread::sleep(Duration::from_millis(200));
-    assert_ne!(mesh.readiness(proxy), 200, "readiness turns false at once");
-    let answer = slow.join().expect("no panic").expect("the request in flight finishes");
+    process::eventually("readiness turns false", Duration::from_secs(2), || {
+        (mesh.readiness(proxy) != 200).then_some(())
+    });
+    assert!(!waiting.is_finished(), "readiness turns false before the request is answered");
+    mesh.heal("istioinaction.catalog", "east");
+    let answer = waiting.join().expect("no panic").expect("the request in flight finishes");
     assert_eq!(answer.status, 200, "{answer:?}");
     process::eventually("the proxy ends", Duration::from_secs(20), || (!process::alive(pid)).then_some(()));
 }

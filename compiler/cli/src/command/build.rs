@@ -6,22 +6,27 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lang_diagnostics::{Sink, SourceMap};
-use meshc_driver::output::{self, Conflict, Difference, DifferenceKind, Edits, Outcome, Recovery, Tree};
-use meshc_driver::{Compilation, Forms, build};
+use meshc_driver::output::{
+    self, Conflict, Difference, DifferenceKind, Edits, Kept, Outcome, OutputError, Recovery, Tree,
+};
+use meshc_driver::{CheckedMesh, Compilation, Forms, build};
+use meshc_pki::{layout, public_bundle};
 
 use crate::compile::{DataPlaneWord, compile, show};
 use crate::console::Console;
 use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
+use crate::keys;
 use crate::output::print;
 
 pub(crate) const EXAMPLE: &str = "\
 Example:
   $ meshc build mesh.mesh -o out
-  $ meshc build mesh.mesh -o out --check        in CI: is what is committed what the mesh says?
+  $ meshc build mesh.mesh -o out --check      # in CI: is the tree up to date?
 
-Exits with 0 if the directory holds what the mesh says, with 1 if the mesh has errors or files differ, with 2 if a
-file cannot be read or written. A build that is interrupted is finished or undone by the next one.";
+Exits with 0 if the directory holds what the mesh says, with 1 if the mesh has
+errors or files differ, with 2 if a file cannot be read or written. A build that
+is interrupted is finished or undone by the next one.";
 
 /// Arguments of `meshc build`.
 #[derive(Args, Debug)]
@@ -40,8 +45,8 @@ pub(crate) struct Arguments {
     /// Build for this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
-    /// The key directory, whose `roots.pem` goes into the tree. Default: `keys` next to the entry file; without it the
-    /// roots stay that the tree has.
+    /// The key directory, whose `roots.pem` goes into the tree. Default: `keys` next to the entry file; where that has
+    /// none, the roots stay that the tree has.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
     /// Overwrite generated files that were edited by hand.
@@ -49,44 +54,107 @@ pub(crate) struct Arguments {
     overwrite_edits: bool,
 }
 
+/// Where the roots are in each cluster's folder.
+const ROOTS: &str = "trust/roots.pem";
+
 /// Builds.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let mut progress = console.progress();
+    let progress = console.progress("checking");
     let mut compilation = compile(&arguments.file, arguments.data_plane)?;
-    progress.step("rendering");
-    let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
-    let roots = roots(arguments, &compilation)?;
-    let tree = build(&mut compilation, forms, &roots);
-    show(&compilation, console);
-    let (Some(tree), Some(mesh)) = (tree, &compilation.mesh) else { return Ok(Exit::Findings) };
+    drop(progress);
+    let Some(mesh) = &compilation.mesh else {
+        show(&compilation, console);
+        return Ok(Exit::Findings);
+    };
     let name = mesh.model.mesh.name.clone();
-    progress.step("writing");
+    let mut held = None;
+    if !arguments.check && exists(&arguments.output)? {
+        held = Some(hold(&arguments.output)?);
+        // First of all: what an interrupted build left half done is no ground to stand on.
+        let recovery = output::recover(&Disk, &arguments.output, edits(arguments)).map_err(refused)?;
+        if let Some(conflicts) = recovered(recovery, console) {
+            refuse(&arguments.output, &conflicts, &mut compilation.sources, console);
+            return Ok(Exit::Findings);
+        }
+    }
+    let roots = match roots(arguments, mesh)? {
+        Roots::Known(roots) => roots,
+        Roots::Edited(conflicts) => {
+            refuse(&arguments.output, &conflicts, &mut compilation.sources, console);
+            return Ok(Exit::Findings);
+        }
+    };
+    let progress = console.progress("rendering");
+    let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
+    let tree = build(&mut compilation, forms, &roots);
+    drop(progress);
+    show(&compilation, console);
+    let Some(tree) = tree else { return Ok(Exit::Findings) };
     if arguments.check {
-        compare(arguments, &name, tree, console)
-    } else {
-        write(arguments, &name, tree, compilation, console)
+        return compare(arguments, &name, tree, console);
+    }
+    let _held = match held {
+        Some(held) => held,
+        None => hold(&arguments.output)?,
+    };
+    write(arguments, &name, tree, compilation, console)
+}
+
+/// The root certificates that go into the tree.
+enum Roots {
+    /// These; none at all if there are none yet.
+    Known(String),
+    /// Those that the tree has are not those that a build wrote.
+    Edited(Vec<Conflict>),
+}
+
+/// The root certificates of the key directory; without one, those that the last build wrote into the tree: they are
+/// public and committed, the key directory is not, and a build in CI must give the same bytes.
+fn roots(arguments: &Arguments, mesh: &CheckedMesh) -> Result<Roots, Failure> {
+    let directory = key_directory(arguments, mesh)?;
+    let known = |bytes: &[u8], path: &Path| {
+        public_bundle(bytes).map(Roots::Known).map_err(|problem| {
+            Failure::new(format!("`{}` cannot be the mesh's trust bundle: {problem}", path.display()))
+        })
+    };
+    if let Some(bytes) = keys::read_public(&directory, layout::ROOTS)? {
+        return known(&bytes, &directory.join(layout::ROOTS));
+    }
+    if arguments.keys.is_some() {
+        let message = format!("there is no `{}` in `{}`", layout::ROOTS, directory.display());
+        return Err(
+            Failure::new(message).help(format!("run first: meshc trust init {}", arguments.file.display()))
+        );
+    }
+    let clusters = mesh.plan.clusters.iter().map(|cluster| cluster.name.as_str());
+    let kept = output::kept(&Disk, &arguments.output, &mesh.model.mesh.name, clusters, ROOTS);
+    match kept.map_err(|error| Failure::new(error.to_string()))? {
+        Kept::Nothing => Ok(Roots::Known(String::new())),
+        Kept::Intact(bytes) if bytes.is_empty() => Ok(Roots::Known(String::new())),
+        Kept::Intact(bytes) => known(&bytes, &arguments.output.join("*").join(ROOTS)),
+        Kept::Edited(conflicts) => Ok(Roots::Edited(conflicts)),
     }
 }
 
-/// The root certificates of the key directory; without one, those that the tree already has: they are public and
-/// committed, the key directory is not, and a build in CI must give the same bytes.
-fn roots(arguments: &Arguments, compilation: &Compilation) -> Result<String, Failure> {
+/// Where the keys are: never in a folder that is committed.
+fn key_directory(arguments: &Arguments, mesh: &CheckedMesh) -> Result<PathBuf, Failure> {
     let beside = || arguments.file.parent().unwrap_or(Path::new("")).join("keys");
-    let keys = arguments.keys.clone().unwrap_or_else(beside);
-    let clusters = compilation.mesh.iter().flat_map(|mesh| &mesh.plan.clusters);
-    let committed = clusters.map(|cluster| arguments.output.join(&cluster.name).join("trust/roots.pem"));
-    for path in std::iter::once(keys.join("roots.pem")).chain(committed) {
-        match fs::read_to_string(&path) {
-            Ok(roots) => return Ok(roots),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).context(|| format!("read `{}`", path.display())),
+    let directory = arguments.keys.clone().unwrap_or_else(beside);
+    let whole = |path: &Path| std::path::absolute(path).context(|| format!("find `{}`", path.display()));
+    let (keys, output) = (whole(&directory)?, whole(&arguments.output)?);
+    for cluster in &mesh.plan.clusters {
+        let folder = output.join(&cluster.name);
+        if keys.starts_with(&folder) {
+            return Err(keys::inside_a_tree(&directory, &folder));
         }
     }
-    Ok(String::new())
+    Ok(directory)
 }
 
 fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> Result<Exit, Failure> {
+    let progress = console.progress("comparing");
     let differences = output::compare(&Disk, &arguments.output, mesh, tree);
+    drop(progress);
     let differences = differences.map_err(|error| Failure::new(error.to_string()))?;
     if differences.is_empty() {
         return Ok(Exit::Ok);
@@ -119,16 +187,11 @@ fn write(
     console: &Console,
 ) -> Result<Exit, Failure> {
     let root = &arguments.output;
-    let _held = hold(root)?;
-    let edits = if arguments.overwrite_edits { Edits::Overwrite } else { Edits::Keep };
-    let (recovery, outcome) = output::write(&Disk, root, mesh, tree, edits).map_err(|error| {
-        Failure::new(error.to_string()).help("run the build again: it finishes or undoes what was begun")
-    })?;
-    match recovery {
-        Recovery::Nothing | Recovery::Blocked(_) => {}
-        Recovery::RolledBack => console.note("an interrupted build was undone"),
-        Recovery::RolledForward => console.note("an interrupted build was finished"),
-    }
+    let progress = console.progress("writing");
+    let written = output::write(&Disk, root, mesh, tree, edits(arguments));
+    drop(progress);
+    let (recovery, outcome) = written.map_err(refused)?;
+    recovered(recovery, console);
     match outcome {
         Outcome::Unchanged => console.note(&format!("{}: nothing changed", root.display())),
         Outcome::Written(written) => {
@@ -143,6 +206,30 @@ fn write(
     Ok(Exit::Ok)
 }
 
+fn edits(arguments: &Arguments) -> Edits {
+    if arguments.overwrite_edits { Edits::Overwrite } else { Edits::Keep }
+}
+
+fn refused(error: OutputError) -> Failure {
+    Failure::new(error.to_string()).help("the next build finishes or undoes what this one began")
+}
+
+/// Says what became of an interrupted build; returns what keeps it from being finished.
+fn recovered(recovery: Recovery, console: &Console) -> Option<Vec<Conflict>> {
+    match recovery {
+        Recovery::Nothing => None,
+        Recovery::RolledBack => {
+            console.note("an interrupted build was undone");
+            None
+        }
+        Recovery::RolledForward => {
+            console.note("an interrupted build was finished");
+            None
+        }
+        Recovery::Blocked(conflicts) => Some(conflicts),
+    }
+}
+
 fn refuse(root: &Path, conflicts: &[Conflict], sources: &mut SourceMap, console: &Console) {
     let mut sink = Sink::default();
     for conflict in conflicts {
@@ -155,7 +242,14 @@ fn refuse(root: &Path, conflicts: &[Conflict], sources: &mut SourceMap, console:
 /// directory itself and goes with the process, however that ends.
 fn hold(root: &Path) -> Result<File, Failure> {
     let doing = || format!("write `{}`", root.display());
-    fs::create_dir_all(root).context(doing)?;
+    if exists(root)? {
+        if !root.is_dir() {
+            return Err(Failure::new(format!("`{}` is not a directory", root.display()))
+                .help("build into another directory with `-o`"));
+        }
+    } else {
+        fs::create_dir_all(root).context(doing)?;
+    }
     let directory = File::open(root).context(doing)?;
     match directory.try_lock() {
         Ok(()) => Ok(directory),
@@ -165,6 +259,17 @@ fn hold(root: &Path) -> Result<File, Failure> {
         Err(TryLockError::Error(error)) => {
             Err(Failure::new(format!("cannot lock `{}`: {error}", root.display())))
         }
+    }
+}
+
+/// Whether something is at a path, if only a link to nothing.
+fn exists(path: &Path) -> Result<bool, Failure> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(error).context(|| format!("look at `{}`", path.display())),
     }
 }
 

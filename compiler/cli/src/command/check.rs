@@ -13,7 +13,8 @@ Example:
   $ meshc check mesh.mesh
   $ meshc check mesh.mesh --error-format json
 
-Exits with 0 if there is no error, with 1 if there is one, with 2 if the file cannot be read.";
+Exits with 0 if there is no error, with 1 if there is one, with 2 if the file
+cannot be read.";
 
 /// Arguments of `meshc check`.
 #[derive(Args, Debug)]
@@ -27,7 +28,9 @@ pub(crate) struct Arguments {
 
 /// Checks.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    let progress = console.progress("checking");
     let compilation = compile(&arguments.file, arguments.data_plane)?;
+    drop(progress);
     show(&compilation, console);
     Ok(if compilation.has_errors() { Exit::Findings } else { Exit::Ok })
 }

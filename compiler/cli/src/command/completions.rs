@@ -9,7 +9,9 @@ use crate::output::print;
 
 pub(crate) const EXAMPLE: &str = "\
 Example:
-  $ meshc completions bash > ~/.local/share/bash-completion/completions/meshc";
+  $ meshc completions bash > ~/.local/share/bash-completion/completions/meshc
+  $ meshc completions zsh > ~/.zfunc/_meshc
+  $ meshc completions fish > ~/.config/fish/completions/meshc.fish";
 
 /// Arguments of `meshc completions`.
 #[derive(Args, Debug)]
@@ -18,10 +20,17 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
+/// The command line without what is not for people: the script would offer that, too.
+fn visible() -> clap::Command {
+    let whole = CommandLine::command();
+    let commands = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    clap::Command::new("meshc").args(whole.get_arguments().cloned()).subcommands(commands)
+}
+
 /// Prints the script.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    generate(arguments.shell, &mut CommandLine::command(), "meshc", &mut script);
+    generate(arguments.shell, &mut visible(), "meshc", &mut script);
     print(&String::from_utf8_lossy(&script)).context(|| String::from("write to standard output"))?;
     Ok(Exit::Ok)
 }

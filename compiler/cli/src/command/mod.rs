@@ -28,7 +28,7 @@ pub(crate) enum Command {
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Arguments),
     /// Make, renew, export and look at certificates.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = trust::EXAMPLE)]
     Trust(trust::Command),
     /// Run a whole mesh on this machine.
     #[command(after_help = up::EXAMPLE)]

@@ -10,19 +10,25 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::up::{self, Programs, Settings};
 
-pub(crate) const EXAMPLE: &str = "\
-Example:
-  $ meshc up mesh.mesh
-  $ meshc up mesh.mesh --data-plane envoy -- sh -c 'curl -sH \"Host: web.example\" http://$MESH_GATEWAY_WEST_INGRESS/'
+pub(crate) const EXAMPLE: &str = r#"Example:
+  $ meshc up mesh.mesh --data-plane meshd
+  $ meshc up mesh.mesh --data-plane meshd -- \
+    sh -c 'curl -sH "Host: webapp.istioinaction.io" $MESH_GATEWAY_WEST_INGRESS'
 
-Every proxy of every cluster runs as a process of its own on ports of 127.0.0.1; applications are stood in for and
-answer with JSON. With a command, it runs once all is ready, with these variables, and its status is this one's:
-  MESH_GATEWAY_<CLUSTER>_<GATEWAY>[_<PORT>]                                   host:port of a gateway
-  MESH_CALL_<CLUSTER>_<NAMESPACE>_<CALLER>__<NAMESPACE>_<CALLEE>_<PORT>       host:port where a caller calls
-  MESH_READINESS_<PROXY>, MESH_METRICS_<PROXY>, MESH_INBOUND_<PROXY>          host:port of a proxy's own listeners
-  MESH_DIRECTORY, MESH_CONTROL                                                where its files and its control socket are
+Every proxy of every cluster runs as a process of its own on ports of 127.0.0.1;
+applications are stood in for and answer with JSON. A command runs once all is
+ready, and its status is that of meshc. It finds in its environment, each as
+host:port:
+  MESH_GATEWAY_<CLUSTER>_<GATEWAY>           a gateway (a port of it: …_<PORT>)
+  MESH_CALL_<CLUSTER>_<CALLER>__<CALLEE>_<PORT>          where a caller calls
+  MESH_READINESS_<PROXY>, MESH_METRICS_<PROXY>, MESH_INBOUND_<PROXY>
+and where the mesh keeps its files and its control socket:
+  MESH_DIRECTORY, MESH_CONTROL
+Names are in upper case, with `_` for every other character; callers and callees
+are <NAMESPACE>_<SERVICE>.
 
-While it runs, a change of the file takes effect at once as long as no proxy and no port comes or goes.";
+While it runs, a change of the file takes effect at once as long as no proxy and
+no port comes or goes."#;
 
 /// Arguments of `meshc up`.
 #[derive(Args, Debug)]
@@ -32,7 +38,8 @@ pub(crate) struct Arguments {
     /// Run with this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
-    /// The Envoy to run. Default: $MESH_ENVOY, tests/.tools/bin/envoy, or the path.
+    /// The Envoy to run. Default: $MESH_ENVOY, the one in tests/.tools of the checkout that meshc
+    /// was built in, or on the path.
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
     /// The meshd to run. Default: the one beside meshc, or on the path.

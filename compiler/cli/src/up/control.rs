@@ -48,9 +48,9 @@ pub(crate) enum Answer {
     Refused(String),
 }
 
-/// The control socket of a process.
-pub(crate) fn socket(runtime: &Path, process: u32) -> PathBuf {
-    runtime.join(format!("{process}{SUFFIX}"))
+/// The control socket of a mesh whose directory has this name.
+pub(crate) fn socket(runtime: &Path, name: &str) -> PathBuf {
+    runtime.join(format!("{name}{SUFFIX}"))
 }
 
 /// Answers requests until the task is dropped.
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_request_reaches_the_application() {
         let runtime = tempfile::tempdir().unwrap();
-        let path = socket(runtime.path(), 7);
+        let path = socket(runtime.path(), "7");
         let mut board = Switchboard::default();
         let instance = Instance { service: String::from("shop.web"), cluster: String::from("west") };
         let behaviour = board.follow(&instance);

@@ -1,6 +1,6 @@
 //! The environment of the command that `meshc up` runs: where everything is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use meshc_local::Layout;
@@ -10,19 +10,49 @@ use super::{control, names};
 /// Names the directory of a running mesh, with `keys/` and `proxies/<proxy>/`.
 const DIRECTORY: &str = "MESH_DIRECTORY";
 
-/// Variable → value.
-pub(crate) fn environment(layout: &Layout, directory: &Path, socket: &Path) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::new();
-    variables.insert(DIRECTORY.to_owned(), directory.display().to_string());
-    variables.insert(control::VARIABLE.to_owned(), socket.display().to_string());
+/// What the command finds.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    /// Variable → value.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Variables that would mean several addresses, such as that of the gateway `c` of `a-b` and of `b-c` of `a`. They
+    /// are left out: a wrong address is worse than none.
+    pub(crate) ambiguous: BTreeSet<String>,
+}
+
+impl Environment {
+    fn put(&mut self, name: String, value: String) {
+        match self.variables.get(&name) {
+            Some(other) if *other != value => {
+                self.variables.remove(&name);
+                self.ambiguous.insert(name);
+            }
+            Some(_) => {}
+            None if self.ambiguous.contains(&name) => {}
+            None => {
+                self.variables.insert(name, value);
+            }
+        }
+    }
+}
+
+/// The environment of a mesh.
+pub(crate) fn environment(layout: &Layout, directory: &Path, socket: &Path) -> Environment {
+    let mut environment = Environment::default();
+    environment.put(DIRECTORY.to_owned(), directory.display().to_string());
+    environment.put(control::VARIABLE.to_owned(), socket.display().to_string());
+    let mut gateways = BTreeSet::new();
     for gateway in &layout.gateways {
         let (cluster, name, value) = (&gateway.cluster, &gateway.gateway, gateway.address.to_string());
-        variables.insert(names::gateway_port(cluster, name, gateway.number), value.clone());
-        variables.entry(names::gateway(cluster, name)).or_insert(value);
+        environment.put(names::gateway_port(cluster, name, gateway.number), value.clone());
+        // Without a port it is the first one.
+        if gateways.insert((cluster, name)) {
+            environment.put(names::gateway(cluster, name), value);
+        }
     }
     for call in &layout.calls {
         let name = names::call(&call.cluster, &call.caller, &call.callee, call.port);
-        variables.insert(name, call.address.to_string());
+        environment.put(name, call.address.to_string());
     }
     for proxy in &layout.proxies {
         let name = proxy.proxy.to_string();
@@ -32,8 +62,51 @@ pub(crate) fn environment(layout: &Layout, directory: &Path, socket: &Path) -> B
             (names::inbound(&name), proxy.inbound),
         ];
         for (name, address) in addresses {
-            variables.extend(address.map(|address| (name, address.to_string())));
+            if let Some(address) = address {
+                environment.put(name, address.to_string());
+            }
         }
     }
-    variables
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meshc_local::GatewayAddress;
+
+    #[test]
+    fn a_name_that_could_mean_two_addresses_means_none() {
+        let gateway = |cluster: &str, gateway: &str, number: u16, address: &str| GatewayAddress {
+            cluster: cluster.to_owned(),
+            gateway: gateway.to_owned(),
+            port: String::from("http"),
+            number,
+            address: address.parse().unwrap(),
+            hosts: Vec::new(),
+            tls: false,
+        };
+        let gateways = vec![
+            gateway("a", "b-c", 80, "127.0.0.1:1"),
+            gateway("a", "b-c", 81, "127.0.0.1:2"),
+            gateway("a-b", "c", 80, "127.0.0.1:3"),
+            gateway("west", "in", 80, "127.0.0.1:4"),
+            gateway("west", "in", 81, "127.0.0.1:5"),
+        ];
+        let layout = Layout { gateways, ..Layout::default() };
+        let found = environment(&layout, Path::new("d"), Path::new("s"));
+        let ambiguous: Vec<_> = found.ambiguous.iter().map(String::as_str).collect();
+        assert_eq!(ambiguous, ["MESH_GATEWAY_A_B_C", "MESH_GATEWAY_A_B_C_80"]);
+        let variables: Vec<_> =
+            found.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let expected = [
+            "MESH_CONTROL=s",
+            "MESH_DIRECTORY=d",
+            "MESH_GATEWAY_A_B_C_81=127.0.0.1:2",
+            "MESH_GATEWAY_WEST_IN=127.0.0.1:4",
+            "MESH_GATEWAY_WEST_IN_80=127.0.0.1:4",
+            "MESH_GATEWAY_WEST_IN_81=127.0.0.1:5",
+        ];
+        assert_eq!(variables, expected);
+    }
 }

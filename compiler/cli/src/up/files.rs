@@ -22,8 +22,8 @@ pub(crate) fn make_keys(mesh: &CheckedMesh, directory: &Path) -> Result<KeyDirec
     let empty = KeyDirectory::new();
     let made = meshc_pki::init(&request, &empty, now).and_then(|root| issue(&request, &root.directory, now));
     let made = made.context(|| String::from("make certificates"))?.directory;
-    private_directory(directory).context(|| format!("create `{}`", directory.display()))?;
-    keys::write(directory, &empty, &made)?;
+    let (held, _) = keys::hold(directory)?;
+    held.write(&empty, &made)?;
     Ok(made)
 }
 

@@ -8,15 +8,20 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 use tokio::process::Child;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::fleet::{group_of, signal, tied};
 use crate::exit::{Context, Failure};
 
 /// How long the command gets between SIGTERM and SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long what the command left behind may take to be gone once it is killed.
+const KILLED: Duration = Duration::from_secs(1);
+/// How often it is looked whether it is.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// The running command.
 #[derive(Debug)]
@@ -35,6 +40,9 @@ impl Guest {
         environment: &BTreeMap<String, String>,
     ) -> Result<Option<Self>, Failure> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
+        // What the command starts and leaves behind becomes this process' own, so that it can be ended: a background
+        // job of a script, say. Where the kernel cannot do that, it stays.
+        let _ = set_child_subreaper(Some(getpid()));
         let own_group = !io::stdin().is_terminal();
         let mut starter = tied(Path::new(program), arguments)?;
         starter.envs(environment);
@@ -67,6 +75,31 @@ impl Guest {
             let _ = kill_process(process, which);
         }
     }
+}
+
+/// Kills what commands have left behind. All other children of this process have ended before.
+pub(crate) async fn end_strays() {
+    let end = Instant::now() + KILLED;
+    while Instant::now() < end {
+        // Killing one may leave its own children to this process: look again until there are none.
+        let left = children();
+        if left.is_empty() {
+            return;
+        }
+        for process in left {
+            let _ = kill_process(process, Signal::KILL);
+            let _ = waitpid(Some(process), WaitOptions::NOHANG);
+        }
+        sleep(GLANCE).await;
+    }
+}
+
+/// The children of this process.
+fn children() -> Vec<Pid> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let ids = lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    ids.filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
 }
 
 fn shell_status(status: ExitStatus) -> u8 {

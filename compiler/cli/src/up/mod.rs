@@ -59,6 +59,9 @@ pub(crate) fn run(settings: &Settings, console: &Console) -> Result<Exit, Failur
     let compilation = compile(&settings.file, settings.data_plane)?;
     show(&compilation, console);
     let Some(mesh) = compilation.mesh else { return Ok(Exit::Findings) };
+    if let Some(program) = settings.command.first() {
+        programs::refuse_missing(program)?;
+    }
     // One thread, the main one: see `fleet` for why processes must be started from it.
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let executor = executor.context(|| String::from("start"))?;

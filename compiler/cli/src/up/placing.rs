@@ -7,7 +7,7 @@ use meshc_local::place;
 use meshc_plan::{Placement, Plan, paths};
 
 use super::ports::Ports;
-use crate::exit::{Context, Failure};
+use crate::exit::Failure;
 
 /// A socket's path has to be shorter than this, with its final zero byte (`sockaddr_un` of Linux).
 const SOCKET_PATH: usize = 108;
@@ -26,7 +26,8 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
     let proxies = directory.join("proxies").display().to_string();
     let mut placement = place(plan, &mut port, &proxies);
     if let Some(error) = refused {
-        return Err(error).context(|| String::from("find a free port on 127.0.0.1"));
+        let failure = Failure::new(format!("cannot find a free port on 127.0.0.1: {error}"));
+        return Err(failure.help("a large mesh needs many open files; allow them with: ulimit -n 65536"));
     }
     for proxy in &plan.proxies {
         let named = format!("{proxies}/{}", proxy.name);
@@ -36,7 +37,7 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
         let socket = placement.path(&proxy.name, paths::ADMIN_SOCKET);
         if socket.len() >= SOCKET_PATH {
             return Err(Failure::new(format!("`{socket}` is too long for the name of a socket"))
-                .help("set TMPDIR to a directory with a shorter name"));
+                .help("set XDG_RUNTIME_DIR or TMPDIR to a directory with a shorter name"));
         }
     }
     Ok(placement)

@@ -1,7 +1,7 @@
 //! Free ports on loopback, held until whoever is to listen there starts.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// Ports are taken from this range. It lies below the range from which Linux picks the ports of outgoing connections
@@ -28,7 +28,7 @@ impl Ports {
 
     /// Takes a free port.
     pub(crate) fn take(&mut self) -> io::Result<SocketAddr> {
-        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        let mut last = io::Error::from(ErrorKind::AddrInUse);
         for _ in 0..COUNT {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + self.next));
             self.next = (self.next + 1) % COUNT;
@@ -37,7 +37,11 @@ impl Ports {
                     self.held.insert(address, listener);
                     return Ok(address);
                 }
-                Err(error) => last = error,
+                // Somebody else's. Whatever else is wrong is wrong at every port.
+                Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
+                    last = error;
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(last)

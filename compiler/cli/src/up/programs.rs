@@ -1,5 +1,6 @@
 //! Where the programs of a running mesh are found.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
@@ -14,8 +15,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Envoy: named on the command line, or in the environment, or installed by this repository's tests, or on the
-    /// path.
+    /// Envoy: named on the command line, or in the environment, or installed by the tests of the checkout that this
+    /// program was built in, or on the path.
     pub(crate) fn envoy(&self) -> Result<PathBuf, Failure> {
         let named = self.envoy.clone().or_else(|| std::env::var_os("MESH_ENVOY").map(PathBuf::from));
         if let Some(path) = named {
@@ -23,12 +24,15 @@ impl Programs {
                 .then_some(path.clone())
                 .ok_or_else(|| missing("Envoy", &path, "--envoy"));
         }
-        let installed = Path::new("tests/.tools/bin/envoy").to_path_buf();
-        let found = std::iter::once(installed).chain(on_path("envoy")).find(|path| is_program(path));
+        // Never below the current directory: what lies in somebody's repository is not to be run.
+        let own = std::env::current_exe().ok();
+        let checkout = own.as_ref().and_then(|own| own.ancestors().nth(3));
+        let installed = checkout.map(|checkout| checkout.join("tests/.tools/bin/envoy"));
+        let found = installed.into_iter().chain(on_path("envoy")).find(|path| is_program(path));
         found.ok_or_else(|| {
             Failure::new("Envoy is needed to run this mesh, and it is not here").help(
-                "install Envoy 1.40, say where it is with --envoy PATH, or run the bundled proxy instead: \
-                 --data-plane meshd",
+                "install Envoy 1.40 (tests/tools/install does in a checkout), say where it is with --envoy PATH, or run \
+                 the bundled proxy instead: --data-plane meshd",
             )
         })
     }
@@ -47,14 +51,29 @@ impl Programs {
     }
 }
 
+/// Makes sure that a command can be started, before a whole mesh is.
+pub(super) fn refuse_missing(program: &OsStr) -> Result<(), Failure> {
+    let path = Path::new(program);
+    let there = if path.components().count() > 1 {
+        is_program(path)
+    } else {
+        on_path(path).any(|path| is_program(&path))
+    };
+    if there {
+        return Ok(());
+    }
+    Err(Failure::new(format!("there is no program `{}`", path.display()))
+        .help("what stands after `--` is run when the mesh is ready, as `-- sh -c '…'` for example"))
+}
+
 fn missing(name: &str, path: &Path, option: &str) -> Failure {
     Failure::new(format!("there is no program at `{}`, where {name} is said to be", path.display()))
         .help(format!("give another path with {option} PATH"))
 }
 
-fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
+fn on_path(name: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|directory| directory.join(name)).collect::<Vec<_>>().into_iter()
+    std::env::split_paths(&path).map(|directory| directory.join(&name)).collect::<Vec<_>>().into_iter()
 }
 
 fn is_program(path: &Path) -> bool {

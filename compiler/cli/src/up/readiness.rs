@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fleet::Fleet;
-use crate::console::Progress;
 use crate::exit::Failure;
+use crate::progress::Progress;
 
 /// How long a whole mesh may take.
 const LIMIT: Duration = Duration::from_secs(60);

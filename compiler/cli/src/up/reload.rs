@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use meshc_driver::Compilation;
 
 use super::placing::shape;
-use super::running::Running;
+use super::running::{Changed, Running};
 use crate::compile::{DataPlaneWord, compile, show};
 use crate::console::Console;
 use crate::exit::Failure;
@@ -72,19 +72,39 @@ impl Follower {
             return;
         }
         match running.replace(mesh) {
-            Ok(0) => console.note(&format!("{file} was reloaded: no proxy's configuration changed")),
-            Ok(1) => console.note(&format!("{file} was reloaded: 1 proxy has a new configuration")),
-            Ok(changed) => {
-                console.note(&format!("{file} was reloaded: {changed} proxies have a new configuration"));
-            }
+            Ok(changed) => console.note(&format!("{file} was reloaded: {}", words(changed))),
             Err(failure) => console.failure(&failure),
         }
     }
 }
 
+fn words(changed: Changed) -> String {
+    let proxies = match changed.proxies {
+        0 => None,
+        1 => Some(String::from("1 proxy has a new configuration")),
+        several => Some(format!("{several} proxies have a new configuration")),
+    };
+    let limits = match changed.limits {
+        0 => None,
+        1 => Some(String::from("1 rate-limit service has new limits")),
+        several => Some(format!("{several} rate-limit services have new limits")),
+    };
+    let parts: Vec<String> = proxies.into_iter().chain(limits).collect();
+    if parts.is_empty() { String::from("nothing that runs has changed") } else { parts.join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changed_is_said() {
+        let words = |proxies, limits| words(Changed { proxies, limits });
+        assert_eq!(words(0, 0), "nothing that runs has changed");
+        assert_eq!(words(0, 1), "1 rate-limit service has new limits");
+        assert_eq!(words(2, 0), "2 proxies have a new configuration");
+        assert_eq!(words(1, 2), "1 proxy has a new configuration, 2 rate-limit services have new limits");
+    }
 
     #[test]
     fn a_text_counts_when_it_has_been_seen_twice() {

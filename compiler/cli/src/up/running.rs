@@ -43,6 +43,15 @@ pub(crate) struct Running {
     pub(crate) home: Home,
 }
 
+/// What came to have other files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// How many proxies.
+    pub(crate) proxies: usize,
+    /// How many rate-limit services.
+    pub(crate) limits: usize,
+}
+
 impl Running {
     /// Writes all files and starts the applications. No process runs yet.
     pub(crate) fn prepare(settings: &Settings, mesh: CheckedMesh) -> Result<Self, Failure> {
@@ -114,8 +123,8 @@ impl Running {
         services.chain(proxies).collect()
     }
 
-    /// Puts another mesh of the same shape in the place of this one. Returns how many proxies changed.
-    pub(crate) fn replace(&mut self, mesh: CheckedMesh) -> Result<usize, Failure> {
+    /// Puts another mesh of the same shape in the place of this one.
+    pub(crate) fn replace(&mut self, mesh: CheckedMesh) -> Result<Changed, Failure> {
         self.rendered = rendered(&mesh, &self.placement)?;
         self.mesh = mesh;
         self.write_configuration()
@@ -127,18 +136,19 @@ impl Running {
         self.tasks.shutdown().await;
     }
 
-    /// Brings the files in place to what was rendered. Returns how many proxies changed.
-    fn write_configuration(&self) -> Result<usize, Failure> {
+    /// Brings the files in place to what was rendered.
+    fn write_configuration(&self) -> Result<Changed, Failure> {
+        let mut changed = Changed::default();
         // What is counted changes before what is asked, so that no proxy asks for a counter that is unknown.
         for service in &self.mesh.plan.rate_limits {
-            files::limits(service, &limits_directory(self.home.path(), &service.cluster_name))?;
+            let directory = limits_directory(self.home.path(), &service.cluster_name);
+            changed.limits += usize::from(files::limits(service, &directory)?);
         }
-        let mut changed = 0;
         for rendered in &self.rendered {
             if let Some(proxy) = files::plan_of(&self.mesh.plan, rendered)
                 && files::configure(proxy, &self.placement, rendered)?
             {
-                changed += 1;
+                changed.proxies += 1;
             }
         }
         Ok(changed)

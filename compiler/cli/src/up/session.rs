@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Settings;
 use super::environment::environment;
-use super::guest::Guest;
+use super::guest::{Guest, end_strays};
 use super::readiness;
 use super::reload::Follower;
 use super::running::Running;
@@ -40,6 +40,9 @@ pub(crate) async fn session(
         guest.stop().await;
     }
     running.stop().await;
+    if guest.is_some() {
+        end_strays().await;
+    }
     result
 }
 
@@ -55,13 +58,18 @@ async fn live(
     follower: &mut Follower,
     console: &Console,
 ) -> Result<Exit, Failure> {
-    let mut progress = console.progress();
+    let mut progress = console.progress("starting");
     running.start(&settings.programs)?;
     let awaited = running.awaited();
     readiness::wait(&mut running.fleet, awaited, &mut progress).await?;
     drop(progress);
-    let variables = environment(&running.layout, running.home.path(), running.home.socket());
-    *guest = Guest::start(&settings.command, &variables)?;
+    let found = environment(&running.layout, running.home.path(), running.home.socket());
+    if !settings.command.is_empty() {
+        for name in &found.ambiguous {
+            console.warning(&format!("`{name}` could mean several addresses, so it is not set"));
+        }
+    }
+    *guest = Guest::start(&settings.command, &found.variables)?;
     if guest.is_none() {
         print(&table(&running.layout)).context(|| String::from("write to standard output"))?;
         console.note("The mesh runs until Ctrl-C. Make an application fail: meshc fail SERVICE --in CLUSTER");

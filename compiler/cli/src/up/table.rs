@@ -7,7 +7,9 @@ use meshc_local::{CallAddress, GatewayAddress, Layout};
 /// The gateways and calls of a mesh.
 pub(crate) fn table(layout: &Layout) -> String {
     let mut text = String::new();
-    let ingress: Vec<_> = layout.gateways.iter().filter(|gateway| !gateway.hosts.is_empty()).collect();
+    // An ingress gateway that would end TLS has been refused before, so only those between clusters take TLS.
+    let (east_west, ingress): (Vec<_>, Vec<_>) =
+        layout.gateways.iter().partition(|gateway| gateway.hosts.is_empty() && gateway.tls);
     if !ingress.is_empty() {
         text.push_str("Through the gateways, as clients outside the mesh:\n");
         for gateway in ingress {
@@ -20,7 +22,6 @@ pub(crate) fn table(layout: &Layout) -> String {
             call_lines(&mut text, call);
         }
     }
-    let east_west: Vec<_> = layout.gateways.iter().filter(|gateway| gateway.hosts.is_empty()).collect();
     if !east_west.is_empty() {
         text.push_str("Between the clusters:\n");
         for gateway in east_west {
@@ -33,6 +34,9 @@ pub(crate) fn table(layout: &Layout) -> String {
 
 fn gateway_lines(text: &mut String, gateway: &GatewayAddress) {
     let _ = writeln!(text, "  {}.{}, port {}", gateway.cluster, gateway.gateway, gateway.number);
+    if gateway.hosts.is_empty() {
+        text.push_str("    no route leads through it\n");
+    }
     for host in &gateway.hosts {
         // A host such as `*.example.org` stands for any name below it.
         let host = host.replace('*', "any");
@@ -61,7 +65,7 @@ mod tests {
             number: 80,
             address: "127.0.0.1:1000".parse().unwrap(),
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            tls: false,
+            tls: name == "eastwest",
         };
         let call = |host: Option<&str>| CallAddress {
             cluster: String::from("west"),
@@ -72,7 +76,11 @@ mod tests {
             host: host.map(str::to_owned),
         };
         let layout = Layout {
-            gateways: vec![gateway("ingress", &["web.example"]), gateway("eastwest", &[])],
+            gateways: vec![
+                gateway("ingress", &["web.example"]),
+                gateway("idle", &[]),
+                gateway("eastwest", &[]),
+            ],
             calls: vec![call(Some("db.shop")), call(None)],
             ..Layout::default()
         };
@@ -80,6 +88,8 @@ mod tests {
 Through the gateways, as clients outside the mesh:
   west.ingress, port 80
     curl -H 'Host: web.example' http://127.0.0.1:1000/
+  west.idle, port 80
+    no route leads through it
 Through the sidecars, as the applications inside:
   shop.web in west calls shop.db:5432
     curl -H 'Host: db.shop' http://127.0.0.1:2000/

@@ -164,3 +164,82 @@ fn what_cannot_be_read_is_no_finding() {
     }
     assert!(!directory.path("out").exists());
 }
+
+#[test]
+fn nothing_is_written_or_removed_through_a_link() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(2));
+    directory.write("elsewhere/precious", "mine");
+    directory.write("stolen", "somebody else's");
+    let before = contents(&directory.path("elsewhere"));
+    let digest = "3fd30542fe3f61b14bd4a4b2dc0b6fb30fa6f63ebce52dd1778aaa8c4dc02cff";
+    for journal in [
+        // As if a build had been interrupted that was about to write there, or to remove something.
+        String::from(r#"{"version":1,"puts":[{"path":"one/link/new","old":null}],"removals":[]}"#),
+        format!(r#"{{"version":1,"puts":[],"removals":[{{"path":"one/link/precious","old":"{digest}"}}]}}"#),
+        String::from(r#"{"version":1,"puts":[{"path":"../elsewhere/new","old":null}],"removals":[]}"#),
+    ] {
+        for more in [&[][..], &["--overwrite-edits"]] {
+            let _ = fs::remove_dir_all(directory.path("out"));
+            directory.write("out/.meshc-stage/journal", &journal);
+            directory.write("out/.meshc-stage/0", "staged");
+            fs::create_dir(directory.path("out/one")).unwrap();
+            std::os::unix::fs::symlink("../../elsewhere", directory.path("out/one/link")).unwrap();
+            let output = directory.run(&[&["build", "a.mesh", "-o", "out"], more].concat());
+            assert_eq!(contents(&directory.path("elsewhere")), before, "{journal} {more:?}: {output:?}");
+        }
+    }
+    // A folder of the tree that is a link is in the way, wherever it leads.
+    fs::remove_dir_all(directory.path("out")).unwrap();
+    fs::create_dir(directory.path("out")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", directory.path("out/one")).unwrap();
+    let output = directory.run(&["build", "a.mesh", "-o", "out"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("E0702"));
+    assert_eq!(contents(&directory.path("elsewhere")), before);
+    // The output directory itself may be one: that is its owner's word.
+    std::os::unix::fs::symlink("real", directory.path("linked")).unwrap();
+    fs::create_dir(directory.path("real")).unwrap();
+    directory.succeed(&["build", "a.mesh", "-o", "linked"]);
+    assert!(directory.path("real/one/mesh.lock.json").is_file());
+}
+
+#[test]
+fn several_builds_at_once_write_one_whole_tree() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(20));
+    directory.succeed(&["build", "a.mesh", "-o", "clean"]);
+    let start = || directory.meshc(&["build", "a.mesh", "-o", "out"]).stderr(Stdio::null()).spawn().unwrap();
+    let builds: Vec<_> = (0..4).map(|_| start()).collect();
+    let statuses: Vec<_> =
+        builds.into_iter().map(|mut build| build.wait().unwrap().code().unwrap()).collect();
+    // Who comes second is told so; nobody fails in another way.
+    assert!(statuses.contains(&0) && statuses.iter().all(|status| [0, 2].contains(status)), "{statuses:?}");
+    assert_eq!(contents(&directory.path("out")), contents(&directory.path("clean")));
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_said_and_left() {
+    let directory = Directory::new();
+    directory.write("a.mesh", &mesh(2));
+    directory.write("file", "mine");
+    std::os::unix::fs::symlink("nowhere", directory.path("dangling")).unwrap();
+    for output in ["file", "file/below", "dangling", "/proc/self/out"] {
+        let found = directory.run(&["build", "a.mesh", "-o", output]);
+        assert_eq!(found.status.code(), Some(2), "{output}: {found:?}");
+        let check = directory.run(&["build", "a.mesh", "-o", output, "--check"]);
+        assert!([Some(1), Some(2)].contains(&check.status.code()), "{output}: {check:?}");
+    }
+    assert_eq!(fs::read_to_string(directory.path("file")).unwrap(), "mine");
+    // No file may get longer than this: the disk is full, as far as the build can tell.
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+    let before = contents(&directory.path("out"));
+    directory.write("a.mesh", &mesh(9));
+    let line = format!("trap '' XFSZ; ulimit -f 0; exec {} build a.mesh -o out", env!("CARGO_BIN_EXE_meshc"));
+    let mut command = std::process::Command::new("bash");
+    let full = command.args(["-c", &line]).current_dir(directory.path(".")).output().unwrap();
+    assert_eq!(full.status.code(), Some(2), "{full:?}");
+    assert!(String::from_utf8(full.stderr).unwrap().contains("File too large"));
+    assert_eq!(contents(&directory.path("out")), before, "all or nothing");
+    directory.succeed(&["build", "a.mesh", "-o", "out"]);
+}

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a broken harness is a failed test")]
 
 mod build;
+mod ending;
+mod help;
 mod support;
 mod trust;
 mod up;

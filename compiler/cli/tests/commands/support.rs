@@ -70,3 +70,31 @@ pub(crate) fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     }
     files
 }
+
+/// The example mesh of two clusters.
+pub(crate) fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/acme/mesh.mesh")
+}
+
+/// The meshd beside the meshc under test.
+pub(crate) fn meshd() -> PathBuf {
+    let meshd = Path::new(env!("CARGO_BIN_EXE_meshc")).with_file_name("meshd");
+    assert!(meshd.is_file(), "{} is not built; run: cargo build -p meshd", meshd.display());
+    meshd
+}
+
+/// Processes that a process has started, and those that they have.
+pub(crate) fn descendants(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let children =
+        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let children: Vec<u32> = children
+        .flat_map(|ids| ids.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>())
+        .collect();
+    children.iter().flat_map(|child| [*child].into_iter().chain(descendants(*child))).collect()
+}
+
+/// Whether a process runs; one that has ended and that nobody has asked about does not.
+pub(crate) fn runs(process: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}

@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use meshc_pki::{Issuer, KeyDirectory, RootRequest, TrustRequest};
 
 use crate::support::{Directory, contents};
 
@@ -37,9 +40,20 @@ fn issuing_twice_changes_nothing() {
 
 #[test]
 fn private_keys_belong_to_their_owner_alone_and_stay_out_of_git() {
-    let directory = directory();
-    directory.succeed(&["trust", "init", "mesh.mesh"]);
-    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    for mask in ["000", "022", "077"] {
+        let directory = directory();
+        for command in ["init", "issue"] {
+            let line =
+                format!("umask {mask}; exec {} trust {command} mesh.mesh", env!("CARGO_BIN_EXE_meshc"));
+            let mut shell = Command::new("bash");
+            let output = shell.args(["-c", &line]).current_dir(directory.path(".")).output().unwrap();
+            assert!(output.status.success(), "{mask}: {output:?}");
+        }
+        private_keys_are_private(&directory);
+    }
+}
+
+fn private_keys_are_private(directory: &Directory) {
     let keys = directory.path("keys");
     assert_eq!(fs::read_to_string(keys.join(".gitignore")).unwrap(), "*\n");
     let mut private = 0;
@@ -103,4 +117,192 @@ fn a_build_takes_the_roots_of_the_key_directory_and_keeps_them_without_it() {
     assert!(!all.values().any(|bytes| String::from_utf8_lossy(bytes).contains("PRIVATE KEY")));
     fs::remove_dir_all(directory.path("keys")).unwrap();
     directory.succeed(&["build", "mesh.mesh", "--check"]);
+}
+
+/// What the command says when it fails as it should.
+#[track_caller]
+fn refusal(directory: &Directory, status: i32, arguments: &[&str]) -> String {
+    let output = directory.run(arguments);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {errors}");
+    errors
+}
+
+#[test]
+fn no_private_key_gets_into_a_tree_through_the_bundle_of_roots() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    let read = |path: &str| fs::read_to_string(directory.path(path)).unwrap();
+    let (roots, key) = (read("keys/roots.pem"), read("keys/root/key.pem"));
+    directory.write("keys/roots.pem", &format!("{roots}{key}"));
+    let said = refusal(&directory, 2, &["build", "mesh.mesh"]);
+    assert!(said.contains("`keys/roots.pem`") && said.contains("`PRIVATE KEY` block"), "{said}");
+    directory.write("keys/roots.pem", "nothing of the kind\n");
+    refusal(&directory, 2, &["build", "mesh.mesh"]);
+    assert!(!directory.path("out").exists());
+    // What stands between certificates is left out, so half a key is, too.
+    directory.write("keys/roots.pem", &format!("a comment\n{roots}-----BEGIN PRIVATE KEY-----\nMIGH\n"));
+    directory.succeed(&["build", "mesh.mesh"]);
+    assert_eq!(read("out/one/trust/roots.pem"), roots);
+}
+
+#[test]
+fn roots_that_were_edited_in_the_tree_are_not_taken_over() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["build", "mesh.mesh"]);
+    fs::rename(directory.path("keys"), directory.path("away")).unwrap();
+    let roots = fs::read_to_string(directory.path("out/one/trust/roots.pem")).unwrap();
+    directory.write("out/one/trust/roots.pem", &format!("{roots}{roots}"));
+    for more in [&[][..], &["--check"], &["--overwrite-edits"]] {
+        let said = refusal(&directory, 1, &[&["build", "mesh.mesh"], more].concat());
+        assert!(said.contains("E0701") && said.contains("out/one/trust/roots.pem"), "{said}");
+    }
+    fs::rename(directory.path("away"), directory.path("keys")).unwrap();
+    directory.succeed(&["build", "mesh.mesh", "--overwrite-edits"]);
+    assert_eq!(fs::read_to_string(directory.path("out/one/trust/roots.pem")).unwrap(), roots);
+}
+
+#[test]
+fn a_key_directory_that_is_named_must_be_one() {
+    let directory = directory();
+    directory.write("file", "");
+    for arguments in
+        [&["build", "mesh.mesh"][..], &["trust", "init", "mesh.mesh"], &["trust", "show", "mesh.mesh"]]
+    {
+        let said = refusal(&directory, 2, &[arguments, &["--keys", "file"]].concat());
+        assert!(said.contains("`file` is not a directory"), "{said}");
+    }
+    let said = refusal(&directory, 2, &["build", "mesh.mesh", "--keys", "none"]);
+    assert!(said.contains("meshc trust init mesh.mesh"), "{said}");
+}
+
+#[test]
+fn private_keys_stay_out_of_the_folders_that_are_committed() {
+    let directory = directory();
+    let said = refusal(&directory, 2, &["build", "mesh.mesh", "--keys", "out/one/keys"]);
+    assert!(said.contains("lies in") && said.contains("--keys DIR"), "{said}");
+    directory.succeed(&["build", "mesh.mesh"]);
+    for command in ["init", "issue"] {
+        refusal(&directory, 2, &["trust", command, "mesh.mesh", "--keys", "out/one/keys"]);
+    }
+    assert!(!directory.path("out/one/keys").exists());
+    // The mesh's own folder as the output directory is fine: there the keys lie beside the clusters' folders.
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["build", "mesh.mesh", "-o", "."]);
+}
+
+#[test]
+fn killed_at_any_moment_the_keys_are_the_old_ones_or_the_new_ones() {
+    let began = Instant::now();
+    let whole = directory();
+    whole.succeed(&["trust", "init", "mesh.mesh"]);
+    let once = began.elapsed();
+    let rounds = 30;
+    for round in 0..rounds {
+        let directory = directory();
+        for command in ["init", "issue"] {
+            let mut child =
+                directory.meshc(&["trust", command, "mesh.mesh"]).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(once * round / rounds);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // A private key is never there without what keeps it out of git.
+            let keys = directory.path("keys");
+            if keys.exists() && !contents(&keys).is_empty() && !keys.join(".gitignore").exists() {
+                let only = contents(&keys).into_keys().all(|path| path.to_string_lossy().contains("-file"));
+                assert!(only, "round {round}: {:?}", contents(&keys).keys());
+            }
+            directory.succeed(&["trust", command, "mesh.mesh"]);
+            let left = contents(&keys).into_keys().find(|path| path.to_string_lossy().contains(".meshc-"));
+            assert_eq!(left, None, "round {round}");
+        }
+        directory.succeed(&["trust", "show", "mesh.mesh"]);
+    }
+}
+
+#[test]
+fn issuing_takes_exposed_keys_back() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    let key = directory.path("keys/one/intermediate/key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(directory.run(&["trust", "show", "mesh.mesh"]).status.code(), Some(1));
+    let (_, said) = directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    assert!(said.contains("one/intermediate/key.pem: others than its owner could read it"), "{said}");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    directory.succeed(&["trust", "show", "mesh.mesh"]);
+}
+
+#[test]
+fn issuing_warns_of_what_it_does_not_renew() {
+    let directory = directory();
+    let day = Duration::from_secs(24 * 3600);
+    let request = TrustRequest {
+        issuer: Issuer::Builtin,
+        root: RootRequest { common_name: String::from("root.example"), lifetime: 400 * day },
+        intermediate_lifetime: 365 * day,
+        workload_lifetime: 90 * day,
+        clusters: Vec::new(),
+    };
+    let old = meshc_pki::init(&request, &KeyDirectory::new(), SystemTime::now() - 300 * day).unwrap();
+    for (path, file) in old.directory.iter() {
+        directory.write(&format!("keys/{path}"), &String::from_utf8(file.bytes.clone()).unwrap());
+    }
+    let (_, said) = directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    assert!(
+        said.contains("warning: `keys/roots.pem`, CN=root.example: less than a third of its life left"),
+        "{said}"
+    );
+    let (_, said) = directory.succeed(&["trust", "issue", "mesh.mesh", "--error-format", "json"]);
+    let records: Vec<serde_json::Value> =
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.iter().any(|record| record["severity"] == "warning"), "{said}");
+    let shown = directory.run(&["trust", "show", "mesh.mesh"]);
+    assert_eq!(shown.status.code(), Some(1));
+}
+
+/// A certificate authority made by openssl: a root and an intermediate for the cluster `one`.
+fn bring(directory: &Directory, days: u32) {
+    fs::create_dir_all(directory.path("brought/one")).unwrap();
+    let openssl = |arguments: &[&str]| {
+        let mut command = Command::new("openssl");
+        let output = command.current_dir(directory.path("brought")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days"];
+    let authority = ["-addext", "keyUsage=critical,keyCertSign"];
+    let root = ["req", "-x509", "-subj", "/CN=company", "-keyout", "root.key", "-out", "roots.pem"];
+    openssl(&[&root[..], &new, &["1000"], &authority].concat());
+    let signed =
+        ["-CA", "roots.pem", "-CAkey", "root.key", "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0"];
+    let one = ["req", "-x509", "-subj", "/CN=one", "-keyout", "one/key.pem", "-out", "one/cert.pem"];
+    openssl(&[&one[..], &new, &[&days.to_string()], &authority, &signed].concat());
+}
+
+#[test]
+fn intermediates_of_the_user_s_own_are_verified_and_used() {
+    let directory = directory();
+    directory.write("mesh.mesh", &MESH.replace("builtin", "files { directory = \"brought\" }"));
+    let said = refusal(&directory, 2, &["trust", "init", "mesh.mesh"]);
+    for file in ["roots.pem", "one/cert.pem", "one/key.pem"] {
+        assert!(said.contains(&format!("cannot read `brought/{file}`: ")), "{said}");
+    }
+    bring(&directory, 30);
+    let said = refusal(&directory, 1, &["trust", "init", "mesh.mesh"]);
+    assert!(said.contains("days left, but workload certificates are to live 90 days"), "{said}");
+    assert!(!directory.path("keys").exists());
+    bring(&directory, 120);
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    directory.succeed(&["trust", "show", "mesh.mesh"]);
+    let before = contents(&directory.path("keys"));
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    assert_eq!(contents(&directory.path("keys")), before);
+    let key = fs::read(directory.path("brought/root.key")).unwrap();
+    fs::write(directory.path("brought/one/key.pem"), key).unwrap();
+    let said = refusal(&directory, 1, &["trust", "issue", "mesh.mesh"]);
+    assert!(said.contains("does not belong to the certificate in `brought/one/cert.pem`"), "{said}");
+    assert_eq!(contents(&directory.path("keys")), before);
 }

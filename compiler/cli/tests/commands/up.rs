@@ -1,22 +1,11 @@
 //! `meshc up` as a process: the example runs from end to end, and nothing is left behind.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::Directory;
-
-fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/acme/mesh.mesh")
-}
-
-/// The meshd beside the meshc under test.
-fn meshd() -> PathBuf {
-    let meshd = Path::new(env!("CARGO_BIN_EXE_meshc")).with_file_name("meshd");
-    assert!(meshd.is_file(), "{} is not built; run: cargo build -p meshd", meshd.display());
-    meshd
-}
+use crate::support::{Directory, descendants, example, meshd, runs};
 
 const SCRIPT: &str = r#"
 set -eu
@@ -82,29 +71,16 @@ fn without_the_program_the_way_out_is_said() {
     assert!(errors.contains("give another path with --envoy PATH"), "{errors}");
 }
 
-/// Processes that a process has started, and those that they have.
-fn descendants(process: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let children =
-        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
-    let children: Vec<u32> = children
-        .flat_map(|ids| ids.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>())
-        .collect();
-    children.iter().flat_map(|child| [*child].into_iter().chain(descendants(*child))).collect()
-}
-
-/// Whether a process runs; one that has ended and that nobody has asked about does not.
-fn runs(process: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
 #[test]
 fn killed_outright_it_takes_its_processes_along_and_the_next_one_sweeps() {
     let directory = Directory::new();
+    // Where other tests' meshes are, one of them could sweep first.
+    let run = directory.path("run");
+    std::fs::create_dir(&run).unwrap();
     let mut command = directory.meshc(&["up"]);
     command.arg(example()).args(["--data-plane", "meshd", "--meshd"]).arg(meshd());
     command.args(["--", "sh", "-c", "echo \"$MESH_DIRECTORY\"; exec sleep 600"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command.env("XDG_RUNTIME_DIR", &run).stdout(Stdio::piped()).spawn().unwrap();
     let mut home = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut home).unwrap();
     let processes = descendants(child.id());
@@ -120,6 +96,107 @@ fn killed_outright_it_takes_its_processes_along_and_the_next_one_sweeps() {
     assert!(home.is_dir(), "nobody was left to remove it");
     let mut command = directory.meshc(&["up"]);
     command.arg(example()).args(["--data-plane", "meshd", "--meshd"]).arg(meshd()).args(["--", "true"]);
-    assert!(command.output().unwrap().status.success());
+    assert!(command.env("XDG_RUNTIME_DIR", &run).output().unwrap().status.success());
     assert!(!home.exists(), "{} is left behind", home.display());
+}
+
+const WAYS: &str = r#"
+set -eu
+call=$MESH_CALL_WEST_ISTIOINACTION_WEBAPP__ISTIOINACTION_CATALOG_80
+ask() { curl --silent --output /dev/null --write-out '%{http_code}' --max-time "$1" -H 'Host: catalog.istioinaction' "http://$call/other" || true; }
+for how in error hang gone; do
+    "$MESHC" fail catalog --in east --how $how >/dev/null
+    echo "$how $(ask 3)"
+    "$MESHC" heal catalog --in east >/dev/null
+    until [ "$(ask 20)" = 200 ]; do sleep 0.1; done
+done
+"$MESHC" fail nobody --in east || echo "no service $?"
+"$MESHC" fail catalog --in west || echo "not there $?"
+"#;
+
+#[test]
+fn each_way_of_failing_is_what_it_says_and_heals() {
+    let directory = Directory::new();
+    let mut command = directory.meshc(&["up"]);
+    command.arg(example()).args(["--data-plane", "meshd", "--meshd"]).arg(meshd());
+    command.args(["--", "timeout", "120", "sh", "-c", WAYS]).env("MESHC", env!("CARGO_BIN_EXE_meshc"));
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{text}{errors}");
+    // 000 is curl's word for no answer.
+    assert_eq!(text, "error 500\nhang 000\ngone 503\nno service 2\nnot there 2\n", "{errors}");
+    assert!(
+        errors.contains("no application of a service `nobody` runs here; there are `istioinaction.catalog`")
+    );
+    assert!(errors.contains("`catalog` does not run in `west`, only in `east`"), "{errors}");
+}
+
+const EDITS: &str = r#"
+set -eu
+said() { until grep -q "$1" "$SAID"; do sleep 0.05; done; }
+sed -i 's/otherwise = 1/otherwise = 2/' mesh.mesh
+said '1 rate-limit service has new limits'
+sed -i 's/port http { number = 80, target = 3000 }/port http { number = 81, target = 3000 }/' mesh.mesh
+said 'needs a restart; the mesh goes on as it was'
+echo 'service' >> mesh.mesh
+said 'has errors; the mesh goes on as it was'
+"#;
+
+#[test]
+fn edits_are_followed_and_what_became_of_them_is_said() {
+    let directory = Directory::new();
+    std::fs::copy(example(), directory.path("mesh.mesh")).unwrap();
+    let errors = std::fs::File::create(directory.path("said")).unwrap();
+    let mut command = directory.meshc(&["up", "mesh.mesh", "--data-plane", "meshd", "--meshd"]);
+    command.arg(meshd()).args(["--", "timeout", "60", "sh", "-c", EDITS]);
+    command.env("SAID", directory.path("said")).stderr(errors);
+    let status = command.status().unwrap();
+    assert!(status.success(), "{}", std::fs::read_to_string(directory.path("said")).unwrap());
+}
+
+#[test]
+fn what_takes_long_is_shown_on_a_terminal_and_nowhere_else() {
+    let directory = Directory::new();
+    // Longer than the second after which something is shown, and then the end of it.
+    directory.write("slow", "#!/bin/sh\nsleep 3\nexit 3\n");
+    let slow = directory.path("slow");
+    std::fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let line = format!(
+        "{} up {} --data-plane meshd --meshd {}",
+        env!("CARGO_BIN_EXE_meshc"),
+        example().display(),
+        slow.display()
+    );
+    let output = |command: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(command);
+        command.args(arguments).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let piped = output("bash", &["-c", &line]);
+    assert!(piped.contains("ended while it started") && !piped.contains(" …"), "{piped}");
+    let terminal = output("script", &["--quiet", "--command", &line, "/dev/null"]);
+    assert!(terminal.contains(" …"), "{terminal}");
+    assert!(
+        terminal.contains("\r\x1b[Kerror") || terminal.contains("\r\x1b[K\x1b[31merror"),
+        "the line goes: {terminal:?}"
+    );
+}
+
+#[test]
+fn a_mesh_that_needs_more_files_than_are_allowed_says_so() {
+    let directory = Directory::new();
+    let line = format!(
+        "ulimit -n 24; exec {} up {} --data-plane meshd --meshd {} -- true",
+        env!("CARGO_BIN_EXE_meshc"),
+        example().display(),
+        meshd().display()
+    );
+    let mut command = std::process::Command::new("bash");
+    let output = command.args(["-c", &line]).env("XDG_RUNTIME_DIR", directory.path(".")).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("cannot find a free port") && errors.contains("ulimit -n"), "{errors}");
+    assert_eq!(std::fs::read_dir(directory.path("meshc")).unwrap().count(), 0, "nothing is left behind");
 }

@@ -75,6 +75,12 @@ impl<'f> Commit<'f> {
             let foreign = Conflict::new(&format!("{STAGE}/{JOURNAL}"), ConflictKind::Foreign, &bytes);
             return Ok(Recovery::Blocked(vec![foreign]));
         };
+        // Anybody may have written this journal, since the directory may have come with a repository: whatever may be
+        // done to files of the tree, nothing is ever done through a link that leads out of it.
+        let linked = self.linked(&journal)?;
+        if !linked.is_empty() {
+            return Ok(Recovery::Blocked(linked));
+        }
         let conflicts = self.meddled(&journal)?;
         if edits == Edits::Keep && !conflicts.is_empty() {
             return Ok(Recovery::Blocked(conflicts));
@@ -161,6 +167,26 @@ impl<'f> Commit<'f> {
             }
         }
         self.files.remove_directory(&stage).doing("remove", &stage)
+    }
+
+    /// Links on the way to a file that the journal would change, and staged files that are none.
+    fn linked(&self, journal: &Journal) -> Result<Vec<Conflict>, OutputError> {
+        let mut paths = BTreeSet::new();
+        for number in 0..journal.puts.len() {
+            paths.insert(format!("{STAGE}/{number}"));
+        }
+        let puts = journal.puts.iter().map(|put| put.path.as_str());
+        for path in puts.chain(journal.removals.iter().map(|removal| removal.path.as_str())) {
+            paths.extend(directories_of(path).map(str::to_owned));
+        }
+        let mut conflicts = Vec::new();
+        for relative in paths {
+            let path = self.root.join(&relative);
+            if self.files.kind(&path).doing("look at", &path)? == Some(FileKind::Other) {
+                conflicts.push(Conflict::new(&relative, ConflictKind::Foreign, b""));
+            }
+        }
+        Ok(conflicts)
     }
 
     /// Files that the journal would change and that somebody changed after the build was interrupted.

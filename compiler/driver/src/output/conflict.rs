@@ -20,6 +20,8 @@ pub struct Conflict {
 pub enum ConflictKind {
     /// meshc wrote it, and somebody has changed it since.
     EditedByHand,
+    /// The same, where nothing else says what the file should hold.
+    EditedOriginal,
     /// Something that meshc did not write is where a file has to go.
     Foreign,
     /// The folder's lock file cannot be read, so nobody knows which files are ours.
@@ -49,6 +51,14 @@ impl Conflict {
                 Diagnostic::error(codes::EDITED_BY_HAND, span, message)
                     .label("this file is generated")
                     .help("move the change into the mesh file, or run with `--overwrite-edits` to lose it")
+            }
+            ConflictKind::EditedOriginal => {
+                let message = format!("`{path}` was edited by hand since meshc wrote it");
+                Diagnostic::error(codes::EDITED_BY_HAND, span, message)
+                    .label("no other file says what belongs here")
+                    .help(
+                        "take the file back from version control, or build with the key directory (`--keys`)",
+                    )
             }
             ConflictKind::Foreign => {
                 let message = format!("`{path}` is in the way and was not written by meshc");

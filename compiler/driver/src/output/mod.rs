@@ -17,6 +17,7 @@ mod conflict;
 mod digest;
 mod error;
 mod journal;
+mod kept;
 mod lock;
 mod path;
 mod write;
@@ -26,8 +27,9 @@ use std::collections::BTreeMap;
 pub use compare::{Difference, DifferenceKind, compare};
 pub use conflict::{Conflict, ConflictKind};
 pub use error::OutputError;
+pub use kept::{Kept, kept};
 pub use lock::LOCK_FILE;
-pub use write::{Edits, Outcome, Recovery, Written, write};
+pub use write::{Edits, Outcome, Recovery, Written, recover, write};
 
 /// Output files: path below the output directory, with `/`, → bytes.
 pub type Tree = BTreeMap<String, Vec<u8>>;

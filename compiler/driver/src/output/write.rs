@@ -52,6 +52,15 @@ pub struct Written {
     pub removed: Vec<String>,
 }
 
+/// Finishes or undoes an interrupted build in `root`. Whoever calls this makes sure that no other build writes there
+/// meanwhile.
+///
+/// # Errors
+/// If the file system refuses something. The next call then rolls forward or back.
+pub fn recover(files: &dyn FileSystem, root: &Path, edits: Edits) -> Result<Recovery, OutputError> {
+    Commit::new(files, root).recover(edits)
+}
+
 /// Finishes or undoes an interrupted build in `root`, then brings it to `tree` (which needs no lock files: they are
 /// added here). Whoever calls this makes sure that no other build writes there meanwhile.
 ///

@@ -96,7 +96,7 @@ fn member(
     Cluster {
         connect_timeout: duration(upstream.pool.connect_timeout),
         lb_policy: LbPolicy::RoundRobin.into(),
-        load_assignment: Some(endpoints::assignment(&name, group, endpoints)),
+        load_assignment: Some(endpoints::assignment(&name, group, &endpoints)),
         circuit_breakers: Some(circuit_breakers),
         typed_extension_protocol_options: protocol(upstream, group),
         outlier_detection: ejection::outlier_detection(&group.ejection),

@@ -1,7 +1,8 @@
 //! Limits that each pod counts by itself.
 
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::extensions::common::ratelimit::v3::{
-    LocalRateLimitDescriptor, XRateLimitHeadersRfcVersion, rate_limit_descriptor::Entry,
+    LocalRateLimitDescriptor, rate_limit_descriptor::Entry,
 };
 use envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit;
 use meshc_plan::{LimitBucket, LocalLimit};
@@ -19,8 +20,11 @@ pub(crate) fn filter(limit: &LocalLimit) -> HttpFilter {
         // Both fractions are zero by default, and the filter would do nothing.
         filter_enabled: always(),
         filter_enforced: always(),
+        // Otherwise a gRPC client is told UNAVAILABLE, which counts against the pod: limits would eject it.
+        rate_limited_as_resource_exhausted: true,
         descriptors: limit.buckets.iter().map(descriptor).collect(),
-        enable_x_ratelimit_headers: XRateLimitHeadersRfcVersion::DraftVersion03.into(),
+        // What is left of a limit is not told here: requests that touch none would be told of the default bucket.
+        response_headers_to_add: vec![limited()],
         always_consume_default_token_bucket: flag(false),
         rate_limits: limit
             .buckets
@@ -30,6 +34,13 @@ pub(crate) fn filter(limit: &LocalLimit) -> HttpFilter {
         ..Default::default()
     };
     http_filter(&format!("mesh.local_limit.{}", limit.name), &config)
+}
+
+/// What the global filter says by itself of requests that it refuses.
+fn limited() -> HeaderValueOption {
+    let header =
+        HeaderValue { key: "x-envoy-ratelimited".to_owned(), value: "true".to_owned(), ..Default::default() };
+    HeaderValueOption { header: Some(header), ..Default::default() }
 }
 
 fn descriptor(limited: &LimitBucket) -> LocalRateLimitDescriptor {

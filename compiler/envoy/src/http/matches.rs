@@ -11,10 +11,14 @@ use crate::pb::route::header_matcher::HeaderMatchSpecifier;
 use crate::pb::route::route_match::PathSpecifier;
 use crate::pb::route::{HeaderMatcher, RouteMatch};
 
+/// The path `/` as a pattern. Envoy merges slashes, but for a path that is nothing but slashes: that one becomes `//`.
+const ROOT: &str = "//?";
+
 /// The condition as a route's match.
 pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
     let path = match &matches.path {
         PathMatch::Any => PathSpecifier::Prefix("/".to_owned()),
+        PathMatch::Exact(path) if path == "/" => PathSpecifier::SafeRegex(pattern(ROOT)),
         PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
         PathMatch::Prefix(path) => match segments(path) {
             "" => PathSpecifier::Prefix("/".to_owned()),
@@ -30,6 +34,7 @@ pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
 pub(crate) fn permission(matches: &HttpMatch) -> Permission {
     let path = match &matches.path {
         PathMatch::Any => None,
+        PathMatch::Exact(path) if path == "/" => Some(regex(ROOT)),
         PathMatch::Exact(path) => Some(exact(path)),
         PathMatch::Prefix(path) => match segments(path) {
             "" => None,
@@ -62,6 +67,7 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
 pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
     let path = match &matches.path {
         PathMatch::Any => None,
+        PathMatch::Exact(path) if path == "/" => Some(format!("{ROOT}(?:\\?.*)?")),
         PathMatch::Exact(path) => Some(format!("{}(?:\\?.*)?", escape(path))),
         PathMatch::Prefix(path) => match segments(path) {
             "" => None,

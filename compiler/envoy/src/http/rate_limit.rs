@@ -31,6 +31,8 @@ pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
         failure_mode_deny: deny,
         // The default is 500, and five of those eject the gateway at the caller.
         status_on_error: deny.then(|| HttpStatus { code: StatusCode::TooManyRequests.into() }),
+        // Otherwise a gRPC client is told UNAVAILABLE, which counts against the pod: limits would eject it.
+        rate_limited_as_resource_exhausted: true,
         rate_limit_service: Some(service),
         enable_x_ratelimit_headers: XRateLimitHeadersRfcVersion::DraftVersion03.into(),
         stat_prefix: limit.domain.clone(),

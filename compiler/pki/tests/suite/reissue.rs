@@ -203,3 +203,20 @@ fn further_roots_in_the_bundle_stay() {
         text(&ours, layout::ROOTS) + &text(&old, layout::ROOTS)
     );
 }
+
+#[test]
+fn keys_that_others_could_read_are_taken_away_from_them_and_nothing_else_changes() {
+    let request = two_clusters();
+    let mut exposed = KeyDirectory::new();
+    for (path, file) in issued(&request, new_year()).iter() {
+        exposed.insert(path, file.bytes.clone(), 0o644);
+    }
+    let outcome = issue(&request, &exposed, new_year()).unwrap();
+    assert!(outcome.changes.iter().all(|change| change.reason == Reason::Exposed), "{:?}", outcome.changes);
+    assert_eq!(outcome.changes.len(), 1 + 2 + 5, "the root, the intermediates, the workloads");
+    for (path, file) in outcome.directory.iter() {
+        assert_eq!(Some(file.bytes.as_slice()), exposed.bytes(path), "{path}");
+        assert_eq!(file.is_exposed(), !path.ends_with("key.pem") && !path.ends_with("tls.key"), "{path}");
+    }
+    assert_eq!(issue(&request, &outcome.directory, new_year()).unwrap().changes, []);
+}

@@ -40,6 +40,9 @@ fn after(path: &str, day: u32, edit: impl FnOnce(&mut TrustRequest, &mut KeyDire
 fn each_problem_is_found() {
     assert_eq!(after(WEBAPP, 61, |_, _| {}), [Problem::NearsEnd]);
     assert_eq!(after(WEBAPP, 91, |_, _| {}), [Problem::Expired]);
+    // A root of ten years over intermediates of one: nothing to do about it for nine years.
+    assert_eq!(after("roots.pem", 3284, |_, _| {}), []);
+    assert_eq!(after("roots.pem", 3286, |_, _| {}), [Problem::NearsEnd]);
     assert_eq!(after("roots.pem", 4000, |_, _| {}), [Problem::Expired]);
     let rename = |request: &mut TrustRequest, _: &mut KeyDirectory| {
         request.clusters[0].identities[0].spiffe = "spiffe://other/ns/a/sa/b".to_owned();

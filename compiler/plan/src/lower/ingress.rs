@@ -206,9 +206,10 @@ impl Handling {
         let timeouts = context.attached.on_route(route, |it| it.timeout.as_ref()).map(|(_, timeout)| timeout);
         let timeouts = timeouts.or(at_callee.as_ref().map(|settings| settings.timeout));
         let timeouts = timeouts.unwrap_or(&context.model.defaults.timeout);
+        let timeout = rule.timeout.or_else(|| timeout::request(timeouts, protocol));
         Self {
-            timeout: rule.timeout.or_else(|| timeout::request(timeouts, protocol)),
-            idle_timeout: timeout::idle(timeouts, protocol),
+            timeout,
+            idle_timeout: timeout::idle_of_request(timeouts, protocol, timeout),
             retry: retry::plan(retries.or_else(|| at_callee.and_then(|settings| settings.retry))),
         }
     }
@@ -224,6 +225,6 @@ fn disagree(rule: &RouteRule, first: &Destination, other: &Destination, sink: &m
         )
         .also(first.origin.span, "one set of policies holds here")
         .also(other.origin.span, "another one holds here")
-        .help("set `timeout` and `retry` on the rule itself"),
+        .help("set `timeout` and `retry` on the rule, or in a policy that names the route"),
     );
 }

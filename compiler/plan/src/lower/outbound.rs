@@ -106,12 +106,13 @@ pub(super) fn virtual_host(
     let (timeouts, retries) = conduct(context, callee);
     let origin = upstream::origin(context, callee, port);
     let upstream = upstream::callee_name(context, callee, port);
+    let timeout = timeout::request(timeouts, port.protocol);
     let route = HttpRoute {
         matches: HttpMatch::default(),
         action: HttpAction::Forward {
             to: vec![WeightedUpstream { upstream, weight: 1 }],
-            timeout: timeout::request(timeouts, port.protocol),
-            idle_timeout: timeout::idle(timeouts, port.protocol),
+            timeout,
+            idle_timeout: timeout::idle_of_request(timeouts, port.protocol, timeout),
             retry: retry::plan(retries),
         },
         origin: origin.clone(),
@@ -204,7 +205,7 @@ fn address(
     let [first, second, ..] = declared.value.octets();
     let (fits, range) = match capture {
         Capture::Loopback => (first == 127 && (64..128).contains(&second), "127.64.0.0/10"),
-        Capture::Redirect => (first == 240 && second == 240, "240.240.0.0/16"),
+        Capture::Redirect => (first == 240 && second == 240, paths::REDIRECTED_RANGE),
     };
     if !fits {
         sink.push(

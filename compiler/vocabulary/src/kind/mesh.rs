@@ -21,7 +21,7 @@ symbols! {
         "loopback" => Capture::Loopback,
             "virtual addresses in 127.64.0.0/10, on which the sidecar listens; needs no privileges";
         "redirect" => Capture::Redirect,
-            "virtual addresses in 240.240.0.0/16, redirected by an init container; works with any ports";
+            "virtual addresses in 240.240.0.0/16, redirected by an init container with NET_ADMIN; works with any ports";
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::Scrape;
 
 pub(crate) static KIND: Kind = Kind {
     word: "metrics",
-    documentation: "Where the application serves its own metrics; the sidecar serves them at `/app/metrics`, beside its own.",
+    documentation: "Where the application serves its own metrics; the sidecar serves them at `/app/metrics`, beside its own, and the pod's `prometheus.io/…` annotations lead there.",
     label: Label::None,
     space: None,
     reopen: false,

@@ -22,7 +22,7 @@ symbols! {
 
 pub(crate) static KIND: Kind = Kind {
     word: "probe",
-    documentation: "A probe of the pod that the sidecar answers in the application's place, by asking it on loopback.",
+    documentation: "A probe of the pod, an `httpGet` one there, that the sidecar answers in the application's place, by asking it on loopback.",
     label: Label::Symbol(KINDS),
     space: None,
     reopen: false,

@@ -48,12 +48,12 @@ pub(crate) static KIND: Kind = Kind {
         ),
         Attribute::optional(
             "labels",
-            Type::Map { key: &forms::NAME, of: &Type::Text(&ANY_TEXT) },
+            Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&forms::LABEL_VALUE) },
             "Further labels of the pods.",
         ),
         Attribute::optional(
             "annotations",
-            Type::Map { key: &forms::NAME, of: &Type::Text(&ANY_TEXT) },
+            Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&ANY_TEXT) },
             "Further annotations of the pods.",
         ),
         Attribute::optional("subset", Type::Text(&forms::DNS_LABEL), "The subset that its pods make up."),

@@ -67,7 +67,7 @@ pub(crate) static KIND: Kind = Kind {
         ),
         Attribute::derived(
             "domain",
-            Type::Text(&forms::NON_EMPTY),
+            Type::Text(&forms::LIMIT_DOMAIN),
             "made of the names of namespace and policy",
             "The domain at the rate-limit service.",
         ),

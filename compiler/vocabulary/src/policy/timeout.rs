@@ -25,7 +25,7 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::inherited(
             "idle",
             Type::Union(&[Type::Duration, Type::Symbol(NONE)]),
-            "How long a stream or connection may stay silent. The default never bounds gRPC or TCP.",
+            "How long a stream or connection may stay silent. The default never bounds gRPC or TCP, nor a request whose own timeout is longer.",
         ),
     ],
     blocks: &[],

@@ -1,13 +1,12 @@
 //! `meshd rate-limit`: the service that counts for many proxies, until a signal.
 
-use super::FAILED;
+use super::{FAILED, Signals, say};
 use meshd_rate_limit::{Clock, ClockSinceStart, Options, REDIS_PATIENCE, Server, SystemClock};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How often the files are looked at. A ConfigMap takes up to a minute to arrive anyway.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
@@ -63,7 +62,7 @@ impl RateLimit {
         match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                eprintln!("meshd rate-limit: {message}");
+                say(&format!("meshd rate-limit: {message}"));
                 ExitCode::from(FAILED)
             }
         }
@@ -77,21 +76,16 @@ fn run(options: Options) -> Result<(), String> {
         .map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         // The handlers stand before anything listens, so that no signal is too early.
-        let explain = |error: std::io::Error| format!("cannot wait for signals: {error}");
-        let mut terminate = signal(SignalKind::terminate()).map_err(explain)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(explain)?;
+        let mut signals = Signals::handle()?;
         let server = Server::bind(options).await.map_err(|error| error.to_string())?;
         let addresses = server.addresses();
-        eprintln!(
+        say(&format!(
             "meshd rate-limit: ready: gRPC on {}, HTTP on {}, debug on {}",
             addresses.grpc, addresses.http, addresses.debug
-        );
+        ));
         let stop = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            eprintln!("meshd rate-limit: draining");
+            signals.stop("meshd rate-limit").await;
+            say("meshd rate-limit: draining");
         };
         server.serve(stop).await;
         Ok(())

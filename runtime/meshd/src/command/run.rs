@@ -1,11 +1,11 @@
 //! `meshd run`: the proxy, until a signal.
 
-use super::FAILED;
+use super::{FAILED, Signals, say};
 use meshd_proxy::{Options, Proxy};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Arguments of `meshd run`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> ExitCode {
+        open_as_many_files_as_allowed();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let options = Options {
             config: self.config,
@@ -42,11 +43,19 @@ impl Run {
         match run(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(message) => {
-                eprintln!("meshd: {message}");
+                say(&format!("meshd: {message}"));
                 ExitCode::from(FAILED)
             }
         }
     }
+}
+
+/// Raises the soft limit of open files to the hard one. The soft one is often 1,024, for the sake of programs that use
+/// `select`; a proxy needs two for each connection. If it stays low, fewer clients are taken.
+fn open_as_many_files_as_allowed() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn run(options: Options) -> Result<(), String> {
@@ -56,16 +65,11 @@ fn run(options: Options) -> Result<(), String> {
         .map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         // The handlers stand before anything listens, so that no signal is too early.
-        let explain = |error: std::io::Error| format!("cannot wait for signals: {error}");
-        let mut terminate = signal(SignalKind::terminate()).map_err(explain)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(explain)?;
+        let mut signals = Signals::handle()?;
         let proxy = Proxy::start(options).map_err(|failure| failure.to_string())?;
-        eprintln!("meshd: ready");
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        eprintln!("meshd: draining");
+        say("meshd: ready");
+        signals.stop("meshd").await;
+        say("meshd: draining");
         proxy.drain();
         proxy.wait();
         Ok(())

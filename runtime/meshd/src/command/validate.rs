@@ -1,7 +1,8 @@
 //! `meshd validate`: whether a configuration can be used, without using it.
 
-use super::FAILED;
+use super::{FAILED, say};
 use meshd_config::Config;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,22 +23,20 @@ impl Validate {
         let text = match std::fs::read_to_string(&self.file) {
             Ok(text) => text,
             Err(error) => {
-                eprintln!("meshd: cannot read `{file}`: {error}");
+                say(&format!("meshd: cannot read `{file}`: {error}"));
                 return ExitCode::from(FAILED);
             }
         };
         match Config::read(&text) {
             Ok(config) => {
-                println!(
-                    "{file}: ok ({} listeners, {} upstreams)",
-                    config.listeners.len(),
-                    config.upstreams.len()
-                );
-                ExitCode::SUCCESS
+                let (listeners, upstreams) = (config.listeners.len(), config.upstreams.len());
+                let said =
+                    writeln!(std::io::stdout(), "{file}: ok ({listeners} listeners, {upstreams} upstreams)");
+                said.map_or(ExitCode::from(FAILED), |()| ExitCode::SUCCESS)
             }
             Err(invalid) => {
                 for problem in invalid.problems {
-                    eprintln!("{file}: {problem}");
+                    say(&format!("{file}: {problem}"));
                 }
                 ExitCode::FAILURE
             }

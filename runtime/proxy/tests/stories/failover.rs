@@ -98,6 +98,32 @@ async fn a_dead_backend_is_left_without_an_error() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_off_is_a_failure_too() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(address()).await.unwrap();
+    let broken = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+        }
+    });
+    let sound = App::start("sound", address()).await;
+    let (mut world, bind) = (World::new(), address());
+    let mut first = group("first", &[broken]);
+    first["outlier"] = http_outlier();
+    first["outlier"]["http"]["base_ejection"] = json!("1h");
+    first["outlier"]["http"]["max_ejection"] = json!("1h");
+    let config = json!({
+        "listeners": [http_listener(bind, "backend", json!({}))],
+        "upstreams": { "backend": upstream(&[first, group("second", &[sound.address])]) },
+    });
+    world.start("ingress", config);
+    assert!(Client::http1(bind, "backend").await.send(http::Method::GET, "/", &[], "").await.is_err());
+    assert_eq!(get(bind, "backend", "/").await.app(), "sound");
+}
+
+#[tokio::test]
 async fn answers_of_the_remote_application_never_eject_its_gateway() {
     let story = story(json!({})).await;
     story.west.answers_with(500);

@@ -68,6 +68,27 @@ async fn each_tier_has_its_own_number() {
     assert_eq!(admitted(&mut client, "/itemsfoo", &[]).await, 20);
 }
 
+/// What an answer tells about the limit: its size, what is left, and when that changes.
+fn told(answer: &crate::support::client::Answer) -> [Option<&str>; 3] {
+    ["limit", "remaining", "reset"]
+        .map(|name| answer.headers.get(format!("x-ratelimit-{name}")).map(|value| value.to_str().unwrap()))
+}
+
+#[tokio::test]
+async fn answers_tell_what_is_left() {
+    let (_world, _app, bind, _) = proxy(tiers(json!({ "proxy": {} })), None).await;
+    let mut client = Client::http1(bind, "catalog").await;
+    let bronze = [("x-loyalty", "bronze")];
+    for (status, remaining, reset) in
+        [(200, "2", "0"), (200, "1", "0"), (200, "0", "1200"), (429, "0", "1200")]
+    {
+        let answer = client.get_with("/items", &bronze).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(told(&answer), [Some("3"), Some(remaining), Some(reset)]);
+    }
+    assert_eq!(told(&client.get("/other").await), [None; 3]);
+}
+
 #[tokio::test]
 async fn other_spellings_of_the_path_do_not_slip_by() {
     let (_world, app, bind, _) = proxy(tiers(json!({ "proxy": {} })), None).await;

@@ -10,6 +10,7 @@
 )]
 
 mod authorization;
+mod clients;
 mod dns;
 mod drain;
 mod failover;

@@ -3,6 +3,7 @@
 use crate::support::client::{get, handshake, mtls};
 use crate::support::world::{address, http_listener, inbound_listener};
 use crate::support::{App, Authority, Client, World, group, sni, spiffe, upstream};
+use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use serde_json::json;
 use std::net::SocketAddr;
 use tokio::io::AsyncReadExt;
@@ -115,6 +116,21 @@ async fn strangers_are_refused_in_the_handshake() {
         is_refused(inbound, &sni("payments"), Some(&world.leaf(&spiffe("webapp")))).await,
         "another server name"
     );
+    let who = spiffe("webapp");
+    let nameless = world.root.issue_with(&who, |params| params.subject_alt_names.clear());
+    assert!(is_refused(inbound, &name, Some(&nameless)).await, "no name at all");
+    let two_names = world.root.issue_with(&who, |params| {
+        params.subject_alt_names.push(SanType::URI(spiffe("admin").try_into().unwrap()));
+    });
+    assert!(is_refused(inbound, &name, Some(&two_names)).await, "two identities");
+    let server = world.root.issue_with(&who, |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    });
+    assert!(is_refused(inbound, &name, Some(&server)).await, "a certificate for servers only");
+    let early = world.root.issue_with(&who, |params| {
+        params.not_before = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    });
+    assert!(is_refused(inbound, &name, Some(&early)).await, "not valid yet");
     assert_eq!(app.requests(), 0);
 
     let answer = mtls(inbound, &name, &world.leaf(&spiffe("webapp"))).await.get("/").await;

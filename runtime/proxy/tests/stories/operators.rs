@@ -91,6 +91,26 @@ async fn one_line_of_json_tells_of_each_request() {
     assert!(line["time"].as_str().unwrap().ends_with('Z'));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_lines_are_written_before_it_leaves() {
+    let world = World::new();
+    let bind = address();
+    let log = world.path("access.log");
+    let config = json!({
+        "listeners": [{ "name": "http", "bind": bind.to_string(), "kind": { "http": { "virtual_hosts": [] } } }],
+        "access_log": { "file": log.to_str().unwrap() },
+    });
+    let proxy = meshd_proxy::Proxy::start(world.options(world.write("proxy", config))).unwrap();
+    let mut client = Client::http1(bind, "nobody").await;
+    for _ in 0..2_000 {
+        client.get("/").await;
+    }
+    drop(client);
+    proxy.drain();
+    tokio::task::spawn_blocking(move || proxy.wait()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 2_000);
+}
+
 #[tokio::test]
 async fn a_request_that_breaks_off_half_way_does_not_harm_the_next() {
     let mut world = World::new();

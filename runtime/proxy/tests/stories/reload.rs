@@ -86,6 +86,21 @@ async fn a_broken_configuration_is_refused_and_the_old_one_keeps_serving() {
 }
 
 #[tokio::test]
+async fn what_was_missing_may_still_appear() {
+    let mut world = World::new();
+    let (metrics, ready) = (address(), address());
+    world.start("proxy", json!({ "listeners": [metrics_listener(metrics)] }));
+    let taken = tokio::net::TcpListener::bind(ready).await.unwrap();
+    let more = json!({ "name": "ready", "bind": ready.to_string(), "kind": { "readiness": {} } });
+    world.write("proxy", json!({ "listeners": [metrics_listener(metrics), more] }));
+    eventually("the refusal", || async { metric(metrics, "meshd_config_rejected_total").await == 1 }).await;
+    drop(taken);
+    eventually("the new listener", || async { tokio::net::TcpStream::connect(ready).await.is_ok() }).await;
+    assert_eq!(get(ready, "x", "/healthz/ready").await.status, 200);
+    assert_eq!(metric(metrics, "meshd_config_rejected_total").await, 1, "and is not complained about twice");
+}
+
+#[tokio::test]
 async fn listeners_come_and_go() {
     let mut world = World::new();
     let app = App::start("app", address()).await;

@@ -10,12 +10,14 @@ use crate::exit::{Context, Exit, Failure};
 use crate::keys;
 use crate::output::print;
 
-pub(super) const EXAMPLE: &str = "\
-Example:
-  $ meshc trust export mesh.mesh --cluster west | kubectl --context west apply --server-side -f -
-  $ meshc trust export mesh.mesh --cluster west --cacerts | kubectl --context west apply -f -
+pub(super) const EXAMPLE: &str = r#"Example:
+  $ meshc trust export mesh.mesh --cluster west | \
+      kubectl apply --server-side -f -
+  $ meshc trust export mesh.mesh --cluster west --cacerts | \
+      kubectl apply --server-side -f -
 
-The Secrets hold private keys: pipe them to where they belong, do not commit them.";
+The Secrets hold private keys: pipe them to where they belong, do not commit
+them. Without `--server-side` kubectl would also write them into an annotation."#;
 
 /// Arguments of `meshc trust export`.
 #[derive(Args, Debug)]

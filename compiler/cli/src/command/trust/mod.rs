@@ -13,6 +13,21 @@ use crate::compile::{compile, show as show_findings};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 
+pub(crate) const EXAMPLE: &str = r#"Example:
+  $ meshc trust init mesh.mesh     # once: a root, an intermediate per cluster
+  $ meshc trust issue mesh.mesh    # regularly: certificates for every proxy
+  $ meshc trust show mesh.mesh
+  $ meshc trust export mesh.mesh --cluster west | \
+      kubectl apply --server-side -f -
+
+What each key is worth to whoever gets hold of it, until its certificate ends,
+since nothing revokes one:
+  root/key.pem                    every identity, and every cluster's authority
+  <cluster>/intermediate/key.pem  every identity, in all clusters: one bundle of
+                                  roots is accepted everywhere
+  <cluster>/identities/…/tls.key  that one identity
+Who may read Secrets or create pods in a namespace has its identities, too."#;
+
 /// What to do with certificates.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

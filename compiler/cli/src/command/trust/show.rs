@@ -14,7 +14,8 @@ pub(super) const EXAMPLE: &str = "\
 Example:
   $ meshc trust show mesh.mesh
 
-Exits with 1 if a certificate is missing, nears its end, or is wrong in any other way.";
+Exits with 1 if a certificate is missing, nears its end, or is wrong in any
+other way.";
 
 pub(super) fn run(directory: &Directory, console: &Console) -> Result<Exit, Failure> {
     let Some(mesh) = directory.mesh(console)? else { return Ok(Exit::Findings) };

@@ -16,9 +16,44 @@ pub(in crate::lower) fn idle(timeout: &Timeout, protocol: Protocol) -> Option<Du
     timeout.idle.filter(|_| timeout.idle_declared || bounded_by_default(protocol))
 }
 
+/// How long the stream of a request with this timeout may stay silent: the default, which bounds what a peer that went
+/// away can hold, never cuts a request that was given more time than it.
+pub(in crate::lower) fn idle_of_request(
+    timeout: &Timeout,
+    protocol: Protocol,
+    request: Option<Duration>,
+) -> Option<Duration> {
+    let idle = idle(timeout, protocol)?;
+    Some(if timeout.idle_declared { idle } else { request.map_or(idle, |request| request.max(idle)) })
+}
+
 const fn bounded_by_default(protocol: Protocol) -> bool {
     match protocol {
         Protocol::Http | Protocol::Http2 => true,
         Protocol::Grpc | Protocol::Tcp => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lang_diagnostics::{FileId, Origin, Span};
+
+    use super::*;
+
+    #[test]
+    fn the_default_for_silence_never_cuts_a_request_that_has_more_time() {
+        let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+        let timeout = |idle_declared| Timeout {
+            request: minutes(10),
+            request_declared: true,
+            idle: minutes(5),
+            idle_declared,
+            origin: Origin::new(Span::new(FileId(0), 0, 0), "policy"),
+        };
+        let idle = |declared, request| idle_of_request(&timeout(declared), Protocol::Http, request);
+        assert_eq!(idle(false, minutes(10)), minutes(10));
+        assert_eq!(idle(false, minutes(1)), minutes(5));
+        assert_eq!(idle(false, None), minutes(5), "a request without a bound is bounded by silence");
+        assert_eq!(idle(true, minutes(10)), minutes(5), "what is declared holds");
     }
 }

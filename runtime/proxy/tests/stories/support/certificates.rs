@@ -44,6 +44,11 @@ impl Authority {
     }
 
     fn issue_valid(&self, spiffe: &str, from: OffsetDateTime, to: OffsetDateTime) -> Leaf {
+        self.issue_with(spiffe, |params| (params.not_before, params.not_after) = (from, to))
+    }
+
+    /// A certificate that differs from a good one in what `change` changes.
+    pub(crate) fn issue_with(&self, spiffe: &str, change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -51,8 +56,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.not_before = from;
-        params.not_after = to;
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Leaf { certificate, key: key.serialize_pem() }
     }

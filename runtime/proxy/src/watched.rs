@@ -1,0 +1,177 @@
+//! Bodies of answers, watched until their end.
+
+use crate::body::BodyError;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, Sleep};
+
+/// How an answer's body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is complete.
+    Complete,
+    /// The upstream broke off.
+    UpstreamReset,
+    /// It took too long.
+    TimedOut,
+    /// The client went away.
+    ClientGone,
+}
+
+/// How much of an answer passes before somebody watches whether the client still reads: less than this it need not read
+/// for the answer to leave us.
+const UNWATCHED: u64 = 64 * 1024;
+
+/// An answer's body, bounded in time; what must happen at its end happens exactly once.
+pub(crate) struct Watched<F: FnOnce(Ending, u64)> {
+    passing: Rc<RefCell<Passing<F>>>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    /// Looks whether the client reads, since nobody polls a body for which there is no room.
+    watchdog: Option<AbortHandle>,
+}
+
+/// What the watchdog may end.
+struct Passing<F: FnOnce(Ending, u64)> {
+    /// Gone once it took too long.
+    incoming: Option<Incoming>,
+    sent: u64,
+    moved: Instant,
+    finish: Option<F>,
+}
+
+impl<F: FnOnce(Ending, u64) + Unpin + 'static> Watched<F> {
+    /// Watches `incoming`; `finish` hears how it ended and how many bytes passed.
+    pub(crate) fn new(
+        incoming: Incoming,
+        deadline: Option<Instant>,
+        idle: Option<Duration>,
+        finish: F,
+    ) -> Self {
+        let ended = incoming.is_end_stream();
+        let mut passing =
+            Passing { incoming: Some(incoming), sent: 0, moved: Instant::now(), finish: Some(finish) };
+        if ended {
+            passing.end(Ending::Complete);
+        }
+        Watched {
+            passing: Rc::new(RefCell::new(passing)),
+            deadline: deadline.map(|at| Box::pin(tokio::time::sleep_until(at))),
+            idle: idle.map(|time| (time, Box::pin(tokio::time::sleep(time)))),
+            watchdog: None,
+        }
+    }
+
+    /// Gives the answer up once it has not moved for `idle`.
+    fn watch(&self, idle: Duration) -> AbortHandle {
+        let passing = Rc::downgrade(&self.passing);
+        let watching = tokio::task::spawn_local(async move {
+            while let Some(passing) = passing.upgrade() {
+                let at = passing.borrow().moved + idle;
+                if at <= Instant::now() {
+                    passing.borrow_mut().give_up();
+                    return;
+                }
+                drop(passing);
+                tokio::time::sleep_until(at).await;
+            }
+        });
+        watching.abort_handle()
+    }
+}
+
+impl<F: FnOnce(Ending, u64)> Passing<F> {
+    fn end(&mut self, ending: Ending) {
+        if let Some(finish) = self.finish.take() {
+            finish(ending, self.sent);
+        }
+    }
+
+    /// Lets go of the upstream, whoever still holds the answer.
+    fn give_up(&mut self) {
+        self.incoming = None;
+        self.end(Ending::TimedOut);
+    }
+
+    fn is_complete(&self) -> bool {
+        self.incoming.as_ref().is_some_and(HttpBody::is_end_stream)
+    }
+}
+
+impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let late = || Poll::Ready(Some(Err("the answer took too long".into())));
+        let mut passing = this.passing.borrow_mut();
+        let Some(incoming) = passing.incoming.as_mut() else { return late() };
+        match Pin::new(incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                passing.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                passing.moved = Instant::now();
+                if passing.is_complete() {
+                    passing.end(Ending::Complete);
+                }
+                let unwatched = passing.sent <= UNWATCHED || passing.finish.is_none();
+                drop(passing);
+                if let Some((time, sleep)) = &mut this.idle {
+                    let time = *time;
+                    sleep.as_mut().reset(Instant::now() + time);
+                    if this.watchdog.is_none() && !unwatched {
+                        this.watchdog = Some(this.watch(time));
+                    }
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                passing.end(Ending::UpstreamReset);
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Poll::Ready(None) => {
+                passing.end(Ending::Complete);
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let over = this.deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+                let silent = this.idle.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+                if over || silent {
+                    passing.give_up();
+                    return late();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.passing.borrow().is_complete()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.passing.borrow().incoming.as_ref().map_or_else(SizeHint::default, HttpBody::size_hint)
+    }
+}
+
+impl<F: FnOnce(Ending, u64)> Drop for Watched<F> {
+    fn drop(&mut self) {
+        if let Some(watchdog) = self.watchdog.take() {
+            watchdog.abort();
+        }
+        let mut passing = self.passing.borrow_mut();
+        // A body that hyper never had to ask to its end (a HEAD, a 204) is complete all the same.
+        let ending = if passing.is_complete() { Ending::Complete } else { Ending::ClientGone };
+        passing.end(ending);
+    }
+}
