@@ -11,7 +11,8 @@ pub(crate) const CHECK: Check = Check {
         code: Code("W0329"),
         title: "a path that no request can have",
         explanation: r#"Before anything looks at a request, both data planes normalise its path: repeated slashes become one, dot segments are
-resolved, encoded slashes are refused, and the query is no part of it. A condition that speaks of what is gone by then
+resolved, letters and digits are never escaped and other characters always, encoded slashes are refused, and the query is
+no part of it. A condition that speaks of what is gone by then
 matches nothing.
 
 ```mesh
@@ -21,7 +22,7 @@ rate_limit {
 ```
 
 Write the path as it is after normalisation: it begins with `/`, and has no `//`, `.` or `..` segment, `%2F`, `?` or
-`#`."#,
+`#`; `é` is `%C3%A9` in it, and `%61` is `a`."#,
     },
     run,
 };
@@ -64,10 +65,29 @@ fn impossible(path: &str) -> Option<&'static str> {
         Some("repeated slashes are merged before matching")
     } else if segments.any(|segment| segment == "." || segment == "..") {
         Some("dot segments are resolved before matching")
-    } else if path.to_ascii_lowercase().contains("%2f") {
-        Some("requests with an encoded slash are refused")
+    } else if path.contains('\\') {
+        Some("a backslash becomes a slash before matching")
+    } else if let Some(why) = path.as_bytes().windows(3).find_map(odd_escape) {
+        Some(why)
+    } else if !path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>`{}^".contains(&byte)) {
+        Some("such a character arrives as `%` and two hexadecimal digits for each of its bytes")
     } else if path.contains(['?', '#']) {
         Some("the query and the fragment are no part of the path")
+    } else {
+        None
+    }
+}
+
+/// Why no normalised path has an escape, if that is what these three bytes are.
+fn odd_escape(bytes: &[u8]) -> Option<&'static str> {
+    let [b'%', high, low] = bytes else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    // What is no escape stays as it is.
+    let code = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
+    if matches!(code, b'/' | b'\\') {
+        Some("requests with an encoded slash are refused")
+    } else if code.is_ascii_alphanumeric() || matches!(code, b'-' | b'.' | b'_' | b'~') {
+        Some("letters, digits, `-`, `.`, `_` and `~` are not escaped after normalisation")
     } else {
         None
     }
@@ -79,10 +99,24 @@ mod tests {
 
     #[test]
     fn only_normalised_paths_are_possible() {
-        for path in ["/", "/items", "/items/", "/.well-known/x", "/a..b", "/50%25"] {
+        for path in [
+            "/",
+            "/items",
+            "/items/",
+            "/.well-known/x",
+            "/a..b",
+            "/50%25",
+            "/%C3%A9",
+            "/a%20b",
+            "/100%",
+            "/a;v=1",
+        ] {
             assert_eq!(impossible(path), None, "{path}");
         }
-        for path in ["", "items", "//items", "/a//b", "/a/../b", "/.", "/a%2fb", "/a?b", "/a#b"] {
+        for path in [
+            "", "items", "//items", "/a//b", "/a/../b", "/.", "/a%2fb", "/a?b", "/a#b", "/%69tems", "/a%5Cb",
+            r"/a\b", "/é", "/{id}",
+        ] {
             assert!(impossible(path).is_some(), "{path}");
         }
     }

@@ -1,7 +1,7 @@
 //! A callee's port that the caller's pod already holds on all addresses.
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::{Bind, Capture};
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use meshc_vocabulary::model::{Bind, Capture, Service};
 
 use crate::calls::Caller;
 use crate::context::Context;
@@ -26,7 +26,9 @@ service catalog {
 ```
 
 Three ways out: let the caller's application listen on 127.0.0.1 only and say `bind = loopback` at its port; give the
-callee's port another `number` (its `target` may stay); or use `capture = redirect`, which needs no port at all."#,
+callee's port another `number` (its `target` may stay); or use `capture = redirect`, which needs no port at all. A
+port that a `probe` or `metrics` block names is the application's as well, on all addresses unless a `port` with that
+`target` says `bind = loopback`."#,
     },
     run,
 };
@@ -42,8 +44,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let callee = model.services.at(edge.callee);
         for port in edge.ports.iter().filter_map(|port| callee.ports.get(*port)) {
             let (name, number) = (model.service_name(edge.callee), port.number);
-            let own = caller.ports.iter().find(|own| own.target == number && own.bind == Bind::Any);
-            if let Some(own) = own {
+            if let Some((own, what)) = held(caller, number) {
                 let message = format!(
                     "`{}` cannot call `{name}` on port {number}: its own application holds it",
                     model.service_name(id)
@@ -51,7 +52,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 sink.push(
                     Diagnostic::error(CHECK.info.code, edge.origin.span, message)
                         .label(format!("the sidecar must listen on {number} for this call"))
-                        .also(own.origin.span, format!("the application holds {number} on all addresses"))
+                        .also(own.span, format!("the application {what} {number} on all addresses"))
                         .also(port.origin.span, "the port that is called")
                         .help(
                             "let the application listen on 127.0.0.1 and add `bind = loopback` to its port, give the \
@@ -73,4 +74,15 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             }
         }
     }
+}
+
+/// Where a service says that its application listens on a port of all addresses, and what it does there.
+fn held(service: &Service, number: u16) -> Option<(&Origin, &'static str)> {
+    if let Some(port) = service.ports.iter().find(|port| port.target == number) {
+        return (port.bind == Bind::Any).then_some((&port.origin, "holds"));
+    }
+    let probe = service.probes.iter().find(|probe| probe.port == number);
+    let metrics = service.scrape.as_ref().filter(|metrics| metrics.port == number);
+    let probe = probe.map(|probe| (&probe.origin, "answers probes at"));
+    probe.or_else(|| metrics.map(|metrics| (&metrics.origin, "serves metrics at")))
 }

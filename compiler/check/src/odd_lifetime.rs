@@ -51,6 +51,6 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     sink.push(
         Diagnostic::warning(CHECK.info.code, lifetime.span, message)
             .label(why)
-            .help("90 days is a good beginning; with `issuer = cert_manager` it can be a day"),
+            .help("90 days is a good beginning"),
     );
 }

@@ -1,11 +1,14 @@
 //! A declared call that the callee's own policies refuse.
 
+use std::collections::BTreeSet;
+
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_vocabulary::model::policy::AuthorizationRule;
 use meshc_vocabulary::model::{HttpMatch, Mtls};
 
 use crate::calls::{Caller, Edge};
 use crate::context::{Context, Holds};
+use crate::implied::covers;
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {
@@ -47,23 +50,31 @@ fn refused(context: &Context<'_>, edge: &Edge<'_>, holds: &Holds<'_>) -> Option<
     let model = context.model;
     let (caller, callee) = (edge.caller.name(model), model.service_name(edge.callee));
     let speaks = |rule: &&AuthorizationRule| edge.caller.is_in(model, rule);
-    let everything = |rule: &&AuthorizationRule| rule.matches == HttpMatch::default();
     let message = format!("`{callee}` refuses the declared call from `{caller}`");
     let diagnostic = Diagnostic::error(CHECK.info.code, edge.origin.span, message).label(match edge.caller {
         Caller::Service(_) => "called here",
         Caller::Route { .. } => "routed here",
     });
-    if let Some(rule) = holds.deny.iter().filter(everything).find(speaks) {
-        let diagnostic =
-            diagnostic.also(rule.origin.span, format!("this refuses `{caller}`, and `deny` wins"));
-        return Some(diagnostic.help(format!("take `{caller}` out of `deny`, or remove the call")));
+    // What is admitted as far as `allow` goes: all requests, or those of each rule.
+    let all = HttpMatch::default();
+    let admitted: Vec<_> = if holds.allow.is_empty() {
+        vec![&all]
+    } else {
+        holds.allow.iter().filter(speaks).map(|rule| &rule.matches).collect()
+    };
+    if admitted.is_empty() {
+        let rules = holds.allow.iter();
+        let diagnostic = rules.fold(diagnostic, |diagnostic, rule| {
+            diagnostic.also(rule.origin.span, format!("this does not admit `{caller}`"))
+        });
+        return Some(diagnostic.help(format!("add `{caller}` to `from`, or remove the call")));
     }
-    if holds.allow.is_empty() || holds.allow.iter().any(|rule| speaks(&rule)) {
-        return None;
-    }
-    let mut diagnostic = diagnostic;
-    for rule in holds.allow {
-        diagnostic = diagnostic.also(rule.origin.span, format!("this does not admit `{caller}`"));
-    }
-    Some(diagnostic.help(format!("add `{caller}` to `from`, or remove the call")))
+    let denying = |matches: &&HttpMatch| {
+        holds.deny.iter().filter(speaks).find(|rule| covers(&rule.matches, matches)).map(|rule| &rule.origin)
+    };
+    let denying: Option<BTreeSet<_>> = admitted.iter().map(denying).collect();
+    let diagnostic = denying?.into_iter().fold(diagnostic, |diagnostic, origin| {
+        diagnostic.also(origin.span, format!("this refuses `{caller}`, and `deny` wins"))
+    });
+    Some(diagnostic.help(format!("take `{caller}` out of `deny`, or remove the call")))
 }

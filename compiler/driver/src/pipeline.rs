@@ -126,7 +126,15 @@ fn read(files: &dyn FileSystem, path: &Path) -> io::Result<String> {
     let bytes = files.read(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 text from byte {at} on"))
+        let (before, bytes) = error.as_bytes().split_at_checked(at).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let problem = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] if at == 0 => {
+                String::from("it is UTF-16, and has to be UTF-8")
+            }
+            _ => format!("not UTF-8 text from line {line} (byte {at}) on"),
+        };
+        io::Error::new(io::ErrorKind::InvalidData, problem)
     })
 }
 

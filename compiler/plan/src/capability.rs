@@ -3,7 +3,7 @@
 //! A setting that a data plane cannot enforce is an error at the place that asks for it, never a dropped setting.
 
 use lang_diagnostics::{Diagnostic, Origin, Sink};
-use meshc_vocabulary::model::{DataPlane, IpFamily, Mtls};
+use meshc_vocabulary::model::{DataPlane, IpFamily, Issuer, Mtls, Trust};
 
 use crate::{Deployment, Plan, ProxyPlan, Serves, SidecarDeployment, Upstream, codes};
 
@@ -42,6 +42,22 @@ impl Feature {
             Self::Ipv6 => ("pods with IPv6 addresses", "use `ip_family = ipv4`"),
             Self::Subsets => ("subsets of a service", "declare a service for each subset"),
         }
+    }
+}
+
+/// Reports an issuer of certificates that nothing is written for yet, whatever the data plane.
+pub(crate) fn issuer(trust: &Trust, sink: &mut Sink) {
+    match trust.issuer {
+        Issuer::Builtin | Issuer::Files(_) => {}
+        Issuer::CertManager => sink.push(
+            Diagnostic::error(
+                codes::ISSUER_NOT_SUPPORTED,
+                trust.origin.span,
+                "certificates from cert-manager are not supported yet",
+            )
+            .label("it has `issuer = cert_manager`")
+            .help("use `issuer = builtin`, or bring certificates with `issuer = files { … }`"),
+        ),
     }
 }
 

@@ -26,6 +26,8 @@ pub const SECOND_PERMISSIVE_PORT: Code = Code("E0410");
 pub const SHARED_DOMAIN: Code = Code("E0411");
 /// A service with the name of another one's companion Service.
 pub const COMPANION_NAME_TAKEN: Code = Code("E0412");
+/// An issuer of certificates that nothing is written for yet.
+pub const ISSUER_NOT_SUPPORTED: Code = Code("E0413");
 
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
@@ -208,6 +210,20 @@ service catalog-mesh { clusters = [west], port http { number = 80 } }
 ```
 
 Rename one of the two.
+"#,
+    },
+    CodeInfo {
+        code: ISSUER_NOT_SUPPORTED,
+        title: "an issuer that is not supported yet",
+        explanation: r#"With `issuer = cert_manager` cert-manager would sign and renew the certificates of workloads. Nothing is written for it
+yet: no Certificate, and no policy of who may ask for which identity. Certificates that nobody renews end in an outage.
+
+```mesh
+trust acme { issuer = cert_manager }
+```
+
+Use `issuer = builtin` and run `meshc trust issue` before certificates end, or bring your own with
+`issuer = files { … }`.
 "#,
     },
 ];

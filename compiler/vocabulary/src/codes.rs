@@ -32,6 +32,8 @@ pub const BAD_NAME: Code = Code("E0213");
 pub const POLICY_WITHOUT_SETTINGS: Code = Code("E0214");
 /// A workload that cannot run this.
 pub const WRONG_WORKLOAD: Code = Code("E0215");
+/// A retry of requests that did not fail.
+pub const RETRY_OF_SUCCESS: Code = Code("E0216");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -182,6 +184,16 @@ DaemonSet.
 
 ```mesh
 service catalog { clusters = [east], port http { number = 80 }, workload { kind = job } }
+```"#,
+    },
+    CodeInfo {
+        code: RETRY_OF_SUCCESS,
+        title: "a retry of requests that did not fail",
+        explanation: r#"`when` says which answers are failures that another attempt may mend. A request that was answered with a status below 400
+is done: to send it again does its work twice.
+
+```mesh
+retry { attempts = 2, when = [2xx, 503] }     // 2xx is success
 ```"#,
     },
 ];

@@ -84,6 +84,8 @@ pub(crate) fn dns_label(text: &str) -> Option<String> {
         wrong("it is empty")
     } else if text.len() > 63 {
         Some(format!("it has {} characters and may have 63", text.len()))
+    } else if let Some(other) = text.chars().find(char::is_ascii_uppercase) {
+        Some(format!("it is written in lower case, not with `{other}`"))
     } else if let Some(other) = text.chars().find(|c| !inner(*c)) {
         Some(format!("only a–z, 0–9 and `-` may stand in it, not `{other}`"))
     } else if text.starts_with('-') || text.ends_with('-') {
@@ -141,10 +143,26 @@ fn label_value(text: &str) -> Option<String> {
 }
 
 fn dns_name(text: &str) -> Option<String> {
+    if let Some(why) = address_form(text) {
+        return Some(why);
+    }
     if text.len() > 253 {
         return Some(format!("it has {} characters and may have 253", text.len()));
     }
     text.split('.').find_map(|label| dns_label(label).map(|why| format!("in `{label}`: {why}")))
+}
+
+/// What turns a name into a part of an address of the web.
+fn address_form(text: &str) -> Option<String> {
+    if let Some((scheme, _)) = text.split_once("://") {
+        Some(format!("`{scheme}://` is no part of a name"))
+    } else if text.contains('/') {
+        wrong("a path is no part of a name")
+    } else if text.len() > 1 && text.ends_with('.') {
+        wrong("the final dot is left out")
+    } else {
+        None
+    }
 }
 
 fn host_pattern(text: &str) -> Option<String> {
@@ -152,6 +170,12 @@ fn host_pattern(text: &str) -> Option<String> {
         return None;
     }
     let rest = text.strip_prefix("*.").unwrap_or(text);
+    if rest.contains('*') {
+        return wrong("`*` stands for leading labels only, as in `*.shop.example`");
+    }
+    if let Some(why) = address_form(rest) {
+        return Some(why);
+    }
     if rest.contains(':') {
         return wrong("a port is no part of a host name; it matches every port of the gateway");
     }

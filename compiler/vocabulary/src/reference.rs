@@ -47,10 +47,13 @@ The same on both data planes:
 pub fn reference() -> String {
     let mut text = String::from(INTRODUCTION);
     text.push_str("\n## At the top level of a file\n\n");
-    contents(SCHEMA.file.blocks, &mut text);
-    let mut done: Vec<*const Kind> = Vec::new();
+    let mut homes = Vec::new();
     for nested in SCHEMA.file.blocks {
-        kind(nested.kind, &[], &mut done, &mut text);
+        find_homes(nested.kind, &[], &mut homes);
+    }
+    contents(SCHEMA.file.blocks, &homes, &mut text);
+    for home in &homes {
+        kind(home, &homes, &mut text);
     }
     text.push_str(FIXED);
     // Each part ends with an empty line and each heading begins with one.
@@ -60,16 +63,28 @@ pub fn reference() -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// A kind and then everything in it. A kind that stands in several places is described at the first one.
-fn kind(kind: &'static Kind, around: &[&str], done: &mut Vec<*const Kind>, text: &mut String) {
-    let address = std::ptr::from_ref(kind);
-    if done.contains(&address) {
+/// Where a kind is described: the words on the way to it.
+struct Home {
+    kind: &'static Kind,
+    path: Vec<&'static str>,
+}
+
+/// All kinds in the order of the reference, each before everything in it. One that stands in several places is described
+/// at the first one.
+fn find_homes(kind: &'static Kind, around: &[&'static str], homes: &mut Vec<Home>) {
+    if homes.iter().any(|home| std::ptr::eq(home.kind, kind)) {
         return;
     }
-    done.push(address);
-    let mut path = around.to_vec();
-    path.push(kind.word);
-    let level = if around.is_empty() { "##" } else { "###" };
+    let path = [around, &[kind.word]].concat();
+    homes.push(Home { kind, path: path.clone() });
+    for nested in kind.blocks {
+        find_homes(nested.kind, &path, homes);
+    }
+}
+
+fn kind(home: &Home, homes: &[Home], text: &mut String) {
+    let Home { kind, path } = home;
+    let level = if path.len() == 1 { "##" } else { "###" };
     line(text, format_args!("\n{level} `{}`\n", path.join(" › ")));
     line(text, format_args!("{}\n", kind.documentation));
     if let Some(label) = kind.label.describe() {
@@ -81,14 +96,12 @@ fn kind(kind: &'static Kind, around: &[&str], done: &mut Vec<*const Kind>, text:
     attributes(kind, text);
     if !kind.blocks.is_empty() {
         text.push_str("Blocks in it:\n\n");
-        contents(kind.blocks, text);
-    }
-    for nested in kind.blocks {
-        self::kind(nested.kind, &path, done, text);
+        contents(kind.blocks, homes, text);
     }
 }
 
-fn contents(blocks: &[Nested], text: &mut String) {
+/// What stands in a block, with links to where that is described.
+fn contents(blocks: &[Nested], homes: &[Home], text: &mut String) {
     for nested in blocks {
         let often = match nested.count {
             Count::One => "exactly once",
@@ -97,7 +110,10 @@ fn contents(blocks: &[Nested], text: &mut String) {
             Count::Some => "at least once",
             Count::Many => "any number of times",
         };
-        line(text, format_args!("- `{}`: {often}", nested.kind.word));
+        let home = homes.iter().find(|home| std::ptr::eq(home.kind, nested.kind));
+        // A heading's anchor is its text without signs, with a hyphen for every space.
+        let anchor = home.map(|home| home.path.join("--")).unwrap_or_default();
+        line(text, format_args!("- [`{}`](#{anchor}): {often}", nested.kind.word));
     }
 }
 

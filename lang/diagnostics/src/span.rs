@@ -113,15 +113,32 @@ impl SourceFile {
     /// counts as the end.
     #[must_use]
     pub fn line_column(&self, offset: u32) -> LineColumn {
-        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(0) as usize;
-        let mut end = (offset as usize).min(self.text.len());
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let offset = offset as usize;
+        LineColumn {
+            line: number(self.line_index(offset) + 1),
+            column: number(self.column_index(offset) + 1),
+        }
+    }
+
+    /// The zero-based line of a byte offset.
+    pub(crate) fn line_index(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start as usize <= offset).saturating_sub(1)
+    }
+
+    /// Where a zero-based line begins; the end of the text for one that does not exist.
+    pub(crate) fn line_start(&self, line: usize) -> usize {
+        self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize)
+    }
+
+    /// How many characters stand before an offset on its line.
+    pub(crate) fn column_index(&self, offset: usize) -> usize {
+        let start = self.line_start(self.line_index(offset));
+        let mut end = offset.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let column = self.text.get(start..end).map_or(0, |before| before.chars().count());
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        LineColumn { line: number(line), column: number(column + 1) }
+        self.text.get(start..end).map_or(0, |before| before.chars().count())
     }
 }
 
@@ -150,6 +167,11 @@ impl SourceMap {
     #[must_use]
     pub fn get(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(id.0 as usize)
+    }
+
+    /// All files, in the order of their ids.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
     }
 
     /// The text of a span, if it lies inside its file and on character boundaries.

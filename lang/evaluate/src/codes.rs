@@ -44,6 +44,8 @@ pub const REPEATED_BLOCK: Code = Code("E0119");
 pub const MISSING_BLOCK: Code = Code("E0120");
 /// A word that is none of the possible ones.
 pub const UNKNOWN_WORD: Code = Code("E0121");
+/// A text that is put together from too much.
+pub const TEXT_TOO_LARGE: Code = Code("E0122");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -106,7 +108,7 @@ tiers = { gold = 10 }  // per what? tiers = { gold = 10/min }
         code: OUT_OF_RANGE,
         title: "a number or a list outside of its range",
         explanation: r#"Numbers and lists have bounds where values beyond them cannot work: a port lies between 1 and 65535, and a
-service runs in at least one cluster.
+service runs in at least one cluster. A rate admits at least one request: what refuses everybody is `deny`, or no call.
 
 ```mesh
 port http { number = 70000 }
@@ -265,5 +267,19 @@ What calls and offers nothing is a `client`."#,
 ```mesh
 data_plane = envoi     // did you mean `envoy`?
 ```"#,
+    },
+    CodeInfo {
+        code: TEXT_TOO_LARGE,
+        title: "a text that is put together from too much",
+        explanation: r#"A string may contain the value of an attribute, which may contain another one. A value that is put twice into the next
+doubles with every step, so that a few lines would come to gigabytes. What is put into a string has at most 4096 bytes,
+and at most 64 values are put into each other.
+
+```mesh
+cluster b { network = n, region = "${a.region}${a.region}" }
+cluster c { network = n, region = "${b.region}${b.region}" }     // and so on
+```
+
+Write out what is needed."#,
     },
 ];

@@ -7,6 +7,7 @@ use lang_syntax::ast;
 
 use crate::codes;
 use crate::declarations::EntityId;
+use crate::elsewhere;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Count, Kind, Label};
@@ -31,6 +32,8 @@ pub(crate) struct Collector<'a, 's> {
     /// The blocks of each entity, for what interpolation looks up.
     pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
+    /// What may stand at the top level.
+    pub(crate) file: &'static Kind,
 }
 
 impl<'a> Collector<'a, '_> {
@@ -146,19 +149,12 @@ impl<'a> Collector<'a, '_> {
             (Label::Symbol(symbols), Some(label)) => {
                 if !symbols.iter().any(|symbol| symbol.word == label.value) {
                     let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
-                    self.sink.push(
-                        Diagnostic::error(
-                            codes::UNKNOWN_WORD,
-                            label.span,
-                            format!("`{word}` knows no `{}`", label.value),
-                        )
-                        .label(format!("one of {}", quoted(&words)))
-                        .help(did_you_mean(
-                            &label.value,
-                            words.iter().copied(),
-                            "write one of these words",
-                        )),
-                    );
+                    let message = format!("`{word}` knows no `{}`", label.value);
+                    let diagnostic = Diagnostic::error(codes::UNKNOWN_WORD, label.span, message)
+                        .label(format!("one of {}", quoted(&words)));
+                    let words = words.iter().copied();
+                    let advice = "write one of these words";
+                    self.sink.push(did_you_mean(diagnostic, label.span, &label.value, words, advice));
                 }
             }
             // The second pass resolves it, when all names are known.
@@ -181,15 +177,14 @@ impl<'a> Collector<'a, '_> {
         } else {
             format!("{} may contain {}", place_name(kind), quoted(&known))
         };
-        self.sink.push(
-            Diagnostic::error(
-                codes::UNKNOWN_KIND,
-                block.kind.span,
-                format!("there is no `{word}` in {}", place_name(kind)),
-            )
-            .label("not known here")
-            .help(did_you_mean(word, words, &advice)),
-        );
+        let message = format!("there is no `{word}` in {}", place_name(kind));
+        let diagnostic =
+            Diagnostic::error(codes::UNKNOWN_KIND, block.kind.span, message).label("not known here");
+        let diagnostic = match elsewhere::advice(self.file, word) {
+            Some(advice) => diagnostic.help(advice),
+            None => did_you_mean(diagnostic, block.kind.span, word, words, &advice),
+        };
+        self.sink.push(diagnostic);
     }
 
     /// References to what an unknown block declares are not further mistakes.

@@ -5,7 +5,9 @@
 //! the report would have to find the one real mistake among a dozen; so what a mistake in the text may explain is left
 //! out, and shows up in the next run if it is real.
 
-use lang_diagnostics::{Diagnostic, SourceMap, Span};
+use std::collections::HashSet;
+
+use lang_diagnostics::{Diagnostic, FileId, SourceMap, Span};
 
 use crate::codes;
 use crate::schema::{Kind, Schema};
@@ -20,21 +22,22 @@ pub(crate) fn independent(
     if mistakes.is_empty() {
         return found;
     }
+    let lines: HashSet<_> = mistakes.iter().map(|mistake| line(mistake.primary.span, sources)).collect();
     found
         .into_iter()
         .filter(|finding| {
             let span = finding.primary.span;
-            !(mistakes.iter().any(|mistake| share_a_line(span, mistake.primary.span, sources))
+            // What is said about a line that could not be read as a whole.
+            !(lines.contains(&line(span, sources))
                 || is_absence(finding)
                 || is_known_elsewhere(finding, schema, sources))
         })
         .collect()
 }
 
-/// What is said about a line that could not be read as a whole.
-fn share_a_line(a: Span, b: Span, sources: &SourceMap) -> bool {
-    let line = |span: Span| sources.line_column(span).map(|place| place.line);
-    a.file == b.file && line(a) == line(b)
+/// The line on which a place begins.
+fn line(span: Span, sources: &SourceMap) -> (FileId, Option<u32>) {
+    (span.file, sources.line_column(span).map(|place| place.line))
 }
 
 /// Something is missing that may stand where nothing could be read. An unknown name with a near one is a typing mistake

@@ -92,12 +92,26 @@ pub(crate) fn with_article(word: &str) -> String {
     format!("{article} `{word}`")
 }
 
-fn alternatives(words: &[String]) -> String {
+/// `a, b or c`
+pub(crate) fn alternatives(words: &[String]) -> String {
     match words {
         [] => String::from("nothing"),
         [only] => only.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
+}
+
+/// A text for a message: of readable length, with control characters as escapes.
+pub(crate) fn visible(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let escaped = |c: char| {
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    };
+    let mut shown: String = text.chars().take(LONGEST).map(escaped).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// What a value in the source is, with an article.

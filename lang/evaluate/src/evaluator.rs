@@ -1,14 +1,17 @@
 //! Second pass: the attributes of each block become typed values.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
+use lang_diagnostics::{Diagnostic, Sink, SourceMap, Span, Spanned, suggest};
 use lang_syntax::ast;
 
 use crate::codes;
 use crate::collect::{Collected, place_name, quoted};
+use crate::composed::Composed;
 use crate::declarations::{Block, EntityId, Evaluated};
+use crate::describe::alternatives;
+use crate::elsewhere;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
@@ -24,12 +27,14 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) names: Names,
     pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
-    /// The attributes whose values are being put into strings, and where they were asked for.
-    pub(crate) interpolating: Vec<(Member, Span)>,
+    /// What may stand at the top level: where a word belongs that is not known in its place.
+    pub(crate) file: &'static Kind,
+    /// The text of the files, for advice that repeats what is written.
+    pub(crate) texts: &'s SourceMap,
+    /// The attributes whose values are put into strings.
+    pub(crate) composed: Composed,
     /// Reports about unknown names, by the name that is unknown.
     pub(crate) unknown: BTreeMap<String, Diagnostic>,
-    /// The members of cycles that were reported.
-    pub(crate) cycles: HashSet<Member>,
 }
 
 impl Evaluator<'_, '_> {
@@ -71,6 +76,7 @@ impl Evaluator<'_, '_> {
     /// Reports nested blocks that are missing and adds those that are there by default.
     pub(crate) fn complete(&mut self, place: Place<'_>, blocks: &mut Vec<Block>, items: &[&ast::Item]) {
         let Place { kind, span, .. } = place;
+        let mut missing: Vec<&'static Kind> = Vec::new();
         for nested in kind.blocks {
             let word = nested.kind.word;
             if blocks.iter().any(|block| block.kind.word == word) || attempted(kind, items, word) {
@@ -78,18 +84,7 @@ impl Evaluator<'_, '_> {
             }
             match nested.count {
                 Count::Optional | Count::Many => {}
-                Count::One | Count::Some => {
-                    let missing = if kind.word.is_empty() {
-                        format!("there is no `{word}` block")
-                    } else {
-                        format!("{place} has no `{word}` block")
-                    };
-                    self.sink.push(
-                        Diagnostic::error(codes::MISSING_BLOCK, span, missing)
-                            .label("this needs one")
-                            .help(format!("add `{}`", sample(nested.kind))),
-                    );
-                }
+                Count::One | Count::Some => missing.push(nested.kind),
                 Count::Defaulted => {
                     let place = Place { kind: nested.kind, label: None, span };
                     let attributes = self.attributes(place, &[], None);
@@ -107,6 +102,27 @@ impl Evaluator<'_, '_> {
                 }
             }
         }
+        self.missing_blocks(place, &missing);
+    }
+
+    /// Reports the blocks that a place lacks: a file without anything in it is one mistake.
+    fn missing_blocks(&mut self, place: Place<'_>, missing: &[&'static Kind]) {
+        if missing.is_empty() {
+            return;
+        }
+        let words: Vec<_> = missing.iter().map(|kind| format!("`{}`", kind.word)).collect();
+        let list = alternatives(&words);
+        let message = if place.kind.word.is_empty() {
+            format!("there is no {list} block")
+        } else {
+            format!("{place} has no {list} block")
+        };
+        let samples: Vec<_> = missing.iter().map(|kind| format!("`{}`", sample(kind))).collect();
+        self.sink.push(
+            Diagnostic::error(codes::MISSING_BLOCK, place.span, message)
+                .label(if missing.len() == 1 { "this needs one" } else { "this needs one of each" })
+                .help(format!("add {}", samples.join(", "))),
+        );
     }
 
     /// Evaluates the attributes among `items` and adds the defaults of the others.
@@ -123,12 +139,12 @@ impl Evaluator<'_, '_> {
                 |item| if let ast::Item::Attribute(attribute) = item { Some(attribute) } else { None },
             )
             .filter(|attribute| {
-                let nested = kind.block(&attribute.name.value);
-                let misplaced = nested.is_some() && kind.attribute(&attribute.name.value).is_none();
-                if misplaced {
-                    self.sink.push(fixes::record_for_block(&attribute.name.value, attribute));
+                let name = &attribute.name.value;
+                let nested = kind.block(name).filter(|_| kind.attribute(name).is_none());
+                if let Some(nested) = nested {
+                    self.sink.push(fixes::record_for_block(nested.kind, attribute));
                 }
-                !misplaced
+                nested.is_none()
             })
             .collect();
         let attempted = |name: &str| attempted(kind, items, name);
@@ -219,29 +235,24 @@ impl Evaluator<'_, '_> {
         } else {
             format!("{} knows {}", known.place, quoted(&attributes))
         };
-        self.sink.push(
-            Diagnostic::error(
-                codes::UNKNOWN_ATTRIBUTE,
-                name.span,
-                format!("{} has no attribute `{}`", known.place, name.value),
-            )
-            .label("not known here")
-            .help(did_you_mean(&name.value, words, &advice)),
-        );
+        let message = format!("{} has no attribute `{}`", known.place, name.value);
+        let diagnostic =
+            Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not known here");
+        let diagnostic = match elsewhere::advice(self.file, &name.value) {
+            Some(advice) => diagnostic.help(advice),
+            None => did_you_mean(diagnostic, name.span, &name.value, words, &advice),
+        };
+        self.sink.push(diagnostic);
     }
 
     /// Reports a word that is none of the symbols of an attribute.
     pub(crate) fn unknown_word(&mut self, word: &str, span: Span, symbols: &[Symbol]) {
         let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
-        self.sink.push(
-            Diagnostic::error(
-                codes::UNKNOWN_WORD,
-                span,
-                format!("`{word}` is not one of the words that fit here"),
-            )
-            .label(format!("one of {}", quoted(&words)))
-            .help(did_you_mean(word, words.iter().copied(), "write one of these words")),
-        );
+        let message = format!("`{word}` is not one of the words that fit here");
+        let diagnostic =
+            Diagnostic::error(codes::UNKNOWN_WORD, span, message).label(format!("one of {}", quoted(&words)));
+        let advice = "write one of these words";
+        self.sink.push(did_you_mean(diagnostic, span, word, words.iter().copied(), advice));
     }
 }
 
@@ -293,11 +304,23 @@ fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
     })
 }
 
-fn sample(kind: &Kind) -> String {
+/// A block as one would begin to write it: with its required attributes, or else with its first one.
+pub(crate) fn sample(kind: &Kind) -> String {
+    let required: Vec<_> = kind
+        .attributes
+        .iter()
+        .filter(|attribute| matches!(attribute.presence, Presence::Required))
+        .map(|attribute| format!("{} = …", attribute.name))
+        .collect();
+    let body = match (required.as_slice(), kind.attributes.first()) {
+        ([], Some(first)) if kind.blocks.is_empty() => format!("{} = …", first.name),
+        ([], _) => String::from("…"),
+        ([_, ..], _) => required.join(", "),
+    };
     match kind.label {
-        Label::None => format!("{} {{ … }}", kind.word),
+        Label::None => format!("{} {{ {body} }}", kind.word),
         Label::Required(_) | Label::Optional(_) | Label::Symbol(_) | Label::Reference(_) => {
-            format!("{} name {{ … }}", kind.word)
+            format!("{} name {{ {body} }}", kind.word)
         }
     }
 }

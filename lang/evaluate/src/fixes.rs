@@ -4,7 +4,8 @@ use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix};
 use lang_syntax::ast;
 
 use crate::codes;
-use crate::schema::{Attribute, Type};
+use crate::evaluator::sample;
+use crate::schema::{Attribute, Kind, Label, Type};
 
 /// `tiers { … }` where `tiers = { … }` is meant.
 pub(crate) fn block_for_record(attribute: &Attribute, block: &ast::Block) -> Diagnostic {
@@ -27,15 +28,22 @@ pub(crate) fn block_for_record(attribute: &Attribute, block: &ast::Block) -> Dia
 }
 
 /// `pool = { … }` where `pool { … }` is meant.
-pub(crate) fn record_for_block(word: &str, attribute: &ast::Attribute) -> Diagnostic {
+pub(crate) fn record_for_block(kind: &Kind, attribute: &ast::Attribute) -> Diagnostic {
+    let word = kind.word;
     let diagnostic = Diagnostic::error(
         codes::ATTRIBUTE_FOR_BLOCK,
         attribute.name.span,
         format!("`{word}` is a block and not an attribute"),
     )
     .label("no equals sign follows this")
-    .help(format!("write `{word} {{ … }}`"));
-    if matches!(attribute.value.kind, ast::ValueKind::Record(_) | ast::ValueKind::Tagged(..)) {
+    .help(format!("write `{}`", sample(kind)));
+    let label_missing = match kind.label {
+        Label::None | Label::Optional(_) => false,
+        Label::Required(_) | Label::Symbol(_) | Label::Reference(_) => true,
+    };
+    if label_missing {
+        diagnostic
+    } else if matches!(attribute.value.kind, ast::ValueKind::Record(_) | ast::ValueKind::Tagged(..)) {
         let between =
             lang_diagnostics::Span { end: attribute.value.span.start, ..attribute.name.span.after() };
         diagnostic.fix(Fix {

@@ -59,12 +59,14 @@ impl Evaluator<'_, '_> {
                     span,
                     format!("there is nothing called `{}`", text(path)),
                 )
-                .label("not declared")
-                .help(did_you_mean(
+                .label("not declared");
+                let diagnostic = did_you_mean(
+                    diagnostic,
+                    span,
                     &text(path),
                     names.iter().map(String::as_str),
                     "name something that is declared, and one of its attributes",
-                ));
+                );
                 self.unknown_once(path, scope, diagnostic);
                 None
             }
@@ -107,16 +109,15 @@ impl Evaluator<'_, '_> {
         let entity = self.names.get(owner)?.clone();
         let Some(schema) = entity.kind.attribute(&name.value) else {
             let names = entity.kind.attributes.iter().map(|attribute| attribute.name);
-            self.sink.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_ATTRIBUTE,
-                    name.span,
-                    format!("{} `{}` has no attribute `{}`", entity.kind.word, entity.name, name.value),
-                )
-                .label("not known here")
-                .also(entity.span, "declared here")
-                .help(did_you_mean(&name.value, names, "name one of its attributes")),
-            );
+            let diagnostic = Diagnostic::error(
+                codes::UNKNOWN_ATTRIBUTE,
+                name.span,
+                format!("{} `{}` has no attribute `{}`", entity.kind.word, entity.name, name.value),
+            )
+            .label("not known here")
+            .also(entity.span, "declared here");
+            let advice = "name one of its attributes";
+            self.sink.push(did_you_mean(diagnostic, name.span, &name.value, names, advice));
             return None;
         };
         let blocks = self.sources.get(&owner).cloned().unwrap_or_default();
@@ -125,7 +126,7 @@ impl Evaluator<'_, '_> {
             ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Reserved(_) => None,
         });
         if let Some(attribute) = written {
-            return self.guarded(owner, attribute, span);
+            return self.composed(owner, attribute, span);
         }
         match &schema.presence {
             Presence::Default(Constant::Text(text) | Constant::Symbol(text)) => Some((*text).to_owned()),
@@ -151,42 +152,8 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    /// The text of an attribute, unless it is being asked for already.
-    fn guarded(&mut self, owner: EntityId, attribute: &ast::Attribute, span: Span) -> Option<String> {
-        let key = (owner, attribute.name.value.clone());
-        if let Some(first) = self.interpolating.iter().position(|(member, _)| *member == key) {
-            self.cycle(first, attribute, span);
-            return None;
-        }
-        let scope = self.names.get(owner).and_then(|entity| entity.parent);
-        self.interpolating.push((key, span));
-        let text = self.plain(&attribute.value, scope);
-        self.interpolating.pop();
-        text
-    }
-
-    /// Reports a cycle once, whichever of its members is asked for first.
-    fn cycle(&mut self, first: usize, attribute: &ast::Attribute, span: Span) {
-        let cycle = self.interpolating.get(first..).unwrap_or_default();
-        if cycle.iter().any(|(member, _)| self.cycles.contains(member)) {
-            return;
-        }
-        let mut diagnostic = Diagnostic::error(
-            codes::CYCLE,
-            attribute.name.span,
-            format!("the value of `{}` needs itself", attribute.name.value),
-        )
-        .label("this value is asked for while it is made");
-        for ((_, name), place) in cycle.iter().skip(1) {
-            diagnostic = diagnostic.also(*place, format!("asks for `{name}`"));
-        }
-        diagnostic = diagnostic.also(span, format!("asks for `{}`", attribute.name.value));
-        self.cycles.extend(cycle.iter().map(|(member, _)| member.clone()));
-        self.sink.push(diagnostic.help("write one of these values out"));
-    }
-
     /// The text of a value that is written out.
-    fn plain(&mut self, value: &ast::Value, scope: Option<EntityId>) -> Option<String> {
+    pub(crate) fn plain(&mut self, value: &ast::Value, scope: Option<EntityId>) -> Option<String> {
         match &value.kind {
             ValueKind::String(parts) => self.interpolate(parts, scope),
             ValueKind::Boolean(truth) => Some(truth.to_string()),

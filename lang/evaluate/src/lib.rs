@@ -10,9 +10,11 @@
 
 pub mod codes;
 mod collect;
+mod composed;
 mod consequence;
 mod declarations;
 mod describe;
+mod elsewhere;
 mod evaluator;
 mod fixes;
 mod interpolate;
@@ -25,7 +27,7 @@ mod suggestion;
 mod typing;
 mod value;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use lang_diagnostics::{Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
@@ -34,6 +36,7 @@ pub use declarations::{Block, Declarations, Entity, EntityId};
 pub use value::{FromValue, Target, Value};
 
 use collect::Collector;
+use composed::Composed;
 use evaluator::{Evaluator, Place};
 use names::Names;
 use schema::Schema;
@@ -51,7 +54,7 @@ pub fn evaluate(
     // All files together are one place: what may stand once may stand in one of them only.
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.items).collect();
     let start = files.first().map(|file| Span { end: file.span.start, ..file.span });
-    let (blocks, entities) = passes(&items, schema, start, &mut found);
+    let (blocks, entities) = passes(&items, schema, start, sources, &mut found);
     let mistakes: Vec<_> =
         sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();
     let sound = mistakes.is_empty() && !found.has_errors();
@@ -66,17 +69,20 @@ fn passes(
     items: &[&ast::Item],
     schema: Schema,
     start: Option<Span>,
+    texts: &SourceMap,
     found: &mut Sink,
 ) -> (Vec<Block>, Vec<Entity>) {
-    let mut collector = Collector { names: Names::default(), sources: HashMap::new(), sink: found };
+    let mut collector =
+        Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
-    let Collector { names, sources, sink } = collector;
+    let Collector { names, sources, sink, file } = collector;
     let mut evaluator = Evaluator {
         names,
         sources,
         sink,
-        interpolating: Vec::new(),
-        cycles: HashSet::new(),
+        file,
+        texts,
+        composed: Composed::default(),
         unknown: BTreeMap::new(),
     };
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();

@@ -1,11 +1,12 @@
 //! The report that a value has another form than its type, with the advice that the pair of them suggests.
 
-use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix, Span};
+use lang_diagnostics::{Applicability, Diagnostic, Edit, FileId, Fix, Sink, Span};
 use lang_syntax::ast::{self, Literal, ValueKind};
 
 use crate::codes;
 use crate::describe;
 use crate::evaluator::Evaluator;
+use crate::scalar::{bare_word, has_form};
 use crate::schema::Type;
 
 impl Evaluator<'_, '_> {
@@ -18,32 +19,158 @@ impl Evaluator<'_, '_> {
         };
         let code = if wrong_unit { codes::WRONG_UNIT } else { codes::WRONG_TYPE };
         let found = describe::value(value);
-        let mut diagnostic =
+        let diagnostic =
             Diagnostic::error(code, value.span, format!("expected {}, found {found}", ty.describe()))
                 .label(found);
+        let diagnostic = match self.advice(value, ty) {
+            Some(Advice::Help(help)) => diagnostic.help(help),
+            Some(Advice::Fix(fix)) => diagnostic.fix(fix),
+            Some(Advice::Both(help, fix)) => diagnostic.help(help).fix(fix),
+            None => diagnostic,
+        };
+        self.sink.push(diagnostic);
+        None
+    }
+
+    /// The way out that the form of a value and the type suggest together.
+    fn advice(&self, value: &ast::Value, ty: &Type) -> Option<Advice> {
         match (&value.kind, ty) {
             (ValueKind::Literal(Literal::Integer(number)), Type::Duration) => {
-                diagnostic = diagnostic.help(format!("give it a unit, such as `{number}s`"));
+                Some(Advice::Help(format!("give it a unit, such as `{number}s`")))
             }
             (ValueKind::Literal(Literal::Integer(number)), Type::Rate) => {
-                diagnostic = diagnostic.help(format!("say per what, such as `{number}/min`"));
+                Some(Advice::Help(format!("say per what, such as `{number}/min`")))
+            }
+            (ValueKind::Literal(Literal::Integer(number)), Type::Percentage | Type::WholePercentage) => {
+                Some(Advice::Help(format!("write `{number}%`")))
             }
             (ValueKind::Literal(Literal::Rate(rate)), Type::Integer(..)) => {
                 let unit = describe::rate_unit(rate.unit);
-                diagnostic = diagnostic.help(format!("write `{}` without `{unit}`", rate.count));
+                Some(Advice::Help(format!("write `{}` without `{unit}`", rate.count)))
             }
-            (ValueKind::Path(path), Type::Text(_) | Type::Host(_)) => {
-                if let [segment] = path.segments.as_slice() {
-                    let text = format!("\"{}\"", segment.value);
-                    diagnostic = diagnostic
-                        .help("strings stand in quotes; a name without them refers to something")
-                        .fix(replace(value.span, "put it in quotes", text, Applicability::Suggested));
+            (ValueKind::Literal(Literal::SocketAddress(address)), Type::Ip | Type::Ipv4 | Type::Host(_)) => {
+                Some(Advice::Help(format!("leave `:{}` out: a port is declared on its own", address.port())))
+            }
+            (ValueKind::Path(_), _) if matches!(bare_word(value), Some("null" | "none" | "None" | "nil")) => {
+                Some(Advice::Help(String::from("what has no value is left out")))
+            }
+            (ValueKind::Path(_), Type::Boolean) => {
+                let meant = match bare_word(value)?.to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "true" | "enabled" => "true",
+                    "no" | "off" | "false" | "disabled" => "false",
+                    _ => return None,
+                };
+                let title = format!("write `{meant}`");
+                let fix = replace(value.span, &title, meant.to_owned(), Applicability::Suggested);
+                Some(Advice::Fix(fix))
+            }
+            (ValueKind::Path(_) | ValueKind::Literal(_), Type::Text(_) | Type::Host(_)) => {
+                let written = self.texts.text(value.span).filter(|text| !text.contains(['"', '\n']))?;
+                let quoted = format!("\"{written}\"");
+                let help = "strings stand in quotes; a name without them refers to something";
+                let fix = replace(value.span, "put it in quotes", quoted, Applicability::Suggested);
+                Some(match value.kind {
+                    ValueKind::Path(_) => Advice::Both(help.to_owned(), fix),
+                    _ => Advice::Fix(fix),
+                })
+            }
+            (ValueKind::String(parts), _) => {
+                let [ast::StringPart::Text(text)] = parts.as_slice() else { return None };
+                unquoted(text, value.span, ty)
+            }
+            (ValueKind::List(entries), _) => match entries.as_slice() {
+                [only] if has_form(only, ty) => Some(Advice::Fix(Fix {
+                    title: String::from("remove the brackets"),
+                    applicability: Applicability::Safe,
+                    edits: vec![
+                        Edit { span: Span { end: only.span.start, ..value.span }, text: String::new() },
+                        Edit { span: Span { start: only.span.end, ..value.span }, text: String::new() },
+                    ],
+                })),
+                [first, _, ..] if has_form(first, ty) => {
+                    Some(Advice::Help(String::from("only one fits here: keep one of them, without brackets")))
                 }
-            }
-            _ => {}
+                _ => None,
+            },
+            _ => None,
         }
-        self.sink.push(diagnostic);
-        None
+    }
+}
+
+/// How a report goes on.
+enum Advice {
+    Help(String),
+    Fix(Fix),
+    Both(String, Fix),
+}
+
+/// What stands in a string may be right without its quotes.
+fn unquoted(text: &str, span: Span, ty: &Type) -> Option<Advice> {
+    let fix =
+        |title: &str, text: String, applicability| Advice::Fix(replace(span, title, text, applicability));
+    if let Some(value) = read(text)
+        && has_form(&value, ty)
+    {
+        // Whether a name leads anywhere is not known here.
+        let applicability = match value.kind {
+            ValueKind::Path(_) => Applicability::Suggested,
+            _ => Applicability::Safe,
+        };
+        return Some(fix("remove the quotes", text.to_owned(), applicability));
+    }
+    if let Type::List { of, .. } = ty {
+        let listed = format!("[{text}]");
+        if let Some(ast::Value { kind: ValueKind::List(entries), .. }) = read(&listed)
+            && !entries.is_empty()
+            && entries.iter().all(|entry| has_form(entry, of))
+        {
+            let title = format!("write `{listed}`");
+            return Some(fix(&title, listed, Applicability::Suggested));
+        }
+    }
+    takes_name(ty).then(|| {
+        let help =
+            "a name stands without quotes; one of another form is quoted behind the name around it, such as";
+        Advice::Help(format!("{help} `shop.\"2nd\"`"))
+    })
+}
+
+/// A value from its text, if that is one value without a mistake.
+fn read(text: &str) -> Option<ast::Value> {
+    let mut sink = Sink::default();
+    let file = lang_syntax::parse(FileId(0), &format!("x = {text}"), &mut sink);
+    match file.items.as_slice() {
+        [ast::Item::Attribute(attribute)] if sink.diagnostics().is_empty() => Some(attribute.value.clone()),
+        _ => None,
+    }
+}
+
+fn takes_name(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(_) => true,
+        Type::List { of, .. } => takes_name(of),
+        Type::Union(types) => types.iter().any(takes_name),
+        Type::Boolean
+        | Type::Integer(..)
+        | Type::Decimal
+        | Type::Duration
+        | Type::Rate
+        | Type::Size
+        | Type::Percentage
+        | Type::WholePercentage
+        | Type::Ip
+        | Type::Ipv4
+        | Type::Host(_)
+        | Type::Cidr
+        | Type::SocketAddress
+        | Type::StatusClass
+        | Type::Text(_)
+        | Type::Symbol(_)
+        | Type::Record(_)
+        | Type::Map { .. }
+        | Type::Tagged(_)
+        | Type::Call(..)
+        | Type::Instance(..) => false,
     }
 }
 

@@ -177,6 +177,18 @@ impl Names {
         names
     }
 
+    /// The qualified names of everything that fits a reference and has this name in some scope, in alphabetical order.
+    pub(crate) fn elsewhere(&self, name: &str, reference: &Reference) -> Vec<String> {
+        let mut found: Vec<_> = (0_u32..)
+            .zip(&self.entities)
+            .filter(|(_, entity)| entity.name == name && reference.kinds.contains(&entity.kind.word))
+            .map(|(id, _)| self.qualified(EntityId(id)))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
     /// Where an entity is declared.
     pub(crate) fn span(&self, id: EntityId) -> Option<Span> {
         self.get(id).map(|entity| entity.span)

@@ -1,6 +1,6 @@
 //! Names in value position: what they refer to, or why they refer to nothing.
 
-use lang_diagnostics::{Diagnostic, Label, Span, Spanned};
+use lang_diagnostics::{Diagnostic, Label, Span, Spanned, suggest};
 use lang_syntax::ast::{self, ValueKind};
 
 use crate::codes;
@@ -8,8 +8,25 @@ use crate::declarations::EntityId;
 use crate::describe;
 use crate::evaluator::Evaluator;
 use crate::schema::{Reference, Type};
-use crate::suggestion::did_you_mean;
+use crate::suggestion::{did_you_mean, meant};
 use crate::value::Target;
+
+/// For how many unknown names others are searched that may have been meant.
+const MOST_SEARCHED: usize = 100;
+
+/// In how many further places an unknown name is shown.
+const MOST_PLACES: usize = 4;
+
+/// How many names are offered for an unknown one.
+const MOST_SHOWN: usize = 3;
+
+/// What an unknown name may have been meant to be.
+enum Nearest {
+    /// This name.
+    SpelledAlike(String),
+    /// One of these, which end alike.
+    Elsewhere(String),
+}
 
 impl Evaluator<'_, '_> {
     /// A value that must be a name.
@@ -106,21 +123,38 @@ impl Evaluator<'_, '_> {
                 format!("the {} `{owner_name}` has no {part} `{}`", entity.kind.word, last.value),
             )
             .label("not declared")
-            .also(entity.span, "declared here")
-            .help(did_you_mean(&last.value, parts, &advice));
-            self.sink.push(diagnostic);
+            .also(entity.span, "declared here");
+            self.sink.push(did_you_mean(diagnostic, last.span, &last.value, parts, &advice));
             return;
         }
-        let candidates = self.names.candidates(scope, reference);
-        let advice = format!("declare it, or name {wanted} that is declared");
         let diagnostic = Diagnostic::error(
             codes::UNKNOWN_NAME,
             span,
             format!("there is no {} `{name}`", or(reference.kinds)),
         )
-        .label("not declared")
-        .help(did_you_mean(&name, candidates.iter().map(String::as_str), &advice));
+        .label("not declared");
+        let diagnostic = match self.nearest(path, scope, reference) {
+            Some(Nearest::SpelledAlike(near)) => meant(diagnostic, span, &near),
+            Some(Nearest::Elsewhere(names)) => diagnostic.help(format!("from here it is called {names}")),
+            None => diagnostic.help(format!("declare it, or name {wanted} that is declared")),
+        };
         self.unknown_once(path, scope, diagnostic);
+    }
+
+    /// What an unknown name was probably meant to be: one that is spelled alike, or that ends alike in another scope.
+    fn nearest(&self, path: &ast::Path, scope: Option<EntityId>, reference: &Reference) -> Option<Nearest> {
+        // Nobody reads on to there, and each search looks at all names.
+        if self.unknown.len() > MOST_SEARCHED {
+            return None;
+        }
+        let candidates = self.names.candidates(scope, reference);
+        if let Some(near) = suggest(&text(path), candidates.iter().map(String::as_str)) {
+            return Some(Nearest::SpelledAlike(near.to_owned()));
+        }
+        let last = path.segments.last()?;
+        let elsewhere = self.names.elsewhere(&last.value, reference);
+        let shown: Vec<_> = elsewhere.iter().take(MOST_SHOWN).map(|name| format!("`{name}`")).collect();
+        (!shown.is_empty()).then(|| Nearest::Elsewhere(describe::alternatives(&shown)))
     }
 
     /// Keeps a report about an unknown name. If a declaration is misspelt, everything that refers to it fails, which is
@@ -132,6 +166,8 @@ impl Evaluator<'_, '_> {
             Some(_) | None => &text(path),
         };
         match self.unknown.get_mut(unknown) {
+            // The first few show what there is to know.
+            Some(first) if first.secondary.len() >= MOST_PLACES => {}
             Some(first) => {
                 let label = Label { span: diagnostic.primary.span, text: String::from("named here too") };
                 first.secondary.push(label);

@@ -13,6 +13,9 @@ use crate::value::Value;
 /// The syntax tree's unit of decimals and percentages: so many make a whole.
 const WHOLE: u64 = 1_000_000_000;
 
+/// Certificates and data planes cannot count much further.
+const LONGEST: Duration = Duration::from_hours(1000 * 365 * 24);
+
 impl Evaluator<'_, '_> {
     /// The value, if it lies in the range of its type.
     pub(crate) fn in_range(&mut self, value: Value, span: Span, ty: &Type) -> Option<Value> {
@@ -23,6 +26,12 @@ impl Evaluator<'_, '_> {
             (Value::Duration(duration), _) if duration.is_zero() => {
                 String::from("a duration must be longer than nothing")
             }
+            (Value::Duration(duration), _) if *duration > LONGEST => {
+                String::from("a duration cannot be longer than a thousand years")
+            }
+            (Value::Rate(rate), _) if rate.count == 0 => {
+                String::from("a rate must admit at least one request")
+            }
             (Value::Percentage(share), _) if share.nanos > 100 * WHOLE => {
                 String::from("a share cannot be more than 100%")
             }
@@ -31,9 +40,12 @@ impl Evaluator<'_, '_> {
             }
             _ => return Some(value),
         };
-        self.sink.push(
-            Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {}", ty.describe())),
-        );
+        let expected = match ty {
+            Type::Integer(1, 65535) => String::from("a port number from 1 to 65535"),
+            _ => ty.describe(),
+        };
+        self.sink
+            .push(Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {expected}")));
         None
     }
 }

@@ -1,15 +1,39 @@
 //! Advice that names the nearest word.
 
-use lang_diagnostics::suggest;
+use lang_diagnostics::{Applicability, Diagnostic, Span, suggest};
 
-/// "did you mean `x`?" if one of `candidates` is near `word`; otherwise `advice`.
+use crate::mismatch::replace;
+
+/// Adds "did you mean `x`?", and the fix that writes it, if one of `candidates` is near `word`, which stands at `span`;
+/// otherwise `advice`.
 pub(crate) fn did_you_mean<'a>(
+    diagnostic: Diagnostic,
+    span: Span,
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
     advice: &str,
-) -> String {
+) -> Diagnostic {
     match suggest(word, candidates) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => advice.to_owned(),
+        Some(near) => meant(diagnostic, span, near),
+        None => diagnostic.help(advice),
+    }
+}
+
+/// Adds "did you mean `near`?", and the fix that writes it at `span`.
+pub(crate) fn meant(diagnostic: Diagnostic, span: Span, near: &str) -> Diagnostic {
+    let diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+    // A name of another form would have to be quoted, segment by segment.
+    let plain = near.split('.').all(|segment| {
+        !["true", "false", "in", "if", "for"].contains(&segment)
+            && segment.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            && !segment.ends_with('-')
+            && !segment.contains("--")
+    });
+    if plain {
+        let title = format!("write `{near}`");
+        diagnostic.fix(replace(span, &title, near.to_owned(), Applicability::Suggested))
+    } else {
+        diagnostic
     }
 }

@@ -96,7 +96,8 @@ impl Evaluator<'_, '_> {
         let ValueKind::String(parts) = &value.kind else { return self.mismatch(value, ty) };
         let text = self.interpolate(parts, scope)?;
         if let Some(wrong) = (pattern.check)(&text) {
-            let message = format!("`{text}` is not {}", pattern.name);
+            let message = format!("`{}` is not {}", describe::visible(&text), pattern.name);
+            let wrong = describe::visible(&wrong);
             self.sink.push(Diagnostic::error(codes::WRONG_FORM, value.span, message).label(wrong));
             return None;
         }

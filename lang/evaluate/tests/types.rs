@@ -184,6 +184,8 @@ fn wrong_scalars_name_both_sides() {
         ("symbol", "angry", "E0121"),
         ("integer", "9", "E0106"),
         ("duration", "0s", "E0106"),
+        ("rate", "0/min", "E0106"),
+        ("duration", "1001y", "E0106"),
         ("percentage", "101%", "E0106"),
         ("whole", "0.5%", "E0106"),
         ("text", "\"abc\"", "E0115"),
@@ -273,12 +275,87 @@ fn strings_take_names_and_attributes() {
     }
 }
 
+/// What a fix would leave in the place of a wrong value, or the advice if there is no fix.
+fn way_out(name: &str, value: &str) -> String {
+    let line = format!("{name} = {value}");
+    let text = format!("{WORLD}thing {{ {line} }}\n");
+    let (_, diagnostics) = read(&text);
+    let [only] = diagnostics.as_slice() else { unreachable!("{text} costs {diagnostics:#?}") };
+    let Some(fix) = &only.fix else { return only.help.clone().unwrap_or_default() };
+    let mut fixed = text.clone();
+    for edit in fix.edits.iter().rev() {
+        fixed.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.text);
+    }
+    let start = fixed.find(name).expect("the attribute is still there");
+    fixed[start..].trim_start_matches(name).trim_start_matches(" = ").trim_end_matches(" }\n").to_owned()
+}
+
+#[test]
+fn a_value_in_another_form_shows_its_way_out() {
+    for (name, value, fixed) in [
+        ("animal", "\"red.tom\"", "red.tom"),
+        ("animal", "[stray]", "stray"),
+        ("duration", "\"20s\"", "20s"),
+        ("integer", "\"3\"", "3"),
+        ("boolean", "\"true\"", "true"),
+        ("boolean", "yes", "true"),
+        ("boolean", "off", "false"),
+        ("union", "\"5xx\"", "5xx"),
+        ("list", "\"1, 2\"", "[1, 2]"),
+        ("list", "7", "[7]"),
+        ("any", "10.0.0.1", "\"10.0.0.1\""),
+        ("any", "0", "\"0\""),
+        ("any", "api.example", "\"api.example\""),
+        ("duration", "null", "what has no value is left out"),
+        ("duration", "5", "give it a unit, such as `5s`"),
+        ("percentage", "5", "write `5%`"),
+        ("ip", "10.0.0.1:80", "leave `:80` out: a port is declared on its own"),
+        ("animal", "[stray, red.tom]", "only one fits here: keep one of them, without brackets"),
+        (
+            "animal",
+            "\"2nd\"",
+            "a name stands without quotes; one of another form is quoted behind the name around it, such as \
+             `shop.\"2nd\"`",
+        ),
+    ] {
+        assert_eq!(way_out(name, value), fixed, "{name} = {value}");
+    }
+    assert_eq!(way_out("duration", "\"soon\""), "", "no advice is better than a wrong one");
+}
+
+#[test]
+fn an_unknown_name_offers_what_is_spelled_or_ends_alike() {
+    assert_eq!(way_out("animal", "red.tmo"), "red.tom");
+    assert_eq!(way_out("symbol", "hungri"), "hungry");
+    assert_eq!(way_out("any", "\"${stray.lifes}\""), "\"${stray.lives}\"");
+    assert_eq!(way_out("animal", "tom"), "from here it is called `red.tom`");
+    assert_eq!(way_out("animal", "blue.rex"), "from here it is called `red.rex`");
+    assert_eq!(way_out("animal", "parrot"), "declare it, or name a `cat` or a `dog` that is declared");
+}
+
+#[test]
+fn a_word_in_the_wrong_place_is_told_its_own() {
+    let help = |text: &str| {
+        let (_, diagnostics) = read(text);
+        let [only] = diagnostics.as_slice() else { unreachable!("{text} costs {diagnostics:#?}") };
+        only.help.clone().unwrap_or_default()
+    };
+    assert_eq!(help("toy ball {}\n"), "`toy` stands in `cat`");
+    assert_eq!(help("house red { thing {} }\n"), "`thing` stands at the top level of a file");
+    assert_eq!(help("house red { lives = 3 }\n"), "`lives` stands in `cat`");
+    assert_eq!(help("cat tom { toy = 1 }\n"), "write `toy name { … }`");
+    assert_eq!(help("cat tom { cry = \"a\\nb\", host = 3 }\n"), "`host` stands in `thing`");
+    assert_eq!(bad("text", "\"A\\nB\"").1, "`A\\nB` is not a word in capitals");
+}
+
 /// Safe fixes are applied without asking, so that what they leave must be right.
 #[test]
 fn safe_fixes_leave_a_text_without_mistakes() {
     for line in [
         "list = 3",
         "symbol = \"happy\"",
+        "integer = \"3\"",
+        "integer = [3]",
         "record { x = 1 }",
         "map { GOLD = 1/s }",
         "tagged painted { mood = happy }",
@@ -303,6 +380,31 @@ fn names_that_clash() {
     assert_eq!(codes(taken), ["E0109"]);
     let both = "house tom { cat tom {} }\ncat tom { toy tom {} }\nthing { animal = tom.tom }\n";
     assert_eq!(codes(both), ["E0112"]);
+}
+
+/// Without bounds the first would fill the memory and the second the stack.
+#[test]
+fn values_that_are_put_into_each_other_are_bounded() {
+    let chain = |length: usize, first: &str, value: fn(usize) -> String| {
+        let mut cats = vec![format!("cat c0 {{ cry = \"{first}\" }}\n")];
+        cats.extend(
+            (1..=length).map(|number| format!("cat c{number} {{ cry = \"{}\" }}\n", value(number - 1))),
+        );
+        cats
+    };
+    let doubling = |before: usize| format!("${{c{before}.cry}}${{c{before}.cry}}");
+    let copying = |before: usize| format!("${{c{before}.cry}}");
+    for (cats, expected) in [
+        (chain(200, "meow", doubling), vec!["E0122"]),
+        (chain(60, "", doubling), vec![]),
+        (chain(64, "meow", copying), vec![]),
+        (chain(65, "meow", copying), vec!["E0122"]),
+        (chain(20_000, "meow", copying), vec!["E0122"]),
+    ] {
+        assert_eq!(codes(&cats.concat()), expected, "{} cats", cats.len());
+        let reversed: Vec<_> = cats.into_iter().rev().collect();
+        assert_eq!(codes(&reversed.concat()), expected, "{} cats, in reverse", reversed.len());
+    }
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl Lexer {
     fn next<'a>(&mut self, text: &'a str, at_beginning: bool) -> (TokenKind, &'a str) {
         let first = text.as_bytes().first().copied().unwrap_or(b' ');
         let lexed = match first {
-            b' ' | b'\t' | b'\r' | b'\n' => return self.white_space(text),
+            b' ' | b'\t' | b'\n' => return self.white_space(text),
+            b'\r' if text.starts_with("\r\n") => return self.white_space(text),
             b'A'..=b'Z' | b'a'..=b'z' | b'_' => word(text),
             b'0'..=b'9' => literal(text),
             b'"' => return self.string(text),
@@ -81,9 +82,11 @@ impl Lexer {
     fn white_space<'a>(&mut self, text: &'a str) -> (TokenKind, &'a str) {
         let mut kind = TokenKind::Whitespace;
         let mut length = 0;
-        for byte in text.bytes() {
+        let mut bytes = text.bytes().peekable();
+        while let Some(byte) = bytes.next() {
             match byte {
-                b' ' | b'\t' | b'\r' => {}
+                b' ' | b'\t' => {}
+                b'\r' if bytes.peek() == Some(&b'\n') => {}
                 b'\n' => kind = TokenKind::Newline,
                 _ => break,
             }
@@ -239,10 +242,14 @@ fn address(text: &str) -> Lexed<'_> {
     literal(text)
 }
 
-/// `//` to the end of the line; exactly three slashes are documentation.
+/// `//` to the end of the line; exactly three slashes are documentation. A carriage return alone ends it too, and is
+/// a mistake then: some editors show what follows on a line of its own, as if it were no part of the comment.
 fn comment(text: &str) -> Lexed<'_> {
     let (text, _) = tag("//").parse(text)?;
-    let (line, rest) = text.split_at_checked(text.find('\n').unwrap_or(text.len())).unwrap_or((text, ""));
+    let line = text.split('\n').next().unwrap_or_default();
+    let line = line.strip_suffix('\r').filter(|_| line.len() < text.len()).unwrap_or(line);
+    let line = line.split('\r').next().unwrap_or_default();
+    let rest = text.get(line.len()..).unwrap_or_default();
     let documentation = line.starts_with('/') && !line.starts_with("//");
     Ok((rest, if documentation { TokenKind::Documentation } else { TokenKind::Comment }))
 }
@@ -353,5 +360,18 @@ mod tests {
                 (Comment, "// c")
             ]
         );
+    }
+
+    #[test]
+    fn a_carriage_return_belongs_to_the_end_of_a_line_or_is_a_mistake() {
+        use TokenKind::{Comment, Name, Newline, Unknown};
+        assert_eq!(shown("a\r\n \r\nb"), [(Name, "a"), (Newline, "\r\n \r\n"), (Name, "b")]);
+        assert_eq!(shown("a \rb"), [(Name, "a"), (Unknown, "\r"), (Name, "b")]);
+        assert_eq!(shown("// a\r\nb"), [(Comment, "// a"), (Newline, "\r\n"), (Name, "b")]);
+        assert_eq!(
+            shown("// a\rb\r\n"),
+            [(Comment, "// a"), (Unknown, "\r"), (Name, "b"), (Newline, "\r\n")]
+        );
+        assert_eq!(shown("// a\r"), [(Comment, "// a"), (Unknown, "\r")]);
     }
 }

@@ -209,6 +209,9 @@ fn with_unit(text: &str, number: &str, unit: &str) -> Result<Literal, Malformed>
     {
         return Err(Malformed::new("is hexadecimal: numbers are decimal", Some(hexadecimal.to_string())));
     }
+    if matches!(unit, "us" | "µs" | "μs" | "ns") {
+        return Err(Malformed::new(format!("has the unit `{unit}`, and `ms` is the smallest"), None));
+    }
     match units::nearest(unit) {
         Some((nearest, factor)) => {
             let number = match (factor, number.parse::<u64>()) {

@@ -36,6 +36,7 @@ struct Lowered {
 #[must_use]
 pub fn lower(model: &Model, topology: &Topology, sink: &mut Sink) -> Plan {
     let context = Context::new(model, topology);
+    capability::issuer(&model.trust, sink);
     companions::check(&context, sink);
     policy::targets::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());

@@ -162,5 +162,6 @@ fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::
             sink.push(exclusive(first.kind_span, "rule", other.kind_span, word));
         }
     }
+    retry::check(block, sink);
     block.blocks("rule").map(|inner| rule::convert(inner, block, ids, sink)).collect()
 }

@@ -97,6 +97,7 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
 
 /// A rule. What it leaves out comes from the route around it.
 pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
+    retry::check(block, sink);
     let timeout = block.get::<Duration>("timeout").or_else(|| route.get::<Duration>("timeout"));
     let retry = match block.block("retry").or_else(|| route.block("retry")) {
         Some(retry) => Some(retry::convert(retry)?),

@@ -30,7 +30,7 @@ const ISSUERS: &[Tag] = &[
     },
     Tag {
         word: "cert_manager",
-        documentation: "meshc makes root and intermediates, cert-manager signs and renews workload certificates",
+        documentation: "meshc makes root and intermediates, cert-manager signs and renews workload certificates (not supported yet)",
         attributes: &[],
     },
 ];

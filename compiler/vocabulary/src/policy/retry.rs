@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use lang_diagnostics::Spanned;
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
+use crate::codes;
 use crate::forms;
 use crate::model::policy::{Retry, RetryOn};
 
@@ -61,6 +62,18 @@ impl FromValue for RetryOn {
     }
 }
 
+/// Reports answers in the `retry` of a block that are no failures.
+pub(crate) fn check(parent: &Block, sink: &mut Sink) {
+    let when = parent.block("retry").and_then(|block| block.get::<Vec<Spanned<RetryOn>>>("when"));
+    for answer in when.iter().flat_map(|when| &when.value).filter(|answer| !is_failure(answer.value)) {
+        sink.push(
+            Diagnostic::error(codes::RETRY_OF_SUCCESS, answer.span, "this answer is no failure")
+                .label("statuses from 400 on are failures")
+                .help("name what should be tried again, such as `5xx` or `503`"),
+        );
+    }
+}
+
 pub(crate) fn convert(block: &Block) -> Option<Retry> {
     let when = block.get::<Vec<Spanned<RetryOn>>>("when")?.value;
     let methods = block.get::<Vec<Spanned<String>>>("methods");
@@ -76,4 +89,13 @@ pub(crate) fn convert(block: &Block) -> Option<Retry> {
         methods,
         per_try_timeout: block.get::<Duration>("per_try_timeout").map(|timeout| timeout.value),
     })
+}
+
+/// Whether an answer means that a request failed.
+fn is_failure(answer: RetryOn) -> bool {
+    match answer {
+        RetryOn::StatusClass(class) => class >= 4,
+        RetryOn::Status(status) => status >= 400,
+        RetryOn::ConnectFailure | RetryOn::Reset => true,
+    }
 }

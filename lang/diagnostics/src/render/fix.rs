@@ -5,6 +5,9 @@ use crate::{Applicability, Fix, SourceMap};
 /// Fixes of more lines than this are only named.
 const MOST_LINES: usize = 4;
 
+/// So are fixes in lines of more bytes than this.
+const LONGEST_LINE: usize = 400;
+
 /// The advice of a diagnostic followed by what its fix does and, if that changes a few lines of one file, how they
 /// read afterwards.
 pub(super) fn advice(help: Option<&str>, fix: Option<&Fix>, sources: &SourceMap) -> Option<String> {
@@ -43,5 +46,6 @@ fn changed_lines(fix: &Fix, sources: &SourceMap) -> Option<Vec<String>> {
     }
     changed.push_str(text.get(position..end)?);
     let lines: Vec<String> = changed.lines().map(|line| format!("    {}", line.trim())).collect();
-    (lines.len() <= MOST_LINES && !changed.trim().is_empty()).then_some(lines)
+    let short = lines.len() <= MOST_LINES && lines.iter().all(|line| line.len() <= LONGEST_LINE);
+    (short && !changed.trim().is_empty()).then_some(lines)
 }

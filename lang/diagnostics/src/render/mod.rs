@@ -3,6 +3,7 @@
 mod explanation;
 mod fix;
 mod json;
+mod source;
 mod text;
 mod visible;
 

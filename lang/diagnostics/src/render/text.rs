@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceSpan};
 
 use super::fix;
+use super::source::{Shown, shown};
 use super::visible::visible;
 use crate::{Diagnostic, FileId, Label, Severity, SourceMap};
 
@@ -24,12 +25,13 @@ pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, options: Ren
     let theme = if options.color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler =
         GraphicalReportHandler::new_themed(theme).with_links(false).with_width(options.width.max(20));
+    let files = shown(sources);
     let mut text = String::new();
     for diagnostic in diagnostics {
         if !text.is_empty() {
             text.push('\n');
         }
-        for report in reports(diagnostic, sources) {
+        for report in reports(diagnostic, sources, &files) {
             // Writing into a string cannot fail; miette's own failures are texts in the output.
             if handler.render_report(&mut text, &report).is_err() {
                 text.push_str(&report.message);
@@ -51,23 +53,23 @@ fn trimmed(text: &str) -> String {
 
 /// One diagnostic as miette sees it: all labels of a report index one source, so each file is a report of its own.
 /// The code stands on the first, the advice on the last.
-fn reports(diagnostic: &Diagnostic, sources: &SourceMap) -> Vec<Report> {
-    let mut files: Vec<FileId> = vec![diagnostic.primary.span.file];
+fn reports<'a>(diagnostic: &Diagnostic, sources: &SourceMap, files: &'a [Shown<'a>]) -> Vec<Report<'a>> {
+    let mut places: Vec<FileId> = vec![diagnostic.primary.span.file];
     for label in &diagnostic.secondary {
-        if !files.contains(&label.span.file) {
-            files.push(label.span.file);
+        if !places.contains(&label.span.file) {
+            places.push(label.span.file);
         }
     }
-    let last = files.len() - 1;
+    let last = places.len() - 1;
     let advice = || {
         let advice = fix::advice(diagnostic.help.as_deref(), diagnostic.fix.as_ref(), sources);
         advice.map(|advice| visible(&advice).into_owned())
     };
     let report = |(position, file): (usize, FileId)| {
         let is_first = position == 0;
-        let source = sources.get(file);
-        let name = source.map_or("?", |source| source.name());
-        let length = source.map_or(0, |source| source.text().len());
+        let source = files.get(file.0 as usize);
+        let name = source.map_or("?", Shown::name);
+        let length = source.map_or(0, Shown::length);
         let primary = is_first.then(|| labelled(&diagnostic.primary, length, true));
         let secondary = diagnostic.secondary.iter().filter(|label| label.span.file == file);
         Report {
@@ -86,11 +88,11 @@ fn reports(diagnostic: &Diagnostic, sources: &SourceMap) -> Vec<Report> {
                 .into_iter()
                 .chain(secondary.map(|label| labelled(label, length, false)))
                 .collect(),
-            source: source.map(|source| NamedSource::new(name, visible(source.text()).into_owned())),
+            source,
             help: if position == last { advice() } else { None },
         }
     };
-    files.into_iter().enumerate().map(report).collect()
+    places.into_iter().enumerate().map(report).collect()
 }
 
 /// A label as miette wants it: inside the text, and without text if it has none.
@@ -108,24 +110,24 @@ fn labelled(label: &Label, length: usize, primary: bool) -> LabeledSpan {
 
 /// What miette asks for.
 #[derive(Debug)]
-struct Report {
+struct Report<'a> {
     code: Option<String>,
     severity: miette::Severity,
     message: String,
     labels: Vec<LabeledSpan>,
-    source: Option<NamedSource<String>>,
+    source: Option<&'a Shown<'a>>,
     help: Option<String>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Report<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Report {}
+impl std::error::Error for Report<'_> {}
 
-impl miette::Diagnostic for Report {
+impl miette::Diagnostic for Report<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
     }
@@ -139,7 +141,7 @@ impl miette::Diagnostic for Report {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+        self.source.map(|source| source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -196,6 +198,55 @@ E0300
             allow { from = [other, web] }
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_lies_between_distant_places_is_left_out() {
+        let mut sources = SourceMap::default();
+        let text: String = (1..=400).map(|number| format!("é{number:03} = 1\n")).collect();
+        let mesh = sources.add("mesh.mesh", text.as_str());
+        // Each line has ten bytes, the first two of which are one character.
+        let place = |line: usize| Span::new(mesh, (line - 1) * 10 + 2, (line - 1) * 10 + 5);
+        let diagnostic = Diagnostic::error(Code("E0001"), place(300), "twice")
+            .label("again")
+            .also(place(200), "first")
+            .also(place(201), "second");
+        let shown = render_text(&[diagnostic], &sources, RenderOptions { width: 80, color: false });
+        let expected = "\
+E0001
+
+  × twice
+     ╭─[mesh.mesh:200:2]
+ 199 │ é199 = 1
+ 200 │ é200 = 1
+     ·  ─┬─
+     ·   ╰── first
+ 201 │ é201 = 1
+     ·  ─┬─
+     ·   ╰── second
+ 202 │ é202 = 1
+     ╰────
+     ╭─[mesh.mesh:300:2]
+ 299 │ é299 = 1
+ 300 │ é300 = 1
+     ·  ─┬─
+     ·   ╰── again
+ 301 │ é301 = 1
+     ╰────
+";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn of_a_very_long_line_only_what_is_around_the_place_is_shown() {
+        let mut sources = SourceMap::default();
+        let text = format!("first\n{}wrong{}\nlast\n", "é".repeat(50_000), "→".repeat(50_000));
+        let mesh = sources.add("mesh.mesh", text.as_str());
+        let diagnostic = Diagnostic::error(Code("E0001"), Span::new(mesh, 100_006, 100_011), "odd");
+        let shown = render_text(&[diagnostic], &sources, RenderOptions { width: 80, color: false });
+        let line = format!(" 2 │ {}wrong{}\n", "é".repeat(30), "→".repeat(20));
+        assert!(shown.contains("[mesh.mesh:2:50001]") && shown.contains(&line), "{shown}");
+        assert!(shown.len() < 1000, "{shown}");
     }
 
     #[test]

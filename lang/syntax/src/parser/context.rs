@@ -124,6 +124,11 @@ impl<'a> Context<'a> {
         self.text.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// The text behind an offset.
+    pub(crate) fn behind(&self, start: u32) -> &'a str {
+        self.text.get(start as usize..).unwrap_or_default()
+    }
+
     /// A place in this file.
     pub(crate) fn span(&self, start: u32, end: u32) -> Span {
         Span { file: self.file, start, end }

@@ -4,7 +4,7 @@ use lang_diagnostics::{Applicability, Diagnostic};
 
 use super::super::tokens::{DEPTH_LIMIT, Lexeme, Tokens};
 use super::values::unexpected;
-use super::{error, fix, found, insertion, report};
+use super::{comma, error, fix, found, one_word, report};
 use crate::codes;
 use crate::token::TokenKind;
 
@@ -51,9 +51,13 @@ pub(in crate::parser) fn missing_comma(input: Tokens<'_>) {
     }
     if super::super::values::begins_value(next.kind) {
         let diagnostic =
-            error(input, codes::MISSING_SEPARATOR, format!("expected `,` before {}", found(input)))
+            error(input, codes::MISSING_SEPARATOR, format!("expected `,` before {}", found(input)));
+        let diagnostic = match one_word(input) {
+            Some(fix) => diagnostic.fix(fix),
+            None => diagnostic
                 .help("the elements of a list are separated by commas, also on lines of their own")
-                .fix(insertion("insert a comma", input, ","));
+                .fix(comma(input)),
+        };
         report(input, diagnostic);
     } else {
         unexpected(input, "expected `,` or `]`");

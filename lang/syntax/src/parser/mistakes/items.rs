@@ -7,7 +7,7 @@ use super::super::LANGUAGE_VERSION;
 use super::super::recovery::body_follows;
 use super::super::tokens::{Mistake, Tokens};
 use super::values::{later, misplaced, unexpected};
-use super::{error, fix, found, insertion, report, shortened};
+use super::{comma, error, fix, found, insertion, one_word, report, shortened};
 use crate::ast::Block;
 use crate::codes;
 use crate::token::TokenKind;
@@ -25,8 +25,12 @@ pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {
     }
     let message = format!("expected a newline or `,` before {}", found(input));
     let mut diagnostic = error(input, codes::MISSING_SEPARATOR, message);
-    if input.at_item() {
-        diagnostic = diagnostic.fix(insertion("insert a comma", input, ","));
+    if let Some(fix) = one_word(input) {
+        diagnostic = diagnostic.fix(fix);
+    } else if input.at_item() {
+        diagnostic = diagnostic.fix(comma(input));
+    } else if next.kind == TokenKind::OpenParenthesis {
+        diagnostic = diagnostic.help("there are no functions in this language version");
     }
     report(input, diagnostic);
 }
@@ -130,6 +134,13 @@ pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
         error(after, codes::UNEXPECTED_TOKEN, format!("expected `=` after `{name}`, found {}", found(after)))
             .fix(insertion("insert `=`", after, " ="));
     let diagnostic = match after.peek(0).kind {
+        // `port 80` may as well lack the name and the braces of a block.
+        TokenKind::Literal => diagnostic.help("a block has braces: `port http { number = 80 }`").fix(fix(
+            "insert `=`",
+            Applicability::Suggested,
+            input.context.span(after.last_end, after.last_end),
+            " =",
+        )),
         TokenKind::String => diagnostic.help("a block with a quoted label has braces, also when it is empty"),
         _ => diagnostic,
     };
@@ -144,7 +155,17 @@ pub(in crate::parser) fn string_as_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
 
 /// Something that begins no item.
 pub(in crate::parser) fn no_item(input: Tokens<'_>) -> Err<Mistake<'_>> {
-    Mistake::failure(input, misplaced(input, "expected an item"))
+    let diagnostic = misplaced(input, "expected an item");
+    // `1,5s`: a comma that touches digits on both sides.
+    let before = input.context.slice(0, input.last_end).strip_suffix(',').unwrap_or_default();
+    let touches = input.last_end == input.peek(0).start && before.ends_with(|c: char| c.is_ascii_digit());
+    Mistake::failure(
+        input,
+        match input.peek(0).kind {
+            TokenKind::Literal if touches => diagnostic.help("a decimal number has a point: `1.5s`"),
+            _ => diagnostic,
+        },
+    )
 }
 
 /// A record that holds a block.
@@ -182,7 +203,8 @@ pub(in crate::parser) fn late_language(input: Tokens<'_>) -> Err<Mistake<'_>> {
 /// A label such as `2nd`.
 pub(in crate::parser) fn label_begins_with_digit(input: Tokens<'_>) {
     let text = input.text(input.peek(0));
-    report(input, unquoted(input, "a name begins with a letter or `_`", text));
+    let rule = "a name begins with a letter or `_`";
+    report(input, unquoted(input, rule, text, Applicability::Safe));
 }
 
 /// A word with letters outside ASCII.
@@ -192,15 +214,17 @@ pub(in crate::parser) fn unquoted_name(input: Tokens<'_>) {
         input,
         "a name consists of ASCII letters, digits, `_` and inner `-`",
         text,
+        // The word of a block cannot be quoted.
+        Applicability::Suggested,
     ));
 }
 
-fn unquoted(input: Tokens<'_>, rule: &str, text: &str) -> Diagnostic {
+fn unquoted(input: Tokens<'_>, rule: &str, text: &str, applicability: Applicability) -> Diagnostic {
     let quoted = format!("\"{text}\"");
     let span = input.span(input.peek(0));
     error(input, codes::UNQUOTED_NAME, format!("`{}` has to be quoted", shortened(text)))
         .help(format!("{rule}; any other is quoted"))
-        .fix(fix("quote it", Applicability::Safe, span, quoted))
+        .fix(fix("quote it", applicability, span, quoted))
 }
 
 /// A label with `${…}`.

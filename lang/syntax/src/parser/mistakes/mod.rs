@@ -17,6 +17,7 @@ pub(super) use self::values::{
     unclosed_interpolation, unclosed_string, unexpected,
 };
 use super::tokens::Tokens;
+use crate::literal::classify;
 use crate::token::TokenKind;
 
 /// What a message calls the next lexeme.
@@ -32,6 +33,28 @@ fn found(input: Tokens<'_>) -> String {
         TokenKind::TemplateMiddle | TokenKind::TemplateTail | TokenKind::UnclosedTail => String::from("`}`"),
         _ => format!("`{}`", shortened(input.text(lexeme))),
     }
+}
+
+/// A comma before the next lexeme. Whether not a bracket is missing instead cannot be told.
+fn comma(input: Tokens<'_>) -> Fix {
+    let at = input.context.span(input.last_end, input.last_end);
+    fix("insert a comma", Applicability::Suggested, at, ",")
+}
+
+/// A number and its unit with a space between them, as one word: `20 s`, `50 %`, `10 / min`.
+fn one_word(input: Tokens<'_>) -> Option<Fix> {
+    let (start, end) = (input.last_end, input.peek(0).start);
+    let before = input.context.slice(0, start);
+    let number = before.rsplit(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '_')).next()?;
+    let behind = input.context.behind(end);
+    let unit = behind.split([',', '\n', '\r', '{', '}', '[', ']', '"']).next()?.trim_end();
+    let word: String = number.chars().chain(unit.chars().filter(|c| *c != ' ')).collect();
+    if number.is_empty() || unit.is_empty() || classify(&word).is_err() {
+        return None;
+    }
+    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let span = input.context.span(start.saturating_sub(length(number)), end.saturating_add(length(unit)));
+    Some(fix("write a number and its unit as one word", Applicability::Suggested, span, word))
 }
 
 /// At most 40 characters, for messages.

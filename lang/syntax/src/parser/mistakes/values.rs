@@ -5,7 +5,7 @@ use nom::Err;
 
 use super::super::LANGUAGE_VERSION;
 use super::super::tokens::{Lexeme, Mistake, Tokens};
-use super::{error, fix, found, report, shortened};
+use super::{error, fix, found, one_word, report, shortened};
 use crate::codes;
 use crate::literal::Malformed;
 use crate::token::TokenKind;
@@ -30,19 +30,40 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
     let unexpected = || diagnostic(&format!("unexpected `{}`", shortened(text)));
     let replacing =
         |with: &str| fix(format!("write `{with}`"), Applicability::Safe, input.span(lexeme), with);
+    if let ("%" | "/", Some(fix)) = (text, one_word(input)) {
+        return unexpected().fix(fix);
+    }
     match text {
+        // Behind something, it would take the rest of the line away.
+        "#" if !lexeme.on_new_line => unexpected().help("comments begin with `//`"),
         "#" => unexpected().help("comments begin with `//`").fix(replacing("//")),
         ";" => unexpected().help("items are separated by newlines, or by commas on one line"),
         "/" => unexpected().help("comments begin with `//` and run to the end of the line"),
+        "-" if lexeme.on_new_line => unexpected()
+            .help("lists stand in brackets, `name = [a, b]`, and blocks in braces, `port http { … }`"),
         "-" => unexpected().help("there are no negative numbers, and names have `-` only inside"),
         ":" => unexpected().help("an attribute is written `name = value`"),
+        "*" => unexpected().help("there are neither patterns nor operators: write what is meant"),
+        "+" | "?" => unexpected().help("there are no operators on values: write the result"),
+        "$" => unexpected().help("a name stands for itself; `${…}` belongs into a string"),
+        "<" => unexpected().help("text of several lines stands in `\"\"\"`"),
         "`" => unexpected().help("strings stand in double quotes"),
+        "\r" => diagnostic("unexpected carriage return without a line feed")
+            .help("lines end with a line feed, or with a carriage return and a line feed"),
+        "“" | "”" | "„" | "‟" | "«" | "»" | "‘" | "’" => {
+            unexpected().help("strings stand in straight double quotes, `\"…\"`")
+        }
         _ => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
             Some(content) => {
                 let quoted = format!("\"{}\"", content.replace('\\', "\\\\").replace('"', "\\\""));
                 diagnostic("strings stand in double quotes").fix(replacing(&quoted))
             }
             None => match text.chars().next().filter(|character| text.len() == character.len_utf8()) {
+                Some(character) if character.is_whitespace() && !character.is_ascii() => {
+                    let number = u32::from(character);
+                    diagnostic(&format!("unexpected character U+{number:04X}, which only looks like a space"))
+                        .fix(fix("write a plain space", Applicability::Safe, input.span(lexeme), " "))
+                }
                 Some(character) if character.is_control() || !character.is_ascii() => {
                     let number = u32::from(character);
                     diagnostic(&format!("unexpected character U+{number:04X}")).help(
@@ -72,7 +93,16 @@ pub(in crate::parser) fn no_value(input: Tokens<'_>) -> Err<Mistake<'_>> {
         let help = "`in` is a word of the language: a name spelled like it is quoted";
         return Mistake::failure(input, misplaced(input, "expected a value").help(help));
     }
-    Mistake::failure(input, misplaced(input, "expected a value"))
+    let diagnostic = misplaced(input, "expected a value");
+    Mistake::failure(
+        input,
+        match (next.kind, input.peek(1).kind) {
+            (TokenKind::Dot, TokenKind::Literal) => {
+                diagnostic.help("a number has a digit before its point: `0.5s`")
+            }
+            _ => diagnostic,
+        },
+    )
 }
 
 /// The item ends where a value should begin.
