@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Origin;
 use meshc_topology::{Export, Topology};
-use meshc_vocabulary::model::policy::{Attached, AuthorizationRule, Failover, Retry, Timeout};
+use meshc_vocabulary::model::policy::{Attached, AuthorizationRule, Failover, RateLimit, Retry, Timeout};
 use meshc_vocabulary::model::{Cluster, Gateway, Id, Model, Route, Service};
 
 use crate::calls::{Edge, edges};
@@ -70,6 +70,7 @@ pub(crate) struct Holds<'a> {
     pub(crate) timeout: &'a Timeout,
     pub(crate) allow: &'a [AuthorizationRule],
     pub(crate) deny: &'a [AuthorizationRule],
+    pub(crate) rate_limits: &'a [RateLimit],
 }
 
 impl<'a> Holds<'a> {
@@ -79,18 +80,20 @@ impl<'a> Holds<'a> {
         let timeout = attached.nearest(service, |set| set.timeout.as_ref());
         let allow = attached.nearest(service, |set| said(&set.allow));
         let deny = attached.nearest(service, |set| said(&set.deny));
+        let rate_limits = attached.nearest(service, |set| said(&set.rate_limits));
         Self {
             failover: failover.map_or(&model.defaults.failover, |(_, failover)| failover),
             retry: retry.map(|(_, retry)| retry),
             timeout: timeout.map_or(&model.defaults.timeout, |(_, timeout)| timeout),
             allow: allow.map_or(&[], |(_, rules)| rules),
             deny: deny.map_or(&[], |(_, rules)| rules),
+            rate_limits: rate_limits.map_or(&[], |(_, limits)| limits),
         }
     }
 }
 
-fn said(rules: &[AuthorizationRule]) -> Option<&[AuthorizationRule]> {
-    (!rules.is_empty()).then_some(rules)
+fn said<T>(settings: &[T]) -> Option<&[T]> {
+    (!settings.is_empty()).then_some(settings)
 }
 
 /// Entities in the order of their declarations, for checks that call one of two the first.

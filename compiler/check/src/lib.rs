@@ -33,6 +33,7 @@ mod multiplied_retries;
 mod no_path;
 mod nobody_calls;
 mod odd_lifetime;
+mod open_counters;
 mod overlapping_hosts;
 mod own_ports;
 mod refused_call;

@@ -48,4 +48,5 @@ pub(crate) const CHECKS: &[Check] = &[
     unresolvable_address::CHECK,
     shared_domain::CHECK,
     long_try::CHECK,
+    open_counters::CHECK,
 ];

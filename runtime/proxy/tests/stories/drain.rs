@@ -3,6 +3,7 @@
 use crate::support::client::{eventually, get};
 use crate::support::world::{address, http_listener};
 use crate::support::{App, Client, World, group, upstream};
+use hyper::Method;
 use meshd_proxy::{Options, Proxy};
 use serde_json::json;
 use std::time::Duration;
@@ -44,4 +45,29 @@ async fn requests_in_flight_finish_and_readiness_is_off_at_once() {
 
     tokio::task::spawn_blocking(move || proxy.wait()).await.unwrap();
     assert!(tokio::net::TcpStream::connect(bind).await.is_err(), "nothing listens any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_finishes_holds_nobody_for_ever() {
+    let world = World::new();
+    let app = App::start("app", address()).await;
+    app.takes(Duration::from_secs(3_600));
+    let bind = address();
+    let config = json!({
+        "listeners": [http_listener(bind, "app", json!({}))],
+        "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+    });
+    let path = world.write("proxy", config);
+    let finish = Duration::from_millis(300);
+    let options = Options { config: path, workers: 2, drain: Duration::ZERO, finish };
+    let proxy = Proxy::start(options).unwrap();
+    let in_flight = tokio::spawn(async move {
+        Client::http1(bind, "app").await.send(Method::GET, "/for-ever", &[], "").await
+    });
+    eventually("the request", || async { app.requests() == 1 }).await;
+    proxy.drain();
+    // Without a bound this would wait for the application's hour.
+    let ended = tokio::task::spawn_blocking(move || proxy.wait());
+    tokio::time::timeout(Duration::from_secs(30), ended).await.expect("the drain has a bound").unwrap();
+    assert!(in_flight.await.unwrap().is_err(), "the request is cut off");
 }
