@@ -1,4 +1,7 @@
-"""A DNS server for one cluster: A records from a JSON file that is read anew for each question."""
+"""A DNS server for one cluster: A records from a JSON file that is read anew for each question.
+
+The names that it was asked for stand in a file beside that one, each once.
+"""
 
 import json
 import socket
@@ -32,6 +35,7 @@ def answer(packet, records):
 
 def main():
     address, records = sys.argv[1], sys.argv[2]
+    asked = set()
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((address, 53))
     while True:
@@ -39,6 +43,11 @@ def main():
         try:
             with open(records, encoding="utf-8") as file:
                 reply = answer(packet, json.load(file))
+            name, _, _ = question(packet)
+            if name not in asked:
+                asked.add(name)
+                with open(f"{records}.asked", "a", encoding="utf-8") as file:
+                    file.write(f"{name}\n")
         except (IndexError, ValueError, struct.error, UnicodeDecodeError):
             continue
         server.sendto(reply, peer)

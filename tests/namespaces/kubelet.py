@@ -203,7 +203,13 @@ class Pod:
 def templates(documents):
     for document in documents:
         if document["kind"] == "Deployment":
-            yield document["metadata"], document["spec"]["template"]
+            metadata, spec = document["metadata"], document["spec"]
+            template = spec["template"]
+            # Applications have all their replicas; the mesh's own Deployments get by with one here.
+            application = any(container["image"].startswith("app:") for container in template["spec"]["containers"])
+            for replica in range(spec.get("replicas", 1) if application else 1):
+                name = metadata["name"] if replica == 0 else f"{metadata['name']}-{replica}"
+                yield metadata["namespace"], name, template
 
 
 def main():
@@ -223,9 +229,9 @@ def main():
             documents += [one for one in yaml.safe_load_all(pathlib.Path(file).read_text(encoding="utf-8")) if one]
         objects = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in documents}
         mine = []
-        for place, (metadata, template) in enumerate(templates(documents)):
+        for place, (namespace, name, template) in enumerate(templates(documents)):
             address = f"10.{10 * (number + 1)}.1.{place + 1}"
-            pod = Pod(cluster, metadata["namespace"], metadata["name"], template, objects, address)
+            pod = Pod(cluster, namespace, name, template, objects, address)
             pod.build(index)
             index += 1
             mine.append(pod)

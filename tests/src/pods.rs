@@ -23,6 +23,7 @@ struct Application<'a> {
     cluster: &'a str,
     service: &'a str,
     port: u16,
+    replicas: u32,
 }
 
 impl Pods {
@@ -32,11 +33,21 @@ impl Pods {
     /// If a pod does not get ready; with its log.
     #[must_use]
     pub fn acme(built: &Built) -> Self {
+        Self::acme_with(built, 1)
+    }
+
+    /// The same with several pods of catalog: `east-catalog`, `east-catalog-1` and so on.
+    ///
+    /// # Panics
+    /// If a pod does not get ready; with its log.
+    #[must_use]
+    pub fn acme_with(built: &Built, catalogs: u32) -> Self {
+        let application = |cluster, service, port, replicas| Application { cluster, service, port, replicas };
         let applications = [
-            Application { cluster: "west", service: "webapp", port: 8080 },
-            Application { cluster: "west", service: "simple-backend", port: 8080 },
-            Application { cluster: "east", service: "simple-backend", port: 8080 },
-            Application { cluster: "east", service: "catalog", port: 3000 },
+            application("west", "webapp", 8080, 1),
+            application("west", "simple-backend", 8080, 1),
+            application("east", "simple-backend", 8080, 1),
+            application("east", "catalog", 3000, catalogs),
         ];
         let work = built.path().join("namespaces");
         let mut clusters = Vec::new();
@@ -126,6 +137,13 @@ impl Pods {
         mine.map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
     }
 
+    /// The names that a cluster's DNS server was asked for.
+    #[must_use]
+    pub fn asked(&self, cluster: &str) -> Vec<String> {
+        let file = self.logs.with_file_name(format!("dns-{cluster}.json.asked"));
+        std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
     /// Makes an application answer with 500, or not any more.
     pub fn fail(&mut self, service: &str, cluster: &str, failing: bool) {
         self.ask(&json!({ "fail": { "service": service, "cluster": cluster, "failing": failing } }));
@@ -145,7 +163,7 @@ impl Drop for Pods {
 impl Application<'_> {
     /// The Deployment with the component applied, through the real kustomize.
     fn rendered(&self, built: &Built) -> String {
-        let Self { cluster, service, port } = self;
+        let Self { cluster, service, port, replicas } = self;
         let folder = built.path().join("applications").join(cluster).join(service);
         std::fs::create_dir_all(&folder).expect("writable");
         let deployment = format!(
@@ -153,6 +171,7 @@ impl Application<'_> {
 kind: Deployment
 metadata: {{name: {service}, namespace: istioinaction}}
 spec:
+  replicas: {replicas}
   selector: {{matchLabels: {{app: {service}}}}}
   template:
     metadata: {{labels: {{app: {service}}}}}

@@ -6,15 +6,25 @@ use std::time::{Duration, Instant};
 use mesh_tests::build::{Built, example};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::pods::Pods;
+use mesh_tests::process;
 
 /// The example with ejection times of one second instead of half a minute; everything else as it is.
 fn source() -> String {
     example("acme").replace("interval = 20s", "interval = 1s").replace("ejection = 30s", "ejection = 1s")
 }
 
+/// Waits for the first answer of catalog. Pods are ready when their proxies are; what a busy machine's DNS says to the
+/// gateway in between may still be missing.
+fn settled(pods: &mut Pods) {
+    process::eventually("webapp reaches catalog", Duration::from_secs(30), || {
+        (pods.get("west-webapp", "http://catalog/", &[]).0 == 200).then_some(())
+    });
+}
+
 fn built_files_carry_traffic(data_plane: DataPlane) {
     let built = Built::new(&source(), data_plane, &[]);
     let mut pods = Pods::acme(&built);
+    settled(&mut pods);
 
     // webapp's application calls catalog by the name that only the hosts file knows.
     let forged = [("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/istioinaction/sa/root")];
@@ -27,6 +37,12 @@ fn built_files_carry_traffic(data_plane: DataPlane) {
     let statuses = [(); 2].map(|()| pods.get("west-webapp", again, &[]).0);
     let (service, asking) = (pods.log("east-rate-limit"), pods.log("east-catalog"));
     assert!(statuses.contains(&429), "{statuses:?}\n--- service\n{service}\n--- sidecar\n{asking}");
+
+    // Names of the mesh are complete: whoever tried search domains would ask strangers' domains for them.
+    let (asked, own) = (pods.asked("east"), ".svc.cluster.local");
+    assert!(asked.iter().any(|name| name.starts_with("catalog-mesh.")), "{asked:?}");
+    let searched: Vec<_> = asked.iter().filter(|name| name.matches(own).count() != 1).collect();
+    assert!(searched.is_empty(), "{searched:?}");
 
     let through_ingress = |pods: &mut Pods| {
         let host = [("host", "simple-backend.istioinaction.io")];
@@ -71,15 +87,16 @@ fn redirected_calls_reach_their_callee(data_plane: DataPlane) {
     assert_ne!(redirected, source(), "the example says which data plane it wants");
     let built = Built::new(&redirected, data_plane, &[]);
     let mut pods = Pods::acme(&built);
+    settled(&mut pods);
     let (status, body) = pods.get("west-webapp", "http://catalog/", &[]);
     assert_eq!(status, 200, "{body}\n{}", pods.log("west-webapp"));
     assert_eq!(body["cluster"], "east");
     assert_eq!(body["caller"], "spiffe://cluster.local/ns/istioinaction/sa/webapp");
     // A virtual address that stands for nobody, and one that stands for a callee on another port, go nowhere.
-    let (status, _) = pods.get("west-webapp", "http://240.240.255.254/", &[]);
-    assert_eq!(status, 0);
-    let (status, _) = pods.get("west-webapp", "http://catalog:81/", &[]);
-    assert_eq!(status, 0);
+    for nowhere in ["http://240.240.255.254/", "http://catalog:81/"] {
+        let (status, body) = pods.get("west-webapp", nowhere, &[]);
+        assert_eq!(status, 0, "{nowhere}: {body}\n{}", pods.log("west-webapp"));
+    }
 }
 
 #[test]
@@ -90,4 +107,37 @@ fn redirected_calls_reach_their_callee_on_envoy() {
 #[test]
 fn redirected_calls_reach_their_callee_on_meshd() {
     redirected_calls_reach_their_callee(DataPlane::Meshd);
+}
+
+/// An east-west gateway balances connections, not requests: without more than one connection to it, one of the pods
+/// behind it would get everything.
+fn remote_pods_share_the_requests(data_plane: DataPlane) {
+    const PODS: [&str; 4] = ["east-catalog", "east-catalog-1", "east-catalog-2", "east-catalog-3"];
+    const REQUESTS: usize = 80;
+    let built = Built::new(&source(), data_plane, &[]);
+    let mut pods = Pods::acme_with(&built, 4);
+    settled(&mut pods);
+    for _ in 0..REQUESTS {
+        let (status, body) = pods.get("west-webapp", "http://catalog/spread", &[]);
+        assert_eq!(status, 200, "{body}");
+    }
+    let served = |pods: &Pods| {
+        PODS.map(|pod| pods.log(&format!("{pod}-mesh-proxy")).matches(r#""path":"/spread""#).count())
+    };
+    // Proxies write their logs a little later.
+    process::eventually("every request is logged", Duration::from_secs(30), || {
+        (served(&pods).iter().sum::<usize>() == REQUESTS).then_some(())
+    });
+    let shares = served(&pods);
+    assert!(shares.iter().all(|share| (4..=REQUESTS / 2).contains(share)), "{shares:?} of {REQUESTS}");
+}
+
+#[test]
+fn remote_pods_share_the_requests_on_envoy() {
+    remote_pods_share_the_requests(DataPlane::Envoy);
+}
+
+#[test]
+fn remote_pods_share_the_requests_on_meshd() {
+    remote_pods_share_the_requests(DataPlane::Meshd);
 }

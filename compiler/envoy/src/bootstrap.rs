@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::config::overload::v3::{
 use envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
 use meshc_plan::paths;
 
+use crate::cluster::dns;
 use crate::pb::base::{Locality, Node};
 use crate::pb::{cluster::Cluster, listener::Listener, pipe};
 use crate::placed::Placed;
@@ -63,6 +64,7 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
             ignore_global_conn_limit: true,
             ..Default::default()
         }),
+        typed_dns_resolver_config: Some(dns::resolver()),
         overload_manager: Some(OverloadManager {
             resource_monitors: vec![ResourceMonitor {
                 name: "envoy.resource_monitors.global_downstream_max_connections".to_owned(),

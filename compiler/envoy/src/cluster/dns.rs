@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::core::v3::DnsResolverOptions;
+use envoy_types::pb::envoy::config::core::v3::{DnsResolverOptions, TypedExtensionConfig};
 use envoy_types::pb::envoy::extensions::clusters::common::dns::v3::DnsLookupFamily;
 use envoy_types::pb::envoy::extensions::clusters::dns::v3::{DnsCluster, dns_cluster::RefreshRate};
 use envoy_types::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
@@ -20,9 +20,9 @@ const FAILURE_REFRESH: (Duration, Duration) = (Duration::from_secs(1), Duration:
 /// listeners for a minute at start.
 const QUERY_TIMEOUT_SECONDS: u64 = 2;
 
-/// Every answer of a name is an endpoint. Search domains are off: names are fully qualified, and a search would ask
-/// for each of them in domains that belong to others.
-pub(super) fn cluster(placed: &Placed<'_>) -> DnsCluster {
+/// The resolver of all names, which the bootstrap holds once. Search domains are off: names are fully qualified, and a
+/// search would ask for each of them in domains that belong to others.
+pub(crate) fn resolver() -> TypedExtensionConfig {
     let resolver = CaresDnsResolverConfig {
         dns_resolver_options: Some(DnsResolverOptions {
             no_default_search_domain: true,
@@ -32,13 +32,17 @@ pub(super) fn cluster(placed: &Placed<'_>) -> DnsCluster {
         query_tries: number(1),
         ..Default::default()
     };
+    extension("envoy.network.dns_resolver.cares", &resolver)
+}
+
+/// Every answer of a name is an endpoint.
+pub(super) fn cluster(placed: &Placed<'_>) -> DnsCluster {
     DnsCluster {
         dns_refresh_rate: duration(REFRESH),
         dns_failure_refresh_rate: Some(RefreshRate {
             base_interval: duration(FAILURE_REFRESH.0),
             max_interval: duration(FAILURE_REFRESH.1),
         }),
-        typed_dns_resolver_config: Some(extension("envoy.network.dns_resolver.cares", &resolver)),
         dns_lookup_family: family(placed).into(),
         ..Default::default()
     }

@@ -3,7 +3,7 @@
 //! Envoy's ejection settings hold for a whole cluster. If pods and a gateway shared one, a single 500 from a remote
 //! application would eject the gateway, and with it everything behind it.
 
-mod dns;
+pub(crate) mod dns;
 mod ejection;
 mod endpoints;
 mod pool;
@@ -59,8 +59,11 @@ fn of_upstream(placed: &Placed<'_>, upstream: &Upstream) -> Vec<Cluster> {
     }
     let last_resort = names.len() == 1;
     clusters.extend(upstream.groups.iter().zip(names).map(|(group, name)| {
-        let breakers =
-            if last_resort { pool::with_retries(&upstream.pool) } else { pool::limits(&upstream.pool) };
+        let breakers = if last_resort {
+            pool::with_retries(&upstream.pool, upstream.protocol)
+        } else {
+            pool::limits(&upstream.pool, upstream.protocol)
+        };
         member(placed, upstream, group, name, breakers)
     }));
     clusters
@@ -73,7 +76,7 @@ fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
         name: upstream.name.clone(),
         connect_timeout: duration(upstream.pool.connect_timeout),
         lb_policy: LbPolicy::ClusterProvided.into(),
-        circuit_breakers: Some(pool::with_retries(&upstream.pool)),
+        circuit_breakers: Some(pool::with_retries(&upstream.pool, upstream.protocol)),
         common_lb_config: Some(at_once_and_without_panic()),
         cluster_discovery_type: Some(custom("envoy.clusters.aggregate", any(&config))),
         ..Default::default()

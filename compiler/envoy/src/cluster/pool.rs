@@ -14,28 +14,36 @@ use crate::pb::kind::Percent;
 use crate::pb::number;
 
 /// Bounds of a cluster that holds connections.
-pub(super) fn limits(pool: &PoolPlan) -> CircuitBreakers {
-    CircuitBreakers { thresholds: vec![thresholds(pool)], ..Default::default() }
+pub(super) fn limits(pool: &PoolPlan, spoken: UpstreamProtocol) -> CircuitBreakers {
+    CircuitBreakers { thresholds: vec![thresholds(pool, spoken)], ..Default::default() }
 }
 
 /// The same with the budget of retries, for the cluster that routes name. Without a budget three retries may be under
 /// way at once, and all others fail.
-pub(super) fn with_retries(pool: &PoolPlan) -> CircuitBreakers {
-    let budget = RetryBudget {
+pub(super) fn with_retries(pool: &PoolPlan, spoken: UpstreamProtocol) -> CircuitBreakers {
+    let budget = carries_requests(spoken).then(|| RetryBudget {
         budget_percent: Some(Percent { value: pool.retry_budget_percent.into() }),
         min_retry_concurrency: number(pool.min_concurrent_retries),
         ..Default::default()
-    };
-    let thresholds = Thresholds { retry_budget: Some(budget), ..thresholds(pool) };
+    });
+    let thresholds = Thresholds { retry_budget: budget, ..thresholds(pool, spoken) };
     CircuitBreakers { thresholds: vec![thresholds], ..Default::default() }
 }
 
-fn thresholds(pool: &PoolPlan) -> Thresholds {
+fn thresholds(pool: &PoolPlan, spoken: UpstreamProtocol) -> Thresholds {
     Thresholds {
         max_connections: number(pool.max_connections),
         max_pending_requests: number(pool.max_pending_requests),
-        max_requests: number(pool.max_requests),
+        max_requests: if carries_requests(spoken) { number(pool.max_requests) } else { None },
         ..Default::default()
+    }
+}
+
+/// Whether there are requests that can be counted and sent again.
+fn carries_requests(spoken: UpstreamProtocol) -> bool {
+    match spoken {
+        UpstreamProtocol::HttpLikeDownstream | UpstreamProtocol::Http1 | UpstreamProtocol::Http2 => true,
+        UpstreamProtocol::Tcp => false,
     }
 }
 
