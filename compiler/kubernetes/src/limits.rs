@@ -52,7 +52,7 @@ pub(crate) fn check_size(proxy: &ProxyPlan, rendered: &RenderedProxy, sink: &mut
     let kibibytes = bytes.div_ceil(1024);
     if bytes > CONFIG_MAP_BYTES {
         let message =
-            format!("the configuration of `{}` takes {kibibytes} KiB, a ConfigMap holds 1,024", proxy.name);
+            format!("the configuration of `{}` takes {kibibytes} KiB, a ConfigMap holds 1024", proxy.name);
         let (what, asks, help) = size_of(proxy);
         let mut diagnostic =
             Diagnostic::error(codes::CONFIG_TOO_LARGE, proxy.origin.span, message).label(what);
