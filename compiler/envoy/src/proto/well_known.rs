@@ -1,4 +1,4 @@
-//! Messages whose JSON form is not a map of their fields (https://protobuf.dev/programming-guides/json).
+//! Messages whose JSON form is not a map of their fields (<https://protobuf.dev/programming-guides/json>).
 
 use meshc_yaml::Writer;
 

@@ -1,4 +1,4 @@
-//! Reading protobuf's wire format (https://protobuf.dev/programming-guides/encoding).
+//! Reading protobuf's wire format (<https://protobuf.dev/programming-guides/encoding>).
 //!
 //! The bytes were encoded a moment ago by the same program, so a malformed message cannot occur; should it all the
 //! same, reading stops there, and Envoy's validation shows what is missing.
