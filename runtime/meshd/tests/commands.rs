@@ -152,6 +152,8 @@ fn ask(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     let mut answer = String::new();
+    // A test that waits for ever says nothing.
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
     // A connection that is refused may be closed before the request is written.
     let _ = stream.write_all(request.as_bytes());
     let _ = stream.read_to_string(&mut answer);
@@ -194,13 +196,26 @@ fn too_many_connections_are_closed_and_cost_nobody_else() {
 
     let mut idle: Vec<TcpStream> = (0..49).map(|_| TcpStream::connect(http).unwrap()).collect();
     // One that was accepted after them all: now they are.
-    assert!(ask(http, "/").starts_with("HTTP/1.1 200 "), "the last one that fits is served");
+    let fits = (0..4).any(|_| ask(http, "/").starts_with("HTTP/1.1 200 "));
+    assert!(fits, "the last one that fits is served");
     idle.extend((0..100).map(|_| TcpStream::connect(http).unwrap()));
-    let refused = idle.iter_mut().skip(60).filter(|stream| {
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
-        matches!(stream.peek(&mut [0]), Ok(0) | Err(_))
-    });
-    assert_eq!(refused.count(), 89, "those beyond the limit are closed");
+    // Which ones were accepted first is the workers' business; how many stay is not.
+    let closed = || {
+        let is_closed = |stream: &&TcpStream| {
+            stream.set_nonblocking(true).unwrap();
+            match stream.peek(&mut [0]) {
+                Ok(count) => count == 0,
+                Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+        };
+        idle.iter().filter(is_closed).count()
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while closed() < 99 && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let closed = closed();
+    assert!((99..=100).contains(&closed), "those beyond the limit of 50 are closed, and no others: {closed}");
     assert!(ask(ready, "/healthz/ready").starts_with("HTTP/1.1 200 "), "probes are answered");
     idle.clear();
     let served = (0..100).any(|_| {
