@@ -74,6 +74,14 @@ impl Single {
         self.value.fetch_add(amount, Ordering::Relaxed);
     }
 
+    /// Raises a gauge by one unless it is at `limit`; whether it was raised.
+    pub(crate) fn raise_below(&self, limit: i64) -> bool {
+        let raised = self.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+            if now < limit { now.checked_add(1) } else { None }
+        });
+        raised.is_ok()
+    }
+
     /// Sets a gauge.
     pub(crate) fn set(&self, value: i64) {
         self.value.store(value, Ordering::Relaxed);

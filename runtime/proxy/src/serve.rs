@@ -89,42 +89,41 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
             () = &mut closing => return,
         };
         match accepted {
-            Ok((_, remote)) if !stays && is_full(&worker) => {
-                let connection = Connection {
-                    slot: Arc::clone(&slot),
-                    remote,
-                    entry: Entry::Listener,
-                    tls: false,
-                    peer: None,
-                };
-                refuse(&worker, &connection, "UO", "too many connections");
-            }
             Ok((stream, remote)) => {
+                let open = if stays { None } else { Open::new(&worker) };
+                if open.is_none() && !stays {
+                    let slot = Arc::clone(&slot);
+                    let connection =
+                        Connection { slot, remote, entry: Entry::Listener, tls: false, peer: None };
+                    refuse(&worker, &connection, "UO", "too many connections");
+                    continue;
+                }
                 prepare(&stream);
-                tokio::task::spawn_local(connection(Rc::clone(&worker), Arc::clone(&slot), stream, remote));
+                let (worker, slot) = (Rc::clone(&worker), Arc::clone(&slot));
+                tokio::task::spawn_local(async move {
+                    let _open = open;
+                    connection(worker, slot, stream, remote).await;
+                });
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-/// Whether no more clients can be served: what is left is for the connections to upstreams, and for probes.
-fn is_full(worker: &Worker) -> bool {
-    worker.shared.metrics.connections.value() >= worker.shared.most_connections
-}
+/// A client's connection while it is open. It is counted when it is accepted and not when its task first runs: many are
+/// accepted in between, and each would find the same number.
+struct Open(Rc<Worker>);
 
-/// Counts a connection as open while it lives.
-struct Counted(Rc<Worker>);
-
-impl Counted {
-    fn new(worker: &Rc<Worker>, listener: &str) -> Self {
-        worker.shared.metrics.accepted.add(&[listener], 1);
-        worker.shared.metrics.connections.add(1);
-        Counted(Rc::clone(worker))
+impl Open {
+    /// Counts one more, unless no more clients can be served: what is left is for the connections to upstreams, and for
+    /// probes.
+    fn new(worker: &Rc<Worker>) -> Option<Self> {
+        let shared = &worker.shared;
+        shared.metrics.connections.raise_below(shared.most_connections).then(|| Open(Rc::clone(worker)))
     }
 }
 
-impl Drop for Counted {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.shared.metrics.connections.add(-1);
     }
@@ -133,16 +132,17 @@ impl Drop for Counted {
 async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remote: SocketAddr) {
     let state = slot.state.load_full();
     let plain = |entry| Connection { slot: Arc::clone(&slot), remote, entry, tls: false, peer: None };
+    let accepted = || worker.shared.metrics.accepted.add(&[&state.name], 1);
     match &state.kind {
         KindState::Readiness(_) | KindState::Metrics(_) => {
             probe::serve(worker, plain(Entry::Listener), stream).await
         }
         KindState::Http { tls: None, .. } => {
-            let _counted = Counted::new(&worker, &state.name);
+            accepted();
             http_server::serve(worker, plain(Entry::Listener), stream).await;
         }
         KindState::Http { tls: Some(config), .. } => {
-            let _counted = Counted::new(&worker, &state.name);
+            accepted();
             let connection = Connection { tls: true, ..plain(Entry::Listener) };
             match handshake(&worker, &state, Arc::clone(config), stream).await {
                 Ok(stream) => http_server::serve(worker, connection, stream).await,
@@ -150,12 +150,12 @@ async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remo
             }
         }
         KindState::Tcp(forwarding) => {
-            let _counted = Counted::new(&worker, &state.name);
+            accepted();
             tcp::forward(&worker, &plain(Entry::Listener), forwarding, stream).await;
         }
         KindState::Redirected => redirected(worker, slot, stream, remote).await,
         KindState::Inbound { .. } | KindState::PassThrough { .. } => {
-            let _counted = Counted::new(&worker, &state.name);
+            accepted();
             by_server_name(worker, plain(Entry::Plaintext), &state, stream).await;
         }
     }
