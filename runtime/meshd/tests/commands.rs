@@ -160,6 +160,16 @@ fn ask(address: SocketAddr, path: &str) -> String {
     answer
 }
 
+/// A process that does not outlive its test, also when that fails.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn too_many_connections_are_closed_and_cost_nobody_else() {
     let app = TcpListener::bind("127.0.0.78:0").unwrap();
@@ -184,14 +194,15 @@ fn too_many_connections_are_closed_and_cost_nobody_else() {
     });
     let folder = tempfile::tempdir().unwrap();
     let path = file(&folder, &text);
-    let mut child = Command::new("sh")
+    let child = Command::new("sh")
         .args(["-c", "ulimit -n 100 && exec \"$0\" run --drain-seconds 0 --finish-seconds 0 --config \"$1\""])
         .args([env!("CARGO_BIN_EXE_meshd"), path.to_str().unwrap()])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut running = Running(child);
     let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(running.0.stderr.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "meshd: ready\n");
 
     let mut idle: Vec<TcpStream> = (0..49).map(|_| TcpStream::connect(http).unwrap()).collect();
@@ -222,8 +233,6 @@ fn too_many_connections_are_closed_and_cost_nobody_else() {
         ask(http, "/").starts_with("HTTP/1.1 200 ")
     });
     assert!(served, "and no endpoint was blamed");
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::watch::Watch;
 use crate::worker::{self, Command, Shared};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use meshd_config::{Config, Kind};
+use rustix::process::{Resource, getrlimit};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -290,9 +291,8 @@ fn say(line: &str) {
 
 /// How many connections from clients may be open: each needs one to an upstream, and file descriptors are finite.
 fn most_connections() -> i64 {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let files = files.and_then(|line| line.split_whitespace().next()?.parse::<i64>().ok());
+    // No limit at all is `None`.
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| i64::try_from(files).ok());
     files.map_or(MOST_CONNECTIONS, |files| (files / 2).min(MOST_CONNECTIONS))
 }
 

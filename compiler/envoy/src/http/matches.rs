@@ -3,6 +3,8 @@
 //! The same condition takes three forms, because Envoy's route matcher, its RBAC and its rate-limit actions each
 //! have their own. A path is always the normalised one without its query.
 
+use std::borrow::Cow;
+
 use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
 
 use crate::pb::matcher::{PathMatcher, RegexMatcher, StringMatcher, path_matcher, string_matcher};
@@ -11,14 +13,21 @@ use crate::pb::route::header_matcher::HeaderMatchSpecifier;
 use crate::pb::route::route_match::PathSpecifier;
 use crate::pb::route::{HeaderMatcher, RouteMatch};
 
-/// The path `/` as a pattern. Envoy merges slashes, but for a path that is nothing but slashes: that one becomes `//`.
-const ROOT: &str = "//?";
+/// The condition on the path as it must be put to Envoy, which merges slashes but for a path that is nothing but
+/// slashes: that one becomes `//`.
+fn path(matches: &HttpMatch) -> Cow<'_, PathMatch> {
+    match &matches.path {
+        PathMatch::Exact(path) if path == "/" => Cow::Owned(PathMatch::Regex(String::from("//?"))),
+        other @ (PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Regex(_)) => {
+            Cow::Borrowed(other)
+        }
+    }
+}
 
 /// The condition as a route's match.
 pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
-    let path = match &matches.path {
+    let path = match path(matches).as_ref() {
         PathMatch::Any => PathSpecifier::Prefix("/".to_owned()),
-        PathMatch::Exact(path) if path == "/" => PathSpecifier::SafeRegex(pattern(ROOT)),
         PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
         PathMatch::Prefix(path) => match segments(path) {
             "" => PathSpecifier::Prefix("/".to_owned()),
@@ -32,9 +41,8 @@ pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
 
 /// The condition as a permission of RBAC.
 pub(crate) fn permission(matches: &HttpMatch) -> Permission {
-    let path = match &matches.path {
+    let path = match path(matches).as_ref() {
         PathMatch::Any => None,
-        PathMatch::Exact(path) if path == "/" => Some(regex(ROOT)),
         PathMatch::Exact(path) => Some(exact(path)),
         PathMatch::Prefix(path) => match segments(path) {
             "" => None,
@@ -65,9 +73,8 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
 /// Rate-limit actions see `:path` with its query, so the pattern admits one. A regular expression that itself
 /// matches a `?` may therefore also match into the query, and then counts too many requests, never too few.
 pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
-    let path = match &matches.path {
+    let path = match path(matches).as_ref() {
         PathMatch::Any => None,
-        PathMatch::Exact(path) if path == "/" => Some(format!("{ROOT}(?:\\?.*)?")),
         PathMatch::Exact(path) => Some(format!("{}(?:\\?.*)?", escape(path))),
         PathMatch::Prefix(path) => match segments(path) {
             "" => None,
