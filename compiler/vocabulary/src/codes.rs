@@ -34,6 +34,10 @@ pub const POLICY_WITHOUT_SETTINGS: Code = Code("E0214");
 pub const WRONG_WORKLOAD: Code = Code("E0215");
 /// A retry of requests that did not fail.
 pub const RETRY_OF_SUCCESS: Code = Code("E0216");
+/// A wildcard in a rule that protects, where text is compared as it is written.
+pub const LITERAL_WILDCARD: Code = Code("E0217");
+/// The same in a route.
+pub const LITERAL_WILDCARD_IN_ROUTE: Code = Code("W0218");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -195,5 +199,36 @@ is done: to send it again does its work twice.
 ```mesh
 retry { attempts = 2, when = [2xx, 503] }     // 2xx is success
 ```"#,
+    },
+    CodeInfo {
+        code: LITERAL_WILDCARD,
+        title: "a wildcard in a rule that compares text as it is written",
+        explanation: r#"`path` and `prefix` compare literally: `/admin/*` is the path that ends in a star, and no client asks for it. A `deny`
+with it refuses no request, an `allow` admits none, a `rate_limit` counts none. The same is true of `{id}` and `:id`, of a
+header's value that ends in `*`, and of a tier. In a regular expression `/*` repeats the slash.
+
+```mesh
+deny { from = [web], match { prefix = "/admin/*" } }         // prefix = "/admin"
+deny { from = [web], match { path = "/users/{id}/keys" } }   // regex = "/users/[^/]+/keys"
+```
+
+`prefix` means a path and everything below it, by whole segments; `regex` covers everything else. A path that does contain
+such a character is written as an expression too: `regex = "/a[*]b"`."#,
+    },
+    CodeInfo {
+        code: LITERAL_WILDCARD_IN_ROUTE,
+        title: "a wildcard in a route that compares text as it is written",
+        explanation: r#"`path` and `prefix` compare literally: `/api/*` is the path that ends in a star. Such a rule matches no request, so that
+the rules after it, or none, decide.
+
+```mesh
+route shop {
+  gateway = west.ingress
+  hosts   = ["shop.example"]
+  rule { match { prefix = "/api/*" }, to = api }     // prefix = "/api"
+}
+```
+
+`prefix` means a path and everything below it, by whole segments; `regex` covers everything else."#,
     },
 ];

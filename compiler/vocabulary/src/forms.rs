@@ -187,6 +187,9 @@ fn token(c: char) -> bool {
 }
 
 fn header_name(text: &str) -> Option<String> {
+    if text.contains('*') {
+        return wrong("`*` stands for no other text in it; name each header");
+    }
     if let Some(other) = text.chars().find(|c| !token(*c)) {
         return Some(format!("`{other}` cannot stand in it"));
     }
@@ -204,6 +207,9 @@ fn header_value(text: &str) -> Option<String> {
 }
 
 fn method(text: &str) -> Option<String> {
+    if text.contains('*') {
+        return wrong("`*` stands for no other text in it; without `methods` every method is meant");
+    }
     if text.is_empty() || !text.chars().all(|c| token(c) && !c.is_ascii_lowercase()) {
         return wrong("methods are upper-case words such as \"GET\"");
     }

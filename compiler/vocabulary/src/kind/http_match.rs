@@ -5,6 +5,7 @@ use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Type};
 
 use super::exclusive;
+use super::wildcard::{self, Purpose};
 use crate::codes;
 use crate::forms;
 use crate::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
@@ -31,16 +32,21 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::optional("path", Type::Text(&forms::PATH), "The path is exactly this one."),
+        Attribute::optional(
+            "path",
+            Type::Text(&forms::PATH),
+            "The path is exactly this one; no character stands for others.",
+        ),
         Attribute::optional(
             "prefix",
             Type::Text(&forms::PATH),
-            "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`.",
+            "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`. \
+             No character stands for others.",
         ),
         Attribute::optional(
             "regex",
             Type::Text(&forms::REGEX),
-            "The whole path matches this regular expression (RE2 syntax).",
+            "The whole path matches this regular expression (RE2 syntax): `/users/[^/]+` for one segment of any name.",
         ),
         Attribute::optional(
             "methods",
@@ -52,9 +58,10 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 /// The `match` block of a block; all requests without one.
-pub(crate) fn convert(parent: &Block, sink: &mut Sink) -> Option<HttpMatch> {
+pub(crate) fn convert(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Option<HttpMatch> {
     let Some(block) = parent.block("match") else { return Some(HttpMatch::default()) };
     only_one(block, &["path", "prefix", "regex"], sink);
+    wildcard::check_path(block, purpose, sink);
     let text = |name: &str| block.get::<String>(name).map(|text| text.value);
     let path = if let Some(path) = text("path") {
         PathMatch::Exact(path)
@@ -69,14 +76,15 @@ pub(crate) fn convert(parent: &Block, sink: &mut Sink) -> Option<HttpMatch> {
     Some(HttpMatch {
         path,
         methods: methods.into_iter().map(|method| method.value).collect(),
-        headers: headers(block, sink),
+        headers: headers(block, purpose, sink),
     })
 }
 
-fn headers(block: &Block, sink: &mut Sink) -> Vec<HeaderMatch> {
+fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<HeaderMatch> {
     let mut headers: Vec<(HeaderMatch, &Block)> = Vec::new();
     for header in block.blocks("header") {
         only_one(header, &["exact", "prefix", "regex"], sink);
+        wildcard::check_header(header, purpose, sink);
         let text = |name: &str| header.get::<String>(name).map(|text| text.value);
         let value = if let Some(exact) = text("exact") {
             StringMatch::Exact(exact)

@@ -18,6 +18,7 @@ pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod service;
 pub(crate) mod trust;
+pub(crate) mod wildcard;
 pub(crate) mod workload;
 
 use std::collections::BTreeMap;

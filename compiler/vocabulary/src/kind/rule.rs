@@ -7,6 +7,7 @@ use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Typ
 use lang_evaluate::{Block, Target};
 
 use super::service::{CALLEE, callee};
+use super::wildcard::Purpose;
 use super::{exclusive, http_match};
 use crate::build::Ids;
 use crate::codes;
@@ -105,7 +106,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
     };
     Some(RouteRule {
         origin: block.origin(),
-        matches: http_match::convert(block, sink)?,
+        matches: http_match::convert(block, Purpose::Routing, sink)?,
         to: destinations(block, ids, sink)?,
         timeout: timeout.map(|timeout| timeout.value),
         retry,

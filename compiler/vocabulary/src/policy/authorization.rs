@@ -7,6 +7,7 @@ use lang_evaluate::{Block, Target};
 use super::Context;
 use crate::codes;
 use crate::kind::http_match;
+use crate::kind::wildcard::Purpose;
 use crate::model::GatewayRole;
 use crate::model::policy::{AuthorizationRule, Source};
 
@@ -63,7 +64,7 @@ pub(crate) fn convert(
         for target in block.get::<Vec<Spanned<Target>>>("from")?.value {
             from.push(Spanned::new(source(&target, context, sink)?, target.span));
         }
-        let matches = http_match::convert(block, sink)?;
+        let matches = http_match::convert(block, Purpose::Protection, sink)?;
         rules.push(AuthorizationRule { origin: block.origin(), from, matches });
     }
     Some(rules)

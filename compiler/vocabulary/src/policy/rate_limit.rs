@@ -10,6 +10,7 @@ use lang_syntax::ast::Rate;
 use crate::codes;
 use crate::forms;
 use crate::kind::http_match;
+use crate::kind::wildcard::{self, Purpose};
 use crate::model::policy::{OnError, RateLimit, RateLimitScope, Tier};
 use crate::symbols::symbols;
 
@@ -84,10 +85,11 @@ pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>>
         let otherwise = block.get::<Rate>("otherwise");
         check(block, header.is_some(), tiers.as_ref().is_some_and(|tiers| !tiers.value.is_empty()), sink);
         let tiers = tiers.map(|tiers| tiers.value).unwrap_or_default();
+        tiers.iter().for_each(|(value, _)| wildcard::check_tier(value, sink));
         limits.push(RateLimit {
             origin: block.origin(),
             scope: block.get::<RateLimitScope>("scope")?,
-            matches: http_match::convert(block, sink)?,
+            matches: http_match::convert(block, Purpose::Protection, sink)?,
             header,
             tiers: tiers.into_iter().map(|(value, rate)| Tier { value, rate: rate.value }).collect(),
             otherwise,
