@@ -223,7 +223,11 @@ impl Pool {
             if self.opening.get() > 0 {
                 // One new connection serves everybody who waits for it.
                 self.wait(&picked.upstream).await?;
-                self.changed.notify_one();
+                // Only now is there something for the next one. As long as a connection is being opened, passing the
+                // word on would wake this very request again and again.
+                if self.opening.get() == 0 {
+                    self.changed.notify_one();
+                }
                 continue;
             }
             let Some(open) = self.admit(&picked.upstream) else {

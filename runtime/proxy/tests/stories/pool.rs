@@ -1,6 +1,6 @@
 //! Connections to endpoints: kept, bounded, replaced after so many requests, and never waited for in vain.
 
-use crate::support::client::get;
+use crate::support::client::{get, many};
 use crate::support::world::{address, http_listener};
 use crate::support::{App, Client, World, group, upstream};
 use serde_json::{Value, json};
@@ -78,4 +78,15 @@ async fn a_connection_that_died_in_the_pool_costs_nothing() {
         app.resume().await;
     }
     assert_eq!(get(bind, "app", "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn concurrent_requests_outlive_every_replacement_of_their_connection() {
+    for at_a_time in [2, 10] {
+        let app = App::start("app", address()).await;
+        let (_world, bind) = proxy(&app, pool(10, 100), Some(5)).await;
+        let statuses = many(bind, "app", 60, at_a_time).await;
+        assert_eq!(statuses, [200; 60], "{at_a_time} at a time");
+        assert_eq!(app.requests(), 60);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::certificates::Leaf;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -126,6 +127,29 @@ impl Client {
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer { status: parts.status, headers: parts.headers, body })
     }
+}
+
+/// Requests to `/0`, `/1` … over one HTTP/2 connection, so many at a time; the statuses in that order. None of them may
+/// take longer than ten seconds.
+pub(crate) async fn many(address: SocketAddr, host: &str, requests: usize, at_a_time: usize) -> Vec<u16> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let one = |number: usize| {
+        let (mut sender, uri) = (sender.clone(), format!("http://{host}/{number}"));
+        async move {
+            let request = Request::get(uri).body(Full::<Bytes>::default()).unwrap();
+            let answer = async {
+                let answer = sender.send_request(request).await.unwrap();
+                let status = answer.status().as_u16();
+                answer.into_body().collect().await.unwrap();
+                status
+            };
+            let bound = Duration::from_secs(10);
+            tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("no answer to {number}"))
+        }
+    };
+    futures_util::stream::iter(0..requests).map(one).buffered(at_a_time).collect().await
 }
 
 /// One request on a connection of its own.
