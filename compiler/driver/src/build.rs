@@ -10,6 +10,7 @@ use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering};
 use meshc_vocabulary::model::DataPlane;
 
 use crate::output::Tree;
+use crate::pipeline::explain_absence;
 use crate::{CheckedMesh, Compilation, codes, rate_limit_files};
 
 /// Folder within a cluster's for configurations in one file, for hosts without Kubernetes.
@@ -53,6 +54,7 @@ fn no_roots(mesh: &CheckedMesh, sink: &mut Sink) {
 fn tree(mesh: &CheckedMesh, source: &str, forms: Forms, roots: &str, sink: &mut Sink) -> Tree {
     let placement = Placement::declared();
     let watched = render(mesh, Rendering::Watched, &placement, sink);
+    explain_absence(watched.len() == mesh.plan.proxies.len(), mesh.model.mesh.origin.span.file, sink);
     let rendered = watched.into_iter().map(|rendered| (rendered.proxy.clone(), rendered)).collect();
     let services = mesh.plan.rate_limits.iter();
     let rate_limits =
@@ -65,7 +67,9 @@ fn tree(mesh: &CheckedMesh, source: &str, forms: Forms, roots: &str, sink: &mut 
     match forms {
         Forms::Watched => {}
         Forms::WatchedAndStatic => {
-            for rendered in render(mesh, Rendering::Static, &placement, sink) {
+            let whole = render(mesh, Rendering::Static, &placement, sink);
+            explain_absence(whole.len() == mesh.plan.proxies.len(), mesh.model.mesh.origin.span.file, sink);
+            for rendered in whole {
                 let folder = format!("{}/{STATIC}/{}", rendered.proxy.cluster, rendered.proxy.path);
                 for (name, text) in rendered.files {
                     put(&mut tree, format!("{folder}/{name}"), text, source);

@@ -12,6 +12,8 @@ pub const DAMAGED_LOCK: Code = Code("E0703");
 pub const OTHER_MESH: Code = Code("E0704");
 /// There are no root certificates.
 pub const NO_ROOTS: Code = Code("W0705");
+/// A stage ended without a result and without an error: a mistake of meshc.
+pub const NO_RESULT: Code = Code("E0902");
 
 /// The codes of this crate.
 pub const CODES: &[CodeInfo] = &[
@@ -91,6 +93,22 @@ mesh would be refused.
 $ meshc trust init mesh.mesh
 $ meshc build mesh.mesh -o out
 ```",
+    },
+    CodeInfo {
+        code: NO_RESULT,
+        title: "an internal error: no result and no reason",
+        explanation: "\
+A mesh without errors compiles, and one that does not compile has at least one error. Here a stage of the compiler ended
+without a result and reported no error, so whatever it saw was lost. Nothing is written.
+
+```console
+$ meshc check mesh.mesh
+E0902
+
+  × internal error: the mesh was not compiled, and no error says why
+```
+
+No mesh is at fault. Please report it with the mesh, or with the smallest part of it that still shows this.",
     },
 ];
 

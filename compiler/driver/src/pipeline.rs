@@ -3,14 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use lang_diagnostics::{Diagnostic, Severity, Sink, SourceMap};
+use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, Span};
 use lang_syntax::{ast, parse};
 use meshc_plan::Plan;
 use meshc_topology::Topology;
 use meshc_vocabulary::Model;
 use meshc_vocabulary::model::DataPlane;
 
-use crate::FileSystem;
+use crate::{FileSystem, codes};
 
 /// What is wanted of a compilation beyond what the sources say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub fn check(files: &dyn FileSystem, entry: &Path, options: Options) -> io::Resu
     let file = sources.add(entry.display().to_string(), text.as_str());
     let tree = parse(file, &text, &mut sink);
     let mesh = stages(&[tree], options, &mut sources, &mut sink);
+    explain_absence(mesh.is_some(), file, &mut sink);
     let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Compilation { name, sources, diagnostics: sink.into_sorted(), mesh })
 }
@@ -91,6 +92,23 @@ fn stages(
     let mesh = CheckedMesh { model, topology, plan };
     check_backends(&mesh.plan, sink);
     unless_errors(mesh, sink)
+}
+
+/// Reports that there is no result although no stage reported an error: whatever a stage dropped would otherwise look like
+/// success.
+pub(crate) fn explain_absence(has_result: bool, entry: FileId, sink: &mut Sink) {
+    if has_result || sink.has_errors() {
+        return;
+    }
+    sink.push(
+        Diagnostic::error(
+            codes::NO_RESULT,
+            Span::new(entry, 0, 0),
+            "internal error: the mesh was not compiled, and no error says why",
+        )
+        .label("in this mesh")
+        .help("nothing was written; this is a mistake in meshc, please report it with the mesh"),
+    );
 }
 
 /// What the backends cannot carry and can be seen without rendering.
@@ -140,6 +158,8 @@ fn read(files: &dyn FileSystem, path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use lang_diagnostics::{RenderOptions, render_text};
+
     use super::*;
     use crate::output::Tree;
     use crate::{Forms, MemoryFileSystem, build};
@@ -184,6 +204,32 @@ mod tests {
         let codes: Vec<_> = compilation.diagnostics.iter().map(|each| each.code.0).collect();
         assert!(codes.iter().any(|code| code.starts_with("E00")), "{codes:?}");
         assert!(codes.iter().any(|code| code.starts_with("E01")), "{codes:?}");
+    }
+
+    /// No mesh raises it, so its fixture holds what the report looks like.
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the fixture lies on the disk, and blessing is asked for by environment"
+    )]
+    fn no_result_without_an_error_is_an_error_of_its_own() {
+        let mut sources = SourceMap::default();
+        let entry = sources.add("mesh.mesh", "mesh usmesh {}\n");
+        let mut sink = Sink::default();
+        explain_absence(true, entry, &mut sink);
+        assert!(!sink.has_errors(), "with a result there is nothing to explain");
+        explain_absence(false, entry, &mut sink);
+        explain_absence(false, entry, &mut sink);
+        assert_eq!(sink.diagnostics().len(), 1, "an error explains the absence");
+        let said = render_text(&sink.into_sorted(), &sources, RenderOptions { width: 100, color: false });
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/internal/E0902-no-result");
+        let expected = folder.join("expected.txt");
+        if std::env::var_os("MESH_BLESS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&expected, &said).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&expected).unwrap_or_default(), said);
     }
 
     #[test]

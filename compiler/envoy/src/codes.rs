@@ -6,6 +6,8 @@ use lang_diagnostics::{Code, CodeInfo};
 pub const LIMIT_TOO_LARGE: Code = Code("E0480");
 /// A regular expression uses syntax that RE2 does not have.
 pub const EXPRESSION_NOT_UNDERSTOOD: Code = Code("E0481");
+/// The committed descriptors lack something that is written: a mistake of meshc.
+pub const NOT_DESCRIBED: Code = Code("E0901");
 
 /// Every code that this crate raises.
 pub const CODES: &[CodeInfo] = &[
@@ -38,5 +40,21 @@ match { regex = "/[a-z&&[^x]]+" }     // write "/[a-wyz]+"
 
 Write the expression in the common syntax, as the message suggests.
 "#,
+    },
+    CodeInfo {
+        code: NOT_DESCRIBED,
+        title: "an internal error: the description of Envoy's configuration is incomplete",
+        explanation: r#"meshc writes Envoy's configuration with the names that Envoy's own protobuf descriptors give. A reduced copy of them is
+part of meshc. If something that is to be written is not in that copy, the file would lack a setting, so nothing is
+written at all.
+
+```console
+$ meshc build mesh.mesh -o out
+E0901
+
+  × internal error: the descriptors of Envoy's configuration lack the type `envoy.…`
+```
+
+No mesh is at fault. Please report it with the mesh; leaving out what the label points at avoids it until it is mended."#,
     },
 ];

@@ -8,39 +8,42 @@ use meshc_plan::{ListenerKind, RenderedProxy, Rendering, ServerTls};
 
 use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
 use crate::placed::Placed;
-use crate::proto::{any, to_yaml};
+use crate::proto::{Unknown, any, to_yaml};
 use crate::{cluster, listener, tls};
 
 /// The file that Envoy is started with.
 const BOOTSTRAP_FILE: &str = "bootstrap.yaml";
 
 /// Writes everything in the form asked for.
-pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> RenderedProxy {
+///
+/// # Errors
+/// If the committed descriptors lack something that is written.
+pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProxy, Unknown> {
     let (listeners, clusters) = (listener::all(placed), cluster::all(placed));
-    let mut files = secrets(placed);
+    let mut files = secrets(placed)?;
     let bootstrap = match form {
         Rendering::Static => bootstrap::complete(placed, listeners, clusters),
         Rendering::Watched => {
-            files.insert(LISTENERS_FILE.to_owned(), resources(listeners.iter().map(any)));
-            files.insert(CLUSTERS_FILE.to_owned(), resources(clusters.iter().map(any)));
+            files.insert(LISTENERS_FILE.to_owned(), resources(listeners.iter().map(any))?);
+            files.insert(CLUSTERS_FILE.to_owned(), resources(clusters.iter().map(any))?);
             bootstrap::watching(placed)
         }
     };
-    files.insert(BOOTSTRAP_FILE.to_owned(), to_yaml(&bootstrap));
-    RenderedProxy { proxy: placed.plan.name.clone(), files, entry: BOOTSTRAP_FILE.to_owned() }
+    files.insert(BOOTSTRAP_FILE.to_owned(), to_yaml(&bootstrap)?);
+    Ok(RenderedProxy { proxy: placed.plan.name.clone(), files, entry: BOOTSTRAP_FILE.to_owned() })
 }
 
 /// Certificates come through files of their own in either form: nothing else makes Envoy load them again.
-fn secrets(placed: &Placed<'_>) -> BTreeMap<String, String> {
+fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
     let mut files = BTreeMap::new();
     if placed.plan.identity.is_some() {
-        files.insert(tls::IDENTITY_FILE.to_owned(), resources([any(&tls::identity_secret(placed))]));
-        files.insert(tls::TRUST_FILE.to_owned(), resources([any(&tls::trust_secret(placed))]));
+        files.insert(tls::IDENTITY_FILE.to_owned(), resources([any(&tls::identity_secret(placed))])?);
+        files.insert(tls::TRUST_FILE.to_owned(), resources([any(&tls::trust_secret(placed))])?);
     }
     for tls in server_certificates(placed) {
-        files.insert(tls::server_file(&tls), resources([any(&tls::server_secret(placed, &tls))]));
+        files.insert(tls::server_file(&tls), resources([any(&tls::server_secret(placed, &tls))])?);
     }
-    files
+    Ok(files)
 }
 
 fn server_certificates(placed: &Placed<'_>) -> Vec<ServerTls> {
@@ -60,6 +63,6 @@ fn server_certificates(placed: &Placed<'_>) -> Vec<ServerTls> {
 }
 
 /// A file as Envoy's file subscriptions read it.
-fn resources(resources: impl IntoIterator<Item = Any>) -> String {
+fn resources(resources: impl IntoIterator<Item = Any>) -> Result<String, Unknown> {
     to_yaml(&DiscoveryResponse { resources: resources.into_iter().collect(), ..Default::default() })
 }

@@ -21,12 +21,14 @@ mod support;
 mod tls;
 
 pub use codes::CODES;
+pub use proto::roots;
 pub use support::check;
 
-use lang_diagnostics::Sink;
+use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering};
 
 use crate::placed::Placed;
+use crate::proto::Unknown;
 
 /// The files of one proxy in the form asked for.
 ///
@@ -38,5 +40,56 @@ pub fn render(
     placement: &Placement,
     sink: &mut Sink,
 ) -> Option<RenderedProxy> {
-    support::check(plan, sink).then(|| files::write(&Placed::new(plan, placement), form))
+    if !support::check(plan, sink) {
+        return None;
+    }
+    match files::write(&Placed::new(plan, placement), form) {
+        Ok(rendered) => Some(rendered),
+        Err(unknown) => {
+            sink.push(not_described(&unknown, &plan.origin));
+            None
+        }
+    }
+}
+
+/// The report that the committed descriptors lack something: a mistake of meshc, never of a mesh.
+fn not_described(Unknown(what): &Unknown, origin: &Origin) -> Diagnostic {
+    Diagnostic::error(
+        codes::NOT_DESCRIBED,
+        origin.span,
+        format!("internal error: the descriptors of Envoy's configuration lack the {what}"),
+    )
+    .label("in the configuration for this")
+    .help("nothing was written; this is a mistake in meshc, please report it with the mesh")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lang_diagnostics::{RenderOptions, SourceMap, Span, render_text};
+
+    use super::*;
+
+    /// No mesh raises it, so its fixture holds what the report looks like.
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the fixture lies on the disk, and blessing is asked for by environment"
+    )]
+    fn what_the_descriptors_lack_is_reported_where_the_proxy_comes_from() {
+        let mut sources = SourceMap::default();
+        let file = sources.add("mesh.mesh", "namespace shop {\n  service catalog {}\n}\n");
+        let origin = Origin::new(Span::new(file, 27, 34), "service `catalog`");
+        let report = not_described(&Unknown(String::from("type `envoy.example.v3.Example`")), &origin);
+        let said = render_text(&[report], &sources, RenderOptions { width: 100, color: false });
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/internal/E0901-not-described");
+        let expected = folder.join("expected.txt");
+        if std::env::var_os("MESH_BLESS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&expected, &said).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&expected).unwrap_or_default(), said);
+    }
 }

@@ -16,9 +16,8 @@ pub(crate) use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as
 pub(crate) use envoy_types::pb::envoy::r#type::matcher::v3 as matcher;
 pub(crate) use envoy_types::pb::envoy::r#type::v3 as kind;
 use envoy_types::pb::google::protobuf;
-use prost::{Message, Name};
 
-use crate::proto::any;
+use crate::proto::{Root, any};
 
 /// A number that may be absent.
 pub(crate) fn number(value: u32) -> Option<protobuf::UInt32Value> {
@@ -87,12 +86,12 @@ pub(crate) fn watched(path: String) -> Option<base::WatchedDirectory> {
 }
 
 /// A named extension with its configuration.
-pub(crate) fn extension<M: Message + Name>(name: &str, config: &M) -> base::TypedExtensionConfig {
+pub(crate) fn extension<M: Root>(name: &str, config: &M) -> base::TypedExtensionConfig {
     base::TypedExtensionConfig { name: name.to_owned(), typed_config: Some(any(config)) }
 }
 
 /// A network filter.
-pub(crate) fn network_filter<M: Message + Name>(name: &str, config: &M) -> listener::Filter {
+pub(crate) fn network_filter<M: Root>(name: &str, config: &M) -> listener::Filter {
     listener::Filter {
         name: name.to_owned(),
         config_type: Some(listener::filter::ConfigType::TypedConfig(any(config))),
@@ -100,7 +99,7 @@ pub(crate) fn network_filter<M: Message + Name>(name: &str, config: &M) -> liste
 }
 
 /// An HTTP filter.
-pub(crate) fn http_filter<M: Message + Name>(name: &str, config: &M) -> hcm::HttpFilter {
+pub(crate) fn http_filter<M: Root>(name: &str, config: &M) -> hcm::HttpFilter {
     hcm::HttpFilter {
         name: name.to_owned(),
         config_type: Some(hcm::http_filter::ConfigType::TypedConfig(any(config))),
@@ -109,7 +108,7 @@ pub(crate) fn http_filter<M: Message + Name>(name: &str, config: &M) -> hcm::Htt
 }
 
 /// A listener filter.
-pub(crate) fn listener_filter<M: Message + Name>(name: &str, config: &M) -> listener::ListenerFilter {
+pub(crate) fn listener_filter<M: Root>(name: &str, config: &M) -> listener::ListenerFilter {
     listener::ListenerFilter {
         name: name.to_owned(),
         config_type: Some(listener::listener_filter::ConfigType::TypedConfig(any(config))),
@@ -118,7 +117,7 @@ pub(crate) fn listener_filter<M: Message + Name>(name: &str, config: &M) -> list
 }
 
 /// A transport socket.
-pub(crate) fn transport_socket<M: Message + Name>(name: &str, config: &M) -> base::TransportSocket {
+pub(crate) fn transport_socket<M: Root>(name: &str, config: &M) -> base::TransportSocket {
     base::TransportSocket {
         name: name.to_owned(),
         config_type: Some(base::transport_socket::ConfigType::TypedConfig(any(config))),

@@ -18,36 +18,6 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FieldOptions};
 use prost_types::{FileDescriptorProto, FileDescriptorSet, MessageOptions};
 
-/// What this crate writes: whole documents, and what it packs into `Any`.
-const ROOTS: [&str; 26] = [
-    "envoy.config.bootstrap.v3.Bootstrap",
-    "envoy.config.cluster.v3.Cluster",
-    "envoy.config.listener.v3.Listener",
-    "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-    "envoy.extensions.clusters.aggregate.v3.ClusterConfig",
-    "envoy.extensions.clusters.dns.v3.DnsCluster",
-    "envoy.extensions.filters.http.health_check.v3.HealthCheck",
-    "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-    "envoy.extensions.filters.http.ratelimit.v3.RateLimit",
-    "envoy.extensions.filters.http.rbac.v3.RBAC",
-    "envoy.extensions.filters.http.router.v3.Router",
-    "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
-    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-    "envoy.extensions.filters.network.direct_response.v3.Config",
-    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-    "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-    "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
-    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-    "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-    "envoy.extensions.transport_sockets.tls.v3.Secret",
-    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-    "envoy.service.discovery.v3.DiscoveryResponse",
-];
-
 #[test]
 fn the_committed_descriptors_are_those_of_the_pinned_release() {
     let source =
@@ -93,7 +63,7 @@ fn reduce(set: FileDescriptorSet) -> FileDescriptorSet {
         }
     }
     let mut wanted = BTreeSet::new();
-    let mut open: Vec<String> = ROOTS.iter().map(|root| format!(".{root}")).collect();
+    let mut open: Vec<String> = meshc_envoy::roots().iter().map(|root| format!(".{root}")).collect();
     while let Some(name) = open.pop() {
         let home = home_of(&homes, &name);
         if wanted.insert(home.clone()) {

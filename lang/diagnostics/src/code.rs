@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// Ranges: `E00xx` text and grammar, `E01xx` names and types, `E02xx` the model, `E03xx` topology and whole-mesh
 /// checks, `E04xx` lowering and data-plane capabilities, `E05xx` trust, `E06xx` Kubernetes, `E07xx` files and
-/// builds. Warnings use the same ranges with `W`.
+/// builds, `E09xx` mistakes of the compiler itself. Warnings use the same ranges with `W`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub &'static str);
 

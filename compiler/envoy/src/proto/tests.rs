@@ -15,13 +15,14 @@ use envoy_types::pb::google::protobuf::{
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, SerializeOptions};
 
-use super::{any, to_yaml};
+use super::schema::Schema;
+use super::{Root, Unknown, any, to_yaml, written};
 
 /// Encodes, walks, and lets prost-reflect read the result back as the same message.
 fn assert_reads_back<M: Message + Name>(message: &M) -> String {
     let pool = DescriptorPool::decode(include_bytes!("../../descriptors/envoy.bin").as_slice()).unwrap();
     let descriptor = pool.get_message_by_name(&M::full_name()).unwrap();
-    let text = to_yaml(message);
+    let text = written(super::schema::get(), message).unwrap();
     let json: serde_json::Value = serde_yaml::from_str(&text).unwrap();
     let read = DynamicMessage::deserialize_with_options(
         descriptor.clone(),
@@ -133,11 +134,36 @@ fn durations_bytes_and_empty_wrappers_keep_their_value() {
 }
 
 #[test]
-fn a_type_beyond_the_descriptors_becomes_something_that_envoy_refuses() {
-    let packed = any(&envoy_types::pb::envoy::service::ratelimit::v3::RateLimitRequest::default());
+fn a_type_beyond_the_descriptors_is_an_error_wherever_it_is() {
+    let beyond = envoy_types::pb::envoy::service::ratelimit::v3::RateLimitRequest::default();
+    let name = "type `envoy.service.ratelimit.v3.RateLimitRequest`";
+    assert_eq!(written(super::schema::get(), &beyond), Err(Unknown(name.to_owned())));
+    let packed = envoy_types::pb::google::protobuf::Any {
+        type_url: <envoy_types::pb::envoy::service::ratelimit::v3::RateLimitRequest as Name>::type_url(),
+        value: Vec::new(),
+    };
     let socket = TransportSocket {
         name: String::new(),
         config_type: Some(transport_socket::ConfigType::TypedConfig(packed)),
     };
-    assert!(to_yaml(&socket).contains("unknown: envoy.service.ratelimit.v3.RateLimitRequest"));
+    assert_eq!(written(super::schema::get(), &socket), Err(Unknown(name.to_owned())));
+    let cluster = Cluster { transport_socket: Some(socket), ..Default::default() };
+    assert_eq!(to_yaml(&cluster), Err(Unknown(name.to_owned())));
+    assert!(written(&Schema::default(), &Cluster::default()).is_err(), "an empty table describes nothing");
+}
+
+#[test]
+fn a_value_that_an_enumeration_lacks_is_an_error() {
+    let cluster =
+        Cluster { cluster_discovery_type: Some(ClusterDiscoveryType::Type(9999)), ..Default::default() };
+    assert_eq!(to_yaml(&cluster), Err(Unknown(String::from("value 9999 of an enumeration"))));
+}
+
+#[test]
+fn every_root_is_in_the_committed_descriptors() {
+    fn is_root<M: Root>(_: &M) {}
+    is_root(&cluster());
+    for root in super::roots() {
+        assert!(super::schema::get().index(&root).is_some(), "{root}");
+    }
 }

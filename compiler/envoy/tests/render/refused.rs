@@ -26,5 +26,7 @@ fn every_code_is_raised_and_says_what_is_expected() {
         let expected = std::fs::read_to_string(&expected).expect("a message per mesh");
         assert_eq!(said, expected, "{}", folder.display());
     }
-    assert_eq!(raised, meshc_envoy::CODES.iter().map(|info| info.code).collect());
+    // No mesh raises an internal error; `tests/golden/internal` holds what it looks like.
+    let codes = meshc_envoy::CODES.iter().map(|info| info.code).filter(|code| !code.0.starts_with("E09"));
+    assert_eq!(raised, codes.collect());
 }
