@@ -16,7 +16,6 @@ mod policy;
 mod reference;
 mod standard;
 mod symbols;
-mod words;
 
 use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::ast;

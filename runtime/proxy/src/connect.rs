@@ -22,7 +22,7 @@ pub(crate) enum Upward {
 }
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectFailure {
     /// One word, for metrics.
     pub(crate) reason: &'static str,

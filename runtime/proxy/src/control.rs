@@ -243,6 +243,9 @@ impl Control {
         self.shared.snapshot.store(Arc::clone(&snapshot));
         self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
+        for (sender, _) in &self.workers {
+            let _ = sender.send(Command::Sweep);
+        }
         self.certificate_files = certificate_files;
         self.shared.metrics.config_version.add(1);
         Ok(())

@@ -5,7 +5,7 @@ use crate::body::{Body, Replayable};
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, counted_status, wants_retry};
 use crate::outlier::Report;
-use crate::pool::{Checkout, NoConnection, OneAtATime};
+use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
 use crate::route::Route;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
@@ -57,7 +57,7 @@ pub(crate) struct Forwarded {
 
 /// An answer whose body has not passed yet.
 pub(crate) struct Answer {
-    response: Response<Incoming>,
+    response: Response<FromUpstream>,
     connection: Option<OneAtATime>,
     held: Vec<Counted>,
     deadline: Option<Instant>,
@@ -297,38 +297,34 @@ impl Exchange<'_> {
         let endpoint = Held::raise(&picked.endpoint, active);
         let (sent, connection) = match checkout {
             Checkout::Http1(mut connection) => {
-                (connection.sender.try_send_request(request).await, Some(connection))
+                let sent = connection.sender.try_send_request(request).await;
+                let sent = sent.map(|response| response.map(FromUpstream::Single)).map_err(|mut error| {
+                    let (unsent, text) = (error.take_message().is_some(), chain(error.error()));
+                    match unsent {
+                        true => Unanswered::NotSent(text),
+                        false if error.error().is_parse() => Unanswered::Protocol(text),
+                        false => Unanswered::Reset(text),
+                    }
+                });
+                (sent, Some(connection))
             }
-            Checkout::Http2(mut sender) => match sender.ready().await {
-                Ok(()) => (sender.try_send_request(request).await, None),
-                Err(_) => return Err(Failure::NotSent),
-            },
+            Checkout::Http2(stream) => (stream.send(request).await, None),
         };
-        let response = sent.map_err(|mut error| {
-            let unsent = error.take_message().is_some();
-            self.details = Some(format!("{}: {}", picked.endpoint.address, chain(error.error())));
-            match (self.body.is_broken(), unsent) {
-                (true, _) => Failure::BadBody,
-                (false, true) => Failure::NotSent,
-                (false, false) if error.error().is_parse() => Failure::Protocol,
-                (false, false) => Failure::Reset,
-            }
+        let response = sent.map_err(|why| {
+            let (failure, text) = match why {
+                Unanswered::NotSent(text) => (Failure::NotSent, text),
+                Unanswered::Refused(text) => (Failure::Refused, text),
+                Unanswered::CutOff(text) => (Failure::CutOff, text),
+                Unanswered::Protocol(text) => (Failure::Protocol, text),
+                Unanswered::Reset(text) => (Failure::Reset, text),
+                Unanswered::Client => (Failure::BadBody, "the client broke off".to_owned()),
+            };
+            self.details = Some(format!("{}: {text}", picked.endpoint.address));
+            if self.body.is_broken() { Failure::BadBody } else { failure }
         })?;
         let held = vec![Counted::Endpoint(endpoint)];
         Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout })
     }
-}
-
-/// An error with its causes.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// A random pause, at most 25 ms before the first retry and 250 ms before any.

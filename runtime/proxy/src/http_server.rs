@@ -137,6 +137,7 @@ async fn answer(
                         (line.flags, upstreams_fault) = match ending {
                             Ending::Complete => ("", false),
                             Ending::UpstreamReset => ("UC", true),
+                            Ending::CutOff => ("UC", false),
                             Ending::TimedOut => ("UT", true),
                             Ending::ClientGone => ("DC", false),
                         };

@@ -14,8 +14,12 @@ pub(crate) enum Failure {
     Connect,
     /// The connection was gone before the request was sent.
     NotSent,
+    /// The endpoint takes no more requests beside those it has, and has not looked at this one.
+    Refused,
     /// The connection ended before an answer began.
     Reset,
+    /// It ended because other clients had broken off requests on it.
+    CutOff,
     /// What came back is no answer.
     Protocol,
     /// One attempt took too long.
@@ -44,7 +48,11 @@ impl Failure {
                 unavailable,
                 "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
             ),
-            Failure::NotSent | Failure::Reset => (
+            Failure::Refused => (
+                unavailable,
+                "upstream connect error or disconnect/reset before headers. reset reason: remote refused stream reset",
+            ),
+            Failure::NotSent | Failure::Reset | Failure::CutOff => (
                 unavailable,
                 "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
             ),
@@ -67,7 +75,8 @@ impl Failure {
             Failure::NoHealthyUpstream => "UH",
             Failure::Overflow => "UO",
             Failure::Connect => "UF",
-            Failure::NotSent | Failure::Reset => "UC",
+            Failure::Refused => "UR",
+            Failure::NotSent | Failure::Reset | Failure::CutOff => "UC",
             Failure::Protocol => "UPE",
             Failure::AttemptTimeout | Failure::Timeout => "UT",
             Failure::SilentClient | Failure::SilentUpstream => "SI",
@@ -81,7 +90,8 @@ impl Failure {
             Failure::NoHealthyUpstream => "no_healthy_upstream",
             Failure::Overflow => "overflow",
             Failure::Connect => "connect_failure",
-            Failure::NotSent | Failure::Reset => "reset",
+            Failure::Refused => "refused",
+            Failure::NotSent | Failure::Reset | Failure::CutOff => "reset",
             Failure::Protocol => "protocol_error",
             Failure::AttemptTimeout | Failure::Timeout | Failure::SilentUpstream => "timeout",
             Failure::SilentClient | Failure::BadBody => "client",
@@ -97,6 +107,8 @@ impl Failure {
             | Failure::AttemptTimeout
             | Failure::Timeout => true,
             Failure::NotSent
+            | Failure::Refused
+            | Failure::CutOff
             | Failure::NoHealthyUpstream
             | Failure::Overflow
             | Failure::SilentClient
@@ -108,9 +120,10 @@ impl Failure {
     /// Whether no application can have seen the request.
     pub(crate) fn was_not_sent(self) -> bool {
         match self {
-            Failure::Connect | Failure::NotSent => true,
+            Failure::Connect | Failure::NotSent | Failure::Refused => true,
             Failure::NoHealthyUpstream
             | Failure::Overflow
+            | Failure::CutOff
             | Failure::Reset
             | Failure::Protocol
             | Failure::AttemptTimeout
@@ -127,7 +140,9 @@ impl Failure {
         match self {
             Failure::Connect
             | Failure::NotSent
+            | Failure::Refused
             | Failure::Reset
+            | Failure::CutOff
             | Failure::Protocol
             | Failure::AttemptTimeout => true,
             Failure::NoHealthyUpstream
@@ -171,7 +186,10 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
         (RetryOn::Status(statuses), Ok(status)) => statuses.contains(&status.as_u16()),
         (RetryOn::ConnectFailure, Err(failure)) => failure.was_not_sent(),
         (RetryOn::Reset, Err(failure)) => {
-            matches!(failure, Failure::Reset | Failure::NotSent | Failure::Protocol)
+            matches!(
+                failure,
+                Failure::Reset | Failure::CutOff | Failure::NotSent | Failure::Refused | Failure::Protocol
+            )
         }
         (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
     })

@@ -1,9 +1,9 @@
 //! Bodies of answers, watched until their end.
 
 use crate::body::BodyError;
+use crate::pool::{CutOff, FromUpstream};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,6 +19,8 @@ pub(crate) enum Ending {
     Complete,
     /// The upstream broke off.
     UpstreamReset,
+    /// It did, because other clients had broken off requests on the same connection.
+    CutOff,
     /// It took too long.
     TimedOut,
     /// The client went away.
@@ -41,7 +43,7 @@ pub(crate) struct Watched<F: FnOnce(Ending, u64)> {
 /// What the watchdog may end.
 struct Passing<F: FnOnce(Ending, u64)> {
     /// Gone once it took too long.
-    incoming: Option<Incoming>,
+    incoming: Option<FromUpstream>,
     sent: u64,
     moved: Instant,
     finish: Option<F>,
@@ -50,7 +52,7 @@ struct Passing<F: FnOnce(Ending, u64)> {
 impl<F: FnOnce(Ending, u64) + Unpin + 'static> Watched<F> {
     /// Watches `incoming`; `finish` hears how it ended and how many bytes passed.
     pub(crate) fn new(
-        incoming: Incoming,
+        incoming: FromUpstream,
         deadline: Option<Instant>,
         idle: Option<Duration>,
         finish: F,
@@ -136,8 +138,8 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                passing.end(Ending::UpstreamReset);
-                Poll::Ready(Some(Err(error.into())))
+                passing.end(if error.is::<CutOff>() { Ending::CutOff } else { Ending::UpstreamReset });
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
                 passing.end(Ending::Complete);

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Listen(Arc<Slot>, TcpListener),
     /// Take no more connections at this address.
     Leave(SocketAddr),
+    /// Close what belongs to upstreams that are gone.
+    Sweep,
     /// Finish and return.
     Stop,
 }
@@ -52,6 +54,13 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// Connections to upstreams.
     pub(crate) pools: Pools,
+}
+
+impl Worker {
+    fn sweep(&self) {
+        let snapshot = self.shared.snapshot.load();
+        self.pools.sweep(|id| snapshot.upstreams.values().any(|upstream| upstream.id == id));
+    }
 }
 
 /// How often unused connections are looked at.
@@ -83,12 +92,10 @@ pub(crate) fn run(
                             task.abort();
                         }
                     }
+                    Some(Command::Sweep) => worker.sweep(),
                     Some(Command::Stop) | None => return,
                 },
-                _ = sweep.tick() => {
-                    let snapshot = worker.shared.snapshot.load();
-                    worker.pools.sweep(|id| snapshot.upstreams.values().any(|upstream| upstream.id == id));
-                }
+                _ = sweep.tick() => worker.sweep(),
             }
         }
     });

@@ -4,10 +4,9 @@ use lang_evaluate::schema::{Count, Kind, Label, Nested};
 
 use super::{metrics, presence, probe, service, workload};
 use crate::forms;
-use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
-    word: words::kind::CLIENT,
+    word: "client",
     documentation: "Something that calls and offers nothing, such as a Job or a CronJob.",
     label: Label::Required(&forms::NAME),
     space: Some("callee"),

@@ -9,7 +9,6 @@ use crate::build::Ids;
 use crate::forms;
 use crate::model::{Cluster, ClusterState, DataPlane, IpFamily, KubernetesVersion, NetworkPolicyEnforcement};
 use crate::symbols::symbols;
-use crate::words;
 
 symbols! {
     /// Address families.
@@ -38,62 +37,62 @@ symbols! {
 }
 
 pub(crate) static KIND: Kind = Kind {
-    word: words::kind::CLUSTER,
+    word: "cluster",
     documentation: "A Kubernetes cluster.",
     label: Label::Required(&forms::NAME),
     space: Some("cluster"),
     reopen: false,
     attributes: &[
         Attribute::required(
-            words::NETWORK,
-            Type::Reference(&Reference::to(&[words::kind::NETWORK])),
+            "network",
+            Type::Reference(&Reference::to(&["network"])),
             "The network that its pods are in.",
         ),
-        Attribute::required(words::REGION, Type::Text(&forms::NON_EMPTY), "Its region."),
+        Attribute::required("region", Type::Text(&forms::NON_EMPTY), "Its region."),
         Attribute::defaulted(
-            words::ZONE,
+            "zone",
             Type::Text(&lang_evaluate::schema::ANY_TEXT),
             Constant::Text(""),
             "Its zone within the region.",
         ),
         Attribute::derived(
-            words::DOMAIN,
+            "domain",
             Type::Text(&forms::DNS_NAME),
             "`cluster.local`, which other clusters cannot resolve",
             "The DNS domain of its services. Set it only if other clusters of the same network can resolve it.",
         ),
         Attribute::defaulted(
-            words::IP_FAMILY,
+            "ip_family",
             Type::Symbol(IP_FAMILIES),
             Constant::Symbol("ipv4"),
             "The address family of its pods.",
         ),
         Attribute::defaulted(
-            words::KUBERNETES,
+            "kubernetes",
             Type::Text(&forms::KUBERNETES_VERSION),
             Constant::Text("1.33"),
             "Its Kubernetes version, in quotes.",
         ),
         Attribute::defaulted(
-            words::NETWORK_POLICY,
+            "network_policy",
             Type::Symbol(NETWORK_POLICY),
             Constant::Symbol("enforced"),
             "Whether its network plugin enforces NetworkPolicy.",
         ),
         Attribute::defaulted(
-            words::STATE,
+            "state",
             Type::Symbol(STATES),
             Constant::Symbol("active"),
             "Where it stands in its life.",
         ),
         Attribute::derived(
-            words::TRUST_DOMAIN,
+            "trust_domain",
             Type::Text(&forms::TRUST_DOMAIN),
             "the mesh's",
             "Its own SPIFFE trust domain.",
         ),
         Attribute::derived(
-            words::DATA_PLANE,
+            "data_plane",
             Type::Symbol(mesh::DATA_PLANES),
             "the mesh's",
             "Its own data plane.",
@@ -103,23 +102,23 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Cluster> {
-    let network = block.get::<Target>(words::NETWORK)?.value;
-    let domain = block.get::<String>(words::DOMAIN).map(|domain| domain.value);
-    let (major, minor) = forms::kubernetes_version(&block.get::<String>(words::KUBERNETES)?.value)?;
-    let data_plane = block.get::<DataPlane>(words::DATA_PLANE);
+    let network = block.get::<Target>("network")?.value;
+    let domain = block.get::<String>("domain").map(|domain| domain.value);
+    let (major, minor) = forms::kubernetes_version(&block.get::<String>("kubernetes")?.value)?;
+    let data_plane = block.get::<DataPlane>("data_plane");
     Some(Cluster {
         origin: block.origin(),
         name: block.name().to_owned(),
         network: *ids.networks.get(&network.entity)?,
-        region: block.get::<String>(words::REGION)?.value,
-        zone: block.get::<String>(words::ZONE)?.value,
+        region: block.get::<String>("region")?.value,
+        zone: block.get::<String>("zone")?.value,
         domain_resolvable: domain.is_some(),
         domain: domain.unwrap_or_else(|| String::from("cluster.local")),
-        ip_family: block.get::<IpFamily>(words::IP_FAMILY)?.value,
+        ip_family: block.get::<IpFamily>("ip_family")?.value,
         kubernetes: KubernetesVersion { major, minor },
-        network_policy: block.get::<NetworkPolicyEnforcement>(words::NETWORK_POLICY)?.value,
-        state: block.get::<ClusterState>(words::STATE)?.value,
-        trust_domain: block.get::<String>(words::TRUST_DOMAIN).map(|domain| domain.value),
+        network_policy: block.get::<NetworkPolicyEnforcement>("network_policy")?.value,
+        state: block.get::<ClusterState>("state")?.value,
+        trust_domain: block.get::<String>("trust_domain").map(|domain| domain.value),
         data_plane: data_plane.map(|choice| choice.value),
         data_plane_origin: data_plane.map(|choice| Origin::new(choice.span, block.origin().name)),
     })

@@ -5,10 +5,9 @@ use lang_evaluate::schema::{Kind, Label};
 
 use crate::forms;
 use crate::model::Network;
-use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
-    word: words::kind::NETWORK,
+    word: "network",
     documentation: "A network: the pods in it reach each other by address. From outside, only gateways are reached.",
     label: Label::Required(&forms::NAME),
     space: Some("network"),

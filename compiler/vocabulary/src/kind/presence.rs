@@ -7,26 +7,25 @@ use lang_evaluate::{Block, Target};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::Presence;
-use crate::words;
 
 /// The replicas of a service in a cluster that says nothing else.
 const REPLICAS: u32 = 1;
 
 /// `clusters`, as services and clients have it.
 pub(crate) const CLUSTERS: Attribute = Attribute::required(
-    words::CLUSTERS,
-    Type::some(&Type::Reference(&Reference::to(&[words::kind::CLUSTER]))),
+    "clusters",
+    Type::some(&Type::Reference(&Reference::to(&["cluster"]))),
     "The clusters that it runs in.",
 );
 
 pub(crate) static KIND: Kind = Kind {
     word: "in",
     documentation: "What holds in one of its clusters only: `in east { replicas = 3 }`.",
-    label: Label::Reference(&Reference::to(&[words::kind::CLUSTER])),
+    label: Label::Reference(&Reference::to(&["cluster"])),
     space: None,
     reopen: false,
     attributes: &[Attribute::defaulted(
-        words::REPLICAS,
+        "replicas",
         Type::Integer(1, 100_000),
         Constant::Integer(REPLICAS as u64),
         "How many replicas run there: the weight of the cluster among several.",
@@ -37,7 +36,7 @@ pub(crate) static KIND: Kind = Kind {
 /// The presences that `clusters` and the `in` blocks of a service declare, in order of cluster.
 pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Presence>> {
     let mut presences: Vec<Presence> = Vec::new();
-    for cluster in block.get::<Vec<Spanned<Target>>>(words::CLUSTERS)?.value {
+    for cluster in block.get::<Vec<Spanned<Target>>>("clusters")?.value {
         let id = *ids.clusters.get(&cluster.value.entity)?;
         if let Some(first) = presences.iter().find(|presence| presence.cluster == id) {
             sink.push(
@@ -51,7 +50,7 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<P
         presences.push(Presence { cluster: id, span: cluster.span, replicas: REPLICAS });
     }
     let mut seen: Vec<&Block> = Vec::new();
-    for special in block.blocks(&KIND) {
+    for special in block.blocks("in") {
         let id = *ids.clusters.get(&special.subject?)?;
         if let Some(first) = seen.iter().find(|other| other.subject == special.subject) {
             sink.push(
@@ -68,9 +67,9 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<P
         }
         seen.push(special);
         match presences.iter_mut().find(|presence| presence.cluster == id) {
-            Some(presence) => presence.replicas = special.get::<u32>(words::REPLICAS)?.value,
+            Some(presence) => presence.replicas = special.get::<u32>("replicas")?.value,
             None => {
-                let listed = block.written(words::CLUSTERS).unwrap_or(block.name_span());
+                let listed = block.written("clusters").unwrap_or(block.name_span());
                 sink.push(
                     Diagnostic::error(
                         codes::NOT_IN_CLUSTER,

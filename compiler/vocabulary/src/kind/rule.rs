@@ -13,11 +13,10 @@ use crate::build::Ids;
 use crate::codes;
 use crate::model::{Destination, RouteRule};
 use crate::policy::retry;
-use crate::words;
 
 /// `to`, as routes and rules have it.
 pub(crate) const TO: Attribute = Attribute::optional(
-    words::TO,
+    "to",
     Type::Reference(&CALLEE),
     "Where the requests go: a service or an external host, or one port of it (`catalog.http`). Instead of it there may \
      be `destination` blocks.",
@@ -25,7 +24,7 @@ pub(crate) const TO: Attribute = Attribute::optional(
 
 /// `timeout`, as routes and rules have it.
 pub(crate) const TIMEOUT: Attribute =
-    Attribute::derived(words::TIMEOUT, Type::Duration, "what policies say", "How long a request may take.");
+    Attribute::derived("timeout", Type::Duration, "what policies say", "How long a request may take.");
 
 pub(crate) static DESTINATION: Kind = Kind {
     word: "destination",
@@ -34,9 +33,9 @@ pub(crate) static DESTINATION: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required(words::TO, Type::Reference(&CALLEE), "Where this share of the requests goes."),
+        Attribute::required("to", Type::Reference(&CALLEE), "Where this share of the requests goes."),
         Attribute::defaulted(
-            words::WEIGHT,
+            "weight",
             Type::Integer(1, 1_000_000),
             Constant::Integer(1),
             "Its relative weight.",
@@ -62,9 +61,9 @@ pub(crate) static KIND: Kind = Kind {
 /// The destinations of a rule, or of a route that is its own only rule; at least one, or a report.
 pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Destination>> {
     let mut destinations = Vec::new();
-    if let Some(to) = block.get::<Target>(words::TO) {
-        if let Some(other) = block.blocks(&DESTINATION).next() {
-            sink.push(exclusive(other.kind_span, DESTINATION.word, to.span, words::TO.text()));
+    if let Some(to) = block.get::<Target>("to") {
+        if let Some(other) = block.blocks("destination").next() {
+            sink.push(exclusive(other.kind_span, "destination", to.span, "to"));
         }
         destinations.push(Destination {
             origin: Origin::new(to.span, block.origin().name),
@@ -74,13 +73,13 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
         });
         return Some(destinations);
     }
-    for share in block.blocks(&DESTINATION) {
-        let to = share.get::<Target>(words::TO)?;
+    for share in block.blocks("destination") {
+        let to = share.get::<Target>("to")?;
         destinations.push(Destination {
             origin: Origin::new(to.span, block.origin().name),
             callee: callee(&to.value, ids)?,
             port: to.value.part,
-            weight: share.get::<u32>(words::WEIGHT)?.value,
+            weight: share.get::<u32>("weight")?.value,
         });
     }
     if destinations.is_empty() {
@@ -100,8 +99,8 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
 /// A rule. What it leaves out comes from the route around it.
 pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
     retry::check(block, sink);
-    let timeout = block.get::<Duration>(words::TIMEOUT).or_else(|| route.get::<Duration>(words::TIMEOUT));
-    let retry = match block.block(&retry::KIND).or_else(|| route.block(&retry::KIND)) {
+    let timeout = block.get::<Duration>("timeout").or_else(|| route.get::<Duration>("timeout"));
+    let retry = match block.block("retry").or_else(|| route.block("retry")) {
         Some(retry) => Some(retry::convert(retry)?),
         None => None,
     };

@@ -10,31 +10,27 @@ use super::{mesh, metrics, port, presence, probe, workload};
 use crate::build::Ids;
 use crate::forms;
 use crate::model::{Call, Callee, Capture, Id, Namespace, Service};
-use crate::words;
 
 /// What may be called: a service or a host outside the mesh, or one port of it.
 pub(crate) const CALLEE: Reference = Reference {
-    kinds: &[words::kind::SERVICE, words::kind::EXTERNAL],
-    part: Some(words::kind::PORT),
+    kinds: &["service", "external"],
+    part: Some("port"),
     refused: &[
-        (words::kind::CLIENT, "a client calls and offers nothing; declare it as a `service` with a `port`"),
-        (
-            words::kind::GATEWAY,
-            "services call each other, not gateways; the compiler finds the way through them",
-        ),
+        ("client", "a client calls and offers nothing; declare it as a `service` with a `port`"),
+        ("gateway", "services call each other, not gateways; the compiler finds the way through them"),
     ],
 };
 
 /// `calls`, as services and clients have it.
 pub(crate) const CALLS: Attribute = Attribute::optional(
-    words::CALLS,
+    "calls",
     Type::list(&Type::Reference(&CALLEE)),
     "What it calls: services and external hosts, or one port of them (`catalog.http`). Its sidecar knows nothing else.",
 );
 
 /// `account`, as services and clients have it.
 pub(crate) const ACCOUNT: Attribute = Attribute::derived(
-    words::ACCOUNT,
+    "account",
     Type::Text(&forms::DNS_LABEL),
     "its name",
     "Its Kubernetes service account, and thereby its identity. Services that share one are one principal.",
@@ -42,14 +38,14 @@ pub(crate) const ACCOUNT: Attribute = Attribute::derived(
 
 /// `capture`, as services and clients have it.
 pub(crate) const CAPTURE: Attribute = Attribute::derived(
-    words::CAPTURE,
+    "capture",
     Type::Symbol(mesh::CAPTURES),
     "the mesh's",
     "How its outbound connections reach its sidecar.",
 );
 
 pub(crate) static KIND: Kind = Kind {
-    word: words::kind::SERVICE,
+    word: "service",
     documentation: "Something that is called, and that may call others. Services, clients and external hosts of one \
                     namespace share their names.",
     label: Label::Required(&forms::NAME),
@@ -61,7 +57,7 @@ pub(crate) static KIND: Kind = Kind {
         ACCOUNT,
         CAPTURE,
         Attribute::derived(
-            words::VIP,
+            "vip",
             Type::Ipv4,
             "derived from its name",
             "The virtual address by which callers reach it, if the derived one clashes with another callee's.",
@@ -90,16 +86,14 @@ pub(crate) fn convert(
         namespace,
         documentation: block.documentation.as_ref().map(|text| text.value.clone()),
         clusters: presence::convert(block, ids, sink)?,
-        ports: block.blocks(&port::KIND).map(port::convert).collect::<Option<_>>()?,
+        ports: block.blocks("port").map(port::convert).collect::<Option<_>>()?,
         calls: Vec::new(),
-        account: block
-            .get::<String>(words::ACCOUNT)
-            .map_or_else(|| block.name().to_owned(), |name| name.value),
+        account: block.get::<String>("account").map_or_else(|| block.name().to_owned(), |name| name.value),
         workloads: workload::convert(block, sink)?,
-        capture: block.get::<Capture>(words::CAPTURE).map_or(capture, |capture| capture.value),
-        vip: block.get::<Ipv4Addr>(words::VIP),
+        capture: block.get::<Capture>("capture").map_or(capture, |capture| capture.value),
+        vip: block.get::<Ipv4Addr>("vip"),
         probes: probe::convert(block, sink)?,
-        scrape: match block.block(&metrics::KIND) {
+        scrape: match block.block("metrics") {
             Some(metrics) => Some(metrics::convert(metrics)?),
             None => None,
         },
@@ -108,7 +102,7 @@ pub(crate) fn convert(
 
 /// The calls of a service or client, when all callees have their ids.
 pub(crate) fn calls(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Call>> {
-    let calls = block.get::<Vec<Spanned<Target>>>(words::CALLS).map(|calls| calls.value).unwrap_or_default();
+    let calls = block.get::<Vec<Spanned<Target>>>("calls").map(|calls| calls.value).unwrap_or_default();
     super::report_repeated(&calls, sink);
     calls
         .into_iter()

@@ -10,23 +10,22 @@ use crate::kind::http_match;
 use crate::kind::wildcard::Purpose;
 use crate::model::GatewayRole;
 use crate::model::policy::{AuthorizationRule, Source};
-use crate::words;
 
 /// Whatever has identities.
 const SOURCE: Reference = Reference {
-    kinds: &[words::kind::SERVICE, words::kind::CLIENT, words::kind::GATEWAY, words::kind::NAMESPACE],
+    kinds: &["service", "client", "gateway", "namespace"],
     part: None,
     refused: &[
         (
-            words::kind::CLUSTER,
+            "cluster",
             "identities carry no cluster, so that no proxy could tell; name the services or the gateway that may call",
         ),
-        (words::kind::EXTERNAL, "a host outside the mesh proves no identity"),
+        ("external", "a host outside the mesh proves no identity"),
     ],
 };
 
 const FROM: Attribute = Attribute::required(
-    words::FROM,
+    "from",
     Type::some(&Type::Reference(&SOURCE)),
     "Whom it speaks of: services and clients wherever they run, ingress gateways, or everybody in a namespace.",
 );
@@ -52,17 +51,17 @@ pub(crate) static DENY: Kind = Kind {
     blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
 };
 
-/// The rules of one kind in a policy.
+/// The rules of one word in a policy.
 pub(crate) fn convert(
     policy: &Block,
-    kind: &Kind,
+    word: &str,
     context: Context<'_>,
     sink: &mut Sink,
 ) -> Option<Vec<AuthorizationRule>> {
     let mut rules = Vec::new();
-    for block in policy.blocks(kind) {
+    for block in policy.blocks(word) {
         let mut from = Vec::new();
-        for target in block.get::<Vec<Spanned<Target>>>(words::FROM)?.value {
+        for target in block.get::<Vec<Spanned<Target>>>("from")?.value {
             from.push(Spanned::new(source(&target, context, sink)?, target.span));
         }
         let matches = http_match::convert(block, Purpose::Protection, sink)?;

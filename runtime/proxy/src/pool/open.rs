@@ -1,0 +1,149 @@
+//! Opening a connection and following what becomes of it.
+
+use super::shell::Pool;
+use super::state::ConnectionId;
+use crate::balance::Picked;
+use crate::body::Body;
+use crate::connect::{ConnectFailure, Upward, connect};
+use crate::metrics::Metrics;
+use crate::upstream::Spoken;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+
+/// What requests are sent with. The connection closes when it is dropped and no request is left.
+pub(super) enum Link {
+    /// HTTP/1.1, as long as no request uses it.
+    Single(http1::SendRequest<Body>),
+    /// HTTP/2.
+    Shared(http2::SendRequest<Body>),
+}
+
+/// Which connection of which pool.
+type Place = (Weak<Pool>, ConnectionId);
+
+type Connection = http2::Connection<TokioIo<Upward>, Body, Executor>;
+
+/// How many streams the HTTP library would allow before the other end has told how many. The pool sends one, so this
+/// only has to be a number that no other end can tell: they have 32 bits.
+const NOT_TOLD: usize = usize::MAX - 1;
+
+/// Opens a connection.
+pub(super) async fn open(
+    picked: &Picked,
+    spoken: Spoken,
+    metrics: &Metrics,
+    place: Place,
+) -> Result<Link, ConnectFailure> {
+    match spoken {
+        Spoken::Http1 | Spoken::Bytes => {
+            let stream = connect(picked, Spoken::Http1, metrics).await?;
+            open1(stream, place).await.map(Link::Single)
+        }
+        Spoken::Http2 => {
+            let stream = connect(picked, spoken, metrics).await?;
+            open2(stream, place).await.map(Link::Shared)
+        }
+    }
+}
+
+async fn open1(stream: Upward, place: Place) -> Result<http1::SendRequest<Body>, ConnectFailure> {
+    let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(|error| failure(&error))?;
+    tokio::task::spawn_local(async move {
+        let _ = connection.await;
+        gone(&place);
+    });
+    Ok(sender)
+}
+
+async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>, ConnectFailure> {
+    let following = Rc::new(Following {
+        place: (Weak::clone(&place.0), place.1),
+        connection: OnceCell::new(),
+        told: Cell::new(NOT_TOLD),
+        is_first_task: Cell::new(true),
+    });
+    let mut builder = http2::Builder::new(Executor(Rc::clone(&following)));
+    builder.timer(TokioTimer::new()).adaptive_window(true).initial_max_send_streams(NOT_TOLD);
+    let (sender, connection) =
+        builder.handshake(TokioIo::new(stream)).await.map_err(|error| failure(&error))?;
+    let connection = Rc::new(RefCell::new(connection));
+    let _ = following.connection.set(Rc::downgrade(&connection));
+    tokio::task::spawn_local(async move {
+        let _ = poll_fn(|cx| Pin::new(&mut *connection.borrow_mut()).poll(cx)).await;
+        // No more requests; those on the connection go on.
+        if let Some(pool) = place.0.upgrade() {
+            pool.leaves(place.1);
+        }
+    });
+    Ok(sender)
+}
+
+fn failure(error: &hyper::Error) -> ConnectFailure {
+    ConnectFailure { reason: "http", message: error.to_string() }
+}
+
+fn gone((pool, id): &Place) {
+    if let Some(pool) = pool.upgrade() {
+        pool.gone(*id);
+    }
+}
+
+/// What is known about an HTTP/2 connection's other end.
+struct Following {
+    place: Place,
+    connection: OnceCell<Weak<RefCell<Connection>>>,
+    /// How many streams the pool was told of.
+    told: Cell<usize>,
+    is_first_task: Cell<bool>,
+}
+
+impl Following {
+    /// Tells the pool when the other end has changed its mind.
+    fn look(&self) {
+        let connection = self.connection.get().and_then(Weak::upgrade);
+        let Some(allowed) = connection.as_ref().and_then(|it| it.try_borrow().ok()) else { return };
+        let allowed = allowed.current_max_send_streams();
+        if self.told.replace(allowed) == allowed {
+            return;
+        }
+        if let Some(pool) = self.place.0.upgrade() {
+            let streams = u32::try_from(allowed).unwrap_or(u32::MAX);
+            pool.tell(|state, now| state.allowed(self.place.1, streams, now));
+        }
+    }
+}
+
+/// Runs the tasks of one HTTP/2 connection on the worker's own thread. The first one is the connection's own: what the
+/// other end says is known after it has run, and the connection is gone when it ends.
+#[derive(Clone)]
+pub(super) struct Executor(Rc<Following>);
+
+impl<F> hyper::rt::Executor<F> for Executor
+where
+    F: Future + 'static,
+{
+    fn execute(&self, future: F) {
+        if !self.0.is_first_task.replace(false) {
+            tokio::task::spawn_local(async move {
+                future.await;
+            });
+            return;
+        }
+        let following = Rc::clone(&self.0);
+        tokio::task::spawn_local(async move {
+            let mut future = Box::pin(future);
+            poll_fn(|cx| {
+                let polled = future.as_mut().poll(cx);
+                following.look();
+                polled
+            })
+            .await;
+            gone(&following.place);
+        });
+    }
+}
