@@ -7,16 +7,23 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::Sink;
+use lang_evaluate::schema::Kind;
 use lang_evaluate::{Block, Declarations, EntityId};
 
 use crate::kind::{
-    cluster, external, gateway, link, mesh, namespace, network, policy, route, service, trust,
+    client, cluster, external, gateway, link, mesh, namespace, network, policy, route, service, trust,
 };
 use crate::model::policy::Defaults;
 use crate::model::{
     Cluster, ExternalHost, Gateway, Id, Model, Namespace, Network, Policy, Route, Service, Table,
 };
 use crate::policy::Context;
+
+/// The kinds that are looked up in namespaces.
+const CALLERS: &[&Kind] = &[&service::KIND, &client::KIND];
+const EXTERNALS: &[&Kind] = &[&external::KIND];
+const ROUTES: &[&Kind] = &[&route::KIND];
+const POLICIES: &[&Kind] = &[&policy::KIND];
 
 /// Where each declared entity stands in the tables of the model.
 #[derive(Debug, Default)]
@@ -32,30 +39,31 @@ pub(crate) struct Ids {
 
 /// The model, or nothing if a declaration cannot be converted (which was reported).
 pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut Sink) -> Option<Model> {
-    let top = |word: &'static str| declarations.blocks.iter().filter(move |block| block.kind.word == word);
-    let mesh = mesh::convert(top("mesh").next()?)?;
-    let trust = trust::convert(top("trust").next()?)?;
+    let top =
+        |kind: &'static Kind| declarations.blocks.iter().filter(move |block| block.kind.word == kind.word);
+    let mesh = mesh::convert(top(&mesh::KIND).next()?)?;
+    let trust = trust::convert(top(&trust::KIND).next()?)?;
     let mut ids = Ids::default();
 
     let mut networks = Table::default();
-    for block in by_name(top("network")) {
+    for block in by_name(top(&network::KIND)) {
         ids.networks.insert(block.entity?, networks.push(network::convert(block)));
     }
     let mut clusters = Table::default();
     let mut gateways = Table::default();
-    for block in by_name(top("cluster")) {
+    for block in by_name(top(&cluster::KIND)) {
         let cluster = clusters.push(cluster::convert(block, &ids)?);
         ids.clusters.insert(block.entity?, cluster);
-        for inner in by_name(block.blocks("gateway")) {
+        for inner in by_name(block.blocks(&gateway::KIND)) {
             ids.gateways.insert(inner.entity?, gateways.push(gateway::convert(inner, cluster, sink)?));
         }
     }
     let mut links: Vec<_> =
-        top("link").map(|block| link::convert(block, &ids, sink)).collect::<Option<_>>()?;
+        top(&link::KIND).map(|block| link::convert(block, &ids, sink)).collect::<Option<_>>()?;
     links.sort_by_key(|link| (link.from, link.to, link.latency, link.cost));
 
     let mut namespaces = Table::default();
-    let opened = by_name(top("namespace"));
+    let opened = by_name(top(&namespace::KIND));
     let mut contents: Vec<(Id<Namespace>, Vec<&Block>)> = Vec::new();
     for block in opened {
         let entity = block.entity?;
@@ -68,39 +76,39 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
             }
         }
     }
-    let inside = |words: &'static [&'static str]| {
+    let inside = |kinds: &'static [&'static Kind]| {
         contents.iter().flat_map(move |(id, blocks)| {
             let inner =
-                blocks.iter().flat_map(move |block| words.iter().flat_map(move |word| block.blocks(word)));
+                blocks.iter().flat_map(move |block| kinds.iter().flat_map(move |kind| block.blocks(kind)));
             by_name(inner).into_iter().map(move |block| (*id, block))
         })
     };
 
     let mut services = Table::default();
-    for (namespace, block) in inside(&["service", "client"]) {
+    for (namespace, block) in inside(CALLERS) {
         let converted = service::convert(block, namespace, mesh.capture, &ids, sink)?;
         ids.services.insert(block.entity?, services.push(converted));
     }
     let mut externals = Table::default();
-    for (namespace, block) in inside(&["external"]) {
+    for (namespace, block) in inside(EXTERNALS) {
         ids.externals.insert(block.entity?, externals.push(external::convert(block, namespace)?));
     }
-    for (_, block) in inside(&["service", "client"]) {
+    for (_, block) in inside(CALLERS) {
         let calls = service::calls(block, &ids, sink)?;
         services.get_mut(*ids.services.get(&block.entity?)?)?.calls = calls;
     }
     let mut routes = Table::default();
-    for (namespace, block) in inside(&["route"]) {
+    for (namespace, block) in inside(ROUTES) {
         ids.routes
             .insert(block.entity?, routes.push(route::convert(block, namespace, &gateways, &ids, sink)?));
     }
 
     let context = Context { ids: &ids, gateways: &gateways, defaults: &defaults };
     let mut policies: Table<Policy> = Table::default();
-    for block in by_name(top("policy")) {
+    for block in by_name(top(&policy::KIND)) {
         policies.push(policy::convert(block, None, context, sink)?);
     }
-    for (namespace, block) in inside(&["policy"]) {
+    for (namespace, block) in inside(POLICIES) {
         policies.push(policy::convert(block, Some(namespace), context, sink)?);
     }
     Some(Model {

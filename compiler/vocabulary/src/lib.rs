@@ -16,6 +16,7 @@ mod policy;
 mod reference;
 mod standard;
 mod symbols;
+mod words;
 
 use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::ast;

@@ -2,7 +2,7 @@
 
 use lang_diagnostics::{Origin, Span, Spanned};
 
-use crate::schema::Kind;
+use crate::schema::{Kind, Name};
 use crate::value::{FromValue, Value};
 
 /// Everything that the files declare.
@@ -80,27 +80,27 @@ pub(crate) struct Evaluated {
 impl Block {
     /// The value of an attribute, or its constant default. The span of a default is the block's name.
     #[must_use]
-    pub fn get<T: FromValue>(&self, name: &str) -> Option<Spanned<T>> {
-        let value = self.attributes.iter().find(|attribute| attribute.name == name)?.value.as_ref()?;
+    pub fn get<T: FromValue>(&self, name: Name) -> Option<Spanned<T>> {
+        let value = self.attributes.iter().find(|attribute| attribute.name == name.text())?.value.as_ref()?;
         Some(Spanned::new(T::from_value(&value.value)?, value.span))
     }
 
     /// Where an attribute's name stands, if the user wrote it.
     #[must_use]
-    pub fn written(&self, name: &str) -> Option<Span> {
-        let attribute = self.attributes.iter().find(|attribute| attribute.name == name)?;
+    pub fn written(&self, name: Name) -> Option<Span> {
+        let attribute = self.attributes.iter().find(|attribute| attribute.name == name.text())?;
         attribute.written.then_some(attribute.span)
     }
 
     /// The nested blocks of a kind, in source order.
-    pub fn blocks<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Self> + 'a {
-        self.blocks.iter().filter(move |block| block.kind.word == word)
+    pub fn blocks<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = &'a Self> + 'a {
+        self.blocks.iter().filter(move |block| block.kind.word == kind.word)
     }
 
     /// The nested block of a kind that stands at most once.
     #[must_use]
-    pub fn block(&self, word: &str) -> Option<&Self> {
-        self.blocks.iter().find(|block| block.kind.word == word)
+    pub fn block(&self, kind: &Kind) -> Option<&Self> {
+        self.blocks.iter().find(|block| block.kind.word == kind.word)
     }
 
     /// The label's text; empty without one.

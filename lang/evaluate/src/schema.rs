@@ -3,6 +3,8 @@
 //! Everything is `'static`, so that a vocabulary is a set of constants that one can search for, and a checked block
 //! can point at the entry that it was checked against.
 
+use std::fmt;
+
 /// A whole vocabulary.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
@@ -83,6 +85,31 @@ pub enum Count {
     Many,
 }
 
+/// The name of an attribute. A vocabulary makes each once, as a constant, and uses it both for the entry in the schema and
+/// for reading the value ([`Block::get`](crate::Block::get)), so that neither can be renamed without the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(&'static str);
+
+impl Name {
+    /// The name that is written so.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        Self(text)
+    }
+
+    /// How it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
 /// An attribute.
 #[derive(Debug)]
 pub struct Attribute {
@@ -99,42 +126,32 @@ pub struct Attribute {
 impl Attribute {
     /// One that must be written.
     #[must_use]
-    pub const fn required(name: &'static str, ty: Type, documentation: &'static str) -> Self {
-        Self { name, ty, presence: Presence::Required, documentation }
+    pub const fn required(name: Name, ty: Type, documentation: &'static str) -> Self {
+        Self { name: name.text(), ty, presence: Presence::Required, documentation }
     }
 
     /// One that need not be written and then says nothing.
     #[must_use]
-    pub const fn optional(name: &'static str, ty: Type, documentation: &'static str) -> Self {
-        Self { name, ty, presence: Presence::Optional, documentation }
+    pub const fn optional(name: Name, ty: Type, documentation: &'static str) -> Self {
+        Self { name: name.text(), ty, presence: Presence::Optional, documentation }
     }
 
     /// One with a constant default.
     #[must_use]
-    pub const fn defaulted(
-        name: &'static str,
-        ty: Type,
-        default: Constant,
-        documentation: &'static str,
-    ) -> Self {
-        Self { name, ty, presence: Presence::Default(default), documentation }
+    pub const fn defaulted(name: Name, ty: Type, default: Constant, documentation: &'static str) -> Self {
+        Self { name: name.text(), ty, presence: Presence::Default(default), documentation }
     }
 
     /// One whose default depends on something else; `default` says on what.
     #[must_use]
-    pub const fn derived(
-        name: &'static str,
-        ty: Type,
-        default: &'static str,
-        documentation: &'static str,
-    ) -> Self {
-        Self { name, ty, presence: Presence::Derived(default), documentation }
+    pub const fn derived(name: Name, ty: Type, default: &'static str, documentation: &'static str) -> Self {
+        Self { name: name.text(), ty, presence: Presence::Derived(default), documentation }
     }
 
     /// One whose default is written in the standard library.
     #[must_use]
-    pub const fn inherited(name: &'static str, ty: Type, documentation: &'static str) -> Self {
-        Self { name, ty, presence: Presence::Inherited, documentation }
+    pub const fn inherited(name: Name, ty: Type, documentation: &'static str) -> Self {
+        Self { name: name.text(), ty, presence: Presence::Inherited, documentation }
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, SourceMap, Spanned};
 use lang_evaluate::schema::{
-    ANY_TEXT, Attribute, Constant, Count, Kind, Label, Nested, Pattern, Reference, Schema, Symbol, Tag, Type,
+    ANY_TEXT, Attribute, Constant, Count, Kind, Label, Name, Nested, Pattern, Reference, Schema, Symbol, Tag,
+    Type,
 };
 use lang_evaluate::{Block, Declarations, FromValue, Target, Value, evaluate};
 use lang_syntax::ast::{Decimal, Rate};
@@ -17,15 +18,15 @@ const HOUSE: Reference = Reference::to(&["house"]);
 const MOODS: &[Symbol] =
     &[Symbol { word: "happy", documentation: "tail up" }, Symbol { word: "hungry", documentation: "always" }];
 const RECORD: &[Attribute] = &[
-    Attribute::required("x", Type::Integer(0, 9), ""),
-    Attribute::defaulted("y", Type::Integer(0, 9), Constant::Integer(7), ""),
+    Attribute::required(Name::new("x"), Type::Integer(0, 9), ""),
+    Attribute::defaulted(Name::new("y"), Type::Integer(0, 9), Constant::Integer(7), ""),
 ];
 const TAGS: &[Tag] = &[
     Tag { word: "plain", documentation: "", attributes: &[] },
     Tag {
         word: "painted",
         documentation: "",
-        attributes: &[Attribute::required("mood", Type::Symbol(MOODS), "")],
+        attributes: &[Attribute::required(Name::new("mood"), Type::Symbol(MOODS), "")],
     },
 ];
 static SHOUTED: Pattern = Pattern {
@@ -50,8 +51,8 @@ static CAT: Kind = Kind {
         Label::Required(&ANY_TEXT),
         Some("animal"),
         &[
-            Attribute::defaulted("lives", Type::Integer(1, 9), Constant::Integer(9), ""),
-            Attribute::optional("cry", Type::Text(&ANY_TEXT), ""),
+            Attribute::defaulted(Name::new("lives"), Type::Integer(1, 9), Constant::Integer(9), ""),
+            Attribute::optional(Name::new("cry"), Type::Text(&ANY_TEXT), ""),
         ],
     )
 };
@@ -65,35 +66,35 @@ static THING: Kind = leaf(
     Label::None,
     None,
     &[
-        Attribute::optional("boolean", Type::Boolean, ""),
-        Attribute::optional("integer", Type::Integer(2, 8), ""),
-        Attribute::optional("decimal", Type::Decimal, ""),
-        Attribute::optional("duration", Type::Duration, ""),
-        Attribute::optional("rate", Type::Rate, ""),
-        Attribute::optional("size", Type::Size, ""),
-        Attribute::optional("percentage", Type::Percentage, ""),
-        Attribute::optional("whole", Type::WholePercentage, ""),
-        Attribute::optional("ip", Type::Ip, ""),
-        Attribute::optional("ipv4", Type::Ipv4, ""),
-        Attribute::optional("host", Type::Host(&SHOUTED), ""),
-        Attribute::optional("cidr", Type::Cidr, ""),
-        Attribute::optional("socket", Type::SocketAddress, ""),
-        Attribute::optional("class", Type::StatusClass, ""),
-        Attribute::optional("text", Type::Text(&SHOUTED), ""),
-        Attribute::optional("any", Type::Text(&ANY_TEXT), ""),
-        Attribute::optional("symbol", Type::Symbol(MOODS), ""),
-        Attribute::optional("animal", Type::Reference(&ANIMAL), ""),
-        Attribute::optional("list", Type::List { of: &Type::Integer(0, 9), min: 1, max: 3 }, ""),
-        Attribute::optional("record", Type::Record(RECORD), ""),
-        Attribute::optional("map", Type::Map { key: &SHOUTED, of: &Type::Rate }, ""),
-        Attribute::optional("tagged", Type::Tagged(TAGS), ""),
+        Attribute::optional(Name::new("boolean"), Type::Boolean, ""),
+        Attribute::optional(Name::new("integer"), Type::Integer(2, 8), ""),
+        Attribute::optional(Name::new("decimal"), Type::Decimal, ""),
+        Attribute::optional(Name::new("duration"), Type::Duration, ""),
+        Attribute::optional(Name::new("rate"), Type::Rate, ""),
+        Attribute::optional(Name::new("size"), Type::Size, ""),
+        Attribute::optional(Name::new("percentage"), Type::Percentage, ""),
+        Attribute::optional(Name::new("whole"), Type::WholePercentage, ""),
+        Attribute::optional(Name::new("ip"), Type::Ip, ""),
+        Attribute::optional(Name::new("ipv4"), Type::Ipv4, ""),
+        Attribute::optional(Name::new("host"), Type::Host(&SHOUTED), ""),
+        Attribute::optional(Name::new("cidr"), Type::Cidr, ""),
+        Attribute::optional(Name::new("socket"), Type::SocketAddress, ""),
+        Attribute::optional(Name::new("class"), Type::StatusClass, ""),
+        Attribute::optional(Name::new("text"), Type::Text(&SHOUTED), ""),
+        Attribute::optional(Name::new("any"), Type::Text(&ANY_TEXT), ""),
+        Attribute::optional(Name::new("symbol"), Type::Symbol(MOODS), ""),
+        Attribute::optional(Name::new("animal"), Type::Reference(&ANIMAL), ""),
+        Attribute::optional(Name::new("list"), Type::List { of: &Type::Integer(0, 9), min: 1, max: 3 }, ""),
+        Attribute::optional(Name::new("record"), Type::Record(RECORD), ""),
+        Attribute::optional(Name::new("map"), Type::Map { key: &SHOUTED, of: &Type::Rate }, ""),
+        Attribute::optional(Name::new("tagged"), Type::Tagged(TAGS), ""),
         Attribute::optional(
-            "union",
+            Name::new("union"),
             Type::Union(&[Type::StatusClass, Type::Integer(100, 599), Type::Symbol(MOODS)]),
             "",
         ),
-        Attribute::optional("call", Type::Call(&ANIMAL, &HOUSE), ""),
-        Attribute::optional("instance", Type::Instance(&ANIMAL, &HOUSE), ""),
+        Attribute::optional(Name::new("call"), Type::Call(&ANIMAL, &HOUSE), ""),
+        Attribute::optional(Name::new("instance"), Type::Instance(&ANIMAL, &HOUSE), ""),
     ],
 );
 static FILE: Kind = Kind {
@@ -127,13 +128,13 @@ fn codes(text: &str) -> Vec<&'static str> {
     read(text).1.iter().map(|diagnostic| diagnostic.code.0).collect()
 }
 
-fn good<T: FromValue>(name: &str, value: &str) -> T {
+fn good<T: FromValue>(name: &'static str, value: &str) -> T {
     let text = format!("{WORLD}thing {{ {name} = {value} }}\n");
     let (declarations, diagnostics) = read(&text);
     assert_eq!(diagnostics, [], "{text}");
     let declarations = declarations.expect("no diagnostics");
     let thing: &Block = declarations.blocks.last().expect("the thing");
-    thing.get::<T>(name).expect("the value has the type that the schema promises").value
+    thing.get::<T>(Name::new(name)).expect("the value has the type that the schema promises").value
 }
 
 /// The one code and message that a wrong value costs.

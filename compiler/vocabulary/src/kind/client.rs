@@ -4,9 +4,10 @@ use lang_evaluate::schema::{Count, Kind, Label, Nested};
 
 use super::{metrics, presence, probe, service, workload};
 use crate::forms;
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
-    word: "client",
+    word: words::kind::CLIENT,
     documentation: "Something that calls and offers nothing, such as a Job or a CronJob.",
     label: Label::Required(&forms::NAME),
     space: Some("callee"),

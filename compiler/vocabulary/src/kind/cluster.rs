@@ -9,6 +9,7 @@ use crate::build::Ids;
 use crate::forms;
 use crate::model::{Cluster, ClusterState, DataPlane, IpFamily, KubernetesVersion, NetworkPolicyEnforcement};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// Address families.
@@ -37,62 +38,62 @@ symbols! {
 }
 
 pub(crate) static KIND: Kind = Kind {
-    word: "cluster",
+    word: words::kind::CLUSTER,
     documentation: "A Kubernetes cluster.",
     label: Label::Required(&forms::NAME),
     space: Some("cluster"),
     reopen: false,
     attributes: &[
         Attribute::required(
-            "network",
-            Type::Reference(&Reference::to(&["network"])),
+            words::NETWORK,
+            Type::Reference(&Reference::to(&[words::kind::NETWORK])),
             "The network that its pods are in.",
         ),
-        Attribute::required("region", Type::Text(&forms::NON_EMPTY), "Its region."),
+        Attribute::required(words::REGION, Type::Text(&forms::NON_EMPTY), "Its region."),
         Attribute::defaulted(
-            "zone",
+            words::ZONE,
             Type::Text(&lang_evaluate::schema::ANY_TEXT),
             Constant::Text(""),
             "Its zone within the region.",
         ),
         Attribute::derived(
-            "domain",
+            words::DOMAIN,
             Type::Text(&forms::DNS_NAME),
             "`cluster.local`, which other clusters cannot resolve",
             "The DNS domain of its services. Set it only if other clusters of the same network can resolve it.",
         ),
         Attribute::defaulted(
-            "ip_family",
+            words::IP_FAMILY,
             Type::Symbol(IP_FAMILIES),
             Constant::Symbol("ipv4"),
             "The address family of its pods.",
         ),
         Attribute::defaulted(
-            "kubernetes",
+            words::KUBERNETES,
             Type::Text(&forms::KUBERNETES_VERSION),
             Constant::Text("1.33"),
             "Its Kubernetes version, in quotes.",
         ),
         Attribute::defaulted(
-            "network_policy",
+            words::NETWORK_POLICY,
             Type::Symbol(NETWORK_POLICY),
             Constant::Symbol("enforced"),
             "Whether its network plugin enforces NetworkPolicy.",
         ),
         Attribute::defaulted(
-            "state",
+            words::STATE,
             Type::Symbol(STATES),
             Constant::Symbol("active"),
             "Where it stands in its life.",
         ),
         Attribute::derived(
-            "trust_domain",
+            words::TRUST_DOMAIN,
             Type::Text(&forms::TRUST_DOMAIN),
             "the mesh's",
             "Its own SPIFFE trust domain.",
         ),
         Attribute::derived(
-            "data_plane",
+            words::DATA_PLANE,
             Type::Symbol(mesh::DATA_PLANES),
             "the mesh's",
             "Its own data plane.",
@@ -102,23 +103,23 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Cluster> {
-    let network = block.get::<Target>("network")?.value;
-    let domain = block.get::<String>("domain").map(|domain| domain.value);
-    let (major, minor) = forms::kubernetes_version(&block.get::<String>("kubernetes")?.value)?;
-    let data_plane = block.get::<DataPlane>("data_plane");
+    let network = block.get::<Target>(words::NETWORK)?.value;
+    let domain = block.get::<String>(words::DOMAIN).map(|domain| domain.value);
+    let (major, minor) = forms::kubernetes_version(&block.get::<String>(words::KUBERNETES)?.value)?;
+    let data_plane = block.get::<DataPlane>(words::DATA_PLANE);
     Some(Cluster {
         origin: block.origin(),
         name: block.name().to_owned(),
         network: *ids.networks.get(&network.entity)?,
-        region: block.get::<String>("region")?.value,
-        zone: block.get::<String>("zone")?.value,
+        region: block.get::<String>(words::REGION)?.value,
+        zone: block.get::<String>(words::ZONE)?.value,
         domain_resolvable: domain.is_some(),
         domain: domain.unwrap_or_else(|| String::from("cluster.local")),
-        ip_family: block.get::<IpFamily>("ip_family")?.value,
+        ip_family: block.get::<IpFamily>(words::IP_FAMILY)?.value,
         kubernetes: KubernetesVersion { major, minor },
-        network_policy: block.get::<NetworkPolicyEnforcement>("network_policy")?.value,
-        state: block.get::<ClusterState>("state")?.value,
-        trust_domain: block.get::<String>("trust_domain").map(|domain| domain.value),
+        network_policy: block.get::<NetworkPolicyEnforcement>(words::NETWORK_POLICY)?.value,
+        state: block.get::<ClusterState>(words::STATE)?.value,
+        trust_domain: block.get::<String>(words::TRUST_DOMAIN).map(|domain| domain.value),
         data_plane: data_plane.map(|choice| choice.value),
         data_plane_origin: data_plane.map(|choice| Origin::new(choice.span, block.origin().name)),
     })

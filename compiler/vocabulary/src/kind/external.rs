@@ -6,17 +6,18 @@ use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Typ
 use super::port::PROTOCOLS;
 use crate::forms;
 use crate::model::{Bind, ExternalHost, Id, Mtls, Namespace, Port, Protocol};
+use crate::words;
 
 static PORT: Kind = Kind {
-    word: "port",
+    word: words::kind::PORT,
     documentation: "A port of the host.",
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
     attributes: &[
-        Attribute::required("number", Type::PORT, "Its number."),
+        Attribute::required(words::NUMBER, Type::PORT, "Its number."),
         Attribute::defaulted(
-            "protocol",
+            words::PROTOCOL,
             Type::Symbol(PROTOCOLS),
             Constant::Symbol("tcp"),
             "What is spoken on it. TLS that the application itself begins is `tcp`.",
@@ -26,12 +27,12 @@ static PORT: Kind = Kind {
 };
 
 pub(crate) static KIND: Kind = Kind {
-    word: "external",
+    word: words::kind::EXTERNAL,
     documentation: "A host outside the mesh that services may call.",
     label: Label::Required(&forms::NAME),
     space: Some("callee"),
     reopen: false,
-    attributes: &[Attribute::required("host", Type::Text(&forms::DNS_NAME), "Its DNS name.")],
+    attributes: &[Attribute::required(words::HOST, Type::Text(&forms::DNS_NAME), "Its DNS name.")],
     blocks: &[Nested { kind: &PORT, count: Count::Some }],
 };
 
@@ -40,20 +41,20 @@ pub(crate) fn convert(block: &Block, namespace: Id<Namespace>) -> Option<Externa
         origin: block.origin(),
         name: block.name().to_owned(),
         namespace,
-        host: block.get::<String>("host")?.value,
-        ports: block.blocks("port").map(port).collect::<Option<_>>()?,
+        host: block.get::<String>(words::HOST)?.value,
+        ports: block.blocks(&PORT).map(port).collect::<Option<_>>()?,
     })
 }
 
 /// Nobody outside the mesh proves an identity to it, so that `mtls` is off; where it listens is its own affair.
 fn port(block: &Block) -> Option<Port> {
-    let number = block.get::<u16>("number")?.value;
+    let number = block.get::<u16>(words::NUMBER)?.value;
     Some(Port {
         origin: block.origin(),
         name: block.name().to_owned(),
         number,
         target: number,
-        protocol: block.get::<Protocol>("protocol")?.value,
+        protocol: block.get::<Protocol>(words::PROTOCOL)?.value,
         bind: Bind::Any,
         mtls: Mtls::Off,
     })

@@ -10,6 +10,7 @@ use crate::codes;
 use crate::forms;
 use crate::model::{Cluster, Gateway, GatewayPort, GatewayRole, GatewayTls, Host, Id};
 use crate::symbols::symbols;
+use crate::words;
 
 /// Where east-west gateways listen unless said otherwise: Istio's port, so that engineers and firewalls know it.
 const EAST_WEST_PORT: u16 = 15443;
@@ -29,7 +30,7 @@ static TLS: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[Attribute::required(
-        "secret",
+        words::SECRET,
         Type::Text(&forms::DNS_NAME),
         "The Secret (type `kubernetes.io/tls`) in the mesh's namespace that holds the server certificate.",
     )],
@@ -37,41 +38,41 @@ static TLS: Kind = Kind {
 };
 
 static PORT: Kind = Kind {
-    word: "port",
+    word: words::kind::PORT,
     documentation: "A port of the gateway. An east-west gateway has exactly one, 15443 unless declared.",
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
-    attributes: &[Attribute::required("number", Type::PORT, "The number that clients use.")],
+    attributes: &[Attribute::required(words::NUMBER, Type::PORT, "The number that clients use.")],
     blocks: &[Nested { kind: &TLS, count: Count::Optional }],
 };
 
 pub(crate) static KIND: Kind = Kind {
-    word: "gateway",
+    word: words::kind::GATEWAY,
     documentation: "A gateway of the cluster. Others call it `<cluster>.<gateway>`.",
     label: Label::Required(&forms::NAME),
     space: Some("gateway"),
     reopen: false,
     attributes: &[
-        Attribute::required("role", Type::Symbol(ROLES), "What it does."),
+        Attribute::required(words::ROLE, Type::Symbol(ROLES), "What it does."),
         Attribute::optional(
-            "address",
+            words::ADDRESS,
             Type::Host(&forms::DNS_NAME),
             "The address or host name at which others reach it.",
         ),
         Attribute::optional(
-            "addresses",
+            words::ADDRESSES,
             Type::some(&Type::Host(&forms::DNS_NAME)),
             "The addresses or host names, if there are several. Not together with `address`.",
         ),
         Attribute::defaulted(
-            "replicas",
+            words::REPLICAS,
             Type::Integer(1, 1000),
             Constant::Integer(2),
             "How many replicas of it run.",
         ),
         Attribute::defaulted(
-            "trusted_hops",
+            words::TRUSTED_HOPS,
             Type::Integer(0, 16),
             Constant::Integer(0),
             "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`.",
@@ -93,7 +94,7 @@ impl FromValue for Host {
 }
 
 pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> Option<Gateway> {
-    let role = block.get::<GatewayRole>("role")?.value;
+    let role = block.get::<GatewayRole>(words::ROLE)?.value;
     Some(Gateway {
         origin: block.origin(),
         name: block.name().to_owned(),
@@ -101,28 +102,28 @@ pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> O
         role,
         addresses: addresses(block, sink),
         ports: ports(block, role, sink)?,
-        replicas: block.get::<u32>("replicas")?.value,
-        trusted_hops: block.get::<u32>("trusted_hops")?.value,
+        replicas: block.get::<u32>(words::REPLICAS)?.value,
+        trusted_hops: block.get::<u32>(words::TRUSTED_HOPS)?.value,
     })
 }
 
 fn addresses(block: &Block, sink: &mut Sink) -> Vec<Spanned<Host>> {
-    if let (Some(one), Some(several)) = (block.written("address"), block.written("addresses")) {
-        sink.push(super::exclusive(several, "addresses", one, "address"));
+    if let (Some(one), Some(several)) = (block.written(words::ADDRESS), block.written(words::ADDRESSES)) {
+        sink.push(super::exclusive(several, words::ADDRESSES.text(), one, words::ADDRESS.text()));
     }
-    let mut all: Vec<_> = block.get::<Host>("address").into_iter().collect();
-    all.extend(block.get::<Vec<Spanned<Host>>>("addresses").into_iter().flat_map(|list| list.value));
+    let mut all: Vec<_> = block.get::<Host>(words::ADDRESS).into_iter().collect();
+    all.extend(block.get::<Vec<Spanned<Host>>>(words::ADDRESSES).into_iter().flat_map(|list| list.value));
     all
 }
 
 fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<GatewayPort>> {
     let mut ports = Vec::new();
-    for port in block.blocks("port") {
-        let tls = match port.block("tls") {
-            Some(tls) => Some(GatewayTls { secret: tls.get::<String>("secret")? }),
+    for port in block.blocks(&PORT) {
+        let tls = match port.block(&TLS) {
+            Some(tls) => Some(GatewayTls { secret: tls.get::<String>(words::SECRET)? }),
             None => None,
         };
-        let number = port.get::<u16>("number")?.value;
+        let number = port.get::<u16>(words::NUMBER)?.value;
         ports.push(GatewayPort { origin: port.origin(), name: port.name().to_owned(), number, tls });
     }
     match (role, ports.as_slice()) {

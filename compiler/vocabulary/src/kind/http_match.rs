@@ -2,13 +2,14 @@
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Type};
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Name, Nested, Type};
 
 use super::exclusive;
 use super::wildcard::{self, Purpose};
 use crate::codes;
 use crate::forms;
 use crate::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
+use crate::words;
 
 static HEADER: Kind = Kind {
     word: "header",
@@ -17,9 +18,9 @@ static HEADER: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::optional("exact", Type::Text(&forms::HEADER_VALUE), "The value is this one."),
-        Attribute::optional("prefix", Type::Text(&forms::HEADER_VALUE), "The value begins with this."),
-        Attribute::optional("regex", Type::Text(&forms::REGEX), "The whole value matches this."),
+        Attribute::optional(words::EXACT, Type::Text(&forms::HEADER_VALUE), "The value is this one."),
+        Attribute::optional(words::PREFIX, Type::Text(&forms::HEADER_VALUE), "The value begins with this."),
+        Attribute::optional(words::REGEX, Type::Text(&forms::REGEX), "The whole value matches this."),
     ],
     blocks: &[],
 };
@@ -33,23 +34,23 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::optional(
-            "path",
+            words::PATH,
             Type::Text(&forms::PATH),
             "The path is exactly this one; no character stands for others.",
         ),
         Attribute::optional(
-            "prefix",
+            words::PREFIX,
             Type::Text(&forms::PATH),
             "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`. \
              No character stands for others.",
         ),
         Attribute::optional(
-            "regex",
+            words::REGEX,
             Type::Text(&forms::REGEX),
             "The whole path matches this regular expression (RE2 syntax): `/users/[^/]+` for one segment of any name.",
         ),
         Attribute::optional(
-            "methods",
+            words::METHODS,
             Type::some(&Type::Text(&forms::METHOD)),
             "The method is one of these, such as `[\"GET\", \"HEAD\"]`.",
         ),
@@ -59,20 +60,21 @@ pub(crate) static KIND: Kind = Kind {
 
 /// The `match` block of a block; all requests without one.
 pub(crate) fn convert(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Option<HttpMatch> {
-    let Some(block) = parent.block("match") else { return Some(HttpMatch::default()) };
-    only_one(block, &["path", "prefix", "regex"], sink);
+    let Some(block) = parent.block(&KIND) else { return Some(HttpMatch::default()) };
+    only_one(block, &[words::PATH, words::PREFIX, words::REGEX], sink);
     wildcard::check_path(block, purpose, sink);
-    let text = |name: &str| block.get::<String>(name).map(|text| text.value);
-    let path = if let Some(path) = text("path") {
+    let text = |name: Name| block.get::<String>(name).map(|text| text.value);
+    let path = if let Some(path) = text(words::PATH) {
         PathMatch::Exact(path)
-    } else if let Some(prefix) = text("prefix") {
+    } else if let Some(prefix) = text(words::PREFIX) {
         PathMatch::Prefix(prefix)
-    } else if let Some(regex) = text("regex") {
+    } else if let Some(regex) = text(words::REGEX) {
         PathMatch::Regex(regex)
     } else {
         PathMatch::Any
     };
-    let methods = block.get::<Vec<Spanned<String>>>("methods").map(|list| list.value).unwrap_or_default();
+    let methods =
+        block.get::<Vec<Spanned<String>>>(words::METHODS).map(|list| list.value).unwrap_or_default();
     Some(HttpMatch {
         path,
         methods: methods.into_iter().map(|method| method.value).collect(),
@@ -82,15 +84,15 @@ pub(crate) fn convert(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Opti
 
 fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<HeaderMatch> {
     let mut headers: Vec<(HeaderMatch, &Block)> = Vec::new();
-    for header in block.blocks("header") {
-        only_one(header, &["exact", "prefix", "regex"], sink);
+    for header in block.blocks(&HEADER) {
+        only_one(header, &[words::EXACT, words::PREFIX, words::REGEX], sink);
         wildcard::check_header(header, purpose, sink);
-        let text = |name: &str| header.get::<String>(name).map(|text| text.value);
-        let value = if let Some(exact) = text("exact") {
+        let text = |name: Name| header.get::<String>(name).map(|text| text.value);
+        let value = if let Some(exact) = text(words::EXACT) {
             StringMatch::Exact(exact)
-        } else if let Some(prefix) = text("prefix") {
+        } else if let Some(prefix) = text(words::PREFIX) {
             StringMatch::Prefix(prefix)
-        } else if let Some(regex) = text("regex") {
+        } else if let Some(regex) = text(words::REGEX) {
             StringMatch::Regex(regex)
         } else {
             StringMatch::Present
@@ -112,13 +114,13 @@ fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<HeaderMatch>
 }
 
 /// Reports all but one of several attributes that exclude each other.
-fn only_one(block: &Block, names: &[&str], sink: &mut Sink) {
-    let mut first: Option<(&str, lang_diagnostics::Span)> = None;
+fn only_one(block: &Block, names: &[Name], sink: &mut Sink) {
+    let mut first: Option<(Name, lang_diagnostics::Span)> = None;
     for name in names {
-        let Some(span) = block.written(name) else { continue };
+        let Some(span) = block.written(*name) else { continue };
         match first {
-            Some((other, place)) => sink.push(exclusive(span, name, place, other)),
-            None => first = Some((name, span)),
+            Some((other, place)) => sink.push(exclusive(span, name.text(), place, other.text())),
+            None => first = Some((*name, span)),
         }
     }
 }

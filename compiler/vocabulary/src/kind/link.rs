@@ -9,6 +9,7 @@ use lang_evaluate::{Block, Target};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::Link;
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
     word: "link",
@@ -20,13 +21,17 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::required(
-            "between",
-            Type::List { of: &Type::Reference(&Reference::to(&["network"])), min: 2, max: 2 },
+            words::BETWEEN,
+            Type::List { of: &Type::Reference(&Reference::to(&[words::kind::NETWORK])), min: 2, max: 2 },
             "The two networks.",
         ),
-        Attribute::optional("latency", Type::Duration, "One-way latency, for `failover { by = [latency] }`."),
         Attribute::optional(
-            "cost",
+            words::LATENCY,
+            Type::Duration,
+            "One-way latency, for `failover { by = [latency] }`.",
+        ),
+        Attribute::optional(
+            words::COST,
             Type::Integer(0, u64::MAX),
             "Relative cost, for `failover { by = [cost] }`.",
         ),
@@ -35,7 +40,7 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Link> {
-    let between = block.get::<Vec<Spanned<Target>>>("between")?;
+    let between = block.get::<Vec<Spanned<Target>>>(words::BETWEEN)?;
     let [from, to] = between.value.as_slice() else { return None };
     if from.value.entity == to.value.entity {
         sink.push(
@@ -55,7 +60,7 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Link>
         origin: block.origin(),
         from,
         to,
-        latency: block.get::<Duration>("latency").map(|latency| latency.value),
-        cost: block.get::<u64>("cost").map(|cost| cost.value),
+        latency: block.get::<Duration>(words::LATENCY).map(|latency| latency.value),
+        cost: block.get::<u64>(words::COST).map(|cost| cost.value),
     })
 }

@@ -6,6 +6,7 @@ use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Reference, Type};
 use crate::forms;
 use crate::model::{Capture, DataPlane, Mesh};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// The data planes.
@@ -33,29 +34,29 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::required(
-            "trust_domain",
+            words::TRUST_DOMAIN,
             Type::Text(&forms::TRUST_DOMAIN),
             "The SPIFFE trust domain of all identities, unless a cluster has its own.",
         ),
         Attribute::required(
-            "trust",
-            Type::Reference(&Reference::to(&["trust"])),
+            words::TRUST,
+            Type::Reference(&Reference::to(&[words::kind::TRUST])),
             "How identities are proved.",
         ),
         Attribute::defaulted(
-            "data_plane",
+            words::DATA_PLANE,
             Type::Symbol(DATA_PLANES),
             Constant::Symbol("envoy"),
             "Which proxy carries the traffic, unless a cluster says otherwise.",
         ),
         Attribute::defaulted(
-            "namespace",
+            words::NAMESPACE,
             Type::Text(&forms::DNS_LABEL),
             Constant::Text("mesh-system"),
             "The Kubernetes namespace of gateways, trust bundle and rate-limit service.",
         ),
         Attribute::defaulted(
-            "capture",
+            words::CAPTURE,
             Type::Symbol(CAPTURES),
             Constant::Symbol("loopback"),
             "How an application's outbound connections reach its sidecar, unless a service says otherwise.",
@@ -68,9 +69,9 @@ pub(crate) fn convert(block: &Block) -> Option<Mesh> {
     Some(Mesh {
         origin: block.origin(),
         name: block.name().to_owned(),
-        trust_domain: block.get::<String>("trust_domain")?.value,
-        data_plane: block.get::<DataPlane>("data_plane")?.value,
-        namespace: block.get::<String>("namespace")?.value,
-        capture: block.get::<Capture>("capture")?.value,
+        trust_domain: block.get::<String>(words::TRUST_DOMAIN)?.value,
+        data_plane: block.get::<DataPlane>(words::DATA_PLANE)?.value,
+        namespace: block.get::<String>(words::NAMESPACE)?.value,
+        capture: block.get::<Capture>(words::CAPTURE)?.value,
     })
 }

@@ -5,6 +5,7 @@ use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Type};
 
 use crate::forms;
 use crate::model::Scrape;
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
     word: "metrics",
@@ -14,12 +15,12 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::defaulted(
-            "path",
+            words::PATH,
             Type::Text(&forms::PATH),
             Constant::Text("/metrics"),
             "Path at the application.",
         ),
-        Attribute::required("port", Type::PORT, "Port of the application."),
+        Attribute::required(words::PORT, Type::PORT, "Port of the application."),
     ],
     blocks: &[],
 };
@@ -27,7 +28,7 @@ pub(crate) static KIND: Kind = Kind {
 pub(crate) fn convert(block: &Block) -> Option<Scrape> {
     Some(Scrape {
         origin: block.origin(),
-        path: block.get::<String>("path")?.value,
-        port: block.get::<u16>("port")?.value,
+        path: block.get::<String>(words::PATH)?.value,
+        port: block.get::<u16>(words::PORT)?.value,
     })
 }

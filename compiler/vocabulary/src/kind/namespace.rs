@@ -6,9 +6,10 @@ use lang_evaluate::schema::{Count, Kind, Label, Nested};
 use super::{client, external, policy, route, service};
 use crate::forms;
 use crate::model::Namespace;
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
-    word: "namespace",
+    word: words::kind::NAMESPACE,
     documentation: "A Kubernetes namespace, the same in every cluster. It may be opened in several places, which add up.",
     label: Label::Required(&forms::NAME),
     space: Some("namespace"),

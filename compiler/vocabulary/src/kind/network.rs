@@ -5,9 +5,10 @@ use lang_evaluate::schema::{Kind, Label};
 
 use crate::forms;
 use crate::model::Network;
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
-    word: "network",
+    word: words::kind::NETWORK,
     documentation: "A network: the pods in it reach each other by address. From outside, only gateways are reached.",
     label: Label::Required(&forms::NAME),
     space: Some("network"),

@@ -9,6 +9,7 @@ use crate::codes;
 use crate::forms;
 use crate::model::{Id, Namespace, Policy, PolicyScope};
 use crate::policy::{self, Context, SETTINGS};
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
     word: "policy",
@@ -19,15 +20,15 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::optional(
-            "targets",
+            words::TARGETS,
             Type::some(&Type::Reference(&Reference {
-                kinds: &["service"],
+                kinds: &[words::kind::SERVICE],
                 part: None,
                 refused: &[
-                    ("route", "routes are named in `routes = […]`"),
-                    ("client", "a client is called by nobody, so that no policy applies to it"),
+                    (words::kind::ROUTE, "routes are named in `routes = […]`"),
+                    (words::kind::CLIENT, "a client is called by nobody, so that no policy applies to it"),
                     (
-                        "namespace",
+                        words::kind::NAMESPACE,
                         "a policy that stands in a namespace and has no targets attaches to the namespace",
                     ),
                 ],
@@ -35,11 +36,11 @@ pub(crate) static KIND: Kind = Kind {
             "The services that it attaches to.",
         ),
         Attribute::optional(
-            "routes",
+            words::ROUTES,
             Type::some(&Type::Reference(&Reference {
-                kinds: &["route"],
+                kinds: &[words::kind::ROUTE],
                 part: None,
-                refused: &[("service", "services are named in `targets = […]`")],
+                refused: &[(words::kind::SERVICE, "services are named in `targets = […]`")],
             })),
             "The routes that it attaches to; `retry` and `timeout` have a meaning there.",
         ),
@@ -53,7 +54,7 @@ pub(crate) fn convert(
     context: Context<'_>,
     sink: &mut Sink,
 ) -> Option<Policy> {
-    if SETTINGS.iter().all(|setting| block.block(setting.kind.word).is_none()) {
+    if SETTINGS.iter().all(|setting| block.block(setting.kind).is_none()) {
         sink.push(
             Diagnostic::error(
                 codes::POLICY_WITHOUT_SETTINGS,
@@ -74,8 +75,8 @@ pub(crate) fn convert(
 }
 
 fn scope(block: &Block, namespace: Option<Id<Namespace>>, ids: &Ids, sink: &mut Sink) -> Option<PolicyScope> {
-    let targets = block.get::<Vec<Spanned<Target>>>("targets");
-    let routes = block.get::<Vec<Spanned<Target>>>("routes");
+    let targets = block.get::<Vec<Spanned<Target>>>(words::TARGETS);
+    let routes = block.get::<Vec<Spanned<Target>>>(words::ROUTES);
     if targets.is_none() && routes.is_none() {
         return Some(namespace.map_or(PolicyScope::Mesh, PolicyScope::Namespace));
     }

@@ -6,6 +6,7 @@ use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Type};
 use crate::forms;
 use crate::model::{Bind, Mtls, Port, Protocol};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// What is spoken on a port.
@@ -35,28 +36,33 @@ symbols! {
 }
 
 pub(crate) static KIND: Kind = Kind {
-    word: "port",
+    word: words::kind::PORT,
     documentation: "A port that the service offers. Others call it `<service>.<port>` if only this one is meant.",
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
     attributes: &[
-        Attribute::required("number", Type::PORT, "The number that callers use."),
-        Attribute::derived("target", Type::PORT, "`number`", "The number that the application listens on."),
+        Attribute::required(words::NUMBER, Type::PORT, "The number that callers use."),
+        Attribute::derived(
+            words::TARGET,
+            Type::PORT,
+            "`number`",
+            "The number that the application listens on.",
+        ),
         Attribute::defaulted(
-            "protocol",
+            words::PROTOCOL,
             Type::Symbol(PROTOCOLS),
             Constant::Symbol("http"),
             "What is spoken on it.",
         ),
         Attribute::defaulted(
-            "bind",
+            words::BIND,
             Type::Symbol(BINDS),
             Constant::Symbol("any"),
             "Which addresses the application listens on.",
         ),
         Attribute::defaulted(
-            "mtls",
+            words::MTLS,
             Type::Symbol(MTLS),
             Constant::Symbol("strict"),
             "Whether callers must prove who they are.",
@@ -66,14 +72,14 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 pub(crate) fn convert(block: &Block) -> Option<Port> {
-    let number = block.get::<u16>("number")?.value;
+    let number = block.get::<u16>(words::NUMBER)?.value;
     Some(Port {
         origin: block.origin(),
         name: block.name().to_owned(),
         number,
-        target: block.get::<u16>("target").map_or(number, |target| target.value),
-        protocol: block.get::<Protocol>("protocol")?.value,
-        bind: block.get::<Bind>("bind")?.value,
-        mtls: block.get::<Mtls>("mtls")?.value,
+        target: block.get::<u16>(words::TARGET).map_or(number, |target| target.value),
+        protocol: block.get::<Protocol>(words::PROTOCOL)?.value,
+        bind: block.get::<Bind>(words::BIND)?.value,
+        mtls: block.get::<Mtls>(words::MTLS)?.value,
     })
 }

@@ -7,25 +7,26 @@ use lang_evaluate::{Block, Target};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::Presence;
+use crate::words;
 
 /// The replicas of a service in a cluster that says nothing else.
 const REPLICAS: u32 = 1;
 
 /// `clusters`, as services and clients have it.
 pub(crate) const CLUSTERS: Attribute = Attribute::required(
-    "clusters",
-    Type::some(&Type::Reference(&Reference::to(&["cluster"]))),
+    words::CLUSTERS,
+    Type::some(&Type::Reference(&Reference::to(&[words::kind::CLUSTER]))),
     "The clusters that it runs in.",
 );
 
 pub(crate) static KIND: Kind = Kind {
     word: "in",
     documentation: "What holds in one of its clusters only: `in east { replicas = 3 }`.",
-    label: Label::Reference(&Reference::to(&["cluster"])),
+    label: Label::Reference(&Reference::to(&[words::kind::CLUSTER])),
     space: None,
     reopen: false,
     attributes: &[Attribute::defaulted(
-        "replicas",
+        words::REPLICAS,
         Type::Integer(1, 100_000),
         Constant::Integer(REPLICAS as u64),
         "How many replicas run there: the weight of the cluster among several.",
@@ -36,7 +37,7 @@ pub(crate) static KIND: Kind = Kind {
 /// The presences that `clusters` and the `in` blocks of a service declare, in order of cluster.
 pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Presence>> {
     let mut presences: Vec<Presence> = Vec::new();
-    for cluster in block.get::<Vec<Spanned<Target>>>("clusters")?.value {
+    for cluster in block.get::<Vec<Spanned<Target>>>(words::CLUSTERS)?.value {
         let id = *ids.clusters.get(&cluster.value.entity)?;
         if let Some(first) = presences.iter().find(|presence| presence.cluster == id) {
             sink.push(
@@ -50,7 +51,7 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<P
         presences.push(Presence { cluster: id, span: cluster.span, replicas: REPLICAS });
     }
     let mut seen: Vec<&Block> = Vec::new();
-    for special in block.blocks("in") {
+    for special in block.blocks(&KIND) {
         let id = *ids.clusters.get(&special.subject?)?;
         if let Some(first) = seen.iter().find(|other| other.subject == special.subject) {
             sink.push(
@@ -67,9 +68,9 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<P
         }
         seen.push(special);
         match presences.iter_mut().find(|presence| presence.cluster == id) {
-            Some(presence) => presence.replicas = special.get::<u32>("replicas")?.value,
+            Some(presence) => presence.replicas = special.get::<u32>(words::REPLICAS)?.value,
             None => {
-                let listed = block.written("clusters").unwrap_or(block.name_span());
+                let listed = block.written(words::CLUSTERS).unwrap_or(block.name_span());
                 sink.push(
                     Diagnostic::error(
                         codes::NOT_IN_CLUSTER,

@@ -10,6 +10,7 @@ use crate::codes;
 use crate::forms;
 use crate::model::{Probe, ProbeKind};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// The kinds of a probe, as Kubernetes has them.
@@ -27,10 +28,10 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required("path", Type::Text(&forms::PATH), "Path at the application."),
-        Attribute::required("port", Type::PORT, "Port of the application."),
+        Attribute::required(words::PATH, Type::Text(&forms::PATH), "Path at the application."),
+        Attribute::required(words::PORT, Type::PORT, "Port of the application."),
         Attribute::defaulted(
-            "timeout",
+            words::TIMEOUT,
             Type::Duration,
             Constant::Milliseconds(1000),
             "How long the application may take.",
@@ -42,7 +43,7 @@ pub(crate) static KIND: Kind = Kind {
 /// The probes of a service, one of each kind at most.
 pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<Vec<Probe>> {
     let mut probes: Vec<Probe> = Vec::new();
-    for probe in block.blocks("probe") {
+    for probe in block.blocks(&KIND) {
         let word = KINDS.iter().find(|symbol| symbol.word == probe.name())?.word;
         let kind = ProbeKind::from_value(&Value::Symbol(word))?;
         if let Some(first) = probes.iter().find(|other| other.kind == kind) {
@@ -57,9 +58,9 @@ pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<Vec<Probe>> {
         probes.push(Probe {
             origin: probe.origin(),
             kind,
-            path: probe.get::<String>("path")?.value,
-            port: probe.get::<u16>("port")?.value,
-            timeout: probe.get::<Duration>("timeout")?.value,
+            path: probe.get::<String>(words::PATH)?.value,
+            port: probe.get::<u16>(words::PORT)?.value,
+            timeout: probe.get::<Duration>(words::TIMEOUT)?.value,
         });
     }
     Some(probes)

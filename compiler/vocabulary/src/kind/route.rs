@@ -10,16 +10,17 @@ use crate::codes;
 use crate::forms;
 use crate::model::{Gateway, GatewayRole, Id, Namespace, Route, Table};
 use crate::policy::retry;
+use crate::words;
 
 /// A gateway, or one port of it.
 const GATEWAY: Reference = Reference {
-    kinds: &["gateway"],
-    part: Some("port"),
-    refused: &[("cluster", "write the gateway's name behind it: `<cluster>.<gateway>`")],
+    kinds: &[words::kind::GATEWAY],
+    part: Some(words::kind::PORT),
+    refused: &[(words::kind::CLUSTER, "write the gateway's name behind it: `<cluster>.<gateway>`")],
 };
 
 pub(crate) static KIND: Kind = Kind {
-    word: "route",
+    word: words::kind::ROUTE,
     documentation: "Requests from outside, by host name: through which gateways, and where they go. A simple route says \
                     `to`; others have ordered `rule` blocks.",
     label: Label::Required(&forms::NAME),
@@ -27,17 +28,17 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::optional(
-            "gateway",
+            words::GATEWAY,
             Type::Reference(&GATEWAY),
             "The ingress gateway that serves it, or one port of it (`west.ingress.http`).",
         ),
         Attribute::optional(
-            "gateways",
+            words::GATEWAYS,
             Type::some(&Type::Reference(&GATEWAY)),
             "The ingress gateways, if there are several. Not together with `gateway`.",
         ),
         Attribute::required(
-            "hosts",
+            words::HOSTS,
             Type::some(&Type::Text(&forms::HOST_PATTERN)),
             "Host names; `*.example.org` matches one or more leading labels, `*` everything.",
         ),
@@ -61,7 +62,7 @@ pub(crate) fn convert(
 ) -> Option<Route> {
     let (gateways, port) = gateways_of(block, gateways, ids, sink)?;
     let mut hosts: Vec<Spanned<String>> = Vec::new();
-    for host in block.get::<Vec<Spanned<String>>>("hosts")?.value {
+    for host in block.get::<Vec<Spanned<String>>>(words::HOSTS)?.value {
         let host = host.map(|text| text.to_ascii_lowercase());
         if let Some(first) = hosts.iter().find(|other| other.value == host.value) {
             sink.push(
@@ -88,11 +89,12 @@ pub(crate) fn convert(
 type Served = (Vec<Spanned<Id<Gateway>>>, Option<Spanned<String>>);
 
 fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<Served> {
-    if let (Some(one), Some(several)) = (block.written("gateway"), block.written("gateways")) {
-        sink.push(exclusive(several, "gateways", one, "gateway"));
+    if let (Some(one), Some(several)) = (block.written(words::GATEWAY), block.written(words::GATEWAYS)) {
+        sink.push(exclusive(several, words::GATEWAYS.text(), one, words::GATEWAY.text()));
     }
-    let mut targets: Vec<_> = block.get::<Target>("gateway").into_iter().collect();
-    targets.extend(block.get::<Vec<Spanned<Target>>>("gateways").into_iter().flat_map(|list| list.value));
+    let mut targets: Vec<_> = block.get::<Target>(words::GATEWAY).into_iter().collect();
+    targets
+        .extend(block.get::<Vec<Spanned<Target>>>(words::GATEWAYS).into_iter().flat_map(|list| list.value));
     if targets.is_empty() {
         sink.push(
             Diagnostic::error(
@@ -151,17 +153,17 @@ fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink
 
 /// The rules; a route without `rule` blocks is its own only rule.
 fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::RouteRule>> {
-    let Some(first) = block.blocks("rule").next() else {
+    let Some(first) = block.blocks(&rule::KIND).next() else {
         return Some(vec![rule::convert(block, block, ids, sink)?]);
     };
-    if let Some(to) = block.written("to") {
-        sink.push(exclusive(first.kind_span, "rule", to, "to"));
+    if let Some(to) = block.written(words::TO) {
+        sink.push(exclusive(first.kind_span, rule::KIND.word, to, words::TO.text()));
     }
-    for word in ["match", "destination"] {
-        if let Some(other) = block.block(word) {
-            sink.push(exclusive(first.kind_span, "rule", other.kind_span, word));
+    for kind in [&http_match::KIND, &rule::DESTINATION] {
+        if let Some(other) = block.block(kind) {
+            sink.push(exclusive(first.kind_span, rule::KIND.word, other.kind_span, kind.word));
         }
     }
     retry::check(block, sink);
-    block.blocks("rule").map(|inner| rule::convert(inner, block, ids, sink)).collect()
+    block.blocks(&rule::KIND).map(|inner| rule::convert(inner, block, ids, sink)).collect()
 }

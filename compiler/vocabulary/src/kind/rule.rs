@@ -13,10 +13,11 @@ use crate::build::Ids;
 use crate::codes;
 use crate::model::{Destination, RouteRule};
 use crate::policy::retry;
+use crate::words;
 
 /// `to`, as routes and rules have it.
 pub(crate) const TO: Attribute = Attribute::optional(
-    "to",
+    words::TO,
     Type::Reference(&CALLEE),
     "Where the requests go: a service or an external host, or one port of it (`catalog.http`). Instead of it there may \
      be `destination` blocks.",
@@ -24,7 +25,7 @@ pub(crate) const TO: Attribute = Attribute::optional(
 
 /// `timeout`, as routes and rules have it.
 pub(crate) const TIMEOUT: Attribute =
-    Attribute::derived("timeout", Type::Duration, "what policies say", "How long a request may take.");
+    Attribute::derived(words::TIMEOUT, Type::Duration, "what policies say", "How long a request may take.");
 
 pub(crate) static DESTINATION: Kind = Kind {
     word: "destination",
@@ -33,9 +34,9 @@ pub(crate) static DESTINATION: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required("to", Type::Reference(&CALLEE), "Where this share of the requests goes."),
+        Attribute::required(words::TO, Type::Reference(&CALLEE), "Where this share of the requests goes."),
         Attribute::defaulted(
-            "weight",
+            words::WEIGHT,
             Type::Integer(1, 1_000_000),
             Constant::Integer(1),
             "Its relative weight.",
@@ -61,9 +62,9 @@ pub(crate) static KIND: Kind = Kind {
 /// The destinations of a rule, or of a route that is its own only rule; at least one, or a report.
 pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Destination>> {
     let mut destinations = Vec::new();
-    if let Some(to) = block.get::<Target>("to") {
-        if let Some(other) = block.blocks("destination").next() {
-            sink.push(exclusive(other.kind_span, "destination", to.span, "to"));
+    if let Some(to) = block.get::<Target>(words::TO) {
+        if let Some(other) = block.blocks(&DESTINATION).next() {
+            sink.push(exclusive(other.kind_span, DESTINATION.word, to.span, words::TO.text()));
         }
         destinations.push(Destination {
             origin: Origin::new(to.span, block.origin().name),
@@ -73,13 +74,13 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
         });
         return Some(destinations);
     }
-    for share in block.blocks("destination") {
-        let to = share.get::<Target>("to")?;
+    for share in block.blocks(&DESTINATION) {
+        let to = share.get::<Target>(words::TO)?;
         destinations.push(Destination {
             origin: Origin::new(to.span, block.origin().name),
             callee: callee(&to.value, ids)?,
             port: to.value.part,
-            weight: share.get::<u32>("weight")?.value,
+            weight: share.get::<u32>(words::WEIGHT)?.value,
         });
     }
     if destinations.is_empty() {
@@ -99,8 +100,8 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
 /// A rule. What it leaves out comes from the route around it.
 pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
     retry::check(block, sink);
-    let timeout = block.get::<Duration>("timeout").or_else(|| route.get::<Duration>("timeout"));
-    let retry = match block.block("retry").or_else(|| route.block("retry")) {
+    let timeout = block.get::<Duration>(words::TIMEOUT).or_else(|| route.get::<Duration>(words::TIMEOUT));
+    let retry = match block.block(&retry::KIND).or_else(|| route.block(&retry::KIND)) {
         Some(retry) => Some(retry::convert(retry)?),
         None => None,
     };

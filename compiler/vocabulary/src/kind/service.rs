@@ -10,27 +10,31 @@ use super::{mesh, metrics, port, presence, probe, workload};
 use crate::build::Ids;
 use crate::forms;
 use crate::model::{Call, Callee, Capture, Id, Namespace, Service};
+use crate::words;
 
 /// What may be called: a service or a host outside the mesh, or one port of it.
 pub(crate) const CALLEE: Reference = Reference {
-    kinds: &["service", "external"],
-    part: Some("port"),
+    kinds: &[words::kind::SERVICE, words::kind::EXTERNAL],
+    part: Some(words::kind::PORT),
     refused: &[
-        ("client", "a client calls and offers nothing; declare it as a `service` with a `port`"),
-        ("gateway", "services call each other, not gateways; the compiler finds the way through them"),
+        (words::kind::CLIENT, "a client calls and offers nothing; declare it as a `service` with a `port`"),
+        (
+            words::kind::GATEWAY,
+            "services call each other, not gateways; the compiler finds the way through them",
+        ),
     ],
 };
 
 /// `calls`, as services and clients have it.
 pub(crate) const CALLS: Attribute = Attribute::optional(
-    "calls",
+    words::CALLS,
     Type::list(&Type::Reference(&CALLEE)),
     "What it calls: services and external hosts, or one port of them (`catalog.http`). Its sidecar knows nothing else.",
 );
 
 /// `account`, as services and clients have it.
 pub(crate) const ACCOUNT: Attribute = Attribute::derived(
-    "account",
+    words::ACCOUNT,
     Type::Text(&forms::DNS_LABEL),
     "its name",
     "Its Kubernetes service account, and thereby its identity. Services that share one are one principal.",
@@ -38,14 +42,14 @@ pub(crate) const ACCOUNT: Attribute = Attribute::derived(
 
 /// `capture`, as services and clients have it.
 pub(crate) const CAPTURE: Attribute = Attribute::derived(
-    "capture",
+    words::CAPTURE,
     Type::Symbol(mesh::CAPTURES),
     "the mesh's",
     "How its outbound connections reach its sidecar.",
 );
 
 pub(crate) static KIND: Kind = Kind {
-    word: "service",
+    word: words::kind::SERVICE,
     documentation: "Something that is called, and that may call others. Services, clients and external hosts of one \
                     namespace share their names.",
     label: Label::Required(&forms::NAME),
@@ -57,7 +61,7 @@ pub(crate) static KIND: Kind = Kind {
         ACCOUNT,
         CAPTURE,
         Attribute::derived(
-            "vip",
+            words::VIP,
             Type::Ipv4,
             "derived from its name",
             "The virtual address by which callers reach it, if the derived one clashes with another callee's.",
@@ -86,14 +90,16 @@ pub(crate) fn convert(
         namespace,
         documentation: block.documentation.as_ref().map(|text| text.value.clone()),
         clusters: presence::convert(block, ids, sink)?,
-        ports: block.blocks("port").map(port::convert).collect::<Option<_>>()?,
+        ports: block.blocks(&port::KIND).map(port::convert).collect::<Option<_>>()?,
         calls: Vec::new(),
-        account: block.get::<String>("account").map_or_else(|| block.name().to_owned(), |name| name.value),
+        account: block
+            .get::<String>(words::ACCOUNT)
+            .map_or_else(|| block.name().to_owned(), |name| name.value),
         workloads: workload::convert(block, sink)?,
-        capture: block.get::<Capture>("capture").map_or(capture, |capture| capture.value),
-        vip: block.get::<Ipv4Addr>("vip"),
+        capture: block.get::<Capture>(words::CAPTURE).map_or(capture, |capture| capture.value),
+        vip: block.get::<Ipv4Addr>(words::VIP),
         probes: probe::convert(block, sink)?,
-        scrape: match block.block("metrics") {
+        scrape: match block.block(&metrics::KIND) {
             Some(metrics) => Some(metrics::convert(metrics)?),
             None => None,
         },
@@ -102,7 +108,7 @@ pub(crate) fn convert(
 
 /// The calls of a service or client, when all callees have their ids.
 pub(crate) fn calls(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Call>> {
-    let calls = block.get::<Vec<Spanned<Target>>>("calls").map(|calls| calls.value).unwrap_or_default();
+    let calls = block.get::<Vec<Spanned<Target>>>(words::CALLS).map(|calls| calls.value).unwrap_or_default();
     super::report_repeated(&calls, sink);
     calls
         .into_iter()

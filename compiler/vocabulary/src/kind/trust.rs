@@ -8,28 +8,33 @@ use lang_evaluate::{Block, FromValue, Value};
 
 use crate::forms;
 use crate::model::{Issuer, IssuerFiles, Trust};
+use crate::words;
 
 /// A day in milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+const BUILTIN: &str = "builtin";
+const FILES: &str = "files";
+const CERT_MANAGER: &str = "cert_manager";
+
 const ISSUERS: &[Tag] = &[
     Tag {
-        word: "builtin",
+        word: BUILTIN,
         documentation: "meshc makes root, intermediates and workload certificates",
         attributes: &[],
     },
     Tag {
-        word: "files",
+        word: FILES,
         documentation: "the user brings an intermediate for each cluster; meshc verifies and uses them",
         attributes: &[Attribute::required(
-            "directory",
+            words::DIRECTORY,
             Type::Text(&forms::NON_EMPTY),
             "A directory with `roots.pem` and, for each cluster, `<cluster>/cert.pem`, `key.pem` and `chain.pem`, \
              relative to the entry file.",
         )],
     },
     Tag {
-        word: "cert_manager",
+        word: CERT_MANAGER,
         documentation: "meshc makes root and intermediates, cert-manager signs and renews workload certificates (not supported yet)",
         attributes: &[],
     },
@@ -43,13 +48,13 @@ static ROOT: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::derived(
-            "common_name",
+            words::COMMON_NAME,
             Type::Text(&forms::NON_EMPTY),
             "`<name of the trust> root`",
             "The common name of the root certificate.",
         ),
         Attribute::defaulted(
-            "lifetime",
+            words::LIFETIME,
             Type::Duration,
             Constant::Milliseconds(3650 * DAY),
             "How long the root certificate is valid.",
@@ -65,7 +70,7 @@ static INTERMEDIATE: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[Attribute::defaulted(
-        "lifetime",
+        words::LIFETIME,
         Type::Duration,
         Constant::Milliseconds(365 * DAY),
         "How long an intermediate certificate is valid.",
@@ -80,7 +85,7 @@ static WORKLOAD: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[Attribute::defaulted(
-        "lifetime",
+        words::LIFETIME,
         Type::Duration,
         Constant::Milliseconds(90 * DAY),
         "How long a workload certificate is valid.",
@@ -89,15 +94,15 @@ static WORKLOAD: Kind = Kind {
 };
 
 pub(crate) static KIND: Kind = Kind {
-    word: "trust",
+    word: words::kind::TRUST,
     documentation: "How identities are proved: a root, one intermediate for each cluster, and workload certificates.",
     label: Label::Required(&forms::NAME),
     space: Some("trust"),
     reopen: false,
     attributes: &[Attribute::defaulted(
-        "issuer",
+        words::ISSUER,
         Type::Tagged(ISSUERS),
-        Constant::Symbol("builtin"),
+        Constant::Symbol(BUILTIN),
         "Who makes the certificates.",
     )],
     blocks: &[
@@ -115,10 +120,10 @@ impl FromValue for Issuer {
             _ => return None,
         };
         match word {
-            "builtin" => Some(Self::Builtin),
-            "cert_manager" => Some(Self::CertManager),
-            "files" => {
-                let (_, directory) = record.iter().find(|(name, _)| name.value == "directory")?;
+            BUILTIN => Some(Self::Builtin),
+            CERT_MANAGER => Some(Self::CertManager),
+            FILES => {
+                let (_, directory) = record.iter().find(|(name, _)| name.value == words::DIRECTORY.text())?;
                 let text = String::from_value(&directory.value)?;
                 Some(Self::Files(IssuerFiles { directory: Spanned::new(text, directory.span) }))
             }
@@ -128,16 +133,16 @@ impl FromValue for Issuer {
 }
 
 pub(crate) fn convert(block: &Block) -> Option<Trust> {
-    let root = block.block("root")?;
-    let lifetime = |word: &str| block.block(word)?.get::<Duration>("lifetime");
-    let common_name = root.get::<String>("common_name").map(|name| name.value);
+    let root = block.block(&ROOT)?;
+    let lifetime = |kind: &Kind| block.block(kind)?.get::<Duration>(words::LIFETIME);
+    let common_name = root.get::<String>(words::COMMON_NAME).map(|name| name.value);
     Some(Trust {
         origin: block.origin(),
         name: block.name().to_owned(),
-        issuer: block.get::<Issuer>("issuer")?.value,
+        issuer: block.get::<Issuer>(words::ISSUER)?.value,
         root_common_name: common_name.unwrap_or_else(|| format!("{} root", block.name())),
-        root_lifetime: lifetime("root")?,
-        intermediate_lifetime: lifetime("intermediate")?,
-        workload_lifetime: lifetime("workload")?,
+        root_lifetime: lifetime(&ROOT)?,
+        intermediate_lifetime: lifetime(&INTERMEDIATE)?,
+        workload_lifetime: lifetime(&WORKLOAD)?,
     })
 }

@@ -6,8 +6,10 @@
 
 use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix, Sink, Span, Spanned};
 use lang_evaluate::Block;
+use lang_evaluate::schema::Name;
 
 use crate::codes;
+use crate::words;
 
 /// What depends on a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,35 +31,35 @@ enum Meant {
 
 /// Reports wildcards in `path` and `prefix`, and a slash that is repeated in `regex`.
 pub(crate) fn check_path(block: &Block, purpose: Purpose, sink: &mut Sink) {
-    for name in ["path", "prefix"] {
+    for name in [words::PATH, words::PREFIX] {
         let (Some(value), Some(span)) = (block.get::<String>(name), block.written(name)) else { continue };
         let Some(found) = wildcard(&value.value) else { continue };
         let message = format!("`{found}` in `{name}` stands for itself and not for other text");
-        let (word, text) = match meant(&value.value, name == "prefix") {
-            Meant::Prefix(path) => ("prefix", path),
-            Meant::Regex(expression) => ("regex", expression),
+        let (word, text) = match meant(&value.value, name == words::PREFIX) {
+            Meant::Prefix(path) => (words::PREFIX, path),
+            Meant::Regex(expression) => (words::REGEX, expression),
         };
         let help = format!("write `{word} = \"{text}\"`");
         sink.push(report(message, purpose, &value, help, edits((name, span), &value, (word, &text))));
     }
-    if let (Some(value), Some(span)) = (block.get::<String>("regex"), block.written("regex"))
+    if let (Some(value), Some(span)) = (block.get::<String>(words::REGEX), block.written(words::REGEX))
         && let Some(text) = repeated_slash(&value.value)
     {
         let message = String::from("`/*` in a regular expression means any number of slashes");
         let help = format!("write `regex = \"{text}\"`");
-        let edits = edits(("regex", span), &value, ("regex", &text));
+        let edits = edits((words::REGEX, span), &value, (words::REGEX, &text));
         sink.push(report(message, purpose, &value, help, edits).label("paths have no repeated slashes"));
     }
 }
 
 /// Reports a value of a header that ends in a star.
 pub(crate) fn check_header(header: &Block, purpose: Purpose, sink: &mut Sink) {
-    for name in ["exact", "prefix"] {
+    for name in [words::EXACT, words::PREFIX] {
         let (Some(value), Some(span)) = (header.get::<String>(name), header.written(name)) else { continue };
         let Some(stem) = starred(&value.value) else { continue };
         let message = format!("`*` in `{name}` stands for itself and not for other text");
         let help = format!("write `prefix = \"{stem}\"`");
-        sink.push(report(message, purpose, &value, help, edits((name, span), &value, ("prefix", stem))));
+        sink.push(report(message, purpose, &value, help, edits((name, span), &value, (words::PREFIX, stem))));
     }
 }
 
@@ -102,9 +104,9 @@ fn report(
 /// The edits that write another attribute in the place of one; none if the value is not written as it is, because it
 /// contains escapes or other values.
 fn edits(
-    (name, name_span): (&str, Span),
+    (name, name_span): (Name, Span),
     value: &Spanned<String>,
-    (word, text): (&str, &str),
+    (word, text): (Name, &str),
 ) -> Option<Vec<Edit>> {
     let quotes = 2;
     let written = usize::try_from(value.span.end.saturating_sub(value.span.start)).unwrap_or(0);
@@ -113,7 +115,7 @@ fn edits(
     }
     let mut edits = vec![Edit { span: value.span, text: format!("\"{text}\"") }];
     if name != word {
-        edits.insert(0, Edit { span: name_span, text: word.to_owned() });
+        edits.insert(0, Edit { span: name_span, text: word.text().to_owned() });
     }
     Some(edits)
 }

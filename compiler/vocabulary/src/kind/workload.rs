@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Type};
+use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Name, Type};
 
 use crate::codes;
 use crate::forms;
 use crate::model::{Workload, WorkloadKind};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// The kinds of a workload.
@@ -30,33 +31,37 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::defaulted(
-            "kind",
+            words::KIND,
             Type::Symbol(KINDS),
             Constant::Symbol("deployment"),
             "What it is. Its name stands before the brace; without one it is the service's name.",
         ),
         Attribute::derived(
-            "container",
+            words::CONTAINER,
             Type::Text(&forms::DNS_LABEL),
             "the first one",
             "The container that is the application.",
         ),
         Attribute::optional(
-            "image",
+            words::IMAGE,
             Type::Text(&forms::NON_EMPTY),
             "The application's image. With it the workload itself is written too, sidecar included.",
         ),
         Attribute::optional(
-            "labels",
+            words::LABELS,
             Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&forms::LABEL_VALUE) },
             "Further labels of the pods.",
         ),
         Attribute::optional(
-            "annotations",
+            words::ANNOTATIONS,
             Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&ANY_TEXT) },
             "Further annotations of the pods.",
         ),
-        Attribute::optional("subset", Type::Text(&forms::DNS_LABEL), "The subset that its pods make up."),
+        Attribute::optional(
+            words::SUBSET,
+            Type::Text(&forms::DNS_LABEL),
+            "The subset that its pods make up.",
+        ),
     ],
     blocks: &[],
 };
@@ -64,10 +69,10 @@ pub(crate) static KIND: Kind = Kind {
 /// The workloads of a service or client.
 pub(crate) fn convert(service: &Block, sink: &mut Sink) -> Option<Vec<Workload>> {
     let mut workloads = Vec::new();
-    for block in service.blocks("workload") {
+    for block in service.blocks(&KIND) {
         let name = block.label.as_ref().map_or(service.name(), |label| label.value.as_str());
-        let kind = block.get::<WorkloadKind>("kind")?;
-        if ends_by_itself(kind.value) && service.block("port").is_some() {
+        let kind = block.get::<WorkloadKind>(words::KIND)?;
+        if ends_by_itself(kind.value) && service.block(&super::port::KIND).is_some() {
             sink.push(
                 Diagnostic::error(
                     codes::WRONG_WORKLOAD,
@@ -83,11 +88,11 @@ pub(crate) fn convert(service: &Block, sink: &mut Sink) -> Option<Vec<Workload>>
             origin: block.origin(),
             kind: kind.value,
             name: name.to_owned(),
-            container: block.get::<String>("container").map(|container| container.value),
-            image: block.get::<String>("image"),
-            labels: texts(block, "labels"),
-            annotations: texts(block, "annotations"),
-            subset: block.get::<String>("subset").map(|subset| subset.value),
+            container: block.get::<String>(words::CONTAINER).map(|container| container.value),
+            image: block.get::<String>(words::IMAGE),
+            labels: texts(block, words::LABELS),
+            annotations: texts(block, words::ANNOTATIONS),
+            subset: block.get::<String>(words::SUBSET).map(|subset| subset.value),
         });
     }
     if workloads.is_empty() {
@@ -112,7 +117,7 @@ fn ends_by_itself(kind: WorkloadKind) -> bool {
     }
 }
 
-fn texts(block: &Block, name: &str) -> BTreeMap<String, String> {
+fn texts(block: &Block, name: Name) -> BTreeMap<String, String> {
     let entries = block.get::<Vec<(Spanned<String>, Spanned<String>)>>(name).map(|map| map.value);
     entries.unwrap_or_default().into_iter().map(|(name, text)| (name.value, text.value)).collect()
 }

@@ -10,22 +10,23 @@ use crate::kind::http_match;
 use crate::kind::wildcard::Purpose;
 use crate::model::GatewayRole;
 use crate::model::policy::{AuthorizationRule, Source};
+use crate::words;
 
 /// Whatever has identities.
 const SOURCE: Reference = Reference {
-    kinds: &["service", "client", "gateway", "namespace"],
+    kinds: &[words::kind::SERVICE, words::kind::CLIENT, words::kind::GATEWAY, words::kind::NAMESPACE],
     part: None,
     refused: &[
         (
-            "cluster",
+            words::kind::CLUSTER,
             "identities carry no cluster, so that no proxy could tell; name the services or the gateway that may call",
         ),
-        ("external", "a host outside the mesh proves no identity"),
+        (words::kind::EXTERNAL, "a host outside the mesh proves no identity"),
     ],
 };
 
 const FROM: Attribute = Attribute::required(
-    "from",
+    words::FROM,
     Type::some(&Type::Reference(&SOURCE)),
     "Whom it speaks of: services and clients wherever they run, ingress gateways, or everybody in a namespace.",
 );
@@ -51,17 +52,17 @@ pub(crate) static DENY: Kind = Kind {
     blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
 };
 
-/// The rules of one word in a policy.
+/// The rules of one kind in a policy.
 pub(crate) fn convert(
     policy: &Block,
-    word: &str,
+    kind: &Kind,
     context: Context<'_>,
     sink: &mut Sink,
 ) -> Option<Vec<AuthorizationRule>> {
     let mut rules = Vec::new();
-    for block in policy.blocks(word) {
+    for block in policy.blocks(kind) {
         let mut from = Vec::new();
-        for target in block.get::<Vec<Spanned<Target>>>("from")?.value {
+        for target in block.get::<Vec<Spanned<Target>>>(words::FROM)?.value {
             from.push(Spanned::new(source(&target, context, sink)?, target.span));
         }
         let matches = http_match::convert(block, Purpose::Protection, sink)?;

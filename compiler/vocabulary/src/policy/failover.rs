@@ -7,6 +7,7 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Type};
 use super::value_or;
 use crate::model::policy::{Failover, FailoverBy};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// What makes a locality near.
@@ -25,9 +26,9 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::inherited("enabled", Type::Boolean, "Whether other localities may take over at all."),
+        Attribute::inherited(words::ENABLED, Type::Boolean, "Whether other localities may take over at all."),
         Attribute::inherited(
-            "by",
+            words::BY,
             Type::some(&Type::Symbol(BY)),
             "What makes a locality near, most important first; the own cluster always comes first.",
         ),
@@ -36,11 +37,11 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 pub(crate) fn convert(block: &Block, defaults: Option<&Failover>) -> Option<Failover> {
-    let by = block.get::<Vec<Spanned<FailoverBy>>>("by");
+    let by = block.get::<Vec<Spanned<FailoverBy>>>(words::BY);
     let by = by.map(|list| list.value.into_iter().map(|entry| entry.value).collect());
     Some(Failover {
         origin: block.origin(),
-        enabled: value_or(block, "enabled", defaults.map(|defaults| defaults.enabled))?,
+        enabled: value_or(block, words::ENABLED, defaults.map(|defaults| defaults.enabled))?,
         by: by.or(defaults.map(|defaults| defaults.by.clone()))?,
     })
 }

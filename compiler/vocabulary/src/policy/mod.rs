@@ -13,7 +13,7 @@ pub(crate) mod retry;
 pub(crate) mod timeout;
 
 use lang_diagnostics::Sink;
-use lang_evaluate::schema::{Count, Nested};
+use lang_evaluate::schema::{Count, Name, Nested};
 use lang_evaluate::{Block, FromValue};
 
 use crate::build::Ids;
@@ -45,15 +45,19 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
     let Context { defaults, .. } = context;
     retry::check(block, sink);
     Some(PolicySettings {
-        failover: optional(block.block("failover"), |inner| {
+        failover: optional(block.block(&failover::KIND), |inner| {
             failover::convert(inner, Some(&defaults.failover))
         })?,
-        outlier: optional(block.block("outlier"), |inner| outlier::convert(inner, Some(&defaults.outlier)))?,
-        pool: optional(block.block("pool"), |inner| pool::convert(inner, Some(&defaults.pool)))?,
-        retry: optional(block.block("retry"), retry::convert)?,
-        timeout: optional(block.block("timeout"), |inner| timeout::convert(inner, Some(&defaults.timeout)))?,
-        allow: authorization::convert(block, "allow", context, sink)?,
-        deny: authorization::convert(block, "deny", context, sink)?,
+        outlier: optional(block.block(&outlier::KIND), |inner| {
+            outlier::convert(inner, Some(&defaults.outlier))
+        })?,
+        pool: optional(block.block(&pool::KIND), |inner| pool::convert(inner, Some(&defaults.pool)))?,
+        retry: optional(block.block(&retry::KIND), retry::convert)?,
+        timeout: optional(block.block(&timeout::KIND), |inner| {
+            timeout::convert(inner, Some(&defaults.timeout))
+        })?,
+        allow: authorization::convert(block, &authorization::ALLOW, context, sink)?,
+        deny: authorization::convert(block, &authorization::DENY, context, sink)?,
         rate_limits: rate_limit::convert(block, sink)?,
     })
 }
@@ -61,10 +65,10 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
 /// The table of defaults; `None` if it is not complete.
 pub(crate) fn defaults(block: &Block) -> Option<Defaults> {
     Some(Defaults {
-        failover: failover::convert(block.block("failover")?, None)?,
-        outlier: outlier::convert(block.block("outlier")?, None)?,
-        pool: pool::convert(block.block("pool")?, None)?,
-        timeout: timeout::convert(block.block("timeout")?, None)?,
+        failover: failover::convert(block.block(&failover::KIND)?, None)?,
+        outlier: outlier::convert(block.block(&outlier::KIND)?, None)?,
+        pool: pool::convert(block.block(&pool::KIND)?, None)?,
+        timeout: timeout::convert(block.block(&timeout::KIND)?, None)?,
     })
 }
 
@@ -77,6 +81,6 @@ fn optional<T>(block: Option<&Block>, convert: impl FnOnce(&Block) -> Option<T>)
 }
 
 /// The value that was written, else the default of the table.
-fn value_or<T: FromValue>(block: &Block, name: &str, default: Option<T>) -> Option<T> {
+fn value_or<T: FromValue>(block: &Block, name: Name, default: Option<T>) -> Option<T> {
     block.get::<T>(name).map(|value| value.value).or(default)
 }

@@ -5,6 +5,7 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Type};
 
 use super::value_or;
 use crate::model::policy::Outlier;
+use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
     word: "outlier",
@@ -15,16 +16,16 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::inherited(
-            "consecutive_5xx",
+            words::CONSECUTIVE_5XX,
             Type::Integer(1, 1_000_000),
             "How many failures in a row (5xx answers, failed connections, resets) eject an endpoint.",
         ),
         Attribute::inherited(
-            "interval",
+            words::INTERVAL,
             Type::Duration,
             "How often it is looked at which endpoints come back.",
         ),
-        Attribute::inherited("ejection", Type::Duration, "How long an endpoint stays ejected."),
+        Attribute::inherited(words::EJECTION, Type::Duration, "How long an endpoint stays ejected."),
     ],
     blocks: &[],
 };
@@ -34,10 +35,10 @@ pub(crate) fn convert(block: &Block, defaults: Option<&Outlier>) -> Option<Outli
         origin: block.origin(),
         consecutive_5xx: value_or(
             block,
-            "consecutive_5xx",
+            words::CONSECUTIVE_5XX,
             defaults.map(|defaults| defaults.consecutive_5xx),
         )?,
-        interval: value_or(block, "interval", defaults.map(|defaults| defaults.interval))?,
-        ejection: value_or(block, "ejection", defaults.map(|defaults| defaults.ejection))?,
+        interval: value_or(block, words::INTERVAL, defaults.map(|defaults| defaults.interval))?,
+        ejection: value_or(block, words::EJECTION, defaults.map(|defaults| defaults.ejection))?,
     })
 }

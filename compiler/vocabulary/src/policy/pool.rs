@@ -5,11 +5,14 @@ use lang_evaluate::{Block, FromValue, Value};
 
 use super::value_or;
 use crate::model::policy::Pool;
+use crate::words;
 
 /// The largest count that Envoy's unsigned 32-bit fields can hold.
 const MOST: u64 = u32::MAX as u64;
 
-const UNLIMITED: &[Symbol] = &[Symbol { word: "unlimited", documentation: "no bound" }];
+const UNLIMITED: &str = "unlimited";
+
+const BOUNDS: &[Symbol] = &[Symbol { word: UNLIMITED, documentation: "no bound" }];
 
 pub(crate) static KIND: Kind = Kind {
     word: "pool",
@@ -18,27 +21,31 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::inherited("max_connections", Type::Integer(1, MOST), "Open connections."),
+        Attribute::inherited(words::MAX_CONNECTIONS, Type::Integer(1, MOST), "Open connections."),
         Attribute::inherited(
-            "max_pending_requests",
+            words::MAX_PENDING_REQUESTS,
             Type::Integer(1, MOST),
             "Requests that wait for a connection.",
         ),
-        Attribute::inherited("max_concurrent_requests", Type::Integer(1, MOST), "Requests under way."),
+        Attribute::inherited(words::MAX_CONCURRENT_REQUESTS, Type::Integer(1, MOST), "Requests under way."),
         Attribute::inherited(
-            "requests_per_connection",
-            Type::Union(&[Type::Integer(1, MOST), Type::Symbol(UNLIMITED)]),
+            words::REQUESTS_PER_CONNECTION,
+            Type::Union(&[Type::Integer(1, MOST), Type::Symbol(BOUNDS)]),
             "Requests on one connection before it is replaced. Connections through east-west gateways are always \
              bounded, so that new remote pods see traffic.",
         ),
-        Attribute::inherited("connect_timeout", Type::Duration, "How long a connection may take to open."),
         Attribute::inherited(
-            "retry_budget",
+            words::CONNECT_TIMEOUT,
+            Type::Duration,
+            "How long a connection may take to open.",
+        ),
+        Attribute::inherited(
+            words::RETRY_BUDGET,
             Type::WholePercentage,
             "Share of the requests under way that may be retries.",
         ),
         Attribute::inherited(
-            "min_concurrent_retries",
+            words::MIN_CONCURRENT_RETRIES,
             Type::Integer(0, MOST),
             "Retries under way that are allowed whatever the budget says.",
         ),
@@ -53,7 +60,7 @@ struct Bound(Option<u32>);
 impl FromValue for Bound {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
-            Value::Symbol("unlimited") => Some(Self(None)),
+            Value::Symbol(UNLIMITED) => Some(Self(None)),
             other => u32::from_value(other).map(|bound| Self(Some(bound))),
         }
     }
@@ -75,23 +82,23 @@ pub(crate) fn convert(block: &Block, defaults: Option<&Pool>) -> Option<Pool> {
     let percent = |pool: &Pool| Percent(pool.retry_budget_percent);
     Some(Pool {
         origin: block.origin(),
-        max_connections: value_or(block, "max_connections", defaults.map(|pool| pool.max_connections))?,
+        max_connections: value_or(block, words::MAX_CONNECTIONS, defaults.map(|pool| pool.max_connections))?,
         max_pending_requests: value_or(
             block,
-            "max_pending_requests",
+            words::MAX_PENDING_REQUESTS,
             defaults.map(|pool| pool.max_pending_requests),
         )?,
         max_concurrent_requests: value_or(
             block,
-            "max_concurrent_requests",
+            words::MAX_CONCURRENT_REQUESTS,
             defaults.map(|pool| pool.max_concurrent_requests),
         )?,
-        requests_per_connection: value_or(block, "requests_per_connection", defaults.map(bound))?.0,
-        connect_timeout: value_or(block, "connect_timeout", defaults.map(|pool| pool.connect_timeout))?,
-        retry_budget_percent: value_or(block, "retry_budget", defaults.map(percent))?.0,
+        requests_per_connection: value_or(block, words::REQUESTS_PER_CONNECTION, defaults.map(bound))?.0,
+        connect_timeout: value_or(block, words::CONNECT_TIMEOUT, defaults.map(|pool| pool.connect_timeout))?,
+        retry_budget_percent: value_or(block, words::RETRY_BUDGET, defaults.map(percent))?.0,
         min_concurrent_retries: value_or(
             block,
-            "min_concurrent_retries",
+            words::MIN_CONCURRENT_RETRIES,
             defaults.map(|pool| pool.min_concurrent_retries),
         )?,
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
 use lang_syntax::ast::Rate;
 
 use crate::codes;
@@ -13,6 +13,7 @@ use crate::kind::http_match;
 use crate::kind::wildcard::{self, Purpose};
 use crate::model::policy::{OnError, RateLimit, RateLimitScope, Tier};
 use crate::symbols::symbols;
+use crate::words;
 
 symbols! {
     /// Who counts.
@@ -38,36 +39,36 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required("scope", Type::Symbol(SCOPES), "Who counts."),
+        Attribute::required(words::SCOPE, Type::Symbol(SCOPES), "Who counts."),
         Attribute::optional(
-            "header",
+            words::HEADER,
             Type::Text(&forms::HEADER_NAME),
             "The header whose value chooses the tier. Needed for `tiers`.",
         ),
         Attribute::optional(
-            "tiers",
+            words::TIERS,
             Type::Map { key: &forms::HEADER_VALUE, of: &Type::Rate },
             "How many requests with each value of the header are admitted: `{ gold = 10/min }`.",
         ),
         Attribute::optional(
-            "otherwise",
+            words::OTHERWISE,
             Type::Rate,
             "How many requests are admitted that no tier counts, all together; without it they are free.",
         ),
         Attribute::defaulted(
-            "on_error",
+            words::ON_ERROR,
             Type::Symbol(ON_ERROR),
             Constant::Symbol("allow"),
             "What happens when the rate-limit service does not answer.",
         ),
         Attribute::defaulted(
-            "timeout",
+            words::TIMEOUT,
             Type::Duration,
             Constant::Milliseconds(100),
             "How long the rate-limit service may take.",
         ),
         Attribute::derived(
-            "domain",
+            words::DOMAIN,
             Type::Text(&forms::LIMIT_DOMAIN),
             "made of the names of namespace and policy",
             "The domain at the rate-limit service.",
@@ -79,23 +80,24 @@ pub(crate) static KIND: Kind = Kind {
 /// The limits of a policy.
 pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>> {
     let mut limits = Vec::new();
-    for block in policy.blocks("rate_limit") {
-        let header = block.get::<String>("header").map(|header| header.map(|name| name.to_ascii_lowercase()));
-        let tiers = block.get::<Vec<(Spanned<String>, Spanned<Rate>)>>("tiers");
-        let otherwise = block.get::<Rate>("otherwise");
+    for block in policy.blocks(&KIND) {
+        let header =
+            block.get::<String>(words::HEADER).map(|header| header.map(|name| name.to_ascii_lowercase()));
+        let tiers = block.get::<Vec<(Spanned<String>, Spanned<Rate>)>>(words::TIERS);
+        let otherwise = block.get::<Rate>(words::OTHERWISE);
         check(block, header.is_some(), tiers.as_ref().is_some_and(|tiers| !tiers.value.is_empty()), sink);
         let tiers = tiers.map(|tiers| tiers.value).unwrap_or_default();
         tiers.iter().for_each(|(value, _)| wildcard::check_tier(value, sink));
         limits.push(RateLimit {
             origin: block.origin(),
-            scope: block.get::<RateLimitScope>("scope")?,
+            scope: block.get::<RateLimitScope>(words::SCOPE)?,
             matches: http_match::convert(block, Purpose::Protection, sink)?,
             header,
             tiers: tiers.into_iter().map(|(value, rate)| Tier { value, rate: rate.value }).collect(),
             otherwise,
-            on_error: block.get::<OnError>("on_error")?.value,
-            timeout: block.get::<Duration>("timeout")?.value,
-            domain: block.get::<String>("domain"),
+            on_error: block.get::<OnError>(words::ON_ERROR)?.value,
+            timeout: block.get::<Duration>(words::TIMEOUT)?.value,
+            domain: block.get::<String>(words::DOMAIN),
         });
     }
     Some(limits)
@@ -103,25 +105,29 @@ pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>>
 
 /// A limit must limit something, and tiers need the header that chooses among them.
 fn check(block: &Block, header: bool, tiers: bool, sink: &mut Sink) {
-    let report = |name: &str, message: &str, help: &str| {
-        let span = block.written(name).unwrap_or(block.kind_span);
+    let report = |name: Option<Name>, message: &str, help: &str| {
+        let span = name.and_then(|name| block.written(name)).unwrap_or(block.kind_span);
         Diagnostic::error(codes::RATE_LIMIT_WITHOUT_RATE, span, message.to_owned()).help(help.to_owned())
     };
-    match (header, tiers, block.written("otherwise").is_some()) {
+    match (header, tiers, block.written(words::OTHERWISE).is_some()) {
         (false, true, _) => sink.push(
-            report("tiers", "these tiers have no header to choose among them", "add `header = \"…\"`")
-                .label("chosen by which header?"),
+            report(
+                Some(words::TIERS),
+                "these tiers have no header to choose among them",
+                "add `header = \"…\"`",
+            )
+            .label("chosen by which header?"),
         ),
         (true, false, _) => sink.push(
             report(
-                "header",
+                Some(words::HEADER),
                 "this header chooses among no tiers",
                 "add `tiers = { … }`, or remove `header` so that `otherwise` counts all requests",
             )
             .label("nothing to choose"),
         ),
         (false, false, false) => sink.push(
-            report("", "this limit admits everything", "add `otherwise = 10/min`, or `header` and `tiers`")
+            report(None, "this limit admits everything", "add `otherwise = 10/min`, or `header` and `tiers`")
                 .label("no rate"),
         ),
         (true, true, _) | (false, false, true) => {}

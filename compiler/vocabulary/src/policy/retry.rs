@@ -9,13 +9,17 @@ use lang_evaluate::{Block, FromValue, Value};
 use crate::codes;
 use crate::forms;
 use crate::model::policy::{Retry, RetryOn};
+use crate::words;
 
 /// The idempotent methods (RFC 9110, section 9.2.2) that a mesh forwards.
 const IDEMPOTENT: &[&str] = &["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
+const CONNECT_FAILURE: &str = "connect_failure";
+const RESET: &str = "reset";
+
 const WHEN: &[Symbol] = &[
-    Symbol { word: "connect_failure", documentation: "the connection could not be opened" },
-    Symbol { word: "reset", documentation: "the connection ended before an answer" },
+    Symbol { word: CONNECT_FAILURE, documentation: "the connection could not be opened" },
+    Symbol { word: RESET, documentation: "the connection ended before an answer" },
 ];
 
 pub(crate) static KIND: Kind = Kind {
@@ -26,26 +30,26 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required("attempts", Type::Integer(1, 100), "How often a request may be sent again."),
+        Attribute::required(words::ATTEMPTS, Type::Integer(1, 100), "How often a request may be sent again."),
         Attribute::required(
-            "when",
+            words::WHEN,
             Type::some(&Type::Union(&[Type::StatusClass, Type::Integer(100, 599), Type::Symbol(WHEN)])),
             "What counts as a failure: classes of statuses (`5xx`, which includes failed and reset connections), single \
              statuses (`503`), `connect_failure` and `reset`.",
         ),
         Attribute::defaulted(
-            "other_localities",
+            words::OTHER_LOCALITIES,
             Type::Boolean,
             Constant::Boolean(false),
             "Whether the next attempt goes to the next locality.",
         ),
         Attribute::derived(
-            "methods",
+            words::METHODS,
             Type::some(&Type::Text(&forms::METHOD)),
             "the idempotent ones: `[\"GET\", \"HEAD\", \"OPTIONS\", \"TRACE\", \"PUT\", \"DELETE\"]`",
             "The methods that may be sent again.",
         ),
-        Attribute::optional("per_try_timeout", Type::Duration, "How long one attempt may take."),
+        Attribute::optional(words::PER_TRY_TIMEOUT, Type::Duration, "How long one attempt may take."),
     ],
     blocks: &[],
 };
@@ -55,8 +59,8 @@ impl FromValue for RetryOn {
         match value {
             Value::StatusClass(class) => Some(Self::StatusClass(*class)),
             Value::Integer(status) => u16::try_from(*status).ok().map(Self::Status),
-            Value::Symbol("connect_failure") => Some(Self::ConnectFailure),
-            Value::Symbol("reset") => Some(Self::Reset),
+            Value::Symbol(CONNECT_FAILURE) => Some(Self::ConnectFailure),
+            Value::Symbol(RESET) => Some(Self::Reset),
             _ => None,
         }
     }
@@ -64,7 +68,7 @@ impl FromValue for RetryOn {
 
 /// Reports answers in the `retry` of a block that are no failures.
 pub(crate) fn check(parent: &Block, sink: &mut Sink) {
-    let when = parent.block("retry").and_then(|block| block.get::<Vec<Spanned<RetryOn>>>("when"));
+    let when = parent.block(&KIND).and_then(|block| block.get::<Vec<Spanned<RetryOn>>>(words::WHEN));
     for answer in when.iter().flat_map(|when| &when.value).filter(|answer| !is_failure(answer.value)) {
         sink.push(
             Diagnostic::error(codes::RETRY_OF_SUCCESS, answer.span, "this answer is no failure")
@@ -75,19 +79,19 @@ pub(crate) fn check(parent: &Block, sink: &mut Sink) {
 }
 
 pub(crate) fn convert(block: &Block) -> Option<Retry> {
-    let when = block.get::<Vec<Spanned<RetryOn>>>("when")?.value;
-    let methods = block.get::<Vec<Spanned<String>>>("methods");
+    let when = block.get::<Vec<Spanned<RetryOn>>>(words::WHEN)?.value;
+    let methods = block.get::<Vec<Spanned<String>>>(words::METHODS);
     let methods = match methods {
         Some(list) => list.value.into_iter().map(|method| method.value).collect(),
         None => IDEMPOTENT.iter().map(|method| (*method).to_owned()).collect(),
     };
     Some(Retry {
         origin: block.origin(),
-        attempts: block.get::<u32>("attempts")?.value,
+        attempts: block.get::<u32>(words::ATTEMPTS)?.value,
         when: when.into_iter().map(|failure| failure.value).collect(),
-        other_localities: block.get::<bool>("other_localities")?.value,
+        other_localities: block.get::<bool>(words::OTHER_LOCALITIES)?.value,
         methods,
-        per_try_timeout: block.get::<Duration>("per_try_timeout").map(|timeout| timeout.value),
+        per_try_timeout: block.get::<Duration>(words::PER_TRY_TIMEOUT).map(|timeout| timeout.value),
     })
 }
 

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Type};
+use lang_evaluate::schema::{Attribute, Kind, Label, Name, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::value_or;
 use crate::model::policy::Timeout;
+use crate::words;
 
-const NONE: &[Symbol] = &[Symbol { word: "none", documentation: "as long as it likes" }];
+const NONE: &str = "none";
+
+const BOUNDS: &[Symbol] = &[Symbol { word: NONE, documentation: "as long as it likes" }];
 
 pub(crate) static KIND: Kind = Kind {
     word: "timeout",
@@ -18,13 +21,13 @@ pub(crate) static KIND: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::inherited(
-            "request",
-            Type::Union(&[Type::Duration, Type::Symbol(NONE)]),
+            words::REQUEST,
+            Type::Union(&[Type::Duration, Type::Symbol(BOUNDS)]),
             "From the request's end to the answer's end, all attempts together. The default never bounds gRPC or TCP.",
         ),
         Attribute::inherited(
-            "idle",
-            Type::Union(&[Type::Duration, Type::Symbol(NONE)]),
+            words::IDLE,
+            Type::Union(&[Type::Duration, Type::Symbol(BOUNDS)]),
             "How long a stream or connection may stay silent. The default never bounds gRPC or TCP, nor a request whose own timeout is longer.",
         ),
     ],
@@ -38,19 +41,19 @@ struct Bound(Option<Duration>);
 impl FromValue for Bound {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
-            Value::Symbol("none") => Some(Self(None)),
+            Value::Symbol(NONE) => Some(Self(None)),
             other => Duration::from_value(other).map(|bound| Self(Some(bound))),
         }
     }
 }
 
 pub(crate) fn convert(block: &Block, defaults: Option<&Timeout>) -> Option<Timeout> {
-    let declared = |name: &str| defaults.is_some() && block.written(name).is_some();
+    let declared = |name: Name| defaults.is_some() && block.written(name).is_some();
     Some(Timeout {
         origin: block.origin(),
-        request: value_or(block, "request", defaults.map(|defaults| Bound(defaults.request)))?.0,
-        request_declared: declared("request"),
-        idle: value_or(block, "idle", defaults.map(|defaults| Bound(defaults.idle)))?.0,
-        idle_declared: declared("idle"),
+        request: value_or(block, words::REQUEST, defaults.map(|defaults| Bound(defaults.request)))?.0,
+        request_declared: declared(words::REQUEST),
+        idle: value_or(block, words::IDLE, defaults.map(|defaults| Bound(defaults.idle)))?.0,
+        idle_declared: declared(words::IDLE),
     })
 }

@@ -1,0 +1,160 @@
+//! The names of all attributes, and the words of those kinds that others refer to, each made once.
+//!
+//! The schema, the conversions and the references between kinds use these constants, so that none of them can be renamed
+//! without the others.
+
+use lang_evaluate::schema::Name;
+
+/// Makes a constant for each name.
+macro_rules! names {
+    ($($constant:ident = $text:literal;)+) => {
+        $(pub(crate) const $constant: Name = Name::new($text);)+
+
+        #[cfg(test)]
+        const ALL: &[Name] = &[$($constant),+];
+    };
+}
+
+names! {
+    ACCOUNT = "account";
+    ADDRESS = "address";
+    ADDRESSES = "addresses";
+    ANNOTATIONS = "annotations";
+    ATTEMPTS = "attempts";
+    BETWEEN = "between";
+    BIND = "bind";
+    BY = "by";
+    CALLS = "calls";
+    CAPTURE = "capture";
+    CLUSTERS = "clusters";
+    COMMON_NAME = "common_name";
+    CONNECT_TIMEOUT = "connect_timeout";
+    CONSECUTIVE_5XX = "consecutive_5xx";
+    CONTAINER = "container";
+    COST = "cost";
+    DATA_PLANE = "data_plane";
+    DIRECTORY = "directory";
+    DOMAIN = "domain";
+    EJECTION = "ejection";
+    ENABLED = "enabled";
+    EXACT = "exact";
+    FROM = "from";
+    GATEWAY = "gateway";
+    GATEWAYS = "gateways";
+    HEADER = "header";
+    HOST = "host";
+    HOSTS = "hosts";
+    IDLE = "idle";
+    IMAGE = "image";
+    INTERVAL = "interval";
+    IP_FAMILY = "ip_family";
+    ISSUER = "issuer";
+    KIND = "kind";
+    KUBERNETES = "kubernetes";
+    LABELS = "labels";
+    LATENCY = "latency";
+    LIFETIME = "lifetime";
+    MAX_CONCURRENT_REQUESTS = "max_concurrent_requests";
+    MAX_CONNECTIONS = "max_connections";
+    MAX_PENDING_REQUESTS = "max_pending_requests";
+    METHODS = "methods";
+    MIN_CONCURRENT_RETRIES = "min_concurrent_retries";
+    MTLS = "mtls";
+    NAMESPACE = "namespace";
+    NETWORK = "network";
+    NETWORK_POLICY = "network_policy";
+    NUMBER = "number";
+    ON_ERROR = "on_error";
+    OTHER_LOCALITIES = "other_localities";
+    OTHERWISE = "otherwise";
+    PATH = "path";
+    PER_TRY_TIMEOUT = "per_try_timeout";
+    PORT = "port";
+    PREFIX = "prefix";
+    PROTOCOL = "protocol";
+    REGEX = "regex";
+    REGION = "region";
+    REPLICAS = "replicas";
+    REQUEST = "request";
+    REQUESTS_PER_CONNECTION = "requests_per_connection";
+    RETRY_BUDGET = "retry_budget";
+    ROLE = "role";
+    ROUTES = "routes";
+    SCOPE = "scope";
+    SECRET = "secret";
+    STATE = "state";
+    SUBSET = "subset";
+    TARGET = "target";
+    TARGETS = "targets";
+    TIERS = "tiers";
+    TIMEOUT = "timeout";
+    TO = "to";
+    TRUST = "trust";
+    TRUST_DOMAIN = "trust_domain";
+    TRUSTED_HOPS = "trusted_hops";
+    VIP = "vip";
+    WEIGHT = "weight";
+    WHEN = "when";
+    ZONE = "zone";
+}
+
+/// The words of kinds that references name.
+pub(crate) mod kind {
+    pub(crate) const CLIENT: &str = "client";
+    pub(crate) const CLUSTER: &str = "cluster";
+    pub(crate) const EXTERNAL: &str = "external";
+    pub(crate) const GATEWAY: &str = "gateway";
+    pub(crate) const NAMESPACE: &str = "namespace";
+    pub(crate) const NETWORK: &str = "network";
+    pub(crate) const PORT: &str = "port";
+    pub(crate) const ROUTE: &str = "route";
+    pub(crate) const TRUST: &str = "trust";
+    pub(crate) const SERVICE: &str = "service";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use lang_evaluate::schema::{Attribute, Constant, Kind, Presence, Type};
+
+    use super::*;
+    use crate::kind::SCHEMA;
+
+    /// Every attribute of every kind, with the word of the kind.
+    fn attributes() -> Vec<(&'static str, &'static Attribute)> {
+        fn collect(kind: &'static Kind, found: &mut Vec<(&'static str, &'static Attribute)>) {
+            for attribute in kind.attributes {
+                found.push((kind.word, attribute));
+                if let Type::Tagged(tags) = attribute.ty {
+                    found.extend(tags.iter().flat_map(|tag| tag.attributes).map(|inner| (kind.word, inner)));
+                }
+            }
+            kind.blocks.iter().for_each(|nested| collect(nested.kind, found));
+        }
+        let mut found = Vec::new();
+        collect(SCHEMA.file, &mut found);
+        found
+    }
+
+    #[test]
+    fn every_name_is_made_once_and_used() {
+        let made: BTreeSet<_> = ALL.iter().map(|name| name.text()).collect();
+        assert_eq!(made.len(), ALL.len(), "a name is made twice");
+        let used: BTreeSet<_> = attributes().into_iter().map(|(_, attribute)| attribute.name).collect();
+        assert_eq!(made, used);
+    }
+
+    #[test]
+    fn every_default_word_is_one_of_its_attribute() {
+        for (kind, attribute) in attributes() {
+            let Presence::Default(Constant::Symbol(default)) = attribute.presence else { continue };
+            let known = match &attribute.ty {
+                Type::Symbol(symbols) => symbols.iter().any(|symbol| symbol.word == default),
+                Type::Tagged(tags) => tags.iter().any(|tag| tag.word == default),
+                other => panic!("{kind}.{}: {other:?}", attribute.name),
+            };
+            assert!(known, "{kind}.{} defaults to `{default}`", attribute.name);
+        }
+    }
+}
