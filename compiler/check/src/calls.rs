@@ -74,7 +74,9 @@ impl Caller<'_> {
             (Self::Route { .. }, Source::Namespace(namespace)) => {
                 model.namespaces.at(namespace).name == model.mesh.namespace
             }
-            (Self::Service(_), Source::Gateway(_)) | (Self::Route { .. }, Source::Service(_)) => false,
+            (Self::Service(_), Source::Gateway(_))
+            | (Self::Route { .. }, Source::Service(_))
+            | (Self::Service(_) | Self::Route { .. }, Source::Unauthenticated) => false,
         }
     }
 
@@ -90,5 +92,6 @@ pub(crate) fn source_name(model: &Model, source: Source) -> String {
         Source::Service(service) => model.service_name(service),
         Source::Gateway(gateway) => model.gateway_name(gateway),
         Source::Namespace(namespace) => model.namespaces.at(namespace).name.clone(),
+        Source::Unauthenticated => String::from("unauthenticated"),
     }
 }

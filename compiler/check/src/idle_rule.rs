@@ -1,10 +1,10 @@
-//! An `allow` for somebody who never calls.
+//! A rule for somebody who never calls.
 
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_vocabulary::model::policy::{PolicyScope, Source};
-use meshc_vocabulary::model::{Gateway, Id, Namespace, Service};
+use meshc_vocabulary::model::{Gateway, Id, Mtls, Namespace, Service};
 
 use crate::calls::{Caller, source_name};
 use crate::context::Context;
@@ -13,7 +13,7 @@ use crate::list::Check;
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("W0328"),
-        title: "`allow` names somebody who never calls",
+        title: "a rule names somebody who never calls",
         explanation: r#"`allow` narrows the declared callers; it admits nobody who has not declared a call. A source without a call to any service
 that the policy holds for matches nothing.
 
@@ -25,19 +25,23 @@ policy callers {
 }
 ```
 
-Add the call to the caller, or take it out of the rule."#,
+Add the call to the caller, or take it out of the rule.
+
+Callers without an identity reach only ports with `mtls = permissive`, so `unauthenticated` in `allow` or `deny` matches no
+request where all ports are strict."#,
     },
     run,
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
+    unauthenticated(context, sink);
     let model = context.model;
     for (_, policy) in model.policies.iter().filter(|(_, policy)| !policy.settings.allow.is_empty()) {
         let callers = callers(context, &policy.scope);
         for source in policy.settings.allow.iter().flat_map(|rule| &rule.from) {
             let (calls, help) = match source.value {
-                // A whole namespace speaks of whoever comes.
-                Source::Namespace(_) => continue,
+                // A whole namespace means whoever comes; callers without an identity declare no calls.
+                Source::Namespace(_) | Source::Unauthenticated => continue,
                 Source::Service(id) => {
                     let service = model.services.at(id);
                     let principal = Principal::Account(service.namespace, &service.account);
@@ -59,6 +63,27 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
+/// Reports rules for callers without an identity where no port accepts them.
+fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
+    for (_, policy) in context.model.policies.iter() {
+        let rules = policy.settings.allow.iter().chain(&policy.settings.deny);
+        let named = rules.flat_map(|rule| &rule.from).filter(|it| it.value == Source::Unauthenticated);
+        let mut services = services(context, &policy.scope).into_iter();
+        let permissive = services.any(|service| {
+            context.model.services.at(service).ports.iter().any(|port| port.mtls == Mtls::Permissive)
+        });
+        for source in named.filter(|_| !permissive) {
+            let message =
+                format!("no port that {} applies to accepts callers without an identity", policy.origin.name);
+            sink.push(
+                Diagnostic::warning(CHECK.info.code, source.span, message)
+                    .label("matches no request")
+                    .help("add `mtls = permissive` to the port that they call, or take this out of the rule"),
+            );
+        }
+    }
+}
+
 /// Who calls, as far as a callee can tell.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Principal<'a> {
@@ -68,15 +93,7 @@ enum Principal<'a> {
 
 /// Everybody with a declared call to something that a policy holds for.
 fn callers<'a>(context: &'a Context<'_>, scope: &PolicyScope) -> BTreeSet<Principal<'a>> {
-    let services: Vec<Id<Service>> = match scope {
-        PolicyScope::Targets { services, .. } => services.iter().map(|it| it.value).collect(),
-        PolicyScope::Namespace(id) => {
-            let here = context.model.services.iter().filter(|(_, service)| service.namespace == *id);
-            here.map(|(service, _)| service).collect()
-        }
-        PolicyScope::Mesh => context.model.services.ids().collect(),
-    };
-    let edges = services.into_iter().flat_map(|service| context.incoming(service));
+    let edges = services(context, scope).into_iter().flat_map(|service| context.incoming(service));
     edges
         .map(|edge| match edge.caller {
             Caller::Service(id) => {
@@ -86,4 +103,16 @@ fn callers<'a>(context: &'a Context<'_>, scope: &PolicyScope) -> BTreeSet<Princi
             Caller::Route { gateway, .. } => Principal::Gateway(gateway),
         })
         .collect()
+}
+
+/// The services that a policy applies to, unless a nearer one does.
+fn services(context: &Context<'_>, scope: &PolicyScope) -> Vec<Id<Service>> {
+    match scope {
+        PolicyScope::Targets { services, .. } => services.iter().map(|it| it.value).collect(),
+        PolicyScope::Namespace(id) => {
+            let here = context.model.services.iter().filter(|(_, service)| service.namespace == *id);
+            here.map(|(service, _)| service).collect()
+        }
+        PolicyScope::Mesh => context.model.services.ids().collect(),
+    }
 }

@@ -13,6 +13,21 @@ pub(crate) fn covers(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
     methods && path_covers(&wide.path, &narrow.path) && wide.headers.iter().all(header)
 }
 
+/// Whether no request meets both. `false` may also mean that it cannot be told.
+pub(crate) fn disjoint(one: &HttpMatch, other: &HttpMatch) -> bool {
+    let methods = !one.methods.is_empty()
+        && !other.methods.is_empty()
+        && !one.methods.iter().any(|method| other.methods.contains(method));
+    let paths = match (&one.path, &other.path) {
+        (PathMatch::Exact(one), PathMatch::Exact(other)) => one != other,
+        (PathMatch::Prefix(prefix), PathMatch::Exact(exact))
+        | (PathMatch::Exact(exact), PathMatch::Prefix(prefix)) => !below(prefix, exact),
+        (PathMatch::Prefix(one), PathMatch::Prefix(other)) => !below(one, other) && !below(other, one),
+        (PathMatch::Any | PathMatch::Regex(_), _) | (_, PathMatch::Any | PathMatch::Regex(_)) => false,
+    };
+    methods || paths
+}
+
 fn path_covers(wide: &PathMatch, narrow: &PathMatch) -> bool {
     match (wide, narrow) {
         (PathMatch::Any, _) => true,
@@ -76,6 +91,18 @@ mod tests {
         assert!(!covers(&prefix("/items"), &exact("/itemsfoo")));
         assert!(!covers(&prefix("/items/1"), &prefix("/items")));
         assert!(!covers(&exact("/items"), &prefix("/items")));
+    }
+
+    #[test]
+    fn matches_are_disjoint_by_path_or_method() {
+        assert!(disjoint(&prefix("/public"), &prefix("/admin")));
+        assert!(disjoint(&exact("/admin"), &prefix("/public")));
+        assert!(!disjoint(&prefix("/admin"), &exact("/admin/keys")));
+        assert!(!disjoint(&prefix("/admin/keys"), &prefix("/admin")));
+        assert!(!disjoint(&HttpMatch::default(), &prefix("/admin")));
+        let with = |method: &str| HttpMatch { methods: vec![method.to_owned()], ..HttpMatch::default() };
+        assert!(disjoint(&with("GET"), &with("PUT")));
+        assert!(!disjoint(&with("GET"), &with("GET")));
     }
 
     #[test]

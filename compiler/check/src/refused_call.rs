@@ -36,11 +36,15 @@ Add the caller to `allow`, take it out of `deny`, or remove the call. A caller o
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for edge in &context.edges {
-        let strict = edge.ports.iter().any(|port| {
+        // A caller of the mesh shows its identity at a permissive port too.
+        let identified = edge.ports.iter().any(|port| {
             let ports = &context.model.services.at(edge.callee).ports;
-            ports.get(*port).is_some_and(|port| port.mtls == Mtls::Strict)
+            ports.get(*port).is_some_and(|port| match port.mtls {
+                Mtls::Strict | Mtls::Permissive => true,
+                Mtls::Off => false,
+            })
         });
-        if strict && let Some(diagnostic) = refused(context, edge, context.holds(edge.callee)) {
+        if identified && let Some(diagnostic) = refused(context, edge, context.holds(edge.callee)) {
             sink.push(diagnostic);
         }
     }

@@ -75,12 +75,16 @@ fn inbound(inbound: &InboundListener) -> raw::Inbound {
     raw::Inbound {
         chains: inbound.chains.iter().map(chain).collect(),
         // Plain connections carry no SNI; the plan has at most one port that takes them.
-        plaintext: inbound.chains.iter().find(|chain| chain.permissive).map(app),
+        plaintext: inbound.chains.iter().find_map(|chain| Some(app(chain, chain.plain.as_ref()?))),
     }
 }
 
 fn chain(chain: &InboundChain) -> raw::InboundChain {
-    raw::InboundChain { sni: vec![chain.sni.clone()], peers: peers(&chain.peers), app: app(chain) }
+    raw::InboundChain {
+        sni: vec![chain.sni.clone()],
+        peers: peers(&chain.peers),
+        app: app(chain, &chain.protocol),
+    }
 }
 
 fn peers(peers: &PeerCheck) -> Vec<String> {
@@ -93,9 +97,9 @@ fn peers(peers: &PeerCheck) -> Vec<String> {
     }
 }
 
-fn app(chain: &InboundChain) -> raw::InboundApp {
+fn app(chain: &InboundChain, protocol: &InboundProtocol) -> raw::InboundApp {
     let upstream = chain.app.upstream.clone();
-    match &chain.protocol {
+    match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
         InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
             raw::InboundApp::Http(raw::InboundHttp {

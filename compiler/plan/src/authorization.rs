@@ -38,6 +38,6 @@ pub enum Principal {
         /// The namespace.
         namespace: String,
     },
-    /// Everybody, also without an identity (permissive ports).
+    /// Everybody on this chain: on a plain one, callers without an identity.
     Anyone,
 }

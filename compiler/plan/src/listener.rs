@@ -98,10 +98,11 @@ pub struct InboundChain {
     pub sni: String,
     /// Who may complete the handshake.
     pub peers: PeerCheck,
-    /// Whether plain connections are taken too (they carry no SNI; only the service's single permissive port can).
-    pub permissive: bool,
-    /// What is spoken.
+    /// What is spoken over mTLS.
     pub protocol: InboundProtocol,
+    /// What is spoken on plain connections, if they are accepted: they carry no SNI and no identity, so only the service's
+    /// single permissive port can, and only the rules for callers without an identity apply.
+    pub plain: Option<InboundProtocol>,
     /// The application's port.
     pub app: AppPort,
     /// Where it comes from: the port.

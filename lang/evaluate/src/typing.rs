@@ -76,6 +76,7 @@ impl Evaluator<'_, '_> {
         for member in types {
             if let (Type::Symbol(symbols), Some(word)) = (member, bare_word(value)) {
                 if symbols.iter().any(|symbol| symbol.word == word) {
+                    self.also_a_name(value, word, types, scope)?;
                     return self.symbol(value, member, symbols);
                 }
                 words.extend_from_slice(symbols);
@@ -90,6 +91,33 @@ impl Evaluator<'_, '_> {
             }
             Some(_) | None => self.mismatch(value, ty),
         }
+    }
+
+    /// Reports a word of a union that is the name of something as well.
+    fn also_a_name(
+        &mut self,
+        value: &ast::Value,
+        word: &str,
+        types: &'static [Type],
+        scope: Scope,
+    ) -> Option<()> {
+        let ValueKind::Path(path) = &value.kind else { return Some(()) };
+        let entity = types.iter().find_map(|ty| match ty {
+            Type::Reference(reference) => self.names.resolve(&path.segments, scope, reference).pop(),
+            _ => None,
+        });
+        let Some(target) = entity else { return Some(()) };
+        let Some(place) = self.names.span(target.entity) else { return Some(()) };
+        let name = self.names.qualified(target.entity);
+        let message = format!("`{word}` may mean two things");
+        let help = format!("write `{name}` for what is declared, or give it another name to use the word");
+        self.sink.push(
+            Diagnostic::error(codes::AMBIGUOUS_NAME, value.span, message)
+                .label("a word of this attribute, and a name")
+                .also(place, format!("`{name}` is declared here"))
+                .help(help),
+        );
+        None
     }
 
     fn text(&mut self, value: &ast::Value, ty: &Type, pattern: &Pattern, scope: Scope) -> Option<Value> {

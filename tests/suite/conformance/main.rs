@@ -1,5 +1,6 @@
 //! Behaviours that must be the same on the real Envoy and on meshd, from the same source, through `meshc up`.
 
+mod adoption;
 mod authorization;
 mod cross_cluster;
 mod failover;

@@ -32,7 +32,7 @@ pub(super) fn listener(
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(limits::HELLO_TIMEOUT),
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.
-        continue_on_listener_filters_timeout: inbound.chains.iter().any(|chain| chain.permissive),
+        continue_on_listener_filters_timeout: inbound.chains.iter().any(|chain| chain.plain.is_some()),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
         access_log: access_log::tls(&planned.name),
@@ -42,7 +42,6 @@ pub(super) fn listener(
 
 /// The chain for mTLS, unless nobody may call, and the one for plain connections to a permissive port.
 fn chains(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<FilterChain> {
-    let chain = chain(placed, listener, planned);
     let alpn: &[&str] = match planned.protocol {
         InboundProtocol::Http { .. } => &["h2", "http/1.1"],
         InboundProtocol::Tcp => &[],
@@ -55,22 +54,27 @@ fn chains(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<Fi
             ..Default::default()
         }),
         transport_socket: Some(transport_socket),
-        ..chain.clone()
+        ..chain(placed, listener, planned, &planned.protocol)
     });
-    let plain = planned.permissive.then(|| FilterChain {
+    let plain = planned.plain.as_ref().map(|protocol| FilterChain {
         name: format!("plain:{}", planned.sni),
         filter_chain_match: Some(FilterChainMatch {
             transport_protocol: "raw_buffer".to_owned(),
             ..Default::default()
         }),
-        ..chain
+        ..chain(placed, listener, planned, protocol)
     });
     mutual.into_iter().chain(plain).collect()
 }
 
-fn chain(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> FilterChain {
+fn chain(
+    placed: &Placed<'_>,
+    listener: &str,
+    planned: &InboundChain,
+    protocol: &InboundProtocol,
+) -> FilterChain {
     let name = format!("{listener}_{}", planned.app.port);
-    match &planned.protocol {
+    match protocol {
         InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
             // Refused requests must not use up limits, so authorization comes first.
             let mut filters: Vec<HttpFilter> = authorization::filters(authorization);

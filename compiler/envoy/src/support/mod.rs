@@ -39,7 +39,13 @@ pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
 }
 
 fn inbound_chain(chain: &InboundChain, sink: &mut Sink) {
-    match &chain.protocol {
+    for protocol in std::iter::once(&chain.protocol).chain(&chain.plain) {
+        inbound_protocol(protocol, sink);
+    }
+}
+
+fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
+    match protocol {
         InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
             for rule in authorization.deny.iter().chain(&authorization.allow) {
                 expressions(&rule.matches, &rule.origin, sink);

@@ -88,7 +88,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
 }
 
 fn inbound(text: &mut Text, chain: &InboundChain) {
-    let InboundChain { sni, peers, permissive, protocol, app: AppPort { upstream, port }, origin } = chain;
+    let InboundChain { sni, peers, protocol, plain, app: AppPort { upstream, port }, origin } = chain;
     text.line(format!("{sni} -> {upstream} ({port}), from {}", origin.name));
     text.nested(|text| {
         match peers {
@@ -100,34 +100,35 @@ fn inbound(text: &mut Text, chain: &InboundChain) {
             }
             PeerCheck::Nobody => text.line("no peers"),
         }
-        if *permissive {
-            text.line("plain connections too");
-        }
-        match protocol {
-            InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
-                text.line(if *app_http2 { "http, application speaks HTTP/2" } else { "http" });
-                let Authorization { deny, allow } = authorization;
-                for rule in deny {
-                    access(text, "deny", rule);
-                }
-                for rule in allow {
-                    access(text, "allow", rule);
-                }
-                for LocalLimit { name, matches, buckets, origin } in local_limits {
-                    text.line(format!(
-                        "local limit {name} of {}, from {}",
-                        words::matches(matches),
-                        origin.name
-                    ));
-                    self::buckets(text, buckets);
-                }
-                for limit in global_limits {
-                    global_limit(text, limit);
-                }
-            }
-            InboundProtocol::Tcp => text.line("tcp"),
+        inbound_protocol(text, protocol);
+        if let Some(plain) = plain {
+            text.line("plain connections");
+            text.nested(|text| inbound_protocol(text, plain));
         }
     });
+}
+
+fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
+    match protocol {
+        InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
+            text.line(if *app_http2 { "http, application speaks HTTP/2" } else { "http" });
+            let Authorization { deny, allow } = authorization;
+            for rule in deny {
+                access(text, "deny", rule);
+            }
+            for rule in allow {
+                access(text, "allow", rule);
+            }
+            for LocalLimit { name, matches, buckets, origin } in local_limits {
+                text.line(format!("local limit {name} of {}, from {}", words::matches(matches), origin.name));
+                self::buckets(text, buckets);
+            }
+            for limit in global_limits {
+                global_limit(text, limit);
+            }
+        }
+        InboundProtocol::Tcp => text.line("tcp"),
+    }
 }
 
 fn access(text: &mut Text, verb: &str, rule: &AccessRule) {

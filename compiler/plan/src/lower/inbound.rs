@@ -30,26 +30,29 @@ pub(super) fn listener(
     let mut chains: Vec<InboundChain> = served
         .map(|(position, port)| {
             let access = Access::new(context, cluster, id, position, port);
-            let (peers, protocol) = match port.protocol {
+            let http = |authorization| InboundProtocol::Http {
+                app_http2: app_protocol(port) == UpstreamProtocol::Http2,
+                authorization,
+                local_limits: limits.local.clone(),
+                global_limits: limits.global.clone(),
+            };
+            let (peers, protocol, plain) = match port.protocol {
                 Protocol::Http | Protocol::Http2 | Protocol::Grpc => (
                     access.peers_of_requests(),
-                    InboundProtocol::Http {
-                        app_http2: app_protocol(port) == UpstreamProtocol::Http2,
-                        authorization: access.of_requests(),
-                        local_limits: limits.local.clone(),
-                        global_limits: limits.global.clone(),
-                    },
+                    http(access.of_requests()),
+                    access.of_plain_requests().map(http),
                 ),
                 Protocol::Tcp => {
                     access.refuse_conditions(sink);
-                    (access.peers_of_connections(), InboundProtocol::Tcp)
+                    let plain = access.admits_plain_connections().then_some(InboundProtocol::Tcp);
+                    (access.peers_of_connections(), InboundProtocol::Tcp, plain)
                 }
             };
             InboundChain {
                 sni: sni(&service.name, namespace, port.number),
                 peers,
-                permissive: port.mtls == Mtls::Permissive,
                 protocol,
+                plain,
                 app: AppPort { upstream: upstream::app_name(port.target), port: port.target },
                 origin: port.origin.clone(),
             }

@@ -1,8 +1,8 @@
 //! `allow` and `deny`: who may call.
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
-use lang_evaluate::{Block, Target};
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Symbol, Type};
+use lang_evaluate::{Block, FromValue, Target, Value};
 
 use super::Context;
 use crate::codes;
@@ -25,16 +25,27 @@ const SOURCE: Reference = Reference {
     ],
 };
 
+const UNAUTHENTICATED: &str = "unauthenticated";
+
+/// Who has no identity and can be named all the same.
+const NOBODY_KNOWN: &[Symbol] = &[Symbol {
+    word: UNAUTHENTICATED,
+    documentation: "whoever connects to a permissive port without an identity; a service of that name is written with its \
+                    namespace",
+}];
+
 const FROM: Attribute = Attribute::required(
     words::FROM,
-    Type::some(&Type::Reference(&SOURCE)),
-    "Whom it speaks of: services and clients wherever they run, ingress gateways, or everybody in a namespace.",
+    Type::some(&Type::Union(&[Type::Symbol(NOBODY_KNOWN), Type::Reference(&SOURCE)])),
+    "Whom it means: services and clients wherever they run, ingress gateways, everybody in a namespace, or callers without \
+     an identity.",
 );
 
 pub(crate) static ALLOW: Kind = Kind {
     word: "allow",
     documentation: "Who may call. A service with any `allow` admits only those; without one it admits everybody who \
-                    declares the call.",
+                    declares the call, and a port with `mtls = permissive` admits everybody. With an `allow`, a \
+                    permissive port admits callers without an identity only where a rule names `unauthenticated`.",
     label: Label::None,
     space: None,
     reopen: false,
@@ -52,6 +63,22 @@ pub(crate) static DENY: Kind = Kind {
     blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
 };
 
+/// What `from` names.
+#[derive(Clone, Debug)]
+enum Named {
+    Unauthenticated,
+    Entity(Target),
+}
+
+impl FromValue for Named {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Symbol(UNAUTHENTICATED) => Some(Self::Unauthenticated),
+            other => Target::from_value(other).map(Self::Entity),
+        }
+    }
+}
+
 /// The rules of one kind in a policy.
 pub(crate) fn convert(
     policy: &Block,
@@ -62,8 +89,12 @@ pub(crate) fn convert(
     let mut rules = Vec::new();
     for block in policy.blocks(kind) {
         let mut from = Vec::new();
-        for target in block.get::<Vec<Spanned<Target>>>(words::FROM)?.value {
-            from.push(Spanned::new(source(&target, context, sink)?, target.span));
+        for named in block.get::<Vec<Spanned<Named>>>(words::FROM)?.value {
+            let source = match &named.value {
+                Named::Unauthenticated => Source::Unauthenticated,
+                Named::Entity(target) => source(&Spanned::new(target.clone(), named.span), context, sink)?,
+            };
+            from.push(Spanned::new(source, named.span));
         }
         let matches = http_match::convert(block, Purpose::Protection, sink)?;
         rules.push(AuthorizationRule { origin: block.origin(), from, matches });

@@ -215,7 +215,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
     let database = InboundChain {
         sni: sni("everything", "istioinaction", 5432),
         peers: PeerCheck::Exactly(vec![identity("istioinaction", "webapp").spiffe]),
-        permissive: false,
+        plain: None,
         protocol: InboundProtocol::Tcp,
         app: AppPort { upstream: "app:5432".to_owned(), port: 5432 },
         origin: origin("database"),
@@ -227,7 +227,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
         ..database.clone()
     };
     let mut open = http_chain("everything", 8080, guarded(), vec![per_pod()], Vec::new());
-    open.permissive = true;
+    open.plain = Some(open.protocol.clone());
     let redirected = |mut listener: Listener| {
         listener.socket = Socket::Redirected;
         listener
@@ -306,7 +306,7 @@ fn http_chain(
     InboundChain {
         sni: sni(service, "istioinaction", 80),
         peers: PeerCheck::TrustDomains(vec!["cluster.local".to_owned()]),
-        permissive: false,
+        plain: None,
         protocol: InboundProtocol::Http { app_http2: false, authorization, local_limits, global_limits },
         app: AppPort { upstream: format!("app:{port}"), port },
         origin: origin(service),

@@ -1,4 +1,5 @@
-//! `allow` and `deny`: who may call a port. The declared callers may; `allow` narrows them, `deny` wins.
+//! `allow` and `deny`: who may call a port. The declared callers may; `allow` narrows them, `deny` wins. On a permissive
+//! port, plain connections are a chain of their own, to which only rules for callers without an identity apply.
 
 use std::collections::BTreeSet;
 
@@ -76,41 +77,57 @@ impl<'m> Access<'m> {
         }
     }
 
-    /// Who may send which requests.
+    /// Who may send which requests over mTLS.
     pub(in crate::lower) fn of_requests(&self) -> Authorization {
         let deny = self.deny.map(|(policy, rules)| {
-            named("deny", policy, rules).map(|(name, rule)| AccessRule {
-                name,
-                principals: self.all_principals(rule),
-                matches: rule.matches.clone(),
-                origin: rule.origin.clone(),
-            })
+            named("deny", policy, rules).map(|(name, rule)| access(name, self.all_principals(rule), rule))
         });
-        Authorization { deny: deny.into_iter().flatten().collect(), allow: self.allow() }
+        let deny = deny.into_iter().flatten().filter(|rule| !rule.principals.is_empty());
+        Authorization { deny: deny.collect(), allow: self.allow() }
+    }
+
+    /// Which requests may be sent without an identity; `None` if plain connections are not accepted. With an `allow`, only
+    /// those of rules that name callers without an identity, so that adoption does not undo authorization.
+    pub(in crate::lower) fn of_plain_requests(&self) -> Option<Authorization> {
+        match self.port.mtls {
+            Mtls::Permissive => {}
+            Mtls::Strict | Mtls::Off => return None,
+        }
+        let rules = |verb, rules: Option<(&'m Policy, &'m [AuthorizationRule])>| -> Vec<AccessRule> {
+            let rules = rules.into_iter().flat_map(|(policy, rules)| named(verb, policy, rules));
+            let rules = rules.filter(|(_, rule)| means_unauthenticated(rule));
+            rules.map(|(name, rule)| access(name, vec![Principal::Anyone], rule)).collect()
+        };
+        let allow = match self.allow {
+            Some(allow) => rules("allow", Some(allow)),
+            None => vec![everything("anyone", vec![Principal::Anyone], &self.port.origin)],
+        };
+        Some(Authorization { deny: rules("deny", self.deny), allow })
+    }
+
+    /// Whether plain connections are accepted where no request could be refused.
+    pub(in crate::lower) fn admits_plain_connections(&self) -> bool {
+        let names = |rules: &[AuthorizationRule]| rules.iter().any(means_unauthenticated);
+        match self.port.mtls {
+            Mtls::Permissive => {
+                self.allow.is_none_or(|(_, rules)| names(rules))
+                    && !self.deny.is_some_and(|(_, rules)| names(rules))
+            }
+            Mtls::Strict | Mtls::Off => false,
+        }
     }
 
     fn allow(&self) -> Vec<AccessRule> {
-        let everything = |name: &str, principals, origin: &Origin| AccessRule {
-            name: name.to_owned(),
-            principals,
-            matches: HttpMatch::default(),
-            origin: origin.clone(),
-        };
         let identities =
             |callers: &BTreeSet<SpiffeId>| callers.iter().cloned().map(Principal::Identity).collect();
         match (self.port.mtls, self.allow) {
-            (Mtls::Permissive | Mtls::Off, _) => {
+            (Mtls::Off, _) | (Mtls::Permissive, None) => {
                 vec![everything("anyone", vec![Principal::Anyone], &self.port.origin)]
             }
             (Mtls::Strict, None) if self.callers.is_empty() => Vec::new(),
             (Mtls::Strict, None) => vec![everything("callers", identities(&self.callers), &self.port.origin)],
-            (Mtls::Strict, Some((policy, rules))) => named("allow", policy, rules)
-                .map(|(name, rule)| AccessRule {
-                    name,
-                    principals: self.callers_in(rule),
-                    matches: rule.matches.clone(),
-                    origin: rule.origin.clone(),
-                })
+            (Mtls::Strict | Mtls::Permissive, Some((policy, rules))) => named("allow", policy, rules)
+                .map(|(name, rule)| access(name, self.callers_in(rule), rule))
                 .filter(|rule| !rule.principals.is_empty())
                 .collect(),
         }
@@ -140,6 +157,8 @@ impl<'m> Access<'m> {
                         namespace: namespace.clone(),
                     }));
                 }
+                // Nobody without an identity completes a handshake.
+                Source::Unauthenticated => {}
             }
         }
         principals.into_iter().collect()
@@ -150,6 +169,7 @@ impl<'m> Access<'m> {
             Source::Service(id) => self.model.service_identities(id).contains(caller),
             Source::Gateway(id) => self.model.gateway_identity(id).as_ref() == Some(caller),
             Source::Namespace(id) => self.model.namespaces.at(id).name == caller.namespace,
+            Source::Unauthenticated => false,
         })
     }
 
@@ -158,6 +178,21 @@ impl<'m> Access<'m> {
         let callers = self.callers.iter().map(|caller| caller.trust_domain.as_str());
         callers.chain([self.own_trust_domain]).collect()
     }
+}
+
+/// A rule of the plan.
+fn access(name: String, principals: Vec<Principal>, rule: &AuthorizationRule) -> AccessRule {
+    AccessRule { name, principals, matches: rule.matches.clone(), origin: rule.origin.clone() }
+}
+
+/// A rule about all requests.
+fn everything(name: &str, principals: Vec<Principal>, origin: &Origin) -> AccessRule {
+    AccessRule { name: name.to_owned(), principals, matches: HttpMatch::default(), origin: origin.clone() }
+}
+
+/// Whether a rule names callers without an identity.
+fn means_unauthenticated(rule: &AuthorizationRule) -> bool {
+    rule.from.iter().any(|source| source.value == Source::Unauthenticated)
 }
 
 /// Rules with names that are unique in a port: `allow.<policy>`, the further ones of a policy with their number.

@@ -15,7 +15,7 @@ pub struct AuthorizationRule {
     pub matches: HttpMatch,
 }
 
-/// Whom a rule speaks of. Identities carry no cluster, so a cluster is none.
+/// Whom a rule means. Identities carry no cluster, so a cluster is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// A service or client, wherever it runs.
@@ -24,4 +24,6 @@ pub enum Source {
     Gateway(Id<Gateway>),
     /// Every identity of a namespace.
     Namespace(Id<Namespace>),
+    /// Whoever connects without an identity, at a permissive port.
+    Unauthenticated,
 }
