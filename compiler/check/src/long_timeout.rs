@@ -41,7 +41,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let mut reported = BTreeSet::new();
     for edge in &context.edges {
         let Caller::Service(caller) = edge.caller else { continue };
-        let inner = declared(context, context.holds(edge.callee).timeout);
+        let inner = declared(context.holds(edge.callee).timeout);
         let (Some((inner, inner_place)), Some((outer, outer_place))) = (inner, shortest.get(&caller)) else {
             continue;
         };
@@ -49,12 +49,14 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             continue;
         }
         let (caller, callee) = (edge.caller.name(context.model), context.model.service_name(edge.callee));
-        let message = format!("`{caller}` may wait longer for `{callee}` than somebody waits for `{caller}`");
+        let message = format!(
+            "the timeout of calls to `{callee}` ({inner:?}) exceeds that of `{caller}`'s callers ({outer:?})"
+        );
         sink.push(
             Diagnostic::warning(CHECK.info.code, inner_place.span, message)
-                .label(format!("the timeout of calls to `{callee}`"))
-                .also(outer_place.span, format!("the shorter one of calls to `{caller}`"))
-                .also(edge.origin.span, "called here")
+                .label(format!("{inner:?} for calls to `{callee}`"))
+                .also(outer_place.span, format!("{outer:?} for calls to `{caller}`"))
+                .also(edge.origin.span, format!("`{caller}` calls `{callee}`"))
                 .help("give the inner call the shorter timeout"),
         );
     }
@@ -66,13 +68,12 @@ pub(crate) fn limit<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<
         Caller::Service(_) => None,
         Caller::Route { rule, route, .. } => {
             let of_rule = rule.timeout.map(|timeout| (timeout, &rule.origin));
-            of_rule.or_else(|| context.route_timeout(route).and_then(|timeout| declared(context, timeout)))
+            of_rule.or_else(|| context.route_timeout(route).and_then(declared))
         }
     };
-    own.or_else(|| declared(context, context.holds(edge.callee).timeout))
+    own.or_else(|| declared(context.holds(edge.callee).timeout))
 }
 
-fn declared<'a>(context: &Context<'_>, timeout: &'a Timeout) -> Option<(Duration, &'a Origin)> {
-    let default = timeout.origin == context.model.defaults.timeout.origin;
-    timeout.request.filter(|_| !default).map(|request| (request, &timeout.origin))
+fn declared(timeout: &Timeout) -> Option<(Duration, &Origin)> {
+    timeout.request.filter(|_| timeout.request_declared).map(|request| (request, &timeout.origin))
 }

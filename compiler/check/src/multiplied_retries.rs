@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_vocabulary::model::policy::Retry;
 use meshc_vocabulary::model::{Id, Service};
 
@@ -46,32 +46,50 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         {
             continue;
         }
-        let places = further(context, &worst, edge);
-        let message = format!(
-            "one request from `{}` can become {total} at the end of its chain of calls",
-            edge.caller.name(context.model)
-        );
-        let mut diagnostic = Diagnostic::warning(CHECK.info.code, retry.origin.span, message)
-            .label(format!("up to {} tries, each of which …", tries(retry)));
-        for (place, origin) in places.iter().enumerate() {
-            let more = if place + 1 < places.len() { ", each of which …" } else { "" };
-            diagnostic = diagnostic.also(origin.span, format!("… is tried again here{more}"));
-        }
-        sink.push(
-            diagnostic.help("retry in one place of a chain, best at its beginning, or lower `attempts`"),
-        );
+        sink.push(report(context, edge, &further(context, &worst, edge), total));
     }
 }
 
-/// The retries along the worst chain behind a call. Chains have no circles, so this ends.
-fn further<'a>(context: &'a Context<'_>, worst: &Worst, edge: &Edge<'_>) -> Vec<&'a Origin> {
-    let mut places = Vec::new();
+/// The report on a chain: one label for each hop that retries, and one for each place that says so.
+fn report(context: &Context<'_>, first: &Edge<'_>, further: &[&Edge<'_>], total: u64) -> Diagnostic {
+    let model = context.model;
+    let hops: Vec<_> = std::iter::once(first).chain(further.iter().copied()).collect();
+    let mut names = vec![first.caller.name(model)];
+    names.extend(hops.iter().map(|edge| model.service_name(edge.callee)));
+    let chain: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let mut tried = hops.iter().filter_map(|edge| {
+        let tries = tries(retry(context, edge)?);
+        let (caller, callee) = (edge.caller.name(model), model.service_name(edge.callee));
+        (tries > 1).then(|| {
+            (edge.origin.span, format!("`{caller}` tries each request to `{callee}` up to {tries} times"))
+        })
+    });
+    let message = format!("one request along {} can become {total}", chain.join(" → "));
+    let mut diagnostic = Diagnostic::warning(CHECK.info.code, first.origin.span, message);
+    // The first hop retries: without that it would not be reported.
+    if let Some((_, label)) = tried.next() {
+        diagnostic = diagnostic.label(label);
+    }
+    for (span, text) in tried {
+        diagnostic = diagnostic.also(span, text);
+    }
+    let places: BTreeSet<_> =
+        hops.iter().filter_map(|edge| retry(context, edge)).map(|retry| retry.origin.span).collect();
+    for place in places {
+        diagnostic = diagnostic.also(place, "these are the retries");
+    }
+    diagnostic.help("retry in one place of a chain, best at its beginning, or lower `attempts`")
+}
+
+/// The calls along the worst chain behind a call. Chains have no circles, so this ends.
+fn further<'a>(context: &'a Context<'_>, worst: &Worst, edge: &Edge<'_>) -> Vec<&'a Edge<'a>> {
+    let mut hops = Vec::new();
     let mut next = worst.below(edge.callee).next;
     while let Some(call) = next.and_then(|place| context.edges.get(place)) {
-        places.extend(retry(context, call).map(|retry| &retry.origin));
+        hops.push(call);
         next = worst.below(call.callee).next;
     }
-    places
+    hops
 }
 
 /// The worst chain of calls that begins at a service.

@@ -1,13 +1,16 @@
 //! A declared call for which no path leads to the callee.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
 use meshc_topology::{BrokenHop, ProxyKey, Unreachable};
 
 use crate::context::{Context, listed};
 use crate::hop;
 use crate::list::Check;
+
+/// How many further calls are shown.
+const EXAMPLES: usize = 3;
 
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
@@ -38,26 +41,51 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     for call in context.topology.unreachable.iter().filter(|call| !call.partly) {
         calls.entry((&call.origin, call.callee)).or_default().push(call);
     }
+    // One missing hop breaks many calls, and is one mistake.
+    let mut broken: BTreeMap<Vec<BrokenHop>, Vec<Broken<'_>>> = BTreeMap::new();
     for ((origin, callee), calls) in calls {
         let mut reasons: Vec<BrokenHop> = calls.iter().map(|call| call.reason).collect();
         reasons.sort();
         reasons.dedup();
         // A gateway without an address has a check of its own, which names all calls that need it.
         reasons.retain(|reason| !matches!(reason, BrokenHop::NoAddress(_)));
-        let Some(first) = reasons.first() else { continue };
+        if reasons.is_empty() {
+            continue;
+        }
         let mut from: Vec<_> =
             calls.iter().map(|call| context.cluster_name(caller_cluster(context, call))).collect();
         from.sort_unstable();
         from.dedup();
-        let callee = model.service_name(callee);
-        let message = format!("no path leads from {} to `{callee}`", listed(from));
-        let mut diagnostic = Diagnostic::error(CHECK.info.code, origin.span, message).label("called here");
+        broken.entry(reasons).or_default().push(Broken { origin, from, callee: model.service_name(callee) });
+    }
+    for (reasons, mut calls) in broken {
+        calls.sort_by_key(|call| call.origin.span);
+        let (Some(reason), Some((first, others))) = (reasons.first(), calls.split_first()) else { continue };
+        let message = if others.is_empty() {
+            format!("no path leads from {} to `{}`", listed(first.from.iter().copied()), first.callee)
+        } else {
+            let callees: BTreeSet<_> = calls.iter().map(|call| call.callee.as_str()).collect();
+            format!("no path leads to {}, for {} calls", listed(callees), calls.len())
+        };
+        let mut diagnostic =
+            Diagnostic::error(CHECK.info.code, first.origin.span, message).label("called here");
+        for call in others.iter().take(EXAMPLES) {
+            diagnostic = diagnostic.also(call.origin.span, "called here too");
+        }
         for reason in &reasons {
             let (span, text) = hop::place(model, *reason);
             diagnostic = diagnostic.also(span, text);
         }
-        sink.push(diagnostic.help(hop::way_out(model, *first)));
+        sink.push(diagnostic.help(hop::way_out(model, *reason)));
     }
+}
+
+/// A call that has no path.
+struct Broken<'a> {
+    origin: &'a Origin,
+    /// The clusters from which there is none.
+    from: Vec<&'a str>,
+    callee: String,
 }
 
 /// Where a caller runs.

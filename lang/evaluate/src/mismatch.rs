@@ -35,6 +35,23 @@ impl Evaluator<'_, '_> {
     /// The way out that the form of a value and the type suggest together.
     fn advice(&self, value: &ast::Value, ty: &Type) -> Option<Advice> {
         match (&value.kind, ty) {
+            // A literal is nearest to the member for which there is advice.
+            (ValueKind::Literal(_), Type::Union(types)) => types.iter().find_map(|ty| self.advice(value, ty)),
+            (ValueKind::Literal(Literal::Percentage(share)), Type::Integer(min, max))
+                if (*min..=*max).contains(&(share.nanos / 1_000_000_000))
+                    && share.nanos.is_multiple_of(1_000_000_000) =>
+            {
+                let number = share.nanos / 1_000_000_000;
+                let title = format!("write `{number}`");
+                Some(Advice::Fix(replace(value.span, &title, number.to_string(), Applicability::Suggested)))
+            }
+            (ValueKind::Literal(Literal::Decimal(share)), Type::Percentage | Type::WholePercentage)
+                if share.nanos <= 1_000_000_000 && share.nanos.is_multiple_of(10_000_000) =>
+            {
+                let text = format!("{}%", share.nanos / 10_000_000);
+                let title = format!("write `{text}`");
+                Some(Advice::Fix(replace(value.span, &title, text, Applicability::Suggested)))
+            }
             (ValueKind::Literal(Literal::Integer(number)), Type::Duration) => {
                 Some(Advice::Help(format!("give it a unit, such as `{number}s`")))
             }

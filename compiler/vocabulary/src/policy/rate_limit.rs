@@ -34,7 +34,8 @@ symbols! {
 
 pub(crate) static KIND: Kind = Kind {
     word: "rate_limit",
-    documentation: "A limit of requests. Several limits at one place hold all at once.",
+    documentation: "A limit of requests. Several limits at one place apply all at once. Each service that a policy applies \
+                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either.",
     label: Label::None,
     space: None,
     reopen: false,
