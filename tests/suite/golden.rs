@@ -1,5 +1,6 @@
 //! Golden folders for builds: `tests/golden/build/<case>/mesh.mesh` and what `meshc build` says of it. A folder
-//! `before` beside it is what the output directory holds when the build begins.
+//! `before` beside it is what the output directory holds when the build begins; a folder `repository` is what lies beside
+//! the mesh file and git tracks; a file `arguments` holds more words for the command line.
 //!
 //! Adding a case adds no Rust: make the folder, run with `MESH_BLESS=1`, and read what it wrote.
 
@@ -26,13 +27,22 @@ fn build(case: &Path) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     std::fs::copy(case.join("mesh.mesh"), folder.path().join("mesh.mesh")).expect("copied");
     let before = files(&case.join("before"));
-    for (path, contents) in &before {
-        let place = folder.path().join("out").join(path);
+    let repository = files(&case.join("repository"));
+    let places = before.iter().map(|(path, contents)| (Path::new("out").join(path), contents));
+    for (path, contents) in places.chain(repository.iter().map(|(path, contents)| (path.clone(), contents))) {
+        let place = folder.path().join(path);
         std::fs::create_dir_all(place.parent().expect("a file has a parent")).expect("created");
         std::fs::write(place, contents).expect("copied");
     }
+    if !repository.is_empty() {
+        for words in [&["init", "--quiet"][..], &["add", "--force", "."]] {
+            process::succeed(Command::new("git").args(words).current_dir(folder.path()));
+        }
+    }
     let mut command = Command::new(tools::binary("meshc"));
     command.args(["build", "mesh.mesh", "-o", "out", "--color", "never"]).current_dir(folder.path());
+    let more = std::fs::read_to_string(case.join("arguments")).unwrap_or_default();
+    command.args(more.split_whitespace());
     let output = process::run(command.env("COLUMNS", "100"));
     let status = output.status.code().map_or_else(|| String::from("a signal"), |code| code.to_string());
     let said =

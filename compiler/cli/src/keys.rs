@@ -9,16 +9,29 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use meshc_driver::output::LOCK_FILE;
+use lang_diagnostics::{Diagnostic, Sink};
+use meshc_driver::{CheckedMesh, Tracked};
 use meshc_pki::{KeyDirectory, KeyFile, layout};
 
 use crate::exit::{Context, Failure};
+use crate::places;
 
 /// Changes that are being written. They count for nothing.
 const UNFINISHED: &str = ".meshc-unfinished";
 /// Changes that are complete. They count, whether they are in place already or not.
 const DECIDED: &str = ".meshc-decided";
+
+/// How long a reader waits for a writer. Writing takes far less; whoever holds the lock for longer may never let go.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a reader looks whether the writer has finished.
+const GLANCE: Duration = Duration::from_millis(20);
+/// Folders above a key file at most, as in `.meshc-decided/<cluster>/identities/<namespace>/<account>/tls.key`. What
+/// lies deeper is not of a key directory, and a link that leads back up would have no end.
+const DEEPEST: usize = 5;
+/// The largest file that can be a key, a certificate or a bundle of them, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// The right to write a key directory. It goes with the value, and with the process however that ends.
 #[derive(Debug)]
@@ -31,19 +44,16 @@ pub(crate) struct Held {
 /// Reads a key directory; one that does not exist is empty.
 pub(crate) fn read(directory: &Path) -> Result<KeyDirectory, Failure> {
     let doing = || format!("read `{}`", directory.display());
-    let Some(lock) = open(directory)? else { return Ok(KeyDirectory::new()) };
-    // Whoever writes just now finishes first.
-    lock.lock_shared().context(doing)?;
+    let Some(_lock) = share(directory)? else { return Ok(KeyDirectory::new()) };
     contents(directory).context(doing)
 }
 
 /// Reads one public file of a key directory, and no private one.
 pub(crate) fn read_public(directory: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(lock) = open(directory)? else { return Ok(None) };
-    lock.lock_shared().context(|| format!("read `{}`", directory.display()))?;
+    let Some(_lock) = share(directory)? else { return Ok(None) };
     for place in [directory.join(DECIDED).join(path), directory.join(path)] {
-        match fs::read(&place) {
-            Ok(bytes) => return Ok(Some(bytes)),
+        match file(&place) {
+            Ok(file) => return Ok(Some(file.bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).context(|| format!("read `{}`", place.display())),
         }
@@ -51,10 +61,32 @@ pub(crate) fn read_public(directory: &Path, path: &str) -> Result<Option<Vec<u8>
     Ok(None)
 }
 
+/// The private keys below a directory that git tracks, relative to it; none where there is no git, or no repository.
+fn tracked(directory: &Path) -> Vec<String> {
+    let mut git = std::process::Command::new("git");
+    // A repository may name a program that watches its files; listing needs none.
+    git.arg("-C").arg(directory).args(["-c", "core.fsmonitor=false", "ls-files", "-z", "--"]);
+    git.args([":(glob)**/key.pem", ":(glob)**/tls.key"]).env("GIT_OPTIONAL_LOCKS", "0");
+    let Ok(output) = git.stdin(std::process::Stdio::null()).output() else { return Vec::new() };
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
+}
+
+/// A warning if git tracks private keys, in the key directory or among what the user brings.
+pub(crate) fn tracked_diagnostics(entry: &Path, mesh: &CheckedMesh, directory: &Path) -> Vec<Diagnostic> {
+    let brought = places::brought(entry, mesh);
+    let directories = [Some(directory), brought.as_deref()];
+    let mut sink = Sink::default();
+    for directory in directories.into_iter().flatten() {
+        let paths = tracked(directory);
+        Tracked { directory: directory.display().to_string(), paths }.report(mesh, &mut sink);
+    }
+    sink.into_sorted()
+}
+
 /// Keeps other writers out of a key directory, finishes what one that was killed had decided, and reads it.
 pub(crate) fn hold(directory: &Path) -> Result<(Held, KeyDirectory), Failure> {
     let doing = || format!("write `{}`", directory.display());
-    refuse_inside_a_tree(directory)?;
     let held = Held { directory: directory.to_path_buf(), lock: lock(directory)? };
     let mut old = KeyDirectory::new();
     if held.lock.is_some() {
@@ -114,6 +146,22 @@ fn open(directory: &Path) -> Result<Option<File>, Failure> {
     File::open(directory).context(|| format!("read `{}`", directory.display())).map(Some)
 }
 
+/// The right to read a directory: whoever writes just now finishes first.
+fn share(directory: &Path) -> Result<Option<File>, Failure> {
+    let Some(file) = open(directory)? else { return Ok(None) };
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(GLANCE),
+            Err(TryLockError::WouldBlock) => return Err(being_written(directory)),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context(|| format!("lock `{}`", directory.display()));
+            }
+        }
+    }
+}
+
 fn lock(directory: &Path) -> Result<Option<File>, Failure> {
     let Some(file) = open(directory)? else { return Ok(None) };
     match file.try_lock() {
@@ -124,7 +172,7 @@ fn lock(directory: &Path) -> Result<Option<File>, Failure> {
 }
 
 fn being_written(directory: &Path) -> Failure {
-    Failure::new(format!("another `meshc trust` is using `{}`", directory.display()))
+    Failure::new(format!("another process is using `{}`", directory.display()))
         .help("run the command again when that has ended")
 }
 
@@ -132,6 +180,11 @@ fn being_written(directory: &Path) -> Failure {
 fn recover(directory: &Path) -> io::Result<()> {
     remove_directory(&directory.join(UNFINISHED))?;
     let decided = directory.join(DECIDED);
+    if fs::symlink_metadata(&decided).is_ok_and(|metadata| !metadata.is_dir()) {
+        // Files would be moved here from wherever a link leads.
+        let error = format!("`{DECIDED}` in it is not a directory; remove it");
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, error));
+    }
     for path in files_below(&decided)? {
         let (from, to) = (decided.join(&path), directory.join(&path));
         private_directory(to.parent().unwrap_or(directory))?;
@@ -161,7 +214,8 @@ fn contents(directory: &Path) -> io::Result<KeyDirectory> {
     Ok(files.into_iter().collect())
 }
 
-/// The paths of all files below a directory, through links, in order. What does not exist has none.
+/// The paths of all files below a directory, through links, in order, as deep as key files lie. What does not exist has
+/// none.
 fn files_below(directory: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut open = vec![String::new()];
@@ -180,7 +234,9 @@ fn files_below(directory: &Path) -> io::Result<Vec<String>> {
                 metadata => metadata?,
             };
             if metadata.is_dir() {
-                open.push(path);
+                if path.matches('/').count() < DEEPEST {
+                    open.push(path);
+                }
             } else if metadata.is_file() {
                 found.push(path);
             }
@@ -191,8 +247,16 @@ fn files_below(directory: &Path) -> io::Result<Vec<String>> {
 }
 
 fn file(path: &Path) -> io::Result<KeyFile> {
-    let mode = fs::metadata(path)?.mode() & 0o7777;
-    Ok(KeyFile { bytes: fs::read(path)?, mode })
+    let metadata = fs::metadata(path)?;
+    // Reading a pipe would wait for somebody who writes into it.
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    if metadata.len() > LARGEST {
+        let error = format!("`{}` is too large for keys and certificates", path.display());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
+    }
+    Ok(KeyFile { bytes: fs::read(path)?, mode: metadata.mode() & 0o7777 })
 }
 
 /// Creates a directory, and what is missing above it, that only the owner can enter.
@@ -223,26 +287,6 @@ fn write_file(path: &Path, file: &KeyFile) -> io::Result<()> {
     open.write_all(&file.bytes)?;
     drop(open);
     fs::rename(&unfinished, path)
-}
-
-/// Private keys never lie in a folder that a build writes: that is committed, and this must not be.
-pub(crate) fn refuse_inside_a_tree(directory: &Path) -> Result<(), Failure> {
-    let whole = std::path::absolute(directory).context(|| format!("find `{}`", directory.display()))?;
-    let folder = whole.ancestors().find(|folder| folder.join(LOCK_FILE).is_file());
-    match folder {
-        None => Ok(()),
-        Some(folder) => Err(inside_a_tree(directory, folder)),
-    }
-}
-
-/// The refusal of a key directory that lies in the folder of a cluster.
-pub(crate) fn inside_a_tree(directory: &Path, folder: &Path) -> Failure {
-    let message = format!(
-        "the key directory `{}` lies in `{}`, which `meshc build` writes and which is committed",
-        directory.display(),
-        folder.display()
-    );
-    Failure::new(message).help("keep private keys in a directory of their own, and name it with `--keys DIR`")
 }
 
 #[cfg(test)]
@@ -332,19 +376,43 @@ mod tests {
         let (second, _) = hold(&directory).unwrap();
         first.write(&nothing, &keys(&[("a", "1")])).unwrap();
         let failure = second.write(&nothing, &keys(&[("a", "2")])).unwrap_err();
-        assert!(failure.message.starts_with("another `meshc trust` is using"), "{failure}");
+        assert!(failure.message.starts_with("another process is using"), "{failure}");
         assert_eq!(read(&directory).unwrap(), keys(&[("a", "1")]));
         let (_held, _) = hold(&directory).unwrap();
-        assert!(hold(&directory).unwrap_err().message.starts_with("another `meshc trust` is using"));
+        assert!(hold(&directory).unwrap_err().message.starts_with("another process is using"));
     }
 
     #[test]
-    fn keys_in_a_cluster_s_folder_are_refused() {
+    fn links_that_lead_back_up_come_to_an_end() {
         let temporary = tempfile::tempdir().unwrap();
-        let folder = temporary.path().join("out/west");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(LOCK_FILE), "{}").unwrap();
-        assert!(hold(&folder.join("deep/keys")).unwrap_err().message.contains("which `meshc build` writes"));
-        assert!(hold(&temporary.path().join("out/keys")).is_ok(), "beside the clusters it is nobody's");
+        let directory = temporary.path();
+        bring(directory, &keys(&[("root/key.pem", "1")]));
+        for name in ["one", "two", "three"] {
+            std::os::unix::fs::symlink(directory, directory.join(name)).unwrap();
+        }
+        assert_eq!(read(directory).unwrap().bytes("root/key.pem"), Some(&b"1"[..]));
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_not_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = temporary.path();
+        let status = std::process::Command::new("mkfifo").arg(directory.join("roots.pem")).status().unwrap();
+        assert!(status.success());
+        assert!(read_public(directory, "roots.pem").unwrap_err().message.contains("it is not a file"));
+        File::create(directory.join("disk.img")).unwrap().set_len(LARGEST + 1).unwrap();
+        assert!(read(directory).unwrap_err().message.contains("disk.img` is too large"));
+    }
+
+    #[test]
+    fn nothing_is_moved_here_from_where_a_link_leads() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (directory, other) = (temporary.path().join("keys"), temporary.path().join("other"));
+        fs::create_dir_all(&directory).unwrap();
+        fs::create_dir_all(&other).unwrap();
+        fs::write(other.join("a"), "1").unwrap();
+        std::os::unix::fs::symlink(&other, directory.join(DECIDED)).unwrap();
+        assert!(hold(&directory).unwrap_err().message.contains("is not a directory; remove it"));
+        assert!(other.join("a").exists());
     }
 }

@@ -11,6 +11,7 @@ mod disk;
 mod exit;
 mod keys;
 mod output;
+mod places;
 mod progress;
 mod up;
 

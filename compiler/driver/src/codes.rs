@@ -12,6 +12,10 @@ pub const DAMAGED_LOCK: Code = Code("E0703");
 pub const OTHER_MESH: Code = Code("E0704");
 /// There are no root certificates.
 pub const NO_ROOTS: Code = Code("W0705");
+/// Private keys and generated files would share a directory.
+pub const DIRECTORIES_OVERLAP: Code = Code("E0706");
+/// Git tracks private keys.
+pub const TRACKED_KEYS: Code = Code("W0707");
 /// A stage ended without a result and without an error: a mistake of meshc.
 pub const NO_RESULT: Code = Code("E0902");
 
@@ -93,6 +97,40 @@ mesh would be refused.
 $ meshc trust init mesh.mesh
 $ meshc build mesh.mesh -o out
 ```",
+    },
+    CodeInfo {
+        code: DIRECTORIES_OVERLAP,
+        title: "private keys and generated files would share a directory",
+        explanation: "\
+What `meshc build` writes is reviewed and committed. The key directory, and the directory that `issuer = files` names,
+hold private keys, which never are. So the output directory is none of these and lies in none of them, neither of them
+lies in the folder of a cluster that a build writes, and a build does not write into the folder of another one. What
+counts are the directories themselves, not their paths: a link to the key directory is the key directory.
+
+```console
+$ meshc build mesh.mesh -o keys
+E0706
+
+  × the output directory `keys` is also the key directory `keys`, which holds private keys
+```
+
+Build into another directory with `-o`, or keep the keys elsewhere and name the place with `--keys`. Beside the
+clusters' folders (`-o .` with the keys in `keys`) is fine.",
+    },
+    CodeInfo {
+        code: TRACKED_KEYS,
+        title: "git tracks private keys",
+        explanation: "\
+`meshc trust` puts a `.gitignore` into the key directory that keeps all of it out of git, but git goes on tracking what
+was added before, or was added with `--force`. Whoever can read the repository can then use these identities, or make
+any identity of the mesh, until the certificates end: nothing revokes one.
+
+```console
+$ git rm --cached -r keys && git commit -m 'Keys are not tracked'
+```
+
+A key that others may have seen stays known to them, since it stays in the history. Delete its files and run
+`meshc trust init` and `meshc trust issue`; a root that got out takes a new root, with everything below it.",
     },
     CodeInfo {
         code: NO_RESULT,

@@ -9,6 +9,7 @@ mod limits;
 mod memory;
 pub mod output;
 mod pipeline;
+mod places;
 mod system;
 mod trust;
 
@@ -16,5 +17,6 @@ pub use build::{Forms, build, render};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use pipeline::{CheckedMesh, Compilation, Options, check};
+pub use places::{Overlap, Relation, Role, Tracked};
 pub use system::{Clock, FileKind, FileSystem};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

@@ -244,3 +244,21 @@ fn help_teaches_with_examples() {
         assert!(help.contains(&format!("Examples:\n  meshd {command} ")), "{help}");
     }
 }
+
+/// On a narrow terminal each paragraph fills its lines: none was broken by hand for a wider one.
+#[test]
+fn help_is_even_on_a_narrow_terminal() {
+    for command in ["run", "rate-limit", "redirect", "validate", "help"] {
+        let mut meshd = Command::new(env!("CARGO_BIN_EXE_meshd"));
+        let output = meshd.args([command, "--help"]).env("COLUMNS", "80").output().unwrap();
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        for (line, next) in help.lines().zip(help.lines().skip(1)) {
+            assert!(line.chars().count() <= 80, "{command}: {line}");
+            let first = next.split_whitespace().next().unwrap_or_default();
+            let prose = [line, next].iter().all(|line| line.starts_with(|c: char| c.is_alphabetic()));
+            let headline = line.ends_with(':');
+            let fits = line.chars().count() + 1 + first.chars().count() <= 80;
+            assert!(headline || !prose || !fits, "{command}: `{first}` fits at the end of the line\n{line}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
 use crate::keys;
 use crate::output::print;
+use crate::places;
 
 pub(crate) const EXAMPLE: &str = "\
 Example:
@@ -67,6 +68,16 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
         return Ok(Exit::Findings);
     };
     let name = mesh.model.mesh.name.clone();
+    let keys = places::keys(&arguments.file, arguments.keys.as_ref());
+    // Before anything is locked: a directory that is both would wait for itself.
+    let overlaps = places::of_build(&arguments.file, mesh, &arguments.output, &keys)?;
+    if !overlaps.is_empty() {
+        let mut sink = Sink::default();
+        overlaps.iter().for_each(|overlap| overlap.report(mesh, &mut sink));
+        console.diagnostics(&sink.into_sorted(), &compilation.sources);
+        return Ok(Exit::Usage);
+    }
+    let tracked = keys::tracked_diagnostics(&arguments.file, mesh, &keys);
     let mut held = None;
     if !arguments.check && exists(&arguments.output)? {
         held = Some(hold(&arguments.output)?);
@@ -77,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
             return Ok(Exit::Findings);
         }
     }
-    let roots = match roots(arguments, mesh)? {
+    let roots = match roots(arguments, mesh, &keys)? {
         Roots::Known(roots) => roots,
         Roots::Edited(conflicts) => {
             refuse(&arguments.output, &conflicts, &mut compilation.sources, console);
@@ -88,6 +99,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
     let tree = build(&mut compilation, forms, &roots);
     drop(progress);
+    compilation.diagnostics.extend(tracked);
     show(&compilation, console);
     let Some(tree) = tree else { return Ok(Exit::Findings) };
     if arguments.check {
@@ -110,14 +122,13 @@ enum Roots {
 
 /// The root certificates of the key directory; without one, those that the last build wrote into the tree: they are
 /// public and committed, the key directory is not, and a build in CI must give the same bytes.
-fn roots(arguments: &Arguments, mesh: &CheckedMesh) -> Result<Roots, Failure> {
-    let directory = key_directory(arguments, mesh)?;
+fn roots(arguments: &Arguments, mesh: &CheckedMesh, directory: &Path) -> Result<Roots, Failure> {
     let known = |bytes: &[u8], path: &Path| {
         public_bundle(bytes).map(Roots::Known).map_err(|problem| {
             Failure::new(format!("`{}` cannot be the mesh's trust bundle: {problem}", path.display()))
         })
     };
-    if let Some(bytes) = keys::read_public(&directory, layout::ROOTS)? {
+    if let Some(bytes) = keys::read_public(directory, layout::ROOTS)? {
         return known(&bytes, &directory.join(layout::ROOTS));
     }
     if arguments.keys.is_some() {
@@ -136,21 +147,6 @@ fn roots(arguments: &Arguments, mesh: &CheckedMesh) -> Result<Roots, Failure> {
     }
 }
 
-/// Where the keys are: never in a folder that is committed.
-fn key_directory(arguments: &Arguments, mesh: &CheckedMesh) -> Result<PathBuf, Failure> {
-    let beside = || arguments.file.parent().unwrap_or(Path::new("")).join("keys");
-    let directory = arguments.keys.clone().unwrap_or_else(beside);
-    let whole = |path: &Path| std::path::absolute(path).context(|| format!("find `{}`", path.display()));
-    let (keys, output) = (whole(&directory)?, whole(&arguments.output)?);
-    for cluster in &mesh.plan.clusters {
-        let folder = output.join(&cluster.name);
-        if keys.starts_with(&folder) {
-            return Err(keys::inside_a_tree(&directory, &folder));
-        }
-    }
-    Ok(directory)
-}
-
 fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> Result<Exit, Failure> {
     let progress = console.progress("comparing");
     let differences = output::compare(&Disk, &arguments.output, mesh, tree);
@@ -161,11 +157,7 @@ fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> 
     }
     let lines: String = differences.iter().map(|each| line(&arguments.output, each)).collect();
     print(&lines).context(|| String::from("write to standard output"))?;
-    console.note(&format!(
-        "{} differ from what `{}` says",
-        files(differences.len()),
-        arguments.file.display()
-    ));
+    console.note(&format!("{} from what `{}` says", differ(differences.len()), arguments.file.display()));
     Ok(Exit::Findings)
 }
 
@@ -271,6 +263,10 @@ fn exists(path: &Path) -> Result<bool, Failure> {
         }
         Err(error) => Err(error).context(|| format!("look at `{}`", path.display())),
     }
+}
+
+fn differ(count: usize) -> String {
+    if count == 1 { String::from("1 file differs") } else { format!("{count} files differ") }
 }
 
 fn files(count: usize) -> String {

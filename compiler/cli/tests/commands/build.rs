@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::{Directory, contents};
+use crate::support::{Directory, contents, example};
 
 /// A mesh of one cluster with `services` services in the namespace `app`.
 fn mesh(services: usize) -> String {
@@ -242,4 +242,30 @@ fn a_directory_that_cannot_be_written_is_said_and_left() {
     assert!(String::from_utf8(full.stderr).unwrap().contains("File too large"));
     assert_eq!(contents(&directory.path("out")), before, "all or nothing");
     directory.succeed(&["build", "a.mesh", "-o", "out"]);
+}
+
+#[test]
+fn a_journal_that_is_no_file_is_not_read() {
+    let directory = Directory::new();
+    std::fs::copy(example(), directory.path("mesh.mesh")).unwrap();
+    directory.succeed(&["build", "mesh.mesh"]);
+    let before = contents(&directory.path("out"));
+    std::fs::create_dir(directory.path("out/.meshc-stage")).unwrap();
+    let journal = directory.path("out/.meshc-stage/journal");
+    // Reading a pipe would wait for ever, and a link leads out of the tree.
+    assert!(std::process::Command::new("mkfifo").arg(&journal).status().unwrap().success());
+    for kind in ["a pipe", "a link"] {
+        let output = directory.run(&["build", "mesh.mesh"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{kind}: {said}");
+        assert!(
+            said.contains("E0702") && said.contains("`.meshc-stage/journal` is in the way"),
+            "{kind}: {said}"
+        );
+        std::fs::remove_file(&journal).unwrap();
+        std::os::unix::fs::symlink(directory.path("mesh.mesh"), &journal).unwrap();
+    }
+    std::fs::remove_file(&journal).unwrap();
+    directory.succeed(&["build", "mesh.mesh"]);
+    assert_eq!(contents(&directory.path("out")), before);
 }

@@ -192,6 +192,139 @@ fn private_keys_stay_out_of_the_folders_that_are_committed() {
     directory.succeed(&["build", "mesh.mesh", "-o", "."]);
 }
 
+/// Names the key directory, or a place in it, in every way that a path can.
+#[test]
+fn a_build_into_the_key_directory_is_refused_and_never_waits_for_itself() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    let before = contents(&directory.path("keys"));
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, directory.path(name)).unwrap();
+    link("keys", "link");
+    link("keys/one", "inner");
+    for output in
+        ["keys", "./keys/", "link", "keys/one/..", "keys/out", "inner", "inner/new", "link/deep/new"]
+    {
+        for more in [&[][..], &["--check"]] {
+            let said = refusal(&directory, 2, &[&["build", "mesh.mesh", "-o", output], more].concat());
+            assert!(said.contains("E0706") && said.contains("the key directory `keys`"), "{output}: {said}");
+        }
+    }
+    // The key directory of another mesh, and the folder of another build.
+    directory.succeed(&["trust", "init", "mesh.mesh", "--keys", "other"]);
+    let said = refusal(&directory, 2, &["build", "mesh.mesh", "-o", "other/out"]);
+    assert!(said.contains("E0706") && said.contains("/other`, which"), "{said}");
+    directory.succeed(&["build", "mesh.mesh"]);
+    let said = refusal(&directory, 2, &["build", "mesh.mesh", "-o", "out/one/again"]);
+    assert!(said.contains("E0706") && said.contains("each build has a directory of its own"), "{said}");
+    // The other way round: keys into what a build wrote, by a link too.
+    link("out/one", "folder");
+    for keys in ["out", "folder/keys", "out/one", "out/.meshc-stage/keys"] {
+        let words = ["build", "mesh.mesh", "--keys", keys];
+        assert!(refusal(&directory, 2, &words).contains("E0706"), "{keys}");
+    }
+    for keys in ["out", "folder/keys", "out/one"] {
+        for command in ["init", "issue"] {
+            let said = refusal(&directory, 2, &["trust", command, "mesh.mesh", "--keys", keys]);
+            assert!(said.contains("E0706") && said.contains("--keys DIR"), "{keys}: {said}");
+        }
+    }
+    assert_eq!(contents(&directory.path("keys")), before);
+    assert!(!contents(&directory.path("out")).keys().any(|path| path.ends_with("key.pem")));
+}
+
+#[test]
+fn what_the_user_brings_is_kept_apart_as_well() {
+    let directory = directory();
+    directory.write("mesh.mesh", &MESH.replace("builtin", "files { directory = \"brought\" }"));
+    bring(&directory, 120);
+    for output in ["brought", "brought/one/out"] {
+        let said = refusal(&directory, 2, &["build", "mesh.mesh", "-o", output]);
+        assert!(said.contains("E0706") && said.contains("the directory of `issuer = files`"), "{said}");
+    }
+    let said = refusal(&directory, 2, &["trust", "init", "mesh.mesh", "--keys", "brought"]);
+    assert!(said.contains("what meshc makes and what you bring are kept apart"), "{said}");
+    assert!(!directory.path("brought/.gitignore").exists());
+}
+
+/// Somebody else may hold the lock for as long as they like: a command says so and ends.
+#[test]
+fn a_lock_that_is_never_let_go_is_not_waited_for() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    let held = fs::File::open(directory.path("keys")).unwrap();
+    held.lock().unwrap();
+    for words in
+        [&["build", "mesh.mesh"][..], &["trust", "show", "mesh.mesh"], &["trust", "init", "mesh.mesh"]]
+    {
+        let said = refusal(&directory, 2, words);
+        assert!(said.contains("another process is using `keys`"), "{said}");
+    }
+}
+
+#[test]
+fn keys_stay_out_of_git_and_what_git_tracks_is_said() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    for command in ["init", "issue"] {
+        fs::remove_file(directory.path("keys/.gitignore")).unwrap();
+        let (_, said) = directory.succeed(&["trust", command, "mesh.mesh"]);
+        assert!(said.contains("wrote keys/.gitignore: it was not there"), "{said}");
+        assert_eq!(fs::read_to_string(directory.path("keys/.gitignore")).unwrap(), "*\n");
+    }
+    let git = |words: &[&str]| {
+        let output = Command::new("git").args(words).current_dir(directory.path(".")).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    let (_, said) = directory.succeed(&["trust", "show", "mesh.mesh"]);
+    assert!(!said.contains("W0707"), "nothing of it is tracked: {said}");
+    git(&["add", "--force", "keys"]);
+    let export = ["trust", "export", "mesh.mesh", "--cluster", "one"];
+    for words in [
+        &["trust", "init", "mesh.mesh"][..],
+        &["trust", "issue", "mesh.mesh"],
+        &export,
+        &["build", "mesh.mesh"],
+    ] {
+        let (_, said) = directory.succeed(words);
+        assert!(said.contains("W0707") && said.contains("` and 2 more"), "{words:?}: {said}");
+        assert!(said.contains("git rm --cached -r keys`"), "{said}");
+    }
+    git(&["rm", "--quiet", "--cached", "-r", "keys"]);
+    let (_, said) = directory.succeed(&["build", "mesh.mesh"]);
+    assert!(!said.contains("W0707"), "{said}");
+}
+
+#[test]
+fn programs_can_read_what_there_is() {
+    let directory = directory();
+    directory.succeed(&["trust", "init", "mesh.mesh"]);
+    directory.succeed(&["trust", "issue", "mesh.mesh"]);
+    let words = ["trust", "show", "mesh.mesh", "--format", "json"];
+    let (text, _) = directory.succeed(&words);
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["healthy"], true, "{text}");
+    let levels: Vec<_> = report["certificates"].as_array().unwrap().iter().map(|one| &one["level"]).collect();
+    assert_eq!(levels, ["root", "intermediate", "workload"]);
+    let workload = &report["certificates"][2];
+    assert_eq!(workload["subject"], "spiffe://cluster.local/ns/app/sa/web");
+    assert_eq!(workload["path"], "one/identities/app/web/tls.crt");
+    assert_eq!((&workload["days_left"], &workload["problems"]), (&89.into(), &serde_json::json!([])));
+    let life = workload["not_after"].as_i64().unwrap() - workload["not_before"].as_i64().unwrap();
+    assert_eq!(life, 90 * 24 * 3600 + 300);
+    fs::remove_file(directory.path("keys/one/identities/app/web/tls.crt")).unwrap();
+    let output = directory.run(&words);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["healthy"], &report["certificates"][2]["problems"][0]),
+        (&false.into(), &"missing".into())
+    );
+    assert!(report["certificates"][2]["not_after"].is_null());
+    assert_eq!(report["unused"], serde_json::json!([]));
+}
+
 #[test]
 fn killed_at_any_moment_the_keys_are_the_old_ones_or_the_new_ones() {
     let began = Instant::now();

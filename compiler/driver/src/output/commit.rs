@@ -66,9 +66,17 @@ impl<'f> Commit<'f> {
             }
         }
         let path = stage.join(JOURNAL);
-        if self.files.kind(&path).doing("look at", &path)?.is_none() {
-            self.clear()?;
-            return Ok(Recovery::RolledBack);
+        match self.files.kind(&path).doing("look at", &path)? {
+            None => {
+                self.clear()?;
+                return Ok(Recovery::RolledBack);
+            }
+            Some(FileKind::File) => {}
+            // Not a journal of ours: a link would be followed out of the tree, and reading a pipe never ends.
+            Some(FileKind::Directory | FileKind::Other) => {
+                let conflict = Conflict::new(&format!("{STAGE}/{JOURNAL}"), ConflictKind::Foreign, b"");
+                return Ok(Recovery::Blocked(vec![conflict]));
+            }
         }
         let bytes = self.files.read(&path).doing("read", &path)?;
         let Some(journal) = Journal::parse(&bytes) else {

@@ -35,7 +35,7 @@ pub use write::{Edits, Outcome, Recovery, Written, recover, write};
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
 /// The directory below the output directory where a build prepares its files.
-const STAGE: &str = ".meshc-stage";
+pub const STAGE: &str = ".meshc-stage";
 
 #[cfg(test)]
 mod tests;

@@ -15,9 +15,10 @@ const RELOAD_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     meshd rate-limit --config limits.yaml\n  \
-    meshd rate-limit --config /etc/rate-limit --redis redis://redis:6379/0 --listen 0.0.0.0:8081\n\n\
-    Serves Envoy's protocol (envoy.service.ratelimit.v3) with limits in the format of envoyproxy/ratelimit. Changed\n\
-    files take effect within a second; wrong ones are refused with a message, and the old limits hold. Without Redis\n\
+    meshd rate-limit --config /etc/rate-limit --redis redis://redis:6379/0\n  \
+    meshd rate-limit --config limits.yaml --listen 0.0.0.0:8081\n\n\
+    Serves Envoy's protocol (envoy.service.ratelimit.v3) with limits in the format of envoyproxy/ratelimit. Changed \
+    files take effect within a second; wrong ones are refused with a message, and the old limits hold. Without Redis \
     each server counts for itself, in memory. If Redis is down, questions fail, and the proxies' policies decide.\n\n\
     HTTP: /healthcheck and /metrics; debug: /rlconfig. On SIGTERM what is in flight is answered, then it exits with 0.")]
 pub(crate) struct RateLimit {

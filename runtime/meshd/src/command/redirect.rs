@@ -8,8 +8,8 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  meshd redirect\n  meshd redirect --range 240.240.0.0/16 --to-port 15001\n\n\
-    What an init container does for `capture = redirect`: TCP connections of this network namespace to the range go\n\
-    to the port on 127.0.0.1, where `meshd run` or Envoy sees which address was meant; anything else to the range is\n\
+    What an init container does for `capture = redirect`: TCP connections of this network namespace to the range go \
+    to the port on 127.0.0.1, where `meshd run` or Envoy sees which address was meant; anything else to the range is \
     refused. Needs the capability NET_ADMIN and a kernel with nf_tables. Running it again changes nothing."
 )]
 pub(crate) struct Redirect {

@@ -12,8 +12,8 @@ use std::time::Duration;
 #[command(after_help = "Examples:\n  \
     meshd run --config /etc/mesh/config/meshd.json\n  \
     meshd run --config meshd.json --workers 1 --drain-seconds 0\n\n\
-    The configuration and the certificates are read again whenever they change; what cannot be used is refused\n\
-    with a message, and the old ones keep serving. On SIGTERM the proxy is unready at once, accepts connections for\n\
+    The configuration and the certificates are read again whenever they change; what cannot be used is refused \
+    with a message, and the old ones keep serving. On SIGTERM the proxy is unready at once, accepts connections for \
     the drain time, finishes what is in flight, and exits with 0.")]
 pub(crate) struct Run {
     /// The configuration file.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// Arguments of `meshd validate`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  meshd validate meshd.json\n\n\
-    Exits with 0 if the file can be used, with 1 after printing every mistake, with 2 if it cannot be read.\n\
+    Exits with 0 if the file can be used, with 1 after printing every mistake, with 2 if it cannot be read. \
     Certificates are not looked at, and nothing is connected to.")]
 pub(crate) struct Validate {
     /// The configuration file.

@@ -34,9 +34,12 @@ pub(super) fn issue(directory: &Directory, console: &Console) -> Result<Exit, Fa
 }
 
 fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<Exit, Failure> {
-    let Some(mesh) = directory.mesh(console)? else { return Ok(Exit::Findings) };
-    let place = directory.keys();
-    let brought = match brought_trust(&Disk, &directory.file, &mesh) {
+    let Some(opened) = directory.mesh(console)? else { return Ok(Exit::Findings) };
+    if !directory.may_be_written(&opened, console)? {
+        return Ok(Exit::Usage);
+    }
+    let (mesh, place) = (&opened.mesh, directory.keys());
+    let brought = match brought_trust(&Disk, &directory.file, mesh) {
         Ok(brought) => brought,
         Err(missing) => {
             for NotBrought { path, error } in missing {
@@ -47,7 +50,7 @@ fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<
     };
     let progress = console.progress("making certificates");
     let (held, old) = keys::hold(&place)?;
-    let request = trust_request(&mesh);
+    let request = trust_request(mesh);
     let outcome = match renew_trust(&request, brought.as_ref(), &old, renewal, &WallClock) {
         Ok(outcome) => outcome,
         Err(RenewalError::Pki(error)) => return Err(Failure::new(error.to_string())),

@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let Some(mesh) = arguments.directory.mesh(console)? else { return Ok(Exit::Findings) };
-    let request = trust_request(&mesh);
+    let Some(opened) = arguments.directory.mesh(console)? else { return Ok(Exit::Findings) };
+    let request = trust_request(&opened.mesh);
     let wanted = &arguments.cluster;
     let Some(cluster) = request.clusters.iter().find(|cluster| cluster.name == *wanted) else {
         let failure = Failure::new(format!("the mesh has no cluster `{wanted}`"));

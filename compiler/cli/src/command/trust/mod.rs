@@ -4,19 +4,22 @@ mod change;
 mod export;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use meshc_driver::CheckedMesh;
+use lang_diagnostics::{Sink, SourceMap};
+use meshc_driver::{CheckedMesh, Compilation};
 
 use crate::compile::{compile, show as show_findings};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::keys::tracked_diagnostics;
+use crate::places;
 
 pub(crate) const EXAMPLE: &str = r#"Example:
   $ meshc trust init mesh.mesh     # once: a root, an intermediate per cluster
   $ meshc trust issue mesh.mesh    # regularly: certificates for every proxy
-  $ meshc trust show mesh.mesh
+  $ meshc trust show mesh.mesh     # what is there, and what is wrong with it
   $ meshc trust export mesh.mesh --cluster west | \
       kubectl apply --server-side -f -
 
@@ -42,7 +45,7 @@ pub(crate) enum Command {
     Export(export::Arguments),
     /// Show every certificate and what is wrong with it.
     #[command(after_help = show::EXAMPLE)]
-    Show(Directory),
+    Show(show::Arguments),
 }
 
 /// Which mesh, and where its keys are.
@@ -57,16 +60,35 @@ pub(crate) struct Directory {
 
 impl Directory {
     fn keys(&self) -> PathBuf {
-        let beside = || self.file.parent().unwrap_or(Path::new("")).join("keys");
-        self.keys.clone().unwrap_or_else(beside)
+        places::keys(&self.file, self.keys.as_ref())
     }
 
-    /// The mesh, if it has no errors; its diagnostics are shown.
-    fn mesh(&self, console: &Console) -> Result<Option<CheckedMesh>, Failure> {
-        let compilation = compile(&self.file, None)?;
+    /// The mesh, if it has no errors; its diagnostics are shown, and whether git tracks its keys.
+    fn mesh(&self, console: &Console) -> Result<Option<Opened>, Failure> {
+        let mut compilation = compile(&self.file, None)?;
+        if let Some(mesh) = &compilation.mesh {
+            let tracked = tracked_diagnostics(&self.file, mesh, &self.keys());
+            compilation.diagnostics.extend(tracked);
+        }
         show_findings(&compilation, console);
-        Ok(compilation.mesh)
+        let Compilation { sources, mesh, .. } = compilation;
+        Ok(mesh.map(|mesh| Opened { mesh, sources }))
     }
+
+    /// Whether keys may be written there; why not is shown.
+    fn may_be_written(&self, opened: &Opened, console: &Console) -> Result<bool, Failure> {
+        let overlaps = places::of_trust(&self.file, &opened.mesh, &self.keys())?;
+        let mut sink = Sink::default();
+        overlaps.iter().for_each(|overlap| overlap.report(&opened.mesh, &mut sink));
+        console.diagnostics(&sink.into_sorted(), &opened.sources);
+        Ok(overlaps.is_empty())
+    }
+}
+
+/// A mesh without errors, and its sources to point into.
+struct Opened {
+    mesh: CheckedMesh,
+    sources: SourceMap,
 }
 
 /// Does it.
@@ -75,6 +97,6 @@ pub(crate) fn run(command: &Command, console: &Console) -> Result<Exit, Failure>
         Command::Init(directory) => change::init(directory, console),
         Command::Issue(directory) => change::issue(directory, console),
         Command::Export(arguments) => export::run(arguments, console),
-        Command::Show(directory) => show::run(directory, console),
+        Command::Show(arguments) => show::run(arguments, console),
     }
 }
