@@ -250,6 +250,13 @@ impl Mesh {
         (folder.join("tls.crt"), folder.join("tls.key"))
     }
 
+    /// Certificate and key of the root.
+    #[must_use]
+    pub fn root(&self) -> (PathBuf, PathBuf) {
+        let folder = self.keys().join("root");
+        (folder.join("cert.pem"), folder.join("key.pem"))
+    }
+
     /// Certificate and key of a cluster's intermediate.
     #[must_use]
     pub fn intermediate(&self, cluster: &str) -> (PathBuf, PathBuf) {

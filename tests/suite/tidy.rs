@@ -83,7 +83,15 @@ fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
 /// Crates of the workspace in the order in which dependencies may point: only to the left. A crate in a group of its
 /// own may use every group before it, and nothing of its own group.
 const ORDER: &[&[&str]] = &[
-    &["lang-diagnostics", "meshc-yaml", "meshc-stdlib", "meshd-config", "meshd-rate-limit", "meshd-redirect"],
+    &[
+        "lang-diagnostics",
+        "meshc-yaml",
+        "meshc-stdlib",
+        "meshd-certificates",
+        "meshd-config",
+        "meshd-rate-limit",
+        "meshd-redirect",
+    ],
     &["lang-syntax", "meshc-pki", "meshd-proxy"],
     &["lang-evaluate"],
     &["meshc-vocabulary"],

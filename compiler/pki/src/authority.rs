@@ -38,6 +38,10 @@ pub(crate) struct Authority {
     pub(crate) certificate: Certificate,
     /// What peers need between a leaf and the root, as PEM: the intermediate first.
     pub(crate) chain: String,
+    /// The same, parsed.
+    pub(crate) links: Vec<Certificate>,
+    /// Every root that peers accept.
+    pub(crate) roots: Vec<Certificate>,
     pub(crate) signer: Signer<'static, KeyPair>,
 }
 
@@ -185,7 +189,7 @@ fn load_intermediate(draft: &Draft, cluster: &ClusterRequest, now: i64) -> Resul
         return Err(unusable(path, &format!("`{}` belongs to another certificate", paths.key)));
     }
     if !(certificate.is_authority && certificate.may_sign) {
-        return Err(unusable(path, "it is not an authority"));
+        return Err(unusable(path, "it is no authority, or lacks the key usage keyCertSign"));
     }
     if path_to_root(&certificate, &chain, &roots).is_none() {
         return Err(unusable(path, "no chain leads from it to a root in `roots.pem`"));
@@ -194,7 +198,7 @@ fn load_intermediate(draft: &Draft, cluster: &ClusterRequest, now: i64) -> Resul
         return Err(unusable(path, "it has expired, or its life has not begun"));
     }
     let signer = signer(path, &certificate, key)?;
-    Ok(Authority { chain: pem::encode(&chain), certificate, signer })
+    Ok(Authority { chain: pem::encode(&chain), links: chain, roots, certificate, signer })
 }
 
 fn load(draft: &Draft, path: &str) -> Result<Certificate, PkiError> {

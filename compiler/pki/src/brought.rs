@@ -64,8 +64,11 @@ pub enum FileProblemKind {
     /// The file cannot be used as PEM.
     #[error("{0}")]
     Unreadable(PemProblem),
-    /// A certificate is not an authority, or its key usage keeps it from signing certificates.
-    #[error("`{subject}` is not allowed to sign certificates")]
+    /// A certificate is not an authority, or its key usage does not let it sign certificates.
+    #[error(
+        "`{subject}` is not allowed to sign certificates: it needs `CA:TRUE` in its basic constraints and `keyCertSign` in \
+         its key usage"
+    )]
     NotAnAuthority {
         /// The certificate.
         subject: String,
@@ -152,11 +155,22 @@ pub enum FileProblemKind {
         /// The cluster's trust domain.
         expected: String,
     },
-    /// An authority constrains URI names; rustls refuses every SPIFFE certificate below it.
-    #[error("`{subject}` has name constraints on URIs, under which rustls accepts no SPIFFE identity")]
-    UriConstraints {
+    /// An extension of an authority keeps a data plane from accepting any certificate below it.
+    #[error("`{subject}` has {extension}")]
+    Extension {
         /// The certificate.
         subject: String,
+        /// The extension, and which data plane refuses it for what reason.
+        extension: String,
+    },
+    /// The verifier of meshd refuses a workload certificate below an intermediate, for a reason that no other problem
+    /// names.
+    #[error("meshd would refuse every workload certificate below `{subject}`: {refusal}")]
+    Refused {
+        /// The intermediate.
+        subject: String,
+        /// Why.
+        refusal: String,
     },
     /// An authority's extended key usage leaves out one end of mutual TLS.
     #[error("`{subject}` is limited to uses that do not include both TLS servers and TLS clients")]

@@ -1,11 +1,9 @@
 //! What this crate needs to know about one parsed certificate, owned and comparable.
 
+use meshd_certificates::{Extension, Flaw, extensions, unsupported_key};
 use rcgen::KeyPair;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{
-    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION,
-};
+use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 /// The facts of a certificate. Times are seconds since 1970.
@@ -20,13 +18,16 @@ pub(crate) struct Certificate {
     pub(crate) not_after: i64,
     /// Whether basic constraints make it an authority.
     pub(crate) is_authority: bool,
-    /// Whether its key usage, if there is one, lets it sign certificates.
+    /// Whether its key usage lets it sign certificates. Without a key usage it does not: SPIFFE asks for one (X509-SVID,
+    /// section 4.3), and meshd refuses an issuer without it.
     pub(crate) may_sign: bool,
     pub(crate) path_length: Option<u32>,
     /// Whether its extended usage, if there is one, covers both ends of mutual TLS.
     pub(crate) covers_tls: bool,
-    /// Whether it carries name constraints that speak of URIs.
-    pub(crate) constrains_uris: bool,
+    /// Its extensions.
+    pub(crate) extensions: Vec<Extension>,
+    /// What keeps it from being a workload's certificate.
+    pub(crate) leaf_flaw: Option<Flaw>,
     /// The URIs among its alternative names.
     pub(crate) uris: Vec<String>,
     /// The raw public key.
@@ -47,9 +48,10 @@ impl Certificate {
         let extended = parsed.extended_key_usage().map_err(|error| error.to_string())?;
         let is_authority = basic.as_ref().is_some_and(|basic| basic.value.ca);
         let path_length = basic.and_then(|basic| basic.value.path_len_constraint);
-        let may_sign = usage.is_none_or(|usage| usage.value.key_cert_sign());
+        let may_sign = usage.is_some_and(|usage| usage.value.key_cert_sign());
         let covers_tls = extended.is_none_or(|extended| {
-            extended.value.any || (extended.value.server_auth && extended.value.client_auth)
+            // `anyExtendedKeyUsage` does not stand for these: meshd's verifier asks for each by name.
+            extended.value.server_auth && extended.value.client_auth
         });
         Ok(Self {
             subject: parsed.subject().to_string(),
@@ -61,7 +63,8 @@ impl Certificate {
             may_sign,
             path_length,
             covers_tls,
-            constrains_uris: constrains_uris(&parsed),
+            extensions: extensions(&parsed),
+            leaf_flaw: meshd_certificates::leaf(&der).err(),
             uris: uris(&parsed),
             public_key: parsed.public_key().subject_public_key.data.to_vec(),
             unsupported_key: unsupported_key(&parsed),
@@ -99,36 +102,4 @@ fn uris(certificate: &X509Certificate<'_>) -> Vec<String> {
             _ => None,
         })
         .collect()
-}
-
-fn constrains_uris(certificate: &X509Certificate<'_>) -> bool {
-    certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
-        ParsedExtension::NameConstraints(constraints) => {
-            [constraints.permitted_subtrees.as_deref(), constraints.excluded_subtrees.as_deref()]
-                .into_iter()
-                .flatten()
-                .flatten()
-                .any(|subtree| matches!(subtree.base, GeneralName::URI(_)))
-        }
-        _ => false,
-    })
-}
-
-/// Both data planes verify ECDSA on P-256 and P-384 and RSA from 2048 bits; what else one of them may know
-/// (Ed25519, P-521) the other refuses at the handshake.
-fn unsupported_key(certificate: &X509Certificate<'_>) -> Option<String> {
-    let key = certificate.public_key();
-    if key.algorithm.algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY {
-        let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-        return match curve {
-            Some(curve) if curve == OID_EC_P256 || curve == OID_NIST_EC_P384 => None,
-            Some(curve) => Some(format!("an elliptic curve key on curve {curve}")),
-            None => Some("an elliptic curve key without a named curve".to_owned()),
-        };
-    }
-    if key.algorithm.algorithm == OID_PKCS1_RSAENCRYPTION {
-        let bits = key.parsed().map_or(0, |parsed| parsed.key_size());
-        return (bits < 2048).then(|| format!("an RSA key of {bits} bits"));
-    }
-    Some(format!("a key of algorithm {}", key.algorithm.algorithm))
 }

@@ -1,4 +1,9 @@
-//! Finding the way from a certificate to a root.
+//! Finding the way from a certificate to a root, and asking meshd's verifier about it.
+
+use std::time::Duration;
+
+use meshd_certificates::{Purpose, anchor, verify};
+use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::Certificate;
 
@@ -34,4 +39,22 @@ fn path_within<'a>(
             Some(path)
         })
         .min_by_key(Vec::len)
+}
+
+/// What meshd says of a workload's certificate with what is shown along with it, for both ends of TLS.
+pub(crate) fn verdict(
+    leaf: &Certificate,
+    chain: &[Certificate],
+    roots: &[Certificate],
+    now: i64,
+) -> Result<(), String> {
+    let der = |certificate: &Certificate| CertificateDer::from(certificate.der.clone());
+    let (leaf, roots) = (der(leaf), roots.iter().map(der).collect::<Vec<_>>());
+    let chain: Vec<_> = chain.iter().map(der).collect();
+    let anchors: Vec<_> = roots.iter().filter_map(|root| anchor(root).ok()).collect();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
+    for purpose in [Purpose::Server, Purpose::Client] {
+        verify(&leaf, &chain, &anchors, now, purpose).map_err(|refusal| refusal.to_string())?;
+    }
+    Ok(())
 }

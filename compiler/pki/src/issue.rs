@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::authority::{Authority, authority_of, judge_validity};
+use crate::chain::verdict;
 use crate::directory::{PRIVATE, PUBLIC};
 use crate::mint::{self, Validity, unix_seconds};
 use crate::outcome::Draft;
@@ -20,6 +21,10 @@ use crate::{Identity, KeyDirectory, Outcome, PkiError, Reason, TrustRequest, lay
 pub fn issue(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -> Result<Outcome, PkiError> {
     let now = unix_seconds(now);
     let mut draft = Draft::new(directory);
+    if !draft.directory.is_empty() {
+        // Whoever deleted it would find the keys in the next commit.
+        draft.settle(layout::GITIGNORE, b"*\n", PUBLIC);
+    }
     draft.protect(layout::ROOT_KEY);
     for cluster in &request.clusters {
         let authority = authority_of(&mut draft, request, cluster, now)?;
@@ -32,6 +37,14 @@ pub fn issue(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) 
             let validity =
                 Validity::starting(now, request.workload_lifetime, authority.certificate.not_after);
             let minted = mint::workload(&identity.spiffe, validity, &authority.signer)?;
+            let made = pem::certificate(minted.certificate.as_bytes());
+            let made =
+                made.map_err(|problem| PkiError::Unreadable { path: paths.certificate.clone(), problem })?;
+            // An authority that was put here by hand may be one that every peer refuses.
+            if let Err(reason) = verdict(&made, &authority.links, &authority.roots, now) {
+                let path = layout::intermediate(&cluster.name)?.certificate;
+                return Err(PkiError::UnusableAuthority { path, reason });
+            }
             let bundle = format!("{}{}", minted.certificate, authority.chain);
             draft.write(&paths.certificate, bundle, PUBLIC, reason);
             draft.write_along(&paths.key, minted.key, PRIVATE);
@@ -59,7 +72,7 @@ fn judge(
     if pem::encode(chain) != authority.chain || !certificate.is_signed_by(&authority.certificate) {
         return Err(Reason::IssuerChanged);
     }
-    if certificate.uris != [identity.spiffe.as_str()] {
+    if certificate.uris != [identity.spiffe.as_str()] || certificate.leaf_flaw.is_some() {
         return Err(Reason::ContentChanged);
     }
     judge_validity(certificate, request.workload_lifetime, authority.certificate.not_after, now)

@@ -1,5 +1,6 @@
 //! Making certificates: the three profiles and their validity.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::string::Ia5String;
@@ -112,6 +113,35 @@ pub(crate) fn workload(
     let key = generate().map_err(&fail)?;
     let certificate = params.signed_by(&key, issuer).map_err(|error| fail(error.to_string()))?;
     Ok(Minted { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// How long a certificate of [`server_certificate`] lives.
+const SERVER_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+
+/// A self-signed certificate for servers on this machine, and its key, both as PEM: for these host names (`*.example`
+/// stands for any below it), `localhost` and the loopback addresses. Clients that trust the certificate accept it.
+///
+/// # Errors
+/// If a name cannot be in a certificate.
+pub fn server_certificate(hosts: &[String], now: SystemTime) -> Result<(String, String), PkiError> {
+    let fail = |reason: String| PkiError::Unmakeable { what: hosts.join(", "), reason };
+    let mut params =
+        profile(Validity::starting(unix_seconds(now), SERVER_LIFETIME, i64::MAX)).map_err(&fail)?;
+    params.distinguished_name.push(DnType::CommonName, "meshc up");
+    // A host `*` takes every name; `any` stands for one of them.
+    let names = hosts.iter().map(|host| if host == "*" { "any" } else { host.as_str() }).chain(["localhost"]);
+    for name in names {
+        let name = Ia5String::try_from(name).map_err(|error| fail(error.to_string()))?;
+        params.subject_alt_names.push(SanType::DnsName(name));
+    }
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    params.subject_alt_names.extend(loopback.map(SanType::IpAddress));
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let key = generate().map_err(&fail)?;
+    let certificate = params.self_signed(&key).map_err(|error| fail(error.to_string()))?;
+    Ok((certificate.pem(), key.serialize_pem()))
 }
 
 fn authority(path_length: u8, validity: Validity) -> Result<CertificateParams, String> {

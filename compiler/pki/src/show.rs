@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use meshd_certificates::Flaw;
+
 use crate::certificate::Certificate;
 use crate::chain::path_to_root;
 use crate::mint::{Validity, seconds, unix_seconds};
@@ -88,8 +90,11 @@ pub enum Problem {
         wanted: String,
     },
     /// It is not an authority, or may not sign.
-    #[error("not an authority")]
+    #[error("not an authority, or without the key usage keyCertSign")]
     NotAnAuthority,
+    /// meshd refuses it, and peers with it.
+    #[error("meshd refuses it: it {0}")]
+    Flawed(Flaw),
     /// The private key beside it is missing.
     #[error("private key missing")]
     KeyMissing,
@@ -147,6 +152,9 @@ pub fn show(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -
                     let (found, wanted) = (certificate.uris.join(", "), identity.spiffe.clone());
                     entry.report.problems.push(Problem::WrongIdentity { found, wanted });
                 }
+                // How many URIs there are has been said.
+                let flaw = certificate.leaf_flaw.clone().filter(|flaw| !matches!(flaw, Flaw::Uris(_)));
+                entry.report.problems.extend(flaw.map(Problem::Flawed));
                 entry.check_key(directory, &paths.key);
             }
             certificates.push(entry.report);

@@ -2,14 +2,20 @@
 
 use std::time::SystemTime;
 
+use rcgen::{Issuer, KeyPair};
+
 use crate::certificate::Certificate;
-use crate::chain::path_to_root;
-use crate::mint::{seconds, unix_seconds};
-use crate::{BroughtCluster, BroughtTrust, ClusterRequest, FileProblem, FileProblemKind, TrustRequest, pem};
+use crate::chain::{path_to_root, verdict};
+use crate::mint::{self, Validity, seconds, unix_seconds};
+use crate::{
+    BroughtCluster, BroughtTrust, ClusterRequest, FileProblem, FileProblemKind, MIN_LIFETIME, TrustRequest,
+    pem,
+};
 
 /// Checks everything that could keep workload certificates below these intermediates from being accepted: that
-/// chains verify within their path lengths, that authorities may sign, that keys match and are supported, that
-/// lifetimes nest, and that the trust domain is right. Empty means that [`crate::adopt_files`] succeeds.
+/// chains verify within their path lengths, that authorities may sign, that keys match and are supported, that no
+/// extension keeps a data plane from accepting them, that lifetimes nest, and that the trust domain is right. The last
+/// word has the verifier of meshd, about a certificate made for that. Empty means that [`crate::adopt_files`] succeeds.
 #[must_use]
 pub fn verify_files(brought: &BroughtTrust, request: &TrustRequest, now: SystemTime) -> Vec<FileProblem> {
     Verified::new(brought, request, now).problems
@@ -57,6 +63,7 @@ impl Verified {
                             report(FileProblemKind::NotSelfSigned { subject: root.subject.clone() });
                         }
                         check_authority(&root, now, &mut report);
+                        check_extensions(&root, Place::Root, &mut report);
                         self.roots.push(root);
                     }
                 }
@@ -82,9 +89,10 @@ impl Verified {
             Err(problem) => return report(path, FileProblemKind::Unreadable(problem)),
         };
         let intermediate = pool.remove(0);
-        match pem::key(&brought.key.bytes) {
-            Err(problem) => report(&brought.key.path, FileProblemKind::Unreadable(problem)),
-            Ok(key) if !intermediate.matches(&key) => {
+        let key = pem::key(&brought.key.bytes);
+        match &key {
+            Err(problem) => report(&brought.key.path, FileProblemKind::Unreadable(problem.clone())),
+            Ok(key) if !intermediate.matches(key) => {
                 report(&brought.key.path, FileProblemKind::KeyMismatch { certificate: path.to_owned() });
             }
             Ok(_) => {}
@@ -97,6 +105,7 @@ impl Verified {
         }
         check_domain(&intermediate, cluster, |kind| report(path, kind));
         check_authority(&intermediate, now, &mut |kind| report(path, kind));
+        check_extensions(&intermediate, Place::Below, &mut |kind| report(path, kind));
         let (left, workload) =
             (intermediate.not_after.saturating_sub(now), seconds(request.workload_lifetime));
         if left < workload && intermediate.is_valid_at(now) {
@@ -112,9 +121,26 @@ impl Verified {
             way.split_last().map_or((None, way.as_slice()), |(root, rest)| (Some(root), rest));
         for certificate in between {
             check_authority(certificate, now, &mut |kind| report(chain_path, kind));
+            check_extensions(certificate, Place::Below, &mut |kind| report(chain_path, kind));
         }
         check_path(&intermediate, &way, |kind| report(path, kind));
-        let chain = std::iter::once(&intermediate).chain(between.iter().copied()).cloned().collect();
+        let chain: Vec<Certificate> =
+            std::iter::once(&intermediate).chain(between.iter().copied()).cloned().collect();
+        // What the checks above do not name is found by the verifier itself. Where something was named here or of a root,
+        // it would only say the same again.
+        let elsewhere =
+            |problem: &FileProblem| problem.cluster.as_ref().is_some_and(|name| *name != cluster.name);
+        if self.problems.iter().all(elsewhere)
+            && let Ok(key) = key
+            && let Err(refusal) = trial(&chain, &self.roots, key, cluster, now)
+        {
+            let subject = intermediate.subject.clone();
+            self.problems.push(FileProblem {
+                path: Some(path.to_owned()),
+                cluster: Some(cluster.name.clone()),
+                kind: FileProblemKind::Refused { subject, refusal },
+            });
+        }
         self.chains.push((index, chain));
     }
 }
@@ -128,9 +154,6 @@ fn check_authority(certificate: &Certificate, now: i64, report: &mut impl FnMut(
     if let Some(key) = &certificate.unsupported_key {
         report(FileProblemKind::UnsupportedKey { subject: subject(), key: key.clone() });
     }
-    if certificate.constrains_uris {
-        report(FileProblemKind::UriConstraints { subject: subject() });
-    }
     if !certificate.covers_tls {
         report(FileProblemKind::UsageExcludesTls { subject: subject() });
     }
@@ -139,6 +162,60 @@ fn check_authority(certificate: &Certificate, now: i64, report: &mut impl FnMut(
     } else if now < certificate.not_before {
         report(FileProblemKind::NotYetValid { subject: subject(), not_before: certificate.not_before });
     }
+}
+
+/// Where an authority is in a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At its end: meshd takes from it only its name, its key and its name constraints.
+    Root,
+    /// Anywhere below.
+    Below,
+}
+
+/// Extensions that keep a data plane from accepting what is below an authority.
+fn check_extensions(certificate: &Certificate, place: Place, report: &mut impl FnMut(FileProblemKind)) {
+    for extension in &certificate.extensions {
+        let meshd = match place {
+            Place::Root => false,
+            Place::Below => extension.is_unknown_to_meshd(),
+        };
+        let (name, envoy) = (extension.name(), extension.is_refused_by_envoy());
+        let described = if extension.demands_policy {
+            format!(
+                "{name} with requireExplicitPolicy: workload certificates have no policy, so Envoy accepts none"
+            )
+        } else if meshd && envoy {
+            format!("the critical extension {name}, which neither Envoy nor meshd processes")
+        } else if meshd {
+            format!("the critical extension {name}, which meshd does not process")
+        } else if envoy {
+            format!("the critical extension {name}, which Envoy does not process")
+        } else if extension.constrains_workloads() {
+            format!("{name} on subjects or URIs, under which meshd accepts no workload certificate")
+        } else {
+            continue;
+        };
+        report(FileProblemKind::Extension { subject: certificate.subject.clone(), extension: described });
+    }
+}
+
+/// Issues a certificate as a workload would get it, and asks the verifier of meshd about it.
+fn trial(
+    chain: &[Certificate],
+    roots: &[Certificate],
+    key: KeyPair,
+    cluster: &ClusterRequest,
+    now: i64,
+) -> Result<(), String> {
+    let Some(intermediate) = chain.first() else { return Ok(()) };
+    let signer = Issuer::from_ca_cert_der(&intermediate.der.as_slice().into(), key);
+    let signer = signer.map_err(|error| error.to_string())?;
+    let spiffe = format!("spiffe://{}/ns/mesh/sa/trial", cluster.trust_domain);
+    let validity = Validity::starting(now, MIN_LIFETIME, intermediate.not_after);
+    let minted = mint::workload(&spiffe, validity, &signer).map_err(|error| error.to_string())?;
+    let leaf = pem::certificate(minted.certificate.as_bytes()).map_err(|error| error.to_string())?;
+    verdict(&leaf, chain, roots, now)
 }
 
 /// Path lengths and nesting along the way from the intermediate to the root.

@@ -13,7 +13,7 @@ const BACKEND_SNI: &str = "outbound_.80_._.simple-backend.istioinaction.svc.clus
 
 /// What curl says of a request over TLS through east's gateway to simple-backend's sidecar: its exit status, the HTTP
 /// status (0 if there was no answer) and the body.
-fn over_tls(gateway: SocketAddr, identity: Option<(&Path, &Path)>) -> (bool, u16, String) {
+pub(crate) fn over_tls(gateway: SocketAddr, identity: Option<(&Path, &Path)>) -> (bool, u16, String) {
     let mut command = Command::new(tools::system("curl"));
     command.args(["--silent", "--insecure", "--max-time", "20", "--write-out", "\n%{http_code}"]);
     command.args(["--connect-to", &format!("::{gateway}"), "--noproxy", "*"]);

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod authorization;
+mod certificates;
 mod cross_cluster;
 mod failover;
 mod fixtures;

@@ -349,14 +349,146 @@ fn files_made_by_openssl_are_understood() {
     assert!(output.status.success(), "{}", describe(&output));
 }
 
-#[test]
-fn constraints_on_uris_are_refused_and_on_hosts_are_not() {
+/// What is said of an intermediate with these extensions, each in the syntax of openssl's configuration.
+fn said_of_intermediate(extensions: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let on_uris =
-        made_by_openssl(folder.path(), &format!("{AUTHORITY}nameConstraints=permitted;URI:.example\n"));
-    let kind = FileProblemKind::UriConstraints { subject: "CN=West".to_owned() };
-    assert_eq!(kinds(&verify_files(&on_uris, &request(), SystemTime::now())), [(Some("west.pem"), &kind)]);
-    let on_hosts =
-        made_by_openssl(folder.path(), &format!("{AUTHORITY}nameConstraints=permitted;DNS:.example\n"));
-    assert_eq!(verify_files(&on_hosts, &request(), SystemTime::now()), []);
+    let brought = made_by_openssl(folder.path(), &format!("{AUTHORITY}{extensions}\n"));
+    let now = SystemTime::now();
+    let said: Vec<_> = verify_files(&brought, &request(), now)
+        .into_iter()
+        .map(|problem| {
+            assert_eq!(
+                (problem.path.as_deref(), problem.cluster.as_deref()),
+                (Some("west.pem"), Some("west"))
+            );
+            problem.kind.to_string()
+        })
+        .collect();
+    let adopted = adopt_files(&brought, &request(), &KeyDirectory::new(), now);
+    assert_eq!(adopted.is_ok(), said.is_empty(), "what is adopted is what nothing was said about");
+    if let Ok(adopted) = adopted {
+        // The verifier of the handshake agrees with what was said, since `issue` asks it about each certificate.
+        issue(&request(), &adopted.directory, now).unwrap();
+    }
+    said
+}
+
+/// The same table as the one that both data planes are asked for in `tests/suite/conformance/certificates.rs`.
+#[test]
+fn extensions_that_a_data_plane_refuses_are_named() {
+    let refused = [
+        (
+            "nameConstraints=permitted;URI:.example",
+            "nameConstraints (2.5.29.30) on subjects or URIs, under which meshd accepts no workload certificate",
+        ),
+        (
+            "nameConstraints=critical,permitted;dirName:company\n[company]\nO=Company",
+            "nameConstraints (2.5.29.30) on subjects or URIs, under which meshd accepts no workload certificate",
+        ),
+        (
+            "policyConstraints=critical,inhibitPolicyMapping:0",
+            "the critical extension policyConstraints (2.5.29.36), which meshd does not process",
+        ),
+        (
+            "policyConstraints=requireExplicitPolicy:0",
+            "policyConstraints (2.5.29.36) with requireExplicitPolicy: workload certificates have no policy, so Envoy \
+             accepts none",
+        ),
+        (
+            "inhibitAnyPolicy=critical,0",
+            "the critical extension inhibitAnyPolicy (2.5.29.54), which meshd does not process",
+        ),
+        (
+            "certificatePolicies=critical,1.2.3.4",
+            "the critical extension certificatePolicies (2.5.29.32), which meshd does not process",
+        ),
+        (
+            "crlDistributionPoints=critical,URI:http://crl.example/ca.crl",
+            "the critical extension cRLDistributionPoints (2.5.29.31), which Envoy does not process",
+        ),
+        (
+            "1.2.3.4=critical,DER:0500",
+            "the critical extension 1.2.3.4, which neither Envoy nor meshd processes",
+        ),
+    ];
+    for (extension, expected) in refused {
+        assert_eq!(said_of_intermediate(extension), [format!("`CN=West` has {expected}")], "{extension}");
+    }
+    let accepted = [
+        "nameConstraints=permitted;DNS:.example",
+        "nameConstraints=critical,permitted;email:.example",
+        "policyConstraints=inhibitPolicyMapping:0",
+        "inhibitAnyPolicy=0",
+        "certificatePolicies=1.2.3.4",
+        "crlDistributionPoints=URI:http://crl.example/ca.crl",
+        "1.2.3.4=DER:0500",
+    ];
+    for extension in accepted {
+        assert_eq!(said_of_intermediate(extension), <[String; 0]>::default(), "{extension}");
+    }
+}
+
+/// meshd takes a name, a key and name constraints from a root; Envoy looks at all of its extensions.
+#[test]
+fn extensions_of_roots_are_judged_as_the_data_planes_do() {
+    let extension = |oid: &[u64], critical: bool, content: &[u8]| {
+        let mut extension = rcgen::CustomExtension::from_oid_content(oid, content.to_vec());
+        extension.set_criticality(critical);
+        extension
+    };
+    let said = |edit: &dyn Fn(&mut CertificateParams)| {
+        let mut company = Company::new();
+        company.root = authority("Company Root", 3650, p256(), None, edit);
+        company.issuing = authority("Company Issuing", 2000, p256(), Some(&company.root), |_| {});
+        company.west = authority("Mesh West", 365, p256(), Some(&company.issuing), |_| {});
+        let problems = verify_files(&company.brought(), &request(), new_year());
+        problems.into_iter().map(|problem| problem.kind.to_string()).collect::<Vec<_>>()
+    };
+    let unknown = said(&|root| root.custom_extensions.push(extension(&[1, 2, 3, 4], true, &[5, 0])));
+    assert_eq!(
+        unknown,
+        ["`CN=Company Root` has the critical extension 1.2.3.4, which Envoy does not process"]
+    );
+    let harmless = said(&|root| {
+        // inhibitAnyPolicy: 0.
+        root.custom_extensions.push(extension(&[2, 5, 29, 54], true, &[2, 1, 0]));
+        root.custom_extensions.push(extension(&[1, 2, 3, 4], false, &[5, 0]));
+    });
+    assert_eq!(harmless, <[String; 0]>::default());
+    let directory = said(&|root| {
+        let subtree = rcgen::GeneralSubtree::DirectoryName(rcgen::DistinguishedName::new());
+        root.name_constraints =
+            Some(rcgen::NameConstraints { permitted_subtrees: vec![subtree], excluded_subtrees: Vec::new() });
+    });
+    let expected = "`CN=Company Root` has nameConstraints (2.5.29.30) on subjects or URIs, under which meshd accepts no \
+                    workload certificate";
+    assert_eq!(directory, [expected]);
+}
+
+/// What no check names is still found by the verifier itself: it follows no chain of eight authorities.
+#[test]
+fn the_verifier_of_meshd_has_the_last_word() {
+    let mut company = Company::new();
+    let mut chain = String::new();
+    for number in 0..7 {
+        let next = authority(&format!("Issuing {number}"), 1000, p256(), Some(&company.issuing), |_| {});
+        chain = format!("{}{chain}", company.issuing.pem);
+        company.issuing = next;
+    }
+    company.west = authority("Mesh West", 365, p256(), Some(&company.issuing), |_| {});
+    let mut brought = company.brought();
+    brought.clusters[0].chain = Some(file("chain.pem", &format!("{}{chain}", company.issuing.pem)));
+    let problems = verify_files(&brought, &request(), new_year());
+    let said: Vec<String> = problems.iter().map(|problem| problem.kind.to_string()).collect();
+    let refused =
+        "meshd would refuse every workload certificate below `CN=Mesh West`: MaximumPathDepthExceeded";
+    assert_eq!(said, [refused]);
+}
+
+/// An authority without a key usage is refused, since meshd refuses it as an issuer.
+#[test]
+fn an_authority_says_that_it_signs() {
+    let without = with_west(365, p256(), |params| params.key_usages = Vec::new());
+    let kind = FileProblemKind::NotAnAuthority { subject: "CN=Mesh West".to_owned() };
+    assert_eq!(kinds(&without), [(Some("west.pem"), &kind)]);
 }

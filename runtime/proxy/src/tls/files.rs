@@ -54,9 +54,15 @@ pub(crate) fn load(identity: &Identity) -> Result<Loaded, Refused> {
             "carries no SPIFFE id: its leaf needs exactly one `spiffe://` URI".into(),
         )
     })?;
+    // Every other meshd would refuse it in every handshake; here the reason is in the log of the one who has it.
+    if let Some(Err(flaw)) = key.cert.first().map(|leaf| meshd_certificates::leaf(leaf)) {
+        return Err(unusable(&identity.certificate, format!("cannot be an identity: its leaf {flaw}")));
+    }
     let roots = certificates(&identity.trust_bundle)?;
     if trust_anchors(&roots).is_empty() {
-        return Err(unusable(&identity.trust_bundle, "holds no usable root certificate".into()));
+        let flaw = roots.iter().find_map(|root| meshd_certificates::anchor(root).err());
+        let flaw = flaw.map_or_else(String::new, |flaw| format!(": the first one {flaw}"));
+        return Err(unusable(&identity.trust_bundle, format!("holds no usable root certificate{flaw}")));
     }
     Ok(Arc::new(Credentials { key, spiffe, roots }))
 }

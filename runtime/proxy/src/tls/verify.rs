@@ -1,15 +1,16 @@
 //! Who a certificate says its holder is, and whether that is to be believed.
 
 use crate::tls::provider;
+use meshd_certificates::{Purpose, Refusal};
 use meshd_config::{PeerPattern, SpiffeId};
 use rustls::DigitallySignedStruct;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DistinguishedName, Error, SignatureScheme};
+use rustls::{CertificateError, DistinguishedName, Error, OtherError, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use std::sync::Arc;
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::EndEntityCert;
 
 /// Whoever is at the other end of a connection, proven by the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +39,13 @@ pub(crate) fn leaf_identity(leaf: &CertificateDer<'_>) -> Option<SpiffeId> {
     }
 }
 
-/// The roots as anchors; certificates that cannot be one are left out.
+/// The roots as anchors; certificates that may not sign others are left out.
 pub(crate) fn trust_anchors<'a>(roots: &'a [CertificateDer<'_>]) -> Vec<TrustAnchor<'a>> {
-    roots.iter().filter_map(|root| webpki::anchor_from_trusted_cert(root).ok()).collect()
+    roots.iter().filter_map(|root| meshd_certificates::anchor(root).ok()).collect()
 }
 
-/// Checks the other end of both kinds of connection: the chain leads to a root, is valid now, and names an identity
-/// that is expected here. No name but the SPIFFE id counts.
+/// Checks the other end of both kinds of connection: the chain leads to a root, is valid now, consists of certificates
+/// that SPIFFE allows, and names an identity that is expected here. No name but the SPIFFE id counts.
 #[derive(Debug)]
 pub(crate) struct SpiffeVerifier {
     roots: Vec<CertificateDer<'static>>,
@@ -62,34 +63,28 @@ impl SpiffeVerifier {
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-        usage: KeyUsage,
+        purpose: Purpose,
     ) -> Result<(), Error> {
-        let certificate = EndEntityCert::try_from(leaf).map_err(|error| chain_error(&error))?;
         let anchors = trust_anchors(&self.roots);
-        certificate
-            .verify_for_usage(self.algorithms.all, &anchors, intermediates, now, usage, None, None)
-            .map_err(|error| chain_error(&error))?;
+        meshd_certificates::verify(leaf, intermediates, &anchors, now, purpose).map_err(handshake_error)?;
         let identity = leaf_identity(leaf);
         let expected = identity.is_some_and(|id| self.expected.iter().any(|pattern| pattern.matches(&id)));
         if expected { Ok(()) } else { Err(CertificateError::ApplicationVerificationFailure.into()) }
     }
 }
 
-/// The error of rustls for an error of webpki, so that logs and alerts say what an operator can act on.
-fn chain_error(error: &webpki::Error) -> Error {
+/// The error of rustls for a refusal, so that logs and alerts say what an operator can act on.
+fn handshake_error(refusal: Refusal) -> Error {
     use webpki::Error as Webpki;
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a foreign, growing enum; the rest is one case for us"
-    )]
-    let reason = match error {
-        Webpki::CertExpired { .. } => CertificateError::Expired,
-        Webpki::CertNotValidYet { .. } => CertificateError::NotValidYet,
-        Webpki::UnknownIssuer => CertificateError::UnknownIssuer,
-        Webpki::PathLenConstraintViolated => CertificateError::InvalidPurpose,
-        Webpki::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
-        Webpki::BadDer | Webpki::BadDerTime => CertificateError::BadEncoding,
-        _ => CertificateError::BadSignature,
+    let reason = match &refusal {
+        Refusal::Chain(Webpki::CertExpired { .. }) => CertificateError::Expired,
+        Refusal::Chain(Webpki::CertNotValidYet { .. }) => CertificateError::NotValidYet,
+        Refusal::Chain(Webpki::UnknownIssuer) => CertificateError::UnknownIssuer,
+        Refusal::Chain(Webpki::InvalidSignatureForPublicKey) => CertificateError::BadSignature,
+        Refusal::Chain(Webpki::BadDer | Webpki::BadDerTime) => CertificateError::BadEncoding,
+        Refusal::Chain(_) | Refusal::Extension { .. } | Refusal::Flaw { .. } => {
+            CertificateError::Other(OtherError(Arc::new(refusal)))
+        }
     };
     reason.into()
 }
@@ -105,8 +100,7 @@ impl ClientCertVerifier for SpiffeVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(leaf, intermediates, now, KeyUsage::client_auth())
-            .map(|()| ClientCertVerified::assertion())
+        self.verify(leaf, intermediates, now, Purpose::Client).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -141,8 +135,7 @@ impl ServerCertVerifier for SpiffeVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(leaf, intermediates, now, KeyUsage::server_auth())
-            .map(|()| ServerCertVerified::assertion())
+        self.verify(leaf, intermediates, now, Purpose::Server).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

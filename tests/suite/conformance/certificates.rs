@@ -1,0 +1,122 @@
+//! Which certificates are accepted in a handshake. meshd is the stricter one; where Envoy cannot refuse, the table says so.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use mesh_tests::certificates::{self, KeyPairFiles, Shape};
+use mesh_tests::mesh::{DataPlane, Mesh};
+
+use crate::authorization::over_tls;
+use crate::fixtures::acme;
+
+const INGRESS: &str = "spiffe://cluster.local/ns/mesh-system/sa/west-ingress";
+
+/// Whether east's backend answers a client with this certificate.
+fn accepted(gateway: SocketAddr, files: &KeyPairFiles) -> bool {
+    let (answered, status, body) = over_tls(gateway, Some((&files.certificate, &files.key)));
+    assert!(matches!((answered, status), (true, 200) | (false, 0)), "{status} {body}");
+    answered
+}
+
+/// Certificates of workloads below the real intermediate: (how it is made, whether Envoy accepts it). meshd accepts the
+/// first one and refuses all others.
+fn workloads_are_what_spiffe_asks_for(data_plane: DataPlane) {
+    let mesh = acme(data_plane);
+    let gateway = mesh.address("MESH_GATEWAY_EAST_EASTWEST");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (issuer, issuer_key) = mesh.intermediate("west");
+    let shapes: &[(Shape, bool)] = &[
+        (Shape::Workload, true),
+        (Shape::SecondUri, true),
+        (Shape::Authority, true),
+        (Shape::NoKeyUsage, true),
+        (Shape::NoDigitalSignature, false),
+        (Shape::SignsCertificates, true),
+        (Shape::Ed25519, false),
+        (Shape::P521, false),
+    ];
+    let mut wrong = Vec::new();
+    for (shape, on_envoy) in shapes {
+        let files = certificates::shaped(folder.path(), *shape, &issuer, &issuer_key, INGRESS);
+        let expected = match data_plane {
+            DataPlane::Envoy => *on_envoy,
+            DataPlane::Meshd => *shape == Shape::Workload,
+        };
+        if accepted(gateway, &files) != expected {
+            wrong.push(format!("{shape:?}: accepted is {}", !expected));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    if data_plane == DataPlane::Meshd {
+        let log = mesh.log("east/sidecars/istioinaction/simple-backend");
+        for reason in ["lacks the key usage digitalSignature", "has 2 URIs among its names"] {
+            assert!(log.contains(reason), "{reason}: {log}");
+        }
+    }
+}
+
+/// Intermediates below the real root: (its extension, whether Envoy accepts what is below it, whether meshd does). What
+/// one of them refuses, `meshc trust` refuses with `issuer = files`, by the same table in the tests of `compiler/pki`.
+fn intermediates_are_refused_for_what_cannot_be_processed(data_plane: DataPlane) {
+    let mesh = acme(data_plane);
+    let gateway = mesh.address("MESH_GATEWAY_EAST_EASTWEST");
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let authorities: &[(&str, bool, bool)] = &[
+        ("", true, true),
+        ("nameConstraints=permitted;URI:.example", false, false),
+        ("nameConstraints=critical,permitted;dirName:company\n[company]\nO=Company", true, false),
+        ("nameConstraints=permitted;DNS:.example", true, true),
+        ("nameConstraints=critical,permitted;email:.example", true, true),
+        ("policyConstraints=critical,inhibitPolicyMapping:0", true, false),
+        ("policyConstraints=requireExplicitPolicy:0", false, true),
+        ("inhibitAnyPolicy=critical,0", true, false),
+        ("certificatePolicies=critical,1.2.3.4", true, false),
+        ("crlDistributionPoints=critical,URI:http://crl.example/ca.crl", false, true),
+        ("1.2.3.4=critical,DER:0500", false, false),
+        ("1.2.3.4=DER:0500", true, true),
+    ];
+    let mut wrong = Vec::new();
+    for (extension, on_envoy, on_meshd) in authorities {
+        let files = below(&mesh, folder.path(), "keyUsage=critical,keyCertSign", extension);
+        let expected = match data_plane {
+            DataPlane::Envoy => *on_envoy,
+            DataPlane::Meshd => *on_meshd,
+        };
+        if accepted(gateway, &files) != expected {
+            wrong.push(format!("{extension}: accepted is {}", !expected));
+        }
+    }
+    // An issuer that may not sign is refused by both; one that does not say so, by meshd.
+    for (usage, on_envoy) in [("keyUsage=critical,cRLSign", false), ("", true)] {
+        let files = below(&mesh, folder.path(), usage, "");
+        let expected = on_envoy && data_plane == DataPlane::Envoy;
+        if accepted(gateway, &files) != expected {
+            wrong.push(format!("{usage:?}: accepted is {}", !expected));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    if data_plane == DataPlane::Meshd {
+        let log = mesh.log("east/sidecars/istioinaction/simple-backend");
+        for reason in [
+            "policyConstraints (2.5.29.36)",
+            "nameConstraints (2.5.29.30)",
+            "1.2.3.4",
+            "lacks the key usage keyCertSign",
+        ] {
+            assert!(log.contains(reason), "{reason}: {log}");
+        }
+        assert!(!log.contains("BadSignature"), "{log}");
+    }
+}
+
+fn below(mesh: &Mesh, folder: &Path, usage: &str, extension: &str) -> KeyPairFiles {
+    let (root, root_key) = mesh.root();
+    let lines = format!("basicConstraints=critical,CA:true\n{usage}\n{extension}\n");
+    let (issuer, issuer_key) = certificates::intermediate(folder, &lines, &root, &root_key);
+    certificates::shaped(folder, Shape::Workload, &issuer, &issuer_key, INGRESS)
+}
+
+crate::on_both_data_planes!(
+    workloads_are_what_spiffe_asks_for,
+    intermediates_are_refused_for_what_cannot_be_processed,
+);
