@@ -59,6 +59,8 @@ pub struct GatewayAddress {
     pub hosts: Vec<String>,
     /// Whether clients must speak TLS.
     pub tls: bool,
+    /// The Secret with the certificate that it shows them, where it ends TLS itself.
+    pub secret: Option<String>,
 }
 
 /// Where an application reaches one of its callees.
@@ -173,9 +175,12 @@ fn gateway_ports(
     let mut addresses = Vec::with_capacity(gateway.ports.len());
     for port in &gateway.ports {
         for listener in proxy.listeners.iter().filter(|listener| listener.address.port() == port.listen) {
-            let (hosts, tls) = match &listener.kind {
-                ListenerKind::Http(http) => (hosts(http), http.tls.is_some()),
-                ListenerKind::PassThrough(PassThrough { .. }) => (Vec::new(), true),
+            let (hosts, tls, secret) = match &listener.kind {
+                ListenerKind::Http(http) => {
+                    let secret = http.tls.as_ref().map(|tls| tls.secret.clone());
+                    (hosts(http), secret.is_some(), secret)
+                }
+                ListenerKind::PassThrough(PassThrough { .. }) => (Vec::new(), true, None),
                 ListenerKind::Tcp(_)
                 | ListenerKind::Inbound(_)
                 | ListenerKind::Redirected
@@ -190,6 +195,7 @@ fn gateway_ports(
                 address: at(listener),
                 hosts,
                 tls,
+                secret,
             });
         }
     }

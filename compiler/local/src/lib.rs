@@ -10,4 +10,4 @@ pub use layout::{
     Application, ApplicationAddress, CallAddress, GatewayAddress, Layout, ProxyAddress, RateLimitAddress,
     layout,
 };
-pub use place::{place, root};
+pub use place::{place, ports, root};

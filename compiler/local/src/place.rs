@@ -9,12 +9,12 @@ use meshc_plan::{ListenerKind, Placement, Plan, ProxyPlan, Serves};
 const NAME_LENGTH: usize = 24;
 
 /// Gives everything in a plan a place of its own on 127.0.0.1, and each proxy a directory below `directory`. `ports`
-/// hands out a free port with each call; they are asked for in the plan's order, so the same answers give the same
-/// placement.
+/// hands out a free port with each call and is told what for, by a name that stays as long as the thing is declared; it
+/// is asked in the plan's order, so the same answers give the same placement.
 #[must_use]
-pub fn place(plan: &Plan, ports: &mut dyn FnMut() -> u16, directory: &str) -> Placement {
+pub fn place(plan: &Plan, ports: &mut dyn FnMut(&str) -> u16, directory: &str) -> Placement {
     let mut placement = Placement::local();
-    let mut next = || SocketAddr::from((Ipv4Addr::LOCALHOST, ports()));
+    let mut next = |name: String| SocketAddr::from((Ipv4Addr::LOCALHOST, ports(&name)));
     for (index, proxy) in plan.proxies.iter().enumerate() {
         placement.put_root(&proxy.name, &root(directory, index, proxy));
         for listener in &proxy.listeners {
@@ -26,17 +26,33 @@ pub fn place(plan: &Plan, ports: &mut dyn FnMut() -> u16, directory: &str) -> Pl
                 | ListenerKind::Inbound(_)
                 | ListenerKind::PassThrough(_)
                 | ListenerKind::Readiness(_)
-                | ListenerKind::Metrics(_) => placement.put_listener(&proxy.name, &listener.name, next()),
+                | ListenerKind::Metrics(_) => {
+                    let address = next(format!("{} {}", proxy.name, listener.name));
+                    placement.put_listener(&proxy.name, &listener.name, address);
+                }
             }
         }
         for port in app_ports(proxy) {
-            placement.put_app(&proxy.name, port, next());
+            placement.put_app(&proxy.name, port, next(format!("{} application {port}", proxy.name)));
         }
     }
     for service in &plan.rate_limits {
-        placement.put_rate_limit(&service.cluster_name, next());
+        let address = next(format!("{} rate-limit", service.cluster_name));
+        placement.put_rate_limit(&service.cluster_name, address);
     }
     placement
+}
+
+/// How many ports [`place`] asks for.
+#[must_use]
+pub fn ports(plan: &Plan) -> usize {
+    let mut count = 0;
+    let mut port = |_: &str| {
+        count += 1;
+        0
+    };
+    let _ = place(plan, &mut port, "");
+    count
 }
 
 /// The directory that stands for `/` to the proxy at this position of the plan.

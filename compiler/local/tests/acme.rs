@@ -16,7 +16,7 @@ const ACME: &str = include_str!("../../../tests/golden/plan/acme/mesh.mesh");
 fn placed() -> (Plan, Placement, Layout) {
     let plan = compile(ACME).unwrap();
     let mut next = 20_000;
-    let mut ports = || {
+    let mut ports = |_: &str| {
         next += 1;
         next
     };

@@ -10,7 +10,9 @@ Example:
   $ meshc fail simple-backend --in west
   $ meshc fail istioinaction.simple-backend --in west --how gone
 
-With several meshes running, MESH_CONTROL says which one is meant.";
+With several meshes running, the one that has the service in that cluster is
+meant. Where several have it, they are listed, and MESH_CONTROL=SOCKET says
+which one is meant; `meshc up` prints the socket of its own.";
 
 /// Arguments of `meshc fail`.
 #[derive(Args, Debug)]

@@ -22,11 +22,13 @@ host:port:
   MESH_GATEWAY_<CLUSTER>_<GATEWAY>           a gateway (a port of it: …_<PORT>)
   MESH_CALL_<CLUSTER>_<CALLER>__<CALLEE>_<PORT>          where a caller calls
   MESH_READINESS_<PROXY>, MESH_METRICS_<PROXY>, MESH_INBOUND_<PROXY>
-and where the mesh keeps its files and its control socket:
-  MESH_DIRECTORY, MESH_CONTROL
+and paths: where the mesh keeps its files, its control socket, and the certificate
+that a client of a gateway's TLS port trusts (curl --cacert), made for this run:
+  MESH_DIRECTORY, MESH_CONTROL, MESH_CACERT_<CLUSTER>_<GATEWAY>_<PORT>
 Names are in upper case, with `_` for every other character; callers and callees
 are <NAMESPACE>_<SERVICE>.
 
+Each address has the same port in every run of one file, where that is free.
 While it runs, a change of the file takes effect at once as long as no proxy and
 no port comes or goes."#;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use meshc_local::Layout;
 
+use super::running::Running;
 use super::{control, names};
 
 /// Names the directory of a running mesh, with `keys/` and `proxies/<proxy>/`.
@@ -36,8 +37,20 @@ impl Environment {
     }
 }
 
-/// The environment of a mesh.
-pub(crate) fn environment(layout: &Layout, directory: &Path, socket: &Path) -> Environment {
+/// The environment of a running mesh.
+pub(crate) fn environment(running: &Running) -> Environment {
+    let mut environment = addresses(&running.layout, running.home.path(), running.home.socket());
+    for gateway in &running.layout.gateways {
+        if let Some(secret) = &gateway.secret {
+            let (cluster, name) = (&gateway.cluster, &gateway.gateway);
+            let file = running.server_tls.public(cluster, name, secret).display().to_string();
+            environment.put(names::certificate(cluster, name, gateway.number), file);
+        }
+    }
+    environment
+}
+
+fn addresses(layout: &Layout, directory: &Path, socket: &Path) -> Environment {
     let mut environment = Environment::default();
     environment.put(DIRECTORY.to_owned(), directory.display().to_string());
     environment.put(control::VARIABLE.to_owned(), socket.display().to_string());
@@ -85,6 +98,7 @@ mod tests {
             address: address.parse().unwrap(),
             hosts: Vec::new(),
             tls: false,
+            secret: None,
         };
         let gateways = vec![
             gateway("a", "b-c", 80, "127.0.0.1:1"),
@@ -94,7 +108,7 @@ mod tests {
             gateway("west", "in", 81, "127.0.0.1:5"),
         ];
         let layout = Layout { gateways, ..Layout::default() };
-        let found = environment(&layout, Path::new("d"), Path::new("s"));
+        let found = addresses(&layout, Path::new("d"), Path::new("s"));
         let ambiguous: Vec<_> = found.ambiguous.iter().map(String::as_str).collect();
         assert_eq!(ambiguous, ["MESH_GATEWAY_A_B_C", "MESH_GATEWAY_A_B_C_80"]);
         let variables: Vec<_> =

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use meshc_driver::{CheckedMesh, system_time, trust_request};
 use meshc_pki::{Identity, Issuer, KeyDirectory, issue, layout};
-use meshc_plan::{Deployment, Placement, Plan, ProxyPlan, RateLimitService, RenderedProxy, paths};
+use meshc_plan::{Placement, Plan, ProxyPlan, RateLimitService, RenderedProxy, paths};
 
 use super::mount::{mount, private_directory};
 use crate::disk::WallClock;
@@ -29,7 +29,6 @@ pub(crate) fn make_keys(mesh: &CheckedMesh, directory: &Path) -> Result<KeyDirec
 
 /// Puts a proxy's identity, trust bundle and run-time directory in place.
 pub(crate) fn furnish(proxy: &ProxyPlan, placement: &Placement, keys: &KeyDirectory) -> Result<(), Failure> {
-    refuse_server_certificates(proxy)?;
     let run = placement.path(&proxy.name, paths::RUN);
     private_directory(Path::new(&run)).context(|| format!("create `{run}`"))?;
     if let Some(identity) = &proxy.identity {
@@ -46,17 +45,6 @@ pub(crate) fn furnish(proxy: &ProxyPlan, placement: &Placement, keys: &KeyDirect
     Ok(())
 }
 
-/// Whoever runs the mesh has no certificate for the hosts of an ingress gateway.
-fn refuse_server_certificates(proxy: &ProxyPlan) -> Result<(), Failure> {
-    match &proxy.deployment {
-        Deployment::Gateway(gateway) if !gateway.server_tls_secrets.is_empty() => {
-            let message = format!("`{}` ends TLS with certificates that are not on this machine", proxy.name);
-            Err(Failure::new(message).help("leave `tls` out of the gateway's ports to run the mesh here"))
-        }
-        Deployment::Gateway(_) | Deployment::Sidecar(_) => Ok(()),
-    }
-}
-
 fn bytes(keys: &KeyDirectory, path: &str) -> Vec<u8> {
     keys.bytes(path).unwrap_or_default().to_vec()
 }
@@ -71,7 +59,8 @@ pub(crate) fn configure(
     put(proxy, placement, paths::CONFIG, &files.collect())
 }
 
-fn put(
+/// Puts files where a Secret or ConfigMap would be mounted. Returns whether they changed.
+pub(crate) fn put(
     proxy: &ProxyPlan,
     placement: &Placement,
     declared: &str,

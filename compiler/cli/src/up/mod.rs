@@ -21,6 +21,7 @@ mod readiness;
 mod reload;
 mod running;
 mod runtime;
+mod server_tls;
 mod session;
 mod signals;
 mod stand_in;
@@ -74,6 +75,7 @@ pub(crate) fn switch(service: &str, cluster: &str, behaviour: Behaviour) -> Resu
     let request = control::Request { service: service.to_owned(), cluster: cluster.to_owned(), behaviour };
     match control::ask(&runtime::directory()?, given.as_deref().map(Path::new), &request)? {
         control::Answer::Refused(why) => Err(Failure::new(why)),
+        control::Answer::Mesh(_) => Err(Failure::new("the running mesh gave an answer to another question")),
         control::Answer::Done(instance) => {
             let state = match behaviour {
                 Behaviour::Well => "works",

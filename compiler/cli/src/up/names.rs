@@ -15,6 +15,11 @@ pub(crate) fn gateway_port(cluster: &str, name: &str, port: u16) -> String {
     format!("{}_{port}", gateway(cluster, name))
 }
 
+/// The file that a client trusts which connects to a gateway's port with TLS.
+pub(crate) fn certificate(cluster: &str, name: &str, port: u16) -> String {
+    format!("MESH_CACERT_{}_{}_{port}", variable(cluster), variable(name))
+}
+
 /// Where a caller's application reaches a callee; both are `namespace.service`.
 pub(crate) fn call(cluster: &str, caller: &str, callee: &str, port: u16) -> String {
     format!("MESH_CALL_{}_{}__{}_{port}", variable(cluster), variable(caller), variable(callee))

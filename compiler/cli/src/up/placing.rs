@@ -16,7 +16,7 @@ const SOCKET_PATH: usize = 108;
 /// shorter name there if a socket's path would become too long.
 pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Result<Placement, Failure> {
     let mut refused = None;
-    let mut port = || match ports.take() {
+    let mut port = |name: &str| match ports.take(name) {
         Ok(address) => address.port(),
         Err(error) => {
             refused = Some(error);
@@ -26,8 +26,7 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
     let proxies = directory.join("proxies").display().to_string();
     let mut placement = place(plan, &mut port, &proxies);
     if let Some(error) = refused {
-        let failure = Failure::new(format!("cannot find a free port on 127.0.0.1: {error}"));
-        return Err(failure.help("a large mesh needs many open files; allow them with: ulimit -n 65536"));
+        return Err(no_port(&error));
     }
     for proxy in &plan.proxies {
         let named = format!("{proxies}/{}", proxy.name);
@@ -41,6 +40,17 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
         }
     }
     Ok(placement)
+}
+
+/// The ports of a mesh, which stay the same from run to run of one file.
+pub(crate) fn ports(plan: &Plan, file: &Path) -> Result<Ports, Failure> {
+    let whole = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    Ports::new(&whole.to_string_lossy(), meshc_local::ports(plan)).map_err(|error| no_port(&error))
+}
+
+fn no_port(error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot find a free port on 127.0.0.1: {error}"))
+        .help("a large mesh needs many open files; allow them with: ulimit -n 65536")
 }
 
 /// Everything of a plan that has a place or a process: as long as it stays, the mesh can be reloaded.

@@ -1,46 +1,72 @@
-//! Free ports on loopback, held until whoever is to listen there starts.
+//! Free ports on loopback: the same ones from run to run of one mesh, and held until whoever is to listen there starts.
+//!
+//! A mesh gets a span of consecutive ports whose place follows from the path of its file, and everything in it a port of
+//! the span that follows from its name. What is taken is passed over, so that nothing else moves. The first port of each
+//! block is held by this process as long as the mesh runs and means that the block is taken: no other mesh looks for a
+//! port there, not even between the moment when a port is let go here and the moment when a proxy listens on it.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// Ports are taken from this range. It lies below the range from which Linux picks the ports of outgoing connections
-/// (`net.ipv4.ip_local_port_range`, 32768 and up), so that no client takes a port between the moment when it is let go
-/// here and the moment when a proxy listens on it.
+/// (`net.ipv4.ip_local_port_range`, 32768 and up), so that no client takes a port that was let go.
 const FIRST: u16 = 10_000;
-const COUNT: u16 = 22_000;
+const COUNT: u16 = 22_016;
+
+/// Ports in a block. Its first one says that the block is taken.
+const BLOCK: u16 = 64;
+
+/// How many ports a span has for each that is needed: then two names seldom want the same one.
+const ROOM: usize = 4;
 
 /// Ports that are held by listening on them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ports {
     held: BTreeMap<SocketAddr, TcpListener>,
-    next: u16,
+    /// The first port of every block of the span, held as long as the value lives.
+    _taken: Vec<TcpListener>,
+    start: u16,
+    length: u16,
 }
 
 impl Ports {
-    /// Starts looking at a place that depends on the process, so that two meshes that start at the same time rarely
-    /// try the same ports.
-    pub(crate) fn new(process: u32) -> Self {
-        // 131 is prime to the count, and more than the ports of a small mesh lie between two neighbours.
-        let start = u64::from(process) * 131 % u64::from(COUNT);
-        Self { held: BTreeMap::new(), next: u16::try_from(start).unwrap_or(0) }
+    /// Takes a span for about `count` ports, at the place that follows from `mesh` or the next one that is free.
+    pub(crate) fn new(mesh: &str, count: usize) -> io::Result<Self> {
+        let wanted = count.saturating_mul(ROOM).div_ceil(usize::from(BLOCK)).next_power_of_two();
+        let all = usize::from(COUNT / BLOCK);
+        let blocks = u16::try_from(wanted.min(all)).unwrap_or(1);
+        let spans = COUNT / BLOCK / blocks;
+        let first = place(mesh, spans);
+        let mut last = io::Error::from(ErrorKind::AddrInUse);
+        for next in 0..spans {
+            let start = FIRST + (first + next) % spans * blocks * BLOCK;
+            let length = blocks * BLOCK;
+            let marks = (0..blocks).map(|block| TcpListener::bind(address(start + block * BLOCK)));
+            match marks.collect::<io::Result<Vec<_>>>() {
+                Ok(taken) => return Ok(Self { held: BTreeMap::new(), _taken: taken, start, length }),
+                // Another mesh's, or somebody else's. Whatever else is wrong is wrong at every port.
+                Err(error) if is_taken(&error) => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
     }
 
-    /// Takes a free port.
-    pub(crate) fn take(&mut self) -> io::Result<SocketAddr> {
+    /// Takes the port that follows from a name, or the next one that is free.
+    pub(crate) fn take(&mut self, name: &str) -> io::Result<SocketAddr> {
+        let first = place(name, self.length);
         let mut last = io::Error::from(ErrorKind::AddrInUse);
-        for _ in 0..COUNT {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + self.next));
-            self.next = (self.next + 1) % COUNT;
+        for next in 0..self.length {
+            let offset = (first + next) % self.length;
+            let address = address(self.start + offset);
+            // The first one of a block, and what has been taken for another name, are in use here.
             match TcpListener::bind(address) {
                 Ok(listener) => {
                     self.held.insert(address, listener);
                     return Ok(address);
                 }
-                // Somebody else's. Whatever else is wrong is wrong at every port.
-                Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
-                    last = error;
-                }
+                Err(error) if is_taken(&error) => last = error,
                 Err(error) => return Err(error),
             }
         }
@@ -58,19 +84,75 @@ impl Ports {
     }
 }
 
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
+}
+
+/// A number below `bound` that follows from a text, and from nothing that another version of Rust could change: FNV-1a
+/// (Fowler, Noll, Vo) with 64 bits.
+fn place(text: &str, bound: u16) -> u16 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+    // The high bits of this hash are the better mixed ones.
+    u16::try_from((hash >> 32) % u64::from(bound.max(1))).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A text for a mesh that no other test has.
+    fn mesh(name: &str) -> String {
+        format!("{name} of the process {}", std::process::id())
+    }
+
     #[test]
     fn no_port_is_given_twice_while_it_is_held() {
-        let mut ports = Ports::new(std::process::id());
-        let first = ports.take().unwrap();
-        let second = ports.take().unwrap();
+        let mut ports = Ports::new(&mesh("a mesh"), 3).unwrap();
+        let first = ports.take("one").unwrap();
+        let second = ports.take("two").unwrap();
         assert_ne!(first, second);
         assert!(TcpListener::bind(first).is_err());
         assert_eq!(ports.claim(first).unwrap().local_addr().unwrap(), first);
         ports.release();
         assert!(TcpListener::bind(second).is_ok());
+    }
+
+    #[test]
+    fn a_mesh_keeps_its_ports_whatever_comes_and_goes() {
+        let take =
+            |ports: &mut Ports, names: &[&str]| names.iter().map(|name| ports.take(name).unwrap()).collect();
+        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
+        let before: Vec<SocketAddr> = take(&mut ports, &["a", "b", "c"]);
+        drop(ports);
+        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
+        assert_eq!(take(&mut ports, &["a", "b", "c"]), before, "the same again");
+        drop(ports);
+        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
+        let after: Vec<SocketAddr> = take(&mut ports, &["c", "a"]);
+        assert_eq!(after, [before[2], before[0]], "with one less, and in another order");
+        drop(ports);
+        let foreign = TcpListener::bind(before[0]).unwrap();
+        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
+        let after: Vec<SocketAddr> = take(&mut ports, &["a", "b", "c"]);
+        assert_ne!(after[0], before[0]);
+        assert_eq!(after[1..], before[1..], "only what is taken moves");
+        drop(foreign);
+    }
+
+    #[test]
+    fn a_running_mesh_keeps_others_out_of_its_span() {
+        let mut running = Ports::new(&mesh("twice"), 3).unwrap();
+        let own = running.take("a").unwrap();
+        running.release();
+        let mut second = Ports::new(&mesh("twice"), 3).unwrap();
+        assert!(!(running.start..running.start + running.length).contains(&second.take("a").unwrap().port()));
+        drop(running);
+        drop(second);
+        assert_eq!(Ports::new(&mesh("twice"), 3).unwrap().take("a").unwrap(), own);
     }
 }

@@ -1,5 +1,6 @@
 //! A mesh that is being started or runs: its files, its applications and its processes.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
 use super::fleet::Fleet;
-use super::placing::placing;
+use super::placing::{placing, ports};
 use super::ports::Ports;
 use super::programs::Programs;
 use super::readiness::{Awaited, Question};
 use super::runtime::{self, Home};
+use super::server_tls::ServerTls;
 use super::stand_in::{Instance, Speech, Switchboard, serve};
 use super::{Settings, control, files};
 use crate::exit::{Context, Failure};
@@ -39,6 +41,8 @@ pub(crate) struct Running {
     pub(crate) mesh: CheckedMesh,
     /// The files in place.
     rendered: Vec<RenderedProxy>,
+    /// The certificates that gateways show to clients outside the mesh.
+    pub(crate) server_tls: ServerTls,
     /// The directory of everything.
     pub(crate) home: Home,
 }
@@ -56,7 +60,7 @@ impl Running {
     /// Writes all files and starts the applications. No process runs yet.
     pub(crate) fn prepare(settings: &Settings, mesh: CheckedMesh) -> Result<Self, Failure> {
         let home = Home::create(&runtime::directory()?)?;
-        let mut ports = Ports::new(std::process::id());
+        let mut ports = ports(&mesh.plan, &settings.file)?;
         let placement = placing(&mesh.plan, home.path(), &mut ports)?;
         let layout = layout(&mesh.plan, &placement);
         let logs = settings.keep_logs.clone().unwrap_or_else(|| home.path().join("logs"));
@@ -69,11 +73,12 @@ impl Running {
         if let Some(directory) = &settings.show_config {
             files::show(&rendered, directory)?;
         }
-        let fleet = Fleet::default();
+        let (fleet, server_tls) = (Fleet::default(), ServerTls::new(home.path()));
+        let tasks = JoinSet::new();
         let mut running =
-            Self { fleet, tasks: JoinSet::new(), ports, logs, placement, layout, mesh, rendered, home };
+            Self { fleet, tasks, ports, logs, placement, layout, mesh, rendered, server_tls, home };
         running.write_configuration()?;
-        running.stand_in()?;
+        running.stand_in(&settings.file)?;
         Ok(running)
     }
 
@@ -137,8 +142,11 @@ impl Running {
     }
 
     /// Brings the files in place to what was rendered.
-    fn write_configuration(&self) -> Result<Changed, Failure> {
+    fn write_configuration(&mut self) -> Result<Changed, Failure> {
         let mut changed = Changed::default();
+        for proxy in &self.mesh.plan.proxies {
+            self.server_tls.furnish(proxy, &self.placement)?;
+        }
         // What is counted changes before what is asked, so that no proxy asks for a counter that is unknown.
         for service in &self.mesh.plan.rate_limits {
             let directory = limits_directory(self.home.path(), &service.cluster_name);
@@ -155,7 +163,7 @@ impl Running {
     }
 
     /// Starts the stand-in applications and the control socket.
-    fn stand_in(&mut self) -> Result<(), Failure> {
+    fn stand_in(&mut self, file: &Path) -> Result<(), Failure> {
         let mut switchboard = Switchboard::default();
         for application in &self.layout.applications {
             let service = format!("{}.{}", application.namespace, application.service);
@@ -172,9 +180,20 @@ impl Running {
         }
         let socket = self.home.socket();
         let listener = UnixListener::bind(socket).context(|| format!("listen at `{}`", socket.display()))?;
-        self.tasks.spawn(control::answer(listener, Arc::new(switchboard)));
+        let description = control::Description {
+            file: std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()).display().to_string(),
+            data_plane: data_planes(&self.mesh),
+            instances: switchboard.instances(),
+        };
+        self.tasks.spawn(control::answer(listener, Arc::new(switchboard), description));
         Ok(())
     }
+}
+
+/// What carries a mesh, in words.
+fn data_planes(mesh: &CheckedMesh) -> String {
+    let words: BTreeSet<&str> = mesh.plan.proxies.iter().map(|proxy| proxy.data_plane.word()).collect();
+    words.into_iter().collect::<Vec<_>>().join(" and ")
 }
 
 /// Every proxy's watched files. What a backend cannot render has been refused before, by the capability check.

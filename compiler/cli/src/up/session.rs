@@ -63,7 +63,7 @@ async fn live(
     let awaited = running.awaited();
     readiness::wait(&mut running.fleet, awaited, &mut progress).await?;
     drop(progress);
-    let found = environment(&running.layout, running.home.path(), running.home.socket());
+    let found = environment(running);
     if !settings.command.is_empty() {
         for name in &found.ambiguous {
             console.warning(&format!("`{name}` could mean several addresses, so it is not set"));
@@ -71,8 +71,12 @@ async fn live(
     }
     *guest = Guest::start(&settings.command, &found.variables)?;
     if guest.is_none() {
-        print(&table(&running.layout)).context(|| String::from("write to standard output"))?;
+        let certificates =
+            |cluster: &str, gateway: &str, secret: &str| running.server_tls.public(cluster, gateway, secret);
+        print(&table(&running.layout, &certificates)).context(|| String::from("write to standard output"))?;
         console.note("The mesh runs until Ctrl-C. Make an application fail: meshc fail SERVICE --in CLUSTER");
+        let socket = running.home.socket().display();
+        console.note(&format!("Where several meshes have that service, this one is MESH_CONTROL={socket}"));
     }
     let mut glances = interval(GLANCE);
     glances.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,19 +1,19 @@
 //! What `meshc up` prints when the mesh is ready: where everything is, with lines to copy.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use meshc_local::{CallAddress, GatewayAddress, Layout};
 
-/// The gateways and calls of a mesh.
-pub(crate) fn table(layout: &Layout) -> String {
+/// The gateways and calls of a mesh; `certificates` says which file a client trusts where a gateway ends TLS.
+pub(crate) fn table(layout: &Layout, certificates: &dyn Fn(&str, &str, &str) -> PathBuf) -> String {
     let mut text = String::new();
-    // An ingress gateway that would end TLS has been refused before, so only those between clusters take TLS.
     let (east_west, ingress): (Vec<_>, Vec<_>) =
-        layout.gateways.iter().partition(|gateway| gateway.hosts.is_empty() && gateway.tls);
+        layout.gateways.iter().partition(|gateway| gateway.tls && gateway.secret.is_none());
     if !ingress.is_empty() {
         text.push_str("Through the gateways, as clients outside the mesh:\n");
         for gateway in ingress {
-            gateway_lines(&mut text, gateway);
+            gateway_lines(&mut text, gateway, certificates);
         }
     }
     if !layout.calls.is_empty() {
@@ -32,7 +32,11 @@ pub(crate) fn table(layout: &Layout) -> String {
     text
 }
 
-fn gateway_lines(text: &mut String, gateway: &GatewayAddress) {
+fn gateway_lines(
+    text: &mut String,
+    gateway: &GatewayAddress,
+    certificates: &dyn Fn(&str, &str, &str) -> PathBuf,
+) {
     let _ = writeln!(text, "  {}.{}, port {}", gateway.cluster, gateway.gateway, gateway.number);
     if gateway.hosts.is_empty() {
         text.push_str("    no route leads through it\n");
@@ -40,7 +44,16 @@ fn gateway_lines(text: &mut String, gateway: &GatewayAddress) {
     for host in &gateway.hosts {
         // A host such as `*.example.org` stands for any name below it.
         let host = host.replace('*', "any");
-        let _ = writeln!(text, "    curl -H 'Host: {host}' http://{}/", gateway.address);
+        let (ip, port) = (gateway.address.ip(), gateway.address.port());
+        let _ = match &gateway.secret {
+            None => writeln!(text, "    curl -H 'Host: {host}' http://{ip}:{port}/"),
+            // The name has to be in the address, too: a client asks for the certificate of that.
+            Some(secret) => {
+                let file = certificates(&gateway.cluster, &gateway.gateway, secret);
+                let (file, route) = (file.display(), format!("{host}:{port}:{ip}"));
+                writeln!(text, "    curl --cacert '{file}' --resolve {route} https://{host}:{port}/")
+            }
+        };
     }
 }
 
@@ -65,7 +78,8 @@ mod tests {
             number: 80,
             address: "127.0.0.1:1000".parse().unwrap(),
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            tls: name == "eastwest",
+            tls: name == "eastwest" || name == "secure",
+            secret: (name == "secure").then(|| String::from("cert")),
         };
         let call = |host: Option<&str>| CallAddress {
             cluster: String::from("west"),
@@ -78,6 +92,7 @@ mod tests {
         let layout = Layout {
             gateways: vec![
                 gateway("ingress", &["web.example"]),
+                gateway("secure", &["web.example"]),
                 gateway("idle", &[]),
                 gateway("eastwest", &[]),
             ],
@@ -88,6 +103,8 @@ mod tests {
 Through the gateways, as clients outside the mesh:
   west.ingress, port 80
     curl -H 'Host: web.example' http://127.0.0.1:1000/
+  west.secure, port 80
+    curl --cacert '/run/west.secure.cert.pem' --resolve web.example:1000:127.0.0.1 https://web.example:1000/
   west.idle, port 80
     no route leads through it
 Through the sidecars, as the applications inside:
@@ -98,6 +115,9 @@ Through the sidecars, as the applications inside:
 Between the clusters:
   west.eastwest is at 127.0.0.1:1000
 ";
-        assert_eq!(table(&layout), expected);
+        let file = |cluster: &str, gateway: &str, secret: &str| {
+            PathBuf::from(format!("/run/{cluster}.{gateway}.{secret}.pem"))
+        };
+        assert_eq!(table(&layout, &file), expected);
     }
 }

@@ -44,6 +44,13 @@ pub(crate) struct Instance {
     pub(crate) cluster: String,
 }
 
+impl Instance {
+    /// Whether this is what somebody calls it: `namespace.name`, or only the name.
+    pub(crate) fn is_called(&self, service: &str) -> bool {
+        self.service == service || self.service.split_once('.').is_some_and(|(_, name)| name == service)
+    }
+}
+
 /// The switches of all applications.
 #[derive(Debug, Default)]
 pub(crate) struct Switchboard {
@@ -57,13 +64,15 @@ impl Switchboard {
         self.switches.entry(instance.clone()).or_insert_with(fresh).subscribe()
     }
 
+    /// Every application, in order.
+    pub(crate) fn instances(&self) -> Vec<Instance> {
+        self.switches.keys().cloned().collect()
+    }
+
     /// Sets how the application of `service` (`namespace.service`, or only `service` if that is enough) behaves in a
     /// cluster, and returns which one it was, or why there is not exactly one.
     pub(crate) fn set(&self, service: &str, cluster: &str, behaviour: Behaviour) -> Result<Instance, String> {
-        let named = |instance: &&Instance| {
-            instance.service == service
-                || instance.service.split_once('.').is_some_and(|(_, name)| name == service)
-        };
+        let named = |instance: &&Instance| instance.is_called(service);
         let all: Vec<&Instance> = self.switches.keys().filter(named).collect();
         let here: Vec<&Instance> =
             all.iter().copied().filter(|instance| instance.cluster == cluster).collect();
