@@ -1,7 +1,10 @@
 //! Examples and documentation are compiled: what a reader copies works, and `expected/` is what a build writes.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use mesh_tests::{process, tools};
 
@@ -34,15 +37,39 @@ fn examples_have_no_findings() {
     }
 }
 
+/// Copies what git has of a folder of the workspace, and nothing else: keys and trees that somebody made there while
+/// trying the example out are not part of it.
+fn copy_tracked(folder: &Path, to: &Path) {
+    let root = tools::workspace();
+    let listed = process::succeed(Command::new("git").current_dir(folder).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--full-name",
+    ]));
+    let below = folder.strip_prefix(&root).expect("a folder of the workspace");
+    let files: Vec<_> = listed.lines().map(PathBuf::from).filter(|file| root.join(file).is_file()).collect();
+    assert!(!files.is_empty(), "git lists {}", folder.display());
+    for file in files {
+        let place = to.join(file.strip_prefix(below).expect("git lists what is below"));
+        std::fs::create_dir_all(place.parent().expect("a file has a parent")).expect("created");
+        std::fs::copy(root.join(&file), place).expect("copied");
+    }
+}
+
 #[test]
 fn expected_output_is_what_a_build_writes() {
     for example in examples() {
         assert!(example.join("README.md").is_file(), "{} has a README", example.display());
-        let (status, said) = meshc(&example, &["build", "mesh.mesh", "-o", "expected", "--check"]);
+        let copy = tempfile::tempdir().expect("a temporary directory");
+        copy_tracked(&example, copy.path());
+        let (status, said) = meshc(copy.path(), &["build", "mesh.mesh", "-o", "expected", "--check"]);
         assert_eq!(
             status,
             Some(0),
-            "{}: run `meshc build mesh.mesh -o expected` there\n{said}",
+            "{}: if that is what you want, run `meshc build mesh.mesh -o expected` in a copy without `keys`, and copy \
+             `expected` back\n{said}",
             example.display()
         );
     }
@@ -100,6 +127,154 @@ fn the_readme_shows_what_a_mistake_looks_like() {
     for line in shown {
         assert!(said.lines().any(|found| found == line), "the README shows {line:?}, but meshc says\n{said}");
     }
+}
+
+/// A checkout as a new user has it after the build: the example, git, and the programs where the README says they are.
+struct Checkout {
+    folder: tempfile::TempDir,
+}
+
+impl Checkout {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let checkout = Self { folder };
+        copy_tracked(&tools::workspace().join("examples/acme"), &checkout.path("checkout/examples/acme"));
+        std::fs::write(checkout.path("checkout/.gitignore"), "/target\n").expect("writable");
+        for folder in ["checkout/target/release", "home", "run", "bin"] {
+            std::fs::create_dir_all(checkout.path(folder)).expect("created");
+        }
+        for program in ["meshc", "meshd"] {
+            let place = checkout.path("checkout/target/release").join(program);
+            std::fs::hard_link(tools::binary(program), &place)
+                .or_else(|_| std::fs::copy(tools::binary(program), &place).map(|_| ()))
+                .expect("the program is where the README has it");
+        }
+        // There is no cluster here: what it would get is read, and has to be something.
+        let kubectl = "#!/bin/sh\necho \"kubectl $*\"\nif [ \"$4\" = - ]; then grep -c 'kind: Secret'; else test -f \"$4/kustomization.yaml\"; fi\n";
+        std::fs::write(checkout.path("bin/kubectl"), kubectl).expect("writable");
+        process::succeed(Command::new("chmod").arg("+x").arg(checkout.path("bin/kubectl")));
+        for words in [
+            &["init", "--quiet"][..],
+            &["add", "."],
+            &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "a"],
+        ] {
+            process::succeed(Command::new("git").args(words).current_dir(checkout.path("checkout")));
+        }
+        checkout
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A shell in the checkout. Meshes that other tests run are out of its sight.
+    fn bash(&self, script: &str) -> Command {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("bash");
+        command.args(["-e", "-o", "pipefail", "-c", script]).current_dir(self.path("checkout"));
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command.env("HOME", self.path("home")).env("XDG_RUNTIME_DIR", self.path("run")).stdin(Stdio::null());
+        command
+    }
+}
+
+/// `meshc up` as in the README, without a command: it runs until Ctrl-C.
+struct Up {
+    child: Child,
+    ingress: String,
+    call: String,
+}
+
+impl Up {
+    /// Starts it and reads the two addresses that the README asks for from what it prints.
+    fn start(checkout: &Checkout, line: &str) -> Self {
+        let mut child =
+            checkout.bash(&format!("exec {line}")).stdout(Stdio::piped()).spawn().expect("bash starts");
+        let output = child.stdout.take().expect("piped");
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut up = Self { child, ingress: String::new(), call: String::new() };
+        let mut heading = String::new();
+        while up.ingress.is_empty() || up.call.is_empty() {
+            let line =
+                lines.recv_timeout(Duration::from_secs(120)).expect("the mesh comes up and says where it is");
+            if let Some((_, address)) = line.split_once(" http://") {
+                let address = address.trim_end_matches('/').to_owned();
+                if heading.contains("west.ingress") {
+                    up.ingress = address;
+                } else if heading.contains("webapp in west calls istioinaction.catalog") {
+                    up.call = address;
+                }
+            } else {
+                heading = line;
+            }
+        }
+        up
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        process::signal(self.child.id(), "INT");
+        process::wait(&mut self.child, Duration::from_secs(30));
+    }
+}
+
+/// The README's tour, command by command, as a new user would copy it.
+#[test]
+fn the_tour_of_the_readme_works_and_leaves_nothing_in_the_checkout() {
+    let readme = std::fs::read_to_string(tools::workspace().join("README.md")).expect("there is a README");
+    let (before, tour) = readme.split_once("## Five minutes").expect("the tour");
+    let tour = tour.split("\n## ").next().unwrap_or_default();
+    let first = blocks(before, "sh").concat();
+    let up = first
+        .lines()
+        .find_map(|line| line.split_once(" && ")?.1.split('#').next())
+        .expect("the first command");
+    let shell = blocks(tour, "sh");
+    let [traffic, trust] = shell.as_slice() else { panic!("two blocks of commands: {shell:?}") };
+    let checkout = Checkout::new();
+    let running = Up::start(&checkout, up.trim());
+
+    let traffic = traffic
+        .replace("ingress=127.0.0.1:PORT", &format!("ingress={}", running.ingress))
+        .replace("call=127.0.0.1:PORT", &format!("call={}", running.call))
+        .replace("curl ", "curl --silent --show-error --max-time 20 --write-out '\\n' ");
+    let said = process::succeed(&mut checkout.bash(&traffic));
+    let answers: Vec<serde_json::Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(serde_json::Value::is_object)
+        .collect();
+    let clusters: Vec<_> =
+        answers.iter().map(|answer| answer["cluster"].as_str().unwrap_or_default()).collect();
+    assert_eq!(clusters, ["west", "east", "east", "east"], "{said}");
+    assert_eq!(answers[2]["caller"], "spiffe://cluster.local/ns/istioinaction/sa/webapp", "{said}");
+    assert!(said.contains("HTTP/1.1 429"), "{said}");
+
+    let edit =
+        "sed -i 's/calls    = \\[catalog\\]/calls = [catalog, simple-backend]/' examples/acme/mesh.mesh";
+    process::succeed(&mut checkout.bash(edit));
+    for block in blocks(tour, "console") {
+        for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
+            let output =
+                process::run(&mut checkout.bash(&format!("export PATH=$PWD/target/release:$PATH; {line}")));
+            let refused = line.starts_with("meshc check");
+            assert_eq!(output.status.code(), Some(i32::from(refused)), "{line}: {output:?}");
+        }
+    }
+
+    let trust = format!("export PATH=$PWD/target/release:$PATH\n{trust}");
+    let said = process::succeed(&mut checkout.bash(&trust));
+    assert!(said.contains("kubectl apply --server-side -k out/west"), "{said}");
+    assert!(said.contains("kubectl apply --server-side -f -\n3"), "three identities in west: {said}");
+    let left = process::succeed(&mut checkout.bash("git status --porcelain --ignored -- . ':!target'"));
+    assert_eq!(left, "", "nothing is left in the checkout");
+    assert!(checkout.path("home/acme/keys/root/key.pem").is_file(), "the keys are in the copy");
 }
 
 #[test]
