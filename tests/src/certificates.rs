@@ -129,39 +129,53 @@ pub fn shaped(folder: &Path, shape: Shape, issuer: &Path, issuer_key: &Path, spi
 /// If openssl is not there or does not make it.
 #[must_use]
 pub fn intermediate(folder: &Path, extensions: &str, root: &Path, root_key: &Path) -> (PathBuf, PathBuf) {
-    let (certificate, key) = (folder.join("intermediate.pem"), folder.join("intermediate.key"));
-    let (configuration, request) = (folder.join("intermediate.cnf"), folder.join("intermediate.csr"));
-    std::fs::write(&configuration, extensions).expect("writable");
     let pair = KeyPair::generate().expect("a key");
-    std::fs::write(&key, pair.serialize_pem()).expect("writable");
-    let openssl = |arguments: &[&std::ffi::OsStr]| {
-        process::succeed(Command::new(tools::system("openssl")).args(arguments));
-    };
-    let words = |text: &'static str| text.split(' ').map(std::ffi::OsStr::new).collect::<Vec<_>>();
-    openssl(
-        &[
-            words("req -new -subj /CN=Intermediate -key"),
-            vec![key.as_os_str()],
-            words("-out"),
-            vec![request.as_os_str()],
-        ]
-        .concat(),
+    std::fs::write(folder.join("intermediate.key"), pair.serialize_pem()).expect("writable");
+    signed_by_openssl(folder, "intermediate", "/CN=Intermediate", extensions, (root, root_key))
+}
+
+/// A workload certificate for a SPIFFE id with an RSA key of 1024 bits, which only openssl still makes.
+///
+/// # Panics
+/// If openssl is not there or does not make it.
+#[must_use]
+pub fn with_short_rsa_key(folder: &Path, issuer: &Path, issuer_key: &Path, spiffe: &str) -> KeyPairFiles {
+    let key = folder.join("short.key");
+    process::succeed(Command::new(tools::system("openssl")).args(["genrsa", "-out"]).arg(&key).arg("1024"));
+    let extensions = format!(
+        "basicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n\
+         subjectAltName=critical,URI:{spiffe}\n"
     );
-    openssl(
-        &[
-            words("x509 -req -days 10 -set_serial 1 -in"),
-            vec![request.as_os_str()],
-            words("-CA"),
-            vec![root.as_os_str()],
-            words("-CAkey"),
-            vec![root_key.as_os_str()],
-            words("-extfile"),
-            vec![configuration.as_os_str()],
-            words("-out"),
-            vec![certificate.as_os_str()],
-        ]
-        .concat(),
-    );
+    let (certificate, key) =
+        signed_by_openssl(folder, "short", "/CN=short", &extensions, (issuer, issuer_key));
+    let mut chain = std::fs::read_to_string(&certificate).expect("openssl wrote it");
+    chain.push_str(&std::fs::read_to_string(issuer).expect("readable"));
+    std::fs::write(&certificate, chain).expect("writable");
+    KeyPairFiles { certificate, key }
+}
+
+/// Signs a certificate for the key `<name>.key` in a folder; returns its file and that of the key.
+fn signed_by_openssl(
+    folder: &Path,
+    name: &str,
+    subject: &str,
+    extensions: &str,
+    (issuer, issuer_key): (&Path, &Path),
+) -> (PathBuf, PathBuf) {
+    let file = |extension: &str| folder.join(format!("{name}.{extension}"));
+    let (certificate, key, request, configuration) = (file("pem"), file("key"), file("csr"), file("cnf"));
+    std::fs::write(&configuration, extensions).expect("writable");
+    let openssl = || Command::new(tools::system("openssl"));
+    let mut ask = openssl();
+    ask.args(["req", "-new", "-subj", subject, "-key"]).arg(&key).arg("-out").arg(&request);
+    process::succeed(&mut ask);
+    let mut sign = openssl();
+    sign.args(["x509", "-req", "-days", "10", "-set_serial", "1", "-in"])
+        .arg(&request)
+        .arg("-CA")
+        .arg(issuer);
+    sign.arg("-CAkey").arg(issuer_key).arg("-extfile").arg(&configuration).arg("-out").arg(&certificate);
+    process::succeed(&mut sign);
     (certificate, key)
 }
 

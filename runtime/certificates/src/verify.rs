@@ -180,3 +180,130 @@ fn subject(der: &[u8]) -> String {
     });
     uri.unwrap_or_else(|| String::from("the workload's certificate"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{
+        BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, GeneralSubtree,
+        IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
+    };
+
+    use super::*;
+
+    fn authority(name: &str, edit: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        edit(&mut params);
+        params
+    }
+
+    /// What is said of a workload below an intermediate below a root, each of which can be changed.
+    fn said(
+        root: impl FnOnce(&mut CertificateParams),
+        intermediate: impl FnOnce(&mut CertificateParams),
+        leaf: impl FnOnce(&mut CertificateParams),
+    ) -> String {
+        let keys = [(); 3].map(|()| KeyPair::generate().unwrap());
+        let root = authority("Root", root);
+        let root_der = root.self_signed(&keys[0]).unwrap().der().clone();
+        let intermediate = authority("West", intermediate);
+        let signed = intermediate.signed_by(&keys[1], &Issuer::from_params(&root, &keys[0])).unwrap();
+        let mut workload = CertificateParams::default();
+        workload.distinguished_name = DistinguishedName::new();
+        workload.subject_alt_names = vec![SanType::URI("spiffe://a/ns/b/sa/c".try_into().unwrap())];
+        workload.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf(&mut workload);
+        let own = workload.signed_by(&keys[2], &Issuer::from_params(&intermediate, &keys[1])).unwrap();
+        let anchors = match anchor(&root_der) {
+            Ok(anchor) => [anchor],
+            Err(flaw) => return format!("the root {flaw}"),
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+        let verdicts = [Purpose::Server, Purpose::Client]
+            .map(|purpose| verify(own.der(), &[signed.der().clone()], &anchors, now, purpose));
+        assert_eq!(verdicts[0], verdicts[1]);
+        verdicts[0].clone().map_or_else(|refusal| refusal.to_string(), |()| String::from("accepted"))
+    }
+
+    fn as_made(_: &mut CertificateParams) {}
+
+    fn extension(oid: &[u64], critical: bool) -> CustomExtension {
+        let mut extension = CustomExtension::from_oid_content(oid, vec![5, 0]);
+        extension.set_criticality(critical);
+        extension
+    }
+
+    #[test]
+    fn a_chain_as_spiffe_asks_for_is_accepted() {
+        assert_eq!(said(as_made, as_made, as_made), "accepted");
+        let rather =
+            |params: &mut CertificateParams| params.custom_extensions.push(extension(&[1, 2, 3], false));
+        assert_eq!(said(rather, rather, rather), "accepted", "extensions that are not critical do no harm");
+    }
+
+    #[test]
+    fn each_flaw_is_named_with_its_certificate() {
+        let uri = |text: &str| SanType::URI(text.try_into().unwrap());
+        let workload = "`spiffe://a/ns/b/sa/c`";
+        let none = said(as_made, as_made, |leaf| leaf.subject_alt_names.clear());
+        assert_eq!(
+            none,
+            "`the workload's certificate` has 0 URIs among its names, and needs exactly one, its SPIFFE id"
+        );
+        let two = said(as_made, as_made, |leaf| leaf.subject_alt_names.push(uri("https://b")));
+        assert_eq!(
+            two,
+            format!("{workload} has 2 URIs among its names, and needs exactly one, its SPIFFE id")
+        );
+        let mute = said(as_made, as_made, |leaf| leaf.key_usages.clear());
+        assert_eq!(mute, format!("{workload} lacks the key usage digitalSignature"));
+        let signs = said(as_made, as_made, |leaf| leaf.key_usages.push(KeyUsagePurpose::CrlSign));
+        assert_eq!(
+            signs,
+            format!("{workload} has the key usage keyCertSign or cRLSign, which only authorities have")
+        );
+        let authority = said(as_made, as_made, |leaf| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+        assert_eq!(authority, "the workload's certificate is that of an authority");
+        let silent = said(as_made, |west| west.key_usages.clear(), as_made);
+        assert_eq!(silent, "`CN=West` lacks the key usage keyCertSign");
+        let none = said(as_made, |west| west.is_ca = IsCa::ExplicitNoCa, as_made);
+        assert_eq!(none, "an issuer in the chain is no authority");
+        assert_eq!(
+            said(|root| root.key_usages.clear(), as_made, as_made),
+            "the root lacks the key usage keyCertSign"
+        );
+        let no_root = said(|root| root.is_ca = IsCa::NoCa, as_made, as_made);
+        assert_eq!(no_root, "the root is no authority (its basic constraints do not say so)");
+    }
+
+    #[test]
+    fn an_extension_that_is_not_processed_is_named() {
+        // policyConstraints.
+        let policy =
+            |west: &mut CertificateParams| west.custom_extensions.push(extension(&[2, 5, 29, 36], true));
+        let expected = "`CN=West` has the critical extension policyConstraints (2.5.29.36), which meshd does not process";
+        assert_eq!(said(as_made, policy, as_made), expected);
+        assert_eq!(
+            said(policy, as_made, as_made),
+            "accepted",
+            "of a root only its name, key and name constraints count"
+        );
+        let names = |params: &mut CertificateParams| {
+            let permitted_subtrees = vec![GeneralSubtree::DirectoryName(DistinguishedName::new())];
+            params.name_constraints =
+                Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+        };
+        let constrained = "has nameConstraints (2.5.29.30) on subjects or URIs, which meshd does not process";
+        assert_eq!(said(as_made, names, as_made), format!("`CN=West` {constrained}"));
+        assert_eq!(said(names, as_made, as_made), format!("`the root` {constrained}"));
+        let unknown = |leaf: &mut CertificateParams| leaf.custom_extensions.push(extension(&[1, 2, 3], true));
+        let expected =
+            "`spiffe://a/ns/b/sa/c` has the critical extension 1.2.3, which meshd does not process";
+        assert_eq!(said(as_made, as_made, unknown), expected);
+    }
+}

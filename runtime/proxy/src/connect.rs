@@ -93,7 +93,8 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
         Err(error) => Err(ConnectFailure {
             reason: "tls",
             message: format!(
-                "{address} did not prove to be one of the expected identities of `{sni}`: {error}"
+                "{address} did not prove to be one of the expected identities of `{sni}`: {}",
+                crate::tls::problem(&error)
             ),
         }),
     }

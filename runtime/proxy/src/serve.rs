@@ -5,7 +5,7 @@ use crate::drain::Phase;
 use crate::hello::{First, Replayed, read_hello};
 use crate::listen::{Slot, prepare};
 use crate::snapshot::{App, KindState, ListenerState};
-use crate::tls::{Peer, peer_of};
+use crate::tls::{self, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, tcp};
 use rustls::ServerConfig;
@@ -146,7 +146,7 @@ async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remo
             let connection = Connection { tls: true, ..plain(Entry::Listener) };
             match handshake(&worker, &state, Arc::clone(config), stream).await {
                 Ok(stream) => http_server::serve(worker, connection, stream).await,
-                Err(error) => refuse(&worker, &connection, "TLS", &error.to_string()),
+                Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
         KindState::Tcp(forwarding) => {
@@ -205,7 +205,7 @@ async fn by_server_name(
             };
             let stream = match handshake(&worker, state, Arc::clone(&chain.tls), stream).await {
                 Ok(stream) => stream,
-                Err(error) => return refuse(&worker, &connection, "TLS", &error.to_string()),
+                Err(error) => return refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             };
             let peer = stream.get_ref().1.peer_certificates().and_then(peer_of);
             let connection = Connection { peer, ..connection };

@@ -14,7 +14,15 @@ const BACKEND_SNI: &str = "outbound_.80_._.simple-backend.istioinaction.svc.clus
 /// What curl says of a request over TLS through east's gateway to simple-backend's sidecar: its exit status, the HTTP
 /// status (0 if there was no answer) and the body.
 pub(crate) fn over_tls(gateway: SocketAddr, identity: Option<(&Path, &Path)>) -> (bool, u16, String) {
-    let mut command = Command::new(tools::system("curl"));
+    over_tls_by(Command::new(tools::system("curl")), gateway, identity)
+}
+
+/// The same with a curl that was prepared for it.
+pub(crate) fn over_tls_by(
+    mut command: Command,
+    gateway: SocketAddr,
+    identity: Option<(&Path, &Path)>,
+) -> (bool, u16, String) {
     command.args(["--silent", "--insecure", "--max-time", "20", "--write-out", "\n%{http_code}"]);
     command.args(["--connect-to", &format!("::{gateway}"), "--noproxy", "*"]);
     if let Some((certificate, key)) = identity {

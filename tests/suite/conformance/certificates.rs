@@ -2,18 +2,27 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use mesh_tests::certificates::{self, KeyPairFiles, Shape};
 use mesh_tests::mesh::{DataPlane, Mesh};
+use mesh_tests::{process, tools};
 
-use crate::authorization::over_tls;
-use crate::fixtures::acme;
+use crate::authorization::over_tls_by;
+use crate::fixtures::{BACKEND_HOST, acme, acme_source};
 
 const INGRESS: &str = "spiffe://cluster.local/ns/mesh-system/sa/west-ingress";
 
 /// Whether east's backend answers a client with this certificate.
 fn accepted(gateway: SocketAddr, files: &KeyPairFiles) -> bool {
-    let (answered, status, body) = over_tls(gateway, Some((&files.certificate, &files.key)));
+    // It is for the proxy to refuse a key that is too short, and not for this client.
+    let mut curl = Command::new(tools::system("curl"));
+    let configuration = files.key.with_extension("openssl");
+    let lax = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nCipherString = DEFAULT@SECLEVEL=0\n";
+    std::fs::write(&configuration, lax).expect("writable");
+    curl.env("OPENSSL_CONF", configuration);
+    let (answered, status, body) = over_tls_by(curl, gateway, Some((&files.certificate, &files.key)));
     assert!(matches!((answered, status), (true, 200) | (false, 0)), "{status} {body}");
     answered
 }
@@ -46,10 +55,19 @@ fn workloads_are_what_spiffe_asks_for(data_plane: DataPlane) {
             wrong.push(format!("{shape:?}: accepted is {}", !expected));
         }
     }
+    let short = certificates::with_short_rsa_key(folder.path(), &issuer, &issuer_key, INGRESS);
+    if accepted(gateway, &short) != (data_plane == DataPlane::Envoy) {
+        wrong.push(String::from("an RSA key of 1024 bits"));
+    }
     assert!(wrong.is_empty(), "{wrong:#?}");
     if data_plane == DataPlane::Meshd {
         let log = mesh.log("east/sidecars/istioinaction/simple-backend");
-        for reason in ["lacks the key usage digitalSignature", "has 2 URIs among its names"] {
+        for reason in [
+            "lacks the key usage digitalSignature",
+            "has 2 URIs among its names",
+            "has an RSA key of 1024 bits",
+            "has an elliptic curve key on curve 1.3.132.0.35",
+        ] {
             assert!(log.contains(reason), "{reason}: {log}");
         }
     }
@@ -116,7 +134,44 @@ fn below(mesh: &Mesh, folder: &Path, usage: &str, extension: &str) -> KeyPairFil
     certificates::shaped(folder, Shape::Workload, &issuer, &issuer_key, INGRESS)
 }
 
+/// A gateway that ends TLS shows a certificate that was made for this run, and a client trusts it by the file that
+/// `meshc up` prints.
+fn a_gateway_that_ends_tls_has_a_certificate(data_plane: DataPlane) {
+    let plain = "port http { number = 80 }";
+    let source = acme_source();
+    assert_eq!(source.matches(plain).count(), 1, "west's ingress");
+    let mesh = Mesh::up(
+        &source.replace(plain, "port https { number = 443, tls { secret = \"acme-tls\" } }"),
+        data_plane,
+    );
+    let port = mesh.address("MESH_GATEWAY_WEST_INGRESS").port();
+    let certificate = mesh.variable("MESH_CACERT_WEST_INGRESS_443");
+    let curl = |arguments: &[&str], host: &str| {
+        let mut command = Command::new(tools::system("curl"));
+        command.args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"]).args(arguments);
+        command.args(["--resolve", &format!("{host}:{port}:127.0.0.1"), &format!("https://{host}:{port}/")]);
+        let output = process::run(&mut command);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for host in [BACKEND_HOST, "webapp.istioinaction.io"] {
+        let (status, body) = curl(&["--cacert", certificate], host);
+        assert!(status == Some(0) && body.contains("\"cluster\":\"west\""), "{host}: {status:?} {body}");
+    }
+    // 60: the certificate is not trusted. A client that was told of no file refuses it, and so does one for another name.
+    assert_eq!(curl(&[], BACKEND_HOST).0, Some(60));
+    assert_eq!(curl(&["--cacert", certificate], "other.example").0, Some(60));
+    // A host that comes while the mesh runs is in the certificate, too.
+    let edited = std::fs::read_to_string(&mesh.source).expect("readable");
+    std::fs::write(&mesh.source, edited.replace("webapp.istioinaction.io", "shop.example"))
+        .expect("writable");
+    process::eventually("the new host is served", Duration::from_secs(30), || {
+        let (status, body) = curl(&["--cacert", certificate], "shop.example");
+        (status == Some(0) && body.contains("\"cluster\":\"west\"")).then_some(())
+    });
+}
+
 crate::on_both_data_planes!(
+    a_gateway_that_ends_tls_has_a_certificate,
     workloads_are_what_spiffe_asks_for,
     intermediates_are_refused_for_what_cannot_be_processed,
 );

@@ -200,3 +200,32 @@ fn a_mesh_that_needs_more_files_than_are_allowed_says_so() {
     assert!(errors.contains("cannot find a free port") && errors.contains("ulimit -n"), "{errors}");
     assert_eq!(std::fs::read_dir(directory.path("meshc")).unwrap().count(), 0, "nothing is left behind");
 }
+
+#[test]
+fn every_run_of_a_file_has_the_same_addresses_and_two_at_once_have_different_ones() {
+    let directory = Directory::new();
+    std::fs::copy(example(), directory.path("mesh.mesh")).unwrap();
+    let addresses = "env | grep '^MESH_[GCRMI][A-Z]*_.*=127' | sort";
+    let up = |words: &[&str]| {
+        let mut command = directory.meshc(&["up", "mesh.mesh", "--data-plane", "meshd", "--meshd"]);
+        command.arg(meshd()).arg("--").args(words).env("XDG_RUNTIME_DIR", directory.path("."));
+        command
+    };
+    let run = || String::from_utf8(up(&["sh", "-c", addresses]).output().unwrap().stdout).unwrap();
+    let first = run();
+    assert!(first.lines().count() > 20, "{first}");
+    let script = format!("{addresses}; exec cat >/dev/null");
+    let mut running =
+        up(&["sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    let second: Vec<String> = lines.by_ref().take(first.lines().count()).map(Result::unwrap).collect();
+    assert_eq!(second, first.lines().collect::<Vec<_>>(), "the same again");
+    let third = run();
+    assert_eq!(third.lines().count(), second.len());
+    for address in third.lines().filter_map(|line| line.split_once('=')) {
+        let used = second.iter().any(|line| line.ends_with(&format!("={}", address.1)));
+        assert!(!used, "{address:?} is in use by the mesh that runs");
+    }
+    drop(running.stdin.take());
+    assert!(running.wait().unwrap().success());
+}

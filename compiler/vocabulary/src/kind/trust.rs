@@ -80,7 +80,15 @@ static INTERMEDIATE: Kind = Kind {
 
 static WORKLOAD: Kind = Kind {
     word: "workload",
-    documentation: "The certificates of services, clients and ingress gateways.",
+    documentation: "The certificates of services, clients and ingress gateways. In a handshake both data planes check that \
+                    the chain leads to a root and is valid now, that nothing in it is revoked by path lengths, extended key \
+                    usages or key usages (an issuer that has a key usage needs keyCertSign, a workload that has one needs \
+                    digitalSignature), that the workload's key is on the curve P-256 or P-384 or RSA, and that one of its \
+                    URIs is the identity that is expected. meshd also refuses what Envoy cannot: a workload with more than \
+                    one URI, one that is an authority or may sign certificates, a workload or an issuer without a key \
+                    usage, RSA keys below 2048 bits, critical extensions other than basic constraints, key usages, names, \
+                    name constraints and distribution points, and name constraints on subjects or URIs. `meshc trust` \
+                    makes and accepts only what both accept.",
     label: Label::None,
     space: None,
     reopen: false,

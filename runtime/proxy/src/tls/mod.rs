@@ -23,3 +23,15 @@ pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
 
 /// ALPN of a hop that carries HTTP/1.1.
 pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
+
+/// What went wrong in a handshake, for people: where a certificate was refused, which one and why.
+pub(crate) fn problem(error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        // rustls shows such an error with the names of its types around it.
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(refusal))) => {
+            format!("invalid peer certificate: {refusal}")
+        }
+        Some(_) | None => error.to_string(),
+    }
+}

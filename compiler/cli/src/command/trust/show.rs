@@ -18,10 +18,10 @@ Example:
   $ meshc trust show mesh.mesh --format json > certificates.json
 
 Exits with 1 if a certificate is missing, nears its end, or is wrong in any
-other way. In JSON it is one object: `healthy`, `certificates` (each with `path`,
-`level`, `subject`, `issuer`, `not_before` and `not_after` in seconds since 1970,
-`days_left`, `path_length`, `problems`) and `unused`, files that the mesh does
-not ask for. What could not be read is null.";
+other way. In JSON it is one object: `healthy`; `certificates`, each with
+`path`, `level`, `subject`, `issuer`, `not_before` and `not_after` (seconds
+since 1970), `days_left`, `path_length` and `problems`; and `unused`, the files
+that the mesh does not ask for. What could not be read is null.";
 
 /// Arguments of `meshc trust show`.
 #[derive(Args, Debug)]
