@@ -34,6 +34,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// How many requests a stranger may have under way on one HTTP/2 connection. Source: Envoy's advice for edges.
 const MAX_STREAMS_OF_STRANGERS: u32 = 100;
 
+/// The same for everybody else. Source: Envoy's default; a client that wants more opens another connection.
+const MAX_STREAMS: u32 = 1024;
+
+/// How much of each of them is taken before the upstream has room for it. What is unread of one stops no other.
+const STREAM_WINDOW: u32 = 256 * 1024;
+
 /// Serves HTTP/1.1 or HTTP/2 on a connection until it ends.
 pub(crate) async fn serve<S>(worker: Rc<Worker>, connection: Connection, stream: S)
 where
@@ -59,6 +65,10 @@ where
     builder.http2().max_header_list_size(u32::from(MAX_HEADER_BYTES));
     if is_stranger {
         builder.http2().max_concurrent_streams(MAX_STREAMS_OF_STRANGERS);
+    } else {
+        builder.http2().max_concurrent_streams(MAX_STREAMS);
+        builder.http2().initial_stream_window_size(STREAM_WINDOW);
+        builder.http2().initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS);
     }
     let serving = builder.serve_connection(TokioIo::new(Noticed::new(stream, &presence)), service);
     tokio::pin!(serving);

@@ -5,7 +5,7 @@
 //!
 //! How it is put together: one control thread owns everything slow (files, DNS, signals' consequences); each worker
 //! thread owns its sockets, its connections and its pools, and shares only immutable snapshots and small counters with
-//! the others. A connection loads the snapshot once, a request again, so a reload needs no locks and breaks nothing.
+//! the others. One more thread serves probes and metrics, so that a worker that is stuck is found. A connection loads the snapshot once, a request again, so a reload needs no locks and breaks nothing.
 //!
 //! Invariants: nothing here knows the language or the compiler; no TLS name check but the SPIFFE id; a private key
 //! never leaves `tls`; a configuration that does not validate never replaces one that did.
@@ -23,6 +23,7 @@ mod dns;
 mod drain;
 mod forward;
 mod headers;
+mod heartbeat;
 mod hello;
 mod http_server;
 mod limit;

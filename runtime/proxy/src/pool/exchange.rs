@@ -45,13 +45,9 @@ impl Stream {
         }
         let (head, body) = request.into_parts();
         let lease = self.lease;
-        let (progress, body) = if body.is_end_stream() {
-            (Rc::new(Progress::over()), body)
-        } else {
-            let progress = Rc::new(Progress::default());
-            let upload = Upload::new(body, &progress, &lease);
-            (progress, Box::pin(upload) as Body)
-        };
+        let has_body = !body.is_end_stream();
+        let progress = Rc::new(Progress::new(has_body, lease.last_reset()));
+        let body = if has_body { Box::pin(Upload::new(body, &progress, &lease)) as Body } else { body };
         let asking: Asking = Box::pin(self.sender.try_send_request(Request::from_parts(head, body)));
         let mut open =
             OpenStream { lease: Some(lease), progress: Rc::clone(&progress), rest: Rest::Asked(asking) };
@@ -87,7 +83,8 @@ fn explain(error: &hyper::Error, unsent: bool, lease: &Lease) -> Unanswered {
         }
         // Only streams that the other end has not looked at are ended by its farewell.
         Some(h2) if h2.is_remote() && h2.is_go_away() => Unanswered::NotSent(text),
-        Some(h2) if !h2.is_reset() && lease.is_blamed_on_resets() => Unanswered::CutOff(text),
+        Some(h2) if h2.is_reset() => Unanswered::Reset(text),
+        _ if lease.is_blamed_on_resets() => Unanswered::CutOff(text),
         _ if error.is_parse() => Unanswered::Protocol(text),
         _ => Unanswered::Reset(text),
     }

@@ -1,25 +1,33 @@
 //! A request's place on a connection, given back exactly once.
 
 use super::open::Link;
+use super::resets::LastReset;
 use super::shell::Pool;
-use super::state::{ConnectionId, State, StreamId};
+use super::state::{ConnectionId, StreamId};
 use crate::body::Body;
 use hyper::client::conn::{http1, http2};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// A place on a connection for one request.
 pub(super) struct Lease {
     pool: Rc<Pool>,
     connection: ConnectionId,
     stream: StreamId,
+    last_reset: LastReset,
     well: Cell<bool>,
 }
 
 impl Lease {
     /// The place that was given.
-    pub(super) fn new(pool: Rc<Pool>, connection: ConnectionId, stream: StreamId) -> Self {
-        Lease { pool, connection, stream, well: Cell::new(false) }
+    pub(super) fn new(
+        pool: Rc<Pool>,
+        connection: ConnectionId,
+        stream: StreamId,
+        last_reset: LastReset,
+    ) -> Self {
+        Lease { pool, connection, stream, last_reset, well: Cell::new(false) }
     }
 
     /// The request ended as it should.
@@ -29,7 +37,12 @@ impl Lease {
 
     /// Whether the end of the connection now may be the answer to resets, which are clients' doing.
     pub(super) fn is_blamed_on_resets(&self) -> bool {
-        self.pool.tell(|state, now| State::is_blamed_on_resets(state, self.connection, now))
+        self.last_reset.is_blamed(Instant::now())
+    }
+
+    /// When its connection last saw a reset.
+    pub(super) fn last_reset(&self) -> &LastReset {
+        &self.last_reset
     }
 
     /// Where it is.

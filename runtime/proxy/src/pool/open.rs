@@ -1,5 +1,6 @@
 //! Opening a connection and following what becomes of it.
 
+use super::resets::LastReset;
 use super::shell::Pool;
 use super::state::ConnectionId;
 use crate::balance::Picked;
@@ -19,7 +20,7 @@ pub(super) enum Link {
     /// HTTP/1.1, as long as no request uses it.
     Single(http1::SendRequest<Body>),
     /// HTTP/2.
-    Shared(http2::SendRequest<Body>),
+    Shared(http2::SendRequest<Body>, LastReset),
 }
 
 /// Which connection of which pool.
@@ -30,6 +31,12 @@ type Connection = http2::Connection<TokioIo<Upward>, Body, Executor>;
 /// How many streams the HTTP library would allow before the other end has told how many. The pool sends one, so this
 /// only has to be a number that no other end can tell: they have 32 bits.
 const NOT_TOLD: usize = usize::MAX - 1;
+
+/// How much of one answer is taken before its client has room for it, and how much of all that share a connection: so
+/// much that one who does not read stops nobody else. The library also counts small frames that are unread against half
+/// of the latter, and closes connections on which there are too many. The sum is Envoy's default.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
 
 /// Opens a connection.
 pub(super) async fn open(
@@ -45,7 +52,7 @@ pub(super) async fn open(
         }
         Spoken::Http2 => {
             let stream = connect(picked, spoken, metrics).await?;
-            open2(stream, place).await.map(Link::Shared)
+            open2(stream, place).await.map(|sender| Link::Shared(sender, LastReset::default()))
         }
     }
 }
@@ -68,7 +75,8 @@ async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>,
         is_first_task: Cell::new(true),
     });
     let mut builder = http2::Builder::new(Executor(Rc::clone(&following)));
-    builder.timer(TokioTimer::new()).adaptive_window(true).initial_max_send_streams(NOT_TOLD);
+    builder.timer(TokioTimer::new()).initial_max_send_streams(NOT_TOLD);
+    builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     let (sender, connection) =
         builder.handshake(TokioIo::new(stream)).await.map_err(|error| failure(&error))?;
     let connection = Rc::new(RefCell::new(connection));

@@ -5,6 +5,8 @@
 //! as far as every server bears that we know: h2 takes 20 that it has not looked at yet, Envoy 250 among the first 500
 //! streams and half of them later, Netty 200 in 30 seconds, Jetty 128 in a second.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How many resets may follow each other without a pause.
@@ -28,13 +30,12 @@ pub(super) struct Budget {
     since: Instant,
     sent: u64,
     finished: u64,
-    last: Option<Instant>,
 }
 
 impl Budget {
     /// Of a new connection.
     pub(super) fn new(now: Instant) -> Self {
-        Budget { left: BURST, since: now, sent: 0, finished: 0, last: None }
+        Budget { left: BURST, since: now, sent: 0, finished: 0 }
     }
 
     /// A stream has ended well.
@@ -50,7 +51,6 @@ impl Budget {
         }
         self.left -= 1;
         self.sent = self.sent.saturating_add(1);
-        self.last = Some(now);
         true
     }
 
@@ -68,11 +68,6 @@ impl Budget {
         }
     }
 
-    /// Whether the end of the connection may be the answer to resets.
-    pub(super) fn is_blamed(&self, now: Instant) -> bool {
-        self.last.is_some_and(|last| now.saturating_duration_since(last) < BLAMED_FOR)
-    }
-
     fn earn(&mut self, now: Instant) {
         while self.left < BURST && self.since + PER_RESET <= now {
             self.left += 1;
@@ -81,6 +76,22 @@ impl Budget {
         if self.left == BURST {
             self.since = now;
         }
+    }
+}
+
+/// When a connection last saw a reset. It outlives the connection, since those who were on it ask afterwards.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastReset(Rc<Cell<Option<Instant>>>);
+
+impl LastReset {
+    /// A stream is being reset.
+    pub(super) fn is(&self, now: Instant) {
+        self.0.set(Some(now));
+    }
+
+    /// Whether the end of the connection may be the answer to resets.
+    pub(super) fn is_blamed(&self, now: Instant) -> bool {
+        self.0.get().is_some_and(|last| now.saturating_duration_since(last) < BLAMED_FOR)
     }
 }
 
@@ -123,10 +134,10 @@ mod tests {
     #[test]
     fn an_end_is_put_down_to_resets_for_ten_seconds() {
         let now = Instant::now();
-        let mut budget = Budget::new(now);
-        assert!(!budget.is_blamed(now));
-        assert!(budget.take(now));
-        assert!(budget.is_blamed(now + Duration::from_secs(9)));
-        assert!(!budget.is_blamed(now + Duration::from_secs(10)));
+        let last = LastReset::default();
+        assert!(!last.is_blamed(now));
+        last.is(now);
+        assert!(last.is_blamed(now + Duration::from_secs(9)));
+        assert!(!last.is_blamed(now + Duration::from_secs(10)));
     }
 }

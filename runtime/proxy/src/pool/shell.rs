@@ -4,6 +4,7 @@ use super::NoConnection;
 use super::exchange::Kept;
 use super::lease::{Checkout, Lease, OneAtATime, Stream};
 use super::open::{Link, open};
+use super::resets::LastReset;
 use super::state::{ConnectionId, Decision, Room, Rules, State, StreamId, WaiterId};
 use crate::balance::Picked;
 use crate::connect::ConnectFailure;
@@ -214,13 +215,18 @@ impl Pool {
     }
 
     fn serve(self: &Rc<Self>, waiter: WaiterId, id: ConnectionId, stream: StreamId) {
-        let lease = Lease::new(Rc::clone(self), id, stream);
+        let lease = |last_reset| Lease::new(Rc::clone(self), id, stream, last_reset);
         let mut links = self.links.borrow_mut();
         let checkout = match links.get(&id) {
-            Some(Link::Shared(sender)) => Some(Checkout::Http2(Stream::new(sender.clone(), lease))),
+            Some(Link::Shared(sender, last_reset)) => {
+                let lease = lease(last_reset.clone());
+                Some(Checkout::Http2(Stream::new(sender.clone(), lease)))
+            }
             Some(Link::Single(_)) => match links.remove(&id) {
-                Some(Link::Single(sender)) => Some(Checkout::Http1(OneAtATime::new(sender, lease))),
-                Some(Link::Shared(_)) | None => None,
+                Some(Link::Single(sender)) => {
+                    Some(Checkout::Http1(OneAtATime::new(sender, lease(LastReset::default()))))
+                }
+                Some(Link::Shared(..)) | None => None,
             },
             None => None,
         };

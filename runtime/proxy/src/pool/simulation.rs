@@ -1,7 +1,7 @@
 //! The pool's state machine against random worlds, one per seed: connections that open, fail, leave and end when they
 //! like, other ends that change their minds, clients that go away, and other pools that use up the limits.
 //!
-//! `MESH_SEEDS=0..100000 cargo test --release -p meshd-proxy --lib pool::simulation` runs these seeds; it prints where it
+//! `MESH_SEEDS=0..100000 cargo test -p meshd-proxy --lib pool::simulation -- --nocapture` runs these seeds; it prints where it
 //! is every 10,000 seeds, so that a run that was stopped can go on there. Without the variable it is the first 300.
 
 use super::state::{ConnectionId, Decision, MOST_ABANDONED, Room, Rules, State, StreamId, WaiterId};

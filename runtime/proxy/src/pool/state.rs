@@ -300,11 +300,6 @@ impl<R: Room> State<R> {
         due.min()
     }
 
-    /// Whether the end of a connection now may be the answer to resets, which are clients' doing.
-    pub(super) fn is_blamed_on_resets(&self, id: ConnectionId, now: Instant) -> bool {
-        self.connections.get(&id).is_some_and(|connection| connection.resets.is_blamed(now))
-    }
-
     /// The other end takes no more requests on a connection; those on it go on.
     pub(super) fn leaves(&mut self, id: ConnectionId, now: Instant) {
         if let Some(connection) = self.connections.get_mut(&id) {

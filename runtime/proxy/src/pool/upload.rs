@@ -2,6 +2,7 @@
 //! becomes of the stream.
 
 use super::lease::Lease;
+use super::resets::LastReset;
 use crate::body::{Body, BodyError};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -9,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// What is known about an upload outside of it.
@@ -20,14 +22,15 @@ pub(super) struct Progress {
     over: Cell<bool>,
     /// Whether the stream is to be broken off.
     cut: Cell<bool>,
+    last_reset: LastReset,
     changed: Notify,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Progress {
-    /// Of a request without a body.
-    pub(super) fn over() -> Self {
-        Progress { over: Cell::new(true), ..Progress::default() }
+    /// Of a request with or without a body.
+    pub(super) fn new(has_body: bool, last_reset: &LastReset) -> Self {
+        Progress { over: Cell::new(!has_body), last_reset: last_reset.clone(), ..Progress::default() }
     }
 
     /// Whether everything was sent.
@@ -49,8 +52,9 @@ impl Progress {
         }
     }
 
-    /// Breaks the stream off if it is not over.
+    /// Breaks the stream off.
     pub(super) fn cut(&self) {
+        self.last_reset.is(Instant::now());
         self.cut.set(true);
         let waker = self.waker.borrow_mut().take();
         if let Some(waker) = waker {

@@ -23,5 +23,6 @@ mod pool;
 mod reload;
 mod retries;
 mod routing;
+mod shared;
 mod support;
 mod tcp;

@@ -1,7 +1,7 @@
 //! New configurations and certificates take effect without a failed request; broken ones change nothing.
 
 use crate::support::client::{eventually, get, mtls};
-use crate::support::world::{address, http_listener, inbound_listener};
+use crate::support::world::{address, http_listener, inbound_listener, metrics_listener};
 use crate::support::{App, Authority, Client, World, group, sni, spiffe, upstream};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -12,10 +12,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 async fn metric(metrics: SocketAddr, name: &str) -> i64 {
     let page = get(metrics, "metrics", "/metrics").await.body;
     page.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap().parse().unwrap()
-}
-
-fn metrics_listener(bind: SocketAddr) -> Value {
-    json!({ "name": "metrics", "bind": bind.to_string(), "kind": { "metrics": {} } })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,5 +198,77 @@ async fn certificates_rotate_and_a_key_that_does_not_match_is_refused() {
     eventually("the bundle of both roots", || async { by_then().await == 1 }).await;
     for leaf in [&caller, &old_caller] {
         assert_eq!(mtls(inbound, &sni("catalog"), leaf).await.get("/").await.status, 200);
+    }
+}
+
+/// How many sockets this process has to `peer`.
+fn sockets_to(peer: SocketAddr) -> usize {
+    // Addresses are written as numbers of the machine's byte order.
+    let SocketAddr::V4(peer) = peer else { panic!("IPv4") };
+    let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes(peer.ip().octets()), peer.port());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    // Established ones; what was closed waits in the table for a while.
+    let open = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(2);
+        fields.next() == Some(&wanted) && fields.next() == Some("01")
+    };
+    table.lines().filter(open).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_what_was_replaced_are_closed() {
+    for http2 in [false, true] {
+        let mut world = World::new();
+        let app = App::start("app", address()).await;
+        let (bind, metrics) = (address(), address());
+        let config = |turn: i64| {
+            let mut up = upstream(&[group("app", &[app.address])]);
+            up["pool"]["max_pending"] = json!(1000 + turn);
+            json!({
+                "listeners": [http_listener(bind, "app", json!({})), metrics_listener(metrics)],
+                "upstreams": { "app": up },
+            })
+        };
+        world.start("proxy", config(0));
+        let client = || async {
+            if http2 { Client::http2(bind, "app").await } else { Client::http1(bind, "app").await }
+        };
+        // Twenty connections that nobody uses.
+        app.takes(std::time::Duration::from_millis(50));
+        let idle = futures_util::future::join_all((0..20).map(|_| async {
+            let mut client = client().await;
+            assert_eq!(client.get("/").await.status, 200);
+            client
+        }));
+        drop(idle.await);
+        app.takes(std::time::Duration::ZERO);
+        assert!(sockets_to(app.address) >= if http2 { 1 } else { 10 }, "{}", sockets_to(app.address));
+        world.write("proxy", config(1));
+        eventually("the idle ones are closed", || async { sockets_to(app.address) == 0 }).await;
+
+        // The same under load: what is in use is closed after its request.
+        let stop = Arc::new(AtomicBool::new(false));
+        let load = (0..3).map(|_| {
+            let stop = Arc::clone(&stop);
+            tokio::spawn(async move {
+                let mut client =
+                    if http2 { Client::http2(bind, "app").await } else { Client::http1(bind, "app").await };
+                while !stop.load(Ordering::SeqCst) {
+                    assert_eq!(client.get("/").await.status, 200);
+                }
+            })
+        });
+        let load: Vec<_> = load.collect();
+        for turn in 3..9 {
+            world.write("proxy", config(turn));
+            eventually("the reload", || async { metric(metrics, "meshd_config_version").await == turn })
+                .await;
+        }
+        // Two workers with up to three connections each.
+        eventually("few are left", || async { sockets_to(app.address) <= 6 }).await;
+        stop.store(true, Ordering::SeqCst);
+        for client in load {
+            client.await.unwrap();
+        }
     }
 }

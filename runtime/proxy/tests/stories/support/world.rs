@@ -57,7 +57,8 @@ impl World {
     }
 
     pub(crate) fn options(&self, config: PathBuf) -> Options {
-        Options { config, workers: 2, drain: Duration::ZERO, finish: Duration::from_secs(5) }
+        let (finish, stuck_after) = (Duration::from_secs(5), Duration::from_secs(10));
+        Options { config, workers: 2, drain: Duration::ZERO, finish, stuck_after }
     }
 
     /// Starts a proxy that runs until the story ends.
@@ -69,6 +70,13 @@ impl World {
     /// The same with options of its own.
     pub(crate) fn start_with(&mut self, options: Options) {
         self.running.push(Proxy::start(options).unwrap());
+    }
+}
+
+impl World {
+    /// The proxy that was started last.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.running.last().unwrap()
     }
 }
 
@@ -118,4 +126,9 @@ pub(crate) fn inbound_listener(bind: SocketAddr, sni: &str, to: &str, app: Value
     }
     json!({ "name": "inbound", "bind": bind.to_string(), "kind": { "inbound": { "chains": [
         { "sni": [sni], "peers": ["spiffe://cluster.local/*"], "app": { "http": whole } } ] } } })
+}
+
+/// Where the metrics are.
+pub(crate) fn metrics_listener(bind: SocketAddr) -> Value {
+    json!({ "name": "metrics", "bind": bind.to_string(), "kind": { "metrics": {} } })
 }
