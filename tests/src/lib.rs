@@ -5,6 +5,7 @@
 pub mod build;
 pub mod certificates;
 pub mod http;
+pub mod http2;
 pub mod mesh;
 pub mod pods;
 pub mod process;

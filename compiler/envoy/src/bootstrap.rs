@@ -1,16 +1,19 @@
 //! What Envoy is started with.
 
 use envoy_types::pb::envoy::config::bootstrap::v3::bootstrap::{DynamicResources, StaticResources};
-use envoy_types::pb::envoy::config::bootstrap::v3::{Admin, Bootstrap};
+use envoy_types::pb::envoy::config::bootstrap::v3::{
+    Admin, Bootstrap, LayeredRuntime, RuntimeLayer, Watchdog, Watchdogs, runtime_layer::LayerSpecifier,
+};
 use envoy_types::pb::envoy::config::overload::v3::{
     OverloadManager, ResourceMonitor, resource_monitor::ConfigType,
 };
 use envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
-use meshc_plan::paths;
+use envoy_types::pb::google::protobuf;
+use meshc_plan::{Role, paths};
 
 use crate::cluster::dns;
 use crate::pb::base::{Locality, Node};
-use crate::pb::{cluster::Cluster, listener::Listener, pipe};
+use crate::pb::{cluster::Cluster, duration, listener::Listener, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
 use crate::{limits, tls};
@@ -74,6 +77,38 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
             }],
             ..Default::default()
         }),
+        watchdogs: Some(Watchdogs {
+            main_thread_watchdog: Some(watchdog()),
+            worker_watchdog: Some(watchdog()),
+        }),
+        layered_runtime: peers_only(placed).then(|| LayeredRuntime { layers: vec![patient_with_resets()] }),
         ..Default::default()
+    }
+}
+
+/// Ends a process of which a thread is stuck, so that it is started again. Whoever is asked whether it lives may be
+/// another thread.
+fn watchdog() -> Watchdog {
+    Watchdog { kill_timeout: duration(limits::STUCK), ..Default::default() }
+}
+
+/// Whether nobody but proxies and this pod's own application connects to it.
+fn peers_only(placed: &Placed<'_>) -> bool {
+    match placed.plan.role {
+        Role::IngressGateway(_) | Role::EastWestGateway(_) => false,
+        Role::Sidecar(_) => true,
+    }
+}
+
+/// Envoy closes a connection when half of its streams were reset within a second: with a peer's connection it would end
+/// the requests of everybody who shares it, for what one client does. Strangers' connections are their own, so at an edge
+/// the rule stays.
+fn patient_with_resets() -> RuntimeLayer {
+    let value = |kind| protobuf::Value { kind: Some(kind) };
+    let streams = value(protobuf::value::Kind::NumberValue(limits::STREAMS_BEFORE_RESETS_COUNT.into()));
+    let fields = [("overload.premature_reset_total_stream_count".to_owned(), streams)];
+    RuntimeLayer {
+        name: "mesh".to_owned(),
+        layer_specifier: Some(LayerSpecifier::StaticLayer(protobuf::Struct { fields: fields.into() })),
     }
 }

@@ -24,6 +24,11 @@ pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much an edge connection buffers, from Envoy's advice for proxies at the edge.
 pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
 
+/// How long a thread may be stuck.
+pub(crate) const STUCK: Duration = Duration::from_mins(1);
+/// How many streams a peer's connection has carried before it matters how many were reset: more than any ever does.
+pub(crate) const STREAMS_BEFORE_RESETS_COUNT: i32 = i32::MAX;
+
 /// HTTP/2 towards strangers, with the numbers of Envoy's advice for proxies at the edge.
 pub(crate) fn edge_http2() -> Http2ProtocolOptions {
     Http2ProtocolOptions {

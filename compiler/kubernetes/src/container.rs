@@ -72,6 +72,7 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
             },
         )
         .with("readinessProbe", probe)
+        .with("livenessProbe", liveness(map! { "path" => "/healthz/live", "port" => READINESS_PORT }))
         .with(
             "resources",
             map! {
@@ -81,6 +82,11 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
         )
         .with("securityContext", locked_down())
         .with("volumeMounts", mounts(proxy))
+}
+
+/// Restarts a container that is stuck: nothing that it waits for takes half a minute.
+pub(crate) fn liveness(get: Value) -> Value {
+    map! { "httpGet" => get, "periodSeconds" => 10, "timeoutSeconds" => 5, "failureThreshold" => 3 }
 }
 
 /// What redirects the application's outbound connections before anything of the pod sends one. Packet-filter rules need

@@ -10,7 +10,7 @@ use meshc_yaml::{Stream, Value, list, map};
 
 use crate::Tree;
 use crate::companion::{network_policy, rule};
-use crate::container::{MESHD_IMAGE, apart, budget, locked_down};
+use crate::container::{MESHD_IMAGE, apart, budget, liveness, locked_down};
 use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
 
 /// Where the service finds its descriptors.
@@ -71,6 +71,7 @@ fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
         "readinessProbe" => map! {
             "httpGet" => map! { "path" => "/healthcheck", "port" => RATE_LIMIT_HTTP_PORT },
         },
+        "livenessProbe" => liveness(map! { "path" => "/healthcheck", "port" => RATE_LIMIT_HTTP_PORT }),
         "resources" => map! {
             "requests" => map! { "cpu" => "20m", "memory" => "32Mi" },
             "limits" => map! { "memory" => "256Mi" },
@@ -120,6 +121,13 @@ fn redis_documents(cluster: &ClusterPlan) -> Vec<Value> {
         ],
         "ports" => list![map! { "name" => "redis", "containerPort" => REDIS_PORT }],
         "readinessProbe" => map! { "tcpSocket" => map! { "port" => REDIS_PORT } },
+        // The kernel takes connections for a Redis that is stuck; an answer it cannot give.
+        "livenessProbe" => map! {
+            "exec" => map! { "command" => list!["redis-cli", "ping"] },
+            "periodSeconds" => 10,
+            "timeoutSeconds" => 5,
+            "failureThreshold" => 3,
+        },
         "resources" => map! {
             "requests" => map! { "cpu" => "20m", "memory" => "32Mi" },
             "limits" => map! { "memory" => "192Mi" },

@@ -50,7 +50,7 @@ pub enum ListenerKind {
     /// Connections that the pod's rules redirected (port 15001): each goes to the listener of its original
     /// destination, and is closed if there is none.
     Redirected,
-    /// `GET /healthz/ready` and the application's probes (port 15021).
+    /// `GET /healthz/ready`, `GET /healthz/live` and the application's probes (port 15021).
     Readiness(StatusListener),
     /// `GET /metrics` (port 15090), and `GET /app/metrics` for the application's own.
     Metrics(MetricsListener),

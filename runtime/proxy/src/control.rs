@@ -4,11 +4,12 @@ use crate::access_log::Log;
 use crate::admin;
 use crate::dns::{Directory, Names};
 use crate::drain::Phase;
+use crate::heartbeat::Heartbeats;
 use crate::limiter::{Limiter, Service, greet};
 use crate::listen::{Slot, listen};
 use crate::metrics::Metrics;
 use crate::proxy::{Failure, Options};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{KindState, ListenerState, Snapshot};
 use crate::tls::{Loaded, load};
 use crate::watch::Watch;
 use crate::worker::{self, Command, Shared};
@@ -46,6 +47,8 @@ pub(crate) struct Control {
     pub(crate) shared: Arc<Shared>,
     slots: BTreeMap<SocketAddr, Arc<Slot>>,
     workers: Vec<(mpsc::UnboundedSender<Command>, JoinHandle<std::io::Result<()>>)>,
+    /// Serves probes and metrics, so that they are answered whatever the workers do.
+    status: Option<(mpsc::UnboundedSender<Command>, JoinHandle<std::io::Result<()>>)>,
     directory: Directory,
     admin: Option<admin::Listening>,
     config_file: Watch,
@@ -86,9 +89,11 @@ impl Control {
             limiter: ArcSwapOption::empty(),
             most_connections: most_connections(),
             phase: watch::Sender::new(Phase::Starting),
+            heartbeats: Heartbeats::new(options.workers.max(1), options.stuck_after),
         });
         let mut control = Control {
             workers: Vec::new(),
+            status: None,
             options,
             shared,
             slots: BTreeMap::new(),
@@ -108,15 +113,43 @@ impl Control {
 
     fn start_workers(&mut self) -> Result<(), Failure> {
         for number in 0..self.options.workers.max(1) {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .spawn(move || worker::run(shared, receiver))
-                .map_err(|error| Failure::Listen(format!("cannot start a worker: {error}")))?;
-            self.workers.push((sender, thread));
+            self.workers.push(self.start_worker(format!("worker-{number}"), Some(number))?);
         }
+        self.status = Some(self.start_worker("status".to_owned(), None)?);
         Ok(())
+    }
+
+    fn start_worker(
+        &self,
+        name: String,
+        number: Option<usize>,
+    ) -> Result<(mpsc::UnboundedSender<Command>, JoinHandle<std::io::Result<()>>), Failure> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || worker::run(shared, number, receiver))
+            .map_err(|error| Failure::Listen(format!("cannot start a worker: {error}")))?;
+        Ok((sender, thread))
+    }
+
+    /// What the workers are told through.
+    pub(crate) fn workers(&self) -> Vec<mpsc::UnboundedSender<Command>> {
+        self.workers.iter().map(|(sender, _)| sender.clone()).collect()
+    }
+
+    /// Those who take connections at such an address.
+    fn servers(&self, state: &ListenerState) -> Vec<&mpsc::UnboundedSender<Command>> {
+        match &state.kind {
+            KindState::Readiness(_) | KindState::Metrics(_) => {
+                self.status.iter().map(|(sender, _)| sender).collect()
+            }
+            KindState::Http { .. }
+            | KindState::Tcp(_)
+            | KindState::Inbound { .. }
+            | KindState::PassThrough { .. }
+            | KindState::Redirected => self.workers.iter().map(|(sender, _)| sender).collect(),
+        }
     }
 
     /// Looks after the files until told to drain, then leaves.
@@ -139,7 +172,7 @@ impl Control {
         while metrics.connections.value() > 0 && Instant::now() < end {
             tokio::time::sleep(CLOSING_LOOK).await;
         }
-        for (sender, thread) in self.workers.drain(..) {
+        for (sender, thread) in self.workers.drain(..).chain(self.status.take()) {
             let _ = sender.send(Command::Stop);
             let _ = thread.join();
         }
@@ -255,7 +288,7 @@ impl Control {
     fn open_new(&self, snapshot: &Snapshot) -> Result<BTreeMap<SocketAddr, Vec<TcpListener>>, String> {
         let has_socket = |bind: &SocketAddr| self.slots.get(bind).is_some_and(|slot| slot.has_socket);
         let new = snapshot.listeners.iter().filter(|(bind, state)| state.has_socket && !has_socket(bind));
-        new.map(|(bind, _)| Ok((*bind, listen(*bind, self.workers.len())?))).collect()
+        new.map(|(bind, state)| Ok((*bind, listen(*bind, self.servers(state).len())?))).collect()
     }
 
     fn switch_listeners(&mut self, snapshot: &Snapshot, mut sockets: BTreeMap<SocketAddr, Vec<TcpListener>>) {
@@ -268,7 +301,7 @@ impl Control {
             if let Some(slot) = self.slots.remove(&bind) {
                 slot.left.send_replace(true);
             }
-            for (sender, _) in &self.workers {
+            for (sender, _) in self.workers.iter().chain(&self.status) {
                 let _ = sender.send(Command::Leave(bind));
             }
         }
@@ -278,7 +311,8 @@ impl Control {
                 continue;
             }
             let slot = Slot::new(*bind, Arc::clone(state));
-            for ((sender, _), socket) in self.workers.iter().zip(sockets.remove(bind).unwrap_or_default()) {
+            let servers = self.servers(state);
+            for (sender, socket) in servers.into_iter().zip(sockets.remove(bind).unwrap_or_default()) {
                 let _ = sender.send(Command::Listen(Arc::clone(&slot), socket));
             }
             self.slots.insert(*bind, slot);

@@ -1,4 +1,4 @@
-//! The readiness probe, the application's probes, and the metrics page.
+//! The probes of readiness and of liveness, the application's probes, and the metrics page.
 
 use crate::balance::{Prefer, Tried, pick};
 use crate::body::{Body, text};
@@ -20,10 +20,14 @@ use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::net::TcpStream;
 
 /// The path of the proxy's own readiness, Istio's.
 const READY_PATH: &str = "/healthz/ready";
+
+/// The path of the proxy's own liveness.
+const LIVE_PATH: &str = "/healthz/live";
 
 /// How long the application may take for its own metrics: as long as Prometheus waits by default.
 const METRICS_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -52,6 +56,17 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
                 plain(StatusCode::OK, "ready\n")
             } else {
                 plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+            }
+        }
+        KindState::Readiness(_) if path == LIVE_PATH => {
+            match worker.shared.heartbeats.stuck(Instant::now()) {
+                None => plain(StatusCode::OK, "live\n"),
+                Some((number, silent)) => {
+                    let said = format!("worker-{number} has been stuck for {} s\n", silent.as_secs());
+                    let mut response = Response::new(text(said));
+                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    response
+                }
             }
         }
         KindState::Readiness(probes) => match probes.iter().find(|(probe, _)| probe.path == path) {

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::drain::Phase;
-use crate::worker::Shared;
+use crate::worker::{Command, Shared};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -21,6 +21,8 @@ pub struct Options {
     pub drain: Duration,
     /// How long requests in flight may take to finish after that.
     pub finish: Duration,
+    /// How long a worker may stay silent before the liveness probe fails; it says every second that it runs.
+    pub stuck_after: Duration,
 }
 
 /// Why a proxy does not start, or a new configuration is not taken over.
@@ -45,6 +47,7 @@ pub enum Failure {
 pub struct Proxy {
     drain: mpsc::UnboundedSender<()>,
     shared: Arc<Shared>,
+    workers: Vec<mpsc::UnboundedSender<Command>>,
     thread: JoinHandle<()>,
 }
 
@@ -69,7 +72,7 @@ impl Proxy {
                 runtime.block_on(async move {
                     match Control::start(options).await {
                         Ok(control) => {
-                            let _ = started.send(Ok(Arc::clone(&control.shared)));
+                            let _ = started.send(Ok((Arc::clone(&control.shared), control.workers())));
                             control.run(order).await;
                         }
                         Err(failure) => {
@@ -80,7 +83,7 @@ impl Proxy {
             })
             .map_err(|error| Failure::Listen(format!("cannot start: {error}")))?;
         match result.recv() {
-            Ok(Ok(shared)) => Ok(Proxy { drain, shared, thread }),
+            Ok(Ok((shared, workers))) => Ok(Proxy { drain, shared, workers, thread }),
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::Listen("the control thread ended".into())),
         }
@@ -98,6 +101,13 @@ impl Proxy {
             serves
         });
         let _ = self.drain.send(());
+    }
+
+    /// Lets a worker do `job` and nothing else meanwhile. This is for tests of what happens when a worker is stuck.
+    pub fn occupy(&self, worker: usize, job: impl FnOnce() + Send + 'static) {
+        if let Some(worker) = self.workers.get(worker) {
+            let _ = worker.send(Command::Run(Box::new(job)));
+        }
     }
 
     /// Returns when the proxy has left. Without [`Proxy::drain`] that is never.

@@ -2,6 +2,7 @@
 
 use crate::access_log::Log;
 use crate::drain::Phase;
+use crate::heartbeat::{BEAT, Heartbeats};
 use crate::limiter::Limiter;
 use crate::listen::Slot;
 use crate::metrics::Metrics;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) most_connections: i64,
     /// Whether the proxy serves, drains or stops.
     pub(crate) phase: watch::Sender<Phase>,
+    /// Whether the workers run.
+    pub(crate) heartbeats: Heartbeats,
 }
 
 /// What a worker is told.
@@ -44,6 +47,8 @@ pub(crate) enum Command {
     Leave(SocketAddr),
     /// Close what belongs to upstreams that are gone.
     Sweep,
+    /// Do this, and nothing else meanwhile.
+    Run(Box<dyn FnOnce() + Send>),
     /// Finish and return.
     Stop,
 }
@@ -66,9 +71,11 @@ impl Worker {
 /// How often unused connections are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Runs a worker until it is told to stop.
+/// Runs a worker until it is told to stop. The one without a number serves probes and metrics, and nothing that clients
+/// or applications could keep busy.
 pub(crate) fn run(
     shared: Arc<Shared>,
+    number: Option<usize>,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -77,6 +84,7 @@ pub(crate) fn run(
         let worker = Rc::new(Worker { shared, pools: Pools::default() });
         let mut accepting: BTreeMap<SocketAddr, JoinHandle<()>> = BTreeMap::new();
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -93,9 +101,15 @@ pub(crate) fn run(
                         }
                     }
                     Some(Command::Sweep) => worker.sweep(),
+                    Some(Command::Run(job)) => job(),
                     Some(Command::Stop) | None => return,
                 },
                 _ = sweep.tick() => worker.sweep(),
+                _ = beat.tick() => {
+                    if let Some(number) = number {
+                        worker.shared.heartbeats.beat(number);
+                    }
+                }
             }
         }
     });

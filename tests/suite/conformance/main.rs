@@ -11,6 +11,7 @@ mod limits;
 mod reload;
 mod requests;
 mod shapes;
+mod shared;
 mod shutdown;
 
 /// Makes one test per data plane out of a function over a data plane.

@@ -21,12 +21,15 @@ use crate::pb::{duration, flag, http_filter};
 
 /// Envoy's own path for it in most installations.
 const READY: &str = "/healthz/ready";
+/// Whether threads answer at all; a watchdog ends the process if one is stuck.
+const LIVE: &str = "/healthz/live";
 /// Metrics in Prometheus' format at the admin socket.
 const PROMETHEUS: &str = "/stats/prometheus";
 /// How long metrics may take: as long as Prometheus waits by default.
 const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `GET /healthz/ready` is answered here, with 503 as soon as the proxy drains; probes are asked of the application.
+/// `GET /healthz/ready` is answered here, with 503 as soon as the proxy drains, and `/healthz/live`; probes are asked of
+/// the application.
 pub(super) fn readiness(planned: &meshc_plan::Listener, status: &StatusListener) -> Listener {
     let ready = HealthCheck {
         pass_through_mode: flag(false),
@@ -34,7 +37,11 @@ pub(super) fn readiness(planned: &meshc_plan::Listener, status: &StatusListener)
         ..Default::default()
     };
     let filter = http_filter("envoy.filters.http.health_check", &ready);
-    listener(&planned.name, vec![filter], status.probes.iter().map(probe).collect())
+    listener(
+        &planned.name,
+        vec![filter],
+        [live()].into_iter().chain(status.probes.iter().map(probe)).collect(),
+    )
 }
 
 /// `GET /metrics`, and nothing else of the admin interface; and the application's own at `/app/metrics`.
@@ -42,6 +49,18 @@ pub(super) fn metrics(planned: &meshc_plan::Listener, metrics: &MetricsListener)
     let own = rewrite("/metrics", PROMETHEUS, cluster::ADMIN, METRICS_TIMEOUT);
     let app = |app: &AppMetrics| rewrite("/app/metrics", &app.path, &app.upstream, METRICS_TIMEOUT);
     listener(&planned.name, Vec::new(), [own].into_iter().chain(metrics.app.as_ref().map(app)).collect())
+}
+
+fn live() -> Route {
+    let answer = route::DirectResponseAction { status: 200, ..Default::default() };
+    Route {
+        r#match: Some(RouteMatch {
+            path_specifier: Some(PathSpecifier::Path(LIVE.to_owned())),
+            ..Default::default()
+        }),
+        action: Some(route::route::Action::DirectResponse(answer)),
+        ..Default::default()
+    }
 }
 
 fn probe(probe: &ProbeCheck) -> Route {

@@ -31,7 +31,8 @@ pub enum Kind {
     Inbound(Inbound),
     /// TLS that is forwarded by SNI and never ended here.
     PassThrough(PassThrough),
-    /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining; and the application's probes.
+    /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining; `GET /healthz/live`: 200 while every worker
+    /// runs, 503 when one is stuck; and the application's probes.
     Readiness(Readiness),
     /// `GET /metrics` in the Prometheus text format, and `GET /app/metrics` for the application's own.
     Metrics(Metrics),

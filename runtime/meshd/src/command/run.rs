@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// How long a worker may be silent before the liveness probe fails. It shares its processor with others, and a handshake
+/// takes its time; a worker that is stuck is so for ever.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
+
 /// Arguments of `meshd run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -39,6 +43,7 @@ impl Run {
             workers: self.workers.unwrap_or(cores),
             drain: Duration::from_secs(self.drain_seconds),
             finish: Duration::from_secs(self.finish_seconds),
+            stuck_after: STUCK_AFTER,
         };
         match run(options) {
             Ok(()) => ExitCode::SUCCESS,

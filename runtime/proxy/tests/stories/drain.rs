@@ -27,6 +27,7 @@ async fn requests_in_flight_finish_and_readiness_is_off_at_once() {
         workers: 2,
         drain: Duration::from_millis(700),
         finish: Duration::from_secs(10),
+        stuck_after: Duration::from_secs(10),
     };
     let proxy = Proxy::start(options).unwrap();
     assert_eq!(get(ready, "ready", "/healthz/ready").await.status, 200);
@@ -59,7 +60,7 @@ async fn what_never_finishes_holds_nobody_for_ever() {
     });
     let path = world.write("proxy", config);
     let finish = Duration::from_millis(300);
-    let options = Options { config: path, workers: 2, drain: Duration::ZERO, finish };
+    let options = Options { finish, ..world.options(path) };
     let proxy = Proxy::start(options).unwrap();
     let in_flight = tokio::spawn(async move {
         Client::http1(bind, "app").await.send(Method::GET, "/for-ever", &[], "").await

@@ -1,7 +1,7 @@
 //! What operators and Kubernetes ask: readiness, the application's probes, metrics of both, and the state of endpoints.
 
-use crate::support::client::get;
-use crate::support::world::address;
+use crate::support::client::{eventually, get};
+use crate::support::world::{address, metrics_listener};
 use crate::support::{App, Client, World, group, upstream};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,6 +36,37 @@ async fn probes_and_metrics_of_the_application_are_asked_of_it() {
     app.die().await;
     assert_eq!(get(ready, "x", "/app/liveness").await.status, 503);
     assert_eq!(get(ready, "x", "/healthz/ready").await.status, 200, "the proxy itself is well");
+}
+
+#[tokio::test]
+async fn a_stuck_worker_fails_the_liveness_probe() {
+    let mut world = World::new();
+    let (status, metrics) = (address(), address());
+    let config = json!({
+        "listeners": [
+            { "name": "readiness", "bind": status.to_string(), "kind": { "readiness": {} } },
+            metrics_listener(metrics),
+        ],
+    });
+    let path = world.write("proxy", config);
+    let stuck_after = std::time::Duration::from_secs(2);
+    world.start_with(meshd_proxy::Options { stuck_after, ..world.options(path) });
+    assert_eq!(get(status, "x", "/healthz/live").await.status, 200);
+    let (free, held) = std::sync::mpsc::channel::<()>();
+    world.proxy().occupy(1, move || {
+        // An error says that it is free.
+        let _ = held.recv();
+    });
+    eventually("the probe fails", || async { get(status, "x", "/healthz/live").await.status == 503 }).await;
+    let said = get(status, "x", "/healthz/live").await.body;
+    assert!(said.starts_with("worker-1 has been stuck for "), "{said}");
+    // It is no matter of luck who is asked: probes and metrics have a thread of their own.
+    for _ in 0..20 {
+        assert_eq!(get(status, "x", "/healthz/live").await.status, 503);
+        assert_eq!(get(metrics, "x", "/metrics").await.status, 200);
+    }
+    drop(free);
+    eventually("it runs again", || async { get(status, "x", "/healthz/live").await.status == 200 }).await;
 }
 
 #[tokio::test]
