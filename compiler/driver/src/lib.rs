@@ -5,6 +5,7 @@
 
 mod build;
 pub mod codes;
+mod fixes;
 mod limits;
 mod memory;
 pub mod output;

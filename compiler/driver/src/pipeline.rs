@@ -10,7 +10,7 @@ use meshc_topology::Topology;
 use meshc_vocabulary::Model;
 use meshc_vocabulary::model::DataPlane;
 
-use crate::{FileSystem, codes};
+use crate::{FileSystem, codes, fixes};
 
 /// What is wanted of a compilation beyond what the sources say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +65,32 @@ impl Compilation {
 /// If the entry file cannot be read or is not UTF-8. Mistakes in it are diagnostics.
 pub fn check(files: &dyn FileSystem, entry: &Path, options: Options) -> io::Result<Compilation> {
     let text = read(files, entry)?;
+    let shown = entry.display().to_string();
+    let Compiled { file, sources, mut diagnostics, mesh } = compile(&shown, &text, options);
+    fixes::keep_working(&mut diagnostics, file, &text, &|changed| {
+        let Compiled { diagnostics, sources, .. } = compile(&shown, changed, options);
+        (diagnostics, sources)
+    });
+    let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Compilation { name, sources, diagnostics, mesh })
+}
+
+/// What came of one text.
+struct Compiled {
+    file: FileId,
+    sources: SourceMap,
+    diagnostics: Vec<Diagnostic>,
+    mesh: Option<CheckedMesh>,
+}
+
+fn compile(name: &str, text: &str, options: Options) -> Compiled {
     let mut sources = SourceMap::default();
     let mut sink = Sink::default();
-    let file = sources.add(entry.display().to_string(), text.as_str());
-    let tree = parse(file, &text, &mut sink);
+    let file = sources.add(name, text);
+    let tree = parse(file, text, &mut sink);
     let mesh = stages(&[tree], options, &mut sources, &mut sink);
     explain_absence(mesh.is_some(), file, &mut sink);
-    let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Compilation { name, sources, diagnostics: sink.into_sorted(), mesh })
+    Compiled { file, sources, diagnostics: sink.into_sorted(), mesh }
 }
 
 /// The stages, each of which runs only if none before it reported an error. Only evaluation follows parsing whatever
@@ -157,7 +175,7 @@ fn read(files: &dyn FileSystem, path: &Path) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use lang_diagnostics::{RenderOptions, render_text};
 
     use super::*;
@@ -169,6 +187,12 @@ mod tests {
     fn compiled(text: &str, data_plane: Option<DataPlane>) -> Compilation {
         let files = MemoryFileSystem::with(&[("some/where/mesh.mesh", text)]);
         check(&files, Path::new("some/where/mesh.mesh"), Options { data_plane }).unwrap()
+    }
+
+    /// What is found in a text before fixes are tried.
+    pub(crate) fn raw(text: &str) -> (Vec<Diagnostic>, SourceMap) {
+        let Compiled { diagnostics, sources, .. } = compile("mesh.mesh", text, Options { data_plane: None });
+        (diagnostics, sources)
     }
 
     fn built(forms: Forms) -> Tree {

@@ -55,7 +55,7 @@ fn label(name: &str, origin: &Origin, sink: &mut Sink) -> bool {
         Diagnostic::error(
             codes::BAD_NAME,
             origin.span,
-            format!("{} has a name that no Kubernetes object can bear", origin.name),
+            format!("the name of {} is not a valid Kubernetes name", origin.name),
         )
         .label(why)
         .help("names are DNS labels: lower-case letters, digits and `-`, at most 63 characters"),

@@ -177,7 +177,7 @@ fn words(name: &str, ty: &Type, text: &mut String) {
     match ty {
         Type::Symbol(symbols) => {
             line(text, format_args!("Words of `{name}`:\n"));
-            for Symbol { word, documentation } in *symbols {
+            for Symbol { word, documentation, .. } in *symbols {
                 line(text, format_args!("- `{word}`: {documentation}"));
             }
             text.push('\n');

@@ -57,7 +57,7 @@ fn acme_s_policies_hold_where_they_should() {
     let model = example("acme");
     let backend = model.effective(service(&model, "istioinaction.simple-backend"));
     assert_eq!(backend.outlier.consecutive_5xx, 1);
-    assert_eq!(backend.pool.max_concurrent_requests, 10);
+    assert_eq!(backend.pool.max_concurrent_requests.value, 10);
     assert_eq!(backend.pool.max_connections, model.defaults.pool.max_connections);
     assert!(
         matches!(backend.allow[0].from[0].value, Source::Gateway(id) if model.gateway_name(id) == "west.ingress")

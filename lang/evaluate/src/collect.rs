@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_diagnostics::{Diagnostic, Sink, Spanned, suggest};
 use lang_syntax::ast;
 
 use crate::codes;
@@ -11,7 +11,7 @@ use crate::elsewhere;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Count, Kind, Label};
-use crate::suggestion::did_you_mean;
+use crate::suggestion::{did_you_mean, meant};
 
 /// A block of a known kind, before its values are looked at.
 #[derive(Debug)]
@@ -58,11 +58,11 @@ impl<'a> Collector<'a, '_> {
                     Diagnostic::error(
                         codes::REPEATED_BLOCK,
                         block.kind.span,
-                        format!("`{}` stands twice in {}", nested.kind.word, place_name(kind)),
+                        format!("`{}` is given twice in {}", nested.kind.word, place_name(kind)),
                     )
                     .label("the second one")
                     .also(first.block.kind.span, "the first one")
-                    .help("keep one of them; what both say belongs into one block"),
+                    .help("keep one of them, or merge them into one block"),
                 );
                 continue;
             }
@@ -149,7 +149,7 @@ impl<'a> Collector<'a, '_> {
             (Label::Symbol(symbols), Some(label)) => {
                 if !symbols.iter().any(|symbol| symbol.word == label.value) {
                     let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
-                    let message = format!("`{word}` knows no `{}`", label.value);
+                    let message = format!("`{word}` does not accept `{}`", label.value);
                     let diagnostic = Diagnostic::error(codes::UNKNOWN_WORD, label.span, message)
                         .label(format!("one of {}", quoted(&words)));
                     let words = words.iter().copied();
@@ -169,20 +169,20 @@ impl<'a> Collector<'a, '_> {
             self.sink.push(fixes::block_for_record(attribute, block));
             return;
         }
-        let words =
-            kind.blocks.iter().map(|nested| nested.kind.word).chain(kind.attributes.iter().map(|a| a.name));
         let known: Vec<_> = kind.blocks.iter().map(|nested| nested.kind.word).collect();
-        let advice = if known.is_empty() {
-            format!("{} contains no blocks", place_name(kind))
-        } else {
-            format!("{} may contain {}", place_name(kind), quoted(&known))
-        };
-        let message = format!("there is no `{word}` in {}", place_name(kind));
+        let attributes = kind.attributes.iter().map(|attribute| attribute.name);
+        let message = format!("{} does not accept a block `{word}`", place_name(kind));
         let diagnostic =
-            Diagnostic::error(codes::UNKNOWN_KIND, block.kind.span, message).label("not known here");
-        let diagnostic = match elsewhere::advice(self.file, word) {
-            Some(advice) => diagnostic.help(advice),
-            None => did_you_mean(diagnostic, block.kind.span, word, words, &advice),
+            Diagnostic::error(codes::UNKNOWN_KIND, block.kind.span, message).label("not accepted here");
+        // What is nearly written here is likelier than what is right elsewhere.
+        let diagnostic = match suggest(word, known.iter().copied().chain(attributes)) {
+            Some(near) if known.contains(&near) => meant(diagnostic, block.kind.span, near),
+            Some(near) => diagnostic.help(format!("did you mean the attribute `{near} = …`?")),
+            None => diagnostic.help(match elsewhere::advice(self.file, Some(kind), word) {
+                Some(advice) => advice,
+                None if known.is_empty() => format!("{} contains no blocks", place_name(kind)),
+                None => format!("{} may contain {}", place_name(kind), quoted(&known)),
+            }),
         };
         self.sink.push(diagnostic);
     }

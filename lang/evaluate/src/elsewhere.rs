@@ -6,27 +6,57 @@ use crate::schema::Kind;
 /// In more places than this a word belongs nowhere in particular.
 const MOST: usize = 4;
 
-/// Advice that names the blocks which take a word, as an attribute or as a block; `None` if nothing takes it.
-pub(crate) fn advice(file: &'static Kind, word: &str) -> Option<String> {
-    let mut homes: Vec<&'static str> = Vec::new();
-    collect(file, word, &mut homes);
-    let at_the_top = homes.contains(&"");
-    homes.retain(|home| !home.is_empty());
-    let mut places: Vec<_> = homes.iter().map(|home| format!("in `{home}`")).collect();
+/// A kind of the vocabulary, with the words of the kinds that it may stand in.
+struct Home {
+    kind: &'static Kind,
+    parents: Vec<&'static str>,
+}
+
+/// Advice that names the blocks which take a word, as an attribute or as a block, other than the one that it stands in;
+/// `None` if none takes it. Kinds that share a word, such as the ports of services and of gateways, are told apart by
+/// what they stand in.
+pub(crate) fn advice(file: &'static Kind, here: Option<&Kind>, word: &str) -> Option<String> {
+    let mut kinds = Vec::new();
+    collect(file, None, &mut kinds);
+    let takes = |home: &&Home| {
+        let kind = home.kind;
+        let elsewhere = here.is_none_or(|here| !std::ptr::eq(here, kind));
+        elsewhere && (kind.attribute(word).is_some() || kind.block(word).is_some())
+    };
+    let mut at_the_top = false;
+    let mut places: Vec<String> = Vec::new();
+    for home in kinds.iter().filter(takes) {
+        if home.kind.word.is_empty() {
+            at_the_top = true;
+            continue;
+        }
+        let shared = kinds
+            .iter()
+            .any(|other| other.kind.word == home.kind.word && !std::ptr::eq(other.kind, home.kind));
+        let mut place = format!("in `{}`", home.kind.word);
+        if shared {
+            let parents: Vec<_> = home.parents.iter().map(|word| format!("`{word}`")).collect();
+            place.push_str(&format!(" of {}", alternatives(&parents)));
+        }
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
     if at_the_top {
         places.push(String::from("at the top level of a file"));
     }
     let known = 1..=MOST;
-    known.contains(&places.len()).then(|| format!("`{word}` stands {}", alternatives(&places)))
+    known.contains(&places.len()).then(|| format!("`{word}` belongs {}", alternatives(&places)))
 }
 
-/// The words of all kinds that take a word, each once, the outermost first.
-fn collect(kind: &'static Kind, word: &str, homes: &mut Vec<&'static str>) {
-    let takes = kind.attribute(word).is_some() || kind.block(word).is_some();
-    if takes && !homes.contains(&kind.word) {
-        homes.push(kind.word);
+/// All kinds, each once, the outermost first.
+fn collect(kind: &'static Kind, parent: Option<&'static str>, homes: &mut Vec<Home>) {
+    if let Some(known) = homes.iter_mut().find(|home| std::ptr::eq(home.kind, kind)) {
+        known.parents.extend(parent);
+        return;
     }
+    homes.push(Home { kind, parents: parent.into_iter().collect() });
     for nested in kind.blocks {
-        collect(nested.kind, word, homes);
+        collect(nested.kind, Some(kind.word), homes);
     }
 }

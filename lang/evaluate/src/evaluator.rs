@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use lang_diagnostics::{Diagnostic, Sink, SourceMap, Span, Spanned, suggest};
+use lang_diagnostics::{Diagnostic, Fix, Sink, SourceMap, Span, Spanned, suggest};
 use lang_syntax::ast;
 
 use crate::codes;
@@ -15,8 +15,16 @@ use crate::elsewhere;
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
-use crate::suggestion::did_you_mean;
+use crate::suggestion::{did_you_mean, meant};
 use crate::value::{Target, Value};
+
+/// A report about an unknown name.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    pub(crate) diagnostic: Diagnostic,
+    /// The change of a declaration that ends it, if the declaration may be what is misspelt.
+    pub(crate) renaming: Option<Fix>,
+}
 
 /// An attribute of an entity.
 pub(crate) type Member = (EntityId, String);
@@ -34,7 +42,7 @@ pub(crate) struct Evaluator<'a, 's> {
     /// The attributes whose values are put into strings.
     pub(crate) composed: Composed,
     /// Reports about unknown names, by the name that is unknown.
-    pub(crate) unknown: BTreeMap<String, Diagnostic>,
+    pub(crate) unknown: BTreeMap<String, Unknown>,
 }
 
 impl Evaluator<'_, '_> {
@@ -148,8 +156,13 @@ impl Evaluator<'_, '_> {
             })
             .collect();
         let attempted = |name: &str| attempted(kind, items, name);
-        let known =
-            Known { attributes: kind.attributes, blocks: kind.blocks, place: &place, attempted: &attempted };
+        let known = Known {
+            kind: Some(kind),
+            attributes: kind.attributes,
+            blocks: kind.blocks,
+            place: &place,
+            attempted: &attempted,
+        };
         self.assignments(&known, &written, scope, span)
     }
 
@@ -165,7 +178,7 @@ impl Evaluator<'_, '_> {
         for attribute in written {
             let name = &attribute.name;
             let Some(schema) = known.attributes.iter().find(|schema| schema.name == name.value) else {
-                self.unknown_attribute(known, name);
+                self.unknown_attribute(known, attribute, written);
                 continue;
             };
             if let Some(first) = evaluated.iter().find(|other| other.name == schema.name) {
@@ -220,27 +233,40 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn unknown_attribute(&mut self, known: &Known<'_>, name: &Spanned<String>) {
+    fn unknown_attribute(
+        &mut self,
+        known: &Known<'_>,
+        attribute: &ast::Attribute,
+        written: &[&ast::Attribute],
+    ) {
+        let name = &attribute.name;
+        let message = format!("{} does not accept `{}`", known.place, name.value);
+        let diagnostic =
+            Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not accepted here");
         if known.attributes.is_empty() && known.blocks.is_empty() {
-            let message = format!("{} contains nothing, so there is no `{}`", known.place, name.value);
-            self.sink.push(
-                Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not known here"),
-            );
+            self.sink.push(diagnostic.help(format!("{} takes no attributes", known.place)));
             return;
         }
         let attributes: Vec<_> = known.attributes.iter().map(|schema| schema.name).collect();
         let words = attributes.iter().copied().chain(known.blocks.iter().map(|nested| nested.kind.word));
-        let advice = if attributes.is_empty() {
-            format!("{} contains only blocks", known.place)
+        // What is nearly written here is likelier than what is right elsewhere.
+        let near = suggest(&name.value, words);
+        let near_attribute = known.attributes.iter().find(|schema| Some(schema.name) == near);
+        let near_block = known.blocks.iter().find(|nested| Some(nested.kind.word) == near);
+        let given = |schema: &&Attribute| written.iter().any(|other| other.name.value == schema.name);
+        let diagnostic = if let Some(schema) = near_attribute.filter(given) {
+            diagnostic.help(format!("did you mean `{}`? it is given already", schema.name))
+        } else if let Some(schema) = near_attribute {
+            let diagnostic = diagnostic.help(format!("did you mean `{}`?", schema.name));
+            diagnostic.fix(fixes::other_attribute(schema, attribute))
+        } else if let Some(nested) = near_block {
+            diagnostic.help(format!("did you mean the block `{}`?", sample(nested.kind)))
+        } else if let Some(advice) = elsewhere::advice(self.file, known.kind, &name.value) {
+            diagnostic.help(advice)
+        } else if attributes.is_empty() {
+            diagnostic.help(format!("{} accepts only blocks", known.place))
         } else {
-            format!("{} knows {}", known.place, quoted(&attributes))
-        };
-        let message = format!("{} has no attribute `{}`", known.place, name.value);
-        let diagnostic =
-            Diagnostic::error(codes::UNKNOWN_ATTRIBUTE, name.span, message).label("not known here");
-        let diagnostic = match elsewhere::advice(self.file, &name.value) {
-            Some(advice) => diagnostic.help(advice),
-            None => did_you_mean(diagnostic, name.span, &name.value, words, &advice),
+            diagnostic.help(format!("{} accepts {}", known.place, quoted(&attributes)))
         };
         self.sink.push(diagnostic);
     }
@@ -251,8 +277,13 @@ impl Evaluator<'_, '_> {
         let message = format!("`{word}` is not one of the words that fit here");
         let diagnostic =
             Diagnostic::error(codes::UNKNOWN_WORD, span, message).label(format!("one of {}", quoted(&words)));
-        let advice = "write one of these words";
-        self.sink.push(did_you_mean(diagnostic, span, word, words.iter().copied(), advice));
+        let folded = word.to_ascii_lowercase();
+        let other = symbols.iter().find(|symbol| symbol.also.contains(&folded.as_str()));
+        self.sink.push(match other {
+            Some(symbol) => meant(diagnostic, span, symbol.word)
+                .help(format!("did you mean `{}`: {}?", symbol.word, symbol.documentation)),
+            None => did_you_mean(diagnostic, span, word, words.iter().copied(), "write one of these words"),
+        });
     }
 }
 
@@ -276,6 +307,8 @@ impl fmt::Display for Place<'_> {
 
 /// What may be written in a block or a record.
 pub(crate) struct Known<'k> {
+    /// The kind of the block; `None` for a record.
+    pub(crate) kind: Option<&'static Kind>,
     pub(crate) attributes: &'static [Attribute],
     pub(crate) blocks: &'static [crate::schema::Nested],
     pub(crate) place: &'k dyn fmt::Display,

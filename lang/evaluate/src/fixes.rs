@@ -1,10 +1,11 @@
 //! Safe fixes for a block where a record is meant, and the reverse.
 
-use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix};
+use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix, Span};
 use lang_syntax::ast;
 
 use crate::codes;
 use crate::evaluator::sample;
+use crate::scalar::has_form;
 use crate::schema::{Attribute, Kind, Label, Type};
 
 /// `tiers { … }` where `tiers = { … }` is meant.
@@ -54,6 +55,19 @@ pub(crate) fn record_for_block(kind: &Kind, attribute: &ast::Attribute) -> Diagn
     } else {
         diagnostic
     }
+}
+
+/// `target = catalog` where `targets = [catalog]` is meant: another name, and brackets if the value lacks them.
+pub(crate) fn other_attribute(schema: &Attribute, attribute: &ast::Attribute) -> Fix {
+    let mut edits = vec![Edit { span: attribute.name.span, text: schema.name.to_owned() }];
+    if let Type::List { of, .. } = &schema.ty
+        && has_form(&attribute.value, of)
+    {
+        let value = attribute.value.span;
+        edits.push(Edit { span: Span { end: value.start, ..value }, text: String::from("[") });
+        edits.push(Edit { span: value.after(), text: String::from("]") });
+    }
+    Fix { title: format!("write `{}`", schema.name), applicability: Applicability::Suggested, edits }
 }
 
 fn takes_record(ty: &Type, with_word: bool) -> bool {

@@ -91,8 +91,8 @@ fn passes(
         evaluator.attributes(place, items, None);
         evaluator.complete(place, &mut blocks, items);
     }
-    for diagnostic in std::mem::take(&mut evaluator.unknown).into_values() {
-        evaluator.sink.push(diagnostic);
+    for unknown in std::mem::take(&mut evaluator.unknown).into_values() {
+        evaluator.sink.push(unknown.diagnostic);
     }
     (blocks, evaluator.names.entities)
 }

@@ -7,7 +7,7 @@ use crate::codes;
 use crate::describe;
 use crate::evaluator::Evaluator;
 use crate::scalar::{bare_word, has_form};
-use crate::schema::Type;
+use crate::schema::{Reference, Type};
 
 impl Evaluator<'_, '_> {
     /// Reports that a value has another form than the type.
@@ -68,7 +68,12 @@ impl Evaluator<'_, '_> {
             (ValueKind::Literal(Literal::SocketAddress(address)), Type::Ip | Type::Ipv4 | Type::Host(_)) => {
                 Some(Advice::Help(format!("leave `:{}` out: a port is declared on its own", address.port())))
             }
-            (ValueKind::Path(_), _) if matches!(bare_word(value), Some("null" | "none" | "None" | "nil")) => {
+            (ValueKind::Literal(Literal::Cidr(address, _)), Type::Ip | Type::Ipv4 | Type::Host(_)) => {
+                let title = format!("write `{address}`, the address without its range");
+                let fix = replace(value.span, &title, address.to_string(), Applicability::Suggested);
+                Some(Advice::Fix(fix))
+            }
+            (ValueKind::Path(_), _) if is_nothing(value) => {
                 Some(Advice::Help(String::from("what has no value is left out")))
             }
             (ValueKind::Path(_), Type::Boolean) => {
@@ -93,7 +98,14 @@ impl Evaluator<'_, '_> {
             }
             (ValueKind::String(parts), _) => {
                 let [ast::StringPart::Text(text)] = parts.as_slice() else { return None };
-                unquoted(text, value.span, ty)
+                match reference(ty) {
+                    Some(reference) if text == "*" => {
+                        let refused = reference.refused.iter().find(|(word, _)| *word == "*");
+                        let help = refused.map_or("no name stands for all: list each", |(_, why)| *why);
+                        Some(Advice::Help(help.to_owned()))
+                    }
+                    Some(_) | None => unquoted(text, value.span, ty),
+                }
             }
             (ValueKind::List(entries), _) => match entries.as_slice() {
                 [only] if has_form(only, ty) => Some(Advice::Fix(Fix {
@@ -111,6 +123,20 @@ impl Evaluator<'_, '_> {
             },
             _ => None,
         }
+    }
+}
+
+/// What other languages write for the absence of a value.
+pub(crate) fn is_nothing(value: &ast::Value) -> bool {
+    matches!(bare_word(value), Some("null" | "none" | "None" | "nil"))
+}
+
+/// The reference that a type is or contains.
+fn reference(ty: &Type) -> Option<&'static Reference> {
+    match ty {
+        Type::Reference(reference) => Some(reference),
+        Type::Union(types) => types.iter().find_map(reference),
+        _ => None,
     }
 }
 

@@ -156,8 +156,12 @@ impl Names {
         names.join(".")
     }
 
-    /// The names that a reference could have had in a scope, as one would write them there.
-    pub(crate) fn candidates(&self, scope: Option<EntityId>, reference: &Reference) -> Vec<String> {
+    /// The names that a reference could have had in a scope, as one would write them there, and whose they are.
+    pub(crate) fn candidates(
+        &self,
+        scope: Option<EntityId>,
+        reference: &Reference,
+    ) -> Vec<(String, EntityId)> {
         let mut scopes = Vec::new();
         let mut here = scope;
         while let Some(id) = here {
@@ -169,10 +173,11 @@ impl Names {
             if !reference.kinds.contains(&entity.kind.word) {
                 continue;
             }
+            let id = EntityId(u32::try_from(index).unwrap_or(u32::MAX));
             if entity.parent.is_some_and(|parent| scopes.contains(&parent)) {
-                names.push(entity.name.clone());
+                names.push((entity.name.clone(), id));
             }
-            names.push(self.qualified(EntityId(u32::try_from(index).unwrap_or(u32::MAX))));
+            names.push((self.qualified(id), id));
         }
         names
     }

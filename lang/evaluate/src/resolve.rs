@@ -1,14 +1,15 @@
 //! Names in value position: what they refer to, or why they refer to nothing.
 
-use lang_diagnostics::{Diagnostic, Label, Span, Spanned, suggest};
+use lang_diagnostics::{Applicability, Diagnostic, Fix, Label, Span, Spanned, suggest};
 use lang_syntax::ast::{self, ValueKind};
 
 use crate::codes;
 use crate::declarations::EntityId;
 use crate::describe;
-use crate::evaluator::Evaluator;
+use crate::evaluator::{Evaluator, Unknown};
+use crate::mismatch::replace;
 use crate::schema::{Reference, Type};
-use crate::suggestion::{did_you_mean, meant};
+use crate::suggestion::{did_you_mean, is_plain, meant};
 use crate::value::Target;
 
 /// For how many unknown names others are searched that may have been meant.
@@ -22,8 +23,8 @@ const MOST_SHOWN: usize = 3;
 
 /// What an unknown name may have been meant to be.
 enum Nearest {
-    /// This name.
-    SpelledAlike(String),
+    /// This name, of this entity.
+    SpelledAlike(String, EntityId),
     /// One of these, which end alike.
     Elsewhere(String),
 }
@@ -58,7 +59,7 @@ impl Evaluator<'_, '_> {
         let explained = self.names.is_broken(&path.segments) || self.names.may_be_nameless(reference);
         if target.is_none() && !explained {
             match self.names.find(&path.segments, scope).last().copied() {
-                Some(other) => self.wrong_kind(path, span, other, reference),
+                Some(other) => self.wrong_kind(path, span, scope, other, reference),
                 None => self.unknown(path, span, scope, reference),
             }
         }
@@ -83,7 +84,14 @@ impl Evaluator<'_, '_> {
         self.sink.push(diagnostic);
     }
 
-    fn wrong_kind(&mut self, path: &ast::Path, span: Span, other: EntityId, reference: &Reference) {
+    fn wrong_kind(
+        &mut self,
+        path: &ast::Path,
+        span: Span,
+        scope: Option<EntityId>,
+        other: EntityId,
+        reference: &Reference,
+    ) {
         let Some(entity) = self.names.get(other) else { return };
         let found = describe::with_article(entity.kind.word);
         let wanted = describe::kinds(reference.kinds);
@@ -94,10 +102,20 @@ impl Evaluator<'_, '_> {
         )
         .label(format!("this is {found}"))
         .also(entity.span, "declared here");
-        if let Some((_, why)) = reference.refused.iter().find(|(word, _)| *word == entity.kind.word) {
-            diagnostic = diagnostic.help(*why);
-        }
-        self.sink.push(diagnostic);
+        let refused = reference.refused.iter().find(|(word, _)| *word == entity.kind.word);
+        let mut renaming = None;
+        diagnostic = match (refused, self.nearest(path, scope, reference)) {
+            (_, Some(Nearest::SpelledAlike(near, id))) => {
+                renaming = self.renaming(id, path);
+                meant(diagnostic, span, &near)
+            }
+            (Some((_, why)), _) => diagnostic.help(*why),
+            (None, Some(Nearest::Elsewhere(names))) => {
+                diagnostic.help(format!("from here it is called {names}"))
+            }
+            (None, None) => diagnostic,
+        };
+        self.once(self.root(path, scope), Unknown { diagnostic, renaming });
     }
 
     fn unknown(&mut self, path: &ast::Path, span: Span, scope: Option<EntityId>, reference: &Reference) {
@@ -124,7 +142,8 @@ impl Evaluator<'_, '_> {
             )
             .label("not declared")
             .also(entity.span, "declared here");
-            self.sink.push(did_you_mean(diagnostic, last.span, &last.value, parts, &advice));
+            let diagnostic = did_you_mean(diagnostic, last.span, &last.value, parts, &advice);
+            self.once(format!("{owner_name}.{}", last.value), Unknown { diagnostic, renaming: None });
             return;
         }
         let diagnostic = Diagnostic::error(
@@ -133,12 +152,26 @@ impl Evaluator<'_, '_> {
             format!("there is no {} `{name}`", or(reference.kinds)),
         )
         .label("not declared");
+        let mut renaming = None;
         let diagnostic = match self.nearest(path, scope, reference) {
-            Some(Nearest::SpelledAlike(near)) => meant(diagnostic, span, &near),
+            Some(Nearest::SpelledAlike(near, id)) => {
+                renaming = self.renaming(id, path);
+                meant(diagnostic, span, &near)
+            }
             Some(Nearest::Elsewhere(names)) => diagnostic.help(format!("from here it is called {names}")),
             None => diagnostic.help(format!("declare it, or name {wanted} that is declared")),
         };
-        self.unknown_once(path, scope, diagnostic);
+        self.once(self.root(path, scope), Unknown { diagnostic, renaming });
+    }
+
+    /// The change that gives a declaration the name by which it is referred to.
+    fn renaming(&self, id: EntityId, path: &ast::Path) -> Option<Fix> {
+        let (entity, last) = (self.names.get(id)?, path.segments.last()?);
+        if entity.name == last.value || !is_plain(&last.value) {
+            return None;
+        }
+        let title = format!("rename {} `{}` to `{}`", entity.kind.word, entity.name, last.value);
+        Some(replace(entity.span, &title, last.value.clone(), Applicability::Suggested))
     }
 
     /// What an unknown name was probably meant to be: one that is spelled alike, or that ends alike in another scope.
@@ -148,8 +181,9 @@ impl Evaluator<'_, '_> {
             return None;
         }
         let candidates = self.names.candidates(scope, reference);
-        if let Some(near) = suggest(&text(path), candidates.iter().map(String::as_str)) {
-            return Some(Nearest::SpelledAlike(near.to_owned()));
+        let near = suggest(&text(path), candidates.iter().map(|(name, _)| name.as_str()));
+        if let Some((name, id)) = candidates.iter().find(|(name, _)| Some(name.as_str()) == near) {
+            return Some(Nearest::SpelledAlike(name.clone(), *id));
         }
         let last = path.segments.last()?;
         let elsewhere = self.names.elsewhere(&last.value, reference);
@@ -157,25 +191,45 @@ impl Evaluator<'_, '_> {
         (!shown.is_empty()).then(|| Nearest::Elsewhere(describe::alternatives(&shown)))
     }
 
-    /// Keeps a report about an unknown name. If a declaration is misspelt, everything that refers to it fails, which is
-    /// one mistake and one report with many places.
+    /// Keeps a report about a name that leads nowhere, or to something of another kind. If a declaration is misspelt or was
+    /// renamed, everything that refers to it fails, which is one mistake and one report with many places.
     pub(crate) fn unknown_once(&mut self, path: &ast::Path, scope: Option<EntityId>, diagnostic: Diagnostic) {
-        let whole = path.segments.as_slice();
-        let unknown = match whole.first() {
-            Some(first) if self.names.find(std::slice::from_ref(first), scope).is_empty() => &first.value,
-            Some(_) | None => &text(path),
+        self.once(self.root(path, scope), Unknown { diagnostic, renaming: None });
+    }
+
+    fn once(&mut self, name: String, unknown: Unknown) {
+        let Some(Unknown { diagnostic: first, renaming }) = self.unknown.get_mut(&name) else {
+            self.unknown.insert(name, unknown);
+            return;
         };
-        match self.unknown.get_mut(unknown) {
-            // The first few show what there is to know.
-            Some(first) if first.secondary.len() >= MOST_PLACES => {}
-            Some(first) => {
-                let label = Label { span: diagnostic.primary.span, text: String::from("named here too") };
-                first.secondary.push(label);
-            }
-            None => {
-                self.unknown.insert(unknown.clone(), diagnostic);
-            }
+        // The name that several places agree on is likelier right than that of the one declaration.
+        if let Some(renaming) = renaming.take() {
+            first.fix = Some(renaming);
         }
+        // The first few show what there is to know.
+        if first.secondary.len() < MOST_PLACES {
+            let span = unknown.diagnostic.primary.span;
+            first.secondary.push(Label { span, text: String::from("named here too") });
+        }
+    }
+
+    /// The segment of a path at which it fails: the first that names nothing where it stands. If what is before it can
+    /// contain nothing with a name, that is not what was meant either.
+    fn root(&self, path: &ast::Path, scope: Option<EntityId>) -> String {
+        let segments = path.segments.as_slice();
+        let prefixes = (1..=segments.len()).filter_map(|length| segments.get(..length));
+        let named = prefixes.take_while(|prefix| !self.names.find(prefix, scope).is_empty()).count();
+        let mut at = named.min(segments.len().saturating_sub(1));
+        let holds_names = |id: &EntityId| {
+            let entity = self.names.get(*id);
+            entity.is_some_and(|entity| entity.kind.blocks.iter().any(|nested| nested.kind.space.is_some()))
+        };
+        while at > 0
+            && !self.names.find(segments.get(..at).unwrap_or_default(), scope).iter().any(holds_names)
+        {
+            at -= 1;
+        }
+        segments.get(at).map(|segment| segment.value.clone()).unwrap_or_default()
     }
 }
 

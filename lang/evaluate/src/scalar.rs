@@ -24,7 +24,7 @@ impl Evaluator<'_, '_> {
                 format!("`{number}` is out of range")
             }
             (Value::Duration(duration), _) if duration.is_zero() => {
-                String::from("a duration must be longer than nothing")
+                String::from("a duration must be greater than zero")
             }
             (Value::Duration(duration), _) if *duration > LONGEST => {
                 String::from("a duration cannot be longer than a thousand years")

@@ -276,6 +276,16 @@ pub struct Symbol {
     pub word: &'static str,
     /// What it means; a sentence without its final period.
     pub documentation: &'static str,
+    /// Other words that a person may try for it, in lower case: not accepted, but understood.
+    pub also: &'static [&'static str],
+}
+
+impl Symbol {
+    /// A word with its meaning.
+    #[must_use]
+    pub const fn new(word: &'static str, documentation: &'static str) -> Self {
+        Self { word, documentation, also: &[] }
+    }
 }
 
 /// A word with a record behind it, such as `files { directory = "…" }`.

@@ -23,17 +23,19 @@ pub(crate) fn did_you_mean<'a>(
 pub(crate) fn meant(diagnostic: Diagnostic, span: Span, near: &str) -> Diagnostic {
     let diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
     // A name of another form would have to be quoted, segment by segment.
-    let plain = near.split('.').all(|segment| {
-        !["true", "false", "in", "if", "for"].contains(&segment)
-            && segment.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-            && !segment.ends_with('-')
-            && !segment.contains("--")
-    });
-    if plain {
+    if near.split('.').all(is_plain) {
         let title = format!("write `{near}`");
         diagnostic.fix(replace(span, &title, near.to_owned(), Applicability::Suggested))
     } else {
         diagnostic
     }
+}
+
+/// Whether a name is written without quotes.
+pub(crate) fn is_plain(name: &str) -> bool {
+    !["true", "false", "in", "if", "for"].contains(&name)
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        && !name.ends_with('-')
+        && !name.contains("--")
 }

@@ -1,5 +1,7 @@
 //! A value of the source against the type that the schema promises.
 
+use std::collections::HashMap;
+
 use lang_diagnostics::{Applicability, Diagnostic, Edit, Fix, Span, Spanned};
 use lang_syntax::ast::{self, Literal, ValueKind};
 
@@ -7,7 +9,7 @@ use crate::codes;
 use crate::declarations::EntityId;
 use crate::describe;
 use crate::evaluator::{Evaluator, Known};
-use crate::mismatch::replace;
+use crate::mismatch::{is_nothing, replace};
 use crate::scalar::{bare_word, has_form, scalar};
 use crate::schema::{Attribute, Pattern, Reference, Symbol, Tag, Type};
 use crate::value::Value;
@@ -175,7 +177,7 @@ impl Evaluator<'_, '_> {
         scope: Scope,
     ) -> Option<Value> {
         let ValueKind::List(entries) = &value.kind else {
-            if has_form(value, of) {
+            if has_form(value, of) && !is_nothing(value) {
                 self.sink.push(
                     Diagnostic::error(
                         codes::WRONG_TYPE,
@@ -229,18 +231,20 @@ impl Evaluator<'_, '_> {
     ) -> Option<Value> {
         let ValueKind::Record(written) = &value.kind else { return self.mismatch(value, ty) };
         let mut entries: Vec<(Spanned<String>, Spanned<Value>)> = Vec::with_capacity(written.len());
+        // Maps may be large, so that looking through all entries for each one would take minutes.
+        let mut seen: HashMap<&str, Span> = HashMap::with_capacity(written.len());
         let mut complete = true;
         for attribute in written {
             let name = &attribute.name;
-            if let Some((first, _)) = entries.iter().find(|(other, _)| other.value == name.value) {
+            if let Some(first) = seen.insert(&name.value, name.span) {
                 self.sink.push(
                     Diagnostic::error(
                         codes::DUPLICATE_ATTRIBUTE,
                         name.span,
-                        format!("`{}` stands twice in one record", name.value),
+                        format!("`{}` is given twice in one record", name.value),
                     )
                     .label("set again here")
-                    .also(first.span, "first set here")
+                    .also(first, "first set here")
                     .help("keep one of the two"),
                 );
                 complete = false;
@@ -269,7 +273,7 @@ impl Evaluator<'_, '_> {
     ) -> Option<Vec<(Spanned<String>, Spanned<Value>)>> {
         let written: Vec<_> = written.iter().collect();
         let errors_before = self.sink.diagnostics().len();
-        let known = Known { attributes, blocks: &[], place: &place, attempted: &|_| false };
+        let known = Known { kind: None, attributes, blocks: &[], place: &place, attempted: &|_| false };
         let evaluated = self.assignments(&known, &written, scope, span);
         if self.sink.diagnostics().len() > errors_before {
             return None;
@@ -287,8 +291,7 @@ impl Evaluator<'_, '_> {
             (_, None) => return self.mismatch(value, ty),
         };
         let Some(tag) = tags.iter().find(|tag| tag.word == word) else {
-            let symbols: Vec<_> =
-                tags.iter().map(|tag| Symbol { word: tag.word, documentation: tag.documentation }).collect();
+            let symbols: Vec<_> = tags.iter().map(|tag| Symbol::new(tag.word, tag.documentation)).collect();
             self.unknown_word(word, span, &symbols);
             return None;
         };

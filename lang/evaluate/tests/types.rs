@@ -15,8 +15,7 @@ use lang_syntax::ast::{Decimal, Rate};
 const ANIMAL: Reference =
     Reference { kinds: &["cat", "dog"], part: Some("toy"), refused: &[("house", "houses do not purr")] };
 const HOUSE: Reference = Reference::to(&["house"]);
-const MOODS: &[Symbol] =
-    &[Symbol { word: "happy", documentation: "tail up" }, Symbol { word: "hungry", documentation: "always" }];
+const MOODS: &[Symbol] = &[Symbol::new("happy", "tail up"), Symbol::new("hungry", "always")];
 const RECORD: &[Attribute] = &[
     Attribute::required(Name::new("x"), Type::Integer(0, 9), ""),
     Attribute::defaulted(Name::new("y"), Type::Integer(0, 9), Constant::Integer(7), ""),
@@ -341,11 +340,11 @@ fn a_word_in_the_wrong_place_is_told_its_own() {
         let [only] = diagnostics.as_slice() else { unreachable!("{text} costs {diagnostics:#?}") };
         only.help.clone().unwrap_or_default()
     };
-    assert_eq!(help("toy ball {}\n"), "`toy` stands in `cat`");
-    assert_eq!(help("house red { thing {} }\n"), "`thing` stands at the top level of a file");
-    assert_eq!(help("house red { lives = 3 }\n"), "`lives` stands in `cat`");
+    assert_eq!(help("toy ball {}\n"), "`toy` belongs in `cat`");
+    assert_eq!(help("house red { thing {} }\n"), "`thing` belongs at the top level of a file");
+    assert_eq!(help("house red { lives = 3 }\n"), "`lives` belongs in `cat`");
     assert_eq!(help("cat tom { toy = 1 }\n"), "write `toy name { … }`");
-    assert_eq!(help("cat tom { cry = \"a\\nb\", host = 3 }\n"), "`host` stands in `thing`");
+    assert_eq!(help("cat tom { cry = \"a\\nb\", host = 3 }\n"), "`host` belongs in `thing`");
     assert_eq!(bad("text", "\"A\\nB\"").1, "`A\\nB` is not a word in capitals");
 }
 

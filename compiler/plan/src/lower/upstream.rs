@@ -185,7 +185,7 @@ fn group(
                 Carries::Requests => outlier::of_pods(settings.outlier),
                 Carries::Connections => outlier::of_connections(settings.outlier),
             };
-            (vec![pods(context, target)], ejection, settings.pool.requests_per_connection)
+            (vec![pods(context, target)], ejection, settings.pool.requests_per_connection.value)
         }
         Via::Gateways { gateways, .. } => {
             let endpoints = gateway_endpoints(context, target, gateways, carries);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Span, Spanned};
 use meshc_topology::{ProxyKey, Topology, Via};
-use meshc_vocabulary::model::policy::{Defaults, Failover, FailoverBy, Outlier, Pool, Timeout};
+use meshc_vocabulary::model::policy::{Defaults, Failover, FailoverBy, Outlier, Pool, Setting, Timeout};
 use meshc_vocabulary::model::*;
 
 /// A mesh in declared order; [`Sketch::model`] puts everything in order of name, as evaluation does.
@@ -391,6 +391,11 @@ fn trust() -> Trust {
     }
 }
 
+/// A value that nobody declared.
+const fn default<T>(value: T) -> Setting<T> {
+    Setting { value, declared: None }
+}
+
 fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
     let (enabled, by) = failover.unwrap_or((true, vec![FailoverBy::Zone, FailoverBy::Region]));
     let second = Duration::from_secs(1);
@@ -405,12 +410,12 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
         pool: Pool {
             origin: origin("pool"),
             max_connections: 1024,
-            max_pending_requests: 1024,
-            max_concurrent_requests: 1024,
-            requests_per_connection: None,
+            max_pending_requests: default(1024),
+            max_concurrent_requests: default(1024),
+            requests_per_connection: default(None),
             connect_timeout: second,
-            retry_budget_percent: 20,
-            min_concurrent_retries: 3,
+            retry_budget_percent: default(20),
+            min_concurrent_retries: default(3),
         },
         timeout: Timeout {
             origin: origin("timeout"),

@@ -59,7 +59,7 @@ pub(crate) fn convert(
             Diagnostic::error(
                 codes::POLICY_WITHOUT_SETTINGS,
                 block.name_span(),
-                format!("{} says nothing", block.origin().name),
+                format!("{} is empty", block.origin().name),
             )
             .label("no settings")
             .help("put its settings between its braces, or remove it"),

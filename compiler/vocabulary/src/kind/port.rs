@@ -11,10 +11,11 @@ use crate::words;
 symbols! {
     /// What is spoken on a port.
     PROTOCOLS: Protocol {
-        "http" => Protocol::Http, "HTTP/1.1 at the application; proxies may speak HTTP/2 between each other";
-        "http2" => Protocol::Http2, "HTTP/2 at the application";
-        "grpc" => Protocol::Grpc, "gRPC: HTTP/2 without a route timeout";
-        "tcp" => Protocol::Tcp, "anything over TCP";
+        "http" | "http1" | "http/1.1" => Protocol::Http, "HTTP/1.1 at the application; proxies may speak HTTP/2 between each other";
+        "http2" | "h2" | "h2c" => Protocol::Http2, "HTTP/2 at the application";
+        "grpc" | "grpc-web" => Protocol::Grpc, "gRPC: HTTP/2 without a route timeout";
+        "tcp" | "https" | "tls" | "mysql" | "postgres" | "redis" | "mongo" => Protocol::Tcp,
+            "anything over TCP, also TLS that the application itself ends";
     }
 }
 

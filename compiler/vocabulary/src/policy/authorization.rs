@@ -22,6 +22,10 @@ const SOURCE: Reference = Reference {
             "identities carry no cluster, so that no proxy could tell; name the services or the gateway that may call",
         ),
         (words::kind::EXTERNAL, "a host outside the mesh proves no identity"),
+        (
+            "*",
+            "without any `allow`, everybody who declares the call is admitted; a namespace means everybody in it",
+        ),
     ],
 };
 
@@ -30,8 +34,8 @@ const UNAUTHENTICATED: &str = "unauthenticated";
 /// Who has no identity and can be named all the same.
 const NOBODY_KNOWN: &[Symbol] = &[Symbol {
     word: UNAUTHENTICATED,
-    documentation: "whoever connects to a permissive port without an identity; a service of that name is written with its \
-                    namespace",
+    documentation: "whoever connects to a permissive port without an identity",
+    also: &["anonymous", "unknown", "plain"],
 }];
 
 const FROM: Attribute = Attribute::required(

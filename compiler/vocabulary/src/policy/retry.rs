@@ -18,8 +18,8 @@ const CONNECT_FAILURE: &str = "connect_failure";
 const RESET: &str = "reset";
 
 const WHEN: &[Symbol] = &[
-    Symbol { word: CONNECT_FAILURE, documentation: "the connection could not be opened" },
-    Symbol { word: RESET, documentation: "the connection ended before an answer" },
+    Symbol::new(CONNECT_FAILURE, "the connection could not be opened"),
+    Symbol::new(RESET, "the connection ended before an answer"),
 ];
 
 pub(crate) static KIND: Kind = Kind {

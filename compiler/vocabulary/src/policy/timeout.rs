@@ -11,7 +11,7 @@ use crate::words;
 
 const NONE: &str = "none";
 
-const BOUNDS: &[Symbol] = &[Symbol { word: NONE, documentation: "as long as it likes" }];
+const BOUNDS: &[Symbol] = &[Symbol::new(NONE, "as long as it likes")];
 
 pub(crate) static KIND: Kind = Kind {
     word: "timeout",

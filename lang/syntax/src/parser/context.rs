@@ -271,6 +271,14 @@ impl<'a> Context<'a> {
         let mut accounted = self.accounted.into_inner();
         accounted.sort_unstable();
         let mut diagnostics = self.diagnostics.into_inner();
+        // A bracket too many ends what the documentation was about.
+        let cut_off = |end: u32| {
+            let rest = self.text.get(end as usize..).unwrap_or_default();
+            let mut lines =
+                rest.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+            lines.next().is_some_and(|line| line.starts_with(['}', ']']))
+        };
+        let mistaken = !diagnostics.is_empty();
         // One past the last byte that a range beginning at or before the current token accounts for.
         let mut covered = 0;
         let mut ranges = accounted.into_iter().peekable();
@@ -287,6 +295,9 @@ impl<'a> Context<'a> {
             let continues = own_line && gap.is_some_and(|gap| gap.trim().is_empty());
             previous_end = Some(token.end);
             if continues {
+                continue;
+            }
+            if own_line && mistaken && cut_off(token.end) {
                 continue;
             }
             let span = Span { file: self.file, start: token.start, end: token.end };

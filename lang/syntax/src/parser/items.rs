@@ -99,6 +99,12 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
     let after = input.advance();
     match second {
         Some(TokenKind::Equals) => Ok(attribute(input, after.advance(), documentation)),
+        // `service: web { … }`: nothing else has a name and a brace behind the colon.
+        Some(TokenKind::Colon) if names_block(after.advance()) => {
+            mistakes::colon_in_block(input, after);
+            let label = name_of(after.advance());
+            Ok(block(input, Some(label), after.advance().advance(), documentation))
+        }
         Some(TokenKind::Colon) => {
             mistakes::colon(after);
             Ok(attribute(input, after.advance(), documentation))
@@ -155,6 +161,15 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
         }
         Some(_) | None => Err(mistakes::incomplete_item(input)),
     }
+}
+
+/// Whether a name and an opening brace stand here, on one line.
+fn names_block(input: Tokens<'_>) -> bool {
+    let [name, brace] = [input.peek(0), input.peek(1)];
+    (name.kind.is_word() || name.kind == TokenKind::String)
+        && brace.kind == TokenKind::OpenBrace
+        && !name.on_new_line
+        && !brace.on_new_line
 }
 
 fn opens_block(input: Tokens<'_>) -> bool {

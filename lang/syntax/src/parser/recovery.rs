@@ -145,6 +145,38 @@ pub(super) fn body_follows(kind: Tokens<'_>, input: Tokens<'_>) -> bool {
 /// mistakes costs no more than its length.
 const LOOKAHEAD: usize = 256;
 
+/// Whether blocks stand right inside the braces that open here, as far as recovery looks ahead.
+pub(super) fn contains_blocks(input: Tokens<'_>) -> bool {
+    let mut rest = input;
+    let mut depth = 0_u32;
+    for _ in 0..LOOKAHEAD {
+        let next = rest.peek(0);
+        let begins = next.on_new_line || rest.last_end == 0 || follows_separator(rest);
+        if depth == 1 && begins && next.kind.is_word() {
+            let second = rest.peek(1);
+            let label = second.kind.is_word() || second.kind == TokenKind::String;
+            let brace = if label { rest.peek(2) } else { second };
+            if brace.kind == TokenKind::OpenBrace && !brace.on_new_line {
+                return true;
+            }
+        }
+        match next.kind {
+            TokenKind::OpenBrace => depth += 1,
+            TokenKind::CloseBrace if depth <= 1 => return false,
+            TokenKind::CloseBrace => depth -= 1,
+            TokenKind::End => return false,
+            _ => {}
+        }
+        rest = rest.advance();
+    }
+    false
+}
+
+/// Whether the last consumed lexeme is a brace or a comma, behind which an item begins.
+fn follows_separator(input: Tokens<'_>) -> bool {
+    input.context.slice(0, input.last_end).ends_with(['{', '}', ','])
+}
+
 /// Whether the rest of the line has a `}` whose `{` is not on it.
 pub(super) fn closes_on_line(input: Tokens<'_>) -> bool {
     let mut rest = input;

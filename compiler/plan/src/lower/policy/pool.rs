@@ -14,11 +14,11 @@ const REQUESTS_THROUGH_GATEWAY: u32 = 100;
 pub(in crate::lower) fn plan(pool: &Pool) -> PoolPlan {
     PoolPlan {
         max_connections: pool.max_connections,
-        max_pending_requests: pool.max_pending_requests,
-        max_requests: pool.max_concurrent_requests,
+        max_pending_requests: pool.max_pending_requests.value,
+        max_requests: pool.max_concurrent_requests.value,
         connect_timeout: pool.connect_timeout,
-        retry_budget_percent: pool.retry_budget_percent,
-        min_concurrent_retries: pool.min_concurrent_retries,
+        retry_budget_percent: pool.retry_budget_percent.value,
+        min_concurrent_retries: pool.min_concurrent_retries.value,
     }
 }
 
@@ -37,5 +37,5 @@ pub(in crate::lower) fn unbounded(connect_timeout: Duration) -> PoolPlan {
 
 /// Requests on one connection through a gateway.
 pub(in crate::lower) fn requests_through_gateway(pool: &Pool) -> u32 {
-    pool.requests_per_connection.unwrap_or(REQUESTS_THROUGH_GATEWAY)
+    pool.requests_per_connection.value.unwrap_or(REQUESTS_THROUGH_GATEWAY)
 }

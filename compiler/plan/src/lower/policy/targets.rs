@@ -2,7 +2,7 @@
 //! enforces must not look as if it were.
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
-use meshc_vocabulary::model::policy::{Defaults, Policy, PolicyScope, PolicySettings};
+use meshc_vocabulary::model::policy::{Policy, PolicyScope, PolicySettings, Pool};
 
 use crate::codes;
 use crate::lower::context::Context;
@@ -29,7 +29,7 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                     let service = context.model.services.at(target.value);
                     if !service.ports.is_empty() && !service.ports.iter().any(|port| port.protocol.is_http())
                     {
-                        no_requests(policy, &context.model.defaults, target.span, sink);
+                        no_requests(policy, target.span, sink);
                     }
                 }
             }
@@ -50,12 +50,12 @@ fn about_services(settings: &PolicySettings) -> Vec<(&'static str, &Origin)> {
 }
 
 /// Reports settings about requests at a service whose ports all speak TCP.
-fn no_requests(policy: &Policy, defaults: &Defaults, target: Span, sink: &mut Sink) {
-    for (kind, origin) in about_requests(&policy.settings, defaults) {
+fn no_requests(policy: &Policy, target: Span, sink: &mut Sink) {
+    for (kind, span) in about_requests(&policy.settings) {
         sink.push(
             Diagnostic::error(
                 codes::SETTING_WITHOUT_REQUESTS,
-                origin.span,
+                span,
                 format!("`{kind}` is about requests, and a TCP port has none"),
             )
             .also(target, "all ports of this service speak `tcp`")
@@ -64,27 +64,33 @@ fn no_requests(policy: &Policy, defaults: &Defaults, target: Span, sink: &mut Si
     }
 }
 
-/// The settings that mean nothing without requests.
-fn about_requests<'m>(settings: &'m PolicySettings, defaults: &Defaults) -> Vec<(&'static str, &'m Origin)> {
+/// The settings that mean nothing without requests, with their places: those that were declared, whatever their values.
+fn about_requests(settings: &PolicySettings) -> Vec<(&'static str, Span)> {
     let mut found = Vec::new();
-    found.extend(settings.retry.as_ref().map(|it| ("retry", &it.origin)));
-    found.extend(settings.rate_limits.iter().map(|it| ("rate_limit", &it.origin)));
+    found.extend(settings.retry.as_ref().map(|it| ("retry", it.origin.span)));
+    found.extend(settings.rate_limits.iter().map(|it| ("rate_limit", it.origin.span)));
     if let Some(timeout) = settings.timeout.as_ref().filter(|it| it.request_declared) {
-        found.push(("timeout.request", &timeout.origin));
+        found.push(("timeout.request", timeout.origin.span));
     }
     if let Some(pool) = &settings.pool {
-        let names = [
-            (pool.max_pending_requests != defaults.pool.max_pending_requests, "pool.max_pending_requests"),
-            (
-                pool.max_concurrent_requests != defaults.pool.max_concurrent_requests,
-                "pool.max_concurrent_requests",
-            ),
-            (
-                pool.requests_per_connection != defaults.pool.requests_per_connection,
-                "pool.requests_per_connection",
-            ),
+        let Pool {
+            origin: _,
+            max_connections: _,
+            max_pending_requests,
+            max_concurrent_requests,
+            requests_per_connection,
+            connect_timeout: _,
+            retry_budget_percent,
+            min_concurrent_retries,
+        } = pool;
+        let declared = [
+            ("pool.max_pending_requests", max_pending_requests.declared),
+            ("pool.max_concurrent_requests", max_concurrent_requests.declared),
+            ("pool.requests_per_connection", requests_per_connection.declared),
+            ("pool.retry_budget", retry_budget_percent.declared),
+            ("pool.min_concurrent_retries", min_concurrent_retries.declared),
         ];
-        found.extend(names.into_iter().filter(|(set, _)| *set).map(|(_, name)| (name, &pool.origin)));
+        found.extend(declared.into_iter().filter_map(|(name, span)| Some((name, span?))));
     }
     found
 }

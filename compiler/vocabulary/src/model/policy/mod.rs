@@ -11,6 +11,7 @@ mod outlier;
 mod pool;
 mod rate_limit;
 mod retry;
+mod setting;
 mod timeout;
 
 use lang_diagnostics::{Origin, Spanned};
@@ -22,6 +23,7 @@ pub use outlier::Outlier;
 pub use pool::Pool;
 pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{Retry, RetryOn};
+pub use setting::Setting;
 pub use timeout::Timeout;
 
 use super::{Id, Namespace, Route, Service};

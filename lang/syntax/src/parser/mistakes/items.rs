@@ -4,7 +4,7 @@ use lang_diagnostics::{Applicability, Diagnostic, Span};
 use nom::Err;
 
 use super::super::LANGUAGE_VERSION;
-use super::super::recovery::body_follows;
+use super::super::recovery::{body_follows, contains_blocks};
 use super::super::tokens::{Mistake, Tokens};
 use super::values::{later, misplaced, unexpected};
 use super::{comma, error, fix, found, insertion, one_word, report, shortened};
@@ -123,6 +123,28 @@ pub(in crate::parser) fn colon(input: Tokens<'_>) {
     report(input, diagnostic);
 }
 
+/// `kind: label { … }`. If there are blocks in it, it is a block itself; otherwise an attribute may be meant, such as
+/// `issuer: files { … }`.
+pub(in crate::parser) fn colon_in_block(kind: Tokens<'_>, input: Tokens<'_>) {
+    let word = shortened(kind.text(kind.peek(0)));
+    let label = shortened(input.text(input.peek(1)));
+    let diagnostic = error(input, codes::UNEXPECTED_CHARACTER, "unexpected `:`").help(format!(
+        "a block is written `{word} {label} {{ … }}`, an attribute `{word} = {label} {{ … }}`"
+    ));
+    let colon = input.span(input.peek(0));
+    report(
+        input,
+        if contains_blocks(input.advance().advance()) {
+            diagnostic.fix(fix("remove it", Applicability::Suggested, colon, ""))
+        } else {
+            diagnostic
+        },
+    );
+}
+
+/// How other languages take in a file.
+const IMPORTS: &[&str] = &["import", "include", "require", "source"];
+
 /// `name value`. An unclosed string there is reported when it is read as the value.
 pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
     let after = input.advance();
@@ -135,6 +157,13 @@ pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
             .fix(insertion("insert `=`", after, " ="));
     let diagnostic = match after.peek(0).kind {
         // `port 80` may as well lack the name and the braces of a block.
+        TokenKind::String if IMPORTS.contains(&name.as_str()) => {
+            return report(
+                after,
+                Diagnostic { fix: None, ..diagnostic }
+                    .help("there are no imports in this language version: a mesh is one file"),
+            );
+        }
         TokenKind::Literal => diagnostic.help("a block has braces: `port http { number = 80 }`").fix(fix(
             "insert `=`",
             Applicability::Suggested,

@@ -8,9 +8,9 @@ use lang_diagnostics::{Applicability, Code, Diagnostic, Edit, Fix, Span};
 
 pub(super) use self::brackets::{missing_comma, stray_bracket, too_deep, unclosed_bracket};
 pub(super) use self::items::{
-    block_in_record, brace_on_next_line, colon, incomplete_item, interpolated_label, label_begins_with_digit,
-    late_language, missing_braces, missing_equals, missing_separator, no_item, reserved, semicolon,
-    string_as_item, two_names, unknown_language, unquoted_name,
+    block_in_record, brace_on_next_line, colon, colon_in_block, incomplete_item, interpolated_label,
+    label_begins_with_digit, late_language, missing_braces, missing_equals, missing_separator, no_item,
+    reserved, semicolon, string_as_item, two_names, unknown_language, unquoted_name,
 };
 pub(super) use self::values::{
     chained, incomplete_path, later_version, malformed_literal, missing_value, no_value,
