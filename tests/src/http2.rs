@@ -17,9 +17,19 @@ use tokio::sync::Semaphore;
 /// How long one answer may take. Nothing here takes as long, so a proxy that never answers is found and not waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+async fn connect(address: SocketAddr) -> SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(address).await.expect("somebody listens there");
+    stream.set_nodelay(true).expect("an option that sockets have");
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    // It ends with the client; what its requests come to tells how.
+    drop(tokio::spawn(connection));
+    sender
+}
+
 /// One connection.
 pub struct Connection {
     runtime: Runtime,
+    address: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
     host: String,
 }
@@ -37,16 +47,14 @@ impl Connection {
             .enable_all()
             .build()
             .expect("a runtime");
-        let sender = runtime.block_on(async {
-            let stream = TcpStream::connect(address).await.expect("somebody listens there");
-            stream.set_nodelay(true).expect("an option that sockets have");
-            let (sender, connection) =
-                handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
-            // It ends with the client; what its requests come to tells how.
-            drop(tokio::spawn(connection));
-            sender
-        });
-        Self { runtime, sender, host: host.to_owned() }
+        let sender = runtime.block_on(connect(address));
+        Self { runtime, address, sender, host: host.to_owned() }
+    }
+
+    /// Whether the other end takes no more requests on it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
     }
 
     fn request(&self, path: &str) -> Request<Full<Bytes>> {
@@ -54,17 +62,25 @@ impl Connection {
         Request::get(uri).body(Full::default()).expect("a request")
     }
 
-    /// Sends so many requests, so many at a time; the statuses in order, 0 for one whose connection or stream ended.
+    /// Sends so many requests, so many at a time; the statuses in order, 0 for one whose connection or stream ended. One
+    /// that could not be sent, because the other end has taken its leave, goes on a connection of its own, as with any
+    /// client.
     ///
     /// # Panics
     /// If one is not answered within half a minute.
     #[must_use]
     pub fn load(&self, path: &str, requests: usize, at_a_time: usize) -> Vec<u16> {
         self.at_a_time(requests, at_a_time, |mut sender, number| {
-            let (request, path) = (self.request(path), path.to_owned());
+            let (request, path, address) = (self.request(path), path.to_owned(), self.address);
             async move {
                 let status = async {
-                    let answer = sender.send_request(request).await.ok()?;
+                    let answer = match sender.try_send_request(request).await {
+                        Ok(answer) => answer,
+                        Err(mut error) => {
+                            let unsent = error.take_message()?;
+                            connect(address).await.send_request(unsent).await.ok()?
+                        }
+                    };
                     let status = answer.status().as_u16();
                     answer.into_body().collect().await.ok().map(|_| status)
                 };

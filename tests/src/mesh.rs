@@ -239,8 +239,18 @@ impl Mesh {
     /// The readiness status of a proxy: 200, 503, or 0 if nobody listens any more.
     #[must_use]
     pub fn readiness(&self, proxy: &str) -> u16 {
+        self.probe(proxy, "/healthz/ready")
+    }
+
+    /// The same of its liveness.
+    #[must_use]
+    pub fn liveness(&self, proxy: &str) -> u16 {
+        self.probe(proxy, "/healthz/live")
+    }
+
+    fn probe(&self, proxy: &str, path: &str) -> u16 {
         let address = self.address(&format!("MESH_READINESS_{}", variable_part(proxy)));
-        Request::get("localhost", "/healthz/ready").try_send(address).map_or(0, |answer| answer.status)
+        Request::get("localhost", path).try_send(address).map_or(0, |answer| answer.status)
     }
 
     /// Certificate chain and key of an identity.

@@ -52,6 +52,14 @@ fn every_cluster_renders_and_is_valid(data_plane: DataPlane) {
         for document in documents(&rendered) {
             kinds.insert(document["kind"].as_str().unwrap_or_default().to_owned());
             assert_ne!(document["kind"], "Secret", "no private key ever enters the tree");
+            for container in
+                document["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten()
+            {
+                assert!(
+                    container["livenessProbe"].is_object(),
+                    "a pod that is stuck is restarted: {document}"
+                );
+            }
         }
     }
     for kind in
@@ -182,6 +190,7 @@ fn assert_nothing_is_lost(documents: &[Value], sidecar: Sidecar) {
     assert_eq!(aliases.len() > 1, calls, "{sidecar:?}: {aliases:?}");
     assert_eq!(names(&spec["initContainers"], "name"), ["mesh-proxy", "migrate"]);
     assert_eq!(spec["initContainers"][0]["restartPolicy"], "Always");
+    assert_eq!(spec["initContainers"][0]["livenessProbe"]["httpGet"]["path"], "/healthz/live");
     let sysctls = names(&spec["securityContext"]["sysctls"], "name");
     if calls {
         assert_eq!(sysctls, ["net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start"]);

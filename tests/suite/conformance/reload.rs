@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mesh_tests::http::Connection;
+use mesh_tests::http2;
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::process;
 
@@ -58,6 +59,24 @@ fn under_load(mesh: &Mesh, change: impl FnOnce()) -> (usize, Vec<String>) {
                 }
             });
         }
+        // The same with requests at a time that share a connection.
+        scope.spawn(|| {
+            let open = || http2::Connection::open(address, "catalog.istioinaction");
+            let mut shared = open();
+            while !stop.load(Ordering::Relaxed) {
+                if shared.is_closed() {
+                    shared = open();
+                }
+                for status in shared.load("/other", 12, 4) {
+                    if status == 200 {
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        failures.lock().expect("no panic").push(format!("HTTP/2: {status}"));
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
         let more = || {
             let before = answered.load(Ordering::Relaxed);
             process::eventually("the load is real", Duration::from_secs(30), || {

@@ -24,6 +24,9 @@ fn many_requests_at_a_time_over_one_connection(data_plane: DataPlane) {
         let statuses = call.load("/", 500, at_a_time);
         assert!(statuses.iter().all(|status| *status == 200), "{at_a_time} at a time: {statuses:?}");
     }
+    for proxy in ["west/gateways/ingress", "west/sidecars/istioinaction/webapp", "east/gateways/eastwest"] {
+        assert_eq!(mesh.liveness(proxy), 200, "{proxy}");
+    }
 }
 
 /// Strangers share the connections behind the ingress.
