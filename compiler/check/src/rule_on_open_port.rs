@@ -1,6 +1,7 @@
 //! Rules about identities on a port where callers can do without one.
 
 use lang_diagnostics::{Applicability, Code, CodeInfo, Diagnostic, Edit, Fix, Sink};
+use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
 use meshc_vocabulary::model::{HttpMatch, Mtls, Port};
 
@@ -51,6 +52,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                         sink.push(evasion(&context.model.service_name(id), port, rule));
                     }
                 }
+                // As long as there are no such ports, each is an error of its own.
+                Mtls::Off if !Feature::PlainPorts.supported() => {}
                 Mtls::Off => {
                     for rule in holds.allow.iter().chain(holds.deny) {
                         let name = context.model.service_name(id);

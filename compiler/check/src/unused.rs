@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::Source;
 use meshc_vocabulary::model::{Callee, Model};
 
@@ -61,8 +62,10 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             );
         }
     }
+    // As long as no data plane reaches them, each is an error of its own: advice to call one would lead to the next.
+    let reachable = Feature::ExternalHosts.supported();
     let called = called_hosts(model);
-    for (id, external) in model.externals.iter() {
+    for (id, external) in model.externals.iter().filter(|_| reachable) {
         if !called.contains(&Callee::External(id)) {
             report(
                 &external.origin,

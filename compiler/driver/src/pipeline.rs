@@ -12,6 +12,10 @@ use meshc_vocabulary::model::DataPlane;
 
 use crate::{FileSystem, codes, fixes};
 
+/// The largest file that is read, in bytes. Ten thousand services come to a few megabytes; each byte of text may cost some
+/// dozens of memory while it is parsed.
+const LARGEST: usize = 16 << 20;
+
 /// What is wanted of a compilation beyond what the sources say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -105,6 +109,7 @@ fn stages(
     let model = with_options(model, options);
     let topology = meshc_topology::build(&model);
     meshc_check::check(&model, &topology, sink);
+    meshc_plan::capability::check(&model, sink);
     let model = unless_errors(model, sink)?;
     let plan = unless_errors(meshc_plan::lower(&model, &topology, sink), sink)?;
     let mesh = CheckedMesh { model, topology, plan };
@@ -160,6 +165,14 @@ fn with_options(mut model: Model, options: Options) -> Model {
 
 fn read(files: &dyn FileSystem, path: &Path) -> io::Result<String> {
     let bytes = files.read(path)?;
+    if bytes.len() > LARGEST {
+        let problem = format!(
+            "it has {} MiB, and a mesh file may have {}",
+            bytes.len().div_ceil(1 << 20),
+            LARGEST >> 20
+        );
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let (before, bytes) = error.as_bytes().split_at_checked(at).unwrap_or_default();
@@ -254,6 +267,31 @@ pub(crate) mod tests {
             std::fs::write(&expected, &said).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&expected).unwrap_or_default(), said);
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said_with_everything_else_and_its_advice_ends_it() {
+        let codes = |text: &str| -> Vec<&str> { raw(text).0.iter().map(|each| each.code.0).collect() };
+        let external = "  external card { host = \"card.example\", port https { number = 443 } }\n";
+        let route = "  route webapp {";
+        let with = ACME.replace(route, &format!("{external}{route}"));
+        assert_ne!(with, ACME);
+        assert_eq!(codes(&with), ["E0401"], "also if nothing calls it");
+        let called = with.replace("calls    = [catalog]", "calls    = [catalog, card]");
+        assert_eq!(codes(&called), ["E0401"], "once, with its calls");
+        let refused = called.replace("allow { from = [west.ingress] }", "allow { from = [webapp] }");
+        assert_ne!(refused, called);
+        let both = codes(&refused);
+        assert!(both.contains(&"E0401") && both.contains(&"E0301"), "{both:?}");
+        // The advice: remove it and its calls.
+        assert_eq!(codes(&called.replace(external, "").replace("[catalog, card]", "[catalog]")), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_beyond_all_sense_is_not_read() {
+        let files = MemoryFileSystem::with(&[("mesh.mesh", &"{".repeat(LARGEST + 1))]);
+        let error = check(&files, Path::new("mesh.mesh"), Options { data_plane: None }).unwrap_err();
+        assert_eq!(error.to_string(), "it has 17 MiB, and a mesh file may have 16");
     }
 
     #[test]

@@ -1,118 +1,137 @@
-//! What each data plane can enforce, as data, and the check of a plan against it.
-//!
-//! A setting that a data plane cannot enforce is an error at the place that asks for it, never a dropped setting.
+//! What no data plane enforces, or only the other one, found in a model: an error at the place that asks for it, never a
+//! dropped setting. Which features these are is data of the vocabulary, where the reference reads it too.
 
-use lang_diagnostics::{Diagnostic, Origin, Sink};
-use meshc_vocabulary::model::{DataPlane, IpFamily, Issuer, Mtls, Trust};
+use lang_diagnostics::{Code, Diagnostic, Origin, Sink, Span};
+use meshc_vocabulary::capability::Feature;
+use meshc_vocabulary::model::policy::RateLimitScope;
+use meshc_vocabulary::model::{Callee, Cluster, DataPlane, ExternalHost, Id, IpFamily, Issuer, Model, Mtls};
 
-use crate::{Deployment, Plan, ProxyPlan, Serves, SidecarDeployment, Upstream, codes};
+use crate::codes;
 
-/// What a mesh may ask of a data plane and not get everywhere. What every data plane does has no place here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Feature {
-    /// Calls to hosts outside the mesh.
-    ExternalHosts,
-    /// Ports that the sidecar stays out of (`mtls = off`).
-    PlainPorts,
-    /// Pods without IPv4 addresses, or with both families: never proved with traffic.
-    Ipv6,
-    /// Calls that mean only some of a service's pods (`subset`).
-    Subsets,
-}
+/// In how many places a call of something is shown.
+const MOST_CALLS: usize = 4;
 
-impl Feature {
-    /// Whether a data plane enforces it. Today the two differ in nothing.
-    #[must_use]
-    pub const fn supported_by(self, data_plane: DataPlane) -> bool {
-        match (self, data_plane) {
-            (
-                Self::ExternalHosts | Self::PlainPorts | Self::Ipv6 | Self::Subsets,
-                DataPlane::Envoy | DataPlane::Meshd,
-            ) => false,
+/// Reports whatever a mesh asks for that its data planes cannot enforce. It needs nothing but the model, so it is said
+/// together with everything else that is wrong with a mesh.
+pub fn check(model: &Model, sink: &mut Sink) {
+    issuer(model, sink);
+    for (id, cluster) in model.clusters.iter() {
+        match cluster.ip_family {
+            IpFamily::V4 => {}
+            IpFamily::V6 | IpFamily::Dual => need(model, Feature::Ipv6, [id], &cluster.origin, sink),
         }
     }
-
-    /// What it is called in a message, and what to do without it.
-    const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::ExternalHosts => {
-                ("calls to hosts outside the mesh", "let the application call the host itself")
+    for (id, external) in model.externals.iter() {
+        self::external(model, id, external, sink);
+    }
+    for (_, service) in model.services.iter() {
+        let clusters = || service.clusters.iter().map(|presence| presence.cluster);
+        for port in &service.ports {
+            match port.mtls {
+                Mtls::Strict | Mtls::Permissive => {}
+                Mtls::Off => need(model, Feature::PlainPorts, clusters(), &port.origin, sink),
             }
-            Self::PlainPorts => ("ports with `mtls = off`", "use `mtls = permissive`, or leave the port out"),
-            Self::Ipv6 => ("pods with IPv6 addresses", "use `ip_family = ipv4`"),
-            Self::Subsets => ("subsets of a service", "declare a service for each subset"),
+        }
+        for workload in service.workloads.iter().filter(|workload| workload.subset.is_some()) {
+            need(model, Feature::Subsets, clusters(), &workload.origin, sink);
+        }
+    }
+    for (_, policy) in model.policies.iter() {
+        for limit in &policy.settings.rate_limits {
+            match limit.scope.value {
+                RateLimitScope::Pod | RateLimitScope::Cluster => {}
+                RateLimitScope::Mesh => mesh_wide(model, limit.scope.span, sink),
+            }
         }
     }
 }
 
-/// Reports an issuer of certificates that nothing is written for yet, whatever the data plane.
-pub(crate) fn issuer(trust: &Trust, sink: &mut Sink) {
-    match trust.issuer {
-        Issuer::Builtin | Issuer::Files(_) => {}
-        Issuer::CertManager => sink.push(
-            Diagnostic::error(
-                codes::ISSUER_NOT_SUPPORTED,
-                trust.origin.span,
-                "certificates from cert-manager are not supported yet",
-            )
-            .label("it has `issuer = cert_manager`")
-            .help("use `issuer = builtin`, or bring certificates with `issuer = files { … }`"),
+/// What a feature is called in a message, and what to do without it.
+const fn words(feature: Feature) -> (Code, &'static str, &'static str) {
+    match feature {
+        Feature::ExternalHosts => (
+            codes::NOT_ENFORCED,
+            "calls to hosts outside the mesh",
+            "remove it and its calls: the application connects to the host itself, past the sidecar",
+        ),
+        Feature::PlainPorts => {
+            (codes::NOT_ENFORCED, "ports with `mtls = off`", "use `mtls = permissive`, or leave the port out")
+        }
+        Feature::Ipv6 => (codes::NOT_ENFORCED, "pods with IPv6 addresses", "use `ip_family = ipv4`"),
+        Feature::Subsets => {
+            (codes::NOT_ENFORCED, "subsets of a service", "declare a service for each subset")
+        }
+        Feature::MeshWideLimits => (
+            codes::MESH_WIDE_LIMIT,
+            "limits over the whole mesh",
+            "use `scope = cluster` with each cluster's share of the rate",
+        ),
+        Feature::CertManager => (
+            codes::ISSUER_NOT_SUPPORTED,
+            "certificates from cert-manager",
+            "use `issuer = builtin`, or bring certificates with `issuer = files { … }`",
         ),
     }
 }
 
-/// Reports whatever a plan asks of a data plane that cannot do it.
-pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
-    for cluster in &plan.clusters {
-        match cluster.ip_family {
-            IpFamily::V4 => {}
-            IpFamily::V6 | IpFamily::Dual => need(Feature::Ipv6, cluster.data_plane, &cluster.origin, sink),
-        }
+fn need(
+    model: &Model,
+    feature: Feature,
+    clusters: impl IntoIterator<Item = Id<Cluster>>,
+    origin: &Origin,
+    sink: &mut Sink,
+) {
+    let lacking = clusters
+        .into_iter()
+        .map(|cluster| model.data_plane(cluster))
+        .find(|data_plane| !feature.supported_by(*data_plane));
+    if let Some(data_plane) = lacking {
+        let label = format!("{} needs it", origin.name);
+        sink.push(missing(feature, data_plane, origin.span).label(label));
     }
-    for proxy in &plan.proxies {
-        for upstream in &proxy.upstreams {
-            connects(proxy, upstream, sink);
-        }
-        match &proxy.deployment {
-            Deployment::Sidecar(sidecar) => offers(proxy, sidecar, sink),
-            Deployment::Gateway(_) => {}
+}
+
+/// The report that a feature is missing: everywhere, or in one data plane.
+fn missing(feature: Feature, data_plane: DataPlane, span: Span) -> Diagnostic {
+    let (code, what, help) = words(feature);
+    let message = if feature.supported() {
+        format!("{} does not support {what}", data_plane.word())
+    } else {
+        format!("meshc does not support {what} yet")
+    };
+    Diagnostic::error(code, span, message).help(help)
+}
+
+fn issuer(model: &Model, sink: &mut Sink) {
+    match model.trust.issuer {
+        Issuer::Builtin | Issuer::Files(_) => {}
+        Issuer::CertManager => {
+            let report = missing(Feature::CertManager, model.mesh.data_plane, model.trust.origin.span);
+            sink.push(report.label("it has `issuer = cert_manager`"));
         }
     }
 }
 
-fn connects(proxy: &ProxyPlan, upstream: &Upstream, sink: &mut Sink) {
-    for endpoint in upstream.groups.iter().flat_map(|group| &group.endpoints) {
-        match endpoint.serves {
-            Serves::External => need(Feature::ExternalHosts, proxy.data_plane, &upstream.origin, sink),
-            Serves::Proxy { .. } | Serves::App | Serves::RateLimit => {}
-        }
-    }
-}
-
-fn offers(proxy: &ProxyPlan, sidecar: &SidecarDeployment, sink: &mut Sink) {
-    for port in &sidecar.ports {
-        match port.mtls {
-            Mtls::Strict | Mtls::Permissive => {}
-            Mtls::Off => need(Feature::PlainPorts, proxy.data_plane, &port.origin, sink),
-        }
-    }
-    for workload in sidecar.workloads.iter().filter(|workload| workload.subset.is_some()) {
-        need(Feature::Subsets, proxy.data_plane, &workload.origin, sink);
-    }
-}
-
-fn need(feature: Feature, data_plane: DataPlane, origin: &Origin, sink: &mut Sink) {
-    if feature.supported_by(data_plane) {
+/// The declaration is one mistake, however many call it, and also if none does: to add a call would be the next one.
+fn external(model: &Model, id: Id<ExternalHost>, external: &ExternalHost, sink: &mut Sink) {
+    if Feature::ExternalHosts.supported() {
         return;
     }
-    let (what, help) = feature.words();
-    sink.push(
-        Diagnostic::error(
-            codes::NOT_ENFORCED,
-            origin.span,
-            format!("{} does not support {what}", data_plane.word()),
-        )
-        .label(format!("{} asks for it", origin.name))
-        .help(help),
-    );
+    let data_plane = model.mesh.data_plane;
+    let report =
+        missing(Feature::ExternalHosts, data_plane, external.origin.span).label("a host outside the mesh");
+    let calls = model.services.iter().flat_map(|(_, service)| &service.calls);
+    let calls = calls.filter(|call| call.callee == Callee::External(id)).map(|call| call.origin.span);
+    let rules = model.routes.iter().flat_map(|(_, route)| &route.rules).flat_map(|rule| &rule.to);
+    let routed = rules.filter(|to| to.callee == Callee::External(id)).map(|to| to.origin.span);
+    let places = calls.chain(routed).take(MOST_CALLS);
+    sink.push(places.fold(report, |report, place| report.also(place, "called here")));
+}
+
+/// A limit that all pods of the mesh would count.
+pub(crate) fn mesh_wide(model: &Model, scope: Span, sink: &mut Sink) {
+    if !Feature::MeshWideLimits.supported_by(model.mesh.data_plane) {
+        let report = missing(Feature::MeshWideLimits, model.mesh.data_plane, scope);
+        sink.push(report.label("no service counts for all clusters"));
+    }
 }

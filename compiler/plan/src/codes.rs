@@ -33,9 +33,10 @@ pub const ISSUER_NOT_SUPPORTED: Code = Code("E0413");
 pub const CODES: &[CodeInfo] = &[
     CodeInfo {
         code: NOT_ENFORCED,
-        title: "the chosen data plane cannot do this",
-        explanation: r#"Each cluster runs one data plane, Envoy or meshd, and what the mesh asks of it must be something it can enforce. A
-setting that would silently have no effect is worse than none, so it is an error at the place that asks for it.
+        title: "this is not supported",
+        explanation: r#"The language has room for some things that meshc does not support yet, or that only one of the data planes, Envoy and
+meshd, can enforce; the reference marks them. A setting that would silently have no effect is worse than none, so it is
+an error at the place that asks for it.
 
 ```mesh
 namespace shop {

@@ -7,6 +7,7 @@
 //! its range); whether the mesh makes sense as a whole is for `topology` and `check` to say. Knows no data plane.
 
 mod build;
+pub mod capability;
 pub mod codes;
 mod forms;
 mod kind;

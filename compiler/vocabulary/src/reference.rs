@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Nested, Presence, Symbol, Tag, Type};
 
+use crate::capability;
 use crate::kind::SCHEMA;
 use crate::standard;
 
@@ -86,7 +87,7 @@ fn kind(home: &Home, homes: &[Home], text: &mut String) {
     let Home { kind, path } = home;
     let level = if path.len() == 1 { "##" } else { "###" };
     line(text, format_args!("\n{level} `{}`\n", path.join(" › ")));
-    line(text, format_args!("{}\n", kind.documentation));
+    line(text, format_args!("{}{}\n", kind.documentation, capability::note(kind, None, None)));
     if let Some(label) = kind.label.describe() {
         line(text, format_args!("Before the brace: {label}.\n"));
     }
@@ -128,14 +129,14 @@ fn attributes(kind: &Kind, text: &mut String) {
                 &format!("`{}`", attribute.name),
                 &attribute.ty.describe(),
                 &default(kind, attribute),
-                attribute.documentation,
+                &format!("{}{}", attribute.documentation, capability::note(kind, Some(attribute.name), None)),
             ],
             text,
         );
     }
     text.push('\n');
     for attribute in kind.attributes {
-        words(attribute.name, &attribute.ty, text);
+        words(kind, attribute.name, &attribute.ty, text);
     }
 }
 
@@ -173,24 +174,25 @@ fn duration(milliseconds: u64) -> String {
 }
 
 /// What the words of an attribute mean.
-fn words(name: &str, ty: &Type, text: &mut String) {
+fn words(kind: &Kind, name: &str, ty: &Type, text: &mut String) {
     match ty {
         Type::Symbol(symbols) => {
             line(text, format_args!("Words of `{name}`:\n"));
             for Symbol { word, documentation, .. } in *symbols {
-                line(text, format_args!("- `{word}`: {documentation}"));
+                let note = capability::note(kind, Some(name), Some(word));
+                line(text, format_args!("- `{word}`: {documentation}{note}"));
             }
             text.push('\n');
         }
         Type::Tagged(tags) => {
             line(text, format_args!("Words of `{name}`:\n"));
             for tag in *tags {
-                tagged(tag, text);
+                tagged(tag, capability::note(kind, Some(name), Some(tag.word)), text);
             }
             text.push('\n');
         }
-        Type::List { of, .. } | Type::Map { of, .. } => words(name, of, text),
-        Type::Union(types) => types.iter().for_each(|ty| words(name, ty, text)),
+        Type::List { of, .. } | Type::Map { of, .. } => words(kind, name, of, text),
+        Type::Union(types) => types.iter().for_each(|ty| words(kind, name, ty, text)),
         Type::Boolean
         | Type::Integer(..)
         | Type::Decimal
@@ -213,8 +215,8 @@ fn words(name: &str, ty: &Type, text: &mut String) {
     }
 }
 
-fn tagged(tag: &Tag, text: &mut String) {
-    line(text, format_args!("- `{}`: {}", tag.word, tag.documentation));
+fn tagged(tag: &Tag, note: &str, text: &mut String) {
+    line(text, format_args!("- `{}`: {}{note}", tag.word, tag.documentation));
     for attribute in tag.attributes {
         let needed = match attribute.presence {
             Presence::Required => ", required",

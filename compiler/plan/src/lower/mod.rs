@@ -36,7 +36,7 @@ struct Lowered {
 #[must_use]
 pub fn lower(model: &Model, topology: &Topology, sink: &mut Sink) -> Plan {
     let context = Context::new(model, topology);
-    capability::issuer(&model.trust, sink);
+    capability::check(model, sink);
     companions::check(&context, sink);
     policy::targets::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
@@ -54,7 +54,5 @@ pub fn lower(model: &Model, topology: &Topology, sink: &mut Sink) -> Plan {
     lowered.sort_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
     let rate_limits = rate_limits::services(model, &lowered, sink);
     let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
-    let plan = Plan { clusters: clusters::lower(model, &proxies), proxies, rate_limits };
-    capability::check(&plan, sink);
-    plan
+    Plan { clusters: clusters::lower(model, &proxies), proxies, rate_limits }
 }

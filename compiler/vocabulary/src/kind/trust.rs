@@ -15,7 +15,7 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 
 const BUILTIN: &str = "builtin";
 const FILES: &str = "files";
-const CERT_MANAGER: &str = "cert_manager";
+pub(crate) const CERT_MANAGER: &str = "cert_manager";
 
 const ISSUERS: &[Tag] = &[
     Tag {
@@ -35,7 +35,7 @@ const ISSUERS: &[Tag] = &[
     },
     Tag {
         word: CERT_MANAGER,
-        documentation: "meshc makes root and intermediates, cert-manager signs and renews workload certificates (not supported yet)",
+        documentation: "meshc makes root and intermediates, cert-manager signs and renews workload certificates",
         attributes: &[],
     },
 ];

@@ -1,5 +1,6 @@
 //! Diagnostics as text with marked source lines, through miette.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceSpan};
@@ -8,6 +9,10 @@ use super::fix;
 use super::source::{Shown, shown};
 use super::visible::visible;
 use crate::{Diagnostic, FileId, Label, Severity, SourceMap};
+
+/// How many errors, and how many warnings, of one file are shown: nobody reads on, and a file that is no mesh at all
+/// must not fill the terminal for minutes. The others are counted.
+const MOST_OF_A_FILE: usize = 50;
 
 /// How text is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +32,13 @@ pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, options: Ren
         GraphicalReportHandler::new_themed(theme).with_links(false).with_width(options.width.max(20));
     let files = shown(sources);
     let mut text = String::new();
+    let mut counts: BTreeMap<(FileId, Severity), usize> = BTreeMap::new();
     for diagnostic in diagnostics {
+        let count = counts.entry((diagnostic.primary.span.file, diagnostic.severity)).or_default();
+        *count += 1;
+        if *count > MOST_OF_A_FILE {
+            continue;
+        }
         if !text.is_empty() {
             text.push('\n');
         }
@@ -36,6 +47,18 @@ pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, options: Ren
             if handler.render_report(&mut text, &report).is_err() {
                 text.push_str(&report.message);
             }
+        }
+    }
+    for ((file, severity), count) in counts {
+        if let Some(more) = count.checked_sub(MOST_OF_A_FILE).filter(|more| *more > 0) {
+            let name = files.get(file.0 as usize).map_or("?", Shown::name);
+            let what = match (severity, more) {
+                (Severity::Error, 1) => "error",
+                (Severity::Error, _) => "errors",
+                (Severity::Warning, 1) => "warning",
+                (Severity::Warning, _) => "warnings",
+            };
+            text.push_str(&format!("\n{more} more {what} in {name} not shown\n"));
         }
     }
     trimmed(&text)
@@ -153,6 +176,23 @@ impl miette::Diagnostic for Report<'_> {
 mod tests {
     use super::*;
     use crate::{Applicability, Code, Edit, Fix, Span};
+
+    #[test]
+    fn of_one_file_only_so_many_are_shown_and_the_others_counted() {
+        let mut sources = SourceMap::default();
+        let (one, other) = (sources.add("a.mesh", "a\n"), sources.add("b.mesh", "b\n"));
+        let errors = |file, count| {
+            (0..count).map(move |number| {
+                Diagnostic::error(Code("E0300"), Span::new(file, 0, 1), format!("mistake {number}"))
+            })
+        };
+        let mut all: Vec<_> = errors(one, 53).chain(errors(other, 50)).collect();
+        all.push(Diagnostic::warning(Code("W0300"), Span::new(one, 0, 1), "a doubt"));
+        let shown = render_text(&all, &sources, RenderOptions { width: 80, color: false });
+        assert_eq!(shown.matches("mistake").count(), 100);
+        assert_eq!(shown.matches("a doubt").count(), 1);
+        assert!(shown.ends_with("\n3 more errors in a.mesh not shown\n"), "{shown}");
+    }
 
     #[test]
     fn places_are_grouped_by_file_and_advice_comes_last() {

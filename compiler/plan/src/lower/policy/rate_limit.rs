@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lang_diagnostics::{Diagnostic, Sink};
+use lang_diagnostics::Sink;
 use lang_syntax::ast::{Rate, RateUnit};
 use meshc_vocabulary::model::policy::{Policy, PolicyScope, RateLimit, RateLimitScope};
 use meshc_vocabulary::model::{Callee, Id, Service};
 
-use crate::codes;
+use crate::capability;
 use crate::lower::context::Context;
 use crate::{Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain};
 
@@ -64,15 +64,7 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
                     origin: block.origin.clone(),
                 });
             }
-            RateLimitScope::Mesh => sink.push(
-                Diagnostic::error(
-                    codes::MESH_WIDE_LIMIT,
-                    block.scope.span,
-                    "a limit over the whole mesh is not supported yet",
-                )
-                .label("counted by nobody")
-                .help("use `scope = cluster` with each cluster's share of the rate"),
-            ),
+            RateLimitScope::Mesh => capability::mesh_wide(context.model, block.scope.span, sink),
         }
     }
     limits

@@ -1,0 +1,135 @@
+//! What the language has room for and a data plane does not enforce, as data. One table feeds the check of a mesh and the
+//! generated reference, so that nothing looks ordinary there and is refused here.
+
+use lang_evaluate::schema::{Kind, Name};
+
+use crate::kind::{cluster, external, port, trust, workload};
+use crate::model::DataPlane;
+use crate::policy::rate_limit;
+use crate::words;
+
+/// What a mesh may ask for and does not get everywhere. What every data plane does has no place here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// Calls to hosts outside the mesh.
+    ExternalHosts,
+    /// Ports that the sidecar stays out of (`mtls = off`).
+    PlainPorts,
+    /// Pods without IPv4 addresses, or with both families: never proved with traffic.
+    Ipv6,
+    /// Calls that mean only some of a service's pods (`subset`).
+    Subsets,
+    /// Limits that all pods of the mesh count together (`scope = mesh`).
+    MeshWideLimits,
+    /// Certificates that cert-manager signs.
+    CertManager,
+}
+
+impl Feature {
+    /// Whether a data plane enforces it. Today the two differ in nothing.
+    #[must_use]
+    pub const fn supported_by(self, data_plane: DataPlane) -> bool {
+        match (self, data_plane) {
+            (
+                Self::ExternalHosts
+                | Self::PlainPorts
+                | Self::Ipv6
+                | Self::Subsets
+                | Self::MeshWideLimits
+                | Self::CertManager,
+                DataPlane::Envoy | DataPlane::Meshd,
+            ) => false,
+        }
+    }
+
+    /// Whether any data plane enforces it. If none does, it is meshc that has to learn it.
+    #[must_use]
+    pub const fn supported(self) -> bool {
+        self.supported_by(DataPlane::Envoy) || self.supported_by(DataPlane::Meshd)
+    }
+}
+
+/// Where a feature is written.
+struct Written {
+    feature: Feature,
+    kind: &'static Kind,
+    /// The attribute; the whole block without one.
+    attribute: Option<Name>,
+    /// The words that ask for it; any value without them.
+    values: &'static [&'static str],
+}
+
+static WRITTEN: &[Written] = &[
+    Written { feature: Feature::ExternalHosts, kind: &external::KIND, attribute: None, values: &[] },
+    Written {
+        feature: Feature::PlainPorts,
+        kind: &port::KIND,
+        attribute: Some(words::MTLS),
+        values: &["off"],
+    },
+    Written {
+        feature: Feature::Ipv6,
+        kind: &cluster::KIND,
+        attribute: Some(words::IP_FAMILY),
+        values: &["ipv6", "dual"],
+    },
+    Written { feature: Feature::Subsets, kind: &workload::KIND, attribute: Some(words::SUBSET), values: &[] },
+    Written {
+        feature: Feature::MeshWideLimits,
+        kind: &rate_limit::KIND,
+        attribute: Some(words::SCOPE),
+        values: &["mesh"],
+    },
+    Written {
+        feature: Feature::CertManager,
+        kind: &trust::KIND,
+        attribute: Some(words::ISSUER),
+        values: &[trust::CERT_MANAGER],
+    },
+];
+
+/// What the reference adds to a block, an attribute or a word that no data plane enforces.
+const NOTE: &str = " (not supported yet)";
+
+/// The note of the reference; empty for what is supported.
+pub(crate) fn note(kind: &Kind, attribute: Option<&str>, value: Option<&str>) -> &'static str {
+    let asks = |written: &&Written| {
+        let value_fits = match value {
+            Some(value) => written.values.contains(&value),
+            None => written.values.is_empty(),
+        };
+        std::ptr::eq(written.kind, kind) && written.attribute.map(Name::text) == attribute && value_fits
+    };
+    match WRITTEN.iter().find(asks) {
+        Some(written) if !written.feature.supported() => NOTE,
+        Some(_) | None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lang_evaluate::schema::Type;
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_not_supported_is_in_the_schema_and_marked() {
+        for Written { feature, kind, attribute, values } in WRITTEN {
+            let Some(name) = attribute else {
+                assert_eq!(note(kind, None, None), NOTE, "{feature:?}");
+                continue;
+            };
+            let attribute = kind.attribute(name.text()).unwrap();
+            for value in *values {
+                let known = match &attribute.ty {
+                    Type::Symbol(symbols) => symbols.iter().any(|symbol| symbol.word == *value),
+                    Type::Tagged(tags) => tags.iter().any(|tag| tag.word == *value),
+                    other => panic!("{feature:?}: {other:?}"),
+                };
+                assert!(known, "{feature:?}: `{value}`");
+                assert_eq!(note(kind, Some(name.text()), Some(value)), NOTE, "{feature:?}");
+            }
+            assert_eq!(note(kind, Some(name.text()), Some("strict")), "");
+        }
+    }
+}
