@@ -34,7 +34,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// How many requests a stranger may have under way on one HTTP/2 connection. Source: Envoy's advice for edges.
 const MAX_STREAMS_OF_STRANGERS: u32 = 100;
 
-/// The same for everybody else. Source: Envoy's default; a client that wants more opens another connection.
+/// The same for everybody else. Source: Envoy's default (1.40, seen in its SETTINGS); a client that wants more opens
+/// another connection.
 const MAX_STREAMS: u32 = 1024;
 
 /// How much of each of them is taken before the upstream has room for it. What is unread of one stops no other.

@@ -34,7 +34,7 @@ const NOT_TOLD: usize = usize::MAX - 1;
 
 /// How much of one answer is taken before its client has room for it, and how much of all that share a connection: so
 /// much that one who does not read stops nobody else. The library also counts small frames that are unread against half
-/// of the latter, and closes connections on which there are too many. The sum is Envoy's default.
+/// of the latter, and closes connections on which there are too many. The sum is that of the 1,024 streams that proxies allow each other.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
 

@@ -242,7 +242,7 @@ async fn connections_of_what_was_replaced_are_closed() {
         }));
         drop(idle.await);
         app.takes(std::time::Duration::ZERO);
-        assert!(sockets_to(app.address) >= if http2 { 1 } else { 10 }, "{}", sockets_to(app.address));
+        assert!(sockets_to(app.address) > 0, "there is something to close");
         world.write("proxy", config(1));
         eventually("the idle ones are closed", || async { sockets_to(app.address) == 0 }).await;
 
