@@ -94,6 +94,8 @@ struct Line {
     life: Life,
     capacity: Option<u32>,
     carried: u32,
+    /// Whether it once had too many streams that nobody wants.
+    retired: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,8 @@ struct World {
     asked: u64,
     answered: u64,
     left: bool,
+    /// Whether connections carry many requests, which most clients break off.
+    crowded: bool,
 }
 
 impl World {
@@ -126,17 +130,19 @@ impl World {
         let mut random = Random(seed);
         let counter = || Rc::new(Cell::new(0));
         let (connections, waiting, others) = (counter(), counter(), counter());
+        let crowded = random.chance(20);
         let most_connections = 1 + u32::try_from(random.below(4)).unwrap();
         let limits = Limits {
             connections: Rc::clone(&connections),
             waiting: Rc::clone(&waiting),
             others: Rc::clone(&others),
             most_connections,
-            most_waiting: u32::try_from(random.below(6)).unwrap(),
+            most_waiting: u32::try_from(random.below(if crowded { 60 } else { 6 })).unwrap(),
         };
         let rules = Rules {
-            shared: random.chance(60),
-            per_connection: random.chance(40).then(|| 1 + u32::try_from(random.below(5)).unwrap()),
+            shared: crowded || random.chance(60),
+            per_connection: (!crowded && random.chance(40))
+                .then(|| 1 + u32::try_from(random.below(5)).unwrap()),
             idle_timeout: Duration::from_secs(60),
         };
         World {
@@ -154,6 +160,7 @@ impl World {
             asked: 0,
             answered: 0,
             left: false,
+            crowded,
         }
     }
 
@@ -171,7 +178,7 @@ impl World {
             assert!(step < bound, "one event leads to a bounded number of decisions");
             match decision {
                 Decision::Open(id) => {
-                    let line = Line { life: Life::Opening, capacity: None, carried: 0 };
+                    let line = Line { life: Life::Opening, capacity: None, carried: 0, retired: false };
                     assert!(self.lines.insert(id, line).is_none(), "a new connection");
                 }
                 Decision::Serve(waiter, id, stream) => {
@@ -179,6 +186,7 @@ impl World {
                     let now = self.on(id);
                     let line = self.lines.get_mut(&id).expect("a known connection");
                     assert_eq!(line.life, Life::Open, "nothing is sent on a connection that is not open");
+                    assert!(!line.retired, "nor on one that had too many streams that nobody wants");
                     assert!(now < line.capacity.unwrap_or(1), "never more streams than allowed");
                     line.carried += 1;
                     assert!(self.rules.per_connection.is_none_or(|most| line.carried <= most));
@@ -199,6 +207,12 @@ impl World {
                 }
             }
         }
+        for id in self.lines.keys().copied().collect::<Vec<_>>() {
+            let too_many = self.abandoned(id) > MOST_ABANDONED;
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.retired |= too_many;
+            }
+        }
         self.check();
     }
 
@@ -207,38 +221,36 @@ impl World {
         u32::try_from(self.streams.values().filter(|(on, _)| *on == id).count()).unwrap()
     }
 
+    /// How many of them nobody wants.
+    fn abandoned(&self, id: ConnectionId) -> usize {
+        self.streams.values().filter(|(on, fate)| *on == id && *fate == Fate::Abandoned).count()
+    }
+
     /// What holds after every event.
     fn check(&self) {
         let spent = |line: &Line| self.rules.per_connection.is_some_and(|most| line.carried >= most);
         let open = || self.lines.iter().filter(|(_, line)| line.life == Life::Open && !spent(line));
-        let abandoned = |id: ConnectionId| {
-            self.streams.values().filter(|(on, fate)| *on == id && *fate == Fate::Abandoned).count()
-        };
         assert_eq!(self.connections.get() as usize, self.lines.len(), "one permission for each connection");
         assert!(self.waiting.get() as usize <= self.waiters.len(), "one permission for each that waits");
         if !self.waiters.is_empty() {
             for (id, line) in open() {
-                let retired = abandoned(*id) > MOST_ABANDONED;
                 let full = self.on(*id) >= line.capacity.unwrap_or(1);
-                assert!(full || retired, "nobody waits beside a connection with room");
+                assert!(full || line.retired, "nobody waits beside a connection with room");
             }
             let promises = self
                 .lines
                 .values()
                 .filter(|line| match line.life {
                     Life::Opening => true,
-                    Life::Open => line.capacity.is_none() && !spent(line),
+                    Life::Open => line.capacity.is_none() && !spent(line) && !line.retired,
                     Life::Left | Life::Closing => false,
                 })
                 .count();
-            let barred = self.lines.values().any(|line| line.life == Life::Open && line.capacity == Some(0));
+            let barred = open().any(|(_, line)| line.capacity == Some(0) && !line.retired);
             let full = self.connections.get() + self.others.get() >= self.most_connections;
             let needed = if self.rules.shared { 1 } else { self.waiters.len() };
             assert!(full || barred || promises >= needed, "who waits waits for something that will come");
             assert!(!self.lines.is_empty(), "without a connection, one is opened");
-        }
-        for id in self.lines.keys() {
-            assert!(abandoned(*id) <= MOST_ABANDONED + 1, "few streams wait to be broken off");
         }
         if self.left && self.waiters.is_empty() {
             for (id, line) in open() {
@@ -284,7 +296,11 @@ impl World {
     fn happens(&mut self) {
         self.now += Duration::from_millis(self.random.below(40));
         let streams: Vec<StreamId> = self.streams.keys().copied().collect();
-        match self.random.below(100) {
+        let mut event = self.random.below(100);
+        if self.crowded && (62..96).contains(&event) && self.random.chance(80) {
+            event = 80;
+        }
+        match event {
             0..35 => {
                 self.asked += 1;
                 let waiter = self.state.ask(self.now);
@@ -314,7 +330,8 @@ impl World {
             55..62 => {
                 if let Some(id) = self.random.among(&self.lines_in(Life::Open)).filter(|_| self.rules.shared)
                 {
-                    let capacity = u32::try_from(self.random.below(6)).unwrap();
+                    let most = if self.crowded { 60 } else { 6 };
+                    let capacity = u32::try_from(self.random.below(most)).unwrap();
                     let capacity = if self.random.chance(10) { u32::MAX } else { capacity };
                     self.tells(id, capacity);
                 }
