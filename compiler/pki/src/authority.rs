@@ -33,6 +33,9 @@ pub fn init(request: &TrustRequest, directory: &KeyDirectory, now: SystemTime) -
     Ok(draft.finish())
 }
 
+/// What is wrong with an authority that may not sign certificates.
+const NO_AUTHORITY: &str = "it is no authority, or lacks the key usage keyCertSign";
+
 /// An intermediate that can sign.
 pub(crate) struct Authority {
     pub(crate) certificate: Certificate,
@@ -73,6 +76,10 @@ fn ensure_root(draft: &mut Draft, request: &TrustRequest, now: i64) -> Result<()
     }
     draft.settle(layout::GITIGNORE, b"*\n", PUBLIC);
     let root = load(draft, layout::ROOT_CERTIFICATE)?;
+    // One that somebody put here, since those that are made here can sign.
+    if !(root.is_authority && root.may_sign) {
+        return Err(unusable(layout::ROOT_CERTIFICATE, NO_AUTHORITY));
+    }
     ensure_bundle(draft, &root)
 }
 
@@ -189,7 +196,7 @@ fn load_intermediate(draft: &Draft, cluster: &ClusterRequest, now: i64) -> Resul
         return Err(unusable(path, &format!("`{}` belongs to another certificate", paths.key)));
     }
     if !(certificate.is_authority && certificate.may_sign) {
-        return Err(unusable(path, "it is no authority, or lacks the key usage keyCertSign"));
+        return Err(unusable(path, NO_AUTHORITY));
     }
     if path_to_root(&certificate, &chain, &roots).is_none() {
         return Err(unusable(path, "no chain leads from it to a root in `roots.pem`"));

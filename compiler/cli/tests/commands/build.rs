@@ -269,3 +269,19 @@ fn a_journal_that_is_no_file_is_not_read() {
     directory.succeed(&["build", "mesh.mesh"]);
     assert_eq!(contents(&directory.path("out")), before);
 }
+
+#[test]
+fn one_file_differs_and_several_differ() {
+    let directory = Directory::new();
+    std::fs::copy(example(), directory.path("mesh.mesh")).unwrap();
+    directory.succeed(&["build", "mesh.mesh"]);
+    let said = || {
+        let output = directory.run(&["build", "mesh.mesh", "--check"]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    std::fs::remove_file(directory.path("out/west/kustomization.yaml")).unwrap();
+    assert!(said().ends_with("1 file differs from what `mesh.mesh` says\n"), "{}", said());
+    std::fs::remove_file(directory.path("out/east/kustomization.yaml")).unwrap();
+    assert!(said().ends_with("2 files differ from what `mesh.mesh` says\n"), "{}", said());
+}

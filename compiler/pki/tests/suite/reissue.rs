@@ -220,3 +220,63 @@ fn keys_that_others_could_read_are_taken_away_from_them_and_nothing_else_changes
     }
     assert_eq!(issue(&request, &outcome.directory, new_year()).unwrap().changes, []);
 }
+
+/// A directory in which webapp's certificate was made by hand, below west's intermediate.
+fn with_a_leaf_of(edit: impl FnOnce(&mut rcgen::CertificateParams)) -> KeyDirectory {
+    let mut directory = issued(&two_clusters(), new_year());
+    let issuer = rcgen::Issuer::from_ca_cert_pem(
+        &text(&directory, "west/intermediate/cert.pem"),
+        rcgen::KeyPair::from_pem(&text(&directory, "west/intermediate/key.pem")).unwrap(),
+    )
+    .unwrap();
+    let key = rcgen::KeyPair::from_pem(&text(&directory, WEBAPP_KEY)).unwrap();
+    let mut leaf = rcgen::CertificateParams::default();
+    let uri = "spiffe://cluster.local/ns/istioinaction/sa/webapp".try_into().unwrap();
+    leaf.distinguished_name = rcgen::DistinguishedName::new();
+    leaf.subject_alt_names = vec![rcgen::SanType::URI(uri)];
+    leaf.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    leaf.not_before = time::OffsetDateTime::from(new_year() - meshc_pki::BACKDATE);
+    leaf.not_after = time::OffsetDateTime::from(new_year() + DAY * 90);
+    edit(&mut leaf);
+    let signed = leaf.signed_by(&key, &issuer).unwrap().pem();
+    let chain = text(&directory, "west/intermediate/chain.pem");
+    directory.insert(WEBAPP, format!("{signed}{chain}"), 0o644);
+    directory
+}
+
+/// What meshd would refuse is shown, and made anew; what it accepts stays, whoever made it.
+#[test]
+fn a_certificate_that_meshd_refuses_is_replaced() {
+    let request = two_clusters();
+    let kept = issue(&request, &with_a_leaf_of(|_| {}), new_year()).unwrap();
+    assert_eq!(changes(&kept), []);
+    let authority = |leaf: &mut rcgen::CertificateParams| {
+        leaf.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    let mute = |leaf: &mut rcgen::CertificateParams| leaf.key_usages.clear();
+    for (directory, flaw) in [
+        (with_a_leaf_of(authority), "meshd refuses it: it is an authority"),
+        (with_a_leaf_of(mute), "meshd refuses it: it lacks the key usage digitalSignature"),
+    ] {
+        let report = meshc_pki::show(&request, &directory, new_year()).unwrap().to_string();
+        assert!(report.contains(flaw), "{report}");
+        let outcome = issue(&request, &directory, new_year()).unwrap();
+        assert_eq!(changes(&outcome), [(WEBAPP, &Reason::ContentChanged)]);
+    }
+}
+
+/// A root that was put there by hand has to be one that peers accept as an issuer.
+#[test]
+fn a_root_that_may_not_sign_is_refused() {
+    let request = two_clusters();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut directory = KeyDirectory::new();
+    directory.insert(layout::ROOT_CERTIFICATE, params.self_signed(&key).unwrap().pem(), 0o644);
+    directory.insert(layout::ROOT_KEY, key.serialize_pem(), 0o600);
+    let error = init(&request, &directory, new_year()).unwrap_err().to_string();
+    let expected =
+        "`root/cert.pem` cannot issue certificates: it is no authority, or lacks the key usage keyCertSign";
+    assert_eq!(error, expected);
+}
