@@ -334,6 +334,39 @@ async fn a_connection_that_ends_because_of_resets_is_not_held_against_its_endpoi
 }
 
 #[tokio::test]
+async fn resets_are_passed_on_only_as_fast_as_servers_bear() {
+    let listener = TcpListener::bind(address()).await.unwrap();
+    let app = listener.local_addr().unwrap();
+    let (begun, resets) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    tokio::spawn({
+        let (begun, resets) = (Arc::clone(&begun), Arc::clone(&resets));
+        async move {
+            let mut connection = h2_server(listener.accept().await.unwrap().0).await;
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let resets = Arc::clone(&resets);
+                tokio::spawn(async move {
+                    let _ = std::future::poll_fn(|cx| respond.poll_reset(cx)).await;
+                    resets.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+        }
+    });
+    let mut world = World::new();
+    let mut calls = connect(sidecar(&mut world, app, pool(1))).await;
+    let hanging: Vec<_> = (0..15).map(|_| tokio::spawn(calls.send_request(request("/")))).collect();
+    eventually("all have begun", || async { begun.load(Ordering::SeqCst) == 15 }).await;
+    let start = std::time::Instant::now();
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    eventually("resets", || async { resets.load(Ordering::SeqCst) >= 8 }).await;
+    // Eight at once, and one more for each quarter of a second that has passed, however slow this machine is.
+    let seen = resets.load(Ordering::SeqCst);
+    let bound = 8 + usize::try_from(start.elapsed().as_millis() / 250).unwrap() + 1;
+    assert!(seen <= bound, "{seen} resets where {bound} are allowed");
+    eventually("the rest in its time", || async { resets.load(Ordering::SeqCst) == 15 }).await;
+}
+
+#[tokio::test]
 async fn a_refused_stream_is_sent_elsewhere_and_held_against_nobody() {
     let (busy, idle) = (TcpListener::bind(address()).await.unwrap(), Application::start(100).await);
     let at = busy.local_addr().unwrap();
