@@ -28,3 +28,11 @@ fn header(header: &HeaderMatch) -> raw::HeaderMatch {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_language_and_meshd_have_the_same_methods() {
+        assert_eq!(meshc_vocabulary::METHODS, meshd_config::METHODS);
+    }
+}

@@ -9,6 +9,7 @@
 mod build;
 pub mod capability;
 pub mod codes;
+mod expressions;
 mod forms;
 mod kind;
 pub mod model;
@@ -22,6 +23,7 @@ mod words;
 use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::ast;
 
+pub use forms::METHODS;
 pub use kind::SCHEMA;
 pub use model::Model;
 pub use reference::reference;

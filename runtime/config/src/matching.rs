@@ -2,12 +2,13 @@
 
 use crate::rules::Context;
 use crate::{Path, raw};
+use regex::bytes::{Regex, RegexBuilder};
 
-/// A regular expression that must match a whole value.
+/// A regular expression over bytes that must match a whole value. `.` is any byte, and classes such as `\w` are ASCII's.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     source: String,
-    regex: regex::Regex,
+    regex: Regex,
 }
 
 impl PartialEq for Pattern {
@@ -17,18 +18,22 @@ impl PartialEq for Pattern {
 }
 
 impl Pattern {
-    /// Whether the expression matches all of `text`.
+    /// Whether the expression matches all of `bytes`.
     #[must_use]
-    pub fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        self.regex.is_match(bytes)
+    }
+
+    fn compile(source: &str) -> Result<Self, regex::Error> {
+        let compile = |expression: &str| RegexBuilder::new(expression).unicode(false).build();
+        // Compiled alone first, so that `a)(b` cannot escape the group around it.
+        compile(source)?;
+        Ok(Pattern { source: source.to_owned(), regex: compile(&format!(r"\A(?:{source})\z"))? })
     }
 
     fn check(cx: &mut Context<'_>, source: &str, at: &Path) -> Option<Self> {
-        // Compiled alone first, so that `a)(b` cannot escape the group around it.
-        let compiled =
-            regex::Regex::new(source).and_then(|_| regex::Regex::new(&format!(r"\A(?:{source})\z")));
-        match compiled {
-            Ok(regex) => Some(Pattern { source: source.to_owned(), regex }),
+        match Pattern::compile(source) {
+            Ok(pattern) => Some(pattern),
             Err(error) => {
                 cx.wrong(at, format!("`{source}` is not a regular expression: {error}"));
                 None
@@ -58,7 +63,7 @@ impl PathMatch {
             PathMatch::Prefix(prefix) => path
                 .strip_prefix(prefix.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-            PathMatch::Regex(pattern) => pattern.matches(path),
+            PathMatch::Regex(pattern) => pattern.matches(path.as_bytes()),
         }
     }
 
@@ -157,10 +162,52 @@ pub(crate) fn header_name(cx: &mut Context<'_>, name: &str, at: &Path) -> Option
     Some(name.to_ascii_lowercase())
 }
 
-/// A method in capitals.
+/// The methods that are forwarded, over every version of HTTP. Source: the list of Envoy 1.40's parser of HTTP/1.1,
+/// without CONNECT.
+pub const METHODS: [&str; 34] = [
+    "ACL",
+    "BIND",
+    "CHECKOUT",
+    "COPY",
+    "DELETE",
+    "GET",
+    "HEAD",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MOVE",
+    "MSEARCH",
+    "NOTIFY",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PROPFIND",
+    "PROPPATCH",
+    "PURGE",
+    "PUT",
+    "QUERY",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "SOURCE",
+    "SUBSCRIBE",
+    "TRACE",
+    "UNBIND",
+    "UNLINK",
+    "UNLOCK",
+    "UNSUBSCRIBE",
+];
+
+/// One of the methods that are forwarded; no request with another one gets as far as a match.
 pub(crate) fn method(cx: &mut Context<'_>, name: &str, at: &Path) -> Option<String> {
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
-        cx.wrong(at, format!("`{name}` is not a method in capitals"));
+    if !METHODS.contains(&name) {
+        cx.wrong(
+            at,
+            format!("`{name}` is not one of the methods that are forwarded: {}", METHODS.join(", ")),
+        );
         return None;
     }
     Some(name.to_owned())
@@ -176,5 +223,14 @@ mod tests {
         assert!(items.matches("/items") && items.matches("/items/1"));
         assert!(!items.matches("/itemsfoo") && !items.matches("/item"));
         assert!(PathMatch::Prefix(String::new()).matches("/anything"));
+    }
+
+    #[test]
+    fn expressions_are_over_bytes() {
+        let matches = |source: &str, bytes: &[u8]| Pattern::compile(source).unwrap().matches(bytes);
+        assert!(matches("a.b", b"a\xe4b") && !matches("a.b", "aäb".as_bytes()));
+        assert!(matches(r"\xe4", b"\xe4") && !matches(r"\xe4", "ä".as_bytes()));
+        assert!(matches("ä|ö", "ö".as_bytes()) && matches("[^a]", b"\xff") && matches(r"\W", b"\xe4"));
+        assert!(!matches("a", b"ab") && !matches("b|a", b"ab"));
     }
 }

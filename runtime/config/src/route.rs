@@ -81,7 +81,7 @@ pub use raw::RetryOn;
 pub enum Methods {
     /// Every method.
     All,
-    /// These, in capitals.
+    /// These.
     These(Vec<String>),
 }
 

@@ -152,9 +152,9 @@ async fn ask(
 fn applies(bucket: &Bucket, seen: &Seen<'_>) -> bool {
     match &bucket.when {
         None => true,
-        Some(When::Is { header, value }) => seen.values(header).any(|line| line == value),
+        Some(When::Is { header, value }) => seen.values(header).any(|line| line == value.as_bytes()),
         Some(When::NoneOf { header, values }) => {
-            !seen.values(header).any(|line| values.iter().any(|value| value == line))
+            !seen.values(header).any(|line| values.iter().any(|value| value.as_bytes() == line))
         }
         // The enum is closed here but open to its crate's next version.
         Some(_) => true,

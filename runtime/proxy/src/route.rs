@@ -2,7 +2,7 @@
 
 use crate::limit::LimitState;
 use crate::upstream::Upstream;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use meshd_config::{HostPattern, RequestMatch, ValueMatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ impl Seen<'_> {
 
     fn header(&self, name: &str, wanted: &ValueMatch) -> bool {
         self.values(name).any(|value| match wanted {
-            ValueMatch::Exact(exact) => value == exact,
-            ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_str()),
+            ValueMatch::Exact(exact) => value == exact.as_bytes(),
+            ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_bytes()),
             ValueMatch::Regex(pattern) => pattern.matches(value),
             ValueMatch::Present => true,
             // The enum is closed here but open to its crate's next version.
@@ -39,9 +39,10 @@ impl Seen<'_> {
         })
     }
 
-    /// Every line of a header; a line that is not text matches nothing but is there.
-    pub(crate) fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s str> {
-        self.headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or_default())
+    /// Every line of a header, as the bytes that came. A value need not be text, and what is not would otherwise be
+    /// missing where it is decided by.
+    pub(crate) fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s [u8]> {
+        self.headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
     }
 }
 
@@ -194,6 +195,38 @@ mod tests {
         assert_eq!(found("m.shop.example"), "long");
         assert_eq!(found("shop.example"), "short");
         assert_eq!(found("example"), "any");
+    }
+
+    #[test]
+    fn a_value_is_compared_byte_by_byte_whatever_they_are() {
+        let text = r#"{"version":1,"node":{"name":"n","cluster":"c"},"listeners":[{"name":"l","bind":"127.0.0.1:1","kind":{"http":
+            {"virtual_hosts":[{"name":"v","hosts":["*"],"routes":[
+            {"match":{"headers":[{"name":"x-role","value":{"prefix":"guest"}}]},"to":[{"upstream":"u"}]},
+            {"match":{"headers":[{"name":"x-role","value":{"exact":"gäst"}}]},"to":[{"upstream":"u"}]},
+            {"match":{"headers":[{"name":"x-role","value":{"regex":"a.b"}}]},"to":[{"upstream":"u"}]},
+            {"match":{"headers":[{"name":"x-role","value":"present"}]},"to":[{"upstream":"u"}]}]}]}}}],"upstreams":{"u":
+            {"connect_timeout":"1s","pool":{"max_connections":1,"max_pending":1,"max_requests":1},
+             "groups":[{"name":"g","endpoints":[{"host":"127.0.0.1","port":1}]}]}}}"#;
+        let config = meshd_config::Config::read(text).unwrap();
+        let meshd_config::Kind::Http { virtual_hosts, .. } = &config.listeners[0].kind else {
+            panic!("HTTP")
+        };
+        let first = |lines: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-role", HeaderValue::from_bytes(line).unwrap());
+            }
+            let seen = Seen { path: "/", method: "GET", headers: &headers };
+            virtual_hosts[0].routes.iter().position(|route| seen.matches(&route.matching)).unwrap()
+        };
+        assert_eq!(first(&[b"guest"]), 0);
+        assert_eq!(first(&[b"guest\xe4"]), 0);
+        assert_eq!(first(&[b"guest\x80\xff"]), 0);
+        assert_eq!(first(&[b"other", b"guest\xe4"]), 0, "each line counts");
+        assert_eq!(first(&["gäst".as_bytes()]), 1);
+        assert_eq!(first(&[b"a\xe4b"]), 2, "one byte");
+        assert_eq!(first(&["aäb".as_bytes()]), 3, "two bytes");
+        assert_eq!(first(&[b"g\xe4st"]), 3);
     }
 
     #[test]

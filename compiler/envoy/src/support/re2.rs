@@ -1,23 +1,15 @@
 //! Regular expressions that the language accepts and RE2, which Envoy compiles them with, does not.
 //!
 //! The language checks expressions with the library that meshd uses. Its syntax is RE2's and a little more; this
-//! names the little more. Source: RE2's own syntax page (github.com/google/re2/wiki/Syntax).
+//! names the little more. What the two would read differently was refused where it was written. Source: RE2's own syntax page (github.com/google/re2/wiki/Syntax).
 
 use regex_syntax::ast::{
-    self, Ast, ClassSetBinaryOp, ClassSetItem, ClassUnicode, ClassUnicodeKind, Flag, Flags, FlagsItemKind,
-    GroupKind, HexLiteralKind, Literal, LiteralKind, RepetitionKind, RepetitionRange, Span, Visitor,
+    self, Ast, ClassSetBinaryOp, ClassSetItem, Flag, Flags, FlagsItemKind, GroupKind, HexLiteralKind,
+    Literal, LiteralKind, RepetitionKind, RepetitionRange, Span, Visitor,
 };
 
 /// RE2 repeats nothing more often than this, nested repetitions multiplied.
 const MOST_REPETITIONS: u32 = 1000;
-
-/// General categories that both libraries know, and the scripts that people write.
-const CLASSES: [&str; 47] = [
-    "Any", "Arabic", "C", "Cc", "Cf", "Co", "Cs", "Cyrillic", "Greek", "Han", "Hangul", "Hebrew", "Hiragana",
-    "Katakana", "L", "Latin", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No",
-    "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Thai", "Z", "Zl", "Zp",
-    "Zs",
-];
 
 /// What RE2 does not understand.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,7 +58,6 @@ impl Visitor for Search {
                 | ast::AssertionKind::NotWordBoundary => Ok(()),
                 _ => Err((assertion.span, "use `\\b` for the boundary of a word")),
             },
-            Ast::ClassUnicode(class) => unicode(class),
             Ast::Repetition(repetition) => {
                 let around = self.repetitions.last().copied().unwrap_or(1);
                 let product = around.saturating_mul(most(&repetition.op.kind));
@@ -82,6 +73,7 @@ impl Visitor for Search {
             },
             Ast::Empty(_)
             | Ast::Dot(_)
+            | Ast::ClassUnicode(_)
             | Ast::ClassPerl(_)
             | Ast::ClassBracketed(_)
             | Ast::Alternation(_)
@@ -100,12 +92,12 @@ impl Visitor for Search {
         match item {
             ClassSetItem::Literal(found) => literal(found),
             ClassSetItem::Range(range) => literal(&range.start).and_then(|()| literal(&range.end)),
-            ClassSetItem::Unicode(class) => unicode(class),
             ClassSetItem::Bracketed(class) => {
                 Err((class.span, "write one class, without brackets inside it"))
             }
             ClassSetItem::Empty(_)
             | ClassSetItem::Ascii(_)
+            | ClassSetItem::Unicode(_)
             | ClassSetItem::Perl(_)
             | ClassSetItem::Union(_) => Ok(()),
         }
@@ -129,19 +121,6 @@ fn literal(literal: &Literal) -> Result<(), Found> {
         | LiteralKind::HexFixed(HexLiteralKind::X)
         | LiteralKind::HexBrace(HexLiteralKind::X)
         | LiteralKind::Special(_) => Ok(()),
-    }
-}
-
-fn unicode(class: &ClassUnicode) -> Result<(), Found> {
-    let known = match &class.kind {
-        ClassUnicodeKind::OneLetter(letter) => CLASSES.contains(&letter.to_string().as_str()),
-        ClassUnicodeKind::Named(name) => CLASSES.contains(&name.as_str()),
-        ClassUnicodeKind::NamedValue { .. } => false,
-    };
-    if known {
-        Ok(())
-    } else {
-        Err((class.span, "use the short name of a general category, such as `\\p{Lu}`"))
     }
 }
 
@@ -181,7 +160,7 @@ mod tests {
             r"/items/[0-9]{1,12}(?:/.*)?",
             r"^(?i:gold|silver)$",
             r"[^/]+\.(?:png|jpe?g)",
-            r"\p{Lu}\pN\x{1F600}\x7f\d\W\b[[:alpha:]_-]",
+            r"\x7f\xe4\d\W\b[[:alpha:]_-]",
             r"(?P<name>a{1000})b{1000}",
         ] {
             assert_eq!(refused(expression), None, "{expression}");
@@ -194,11 +173,10 @@ mod tests {
             (r"[a-z&&[^x]]", r"a-z&&[^x]"),
             (r"[a[bc]]", r"[bc]"),
             (r"(?x) a b", "x"),
-            (r"a\u{e9}", r"\u{e9}"),
-            (r"\u00e9", r"\u00e9"),
+            (r"a\u{41}", r"\u{41}"),
+            (r"\u0041", r"\u0041"),
             (r"a{1001}", "a{1001}"),
             (r"(?:a{40}){40}", "a{40}"),
-            (r"\p{Letter}", r"\p{Letter}"),
             (r"\b{start}a", r"\b{start}"),
         ] {
             assert_eq!(

@@ -60,7 +60,7 @@ pub struct RequestMatch {
     /// The normalised path without the query; absent means any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathMatch>,
-    /// Methods, in capitals; none means any.
+    /// Methods of those that are forwarded; none means any.
     #[serde(default, skip_serializing_if = "is_default")]
     pub methods: Vec<String>,
     /// Headers, all of which must match.

@@ -1,0 +1,181 @@
+//! Regular expressions as both data planes read them: over bytes.
+//!
+//! What a proxy compares is bytes that a stranger chose, so an expression that meant characters would have no answer for
+//! bytes that are none. Envoy gives expressions to RE2 as Latin-1 text, in which each byte is a character; meshd compiles
+//! them over bytes. The two agree on everything that is accepted here.
+
+use regex::bytes::RegexBuilder;
+use regex_syntax::ast::{
+    self, Ast, ClassSetItem, Flag, Flags, FlagsItemKind, GroupKind, HexLiteralKind, Literal, LiteralKind,
+    Visitor,
+};
+
+/// What is wrong with an expression; `None` if it means the same to both data planes.
+pub(crate) fn wrong(text: &str) -> Option<String> {
+    match ast::parse::Parser::new().parse(text) {
+        Ok(tree) => {
+            if let Err(why) = ast::visit(&tree, Bytes::default()) {
+                return Some(why.to_owned());
+            }
+        }
+        Err(error) => return Some(error.kind().to_string()),
+    }
+    match RegexBuilder::new(text).unicode(false).build() {
+        Ok(_) => None,
+        Err(regex::Error::Syntax(report)) => {
+            // The library's report shows the expression with a mark below it; its last line says what is wrong.
+            let last = report.lines().last().unwrap_or_default();
+            Some(last.trim_start_matches("error: ").to_owned())
+        }
+        Err(regex::Error::CompiledTooBig(limit)) => Some(format!("it needs more than {limit} bytes")),
+        Err(_) => Some(String::from("it does not compile")),
+    }
+}
+
+/// Looks for what one reader would take for characters and the other for bytes.
+#[derive(Default)]
+struct Bytes {
+    /// Whether letters of either case match somewhere.
+    folds: bool,
+    /// Whether something beyond ASCII is written.
+    high: bool,
+}
+
+impl Visitor for Bytes {
+    type Output = ();
+    type Err = &'static str;
+
+    fn finish(self) -> Result<(), Self::Err> {
+        if self.folds && self.high {
+            return Err("the flag `i` is about ASCII: leave it out beside other characters");
+        }
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, tree: &Ast) -> Result<(), Self::Err> {
+        match tree {
+            Ast::Flags(set) => self.flags(&set.flags),
+            Ast::Literal(found) => self.literal(found),
+            Ast::Group(group) => match &group.kind {
+                GroupKind::NonCapturing(flags) => self.flags(flags),
+                GroupKind::CaptureIndex(_) | GroupKind::CaptureName { .. } => Ok(()),
+            },
+            Ast::ClassUnicode(_) => Err(NO_CLASSES),
+            Ast::Empty(_)
+            | Ast::Dot(_)
+            | Ast::Assertion(_)
+            | Ast::ClassPerl(_)
+            | Ast::ClassBracketed(_)
+            | Ast::Repetition(_)
+            | Ast::Alternation(_)
+            | Ast::Concat(_) => Ok(()),
+        }
+    }
+
+    fn visit_class_set_item_pre(&mut self, item: &ClassSetItem) -> Result<(), Self::Err> {
+        let mut member = |found: &Literal| {
+            if found.kind == LiteralKind::Verbatim && !found.c.is_ascii() {
+                return Err(r"a class is of bytes: write it as `[\x80-\xff]`, or as `(?:ä|ö)`");
+            }
+            self.literal(found)
+        };
+        match item {
+            ClassSetItem::Literal(found) => member(found),
+            ClassSetItem::Range(range) => member(&range.start).and_then(|()| member(&range.end)),
+            ClassSetItem::Unicode(_) => Err(NO_CLASSES),
+            ClassSetItem::Empty(_)
+            | ClassSetItem::Ascii(_)
+            | ClassSetItem::Perl(_)
+            | ClassSetItem::Bracketed(_)
+            | ClassSetItem::Union(_) => Ok(()),
+        }
+    }
+}
+
+const NO_CLASSES: &str = r"bytes have no `\p{…}`: write a class such as `[A-Za-z]`";
+
+impl Bytes {
+    fn literal(&mut self, found: &Literal) -> Result<(), &'static str> {
+        if found.c.is_ascii() {
+            return Ok(());
+        }
+        self.high = true;
+        match found.kind {
+            LiteralKind::HexFixed(HexLiteralKind::UnicodeShort | HexLiteralKind::UnicodeLong)
+            | LiteralKind::HexBrace(_) => {
+                Err("expressions match bytes: write the character itself, or each \
+                                               byte as in `\\xe4`")
+            }
+            LiteralKind::Verbatim
+            | LiteralKind::Meta
+            | LiteralKind::Superfluous
+            | LiteralKind::Octal
+            | LiteralKind::HexFixed(HexLiteralKind::X)
+            | LiteralKind::Special(_) => Ok(()),
+        }
+    }
+
+    fn flags(&mut self, flags: &Flags) -> Result<(), &'static str> {
+        for item in &flags.items {
+            match item.kind {
+                FlagsItemKind::Flag(Flag::CaseInsensitive) => self.folds = true,
+                FlagsItemKind::Flag(Flag::Unicode) => {
+                    return Err("expressions match bytes; leave out the flag `u`");
+                }
+                FlagsItemKind::Negation
+                | FlagsItemKind::Flag(
+                    Flag::MultiLine
+                    | Flag::DotMatchesNewLine
+                    | Flag::SwapGreed
+                    | Flag::CRLF
+                    | Flag::IgnoreWhitespace,
+                ) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_both_read_alike_is_accepted() {
+        for text in [
+            "a.b",
+            r"[^a]+",
+            r"\xe4",
+            "ä|ö",
+            "(?:ä|ö)+",
+            r"[\x80-\xff]",
+            r"\W\d\s\b",
+            "[[:alpha:]]",
+            "(?i)gold",
+            r"/items/[0-9]{1,12}(?:/.*)?",
+            r"\x{7f}",
+        ] {
+            assert_eq!(wrong(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_mean_characters_is_refused() {
+        for (text, why) in [
+            ("(", "unclosed group"),
+            (r"(?=a)", "look-around, including look-ahead and look-behind, is not supported"),
+            ("[ä-ö]", "a class is of bytes"),
+            (r"\pL", "bytes have no"),
+            (r"[\p{Lu}]", "bytes have no"),
+            (r"\x{20ac}", "each byte"),
+            (r"\x{e4}", "each byte"),
+            (r"\u00e4", "each byte"),
+            ("(?i)ä", "the flag `i`"),
+            (r"(?i:a)\xe4", "the flag `i`"),
+            ("(?u)a", "the flag `u`"),
+        ] {
+            let found = wrong(text).unwrap_or_default();
+            assert!(found.contains(why), "{text}: {found}");
+        }
+    }
+}
