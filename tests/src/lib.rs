@@ -9,5 +9,6 @@ pub mod http2;
 pub mod mesh;
 pub mod pods;
 pub mod process;
+pub mod raw;
 pub mod synthetic;
 pub mod tools;

@@ -190,6 +190,39 @@ impl Mesh {
         std::fs::write(&file, contents).expect("the file can be written");
     }
 
+    /// The address of the application behind a sidecar, by the proxy's name such as `west/sidecars/shop/cart`. A test may
+    /// listen there itself while the stand-in is told to be gone.
+    ///
+    /// # Panics
+    /// If the sidecar's configuration names none.
+    #[must_use]
+    pub fn application(&self, proxy: &str) -> SocketAddr {
+        let folder = self.directory().join("proxies").join(proxy).join("etc/mesh/config");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+        let text = read("meshd.json").or_else(|| read("clusters.yaml")).expect("a proxy has a configuration");
+        // JSON is YAML; both spell an endpoint of their own.
+        let document: serde_json::Value = serde_yaml::from_str(&text).expect("it is YAML");
+        let endpoint = match &document["upstreams"] {
+            serde_json::Value::Object(upstreams) => {
+                let app = upstreams.iter().find(|(name, _)| name.starts_with("app:"));
+                app.map(|(_, upstream)| upstream["groups"][0]["endpoints"][0].clone())
+            }
+            _ => {
+                let clusters = document["resources"].as_array().into_iter().flatten();
+                let mut app = clusters
+                    .filter(|cluster| cluster["name"].as_str().is_some_and(|name| name.starts_with("app:")));
+                app.next().map(|cluster| {
+                    let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+                    let address = &endpoint["endpoint"]["address"]["socket_address"];
+                    serde_json::json!({ "host": address["address"], "port": address["port_value"] })
+                })
+            }
+        };
+        let endpoint = endpoint.unwrap_or_else(|| panic!("{proxy} has no application: {text}"));
+        let address = format!("{}:{}", endpoint["host"].as_str().unwrap_or_default(), endpoint["port"]);
+        address.parse().unwrap_or_else(|_| panic!("{address} is no address"))
+    }
+
     /// Where the mesh keeps its files while it runs.
     #[must_use]
     pub fn directory(&self) -> &Path {

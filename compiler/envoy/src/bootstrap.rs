@@ -81,7 +81,7 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
             main_thread_watchdog: Some(watchdog()),
             worker_watchdog: Some(watchdog()),
         }),
-        layered_runtime: peers_only(placed).then(|| LayeredRuntime { layers: vec![patient_with_resets()] }),
+        layered_runtime: Some(LayeredRuntime { layers: vec![runtime(placed)] }),
         ..Default::default()
     }
 }
@@ -100,15 +100,24 @@ fn peers_only(placed: &Placed<'_>) -> bool {
     }
 }
 
-/// Envoy closes a connection when half of its streams were reset within a second: with a peer's connection it would end
-/// the requests of everybody who shares it, for what one client does. Strangers' connections are their own, so at an edge
-/// the rule stays.
-fn patient_with_resets() -> RuntimeLayer {
-    let value = |kind| protobuf::Value { kind: Some(kind) };
-    let streams = value(protobuf::value::Kind::NumberValue(limits::STREAMS_BEFORE_RESETS_COUNT.into()));
-    let fields = [("overload.premature_reset_total_stream_count".to_owned(), streams)];
+/// Settings that Envoy has no field for.
+fn runtime(placed: &Placed<'_>) -> RuntimeLayer {
+    // By default Envoy refuses a listener with an expression of more than a hundred instructions, which a dozen methods or
+    // tiers need. How long one may be is bounded when the mesh is checked, and RE2 bounds its memory itself.
+    let mut fields = vec![("re2.max_program_size.error_level", 1_000_000.0)];
+    if peers_only(placed) {
+        // Envoy closes a connection when half of its streams were reset within a second: with a peer's connection it would
+        // end the requests of everybody who shares it, for what one client does. Strangers' connections are their own, so
+        // at an edge the rule stays.
+        fields.push((
+            "overload.premature_reset_total_stream_count",
+            limits::STREAMS_BEFORE_RESETS_COUNT.into(),
+        ));
+    }
+    let value = |number| protobuf::Value { kind: Some(protobuf::value::Kind::NumberValue(number)) };
+    let fields = fields.into_iter().map(|(name, number)| (name.to_owned(), value(number))).collect();
     RuntimeLayer {
         name: "mesh".to_owned(),
-        layer_specifier: Some(LayerSpecifier::StaticLayer(protobuf::Struct { fields: fields.into() })),
+        layer_specifier: Some(LayerSpecifier::StaticLayer(protobuf::Struct { fields })),
     }
 }

@@ -7,10 +7,19 @@ use std::time::Duration;
 use crate::pb::base::Http2ProtocolOptions;
 use crate::pb::number;
 
-/// Bytes of request headers, in KiB; beyond it the answer is 431. Envoy's own default.
-pub(crate) const MAX_REQUEST_HEADERS_KIB: u32 = 60;
-/// Number of headers; beyond it the answer is 431. Envoy's own default.
-pub(crate) const MAX_HEADERS: u32 = 100;
+/// How large the head of a message may be, or its trailers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Number of headers; over HTTP/2, those that begin with a colon count.
+    pub(crate) headers: u32,
+    /// Bytes, in KiB; over HTTP/1.1 all of the head as it is sent, over HTTP/2 its names and values.
+    pub(crate) kib: u32,
+}
+
+/// For what clients, strangers and applications send. Envoy's own defaults.
+pub(crate) const FROM_OUTSIDE: Bounds = Bounds { headers: 100, kib: 60 };
+/// For what another proxy of the mesh sends: it has admitted the message and added a few headers of its own.
+pub(crate) const BETWEEN_PROXIES: Bounds = Bounds { headers: 128, kib: 64 };
 /// A connection without requests is closed after this long. Envoy's own default.
 pub(crate) const IDLE_CONNECTION: Duration = Duration::from_hours(1);
 /// How long a stranger's stream may be silent before a route is known.

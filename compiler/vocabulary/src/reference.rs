@@ -33,14 +33,51 @@ The same on both data planes:
 
 | bound | value | beyond it |
 |---|---|---|
-| headers of a request | 60 KiB | refused, 431 over HTTP/1.1 |
-| number of headers | 100 | refused, 431 over HTTP/1.1 |
+| the head of a request or of an answer, and its trailers | 60 KiB: over HTTP/1.1 as it is sent, over HTTP/2 its names and values | refused: 431 or a reset stream for a request, 502 or 503 for an answer |
+| headers of either, and trailers | 100, over HTTP/2 with those that begin with a colon | the same |
+| the same between proxies, for what they add | 64 KiB, 128 headers | the same |
 | a client's connection without requests | 1 h | closed |
 | a connection between proxies without a sign of life | 60 s, then 3 probes, 20 s apart | closed |
 | a ClientHello, at gateways and sidecars | 5 s | closed |
 | requests on one connection through an east-west gateway | 100 unless `requests_per_connection` says otherwise | replaced |
 | failures in a row that eject an east-west gateway | 3 of its own, for the `ejection` of the callee | left out |
 | another attempt at a connection that failed | 1, at another endpoint | 503 |
+
+## Which requests are forwarded
+
+The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below says otherwise:
+
+- The methods ACL, BIND, CHECKOUT, COPY, DELETE, GET, HEAD, LINK, LOCK, MERGE, MKACTIVITY, MKCALENDAR, MKCOL, MOVE,
+  MSEARCH, NOTIFY, OPTIONS, PATCH, POST, PROPFIND, PROPPATCH, PURGE, PUT, QUERY (with a `content-type`), REBIND, REPORT,
+  SEARCH, SOURCE, SUBSCRIBE, TRACE, UNBIND, UNLINK, UNLOCK and UNSUBSCRIBE, in upper case. Everything else is 400.
+- A sidecar forwards any host to the callee whose address the application called. A gateway forwards the hosts of its
+  routes. A final dot in a host is left out. What is neither a name nor an address, with or without a port, is refused.
+- Values of headers are compared as bytes, and several lines of one header one by one. Regular expressions are over
+  bytes too: `.` is any byte, `\\xe4` that one, a character beyond ASCII is the bytes of its UTF-8, and classes such as
+  `\\w` are ASCII's.
+- Names that only proxies use (`x-envoy-…`, `x-forwarded-…`, `x-request-id`, `transfer-encoding`, `content-length`,
+  `keep-alive`, `proxy-connection`) are removed at every hop where they are spelled with an underscore, and from the
+  trailers of a request in every spelling. Other names with underscores pass.
+- Trailers pass where both sides speak HTTP/2, and are dropped elsewhere.
+- Both a request and an answer may have no transfer-encoding but `chunked`: 501 and 502.
+- An upgrade, other than an offer of HTTP/2, is refused with 403; an escaped slash, backslash or NUL in a path with 400.
+
+Where the two differ, no request means something else to one of them than to the application:
+
+| request | Envoy | meshd |
+|---|---|---|
+| `<`, `>` or a backtick in a path | passes escaped | 400 |
+| bytes beyond ASCII in a path or query, over HTTP/2 | pass, escaped in a path | 400 |
+| a fragment (`#…`) in a path | 400 | is dropped |
+| the path `//` | passes as it is | is `/` |
+| a line of a header that is folded, or holds a carriage return | passes in one line, without it | 400 |
+| more white space in the first line than belongs there | passes | 400 |
+| `https://…` as target without TLS, at a sidecar | passes | 403 |
+| no host that is one, at an ingress | 404 | 400 |
+| several equal lengths of a body | 400 | pass as one |
+| a length beside `chunked` | 400 | is dropped, and the connection closed after the answer |
+| an empty scheme, or a trailer that begins with a colon, over HTTP/2 | reset | the connection's scheme; is dropped |
+| a head that is too large, over HTTP/2 | reset | 431 |
 ";
 
 /// The reference as Markdown.

@@ -2,11 +2,14 @@
 
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::body::{Body, Replayable};
+use crate::bounds::Bounds;
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, counted_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
 use crate::route::Route;
+use crate::target::is_chunked_or_plain;
+use crate::trailers::{Trailers, WithTrailers};
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
@@ -33,7 +36,7 @@ const MOST_DEAD_CONNECTIONS: u32 = 8;
 pub(crate) struct Outgoing {
     /// The method.
     pub(crate) method: Method,
-    /// The host that was asked for, with its port if it had one.
+    /// The host that was asked for, with its port if it had one; never empty.
     pub(crate) authority: String,
     /// The normalised path with the query.
     pub(crate) path: PathAndQuery,
@@ -41,6 +44,8 @@ pub(crate) struct Outgoing {
     pub(crate) headers: HeaderMap,
     /// What the client speaks.
     pub(crate) version: Version,
+    /// How large its head and its trailers may be.
+    pub(crate) bounds: Bounds,
 }
 
 /// What came of forwarding a request.
@@ -62,6 +67,8 @@ pub(crate) struct Answer {
     held: Vec<Counted>,
     deadline: Option<Instant>,
     idle: Option<Duration>,
+    /// How large its head and its trailers may be.
+    bounds: Bounds,
 }
 
 /// Counters that stay raised until the answer has passed.
@@ -88,10 +95,18 @@ impl Answer {
         self.response.status()
     }
 
-    /// The answer for the client; `finish` hears how its body ended.
-    pub(crate) fn into_response(self, finish: impl FnOnce(Ending, u64) + 'static) -> Response<Body> {
-        let Answer { response, connection, held, deadline, idle } = self;
+    /// The answer for a client that speaks `version`; `finish` hears how its body ended.
+    pub(crate) fn into_response(
+        self,
+        version: Version,
+        finish: impl FnOnce(Ending, u64) + 'static,
+    ) -> Response<Body> {
+        let Answer { response, connection, held, deadline, idle, bounds } = self;
         let (mut parts, incoming) = response.into_parts();
+        let trailers = match (parts.version, version) {
+            (Version::HTTP_2, Version::HTTP_2) => Trailers::OfAnswer(bounds),
+            _ => Trailers::Dropped,
+        };
         // The version is of the hop behind; the client has its own.
         parts.version = Version::HTTP_11;
         remove_hop_by_hop(&mut parts.headers);
@@ -102,7 +117,8 @@ impl Answer {
             drop(held);
             finish(ending, bytes);
         }) as Box<dyn FnOnce(Ending, u64)>;
-        Response::from_parts(parts, Box::pin(Watched::new(incoming, deadline, idle, finish)) as Body)
+        let body = Box::pin(Watched::new(incoming, deadline, idle, finish)) as Body;
+        Response::from_parts(parts, WithTrailers::boxed(body, trailers))
     }
 }
 
@@ -293,7 +309,7 @@ impl Exchange<'_> {
             }
         })?;
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
-        let request = self.outgoing.request(self.body.attempt(), spoken, tls, &picked);
+        let request = self.outgoing.request(self.body.attempt(), spoken, tls);
         let endpoint = Held::raise(&picked.endpoint, active);
         let (sent, connection) = match checkout {
             Checkout::Http1(mut connection) => {
@@ -322,8 +338,27 @@ impl Exchange<'_> {
             self.details = Some(format!("{}: {text}", picked.endpoint.address));
             if self.body.is_broken() { Failure::BadBody } else { failure }
         })?;
+        // Whoever is behind mutual TLS is a proxy.
+        let bounds = if tls { Bounds::BETWEEN_PROXIES } else { Bounds::OUTSIDE };
+        self.fits(&response, bounds)?;
         let held = vec![Counted::Endpoint(endpoint)];
-        Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout })
+        Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout, bounds })
+    }
+}
+
+impl Exchange<'_> {
+    /// Refuses an answer that must not be passed on.
+    fn fits<B>(&mut self, response: &Response<B>, bounds: Bounds) -> Result<(), Failure> {
+        let wrong = if !bounds.admits_answer(response.version(), response.status(), response.headers()) {
+            "the headers of the answer are too large"
+        } else if !is_chunked_or_plain(response.headers()) {
+            // Where such a body ends, and what it means without its coding, only the two ends of it know.
+            "the answer has a transfer-encoding other than chunked"
+        } else {
+            return Ok(());
+        };
+        self.details = Some(String::from(wrong));
+        Err(Failure::Protocol)
     }
 }
 
@@ -338,20 +373,22 @@ fn back_off(retries: u32) -> Duration {
 
 impl Outgoing {
     /// The request in the form that the protocol wants.
-    fn request(&self, body: Body, spoken: Spoken, tls: bool, picked: &Picked) -> Request<Body> {
-        let mut request = Request::new(body);
+    fn request(&self, body: Body, spoken: Spoken, tls: bool) -> Request<Body> {
+        let trailers = match (self.version, spoken) {
+            (Version::HTTP_2, Spoken::Http2) => Trailers::OfRequest(self.bounds),
+            _ => Trailers::Dropped,
+        };
+        let mut request = Request::new(WithTrailers::boxed(body, trailers));
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
-        let address = picked.endpoint.address.to_string();
-        let authority = if self.authority.is_empty() { &address } else { &self.authority };
         let mut uri = Uri::from(self.path.clone());
         if spoken == Spoken::Http2 {
             let mut parts = uri.into_parts();
             parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
-            parts.authority = authority.parse().ok();
+            parts.authority = self.authority.parse().ok();
             uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(self.path.clone()));
             *request.version_mut() = Version::HTTP_2;
-        } else if let Ok(host) = HeaderValue::from_str(authority) {
+        } else if let Ok(host) = HeaderValue::from_str(&self.authority) {
             request.headers_mut().insert(header::HOST, host);
         }
         *request.uri_mut() = uri;

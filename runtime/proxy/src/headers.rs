@@ -13,32 +13,66 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Removes what only proxies may say: whatever a caller sent under these names is not true.
-pub(crate) fn remove_untrusted(headers: &mut HeaderMap) {
-    headers.remove(FORWARDED_CLIENT_CERT);
-    let internal: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("x-envoy-")).cloned().collect();
-    for name in internal {
+/// Names that begin so are about proxies or from them.
+const PROXIES_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
+
+/// Further names by which proxies tell applications and each other something, or where a body ends.
+const PROXIES_NAMES: [&str; 5] =
+    ["x-request-id", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"];
+
+/// Names that mean nothing or harm after a body (RFC 9110 section 6.5.1), beside those of [`PROXIES_NAMES`].
+const NO_TRAILERS: [&str; 5] = ["connection", "te", "upgrade", "expect", "host"];
+
+/// Whether the name is one of a proxy's, written with dashes.
+fn is_proxies(name: &str) -> bool {
+    PROXIES_NAMES.contains(&name) || PROXIES_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether the name is one of a proxy's, written with an underscore somewhere. Applications behind gateways of the CGI
+/// kind cannot tell the two spellings apart, and would believe this one as much as the true one.
+fn is_proxies_in_disguise(name: &str) -> bool {
+    name.contains('_') && is_proxies(&name.replace('_', "-"))
+}
+
+fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name.as_str())).cloned().collect();
+    for name in names {
         headers.remove(name);
     }
 }
 
+/// Removes what only proxies may say: whatever a caller sent under these names is not true.
+pub(crate) fn remove_untrusted(headers: &mut HeaderMap) {
+    headers.remove(FORWARDED_CLIENT_CERT);
+    remove_all(headers, |name| name.starts_with("x-envoy-") || is_proxies_in_disguise(name));
+}
+
+/// Removes from the trailers of a request what only proxies may say, and what may not come after a body. No proxy sends
+/// such trailers.
+pub(crate) fn remove_from_trailers(trailers: &mut HeaderMap) {
+    remove_all(trailers, |name| {
+        is_proxies(name) || is_proxies_in_disguise(name) || NO_TRAILERS.contains(&name)
+    });
+}
+
 /// Removes headers that belong to one connection (RFC 9110 section 7.6.1). `te: trailers` survives, gRPC needs it.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // A name is found among whatever else is listed: what is no name does not hide those that are.
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
     // Of two statements about a body's length only the one that was acted on may travel on: a second hop that believed
     // the other would see another request in the body (RFC 9112 section 6.3).
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    let codings = headers.get_all(header::TE).iter().filter_map(|value| value.to_str().ok());
-    let trailers = codings.flat_map(|value| value.split(',')).any(|coding| coding.trim() == "trailers");
+    let codings = headers.get_all(header::TE).iter().map(HeaderValue::as_bytes);
+    let trailers = codings
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .any(|coding| coding.trim_ascii() == b"trailers");
     for name in listed {
         headers.remove(name);
     }
@@ -174,6 +208,51 @@ mod tests {
         ]);
         remove_hop_by_hop(&mut map);
         assert_eq!(map, headers(&[("te", "trailers"), ("accept", "*/*")]));
+    }
+
+    #[test]
+    fn what_is_no_name_hides_no_name() {
+        let mut map = headers(&[("x-private", "1"), ("accept", "*/*")]);
+        map.insert(header::CONNECTION, HeaderValue::from_bytes(b"x-private, \xff\xe4, ,(").unwrap());
+        remove_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("accept", "*/*")]));
+    }
+
+    #[test]
+    fn an_underscore_makes_no_other_name_of_it() {
+        let mut map = headers(&[
+            ("x_forwarded_client_cert", "URI=spiffe://forged/x"),
+            ("x-forwarded_client-cert", "URI=spiffe://forged/x"),
+            ("x_forwarded_for", "10.0.0.1"),
+            ("x-forwarded_proto", "https"),
+            ("x_request_id", "1"),
+            ("x_envoy_internal", "true"),
+            ("x-envoy_internal", "true"),
+            ("transfer_encoding", "chunked"),
+            ("content_length", "1"),
+            ("x_api_key", "mine"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-request-id", "1"),
+        ]);
+        remove_untrusted(&mut map);
+        let kept = [("x_api_key", "mine"), ("x-forwarded-for", "10.0.0.1"), ("x-request-id", "1")];
+        assert_eq!(map, headers(&kept));
+    }
+
+    #[test]
+    fn trailers_say_nothing_about_proxies_and_bodies() {
+        let mut map = headers(&[
+            ("x-forwarded-client-cert", "URI=spiffe://forged/x"),
+            ("x_forwarded_for", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-envoy-internal", "true"),
+            ("content-length", "1"),
+            ("host", "other"),
+            ("grpc-status", "0"),
+            ("x_checksum", "1"),
+        ]);
+        remove_from_trailers(&mut map);
+        assert_eq!(map, headers(&[("grpc-status", "0"), ("x_checksum", "1")]));
     }
 
     #[test]

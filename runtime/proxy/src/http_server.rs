@@ -6,6 +6,7 @@
 use crate::access_log::Line;
 use crate::authorize;
 use crate::body::{Body, text};
+use crate::bounds::Bounds;
 use crate::drain::Phase;
 use crate::forward::{Outgoing, forward};
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
@@ -17,7 +18,7 @@ use crate::presence::{Asking, Noticed, Presence};
 use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
-use crate::target::{MAX_HEADER_BYTES, MAX_HEADERS, Target, target};
+use crate::target::{Connected, Target, target};
 use crate::watched::Ending;
 use crate::worker::Worker;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -51,6 +52,7 @@ where
     let is_stranger =
         app(&connection.slot.state.load(), &connection.entry).is_some_and(|app| app.edge.is_some());
     let presence = Presence::new(is_stranger);
+    let bounds = bounds(&connection.entry);
     let service = {
         let (connection, presence) = (Rc::new(connection), Rc::clone(&presence));
         service_fn(move |request: Request<Incoming>| {
@@ -61,9 +63,10 @@ where
     };
     let mut builder = auto::Builder::new(LocalExecutor);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-    builder.http1().max_headers(MAX_HEADERS).max_buf_size(usize::from(MAX_HEADER_BYTES));
+    // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
+    builder.http1().max_headers(bounds.headers).max_buf_size(bounds.bytes + 1);
     builder.http2().timer(TokioTimer::new()).adaptive_window(true);
-    builder.http2().max_header_list_size(u32::from(MAX_HEADER_BYTES));
+    builder.http2().max_header_list_size(bounds.header_list());
     if is_stranger {
         builder.http2().max_concurrent_streams(MAX_STREAMS_OF_STRANGERS);
     } else {
@@ -95,6 +98,14 @@ where
     tokio::select! {
         _ = serving => {}
         () = presence.overstayed() => {}
+    }
+}
+
+/// How large a request may be: another proxy has measured it before and added headers of its own.
+fn bounds(entry: &Entry) -> Bounds {
+    match entry {
+        Entry::Listener => Bounds::OUTSIDE,
+        Entry::Chain(_) | Entry::Plaintext => Bounds::BETWEEN_PROXIES,
     }
 }
 
@@ -142,7 +153,7 @@ async fn answer(
             match forwarded.result {
                 Ok(answer) => {
                     let (worker, status) = (Rc::clone(worker), answer.status());
-                    answer.into_response(move |ending, bytes| {
+                    answer.into_response(version, move |ending, bytes| {
                         line.bytes = bytes;
                         let upstreams_fault;
                         (line.flags, upstreams_fault) = match ending {
@@ -250,7 +261,8 @@ async fn decide(
     let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
     let app = app(state, &connection.entry).ok_or_else(gone)?;
     let (mut parts, incoming) = request.into_parts();
-    let target = target(&parts, &mut line.host);
+    let bounds = bounds(&connection.entry);
+    let target = target(&parts, Connected { bounds, tls: connection.tls }, &mut line.host);
     let Target { authority, path } =
         target.map_err(|unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details))?;
     line.path = Some(path.to_string());
@@ -301,7 +313,13 @@ async fn decide(
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
         tell_caller(&mut parts.headers, &credentials.spiffe, peer);
     }
-    let outgoing =
-        Outgoing { method: parts.method, authority, path, headers: parts.headers, version: parts.version };
+    let outgoing = Outgoing {
+        method: parts.method,
+        authority,
+        path,
+        headers: parts.headers,
+        version: parts.version,
+        bounds,
+    };
     Ok(Decided { route, outgoing, incoming, left: least })
 }

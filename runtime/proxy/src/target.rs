@@ -3,22 +3,19 @@
 //! What is refused here is what two readers could understand differently, and what Envoy refuses as the compiler
 //! configures it, so that both data planes decide alike.
 
+use crate::bounds::Bounds;
 use crate::normalize::{Normalized, normalize};
+use crate::route::without_port;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
-use http::uri::{Authority, PathAndQuery};
-use http::{Method, StatusCode, Version};
-
-/// The most headers of one request. Source: Envoy's default.
-pub(crate) const MAX_HEADERS: usize = 100;
-
-/// The most bytes of one request's path and headers. Source: Envoy's default, 60 KiB.
-pub(crate) const MAX_HEADER_BYTES: u16 = 60 * 1024;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, StatusCode, Version};
+use meshd_config::METHODS;
 
 /// Where a request goes.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The host that was asked for, with its port if it had one; empty if there was none.
+    /// The host that was asked for, with its port if it had one.
     pub(crate) authority: String,
     /// The normalised path with the query.
     pub(crate) path: PathAndQuery,
@@ -43,22 +40,36 @@ const fn bad(details: &'static str) -> Unfit {
     unfit(StatusCode::BAD_REQUEST, details)
 }
 
+/// How a request came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connected {
+    /// How large it may be.
+    pub(crate) bounds: Bounds,
+    /// Whether it came over TLS.
+    pub(crate) tls: bool,
+}
+
 /// The target of a request that may be forwarded. The host is returned as soon as it is known, for the log.
-pub(crate) fn target(parts: &Parts, host: &mut Option<String>) -> Result<Target, Unfit> {
+pub(crate) fn target(parts: &Parts, over: Connected, host: &mut Option<String>) -> Result<Target, Unfit> {
     if parts.version < Version::HTTP_11 {
         return Err(unfit(StatusCode::UPGRADE_REQUIRED, "low_version"));
     }
-    let lines = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-    let bytes = lines.sum::<usize>() + parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
-    if parts.headers.len() > MAX_HEADERS || bytes > usize::from(MAX_HEADER_BYTES) {
+    if !over.bounds.admits_request(parts) {
         return Err(unfit(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"));
     }
-    framing(&parts.headers)?;
+    if !is_chunked_or_plain(&parts.headers) {
+        return Err(unfit(StatusCode::NOT_IMPLEMENTED, "a transfer-encoding other than chunked"));
+    }
     let authority = authority(parts)?;
     *host = Some(authority.clone());
     if parts.method == Method::CONNECT {
         let status = StatusCode::METHOD_NOT_ALLOWED;
         return Err(Unfit { status, flags: "NR", details: "CONNECT is not forwarded" });
+    }
+    method(parts)?;
+    scheme(parts, over.tls)?;
+    if lists(&parts.headers, header::CONNECTION, |name| name.eq_ignore_ascii_case(b"host")) {
+        return Err(bad("the host is for this connection only"));
     }
     if wants_upgrade(&parts.headers) {
         return Err(Unfit { status: StatusCode::FORBIDDEN, flags: "NR", details: "upgrade_failed" });
@@ -66,49 +77,99 @@ pub(crate) fn target(parts: &Parts, host: &mut Option<String>) -> Result<Target,
     Ok(Target { authority, path: path(parts)? })
 }
 
-/// The length of the body must be said once and plainly: a next hop that believed another statement would find a second
-/// request in the body (RFC 9112 section 6.3). Of lengths, hyper has refused those that differ and joined those that do
+/// Whether the length of a body is said once and plainly: a next hop that believed another statement would find a second
+/// message in the body (RFC 9112 section 6.3). Of lengths, hyper has refused those that differ and joined those that do
 /// not; one beside `chunked` it has dropped, and it closes that connection after the answer.
-fn framing(headers: &HeaderMap) -> Result<(), Unfit> {
+pub(crate) fn is_chunked_or_plain(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), _) => Err(unfit(StatusCode::NOT_IMPLEMENTED, "a transfer-encoding other than chunked")),
+        (None, _) => true,
+        (Some(only), None) => only.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
     }
 }
 
+/// Methods are compared as they are written, also in rules that refuse. One that differs from `GET` only in case would
+/// escape such a rule, and some applications would take it for `GET`; so only the methods that exist are forwarded.
+fn method(parts: &Parts) -> Result<(), Unfit> {
+    let method = parts.method.as_str();
+    if !METHODS.contains(&method) {
+        return Err(bad("not a method that is forwarded"));
+    }
+    // A QUERY without a type for what it asks has no meaning (draft-ietf-httpbis-safe-method-w-body, section 2), and
+    // Envoy refuses it.
+    if method == "QUERY" && !parts.headers.contains_key(header::CONTENT_TYPE) {
+        return Err(bad("a QUERY without content-type"));
+    }
+    Ok(())
+}
+
+/// The host that was asked for. A final dot is only another spelling of the same name, and is left out.
 fn authority(parts: &Parts) -> Result<String, Unfit> {
+    let asked = asked_authority(parts)?;
+    let (host, port) = asked.split_at(without_port(&asked).len());
+    let authority = match host.strip_suffix('.') {
+        Some(host) => format!("{host}{port}"),
+        None => asked,
+    };
+    if is_authority(&authority) { Ok(authority) } else { Err(bad("the host is no host")) }
+}
+
+fn asked_authority(parts: &Parts) -> Result<String, Unfit> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
     if another.is_some() {
         return Err(bad("more than one host"));
     }
-    match (parts.uri.authority(), host) {
-        // Who a client pretends to be has no place in a host.
-        (Some(asked), _) => {
-            Ok(asked.as_str().rsplit_once('@').map_or(asked.as_str(), |(_, host)| host).to_owned())
-        }
-        (None, Some(host)) => {
-            let host = host.to_str().map_err(|_| bad("the host is no text"))?;
-            if !host.is_empty() && host.parse::<Authority>().is_err() {
-                return Err(bad("the host is no host"));
-            }
-            Ok(host.to_owned())
-        }
-        (None, None) => Err(bad("no host")),
-    }
+    let asked = match (parts.uri.authority(), host) {
+        (Some(asked), _) => match asked.as_str().rsplit_once('@') {
+            None => asked.as_str(),
+            // Who a client pretends to be has no place in a host; over HTTP/2 it may not even be said (RFC 9113
+            // section 8.3.1).
+            Some((_, host)) if parts.version < Version::HTTP_2 => host,
+            Some(_) => return Err(bad("a user in the host")),
+        },
+        (None, Some(host)) => host.to_str().map_err(|_| bad("the host is no text"))?,
+        (None, None) => return Err(bad("no host")),
+    };
+    Ok(asked.to_owned())
+}
+
+/// Whether it is a name or an address with or without a port. The same expression guards the routes of Envoy.
+fn is_authority(authority: &str) -> bool {
+    let host = without_port(authority);
+    let port = authority.get(host.len()..).unwrap_or_default();
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
+    let is_address = |address: &str| address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    port.len() <= ":65535".len() && !host.is_empty() && inner.map_or_else(|| is_name(host), is_address)
+}
+
+/// Whether a header lists something of that kind.
+fn lists(headers: &HeaderMap, name: header::HeaderName, is_it: impl Fn(&[u8]) -> bool) -> bool {
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    lines.flat_map(|line| line.split(|byte| *byte == b',')).any(|token| is_it(token.trim_ascii()))
 }
 
 /// Whether the client asks to speak something else from here on. HTTP/2 without TLS is no such thing: whoever offers
 /// it goes on in HTTP/1.1 if it is not taken up.
 fn wants_upgrade(headers: &HeaderMap) -> bool {
-    let tokens = |name| {
-        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).map(str::trim)
-    };
-    tokens(header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
-        && tokens(header::UPGRADE).any(|to| !to.is_empty() && !to.eq_ignore_ascii_case("h2c"))
+    lists(headers, header::CONNECTION, |token| token.eq_ignore_ascii_case(b"upgrade"))
+        && lists(headers, header::UPGRADE, |to| !to.is_empty() && !to.eq_ignore_ascii_case(b"h2c"))
+}
+
+/// The scheme, where one is named, must be one that is served, and must not pretend that TLS protects the connection.
+fn scheme(parts: &Parts, tls: bool) -> Result<(), Unfit> {
+    match (parts.uri.scheme_str(), parts.uri.authority(), parts.version) {
+        // What looks like a path without a slash, or over HTTP/2 an empty scheme.
+        (None, Some(_), _) => Err(bad("no scheme")),
+        (Some("https"), _, version) if version < Version::HTTP_2 && !tls => {
+            Err(unfit(StatusCode::FORBIDDEN, "https without TLS"))
+        }
+        (Some("http" | "https"), _, _) | (None, None, _) => Ok(()),
+        (Some(_), _, version) if version < Version::HTTP_2 => Err(bad("a scheme other than http and https")),
+        (Some(_), _, _) => Ok(()),
+    }
 }
 
 fn path(parts: &Parts) -> Result<PathAndQuery, Unfit> {
@@ -119,6 +180,9 @@ fn path(parts: &Parts) -> Result<PathAndQuery, Unfit> {
         } else {
             bad("the path does not begin with a slash")
         });
+    }
+    if !asked.is_ascii() {
+        return Err(bad("the path is not ASCII"));
     }
     let path = match normalize(asked) {
         Normalized::Unchanged => asked.to_owned(),
@@ -133,13 +197,15 @@ mod tests {
     use super::*;
     use http::Request;
 
+    const STRANGERS: Connected = Connected { bounds: Bounds::OUTSIDE, tls: false };
+
     fn status(method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let parts = request.body(()).unwrap().into_parts().0;
-        target(&parts, &mut None).map_or_else(|unfit| unfit.status.as_u16(), |_| 200)
+        target(&parts, STRANGERS, &mut None).map_or_else(|unfit| unfit.status.as_u16(), |_| 200)
     }
 
     #[test]
@@ -161,7 +227,21 @@ mod tests {
             ("/", &["a.example"][..], 200),
             ("/", &["a.example:80"], 200),
             ("/", &["[::1]:80"], 200),
-            ("/", &[""], 200),
+            ("/", &[""], 400),
+            ("/", &["."], 400),
+            ("/", &["a:"], 200),
+            ("/", &["a:x"], 400),
+            ("/", &["a:-1"], 400),
+            ("/", &["a:1:2"], 400),
+            ("/", &["a:123456"], 400),
+            ("/", &["a%41"], 400),
+            ("/", &["a,b"], 400),
+            ("/", &["[::1"], 400),
+            ("a", &["a"], 400),
+            ("https://a/", &["a"], 403),
+            ("ftp://a/", &["a"], 400),
+            ("/ä", &["a"], 400),
+            ("/?ä", &["a"], 400),
             ("/", &[], 400),
             ("/", &["a", "a"], 400),
             ("/", &["a/b"], 400),
@@ -173,7 +253,37 @@ mod tests {
             assert_eq!(status("GET", uri, &headers), expected, "{uri} {hosts:?}");
         }
         let parts = Request::get("http://me:secret@a.example:81/x").body(()).unwrap().into_parts().0;
-        assert_eq!(target(&parts, &mut None).unwrap().authority, "a.example:81");
+        assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority, "a.example:81");
+    }
+
+    #[test]
+    fn a_final_dot_is_left_out() {
+        for (asked, host) in [
+            ("a.example.", "a.example"),
+            ("a.example.:80", "a.example:80"),
+            ("a.example", "a.example"),
+            ("a.example..", "a.example."),
+            ("[::1]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            let parts = Request::get("/").header("host", asked).body(()).unwrap().into_parts().0;
+            assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority, host, "{asked}");
+        }
+    }
+
+    #[test]
+    fn only_methods_that_exist_are_forwarded() {
+        for method in METHODS {
+            assert_eq!(
+                status(method, "/", &[("host", "a"), ("content-type", "text/plain")]),
+                200,
+                "{method}"
+            );
+        }
+        for method in ["get", "Get", "gET", "post", "PRI", "FOO", "M-SEARCH", "QUERYY", "query"] {
+            assert_eq!(status(method, "/", &[("host", "a"), ("content-type", "a/b")]), 400, "{method}");
+        }
+        assert_eq!(status("QUERY", "/", &[("host", "a")]), 400);
     }
 
     #[test]

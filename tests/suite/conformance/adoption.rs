@@ -89,7 +89,11 @@ fn callers_without_identity_need_a_rule_of_their_own(data_plane: DataPlane) {
     // An `allow`: each kind of caller by its own rules, and `deny` wins.
     assert_eq!(known(&mesh, "WEB", "cart", "/anything").0, 200);
     assert_eq!(known(&mesh, "BATCH", "cart", "/batch").0, 200);
-    assert_eq!(known(&mesh, "BATCH", "cart", "/public"), refused(), "it has an identity, so its own rule decides");
+    assert_eq!(
+        known(&mesh, "BATCH", "cart", "/public"),
+        refused(),
+        "it has an identity, so its own rule decides"
+    );
     assert_eq!(unknown(&mesh, "cart", "/public/list").0, 200);
     assert_eq!(unknown(&mesh, "cart", "/batch"), refused());
     assert_eq!(unknown(&mesh, "cart", "/"), refused());

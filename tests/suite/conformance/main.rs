@@ -4,6 +4,7 @@ mod adoption;
 mod authorization;
 mod certificates;
 mod cross_cluster;
+mod differences;
 mod failover;
 mod fixtures;
 mod gateway;
@@ -13,6 +14,7 @@ mod requests;
 mod shapes;
 mod shared;
 mod shutdown;
+mod strictness;
 
 /// Makes one test per data plane out of a function over a data plane.
 macro_rules! on_both_data_planes {

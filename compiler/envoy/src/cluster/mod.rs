@@ -23,7 +23,7 @@ use crate::pb::kind::Percent;
 use crate::pb::{duration, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
-use crate::{keepalive, tls};
+use crate::{keepalive, limits, tls};
 
 /// Name of the cluster that is Envoy's own admin socket.
 pub(crate) const ADMIN: &str = "mesh-admin";
@@ -113,7 +113,9 @@ fn member(
 }
 
 fn protocol(upstream: &Upstream, group: &Group) -> HashMap<String, Any> {
-    let options = pool::protocol(upstream.protocol, group.requests_per_connection);
+    // Whoever is behind mutual TLS is a proxy.
+    let bounds = if upstream.tls.is_some() { limits::BETWEEN_PROXIES } else { limits::FROM_OUTSIDE };
+    let options = pool::protocol(upstream.protocol, group.requests_per_connection, bounds);
     let entry =
         |options| ("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(), any(&options));
     options.map(entry).into_iter().collect()

@@ -7,6 +7,7 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_optio
 };
 use meshc_plan::{PoolPlan, UpstreamProtocol};
 
+use crate::limits::Bounds;
 use crate::pb::base::{self, Http1ProtocolOptions, Http2ProtocolOptions};
 use crate::pb::cluster::CircuitBreakers;
 use crate::pb::cluster::circuit_breakers::{Thresholds, thresholds::RetryBudget};
@@ -47,10 +48,11 @@ fn carries_requests(spoken: UpstreamProtocol) -> bool {
     }
 }
 
-/// What is spoken; `None` for TCP.
+/// What is spoken, and how large an answer may be; `None` for TCP.
 pub(super) fn protocol(
     protocol: UpstreamProtocol,
     requests_per_connection: Option<u32>,
+    bounds: Bounds,
 ) -> Option<HttpProtocolOptions> {
     let options = match protocol {
         UpstreamProtocol::Tcp => return None,
@@ -68,12 +70,14 @@ pub(super) fn protocol(
             explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()))
         }
     };
-    let common = requests_per_connection.map(|requests| base::HttpProtocolOptions {
-        max_requests_per_connection: number(requests),
+    let common = base::HttpProtocolOptions {
+        max_requests_per_connection: requests_per_connection.and_then(number),
+        max_headers_count: number(bounds.headers),
+        max_response_headers_kb: number(bounds.kib),
         ..Default::default()
-    });
+    };
     Some(HttpProtocolOptions {
-        common_http_protocol_options: common,
+        common_http_protocol_options: Some(common),
         upstream_protocol_options: Some(options),
         ..Default::default()
     })

@@ -6,5 +6,6 @@ pub(crate) mod local_limit;
 pub(crate) mod manager;
 pub(crate) mod matches;
 pub(crate) mod rate_limit;
+mod reserved;
 mod retry;
 pub(crate) mod routes;

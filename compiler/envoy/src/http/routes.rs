@@ -1,10 +1,16 @@
 //! Virtual hosts and routes.
 
 use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+use meshc_vocabulary::METHODS;
+use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::{matches, retry};
+use crate::pb::matcher::StringMatcher;
 use crate::pb::route::route_action::ClusterSpecifier;
-use crate::pb::route::{self, Route, RouteAction, RouteConfiguration, WeightedCluster, weighted_cluster};
+use crate::pb::route::{
+    self, DirectResponseAction, HeaderMatcher, Route, RouteAction, RouteConfiguration, WeightedCluster,
+    weighted_cluster,
+};
 use crate::pb::{flag, number, timeout};
 
 /// The routes of a listener.
@@ -16,13 +22,40 @@ pub(crate) fn configuration(name: &str, hosts: &[VirtualHost]) -> RouteConfigura
 ///
 /// Clusters are not validated against the routes: with watched files, listeners and clusters arrive one after the
 /// other, and listeners refused for a cluster that comes a moment later would never be tried again.
-pub(crate) fn of(name: &str, virtual_hosts: Vec<route::VirtualHost>) -> RouteConfiguration {
+pub(crate) fn of(name: &str, mut virtual_hosts: Vec<route::VirtualHost>) -> RouteConfiguration {
+    for host in &mut virtual_hosts {
+        host.routes.splice(0..0, [no_such_method(), no_host()]);
+    }
     RouteConfiguration {
         name: name.to_owned(),
         virtual_hosts,
         validate_clusters: flag(false),
         // Hosts are declared without a port; clients of an unusual port send one.
         ignore_port_in_host_matching: true,
+        ..Default::default()
+    }
+}
+
+/// Refuses, over HTTP/2, what Envoy's parser of HTTP/1.1 refuses by itself. Methods are compared as they are written, also
+/// in rules that refuse; one that differs from `GET` only in case would escape such a rule, and some applications would
+/// take it for `GET`.
+fn no_such_method() -> Route {
+    refuse_unless(":method", matches::one_of(&METHODS.map(str::to_owned)))
+}
+
+/// Refuses what is neither a name nor an address, with or without a port: an application behind a listener that serves
+/// any host could take it for anything.
+fn no_host() -> Route {
+    refuse_unless(":authority", matches::regex(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]*\])(?::[0-9]{0,5})?"))
+}
+
+fn refuse_unless(header: &str, fits: StringMatcher) -> Route {
+    let mut matches = matches::route(&HttpMatch::default());
+    matches.headers.push(HeaderMatcher { invert_match: true, ..matches::header_matcher(header, fits) });
+    let refused = DirectResponseAction { status: 400, ..Default::default() };
+    Route {
+        r#match: Some(matches),
+        action: Some(route::route::Action::DirectResponse(refused)),
         ..Default::default()
     }
 }

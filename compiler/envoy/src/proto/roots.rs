@@ -30,6 +30,7 @@ roots! {
     envoy_types::pb::envoy::extensions::access_loggers::stream::v3::StdoutAccessLog,
     envoy_types::pb::envoy::extensions::clusters::aggregate::v3::ClusterConfig,
     envoy_types::pb::envoy::extensions::clusters::dns::v3::DnsCluster,
+    envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::HeaderMutation,
     envoy_types::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck,
     envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit,
     envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit,

@@ -52,7 +52,7 @@ pub(super) fn lower(
                 outbound.host_aliases.push((address, names));
             }
         }
-        outbound.listeners.push(listener(context, cluster, caller, reach, port, address));
+        outbound.listeners.push(listener(context, caller, reach, port, address));
         outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
     }
     outbound.host_aliases.sort();
@@ -64,7 +64,6 @@ pub(super) fn lower(
 
 fn listener(
     context: &Context<'_>,
-    cluster: Id<Cluster>,
     caller: &Service,
     reach: &Reach,
     port: &Port,
@@ -72,8 +71,7 @@ fn listener(
 ) -> Listener {
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
-        let vicinity = vicinity(context, caller, reach.callee);
-        let virtual_hosts = context.shared.virtual_hosts(context, cluster, reach, vicinity, port);
+        let virtual_hosts = context.shared.virtual_hosts(context, reach, port);
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
         let (timeouts, _) = conduct(context, reach.callee);
@@ -94,14 +92,9 @@ fn listener(
     }
 }
 
-/// The one host of an outbound HTTP listener: the callee under all its names.
-pub(super) fn virtual_host(
-    context: &Context<'_>,
-    cluster: Id<Cluster>,
-    callee: Callee,
-    vicinity: Vicinity,
-    port: &Port,
-) -> VirtualHost {
+/// The one host of an outbound HTTP listener: the callee, whatever the application calls it. Each callee has an address
+/// of its own, so whoever connects to it has said whom it means.
+pub(super) fn virtual_host(context: &Context<'_>, callee: Callee, port: &Port) -> VirtualHost {
     let called = context.called(callee);
     let (timeouts, retries) = conduct(context, callee);
     let origin = upstream::origin(context, callee, port);
@@ -119,7 +112,7 @@ pub(super) fn virtual_host(
     };
     VirtualHost {
         name: format!("{}.{}", called.name, called.namespace),
-        hosts: context.shared.names(context, cluster, callee, vicinity),
+        hosts: Arc::from([String::from("*")]),
         routes: vec![route],
         origin,
     }

@@ -27,7 +27,7 @@ type Memo<Key, Value> = RefCell<BTreeMap<Key, Arc<Value>>>;
 pub(super) struct Shared {
     upstreams: Memo<(Id<Cluster>, Callee, usize), Upstream>,
     names: Memo<(Id<Cluster>, Callee, Vicinity), [String]>,
-    virtual_hosts: Memo<(Id<Cluster>, Callee, Vicinity, usize), [VirtualHost]>,
+    virtual_hosts: Memo<(Callee, usize), [VirtualHost]>,
 }
 
 impl Shared {
@@ -65,15 +65,13 @@ impl Shared {
     pub(super) fn virtual_hosts(
         &self,
         context: &Context<'_>,
-        caller: Id<Cluster>,
         reach: &Reach,
-        vicinity: Vicinity,
         port: &Port,
     ) -> Arc<[VirtualHost]> {
         let mut known = self.virtual_hosts.borrow_mut();
-        let made = known.entry((caller, reach.callee, vicinity, reach.port)).or_insert_with(|| {
-            [outbound::virtual_host(context, caller, reach.callee, vicinity, port)].into()
-        });
+        let made = known
+            .entry((reach.callee, reach.port))
+            .or_insert_with(|| [outbound::virtual_host(context, reach.callee, port)].into());
         Arc::clone(made)
     }
 }

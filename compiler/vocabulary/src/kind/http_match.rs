@@ -13,14 +13,27 @@ use crate::words;
 
 static HEADER: Kind = Kind {
     word: "header",
-    documentation: "A condition on a header; without attributes, that it is there.",
+    documentation: "A condition on a header; without attributes, that it is there. Values are compared as bytes, each line of a \
+                    header by itself.",
     label: Label::Required(&forms::HEADER_NAME),
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::optional(words::EXACT, Type::Text(&forms::HEADER_VALUE), "The value is this one."),
-        Attribute::optional(words::PREFIX, Type::Text(&forms::HEADER_VALUE), "The value begins with this."),
-        Attribute::optional(words::REGEX, Type::Text(&forms::REGEX), "The whole value matches this."),
+        Attribute::optional(
+            words::EXACT,
+            Type::Text(&forms::HEADER_VALUE),
+            "The value is this one, in UTF-8.",
+        ),
+        Attribute::optional(
+            words::PREFIX,
+            Type::Text(&forms::HEADER_VALUE),
+            "The value begins with this, in UTF-8.",
+        ),
+        Attribute::optional(
+            words::REGEX,
+            Type::Text(&forms::REGEX),
+            "The whole value matches this regular expression (RE2 syntax), byte by byte.",
+        ),
     ],
     blocks: &[],
 };

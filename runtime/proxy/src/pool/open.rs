@@ -5,6 +5,7 @@ use super::shell::Pool;
 use super::state::ConnectionId;
 use crate::balance::Picked;
 use crate::body::Body;
+use crate::bounds::Bounds;
 use crate::connect::{ConnectFailure, Upward, connect};
 use crate::metrics::Metrics;
 use crate::upstream::Spoken;
@@ -58,7 +59,9 @@ pub(super) async fn open(
 }
 
 async fn open1(stream: Upward, place: Place) -> Result<http1::SendRequest<Body>, ConnectFailure> {
-    let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
+    let mut builder = http1::Builder::new();
+    builder.max_headers(Bounds::BETWEEN_PROXIES.headers);
+    let handshake = builder.handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(|error| failure(&error))?;
     tokio::task::spawn_local(async move {
         let _ = connection.await;
@@ -77,6 +80,8 @@ async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>,
     let mut builder = http2::Builder::new(Executor(Rc::clone(&following)));
     builder.timer(TokioTimer::new()).initial_max_send_streams(NOT_TOLD);
     builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+    // Who answers is known when it has answered; whatever could be admitted is read, and measured then.
+    builder.max_header_list_size(Bounds::BETWEEN_PROXIES.header_list());
     let (sender, connection) =
         builder.handshake(TokioIo::new(stream)).await.map_err(|error| failure(&error))?;
     let connection = Rc::new(RefCell::new(connection));
