@@ -1,6 +1,7 @@
 //! The same requests to both data planes: what differs is listed, and nothing that is listed has ceased to differ.
 
 mod allowed;
+mod parts;
 mod requests;
 
 use std::net::SocketAddr;

@@ -3,6 +3,8 @@
 
 use mesh_tests::raw::{Field, Http2, field};
 
+use super::parts::{HOSTS, LINES, METHODS, TARGETS};
+
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At {
@@ -93,31 +95,6 @@ fn http2(name: String, request: Http2) -> Case {
     Case { name: format!("h2 {name}"), bytes: Bytes::Http2(request) }
 }
 
-const METHODS: [&str; 22] = [
-    "GET",
-    "HEAD",
-    "POST",
-    "PUT",
-    "DELETE",
-    "PATCH",
-    "OPTIONS",
-    "TRACE",
-    "PROPFIND",
-    "PURGE",
-    "QUERY",
-    "get",
-    "Get",
-    "hEAD",
-    "post",
-    "FOO",
-    "M-SEARCH",
-    "G_T",
-    "G!T",
-    "1GET",
-    "GETGETGETGETGETGETGETGET",
-    "PRI",
-];
-
 fn methods() -> Vec<Case> {
     let mut cases = Vec::new();
     for method in METHODS {
@@ -127,71 +104,6 @@ fn methods() -> Vec<Case> {
     }
     cases
 }
-
-const TARGETS: [&[u8]; 62] = [
-    b"/",
-    b"//",
-    b"///a",
-    b"/a//b",
-    b"/./a",
-    b"/../a",
-    b"/a/..",
-    b"/a/../..",
-    b"/%2e%2e/a",
-    b"/a/%2E/b",
-    b"/a/.%2e/b",
-    b"/a%2fb",
-    b"/a%2Fb",
-    b"/a%5cb",
-    b"/a%5Cb",
-    b"/a\\b",
-    b"/a%00b",
-    b"/a%0ab",
-    b"/a%20b",
-    b"/a%7fb",
-    b"/%41",
-    b"/%c3%a4",
-    b"/%",
-    b"/%4",
-    b"/%zz",
-    b"/%%",
-    b"/%%32%66",
-    b"/a;b=c",
-    b"/..;/a",
-    b"/.;/a",
-    b"/a?",
-    b"/a?b",
-    b"/a?b?c",
-    b"/a?b=%2f..%2f",
-    b"/a?../b",
-    b"/a?\\",
-    b"/a?<>\"",
-    b"/a?%zz",
-    b"/a#b",
-    b"/#",
-    b"/a?b#c",
-    b"/<",
-    b"/>",
-    b"/a<b>c",
-    b"/\"",
-    b"/{a}",
-    b"/a|b",
-    b"/a^b",
-    b"/a`b",
-    b"/a'b",
-    b"/a(b)",
-    b"/[a]",
-    b"/a*b",
-    b"/a+b",
-    b"/a:b",
-    b"/a@b",
-    b"/a,b",
-    b"/~a",
-    b"/\xc3\xa4",
-    b"/\xff",
-    b"/a?\xc3\xa4",
-    b"/a?\xff",
-];
 
 fn targets() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -237,39 +149,6 @@ fn targets() -> Vec<Case> {
     cases
 }
 
-const HOSTS: [&[u8]; 30] = [
-    b"{host}",
-    b"{host}.",
-    b"{host}..",
-    b"{host}:80",
-    b"{host}.:80",
-    b"{host}:",
-    b"{host}:0",
-    b"{host}:65535",
-    b"{host}:65536",
-    b"{host}:x",
-    b"{host}:-1",
-    b"{host}:80:80",
-    b"",
-    b".",
-    b":80",
-    b"me@{host}",
-    b"me:secret@{host}",
-    b"{host}/",
-    b"{host}/a",
-    b"{host}?a",
-    b"{host}#a",
-    b"a b",
-    b"a,b",
-    b"a\"b",
-    b"a<b",
-    b"a%41b",
-    b"a_b",
-    b"[::1]",
-    b"[::1",
-    b"\xc3\xa4.example",
-];
-
 fn hosts() -> Vec<Case> {
     let mut cases = Vec::new();
     for host in HOSTS {
@@ -289,65 +168,6 @@ fn hosts() -> Vec<Case> {
     }
     cases
 }
-
-const LINES: [&[u8]; 56] = [
-    b"x-a:1",
-    b"x-a: ",
-    b"x-a:",
-    b"x-a:  1  ",
-    b"x-a: \t1\t",
-    b"x-a: a\tb",
-    b"x-a: \x80\xff",
-    b"x-a: \xc3\xa4",
-    b"x-a: a\x01b",
-    b"x-a: a\x7fb",
-    b"x-a: a\x00b",
-    b"x-a: \"a",
-    b"x-a : 1",
-    b"x a: 1",
-    b"x(a: 1",
-    b"x/a: 1",
-    b"x\xc3\xa4: 1",
-    b"x\x01a: 1",
-    b": 1",
-    b"x-a",
-    b" x-a: 1",
-    b"x-b: 1\r\n x-c: 1",
-    b"x-b: 1\r\n\tfolded",
-    b"x.a: 1",
-    b"x!#$%&'*+^`|~: 1",
-    b"X-UPPER: 1",
-    b"x_a: 1",
-    b"x_forwarded_for: 1",
-    b"x-forwarded-host: forged",
-    b"x-real-ip: 1",
-    b"forwarded: for=1",
-    b"x-envoy-a: 1",
-    b"x-request-id: mine",
-    b"x-forwarded-proto: https",
-    b"proxy-authorization: x",
-    b"proxy: x",
-    b"connection: close",
-    b"connection: x-b\r\nx-b: 1",
-    b"connection: x-b, \xff\xe4\r\nx-b: 1",
-    b"connection: \"x-b\"\r\nx-b: 1",
-    b"connection: close, x-b\r\nx-b: 1",
-    b"connection: host",
-    b"connection: te\r\nte: gzip",
-    b"connection: content-type\r\ncontent-type: a/b",
-    b"keep-alive: 5",
-    b"proxy-connection: close",
-    b"te: trailers",
-    b"te: gzip",
-    b"te: trailers, gzip",
-    b"upgrade: websocket",
-    b"connection: upgrade\r\nupgrade: websocket",
-    b"connection: upgrade\r\nupgrade: h2c",
-    b"trailer: x-b",
-    b"cookie: a=1\r\ncookie: b=2",
-    b"expect: something",
-    b"content-type: a/b\r\ncontent-type: c/d",
-];
 
 fn lines() -> Vec<Case> {
     let mut cases = Vec::new();
