@@ -26,6 +26,9 @@ pub(crate) struct Unknown {
     pub(crate) renaming: Option<Fix>,
 }
 
+/// For how many attributes that are not accepted others are searched that may have been meant: nobody reads on to there.
+const MOST_SEARCHED: usize = 200;
+
 /// An attribute of an entity.
 pub(crate) type Member = (EntityId, String);
 
@@ -41,6 +44,8 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) texts: &'s SourceMap,
     /// The attributes whose values are put into strings.
     pub(crate) composed: Composed,
+    /// How many attributes are not accepted so far.
+    pub(crate) unaccepted: usize,
     /// Reports about unknown names, by the name that is unknown.
     pub(crate) unknown: BTreeMap<String, Unknown>,
 }
@@ -250,7 +255,9 @@ impl Evaluator<'_, '_> {
         let attributes: Vec<_> = known.attributes.iter().map(|schema| schema.name).collect();
         let words = attributes.iter().copied().chain(known.blocks.iter().map(|nested| nested.kind.word));
         // What is nearly written here is likelier than what is right elsewhere.
-        let near = suggest(&name.value, words);
+        self.unaccepted += 1;
+        let searched = self.unaccepted <= MOST_SEARCHED;
+        let near = if searched { suggest(&name.value, words) } else { None };
         let near_attribute = known.attributes.iter().find(|schema| Some(schema.name) == near);
         let near_block = known.blocks.iter().find(|nested| Some(nested.kind.word) == near);
         let given = |schema: &&Attribute| written.iter().any(|other| other.name.value == schema.name);
@@ -261,7 +268,7 @@ impl Evaluator<'_, '_> {
             diagnostic.fix(fixes::other_attribute(schema, attribute))
         } else if let Some(nested) = near_block {
             diagnostic.help(format!("did you mean the block `{}`?", sample(nested.kind)))
-        } else if let Some(advice) = elsewhere::advice(self.file, known.kind, &name.value) {
+        } else if searched && let Some(advice) = elsewhere::advice(self.file, known.kind, &name.value) {
             diagnostic.help(advice)
         } else if attributes.is_empty() {
             diagnostic.help(format!("{} accepts only blocks", known.place))

@@ -83,6 +83,7 @@ fn passes(
         file,
         texts,
         composed: Composed::default(),
+        unaccepted: 0,
         unknown: BTreeMap::new(),
     };
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
