@@ -44,6 +44,14 @@ fn built_files_carry_traffic(data_plane: DataPlane) {
     let searched: Vec<_> = asked.iter().filter(|name| name.matches(own).count() != 1).collect();
     assert!(searched.is_empty(), "{searched:?}");
 
+    // The hosts file has no names with a final dot, and Kubernetes takes none for it: such a call is not captured. It asks
+    // the cluster's DNS, and reaches what that says.
+    let (status, body) =
+        pods.get("west-webapp", "http://catalog.istioinaction.svc.cluster.local./items", &[]);
+    assert_eq!(status, 0, "nothing of that name is in the DNS of west: {body}");
+    let asked = pods.asked("west");
+    assert!(asked.iter().any(|name| name == "catalog.istioinaction.svc.cluster.local"), "{asked:?}");
+
     let through_ingress = |pods: &mut Pods| {
         let host = [("host", "simple-backend.istioinaction.io")];
         pods.get("west-dns", "http://172.18.255.200:8080/", &host)

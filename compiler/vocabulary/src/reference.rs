@@ -52,6 +52,9 @@ The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below s
   SEARCH, SOURCE, SUBSCRIBE, TRACE, UNBIND, UNLINK, UNLOCK and UNSUBSCRIBE, in upper case. Everything else is 400.
 - A sidecar forwards any host to the callee whose address the application called. A gateway forwards the hosts of its
   routes. A final dot in a host is left out. What is neither a name nor an address, with or without a port, is refused.
+- Applications that look up a callee's name with a final dot (`catalog.shop.svc.cluster.local.`) pass their sidecar by:
+  the resolver of glibc does not find such names in the hosts file of a pod, Kubernetes takes none for it, and the
+  cluster's DNS answers instead. Leave the dot out.
 - Values of headers are compared as bytes, and several lines of one header one by one. Regular expressions are over
   bytes too: `.` is any byte, `\\xe4` that one, a character beyond ASCII is the bytes of its UTF-8, and classes such as
   `\\w` are ASCII's.
