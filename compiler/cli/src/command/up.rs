@@ -22,6 +22,7 @@ host:port:
   MESH_GATEWAY_<CLUSTER>_<GATEWAY>           a gateway (a port of it: …_<PORT>)
   MESH_CALL_<CLUSTER>_<CALLER>__<CALLEE>_<PORT>          where a caller calls
   MESH_READINESS_<PROXY>, MESH_METRICS_<PROXY>, MESH_INBOUND_<PROXY>
+  MESH_APPLICATION_<PROXY>_<PORT>        where a sidecar reaches its application
 and paths: where the mesh keeps its files, its control socket, and which
 certificate a client of a gateway's TLS port trusts (curl --cacert):
   MESH_DIRECTORY, MESH_CONTROL, MESH_CACERT_<CLUSTER>_<GATEWAY>_<PORT>

@@ -80,6 +80,12 @@ fn addresses(layout: &Layout, directory: &Path, socket: &Path) -> Environment {
             }
         }
     }
+    for application in &layout.applications {
+        for port in &application.ports {
+            let name = names::application(&application.proxy.to_string(), port.target);
+            environment.put(name, port.address.to_string());
+        }
+    }
     environment
 }
 

@@ -40,6 +40,11 @@ pub(crate) fn inbound(proxy: &str) -> String {
     format!("MESH_INBOUND_{}", variable(proxy))
 }
 
+/// Where a sidecar reaches its application.
+pub(crate) fn application(proxy: &str, port: u16) -> String {
+    format!("MESH_APPLICATION_{}_{port}", variable(proxy))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -25,13 +25,16 @@ struct Answer<'a> {
     caller: Option<String>,
     method: &'a str,
     path: &'a str,
+    /// How many bytes its body had.
+    received: u64,
     headers: BTreeMap<&'a str, String>,
 }
 
-/// Answers one request as the application is told to behave. A request whose query says `delay=<milliseconds>` is
-/// answered that much later.
+/// Answers one request as the application is told to behave, once all of it has been read: an application that answers
+/// and leaves the body unread ends the connection. A request whose query says `delay=<milliseconds>` is answered that
+/// much later.
 pub(super) async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     instance: &Instance,
     behaviour: &mut watch::Receiver<Behaviour>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -43,19 +46,25 @@ pub(super) async fn answer(
     if let Some(delay) = delay(request.uri().query().unwrap_or_default()) {
         tokio::time::sleep(delay).await;
     }
+    let mut received = 0;
+    while let Some(Ok(frame)) = request.body_mut().frame().await {
+        received += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
     let failing = *behaviour.borrow() != Behaviour::Well;
     let (status, body) = if failing {
         (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance))
     } else {
-        (StatusCode::OK, describe(&request, instance))
+        (StatusCode::OK, describe(&request, received, instance))
     };
+    // Over HTTP/2, hyper would send the body of an answer that has none.
+    let body = if request.method() == Method::HEAD { Vec::new() } else { body };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
-fn describe(request: &Request<Incoming>, instance: &Instance) -> Vec<u8> {
+fn describe(request: &Request<Incoming>, received: u64, instance: &Instance) -> Vec<u8> {
     let headers = request.headers();
     let certificate = headers.get("x-forwarded-client-cert").and_then(|value| value.to_str().ok());
     let answer = Answer {
@@ -64,6 +73,7 @@ fn describe(request: &Request<Incoming>, instance: &Instance) -> Vec<u8> {
         caller: certificate.and_then(xfcc::uri),
         method: request.method().as_str(),
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()),
+        received,
         headers: joined(headers),
     };
     line(&answer)
