@@ -111,6 +111,15 @@ impl Line {
     }
 }
 
+/// What a client sent, as text: UTF-8 if it is that, and otherwise a character for each byte (Latin-1). Envoy's log shows
+/// the same; a client cannot keep itself out of the log with a byte that is no text.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
 /// Where lines go.
 #[derive(Debug)]
 pub(crate) struct Log {

@@ -1,14 +1,15 @@
 //! Bodies: boxed, and those of requests replayed for retries.
 
+use crate::from_client::FromClient;
+use crate::linger::{LONGEST, SILENCE};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -29,7 +30,8 @@ pub(crate) fn text(text: impl Into<Bytes>) -> Body {
 pub(crate) struct Replayable(Rc<RefCell<Recording>>);
 
 struct Recording {
-    incoming: Incoming,
+    /// Gone once it was given up.
+    incoming: Option<FromClient>,
     /// What was read so far; empty once the bound was passed.
     frames: Vec<Bytes>,
     size: usize,
@@ -37,6 +39,8 @@ struct Recording {
     trailers: Option<HeaderMap>,
     /// Whether more was read than is kept.
     over: bool,
+    /// Whether the client has said that more will come than is kept.
+    is_large: bool,
     ended: bool,
     /// Whether the client broke off, or sent what is no body.
     broken: bool,
@@ -48,31 +52,52 @@ struct Recording {
     came: Rc<Notify>,
     /// Which attempt may read; earlier ones are told to stop.
     attempt: u32,
+    /// Whoever waits for more.
+    waker: Option<Waker>,
 }
 
 impl Replayable {
     /// Keeps up to `bound` bytes of `incoming`.
-    pub(crate) fn new(incoming: Incoming, bound: usize) -> Self {
+    pub(crate) fn new(incoming: FromClient, bound: usize) -> Self {
         let ended = incoming.is_end_stream();
+        let is_large = incoming.size_hint().lower() > bound as u64;
         Replayable(Rc::new(RefCell::new(Recording {
-            incoming,
+            incoming: Some(incoming),
             frames: Vec::new(),
             size: 0,
             bound,
             trailers: None,
             over: false,
+            is_large,
             ended,
             broken: false,
             moved: Instant::now(),
             awaited: false,
             came: Rc::new(Notify::new()),
             attempt: 0,
+            waker: None,
         })))
     }
 
-    /// Whether another attempt would see the whole body.
-    pub(crate) fn can_replay(&self) -> bool {
+    /// Whether an attempt would see the whole body although there was one before.
+    pub(crate) fn is_whole(&self) -> bool {
         !self.0.borrow().over
+    }
+
+    /// Whether the body is small enough for another attempt. One whose length is not known yet counts with what came.
+    pub(crate) fn can_replay(&self) -> bool {
+        let recording = self.0.borrow();
+        !recording.over && !recording.is_large
+    }
+
+    /// Whether all of it has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.borrow().ended
+    }
+
+    /// What is left of the upload once its answer has arrived.
+    pub(crate) fn rest(&self) -> Rest {
+        Rest(Rc::downgrade(&self.0))
     }
 
     /// The body from its beginning. The body of the attempt before it breaks off.
@@ -128,7 +153,49 @@ impl Replayable {
     }
 }
 
+/// An upload whose answer has arrived. It keeps neither the client nor the upstream.
+pub(crate) struct Rest(Weak<RefCell<Recording>>);
+
+impl Rest {
+    /// The answer has passed: what is still coming may go on for as long as one lingers, since there are clients that
+    /// read an answer only when they have sent everything, and servers that keep the connection if they get it.
+    pub(crate) async fn linger(self) {
+        let end = Instant::now() + LONGEST;
+        loop {
+            let Some(recording) = self.0.upgrade() else { return };
+            let at = {
+                let recording = recording.borrow();
+                if recording.ended || recording.incoming.is_none() {
+                    return;
+                }
+                end.min(recording.moved + SILENCE)
+            };
+            if at <= Instant::now() {
+                recording.borrow_mut().give_up();
+                return;
+            }
+            drop(recording);
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    /// The answer broke off: so does the upload.
+    pub(crate) fn give_up(self) {
+        if let Some(recording) = self.0.upgrade() {
+            recording.borrow_mut().give_up();
+        }
+    }
+}
+
 impl Recording {
+    /// Lets go of the client; whoever sends the body on is told.
+    fn give_up(&mut self) {
+        self.incoming = None;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
     /// Something came from the client, or nobody waits for it any more.
     fn came(&mut self) {
         self.moved = Instant::now();
@@ -174,8 +241,12 @@ impl HttpBody for Attempt {
             let trailers = recording.trailers.clone();
             return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
         }
-        let Poll::Ready(frame) = Pin::new(&mut recording.incoming).poll_frame(cx) else {
+        let Some(incoming) = &mut recording.incoming else {
+            return Poll::Ready(Some(Err("the rest of the request was given up".into())));
+        };
+        let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
             recording.awaited = true;
+            recording.waker = Some(cx.waker().clone());
             return Poll::Pending;
         };
         recording.came();
@@ -188,7 +259,7 @@ impl HttpBody for Attempt {
             Ok(frame) => frame,
             Err(error) => {
                 recording.broken = true;
-                return Poll::Ready(Some(Err(error.into())));
+                return Poll::Ready(Some(Err(error)));
             }
         };
         if let Some(data) = frame.data_ref() {
@@ -206,7 +277,8 @@ impl HttpBody for Attempt {
             recording.trailers = Some(trailers.clone());
             self.done = true;
         }
-        recording.ended = recording.incoming.is_end_stream();
+        recording.ended =
+            frame.is_trailers() || recording.incoming.as_ref().is_some_and(HttpBody::is_end_stream);
         Poll::Ready(Some(Ok(frame)))
     }
 
@@ -222,7 +294,7 @@ impl HttpBody for Attempt {
         if recording.ended {
             return SizeHint::with_exact(replay);
         }
-        let rest = recording.incoming.size_hint();
+        let rest = recording.incoming.as_ref().map(HttpBody::size_hint).unwrap_or_default();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(replay));
         if let Some(upper) = rest.upper() {

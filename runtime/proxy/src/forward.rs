@@ -1,8 +1,9 @@
 //! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
 
 use crate::balance::{Picked, Prefer, Tried, pick};
-use crate::body::{Body, Replayable};
+use crate::body::{Body, Replayable, Rest};
 use crate::bounds::Bounds;
+use crate::from_client::FromClient;
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, counted_status, wants_retry};
 use crate::outlier::Report;
@@ -15,14 +16,14 @@ use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use http_body::Body as _;
 use meshd_config::Protocol;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How much of a request's body is kept for another attempt.
+/// How much of a request's body is kept for another attempt. The compiler gives Envoy the same number.
 const REPLAY_BOUND: usize = 64 * 1024;
 
 /// The longest pause before the first retry after an answer; it doubles with every further one, up to ten times that.
@@ -64,6 +65,10 @@ pub(crate) struct Forwarded {
 pub(crate) struct Answer {
     response: Response<FromUpstream>,
     connection: Option<OneAtATime>,
+    /// What has not been sent of the request.
+    rest: Rest,
+    /// Whether it came before all of the request had.
+    is_early: bool,
     held: Vec<Counted>,
     deadline: Option<Instant>,
     idle: Option<Duration>,
@@ -95,13 +100,18 @@ impl Answer {
         self.response.status()
     }
 
+    /// Whether it came before all of the request had: the rest of that may never be read.
+    pub(crate) fn is_early(&self) -> bool {
+        self.is_early
+    }
+
     /// The answer for a client that speaks `version`; `finish` hears how its body ended.
     pub(crate) fn into_response(
         self,
         version: Version,
         finish: impl FnOnce(Ending, u64) + 'static,
     ) -> Response<Body> {
-        let Answer { response, connection, held, deadline, idle, bounds } = self;
+        let Answer { response, connection, rest, is_early: _, held, deadline, idle, bounds } = self;
         let (mut parts, incoming) = response.into_parts();
         let trailers = match (parts.version, version) {
             (Version::HTTP_2, Version::HTTP_2) => Trailers::OfAnswer(bounds),
@@ -111,8 +121,16 @@ impl Answer {
         parts.version = Version::HTTP_11;
         remove_hop_by_hop(&mut parts.headers);
         let finish = Box::new(move |ending: Ending, bytes: u64| {
-            if let (Ending::Complete, Some(connection)) = (ending, connection) {
-                connection.give_back();
+            match ending {
+                Ending::Complete => {
+                    tokio::task::spawn_local(rest.linger());
+                    if let Some(connection) = connection {
+                        connection.give_back();
+                    }
+                }
+                Ending::UpstreamReset | Ending::CutOff | Ending::TimedOut | Ending::ClientGone => {
+                    rest.give_up();
+                }
             }
             drop(held);
             finish(ending, bytes);
@@ -127,7 +145,7 @@ pub(crate) async fn forward(
     worker: &Worker,
     route: &Route,
     outgoing: Outgoing,
-    incoming: Incoming,
+    incoming: FromClient,
 ) -> Forwarded {
     let nowhere = |failure| Forwarded { result: Err(failure), picked: None, attempts: 0, details: None };
     let Some(upstream) = route.upstream() else { return nowhere(Failure::NoHealthyUpstream) };
@@ -240,7 +258,7 @@ impl Exchange<'_> {
         let not_sent = seen.is_err_and(Failure::was_not_sent);
         if seen == Err(Failure::NotSent)
             && self.dead_connections < MOST_DEAD_CONNECTIONS
-            && self.body.can_replay()
+            && self.body.is_whole()
         {
             self.dead_connections += 1;
             return Some(Prefer::SameGroup);
@@ -342,7 +360,8 @@ impl Exchange<'_> {
         let bounds = if tls { Bounds::BETWEEN_PROXIES } else { Bounds::OUTSIDE };
         self.fits(&response, bounds)?;
         let held = vec![Counted::Endpoint(endpoint)];
-        Ok(Answer { response, connection, held, deadline: None, idle: self.route.idle_timeout, bounds })
+        let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.route.idle_timeout);
+        Ok(Answer { response, connection, rest, is_early, held, deadline: None, idle, bounds })
     }
 }
 
@@ -379,6 +398,7 @@ impl Outgoing {
             _ => Trailers::Dropped,
         };
         let mut request = Request::new(WithTrailers::boxed(body, trailers));
+        let is_endless = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
         let mut uri = Uri::from(self.path.clone());
@@ -390,6 +410,10 @@ impl Outgoing {
             *request.version_mut() = Version::HTTP_2;
         } else if let Ok(host) = HeaderValue::from_str(&self.authority) {
             request.headers_mut().insert(header::HOST, host);
+        }
+        // Unless it is told, hyper takes a GET, HEAD or CONNECT to have no body, and drops the one there is.
+        if spoken == Spoken::Http1 && is_endless && !request.headers().contains_key(header::CONTENT_LENGTH) {
+            request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         *request.uri_mut() = uri;
         request

@@ -128,14 +128,10 @@ pub(crate) fn tell_arrival(headers: &mut HeaderMap, arrival: Arrival) {
         // Inside the mesh, the hop before this one has said it.
         None => true,
         Some(edge) => {
-            let line: Vec<&str> =
-                headers.get_all(FORWARDED_FOR).iter().filter_map(|v| v.to_str().ok()).collect();
-            let mut line = line.join(", ");
-            if !line.is_empty() {
-                line.push_str(", ");
-            }
-            line.push_str(&arrival.remote.to_string());
-            if let Ok(value) = HeaderValue::from_str(&line) {
+            let remote = arrival.remote.to_string();
+            let said = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+            let line: Vec<&[u8]> = said.filter(|said| !said.is_empty()).chain([remote.as_bytes()]).collect();
+            if let Ok(value) = HeaderValue::from_bytes(&line.join(&b", "[..])) {
                 headers.insert(FORWARDED_FOR, value);
             }
             edge.trusted_hops > 0

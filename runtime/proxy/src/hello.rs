@@ -56,6 +56,11 @@ impl Replayed {
     pub(crate) fn new(first: Vec<u8>, stream: TcpStream) -> Self {
         Replayed { first, position: 0, stream }
     }
+
+    /// The connection itself.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
 }
 
 impl AsyncRead for Replayed {

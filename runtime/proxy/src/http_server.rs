@@ -3,15 +3,17 @@
 //! Normalise the path, drop what only proxies may say, authorise, route, limit, forward. The order is Envoy's and the
 //! compiler relies on it: authorization comes before limits, and both see the normalised path.
 
-use crate::access_log::Line;
+use crate::access_log::{Line, shown};
 use crate::authorize;
-use crate::body::{Body, text};
+use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::drain::Phase;
 use crate::forward::{Outgoing, forward};
+use crate::from_client::FromClient;
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
 use crate::limit::{Judged, Left};
 use crate::local::LocalExecutor;
+use crate::local_reply::{Form, Why};
 use crate::outcome::Failure;
 use crate::outlier::Report;
 use crate::presence::{Asking, Noticed, Presence};
@@ -21,6 +23,7 @@ use crate::snapshot::{App, HttpApp, KindState, ListenerState};
 use crate::target::{Connected, Target, target};
 use crate::watched::Ending;
 use crate::worker::Worker;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -56,7 +59,9 @@ where
     let service = {
         let (connection, presence) = (Rc::new(connection), Rc::clone(&presence));
         service_fn(move |request: Request<Incoming>| {
-            let asking = Asking::new(&presence, request.version() == Version::HTTP_2);
+            let is_http2 = request.version() == Version::HTTP_2;
+            let asking = Asking::new(&presence, is_http2);
+            let request = request.map(|incoming| FromClient::new(incoming, is_http2, &presence));
             let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
             async move { Ok::<_, Infallible>(answer(&worker, &connection, asking, request).await) }
         })
@@ -129,19 +134,22 @@ async fn answer(
     worker: &Rc<Worker>,
     connection: &Rc<Connection>,
     asking: Asking,
-    request: Request<Incoming>,
+    request: Request<FromClient>,
 ) -> Response<Body> {
     let start = Instant::now();
     let state = connection.slot.state.load_full();
-    let version = request.version();
+    let presence = asking.presence();
+    let (parts, incoming) = request.into_parts();
+    let version = parts.version;
+    let form = Form::of(&parts.headers);
     let mut line = connection.line();
-    line.method = Some(request.method().to_string());
+    line.method = Some(parts.method.to_string());
     line.protocol = Some(format!("{version:?}"));
-    // Whatever follows a request that makes no sense makes none either.
-    let mut senseless = false;
+    // Nothing can follow a request that makes no sense, or one whose body may never be read.
+    let is_last;
     let mut left_of_limits = None;
-    let mut response = match decide(worker, connection, &state, request, &mut line).await {
-        Ok(Decided { route, outgoing, incoming, left }) => {
+    let mut response = match decide(worker, connection, &state, parts, &mut line).await {
+        Ok(Decided { route, outgoing, left }) => {
             left_of_limits = left;
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             line.attempts = Some(forwarded.attempts);
@@ -152,6 +160,7 @@ async fn answer(
             }
             match forwarded.result {
                 Ok(answer) => {
+                    is_last = answer.is_early();
                     let (worker, status) = (Rc::clone(worker), answer.status());
                     answer.into_response(version, move |ending, bytes| {
                         line.bytes = bytes;
@@ -172,20 +181,23 @@ async fn answer(
                 }
                 Err(failure) => {
                     let (status, body) = failure.answer();
-                    senseless = failure == Failure::BadBody;
+                    is_last = failure == Failure::BadBody;
                     line.flags = failure.flag();
                     line.details = forwarded.details.or_else(|| Some(body.to_owned()));
-                    finish(worker, line, status, start);
-                    plain(status, body)
+                    let response = form.reply(status, body, Why::Other);
+                    finish(worker, line, response.status(), start);
+                    response
                 }
             }
         }
         Err(refusal) => {
-            senseless = refusal.flags == "DPE";
+            incoming.refuse().await;
+            is_last = refusal.flags == "DPE";
             line.flags = refusal.flags;
             line.details = Some(refusal.details.to_owned()).filter(|details| !details.is_empty());
-            finish(worker, line, refusal.status, start);
-            let mut response = plain(refusal.status, refusal.body);
+            let why = if refusal.flags == "RL" { Why::OverLimit } else { Why::Other };
+            let mut response = form.reply(refusal.status, refusal.body, why);
+            finish(worker, line, response.status(), start);
             response.headers_mut().extend(refusal.headers);
             response
         }
@@ -193,7 +205,8 @@ async fn answer(
     for (name, value) in left_of_limits.iter().flat_map(Left::headers) {
         response.headers_mut().insert(name, value);
     }
-    if version < Version::HTTP_2 && (senseless || worker.shared.phase.borrow().is_leaving()) {
+    let is_last = is_last || presence.has_unread() || worker.shared.phase.borrow().is_leaving();
+    if version < Version::HTTP_2 && is_last {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -207,16 +220,6 @@ fn finish(worker: &Worker, mut line: Line, status: StatusCode, start: Instant) {
     if let Some(log) = worker.shared.log.load().as_ref() {
         log.write(line);
     }
-}
-
-/// An answer of the proxy's own.
-pub(crate) fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
-    let mut response = Response::new(text(body));
-    *response.status_mut() = status;
-    if !body.is_empty() {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    }
-    response
 }
 
 /// What a connection's requests are for, if the listener still has it.
@@ -246,7 +249,6 @@ fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
 struct Decided {
     route: Arc<Route>,
     outgoing: Outgoing,
-    incoming: Incoming,
     /// What is left of the limit that has least left.
     left: Option<Left>,
 }
@@ -255,12 +257,13 @@ async fn decide(
     worker: &Worker,
     connection: &Connection,
     state: &ListenerState,
-    request: Request<Incoming>,
+    mut parts: Parts,
     line: &mut Line,
 ) -> Result<Decided, Refusal> {
     let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
     let app = app(state, &connection.entry).ok_or_else(gone)?;
-    let (mut parts, incoming) = request.into_parts();
+    // A request that is refused for its host is found in the log by what it said.
+    line.host = parts.headers.get(header::HOST).map(|host| shown(host.as_bytes()));
     let bounds = bounds(&connection.entry);
     let target = target(&parts, Connected { bounds, tls: connection.tls }, &mut line.host);
     let Target { authority, path } =
@@ -277,7 +280,7 @@ async fn decide(
         &mut parts.headers,
         Arrival { remote: connection.remote.ip(), tls: connection.tls, edge: app.edge },
     );
-    let said = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let said = |name: &str| parts.headers.get(name).map(|value| shown(value.as_bytes()));
     line.request_id = said("x-request-id");
     line.user_agent = said("user-agent");
     line.forwarded_for = app.edge.and_then(|_| said("x-forwarded-for"));
@@ -301,7 +304,9 @@ async fn decide(
         let limiter = limiter.as_deref().map(AsRef::as_ref);
         let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
         if !admits {
-            let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "", "RL", "rate_limited");
+            // The texts are those of Envoy's two filters.
+            let text = if limit.counts_here() { "local_rate_limited" } else { "" };
+            let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
             let limited = header::HeaderName::from_static("x-envoy-ratelimited");
             refusal.headers.push((limited, HeaderValue::from_static("true")));
             refusal.headers.extend(left.iter().flat_map(Left::headers));
@@ -321,5 +326,5 @@ async fn decide(
         version: parts.version,
         bounds,
     };
-    Ok(Decided { route, outgoing, incoming, left: least })
+    Ok(Decided { route, outgoing, left: least })
 }

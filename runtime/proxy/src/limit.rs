@@ -78,6 +78,11 @@ impl LimitState {
         LimitState { config: config.clone(), buckets: Mutex::new(buckets) }
     }
 
+    /// Whether this proxy counts, and not a service for many.
+    pub(crate) fn counts_here(&self) -> bool {
+        matches!(self.config.scope, LimitScope::Proxy(_))
+    }
+
     /// Counts the request and says whether it may pass. When a bucket of this proxy refuses it, the others do not count.
     pub(crate) async fn judge(
         &self,

@@ -1,5 +1,6 @@
 //! Whether a client is still there: how long it may take for a request's headers, or stay without a request.
 
+use crate::linger::Lingering;
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
@@ -31,6 +32,8 @@ pub(crate) struct Presence {
     requests: Cell<u32>,
     /// `None` until something tells.
     is_http2: Cell<Option<bool>>,
+    /// Whether part of a request was not read.
+    has_unread: Cell<bool>,
     is_stranger: bool,
 }
 
@@ -43,6 +46,7 @@ impl Presence {
             headers_began: Notify::new(),
             requests: Cell::new(0),
             is_http2: Cell::new(None),
+            has_unread: Cell::new(false),
             is_stranger,
         })
     }
@@ -50,6 +54,16 @@ impl Presence {
     /// Whether it speaks HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {
         self.is_http2.get() == Some(true)
+    }
+
+    /// A request will not be read to its end. The client may still be sending when the connection is closed.
+    pub(crate) fn left_unread(&self) {
+        self.has_unread.set(true);
+    }
+
+    /// Whether the connection ends with the answers that are under way, since part of a request was not read.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.has_unread.get()
     }
 
     /// Returns once the client has overstayed.
@@ -94,6 +108,11 @@ impl Presence {
 pub(crate) struct Asking(Rc<Presence>);
 
 impl Asking {
+    /// The client.
+    pub(crate) fn presence(&self) -> Rc<Presence> {
+        Rc::clone(&self.0)
+    }
+
     /// A request whose headers are complete.
     pub(crate) fn new(presence: &Rc<Presence>, is_http2: bool) -> Self {
         presence.is_http2.set(Some(is_http2));
@@ -115,12 +134,14 @@ impl Drop for Asking {
 pub(crate) struct Noticed<S> {
     stream: S,
     presence: Rc<Presence>,
+    /// Since the client was told the end.
+    lingering: Option<Lingering>,
 }
 
 impl<S> Noticed<S> {
     /// Tells `presence` what comes in on `stream`.
     pub(crate) fn new(stream: S, presence: &Rc<Presence>) -> Self {
-        Noticed { stream, presence: Rc::clone(presence) }
+        Noticed { stream, presence: Rc::clone(presence), lingering: None }
     }
 }
 
@@ -139,7 +160,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -161,7 +182,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        let lingering = match &mut this.lingering {
+            Some(lingering) => lingering,
+            none => {
+                ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+                if !this.presence.has_unread.get() {
+                    return Poll::Ready(Ok(()));
+                }
+                none.insert(Lingering::new())
+            }
+        };
+        lingering.poll(&mut this.stream, cx).map(Ok)
     }
 }
 

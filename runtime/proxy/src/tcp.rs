@@ -4,14 +4,13 @@ use crate::access_log::Line;
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::connect::{Upward, connect};
 use crate::outlier::Report;
-use crate::relay::relay;
+use crate::relay::{End, OverTcp, relay};
 use crate::serve::Connection;
 use crate::snapshot::Forwarding;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::worker::Worker;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 fn connections(upstream: &Upstream) -> &AtomicU32 {
     &upstream.load.connections
@@ -21,11 +20,13 @@ fn active(endpoint: &Endpoint) -> &AtomicU32 {
     &endpoint.active
 }
 
-/// Forwards a connection until it ends.
+/// Forwards a connection until it ends. A client for whom no endpoint is reached is reset: an orderly end would say that
+/// it has been served.
 pub(crate) async fn forward<S>(worker: &Worker, connection: &Connection, forwarding: &Forwarding, client: S)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: OverTcp,
 {
+    let client = End::new(client);
     let start = Instant::now();
     let mut line = connection.line();
     line.upstream = Some(forwarding.upstream.name.clone());
@@ -36,7 +37,7 @@ where
             None => {}
             Some((picked, upstream)) => {
                 let _active = Held::raise(&picked.endpoint, active);
-                let relayed = relay(client, upstream, forwarding.idle_timeout).await;
+                let relayed = relay(&client, &End::new(upstream), forwarding.idle_timeout).await;
                 line.bytes = relayed.down;
                 line.received = Some(relayed.up);
                 if let Some(error) = relayed.broken {

@@ -132,6 +132,9 @@ impl OpenStream {
         if well {
             lease.ended_well();
         }
+        if !self.progress.is_over() {
+            follow(Rc::clone(&lease), Rc::clone(&self.progress));
+        }
         Some(lease)
     }
 
@@ -144,6 +147,19 @@ impl OpenStream {
         };
         little && self.progress.is_over()
     }
+}
+
+/// Follows an upload whose answer is over. If its client breaks off now, the rest of the stream is the pool's.
+fn follow(lease: Rc<Lease>, progress: Rc<Progress>) {
+    tokio::task::spawn_local(async move {
+        tokio::select! {
+            () = progress.ends() => return,
+            () = progress.breaks() => {}
+        }
+        let (pool, at) = (Rc::clone(lease.pool()), lease.at());
+        let rest = Box::new(Left(Rest::Nothing));
+        pool.keep(at, Kept::Waiting { lease, progress, rest }, false);
+    });
 }
 
 impl Drop for OpenStream {
@@ -263,6 +279,11 @@ impl HttpBody for FromUpstream {
                 let lease = open.over(false);
                 let blamed = lease.is_some_and(|lease| lease.is_blamed_on_resets());
                 Poll::Ready(Some(Err(if blamed { CutOff.into() } else { error.into() })))
+            }
+            // A stream can be reset "without an error", and hyper shows that as an end.
+            Poll::Ready(None) if !ended => {
+                open.over(false);
+                Poll::Ready(Some(Err("the upstream ended its answer in the middle".into())))
             }
             Poll::Ready(frame) => {
                 if ended || frame.is_none() {

@@ -8,6 +8,7 @@ use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::connect::{ConnectFailure, Upward, connect};
 use crate::metrics::Metrics;
+use crate::reads_on::ReadsOn;
 use crate::upstream::Spoken;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,7 +28,7 @@ pub(super) enum Link {
 /// Which connection of which pool.
 type Place = (Weak<Pool>, ConnectionId);
 
-type Connection = http2::Connection<TokioIo<Upward>, Body, Executor>;
+type Connection = http2::Connection<TokioIo<ReadsOn<Upward>>, Body, Executor>;
 
 /// How many streams the HTTP library would allow before the other end has told how many. The pool sends one, so this
 /// only has to be a number that no other end can tell: they have 32 bits.
@@ -61,7 +62,7 @@ pub(super) async fn open(
 async fn open1(stream: Upward, place: Place) -> Result<http1::SendRequest<Body>, ConnectFailure> {
     let mut builder = http1::Builder::new();
     builder.max_headers(Bounds::BETWEEN_PROXIES.headers);
-    let handshake = builder.handshake(TokioIo::new(stream)).await;
+    let handshake = builder.handshake(TokioIo::new(ReadsOn::new(stream))).await;
     let (sender, connection) = handshake.map_err(|error| failure(&error))?;
     tokio::task::spawn_local(async move {
         let _ = connection.await;
@@ -83,7 +84,7 @@ async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>,
     // Who answers is known when it has answered; whatever could be admitted is read, and measured then.
     builder.max_header_list_size(Bounds::BETWEEN_PROXIES.header_list());
     let (sender, connection) =
-        builder.handshake(TokioIo::new(stream)).await.map_err(|error| failure(&error))?;
+        builder.handshake(TokioIo::new(ReadsOn::new(stream))).await.map_err(|error| failure(&error))?;
     let connection = Rc::new(RefCell::new(connection));
     let _ = following.connection.set(Rc::downgrade(&connection));
     tokio::task::spawn_local(async move {

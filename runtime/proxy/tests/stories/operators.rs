@@ -5,6 +5,7 @@ use crate::support::world::{address, metrics_listener};
 use crate::support::{App, Client, World, group, upstream};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn probes_and_metrics_of_the_application_are_asked_of_it() {
@@ -97,7 +98,9 @@ async fn one_line_of_json_tells_of_each_request() {
         "access_log": { "file": log.to_str().unwrap() },
     });
     world.start("proxy", config);
-    get(bind, "shop", "//a?b").await;
+    let mut client = TcpStream::connect(bind).await.unwrap();
+    client.write_all(b"GET //a?b HTTP/1.1\r\nhost: shop\r\nuser-agent: \xfcber/1\r\nx-request-id: \xe2\x98\x83\r\nconnection: close\r\n\r\n").await.unwrap();
+    client.read_to_end(&mut Vec::new()).await.unwrap();
     crate::support::client::eventually("the line", || async {
         std::fs::read_to_string(&log).unwrap().ends_with('\n')
     })
@@ -109,6 +112,8 @@ async fn one_line_of_json_tells_of_each_request() {
         ("method", json!("GET")),
         ("protocol", json!("HTTP/1.1")),
         ("host", json!("shop")),
+        ("user_agent", json!("\u{fc}ber/1")),
+        ("request_id", json!("\u{2603}")),
         ("path", json!("/a?b")),
         ("status", json!(200)),
         ("upstream", json!("app")),
@@ -152,10 +157,10 @@ async fn a_request_that_breaks_off_half_way_does_not_harm_the_next() {
         "upstreams": { "app": upstream(&[group("here", &[app.address])]) },
     });
     world.start("proxy", config);
-    let mut broken = tokio::net::TcpStream::connect(bind).await.unwrap();
+    let mut broken = TcpStream::connect(bind).await.unwrap();
     broken.write_all(b"POST / HTTP/1.1\r\nhost: shop\r\ncontent-length: 100\r\n\r\nhalf").await.unwrap();
     drop(broken);
-    let mut nonsense = tokio::net::TcpStream::connect(bind).await.unwrap();
+    let mut nonsense = TcpStream::connect(bind).await.unwrap();
     nonsense.write_all(b"NONSENSE\r\n\r\n").await.unwrap();
     let mut said = String::new();
     nonsense.read_to_string(&mut said).await.unwrap();

@@ -62,17 +62,48 @@ async fn only_idempotent_methods_are_repeated_unless_named() {
     );
 }
 
+/// What is kept of a body for another attempt.
+const KEPT: usize = 64 * 1024;
+
 #[tokio::test]
 async fn a_body_that_is_too_large_to_keep_is_sent_once() {
     let app = App::start("app", address()).await;
     let (_world, mut client) =
         proxy(&[app.address], json!({ "retry": { "attempts": 2, "on": ["5xx"], "methods": ["*"] } })).await;
+    let (kept, large) = ("x".repeat(KEPT), "x".repeat(KEPT + 1));
     app.fails_times(503, 1);
-    let large = "x".repeat(100_000);
+    let answer = client.send(Method::PUT, "/", &[], &kept).await.unwrap();
+    assert_eq!((answer.status.as_u16(), app.requests()), (200, 2));
+    assert_eq!(answer.headers["x-received"], KEPT.to_string());
+
+    app.fails_times(503, 1);
     assert_eq!(client.send(Method::PUT, "/", &[], &large).await.unwrap().status, 503);
-    assert_eq!(app.requests(), 1);
+    assert_eq!(app.requests(), 3);
     let answer = client.send(Method::PUT, "/", &[], &large).await.unwrap();
-    assert_eq!(answer.said()["body"].as_str().unwrap().len(), 100_000, "and arrives whole");
+    assert_eq!(answer.headers["x-received"], (KEPT + 1).to_string(), "and arrives whole");
+}
+
+#[tokio::test]
+async fn the_same_bound_holds_after_a_connection_that_failed() {
+    let app = App::start("app", address()).await;
+    for (size, passes) in [(KEPT, true), (KEPT + 1, false)] {
+        let mut world = World::new();
+        let bind = address();
+        let config = json!({
+            "listeners": [http_listener(bind, "backend", json!({}))],
+            "upstreams": { "backend": upstream(&[group("all", &[address(), app.address])]) },
+        });
+        world.start("proxy", config);
+        let body = "x".repeat(size);
+        let mut statuses = Vec::new();
+        for _ in 0..4 {
+            // Whoever is refused before its body was read loses its connection.
+            let mut client = Client::http1(bind, "backend").await;
+            statuses.push(client.send(Method::PUT, "/", &[], &body).await.unwrap().status.as_u16());
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, if passes { [200; 4] } else { [200, 200, 503, 503] }, "{size} bytes");
+    }
 }
 
 #[tokio::test]

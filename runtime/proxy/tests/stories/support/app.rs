@@ -116,7 +116,7 @@ async fn answer(
     }
     let mut headers = serde_json::Map::new();
     for (name, value) in &parts.headers {
-        let value = value.to_str().unwrap().to_owned();
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         let both = match headers.get(name.as_str()).and_then(|known| known.as_str()) {
             Some(known) => format!("{known} | {value}"),
             None => value,
@@ -140,8 +140,13 @@ async fn answer(
             knobs.status.store(200, Ordering::SeqCst);
         }
     }
-    let mut response = Response::new(Full::new(Bytes::from(said.to_string())));
+    // hyper would send it over HTTP/2.
+    let said = if parts.method == http::Method::HEAD { String::new() } else { said.to_string() };
+    let mut response = Response::new(Full::new(Bytes::from(said)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response.headers_mut().insert("x-app", name.parse().unwrap());
+    // The answer to a HEAD has no body that could say it.
+    response.headers_mut().insert("x-received", body.len().into());
+    response.headers_mut().insert("x-version", format!("{:?}", parts.version).parse().unwrap());
     Ok(response)
 }
