@@ -32,6 +32,9 @@ pub(crate) const MAX_DOWNSTREAM_CONNECTIONS: i64 = 50_000;
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much an edge connection buffers, from Envoy's advice for proxies at the edge.
 pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
+/// How much of a request's body is kept for another attempt, at gateways and sidecars; a larger one is sent once. Without
+/// a number it would be what a connection buffers, which differs between the two. meshd keeps the same.
+pub(crate) const REPLAYED_BODY: u64 = 64 * 1024;
 
 /// How long a thread may be stuck.
 pub(crate) const STUCK: Duration = Duration::from_mins(1);

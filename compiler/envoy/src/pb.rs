@@ -24,6 +24,11 @@ pub(crate) fn number(value: u32) -> Option<protobuf::UInt32Value> {
     Some(protobuf::UInt32Value { value })
 }
 
+/// A large number that may be absent.
+pub(crate) fn long(value: u64) -> Option<protobuf::UInt64Value> {
+    Some(protobuf::UInt64Value { value })
+}
+
 /// A truth value that may be absent.
 pub(crate) fn flag(value: bool) -> Option<protobuf::BoolValue> {
     Some(protobuf::BoolValue { value })

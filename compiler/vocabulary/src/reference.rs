@@ -36,12 +36,16 @@ The same on both data planes:
 | the head of a request or of an answer, and its trailers | 60 KiB: over HTTP/1.1 as it is sent, over HTTP/2 its names and values | refused: 431 or a reset stream for a request, 502 or 503 for an answer |
 | headers of either, and trailers | 100, over HTTP/2 with those that begin with a colon | the same |
 | the same between proxies, for what they add | 64 KiB, 128 headers | the same |
+| a request's body that is kept for another attempt | 64 KiB | sent once, also after a connection that failed |
 | a client's connection without requests | 1 h | closed |
 | a connection between proxies without a sign of life | 60 s, then 3 probes, 20 s apart | closed |
 | a ClientHello, at gateways and sidecars | 5 s | closed |
 | requests on one connection through an east-west gateway | 100 unless `requests_per_connection` says otherwise | replaced |
 | failures in a row that eject an east-west gateway | 3 of its own, for the `ejection` of the callee | left out |
 | another attempt at a connection that failed | 1, at another endpoint | 503 |
+
+A connection of bytes that is cut, by either end or by silence, is reset at the other end. One for which no endpoint can
+be reached is reset by meshd; Envoy ends it in order.
 
 ## Which requests are forwarded
 

@@ -8,7 +8,7 @@ use crate::pb::hcm::http_connection_manager::{
     CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction, RouteSpecifier,
     ServerHeaderTransformation, SetCurrentClientCertDetails,
 };
-use crate::pb::hcm::{HttpConnectionManager, HttpFilter};
+use crate::pb::hcm::{HttpConnectionManager, HttpFilter, LocalReplyConfig};
 use crate::pb::listener::Filter;
 use crate::pb::route::RouteConfiguration;
 use crate::pb::{flag, http_filter, network_filter, number, timeout};
@@ -30,12 +30,14 @@ pub(crate) enum Clients {
     Operators,
 }
 
-/// The network filter that serves HTTP by these routes, through these filters and then the router.
+/// The network filter that serves HTTP by these routes, through these filters and then the router. `replies` changes what
+/// the proxy answers by itself.
 pub(crate) fn filter(
     name: &str,
     clients: Clients,
     routes: RouteConfiguration,
     filters: Vec<HttpFilter>,
+    replies: Option<LocalReplyConfig>,
 ) -> Filter {
     let (edge, trusted_hops) = match clients {
         Clients::Strangers { trusted_hops } => (true, trusted_hops),
@@ -77,6 +79,7 @@ pub(crate) fn filter(
         access_log: access_log::http(name, clients),
         use_remote_address: flag(edge),
         xff_num_trusted_hops: trusted_hops,
+        local_reply_config: replies,
         early_header_mutation_extensions: vec![reserved::without()],
         forward_client_cert_details: forward_client_cert.into(),
         set_current_client_cert_details: set_client_cert,

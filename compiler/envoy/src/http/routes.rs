@@ -5,13 +5,14 @@ use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::{matches, retry};
+use crate::limits;
 use crate::pb::matcher::StringMatcher;
 use crate::pb::route::route_action::ClusterSpecifier;
 use crate::pb::route::{
     self, DirectResponseAction, HeaderMatcher, Route, RouteAction, RouteConfiguration, WeightedCluster,
     weighted_cluster,
 };
-use crate::pb::{flag, number, timeout};
+use crate::pb::{flag, long, number, timeout};
 
 /// The routes of a listener.
 pub(crate) fn configuration(name: &str, hosts: &[VirtualHost]) -> RouteConfiguration {
@@ -65,6 +66,7 @@ fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
         name: host.name.clone(),
         domains: host.hosts.to_vec(),
         routes: host.routes.iter().flat_map(routes).collect(),
+        request_body_buffer_limit: long(limits::REPLAYED_BODY),
         ..Default::default()
     }
 }

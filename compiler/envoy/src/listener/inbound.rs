@@ -83,7 +83,8 @@ fn chain(
                 filters.extend(global_limits.iter().map(|limit| rate_limit::filter(limit, service)));
             }
             let routes = to_application(&name, &planned.app.upstream);
-            let manager = manager::filter(&name, Clients::Peers, routes, filters);
+            let replies = rate_limit::replies(global_limits);
+            let manager = manager::filter(&name, Clients::Peers, routes, filters, replies);
             FilterChain { filters: vec![manager], ..Default::default() }
         }
         // Whoever completed the handshake may speak: RBAC acts on the client's first byte, and by then a server that

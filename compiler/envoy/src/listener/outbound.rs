@@ -26,7 +26,7 @@ pub(super) fn http(placed: &Placed<'_>, planned: &meshc_plan::Listener, http: &H
     };
     let routes = routes::configuration(&planned.name, &http.virtual_hosts);
     let chain = FilterChain {
-        filters: vec![manager::filter(&planned.name, clients, routes, Vec::new())],
+        filters: vec![manager::filter(&planned.name, clients, routes, Vec::new(), None)],
         transport_socket: http.tls.as_ref().map(|settings| tls::server(placed, settings)),
         ..Default::default()
     };

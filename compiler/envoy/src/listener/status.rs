@@ -93,7 +93,7 @@ fn rewrite(from: &str, to: &str, upstream: &str, limit: Duration) -> Route {
 fn listener(name: &str, filters: Vec<HttpFilter>, routes: Vec<Route>) -> Listener {
     let host =
         VirtualHost { name: name.to_owned(), domains: vec!["*".to_owned()], routes, ..Default::default() };
-    let manager = manager::filter(name, Clients::Operators, routes::of(name, vec![host]), filters);
+    let manager = manager::filter(name, Clients::Operators, routes::of(name, vec![host]), filters, None);
     Listener {
         filter_chains: vec![FilterChain { filters: vec![manager], ..Default::default() }],
         traffic_direction: TrafficDirection::Inbound.into(),

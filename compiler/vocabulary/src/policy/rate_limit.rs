@@ -18,7 +18,8 @@ use crate::words;
 symbols! {
     /// Who counts.
     SCOPES: RateLimitScope {
-        "pod" => RateLimitScope::Pod, "each pod by itself";
+        "pod" => RateLimitScope::Pod, "each pod by itself. On Envoy, a pod begins to count anew with every change of what \
+            its port admits or limits; on meshd, only with a change of this limit";
         "cluster" => RateLimitScope::Cluster, "all pods of a cluster together, through its rate-limit service";
         "mesh" => RateLimitScope::Mesh, "all pods of the mesh together";
     }
@@ -28,7 +29,7 @@ symbols! {
     /// What happens when the rate-limit service does not answer.
     ON_ERROR: OnError {
         "allow" => OnError::Allow, "the request passes, and it is counted";
-        "deny" => OnError::Deny, "the request is answered with 429";
+        "deny" => OnError::Deny, "the request is answered with 429, over gRPC with `RESOURCE_EXHAUSTED`";
     }
 }
 
