@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod http;
 pub mod http2;
 pub mod mesh;
+pub mod one_stream;
 pub mod pods;
 pub mod process;
 pub mod raw;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -136,6 +136,18 @@ impl Mesh {
     #[must_use]
     pub fn variable(&self, name: &str) -> &str {
         self.environment.get(name).unwrap_or_else(|| panic!("no {name} in {:#?}", self.environment))
+    }
+
+    /// Takes the place of a stand-in application: `variable` is its name after `MESH_APPLICATION_`.
+    ///
+    /// # Panics
+    /// If the stand-in keeps its port.
+    #[must_use]
+    pub fn replace(&self, service: &str, cluster: &str, variable: &str) -> TcpListener {
+        let address = self.address(&format!("MESH_APPLICATION_{variable}"));
+        self.fail(service, cluster, "gone");
+        let listen = || TcpListener::bind(address).ok();
+        process::eventually("the stand-in's port is free", Duration::from_secs(20), listen)
     }
 
     /// A request through an ingress gateway.

@@ -8,13 +8,16 @@ mod differences;
 mod failover;
 mod fixtures;
 mod gateway;
+mod grpc;
 mod limits;
 mod reload;
 mod requests;
+mod resets;
 mod shapes;
 mod shared;
 mod shutdown;
 mod strictness;
+mod uploads;
 
 /// Makes one test per data plane out of a function over a data plane.
 macro_rules! on_both_data_planes {
