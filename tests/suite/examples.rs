@@ -140,11 +140,11 @@ impl Checkout {
         let checkout = Self { folder };
         copy_tracked(&tools::workspace().join("examples/acme"), &checkout.path("checkout/examples/acme"));
         std::fs::write(checkout.path("checkout/.gitignore"), "/target\n").expect("writable");
-        for folder in ["checkout/target/release", "home", "run", "bin"] {
+        for folder in ["checkout/target/debug", "home", "run", "bin"] {
             std::fs::create_dir_all(checkout.path(folder)).expect("created");
         }
         for program in ["meshc", "meshd"] {
-            let place = checkout.path("checkout/target/release").join(program);
+            let place = checkout.path("checkout/target/debug").join(program);
             std::fs::hard_link(tools::binary(program), &place)
                 .or_else(|_| std::fs::copy(tools::binary(program), &place).map(|_| ()))
                 .expect("the program is where the README has it");
@@ -262,13 +262,13 @@ fn the_tour_of_the_readme_works_and_leaves_nothing_in_the_checkout() {
     for block in blocks(tour, "console") {
         for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
             let output =
-                process::run(&mut checkout.bash(&format!("export PATH=$PWD/target/release:$PATH; {line}")));
+                process::run(&mut checkout.bash(&format!("export PATH=$PWD/target/debug:$PATH; {line}")));
             let refused = line.starts_with("meshc check");
             assert_eq!(output.status.code(), Some(i32::from(refused)), "{line}: {output:?}");
         }
     }
 
-    let trust = format!("export PATH=$PWD/target/release:$PATH\n{trust}");
+    let trust = format!("export PATH=$PWD/target/debug:$PATH\n{trust}");
     let said = process::succeed(&mut checkout.bash(&trust));
     assert!(said.contains("kubectl apply --server-side -k out/west"), "{said}");
     assert!(said.contains("kubectl apply --server-side -f -\n3"), "three identities in west: {said}");
