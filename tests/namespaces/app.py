@@ -1,9 +1,13 @@
-"""A stand-in application: answers with who it is and what it was told; fails while a file says so."""
+"""A stand-in application: answers with who it is and what it was told; fails while a file says so.
+
+The answer to `/slow/N` takes N s.
+"""
 
 import http.server
 import json
 import os
 import sys
+import time
 
 SERVICE, CLUSTER, PORT, SWITCH = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 
@@ -23,10 +27,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
+        if self.path.startswith("/slow/"):
+            print(self.path, flush=True)
+            # A byte a second: an answer that is never silent for long.
+            for _ in range(int(self.path.removeprefix("/slow/"))):
+                self.wfile.write(body[:1])
+                body = body[1:]
+                time.sleep(1)
         self.wfile.write(body)
 
     def log_message(self, *_):
         pass
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    # As many connections as a mesh may open at once; five by default.
+    request_queue_size = 128
+
+
+Server(("127.0.0.1", PORT), Handler).serve_forever()

@@ -8,6 +8,10 @@ JSON line:
 
     {"get": {"pod": …, "url": …, "headers": {…}}}   →  {"status": …, "body": …}
     {"fail": {"service": …, "cluster": …, "failing": true}}  →  {}
+    {"load": {"name": …, "pod": …, …}}  →  {}: see client.py, which runs in that pod
+    {"loaded": {"name": …}}  →  what the load counted, once it is over
+    {"end": {"pod": …}}  →  {}: deletes the pod as Kubernetes does, in the background
+    {"ended": {"pod": …}}  →  {"seconds": …, "hooks": {…}, "killed": […]}, once it is gone
 """
 
 import base64
@@ -19,6 +23,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import yaml
@@ -47,6 +52,7 @@ class Pod:
         self.id = f"{cluster['name']}-{name}"
         self.root = WORK / "pods" / self.id
         self.processes = []
+        self.running = {}
         self.logs = WORK / "logs"
 
     def build(self, index):
@@ -166,7 +172,57 @@ class Pod:
         log = open(self.logs / f"{self.id}-{container['name']}.log", "wb")
         process = subprocess.Popen(self.enter() + command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.processes.append(process)
+        self.running[container["name"]] = process
         return process
+
+    def end(self):
+        """Deletes the pod as Kubernetes does: all hooks at once, then SIGTERM to each container, to sidecars after the
+        application and in reverse order, and SIGKILL when the grace period is over."""
+        began = time.monotonic()
+        deadline = began + self.spec.get("terminationGracePeriodSeconds", 30)
+        result = {"hooks": {}, "killed": []}
+        sidecars = [one for one in self.spec.get("initContainers", []) if one.get("restartPolicy") == "Always"]
+        hooks = {}
+        for container in self.spec["containers"] + sidecars:
+            hook = threading.Thread(target=self.hook, args=(container, deadline, result["hooks"]))
+            hook.start()
+            hooks[container["name"]] = hook
+
+        def finish(container):
+            hooks[container["name"]].join()
+            process = self.running[container["name"]]
+            process.terminate()
+            try:
+                process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                result["killed"].append(container["name"])
+
+        threads = [threading.Thread(target=finish, args=(container,)) for container in self.spec["containers"]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for container in reversed(sidecars):
+            finish(container)
+        result["seconds"] = time.monotonic() - began
+        return result
+
+    def hook(self, container, deadline, results):
+        hook = (container.get("lifecycle") or {}).get("preStop", {})
+        left = max(0.0, deadline - time.monotonic())
+        if "sleep" in hook:
+            time.sleep(min(hook["sleep"]["seconds"], left))
+            results[container["name"]] = 0
+        elif "exec" in hook:
+            program, *arguments = hook["exec"]["command"]
+            command = [PROGRAMS[os.path.basename(program)], *arguments]
+            log = open(self.logs / f"{self.id}-{container['name']}-hook.log", "wb")
+            try:
+                done = subprocess.run(self.enter() + command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=left, check=False)
+                results[container["name"]] = done.returncode
+            except subprocess.TimeoutExpired:
+                results[container["name"]] = "took too long"
 
     def wait(self, probe, patience=60.0):
         """Until an HTTP or TCP probe passes."""
@@ -263,18 +319,49 @@ def main():
                 pod.wait(container["readinessProbe"])
     print(json.dumps({"ready": sorted(pod.id for pod in pods)}), flush=True)
     by_id = {pod.id: pod for pod in pods}
+    loads, ends = {}, {}
     for line in sys.stdin:
         command = json.loads(line)
         if "get" in command:
             wanted = command["get"]
             status, body = by_id[wanted["pod"]].get(wanted["url"], wanted.get("headers", {}))
             answer = {"status": status, "body": body}
+        elif "load" in command:
+            wanted = command["load"]
+            inside = by_id[wanted["pod"]].enter() + [PROGRAMS["python"], str(HERE / "client.py"), json.dumps(wanted)]
+            loads[wanted["name"]] = subprocess.Popen(inside, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+            answer = {}
+        elif "loaded" in command:
+            counted, _ = loads[command["loaded"]["name"]].communicate()
+            answer = json.loads(counted)
+        elif "end" in command:
+            answer = {}
+            pod = by_id[command["end"]["pod"]]
+            forget(pod)
+            end = threading.Thread(target=lambda pod=pod: ends.__setitem__(pod.id, pod.end()), name=pod.id)
+            ends[pod.id] = end
+            end.start()
+        elif "ended" in command:
+            end = ends[command["ended"]["pod"]]
+            if isinstance(end, threading.Thread):
+                end.join()
+            answer = ends[command["ended"]["pod"]]
         else:
             wanted = command["fail"]
             switch = by_id[f"{wanted['cluster']}-{wanted['service']}"].root / "tmp/failing"
             switch.touch() if wanted["failing"] else switch.unlink(missing_ok=True)
             answer = {}
         print(json.dumps(answer), flush=True)
+
+
+def forget(pod):
+    """Endpoints lose a pod as soon as its end was asked for."""
+    table = WORK / f"dns-{pod.cluster['name']}.json"
+    records = json.loads(table.read_text(encoding="utf-8"))
+    kept = {name: [one for one in addresses if one != pod.address] for name, addresses in records.items()}
+    fresh = table.with_suffix(".new")
+    fresh.write_text(json.dumps(kept), encoding="utf-8")
+    fresh.replace(table)
 
 
 def pods_index(before, mine, pod):

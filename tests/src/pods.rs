@@ -144,6 +144,38 @@ impl Pods {
         std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
+    /// Starts kept connections under load in a pod; see `client.py` for what it is told.
+    ///
+    /// # Panics
+    /// If the pods have ended.
+    pub fn load(&mut self, load: &Value) {
+        self.ask(&json!({ "load": load }));
+    }
+
+    /// What a load counted, once it is over.
+    ///
+    /// # Panics
+    /// If the pods have ended.
+    pub fn loaded(&mut self, name: &str) -> Value {
+        self.ask(&json!({ "loaded": { "name": name } }))
+    }
+
+    /// Deletes a pod as Kubernetes does, in the background.
+    ///
+    /// # Panics
+    /// If the pods have ended.
+    pub fn end(&mut self, pod: &str) {
+        self.ask(&json!({ "end": { "pod": pod } }));
+    }
+
+    /// How a pod ended, once it has: `seconds`, what its `hooks` ended with, and which containers had to be `killed`.
+    ///
+    /// # Panics
+    /// If the pods have ended.
+    pub fn ended(&mut self, pod: &str) -> Value {
+        self.ask(&json!({ "ended": { "pod": pod } }))
+    }
+
     /// Makes an application answer with 500, or not any more.
     pub fn fail(&mut self, service: &str, cluster: &str, failing: bool) {
         self.ask(&json!({ "fail": { "service": service, "cluster": cluster, "failing": failing } }));

@@ -7,6 +7,7 @@ use mesh_tests::build::{Built, example};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::pods::Pods;
 use mesh_tests::process;
+use serde_json::json;
 
 /// The example with ejection times of one second instead of half a minute; everything else as it is.
 fn source() -> String {
@@ -148,4 +149,60 @@ fn remote_pods_share_the_requests_on_envoy() {
 #[test]
 fn remote_pods_share_the_requests_on_meshd() {
     remote_pods_share_the_requests(DataPlane::Meshd);
+}
+
+/// Three loads while gateways roll: kept connections of both versions at the ingress, and calls across clusters whose
+/// connections the east-west gateway passes through. Each has a request that takes longer than a gateway waits for load
+/// balancers to forget it.
+fn nothing_in_flight_is_lost_while_gateways_roll(data_plane: DataPlane) {
+    const KEPT: usize = 20;
+    const SLOW: &str = "/slow/18";
+    let patient = source()
+        .replace("to      = webapp\n", "to      = webapp\n    timeout = 1m\n")
+        .replace("targets = [catalog]\n", "targets = [catalog]\n    timeout { request = 1m }\n");
+    assert_eq!(patient.matches(" = 1m").count(), 2, "the example has a route and a policy to change");
+    let built = Built::new(&patient, data_plane, &[]);
+    let mut pods = Pods::acme(&built);
+    settled(&mut pods);
+    let load = |name: &str, pod: &str, target: (&str, u16), host: &str, protocol: &str, seconds: u32| {
+        json!({
+            "name": name, "pod": pod, "address": target.0, "port": target.1, "host": host, "protocol": protocol,
+            "path": "/other", "connections": KEPT, "slow": [SLOW], "seconds": seconds,
+        })
+    };
+    let ingress = ("172.18.255.200", 8080);
+    // As long as it takes that every connection is told; less in truth, but the machine may be busy.
+    pods.load(&load("1.1", "west-dns", ingress, "webapp.istioinaction.io", "1.1", 40));
+    pods.load(&load("2", "west-dns", ingress, "webapp.istioinaction.io", "2", 40));
+    pods.load(&load("across", "west-webapp", ("catalog", 80), "catalog", "1.1", 20));
+    let slow = |pods: &Pods| pods.log("west-webapp-webapp").matches(SLOW).count();
+    process::eventually("the slow requests have arrived", Duration::from_secs(30), || {
+        (slow(&pods) == 2 && pods.log("east-catalog-catalog").contains(SLOW)).then_some(())
+    });
+    pods.end("west-west-ingress");
+    pods.end("east-east-eastwest");
+
+    let counted = ["1.1", "2", "across"].map(|name| pods.loaded(name));
+    let ended = pods.ended("west-west-ingress");
+    let all = format!("{counted:#?}\n{ended:#?}");
+    for counted in &counted {
+        assert_eq!(counted["lost"], json!([]), "{all}");
+        assert_eq!(counted["dropped"], 0, "{all}");
+        assert_eq!(counted["statuses"], json!({ "200": counted["answered"] }), "{all}");
+    }
+    // Whoever asks something at the ingress is told to leave; the slow ones, too.
+    let [one, two, _] = counted;
+    assert_eq!([&one["told"], &two["told"]], [KEPT + 1, KEPT + 1], "{all}");
+    assert_eq!(ended["killed"], json!([]), "{all}");
+    assert_eq!(ended["hooks"], json!({ "mesh-proxy": 0 }), "{all}");
+}
+
+#[test]
+fn nothing_in_flight_is_lost_while_gateways_roll_on_envoy() {
+    nothing_in_flight_is_lost_while_gateways_roll(DataPlane::Envoy);
+}
+
+#[test]
+fn nothing_in_flight_is_lost_while_gateways_roll_on_meshd() {
+    nothing_in_flight_is_lost_while_gateways_roll(DataPlane::Meshd);
 }

@@ -12,7 +12,7 @@ use envoy_types::pb::google::protobuf;
 use meshc_plan::{Role, paths};
 
 use crate::cluster::dns;
-use crate::pb::base::{Locality, Node};
+use crate::pb::base::{Address, Locality, Node};
 use crate::pb::{cluster::Cluster, duration, listener::Listener, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
@@ -62,26 +62,32 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
         }),
         // A socket in a directory that the application does not mount: whoever reaches the admin interface rules the
         // proxy.
-        admin: Some(Admin {
-            address: Some(pipe(placed.path(paths::ADMIN_SOCKET), 0o600)),
-            ignore_global_conn_limit: true,
-            ..Default::default()
-        }),
+        admin: Some(admin(pipe(placed.path(paths::ADMIN_SOCKET), 0o600))),
         typed_dns_resolver_config: Some(dns::resolver()),
-        overload_manager: Some(OverloadManager {
-            resource_monitors: vec![ResourceMonitor {
-                name: "envoy.resource_monitors.global_downstream_max_connections".to_owned(),
-                config_type: Some(ConfigType::TypedConfig(any(&DownstreamConnectionsConfig {
-                    max_active_downstream_connections: limits::MAX_DOWNSTREAM_CONNECTIONS,
-                }))),
-            }],
-            ..Default::default()
-        }),
+        overload_manager: Some(overload()),
         watchdogs: Some(Watchdogs {
             main_thread_watchdog: Some(watchdog()),
             worker_watchdog: Some(watchdog()),
         }),
         layered_runtime: Some(LayeredRuntime { layers: vec![runtime(placed)] }),
+        ..Default::default()
+    }
+}
+
+/// The admin interface at an address, open however many clients there are.
+pub(crate) fn admin(address: Address) -> Admin {
+    Admin { address: Some(address), ignore_global_conn_limit: true, ..Default::default() }
+}
+
+/// How much the process takes upon itself.
+pub(crate) fn overload() -> OverloadManager {
+    OverloadManager {
+        resource_monitors: vec![ResourceMonitor {
+            name: "envoy.resource_monitors.global_downstream_max_connections".to_owned(),
+            config_type: Some(ConfigType::TypedConfig(any(&DownstreamConnectionsConfig {
+                max_active_downstream_connections: limits::MAX_DOWNSTREAM_CONNECTIONS,
+            }))),
+        }],
         ..Default::default()
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::{ListenerKind, RenderedProxy, Rendering, ServerTls};
+use meshc_plan::{ListenerKind, RenderedProxy, Rendering, Role, ServerTls};
 
 use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
 use crate::placed::Placed;
 use crate::proto::{Unknown, any, to_yaml};
-use crate::{cluster, listener, tls};
+use crate::{cluster, drain, listener, tls};
 
 /// The file that Envoy is started with.
 const BOOTSTRAP_FILE: &str = "bootstrap.yaml";
@@ -30,15 +30,49 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProx
         }
     };
     files.insert(BOOTSTRAP_FILE.to_owned(), to_yaml(&bootstrap)?);
-    Ok(RenderedProxy { proxy: placed.plan.name.clone(), files, entry: BOOTSTRAP_FILE.to_owned() })
+    let drain = match placed.plan.role {
+        Role::IngressGateway(_) | Role::EastWestGateway(_) => Some(drain::FILE.to_owned()),
+        // Kubernetes ends a sidecar after its application, with which all that was in flight has ended.
+        Role::Sidecar(_) => None,
+    };
+    if let Some(file) = &drain {
+        files.insert(file.clone(), to_yaml(&drain::bootstrap(placed))?);
+    }
+    Ok(RenderedProxy {
+        proxy: placed.plan.name.clone(),
+        files,
+        entry: BOOTSTRAP_FILE.to_owned(),
+        drain,
+        inotify_instances: inotify_instances(placed, form),
+    })
 }
 
-/// Certificates come through files of their own in either form: nothing else makes Envoy load them again.
+/// How many inotify instances Envoy opens: one for each file of resources that it follows, and one more for each secret
+/// whose own files are followed. It never shares them, not even for one directory.
+fn inotify_instances(placed: &Placed<'_>, form: Rendering) -> u32 {
+    let watched = match form {
+        Rendering::Watched => 2,
+        Rendering::Static => 0,
+    };
+    let own = if placed.plan.identity.is_some() { 2 + 1 } else { 0 };
+    let servers = u32::try_from(server_certificates(placed).len()).unwrap_or(u32::MAX);
+    servers.saturating_mul(2).saturating_add(watched + own)
+}
+
+/// The file of the trust bundle that all Envoys of a mesh follow, beside the bundle itself. It holds the roots, and does
+/// not name their file: then one directory is followed instead of two.
+///
+/// # Errors
+/// If the committed descriptors lack something that is written.
+pub(crate) fn trust(roots: &str) -> Result<String, Unknown> {
+    resources([any(&tls::trust_secret(roots))])
+}
+
+/// Key pairs come through files of their own in either form: nothing else makes Envoy load them again.
 fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
     let mut files = BTreeMap::new();
     if placed.plan.identity.is_some() {
         files.insert(tls::IDENTITY_FILE.to_owned(), resources([any(&tls::identity_secret(placed))])?);
-        files.insert(tls::TRUST_FILE.to_owned(), resources([any(&tls::trust_secret(placed))])?);
     }
     for tls in server_certificates(placed) {
         files.insert(tls::server_file(&tls), resources([any(&tls::server_secret(placed, &tls))])?);

@@ -9,6 +9,7 @@ mod access_log;
 mod bootstrap;
 mod cluster;
 pub mod codes;
+mod drain;
 mod files;
 mod http;
 mod keepalive;
@@ -47,6 +48,21 @@ pub fn render(
         Ok(rendered) => Some(rendered),
         Err(unknown) => {
             sink.push(not_described(&unknown, &plan.origin));
+            None
+        }
+    }
+}
+
+/// The trust bundle in the form in which every Envoy of the mesh follows it: the contents of
+/// [`meshc_plan::paths::TRUST_SECRET`]. `roots` are the root certificates, in PEM.
+///
+/// What goes wrong is reported into `sink` at `origin`.
+#[must_use]
+pub fn trust(roots: &str, origin: &Origin, sink: &mut Sink) -> Option<String> {
+    match files::trust(roots) {
+        Ok(contents) => Some(contents),
+        Err(unknown) => {
+            sink.push(not_described(&unknown, origin));
             None
         }
     }

@@ -1,14 +1,17 @@
 //! mTLS both ways, the server certificates of an ingress, and the files that secrets come from.
 //!
-//! Secrets reload only through SDS files, and only with both watches: the directory in the secret makes Envoy read
-//! the key pair again, the one in the configuration source makes it try again if the files were missing at start.
+//! Secrets reload only through SDS files. Key pairs need both watches: the directory in the secret makes Envoy read the
+//! pair again, the one in the configuration source makes it try again if the files were missing at start. The roots are
+//! in their SDS file itself, whose directory is all that has to be watched: each watch is an inotify instance, of which
+//! Linux admits few.
 
 use meshc_plan::{PeerCheck, ServerTls, UpstreamTls, paths};
 use meshc_vocabulary::model::SpiffeId;
 
 use crate::http::matches::{exact, prefix};
 use crate::pb::base::config_source::ConfigSourceSpecifier;
-use crate::pb::base::{ApiVersion, ConfigSource, PathConfigSource, TransportSocket};
+use crate::pb::base::data_source::Specifier;
+use crate::pb::base::{ApiVersion, ConfigSource, DataSource, PathConfigSource, TransportSocket};
 use crate::pb::matcher::StringMatcher;
 use crate::pb::tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
 use crate::pb::tls::subject_alt_name_matcher::SanType;
@@ -22,8 +25,6 @@ use crate::placed::Placed;
 
 /// File with the proxy's own key pair.
 pub(crate) const IDENTITY_FILE: &str = "sds-identity.yaml";
-/// File with the roots that peers must descend from.
-pub(crate) const TRUST_FILE: &str = "sds-trust.yaml";
 
 const IDENTITY: &str = "identity";
 const TRUST: &str = "trust";
@@ -85,10 +86,12 @@ pub(crate) fn identity_secret(placed: &Placed<'_>) -> Secret {
 }
 
 /// The roots that peers must descend from.
-pub(crate) fn trust_secret(placed: &Placed<'_>) -> Secret {
+pub(crate) fn trust_secret(roots: &str) -> Secret {
     let context = CertificateValidationContext {
-        trusted_ca: file(placed.path(paths::TRUST_BUNDLE)),
-        watched_directory: watched(placed.path(paths::TRUST)),
+        trusted_ca: Some(DataSource {
+            specifier: Some(Specifier::InlineString(roots.to_owned())),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     Secret { name: TRUST.to_owned(), r#type: Some(secret::Type::ValidationContext(context)) }
@@ -132,7 +135,10 @@ fn mutual(placed: &Placed<'_>, peers: Vec<StringMatcher>, alpn: &[&str]) -> Comm
             match_typed_subject_alt_names: names.collect(),
             ..Default::default()
         }),
-        validation_context_sds_secret_config: Some(sds(placed, TRUST, TRUST_FILE, paths::TRUST)),
+        validation_context_sds_secret_config: Some(SdsSecretConfig {
+            name: TRUST.to_owned(),
+            sds_config: Some(path_source(placed.path(paths::TRUST_SECRET), placed.path(paths::TRUST))),
+        }),
         ..Default::default()
     };
     CommonTlsContext {

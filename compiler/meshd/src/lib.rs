@@ -44,5 +44,7 @@ pub fn render(
         proxy: plan.name.clone(),
         files: BTreeMap::from([(CONFIG_FILE.to_owned(), text)]),
         entry: CONFIG_FILE.to_owned(),
+        drain: None,
+        inotify_instances: 0,
     })
 }

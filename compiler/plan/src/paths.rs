@@ -33,12 +33,18 @@ pub const PRIVATE_KEY: &str = "/etc/mesh/identity/tls.key";
 pub const TRUST: &str = "/etc/mesh/trust";
 /// The roots of every trust domain of the mesh.
 pub const TRUST_BUNDLE: &str = "/etc/mesh/trust/roots.pem";
+/// The same roots in the form in which Envoy follows them.
+pub const TRUST_SECRET: &str = "/etc/mesh/trust/envoy.yaml";
 /// Directory below which each server certificate of an ingress port is mounted under its Secret's name.
 pub const SERVER_TLS: &str = "/etc/mesh/server-tls";
 /// Directory of sockets and other run-time files: an `emptyDir` that the application does not mount.
 pub const RUN: &str = "/var/run/mesh";
 /// The admin socket.
 pub const ADMIN_SOCKET: &str = "/var/run/mesh/admin.sock";
+/// The socket at which a gateway's drain ticks.
+pub const DRAIN_SOCKET: &str = "/var/run/mesh/drain.sock";
+/// The admin socket of what drains a gateway.
+pub const DRAIN_ADMIN_SOCKET: &str = "/var/run/mesh/drain-admin.sock";
 /// Name of the ConfigMap with the trust bundle, in every namespace that has a proxy.
 pub const TRUST_CONFIG_MAP: &str = "mesh-trust";
 /// Name of the rate-limit service in the mesh's namespace.

@@ -22,4 +22,9 @@ pub struct RenderedProxy {
     pub files: BTreeMap<String, String>,
     /// Which of the files the proxy is started with.
     pub entry: String,
+    /// With which of the files the same program is started once more, beside the proxy, to drain it before it ends.
+    /// `None` where the proxy drains by itself.
+    pub drain: Option<String>,
+    /// How many inotify instances the proxy opens. Linux admits few for each user by default.
+    pub inotify_instances: u32,
 }

@@ -12,8 +12,9 @@ use std::collections::HashMap;
 
 use envoy_types::pb::envoy::extensions::clusters::aggregate::v3::ClusterConfig;
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::{Group, ListenerKind, Upstream, paths};
+use meshc_plan::{Group, ListenerKind, Upstream, called_by_upstream, paths};
 
+use crate::pb::base::Address;
 use crate::pb::cluster::cluster::{
     ClusterDiscoveryType, CommonLbConfig, CustomClusterType, DiscoveryType, LbPolicy,
 };
@@ -74,6 +75,7 @@ fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
     let config = ClusterConfig { clusters: members.to_vec() };
     Cluster {
         name: upstream.name.clone(),
+        alt_stat_name: metrics_name(upstream, None),
         connect_timeout: duration(upstream.pool.connect_timeout),
         lb_policy: LbPolicy::ClusterProvided.into(),
         circuit_breakers: Some(pool::with_retries(&upstream.pool, upstream.protocol)),
@@ -97,6 +99,7 @@ fn member(
         custom("envoy.clusters.dns", any(&dns::cluster(placed)))
     };
     Cluster {
+        alt_stat_name: metrics_name(upstream, Some(group)),
         connect_timeout: duration(upstream.pool.connect_timeout),
         lb_policy: LbPolicy::RoundRobin.into(),
         load_assignment: Some(endpoints::assignment(&name, group, &endpoints)),
@@ -121,6 +124,20 @@ fn protocol(upstream: &Upstream, group: &Group) -> HashMap<String, Any> {
     options.map(entry).into_iter().collect()
 }
 
+/// What a cluster is called in metrics: `istioinaction/catalog/80`, and the group behind it where it is one. A dot ends
+/// a name there, so that Prometheus would find a part of it in the label and the rest in the metric's own name.
+fn metrics_name(upstream: &Upstream, group: Option<&Group>) -> String {
+    let name = match called_by_upstream(&upstream.name) {
+        Some((service, namespace, port)) => {
+            let callee = format!("{namespace}/{service}/{port}");
+            group.map_or_else(|| callee.clone(), |group| format!("{callee}/{}", group.name))
+        }
+        // The application's own ports, and services of the mesh itself.
+        None => upstream.name.clone(),
+    };
+    name.replace(['.', ':'], "/")
+}
+
 /// Ejections reach the workers at once; by default all but the first of a second wait for its end, and requests keep
 /// going to hosts that are known to fail. With every host ejected the answer is 503: panic would send requests to
 /// exactly the hosts that fail, and would keep the next group from taking over.
@@ -138,7 +155,11 @@ fn custom(name: &str, config: Any) -> ClusterDiscoveryType {
 
 /// Envoy's own admin socket, which has the metrics.
 fn admin(placed: &Placed<'_>) -> Cluster {
-    let address = pipe(placed.path(paths::ADMIN_SOCKET), 0);
+    at_socket(ADMIN, pipe(placed.path(paths::ADMIN_SOCKET), 0))
+}
+
+/// A cluster that is one Unix socket.
+pub(crate) fn at_socket(name: &str, address: Address) -> Cluster {
     let endpoint = LbEndpoint {
         host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(Endpoint {
             address: Some(address),
@@ -147,9 +168,9 @@ fn admin(placed: &Placed<'_>) -> Cluster {
         ..Default::default()
     };
     Cluster {
-        name: ADMIN.to_owned(),
+        name: name.to_owned(),
         load_assignment: Some(ClusterLoadAssignment {
-            cluster_name: ADMIN.to_owned(),
+            cluster_name: name.to_owned(),
             endpoints: vec![LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..Default::default() }],
             ..Default::default()
         }),

@@ -3,7 +3,7 @@
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 
 use crate::http::reserved;
-use crate::pb::base::HttpProtocolOptions;
+use crate::pb::base::{Http1ProtocolOptions, HttpProtocolOptions};
 use crate::pb::hcm::http_connection_manager::{
     CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction, RouteSpecifier,
     ServerHeaderTransformation, SetCurrentClientCertDetails,
@@ -70,6 +70,7 @@ pub(crate) fn filter(
             max_headers_count: number(bounds.headers),
             ..Default::default()
         }),
+        http_protocol_options: versions_of(clients),
         http2_protocol_options: edge.then(limits::edge_http2),
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         max_request_headers_kb: number(bounds.kib),
@@ -92,4 +93,16 @@ pub(crate) fn filter(
         ..Default::default()
     };
     network_filter("envoy.filters.network.http_connection_manager", &manager)
+}
+
+/// Probes and collectors of metrics may speak HTTP/1.0, which needs no Host; to others it is refused.
+fn versions_of(clients: Clients) -> Option<Http1ProtocolOptions> {
+    match clients {
+        Clients::Operators => Some(Http1ProtocolOptions {
+            accept_http_10: true,
+            default_host_for_http_10: "localhost".to_owned(),
+            ..Default::default()
+        }),
+        Clients::Application | Clients::Peers | Clients::Strangers { .. } => None,
+    }
 }

@@ -33,6 +33,7 @@ roots! {
     envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::HeaderMutation,
     envoy_types::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck,
     envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit,
+    envoy_types::pb::envoy::extensions::filters::http::lua::v3::Lua,
     envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit,
     envoy_types::pb::envoy::extensions::filters::http::rbac::v3::Rbac,
     envoy_types::pb::envoy::extensions::filters::http::router::v3::Router,
