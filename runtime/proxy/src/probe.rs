@@ -11,7 +11,7 @@ use crate::snapshot::KindState;
 use crate::upstream::{Spoken, Upstream};
 use crate::worker::Worker;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -72,7 +72,9 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
         KindState::Readiness(probes) => match probes.iter().find(|(probe, _)| probe.path == path) {
             None => plain(StatusCode::NOT_FOUND, ""),
             Some((probe, upstream)) => {
-                let asked = tokio::time::timeout(probe.timeout, ask(worker, &probe.app_path, upstream)).await;
+                let headers = request.headers();
+                let asked = ask(worker, &probe.app_path, upstream, headers);
+                let asked = tokio::time::timeout(probe.timeout, asked).await;
                 match asked {
                     Ok(Ok(answer)) if (200..400).contains(&answer.status().as_u16()) => {
                         plain(StatusCode::OK, "healthy\n")
@@ -87,7 +89,9 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
         },
         KindState::Metrics(_) if path == "/metrics" => page(Bytes::from(worker.shared.metrics.page())),
         KindState::Metrics(Some((app, upstream))) if path == "/app/metrics" => {
-            match tokio::time::timeout(METRICS_LIMIT, ask(worker, &app.path, upstream)).await {
+            match tokio::time::timeout(METRICS_LIMIT, ask(worker, &app.path, upstream, request.headers()))
+                .await
+            {
                 Ok(Ok(answer)) => answer.map(text),
                 Ok(Err(())) => plain(StatusCode::SERVICE_UNAVAILABLE, "the application cannot be reached\n"),
                 Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time\n"),
@@ -110,18 +114,29 @@ fn page(text_of_it: Bytes) -> Response<Body> {
     response
 }
 
-/// Asks the application on a connection of its own, so that a probe also sees whether connections are accepted.
-async fn ask(worker: &Worker, path: &str, upstream: &Arc<Upstream>) -> Result<Response<Bytes>, ()> {
+/// Asks the application on a connection of its own, so that a probe also sees whether connections are accepted. It gets
+/// the headers of whoever asks: an application may want some that its probes were declared with.
+async fn ask(
+    worker: &Worker,
+    path: &str,
+    upstream: &Arc<Upstream>,
+    headers: &HeaderMap,
+) -> Result<Response<Bytes>, ()> {
     let picked = pick(upstream, &mut Tried::default(), Prefer::SameGroup).ok_or(())?;
     let stream = connect(&picked, Spoken::Http1, &worker.shared.metrics).await.map_err(drop)?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(drop)?;
     let task = tokio::task::spawn_local(connection);
-    let request = Request::get(path)
-        .header(header::HOST, picked.endpoint.address.to_string())
-        .header(header::USER_AGENT, "meshd")
-        .body(text(""))
-        .map_err(drop)?;
+    let mut request = Request::get(path).body(text("")).map_err(drop)?;
+    let mut passed = headers.clone();
+    remove_hop_by_hop(&mut passed);
+    // The request has no body, whatever the one that asked for it announced.
+    passed.remove(header::CONTENT_LENGTH);
+    // HTTP/1.0 needs no Host, and HTTP/2 has another place for it; HTTP/1.1 needs one.
+    let host = HeaderValue::from_str(&picked.endpoint.address.to_string()).map_err(drop)?;
+    passed.entry(header::HOST).or_insert(host);
+    passed.entry(header::USER_AGENT).or_insert(HeaderValue::from_static("meshd"));
+    *request.headers_mut() = passed;
     let (mut parts, body) = sender.send_request(request).await.map_err(drop)?.into_parts();
     let body = body.collect().await.map_err(drop)?.to_bytes();
     task.abort();

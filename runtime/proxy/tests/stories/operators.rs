@@ -25,6 +25,11 @@ async fn probes_and_metrics_of_the_application_are_asked_of_it() {
     assert_eq!(get(ready, "x", "/healthz/ready").await.status, 200);
     assert_eq!(get(ready, "x", "/app/liveness").await.status, 200);
     assert_eq!(get(ready, "x", "/app/other").await.status, 404);
+    // Probes and collectors may be declared with headers that the application wants to see.
+    let mut client = Client::http1(metrics, "own.example").await;
+    let asked = client.send(http::Method::GET, "/app/metrics", &[("x-probe", "1")], "").await.unwrap();
+    let told = &asked.said()["headers"];
+    assert_eq!((told["x-probe"].as_str(), told["host"].as_str()), (Some("1"), Some("own.example")), "{told}");
     let stats = get(metrics, "x", "/app/metrics").await;
     assert_eq!(stats.said()["path"], "/stats");
     assert!(get(metrics, "x", "/metrics").await.body.contains("\nmeshd_ready 1\n"));
