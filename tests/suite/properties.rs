@@ -233,4 +233,9 @@ fn prepare(root: &Path, built: &Built) {
     }
     let roots = certificates.get("roots.pem").expect("a bundle");
     std::fs::write(trust.join("roots.pem"), roots).expect("writable");
+    // All clusters have the same bundle.
+    let built = tree(&built.out());
+    let secret = built.iter().find(|(name, _)| name.ends_with("/trust/envoy.yaml"));
+    std::fs::write(trust.join("envoy.yaml"), secret.expect("the bundle as Envoy reads it").1)
+        .expect("writable");
 }

@@ -14,7 +14,7 @@ mod places;
 mod system;
 mod trust;
 
-pub use build::{Forms, build, render};
+pub use build::{Forms, build, render, trust_files};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use pipeline::{CheckedMesh, Compilation, Options, check};

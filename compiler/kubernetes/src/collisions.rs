@@ -37,6 +37,7 @@ fn of_mesh<'p>(plan: &'p Plan, cluster: &'p ClusterPlan, claims: &mut Claims<'p,
     for namespace in &cluster.namespaces {
         claims.ours(Kind::ConfigMap, namespace, TRUST_CONFIG_MAP, &cluster.origin);
     }
+    claims.ours(Kind::ConfigMap, &cluster.mesh_namespace, &cluster.mesh_namespace, &cluster.origin);
     let counting = plan.rate_limits.iter().find(|service| service.cluster == cluster.id);
     let Some(limit) = counting.and_then(|service| service.domains.first()) else { return };
     claims.ours(Kind::ConfigMap, &cluster.mesh_namespace, RATE_LIMIT_SERVICE, &limit.origin);

@@ -8,6 +8,7 @@ use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
 use crate::metadata::{labels, metadata, object};
+use crate::sidecar::instance;
 
 /// Writes both; returns their file below the cluster's folder. A client offers nothing and gets none.
 pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) -> Option<String> {
@@ -17,11 +18,13 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
     let name = companion_service(&sidecar.service);
     let (key, value) = app_label(&sidecar.service);
     let own = [(key.as_str(), value.as_str())];
+    let instance = instance::value(sidecar);
+    let pods = [(key.as_str(), value.as_str()), (instance::LABEL, instance.as_str())];
     let service = object("v1", "Service", metadata(&name, &sidecar.namespace, &own)).with(
         "spec",
         map! {
             "clusterIP" => "None",
-            "selector" => labels(&own),
+            "selector" => labels(&pods),
             "ports" => list![map! { "name" => "mesh", "port" => INBOUND_PORT, "targetPort" => INBOUND_PORT }],
         },
     );

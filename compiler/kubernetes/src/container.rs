@@ -8,14 +8,22 @@ use meshc_yaml::{Map, Value, list, map};
 use crate::metadata::{labels, object};
 
 /// The image of Envoy, and of meshd. Replace them with kustomize's `images` where a cluster pulls from elsewhere.
-const ENVOY_IMAGE: &str = "envoyproxy/envoy:distroless-v1.40.0";
+pub(crate) const ENVOY_IMAGE: &str = "envoyproxy/envoy:distroless-v1.40.0";
 /// See [`ENVOY_IMAGE`]; `runtime/meshd/Containerfile` makes it.
 pub(crate) const MESHD_IMAGE: &str = concat!("meshd:", env!("CARGO_PKG_VERSION"));
 /// The user that distroless images run as; it owns nothing.
-const USER: i32 = 65532;
+pub(crate) const USER: i32 = 65532;
+/// The users of proxies: from the first one on, so many. All are below 65,536, where a pod's own user namespace ends.
+const PROXY_USERS: (i32, u64) = (20_000, 40_000);
 /// How long a proxy keeps serving after its end was asked for, in seconds: as long as other resolvers may remember
 /// the pod.
 pub(crate) const DRAIN_SECONDS: u32 = 15;
+/// How long a gateway that drains by itself waits before it is told to, in seconds.
+const GATEWAY_PAUSE_SECONDS: u32 = 5;
+/// How long a gateway may take for all of that, in seconds: more than the longest drain of either data plane.
+pub(crate) const GATEWAY_GRACE_SECONDS: u32 = 60;
+/// Where Envoy's images have the program.
+const ENVOY_PROGRAM: &str = "/usr/local/bin/envoy";
 /// How many threads serve in an Envoy. Its own choice is one for each core of the node, each with connections of its
 /// own to every endpoint: on a large node more than pools admit, and requests that no longer spread evenly.
 const WORKERS: &str = "2";
@@ -80,13 +88,24 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
                 "limits" => map! { "memory" => "512Mi" },
             },
         )
-        .with("securityContext", locked_down())
+        .with("securityContext", locked_down(user(&proxy.name.path)))
         .with("volumeMounts", mounts(proxy))
 }
 
 /// Restarts a container that is stuck: nothing that it waits for takes half a minute.
 pub(crate) fn liveness(get: Value) -> Value {
     map! { "httpGet" => get, "periodSeconds" => 10, "timeoutSeconds" => 5, "failureThreshold" => 3 }
+}
+
+/// The user that a proxy runs as: one for each gateway and for the sidecars of each service. Linux counts a user's
+/// inotify instances over a whole node, and images of applications that run as [`USER`] too would have the same rights
+/// where a pod shares its processes. Two proxies with one user only share that count. FNV-1a (64 bit) over the name.
+fn user(name: &str) -> i32 {
+    let (first, many) = PROXY_USERS;
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    first + i32::try_from((hash ^ (hash >> 32)) % many).unwrap_or_default()
 }
 
 /// What redirects the application's outbound connections before anything of the pod sends one. Packet-filter rules need
@@ -114,25 +133,37 @@ pub(crate) fn redirection() -> Value {
     }
 }
 
-/// A container that may do nothing but serve.
-pub(crate) fn locked_down() -> Value {
+/// A container that may do nothing but serve, as a user that owns nothing.
+pub(crate) fn locked_down(user: i32) -> Value {
     map! {
         "allowPrivilegeEscalation" => false,
         "capabilities" => map! { "drop" => list!["ALL"] },
         "readOnlyRootFilesystem" => true,
         "runAsNonRoot" => true,
-        "runAsUser" => USER,
+        "runAsUser" => user,
         "seccompProfile" => map! { "type" => "RuntimeDefault" },
     }
 }
 
-/// How long a gateway goes on serving after its end was asked for and before it is told, in seconds: until the load
-/// balancer has stopped sending. meshd then drains by itself; Envoy ends at once, so all its draining is here.
-pub(crate) fn pause(data_plane: DataPlane) -> u32 {
-    match data_plane {
-        DataPlane::Envoy => DRAIN_SECONDS,
-        DataPlane::Meshd => 5,
+/// What happens in a gateway after its end was asked for and before it is told. meshd drains by itself and only waits
+/// until the load balancer has stopped sending; Envoy would end at once, so all its draining is here: the same program
+/// with another file, which ends when nothing is in flight any more.
+pub(crate) fn before_the_end(cluster: &ClusterPlan, rendered: &RenderedProxy) -> Option<Value> {
+    if let Some(drain) = &rendered.drain {
+        let file = format!("{}/{drain}", paths::CONFIG);
+        let command = list![
+            ENVOY_PROGRAM,
+            "-c",
+            file.as_str(),
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "--log-level",
+            "warning",
+        ];
+        return Some(map! { "exec" => map! { "command" => command } });
     }
+    knows_sleep(cluster).then(|| map! { "sleep" => map! { "seconds" => GATEWAY_PAUSE_SECONDS } })
 }
 
 /// A port of a container. Its name, other than a Service's, may have 15 characters and needs a letter

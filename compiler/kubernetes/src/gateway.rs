@@ -89,9 +89,8 @@ impl Gateway<'_> {
             self.gateway.ports.iter().map(|port| container::port(&port.name, port.listen)).collect();
         ports.extend(container::status_ports());
         let mut proxy = container::proxy(self.proxy, self.rendered, Value::List(ports), "128Mi");
-        if container::knows_sleep(self.cluster) {
-            let sleep = map! { "seconds" => container::pause(self.proxy.data_plane) };
-            proxy.insert("lifecycle", map! { "preStop" => map! { "sleep" => sleep } });
+        if let Some(hook) = container::before_the_end(self.cluster, self.rendered) {
+            proxy.insert("lifecycle", map! { "preStop" => hook });
         }
         let (mounts, certificates) = container::server_certificates(&self.gateway.server_tls_secrets);
         container::extend(&mut proxy, "volumeMounts", mounts);
@@ -100,7 +99,7 @@ impl Gateway<'_> {
         let pod = map! {
             "serviceAccountName" => self.object_name(),
             "automountServiceAccountToken" => false,
-            "terminationGracePeriodSeconds" => container::DRAIN_SECONDS + 15,
+            "terminationGracePeriodSeconds" => container::GATEWAY_GRACE_SECONDS,
             "topologySpreadConstraints" => list![container::apart(&self.selector())],
             "containers" => list![Value::from(proxy)],
             "volumes" => Value::List(volumes),

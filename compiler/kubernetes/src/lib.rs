@@ -11,6 +11,7 @@ mod collisions;
 mod companion;
 mod container;
 mod gateway;
+mod guard;
 mod guide;
 mod limits;
 mod metadata;
@@ -33,10 +34,8 @@ pub struct Input<'a> {
     pub rendered: &'a BTreeMap<ProxyName, RenderedProxy>,
     /// The rate-limit service's files per cluster name: file name → contents.
     pub rate_limits: &'a BTreeMap<String, BTreeMap<String, String>>,
-    /// The trust bundle: root certificates in PEM, public.
-    pub roots: &'a str,
-    /// How the guide names the source, such as `mesh.mesh`.
-    pub source: &'a str,
+    /// The trust bundle: file name → contents, public.
+    pub trust: &'a BTreeMap<String, String>,
 }
 
 /// The files of all clusters: path relative to the output folder → contents.
@@ -85,7 +84,8 @@ fn render_cluster(
             }
         }
     }
-    resources.push(trust::render(cluster, input.roots, tree));
+    resources.push(guard::render(cluster, tree));
+    resources.push(trust::render(cluster, input.trust, tree));
     if let Some(files) = input.rate_limits.get(&cluster.name) {
         resources.push(rate_limit::render(cluster, files, tree));
     }

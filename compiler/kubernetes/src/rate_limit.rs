@@ -10,13 +10,13 @@ use meshc_yaml::{Stream, Value, list, map};
 
 use crate::Tree;
 use crate::companion::{network_policy, rule};
-use crate::container::{MESHD_IMAGE, apart, budget, liveness, locked_down};
+use crate::container::{MESHD_IMAGE, USER, apart, budget, liveness, locked_down};
 use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
 
 /// Where the service finds its descriptors.
 const CONFIG: &str = "/etc/rate-limit";
 /// Redis 7.2: the last release line under the BSD licence.
-const REDIS_IMAGE: &str = "redis:7.2";
+pub(crate) const REDIS_IMAGE: &str = "redis:7.2";
 /// The name of its Redis.
 pub(crate) const REDIS: &str = "rate-limit-redis";
 const REDIS_PORT: u16 = 6379;
@@ -76,7 +76,7 @@ fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
             "requests" => map! { "cpu" => "20m", "memory" => "32Mi" },
             "limits" => map! { "memory" => "256Mi" },
         },
-        "securityContext" => locked_down(),
+        "securityContext" => locked_down(USER),
         "volumeMounts" => list![map! { "name" => "config", "mountPath" => CONFIG, "readOnly" => true }],
     };
     let volume = map! { "name" => "config", "configMap" => map! { "name" => RATE_LIMIT_SERVICE } };
@@ -132,7 +132,7 @@ fn redis_documents(cluster: &ClusterPlan) -> Vec<Value> {
             "requests" => map! { "cpu" => "20m", "memory" => "32Mi" },
             "limits" => map! { "memory" => "192Mi" },
         },
-        "securityContext" => locked_down(),
+        "securityContext" => locked_down(USER),
     };
     let peers =
         list![map! { "podSelector" => map! { "matchLabels" => labels(&[(NAME, RATE_LIMIT_SERVICE)]) } }];

@@ -10,6 +10,7 @@ mod fixtures;
 mod gateway;
 mod grpc;
 mod limits;
+mod operators;
 mod reload;
 mod requests;
 mod resets;

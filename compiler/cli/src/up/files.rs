@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use meshc_driver::{CheckedMesh, system_time, trust_request};
+use lang_diagnostics::Sink;
+use meshc_driver::{CheckedMesh, system_time, trust_files, trust_request};
 use meshc_pki::{Identity, Issuer, KeyDirectory, issue, layout};
 use meshc_plan::{Placement, Plan, ProxyPlan, RateLimitService, RenderedProxy, paths};
 
@@ -28,7 +29,12 @@ pub(crate) fn make_keys(mesh: &CheckedMesh, directory: &Path) -> Result<KeyDirec
 }
 
 /// Puts a proxy's identity, trust bundle and run-time directory in place.
-pub(crate) fn furnish(proxy: &ProxyPlan, placement: &Placement, keys: &KeyDirectory) -> Result<(), Failure> {
+pub(crate) fn furnish(
+    proxy: &ProxyPlan,
+    placement: &Placement,
+    keys: &KeyDirectory,
+    trust: &BTreeMap<String, Vec<u8>>,
+) -> Result<(), Failure> {
     let run = placement.path(&proxy.name, paths::RUN);
     private_directory(Path::new(&run)).context(|| format!("create `{run}`"))?;
     if let Some(identity) = &proxy.identity {
@@ -39,10 +45,20 @@ pub(crate) fn furnish(proxy: &ProxyPlan, placement: &Placement, keys: &KeyDirect
         let pair = [("tls.crt", &files.certificate), ("tls.key", &files.key)];
         let pair = pair.map(|(name, path)| (name.to_owned(), bytes(keys, path)));
         put(proxy, placement, paths::IDENTITY, &pair.into())?;
-        let roots = [(String::from("roots.pem"), bytes(keys, layout::ROOTS))];
-        put(proxy, placement, paths::TRUST, &roots.into())?;
+        put(proxy, placement, paths::TRUST, trust)?;
     }
     Ok(())
+}
+
+/// The trust bundle in every form in which a proxy reads it.
+pub(crate) fn trust(mesh: &CheckedMesh, keys: &KeyDirectory) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let roots = String::from_utf8_lossy(&bytes(keys, layout::ROOTS)).into_owned();
+    let mut sink = Sink::default();
+    let files = trust_files(mesh, &roots, &mut sink);
+    match sink.into_sorted().into_iter().next() {
+        None => Ok(files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()),
+        Some(diagnostic) => Err(Failure::new(format!("{}: {}", diagnostic.code, diagnostic.message))),
+    }
 }
 
 fn bytes(keys: &KeyDirectory, path: &str) -> Vec<u8> {

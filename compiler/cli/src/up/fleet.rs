@@ -23,6 +23,8 @@ const KILLED: Duration = Duration::from_secs(1);
 const GLANCE: Duration = Duration::from_millis(20);
 /// How many bytes at the end of a log are worth showing.
 const TAIL: usize = 2_000;
+/// How many lines are read from their first to their last.
+const FEW: usize = 5;
 
 /// One process.
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl Fleet {
         ended
     }
 
-    /// The last lines of a process' log.
+    /// What the end of a process' log says, for people; see [`Process::last_words`].
     pub(crate) fn last_words(&self, name: &str) -> String {
         let process = self.processes.iter().find(|process| process.name == name);
         process.map(Process::last_words).unwrap_or_default()
@@ -125,18 +127,30 @@ impl Drop for Fleet {
 }
 
 impl Process {
-    /// The last lines of its log.
+    /// The last lines of its log, and before them the first line that says why it ended, if that is not among them: what
+    /// Envoy writes last is a stack.
     pub(crate) fn last_words(&self) -> String {
         let text = std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let text = text.unwrap_or_default();
-        let mut start = text.len().saturating_sub(TAIL);
-        while !text.is_char_boundary(start) {
-            start += 1;
+        last_words(&text.unwrap_or_default())
+    }
+}
+
+fn last_words(text: &str) -> String {
+    let mut start = text.len().saturating_sub(TAIL);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let tail = text.get(start..).unwrap_or_default();
+    let whole_lines = if start == 0 { tail } else { tail.split_once('\n').map_or(tail, |(_, rest)| rest) };
+    let whole_lines = whole_lines.trim_end();
+    // Envoy's level of what it cannot go on after.
+    match text.lines().find(|line| line.contains("[critical]")) {
+        Some(line)
+            if !whole_lines.lines().any(|shown| shown == line) || whole_lines.lines().count() > FEW =>
+        {
+            format!("{line}\n…\n{whole_lines}")
         }
-        let tail = text.get(start..).unwrap_or_default();
-        let whole_lines =
-            if start == 0 { tail } else { tail.split_once('\n').map_or(tail, |(_, rest)| rest) };
-        whole_lines.trim_end().to_owned()
+        Some(_) | None => whole_lines.to_owned(),
     }
 }
 
@@ -154,4 +168,19 @@ pub(crate) fn signal(group: Option<Pid>, signal: Signal) {
 
 fn runs(child: &mut Child) -> bool {
     matches!(child.try_wait(), Ok(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_says_why_comes_first() {
+        let why = "[2026][1][critical][assert] [watcher_impl.cc:22] assert failure: inotify_fd_ >= 0.";
+        let stack: String = (0..60).map(|n| format!("#{n}: something in Envoy [0x55d0]\n")).collect();
+        let said = last_words(&format!("[2026][1][warning] first\n{why}\n{stack}"));
+        assert!(said.starts_with(&format!("{why}\n…\n#")), "{said}");
+        assert!(said.ends_with("#59: something in Envoy [0x55d0]"), "{said}");
+        assert_eq!(last_words("meshd: no such file\n"), "meshd: no such file");
+    }
 }

@@ -12,6 +12,7 @@ mod environment;
 mod files;
 mod fleet;
 mod guest;
+mod inotify;
 mod mount;
 mod names;
 mod placing;

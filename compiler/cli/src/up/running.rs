@@ -21,7 +21,7 @@ use super::readiness::{Awaited, Question};
 use super::runtime::{self, Home};
 use super::server_tls::ServerTls;
 use super::stand_in::{Instance, Speech, Switchboard, serve};
-use super::{Settings, control, files};
+use super::{Settings, control, files, inotify};
 use crate::exit::{Context, Failure};
 
 /// What runs. The fields end in this order: processes first, their directory last.
@@ -67,8 +67,9 @@ impl Running {
         std::fs::create_dir_all(&logs).context(|| format!("create `{}`", logs.display()))?;
         let rendered = rendered(&mesh, &placement)?;
         let keys = files::make_keys(&mesh, &home.path().join("keys"))?;
+        let trust = files::trust(&mesh, &keys)?;
         for proxy in &mesh.plan.proxies {
-            files::furnish(proxy, &placement, &keys)?;
+            files::furnish(proxy, &placement, &keys, &trust)?;
         }
         if let Some(directory) = &settings.show_config {
             files::show(&rendered, directory)?;
@@ -84,6 +85,8 @@ impl Running {
 
     /// Starts every process.
     pub(crate) fn start(&mut self, programs: &Programs) -> Result<(), Failure> {
+        let needed = self.rendered.iter().map(|rendered| rendered.inotify_instances).sum();
+        inotify::refuse_too_few(needed)?;
         self.ports.release();
         for service in &self.layout.rate_limits {
             let name = format!("{}/rate-limit", service.cluster);

@@ -1,13 +1,16 @@
 //! A sidecar: a kustomize Component that the user's own kustomization applies to the user's own workloads.
 //!
-//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl, the application's
-//! pause and its probes, whose lists and maps a patch would replace as a whole, are set through kustomize's
-//! replacements, which create what is missing and leave the rest alone. A last replacement reads our label back from
+//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl and the application's
+//! pause, whose lists and maps a patch would replace as a whole, are set through kustomize's replacements, which create
+//! what is missing and leave the rest alone; its probes through transformers that run after those. A last replacement reads our label back from
 //! the workload: if no workload matched, kustomize fails instead of rendering a pod without its proxy.
 
-use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, READINESS_PORT};
+pub(crate) mod instance;
+mod probes;
+
+use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT};
 use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
-use meshc_vocabulary::model::{Probe, ProbeKind, Workload, WorkloadKind};
+use meshc_vocabulary::model::{Workload, WorkloadKind};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
@@ -70,22 +73,36 @@ pub(crate) fn render(
     for (position, workload) in sidecar.workloads.iter().enumerate() {
         let file = if position == 0 { String::from("patch.yaml") } else { format!("patch-{position}.yaml") };
         tree.insert(format!("{folder}/{file}"), Stream::new().document(component.patch(workload)).emit());
-        patches.push(map! { "path" => file, "target" => Component::select(workload) });
+        patches.push(map! { "path" => file, "target" => select(workload) });
         patches.push(Component::refuse_host_network(workload));
     }
     tree.insert(format!("{folder}/settings.yaml"), Stream::new().document(component.settings()).emit());
     let configuration = rendered.files.keys().map(|file| format!("config/{file}"));
     let replacements =
         sidecar.workloads.iter().flat_map(|workload| component.replacements(workload)).collect();
-    let kustomization = map! {
-        "apiVersion" => "kustomize.config.k8s.io/v1alpha1",
-        "kind" => "Component",
-        "resources" => texts([String::from("settings.yaml")]),
-        "configMapGenerator" => list![generator(&component.name(), &sidecar.namespace, configuration)],
-        "patches" => Value::List(patches),
-        "replacements" => Value::List(replacements),
-    };
-    tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
+    let mut kustomization = Map::new()
+        .with("apiVersion", "kustomize.config.k8s.io/v1alpha1")
+        .with("kind", "Component")
+        .with("resources", texts([String::from("settings.yaml")]))
+        .with("configMapGenerator", list![generator(&component.name(), &sidecar.namespace, configuration)])
+        .with("patches", Value::List(patches))
+        .with("replacements", Value::List(replacements));
+    if !sidecar.ports.is_empty() {
+        let references = Stream::new().document(instance::name_references(sidecar)).emit();
+        tree.insert(format!("{folder}/names.yaml"), references);
+        kustomization.insert("configurations", texts([String::from("names.yaml")]));
+    }
+    let numbered = sidecar.workloads.iter().enumerate();
+    let transformers: Vec<Value> =
+        numbered.flat_map(|(position, workload)| probes::transformers(sidecar, workload, position)).collect();
+    if !transformers.is_empty() {
+        tree.insert(format!("{folder}/probes.yaml"), Stream::new().documents(transformers).emit());
+        kustomization.insert("transformers", texts([String::from("probes.yaml")]));
+    }
+    tree.insert(
+        format!("{folder}/kustomization.yaml"),
+        Stream::new().document(Value::from(kustomization)).emit(),
+    );
 }
 
 struct Component<'a> {
@@ -101,27 +118,6 @@ impl Component<'_> {
         config_map(&self.sidecar.service)
     }
 
-    /// Whether there is anything that must be redirected to the sidecar.
-    fn redirects(&self) -> bool {
-        self.proxy.listeners.iter().any(|listener| match listener.kind {
-            ListenerKind::Redirected => true,
-            ListenerKind::Http(_)
-            | ListenerKind::Tcp(_)
-            | ListenerKind::Inbound(_)
-            | ListenerKind::PassThrough(_)
-            | ListenerKind::Readiness(_)
-            | ListenerKind::Metrics(_) => false,
-        })
-    }
-
-    /// Selects a workload by kind and name, in whatever namespace the user's kustomization puts it.
-    fn select(workload: &Workload) -> Map {
-        let (group, version, kind, _) = template(workload.kind);
-        [("group", group), ("version", version), ("kind", kind), ("name", workload.name.as_str())]
-            .into_iter()
-            .collect()
-    }
-
     /// The strategic merge patch of a workload.
     fn patch(&self, workload: &Workload) -> Value {
         let mut ports = Vec::new();
@@ -135,13 +131,17 @@ impl Component<'_> {
             map! { "ip" => address.to_string(), "hostnames" => texts(names.iter().cloned()) }
         });
         let mut containers = Vec::new();
-        if self.redirects() {
+        if redirects(self.proxy) {
             containers.push(container::redirection());
         }
         containers.push(Value::from(proxy));
         let (key, value) = app_label(&self.sidecar.service);
         let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
+        let instance = instance::value(self.sidecar);
+        let mut all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
+        if !self.sidecar.ports.is_empty() {
+            all.push((instance::LABEL, &instance));
+        }
         let annotations = self.annotations(workload);
         let metadata = Map::new().with("labels", labels(&all)).with_non_empty("annotations", annotations);
         let pod = Map::new()
@@ -175,7 +175,7 @@ impl Component<'_> {
         let path = format!("/{}/spec/hostNetwork", path.join("/"));
         let test = map! { "op" => "test", "path" => path, "value" => Value::Null };
         let text = Stream::new().document(list![test]).emit();
-        map! { "target" => Self::select(workload), "patch" => text }
+        map! { "target" => select(workload), "patch" => text }
     }
 
     /// The position or name of the application's container in a field path of kustomize.
@@ -196,14 +196,14 @@ impl Component<'_> {
                     "annotations" => map! { "config.kubernetes.io/local-config" => "true" },
                 },
             )
-            .with("pauseSeconds", PAUSE_SECONDS);
+            .with("pause", map! { "seconds" => PAUSE_SECONDS });
         if self.sidecar.lowest_privileged_port.is_some() {
             // 0 and not the lowest port: a user's own setting, whatever it is, stays permitted.
             let sysctl = map! { "name" => "net.ipv4.ip_unprivileged_port_start", "value" => "0" };
             document.insert("sysctl", sysctl);
         }
-        for probe in &self.sidecar.probes {
-            document.insert(probe_field(probe.kind), probe_value(probe));
+        for (field, value) in probes::settings_of(self.sidecar) {
+            document.insert(field, value);
         }
         Value::from(document.with("guard", ""))
     }
@@ -224,26 +224,15 @@ impl Component<'_> {
         if self.sidecar.lowest_privileged_port.is_some() {
             let field =
                 format!("{path}.spec.securityContext.sysctls.[name=net.ipv4.ip_unprivileged_port_start]");
-            replacements.push(
-                map! { "source" => settings("sysctl"), "targets" => into(Self::select(workload), field) },
-            );
+            replacements
+                .push(map! { "source" => settings("sysctl"), "targets" => into(select(workload), field) });
         }
         if container::knows_sleep(self.cluster) && !self.sidecar.ports.is_empty() {
             let container = Self::container(workload);
-            let field = format!("{path}.spec.containers.{container}.lifecycle.preStop.sleep.seconds");
-            let select = Self::select(workload).with("annotationSelector", format!("{OWN_PAUSE}!=own"));
+            let field = format!("{path}.spec.containers.{container}.lifecycle.preStop.sleep");
+            let select = select(workload).with("annotationSelector", format!("{OWN_PAUSE}!=own"));
             let targets = into(select, field);
-            replacements.push(map! { "source" => settings("pauseSeconds"), "targets" => targets });
-        }
-        // The kubelet must ask the proxy, since a strict application listens for it alone; how often and how long is
-        // still for the user to say.
-        for probe in &self.sidecar.probes {
-            for part in ["httpGet", "timeoutSeconds"] {
-                let from = format!("{}.{part}", probe_field(probe.kind));
-                let field = format!("{path}.spec.containers.{}.{from}", Self::container(workload));
-                let targets = into(Self::select(workload), field);
-                replacements.push(map! { "source" => settings(&from), "targets" => targets });
-            }
+            replacements.push(map! { "source" => settings("pause"), "targets" => targets });
         }
         let (key, _) = app_label(&self.sidecar.service);
         let (group, version, kind, _) = template(workload.kind);
@@ -264,6 +253,27 @@ impl Component<'_> {
     }
 }
 
+/// Whether there is anything that must be redirected to the sidecar.
+pub(crate) fn redirects(proxy: &ProxyPlan) -> bool {
+    proxy.listeners.iter().any(|listener| match listener.kind {
+        ListenerKind::Redirected => true,
+        ListenerKind::Http(_)
+        | ListenerKind::Tcp(_)
+        | ListenerKind::Inbound(_)
+        | ListenerKind::PassThrough(_)
+        | ListenerKind::Readiness(_)
+        | ListenerKind::Metrics(_) => false,
+    })
+}
+
+/// Selects a workload by kind and name, in whatever namespace the user's kustomization puts it.
+fn select(workload: &Workload) -> Map {
+    let (group, version, kind, _) = template(workload.kind);
+    [("group", group), ("version", version), ("kind", kind), ("name", workload.name.as_str())]
+        .into_iter()
+        .collect()
+}
+
 /// A workload of which nothing is said but its pod template: a strategic merge patch.
 fn partial(workload: &Workload, pod_template: Value) -> Value {
     let (group, version, kind, path) = template(workload.kind);
@@ -278,25 +288,4 @@ fn partial(workload: &Workload, pod_template: Value) -> Value {
         }
     }
     Value::from(document)
-}
-
-fn probe_field(kind: ProbeKind) -> &'static str {
-    match kind {
-        ProbeKind::Liveness => "livenessProbe",
-        ProbeKind::Readiness => "readinessProbe",
-        ProbeKind::Startup => "startupProbe",
-    }
-}
-
-fn probe_value(probe: &Probe) -> Value {
-    let path = match probe.kind {
-        ProbeKind::Liveness => "/app/liveness",
-        ProbeKind::Readiness => "/app/readiness",
-        ProbeKind::Startup => "/app/startup",
-    };
-    let seconds = probe.timeout.as_millis().div_ceil(1000).max(1);
-    map! {
-        "httpGet" => map! { "path" => path, "port" => READINESS_PORT },
-        "timeoutSeconds" => u64::try_from(seconds).unwrap_or(u64::MAX),
-    }
 }

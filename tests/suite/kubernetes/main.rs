@@ -1,5 +1,9 @@
 //! The Kubernetes tree as its readers see it: kustomize renders it, the schemas accept it, components lose nothing.
 
+mod guide;
+mod overlays;
+mod workloads;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -341,139 +345,4 @@ fn names_are_ones_that_kubernetes_takes() {
             assert!(volume.len() <= 63 && !volume.contains('.'), "{volume}");
         }
     }
-}
-
-/// Other kinds of workloads, probes and images.
-const WORKLOADS: &str = r#"
-mesh m {
-  trust_domain = "cluster.local"
-  trust        = t
-}
-
-trust t {}
-
-network n {}
-
-cluster west {
-  network = n
-  region  = "here"
-}
-
-namespace shop {
-  service ledger {
-    clusters = [west]
-    port http { number = 80, target = 8080, bind = loopback }
-    workload { kind = stateful_set, container = "main" }
-    probe readiness { path = "/ready", port = 8080 }
-    metrics { port = 8080 }
-  }
-
-  service web {
-    clusters = [west]
-    port http { number = 80, target = 8080, bind = loopback }
-    workload { image = "web:1" }
-    probe liveness { path = "/live", port = 8080 }
-    calls = [ledger]
-  }
-
-  service cache {
-    clusters = [west]
-    port http { number = 81, target = 8081, bind = loopback }
-    workload { kind = daemon_set }
-    probe liveness { path = "/live", port = 8081, timeout = 1500ms }
-  }
-
-  client nightly {
-    clusters = [west]
-    workload { kind = cron_job }
-    calls    = [web]
-  }
-}
-"#;
-
-#[test]
-fn every_kind_of_workload_gets_its_sidecar() {
-    let built = Built::new(WORKLOADS, DataPlane::Envoy, &[]);
-    let west = kustomize(&built.out().join("west"));
-    assert_valid(&west);
-    let west = documents(&west);
-    // An image asks for the whole workload, component included.
-    let web = &named(&west, "Deployment", "web")["spec"]["template"]["spec"];
-    assert_eq!(names(&web["initContainers"], "name"), ["mesh-proxy"]);
-    assert_eq!(web["containers"][0]["livenessProbe"]["httpGet"]["path"], "/app/liveness");
-    assert_eq!(web["containers"][0]["livenessProbe"]["httpGet"]["port"], 15021);
-
-    let folder = built.path().join("app");
-    std::fs::create_dir_all(&folder).expect("writable");
-    let workloads = "apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: ledger, namespace: shop}
-spec:
-  serviceName: ledger
-  selector: {matchLabels: {app: ledger}}
-  template:
-    metadata: {labels: {app: ledger}, annotations: {prometheus.io/port: \"8080\", prometheus.io/path: /own}}
-    spec:
-      containers:
-      - {name: helper, image: \"helper:1\"}
-      - {name: main, image: \"ledger:1\", readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}}
----
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: cache, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cache}}
-  template:
-    metadata: {labels: {app: cache}}
-    spec:
-      containers:
-      - name: cache
-        image: \"cache:1\"
-        livenessProbe:
-          initialDelaySeconds: 60
-          httpGet: {path: /live, port: http, httpHeaders: [{name: a, value: b}]}
-      - {name: helper, image: \"helper:1\"}
----
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: nightly, namespace: shop}
-spec:
-  schedule: \"0 3 * * *\"
-  jobTemplate:
-    spec:
-      template:
-        spec:
-          restartPolicy: Never
-          containers: [{name: job, image: \"job:1\"}]
-";
-    std::fs::write(folder.join("workloads.yaml"), workloads).expect("writable");
-    let sidecars = "../out/west/sidecars/shop";
-    let kustomization = format!(
-        "resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/cache, {sidecars}/nightly]\n"
-    );
-    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
-    let rendered = kustomize(&folder);
-    assert_valid(&rendered);
-    let rendered = documents(&rendered);
-    let ledger = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["spec"];
-    assert_eq!(names(&ledger["containers"], "name"), ["helper", "main"], "in the user's order");
-    let main = &ledger["containers"][1];
-    assert_eq!(main["readinessProbe"]["httpGet"]["path"], "/app/readiness");
-    assert_eq!(main["readinessProbe"]["periodSeconds"], 3, "what the user said otherwise stays");
-    assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
-    let pod = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["metadata"]["annotations"];
-    assert_eq!(pod["prometheus.io/port"], "15090", "the application's own port is closed to collectors");
-    assert_eq!(pod["prometheus.io/path"], "/app/metrics");
-    // The same without a container's name: the first one is meant.
-    let cache = &named(&rendered, "DaemonSet", "cache")["spec"]["template"]["spec"]["containers"];
-    assert_eq!(
-        cache[0]["livenessProbe"]["httpGet"],
-        serde_json::json!({"path": "/app/liveness", "port": 15021})
-    );
-    assert_eq!(cache[0]["livenessProbe"]["initialDelaySeconds"], 60, "what the user said otherwise stays");
-    assert_eq!(cache[0]["livenessProbe"]["timeoutSeconds"], 2);
-    assert!(cache[1]["livenessProbe"].is_null());
-    let job = &named(&rendered, "CronJob", "nightly")["spec"]["jobTemplate"]["spec"]["template"];
-    assert_eq!(names(&job["spec"]["initContainers"], "name"), ["mesh-proxy"]);
-    assert_eq!(job["metadata"]["labels"]["mesh.meshc.dev/service"], "nightly");
 }

@@ -1,0 +1,149 @@
+//! The application's probes, pointed at the sidecar: a strict application listens for it alone.
+//!
+//! Only the handler changes. How often and how long a probe asks is for the user to say, and so are its headers: the
+//! sidecar passes them on. Whatever handler the user's probe has, the pod ends up with one. That takes patches that
+//! remove, and these need something to remove from, so they run after kustomize's own steps, as transformers.
+
+use meshc_plan::SidecarDeployment;
+use meshc_plan::paths::READINESS_PORT;
+use meshc_vocabulary::model::{Probe, ProbeKind, Workload};
+use meshc_yaml::{Map, Stream, Value, list, map};
+
+use super::{SETTINGS_KIND, config_map, partial, select, template};
+use crate::metadata::texts;
+
+/// The handlers of a probe other than ours.
+const OTHER_HANDLERS: [&str; 3] = ["exec", "grpc", "tcpSocket"];
+/// What a handler of the user's may say that is not true of the sidecar.
+const NOT_OURS: [&str; 2] = ["host", "scheme"];
+
+/// The transformers that point the probes of one workload at the sidecar, in their order; none without probes.
+pub(super) fn transformers(sidecar: &SidecarDeployment, workload: &Workload, position: usize) -> Vec<Value> {
+    if sidecar.probes.is_empty() {
+        return Vec::new();
+    }
+    let kind = |kind: &str, part: &str| {
+        let name = format!("{}-probes-{position}-{part}", config_map(&sidecar.service));
+        Map::new().with("apiVersion", "builtin").with("kind", kind).with("metadata", map! { "name" => name })
+    };
+    let replacing = |part: &str, replacements: Vec<Value>| {
+        Value::from(kind("ReplacementTransformer", part).with("replacements", Value::List(replacements)))
+    };
+    let patching = |patch: Value| {
+        let text = Stream::new().document(patch).emit();
+        Value::from(kind("PatchTransformer", "handlers").with("target", select(workload)).with("patch", text))
+    };
+    let (_, _, _, path) = template(workload.kind);
+    let containers = format!("{}.spec.containers", path.join("."));
+    match &workload.container {
+        None => {
+            let first = |probe: &Probe| {
+                let from = format!("{}.httpGet.path", field(probe.kind));
+                let into = format!("{containers}.0.{from}");
+                copy(settings(sidecar, &from), Value::from(select(workload)), into, true)
+            };
+            // Positions are for JSON patches, which fail where there is nothing yet.
+            let pointer = format!("/{}/spec/containers/0", path.join("/"));
+            vec![
+                replacing("paths", sidecar.probes.iter().map(first).collect()),
+                patching(Value::List(
+                    sidecar.probes.iter().flat_map(|probe| operations(&pointer, probe)).collect(),
+                )),
+            ]
+        }
+        Some(name) => {
+            // Names are for merge patches, which put the container that they name first. Its place among the others is
+            // where the user put it, so the list is kept before and comes back after, with this container changed.
+            let own = || map! { "kind" => SETTINGS_KIND, "name" => config_map(&sidecar.service) };
+            let of_workload = |field: String| Value::from(select(workload).with("fieldPath", field));
+            let mut container = Map::new().with("name", name.as_str());
+            for probe in &sidecar.probes {
+                container.insert(field(probe.kind), merged(probe));
+            }
+            let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
+            let kept = format!("workload{position}");
+            vec![
+                replacing("keep", vec![copy(of_workload(containers.clone()), own(), kept.clone(), true)]),
+                patching(partial(workload, pod)),
+                replacing(
+                    "order",
+                    vec![
+                        copy(
+                            of_workload(format!("{containers}.[name={name}]")),
+                            own(),
+                            format!("{kept}.[name={name}]"),
+                            false,
+                        ),
+                        copy(settings(sidecar, &kept), Value::from(select(workload)), containers, false),
+                    ],
+                ),
+            ]
+        }
+    }
+}
+
+/// What the transformers copy, as fields of the settings.
+pub(super) fn settings_of(sidecar: &SidecarDeployment) -> impl Iterator<Item = (&'static str, Value)> {
+    let value = |probe: &Probe| map! { "httpGet" => map! { "path" => path_at_sidecar(probe.kind) } };
+    sidecar.probes.iter().map(move |probe| (field(probe.kind), value(probe)))
+}
+
+fn settings(sidecar: &SidecarDeployment, field: &str) -> Value {
+    map! { "kind" => SETTINGS_KIND, "name" => config_map(&sidecar.service), "fieldPath" => field }
+}
+
+fn copy(source: Value, target: Value, field: String, create: bool) -> Value {
+    let target = Map::new().with("select", target).with("fieldPaths", texts([field]));
+    let target = if create { target.with("options", map! { "create" => true }) } else { target };
+    map! { "source" => source, "targets" => list![Value::from(target)] }
+}
+
+/// One probe in the form of a merge patch.
+fn merged(probe: &Probe) -> Value {
+    let mut handler = Map::new().with("path", path_at_sidecar(probe.kind)).with("port", READINESS_PORT);
+    for name in NOT_OURS {
+        handler.insert(name, Value::Null);
+    }
+    let mut merged = Map::new();
+    for name in OTHER_HANDLERS {
+        merged.insert(name, Value::Null);
+    }
+    Value::from(merged.with("httpGet", Value::from(handler)).with("timeoutSeconds", seconds(probe)))
+}
+
+/// One probe as operations of a JSON patch (RFC 6902). `remove` fails where there is nothing, so it follows an `add`.
+fn operations(container: &str, probe: &Probe) -> Vec<Value> {
+    let probe_path = format!("{container}/{}", field(probe.kind));
+    let handler = format!("{probe_path}/httpGet");
+    let add = |path: String, value: Value| map! { "op" => "add", "path" => path, "value" => value };
+    let remove =
+        |path: String| [add(path.clone(), Value::from("")), map! { "op" => "remove", "path" => path }];
+    let mut operations = Vec::new();
+    operations.extend(OTHER_HANDLERS.iter().flat_map(|name| remove(format!("{probe_path}/{name}"))));
+    operations.extend(NOT_OURS.iter().flat_map(|name| remove(format!("{handler}/{name}"))));
+    operations.push(add(format!("{handler}/path"), Value::from(path_at_sidecar(probe.kind))));
+    operations.push(add(format!("{handler}/port"), Value::from(READINESS_PORT)));
+    operations.push(add(format!("{probe_path}/timeoutSeconds"), Value::from(seconds(probe))));
+    operations
+}
+
+fn field(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::Liveness => "livenessProbe",
+        ProbeKind::Readiness => "readinessProbe",
+        ProbeKind::Startup => "startupProbe",
+    }
+}
+
+fn path_at_sidecar(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::Liveness => "/app/liveness",
+        ProbeKind::Readiness => "/app/readiness",
+        ProbeKind::Startup => "/app/startup",
+    }
+}
+
+/// Kubernetes counts whole seconds.
+fn seconds(probe: &Probe) -> u64 {
+    u64::try_from(probe.timeout.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX)
+}

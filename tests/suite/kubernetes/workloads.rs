@@ -1,0 +1,229 @@
+//! Every kind of workload gets its sidecar, and probes keep all but their handler.
+
+use mesh_tests::build::{Built, kustomize};
+use mesh_tests::mesh::DataPlane;
+use serde_json::{Value, json};
+
+use crate::{assert_valid, documents, named, names};
+
+/// Other kinds of workloads, probes and images.
+const WORKLOADS: &str = r#"
+mesh m {
+  trust_domain = "cluster.local"
+  trust        = t
+}
+
+trust t {}
+
+network n {}
+
+cluster west {
+  network = n
+  region  = "here"
+}
+
+namespace shop {
+  service ledger {
+    clusters = [west]
+    port http { number = 80, target = 8080, bind = loopback }
+    workload { kind = stateful_set, container = "main" }
+    probe readiness { path = "/ready", port = 8080 }
+    metrics { port = 8080 }
+  }
+
+  service web {
+    clusters = [west]
+    port http { number = 80, target = 8080, bind = loopback }
+    workload { image = "web:1" }
+    probe liveness { path = "/live", port = 8080 }
+    calls = [ledger]
+  }
+
+  service cache {
+    clusters = [west]
+    port http { number = 81, target = 8081, bind = loopback }
+    workload { kind = daemon_set }
+    probe liveness { path = "/live", port = 8081, timeout = 1500ms }
+  }
+
+  client nightly {
+    clusters = [west]
+    workload { kind = cron_job }
+    calls    = [web]
+  }
+}
+"#;
+
+#[test]
+fn every_kind_of_workload_gets_its_sidecar() {
+    let built = Built::new(WORKLOADS, DataPlane::Envoy, &[]);
+    let west = kustomize(&built.out().join("west"));
+    assert_valid(&west);
+    let west = documents(&west);
+    // An image asks for the whole workload, component included.
+    let web = &named(&west, "Deployment", "web")["spec"]["template"]["spec"];
+    assert_eq!(names(&web["initContainers"], "name"), ["mesh-proxy"]);
+    assert_eq!(web["containers"][0]["livenessProbe"]["httpGet"]["path"], "/app/liveness");
+    assert_eq!(web["containers"][0]["livenessProbe"]["httpGet"]["port"], 15021);
+
+    let folder = built.path().join("app");
+    std::fs::create_dir_all(&folder).expect("writable");
+    let workloads = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: ledger, namespace: shop}
+spec:
+  serviceName: ledger
+  selector: {matchLabels: {app: ledger}}
+  template:
+    metadata: {labels: {app: ledger}, annotations: {prometheus.io/port: \"8080\", prometheus.io/path: /own}}
+    spec:
+      containers:
+      - {name: helper, image: \"helper:1\"}
+      - {name: main, image: \"ledger:1\", readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 3}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: cache, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cache}}
+  template:
+    metadata: {labels: {app: cache}}
+    spec:
+      containers:
+      - name: cache
+        image: \"cache:1\"
+        livenessProbe:
+          initialDelaySeconds: 60
+          httpGet: {path: /live, port: http, httpHeaders: [{name: a, value: b}]}
+      - {name: helper, image: \"helper:1\"}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly, namespace: shop}
+spec:
+  schedule: \"0 3 * * *\"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: job, image: \"job:1\"}]
+";
+    std::fs::write(folder.join("workloads.yaml"), workloads).expect("writable");
+    let sidecars = "../out/west/sidecars/shop";
+    let kustomization = format!(
+        "resources: [workloads.yaml]\ncomponents: [{sidecars}/ledger, {sidecars}/cache, {sidecars}/nightly]\n"
+    );
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let rendered = kustomize(&folder);
+    assert_valid(&rendered);
+    let rendered = documents(&rendered);
+    let ledger = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["spec"];
+    assert_eq!(names(&ledger["containers"], "name"), ["helper", "main"], "in the user's order");
+    let main = &ledger["containers"][1];
+    assert_eq!(main["readinessProbe"]["httpGet"]["path"], "/app/readiness");
+    assert_eq!(main["readinessProbe"]["periodSeconds"], 3, "what the user said otherwise stays");
+    assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+    let pod = &named(&rendered, "StatefulSet", "ledger")["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(pod["prometheus.io/port"], "15090", "the application's own port is closed to collectors");
+    assert_eq!(pod["prometheus.io/path"], "/app/metrics");
+    // The same without a container's name: the first one is meant.
+    let cache = &named(&rendered, "DaemonSet", "cache")["spec"]["template"]["spec"]["containers"];
+    assert_eq!(
+        cache[0]["livenessProbe"]["httpGet"],
+        json!({"path": "/app/liveness", "port": 15021, "httpHeaders": [{"name": "a", "value": "b"}]})
+    );
+    assert_eq!(cache[0]["livenessProbe"]["initialDelaySeconds"], 60, "what the user said otherwise stays");
+    assert_eq!(cache[0]["livenessProbe"]["timeoutSeconds"], 2);
+    assert!(cache[1]["livenessProbe"].is_null());
+    let job = &named(&rendered, "CronJob", "nightly")["spec"]["jobTemplate"]["spec"]["template"];
+    assert_eq!(names(&job["spec"]["initContainers"], "name"), ["mesh-proxy"]);
+    assert_eq!(job["metadata"]["labels"]["mesh.meshc.dev/service"], "nightly");
+}
+
+/// A Deployment whose second container has each of these probes, once named in the mesh and once the first one.
+fn rendered_probes(container: &str, probes: &str) -> Vec<Value> {
+    let source = PROBES.replace("CONTAINER", container);
+    let built = Built::new(&source, DataPlane::Envoy, &[]);
+    let folder = built.path().join("app");
+    std::fs::create_dir_all(&folder).expect("writable");
+    let main = format!("{{name: main, image: \"web:1\", {probes}}}");
+    let helper = "{name: helper, image: \"helper:1\"}";
+    let containers = if container.is_empty() { [main.as_str(), helper] } else { [helper, main.as_str()] };
+    let deployment = format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: shop}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers:
+      - {}
+      - {}
+",
+        containers[0], containers[1]
+    );
+    std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
+    let kustomization = "resources: [deployment.yaml]\ncomponents: [../out/west/sidecars/shop/web]\n";
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let rendered = kustomize(&folder);
+    assert_valid(&rendered);
+    let rendered = documents(&rendered);
+    let spec = &named(&rendered, "Deployment", "web")["spec"]["template"]["spec"];
+    let expected = if container.is_empty() { ["main", "helper"] } else { ["helper", "main"] };
+    assert_eq!(names(&spec["containers"], "name"), expected, "in the user's order");
+    spec["containers"].as_array().expect("containers").clone()
+}
+
+const PROBES: &str = r#"
+mesh m { trust_domain = "cluster.local", trust = t }
+trust t {}
+network n {}
+cluster west { network = n, region = "here" }
+
+namespace shop {
+  service web {
+    clusters = [west]
+    port http { number = 80, target = 8080, bind = loopback }
+    workload { CONTAINER }
+    probe readiness { path = "/ready", port = 8080 }
+    probe liveness { path = "/live", port = 8080, timeout = 3s }
+    probe startup { path = "/start", port = 8080 }
+  }
+}
+"#;
+
+#[test]
+fn a_probe_has_one_handler_and_keeps_everything_else() {
+    for container in ["", "container = \"main\""] {
+        let probes = "readinessProbe: {tcpSocket: {port: http}, periodSeconds: 3}, \
+             livenessProbe: {grpc: {port: 8080}, failureThreshold: 7}, \
+             startupProbe: {exec: {command: [\"true\"]}, timeoutSeconds: 9}";
+        let containers = rendered_probes(container, probes);
+        let main = containers.iter().find(|one| one["name"] == "main").expect("the application");
+        let ours = |path: &str| json!({"path": path, "port": 15021});
+        let readiness = json!({"httpGet": ours("/app/readiness"), "periodSeconds": 3, "timeoutSeconds": 1});
+        assert_eq!(main["readinessProbe"], readiness, "{container}");
+        let liveness = json!({"httpGet": ours("/app/liveness"), "failureThreshold": 7, "timeoutSeconds": 3});
+        assert_eq!(main["livenessProbe"], liveness, "{container}");
+        let startup = json!({"httpGet": ours("/app/startup"), "timeoutSeconds": 1});
+        assert_eq!(main["startupProbe"], startup, "{container}");
+        let helper = containers.iter().find(|one| one["name"] == "helper").expect("the other container");
+        assert!(helper["readinessProbe"].is_null() && helper["livenessProbe"].is_null(), "{helper}");
+    }
+}
+
+#[test]
+fn a_probes_headers_stay_and_its_scheme_is_the_sidecars() {
+    for container in ["", "container = \"main\""] {
+        let probes = "readinessProbe: {httpGet: {path: /own, port: https, scheme: HTTPS, host: web.example, \
+             httpHeaders: [{name: x-probe, value: \"1\"}]}}";
+        let containers = rendered_probes(container, probes);
+        let main = containers.iter().find(|one| one["name"] == "main").expect("the application");
+        let headers = json!([{"name": "x-probe", "value": "1"}]);
+        let handler = json!({"path": "/app/readiness", "port": 15021, "httpHeaders": headers});
+        assert_eq!(main["readinessProbe"]["httpGet"], handler, "{container}");
+    }
+}
