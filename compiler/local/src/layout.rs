@@ -216,7 +216,11 @@ fn calls(
             ListenerKind::Http(http) => {
                 let host = http.virtual_hosts.first()?;
                 let upstream = host.routes.first()?.action.upstreams().next()?;
-                (upstream, host.hosts.iter().max_by_key(|name| name.len()).cloned())
+                // The listener serves any host; the full name is the one that applications use.
+                let names =
+                    proxy.host_aliases.iter().filter(|(address, _)| *address == listener.address.ip());
+                let names = names.flat_map(|(_, names)| names.iter());
+                (upstream, names.max_by_key(|name| name.len()).cloned())
             }
             ListenerKind::Tcp(tcp) => (tcp.upstream.as_str(), None),
             ListenerKind::Inbound(_)
