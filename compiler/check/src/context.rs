@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Origin;
 use meshc_topology::{Export, Topology};
-use meshc_vocabulary::model::policy::{Attached, AuthorizationRule, Failover, RateLimit, Retry, Timeout};
+use meshc_vocabulary::model::policy::{
+    Attached, AuthorizationRule, Failover, Outlier, RateLimit, Retry, Timeout,
+};
 use meshc_vocabulary::model::{Cluster, Gateway, Id, Model, Route, Service};
 
 use crate::calls::{Edge, edges};
@@ -66,6 +68,7 @@ impl<'a> Context<'a> {
 /// What holds at a service after all policies were weighed.
 pub(crate) struct Holds<'a> {
     pub(crate) failover: &'a Failover,
+    pub(crate) outlier: &'a Outlier,
     pub(crate) retry: Option<&'a Retry>,
     pub(crate) timeout: &'a Timeout,
     pub(crate) allow: &'a [AuthorizationRule],
@@ -76,6 +79,7 @@ pub(crate) struct Holds<'a> {
 impl<'a> Holds<'a> {
     fn at(model: &'a Model, attached: &Attached<'a>, service: Id<Service>) -> Self {
         let failover = attached.nearest(service, |set| set.failover.as_ref());
+        let outlier = attached.nearest(service, |set| set.outlier.as_ref());
         let retry = attached.nearest(service, |set| set.retry.as_ref());
         let timeout = attached.nearest(service, |set| set.timeout.as_ref());
         let allow = attached.nearest(service, |set| said(&set.allow));
@@ -83,6 +87,7 @@ impl<'a> Holds<'a> {
         let rate_limits = attached.nearest(service, |set| said(&set.rate_limits));
         Self {
             failover: failover.map_or(&model.defaults.failover, |(_, failover)| failover),
+            outlier: outlier.map_or(&model.defaults.outlier, |(_, outlier)| outlier),
             retry: retry.map(|(_, retry)| retry),
             timeout: timeout.map_or(&model.defaults.timeout, |(_, timeout)| timeout),
             allow: allow.map_or(&[], |(_, rules)| rules),

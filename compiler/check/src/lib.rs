@@ -15,6 +15,7 @@ mod declared_path;
 mod exposed_port;
 mod failover_alone;
 mod failover_broken;
+mod failover_without_ejection;
 mod gateway_identity;
 mod gateway_ports;
 mod gateway_without_address;

@@ -49,4 +49,5 @@ pub(crate) const CHECKS: &[Check] = &[
     shared_domain::CHECK,
     long_try::CHECK,
     open_counters::CHECK,
+    failover_without_ejection::CHECK,
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+use meshc_plan::{Elsewhere, HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::model::policy::RetryOn;
 use meshd_config::raw;
 
@@ -63,6 +63,9 @@ fn retry(retry: &RetryPlan) -> raw::Retry {
         on,
         methods: Some(if every_method { vec!["*".to_owned()] } else { retry.methods.clone() }),
         per_try_timeout: retry.per_try_timeout.map(period),
-        other_localities: retry.other_localities,
+        other_localities: match retry.elsewhere {
+            Elsewhere::AtOnce => true,
+            Elsewhere::SameGroup | Elsewhere::AfterAnotherEndpoint => false,
+        },
     }
 }

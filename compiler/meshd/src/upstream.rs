@@ -1,6 +1,9 @@
 //! What the proxy connects to.
 
-use meshc_plan::{Ejection, Endpoint, Group, PoolPlan, Upstream, UpstreamProtocol, UpstreamTls};
+use meshc_plan::{
+    Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, PoolPlan, Share, Upstream, UpstreamProtocol,
+    UpstreamTls,
+};
 use meshd_config::raw;
 
 use crate::listener::period;
@@ -17,11 +20,7 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
             UpstreamProtocol::Tcp => raw::Protocol::Downstream,
         },
         connect_timeout: period(upstream.pool.connect_timeout),
-        groups: upstream
-            .groups
-            .iter()
-            .map(|group| self::group(placed, group, upstream.tls.as_ref()))
-            .collect(),
+        groups: upstream.groups.iter().map(|group| self::group(placed, group, upstream)).collect(),
         pool: pool(&upstream.pool),
         retry_budget: Some(raw::RetryBudget {
             percent: upstream.pool.retry_budget_percent,
@@ -30,11 +29,12 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
     }
 }
 
-fn group(placed: &Placed<'_>, group: &Group, tls: Option<&UpstreamTls>) -> raw::Group {
+fn group(placed: &Placed<'_>, group: &Group, upstream: &Upstream) -> raw::Group {
+    let tls: Option<&UpstreamTls> = upstream.tls.as_ref();
     raw::Group {
         name: group.name.clone(),
         endpoints: group.endpoints.iter().map(|one| endpoint(placed, one)).collect(),
-        outlier: outlier(&group.ejection),
+        outlier: outlier(&group.ejection, upstream.failing_answers),
         tls: tls.map(|tls| raw::Tls {
             sni: tls.sni.clone(),
             peers: tls.peers.iter().map(ToString::to_string).collect(),
@@ -48,27 +48,45 @@ fn endpoint(placed: &Placed<'_>, endpoint: &Endpoint) -> raw::Endpoint {
     raw::Endpoint { host, port, weight: Some(endpoint.weight), repeat: Some(endpoint.copies) }
 }
 
-/// Ejections do not grow, so the first is as long as any.
-fn outlier(ejection: &Ejection) -> Option<raw::Outlier> {
+fn outlier(ejection: &Ejection, answers: FailingAnswers) -> Option<raw::Outlier> {
+    let failing_answers = match answers {
+        FailingAnswers::GatewayErrors => raw::FailingAnswers::GatewayErrors,
+        FailingAnswers::ServerErrors => raw::FailingAnswers::ServerErrors,
+    };
     match ejection {
         Ejection::Never => None,
-        Ejection::OnFailures { consecutive, interval, ejection } => {
-            Some(raw::Outlier::Http(raw::HttpOutlier {
-                consecutive_5xx: *consecutive,
-                interval: period(*interval),
-                base_ejection: period(*ejection),
-                max_ejection: period(*ejection),
-            }))
-        }
-        Ejection::OnLocalOrigin { consecutive, interval, ejection } => {
-            Some(raw::Outlier::LocalOrigin(raw::LocalOriginOutlier {
-                consecutive_failures: *consecutive,
-                interval: period(*interval),
-                base_ejection: period(*ejection),
-                max_ejection: period(*ejection),
-            }))
+        Ejection::Pods { consecutive, unanswered, timing } => Some(raw::Outlier {
+            failing_answers,
+            consecutive_answers: Some(*consecutive),
+            consecutive_connections: Some(*consecutive),
+            failing_share: Some(share(*unanswered, false)),
+            ..judged(timing)
+        }),
+        Ejection::Gateway { consecutive_connections, failed, timing } => Some(raw::Outlier {
+            failing_answers,
+            consecutive_connections: Some(*consecutive_connections),
+            failing_share: Some(share(*failed, true)),
+            ..judged(timing)
+        }),
+        Ejection::Connections { consecutive, timing } => {
+            Some(raw::Outlier { consecutive_connections: Some(*consecutive), ..judged(timing) })
         }
     }
+}
+
+fn judged(timing: &EjectionTiming) -> raw::Outlier {
+    raw::Outlier {
+        failing_answers: raw::FailingAnswers::None,
+        consecutive_answers: None,
+        consecutive_connections: None,
+        failing_share: None,
+        interval: period(timing.interval),
+        ejection: period(timing.ejection),
+    }
+}
+
+const fn share(share: Share, answers: bool) -> raw::FailingShare {
+    raw::FailingShare { percent: share.percent, attempts: share.attempts, answers }
 }
 
 fn pool(pool: &PoolPlan) -> raw::Pool {

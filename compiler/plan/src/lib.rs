@@ -46,7 +46,8 @@ pub use rate_limit::{
     Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain, RateLimitService,
 };
 pub use rendered::{RenderedProxy, Rendering};
-pub use route::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+pub use route::{Elsewhere, HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
 pub use upstream::{
-    Ejection, Endpoint, EndpointAddress, Group, PoolPlan, Serves, Upstream, UpstreamProtocol, UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, PoolPlan, Serves, Share,
+    Upstream, UpstreamProtocol, UpstreamTls,
 };

@@ -1,6 +1,6 @@
 //! Where declared addresses and paths really are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::paths;
@@ -23,6 +23,8 @@ struct Local {
     rate_limits: BTreeMap<String, SocketAddr>,
     /// Proxy → the directory that stands for `/`.
     roots: BTreeMap<ProxyName, String>,
+    /// Proxies whose pods are not ready, so that others do not find them.
+    unready: BTreeSet<ProxyName>,
 }
 
 impl Placement {
@@ -66,6 +68,16 @@ impl Placement {
         }
     }
 
+    /// Lets other proxies find only the pods of proxies that are not among these, as DNS would. Returns whether that
+    /// changed anything.
+    pub fn withdraw(&mut self, unready: BTreeSet<ProxyName>) -> bool {
+        self.local.as_mut().is_some_and(|local| {
+            let changed = local.unready != unready;
+            local.unready = unready;
+            changed
+        })
+    }
+
     /// Whether this is a local placement.
     #[must_use]
     pub fn is_local(&self) -> bool {
@@ -99,6 +111,7 @@ impl Placement {
             return (endpoint.address.clone(), endpoint.port);
         };
         let place = match &endpoint.serves {
+            Serves::Proxy { proxy: callee, .. } if local.unready.contains(callee) => None,
             Serves::Proxy { proxy: callee, listener } => {
                 local.listeners.get(&(callee.clone(), listener.clone()))
             }

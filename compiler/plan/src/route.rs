@@ -74,11 +74,22 @@ pub struct RetryPlan {
     pub attempts: u32,
     /// What counts as a failure.
     pub when: Vec<RetryOn>,
-    /// Whether the next attempt leaves the group that failed.
-    pub other_localities: bool,
+    /// Where the next attempt goes.
+    pub elsewhere: Elsewhere,
     /// Methods that may be sent again once the request may have reached an application; a connection that could not
     /// be opened is retried for every method. Upper case; empty means every method.
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
+}
+
+/// Where the next attempt of a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Elsewhere {
+    /// To another endpoint of the only group there is.
+    SameGroup,
+    /// To another endpoint of the same group first; every second attempt leaves the groups that were tried.
+    AfterAnotherEndpoint,
+    /// To the next group at once: this was asked for, or the nearest group has a single endpoint.
+    AtOnce,
 }

@@ -18,6 +18,8 @@ pub struct Upstream {
     /// Groups of endpoints in order of preference: a later group takes over only when every earlier one has no
     /// endpoint left. Never empty. One group's ejections never touch another's.
     pub groups: Vec<Group>,
+    /// Which of their answers are failures.
+    pub failing_answers: FailingAnswers,
     /// mTLS towards the callee's sidecar; `None`: plain.
     pub tls: Option<UpstreamTls>,
     /// Connection pools and circuit breakers, over all groups.
@@ -97,31 +99,69 @@ pub enum Serves {
     External,
 }
 
-/// How failing endpoints of a group are ejected. The cap is always 100 % and there is no panic: with everything
-/// ejected the next group takes over, or the answer is 503.
+/// Which answers are failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailingAnswers {
+    /// 502, 503 and 504 (gRPC: UNAVAILABLE): what proxies and overloaded applications answer.
+    GatewayErrors,
+    /// Every status from 500 to 599 (gRPC: the statuses that stand for them).
+    ServerErrors,
+}
+
+/// How failing endpoints of a group are ejected. All of them may be. An ejection never refuses a request: when every
+/// endpoint of every group is ejected, all are tried.
+///
+/// A request that takes longer than its timeout is the client's doing as often as the endpoint's, so timeouts never
+/// count in a row: only where they are nearly all that an endpoint gives in an interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ejection {
-    /// Never: the application itself, the rate-limit service.
+    /// Never: the application itself, the rate-limit service, what a policy exempts.
     Never,
-    /// On failures of any kind in a row: 5xx answers, failed connections, resets. For pods.
-    OnFailures {
-        /// How many in a row.
+    /// Pods that answer requests.
+    Pods {
+        /// So many failing answers in a row eject at once, and so do failed connections where the data plane can tell
+        /// them from timeouts.
         consecutive: u32,
-        /// How often ejected endpoints are looked at.
-        interval: Duration,
-        /// How long an ejection lasts; it does not grow.
-        ejection: Duration,
+        /// Attempts without any answer: failed connections, resets, timeouts.
+        unanswered: Share,
+        /// For how long, and how often it is looked.
+        timing: EjectionTiming,
     },
-    /// Only on failures that this proxy saw itself (connect, reset, timeout), never on an application's status. For
-    /// pass-through gateways, for pods behind one, and for TCP, where there is no status.
-    OnLocalOrigin {
-        /// How many in a row.
+    /// A gateway that passes requests through to several pods: a failure may be one pod's, so only nearly all of them
+    /// eject it.
+    Gateway {
+        /// So many failed connections in a row eject at once, where the data plane can tell them from timeouts.
+        consecutive_connections: u32,
+        /// Failures of any kind: failing answers, failed connections, resets, timeouts.
+        failed: Share,
+        /// For how long, and how often it is looked.
+        timing: EjectionTiming,
+    },
+    /// Endpoints to which only connections are opened: for TCP, and for what a gateway passes through.
+    Connections {
+        /// So many failed connections in a row eject at once.
         consecutive: u32,
-        /// How often ejected endpoints are looked at.
-        interval: Duration,
-        /// How long an ejection lasts; it does not grow.
-        ejection: Duration,
+        /// For how long, and how often it is looked.
+        timing: EjectionTiming,
     },
+}
+
+/// The share of failures in one interval that ejects an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// At least so many of a hundred.
+    pub percent: u32,
+    /// Out of at least so many.
+    pub attempts: u32,
+}
+
+/// When ejections begin and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EjectionTiming {
+    /// How often it is looked: shares are judged and ejected endpoints return only then.
+    pub interval: Duration,
+    /// How long an ejection lasts at least; it does not grow.
+    pub ejection: Duration,
 }
 
 /// mTLS towards the callee's sidecar, TLS 1.3 only.

@@ -5,8 +5,8 @@
 mod support;
 
 use meshc_plan::{
-    Ejection, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck, Plan,
-    Principal, ProxyPlan, Serves, Upstream,
+    Ejection, Elsewhere, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck,
+    Plan, Principal, ProxyPlan, Serves, Upstream,
 };
 use support::compile;
 
@@ -66,7 +66,7 @@ fn a_caller_reaches_a_remote_service_at_a_virtual_address_through_the_other_gate
     assert_eq!((endpoint.port, endpoint.copies, group.requests_per_connection), (15443, 8, Some(100)));
     let Serves::Proxy { proxy, listener } = &endpoint.serves else { panic!("not a proxy") };
     assert_eq!((proxy.to_string().as_str(), listener.as_str()), ("east/gateways/eastwest", "eastwest"));
-    assert!(matches!(group.ejection, Ejection::OnLocalOrigin { consecutive: 3, .. }));
+    assert!(matches!(group.ejection, Ejection::Gateway { consecutive_connections: 3, .. }));
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn the_ingress_prefers_its_own_cluster_and_fails_over_to_the_other() {
     let backend = upstream(ingress, "simple-backend.istioinaction:80");
     let names: Vec<_> = backend.groups.iter().map(|group| group.name.as_str()).collect();
     assert_eq!(names, ["west", "east"]);
-    assert!(matches!(backend.groups[0].ejection, Ejection::OnFailures { consecutive: 1, .. }));
+    assert!(matches!(backend.groups[0].ejection, Ejection::Pods { consecutive: 1, .. }));
     let local = EndpointAddress::Name(String::from("simple-backend-mesh.istioinaction.svc.cluster.local"));
     assert_eq!(backend.groups[0].endpoints[0].address, local);
     let ListenerKind::Http(http) = &http.kind else { panic!("not HTTP") };
     let HttpAction::Forward { retry, .. } = &http.virtual_hosts[0].routes[0].action;
-    assert!(http.edge && retry.other_localities && retry.attempts == 3);
+    assert!(http.edge && retry.elsewhere == Elsewhere::AtOnce && retry.attempts == 3);
 }
 
 #[test]

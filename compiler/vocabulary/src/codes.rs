@@ -34,6 +34,8 @@ pub const POLICY_WITHOUT_SETTINGS: Code = Code("E0214");
 pub const WRONG_WORKLOAD: Code = Code("E0215");
 /// A retry of requests that did not fail.
 pub const RETRY_OF_SUCCESS: Code = Code("E0216");
+/// An `outlier` counts failures in two ways.
+pub const TWO_COUNTS_OF_FAILURES: Code = Code("E0219");
 /// A wildcard in a rule that protects, where text is compared as it is written.
 pub const LITERAL_WILDCARD: Code = Code("E0217");
 /// The same in a route.
@@ -230,5 +232,15 @@ route shop {
 ```
 
 `prefix` means a path and everything below it, by whole segments; `regex` covers everything else."#,
+    },
+    CodeInfo {
+        code: TWO_COUNTS_OF_FAILURES,
+        title: "two counts of failures in a row",
+        explanation: r#"`consecutive_gateway_errors` counts 502, 503, 504 and failed connections, `consecutive_5xx` every answer from 500 to
+599 besides. An endpoint's failures are counted in one way, so `outlier` takes one of the two.
+
+```mesh
+outlier { consecutive_gateway_errors = 5, consecutive_5xx = 3 }     // keep one of them
+```"#,
     },
 ];

@@ -30,6 +30,7 @@ names! {
     COMMON_NAME = "common_name";
     CONNECT_TIMEOUT = "connect_timeout";
     CONSECUTIVE_5XX = "consecutive_5xx";
+    CONSECUTIVE_GATEWAY_ERRORS = "consecutive_gateway_errors";
     CONTAINER = "container";
     COST = "cost";
     DATA_PLANE = "data_plane";

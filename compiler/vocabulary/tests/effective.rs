@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Sink, SourceMap};
 use meshc_vocabulary::Model;
-use meshc_vocabulary::model::policy::{Attached, Effective};
+use meshc_vocabulary::model::policy::{Attached, Effective, FailuresInARow};
 
 const MESH: &str = r#"
 mesh m { trust_domain = "cluster.local", trust = t }
@@ -52,10 +52,10 @@ fn effective(model: &Model, name: &str) -> Effective {
 #[test]
 fn the_nearest_policy_wins_for_each_kind_of_setting() {
     let model = model();
-    let failures = |name| effective(&model, name).outlier.consecutive_5xx;
-    assert_eq!(failures("shop.near"), 4);
-    assert_eq!(failures("shop.far"), 3);
-    assert_eq!(failures("elsewhere.outside"), 2);
+    let failures = |name| effective(&model, name).outlier.in_a_row;
+    assert_eq!(failures("shop.near"), FailuresInARow::ServerErrors(4));
+    assert_eq!(failures("shop.far"), FailuresInARow::ServerErrors(3));
+    assert_eq!(failures("elsewhere.outside"), FailuresInARow::ServerErrors(2));
     let near = effective(&model, "shop.near");
     assert_eq!(near.pool.max_connections, 5);
     assert_eq!(near.rate_limits.len(), 1);

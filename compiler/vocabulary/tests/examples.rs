@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Sink, SourceMap};
 use meshc_vocabulary::Model;
-use meshc_vocabulary::model::policy::{Source, Tier};
+use meshc_vocabulary::model::policy::{FailuresInARow, Source, Tier};
 use meshc_vocabulary::model::{Callee, DataPlane, Host, PathMatch};
 
 fn example(name: &str) -> Model {
@@ -56,7 +56,7 @@ fn acme_is_what_its_source_says() {
 fn acme_s_policies_hold_where_they_should() {
     let model = example("acme");
     let backend = model.effective(service(&model, "istioinaction.simple-backend"));
-    assert_eq!(backend.outlier.consecutive_5xx, 1);
+    assert_eq!(backend.outlier.in_a_row, FailuresInARow::ServerErrors(1));
     assert_eq!(backend.pool.max_concurrent_requests.value, 10);
     assert_eq!(backend.pool.max_connections, model.defaults.pool.max_connections);
     assert!(

@@ -34,7 +34,10 @@ pub use period::Period;
 pub use problem::{Invalid, Problem};
 pub use read::{AccessLog, Admin, Config, Dns, Family, Node, RateLimitService};
 pub use route::{HostPattern, Methods, Retry, RetryOn, Route, VirtualHost, WeightedUpstream};
-pub use upstream::{Endpoint, EndpointHost, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream};
+pub use upstream::{
+    Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls,
+    Upstream,
+};
 
 /// The version of the schema that this build writes; [`Config::read`] also accepts the one before, once there is one.
 pub const VERSION: u32 = 1;

@@ -4,7 +4,7 @@ use crate::SpiffeId;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use crate::raw::Protocol;
+pub use crate::raw::{FailingAnswers, Protocol};
 
 /// Somewhere to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,16 +65,30 @@ pub enum EndpointHost {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outlier {
-    /// Whether an answer from 500 to 599 is a failure, or only what happens to the connection.
-    pub answers_count: bool,
-    /// How many failures in a row, at least 1.
-    pub consecutive: u32,
-    /// How long an endpoint must behave for one earlier ejection to be forgotten.
+    /// Which answers are failures.
+    pub failing_answers: FailingAnswers,
+    /// How many failing answers in a row eject, at least 1.
+    pub consecutive_answers: Option<u32>,
+    /// How many failed connections in a row eject, at least 1.
+    pub consecutive_connections: Option<u32>,
+    /// The share of failures in one interval that ejects.
+    pub failing_share: Option<FailingShare>,
+    /// How often shares are judged and ejected endpoints return.
     pub interval: Duration,
-    /// How long the first ejection lasts; the n-th lasts n times as long.
-    pub base_ejection: Duration,
-    /// How long an ejection lasts at most, at least `base_ejection`.
-    pub max_ejection: Duration,
+    /// How long an ejection lasts at least.
+    pub ejection: Duration,
+}
+
+/// A share of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailingShare {
+    /// At least so many of a hundred attempts, from 1 to 100.
+    pub percent: u32,
+    /// Out of at least so many in the interval, at least 1.
+    pub attempts: u32,
+    /// Whether failing answers count, beside attempts without an answer.
+    pub answers: bool,
 }
 
 /// Mutual TLS towards endpoints.

@@ -2,7 +2,9 @@
 
 use crate::identity::spiffe_id;
 use crate::rules::Context;
-use crate::upstream::{Endpoint, EndpointHost, Group, Outlier, Pool, RetryBudget, Tls, Upstream};
+use crate::upstream::{
+    Endpoint, EndpointHost, FailingShare, Group, Outlier, Pool, RetryBudget, Tls, Upstream,
+};
 use crate::{Path, Period, raw};
 use std::time::Duration;
 
@@ -103,46 +105,39 @@ pub(crate) fn endpoint_host(text: &str) -> Option<EndpointHost> {
 }
 
 fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlier> {
-    let (answers_count, at, count_name, count, interval, base, max) = match raw {
-        raw::Outlier::Http(http) => {
-            let at = at.field("http");
-            (
-                true,
-                at,
-                "consecutive_5xx",
-                http.consecutive_5xx,
-                http.interval,
-                http.base_ejection,
-                http.max_ejection,
-            )
-        }
-        raw::Outlier::LocalOrigin(local) => {
-            let at = at.field("local_origin");
-            let count = local.consecutive_failures;
-            (
-                false,
-                at,
-                "consecutive_failures",
-                count,
-                local.interval,
-                local.base_ejection,
-                local.max_ejection,
-            )
-        }
+    let count = |cx: &mut Context<'_>, count: &Option<u32>, name: &str| {
+        cx.optional(count.as_ref(), &at.field(name), |cx, count, at| cx.positive(*count, at))
     };
-    let consecutive = cx.positive(count, &at.field(count_name));
-    let interval = cx.some_time(interval, &at.field("interval"));
-    let base_ejection = cx.some_time(base, &at.field("base_ejection"));
-    if max < base {
-        cx.wrong(&at.field("max_ejection"), format!("must be at least `base_ejection`, which is {base}"));
+    let answers = count(cx, &raw.consecutive_answers, "consecutive_answers");
+    let connections = count(cx, &raw.consecutive_connections, "consecutive_connections");
+    let share = cx.optional(raw.failing_share.as_ref(), &at.field("failing_share"), failing_share);
+    let interval = cx.some_time(raw.interval, &at.field("interval"));
+    let ejection = cx.some_time(raw.ejection, &at.field("ejection"));
+    if raw.consecutive_answers.is_none()
+        && raw.consecutive_connections.is_none()
+        && raw.failing_share.is_none()
+    {
+        cx.wrong(
+            at,
+            "nothing ejects: name `consecutive_answers`, `consecutive_connections` or `failing_share`",
+        );
     }
     Some(Outlier {
-        answers_count,
-        consecutive: consecutive?,
+        failing_answers: raw.failing_answers,
+        consecutive_answers: answers?,
+        consecutive_connections: connections?,
+        failing_share: share?,
         interval: interval?.duration(),
-        base_ejection: base_ejection?.duration(),
-        max_ejection: max.duration(),
+        ejection: ejection?.duration(),
     })
+}
+
+fn failing_share(cx: &mut Context<'_>, raw: &raw::FailingShare, at: &Path) -> Option<FailingShare> {
+    let attempts = cx.positive(raw.attempts, &at.field("attempts"));
+    if !(1..=100).contains(&raw.percent) {
+        cx.wrong(&at.field("percent"), "must be between 1 and 100");
+    }
+    Some(FailingShare { percent: raw.percent, attempts: attempts?, answers: raw.answers })
 }
 
 fn tls(cx: &mut Context<'_>, raw: &raw::Tls, at: &Path) -> Option<Tls> {

@@ -23,7 +23,8 @@ const SIDECAR: &str = r#"{
   "upstreams": {
     "catalog": { "connect_timeout": "2s", "pool": { "max_connections": 1024, "max_pending": 1024, "max_requests": 1024 },
       "groups": [ { "name": "east", "endpoints": [{ "host": "catalog-mesh.shop.svc.cluster.local", "port": 15006, "repeat": 8 }],
-        "outlier": { "http": { "consecutive_5xx": 5, "interval": "10s", "base_ejection": "30s", "max_ejection": "300s" } },
+        "outlier": { "failing_answers": "gateway_errors", "consecutive_answers": 5, "interval": "10s", "ejection": "30s",
+          "failing_share": { "percent": 85, "attempts": 3 } },
         "tls": { "sni": "outbound_.80_._.catalog.shop.svc.cluster.local", "peers": ["spiffe://cluster.local/ns/shop/sa/catalog"] } } ] },
     "app": { "connect_timeout": "1s", "pool": { "max_connections": 1024, "max_pending": 1024, "max_requests": 1024 },
       "groups": [ { "name": "app", "endpoints": [{ "host": "127.0.0.1", "port": 8080 }] } ] }

@@ -182,7 +182,7 @@ fn too_many_connections_are_closed_and_cost_nobody_else() {
              "upstreams": {{ "app": {{ "connect_timeout": "1s",
                 "pool": {{ "max_connections": 9, "max_pending": 9, "max_requests": 9 }},
                 "groups": [{{ "name": "g", "endpoints": [{{ "host": "127.0.0.78", "port": {} }}],
-                   "outlier": {{ "http": {{ "consecutive_5xx": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" }} }} }}] }} }} }}"#,
+                   "outlier": {{ "failing_answers": "5xx", "consecutive_answers": 1, "consecutive_connections": 1, "interval": "1s", "ejection": "1h" }} }}] }} }} }}"#,
         app.local_addr().unwrap().port()
     );
     std::thread::spawn(move || {

@@ -100,7 +100,7 @@ fn endpoints(shared: &Shared) -> Value {
             .map(|group| {
                 let members = group.members.all();
                 let endpoints = members.iter().map(|endpoint| {
-                    let ejected = endpoint.ejected_until(now);
+                    let ejected = endpoint.ejected_until(group.config.outlier.as_ref(), now);
                     json!({
                         "address": endpoint.address.to_string(),
                         "copy": endpoint.copy,

@@ -1,15 +1,22 @@
-//! Which endpoint gets the next request: groups in order, round robin by weight within a group, never an ejected one.
+//! Which endpoint gets the next request: groups in order, round robin by weight within a group, ejected endpoints only
+//! when there is no other.
 
 use crate::metrics::Metrics;
 use crate::outlier::Report;
 use crate::upstream::{Endpoint, Group, Upstream};
+use meshd_config::Outlier;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// The endpoints of a group with the state of their rotation.
 #[derive(Debug, Default)]
-pub(crate) struct Members(Mutex<Vec<Member>>);
+pub(crate) struct Members {
+    list: Mutex<Vec<Member>>,
+    /// Ejections that were found due while an endpoint was looked for, and that no metric has counted yet.
+    unseen_ejections: AtomicU32,
+}
 
 #[derive(Debug)]
 struct Member {
@@ -20,7 +27,7 @@ struct Member {
 
 impl Members {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Member>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the members these (address, copy, weight), keeping the endpoints that were there before.
@@ -45,13 +52,22 @@ impl Members {
         self.lock().iter().map(|member| Arc::clone(&member.endpoint)).collect()
     }
 
-    /// The next usable member that `admits` accepts.
-    fn next(&self, now: Instant, admits: impl Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>> {
+    /// How many ejections came about since this was last asked, beside those that a report brought.
+    pub(crate) fn unseen_ejections(&self) -> u32 {
+        // Nearly always there are none, and then this costs no write.
+        if self.unseen_ejections.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        self.unseen_ejections.swap(0, Ordering::Relaxed)
+    }
+
+    /// The next member that `admits` accepts.
+    fn next(&self, among: Among<'_>, admits: impl Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>> {
         let mut members = self.lock();
         let mut total = 0;
         let mut chosen: Option<&mut Member> = None;
         for member in members.iter_mut() {
-            if !member.endpoint.usable(now) || !admits(&member.endpoint) {
+            if !self.is_among(among, &member.endpoint) || !admits(&member.endpoint) {
                 continue;
             }
             let weight = i64::from(member.endpoint.weight);
@@ -65,6 +81,28 @@ impl Members {
         chosen.owed -= total;
         Some(Arc::clone(&chosen.endpoint))
     }
+
+    fn is_among(&self, among: Among<'_>, endpoint: &Endpoint) -> bool {
+        match among {
+            Among::All => true,
+            Among::Usable(rules, now) => {
+                let (ejected, ejections) = endpoint.is_ejected(rules, now);
+                if ejections > 0 {
+                    self.unseen_ejections.fetch_add(ejections, Ordering::Relaxed);
+                }
+                !ejected
+            }
+        }
+    }
+}
+
+/// The endpoints from which one is chosen.
+#[derive(Debug, Clone, Copy)]
+enum Among<'a> {
+    /// Those that these rules have not ejected.
+    Usable(Option<&'a Outlier>, Instant),
+    /// All of them.
+    All,
 }
 
 /// What was tried for one request or connection so far.
@@ -116,41 +154,58 @@ impl Picked {
     }
 }
 
-/// The endpoint for the next attempt; `None` if every endpoint of every group is ejected or unknown.
+/// The endpoint for the next attempt; `None` if no endpoint is known.
+///
+/// When every endpoint of every group is ejected, all are tried, and each pick begins with another group: who was
+/// ejected may have healed, and a request that is tried has a chance.
 pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) -> Option<Picked> {
     let now = Instant::now();
-    let untried = |endpoint: &Endpoint| !tried.endpoints.contains(&endpoint.id);
-    // All copies of an endpoint fail together when nobody listens there.
-    let elsewhere = |endpoint: &Endpoint| !tried.addresses.contains(&endpoint.address);
-    let any = |_: &Endpoint| true;
     let groups = || upstream.groups.iter().enumerate();
-    let found = match prefer {
-        Prefer::SameGroup => groups().find_map(|(position, group)| {
-            let members = &group.members;
-            let endpoint = members.next(now, elsewhere).or_else(|| members.next(now, untried));
-            Some((position, endpoint.or_else(|| members.next(now, any))?))
-        }),
-        Prefer::AnotherEndpoint => groups()
-            .find_map(|(position, group)| Some((position, group.members.next(now, elsewhere)?)))
-            .or_else(|| {
-                groups().find_map(|(position, group)| Some((position, group.members.next(now, any)?)))
-            }),
-        Prefer::AnotherGroup => {
-            let in_other_groups = groups()
-                .filter(|(position, _)| !tried.groups.contains(position))
-                .find_map(|(position, group)| Some((position, group.members.next(now, any)?)));
-            // Every group was tried once: the next round begins at the front.
-            in_other_groups.or_else(|| {
-                tried.groups.clear();
-                groups().find_map(|(position, group)| Some((position, group.members.next(now, any)?)))
-            })
-        }
+    let usable = |group: &Group, admits: &dyn Fn(&Endpoint) -> bool| {
+        group.members.next(Among::Usable(group.config.outlier.as_ref(), now), admits)
     };
-    let (position, endpoint) = found?;
+    let all = |group: &Group, admits: &dyn Fn(&Endpoint) -> bool| group.members.next(Among::All, admits);
+    let found = choose(groups, usable, tried, prefer);
+    let (position, endpoint) = found.or_else(|| {
+        let first = upstream.desperate.fetch_add(1, Ordering::Relaxed) % upstream.groups.len().max(1);
+        choose(|| groups().cycle().skip(first).take(upstream.groups.len()), all, tried, prefer)
+    })?;
     tried.endpoints.push(endpoint.id);
     tried.addresses.push(endpoint.address);
     tried.groups.push(position);
     Some(Picked { upstream: Arc::clone(upstream), position, endpoint })
+}
+
+/// The group and endpoint that the preference leads to, in this order of groups.
+fn choose<'a, G: Iterator<Item = (usize, &'a Group)>>(
+    groups: impl Fn() -> G,
+    next: impl Fn(&Group, &dyn Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>>,
+    tried: &Tried,
+    prefer: Prefer,
+) -> Option<(usize, Arc<Endpoint>)> {
+    let untried = |endpoint: &Endpoint| !tried.endpoints.contains(&endpoint.id);
+    // All copies of an endpoint fail together when nobody listens there.
+    let elsewhere = |endpoint: &Endpoint| !tried.addresses.contains(&endpoint.address);
+    let any = |_: &Endpoint| true;
+    let in_any = |admits: &dyn Fn(&Endpoint) -> bool| {
+        groups().find_map(|(position, group)| Some((position, next(group, admits)?)))
+    };
+    match prefer {
+        Prefer::SameGroup => groups().find_map(|(position, group)| {
+            let endpoint = next(group, &elsewhere).or_else(|| next(group, &untried));
+            Some((position, endpoint.or_else(|| next(group, &any))?))
+        }),
+        Prefer::AnotherEndpoint => in_any(&elsewhere).or_else(|| in_any(&untried)).or_else(|| in_any(&any)),
+        Prefer::AnotherGroup => {
+            let mut order: Vec<(usize, &Group)> = groups().collect();
+            // Those that were tried least come first; the sort keeps the order of preference among equals.
+            order.sort_by_key(|(position, _)| tried.groups.iter().filter(|group| *group == position).count());
+            order.into_iter().find_map(|(position, group)| {
+                let endpoint = next(group, &elsewhere).or_else(|| next(group, &any));
+                Some((position, endpoint?))
+            })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -170,8 +225,8 @@ mod tests {
                     .map(|(e, weight)| format!(r#"{{"host":"127.0.{g}.{e}","port":80,"weight":{weight}}}"#))
                     .collect();
                 format!(
-                    r#"{{"name":"g{g}","endpoints":[{}],"outlier":{{"http":{{"consecutive_5xx":1,"interval":"1s",
-                       "base_ejection":"1h","max_ejection":"1h"}}}}}}"#,
+                    r#"{{"name":"g{g}","endpoints":[{}],"outlier":{{"failing_answers":"5xx","consecutive_answers":1,
+                       "interval":"1s","ejection":"1h"}}}}"#,
                     endpoints.join(",")
                 )
             })
@@ -210,7 +265,23 @@ mod tests {
             assert_eq!(picked.group_name(), expected);
             eject(&picked);
         }
-        assert!(first(&upstream).is_none(), "with everything ejected there is no panic routing");
+    }
+
+    #[test]
+    fn when_everything_is_ejected_everything_is_tried() {
+        let upstream = upstream(&[&[1, 1], &[1]]);
+        for _ in 0..3 {
+            eject(&first(&upstream).unwrap());
+        }
+        let mut tried: Vec<String> =
+            (0..6).map(|_| first(&upstream).unwrap().endpoint.address.ip().to_string()).collect();
+        tried.sort_unstable();
+        tried.dedup();
+        assert_eq!(tried, ["127.0.0.0", "127.0.0.1", "127.0.1.0"], "in every group");
+        let mut tried = Tried::default();
+        let groups: Vec<usize> =
+            (0..2).map(|_| pick(&upstream, &mut tried, Prefer::AnotherGroup).unwrap().position).collect();
+        assert_ne!(groups[0], groups[1], "and a retry still goes elsewhere");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::body::{Body, Replayable, Rest};
 use crate::bounds::Bounds;
 use crate::from_client::FromClient;
 use crate::headers::remove_hop_by_hop;
-use crate::outcome::{Failure, counted_status, wants_retry};
+use crate::outcome::{Failure, counted_status, retried_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
 use crate::route::Route;
@@ -103,6 +103,11 @@ impl Answer {
     /// Whether it came before all of the request had: the rest of that may never be read.
     pub(crate) fn is_early(&self) -> bool {
         self.is_early
+    }
+
+    /// The status by which it is decided whether to try again.
+    fn retried_as(&self) -> StatusCode {
+        retried_status(self.response.status(), self.response.headers())
     }
 
     /// The answer for a client that speaks `version`; `finish` hears how its body ended.
@@ -243,18 +248,17 @@ impl Exchange<'_> {
             Err(failure) => metrics.attempts.add(&[&self.upstream.name, group, failure.word()], 1),
         }
         let report = match outcome {
-            Ok(answer) => Report::Answer(counted_status(answer.status(), answer.response.headers())),
-            Err(failure) if failure.is_local_origin() => Report::LocalOrigin,
-            Err(_) => return,
+            Ok(answer) => Some(Report::Answer(counted_status(answer.status(), answer.response.headers()))),
+            Err(failure) => failure.report(),
         };
-        if let Some(picked) = &self.picked {
+        if let (Some(picked), Some(report)) = (&self.picked, report) {
             picked.report(report, metrics);
         }
     }
 
     /// Where to try next, if another attempt is wanted and allowed.
     fn next(&mut self, outcome: &Result<Answer, Failure>) -> Option<Prefer> {
-        let seen = outcome.as_ref().map(Answer::status).map_err(|failure| *failure);
+        let seen = outcome.as_ref().map(Answer::retried_as).map_err(|failure| *failure);
         let not_sent = seen.is_err_and(Failure::was_not_sent);
         if seen == Err(Failure::NotSent)
             && self.dead_connections < MOST_DEAD_CONNECTIONS
@@ -269,10 +273,11 @@ impl Exchange<'_> {
                 if !wanted || self.retries >= retry.attempts {
                     return None;
                 }
-                match (retry.other_localities, not_sent) {
-                    (true, _) => Prefer::AnotherGroup,
-                    (false, true) => Prefer::AnotherEndpoint,
-                    (false, false) => Prefer::SameGroup,
+                // Another endpoint comes first. Once that has failed as well, the locality may be the cause.
+                if retry.other_localities || self.retries > 0 {
+                    Prefer::AnotherGroup
+                } else {
+                    Prefer::AnotherEndpoint
                 }
             }
             None if not_sent && self.retries == 0 => Prefer::AnotherEndpoint,

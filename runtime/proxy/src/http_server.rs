@@ -169,11 +169,12 @@ async fn answer(
                             Ending::Complete => ("", false),
                             Ending::UpstreamReset => ("UC", true),
                             Ending::CutOff => ("UC", false),
-                            Ending::TimedOut => ("UT", true),
+                            // The answer had begun: a client that reads slowly ends it as well as a slow endpoint.
+                            Ending::TimedOut => ("UT", false),
                             Ending::ClientGone => ("DC", false),
                         };
                         if let Some(picked) = forwarded.picked.filter(|_| upstreams_fault) {
-                            picked.report(Report::LocalOrigin, &worker.shared.metrics);
+                            picked.report(Report::BrokenOff, &worker.shared.metrics);
                         }
                         finish(&worker, line, status, start);
                         drop(asking);

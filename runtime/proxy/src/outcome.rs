@@ -3,6 +3,8 @@
 use http::{HeaderMap, StatusCode};
 use meshd_config::{Retry, RetryOn};
 
+use crate::outlier::Report;
+
 /// An attempt that brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -98,14 +100,14 @@ impl Failure {
         }
     }
 
-    /// Whether it says something about the endpoint.
-    pub(crate) fn is_local_origin(self) -> bool {
+    /// What it tells about the endpoint, if anything. That a client is slow or that the proxy's own limits are reached
+    /// says nothing about it.
+    pub(crate) fn report(self) -> Option<Report> {
         match self {
-            Failure::Connect
-            | Failure::Reset
-            | Failure::Protocol
-            | Failure::AttemptTimeout
-            | Failure::Timeout => true,
+            Failure::Connect => Some(Report::Unconnected),
+            Failure::Reset | Failure::Protocol | Failure::AttemptTimeout | Failure::Timeout => {
+                Some(Report::Unanswered)
+            }
             Failure::NotSent
             | Failure::Refused
             | Failure::CutOff
@@ -113,7 +115,7 @@ impl Failure {
             | Failure::Overflow
             | Failure::SilentClient
             | Failure::SilentUpstream
-            | Failure::BadBody => false,
+            | Failure::BadBody => None,
         }
     }
 
@@ -156,7 +158,8 @@ impl Failure {
 }
 
 /// The status that counts for ejection: gRPC answers failures with 200 and says what happened in a header of its own.
-/// Source of the mapping: the gRPC status codes, as Envoy translates them.
+/// Source of the mapping: the gRPC status codes, as Envoy translates them, except DEADLINE_EXCEEDED: a client chooses its
+/// deadline, and must not be able to eject an endpoint with it.
 pub(crate) fn counted_status(status: StatusCode, headers: &HeaderMap) -> u16 {
     let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
     match said {
@@ -164,9 +167,20 @@ pub(crate) fn counted_status(status: StatusCode, headers: &HeaderMap) -> u16 {
         Some(2 | 13 | 15) => 500,
         Some(12) => 501,
         Some(14) => 503,
-        Some(4) => 504,
         Some(0) => 200,
         Some::<u32>(_) => 400,
+    }
+}
+
+/// The status that retries go by. Of gRPC's statuses those count that Envoy can retry and that stand for a failure of the
+/// server: INTERNAL for 500, UNAVAILABLE for 503, RESOURCE_EXHAUSTED for 429.
+pub(crate) fn retried_status(status: StatusCode, headers: &HeaderMap) -> StatusCode {
+    let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+    match said {
+        Some(8) => StatusCode::TOO_MANY_REQUESTS,
+        Some(13) => StatusCode::INTERNAL_SERVER_ERROR,
+        Some(14) => StatusCode::SERVICE_UNAVAILABLE,
+        None | Some::<u32>(_) => status,
     }
 }
 
@@ -237,8 +251,19 @@ mod tests {
     }
 
     #[test]
+    fn grpc_failures_are_tried_again_by_the_status_that_they_stand_for() {
+        for (said, as_if) in [("0", 200), ("14", 503), ("13", 500), ("8", 429), ("4", 200), ("5", 200)] {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-status"),
+                http::HeaderValue::from_static(said),
+            )]);
+            assert_eq!(retried_status(StatusCode::OK, &headers), as_if, "{said}");
+        }
+    }
+
+    #[test]
     fn grpc_hides_its_failures_in_a_header() {
-        for (said, counted) in [("0", 200), ("14", 503), ("13", 500), ("5", 400), ("what", 200)] {
+        for (said, counted) in [("0", 200), ("14", 503), ("13", 500), ("4", 400), ("5", 400), ("what", 200)] {
             let headers = HeaderMap::from_iter([(
                 http::HeaderName::from_static("grpc-status"),
                 http::HeaderValue::from_static(said),

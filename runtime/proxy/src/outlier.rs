@@ -1,153 +1,309 @@
 //! Ejection of one endpoint: pure state, with the time handed in.
+//!
+//! An endpoint is ejected at once after failures in a row, and at the end of an interval for its share of failures. An
+//! ejection ends with the first interval that ends after its length, as with Envoy, which looks at its endpoints only
+//! then. Nothing runs in between: whoever asks hands in the time, and the intervals that have ended since are caught up.
 
-use meshd_config::Outlier;
-use std::time::{Duration, Instant};
+use meshd_config::{FailingAnswers, FailingShare, Outlier};
+use std::time::Instant;
 
 /// What an attempt told about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Report {
-    /// It answered with this status.
+    /// It answered with this status, or took a connection that carries bytes (200).
     Answer(u16),
-    /// It could not be connected to, went away, or stayed silent.
-    LocalOrigin,
+    /// No connection to it came about.
+    Unconnected,
+    /// It was connected to and did not answer: it went away or stayed silent for too long.
+    Unanswered,
+    /// The rest of an answer that was reported already did not come.
+    BrokenOff,
 }
 
 /// The record of one endpoint.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
-    /// Failures in a row.
+    /// Failing answers in a row.
+    answers: u32,
+    /// Failed connections in a row.
+    connections: u32,
+    /// Attempts in the current interval.
+    attempts: u32,
+    /// How many of them failed.
     failures: u32,
-    /// How many ejections are remembered.
-    ejections: u32,
-    /// The end of the current ejection.
+    /// When the current interval began; the first one begins with the first question or report.
+    since: Option<Instant>,
+    /// Before this the endpoint does not return.
     until: Option<Instant>,
-    /// Since when an ejection was last remembered or forgotten.
-    behaved_since: Option<Instant>,
 }
 
 impl Record {
-    /// Whether the endpoint may be used now. An ejection that is over is forgotten as a state, not as an event.
-    pub(crate) fn usable(&mut self, now: Instant) -> bool {
-        match self.until {
-            Some(until) if now < until => false,
-            Some(until) => {
-                self.until = None;
-                self.failures = 0;
-                self.behaved_since = Some(until);
-                true
+    /// Whether the endpoint is ejected, after all intervals that ended until `now` were judged. The answer's second part
+    /// is how many ejections that brought.
+    pub(crate) fn is_ejected(&mut self, rules: &Outlier, now: Instant) -> (bool, u32) {
+        let ejections = self.catch_up(rules, now);
+        (self.until.is_some(), ejections)
+    }
+
+    /// When the endpoint may return, if it is ejected.
+    pub(crate) fn ejected_until(&mut self, rules: &Outlier, now: Instant) -> Option<Instant> {
+        self.catch_up(rules, now);
+        let until = self.until?;
+        let since = self.since?;
+        // It returns with the end of an interval.
+        let intervals = until.saturating_duration_since(since).as_nanos().div_ceil(nanos(rules)).max(1);
+        Some(since + rules.interval.saturating_mul(u32::try_from(intervals).unwrap_or(u32::MAX)))
+    }
+
+    /// Takes a report into account; the answer is the number of ejections that followed.
+    pub(crate) fn report(&mut self, rules: &Outlier, report: Report, now: Instant) -> u32 {
+        let ejections = self.catch_up(rules, now);
+        self.count(rules, report);
+        // Of requests that were sent before the ejection, or because everything is ejected, only the share counts.
+        if self.until.is_some() {
+            return ejections;
+        }
+        match report {
+            Report::Answer(status) => {
+                self.connections = 0;
+                let failing = is_failing(rules.failing_answers, status);
+                self.answers = if failing { self.answers.saturating_add(1) } else { 0 };
             }
-            None => true,
+            Report::Unconnected => self.connections = self.connections.saturating_add(1),
+            Report::Unanswered | Report::BrokenOff => self.connections = 0,
         }
+        let reached = |count: u32, bound: Option<u32>| bound.is_some_and(|bound| count >= bound);
+        if reached(self.answers, rules.consecutive_answers)
+            || reached(self.connections, rules.consecutive_connections)
+        {
+            self.eject(rules, now);
+            return ejections.saturating_add(1);
+        }
+        ejections
     }
 
-    /// When the current ejection ends, if the endpoint is ejected.
-    pub(crate) fn ejected_until(&self, now: Instant) -> Option<Instant> {
-        self.until.filter(|until| now < *until)
-    }
-
-    /// Takes a report into account; the answer is the length of the ejection that it caused.
-    pub(crate) fn report(&mut self, rules: &Outlier, report: Report, now: Instant) -> Option<Duration> {
-        if !self.usable(now) {
-            // A straggler from before the ejection.
-            return None;
-        }
+    fn count(&mut self, rules: &Outlier, report: Report) {
         let failed = match report {
-            Report::Answer(status) => rules.answers_count && (500..600).contains(&status),
-            Report::LocalOrigin => true,
+            Report::Answer(status) => {
+                rules.failing_share.is_some_and(|share| share.answers)
+                    && is_failing(rules.failing_answers, status)
+            }
+            Report::Unconnected | Report::Unanswered | Report::BrokenOff => true,
         };
-        if !failed {
-            self.failures = 0;
-            return None;
-        }
-        self.failures = self.failures.saturating_add(1);
-        if self.failures < rules.consecutive {
-            return None;
-        }
-        self.forget(rules, now);
-        self.ejections = self.ejections.saturating_add(1);
-        let length = rules.base_ejection.saturating_mul(self.ejections).min(rules.max_ejection);
-        self.until = now.checked_add(length);
-        self.failures = 0;
-        Some(length)
+        let attempts = match report {
+            Report::Answer(_) | Report::Unconnected | Report::Unanswered => 1,
+            Report::BrokenOff => 0,
+        };
+        self.attempts = self.attempts.saturating_add(attempts);
+        self.failures = self.failures.saturating_add(u32::from(failed));
     }
 
-    /// One earlier ejection is forgotten per interval of good behaviour.
-    fn forget(&mut self, rules: &Outlier, now: Instant) {
-        let Some(since) = self.behaved_since else { return };
-        let intervals = now.saturating_duration_since(since).as_millis() / rules.interval.as_millis().max(1);
-        self.ejections = self.ejections.saturating_sub(u32::try_from(intervals).unwrap_or(u32::MAX));
+    fn eject(&mut self, rules: &Outlier, now: Instant) {
+        self.until = now.checked_add(rules.ejection).or(Some(now));
+        (self.answers, self.connections) = (0, 0);
+    }
+
+    /// Judges the intervals that have ended. Only the first of them can have seen attempts; the others may end an
+    /// ejection.
+    fn catch_up(&mut self, rules: &Outlier, now: Instant) -> u32 {
+        let since = *self.since.get_or_insert(now);
+        let ended = now.saturating_duration_since(since).as_nanos() / nanos(rules);
+        let Ok(ended) = u32::try_from(ended) else {
+            // More intervals than can be counted: whatever was known is too old to matter.
+            *self = Self { since: Some(now), ..Self::default() };
+            return 0;
+        };
+        if ended == 0 {
+            return 0;
+        }
+        let mut ejections = 0;
+        self.end_ejection(since + rules.interval);
+        if self.until.is_none() && rules.failing_share.is_some_and(|share| self.exceeds(share)) {
+            self.eject(rules, since + rules.interval);
+            ejections = 1;
+        }
+        (self.attempts, self.failures) = (0, 0);
+        let last = since + rules.interval.saturating_mul(ended);
+        self.end_ejection(last);
+        self.since = Some(last);
+        ejections
+    }
+
+    fn end_ejection(&mut self, now: Instant) {
+        if self.until.is_some_and(|until| until <= now) {
+            self.until = None;
+            (self.answers, self.connections) = (0, 0);
+        }
+    }
+
+    fn exceeds(&self, share: FailingShare) -> bool {
+        self.attempts >= share.attempts
+            && u64::from(self.failures) * 100 >= u64::from(self.attempts) * u64::from(share.percent)
+    }
+}
+
+/// The interval, which is never zero.
+fn nanos(rules: &Outlier) -> u128 {
+    rules.interval.as_nanos().max(1)
+}
+
+const fn is_failing(failing: FailingAnswers, status: u16) -> bool {
+    match failing {
+        FailingAnswers::None => false,
+        FailingAnswers::GatewayErrors => 502 <= status && status <= 504,
+        FailingAnswers::ServerErrors => 500 <= status && status <= 599,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
-    fn rules(answers: bool, consecutive: u32) -> Outlier {
-        let section = if answers { "http" } else { "local_origin" };
-        let count = if answers { "consecutive_5xx" } else { "consecutive_failures" };
+    /// Rules with an interval of ten seconds and ejections of thirty.
+    fn rules(rest: &str) -> Outlier {
         let group = format!(
             r#"{{"version":1,"node":{{"name":"n","cluster":"c"}},"listeners":[],"upstreams":{{"u":{{
               "connect_timeout":"1s","pool":{{"max_connections":1,"max_pending":1,"max_requests":1}},
               "groups":[{{"name":"g","endpoints":[{{"host":"127.0.0.1","port":1}}],
-              "outlier":{{"{section}":{{"{count}":{consecutive},"interval":"10s","base_ejection":"30s","max_ejection":"70s"}}}}}}]}}}}}}"#
+              "outlier":{{{rest},"interval":"10s","ejection":"30s"}}}}]}}}}}}"#
         );
         meshd_config::Config::read(&group).unwrap().upstreams["u"].groups[0].outlier.clone().unwrap()
+    }
+
+    fn pods() -> Outlier {
+        rules(
+            r#""failing_answers":"gateway_errors","consecutive_answers":3,"consecutive_connections":3,
+               "failing_share":{"percent":85,"attempts":3}"#,
+        )
+    }
+
+    fn gateway() -> Outlier {
+        rules(
+            r#""failing_answers":"gateway_errors","consecutive_connections":3,
+               "failing_share":{"percent":85,"attempts":1,"answers":true}"#,
+        )
     }
 
     const fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
     }
 
+    fn ejected(record: &mut Record, rules: &Outlier, now: Instant) -> bool {
+        record.is_ejected(rules, now).0
+    }
+
     #[test]
     fn failures_in_a_row_eject_and_a_success_starts_over() {
-        let (rules, now) = (rules(true, 3), Instant::now());
+        let (rules, now) = (pods(), Instant::now());
         let mut record = Record::default();
-        for status in [500, 503, 200, 500, 502] {
-            assert_eq!(record.report(&rules, Report::Answer(status), now), None);
+        for status in [502, 503, 200, 504, 502] {
+            assert_eq!(record.report(&rules, Report::Answer(status), now), 0);
         }
-        assert_eq!(record.report(&rules, Report::LocalOrigin, now), Some(seconds(30)));
-        assert!(!record.usable(now));
-        assert!(!record.usable(now + seconds(29)));
-        assert!(record.usable(now + seconds(30)));
+        assert_eq!(record.report(&rules, Report::Answer(503), now), 1);
+        assert!(ejected(&mut record, &rules, now + seconds(29)));
+        assert!(!ejected(&mut record, &rules, now + seconds(30)));
     }
 
     #[test]
-    fn each_ejection_lasts_longer_up_to_the_bound() {
-        let (rules, mut now) = (rules(true, 1), Instant::now());
-        let mut record = Record::default();
-        for expected in [30, 60, 70, 70] {
-            assert_eq!(record.report(&rules, Report::Answer(500), now), Some(seconds(expected)));
-            now += seconds(expected);
-        }
-    }
-
-    #[test]
-    fn good_behaviour_is_remembered() {
-        let (rules, now) = (rules(true, 1), Instant::now());
-        let mut record = Record::default();
-        record.report(&rules, Report::Answer(500), now);
-        let later = now + seconds(30) + seconds(10);
-        assert!(record.usable(later));
-        assert_eq!(record.report(&rules, Report::Answer(500), later), Some(seconds(30)));
-    }
-
-    #[test]
-    fn an_answer_never_ejects_a_pass_through_gateway() {
-        let (rules, now) = (rules(false, 1), Instant::now());
+    fn an_application_s_own_500_counts_only_where_asked() {
+        let now = Instant::now();
         let mut record = Record::default();
         for _ in 0..100 {
-            assert_eq!(record.report(&rules, Report::Answer(500), now), None);
+            assert_eq!(record.report(&pods(), Report::Answer(500), now), 0);
         }
-        assert_eq!(record.report(&rules, Report::LocalOrigin, now), Some(seconds(30)));
+        let every = rules(r#""failing_answers":"5xx","consecutive_answers":2"#);
+        let mut record = Record::default();
+        let ejections: Vec<u32> =
+            [500, 501].map(|status| record.report(&every, Report::Answer(status), now)).to_vec();
+        assert_eq!(ejections, [0, 1]);
     }
 
     #[test]
-    fn stragglers_do_not_prolong_an_ejection() {
-        let (rules, now) = (rules(true, 1), Instant::now());
+    fn failed_connections_count_in_a_row_and_silence_never_does() {
+        let (rules, now) = (pods(), Instant::now());
         let mut record = Record::default();
-        record.report(&rules, Report::Answer(500), now);
-        assert_eq!(record.report(&rules, Report::Answer(500), now + seconds(1)), None);
-        assert!(record.usable(now + seconds(30)));
+        for _ in 0..100 {
+            assert_eq!(record.report(&rules, Report::Unanswered, now), 0);
+        }
+        let ejections: Vec<u32> = (0..3).map(|_| record.report(&rules, Report::Unconnected, now)).collect();
+        assert_eq!(ejections, [0, 0, 1]);
+    }
+
+    #[test]
+    fn an_endpoint_returns_with_the_end_of_an_interval() {
+        let (rules, start) = (pods(), Instant::now());
+        let mut record = Record::default();
+        assert!(!ejected(&mut record, &rules, start));
+        let now = start + seconds(4);
+        for _ in 0..3 {
+            record.report(&rules, Report::Unconnected, now);
+        }
+        // Thirty seconds later the interval that began at 30 is still running.
+        assert_eq!(record.clone().ejected_until(&rules, now), Some(start + seconds(40)));
+        assert!(ejected(&mut record, &rules, start + seconds(39)));
+        assert!(!ejected(&mut record, &rules, start + seconds(40)));
+    }
+
+    #[test]
+    fn a_hung_endpoint_is_left_at_the_end_of_the_interval_and_one_slow_page_is_not_enough() {
+        let (rules, start) = (pods(), Instant::now());
+        let after = |good: u32, silent: u32| {
+            let mut record = Record::default();
+            (0..good).for_each(|_| assert_eq!(record.report(&rules, Report::Answer(200), start), 0));
+            (0..silent).for_each(|_| assert_eq!(record.report(&rules, Report::Unanswered, start), 0));
+            assert!(!ejected(&mut record, &rules, start + seconds(9)));
+            ejected(&mut record, &rules, start + seconds(10))
+        };
+        assert!(after(0, 3) && after(1, 10));
+        assert!(!after(8, 40) && !after(0, 2) && !after(0, 0));
+    }
+
+    #[test]
+    fn a_gateway_is_judged_by_nearly_all_that_goes_through_it() {
+        let (rules, start) = (gateway(), Instant::now());
+        let after = |good: u32, failing: u32, status: u16| {
+            let mut record = Record::default();
+            (0..good).for_each(|_| assert_eq!(record.report(&rules, Report::Answer(200), start), 0));
+            (0..failing).for_each(|_| assert_eq!(record.report(&rules, Report::Answer(status), start), 0));
+            ejected(&mut record, &rules, start + seconds(10))
+        };
+        assert!(after(0, 1, 503) && after(15, 85, 502));
+        assert!(!after(16, 84, 503), "one bad pod of several");
+        assert!(!after(0, 50, 500), "the application's own answers");
+    }
+
+    #[test]
+    fn what_fails_while_everything_is_ejected_is_judged_at_the_return() {
+        let (rules, start) = (gateway(), Instant::now());
+        let mut record = Record::default();
+        record.report(&rules, Report::Answer(503), start);
+        assert!(ejected(&mut record, &rules, start + seconds(10)));
+        record.report(&rules, Report::Answer(503), start + seconds(39));
+        assert_eq!(record.is_ejected(&rules, start + seconds(40)), (true, 1), "it still fails");
+        record.report(&rules, Report::Answer(200), start + seconds(79));
+        assert_eq!(record.is_ejected(&rules, start + seconds(80)), (false, 0));
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_a_failed_attempt() {
+        let (rules, start) = (pods(), Instant::now());
+        let mut record = Record::default();
+        for report in [Report::Answer(200), Report::BrokenOff].repeat(3) {
+            record.report(&rules, report, start);
+        }
+        assert!(ejected(&mut record, &rules, start + seconds(10)));
+    }
+
+    #[test]
+    fn however_long_nobody_asks_the_intervals_are_caught_up() {
+        let (rules, start) = (gateway(), Instant::now());
+        let mut record = Record::default();
+        record.report(&rules, Report::Answer(503), start);
+        // It was ejected at 10 seconds, and that was over at 40.
+        assert_eq!(record.is_ejected(&rules, start + seconds(1_000_003)), (false, 1));
+        record.report(&rules, Report::Answer(503), start + seconds(1_000_004));
+        assert!(!ejected(&mut record, &rules, start + seconds(1_000_009)));
+        assert!(ejected(&mut record, &rules, start + seconds(1_000_010)), "intervals keep their phase");
     }
 }

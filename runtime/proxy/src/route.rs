@@ -6,7 +6,6 @@ use http::{HeaderMap, HeaderValue};
 use meshd_config::{HostPattern, RequestMatch, ValueMatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The properties of a request that decisions are made by. Its path is normalised and has no query.
@@ -73,18 +72,22 @@ pub(crate) struct Route {
     pub(crate) retry: Option<meshd_config::Retry>,
     /// Its limits.
     pub(crate) limits: Vec<Arc<LimitState>>,
-    /// How many requests took it, to spread them by weight.
-    pub(crate) turns: AtomicU64,
 }
 
 impl Route {
-    /// The upstream of the next request.
+    /// The upstream of the next request: each request draws anew, so that a small share is small from the first request
+    /// of every proxy.
     pub(crate) fn upstream(&self) -> Option<&Arc<Upstream>> {
         if let [(only, _)] = self.to.as_slice() {
             return Some(only);
         }
+        self.upstream_at(random())
+    }
+
+    /// The upstream at a point of the line on which each has as much room as it weighs.
+    fn upstream_at(&self, point: u64) -> Option<&Arc<Upstream>> {
         let total: u64 = self.to.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let mut point = scatter(self.turns.fetch_add(1, Ordering::Relaxed)).checked_rem(total)?;
+        let mut point = point.checked_rem(total)?;
         for (upstream, weight) in &self.to {
             match point.checked_sub(u64::from(*weight)) {
                 None => return Some(upstream),
@@ -105,13 +108,10 @@ impl Route {
     }
 }
 
-/// Neighbouring numbers to distant ones, so that weights mix instead of alternating in blocks.
-/// Source: the finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
-fn scatter(number: u64) -> u64 {
-    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+/// A random number. Without randomness, which the kernel always has once it has started, it is the first of all.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    if aws_lc_rs::rand::fill(&mut bytes).is_ok() { u64::from_ne_bytes(bytes) } else { 0 }
 }
 
 impl Routes {
@@ -177,7 +177,6 @@ mod tests {
             idle_timeout: None,
             retry: None,
             limits: Vec::new(),
-            turns: AtomicU64::new(0),
         })
     }
 
@@ -238,9 +237,38 @@ mod tests {
         }
     }
 
+    /// A route to two upstreams of these weights.
+    fn weighted(weights: [u32; 2]) -> Route {
+        let text = r#"{"version":1,"node":{"name":"n","cluster":"c"},"listeners":[],"upstreams":{"u":
+            {"connect_timeout":"1s","pool":{"max_connections":1,"max_pending":1,"max_requests":1},
+             "groups":[{"name":"g","endpoints":[{"host":"127.0.0.1","port":1}]}]}}}"#;
+        let config = meshd_config::Config::read(text).unwrap();
+        let upstream = |name| Upstream::new(name, &config.upstreams["u"]);
+        let to = vec![(upstream("first"), weights[0]), (upstream("second"), weights[1])];
+        Route { to, ..Arc::into_inner(route("weighted")).unwrap() }
+    }
+
+    fn is_second(upstream: Option<&Arc<Upstream>>) -> bool {
+        upstream.unwrap().name == "second"
+    }
+
     #[test]
-    fn weights_are_met_and_mixed() {
-        let hits = (0..10_000).filter(|turn| scatter(*turn).is_multiple_of(10)).count();
-        assert!((900..1_100).contains(&hits), "{hits}");
+    fn each_upstream_has_as_much_room_as_it_weighs() {
+        let route = weighted([90, 10]);
+        assert_eq!((0..100).filter(|point| is_second(route.upstream_at(*point))).count(), 10);
+        assert!(weighted([0, 0]).upstream().is_none());
+    }
+
+    #[test]
+    fn each_request_draws_anew() {
+        let route = weighted([90, 10]);
+        let hits = (0..100_000).filter(|_| is_second(route.upstream())).count();
+        // The standard deviation is 95, and more than 6.2 of it happens less than once in a thousand million times.
+        assert!((9_411..=10_589).contains(&hits), "{hits}");
+        let draws = || {
+            let route = weighted([1, 1]);
+            (0..64).map(|_| is_second(route.upstream())).collect::<Vec<_>>()
+        };
+        assert_ne!(draws(), draws(), "two proxies do not send the same requests to the same place");
     }
 }

@@ -15,7 +15,6 @@ use rustls::ServerConfig;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Everything that follows from one configuration.
@@ -277,7 +276,6 @@ impl Builder<'_> {
                     idle_timeout: None,
                     retry: None,
                     limits: self.limits(limits, place),
-                    turns: AtomicU64::new(0),
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
@@ -302,7 +300,6 @@ impl Builder<'_> {
             idle_timeout: route.idle_timeout,
             retry: route.retry.clone(),
             limits: self.limits(&route.limits, &format!("{place}/{position}")),
-            turns: AtomicU64::new(0),
         }))
     }
 

@@ -72,7 +72,7 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
             Err(failure) => {
                 line.flags = "UF";
                 line.details = Some(failure.message.clone());
-                (failure.is_endpoints().then_some(Report::LocalOrigin), failure.reason)
+                (failure.is_endpoints().then_some(Report::Unconnected), failure.reason)
             }
         };
         metrics.attempts.add(&[&forwarding.upstream.name, picked.group_name(), word], 1);

@@ -13,7 +13,7 @@ use meshd_config as config;
 use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,6 +30,8 @@ pub(crate) struct Upstream {
     pub(crate) groups: Vec<Group>,
     /// How loaded it is.
     pub(crate) load: Load,
+    /// How often an endpoint was picked although all are ejected: where the next such pick begins.
+    pub(crate) desperate: AtomicUsize,
 }
 
 /// Endpoints that are equally good.
@@ -132,7 +134,14 @@ impl Upstream {
     pub(crate) fn new(name: &str, config: &config::Upstream) -> Arc<Self> {
         let groups = config.groups.iter().map(Group::new).collect();
         let name = name.to_owned();
-        Arc::new(Upstream { id: fresh_id(), name, config: config.clone(), groups, load: Load::default() })
+        Arc::new(Upstream {
+            id: fresh_id(),
+            name,
+            config: config.clone(),
+            groups,
+            load: Load::default(),
+            desperate: AtomicUsize::new(0),
+        })
     }
 
     /// Uses these credentials for connections from now on.
@@ -158,9 +167,15 @@ impl Upstream {
     /// Takes into account how an attempt went.
     pub(crate) fn report(&self, group: &Group, endpoint: &Endpoint, report: Report, metrics: &Metrics) {
         let Some(rules) = &group.config.outlier else { return };
-        if endpoint.lock().report(rules, report, Instant::now()).is_some() {
-            // Without the address: pods come and go, and a counter would stay for each. The administration page has it.
-            metrics.ejections.add(&[&self.name, &group.config.name], 1);
+        let ejections = endpoint.lock().report(rules, report, Instant::now());
+        self.count_ejections(group, ejections, metrics);
+    }
+
+    /// Counts without the address: pods come and go, and a counter would stay for each. The administration page has it.
+    fn count_ejections(&self, group: &Group, ejections: u32, metrics: &Metrics) {
+        let unseen = group.members.unseen_ejections().saturating_add(ejections);
+        if unseen > 0 {
+            metrics.ejections.add(&[&self.name, &group.config.name], unseen.into());
         }
     }
 }
@@ -235,13 +250,13 @@ impl Endpoint {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it may be used now.
-    pub(crate) fn usable(&self, now: Instant) -> bool {
-        self.lock().usable(now)
+    /// Whether it is left out now, and how many ejections were found due.
+    pub(crate) fn is_ejected(&self, rules: Option<&config::Outlier>, now: Instant) -> (bool, u32) {
+        rules.map_or((false, 0), |rules| self.lock().is_ejected(rules, now))
     }
 
-    /// When its ejection ends, if it is ejected.
-    pub(crate) fn ejected_until(&self, now: Instant) -> Option<Instant> {
-        self.lock().ejected_until(now)
+    /// When it returns, if it is ejected.
+    pub(crate) fn ejected_until(&self, rules: Option<&config::Outlier>, now: Instant) -> Option<Instant> {
+        self.lock().ejected_until(rules?, now)
     }
 }

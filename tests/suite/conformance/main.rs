@@ -5,6 +5,7 @@ mod authorization;
 mod certificates;
 mod cross_cluster;
 mod differences;
+mod ejection;
 mod failover;
 mod fixtures;
 mod gateway;

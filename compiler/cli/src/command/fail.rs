@@ -34,7 +34,7 @@ enum How {
     Error,
     /// No request is answered.
     Hang,
-    /// Its ports are closed.
+    /// Its ports are closed, and its pods are no longer found by name.
     Gone,
 }
 

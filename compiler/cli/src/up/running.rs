@@ -31,6 +31,8 @@ pub(crate) struct Running {
     pub(crate) fleet: Fleet,
     /// Stand-in applications and the control socket.
     tasks: JoinSet<()>,
+    /// How the applications behave.
+    switchboard: Arc<Switchboard>,
     ports: Ports,
     logs: PathBuf,
     /// Where everything is.
@@ -75,9 +77,20 @@ impl Running {
             files::show(&rendered, directory)?;
         }
         let (fleet, server_tls) = (Fleet::default(), ServerTls::new(home.path()));
-        let tasks = JoinSet::new();
-        let mut running =
-            Self { fleet, tasks, ports, logs, placement, layout, mesh, rendered, server_tls, home };
+        let (tasks, switchboard) = (JoinSet::new(), Arc::default());
+        let mut running = Self {
+            fleet,
+            tasks,
+            switchboard,
+            ports,
+            logs,
+            placement,
+            layout,
+            mesh,
+            rendered,
+            server_tls,
+            home,
+        };
         running.write_configuration()?;
         running.stand_in(&settings.file)?;
         Ok(running)
@@ -138,6 +151,20 @@ impl Running {
         self.write_configuration()
     }
 
+    /// Does what a cluster does about applications that are gone: their pods are not ready, so nobody finds them by name.
+    pub(crate) fn follow_readiness(&mut self) -> Result<(), Failure> {
+        let gone = self.switchboard.gone();
+        let unready = self.layout.applications.iter().filter(|application| {
+            let service = format!("{}.{}", application.namespace, application.service);
+            gone.contains(&Instance { service, cluster: application.proxy.cluster.clone() })
+        });
+        if self.placement.withdraw(unready.map(|application| application.proxy.clone()).collect()) {
+            self.rendered = rendered(&self.mesh, &self.placement)?;
+            self.write_configuration()?;
+        }
+        Ok(())
+    }
+
     /// Ends everything that runs.
     pub(crate) async fn stop(&mut self) {
         self.fleet.stop().await;
@@ -188,7 +215,8 @@ impl Running {
             data_plane: data_planes(&self.mesh),
             instances: switchboard.instances(),
         };
-        self.tasks.spawn(control::answer(listener, Arc::new(switchboard), description));
+        self.switchboard = Arc::new(switchboard);
+        self.tasks.spawn(control::answer(listener, Arc::clone(&self.switchboard), description));
         Ok(())
     }
 }

@@ -89,6 +89,9 @@ async fn live(
                 for (process, status) in running.fleet.ended() {
                     console.note(&format!("{} has ended: {status}; its log: {}", process.name, process.log.display()));
                 }
+                if let Err(failure) = running.follow_readiness() {
+                    console.failure(&failure);
+                }
                 follower.glance(running, console).await;
             }
         }

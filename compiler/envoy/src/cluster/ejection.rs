@@ -1,41 +1,114 @@
 //! When failing endpoints are left out for a while.
+//!
+//! Envoy records a request that exceeds its timeout exactly as a failed connection, so whatever counts failed connections
+//! in a row counts slow pages too, and 40 requests to one slow page would eject a healthy endpoint. Here only answers
+//! count in a row, and everything else is judged by its share at the end of an interval (all measured with Envoy 1.40).
 
-use std::time::Duration;
-
-use meshc_plan::Ejection;
+use envoy_types::pb::envoy::config::common::matcher::v3::{
+    HttpHeadersMatch, MatchPredicate, match_predicate,
+};
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options;
+use meshc_plan::{Ejection, EjectionTiming, FailingAnswers, Share, Upstream};
 
 use crate::pb::cluster::OutlierDetection;
-use crate::pb::{duration, number};
+use crate::pb::{duration, matcher, number, route};
 
 /// The ejection settings of one group; `None` if its endpoints are never ejected.
-pub(super) fn outlier_detection(ejection: &Ejection) -> Option<OutlierDetection> {
+pub(super) fn outlier_detection(ejection: &Ejection, failing: FailingAnswers) -> Option<OutlierDetection> {
     match ejection {
         Ejection::Never => None,
-        // Failed connections count as 5xx here, so that a dead pod is ejected as fast as a failing one.
-        Ejection::OnFailures { consecutive, interval, ejection } => {
-            Some(OutlierDetection { consecutive_5xx: number(*consecutive), ..common(*interval, *ejection) })
+        Ejection::Pods { consecutive, unanswered, timing } => {
+            Some(pods(*consecutive, *unanswered, failing, timing))
         }
-        // Answers come from applications behind the gateway and say nothing about the gateway itself.
-        Ejection::OnLocalOrigin { consecutive, interval, ejection } => Some(OutlierDetection {
+        // Everything is a failure here that is not answered well, and all of it counts in one share.
+        Ejection::Gateway { consecutive_connections: _, failed, timing } => Some(OutlierDetection {
             enforcing_consecutive_5xx: number(0),
-            enforcing_consecutive_gateway_failure: number(0),
-            split_external_local_origin_errors: true,
-            consecutive_local_origin_failure: number(*consecutive),
-            enforcing_local_origin_success_rate: number(0),
-            ..common(*interval, *ejection)
+            failure_percentage_threshold: number(failed.percent),
+            enforcing_failure_percentage: number(100),
+            failure_percentage_minimum_hosts: number(1),
+            failure_percentage_request_volume: number(failed.attempts),
+            ..common(timing)
         }),
+        // There are no requests that could be slow: what fails is a connection.
+        Ejection::Connections { consecutive, timing } => {
+            Some(OutlierDetection { consecutive_5xx: number(*consecutive), ..common(timing) })
+        }
     }
 }
 
-/// Ejections last as long as declared and do not grow; every endpoint may be ejected; and nobody is ejected for
-/// being worse than the others, which no mesh declares.
-fn common(interval: Duration, ejection: Duration) -> OutlierDetection {
+/// Answers and what has no answer are kept apart. The latter's share counts each connection that a request gets as a
+/// success beforehand, so a request without an answer is one failure in two, and half of the percentage is meant.
+fn pods(
+    consecutive: u32,
+    unanswered: Share,
+    failing: FailingAnswers,
+    timing: &EjectionTiming,
+) -> OutlierDetection {
+    let (server_errors, gateway_errors) = match failing {
+        FailingAnswers::ServerErrors => (number(100), number(0)),
+        // What the matcher below finds is reported as 503, and gRPC's statuses as what stands for them.
+        FailingAnswers::GatewayErrors => (number(0), number(100)),
+    };
     OutlierDetection {
-        interval: duration(interval),
-        base_ejection_time: duration(ejection),
-        max_ejection_time: duration(ejection),
+        split_external_local_origin_errors: true,
+        consecutive_5xx: number(consecutive),
+        enforcing_consecutive_5xx: server_errors,
+        consecutive_gateway_failure: number(consecutive),
+        enforcing_consecutive_gateway_failure: gateway_errors,
+        enforcing_consecutive_local_origin_failure: number(0),
+        enforcing_local_origin_success_rate: number(0),
+        failure_percentage_threshold: number(unanswered.percent / 2),
+        enforcing_failure_percentage_local_origin: number(100),
+        failure_percentage_minimum_hosts: number(1),
+        failure_percentage_request_volume: number(unanswered.attempts),
+        ..common(timing)
+    }
+}
+
+/// Ejections last as long as declared and do not grow; every endpoint may be ejected; and none is ejected for being
+/// worse than the others, which no mesh declares.
+fn common(timing: &EjectionTiming) -> OutlierDetection {
+    OutlierDetection {
+        interval: duration(timing.interval),
+        base_ejection_time: duration(timing.ejection),
+        max_ejection_time: duration(timing.ejection),
         max_ejection_percent: number(100),
         enforcing_success_rate: number(0),
         ..Default::default()
+    }
+}
+
+/// Which answers are failures, for the cluster that routes name: on the members of an aggregate it has no effect.
+/// `None` if it is every 5xx, as Envoy has it by itself, or if nothing is ever ejected.
+pub(super) fn error_matcher(upstream: &Upstream) -> Option<http_protocol_options::OutlierDetection> {
+    let ejects = upstream.groups.iter().any(|group| match group.ejection {
+        Ejection::Pods { .. } | Ejection::Gateway { .. } => true,
+        Ejection::Never | Ejection::Connections { .. } => false,
+    });
+    match upstream.failing_answers {
+        FailingAnswers::GatewayErrors if ejects => {
+            Some(http_protocol_options::OutlierDetection { error_matcher: Some(gateway_errors()) })
+        }
+        FailingAnswers::GatewayErrors | FailingAnswers::ServerErrors => None,
+    }
+}
+
+fn gateway_errors() -> MatchPredicate {
+    let status = matcher::StringMatcher {
+        match_pattern: Some(matcher::string_matcher::MatchPattern::SafeRegex(matcher::RegexMatcher {
+            regex: "50[2-4]".to_owned(),
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    let header = route::HeaderMatcher {
+        name: ":status".to_owned(),
+        header_match_specifier: Some(route::header_matcher::HeaderMatchSpecifier::StringMatch(status)),
+        ..Default::default()
+    };
+    MatchPredicate {
+        rule: Some(match_predicate::Rule::HttpResponseHeadersMatch(HttpHeadersMatch {
+            headers: vec![header],
+        })),
     }
 }

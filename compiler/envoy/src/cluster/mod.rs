@@ -11,6 +11,7 @@ mod pool;
 use std::collections::HashMap;
 
 use envoy_types::pb::envoy::extensions::clusters::aggregate::v3::ClusterConfig;
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::{Group, ListenerKind, Upstream, called_by_upstream, paths};
 
@@ -79,7 +80,8 @@ fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
         connect_timeout: duration(upstream.pool.connect_timeout),
         lb_policy: LbPolicy::ClusterProvided.into(),
         circuit_breakers: Some(pool::with_retries(&upstream.pool, upstream.protocol)),
-        common_lb_config: Some(at_once_and_without_panic()),
+        common_lb_config: Some(at_once_and_with_a_last_resort()),
+        typed_extension_protocol_options: protocol(upstream, None, true),
         cluster_discovery_type: Some(custom("envoy.clusters.aggregate", any(&config))),
         ..Default::default()
     }
@@ -104,10 +106,10 @@ fn member(
         lb_policy: LbPolicy::RoundRobin.into(),
         load_assignment: Some(endpoints::assignment(&name, group, &endpoints)),
         circuit_breakers: Some(circuit_breakers),
-        typed_extension_protocol_options: protocol(upstream, group),
+        typed_extension_protocol_options: protocol(upstream, Some(group), upstream.groups.len() == 1),
         upstream_connection_options: keepalive::upstream(group),
-        outlier_detection: ejection::outlier_detection(&group.ejection),
-        common_lb_config: Some(at_once_and_without_panic()),
+        outlier_detection: ejection::outlier_detection(&group.ejection, upstream.failing_answers),
+        common_lb_config: Some(at_once_and_with_a_last_resort()),
         transport_socket: upstream.tls.as_ref().map(|settings| tls::upstream(placed, settings)),
         cluster_discovery_type: Some(discovery),
         name,
@@ -115,13 +117,19 @@ fn member(
     }
 }
 
-fn protocol(upstream: &Upstream, group: &Group) -> HashMap<String, Any> {
+/// The protocol of one group, or of the aggregate, which holds no connections but says which answers are failures.
+fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap<String, Any> {
     // Whoever is behind mutual TLS is a proxy.
     let bounds = if upstream.tls.is_some() { limits::BETWEEN_PROXIES } else { limits::FROM_OUTSIDE };
-    let options = pool::protocol(upstream.protocol, group.requests_per_connection, bounds);
+    let requests = group.and_then(|group| group.requests_per_connection);
+    let options = pool::protocol(upstream.protocol, requests, bounds).map(|options| HttpProtocolOptions {
+        outlier_detection: if routed { ejection::error_matcher(upstream) } else { None },
+        ..options
+    });
+    let needed = |options: &HttpProtocolOptions| group.is_some() || options.outlier_detection.is_some();
     let entry =
         |options| ("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(), any(&options));
-    options.map(entry).into_iter().collect()
+    options.filter(needed).map(entry).into_iter().collect()
 }
 
 /// What a cluster is called in metrics: `istioinaction/catalog/80`, and the group behind it where it is one. A dot ends
@@ -139,11 +147,12 @@ fn metrics_name(upstream: &Upstream, group: Option<&Group>) -> String {
 }
 
 /// Ejections reach the workers at once; by default all but the first of a second wait for its end, and requests keep
-/// going to hosts that are known to fail. With every host ejected the answer is 503: panic would send requests to
-/// exactly the hosts that fail, and would keep the next group from taking over.
-fn at_once_and_without_panic() -> CommonLbConfig {
+/// going to hosts that are known to fail. Ejection never refuses a request by itself: with fewer than one in a hundred
+/// hosts left in the last group, all are tried, and the overprovisioning of each group keeps this from beginning as
+/// long as any group has a host (measured with Envoy 1.40).
+fn at_once_and_with_a_last_resort() -> CommonLbConfig {
     CommonLbConfig {
-        healthy_panic_threshold: Some(Percent { value: 0.0 }),
+        healthy_panic_threshold: Some(Percent { value: 1.0 }),
         update_merge_window: duration(std::time::Duration::ZERO),
         ..Default::default()
     }

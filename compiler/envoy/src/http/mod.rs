@@ -7,5 +7,5 @@ pub(crate) mod manager;
 pub(crate) mod matches;
 pub(crate) mod rate_limit;
 mod reserved;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod routes;

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use envoy_types::pb::envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
-use meshc_plan::RetryPlan;
+use meshc_plan::{Elsewhere, RetryPlan};
 use meshc_vocabulary::model::policy::RetryOn;
 
 use crate::pb::route::{RetryPolicy, retry_policy};
 use crate::pb::{duration, number};
 use crate::proto::any;
 
+/// How often a request is sent again that an application refused to take.
+const REFUSALS: u32 = 3;
 /// How often a host that was tried before is picked again before the retry goes there all the same.
 const HOST_SELECTION_ATTEMPTS: i64 = 5;
 
@@ -22,13 +24,17 @@ pub(crate) fn full(retry: &RetryPlan) -> RetryPolicy {
         match when {
             RetryOn::StatusClass(5) => {
                 conditions.insert("5xx");
+                conditions.extend(["internal", "unavailable"]);
             }
             RetryOn::StatusClass(class) => {
                 // Envoy has no class but this one, so the class is spelled out.
-                statuses.extend((0..100).map(|status| u32::from(*class) * 100 + status));
+                let first = u32::from(*class) * 100;
+                statuses.extend(first..first + 100);
+                conditions.extend((*class == 4).then_some("resource-exhausted"));
             }
             RetryOn::Status(status) => {
                 statuses.insert(u32::from(*status));
+                conditions.extend(of_grpc(*status));
             }
             RetryOn::ConnectFailure => {
                 conditions.insert("connect-failure");
@@ -41,14 +47,28 @@ pub(crate) fn full(retry: &RetryPlan) -> RetryPolicy {
     if !statuses.is_empty() {
         conditions.insert("retriable-status-codes");
     }
-    // A connection that could not be opened is retried whatever else is declared.
-    conditions.insert("connect-failure");
     RetryPolicy { retriable_status_codes: statuses.into_iter().collect(), ..policy(retry, &conditions) }
 }
 
 /// Retries for methods that must not reach an application twice: only where no connection came about.
 pub(crate) fn connect_only(retry: &RetryPlan) -> RetryPolicy {
-    policy(retry, &BTreeSet::from(["connect-failure"]))
+    policy(retry, &BTreeSet::new())
+}
+
+/// Retries towards the application itself: of what it refused to take. An application that allows few streams on a
+/// connection says so only after it has been connected to, and then the others go to another connection.
+pub(crate) fn refused() -> RetryPolicy {
+    RetryPolicy { retry_on: "refused-stream".to_owned(), num_retries: number(REFUSALS), ..Default::default() }
+}
+
+/// The condition that stands for a status among gRPC's, which come with 200 and in a header of their own.
+const fn of_grpc(status: u16) -> Option<&'static str> {
+    match status {
+        429 => Some("resource-exhausted"),
+        500 => Some("internal"),
+        502..=504 => Some("unavailable"),
+        _ => None,
+    }
 }
 
 /// True if the plan retries more than failed connections, so that methods matter.
@@ -60,28 +80,40 @@ pub(crate) fn reaches_applications(retry: &RetryPlan) -> bool {
 }
 
 fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> RetryPolicy {
-    // Without this, a retry never leaves the locality that failed, whatever hosts it avoids.
-    let other_localities = retry_policy::RetryPriority {
-        name: "envoy.retry_priorities.previous_priorities".to_owned(),
-        config_type: Some(retry_policy::retry_priority::ConfigType::TypedConfig(any(
-            &PreviousPrioritiesConfig { update_frequency: 1 },
-        ))),
-    };
     let other_hosts = retry_policy::RetryHostPredicate {
         name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
         config_type: Some(retry_policy::retry_host_predicate::ConfigType::TypedConfig(any(
             &PreviousHostsPredicate {},
         ))),
     };
+    // What no application can have seen is sent again whatever else is declared: a connection that could not be opened,
+    // a stream that was refused (RFC 9113, section 8.7).
+    let unseen = ["connect-failure", "refused-stream"];
+    let conditions: BTreeSet<&str> = conditions.iter().copied().chain(unseen).collect();
     RetryPolicy {
-        retry_on: conditions.iter().copied().collect::<Vec<_>>().join(","),
+        retry_on: conditions.into_iter().collect::<Vec<_>>().join(","),
         num_retries: number(retry.attempts),
         per_try_timeout: retry.per_try_timeout.and_then(duration),
-        retry_priority: retry.other_localities.then_some(other_localities),
+        retry_priority: other_groups(retry.elsewhere),
         retry_host_predicate: vec![other_hosts],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..Default::default()
     }
+}
+
+/// Without this, a retry never leaves the group that failed, whatever hosts it avoids.
+fn other_groups(elsewhere: Elsewhere) -> Option<retry_policy::RetryPriority> {
+    let after = match elsewhere {
+        Elsewhere::SameGroup => return None,
+        Elsewhere::AfterAnotherEndpoint => 2,
+        Elsewhere::AtOnce => 1,
+    };
+    Some(retry_policy::RetryPriority {
+        name: "envoy.retry_priorities.previous_priorities".to_owned(),
+        config_type: Some(retry_policy::retry_priority::ConfigType::TypedConfig(any(
+            &PreviousPrioritiesConfig { update_frequency: after },
+        ))),
+    })
 }
 
 #[cfg(test)]
@@ -89,13 +121,22 @@ mod tests {
     use super::*;
 
     fn plan(when: Vec<RetryOn>) -> RetryPlan {
-        RetryPlan { attempts: 3, when, other_localities: true, methods: Vec::new(), per_try_timeout: None }
+        RetryPlan {
+            attempts: 3,
+            when,
+            elsewhere: Elsewhere::AtOnce,
+            methods: Vec::new(),
+            per_try_timeout: None,
+        }
     }
 
     #[test]
     fn conditions_and_statuses_are_spelled_as_envoy_knows_them() {
         let policy = full(&plan(vec![RetryOn::StatusClass(5), RetryOn::Status(429)]));
-        assert_eq!(policy.retry_on, "5xx,connect-failure,retriable-status-codes");
+        assert_eq!(
+            policy.retry_on,
+            "5xx,connect-failure,internal,refused-stream,resource-exhausted,retriable-status-codes,unavailable"
+        );
         assert_eq!(policy.retriable_status_codes, [429]);
         assert!(policy.retry_priority.is_some(), "the next attempt leaves the locality");
     }

@@ -143,7 +143,7 @@ mod tests {
         let mut retry = RetryPlan {
             attempts: 1,
             when: vec![RetryOn::StatusClass(5)],
-            other_localities: false,
+            elsewhere: meshc_plan::Elsewhere::SameGroup,
             methods: names(&["GET", "PUT"]),
             per_try_timeout: None,
         };

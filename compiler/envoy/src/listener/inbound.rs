@@ -8,7 +8,7 @@ use meshc_plan::{InboundChain, InboundListener, InboundProtocol};
 use super::{or_closed, tls_inspector};
 use crate::http::manager::{self, Clients};
 use crate::http::matches;
-use crate::http::{authorization, local_limit, rate_limit, routes};
+use crate::http::{authorization, local_limit, rate_limit, retry, routes};
 use crate::pb::base::TrafficDirection;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
@@ -75,14 +75,14 @@ fn chain(
 ) -> FilterChain {
     let name = format!("{listener}_{}", planned.app.port);
     match protocol {
-        InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
+        InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
             // Refused requests must not use up limits, so authorization comes first.
             let mut filters: Vec<HttpFilter> = authorization::filters(authorization);
             filters.extend(local_limits.iter().map(local_limit::filter));
             if let Some(service) = &placed.plan.rate_limit_upstream {
                 filters.extend(global_limits.iter().map(|limit| rate_limit::filter(limit, service)));
             }
-            let routes = to_application(&name, &planned.app.upstream);
+            let routes = to_application(&name, &planned.app.upstream, *app_http2);
             let replies = rate_limit::replies(global_limits);
             let manager = manager::filter(&name, Clients::Peers, routes, filters, replies);
             FilterChain { filters: vec![manager], ..Default::default() }
@@ -99,11 +99,12 @@ fn chain(
 }
 
 /// Every request to the application. How long it may take is for the caller to say, who knows the route.
-fn to_application(name: &str, upstream: &str) -> route::RouteConfiguration {
+fn to_application(name: &str, upstream: &str, http2: bool) -> route::RouteConfiguration {
     let action = RouteAction {
         timeout: timeout(None),
         idle_timeout: timeout(None),
         cluster_specifier: Some(RouteCluster::Cluster(upstream.to_owned())),
+        retry_policy: http2.then(retry::refused),
         ..Default::default()
     };
     let every_request = Route {

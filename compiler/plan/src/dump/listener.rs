@@ -2,10 +2,10 @@
 
 use super::{Text, parts, words};
 use crate::{
-    AccessRule, AppMetrics, AppPort, Authorization, GlobalLimit, HttpAction, HttpListener, HttpRoute,
-    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
-    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, RetryPlan,
-    ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
+    AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
+    HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
+    ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
+    ProbeCheck, RetryPlan, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
 use meshc_vocabulary::model::policy::OnError;
 
@@ -76,11 +76,15 @@ fn route(text: &mut Text, route: &HttpRoute) {
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
         text.line(parts([Some(timeout), idle]));
-        let RetryPlan { attempts, when, other_localities, methods, per_try_timeout } = retry;
+        let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
         let when: Vec<_> = when.iter().map(|on| words::retry_on(*on)).collect();
         text.line(parts([
             Some(format!("retry {attempts} on {}", when.join(" "))),
-            other_localities.then(|| String::from("in other localities")),
+            match elsewhere {
+                Elsewhere::SameGroup => None,
+                Elsewhere::AfterAnotherEndpoint => Some(String::from("then in other localities")),
+                Elsewhere::AtOnce => Some(String::from("in other localities")),
+            },
             (!methods.is_empty()).then(|| methods.join("|")),
             per_try_timeout.map(|it| format!("each {}", words::duration(it))),
         ]));

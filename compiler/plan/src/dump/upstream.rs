@@ -2,12 +2,12 @@
 
 use super::{Text, parts, words};
 use crate::{
-    Ejection, Endpoint, EndpointAddress, Group, Locality, PoolPlan, Serves, Upstream, UpstreamProtocol,
-    UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, Locality, PoolPlan, Serves,
+    Share, Upstream, UpstreamProtocol, UpstreamTls,
 };
 
 pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
-    let Upstream { name, protocol, groups, tls, pool, origin } = upstream;
+    let Upstream { name, protocol, groups, failing_answers, tls, pool, origin } = upstream;
     let protocol = match protocol {
         UpstreamProtocol::HttpLikeDownstream => "HTTP like downstream",
         UpstreamProtocol::Http1 => "HTTP/1.1",
@@ -23,6 +23,10 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
             }
         }
         self::pool(text, pool);
+        text.line(match failing_answers {
+            FailingAnswers::GatewayErrors => "502, 503 and 504 are failures",
+            FailingAnswers::ServerErrors => "5xx are failures",
+        });
         for group in groups {
             self::group(text, group);
         }
@@ -58,17 +62,7 @@ fn group(text: &mut Text, group: &Group) {
         ejection,
         requests_per_connection,
     } = group;
-    let ejection = match ejection {
-        Ejection::Never => String::from("never ejected"),
-        Ejection::OnFailures { consecutive, interval, ejection } => {
-            let (interval, ejection) = (words::duration(*interval), words::duration(*ejection));
-            format!("ejected on {consecutive} failures for {ejection}, swept every {interval}")
-        }
-        Ejection::OnLocalOrigin { consecutive, interval, ejection } => {
-            let (interval, ejection) = (words::duration(*interval), words::duration(*ejection));
-            format!("ejected on {consecutive} local-origin failures for {ejection}, swept every {interval}")
-        }
-    };
+    let ejection = self::ejection(ejection);
     text.line(parts([
         Some(format!("group {name} in {region}/{zone} of {cluster}, {ejection}")),
         requests_per_connection.map(|requests| format!("{requests} requests per connection")),
@@ -88,4 +82,26 @@ fn group(text: &mut Text, group: &Group) {
             text.line(format!("{address}:{port}, weight {weight}, {copies} copies: {serves}"));
         }
     });
+}
+
+fn ejection(ejection: &Ejection) -> String {
+    let (why, EjectionTiming { interval, ejection }) = match ejection {
+        Ejection::Never => return String::from("never ejected"),
+        Ejection::Pods { consecutive, unanswered, timing } => {
+            (format!("after {consecutive} failures, or if {} get no answer", share(*unanswered)), timing)
+        }
+        Ejection::Gateway { consecutive_connections, failed, timing } => {
+            let share = share(*failed);
+            (format!("after {consecutive_connections} failed connections, or if {share} fail"), timing)
+        }
+        Ejection::Connections { consecutive, timing } => {
+            (format!("after {consecutive} failed connections"), timing)
+        }
+    };
+    let (interval, ejection) = (words::duration(*interval), words::duration(*ejection));
+    format!("ejected {why}, for {ejection}, swept every {interval}")
+}
+
+fn share(Share { percent, attempts }: Share) -> String {
+    format!("{percent}% of at least {attempts}")
 }

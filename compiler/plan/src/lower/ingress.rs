@@ -9,6 +9,7 @@ use meshc_topology::{Reach, destination_port};
 use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, Protocol, Route, RouteRule};
 
 use super::context::Context;
+use super::policy::retry::Beside;
 use super::policy::{retry, timeout};
 use super::{Lowered, status, upstream};
 use crate::listen_port;
@@ -134,6 +135,7 @@ fn http_route(
 ) -> Option<HttpRoute> {
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(rule.to.len());
+    let beside = beside(context, rule, callees);
     for destination in &rule.to {
         let ports = context.called(destination.callee).ports;
         let Some(position) = destination_port(ports, destination.port.as_ref()) else { continue };
@@ -153,7 +155,7 @@ fn http_route(
         if !callees.contains_key(&(destination.callee, position)) {
             continue;
         }
-        let handling = Handling::of(context, route, rule, destination.callee, port.protocol);
+        let handling = Handling::of(context, route, rule, (destination.callee, port.protocol), beside);
         match &first {
             Some((other, known)) if *known != handling => {
                 disagree(rule, other, destination, sink);
@@ -179,6 +181,16 @@ fn http_route(
     })
 }
 
+/// What there is beside an endpoint that failed, at the destination that has most. It is not known yet to which of them
+/// a request goes when it is decided how it is sent again.
+fn beside(context: &Context<'_>, rule: &RouteRule, callees: &BTreeMap<(Callee, usize), &Reach>) -> Beside {
+    let reaches = rule.to.iter().filter_map(|destination| {
+        let ports = context.called(destination.callee).ports;
+        callees.get(&(destination.callee, destination_port(ports, destination.port.as_ref())?))
+    });
+    reaches.map(|reach| upstream::beside(context, reach)).max().unwrap_or(Beside::OnlyEndpoints)
+}
+
 /// How requests to a destination are handled: the rule's own words, else those of a policy on the route, else those
 /// that hold at the callee.
 #[derive(PartialEq, Eq)]
@@ -193,8 +205,8 @@ impl Handling {
         context: &Context<'_>,
         route: Id<Route>,
         rule: &RouteRule,
-        callee: Callee,
-        protocol: Protocol,
+        (callee, protocol): (Callee, Protocol),
+        beside: Beside,
     ) -> Self {
         let at_callee = match callee {
             Callee::Service(id) => Some(context.settings(id)),
@@ -210,7 +222,7 @@ impl Handling {
         Self {
             timeout,
             idle_timeout: timeout::idle_of_request(timeouts, protocol, timeout),
-            retry: retry::plan(retries.or_else(|| at_callee.and_then(|settings| settings.retry))),
+            retry: retry::plan(retries.or_else(|| at_callee.and_then(|settings| settings.retry)), beside),
         }
     }
 }

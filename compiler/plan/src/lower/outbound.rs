@@ -52,7 +52,7 @@ pub(super) fn lower(
                 outbound.host_aliases.push((address, names));
             }
         }
-        outbound.listeners.push(listener(context, caller, reach, port, address));
+        outbound.listeners.push(listener(context, cluster, caller, reach, port, address));
         outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
     }
     outbound.host_aliases.sort();
@@ -64,6 +64,7 @@ pub(super) fn lower(
 
 fn listener(
     context: &Context<'_>,
+    cluster: Id<Cluster>,
     caller: &Service,
     reach: &Reach,
     port: &Port,
@@ -71,7 +72,7 @@ fn listener(
 ) -> Listener {
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
-        let virtual_hosts = context.shared.virtual_hosts(context, reach, port);
+        let virtual_hosts = context.shared.virtual_hosts(context, cluster, reach, port);
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
         let (timeouts, _) = conduct(context, reach.callee);
@@ -94,10 +95,12 @@ fn listener(
 
 /// The one host of an outbound HTTP listener: the callee, whatever the application calls it. Each callee has an address
 /// of its own, so whoever connects to it has said whom it means.
-pub(super) fn virtual_host(context: &Context<'_>, callee: Callee, port: &Port) -> VirtualHost {
+pub(super) fn virtual_host(context: &Context<'_>, reach: &Reach, port: &Port) -> VirtualHost {
+    let callee = reach.callee;
     let called = context.called(callee);
     let (timeouts, retries) = conduct(context, callee);
     let origin = upstream::origin(context, callee, port);
+    let retry = retry::plan(retries, upstream::beside(context, reach));
     let upstream = upstream::callee_name(context, callee, port);
     let timeout = timeout::request(timeouts, port.protocol);
     let route = HttpRoute {
@@ -106,7 +109,7 @@ pub(super) fn virtual_host(context: &Context<'_>, callee: Callee, port: &Port) -
             to: vec![WeightedUpstream { upstream, weight: 1 }],
             timeout,
             idle_timeout: timeout::idle_of_request(timeouts, port.protocol, timeout),
-            retry: retry::plan(retries),
+            retry,
         },
         origin: origin.clone(),
     };

@@ -27,7 +27,7 @@ type Memo<Key, Value> = RefCell<BTreeMap<Key, Arc<Value>>>;
 pub(super) struct Shared {
     upstreams: Memo<(Id<Cluster>, Callee, usize), Upstream>,
     names: Memo<(Id<Cluster>, Callee, Vicinity), [String]>,
-    virtual_hosts: Memo<(Callee, usize), [VirtualHost]>,
+    virtual_hosts: Memo<(Id<Cluster>, Callee, usize), [VirtualHost]>,
 }
 
 impl Shared {
@@ -61,17 +61,19 @@ impl Shared {
         Arc::clone(made)
     }
 
-    /// The hosts of the outbound listener for a callee port.
+    /// The hosts of the outbound listener for a callee port. Where a request goes when it is sent again depends on the
+    /// groups that the caller's cluster reaches.
     pub(super) fn virtual_hosts(
         &self,
         context: &Context<'_>,
+        caller: Id<Cluster>,
         reach: &Reach,
         port: &Port,
     ) -> Arc<[VirtualHost]> {
         let mut known = self.virtual_hosts.borrow_mut();
         let made = known
-            .entry((reach.callee, reach.port))
-            .or_insert_with(|| [outbound::virtual_host(context, reach.callee, port)].into());
+            .entry((caller, reach.callee, reach.port))
+            .or_insert_with(|| [outbound::virtual_host(context, reach, port)].into());
         Arc::clone(made)
     }
 }

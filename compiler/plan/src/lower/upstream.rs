@@ -7,10 +7,11 @@ use meshc_topology::{Reach, Via};
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol, Service};
 
 use super::context::{Context, Settings};
+use super::policy::retry::Beside;
 use super::policy::{failover, outlier, pool};
 use crate::{
-    Ejection, Endpoint, EndpointAddress, Group, Serves, Upstream, UpstreamProtocol, UpstreamTls,
-    companion_service, paths, sni, upstream_name,
+    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, Serves, Upstream, UpstreamProtocol,
+    UpstreamTls, companion_service, paths, sni, upstream_name,
 };
 
 /// The name of the rate-limit upstream.
@@ -73,6 +74,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                     Protocol::Tcp => UpstreamProtocol::Tcp,
                 },
                 groups: groups.collect(),
+                failing_answers: outlier::failing_answers(settings.outlier),
                 tls: Some(tls(context, service, port)),
                 pool: pool::plan(settings.pool),
                 origin: origin(context, reach.callee, port),
@@ -92,12 +94,28 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                     Protocol::Tcp => UpstreamProtocol::Tcp,
                 },
                 groups: vec![plain_group(context, caller, endpoint)],
+                failing_answers: FailingAnswers::GatewayErrors,
                 tls: None,
                 pool: pool::plan(&context.model.defaults.pool),
                 origin: origin(context, reach.callee, port),
             }
         }
     }
+}
+
+/// What there is beside an endpoint of a callee that failed.
+pub(super) fn beside(context: &Context<'_>, reach: &Reach) -> Beside {
+    let Callee::Service(service) = reach.callee else { return Beside::OnlyEndpoints };
+    let groups = failover::groups(context.settings(service).failover, &reach.groups);
+    let [nearest, _, ..] = groups else { return Beside::OnlyEndpoints };
+    let several = match &nearest.via {
+        Via::Pods | Via::External => nearest.weight > 1,
+        Via::Gateways { gateways, .. } => {
+            let addresses = gateways.iter().map(|id| context.model.gateways.at(*id).addresses.len());
+            addresses.sum::<usize>() > 1
+        }
+    };
+    if several { Beside::EndpointsAndGroups } else { Beside::OnlyGroups }
 }
 
 /// An exported port, as an east-west gateway passes it through: no TLS of its own, connections only.
@@ -115,13 +133,15 @@ pub(super) fn passed_through<'a>(
         name: callee_name(context, Callee::Service(service), port),
         protocol: UpstreamProtocol::Tcp,
         groups: groups.collect(),
+        failing_answers: outlier::failing_answers(settings.outlier),
         tls: None,
         pool: pool::unbounded(settings.pool.connect_timeout),
         origin: port.origin.clone(),
     }
 }
 
-/// The application beside a sidecar. Its callers' pools bound it, so it has no bounds of its own.
+/// The application beside a sidecar. Its callers' pools bound it, so it has no bounds of its own; and what it refuses to
+/// take on one connection may be sent again on another, however much of it there is.
 pub(super) fn app(
     context: &Context<'_>,
     cluster: Id<Cluster>,
@@ -135,8 +155,9 @@ pub(super) fn app(
         name: app_name(port),
         protocol,
         groups: vec![plain_group(context, cluster, endpoint)],
+        failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
-        pool: pool::unbounded(context.model.defaults.pool.connect_timeout),
+        pool: pool::of_application(context.model.defaults.pool.connect_timeout),
         origin: origin.clone(),
     }
 }
@@ -157,6 +178,7 @@ pub(super) fn rate_limit(context: &Context<'_>, cluster: Id<Cluster>, origin: &O
         name: RATE_LIMIT.to_owned(),
         protocol: UpstreamProtocol::Http2,
         groups: vec![plain_group(context, cluster, endpoint)],
+        failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
         pool: pool::unbounded(context.model.defaults.pool.connect_timeout),
         origin: origin.clone(),
@@ -190,7 +212,11 @@ fn group(
         Via::Gateways { gateways, .. } => {
             let endpoints = gateway_endpoints(context, target, gateways, carries);
             let requests = pool::requests_through_gateway(settings.pool);
-            (endpoints, outlier::of_gateways(settings.outlier), Some(requests))
+            let ejection = match carries {
+                Carries::Requests => outlier::of_gateways(settings.outlier),
+                Carries::Connections => outlier::of_gateway_connections(settings.outlier),
+            };
+            (endpoints, ejection, Some(requests))
         }
     };
     Group {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Span, Spanned};
 use meshc_topology::{ProxyKey, Topology, Via};
-use meshc_vocabulary::model::policy::{Defaults, Failover, FailoverBy, Outlier, Pool, Setting, Timeout};
+use meshc_vocabulary::model::policy::{
+    Defaults, Failover, FailoverBy, FailuresInARow, Outlier, Pool, Setting, Timeout,
+};
 use meshc_vocabulary::model::*;
 
 /// A mesh in declared order; [`Sketch::model`] puts everything in order of name, as evaluation does.
@@ -403,7 +405,8 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
         failover: Failover { origin: origin("failover"), enabled, by },
         outlier: Outlier {
             origin: origin("outlier"),
-            consecutive_5xx: 5,
+            enabled: true,
+            in_a_row: FailuresInARow::GatewayErrors(5),
             interval: second,
             ejection: second,
         },

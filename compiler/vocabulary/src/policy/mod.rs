@@ -43,6 +43,7 @@ pub(crate) struct Context<'a> {
 /// The settings of a policy.
 pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<PolicySettings> {
     let Context { defaults, .. } = context;
+    outlier::check(block, sink);
     retry::check(block, sink);
     Some(PolicySettings {
         failover: optional(block.block(&failover::KIND), |inner| {

@@ -24,8 +24,10 @@ const WHEN: &[Symbol] = &[
 
 pub(crate) static KIND: Kind = Kind {
     word: "retry",
-    documentation: "Which failed requests are sent again, and where. Without any, a request is sent again once, to another \
-                    endpoint, if its connection could not be opened.",
+    documentation: "Which failed requests are sent again, and where: to another endpoint of the same locality first, to the \
+                    next locality at the second attempt, or at once if the nearest one has a single endpoint. Without \
+                    any, only requests whose connection could not be opened or whose stream was refused are sent again: \
+                    no application has seen them, so every method is, as often as it takes to leave the locality.",
     label: Label::None,
     space: None,
     reopen: false,
@@ -35,13 +37,14 @@ pub(crate) static KIND: Kind = Kind {
             words::WHEN,
             Type::some(&Type::Union(&[Type::StatusClass, Type::Integer(100, 599), Type::Symbol(WHEN)])),
             "What counts as a failure: classes of statuses (`5xx`, which includes failed and reset connections), single \
-             statuses (`503`), `connect_failure` and `reset`.",
+             statuses (`503`), `connect_failure` and `reset`. gRPC's INTERNAL counts as 500, UNAVAILABLE as 502, 503 and \
+             504, RESOURCE_EXHAUSTED as 429. gRPC calls are POST, so `methods` must name it.",
         ),
         Attribute::defaulted(
             words::OTHER_LOCALITIES,
             Type::Boolean,
             Constant::Boolean(false),
-            "Whether the next attempt goes to the next locality.",
+            "Whether the first attempt after a failure goes to the next locality already.",
         ),
         Attribute::derived(
             words::METHODS,

@@ -19,7 +19,7 @@ pub use route::{
     HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Endpoint, Group, HttpOutlier, LocalOriginOutlier, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,
+    Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,
 };
 
 /// Whether a member equals its default and can be left out of the file.

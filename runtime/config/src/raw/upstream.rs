@@ -70,42 +70,54 @@ pub struct Endpoint {
     pub repeat: Option<u32>,
 }
 
-/// When an endpoint is left out for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outlier {
-    /// After so many failures in a row, where an answer from 500 to 599 is a failure too.
-    Http(HttpOutlier),
-    /// After so many failures in a row to connect or to keep the connection; answers never count.
-    LocalOrigin(LocalOriginOutlier),
-}
-
-/// Ejection by answers.
+/// When an endpoint is left out for a while. When all endpoints of all groups are, all are used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HttpOutlier {
-    /// How many failures in a row.
-    pub consecutive_5xx: u32,
-    /// How long an endpoint must behave for one earlier ejection to be forgotten.
+pub struct Outlier {
+    /// Which answers are failures.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failing_answers: FailingAnswers,
+    /// How many failing answers in a row eject; absent means that they do not count in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consecutive_answers: Option<u32>,
+    /// How many failed connections in a row eject; absent means that they do not count in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consecutive_connections: Option<u32>,
+    /// The share of failures in one interval that ejects; absent means that shares are not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_share: Option<FailingShare>,
+    /// How often shares are judged and ejected endpoints return.
     pub interval: Period,
-    /// How long the first ejection lasts; the n-th lasts n times as long.
-    pub base_ejection: Period,
-    /// How long an ejection lasts at most.
-    pub max_ejection: Period,
+    /// How long an ejection lasts at least.
+    pub ejection: Period,
 }
 
-/// Ejection by connections.
+/// Which answers are failures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailingAnswers {
+    /// None.
+    #[default]
+    None,
+    /// 502, 503 and 504; of gRPC's statuses UNAVAILABLE.
+    GatewayErrors,
+    /// From 500 to 599; of gRPC's statuses those that stand for them, except DEADLINE_EXCEEDED, since a client chooses
+    /// its deadline.
+    #[serde(rename = "5xx")]
+    ServerErrors,
+}
+
+/// A share of failures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LocalOriginOutlier {
-    /// How many failures in a row.
-    pub consecutive_failures: u32,
-    /// How long an endpoint must behave for one earlier ejection to be forgotten.
-    pub interval: Period,
-    /// How long the first ejection lasts; the n-th lasts n times as long.
-    pub base_ejection: Period,
-    /// How long an ejection lasts at most.
-    pub max_ejection: Period,
+pub struct FailingShare {
+    /// At least so many of a hundred attempts, from 1 to 100.
+    pub percent: u32,
+    /// Out of at least so many in the interval.
+    pub attempts: u32,
+    /// Whether failing answers count, beside attempts without an answer.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub answers: bool,
 }
 
 /// Mutual TLS towards endpoints.

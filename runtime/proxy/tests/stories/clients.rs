@@ -1,6 +1,6 @@
 //! Clients that misbehave: none of it reaches an application as something else, and no endpoint is blamed for it.
 
-use crate::support::client::get;
+use crate::support::client::{eventually, get};
 use crate::support::world::{address, http_listener};
 use crate::support::{App, Client, World, group, upstream};
 use bytes::Bytes;
@@ -14,18 +14,21 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A proxy whose only endpoint is left out for an hour after one failure.
+/// A proxy whose endpoint is left for another one for an hour, as soon as anything is its fault.
 async fn proxy(app: &App, route: Value) -> (World, SocketAddr) {
     let mut world = World::new();
     let bind = address();
-    let mut only = group("only", &[app.address]);
-    only["outlier"] = json!({ "http": {
-        "consecutive_5xx": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" } });
+    let mut first = group("first", &[app.address]);
+    first["outlier"] = json!({
+        "failing_answers": "5xx", "consecutive_answers": 1, "consecutive_connections": 1,
+        "failing_share": { "percent": 1, "attempts": 1, "answers": true }, "interval": "100ms", "ejection": "1h" });
+    let reserve = App::start("reserve", address()).await;
     let config = json!({
         "listeners": [http_listener(bind, "app", route)],
-        "upstreams": { "app": upstream(&[only]) },
+        "upstreams": { "app": upstream(&[first, group("second", &[reserve.address])]) },
     });
     world.start("proxy", config);
+    world.keep(reserve);
     (world, bind)
 }
 
@@ -120,7 +123,9 @@ async fn a_slow_upload_is_not_the_endpoints_fault() {
 
     app.takes(Duration::from_secs(5));
     let late = Client::http1(bind, "app").await.send(http::Method::POST, "/", &[], "12345").await.unwrap();
-    assert_eq!(late.body, "no healthy upstream", "but an application that is late has ejected itself");
+    assert_eq!(late.app(), "reserve", "but an application that is late is not waited for");
+    app.takes(Duration::ZERO);
+    eventually("the ejection", || async { get(bind, "app", "/").await.app() == "reserve" }).await;
 }
 
 #[tokio::test]

@@ -5,16 +5,17 @@ use crate::support::world::{address, http_listener};
 use crate::support::{App, Client, World, group, upstream};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// Ejects after one failure for 300 ms.
-fn http_outlier() -> Value {
-    json!({ "http": { "consecutive_5xx": 1, "interval": "100ms", "base_ejection": "300ms", "max_ejection": "300ms" } })
+fn pods() -> Value {
+    json!({ "failing_answers": "5xx", "consecutive_answers": 1, "consecutive_connections": 1,
+            "failing_share": { "percent": 85, "attempts": 3 }, "interval": "100ms", "ejection": "300ms" })
 }
 
-/// Ejects after one failed connection for 300 ms.
-fn local_origin() -> Value {
-    json!({ "local_origin": { "consecutive_failures": 1, "interval": "100ms", "base_ejection": "300ms", "max_ejection": "300ms" } })
+/// Ejects for 300 ms after one failed connection, or if nearly everything fails for 100 ms.
+fn gateway() -> Value {
+    json!({ "failing_answers": "gateway_errors", "consecutive_connections": 1,
+            "failing_share": { "percent": 85, "attempts": 1, "answers": true }, "interval": "100ms", "ejection": "300ms" })
 }
 
 struct Story {
@@ -31,9 +32,9 @@ async fn story(route: Value) -> Story {
     let east = App::start("east", address()).await;
     let ingress = address();
     let mut local = group("west", &[west.address]);
-    local["outlier"] = http_outlier();
+    local["outlier"] = pods();
     let mut remote = group("east", &[east.address]);
-    remote["outlier"] = local_origin();
+    remote["outlier"] = gateway();
     let config = json!({
         "listeners": [http_listener(ingress, "backend", route)],
         "upstreams": { "backend": upstream(&[local, remote]) },
@@ -111,16 +112,20 @@ async fn an_answer_that_breaks_off_is_a_failure_too() {
     let sound = App::start("sound", address()).await;
     let (mut world, bind) = (World::new(), address());
     let mut first = group("first", &[broken]);
-    first["outlier"] = http_outlier();
-    first["outlier"]["http"]["base_ejection"] = json!("1h");
-    first["outlier"]["http"]["max_ejection"] = json!("1h");
+    first["outlier"] = pods();
+    first["outlier"]["failing_share"]["attempts"] = json!(1);
+    first["outlier"]["ejection"] = json!("1h");
     let config = json!({
         "listeners": [http_listener(bind, "backend", json!({}))],
         "upstreams": { "backend": upstream(&[first, group("second", &[sound.address])]) },
     });
     world.start("ingress", config);
     assert!(Client::http1(bind, "backend").await.send(http::Method::GET, "/", &[], "").await.is_err());
-    assert_eq!(get(bind, "backend", "/").await.app(), "sound");
+    eventually("the ejection", || async {
+        let mut client = Client::http1(bind, "backend").await;
+        client.send(http::Method::GET, "/", &[], "").await.is_ok_and(|answer| answer.app() == "sound")
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -139,14 +144,64 @@ async fn answers_of_the_remote_application_never_eject_its_gateway() {
 }
 
 #[tokio::test]
-async fn with_everything_ejected_the_answer_is_503() {
+async fn a_remote_service_that_is_down_hands_over_to_the_next_and_takes_back() {
+    let mut world = World::new();
+    let east = App::start("east", address()).await;
+    let north = App::start("north", address()).await;
+    let ingress = address();
+    let mut nearest = group("east", &[east.address]);
+    nearest["endpoints"][0]["repeat"] = json!(8);
+    nearest["outlier"] = gateway();
+    let config = json!({
+        "listeners": [http_listener(ingress, "backend", json!({}))],
+        "upstreams": { "backend": upstream(&[nearest, group("north", &[north.address])]) },
+    });
+    world.start("ingress", config);
+    let mut client = Client::http1(ingress, "backend").await;
+    for _ in 0..100 {
+        east.fails_times(503, 1);
+        client.get("/").await;
+        for _ in 0..7 {
+            assert_eq!(client.get("/").await.app(), "east", "one pod of eight is down");
+        }
+    }
+    east.answers_with(503);
+    eventually("the takeover", || async { get(ingress, "backend", "/").await.app() == "north" }).await;
+    east.answers_with(200);
+    eventually("the return of east", || async { get(ingress, "backend", "/").await.app() == "east" }).await;
+}
+
+#[tokio::test]
+async fn when_everything_is_ejected_everything_is_tried() {
+    let mut world = World::new();
+    let app = App::start("app", address()).await;
+    let bind = address();
+    let mut only = group("only", &[app.address]);
+    only["outlier"] = pods();
+    only["outlier"]["ejection"] = json!("1h");
+    let config = json!({
+        "listeners": [http_listener(bind, "backend", json!({}))],
+        "upstreams": { "backend": upstream(&[only]) },
+    });
+    world.start("ingress", config);
+    app.answers_with(500);
+    for _ in 0..5 {
+        let answer = get(bind, "backend", "/").await;
+        assert_eq!((answer.status.as_u16(), answer.app().as_str()), (500, "app"), "its own answer");
+    }
+    app.answers_with(200);
+    assert_eq!(get(bind, "backend", "/").await.app(), "app", "ejection never refuses a request by itself");
+}
+
+#[tokio::test]
+async fn with_everything_dead_there_is_an_answer_and_a_return() {
     let mut story = story(json!({})).await;
     story.west.die().await;
     story.east.die().await;
-    assert_eq!(get(story.ingress, "backend", "/").await.status, 503);
-    let answer = get(story.ingress, "backend", "/").await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (503, "no healthy upstream"));
-    tokio::time::sleep(Duration::from_millis(320)).await;
+    for _ in 0..3 {
+        let answer = get(story.ingress, "backend", "/").await;
+        assert!(answer.body.ends_with("remote connection failure"), "{answer:?}");
+    }
     story.east.resume().await;
     eventually("the return of east", || async { get(story.ingress, "backend", "/").await.app() == "east" })
         .await;

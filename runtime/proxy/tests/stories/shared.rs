@@ -130,8 +130,8 @@ fn two_proxies(world: &mut World, app: SocketAddr, edge: bool) -> SocketAddr {
     world.start("catalog", callee);
     let mut west = group("west", &[inbound]);
     west["tls"] = json!({ "sni": sni("catalog"), "peers": [spiffe("catalog")] });
-    west["outlier"] = json!({ "local_origin": {
-        "consecutive_failures": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" } });
+    west["outlier"] = json!({ "consecutive_connections": 1, "interval": "10ms", "ejection": "1h",
+        "failing_share": { "percent": 1, "attempts": 1 } });
     let mut listener = http_listener(bind, "catalog", json!({}));
     if edge {
         listener["kind"]["http"]["edge"] = json!({ "trusted_hops": 0 });
@@ -304,8 +304,8 @@ async fn a_connection_that_ends_because_of_resets_is_not_held_against_its_endpoi
     let mut world = World::new();
     let bind = address();
     let mut here = group("here", &[app]);
-    here["outlier"] = json!({ "local_origin": {
-        "consecutive_failures": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" } });
+    here["outlier"] = json!({ "consecutive_connections": 1, "interval": "10ms", "ejection": "1h",
+        "failing_share": { "percent": 1, "attempts": 1 } });
     let mut up = upstream(&[here]);
     up["protocol"] = json!("http2");
     let metrics = address();
@@ -383,8 +383,8 @@ async fn a_refused_stream_is_sent_elsewhere_and_held_against_nobody() {
     let mut world = World::new();
     let (bind, metrics) = (address(), address());
     let mut here = group("here", &[at, idle.address]);
-    here["outlier"] = json!({ "local_origin": {
-        "consecutive_failures": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" } });
+    here["outlier"] = json!({ "consecutive_connections": 1, "interval": "10ms", "ejection": "1h",
+        "failing_share": { "percent": 1, "attempts": 1 } });
     let mut up = upstream(&[here]);
     up["protocol"] = json!("http2");
     let config = json!({

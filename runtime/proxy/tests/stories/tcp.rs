@@ -65,7 +65,7 @@ async fn a_dead_endpoint_is_passed_over_and_then_left_alone() {
     let server = echo_at_the_end().await;
     let bind = address();
     let mut all = group("all", &[address(), server]);
-    all["outlier"] = json!({ "local_origin": { "consecutive_failures": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" } });
+    all["outlier"] = json!({ "consecutive_connections": 1, "interval": "1s", "ejection": "1h" });
     let config = json!({
         "listeners": [{ "name": "tcp", "bind": bind.to_string(), "kind": { "tcp": { "upstream": "all" } } }],
         "upstreams": { "all": upstream(&[all]) },

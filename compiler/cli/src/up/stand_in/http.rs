@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -51,6 +51,9 @@ pub(super) async fn answer(
         received += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
     let failing = *behaviour.borrow() != Behaviour::Well;
+    if failing && is_grpc(request.headers()) {
+        return Ok(grpc_failure());
+    }
     let (status, body) = if failing {
         (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance))
     } else {
@@ -60,8 +63,22 @@ pub(super) async fn answer(
     let body = if request.method() == Method::HEAD { Vec::new() } else { body };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// What a gRPC server answers when a call fails inside it: INTERNAL, without a message.
+fn grpc_failure() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from_static("13"));
+    headers.insert("grpc-message", HeaderValue::from_static("told to fail"));
+    response
 }
 
 fn describe(request: &Request<Incoming>, received: u64, instance: &Instance) -> Vec<u8> {

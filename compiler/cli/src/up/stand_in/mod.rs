@@ -5,7 +5,7 @@ mod server;
 mod tcp;
 mod xfcc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -67,6 +67,12 @@ impl Switchboard {
     /// Every application, in order.
     pub(crate) fn instances(&self) -> Vec<Instance> {
         self.switches.keys().cloned().collect()
+    }
+
+    /// Those whose ports are closed.
+    pub(crate) fn gone(&self) -> BTreeSet<Instance> {
+        let gone = self.switches.iter().filter(|(_, switch)| *switch.borrow() == Behaviour::Gone);
+        gone.map(|(instance, _)| instance.clone()).collect()
     }
 
     /// Sets how the application of `service` (`namespace.service`, or only `service` if that is enough) behaves in a

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Span};
 use meshc_plan::{
-    Deployment, Ejection, Endpoint, EndpointAddress, GatewayDeployment, Group, HttpAction, HttpListener,
-    HttpRoute, Identity, Listener, ListenerKind, Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName,
-    ProxyPlan, RetryPlan, Role, Serves, SidecarDeployment, Socket, StatusListener, Upstream,
-    UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, sni,
+    Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
+    GatewayDeployment, Group, HttpAction, HttpListener, HttpRoute, Identity, Listener, ListenerKind,
+    Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan, Role, Serves, Share,
+    SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol, UpstreamTls, VirtualHost,
+    WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::policy::RetryOn;
 use meshc_vocabulary::model::{DataPlane, HttpMatch, IpFamily, SpiffeId, Table};
@@ -134,7 +135,8 @@ pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
 }
 
 pub(crate) fn retry(attempts: u32, when: Vec<RetryOn>, other_localities: bool) -> RetryPlan {
-    RetryPlan { attempts, when, other_localities, methods: Vec::new(), per_try_timeout: None }
+    let elsewhere = if other_localities { Elsewhere::AtOnce } else { Elsewhere::AfterAnotherEndpoint };
+    RetryPlan { attempts, when, elsewhere, methods: Vec::new(), per_try_timeout: None }
 }
 
 /// An mTLS upstream for port 80 of a service in `istioinaction`.
@@ -154,6 +156,7 @@ pub(crate) fn upstream(name: &str, protocol: UpstreamProtocol, groups: Vec<Group
         name: name.to_owned(),
         protocol,
         groups,
+        failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
         pool: PoolPlan {
             max_connections: 1024,
@@ -206,11 +209,8 @@ pub(crate) fn pods(cluster: &str, service: &str) -> Group {
             serves,
         }],
     );
-    group.ejection = Ejection::OnFailures {
-        consecutive: 1,
-        interval: Duration::from_secs(20),
-        ejection: Duration::from_secs(30),
-    };
+    group.ejection =
+        Ejection::Pods { consecutive: 1, unanswered: Share { percent: 85, attempts: 3 }, timing: timing(20) };
     group.requests_per_connection = Some(10);
     group
 }
@@ -231,13 +231,18 @@ pub(crate) fn gateway(cluster: &str, address: [u8; 4]) -> Group {
             serves,
         }],
     );
-    group.ejection = Ejection::OnLocalOrigin {
-        consecutive: 3,
-        interval: Duration::from_secs(20),
-        ejection: Duration::from_secs(30),
+    group.ejection = Ejection::Gateway {
+        consecutive_connections: 3,
+        failed: Share { percent: 85, attempts: 1 },
+        timing: timing(20),
     };
     group.requests_per_connection = Some(100);
     group
+}
+
+/// Ejections of half a minute, considered after so many seconds.
+pub(crate) fn timing(seconds: u64) -> EjectionTiming {
+    EjectionTiming { interval: Duration::from_secs(seconds), ejection: Duration::from_secs(30) }
 }
 
 pub(crate) fn literal(address: IpAddr, weight: u32) -> Endpoint {

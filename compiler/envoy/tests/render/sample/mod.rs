@@ -285,11 +285,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
 }
 
 fn local_origin() -> Ejection {
-    Ejection::OnLocalOrigin {
-        consecutive: 3,
-        interval: Duration::from_secs(10),
-        ejection: Duration::from_secs(30),
-    }
+    Ejection::Connections { consecutive: 3, timing: build::timing(10) }
 }
 
 fn inbound(chains: Vec<InboundChain>) -> Listener {

@@ -22,6 +22,12 @@ pub(in crate::lower) fn plan(pool: &Pool) -> PoolPlan {
     }
 }
 
+/// The application's: without bounds, of retries either. A share of what is under way would not do: of thirty requests to
+/// an application that takes ten at a time, twenty are refused and no longer under way when they are sent again.
+pub(in crate::lower) fn of_application(connect_timeout: Duration) -> PoolPlan {
+    PoolPlan { min_concurrent_retries: u32::MAX, ..unbounded(connect_timeout) }
+}
+
 /// A pool without bounds, for what the callers' own pools already bound: the application behind its sidecar, and
 /// what a gateway passes through for many callers at once. Nothing is retried there.
 pub(in crate::lower) fn unbounded(connect_timeout: Duration) -> PoolPlan {

@@ -2,23 +2,43 @@
 
 use meshc_vocabulary::model::policy::{Retry, RetryOn};
 
-use crate::RetryPlan;
+use crate::{Elsewhere, RetryPlan};
 
-/// What the policy or the rule says; without either, once on a failed connection to another host of the same group,
-/// whatever the method, since nothing can have reached an application.
-pub(in crate::lower) fn plan(retry: Option<&Retry>) -> RetryPlan {
+/// What there is beside an endpoint that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::lower) enum Beside {
+    /// No other group.
+    OnlyEndpoints,
+    /// Other groups, and no other endpoint in the nearest one.
+    OnlyGroups,
+    /// Both.
+    EndpointsAndGroups,
+}
+
+/// What the policy or the rule says; without either, on a failed connection to another endpoint, and to the next group if
+/// that fails as well, whatever the method, since no application can have seen the request.
+pub(in crate::lower) fn plan(retry: Option<&Retry>, beside: Beside) -> RetryPlan {
+    let elsewhere = match beside {
+        Beside::OnlyEndpoints => Elsewhere::SameGroup,
+        Beside::OnlyGroups => Elsewhere::AtOnce,
+        Beside::EndpointsAndGroups if retry.is_some_and(|retry| retry.other_localities) => Elsewhere::AtOnce,
+        Beside::EndpointsAndGroups => Elsewhere::AfterAnotherEndpoint,
+    };
     match retry {
         Some(retry) => RetryPlan {
             attempts: retry.attempts,
             when: conditions(&retry.when),
-            other_localities: retry.other_localities,
+            elsewhere,
             methods: retry.methods.clone(),
             per_try_timeout: retry.per_try_timeout,
         },
         None => RetryPlan {
-            attempts: 1,
+            attempts: match elsewhere {
+                Elsewhere::SameGroup | Elsewhere::AtOnce => 1,
+                Elsewhere::AfterAnotherEndpoint => 2,
+            },
             when: vec![RetryOn::ConnectFailure],
-            other_localities: false,
+            elsewhere,
             methods: Vec::new(),
             per_try_timeout: None,
         },
@@ -44,6 +64,17 @@ mod tests {
     fn a_failed_connection_is_always_a_reason() {
         assert_eq!(conditions(&[RetryOn::StatusClass(5)]), [RetryOn::StatusClass(5)]);
         assert_eq!(conditions(&[RetryOn::Status(503)]), [RetryOn::Status(503), RetryOn::ConnectFailure]);
-        assert_eq!(plan(None).when, [RetryOn::ConnectFailure]);
+        assert_eq!(plan(None, Beside::OnlyEndpoints).when, [RetryOn::ConnectFailure]);
+    }
+
+    #[test]
+    fn a_failed_connection_reaches_the_next_group_whatever_the_nearest_one_has() {
+        let plans = [Beside::OnlyEndpoints, Beside::OnlyGroups, Beside::EndpointsAndGroups]
+            .map(|beside| plan(None, beside))
+            .map(|plan| (plan.attempts, plan.elsewhere));
+        assert_eq!(
+            plans,
+            [(1, Elsewhere::SameGroup), (1, Elsewhere::AtOnce), (2, Elsewhere::AfterAnotherEndpoint)]
+        );
     }
 }

@@ -19,7 +19,7 @@ use lang_diagnostics::{Origin, Spanned};
 pub use attached::Attached;
 pub use authorization::{AuthorizationRule, Source};
 pub use failover::{Failover, FailoverBy};
-pub use outlier::Outlier;
+pub use outlier::{FailuresInARow, Outlier};
 pub use pool::Pool;
 pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{Retry, RetryOn};

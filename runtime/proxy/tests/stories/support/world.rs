@@ -1,5 +1,6 @@
 //! A place for one story: its own loopback address, its own folder, its own root, and the proxies in it.
 
+use super::app::App;
 use super::certificates::{Authority, Leaf};
 use meshd_proxy::{Options, Proxy};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ pub(crate) struct World {
     folder: TempDir,
     pub(crate) root: Authority,
     running: Vec<Proxy>,
+    apps: Vec<App>,
 }
 
 /// Every process has an address range of its own and counts ports, so stories never collide, whatever runs beside them.
@@ -26,7 +28,17 @@ pub(crate) fn address() -> SocketAddr {
 
 impl World {
     pub(crate) fn new() -> Self {
-        World { folder: tempfile::tempdir().unwrap(), root: Authority::new("root"), running: Vec::new() }
+        World {
+            folder: tempfile::tempdir().unwrap(),
+            root: Authority::new("root"),
+            running: Vec::new(),
+            apps: Vec::new(),
+        }
+    }
+
+    /// Lets an application live as long as this world.
+    pub(crate) fn keep(&mut self, app: App) {
+        self.apps.push(app);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
