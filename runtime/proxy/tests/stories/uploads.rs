@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// An upstream that is ejected for an hour by its first failure.
 fn fragile(to: SocketAddr, protocol: &str) -> Value {
     let mut group = json!({ "name": "all", "endpoints": [endpoint(to)] });
-    group["outlier"] = json!({ "local_origin": { "consecutive_failures": 1, "interval": "1s", "base_ejection": "1h", "max_ejection": "1h" } });
+    group["outlier"] = json!({ "consecutive_connections": 1, "failing_share": { "percent": 1, "attempts": 1 }, "interval": "10ms", "ejection": "1h" });
     let mut upstream = upstream(&[group]);
     upstream["protocol"] = json!(protocol);
     upstream
