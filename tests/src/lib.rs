@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod certificates;
+pub mod crowd;
 pub mod http;
 pub mod http2;
 pub mod mesh;

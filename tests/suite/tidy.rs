@@ -89,6 +89,7 @@ const ORDER: &[&[&str]] = &[
         "meshc-stdlib",
         "meshd-certificates",
         "meshd-config",
+        "meshd-heap",
         "meshd-rate-limit",
         "meshd-redirect",
     ],

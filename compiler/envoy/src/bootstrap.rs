@@ -4,10 +4,6 @@ use envoy_types::pb::envoy::config::bootstrap::v3::bootstrap::{DynamicResources,
 use envoy_types::pb::envoy::config::bootstrap::v3::{
     Admin, Bootstrap, LayeredRuntime, RuntimeLayer, Watchdog, Watchdogs, runtime_layer::LayerSpecifier,
 };
-use envoy_types::pb::envoy::config::overload::v3::{
-    OverloadManager, ResourceMonitor, resource_monitor::ConfigType,
-};
-use envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
 use envoy_types::pb::google::protobuf;
 use meshc_plan::{Role, paths};
 
@@ -15,8 +11,7 @@ use crate::cluster::dns;
 use crate::pb::base::{Address, Locality, Node};
 use crate::pb::{cluster::Cluster, duration, listener::Listener, pipe};
 use crate::placed::Placed;
-use crate::proto::any;
-use crate::{limits, tls};
+use crate::{limits, overload, tls};
 
 /// File with the listeners, if they are watched.
 pub(crate) const LISTENERS_FILE: &str = "listeners.yaml";
@@ -64,7 +59,7 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
         // proxy.
         admin: Some(admin(pipe(placed.path(paths::ADMIN_SOCKET), 0o600))),
         typed_dns_resolver_config: Some(dns::resolver()),
-        overload_manager: Some(overload()),
+        overload_manager: Some(overload::manager()),
         watchdogs: Some(Watchdogs {
             main_thread_watchdog: Some(watchdog()),
             worker_watchdog: Some(watchdog()),
@@ -77,19 +72,6 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
 /// The admin interface at an address, open however many clients there are.
 pub(crate) fn admin(address: Address) -> Admin {
     Admin { address: Some(address), ignore_global_conn_limit: true, ..Default::default() }
-}
-
-/// How much the process takes upon itself.
-pub(crate) fn overload() -> OverloadManager {
-    OverloadManager {
-        resource_monitors: vec![ResourceMonitor {
-            name: "envoy.resource_monitors.global_downstream_max_connections".to_owned(),
-            config_type: Some(ConfigType::TypedConfig(any(&DownstreamConnectionsConfig {
-                max_active_downstream_connections: limits::MAX_DOWNSTREAM_CONNECTIONS,
-            }))),
-        }],
-        ..Default::default()
-    }
 }
 
 /// Ends a process of which a thread is stuck, so that it is started again. Whoever is asked whether it lives may be

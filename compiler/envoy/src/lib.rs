@@ -15,6 +15,7 @@ mod http;
 mod keepalive;
 mod limits;
 mod listener;
+mod overload;
 mod pb;
 mod placed;
 mod proto;

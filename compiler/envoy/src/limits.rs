@@ -24,10 +24,8 @@ pub(crate) const BETWEEN_PROXIES: Bounds = Bounds { headers: 128, kib: 64 };
 pub(crate) const IDLE_CONNECTION: Duration = Duration::from_hours(1);
 /// How long a stranger's stream may be silent before a route is known.
 pub(crate) const EDGE_STREAM_IDLE: Duration = Duration::from_mins(5);
-/// How long a stranger may take to send the headers of a request.
-pub(crate) const EDGE_REQUEST_HEADERS: Duration = Duration::from_secs(10);
-/// Connections from outside a proxy, all together. Without a number Envoy warns at every start.
-pub(crate) const MAX_DOWNSTREAM_CONNECTIONS: i64 = 50_000;
+/// How long whoever is not the application may take to send the headers of a request.
+pub(crate) const REQUEST_HEADERS: Duration = Duration::from_secs(10);
 /// How long the service port of a sidecar waits for a ClientHello.
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much an edge connection buffers, from Envoy's advice for proxies at the edge.

@@ -1,7 +1,7 @@
 //! The proxy's container and the volumes it mounts, the same in gateways and beside applications.
 
-use meshc_plan::paths;
 use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, paths::READINESS_PORT};
+use meshc_plan::{bounds, paths};
 use meshc_vocabulary::model::DataPlane;
 use meshc_yaml::{Map, Value, list, map};
 
@@ -85,7 +85,7 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
             "resources",
             map! {
                 "requests" => map! { "cpu" => "20m", "memory" => memory },
-                "limits" => map! { "memory" => "512Mi" },
+                "limits" => map! { "memory" => format!("{}Mi", bounds::PROXY_MEMORY >> 20) },
             },
         )
         .with("securityContext", locked_down(user(&proxy.name.path)))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use std::collections::BTreeMap;
 
-use meshc_plan::{Role, Upstream, paths};
+use meshc_plan::{Role, Upstream, bounds, paths};
 use meshc_vocabulary::model::IpFamily;
 use meshd_config::{Period, VERSION, raw};
 
@@ -44,6 +44,10 @@ pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
             refresh: DNS_REFRESH,
             timeout: DNS_TIMEOUT,
             tries: DNS_TRIES,
+        }),
+        bounds: Some(raw::Bounds {
+            memory: Some(bounds::PROXY_MEMORY),
+            connections: bounds::MOST_CONNECTIONS,
         }),
         access_log: Some(raw::AccessLog::Stdout),
         admin: Some(raw::Admin::Unix(placed.path(paths::ADMIN_SOCKET))),

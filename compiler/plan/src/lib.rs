@@ -9,6 +9,7 @@
 //! services that a proxy does not call.
 
 mod authorization;
+pub mod bounds;
 pub mod capability;
 pub mod codes;
 mod deployment;

@@ -27,6 +27,8 @@ pub struct Config {
     pub rate_limit_service: Option<RateLimitService>,
     /// How names are resolved.
     pub dns: Dns,
+    /// What it may use.
+    pub bounds: Bounds,
     /// Where the access log goes.
     pub access_log: Option<AccessLog>,
     /// Where the administration interface listens.
@@ -41,6 +43,16 @@ pub struct RateLimitService {
     pub host: EndpointHost,
     /// Its port.
     pub port: u16,
+}
+
+/// What the proxy may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// Memory in bytes; `None` is without a limit.
+    pub memory: Option<u64>,
+    /// How many connections from clients may be open, at least 1.
+    pub connections: u32,
 }
 
 /// How names are resolved.
@@ -165,6 +177,7 @@ fn check(cx: &mut Context<'_>, raw: &raw::Config) -> Option<Config> {
     let service_at = root.field("rate_limit_service");
     let rate_limit_service = cx.optional(raw.rate_limit_service.as_ref(), &service_at, rate_limit_service);
     let dns = cx.optional(raw.dns.as_ref(), &root.field("dns"), dns);
+    let bounds = cx.optional(raw.bounds.as_ref(), &root.field("bounds"), bounds);
     let access_log =
         cx.optional(raw.access_log.as_ref(), &root.field("access_log"), |cx, log, at| match log {
             raw::AccessLog::Stdout => Some(AccessLog::Stdout),
@@ -181,12 +194,30 @@ fn check(cx: &mut Context<'_>, raw: &raw::Config) -> Option<Config> {
         upstreams: upstreams?,
         rate_limit_service: rate_limit_service?,
         dns: dns?.unwrap_or(DNS),
+        bounds: bounds?.unwrap_or(BOUNDS),
         access_log: access_log?,
         admin: admin?,
     };
     identity_where_needed(cx, &config);
     redirection_where_needed(cx, &config);
     Some(config)
+}
+
+/// What may be used unless the file says otherwise.
+const BOUNDS: Bounds = Bounds { memory: None, connections: 16_384 };
+
+/// The least memory that a limit may allow, in bytes: with less, the proxy would close what it has just accepted.
+const LEAST_MEMORY: u64 = 24 << 20;
+
+fn bounds(cx: &mut Context<'_>, raw: &raw::Bounds, at: &Path) -> Option<Bounds> {
+    let connections = cx.positive(raw.connections, &at.field("connections"));
+    if let Some(memory) = raw.memory
+        && memory < LEAST_MEMORY
+    {
+        cx.wrong(&at.field("memory"), format!("must be at least {LEAST_MEMORY} bytes"));
+        return None;
+    }
+    Some(Bounds { memory: raw.memory, connections: connections? })
 }
 
 /// How names are resolved unless the file says otherwise.

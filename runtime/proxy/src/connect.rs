@@ -3,6 +3,7 @@
 use crate::balance::Picked;
 use crate::listen::prepare;
 use crate::metrics::Metrics;
+use crate::paced::Paced;
 use crate::upstream::Spoken;
 use rustls_pki_types::ServerName;
 use std::io;
@@ -16,9 +17,9 @@ use tokio_rustls::client::TlsStream;
 /// An open connection to an endpoint.
 pub(crate) enum Upward {
     /// Plaintext.
-    Plain(TcpStream),
+    Plain(Paced),
     /// Mutual TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Paced>>),
 }
 
 /// Why there is no connection.
@@ -77,6 +78,7 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
         message: format!("cannot connect to {address}: {error}"),
     })?;
     prepare(&stream);
+    let stream = Paced::to_upstream(stream);
     let group = picked.group();
     let Some(group) = group.filter(|group| group.config.tls.is_some()) else {
         return Ok(Upward::Plain(stream));

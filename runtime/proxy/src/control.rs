@@ -7,8 +7,10 @@ use crate::drain::Phase;
 use crate::heartbeat::Heartbeats;
 use crate::limiter::{Limiter, Service, greet};
 use crate::listen::{Slot, listen};
+use crate::memory::{self, Reading};
 use crate::metrics::Metrics;
 use crate::proxy::{Failure, Options};
+use crate::room::Rooms;
 use crate::snapshot::{KindState, ListenerState, Snapshot};
 use crate::tls::{Loaded, load};
 use crate::watch::Watch;
@@ -21,6 +23,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -35,8 +38,11 @@ const AGAIN: Duration = Duration::from_secs(3);
 /// How often it is looked whether the last requests have finished.
 const CLOSING_LOOK: Duration = Duration::from_millis(10);
 
-/// The most connections from clients, however many files may be open. The compiler tells Envoy the same number.
-const MOST_CONNECTIONS: i64 = 50_000;
+/// How often it is looked how much memory is in use.
+const MEMORY_LOOK: Duration = Duration::from_millis(200);
+
+/// How often at most a line says that connections were closed for it.
+const MEMORY_LINE: Duration = Duration::from_secs(10);
 
 /// How long the last lines of the access log may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -87,7 +93,8 @@ impl Control {
             metrics,
             log: ArcSwapOption::empty(),
             limiter: ArcSwapOption::empty(),
-            most_connections: most_connections(),
+            most_connections: AtomicI64::new(most_connections(config.bounds.connections)),
+            rooms: Rooms::new(options.workers.max(1)),
             phase: watch::Sender::new(Phase::Starting),
             heartbeats: Heartbeats::new(options.workers.max(1), options.stuck_after),
         });
@@ -155,6 +162,8 @@ impl Control {
     /// Looks after the files until told to drain, then leaves.
     pub(crate) async fn run(mut self, mut drain: mpsc::UnboundedReceiver<()>) {
         let mut look = tokio::time::interval(LOOK);
+        // Beside the files, since whatever changes there may have to wait for a name.
+        tokio::spawn(watch_memory(Arc::clone(&self.shared)));
         loop {
             tokio::select! {
                 _ = drain.recv() => break,
@@ -274,6 +283,8 @@ impl Control {
         self.shared.log.store(log);
         self.shared.limiter.store(limiter);
         self.shared.snapshot.store(Arc::clone(&snapshot));
+        memory::limit(config.bounds.memory);
+        self.shared.most_connections.store(most_connections(config.bounds.connections), Ordering::Relaxed);
         self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
         for (sender, _) in &self.workers {
@@ -326,11 +337,36 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "meshd: {line}");
 }
 
-/// How many connections from clients may be open: each needs one to an upstream, and file descriptors are finite.
-fn most_connections() -> i64 {
+/// How many connections from clients may be open of `bound`: each needs one to an upstream, and file descriptors are
+/// finite.
+fn most_connections(bound: u32) -> i64 {
     // No limit at all is `None`.
     let files = getrlimit(Resource::Nofile).current.and_then(|files| i64::try_from(files).ok());
-    files.map_or(MOST_CONNECTIONS, |files| (files / 2).min(MOST_CONNECTIONS))
+    files.map_or(i64::from(bound), |files| (files / 2).min(i64::from(bound)))
+}
+
+/// Follows how much memory is in use, and tells the operator when connections were closed for it.
+async fn watch_memory(shared: Arc<Shared>) {
+    let mut look = tokio::time::interval(MEMORY_LOOK);
+    let (mut told, mut said) = (0, None::<Instant>);
+    loop {
+        look.tick().await;
+        let open = u64::try_from(shared.metrics.connections.value()).unwrap_or(0);
+        memory::look(open, shared.rooms.stalled());
+        let reading = Reading::now();
+        let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        shared.metrics.memory.set(bytes(reading.used));
+        shared.metrics.memory_limit.set(bytes(reading.limit.unwrap_or(0)));
+        let closed = shared.rooms.told() - told;
+        if closed > 0 && said.is_none_or(|said| said.elapsed() >= MEMORY_LINE) {
+            told += closed;
+            said = Some(Instant::now());
+            let (used, limit) = (reading.used >> 20, reading.limit.unwrap_or(0) >> 20);
+            say(&format!(
+                "memory is tight, {used} of {limit} MiB: connections closed to free some: {closed}"
+            ));
+        }
+    }
 }
 
 fn read(options: &Options) -> Result<(Config, String), Failure> {

@@ -1,5 +1,6 @@
 //! The first bytes of a connection: read until they tell who is asked for, then replayed to whoever goes on.
 
+use crate::paced::Paced;
 use crate::sni::{Hello, MAX_HELLO, peek};
 use std::io;
 use std::pin::Pin;
@@ -22,7 +23,7 @@ pub(crate) enum First {
 }
 
 /// Reads until the first bytes tell what they are, but no longer than `limit`. The bytes are returned as well.
-pub(crate) async fn read_hello(stream: &mut TcpStream, limit: Duration) -> (First, Vec<u8>) {
+pub(crate) async fn read_hello(stream: &mut Paced, limit: Duration) -> (First, Vec<u8>) {
     let mut bytes = Vec::with_capacity(2048);
     let reading = async {
         loop {
@@ -48,18 +49,18 @@ pub(crate) async fn read_hello(stream: &mut TcpStream, limit: Duration) -> (Firs
 pub(crate) struct Replayed {
     first: Vec<u8>,
     position: usize,
-    stream: TcpStream,
+    stream: Paced,
 }
 
 impl Replayed {
     /// A connection that begins with `first` once more.
-    pub(crate) fn new(first: Vec<u8>, stream: TcpStream) -> Self {
+    pub(crate) fn new(first: Vec<u8>, stream: Paced) -> Self {
         Replayed { first, position: 0, stream }
     }
 
     /// The connection itself.
     pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.stream.tcp()
     }
 }
 

@@ -7,19 +7,23 @@ use crate::access_log::{Line, shown};
 use crate::authorize;
 use crate::body::Body;
 use crate::bounds::Bounds;
+use crate::buffers;
 use crate::drain::Phase;
 use crate::forward::{Outgoing, forward};
+use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
 use crate::limit::{Judged, Left};
 use crate::local::LocalExecutor;
 use crate::local_reply::{Form, Why};
+use crate::noticed::Noticed;
 use crate::outcome::Failure;
 use crate::outlier::Report;
-use crate::presence::{Asking, Noticed, Presence};
+use crate::presence::{Asking, Presence};
 use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
+use crate::taken::Taken;
 use crate::target::{Connected, Target, target};
 use crate::watched::Ending;
 use crate::worker::Worker;
@@ -35,16 +39,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How many requests a stranger may have under way on one HTTP/2 connection. Source: Envoy's advice for edges.
-const MAX_STREAMS_OF_STRANGERS: u32 = 100;
-
-/// The same for everybody else. Source: Envoy's default (1.40, seen in its SETTINGS); a client that wants more opens
-/// another connection.
-const MAX_STREAMS: u32 = 1024;
-
-/// How much of each of them is taken before the upstream has room for it. What is unread of one stops no other.
-const STREAM_WINDOW: u32 = 256 * 1024;
-
 /// Serves HTTP/1.1 or HTTP/2 on a connection until it ends.
 pub(crate) async fn serve<S>(worker: Rc<Worker>, connection: Connection, stream: S)
 where
@@ -52,33 +46,33 @@ where
 {
     let mut phase = worker.shared.phase.subscribe();
     let mut left = connection.slot.left.subscribe();
-    let is_stranger =
-        app(&connection.slot.state.load(), &connection.entry).is_some_and(|app| app.edge.is_some());
-    let presence = Presence::new(is_stranger);
+    // Whoever may come without a certificate.
+    let is_stranger = connection.entry == Entry::Plaintext
+        || app(&connection.slot.state.load(), &connection.entry).is_some_and(|app| app.edge.is_some());
+    let presence = Presence::new(is_stranger, &connection.place);
     let bounds = bounds(&connection.entry);
+    let connection = Rc::new(connection);
     let service = {
-        let (connection, presence) = (Rc::new(connection), Rc::clone(&presence));
+        let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
+        let presence = Rc::clone(&presence);
         service_fn(move |request: Request<Incoming>| {
             let is_http2 = request.version() == Version::HTTP_2;
             let asking = Asking::new(&presence, is_http2);
             let request = request.map(|incoming| FromClient::new(incoming, is_http2, &presence));
-            let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
-            async move { Ok::<_, Infallible>(answer(&worker, &connection, asking, request).await) }
+            let (worker, connection, presence) =
+                (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence));
+            async move {
+                let answer = answer(&worker, &connection, asking, request).await;
+                Ok::<_, Infallible>(answer.map(|body| Taken::new(body, &presence)))
+            }
         })
     };
     let mut builder = auto::Builder::new(LocalExecutor);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
     // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
     builder.http1().max_headers(bounds.headers).max_buf_size(bounds.bytes + 1);
-    builder.http2().timer(TokioTimer::new()).adaptive_window(true);
-    builder.http2().max_header_list_size(bounds.header_list());
-    if is_stranger {
-        builder.http2().max_concurrent_streams(MAX_STREAMS_OF_STRANGERS);
-    } else {
-        builder.http2().max_concurrent_streams(MAX_STREAMS);
-        builder.http2().initial_stream_window_size(STREAM_WINDOW);
-        builder.http2().initial_connection_window_size(STREAM_WINDOW * MAX_STREAMS);
-    }
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(bounds.header_list());
+    buffers::of_client(&mut builder, is_stranger);
     let serving = builder.serve_connection(TokioIo::new(Noticed::new(stream, &presence)), service);
     tokio::pin!(serving);
     // HTTP/2 says GOAWAY as soon as the proxy drains; HTTP/1.1 says `connection: close` with its next answer, and an
@@ -96,13 +90,24 @@ where
         }
     };
     tokio::select! {
-        _ = serving.as_mut() => return,
+        _ = serving.as_mut() => return tell_flood(&worker, &connection, &presence),
         () = presence.overstayed() => return,
         () = leave => serving.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         _ = serving => {}
         () = presence.overstayed() => {}
+    }
+    tell_flood(&worker, &connection, &presence);
+}
+
+/// Says in the log and the metrics that a client sent too many frames, if it did.
+fn tell_flood(worker: &Worker, connection: &Connection, presence: &Presence) {
+    let Some(Flood(frame)) = presence.flood() else { return };
+    worker.shared.metrics.floods.add(&[&connection.slot.state.load().name, frame], 1);
+    if let Some(log) = worker.shared.log.load().as_ref() {
+        let details = Some(format!("too many {frame} frames"));
+        log.write(Line { flags: "DPE", details, ..connection.line() });
     }
 }
 

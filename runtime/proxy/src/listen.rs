@@ -59,6 +59,11 @@ const SIGN_OF_LIFE: [Duration; 2] = [Duration::from_secs(60), Duration::from_sec
 /// How many times in vain.
 const SIGNS_OF_LIFE: u32 = 3;
 
+/// How much may wait in the kernel's buffer that the other end has no room for, in bytes. Without a bound the kernel
+/// takes up to four MiB for each connection whose other end does not read. What is on its way does not count, so that
+/// this costs no throughput.
+const UNSENT: u32 = 32 * 1024;
+
 /// Prepares a connection in either direction. Small messages do not wait for each other's acknowledgements; and a peer
 /// that vanished with its machine is noticed: what is only relayed has no other bound.
 pub(crate) fn prepare(stream: &TcpStream) {
@@ -66,6 +71,7 @@ pub(crate) fn prepare(stream: &TcpStream) {
     let [after, every] = SIGN_OF_LIFE;
     let alive = TcpKeepalive::new().with_time(after).with_interval(every).with_retries(SIGNS_OF_LIFE);
     let _ = SockRef::from(stream).set_tcp_keepalive(&alive);
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {

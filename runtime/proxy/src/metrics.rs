@@ -122,6 +122,14 @@ pub(crate) struct Metrics {
     pub(crate) limits: Counters,
     /// Requests that authorization refused.
     pub(crate) denied: Counters,
+    /// Connections that were closed to free memory.
+    pub(crate) shed: Counters,
+    /// Connections that were closed for a flood of frames.
+    pub(crate) floods: Counters,
+    /// Bytes in use.
+    pub(crate) memory: Single,
+    /// Bytes that may be.
+    pub(crate) memory_limit: Single,
     /// Connections that are open now.
     pub(crate) connections: Single,
     /// The configuration that is in force, counted from 1.
@@ -193,6 +201,26 @@ impl Default for Metrics {
                 "Requests that authorization refused.",
                 &["listener", "upstream"],
             ),
+            shed: Counters::new(
+                "meshd_connections_shed_total",
+                "Connections that were closed to free memory: unread, idle or slow.",
+                &["listener", "reason"],
+            ),
+            floods: Counters::new(
+                "meshd_http2_floods_total",
+                "Connections that were closed because the client sent too many frames of a kind.",
+                &["listener", "frame"],
+            ),
+            memory: Single::new(
+                "meshd_memory_bytes",
+                "gauge",
+                "Memory in use, with what the kernel holds for the proxy's sockets.",
+            ),
+            memory_limit: Single::new(
+                "meshd_memory_limit_bytes",
+                "gauge",
+                "Memory that may be in use; 0 is without a limit.",
+            ),
             connections: Single::new("meshd_connections_active", "gauge", "Connections that are open."),
             config_version: Single::new(
                 "meshd_config_version",
@@ -245,11 +273,15 @@ impl Metrics {
             &self.limits,
             &self.denied,
             &self.dns_failures,
+            &self.shed,
+            &self.floods,
         ] {
             counters.render(&mut page);
         }
         for single in [
             &self.connections,
+            &self.memory,
+            &self.memory_limit,
             &self.config_version,
             &self.config_rejected,
             &self.identity_reloads,

@@ -1,13 +1,10 @@
 //! Whether a client is still there: how long it may take for a request's headers, or stay without a request.
 
-use crate::linger::Lingering;
-use std::cell::Cell;
-use std::io;
-use std::pin::Pin;
+use crate::frames::{Flood, Frames, PREFACE};
+use crate::room::{Passing, Place};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -16,9 +13,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How long a stranger may take to send the headers of a request.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What HTTP/2 begins with (RFC 9113 section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a connection's client is doing.
 #[derive(Debug)]
@@ -35,11 +29,14 @@ pub(crate) struct Presence {
     /// Whether part of a request was not read.
     has_unread: Cell<bool>,
     is_stranger: bool,
+    frames: RefCell<Frames>,
+    flood: Cell<Option<Flood>>,
+    place: Rc<Place>,
 }
 
 impl Presence {
     /// Of a client that has just come.
-    pub(crate) fn new(is_stranger: bool) -> Rc<Self> {
+    pub(crate) fn new(is_stranger: bool, place: &Rc<Place>) -> Rc<Self> {
         Rc::new(Presence {
             idle_since: Cell::new(Instant::now()),
             headers_since: Cell::new(None),
@@ -48,6 +45,9 @@ impl Presence {
             is_http2: Cell::new(None),
             has_unread: Cell::new(false),
             is_stranger,
+            frames: RefCell::default(),
+            flood: Cell::new(None),
+            place: Rc::clone(place),
         })
     }
 
@@ -64,6 +64,16 @@ impl Presence {
     /// Whether the connection ends with the answers that are under way, since part of a request was not read.
     pub(crate) fn has_unread(&self) -> bool {
         self.has_unread.get()
+    }
+
+    /// Which frames it sent too many of, if it did.
+    pub(crate) fn flood(&self) -> Option<Flood> {
+        self.flood.get()
+    }
+
+    /// The frame that tells it so.
+    pub(crate) fn goaway(&self) -> Vec<u8> {
+        self.frames.borrow().goaway()
     }
 
     /// Returns once the client has overstayed.
@@ -83,23 +93,54 @@ impl Presence {
     /// When that is, unless something happens before.
     fn overstays_at(&self) -> Instant {
         match (self.requests.get(), self.headers_since.get()) {
-            (0, Some(since)) => since + HEADERS_TIMEOUT,
+            // Headers that do not end hold up every other request of an HTTP/2 connection, too.
+            (_, Some(since)) => since + HEADERS_TIMEOUT,
             (0, None) => self.idle_since.get() + IDLE_TIMEOUT,
             // Its route decides about a request; it is looked at again then.
             (_, _) => Instant::now() + IDLE_TIMEOUT,
         }
     }
 
-    fn received(&self, bytes: &[u8]) {
+    /// The client sent these bytes; whether it may send more.
+    pub(crate) fn received(&self, bytes: &[u8]) -> bool {
         if self.is_http2.get().is_none() {
             // A preface in pieces is told by its first request instead.
             self.is_http2.set(Some(bytes.starts_with(PREFACE)));
         }
-        let begins = self.requests.get() == 0 && self.headers_since.get().is_none();
-        if self.is_stranger && begins && !self.is_http2() {
+        if self.flood.get().is_none()
+            && let Err(flood) = self.frames.borrow_mut().received(bytes, Instant::now)
+        {
+            self.flood.set(Some(flood));
+        }
+        let begins = if self.is_http2() {
+            let begins = self.frames.borrow().in_headers();
+            if !begins {
+                self.headers_since.set(None);
+            }
+            begins
+        } else {
+            self.requests.get() == 0
+        };
+        if self.is_stranger && begins && self.headers_since.get().is_none() {
             self.headers_since.set(Some(Instant::now()));
             self.headers_began.notify_one();
         }
+        self.flood.get().is_none()
+    }
+
+    /// So many bytes were sent to the client.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.frames.borrow_mut().sent(bytes);
+    }
+
+    /// An answer begins to pass.
+    pub(crate) fn passing(&self) -> Rc<Passing> {
+        self.place.passing()
+    }
+
+    /// It has passed.
+    pub(crate) fn passed(&self, passing: &Rc<Passing>) {
+        self.place.passed(passing);
     }
 }
 
@@ -118,6 +159,7 @@ impl Asking {
         presence.is_http2.set(Some(is_http2));
         presence.requests.set(presence.requests.get().saturating_add(1));
         presence.headers_since.set(None);
+        presence.place.begin();
         Asking(Rc::clone(presence))
     }
 }
@@ -125,81 +167,19 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get().saturating_sub(1));
-        self.0.idle_since.set(Instant::now());
-    }
-}
-
-/// A client's connection; what it sends is noticed.
-#[derive(Debug)]
-pub(crate) struct Noticed<S> {
-    stream: S,
-    presence: Rc<Presence>,
-    /// Since the client was told the end.
-    lingering: Option<Lingering>,
-}
-
-impl<S> Noticed<S> {
-    /// Tells `presence` what comes in on `stream`.
-    pub(crate) fn new(stream: S, presence: &Rc<Presence>) -> Self {
-        Noticed { stream, presence: Rc::clone(presence), lingering: None }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
-        if let Some(new @ [_, ..]) = buffer.filled().get(before..) {
-            self.presence.received(new);
-        }
-        Poll::Ready(result)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let lingering = match &mut this.lingering {
-            Some(lingering) => lingering,
-            none => {
-                ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-                if !this.presence.has_unread.get() {
-                    return Poll::Ready(Ok(()));
-                }
-                none.insert(Lingering::new())
-            }
-        };
-        lingering.poll(&mut this.stream, cx).map(Ok)
+        let now = Instant::now();
+        self.0.idle_since.set(now);
+        self.0.place.end(now);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stranger() -> Rc<Presence> {
+        Presence::new(true, &Place::new(Instant::now()))
+    }
 
     /// How long it may stay from now on, in seconds.
     fn left(presence: &Presence) -> u64 {
@@ -208,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_stranger_has_ten_seconds_for_headers_and_an_hour_between_requests() {
-        let presence = Presence::new(true);
+        let presence = stranger();
         assert_eq!(left(&presence), 3600);
         presence.received(b"GET / HTTP/1.1\r\n");
         assert_eq!(left(&presence), 10);
@@ -222,15 +202,28 @@ mod tests {
     #[test]
     fn http2_and_peers_may_wait_with_their_first_request() {
         for (stranger, bytes) in [(true, PREFACE), (false, b"GET")] {
-            let presence = Presence::new(stranger);
+            let presence = Presence::new(stranger, &Place::new(Instant::now()));
             presence.received(bytes);
             assert_eq!(left(&presence), 3600);
         }
     }
 
     #[test]
+    fn headers_over_http2_have_the_same_time_also_beside_other_requests() {
+        let presence = stranger();
+        presence.received(PREFACE);
+        let _other = Asking::new(&presence, true);
+        presence.received(&[0, 0, 2, 1, 4, 0, 0, 0, 1, b'x']);
+        assert_eq!(left(&presence), 10, "half of a frame with headers");
+        presence.received(b"y");
+        assert_eq!(left(&presence), 3600);
+        presence.received(&[0, 0, 1, 1, 0, 0, 0, 0, 3, b'x']);
+        assert_eq!(left(&presence), 10, "headers that go on in another frame");
+    }
+
+    #[test]
     fn nobody_passes_for_http2_later_or_with_half_a_preface() {
-        let presence = Presence::new(true);
+        let presence = stranger();
         presence.received(b"PRI * HTTP/2.0");
         assert_eq!(left(&presence), 10);
         drop(Asking::new(&presence, false));

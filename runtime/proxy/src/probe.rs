@@ -6,6 +6,7 @@ use crate::connect::connect;
 use crate::headers::remove_hop_by_hop;
 use crate::local::LocalExecutor;
 use crate::local_reply::plain;
+use crate::paced::Paced;
 use crate::serve::Connection;
 use crate::snapshot::KindState;
 use crate::upstream::{Spoken, Upstream};
@@ -21,7 +22,6 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::net::TcpStream;
 
 /// The path of the proxy's own readiness, Istio's.
 const READY_PATH: &str = "/healthz/ready";
@@ -33,7 +33,7 @@ const LIVE_PATH: &str = "/healthz/live";
 const METRICS_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Serves probes or metrics on a connection.
-pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: TcpStream) {
+pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: Paced) {
     let connection = Rc::new(connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));

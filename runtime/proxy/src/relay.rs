@@ -5,12 +5,15 @@
 
 use crate::connect::Upward;
 use crate::hello::Replayed;
+use crate::paced::Paced;
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
@@ -24,9 +27,9 @@ pub(crate) trait OverTcp: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
 
-impl OverTcp for TcpStream {
+impl OverTcp for Paced {
     fn tcp(&self) -> &TcpStream {
-        self
+        Paced::tcp(self)
     }
 }
 
@@ -45,8 +48,8 @@ impl<S: OverTcp> OverTcp for TlsStream<S> {
 impl OverTcp for Upward {
     fn tcp(&self) -> &TcpStream {
         match self {
-            Upward::Plain(stream) => stream,
-            Upward::Tls(stream) => stream.get_ref().0,
+            Upward::Plain(stream) => stream.tcp(),
+            Upward::Tls(stream) => stream.get_ref().0.tcp(),
         }
     }
 }
@@ -148,10 +151,10 @@ where
     A: OverTcp,
     B: OverTcp,
 {
-    let mut buffer = Vec::with_capacity(BUFFER);
+    let mut buffer = Vec::new();
     loop {
         buffer.clear();
-        if from.read_buf(&mut buffer).await? == 0 {
+        if some(&mut from, &mut buffer).await? == 0 {
             to.shutdown().await?;
             to.is_complete.set(true);
             return Ok(());
@@ -161,4 +164,20 @@ where
         count.set(count.get() + buffer.len() as u64);
         moved.set(Instant::now());
     }
+}
+
+/// Reads what has come into `buffer`, which takes no memory as long as nothing comes: most connections are idle.
+async fn some<R: AsyncRead + Unpin>(from: &mut R, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    poll_fn(|cx| {
+        let mut scratch = [const { MaybeUninit::uninit() }; BUFFER];
+        let mut read = ReadBuf::uninit(&mut scratch);
+        let result = Pin::new(&mut *from).poll_read(cx, &mut read);
+        if result.is_pending() {
+            *buffer = Vec::new();
+        }
+        ready!(result)?;
+        buffer.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
 }

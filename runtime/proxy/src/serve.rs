@@ -4,6 +4,9 @@ use crate::access_log::Line;
 use crate::drain::Phase;
 use crate::hello::{First, Replayed, read_hello};
 use crate::listen::{Slot, prepare};
+use crate::memory::{self, Level};
+use crate::paced::Paced;
+use crate::room::Place;
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{self, Peer, peer_of};
 use crate::worker::Worker;
@@ -13,9 +16,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -53,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) tls: bool,
     /// Who the client proved to be.
     pub(crate) peer: Option<Peer>,
+    /// What it takes up.
+    pub(crate) place: Rc<Place>,
 }
 
 impl Connection {
@@ -90,20 +97,23 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
         };
         match accepted {
             Ok((stream, remote)) => {
-                let open = if stays { None } else { Open::new(&worker) };
-                if open.is_none() && !stays {
-                    let slot = Arc::clone(&slot);
-                    let connection =
-                        Connection { slot, remote, entry: Entry::Listener, tls: false, peer: None };
-                    refuse(&worker, &connection, "UO", "too many connections");
+                prepare(&stream);
+                if stays {
+                    let client = Client::new(&slot, remote, Place::new(Instant::now()));
+                    tokio::task::spawn_local(serve(Rc::clone(&worker), client, stream));
                     continue;
                 }
-                prepare(&stream);
-                let (worker, slot) = (Rc::clone(&worker), Arc::clone(&slot));
-                tokio::task::spawn_local(async move {
-                    let _open = open;
-                    connection(worker, slot, stream, remote).await;
-                });
+                let client = Client::new(&slot, remote, worker.room.take(Instant::now()));
+                match Open::new(&worker) {
+                    Err(why) => refuse(&worker, &client.connection(), "UO", why),
+                    Ok(open) => {
+                        let worker = Rc::clone(&worker);
+                        tokio::task::spawn_local(async move {
+                            let _open = open;
+                            unless_told_to_leave(worker, client, stream).await;
+                        });
+                    }
+                }
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
@@ -115,11 +125,16 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
 struct Open(Rc<Worker>);
 
 impl Open {
-    /// Counts one more, unless no more clients can be served: what is left is for the connections to upstreams, and for
-    /// probes.
-    fn new(worker: &Rc<Worker>) -> Option<Self> {
+    /// Counts one more, or says why no more clients can be served: what is left is for the connections to upstreams, for
+    /// probes, and for the clients that are here.
+    fn new(worker: &Rc<Worker>) -> Result<Self, &'static str> {
         let shared = &worker.shared;
-        shared.metrics.connections.raise_below(shared.most_connections).then(|| Open(Rc::clone(worker)))
+        if memory::level() == Level::Full {
+            return Err("memory is full");
+        }
+        let most = shared.most_connections.load(Ordering::Relaxed);
+        let raised = shared.metrics.connections.raise_below(most);
+        if raised { Ok(Open(Rc::clone(worker))) } else { Err("too many connections") }
     }
 }
 
@@ -129,34 +144,79 @@ impl Drop for Open {
     }
 }
 
-async fn connection(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remote: SocketAddr) {
-    let state = slot.state.load_full();
-    let plain = |entry| Connection { slot: Arc::clone(&slot), remote, entry, tls: false, peer: None };
+/// A client that has just come.
+#[derive(Clone)]
+struct Client {
+    slot: Arc<Slot>,
+    remote: SocketAddr,
+    place: Rc<Place>,
+}
+
+impl Client {
+    fn new(slot: &Arc<Slot>, remote: SocketAddr, place: Rc<Place>) -> Self {
+        Client { slot: Arc::clone(slot), remote, place }
+    }
+
+    /// Its connection as long as nothing else is known.
+    fn connection(&self) -> Connection {
+        self.enters(Entry::Listener)
+    }
+
+    fn enters(&self, entry: Entry) -> Connection {
+        let Client { slot, remote, place } = self.clone();
+        Connection { slot, remote, entry, tls: false, peer: None, place }
+    }
+}
+
+/// Serves a client, until memory demands its place.
+async fn unless_told_to_leave(worker: Rc<Worker>, client: Client, stream: TcpStream) {
+    let (place, told) = (Rc::clone(&client.place), client.clone());
+    let why = tokio::select! {
+        biased;
+        why = place.told() => why,
+        () = serve(Rc::clone(&worker), client, stream) => return,
+    };
+    let connection = told.connection();
+    let state = connection.slot.state.load();
+    worker.shared.metrics.shed.add(&[&state.name, why.word()], 1);
+    if let Some(log) = worker.shared.log.load().as_ref() {
+        log.write(Line { flags: "OM", details: Some(why.sentence().to_owned()), ..connection.line() });
+    }
+}
+
+/// What a listener may do is very different in size, and only one of it is done for a connection: each is in a box.
+async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
+    let state = client.slot.state.load_full();
     let accepted = || worker.shared.metrics.accepted.add(&[&state.name], 1);
+    if let KindState::Redirected = &state.kind {
+        return redirected(worker, client, stream).await;
+    }
+    if let KindState::Readiness(_) | KindState::Metrics(_) = &state.kind {
+        let stream = Paced::from_operator(stream, &client.place);
+        return probe::serve(worker, client.connection(), stream).await;
+    }
+    let stream = Paced::from_client(stream, &client.place);
     match &state.kind {
-        KindState::Readiness(_) | KindState::Metrics(_) => {
-            probe::serve(worker, plain(Entry::Listener), stream).await
-        }
         KindState::Http { tls: None, .. } => {
             accepted();
-            http_server::serve(worker, plain(Entry::Listener), stream).await;
+            Box::pin(http_server::serve(worker, client.connection(), stream)).await;
         }
         KindState::Http { tls: Some(config), .. } => {
             accepted();
-            let connection = Connection { tls: true, ..plain(Entry::Listener) };
-            match handshake(&worker, &state, Arc::clone(config), stream).await {
-                Ok(stream) => http_server::serve(worker, connection, stream).await,
+            let connection = Connection { tls: true, ..client.connection() };
+            match Box::pin(handshake(&worker, &state, Arc::clone(config), stream)).await {
+                Ok(stream) => Box::pin(http_server::serve(worker, connection, stream)).await,
                 Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
         KindState::Tcp(forwarding) => {
             accepted();
-            tcp::forward(&worker, &plain(Entry::Listener), forwarding, stream).await;
+            Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
         }
-        KindState::Redirected => redirected(worker, slot, stream, remote).await,
+        KindState::Redirected | KindState::Readiness(_) | KindState::Metrics(_) => {}
         KindState::Inbound { .. } | KindState::PassThrough { .. } => {
             accepted();
-            by_server_name(worker, plain(Entry::Plaintext), &state, stream).await;
+            Box::pin(by_server_name(worker, client.enters(Entry::Plaintext), &state, stream)).await;
         }
     }
 }
@@ -166,7 +226,7 @@ async fn by_server_name(
     worker: Rc<Worker>,
     connection: Connection,
     state: &ListenerState,
-    mut stream: TcpStream,
+    mut stream: Paced,
 ) {
     let limit = match &state.kind {
         KindState::PassThrough { hello_timeout, .. } => *hello_timeout,
@@ -223,15 +283,12 @@ async fn by_server_name(
 }
 
 /// Hands a redirected connection to the listener at the address that the application meant.
-async fn redirected(worker: Rc<Worker>, slot: Arc<Slot>, stream: TcpStream, remote: SocketAddr) {
+async fn redirected(worker: Rc<Worker>, client: Client, stream: TcpStream) {
     let meant = original_destination(&stream);
     let other = meant.and_then(|address| worker.shared.slots.load().get(&address).cloned());
-    match other.filter(|other| !Arc::ptr_eq(other, &slot)) {
-        Some(other) => Box::pin(connection(worker, other, stream, remote)).await,
-        None => {
-            let connection = Connection { slot, remote, entry: Entry::Listener, tls: false, peer: None };
-            refuse(&worker, &connection, "NR", "no listener at the original destination");
-        }
+    match other.filter(|other| !Arc::ptr_eq(other, &client.slot)) {
+        Some(slot) => Box::pin(serve(worker, Client { slot, ..client }, stream)).await,
+        None => refuse(&worker, &client.connection(), "NR", "no listener at the original destination"),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::limiter::Limiter;
 use crate::listen::Slot;
 use crate::metrics::Metrics;
 use crate::pool::Pools;
+use crate::room::{Room, Rooms};
 use crate::serve::accept;
 use crate::snapshot::Snapshot;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,9 +15,11 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, LocalSet};
+use tokio::time::MissedTickBehavior;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -32,7 +35,9 @@ pub(crate) struct Shared {
     /// Who counts for the whole cluster.
     pub(crate) limiter: ArcSwapOption<Box<dyn Limiter>>,
     /// How many connections from clients may be open.
-    pub(crate) most_connections: i64,
+    pub(crate) most_connections: AtomicI64,
+    /// What the workers saw when they last looked at their rooms.
+    pub(crate) rooms: Rooms,
     /// Whether the proxy serves, drains or stops.
     pub(crate) phase: watch::Sender<Phase>,
     /// Whether the workers run.
@@ -59,6 +64,8 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     /// Connections to upstreams.
     pub(crate) pools: Pools,
+    /// Connections from clients.
+    pub(crate) room: Room,
 }
 
 impl Worker {
@@ -71,6 +78,9 @@ impl Worker {
 /// How often unused connections are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether somebody has to leave.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Runs a worker until it is told to stop. The one without a number serves probes and metrics, and nothing that clients
 /// or applications could keep busy.
 pub(crate) fn run(
@@ -81,10 +91,12 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
-        let worker = Rc::new(Worker { shared, pools: Pools::default() });
+        let worker = Rc::new(Worker { shared, pools: Pools::default(), room: Room::default() });
         let mut accepting: BTreeMap<SocketAddr, JoinHandle<()>> = BTreeMap::new();
         let mut sweep = tokio::time::interval(SWEEP);
         let mut beat = tokio::time::interval(BEAT);
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -108,6 +120,11 @@ pub(crate) fn run(
                 _ = beat.tick() => {
                     if let Some(number) = number {
                         worker.shared.heartbeats.beat(number);
+                    }
+                }
+                _ = look.tick() => {
+                    if let Some(number) = number {
+                        worker.shared.rooms.look(number, &worker.room);
                     }
                 }
             }

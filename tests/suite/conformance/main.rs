@@ -18,6 +18,7 @@ mod resets;
 mod shapes;
 mod shared;
 mod shutdown;
+mod slow;
 mod strictness;
 mod uploads;
 

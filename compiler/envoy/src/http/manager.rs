@@ -57,6 +57,12 @@ pub(crate) fn filter(
         Clients::Peers => limits::BETWEEN_PROXIES,
         Clients::Application | Clients::Strangers { .. } | Clients::Operators => limits::FROM_OUTSIDE,
     };
+    // The application may take its time; everybody else may be somebody else, also on a port that takes plain
+    // connections or probes.
+    let headers_timeout = match clients {
+        Clients::Application => None,
+        Clients::Strangers { .. } | Clients::Peers | Clients::Operators => Some(limits::REQUEST_HEADERS),
+    };
     let router = Router { suppress_envoy_headers: true, ..Default::default() };
     let manager = HttpConnectionManager {
         codec_type: CodecType::Auto.into(),
@@ -76,7 +82,7 @@ pub(crate) fn filter(
         max_request_headers_kb: number(bounds.kib),
         // Routes say how long a stream may be silent; what arrives before a route is known is bounded at the edge.
         stream_idle_timeout: timeout(edge.then_some(limits::EDGE_STREAM_IDLE)),
-        request_headers_timeout: edge.then_some(limits::EDGE_REQUEST_HEADERS).and_then(crate::pb::duration),
+        request_headers_timeout: headers_timeout.and_then(crate::pb::duration),
         access_log: access_log::http(name, clients),
         use_remote_address: flag(edge),
         xff_num_trusted_hops: trusted_hops,

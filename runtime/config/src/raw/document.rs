@@ -27,6 +27,9 @@ pub struct Config {
     /// How names are resolved; absent means the defaults of [`Dns`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns: Option<Dns>,
+    /// What the proxy may use; absent means the defaults of [`Bounds`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
     /// Where the access log goes; absent means no access log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLog>,
@@ -66,6 +69,18 @@ pub struct Identity {
 pub struct RateLimitService {
     /// `host:port`.
     pub address: String,
+}
+
+/// What the proxy may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// Memory in bytes, that of the kernel for its sockets included: the limit of its container. Connections are closed
+    /// before it is reached. Absent means that nothing is closed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// How many connections from clients may be open, at least 1.
+    pub connections: u32,
 }
 
 /// How names are resolved. Endpoints given as addresses are never looked up.

@@ -9,7 +9,7 @@ mod listener;
 mod route;
 mod upstream;
 
-pub use document::{AccessLog, Admin, Config, Dns, Family, Identity, Node, RateLimitService};
+pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
     AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind,

@@ -6,6 +6,7 @@ use super::state::ConnectionId;
 use crate::balance::Picked;
 use crate::body::Body;
 use crate::bounds::Bounds;
+use crate::buffers;
 use crate::connect::{ConnectFailure, Upward, connect};
 use crate::metrics::Metrics;
 use crate::reads_on::ReadsOn;
@@ -34,12 +35,6 @@ type Connection = http2::Connection<TokioIo<ReadsOn<Upward>>, Body, Executor>;
 /// only has to be a number that no other end can tell: they have 32 bits.
 const NOT_TOLD: usize = usize::MAX - 1;
 
-/// How much of one answer is taken before its client has room for it, and how much of all that share a connection: so
-/// much that one who does not read stops nobody else. The library also counts small frames that are unread against half
-/// of the latter, and closes connections on which there are too many. The sum is that of the 1,024 streams that proxies allow each other.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 256 * 1024 * 1024;
-
 /// Opens a connection.
 pub(super) async fn open(
     picked: &Picked,
@@ -61,7 +56,7 @@ pub(super) async fn open(
 
 async fn open1(stream: Upward, place: Place) -> Result<http1::SendRequest<Body>, ConnectFailure> {
     let mut builder = http1::Builder::new();
-    builder.max_headers(Bounds::BETWEEN_PROXIES.headers);
+    builder.max_headers(Bounds::BETWEEN_PROXIES.headers).max_buf_size(buffers::HTTP1_BUFFER);
     let handshake = builder.handshake(TokioIo::new(ReadsOn::new(stream))).await;
     let (sender, connection) = handshake.map_err(|error| failure(&error))?;
     tokio::task::spawn_local(async move {
@@ -80,9 +75,9 @@ async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>,
     });
     let mut builder = http2::Builder::new(Executor(Rc::clone(&following)));
     builder.timer(TokioTimer::new()).initial_max_send_streams(NOT_TOLD);
-    builder.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     // Who answers is known when it has answered; whatever could be admitted is read, and measured then.
     builder.max_header_list_size(Bounds::BETWEEN_PROXIES.header_list());
+    buffers::of_upstream(&mut builder);
     let (sender, connection) =
         builder.handshake(TokioIo::new(ReadsOn::new(stream))).await.map_err(|error| failure(&error))?;
     let connection = Rc::new(RefCell::new(connection));

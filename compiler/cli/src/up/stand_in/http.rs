@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -15,6 +16,9 @@ use super::{Behaviour, Instance, xfcc};
 
 /// The longest delay that a request may ask for with `?delay=`.
 const MAX_DELAY: Duration = Duration::from_secs(60);
+
+/// The longest answer that a request may ask for with `?bytes=`.
+const MAX_BYTES: usize = 4 << 20;
 
 /// The answer.
 #[derive(Serialize)]
@@ -32,7 +36,7 @@ struct Answer<'a> {
 
 /// Answers one request as the application is told to behave, once all of it has been read: an application that answers
 /// and leaves the body unread ends the connection. A request whose query says `delay=<milliseconds>` is answered that
-/// much later.
+/// much later; one whose query says `bytes=<number>` gets so many bytes instead of JSON.
 pub(super) async fn answer(
     mut request: Request<Incoming>,
     instance: &Instance,
@@ -56,6 +60,10 @@ pub(super) async fn answer(
     }
     let (status, body) = if failing {
         (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance))
+    } else if let Some(count) = bytes(request.uri().query().unwrap_or_default()) {
+        let mut response = Response::new(Full::new(filling(count)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        return Ok(response);
     } else {
         (StatusCode::OK, describe(&request, received, instance))
     };
@@ -131,9 +139,30 @@ fn delay(query: &str) -> Option<Duration> {
     Some(Duration::from_millis(value.parse().ok()?).min(MAX_DELAY))
 }
 
+fn bytes(query: &str) -> Option<usize> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("bytes="))?;
+    Some(value.parse::<usize>().ok()?.min(MAX_BYTES))
+}
+
+/// So many bytes. All answers share them.
+fn filling(count: usize) -> Bytes {
+    static ALL: OnceLock<Bytes> = OnceLock::new();
+    let all = ALL.get_or_init(|| Bytes::from(vec![b'x'; MAX_BYTES]));
+    all.slice(..count.min(all.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_is_bounded() {
+        assert_eq!(bytes("a=1&bytes=100"), Some(100));
+        assert_eq!(bytes("bytes=999999999"), Some(MAX_BYTES));
+        assert_eq!(bytes("bytes=many"), None);
+        assert_eq!(filling(100), [b'x'; 100].as_slice());
+        assert_eq!(filling(usize::MAX).len(), MAX_BYTES);
+    }
 
     #[test]
     fn a_delay_is_bounded() {

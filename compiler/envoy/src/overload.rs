@@ -1,0 +1,94 @@
+//! What Envoy does before it has used up its memory or its connections.
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::config::overload::v3::scale_timers_overload_action_config::{
+    ScaleTimer, TimerType, scale_timer::OverloadAdjust,
+};
+use envoy_types::pb::envoy::config::overload::v3::{
+    BufferFactoryConfig, OverloadAction, OverloadManager, ResourceMonitor, ScaleTimersOverloadActionConfig,
+    ScaledTrigger, ThresholdTrigger, Trigger, resource_monitor::ConfigType, trigger::TriggerOneof,
+};
+use envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
+use envoy_types::pb::envoy::extensions::resource_monitors::fixed_heap::v3::FixedHeapConfig;
+use meshc_plan::bounds;
+
+use crate::pb::duration;
+use crate::proto::{Root, any};
+
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// The monitor of the heap, which triggers refer to.
+const HEAP: &str = "envoy.resource_monitors.fixed_heap";
+/// What clients' connections without a request, and clients that are slow in a handshake, are left with where memory
+/// is tightest.
+const LEAST_IDLE: Duration = Duration::from_secs(5);
+/// Streams that hold this much, as a power of two, can be ended for it: 32 KiB, what an edge connection may buffer.
+const STREAM_POWER: u32 = 15;
+
+/// Connections have a number; as the heap fills, connections without a request live shorter, streams that hold the most
+/// are ended, and in the end no connection is accepted.
+pub(crate) fn manager() -> OverloadManager {
+    let connections = DownstreamConnectionsConfig {
+        max_active_downstream_connections: i64::from(bounds::MOST_CONNECTIONS),
+    };
+    let heap = FixedHeapConfig { max_heap_size_bytes: bounds::PROXY_HEAP, ..Default::default() };
+    OverloadManager {
+        refresh_interval: duration(LOOK),
+        resource_monitors: vec![
+            monitor(HEAP, &heap),
+            // Without this number Envoy warns at every start.
+            monitor("envoy.resource_monitors.global_downstream_max_connections", &connections),
+        ],
+        actions: vec![
+            action("envoy.overload_actions.shrink_heap", at(0.70)),
+            OverloadAction {
+                typed_config: Some(any(&shorter_lives())),
+                ..action("envoy.overload_actions.reduce_timeouts", between(0.70, 0.90))
+            },
+            action("envoy.overload_actions.reset_high_memory_stream", between(0.80, 0.95)),
+            action("envoy.overload_actions.disable_http_keepalive", at(0.90)),
+            action("envoy.overload_actions.reject_incoming_connections", at(0.95)),
+            action("envoy.overload_actions.stop_accepting_requests", at(0.98)),
+        ],
+        buffer_factory_config: Some(BufferFactoryConfig {
+            minimum_account_to_track_power_of_two: STREAM_POWER,
+        }),
+        ..Default::default()
+    }
+}
+
+fn monitor<M: Root>(name: &str, config: &M) -> ResourceMonitor {
+    ResourceMonitor { name: name.to_owned(), config_type: Some(ConfigType::TypedConfig(any(config))) }
+}
+
+fn action(name: &str, trigger: TriggerOneof) -> OverloadAction {
+    let trigger = Trigger { name: HEAP.to_owned(), trigger_oneof: Some(trigger) };
+    OverloadAction { name: name.to_owned(), triggers: vec![trigger], typed_config: None }
+}
+
+/// From this share of the heap on.
+fn at(value: f64) -> TriggerOneof {
+    TriggerOneof::Threshold(ThresholdTrigger { value })
+}
+
+/// From nothing at the first share to everything at the second.
+fn between(scaling_threshold: f64, saturation_threshold: f64) -> TriggerOneof {
+    TriggerOneof::Scaled(ScaledTrigger { scaling_threshold, saturation_threshold })
+}
+
+fn shorter_lives() -> ScaleTimersOverloadActionConfig {
+    let to = |timer: TimerType| ScaleTimer {
+        timer: timer.into(),
+        overload_adjust: duration(LEAST_IDLE).map(OverloadAdjust::MinTimeout),
+    };
+    ScaleTimersOverloadActionConfig {
+        timer_scale_factors: [
+            TimerType::HttpDownstreamConnectionIdle,
+            TimerType::HttpDownstreamStreamIdle,
+            TimerType::TransportSocketConnect,
+        ]
+        .map(to)
+        .to_vec(),
+    }
+}

@@ -1,0 +1,19 @@
+//! What a proxy may use, the same for both data planes: they protect the proxy itself, and no mesh declares them.
+//!
+//! All follow from the memory that its container may have, so that no number of clients, and nothing that they do, ends
+//! a proxy. How they were measured is in `tests/bench/README.md`.
+
+/// Memory of a proxy's container in bytes, that of the kernel for its sockets included.
+pub const PROXY_MEMORY: u64 = 512 << 20;
+
+/// What a client's connection without a request may cost in bytes, on either data plane: with TLS, and with what the
+/// kernel needs for it.
+pub const CONNECTION_MEMORY: u64 = 32 << 10;
+
+/// How many connections from clients a proxy accepts.
+pub const MOST_CONNECTIONS: u32 = 16_384;
+
+/// What Envoy may have on its heap in bytes. The rest is for the kernel, which Envoy does not see, and for the program.
+pub const PROXY_HEAP: u64 = PROXY_MEMORY / 4 * 3;
+
+const _: () = assert!(MOST_CONNECTIONS as u64 * CONNECTION_MEMORY <= PROXY_MEMORY, "all connections fit");

@@ -1,0 +1,130 @@
+//! How many bytes of the heap are in use: the system's allocator, counted.
+//!
+//! What the system says about a process is of no use for this. Memory that was freed stays with the process, so its
+//! resident size is what was once needed; and a reading from time to time is late for somebody who fills memory within a
+//! tenth of a second. Counting is exact, except for what each thread has not yet added to the sum, and costs an
+//! addition for each allocation.
+//!
+//! Invariant: this is the only unsafe code of the workspace, and it hands every call to the system's allocator as it is.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+/// How many bytes a thread counts for itself before it adds them to the sum, so that threads do not wait for each other
+/// at every allocation.
+const STEP: isize = 16 * 1024;
+
+/// What all threads have added.
+static IN_USE: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    /// What this thread has not yet added. It needs no initialisation and no destructor, so that it can be used inside
+    /// the allocator and to the very end of a thread.
+    static OWN: Cell<isize> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Bytes of the heap in use, without what the allocator itself needs around and between them. Each thread may be off by
+/// 16 KiB, those that have ended too.
+#[must_use]
+pub fn in_use() -> u64 {
+    u64::try_from(IN_USE.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+/// The system's allocator, counted.
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by nature; each call goes to the system's as it is")]
+// SAFETY: every method hands its arguments to the system's allocator and returns its result, so that whatever holds
+// between callers and the system's allocator holds here; counting allocates nothing and does not unwind.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        let pointer = unsafe { System.alloc(layout) };
+        if !pointer.is_null() {
+            count(size(layout.size()));
+        }
+        pointer
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        let pointer = unsafe { System.alloc_zeroed(layout) };
+        if !pointer.is_null() {
+            count(size(layout.size()));
+        }
+        pointer
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) };
+        count(-size(layout.size()));
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        let moved = unsafe { System.realloc(pointer, layout, new_size) };
+        if !moved.is_null() {
+            count(size(new_size) - size(layout.size()));
+        }
+        moved
+    }
+}
+
+/// The size of an allocation. No allocation is larger than `isize::MAX` (documentation of `Layout`).
+fn size(bytes: usize) -> isize {
+    isize::try_from(bytes).unwrap_or(isize::MAX)
+}
+
+fn count(bytes: isize) {
+    let add = OWN.try_with(|own| {
+        let now = own.get().saturating_add(bytes);
+        let enough = !(-STEP..=STEP).contains(&now);
+        own.set(if enough { 0 } else { now });
+        if enough { now } else { 0 }
+    });
+    match add {
+        Ok(0) => {}
+        Ok(bytes) => {
+            IN_USE.fetch_add(bytes, Ordering::Relaxed);
+        }
+        // The thread is at its end.
+        Err(_) => {
+            IN_USE.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One test, since the sum belongs to the whole process.
+    #[test]
+    fn what_is_allocated_is_in_use_until_it_is_freed() {
+        const LARGE: u64 = 64 << 20;
+        const SLACK: u64 = 1 << 20;
+        let before = in_use();
+        let mut large = vec![1u8; LARGE as usize];
+        assert!(in_use().abs_diff(before + LARGE) < SLACK, "allocated: {before} and {}", in_use());
+        large.truncate(1);
+        large.shrink_to_fit();
+        assert!(in_use().abs_diff(before) < SLACK, "given back in part: {before} and {}", in_use());
+        large.reserve_exact(LARGE as usize);
+        assert!(in_use().abs_diff(before + LARGE) < SLACK, "grown: {before} and {}", in_use());
+        std::thread::spawn(move || drop(large)).join().unwrap();
+        assert!(in_use().abs_diff(before) < SLACK, "freed by another thread: {before} and {}", in_use());
+        let many: Vec<Box<[u8; 100]>> = (0..100_000).map(|_| Box::new([0; 100])).collect();
+        assert!(
+            in_use().abs_diff(before + 100_000 * 108) < SLACK,
+            "many small ones: {before} and {}",
+            in_use()
+        );
+        drop(many);
+        assert!(in_use().abs_diff(before) < SLACK, "and freed: {before} and {}", in_use());
+    }
+}

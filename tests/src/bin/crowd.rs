@@ -1,0 +1,51 @@
+//! A crowd of clients at one address of this machine, with a few good ones among them: what memory is measured under.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mesh_tests::crowd::{Crowd, Kind, Tally};
+
+const USAGE: &str = "usage: crowd ADDRESS HOST PATH --idle N --unread N --slow N --seconds N";
+
+/// Opens the crowd, says `HERE`, sends good requests for the time, and says what became of all of them as JSON. It
+/// stays until its input ends, so that whoever started it can look at the proxy.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = || arguments.next().ok_or_else(|| std::io::Error::new(ErrorKind::InvalidInput, USAGE));
+    let (address, host, path) = (next()?, next()?, next()?);
+    let address: SocketAddr = address.parse().map_err(std::io::Error::other)?;
+    let (mut counts, mut seconds) = ([0; 3], 10);
+    while let Ok(option) = next() {
+        let number: usize = next()?.parse().map_err(std::io::Error::other)?;
+        match option.as_str() {
+            "--idle" => counts[0] = number,
+            "--unread" => counts[1] = number,
+            "--slow" => counts[2] = number,
+            "--seconds" => seconds = number as u64,
+            _ => return Err(std::io::Error::new(ErrorKind::InvalidInput, USAGE)),
+        }
+    }
+    assert!(address.ip().is_loopback(), "{address} is not on this machine");
+    let [idle, unread, slow] = counts;
+    let mut crowd = Crowd::new(address, &host);
+    crowd.come(Kind::Idle, idle, "/").await;
+    crowd.come(Kind::Slow, slow, "/").await;
+    crowd.come(Kind::Unread, unread, &path).await;
+    println!("HERE");
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut tally = Tally::default();
+    while Instant::now() < until {
+        tally.add(crowd.good_request().await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (answered, failed, median, slowest) = tally.figures();
+    let [idle, unread, slow] = [Kind::Idle, Kind::Unread, Kind::Slow].map(|kind| crowd.present(kind));
+    println!(
+        "{{\"answered\":{answered},\"failed\":{failed},\"median_ms\":{median},\"slowest_ms\":{slowest},\
+         \"idle\":{idle},\"unread\":{unread},\"slow\":{slow}}}"
+    );
+    let _ = std::io::stdin().read(&mut [0]);
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Clients that cost memory: idle ones, some that ask and never read, some that send very slowly; and good ones.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long a good client waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long anybody waits for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing, after a request that was answered.
+    Idle,
+    /// It asks and never reads.
+    Unread,
+    /// It has begun to upload a body, and goes on with a byte each second.
+    Slow,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Crowd {
+    address: SocketAddr,
+    host: String,
+    clients: Vec<(Kind, TcpStream)>,
+    last_byte: Instant,
+}
+
+impl Crowd {
+    /// Nobody yet; they will come to `address` and ask for `host`.
+    #[must_use]
+    pub fn new(address: SocketAddr, host: &str) -> Self {
+        Self { address, host: host.to_owned(), clients: Vec::new(), last_byte: Instant::now() }
+    }
+
+    /// So many more come; those who ask, ask for `path`. Whoever is refused is not counted.
+    pub async fn come(&mut self, kind: Kind, count: usize, path: &str) {
+        for number in 0..count {
+            if let Ok(Ok(client)) = timeout(CONNECT, self.one(kind, path)).await {
+                self.clients.push((kind, client));
+            }
+            if number % 100 == 0 {
+                self.send_slowly().await;
+            }
+        }
+    }
+
+    async fn one(&self, kind: Kind, path: &str) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        let host = &self.host;
+        let head = match kind {
+            Kind::Idle | Kind::Unread => format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+            Kind::Slow => {
+                format!("POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 100000\r\n\r\nfirst")
+            }
+        };
+        stream.write_all(head.as_bytes()).await?;
+        if kind == Kind::Idle {
+            // Whether it was answered or closed is found out later.
+            let _answered = stream.read(&mut [0; 8192]).await?;
+        }
+        Ok(stream)
+    }
+
+    /// One byte of each slow client, if a second has passed.
+    async fn send_slowly(&mut self) {
+        if self.last_byte.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.last_byte = Instant::now();
+        for (kind, stream) in &mut self.clients {
+            if *kind == Kind::Slow {
+                let _ = stream.try_write(b"x");
+            }
+        }
+    }
+
+    /// How long one request of a good client takes on a connection of its own, if it is answered with 200.
+    pub async fn good_request(&mut self) -> Option<Duration> {
+        self.send_slowly().await;
+        let start = Instant::now();
+        let ask = async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            let head = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.host);
+            stream.write_all(head.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200 "))
+        };
+        match timeout(PATIENCE, ask).await {
+            Ok(Ok(true)) => Some(start.elapsed()),
+            Ok(Ok(false) | Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// How many clients of a kind the proxy has not closed.
+    #[must_use]
+    pub fn present(&self, kind: Kind) -> usize {
+        let of_kind = self.clients.iter().filter(|(other, _)| *other == kind);
+        of_kind.filter(|(_, stream)| is_open(stream)).count()
+    }
+}
+
+/// Whether the other side has neither closed nor reset the connection. What waits to be read is read for this, so it is
+/// the last thing to ask.
+fn is_open(stream: &TcpStream) -> bool {
+    if matches!(stream.take_error(), Ok(Some(_)) | Err(_)) {
+        return false;
+    }
+    let mut scratch = [0; 65536];
+    loop {
+        match stream.try_read(&mut scratch) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// What became of good requests.
+#[derive(Debug, Default)]
+pub struct Tally {
+    times: Vec<Duration>,
+    failed: usize,
+}
+
+impl Tally {
+    /// One more.
+    pub fn add(&mut self, time: Option<Duration>) {
+        match time {
+            Some(time) => self.times.push(time),
+            None => self.failed += 1,
+        }
+    }
+
+    /// Answered, failed, and median and longest time in milliseconds.
+    #[must_use]
+    pub fn figures(mut self) -> (usize, usize, u128, u128) {
+        self.times.sort();
+        let millis = |index: usize| self.times.get(index).map_or(0, Duration::as_millis);
+        let count = self.times.len();
+        (count, self.failed, millis(count / 2), millis(count.saturating_sub(1)))
+    }
+}
