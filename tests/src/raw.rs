@@ -271,7 +271,8 @@ fn next_frame(bytes: &mut Vec<u8>) -> Option<(u8, u8, Vec<u8>)> {
 /// The status, which is the first field of an answer's headers (RFC 9113, section 8.3.2).
 fn first_status(block: &[u8]) -> Option<u16> {
     match block {
-        // A change of the table's size (RFC 7541, section 6.3).
+        // A change of the table's size (RFC 7541, section 6.3); a large one goes on until a byte below 128.
+        [0x3f, rest @ ..] => first_status(rest.get(rest.iter().position(|byte| *byte < 0x80)? + 1..)?),
         [first, rest @ ..] if first & 0xe0 == 0x20 => first_status(rest),
         // One of the table's own (RFC 7541, appendix A).
         [0x88..=0x8e, ..] => {
@@ -318,6 +319,7 @@ mod tests {
     fn a_status_is_read_in_each_of_its_forms() {
         assert_eq!(first_status(&[0x88]), Some(200));
         assert_eq!(first_status(&[0x3f, 0x8e]), None);
+        assert_eq!(first_status(&[0x3f, 0xe1, 0x1f, 0x8d]), Some(404));
         assert_eq!(first_status(&[0x20, 0x8d]), Some(404));
         assert_eq!(first_status(&[0x48, 3, b'4', b'3', b'1']), Some(431));
         // 403 and 503 as RFC 7541 encodes them: `4` 011010, `0` 00000, `3` 011001, then ones.
