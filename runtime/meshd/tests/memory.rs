@@ -135,7 +135,8 @@ fn whoever_does_not_read_has_to_go_before_memory_is_used_up() {
     let mut most = 0;
     while shed("unread") == 0 {
         most = most.max(own_kib(running.0.id()));
-        assert!(answer(&mut ask(http, "/")).starts_with("HTTP/1.1 200 "), "good clients are served");
+        let said = answer(&mut ask(http, "/"));
+        assert!(said.starts_with("HTTP/1.1 200 "), "good clients are served: {said:?} {}", metrics(page));
         assert!(Instant::now() < deadline, "nobody had to go: {}", metrics(page));
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -23,6 +23,9 @@ const TIGHT: u64 = 65;
 /// From this share on it is full, in percent.
 const FULL: u64 = 75;
 
+/// From this share on no more clients are served, in percent. Up to it they wait as everybody else does.
+const NO_MORE: u64 = 85;
+
 /// What the program takes apart from its heap: code, stacks, and the allocator's own.
 const PROGRAM: u64 = 8 << 20;
 
@@ -70,6 +73,11 @@ impl Reading {
             Some(limit) if self.used >= percent(limit, TIGHT) => Level::Tight,
             Some(_) => Level::Ample,
         }
+    }
+
+    /// Whether one more client may wait for room. What one costs that has not been read from is small.
+    pub(crate) fn admits_clients(self) -> bool {
+        self.limit.is_none_or(|limit| self.used < percent(limit, NO_MORE))
     }
 
     /// How many bytes have to be freed until memory is no longer tight.
@@ -138,8 +146,10 @@ mod tests {
         assert_eq!((at(749).level(), at(749).excess()), (Level::Tight, 99));
         assert_eq!((at(750).level(), at(750).excess()), (Level::Full, 100));
         assert_eq!((at(5000).level(), at(5000).excess()), (Level::Full, 4350));
+        assert!(at(849).admits_clients() && !at(850).admits_clients());
         let unlimited = Reading { used: u64::MAX, limit: None };
         assert_eq!((unlimited.level(), unlimited.excess()), (Level::Ample, 0));
+        assert!(unlimited.admits_clients());
     }
 
     #[test]

@@ -13,8 +13,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a client may let an answer wait before it counts as one that does not read.
+/// How long a client may let an answer wait before it counts as one that does not read, and how long while memory is
+/// full: then nobody is read from until somebody has left, so a client that only pauses cannot be told apart for long.
 const STALLED: Duration = Duration::from_secs(1);
+const STALLED_WHEN_FULL: Duration = Duration::from_millis(100);
 
 /// What is freed at least by closing a connection: one with an answer that nobody reads, and another one. More than
 /// enough go at once if this is too little, too few if it is too much, and then more follow at the next look.
@@ -24,8 +26,9 @@ const FREED_BY_OTHER: u64 = 16 << 10;
 /// How long it takes at most until what was told to leave has left and been counted. Before that, nobody else is told.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// How long memory must have been tight before idle clients are told, and full before slow ones are: those who do not
-/// read are known by then, and nothing is read in the meantime that would not fit.
+/// How long memory must have been tight before idle clients are told, and full before slow ones are, also after the last
+/// one was told that does not read: those are known by then, what they held is free, and nothing is read in the meantime
+/// that would not fit.
 const BEFORE_IDLE: Duration = Duration::from_millis(1500);
 const BEFORE_SLOW: Duration = Duration::from_secs(3);
 
@@ -178,7 +181,7 @@ pub(crate) struct Room {
     next: Cell<u64>,
     /// When somebody was last told to leave.
     told: Cell<Option<Instant>>,
-    /// Since when memory has been tight.
+    /// Since when memory has been tight, with no client that does not read.
     tight: Cell<Option<Instant>>,
 }
 
@@ -204,32 +207,47 @@ impl Room {
     /// Tells as many to leave as memory demands of this worker, one of `workers`.
     pub(crate) fn clear(&self, reading: Reading, workers: u64, now: Instant) -> Told {
         self.places.borrow_mut().retain(|_, place| place.strong_count() > 0);
-        let mut unread = self.which(|place| place.unread_since().filter(|since| now - *since >= STALLED));
+        let level = reading.level();
+        let patience = if level == Level::Full { STALLED_WHEN_FULL } else { STALLED };
+        let mut unread = self.which(|place| place.unread_since().filter(|since| now - *since >= patience));
         let stalled = unread.len() as u64;
         let excess = reading.excess() / workers.max(1);
-        let level = reading.level();
-        let since = (level > Level::Ample).then(|| self.tight.get().unwrap_or(now));
-        self.tight.set(since);
-        let leaving = match since.map(|since| now - since) {
-            None => 0,
-            Some(_) if self.told.get().is_some_and(|told| now - told < LEAVING) => 0,
-            Some(_) if stalled > 0 => tell(&mut unread, Leaving::Unread, excess / FREED_BY_STALLED),
-            Some(long) if long < BEFORE_IDLE => 0,
-            Some(long) => {
-                let mut idle = self.which(|place| (place.requests.get() == 0).then(|| place.moved.get()));
-                let told = tell(&mut idle, Leaving::Idle, excess / FREED_BY_OTHER);
-                if told == 0 && level == Level::Full && long >= BEFORE_SLOW {
-                    let mut slow = self.which(|place| Some(place.moved.get()));
-                    tell(&mut slow, Leaving::Slow, excess / FREED_BY_OTHER)
-                } else {
-                    told
-                }
+        let leaving = match level {
+            Level::Ample => {
+                self.tight.set(None);
+                0
+            }
+            Level::Tight | Level::Full if self.told.get().is_some_and(|told| now - told < LEAVING) => 0,
+            Level::Tight | Level::Full if stalled > 0 => {
+                self.tight.set(None);
+                tell(&mut unread, Leaving::Unread, excess / FREED_BY_STALLED)
+            }
+            Level::Tight | Level::Full => {
+                let since = self.tight.get().unwrap_or(now);
+                self.tight.set(Some(since));
+                self.tell_others(level, now - since, excess)
             }
         };
         if leaving > 0 {
             self.told.set(Some(now));
         }
         Told { stalled, leaving }
+    }
+
+    /// Tells the idle ones, or if there are none the slow ones, once memory has been tight for this long.
+    fn tell_others(&self, level: Level, long: Duration, excess: u64) -> u64 {
+        if long < BEFORE_IDLE {
+            return 0;
+        }
+        let mut idle = self.which(|place| (place.requests.get() == 0).then(|| place.moved.get()));
+        if !idle.is_empty() {
+            return tell(&mut idle, Leaving::Idle, excess / FREED_BY_OTHER);
+        }
+        if level < Level::Full || long < BEFORE_SLOW {
+            return 0;
+        }
+        let mut slow = self.which(|place| Some(place.moved.get()));
+        tell(&mut slow, Leaving::Slow, excess / FREED_BY_OTHER)
     }
 
     /// The places for which there is a moment, and which have not been told yet.
@@ -319,13 +337,27 @@ mod tests {
         assert_eq!(clear(65, 12).leaving, 0, "it has hardly left");
         assert_eq!(clear(65, 13).leaving, 1);
         assert_eq!(told(&places), [None, Some(Leaving::Unread), Some(Leaving::Unread), None]);
-        assert_eq!(clear(65, 14).leaving, 1);
+        assert_eq!((clear(65, 14).leaving, clear(65, 15).leaving), (0, 0), "what they held becomes free");
+        assert_eq!(clear(65, 16).leaving, 1);
         assert_eq!(told(&places)[0], Some(Leaving::Idle), "then idle ones");
-        assert_eq!(clear(74, 15).leaving, 0, "a request is not cut off as long as it is only tight");
-        assert_eq!(clear(75, 15).leaving, 1);
+        assert_eq!(clear(74, 17).leaving, 0, "a request is not cut off as long as it is only tight");
+        assert_eq!(clear(75, 17).leaving, 1);
         assert_eq!(told(&places)[3], Some(Leaving::Slow));
         assert_eq!(places[3].told().await, Leaving::Slow);
-        assert_eq!(clear(99, 16).leaving, 0, "nobody is left to be told");
+        assert_eq!(clear(99, 18).leaving, 0, "nobody is left to be told");
+    }
+
+    #[test]
+    fn where_memory_is_full_a_short_wait_is_enough() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let room = Room::default();
+        let place = room.take(at(0));
+        place.takes_nothing(at(0));
+        assert_eq!(room.clear(reading(74), 1, at(200)).leaving, 0);
+        assert_eq!(room.clear(reading(75), 1, at(99)).leaving, 0);
+        assert_eq!(room.clear(reading(75), 1, at(100)).leaving, 1);
+        assert_eq!(told(&[place]), [Some(Leaving::Unread)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::access_log::Line;
 use crate::drain::Phase;
 use crate::hello::{First, Replayed, read_hello};
 use crate::listen::{Slot, prepare};
-use crate::memory::{self, Level};
+use crate::memory::Reading;
 use crate::paced::Paced;
 use crate::room::Place;
 use crate::snapshot::{App, KindState, ListenerState};
@@ -29,6 +29,10 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a client may take for its ClientHello where the configuration does not say.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a client waits for room in memory before it is refused, and how soon it is looked again.
+const ROOM_LIMIT: Duration = Duration::from_secs(2);
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
 /// The pause after a failed accept: it fails while the process is out of file descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -90,9 +94,15 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
     };
     tokio::pin!(closing);
     loop {
+        let accepted = async {
+            if !stays {
+                room().await;
+            }
+            socket.accept().await
+        };
         let accepted = tokio::select! {
             biased;
-            accepted = socket.accept() => accepted,
+            accepted = accepted => accepted,
             () = &mut closing => return,
         };
         match accepted {
@@ -120,6 +130,15 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
     }
 }
 
+/// Returns once one more client can be served, or has waited for long enough to be told that it cannot: until then it
+/// waits in the kernel, where it costs least, and those that fill memory are told to leave in the meantime.
+async fn room() {
+    let begin = Instant::now();
+    while !Reading::now().admits_clients() && begin.elapsed() < ROOM_LIMIT {
+        tokio::time::sleep(ROOM_PAUSE).await;
+    }
+}
+
 /// A client's connection while it is open. It is counted when it is accepted and not when its task first runs: many are
 /// accepted in between, and each would find the same number.
 struct Open(Rc<Worker>);
@@ -129,7 +148,7 @@ impl Open {
     /// probes, and for the clients that are here.
     fn new(worker: &Rc<Worker>) -> Result<Self, &'static str> {
         let shared = &worker.shared;
-        if memory::level() == Level::Full {
+        if !Reading::now().admits_clients() {
             return Err("memory is full");
         }
         let most = shared.most_connections.load(Ordering::Relaxed);

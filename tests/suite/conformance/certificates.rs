@@ -127,6 +127,7 @@ fn intermediates_are_refused_for_what_cannot_be_processed(data_plane: DataPlane)
         ] {
             log_says(&mesh, reason);
         }
+        let log = mesh.log("east/sidecars/istioinaction/simple-backend");
         assert!(!log.contains("BadSignature"), "{log}");
     }
 }

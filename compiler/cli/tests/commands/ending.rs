@@ -169,7 +169,9 @@ fn two_meshes_at_once_know_which_one_is_meant() {
     BufReader::new(second.stdout.take().unwrap()).read_line(&mut socket).unwrap();
     let (status, said) = meshc(&fail, None);
     assert!(
-        status == Some(2) && said.contains("several running meshes have `simple-backend`") && said.contains(socket.trim()),
+        status == Some(2)
+            && said.contains("several running meshes have `simple-backend`")
+            && said.contains(socket.trim()),
         "{said}"
     );
     assert_eq!(meshc(&fail, Some(socket.trim())).0, Some(0));
