@@ -95,10 +95,11 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
     tokio::pin!(closing);
     loop {
         let accepted = async {
+            let accepted = socket.accept().await;
             if !stays {
                 room().await;
             }
-            socket.accept().await
+            accepted
         };
         let accepted = tokio::select! {
             biased;
@@ -130,8 +131,8 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
     }
 }
 
-/// Returns once one more client can be served, or has waited for long enough to be told that it cannot: until then it
-/// waits in the kernel, where it costs least, and those that fill memory are told to leave in the meantime.
+/// Returns once one more client can be served, or has waited for long enough to be told that it cannot. Those behind it
+/// wait in the kernel, where they cost least, and those that fill memory are told to leave in the meantime.
 async fn room() {
     let begin = Instant::now();
     while !Reading::now().admits_clients() && begin.elapsed() < ROOM_LIMIT {
