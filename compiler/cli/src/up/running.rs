@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lang_diagnostics::Sink;
 use meshc_driver::{CheckedMesh, render};
 use meshc_local::{Layout, layout};
-use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering, paths};
+use meshc_plan::{Placement, ProxyName, ProxyPlan, RenderedProxy, Rendering, paths};
 use meshc_vocabulary::model::{DataPlane, Protocol};
-use tokio::net::UnixListener;
+use tokio::net::{TcpSocket, UnixListener};
 use tokio::task::JoinSet;
 
 use super::fleet::Fleet;
@@ -45,6 +47,8 @@ pub(crate) struct Running {
     rendered: Vec<RenderedProxy>,
     /// The certificates that gateways show to clients outside the mesh.
     pub(crate) server_tls: ServerTls,
+    /// The applications that were not ready at the last look.
+    unready: BTreeSet<ProxyName>,
     /// The directory of everything.
     pub(crate) home: Home,
 }
@@ -89,6 +93,7 @@ impl Running {
             mesh,
             rendered,
             server_tls,
+            unready: BTreeSet::new(),
             home,
         };
         running.write_configuration()?;
@@ -152,13 +157,17 @@ impl Running {
     }
 
     /// Does what a cluster does about applications that are gone: their pods are not ready, so nobody finds them by name.
+    /// Whoever listens in the place of a stand-in is ready, and one look alone takes nobody away.
     pub(crate) fn follow_readiness(&mut self) -> Result<(), Failure> {
         let gone = self.switchboard.gone();
         let unready = self.layout.applications.iter().filter(|application| {
             let service = format!("{}.{}", application.namespace, application.service);
             gone.contains(&Instance { service, cluster: application.proxy.cluster.clone() })
+                && !application.ports.iter().any(|port| is_listened_at(port.address))
         });
-        if self.placement.withdraw(unready.map(|application| application.proxy.clone()).collect()) {
+        let unready = unready.map(|application| application.proxy.clone()).collect();
+        let before = std::mem::replace(&mut self.unready, unready);
+        if self.placement.withdraw(self.unready.intersection(&before).cloned().collect()) {
             self.rendered = rendered(&self.mesh, &self.placement)?;
             self.write_configuration()?;
         }
@@ -236,6 +245,17 @@ fn rendered(mesh: &CheckedMesh, placement: &Placement) -> Result<Vec<RenderedPro
         Some(diagnostic) => Err(Failure::new(format!("{}: {}", diagnostic.code, diagnostic.message))
             .help("`meshc build` shows the place")),
     }
+}
+
+/// Whether somebody listens at an address: then it cannot be bound. No connection is opened, which whoever listens would
+/// have to deal with, and who listens next is not disturbed, since this never listens.
+fn is_listened_at(address: SocketAddr) -> bool {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let bound = socket.and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)
+    });
+    bound.is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
 }
 
 fn limits_directory(home: &Path, cluster: &str) -> PathBuf {
