@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// The limit in MiB, that of a small container.
 const LIMIT: u64 = 64;
-const UNREAD: usize = 200;
+const UNREAD: usize = 400;
 const IDLE: usize = 50;
 
 /// A process that does not outlive its test, also when that fails.

@@ -1,4 +1,4 @@
-//! A TCP connection that reads nothing more while memory is full, and tells its place what moves.
+//! A TCP connection that reads in small pieces, hardly anything while memory is full, and tells its place what moves.
 
 use crate::memory::{self, Level};
 use crate::room::Place;
@@ -7,55 +7,91 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// How soon it is looked again whether there is room.
+/// How much is read at once, in bytes. Readers keep buffers twice as large as what they got last, also while nothing
+/// comes, so this decides what a connection holds whose answer waits.
+const PIECE: u64 = 16 * 1024;
+
+/// The same from an upstream while memory is full: not enough for a reader to think that it needs a larger buffer.
+const SMALL_PIECE: u64 = 8 * 1024 - 1;
+
+/// How soon it is looked again whether there is room for more from a client, and how long an upstream waits for its next
+/// piece while there is none. It does not wait for room, since only an answer that goes on shows which clients do not
+/// read it, and they are who has to leave (see `room`).
 const PAUSE: Duration = Duration::from_millis(20);
+const SELDOM: Duration = Duration::from_millis(50);
 
 /// A connection, from a client or to an upstream. The bound holds in both directions: what an upstream sends to a client
 /// that does not read fills memory as well as what a client sends.
 #[derive(Debug)]
 pub(crate) struct Paced {
-    stream: TcpStream,
+    stream: Take<TcpStream>,
     /// A client's place; upstreams have none, since closing a connection to them frees less than closing the client's.
     place: Option<Rc<Place>>,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Whether it waits for room. Probes do not: they come from whoever would end the proxy if it did not answer.
-    waits: bool,
+    reads: Reads,
+}
+
+/// When a connection is read from while memory is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// Once there is room.
+    WithRoom,
+    /// Seldom.
+    Seldom,
+    /// As ever: probes come from whoever would end the proxy if it did not answer.
+    Always,
 }
 
 impl Paced {
     /// The connection of a client.
     pub(crate) fn from_client(stream: TcpStream, place: &Rc<Place>) -> Self {
-        Paced { stream, place: Some(Rc::clone(place)), pause: None, waits: true }
+        Paced::new(stream, Some(Rc::clone(place)), Reads::WithRoom)
     }
 
     /// A connection to an upstream.
     pub(crate) fn to_upstream(stream: TcpStream) -> Self {
-        Paced { stream, place: None, pause: None, waits: true }
+        Paced::new(stream, None, Reads::Seldom)
     }
 
     /// A connection on which probes and metrics are asked for.
     pub(crate) fn from_operator(stream: TcpStream, place: &Rc<Place>) -> Self {
-        Paced { waits: false, ..Paced::from_client(stream, place) }
+        Paced::new(stream, Some(Rc::clone(place)), Reads::Always)
+    }
+
+    fn new(stream: TcpStream, place: Option<Rc<Place>>, reads: Reads) -> Self {
+        Paced { stream: stream.take(PIECE), place, pause: None, reads }
     }
 
     /// The connection itself.
     pub(crate) fn tcp(&self) -> &TcpStream {
-        &self.stream
+        self.stream.get_ref()
     }
 
-    /// Returns once there is room for more.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.waits && memory::level() == Level::Full {
-            let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(PAUSE)));
+    /// The connection itself, to write to it.
+    fn writer(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(self.stream.get_mut())
+    }
+
+    /// Returns once something may be read, and how much.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<u64> {
+        let mut piece = PIECE;
+        while self.reads != Reads::Always && memory::level() == Level::Full {
+            let is_seldom = self.reads == Reads::Seldom;
+            let wait = if is_seldom { SELDOM } else { PAUSE };
+            let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
+            if is_seldom {
+                piece = SMALL_PIECE;
+                break;
+            }
         }
         self.pause = None;
-        Poll::Ready(())
+        Poll::Ready(piece)
     }
 
     fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -75,7 +111,8 @@ impl AsyncRead for Paced {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_room(cx));
+        let piece = ready!(self.poll_room(cx));
+        self.stream.set_limit(piece);
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
         if let Some(place) = &self.place {
             place.sent(Instant::now());
@@ -86,7 +123,7 @@ impl AsyncRead for Paced {
 
 impl AsyncWrite for Paced {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let result = self.writer().poll_write(cx, bytes);
         self.wrote(result)
     }
 
@@ -95,19 +132,19 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let result = self.writer().poll_write_vectored(cx, slices);
         self.wrote(result)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.tcp().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.writer().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.writer().poll_shutdown(cx)
     }
 }

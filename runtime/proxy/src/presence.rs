@@ -1,9 +1,11 @@
 //! Whether a client is still there: how long it may take for a request's headers, or stay without a request.
 
 use crate::frames::{Flood, Frames, PREFACE};
+use crate::memory;
 use crate::room::{Passing, Place};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -131,6 +133,11 @@ impl Presence {
     /// So many bytes were sent to the client.
     pub(crate) fn sent(&self, bytes: usize) {
         self.frames.borrow_mut().sent(bytes);
+    }
+
+    /// Returns once more may be kept for the client.
+    pub(crate) fn poll_takes(&self, cx: &Context<'_>) -> Poll<()> {
+        self.place.poll_takes(memory::level(), cx)
     }
 
     /// An answer begins to pass.

@@ -9,28 +9,30 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How long a client may let an answer wait before it counts as one that does not read, and how long while memory is
-/// full: then nobody is read from until somebody has left, so a client that only pauses cannot be told apart for long.
+/// full: then everybody waits until somebody has left.
 const STALLED: Duration = Duration::from_secs(1);
 const STALLED_WHEN_FULL: Duration = Duration::from_millis(100);
 
-/// What is freed at least by closing a connection: one with an answer that nobody reads, and another one. More than
-/// enough go at once if this is too little, too few if it is too much, and then more follow at the next look.
-const FREED_BY_STALLED: u64 = 64 << 10;
+/// What is freed about by closing a connection: one with an answer that nobody reads, with what the kernel holds for it,
+/// and another one. More than enough go at once if this is too little, too few if it is too much, and then more follow
+/// at the next look.
+const FREED_BY_STALLED: u64 = 256 << 10;
 const FREED_BY_OTHER: u64 = 16 << 10;
 
 /// How long it takes at most until what was told to leave has left and been counted. Before that, nobody else is told.
 const LEAVING: Duration = Duration::from_millis(500);
 
 /// How long memory must have been tight before idle clients are told, and full before slow ones are, also after the last
-/// one was told that does not read: those are known by then, what they held is free, and nothing is read in the meantime
-/// that would not fit.
-const BEFORE_IDLE: Duration = Duration::from_millis(1500);
-const BEFORE_SLOW: Duration = Duration::from_secs(3);
+/// one was told that does not read: those are known by then, also on a busy machine (an answer goes on at 160 KiB/s while
+/// memory is full, and up to 100 of it fit between this proxy and its client), and what they held is free.
+const BEFORE_IDLE: Duration = Duration::from_secs(3);
+const BEFORE_SLOW: Duration = Duration::from_secs(5);
 
 /// Why a connection has to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +76,8 @@ pub(crate) struct Place {
     requests: Cell<u32>,
     /// The answers that are passing, and since when each waits for its client.
     answers: RefCell<Vec<Rc<Passing>>>,
+    /// Who waits until it takes something again.
+    waiting: RefCell<Vec<Waker>>,
     told: Cell<Option<Leaving>>,
     leave: Notify,
 }
@@ -104,6 +108,7 @@ impl Place {
             blocked: Cell::new(None),
             requests: Cell::new(0),
             answers: RefCell::default(),
+            waiting: RefCell::default(),
             told: Cell::new(None),
             leave: Notify::new(),
         })
@@ -117,7 +122,9 @@ impl Place {
     /// The client took something.
     pub(crate) fn took(&self, now: Instant) {
         self.moved.set(now);
-        self.blocked.set(None);
+        if self.blocked.take().is_some() {
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
     }
 
     /// The client takes nothing.
@@ -125,6 +132,18 @@ impl Place {
         if self.blocked.get().is_none() {
             self.blocked.set(Some(now));
         }
+    }
+
+    /// Returns once more of its answers may be kept: while memory is full, not before the client takes what there is.
+    pub(crate) fn poll_takes(&self, level: Level, cx: &Context<'_>) -> Poll<()> {
+        if level < Level::Full || self.blocked.get().is_none() {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// A request begins.
@@ -304,6 +323,8 @@ fn tell(places: &mut [(Instant, Rc<Place>)], why: Leaving, count: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::task::Wake;
 
     const LIMIT: u64 = 100 << 20;
 
@@ -337,14 +358,14 @@ mod tests {
         assert_eq!(clear(65, 12).leaving, 0, "it has hardly left");
         assert_eq!(clear(65, 13).leaving, 1);
         assert_eq!(told(&places), [None, Some(Leaving::Unread), Some(Leaving::Unread), None]);
-        assert_eq!((clear(65, 14).leaving, clear(65, 15).leaving), (0, 0), "what they held becomes free");
-        assert_eq!(clear(65, 16).leaving, 1);
+        assert_eq!((clear(65, 14).leaving, clear(65, 16).leaving), (0, 0), "what they held becomes free");
+        assert_eq!(clear(65, 17).leaving, 1);
         assert_eq!(told(&places)[0], Some(Leaving::Idle), "then idle ones");
-        assert_eq!(clear(74, 17).leaving, 0, "a request is not cut off as long as it is only tight");
-        assert_eq!(clear(75, 17).leaving, 1);
+        assert_eq!(clear(74, 19).leaving, 0, "a request is not cut off as long as it is only tight");
+        assert_eq!(clear(75, 19).leaving, 1);
         assert_eq!(told(&places)[3], Some(Leaving::Slow));
         assert_eq!(places[3].told().await, Leaving::Slow);
-        assert_eq!(clear(99, 18).leaving, 0, "nobody is left to be told");
+        assert_eq!(clear(99, 20).leaving, 0, "nobody is left to be told");
     }
 
     #[test]
@@ -361,6 +382,30 @@ mod tests {
     }
 
     #[test]
+    fn while_memory_is_full_nothing_more_is_kept_for_a_client_that_takes_nothing() {
+        struct Woken(AtomicU64);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let woken = Arc::new(Woken(AtomicU64::new(0)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let context = Context::from_waker(&waker);
+        let now = Instant::now();
+        let place = Place::new(now);
+        assert!(place.poll_takes(Level::Full, &context).is_ready(), "it takes what comes");
+        place.takes_nothing(now);
+        assert!(place.poll_takes(Level::Tight, &context).is_ready());
+        assert!(place.poll_takes(Level::Full, &context).is_pending());
+        assert!(place.poll_takes(Level::Full, &context).is_pending(), "asked twice, it is woken once");
+        place.took(now);
+        place.took(now);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(place.poll_takes(Level::Full, &context).is_ready());
+    }
+
+    #[test]
     fn the_oldest_idle_ones_go_as_many_as_needed() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
@@ -373,15 +418,15 @@ mod tests {
         let used = LIMIT / 100 * 65 + (1 << 20);
         let clear = |second| room.clear(Reading { used, limit: Some(LIMIT) }, 2, at(second));
         assert_eq!(
-            (clear(998).leaving, clear(999).leaving),
+            (clear(998).leaving, clear(1000).leaving),
             (0, 0),
             "somebody may be found who does not read"
         );
-        assert_eq!(clear(1000).leaving, 32);
+        assert_eq!(clear(1001).leaving, 32);
         let gone: Vec<usize> = (0..1000).filter(|n| places[*n].told.get().is_some()).collect();
         assert_eq!(gone, (1..33).collect::<Vec<_>>());
         drop(places);
-        assert_eq!(room.clear(reading(99), 1, at(1001)).leaving, 0);
+        assert_eq!(room.clear(reading(99), 1, at(1002)).leaving, 0);
         assert!(room.places.borrow().is_empty(), "places that were given up are forgotten");
     }
 

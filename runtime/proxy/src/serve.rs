@@ -30,8 +30,9 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may take for its ClientHello where the configuration does not say.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a client waits for room in memory before it is refused, and how soon it is looked again.
-const ROOM_LIMIT: Duration = Duration::from_secs(2);
+/// How long a client waits for room in memory before it is refused, and how soon it is looked again. Whoever fills memory
+/// has been told to leave by then.
+const ROOM_LIMIT: Duration = Duration::from_secs(10);
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
 /// The pause after a failed accept: it fails while the process is out of file descriptors.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
 /// The body of an answer. Whoever writes it asks for more only as long as the client takes it.
@@ -32,6 +32,7 @@ impl HttpBody for Taken {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        ready!(self.presence.poll_takes(cx));
         let result = self.body.as_mut().poll_frame(cx);
         match &result {
             Poll::Ready(Some(Ok(_))) => self.passing.got_some(Instant::now()),
