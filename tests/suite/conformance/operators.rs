@@ -9,7 +9,7 @@ use std::time::Duration;
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::process;
 
-use crate::fixtures::{WEBAPP_TO_CATALOG, WEST_INGRESS, acme, to_backend, to_catalog};
+use crate::fixtures::{BACKEND_HOST, WEBAPP_TO_CATALOG, WEST_INGRESS, acme, to_backend, to_catalog};
 
 const WEBAPP: &str = "west/sidecars/istioinaction/webapp";
 const INGRESS: &str = "west/gateways/ingress";
@@ -168,12 +168,43 @@ fn first_certificate(pem: &str) -> String {
     format!("{}{end}", &first[start..])
 }
 
+/// Collectors drop a line that is not JSON in UTF-8, so no byte that a client sends may make one. A value that is UTF-8 is
+/// kept as it was, any other one is read as Latin-1.
+fn every_line_of_the_access_log_is_json(mesh: &Mesh) {
+    let ask = |agent: &[u8]| {
+        let mut stream = TcpStream::connect(mesh.address(&format!("MESH_GATEWAY_{WEST_INGRESS}")))
+            .expect("the ingress listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        let head = format!("GET / HTTP/1.1\r\nhost: {BACKEND_HOST}\r\nconnection: close\r\nuser-agent: ");
+        stream.write_all(&[head.as_bytes(), agent, b"\r\n\r\n"].concat()).expect("the proxy reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer, and then the end");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    ask("first-caf\u{e9}".as_bytes());
+    ask(b"second-\"quoted\"\\");
+    ask(b"third-caf\xe9");
+    // A file that is not UTF-8 as a whole fails right here.
+    let agents: Vec<String> = process::eventually("all three are logged", Duration::from_secs(20), || {
+        let log = mesh.log(INGRESS);
+        let lines = log.lines().filter(|line| line.starts_with('{'));
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a line is JSON");
+        let agents: Vec<_> =
+            lines.filter_map(|text| line(text).get("user_agent")?.as_str().map(str::to_owned)).collect();
+        agents.iter().any(|agent| agent.starts_with("third-")).then_some(agents)
+    });
+    for expected in ["first-caf\u{e9}", "second-\"quoted\"\\", "third-caf\u{e9}"] {
+        assert!(agents.iter().any(|agent| agent == expected), "{expected:?} in {agents:?}");
+    }
+}
+
 fn operators_find_what_they_rely_on(data_plane: DataPlane) {
     let mesh = acme(data_plane);
     nothing_is_warned_of(&mesh);
     probes_and_metrics_speak_http_1_0(&mesh);
     few_inotify_instances_are_open(&mesh, data_plane);
     upstreams_are_whole_in_metrics(&mesh, data_plane);
+    every_line_of_the_access_log_is_json(&mesh);
     a_new_trust_bundle_takes_effect(&mesh);
 }
 
