@@ -6,8 +6,8 @@ containers are started with exactly the arguments of the manifest. Clusters are 
 only gateways' load-balancer addresses can be reached from everywhere. Reads one JSON command a line, answers with one
 JSON line:
 
-    {"get": {"pod": …, "url": …, "headers": {…}}}   →  {"status": …, "body": …}
-    {"fail": {"service": …, "cluster": …, "failing": true}}  →  {}
+    {"get": {"pod": …, "url": …, "headers": {…}}}   →  {"status": …, "body": …, "grpc": […]}
+    {"fail": {"pod": …, "failing": true}}  →  {}
     {"load": {"name": …, "pod": …, …}}  →  {}: see client.py, which runs in that pod
     {"loaded": {"name": …}}  →  what the load counted, once it is over
     {"end": {"pod": …}}  →  {}: deletes the pod as Kubernetes does, in the background
@@ -241,19 +241,21 @@ class Pod:
 
     def passes(self, probe):
         if "httpGet" in probe:
-            status, _ = self.get(f"http://{self.address}:{probe['httpGet']['port']}{probe['httpGet']['path']}", {})
+            status, _, _ = self.get(f"http://{self.address}:{probe['httpGet']['port']}{probe['httpGet']['path']}", {})
             return 200 <= status < 400
         check = ["bash", "-c", f"exec 3<>/dev/tcp/{self.address}/{probe['tcpSocket']['port']}"]
         return subprocess.run(self.enter() + check, capture_output=True, check=False).returncode == 0
 
     def get(self, url, headers):
-        """A request from inside the pod: its status (0 without an answer) and body."""
-        command = ["curl", "--silent", "--max-time", "20", "--noproxy", "*", "--write-out", "\n%{http_code}"]
+        """A request from inside the pod: its status (0 without an answer), body, and what it says in gRPC."""
+        said = "\n%{http_code};%header{grpc-status};%header{grpc-message}"
+        command = ["curl", "--silent", "--max-time", "20", "--noproxy", "*", "--write-out", said]
         for name, value in headers.items():
             command += ["--header", f"{name}: {value}"]
         done = subprocess.run(self.enter() + command + [url], capture_output=True, text=True, check=False)
-        body, _, status = done.stdout.rpartition("\n")
-        return int(status or 0), body
+        body, _, said = done.stdout.rpartition("\n")
+        status, *grpc = said.split(";", 2)
+        return int(status or 0), body, grpc
 
 
 def templates(documents):
@@ -324,8 +326,8 @@ def main():
         command = json.loads(line)
         if "get" in command:
             wanted = command["get"]
-            status, body = by_id[wanted["pod"]].get(wanted["url"], wanted.get("headers", {}))
-            answer = {"status": status, "body": body}
+            status, body, grpc = by_id[wanted["pod"]].get(wanted["url"], wanted.get("headers", {}))
+            answer = {"status": status, "body": body, "grpc": grpc}
         elif "load" in command:
             wanted = command["load"]
             inside = by_id[wanted["pod"]].enter() + [PROGRAMS["python"], str(HERE / "client.py"), json.dumps(wanted)]
@@ -348,7 +350,7 @@ def main():
             answer = ends[command["ended"]["pod"]]
         else:
             wanted = command["fail"]
-            switch = by_id[f"{wanted['cluster']}-{wanted['service']}"].root / "tmp/failing"
+            switch = by_id[wanted["pod"]].root / "tmp/failing"
             switch.touch() if wanted["failing"] else switch.unlink(missing_ok=True)
             answer = {}
         print(json.dumps(answer), flush=True)

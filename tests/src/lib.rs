@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod crowd;
 pub mod http;
 pub mod http2;
+pub mod http2_server;
 pub mod mesh;
 pub mod one_stream;
 pub mod pods;

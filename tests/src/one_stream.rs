@@ -21,6 +21,7 @@ pub struct Request {
     uri: String,
     headers: Vec<(String, String)>,
     body: Option<Vec<Bytes>>,
+    trailers: Vec<(String, String)>,
 }
 
 /// What came back.
@@ -51,7 +52,7 @@ impl Request {
     #[must_use]
     pub fn new(method: &str, host: &str, path: &str) -> Self {
         let uri = format!("http://{host}{path}");
-        Request { method: method.to_owned(), uri, headers: Vec::new(), body: None }
+        Request { method: method.to_owned(), uri, headers: Vec::new(), body: None, trailers: Vec::new() }
     }
 
     /// A call of gRPC, without a message.
@@ -75,6 +76,13 @@ impl Request {
     #[must_use]
     pub fn body(mut self, parts: impl IntoIterator<Item = Bytes>) -> Self {
         self.body = Some(parts.into_iter().collect());
+        self
+    }
+
+    /// One more trailer, after the body.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.trailers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -114,21 +122,25 @@ impl Request {
         }
         let head = head.body(()).map_err(|error| error.to_string())?;
         let mut sender = sender.ready().await.map_err(|error| error.to_string())?;
-        let (response, upload) =
-            sender.send_request(head, self.body.is_none()).map_err(|error| error.to_string())?;
+        let ends = self.body.is_none() && self.trailers.is_empty();
+        let (response, upload) = sender.send_request(head, ends).map_err(|error| error.to_string())?;
         let receiving = receive(response);
         tokio::pin!(receiving);
         // What becomes of the upload is no matter once there is an answer.
         tokio::select! {
             biased;
             answer = receiving.as_mut() => return answer.map_err(|error| error.to_string()),
-            _ = send(upload, self.body.clone().unwrap_or_default()), if self.body.is_some() => {}
+            _ = send(upload, self.body.clone().unwrap_or_default(), &self.trailers), if !ends => {}
         }
         receiving.await.map_err(|error| error.to_string())
     }
 }
 
-async fn send(mut upload: SendStream<Bytes>, parts: Vec<Bytes>) -> Result<(), h2::Error> {
+async fn send(
+    mut upload: SendStream<Bytes>,
+    parts: Vec<Bytes>,
+    trailers: &[(String, String)],
+) -> Result<(), h2::Error> {
     for mut part in parts {
         while !part.is_empty() {
             upload.reserve_capacity(part.len());
@@ -137,7 +149,14 @@ async fn send(mut upload: SendStream<Bytes>, parts: Vec<Bytes>) -> Result<(), h2
             upload.send_data(part.split_to(capacity), false)?;
         }
     }
-    upload.send_data(Bytes::new(), true)
+    if trailers.is_empty() {
+        return upload.send_data(Bytes::new(), true);
+    }
+    let pairs = trailers.iter().map(|(name, value)| {
+        let name = http::HeaderName::try_from(name).expect("a name");
+        (name, http::HeaderValue::try_from(value).expect("a value"))
+    });
+    upload.send_trailers(pairs.collect())
 }
 
 async fn receive(response: ResponseFuture) -> Result<Answer, h2::Error> {

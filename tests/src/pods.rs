@@ -19,12 +19,30 @@ pub struct Pods {
 }
 
 /// An application's own Deployment, as its team would write it, and the component that joins it to the mesh.
-struct Application<'a> {
-    cluster: &'a str,
-    service: &'a str,
-    port: u16,
-    replicas: u32,
+#[derive(Clone, Copy, Debug)]
+pub struct Application {
+    /// Where it runs.
+    pub cluster: &'static str,
+    /// The service that it is, in the namespace `istioinaction`.
+    pub service: &'static str,
+    /// Its own port.
+    pub port: u16,
+    /// How many pods it has: `east-catalog`, `east-catalog-1` and so on.
+    pub replicas: u32,
 }
+
+/// One pod of an application.
+const fn one(cluster: &'static str, service: &'static str, port: u16) -> Application {
+    Application { cluster, service, port, replicas: 1 }
+}
+
+/// What runs in the ACME mesh.
+pub const ACME: [Application; 4] = [
+    one("west", "webapp", 8080),
+    one("west", "simple-backend", 8080),
+    one("east", "simple-backend", 8080),
+    one("east", "catalog", 3000),
+];
 
 impl Pods {
     /// Starts the pods of the ACME mesh in both clusters from what `meshc build` and `meshc trust export` wrote.
@@ -33,32 +51,25 @@ impl Pods {
     /// If a pod does not get ready; with its log.
     #[must_use]
     pub fn acme(built: &Built) -> Self {
-        Self::acme_with(built, 1)
+        Self::of(built, &["west", "east"], &ACME)
     }
 
-    /// The same with several pods of catalog: `east-catalog`, `east-catalog-1` and so on.
+    /// The same of any mesh whose applications are in the namespace `istioinaction`.
     ///
     /// # Panics
     /// If a pod does not get ready; with its log.
     #[must_use]
-    pub fn acme_with(built: &Built, catalogs: u32) -> Self {
-        let application = |cluster, service, port, replicas| Application { cluster, service, port, replicas };
-        let applications = [
-            application("west", "webapp", 8080, 1),
-            application("west", "simple-backend", 8080, 1),
-            application("east", "simple-backend", 8080, 1),
-            application("east", "catalog", 3000, catalogs),
-        ];
+    pub fn of(built: &Built, names: &[&str], applications: &[Application]) -> Self {
         let work = built.path().join("namespaces");
         let mut clusters = Vec::new();
-        for cluster in ["west", "east"] {
+        for cluster in names {
             let folder = built.path().join("rendered").join(cluster);
             std::fs::create_dir_all(&folder).expect("writable");
             let mut manifests = vec![folder.join("mesh.yaml"), folder.join("identities.yaml")];
             std::fs::write(&manifests[0], kustomize(&built.out().join(cluster))).expect("writable");
             let secrets = built.meshc(&["trust", "export", "mesh.mesh", "--cluster", cluster]);
             std::fs::write(&manifests[1], secrets).expect("writable");
-            for application in applications.iter().filter(|one| one.cluster == cluster) {
+            for application in applications.iter().filter(|one| one.cluster == *cluster) {
                 let file = folder.join(format!("{}.yaml", application.service));
                 std::fs::write(&file, application.rendered(built)).expect("writable");
                 manifests.push(file);
@@ -120,12 +131,23 @@ impl Pods {
 
     /// A request from inside a pod such as `west-webapp`: status (0 without an answer) and body.
     pub fn get(&mut self, pod: &str, url: &str, headers: &[(&str, &str)]) -> (u16, Value) {
-        let headers: serde_json::Map<String, Value> =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
-        let answer = self.ask(&json!({ "get": { "pod": pod, "url": url, "headers": headers } }));
+        let answer = self.asked_for(pod, url, headers);
         let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
         let body = answer["body"].as_str().unwrap_or_default();
         (status, serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)))
+    }
+
+    /// What a request that is a gRPC call is told in headers alone: status, `grpc-status` and `grpc-message`.
+    pub fn grpc(&mut self, pod: &str, url: &str, host: &str) -> (u64, String, String) {
+        let answer = self.asked_for(pod, url, &[("host", host), ("content-type", "application/grpc")]);
+        let said = |part: usize| answer["grpc"][part].as_str().unwrap_or_default().to_owned();
+        (answer["status"].as_u64().unwrap_or(0), said(0), said(1))
+    }
+
+    fn asked_for(&mut self, pod: &str, url: &str, headers: &[(&str, &str)]) -> Value {
+        let headers: serde_json::Map<String, Value> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+        self.ask(&json!({ "get": { "pod": pod, "url": url, "headers": headers } }))
     }
 
     /// What the containers of a pod such as `east-rate-limit` wrote.
@@ -176,9 +198,9 @@ impl Pods {
         self.ask(&json!({ "ended": { "pod": pod } }))
     }
 
-    /// Makes an application answer with 500, or not any more.
-    pub fn fail(&mut self, service: &str, cluster: &str, failing: bool) {
-        self.ask(&json!({ "fail": { "service": service, "cluster": cluster, "failing": failing } }));
+    /// Makes a pod's application answer with 500, or not any more.
+    pub fn fail(&mut self, pod: &str, failing: bool) {
+        self.ask(&json!({ "fail": { "pod": pod, "failing": failing } }));
     }
 }
 
@@ -192,7 +214,7 @@ impl Drop for Pods {
     }
 }
 
-impl Application<'_> {
+impl Application {
     /// The Deployment with the component applied, through the real kustomize.
     fn rendered(&self, built: &Built) -> String {
         let Self { cluster, service, port, replicas } = self;

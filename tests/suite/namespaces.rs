@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mesh_tests::build::{Built, example};
 use mesh_tests::mesh::DataPlane;
-use mesh_tests::pods::Pods;
+use mesh_tests::pods::{ACME, Application, Pods};
 use mesh_tests::process;
 use serde_json::json;
 
@@ -61,12 +61,12 @@ fn built_files_carry_traffic(data_plane: DataPlane) {
         let (status, body) = through_ingress(&mut pods);
         assert_eq!((status, body["cluster"].as_str()), (200, Some("west")), "{body}");
     }
-    pods.fail("simple-backend", "west", true);
+    pods.fail("west-simple-backend", true);
     for _ in 0..10 {
         let (status, body) = through_ingress(&mut pods);
         assert_eq!((status, body["cluster"].as_str()), (200, Some("east")), "{body}");
     }
-    pods.fail("simple-backend", "west", false);
+    pods.fail("west-simple-backend", false);
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let (_, body) = through_ingress(&mut pods);
@@ -76,6 +76,14 @@ fn built_files_carry_traffic(data_plane: DataPlane) {
         assert!(Instant::now() < deadline, "west is healthy again but gets no requests");
         std::thread::sleep(Duration::from_millis(200));
     }
+
+    // A service without pods, which leave the DNS: gRPC clients are told in their own protocol.
+    pods.end("west-webapp");
+    let nobody = (200, String::from("14"), String::from("no healthy upstream"));
+    process::eventually("webapp's pod is forgotten", Duration::from_secs(60), || {
+        let told = pods.grpc("west-dns", "http://172.18.255.200:8080/", "webapp.istioinaction.io");
+        (told == nobody).then_some(())
+    });
 }
 
 #[test]
@@ -118,37 +126,97 @@ fn redirected_calls_reach_their_callee_on_meshd() {
     redirected_calls_reach_their_callee(DataPlane::Meshd);
 }
 
-/// An east-west gateway balances connections, not requests: without more than one connection to it, one of the pods
-/// behind it would get everything.
-fn remote_pods_share_the_requests(data_plane: DataPlane) {
-    const PODS: [&str; 4] = ["east-catalog", "east-catalog-1", "east-catalog-2", "east-catalog-3"];
-    const REQUESTS: usize = 80;
-    let built = Built::new(&source(), data_plane, &[]);
-    let mut pods = Pods::acme_with(&built, 4);
-    settled(&mut pods);
-    for _ in 0..REQUESTS {
-        let (status, body) = pods.get("west-webapp", "http://catalog/spread", &[]);
-        assert_eq!(status, 200, "{body}");
+/// The example with catalog in one more cluster, which takes over when east's fails.
+fn two_catalogs() -> String {
+    let far = r#"
+network far-net {}
+cluster far {
+  network = far-net
+  region  = "farus"
+  gateway eastwest { role = east_west, address = 172.18.255.203 }
+}
+
+namespace istioinaction {"#;
+    let source = source().replacen("\nnamespace istioinaction {", far, 1);
+    let source = source.replacen("clusters = [east]\n", "clusters = [east, far]\n", 1);
+    let outlier = "targets = [catalog]\n    outlier { consecutive_5xx = 1, interval = 1s, ejection = 1s }\n";
+    let source = source.replacen("targets = [catalog]\n", outlier, 1);
+    for added in ["cluster far {", "[east, far]", "targets = [catalog]\n    outlier"] {
+        assert!(source.contains(added), "the example has a place for `{added}`");
     }
-    let served = |pods: &Pods| {
-        PODS.map(|pod| pods.log(&format!("{pod}-mesh-proxy")).matches(r#""path":"/spread""#).count())
+    source
+}
+
+/// An east-west gateway balances connections, not requests: without more than one connection to it, one of the pods
+/// behind it would get everything, and one bad pod would look like all of them.
+fn eight_pods_behind_a_gateway(data_plane: DataPlane) {
+    const REQUESTS: usize = 120;
+    let built = Built::new(&two_catalogs(), data_plane, &[]);
+    let mut all = ACME.to_vec();
+    all.retain(|application| application.service != "simple-backend");
+    for application in all.iter_mut().filter(|application| application.service == "catalog") {
+        application.replicas = 8;
+    }
+    all.push(Application { cluster: "far", service: "catalog", port: 3000, replicas: 1 });
+    let mut pods = Pods::of(&built, &["west", "east", "far"], &all);
+    let names: Vec<String> = (0..8)
+        .map(|pod| if pod == 0 { String::from("east-catalog") } else { format!("east-catalog-{pod}") })
+        .collect();
+    settled(&mut pods);
+    let ask = |pods: &mut Pods, path: &str| {
+        let (status, body) = pods.get("west-webapp", &format!("http://catalog{path}"), &[]);
+        (status, body["cluster"].as_str().unwrap_or_default().to_owned())
+    };
+    for _ in 0..REQUESTS {
+        assert_eq!(ask(&mut pods, "/spread"), (200, String::from("east")));
+    }
+    let served = |pods: &Pods| -> Vec<usize> {
+        let logs = names.iter().map(|pod| pods.log(&format!("{pod}-mesh-proxy")));
+        logs.map(|log| log.matches(r#""path":"/spread""#).count()).collect()
     };
     // Proxies write their logs a little later.
     process::eventually("every request is logged", Duration::from_secs(30), || {
         (served(&pods).iter().sum::<usize>() == REQUESTS).then_some(())
     });
     let shares = served(&pods);
-    assert!(shares.iter().all(|share| (4..=REQUESTS / 2).contains(share)), "{shares:?} of {REQUESTS}");
+    assert!(shares.iter().all(|share| (2..=REQUESTS / 3).contains(share)), "{shares:?} of {REQUESTS}");
+
+    // One of eight fails: east stays, whatever is asked, for several intervals in which it was asked.
+    pods.fail(&names[3], true);
+    let load = json!({
+        "name": "load", "pod": "west-webapp", "address": "catalog", "port": 80, "host": "catalog", "protocol": "1.1",
+        "path": "/one", "connections": 20, "slow": [], "seconds": 6,
+    });
+    pods.load(&load);
+    let counted = pods.loaded("load");
+    let failures = counted["statuses"]["500"].as_u64().unwrap_or(0);
+    let answers = counted["answered"].as_u64().unwrap_or(0);
+    assert!(failures > 0 && failures * 3 < answers, "one of eight fails: {counted}");
+    assert!(counted["lost"] == json!([]) && counted["dropped"] == 0, "{counted}");
+    let elsewhere = pods.log("far-catalog-mesh-proxy");
+    assert!(!elsewhere.contains(r#""path":"/one""#), "east has seven good pods: {elsewhere}");
+
+    // All of them fail, and are well again.
+    for name in &names {
+        pods.fail(name, true);
+    }
+    let patience = Duration::from_secs(30);
+    let from = |pods: &mut Pods, cluster: &str| (0..10).all(|_| ask(pods, "/all").1 == cluster).then_some(());
+    process::eventually("far takes over", patience, || from(&mut pods, "far"));
+    for name in &names {
+        pods.fail(name, false);
+    }
+    process::eventually("east takes back", patience, || from(&mut pods, "east"));
 }
 
 #[test]
-fn remote_pods_share_the_requests_on_envoy() {
-    remote_pods_share_the_requests(DataPlane::Envoy);
+fn eight_pods_behind_a_gateway_on_envoy() {
+    eight_pods_behind_a_gateway(DataPlane::Envoy);
 }
 
 #[test]
-fn remote_pods_share_the_requests_on_meshd() {
-    remote_pods_share_the_requests(DataPlane::Meshd);
+fn eight_pods_behind_a_gateway_on_meshd() {
+    eight_pods_behind_a_gateway(DataPlane::Meshd);
 }
 
 /// Three loads while gateways roll: kept connections of both versions at the ingress, and calls across clusters whose

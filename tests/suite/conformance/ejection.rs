@@ -96,6 +96,18 @@ fn a_remote_service_that_is_down_hands_over_and_takes_back(data_plane: DataPlane
     settles("TCP goes to c", "c", greeting);
     mesh.heal("shop.db", "b");
     settles("TCP comes back", "b", greeting);
+
+    // A connection that was made and ends without a byte is no failure: many protocols begin with the client.
+    mesh.fail("shop.db", "b", "error");
+    process::eventually("connections end at once", PATIENCE, || {
+        banner(mesh.address(DB)).is_empty().then_some(())
+    });
+    for _ in 0..40 {
+        assert_eq!(banner(mesh.address(DB)), "", "b is asked on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    mesh.heal("shop.db", "b");
+    settles("TCP is answered again", "b", greeting);
 }
 
 fn an_application_s_own_500_ejects_nothing_unless_asked(data_plane: DataPlane) {
@@ -176,12 +188,18 @@ mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
 trust house {}
 network west-net {}
 network east-net {}
-cluster west { network = west-net, region = "west" }
+cluster west {
+  network = west-net, region = "west"
+  gateway in { role = ingress, address = 10.0.0.1, port http { number = 80 } }
+}
 cluster east { network = east-net, region = "east", gateway ew { role = east_west, address = 10.0.1.1 } }
 namespace shop {
-  client web { clusters = [west], calls = [cart, rpc] }
+  client web { clusters = [west], calls = [cart, rpc, box] }
+  route box { gateway = west.in, hosts = ["box.example"], to = box }
   service cart { clusters = [west, east], port http { number = 80 } }
   service rpc { clusters = [west, east], port grpc { number = 90, protocol = grpc } }
+  service box { clusters = [west, east], port http { number = 80 } }
+  policy every-time { targets = [box], outlier { enabled = false } }
   policy again {
     targets = [rpc]
     outlier { enabled = false }
@@ -204,6 +222,20 @@ fn a_failed_connection_is_made_elsewhere(data_plane: DataPlane) {
     for _ in 0..12 {
         let answer = ask();
         assert_eq!(cluster(&answer).as_deref(), Some("east"), "nobody listens: {answer:?}");
+    }
+    // Bodies are kept for it up to the bound of any other attempt.
+    mesh.stop("west/sidecars/shop/box", "KILL");
+    for (place, host) in
+        [("MESH_CALL_WEST_SHOP_WEB__SHOP_BOX_80", "box"), ("MESH_GATEWAY_WEST_IN", "box.example")]
+    {
+        for (size, expected) in [(64 * 1024, (200, Some(String::from("east")))), (64 * 1024 + 1, (503, None))]
+        {
+            let request = Request::get(host, "/").method("POST", &"x".repeat(size));
+            for _ in 0..4 {
+                let answer = request.send(mesh.address(place));
+                assert_eq!((answer.status, cluster(&answer)), expected, "{size} bytes at {place}");
+            }
+        }
     }
 
     // The status is in a header of gRPC's own, and the call is made again by what it stands for.

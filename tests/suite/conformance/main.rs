@@ -19,7 +19,9 @@ mod shapes;
 mod shared;
 mod shutdown;
 mod slow;
+mod streams;
 mod strictness;
+mod trailers;
 mod uploads;
 
 /// Makes one test per data plane out of a function over a data plane.

@@ -6,6 +6,7 @@ pub(crate) mod local_limit;
 pub(crate) mod manager;
 pub(crate) mod matches;
 pub(crate) mod rate_limit;
+pub(crate) mod replies;
 mod reserved;
 pub(crate) mod retry;
 pub(crate) mod routes;

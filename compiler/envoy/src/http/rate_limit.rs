@@ -1,11 +1,5 @@
 //! Limits that the cluster's rate-limit service counts.
 
-use envoy_types::pb::envoy::config::accesslog::v3::access_log_filter::FilterSpecifier;
-use envoy_types::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, AndFilter, HeaderFilter, ResponseFlagFilter,
-};
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::config::ratelimit::v3::RateLimitServiceConfig;
 use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit as RateLimitFilter;
 use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::rate_limit::XRateLimitHeadersRfcVersion;
@@ -13,51 +7,10 @@ use meshc_plan::GlobalLimit;
 use meshc_vocabulary::model::policy::OnError;
 
 use crate::http::descriptor;
-use crate::http::matches::{header_matcher, regex};
 use crate::pb::base::{ApiVersion, GrpcService, grpc_service};
-use crate::pb::hcm::{HttpFilter, LocalReplyConfig, ResponseMapper};
+use crate::pb::hcm::HttpFilter;
 use crate::pb::kind::{HttpStatus, StatusCode};
 use crate::pb::{duration, http_filter};
-
-/// What is answered by limits that refuse while their service does not answer. Over gRPC, Envoy would make UNAVAILABLE of
-/// the status, which clients try again and callers count against the pod.
-pub(crate) fn replies(limits: &[GlobalLimit]) -> Option<LocalReplyConfig> {
-    limits.iter().any(|limit| limit.on_error == OnError::Deny).then(|| LocalReplyConfig {
-        mappers: vec![ResponseMapper {
-            filter: condition(FilterSpecifier::AndFilter(AndFilter {
-                filters: [
-                    condition(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter {
-                        flags: vec!["RLSE".to_owned()],
-                    })),
-                    condition(FilterSpecifier::HeaderFilter(HeaderFilter {
-                        header: Some(header_matcher("content-type", regex("application/grpc(\\+.*)?"))),
-                    })),
-                ]
-                .into_iter()
-                .flatten()
-                .collect(),
-            })),
-            headers_to_add: vec![HeaderValueOption {
-                header: Some(HeaderValue {
-                    key: "grpc-status".to_owned(),
-                    value: RESOURCE_EXHAUSTED.to_owned(),
-                    ..Default::default()
-                }),
-                append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-                ..Default::default()
-            }],
-            ..Default::default()
-        }],
-        ..Default::default()
-    })
-}
-
-/// gRPC's number for a client that is over a limit.
-const RESOURCE_EXHAUSTED: &str = "8";
-
-fn condition(specifier: FilterSpecifier) -> Option<AccessLogFilter> {
-    Some(AccessLogFilter { filter_specifier: Some(specifier) })
-}
 
 /// One filter per limit, since each has a domain of its own.
 pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {

@@ -8,7 +8,7 @@ use meshc_plan::{InboundChain, InboundListener, InboundProtocol};
 use super::{or_closed, tls_inspector};
 use crate::http::manager::{self, Clients};
 use crate::http::matches;
-use crate::http::{authorization, local_limit, rate_limit, retry, routes};
+use crate::http::{authorization, local_limit, rate_limit, replies, retry, routes};
 use crate::pb::base::TrafficDirection;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
@@ -83,8 +83,8 @@ fn chain(
                 filters.extend(global_limits.iter().map(|limit| rate_limit::filter(limit, service)));
             }
             let routes = to_application(&name, &planned.app.upstream, *app_http2);
-            let replies = rate_limit::replies(global_limits);
-            let manager = manager::filter(&name, Clients::Peers, routes, filters, replies);
+            let replies = replies::of(global_limits);
+            let manager = manager::filter(&name, Clients::Peers, routes, filters, Some(replies));
             FilterChain { filters: vec![manager], ..Default::default() }
         }
         // Whoever completed the handshake may speak: RBAC acts on the client's first byte, and by then a server that

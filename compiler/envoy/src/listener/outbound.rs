@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 use meshc_plan::{HttpListener, TcpListener};
 
 use crate::http::manager::{self, Clients};
-use crate::http::routes;
+use crate::http::{replies, routes};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};
 use crate::pb::{flag, listener_filter, number, timeout};
@@ -26,7 +26,7 @@ pub(super) fn http(placed: &Placed<'_>, planned: &meshc_plan::Listener, http: &H
     };
     let routes = routes::configuration(&planned.name, &http.virtual_hosts);
     let chain = FilterChain {
-        filters: vec![manager::filter(&planned.name, clients, routes, Vec::new(), None)],
+        filters: vec![manager::filter(&planned.name, clients, routes, Vec::new(), Some(replies::of(&[])))],
         transport_socket: http.tls.as_ref().map(|settings| tls::server(placed, settings)),
         ..Default::default()
     };

@@ -34,7 +34,8 @@ pub(crate) static KIND: Kind = Kind {
             words::CONSECUTIVE_GATEWAY_ERRORS,
             Type::Integer(1, MOST),
             "How many failures in a row eject an endpoint: answers with 502, 503 or 504 (gRPC: UNAVAILABLE) and failed \
-             connections. An application's own 500 does not count. For TCP, failed connections only.",
+             connections. An application's own 500 does not count. For TCP, failed connections only: one that was \
+             made and ends without a byte is no failure, as it is not in many protocols.",
         ),
         Attribute::optional(
             words::CONSECUTIVE_5XX,
