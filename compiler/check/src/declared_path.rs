@@ -50,6 +50,10 @@ fn look(matches: &HttpMatch, origin: &Origin, sink: &mut Sink) {
         PathMatch::Exact(path) | PathMatch::Prefix(path) => path,
         PathMatch::Any | PathMatch::Regex(_) => return,
     };
+    // A wildcard such as `{id}` is reported as what it is.
+    if path.split('/').any(|segment| segment.starts_with('{') && segment.ends_with('}')) {
+        return;
+    }
     let Some(why) = impossible(path) else { return };
     let message = format!("no request has the path `{path}`");
     let diagnostic = Diagnostic::warning(CHECK.info.code, origin.span, message);

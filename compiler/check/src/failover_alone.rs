@@ -43,7 +43,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             sink.push(
                 Diagnostic::warning(CHECK.info.code, target.span, message)
                     .label("targeted here")
-                    .also(failover.origin.span, "asks for failover")
+                    .also(failover.origin.span, "requests failover")
                     .also(only.span, "the only cluster")
                     .help("run it in a second cluster, or leave `failover` out for it"),
             );

@@ -11,7 +11,7 @@ use crate::own_ports::SIDECAR;
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("E0308"),
-        title: "the caller's own pod holds the callee's port",
+        title: "the callee's port is taken in the caller's own pod",
         explanation: r#"With `capture = loopback` the caller's sidecar listens at a virtual address of the callee, on the callee's port. The
 kernel refuses that while the caller's own application listens on the same port of all addresses.
 
@@ -46,7 +46,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             let (name, number) = (model.service_name(edge.callee), port.number);
             if let Some((own, what)) = held(caller, number) {
                 let message = format!(
-                    "`{}` cannot call `{name}` on port {number}: its own application holds it",
+                    "`{}` cannot call `{name}` on port {number}: its own application listens on it",
                     model.service_name(id)
                 );
                 sink.push(
@@ -62,7 +62,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             }
             if SIDECAR.iter().any(|(reserved, _)| *reserved == number) {
                 let message = format!(
-                    "`{}` cannot call `{name}` on port {number}: its sidecar holds it",
+                    "`{}` cannot call `{name}` on port {number}: its sidecar listens on it",
                     model.service_name(id)
                 );
                 sink.push(

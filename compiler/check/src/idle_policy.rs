@@ -11,7 +11,7 @@ use crate::list::Check;
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("W0326"),
-        title: "a policy that matches nothing",
+        title: "a policy that applies to nothing",
         explanation: r#"A policy without targets attaches to the services of its namespace, or of the mesh. If there are none, it holds nowhere, and
 a rule that is written and enforces nothing is worse than none, because it looks like protection.
 
@@ -41,7 +41,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             }
             PolicyScope::Mesh | PolicyScope::Namespace(_) | PolicyScope::Targets { .. } => continue,
         };
-        let message = format!("{} holds nowhere", policy.origin.name);
+        let message = format!("{} applies to nothing", policy.origin.name);
         sink.push(Diagnostic::warning(CHECK.info.code, policy.origin.span, message).label(why).help(help));
     }
 }

@@ -56,9 +56,9 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 continue;
             }
             let name = source_name(model, source.value);
-            let message = format!("`{name}` calls nothing that {} holds for", policy.origin.name);
+            let message = format!("`{name}` calls no service that {} applies to", policy.origin.name);
             let diagnostic = Diagnostic::warning(CHECK.info.code, source.span, message);
-            sink.push(diagnostic.label("admits nobody").help(help));
+            sink.push(diagnostic.label("admits no caller").help(help));
         }
     }
 }

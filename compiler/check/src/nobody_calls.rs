@@ -9,7 +9,7 @@ use crate::list::Check;
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("W0321"),
-        title: "a service that nobody may call",
+        title: "a service without callers",
         explanation: r#"A service admits its declared callers and nobody else. Without any call or route that leads to it, every connection to its
 ports is refused.
 
@@ -34,9 +34,13 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         }
         let name = context.model.service_name(id);
         sink.push(
-            Diagnostic::warning(CHECK.info.code, service.origin.span, format!("nobody may call `{name}`"))
-                .label("no call and no route leads here")
-                .help(format!("add `{}` to the `calls` of its callers, or route to it", service.name)),
+            Diagnostic::warning(
+                CHECK.info.code,
+                service.origin.span,
+                format!("no service calls `{name}` and no route leads to it"),
+            )
+            .label("no call and no route leads here")
+            .help(format!("add `{}` to the `calls` of its callers, or route to it", service.name)),
         );
     }
 }

@@ -38,7 +38,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         Issuer::Builtin | Issuer::Files(_) => {
             (7 * DAY, "somebody must run `meshc trust issue` more than once a week")
         }
-        Issuer::CertManager => (HOUR, "cert-manager issues nothing shorter than an hour"),
+        Issuer::CertManager => (HOUR, "cert-manager issues no certificate for less than an hour"),
     };
     let (word, why) = if lifetime.value < shortest {
         ("short", why)

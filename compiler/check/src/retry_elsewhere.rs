@@ -46,7 +46,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let message = format!("a failed request to `{name}` has no other locality to go to");
         sink.push(
             Diagnostic::warning(CHECK.info.code, retry.origin.span, message)
-                .label("asks for other localities")
+                .label("requests other localities")
                 .also(span, why)
                 .help("run the callee in a second cluster with failover on, or leave `other_localities` out"),
         );

@@ -39,7 +39,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             if under(&cluster.domain) && cluster.domain_resolvable {
                 continue;
             }
-            let message = format!("nobody outside `{}` resolves `{name}`", cluster.name);
+            let message = format!("`{name}` cannot be resolved outside `{}`", cluster.name);
             sink.push(
                 Diagnostic::warning(CHECK.info.code, address.span, message)
                     .label(format!("the address of `{}`", model.gateway_name(id)))

@@ -13,7 +13,7 @@ use crate::list::Check;
 pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("W0325"),
-        title: "a declaration that nothing uses",
+        title: "a declaration without use",
         explanation: r#"A network without a cluster, a namespace in which nothing is declared, and an outside host that nobody calls change nothing
 in the mesh. Often something else was meant to name them.
 
@@ -54,12 +54,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
     for (id, namespace) in model.namespaces.iter() {
         if !namespaces.contains(&id) {
-            report(
-                &namespace.origin,
-                "nothing is declared in it",
-                "declare something in it, or remove it",
-                sink,
-            );
+            report(&namespace.origin, "it is empty", "declare something in it, or remove it", sink);
         }
     }
     // As long as no data plane reaches them, each is an error of its own: advice to call one would lead to the next.
@@ -69,7 +64,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         if !called.contains(&Callee::External(id)) {
             report(
                 &external.origin,
-                "nobody calls it",
+                "it is not called",
                 "add it to the `calls` of a service, or remove it",
                 sink,
             );
@@ -84,6 +79,6 @@ fn called_hosts(model: &Model) -> BTreeSet<Callee> {
 }
 
 fn report(origin: &Origin, why: &str, help: &str, sink: &mut Sink) {
-    let message = format!("nothing uses {}", origin.name);
+    let message = format!("{} is not used", origin.name);
     sink.push(Diagnostic::warning(CHECK.info.code, origin.span, message).label(why).help(help));
 }

@@ -6,6 +6,10 @@
 //! suffixes that both have got: one object has one already, the other none, so as long as nothing is added there is no
 //! doubt. What an overlay adds both get, and then they look alike. The third is called like the namespace, which
 //! `namespace` renames and prefixes do not.
+//!
+//! Labels that an overlay adds to selectors (`commonLabels`, `includeSelectors`) would be as bad: companion Services and
+//! NetworkPolicies would no longer find the applications' pods, which do not get those labels. kustomize hands the list of
+//! fields that such labels go into on to the overlay, so a field that takes none makes it fail.
 
 use meshc_plan::ClusterPlan;
 use meshc_yaml::{Map, Stream, Value, list, map};
@@ -17,6 +21,8 @@ use crate::metadata::{managed, object, texts};
 const FOLDER: &str = "guard";
 /// The field that refers. kustomize names it in its error.
 const FIELD: &str = "nothing-may-rename-this-tree";
+/// The field that labels would go into. kustomize names it in its error.
+const LABELS: &str = "nothing-may-add-labels-to-selectors";
 /// The two that have a prefix and a suffix already: their folders, the names without it, the setting that adds it, and
 /// what it adds.
 const AFFIXED: [(&str, &str, &str, &str); 2] =
@@ -52,15 +58,23 @@ pub(crate) fn render(cluster: &ClusterPlan, tree: &mut Tree) -> String {
         "resources" => texts([String::from("guard.yaml")]),
         "patches" => Value::List(renamings.collect()),
     };
-    let data = map! { "cluster" => cluster.name.as_str(), FIELD => last };
+    let data = map! { "cluster" => cluster.name.as_str(), LABELS => "", FIELD => last };
     let first = names.first().copied().unwrap_or(last);
     write(cluster, "namespace", &config_map(cluster, first, data), &kustomization, tree);
     folders.push(String::from("namespace"));
     folders.sort();
     // Without a kind, so that the namespace is meant, too.
     let field = map! { "version" => "v1", "kind" => "ConfigMap", "path" => format!("data/{FIELD}") };
-    let references =
-        map! { "nameReference" => list![map! { "version" => "v1", "fieldSpecs" => list![field] }] };
+    let labels = map! {
+        "version" => "v1",
+        "kind" => "ConfigMap",
+        "path" => format!("data/{LABELS}"),
+        "create" => false,
+    };
+    let references = map! {
+        "nameReference" => list![map! { "version" => "v1", "fieldSpecs" => list![field] }],
+        "commonLabels" => list![labels],
+    };
     let kustomization = map! {
         "apiVersion" => "kustomize.config.k8s.io/v1beta1",
         "kind" => "Kustomization",

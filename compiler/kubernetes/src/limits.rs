@@ -119,7 +119,7 @@ fn check_workloads(sidecar: &SidecarDeployment, sink: &mut Sink) {
                         image.span,
                         format!("meshc writes only Deployments, and `{}` is none", workload.name),
                     )
-                    .label("this asks meshc to write the workload")
+                    .label("meshc writes the workload because of this")
                     .help("leave `image` out and write the workload yourself"),
                 );
             }

@@ -93,6 +93,16 @@ pub enum FileProblemKind {
         /// Its key.
         key: String,
     },
+    /// No data plane verifies the signature of a certificate.
+    #[error(
+        "`{subject}` is signed with {digest}, which no data plane verifies: SHA-256, SHA-384 and SHA-512 are"
+    )]
+    WeakSignature {
+        /// The certificate.
+        subject: String,
+        /// The digest of its signature.
+        digest: String,
+    },
     /// No chain of signatures leads to a root.
     #[error("no chain of signatures leads from `{subject}` to one of the roots; its issuer is `{issuer}`")]
     NoPathToRoot {

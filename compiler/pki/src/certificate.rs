@@ -34,6 +34,8 @@ pub(crate) struct Certificate {
     public_key: Vec<u8>,
     /// A description of a key that one of the data planes cannot verify with.
     pub(crate) unsupported_key: Option<String>,
+    /// The digest of its signature, if no data plane verifies signatures with it any more.
+    pub(crate) weak_digest: Option<&'static str>,
 }
 
 impl Certificate {
@@ -68,6 +70,7 @@ impl Certificate {
             uris: uris(&parsed),
             public_key: parsed.public_key().subject_public_key.data.to_vec(),
             unsupported_key: unsupported_key(&parsed),
+            weak_digest: weak_digest(&parsed.signature_algorithm.algorithm.to_id_string()),
             der,
         })
     }
@@ -88,6 +91,16 @@ impl Certificate {
     /// Whether the certificate is valid at a time, in seconds since 1970.
     pub(crate) fn is_valid_at(&self, now: i64) -> bool {
         self.not_before <= now && now <= self.not_after
+    }
+}
+
+/// The digest of a signature algorithm that is too weak (RFC 8017, appendix C, and RFC 3279, section 2.2.3).
+fn weak_digest(algorithm: &str) -> Option<&'static str> {
+    match algorithm {
+        "1.2.840.113549.1.1.4" => Some("MD5"),
+        "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" => Some("SHA-1"),
+        "1.2.840.113549.1.1.14" | "1.2.840.10045.4.3.1" => Some("SHA-224"),
+        _ => None,
     }
 }
 

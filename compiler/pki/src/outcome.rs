@@ -53,7 +53,7 @@ impl fmt::Display for Reason {
             Self::Unreadable => "it could not be read",
             Self::KeyMismatch => "certificate and key did not belong together",
             Self::IssuerChanged => "its issuer changed",
-            Self::ContentChanged => "what it says changed",
+            Self::ContentChanged => "its content changed",
             Self::LifetimeChanged => "its lifetime changed",
             Self::NearsEnd => "less than a third of its life was left",
             Self::NotYetValid => "its life had not begun",

@@ -59,7 +59,9 @@ impl Verified {
                 Err(problem) => report(FileProblemKind::Unreadable(problem)),
                 Ok(roots) => {
                     for root in roots {
-                        if !root.is_signed_by(&root) {
+                        // A signature that is not supported cannot be judged.
+                        let judged = root.unsupported_key.is_none() && root.weak_digest.is_none();
+                        if judged && !root.is_signed_by(&root) {
                             report(FileProblemKind::NotSelfSigned { subject: root.subject.clone() });
                         }
                         check_authority(&root, now, &mut report);
@@ -97,7 +99,8 @@ impl Verified {
             }
             Ok(_) => {}
         }
-        if let Some(chain) = &brought.chain {
+        // An intermediate right below a root needs no chain: no file and an empty one are alike.
+        if let Some(chain) = brought.chain.as_ref().filter(|chain| !chain.bytes.trim_ascii().is_empty()) {
             match pem::certificates(&chain.bytes) {
                 Err(problem) => report(&chain.path, FileProblemKind::Unreadable(problem)),
                 Ok(certificates) => pool.extend(certificates),
@@ -106,6 +109,7 @@ impl Verified {
         check_domain(&intermediate, cluster, |kind| report(path, kind));
         check_authority(&intermediate, now, &mut |kind| report(path, kind));
         check_extensions(&intermediate, Place::Below, &mut |kind| report(path, kind));
+        check_signature(&intermediate, |kind| report(path, kind));
         let (left, workload) =
             (intermediate.not_after.saturating_sub(now), seconds(request.workload_lifetime));
         if left < workload && intermediate.is_valid_at(now) {
@@ -113,8 +117,13 @@ impl Verified {
             report(path, FileProblemKind::WorkloadsOutlive { subject, left, workload });
         }
         let Some(way) = path_to_root(&intermediate, &pool, &self.roots) else {
-            let (subject, issuer) = (intermediate.subject, intermediate.issuer);
-            return report(path, FileProblemKind::NoPathToRoot { subject, issuer });
+            // A signature that is not supported, which was reported of its key or of itself, cannot be judged.
+            let judged = |one: &Certificate| one.unsupported_key.is_none() && one.weak_digest.is_none();
+            if judged(&intermediate) && self.roots.iter().chain(&pool).all(judged) {
+                let (subject, issuer) = (intermediate.subject, intermediate.issuer);
+                report(path, FileProblemKind::NoPathToRoot { subject, issuer });
+            }
+            return;
         };
         let chain_path = brought.chain.as_ref().map_or(path, |chain| chain.path.as_str());
         let (_root, between) =
@@ -122,6 +131,7 @@ impl Verified {
         for certificate in between {
             check_authority(certificate, now, &mut |kind| report(chain_path, kind));
             check_extensions(certificate, Place::Below, &mut |kind| report(chain_path, kind));
+            check_signature(certificate, |kind| report(chain_path, kind));
         }
         check_path(&intermediate, &way, |kind| report(path, kind));
         let chain: Vec<Certificate> =
@@ -161,6 +171,14 @@ fn check_authority(certificate: &Certificate, now: i64, report: &mut impl FnMut(
         report(FileProblemKind::Expired { subject: subject(), not_after: certificate.not_after });
     } else if now < certificate.not_before {
         report(FileProblemKind::NotYetValid { subject: subject(), not_before: certificate.not_before });
+    }
+}
+
+/// The signature of an authority below a root. That of a root itself is not verified by anything.
+fn check_signature(certificate: &Certificate, mut report: impl FnMut(FileProblemKind)) {
+    if let Some(digest) = certificate.weak_digest {
+        let (subject, digest) = (certificate.subject.clone(), digest.to_owned());
+        report(FileProblemKind::WeakSignature { subject, digest });
     }
 }
 

@@ -78,7 +78,7 @@ Name the services in `targets` instead.
     },
     CodeInfo {
         code: SETTING_WITHOUT_REQUESTS,
-        title: "a policy about requests holds for a service that has none",
+        title: "a policy about requests applies to a service that has none",
         explanation: r#"`retry`, `rate_limit`, a request's timeout and bounds on requests are about requests. A service all of whose ports speak
 `tcp` has connections only, so nothing would be counted, timed or sent again.
 

@@ -164,7 +164,7 @@ rate_limit { scope = cluster, tiers = { gold = 10/min } }     // chosen by which
     },
     CodeInfo {
         code: BAD_NAME,
-        title: "a name that no Kubernetes object can bear",
+        title: "not a valid Kubernetes name",
         explanation: r#"Names become names of Kubernetes objects and parts of DNS names: DNS labels in lower case (RFC 1123) of at most 63
 characters, also where something is added to them. The headless Service of `catalog` is called `catalog-mesh`, the
 account of the gateway `ingress` in `west` is `west-ingress`. Names of Services begin with a letter.
@@ -175,7 +175,7 @@ service Shop_Catalog { clusters = [east], port http { number = 80 } }
     },
     CodeInfo {
         code: POLICY_WITHOUT_SETTINGS,
-        title: "a policy that says nothing",
+        title: "an empty policy",
         explanation: r#"A policy without any setting attaches nothing to anything. Most often its settings stand next to it instead of in it.
 
 ```mesh

@@ -148,6 +148,12 @@ fn dns_name(text: &str) -> Option<String> {
     if let Some(why) = address_form(text) {
         return Some(why);
     }
+    if let Some((_, port)) = text.rsplit_once(':')
+        && !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return wrong("a port is no part of a name");
+    }
     if text.len() > 253 {
         return Some(format!("it has {} characters and may have 253", text.len()));
     }
@@ -272,6 +278,12 @@ fn trust_domain(text: &str) -> Option<String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_');
     if text.is_empty() || text.len() > 255 {
         return wrong("it has between 1 and 255 characters");
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Some(format!("`{scheme}://` is no part of it"));
+    }
+    if let Some(other) = text.chars().find(char::is_ascii_uppercase) {
+        return Some(format!("it is written in lower case, not with `{other}`"));
     }
     text.chars()
         .find(|c| !inner(*c))

@@ -136,7 +136,7 @@ fn kind(home: &Home, homes: &[Home], text: &mut String) {
         line(text, format_args!("Before the brace: {label}.\n"));
     }
     if kind.attributes.is_empty() && kind.blocks.is_empty() {
-        text.push_str("Nothing stands in it.\n");
+        text.push_str("It is empty.\n");
     }
     attributes(kind, text);
     if !kind.blocks.is_empty() {

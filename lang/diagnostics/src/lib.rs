@@ -19,4 +19,4 @@ pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
 pub use render::{RenderOptions, render_explanation, render_json, render_text};
 pub use sink::Sink;
 pub use span::{FileId, LineColumn, Origin, SourceFile, SourceMap, Span, Spanned};
-pub use suggest::suggest;
+pub use suggest::{suggest, suggest_word};

@@ -24,6 +24,49 @@ pub fn suggest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// As [`suggest`], for a word of the language among those of its place. Other languages use longer words for the same, or
+/// write them in another way, so a candidate is also near if the written word begins with it, by whole parts
+/// (`outlier_detection`, `targetPort`), or is its beginning (`dir` for `directory`), or is a plural; and if no part of
+/// the written word is another candidate.
+#[must_use]
+pub fn suggest_word<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let candidates: Vec<_> = candidates.into_iter().collect();
+    if let Some(near) = suggest(name, candidates.iter().copied()) {
+        return Some(near);
+    }
+    if let Some(stem) = name.strip_suffix("ies") {
+        let singular = format!("{stem}y");
+        return candidates.into_iter().find(|candidate| *candidate == singular);
+    }
+    let written = parts(name);
+    let whole = written.concat();
+    let begins = |candidate: &&str| {
+        let own = parts(candidate).concat();
+        let ends = (1..written.len()).filter_map(|count| written.get(..count)).map(<[String]>::concat);
+        own.len() >= 4 && ends.into_iter().any(|end| end == own)
+            || whole.len() >= 3 && own.starts_with(&whole)
+    };
+    let mut near = candidates.iter().copied().filter(begins);
+    let (Some(found), None) = (near.next(), near.next()) else { return None };
+    let ambiguous = |part: &String| candidates.iter().any(|other| *other != found && *other == part);
+    (!written.iter().any(ambiguous)).then_some(found)
+}
+
+/// The parts of a word that is written `like_this`, `like-this` or `likeThis`, in lower case.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts: Vec<String> = vec![String::new()];
+    for character in name.chars() {
+        if matches!(character, '_' | '-') || character.is_uppercase() {
+            parts.push(String::new());
+        }
+        if let Some(last) = parts.last_mut().filter(|_| !matches!(character, '_' | '-')) {
+            last.extend(character.to_lowercase());
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
 /// The characters that count.
 fn folded(name: &str) -> Vec<char> {
     name.chars()
@@ -88,6 +131,25 @@ mod tests {
     fn short_names_need_something_in_common() {
         assert_eq!(suggest("b", ["a"]), None);
         assert_eq!(suggest("to", ["in", "tp"]), Some("tp"));
+    }
+
+    #[test]
+    fn words_of_other_languages_are_near() {
+        let outlier = ["enabled", "consecutive_gateway_errors", "consecutive_5xx", "interval", "ejection"];
+        assert_eq!(suggest_word("consecutive5xxErrors", outlier), Some("consecutive_5xx"));
+        assert_eq!(suggest_word("interval_seconds", outlier), Some("interval"));
+        assert_eq!(
+            suggest_word("max_ejection_percent", outlier),
+            None,
+            "a part in the middle is something else"
+        );
+        let port = ["number", "target", "protocol"];
+        assert_eq!(suggest_word("targetPort", port), Some("target"));
+        assert_eq!(suggest_word("num", port), Some("number"));
+        assert_eq!(suggest_word("retries", ["retry", "timeout"]), Some("retry"));
+        assert_eq!(suggest_word("outlier_detection", ["outlier", "pool"]), Some("outlier"));
+        assert_eq!(suggest_word("dir", ["directory"]), Some("directory"));
+        assert_eq!(suggest_word("path_prefix", ["path", "prefix"]), None, "it may be either");
     }
 
     #[test]

@@ -74,7 +74,7 @@ outlier { consecutive_5x = 5 }     // did you mean `consecutive_5xx`?
     },
     CodeInfo {
         code: UNKNOWN_NAME,
-        title: "a name that nothing declares",
+        title: "a name that is not declared",
         explanation: r#"A bare word in value position names something that is declared: `catalog` inside its own namespace,
 `istioinaction.catalog` from anywhere, `west.ingress` for a gateway, `catalog.http` for a port.
 

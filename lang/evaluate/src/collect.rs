@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use lang_diagnostics::{Diagnostic, Sink, Spanned, suggest};
+use lang_diagnostics::{Diagnostic, Sink, Spanned, suggest_word};
 use lang_syntax::ast;
 
 use crate::codes;
 use crate::declarations::EntityId;
-use crate::elsewhere;
+use crate::elsewhere::{self, Form};
 use crate::fixes;
 use crate::names::Names;
 use crate::schema::{Count, Kind, Label};
@@ -124,12 +124,21 @@ impl<'a> Collector<'a, '_> {
         let word = kind.word;
         match (&kind.label, &block.label) {
             (Label::None, None) | (Label::Optional(_), None) => {}
-            (Label::None, Some(label)) => self.sink.push(
-                Diagnostic::error(codes::LABEL_NOT_ALLOWED, label.span, format!("`{word}` takes no name"))
-                    .label("nothing stands here")
-                    .help(format!("write `{word} {{ … }}`")),
-            ),
-            (Label::Required(_) | Label::Symbol(_) | Label::Reference(_), None) => self.sink.push(
+            (Label::None, Some(label)) => self.sink.push(fixes::label_not_allowed(kind, block, label)),
+            (Label::Symbol(symbols), None) => {
+                let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
+                let first = words.first().copied().unwrap_or("name");
+                self.sink.push(
+                    Diagnostic::error(
+                        codes::LABEL_MISSING,
+                        block.kind.span,
+                        format!("`{word}` needs a name"),
+                    )
+                    .label(format!("one of {} follows this word", quoted(&words)))
+                    .help(format!("write `{word} {first} {{ … }}`")),
+                );
+            }
+            (Label::Required(_) | Label::Reference(_), None) => self.sink.push(
                 Diagnostic::error(codes::LABEL_MISSING, block.kind.span, format!("`{word}` needs a name"))
                     .label("a name follows this word")
                     .help(format!("write `{word} name {{ … }}`")),
@@ -175,10 +184,10 @@ impl<'a> Collector<'a, '_> {
         let diagnostic =
             Diagnostic::error(codes::UNKNOWN_KIND, block.kind.span, message).label("not accepted here");
         // What is nearly written here is likelier than what is right elsewhere.
-        let diagnostic = match suggest(word, known.iter().copied().chain(attributes)) {
+        let diagnostic = match suggest_word(word, known.iter().copied().chain(attributes)) {
             Some(near) if known.contains(&near) => meant(diagnostic, block.kind.span, near),
             Some(near) => diagnostic.help(format!("did you mean the attribute `{near} = …`?")),
-            None => diagnostic.help(match elsewhere::advice(self.file, Some(kind), word) {
+            None => diagnostic.help(match elsewhere::advice(self.file, Some(kind), word, Form::Block) {
                 Some(advice) => advice,
                 None if known.is_empty() => format!("{} contains no blocks", place_name(kind)),
                 None => format!("{} may contain {}", place_name(kind), quoted(&known)),

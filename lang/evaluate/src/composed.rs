@@ -71,7 +71,7 @@ impl Evaluator<'_, '_> {
                     format!("this comes to {} bytes and is put into another string", long.len()),
                 )
                 .label(format!("at most {LONGEST} bytes"))
-                .also(span, format!("asks for `{}`", attribute.name.value))
+                .also(span, format!("uses `{}`", attribute.name.value))
                 .help("write out what is needed"),
             );
         }
@@ -89,7 +89,7 @@ impl Evaluator<'_, '_> {
                 span,
                 format!("more than {DEEPEST} values are put into each other"),
             )
-            .label("asks for one more")
+            .label("uses one more")
             .help("write one of these values out"),
         );
     }
@@ -104,9 +104,9 @@ impl Evaluator<'_, '_> {
         )
         .label("this value is asked for while it is made");
         for ((_, name), place) in cycle.iter().skip(1) {
-            diagnostic = diagnostic.also(*place, format!("asks for `{name}`"));
+            diagnostic = diagnostic.also(*place, format!("uses `{name}`"));
         }
-        diagnostic = diagnostic.also(span, format!("asks for `{}`", attribute.name.value));
+        diagnostic = diagnostic.also(span, format!("uses `{}`", attribute.name.value));
         self.sink.push(diagnostic.help("write one of these values out"));
     }
 }

@@ -6,26 +6,44 @@ use crate::schema::Kind;
 /// In more places than this a word belongs nowhere in particular.
 const MOST: usize = 4;
 
+/// How a word is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `word = …`
+    Attribute,
+    /// `word … { … }`
+    Block,
+}
+
 /// A kind of the vocabulary, with the words of the kinds that it may stand in.
 struct Home {
     kind: &'static Kind,
     parents: Vec<&'static str>,
 }
 
-/// Advice that names the blocks which take a word, as an attribute or as a block, other than the one that it stands in;
-/// `None` if none takes it. Kinds that share a word, such as the ports of services and of gateways, are told apart by
-/// what they stand in.
-pub(crate) fn advice(file: &'static Kind, here: Option<&Kind>, word: &str) -> Option<String> {
+/// Advice that names the blocks which take a word in the form that is written, or else in the other one, other than the
+/// block that it stands in; `None` if none takes it. Kinds that share a word, such as the ports of services and of
+/// gateways, are told apart by what they stand in.
+pub(crate) fn advice(file: &'static Kind, here: Option<&Kind>, word: &str, form: Form) -> Option<String> {
     let mut kinds = Vec::new();
     collect(file, None, &mut kinds);
-    let takes = |home: &&Home| {
+    let takes = |home: &&Home, form: Form| {
         let kind = home.kind;
         let elsewhere = here.is_none_or(|here| !std::ptr::eq(here, kind));
-        elsewhere && (kind.attribute(word).is_some() || kind.block(word).is_some())
+        let taken = match form {
+            Form::Attribute => kind.attribute(word).is_some(),
+            Form::Block => kind.block(word).is_some(),
+        };
+        elsewhere && taken
     };
+    let other = match form {
+        Form::Attribute => Form::Block,
+        Form::Block => Form::Attribute,
+    };
+    let form = if kinds.iter().any(|home| takes(&home, form)) { form } else { other };
     let mut at_the_top = false;
     let mut places: Vec<String> = Vec::new();
-    for home in kinds.iter().filter(takes) {
+    for home in kinds.iter().filter(|home| takes(home, form)) {
         if home.kind.word.is_empty() {
             at_the_top = true;
             continue;

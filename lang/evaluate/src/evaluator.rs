@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use lang_diagnostics::{Diagnostic, Fix, Sink, SourceMap, Span, Spanned, suggest};
+use lang_diagnostics::{Diagnostic, Fix, Sink, SourceMap, Span, Spanned, suggest_word};
 use lang_syntax::ast;
 
 use crate::codes;
@@ -11,10 +11,10 @@ use crate::collect::{Collected, place_name, quoted};
 use crate::composed::Composed;
 use crate::declarations::{Block, EntityId, Evaluated};
 use crate::describe::alternatives;
-use crate::elsewhere;
+use crate::elsewhere::{self, Form};
 use crate::fixes;
 use crate::names::Names;
-use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol};
+use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol, Type};
 use crate::suggestion::{did_you_mean, meant};
 use crate::value::{Target, Value};
 
@@ -160,7 +160,9 @@ impl Evaluator<'_, '_> {
                 nested.is_none()
             })
             .collect();
-        let attempted = |name: &str| attempted(kind, items, name);
+        // A name where none is taken, which was reported, was probably meant to be what is missing.
+        let misplaced = matches!(kind.label, Label::None) && place.label.is_some();
+        let attempted = |name: &str| misplaced || attempted(kind, items, name);
         let known = Known {
             kind: Some(kind),
             attributes: kind.attributes,
@@ -257,8 +259,11 @@ impl Evaluator<'_, '_> {
         // What is nearly written here is likelier than what is right elsewhere.
         self.unaccepted += 1;
         let searched = self.unaccepted <= MOST_SEARCHED;
-        let near = if searched { suggest(&name.value, words) } else { None };
+        let near = if searched { suggest_word(&name.value, words) } else { None };
+        // `service = web` where `to = web` is meant: what takes the name of a service.
+        let takes = |schema: &&Attribute| refers_to(&schema.ty, &name.value);
         let near_attribute = known.attributes.iter().find(|schema| Some(schema.name) == near);
+        let near_attribute = near_attribute.or_else(|| known.attributes.iter().find(takes));
         let near_block = known.blocks.iter().find(|nested| Some(nested.kind.word) == near);
         let given = |schema: &&Attribute| written.iter().any(|other| other.name.value == schema.name);
         let diagnostic = if let Some(schema) = near_attribute.filter(given) {
@@ -268,28 +273,36 @@ impl Evaluator<'_, '_> {
             diagnostic.fix(fixes::other_attribute(schema, attribute))
         } else if let Some(nested) = near_block {
             diagnostic.help(format!("did you mean the block `{}`?", sample(nested.kind)))
-        } else if searched && let Some(advice) = elsewhere::advice(self.file, known.kind, &name.value) {
-            diagnostic.help(advice)
-        } else if attributes.is_empty() {
-            diagnostic.help(format!("{} accepts only blocks", known.place))
         } else {
-            diagnostic.help(format!("{} accepts {}", known.place, quoted(&attributes)))
+            let own = if attributes.is_empty() {
+                format!("{} accepts only blocks", known.place)
+            } else {
+                format!("{} accepts {}", known.place, quoted(&attributes))
+            };
+            let home = || elsewhere::advice(self.file, known.kind, &name.value, Form::Attribute);
+            diagnostic.help(match Some(searched).filter(|searched| *searched).and_then(|_| home()) {
+                Some(home) => format!("{home}; {own}"),
+                None => own,
+            })
         };
         self.sink.push(diagnostic);
     }
 
-    /// Reports a word that is none of the symbols of an attribute.
-    pub(crate) fn unknown_word(&mut self, word: &str, span: Span, symbols: &[Symbol]) {
+    /// Reports a word that is none of the symbols of an attribute, which may take other values too.
+    pub(crate) fn unknown_word(&mut self, word: &str, span: Span, symbols: &[Symbol], union: Option<&Type>) {
         let words: Vec<_> = symbols.iter().map(|symbol| symbol.word).collect();
         let message = format!("`{word}` is not one of the words that fit here");
-        let diagnostic =
-            Diagnostic::error(codes::UNKNOWN_WORD, span, message).label(format!("one of {}", quoted(&words)));
+        let diagnostic = Diagnostic::error(codes::UNKNOWN_WORD, span, message).label(match union {
+            Some(ty) => format!("expected {}", ty.describe()),
+            None => format!("one of {}", quoted(&words)),
+        });
+        let advice = if union.is_some() { "write one of these" } else { "write one of these words" };
         let folded = word.to_ascii_lowercase();
         let other = symbols.iter().find(|symbol| symbol.also.contains(&folded.as_str()));
         self.sink.push(match other {
             Some(symbol) => meant(diagnostic, span, symbol.word)
                 .help(format!("did you mean `{}`: {}?", symbol.word, symbol.documentation)),
-            None => did_you_mean(diagnostic, span, word, words.iter().copied(), "write one of these words"),
+            None => did_you_mean(diagnostic, span, word, words.iter().copied(), advice),
         });
     }
 }
@@ -340,8 +353,38 @@ fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
         }
         let attributes = kind.attributes.iter().map(|attribute| attribute.name);
         let blocks = kind.blocks.iter().map(|nested| nested.kind.word);
-        suggest(written, attributes.chain(blocks)).is_none_or(|near| near == word)
+        suggest_word(written, attributes.chain(blocks)).is_none_or(|near| near == word)
     })
+}
+
+/// Whether a type takes the name of something of a kind, or a list of such names.
+fn refers_to(ty: &Type, kind: &str) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.kinds.contains(&kind),
+        Type::List { of, .. } => refers_to(of, kind),
+        Type::Boolean
+        | Type::Integer(..)
+        | Type::Decimal
+        | Type::Duration
+        | Type::Rate
+        | Type::Size
+        | Type::Percentage
+        | Type::WholePercentage
+        | Type::Ip
+        | Type::Ipv4
+        | Type::Host(_)
+        | Type::Cidr
+        | Type::SocketAddress
+        | Type::StatusClass
+        | Type::Text(_)
+        | Type::Symbol(_)
+        | Type::Record(_)
+        | Type::Map { .. }
+        | Type::Tagged(_)
+        | Type::Call(..)
+        | Type::Instance(..)
+        | Type::Union(_) => false,
+    }
 }
 
 /// A block as one would begin to write it: with its required attributes, or else with its first one.
@@ -359,7 +402,8 @@ pub(crate) fn sample(kind: &Kind) -> String {
     };
     match kind.label {
         Label::None => format!("{} {{ {body} }}", kind.word),
-        Label::Required(_) | Label::Optional(_) | Label::Symbol(_) | Label::Reference(_) => {
+        Label::Symbol([first, ..]) => format!("{} {} {{ {body} }}", kind.word, first.word),
+        Label::Required(_) | Label::Optional(_) | Label::Symbol([]) | Label::Reference(_) => {
             format!("{} name {{ {body} }}", kind.word)
         }
     }

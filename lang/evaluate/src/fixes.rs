@@ -6,7 +6,7 @@ use lang_syntax::ast;
 use crate::codes;
 use crate::evaluator::sample;
 use crate::scalar::has_form;
-use crate::schema::{Attribute, Kind, Label, Type};
+use crate::schema::{Attribute, Kind, Label, Presence, Type};
 
 /// `tiers { … }` where `tiers = { … }` is meant.
 pub(crate) fn block_for_record(attribute: &Attribute, block: &ast::Block) -> Diagnostic {
@@ -54,6 +54,40 @@ pub(crate) fn record_for_block(kind: &Kind, attribute: &ast::Attribute) -> Diagn
         })
     } else {
         diagnostic
+    }
+}
+
+/// `link a { … }` where `link { … }` is meant, or `destination web { … }` where `destination { to = web, … }` is.
+pub(crate) fn label_not_allowed(
+    kind: &Kind,
+    block: &ast::Block,
+    label: &lang_diagnostics::Spanned<String>,
+) -> Diagnostic {
+    let word = kind.word;
+    let diagnostic =
+        Diagnostic::error(codes::LABEL_NOT_ALLOWED, label.span, format!("`{word}` takes no name"))
+            .label("leave it out");
+    let named = kind.attributes.iter().find(|attribute| {
+        let reference = matches!(attribute.ty, Type::Reference(_));
+        reference && matches!(attribute.presence, Presence::Required)
+    });
+    let written = |name: &str| {
+        block.body.iter().any(|item| {
+            if let ast::Item::Attribute(attribute) = item { attribute.name.value == name } else { false }
+        })
+    };
+    match named.filter(|attribute| !written(attribute.name)) {
+        Some(attribute) => {
+            diagnostic.help(format!("write `{word} {{ {} = {}, … }}`", attribute.name, label.value))
+        }
+        None => diagnostic.fix(Fix {
+            title: format!("write `{word} {{ … }}`"),
+            applicability: Applicability::Suggested,
+            edits: vec![Edit {
+                span: Span { end: label.span.end, ..block.kind.span.after() },
+                text: String::new(),
+            }],
+        }),
     }
 }
 

@@ -54,12 +54,9 @@ impl Evaluator<'_, '_> {
             (_, _) if self.names.is_broken(&path.segments) => None,
             ([], _) | (_, None) => {
                 let names = self.all_names();
-                let diagnostic = Diagnostic::error(
-                    codes::UNKNOWN_NAME,
-                    span,
-                    format!("there is nothing called `{}`", text(path)),
-                )
-                .label("not declared");
+                let diagnostic =
+                    Diagnostic::error(codes::UNKNOWN_NAME, span, format!("there is no `{}`", text(path)))
+                        .label("not declared");
                 let diagnostic = did_you_mean(
                     diagnostic,
                     span,
@@ -143,7 +140,7 @@ impl Evaluator<'_, '_> {
                         span,
                         format!("{} `{}` does not say its `{}`", entity.kind.word, entity.name, schema.name),
                     )
-                    .label("there is nothing to put in here")
+                    .label("it has no value")
                     .also(entity.span, "declared here")
                     .help(format!("set `{}` there, or write the text out", schema.name)),
                 );

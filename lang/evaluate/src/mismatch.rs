@@ -6,7 +6,7 @@ use lang_syntax::ast::{self, Literal, ValueKind};
 use crate::codes;
 use crate::describe;
 use crate::evaluator::Evaluator;
-use crate::scalar::{bare_word, has_form};
+use crate::scalar::{bare_word, has_form, word_fix, word_for_zero};
 use crate::schema::{Reference, Type};
 
 impl Evaluator<'_, '_> {
@@ -35,6 +35,12 @@ impl Evaluator<'_, '_> {
     /// The way out that the form of a value and the type suggest together.
     fn advice(&self, value: &ast::Value, ty: &Type) -> Option<Advice> {
         match (&value.kind, ty) {
+            (ValueKind::Literal(Literal::Integer(0)), Type::Union(types))
+                if let Some(symbol) = word_for_zero(types) =>
+            {
+                let help = format!("did you mean `{}`: {}?", symbol.word, symbol.documentation);
+                Some(Advice::Both(help, word_fix(value.span, symbol)))
+            }
             // A literal is nearest to the member for which there is advice.
             (ValueKind::Literal(_), Type::Union(types)) => types.iter().find_map(|ty| self.advice(value, ty)),
             (ValueKind::Literal(Literal::Percentage(share)), Type::Integer(min, max))
@@ -53,7 +59,8 @@ impl Evaluator<'_, '_> {
                 Some(Advice::Fix(replace(value.span, &title, text, Applicability::Suggested)))
             }
             (ValueKind::Literal(Literal::Integer(number)), Type::Duration) => {
-                Some(Advice::Help(format!("give it a unit, such as `{number}s`")))
+                let units = "`ms`, `s`, `m`, `h`, `d` or `y`";
+                Some(Advice::Help(format!("give it a unit, such as `{number}s`: one of {units}")))
             }
             (ValueKind::Literal(Literal::Integer(number)), Type::Rate) => {
                 Some(Advice::Help(format!("say per what, such as `{number}/min`")))
@@ -74,7 +81,7 @@ impl Evaluator<'_, '_> {
                 Some(Advice::Fix(fix))
             }
             (ValueKind::Path(_), _) if is_nothing(value) => {
-                Some(Advice::Help(String::from("what has no value is left out")))
+                Some(Advice::Help(String::from("leave the attribute out: its default applies then")))
             }
             (ValueKind::Path(_), Type::Boolean) => {
                 let meant = match bare_word(value)?.to_ascii_lowercase().as_str() {
@@ -89,7 +96,7 @@ impl Evaluator<'_, '_> {
             (ValueKind::Path(_) | ValueKind::Literal(_), Type::Text(_) | Type::Host(_)) => {
                 let written = self.texts.text(value.span).filter(|text| !text.contains(['"', '\n']))?;
                 let quoted = format!("\"{written}\"");
-                let help = "strings stand in quotes; a name without them refers to something";
+                let help = "strings are written in quotes; a name without them refers to something";
                 let fix = replace(value.span, "put it in quotes", quoted, Applicability::Suggested);
                 Some(match value.kind {
                     ValueKind::Path(_) => Advice::Both(help.to_owned(), fix),
@@ -172,8 +179,7 @@ fn unquoted(text: &str, span: Span, ty: &Type) -> Option<Advice> {
         }
     }
     takes_name(ty).then(|| {
-        let help =
-            "a name stands without quotes; one of another form is quoted behind the name around it, such as";
+        let help = "a name has no quotes; one of another form is quoted behind the name around it, such as";
         Advice::Help(format!("{help} `shop.\"2nd\"`"))
     })
 }

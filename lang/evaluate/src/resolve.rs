@@ -26,7 +26,7 @@ enum Nearest {
     /// This name, of this entity.
     SpelledAlike(String, EntityId),
     /// One of these, which end alike.
-    Elsewhere(String),
+    Elsewhere(Vec<String>),
 }
 
 impl Evaluator<'_, '_> {
@@ -110,12 +110,39 @@ impl Evaluator<'_, '_> {
                 meant(diagnostic, span, &near)
             }
             (Some((_, why)), _) => diagnostic.help(*why),
-            (None, Some(Nearest::Elsewhere(names))) => {
-                diagnostic.help(format!("from here it is called {names}"))
-            }
-            (None, None) => diagnostic,
+            (None, Some(Nearest::Elsewhere(names))) => called(diagnostic, span, &names),
+            (None, None) => self.what_is_meant(diagnostic, path, span, scope, reference),
         };
         self.once(self.root(path, scope), Unknown { diagnostic, renaming });
+    }
+
+    /// Advice for a name of another kind that resembles none of the right kind: what it belongs to, as in `catalog.http`
+    /// for `catalog`, or what there is.
+    fn what_is_meant(
+        &self,
+        diagnostic: Diagnostic,
+        path: &ast::Path,
+        span: Span,
+        scope: Option<EntityId>,
+        reference: &Reference,
+    ) -> Diagnostic {
+        if let Some((_, owner @ [_, ..])) = path.segments.split_last()
+            && self.names.resolve(owner, scope, reference).len() == 1
+        {
+            return meant(diagnostic, span, &text(&ast::Path { segments: owner.to_vec() }));
+        }
+        let wanted = describe::kinds(reference.kinds);
+        // Each once, by its shorter name.
+        let mut names = self.names.candidates(scope, reference);
+        names.sort_by_key(|(name, id)| (*id, name.len()));
+        names.dedup_by_key(|(_, id)| *id);
+        names.sort();
+        let listed: Vec<_> = names.iter().take(MOST_SHOWN).map(|(name, _)| format!("`{name}`")).collect();
+        if listed.is_empty() {
+            diagnostic.help(format!("declare {wanted}, and name it here"))
+        } else {
+            diagnostic.help(format!("name {wanted}, such as {}", describe::alternatives(&listed)))
+        }
     }
 
     fn unknown(&mut self, path: &ast::Path, span: Span, scope: Option<EntityId>, reference: &Reference) {
@@ -134,7 +161,12 @@ impl Evaluator<'_, '_> {
                 .filter(|other| other.kind.word == part && other.parent == Some(owner.entity))
                 .map(|other| other.name.as_str())
                 .collect();
-            let advice = format!("declare a `{part}` of that name");
+            let listed: Vec<_> = parts.iter().take(MOST_SHOWN).map(|part| format!("`{part}`")).collect();
+            let advice = if listed.is_empty() {
+                format!("declare a `{part}` of that name")
+            } else {
+                format!("declare a `{part}` of that name, or name {}", describe::alternatives(&listed))
+            };
             let diagnostic = Diagnostic::error(
                 codes::UNKNOWN_NAME,
                 last.span,
@@ -158,7 +190,7 @@ impl Evaluator<'_, '_> {
                 renaming = self.renaming(id, path);
                 meant(diagnostic, span, &near)
             }
-            Some(Nearest::Elsewhere(names)) => diagnostic.help(format!("from here it is called {names}")),
+            Some(Nearest::Elsewhere(names)) => called(diagnostic, span, &names),
             None => diagnostic.help(format!("declare it, or name {wanted} that is declared")),
         };
         self.once(self.root(path, scope), Unknown { diagnostic, renaming });
@@ -187,8 +219,8 @@ impl Evaluator<'_, '_> {
         }
         let last = path.segments.last()?;
         let elsewhere = self.names.elsewhere(&last.value, reference);
-        let shown: Vec<_> = elsewhere.iter().take(MOST_SHOWN).map(|name| format!("`{name}`")).collect();
-        (!shown.is_empty()).then(|| Nearest::Elsewhere(describe::alternatives(&shown)))
+        let shown: Vec<_> = elsewhere.into_iter().take(MOST_SHOWN).collect();
+        (!shown.is_empty()).then_some(Nearest::Elsewhere(shown))
     }
 
     /// Keeps a report about a name that leads nowhere, or to something of another kind. If a declaration is misspelt or was
@@ -230,6 +262,19 @@ impl Evaluator<'_, '_> {
             at -= 1;
         }
         segments.get(at).map(|segment| segment.value.clone()).unwrap_or_default()
+    }
+}
+
+/// Advice that gives the longer name, or names, of what has that name in another scope.
+fn called(diagnostic: Diagnostic, span: Span, names: &[String]) -> Diagnostic {
+    let shown: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let diagnostic = diagnostic.help(format!("from here it is called {}", describe::alternatives(&shown)));
+    match names {
+        [only] if only.split('.').all(is_plain) => {
+            let title = format!("write `{only}`");
+            diagnostic.fix(replace(span, &title, only.clone(), Applicability::Suggested))
+        }
+        _ => diagnostic,
     }
 }
 

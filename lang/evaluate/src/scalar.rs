@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lang_diagnostics::{Diagnostic, Span};
+use lang_diagnostics::{Applicability, Diagnostic, Fix, Span};
 use lang_syntax::ast::{self, Literal, ValueKind};
 
 use crate::codes;
 use crate::evaluator::Evaluator;
-use crate::schema::Type;
+use crate::mismatch::replace;
+use crate::schema::{Symbol, Type};
 use crate::value::Value;
 
 /// The syntax tree's unit of decimals and percentages: so many make a whole.
@@ -17,8 +18,8 @@ const WHOLE: u64 = 1_000_000_000;
 const LONGEST: Duration = Duration::from_hours(1000 * 365 * 24);
 
 impl Evaluator<'_, '_> {
-    /// The value, if it lies in the range of its type.
-    pub(crate) fn in_range(&mut self, value: Value, span: Span, ty: &Type) -> Option<Value> {
+    /// The value, if it lies in the range of its type. `others` are what may be written instead.
+    pub(crate) fn in_range(&mut self, value: Value, span: Span, ty: &Type, others: &[Type]) -> Option<Value> {
         let wrong = match (&value, ty) {
             (Value::Integer(number), Type::Integer(min, max)) if !(*min..=*max).contains(number) => {
                 format!("`{number}` is out of range")
@@ -44,10 +45,30 @@ impl Evaluator<'_, '_> {
             Type::Integer(1, 65535) => String::from("a port number from 1 to 65535"),
             _ => ty.describe(),
         };
-        self.sink
-            .push(Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {expected}")));
+        let diagnostic =
+            Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {expected}"));
+        self.sink.push(match word_for_zero(others).filter(|_| is_zero(&value)) {
+            Some(symbol) => diagnostic
+                .help(format!("did you mean `{}`: {}?", symbol.word, symbol.documentation))
+                .fix(word_fix(span, symbol)),
+            None => diagnostic,
+        });
         None
     }
+}
+
+fn is_zero(value: &Value) -> bool {
+    matches!(value, Value::Integer(0)) || matches!(value, Value::Duration(duration) if duration.is_zero())
+}
+
+/// What is written where other systems write zero: the only word beside a quantity, such as `none` or `unlimited`.
+pub(crate) fn word_for_zero(types: &[Type]) -> Option<&'static Symbol> {
+    types.iter().find_map(|ty| if let Type::Symbol([only]) = ty { Some(only) } else { None })
+}
+
+/// A fix that writes a word in the place of a value.
+pub(crate) fn word_fix(span: Span, symbol: &Symbol) -> Fix {
+    replace(span, &format!("write `{}`", symbol.word), symbol.word.to_owned(), Applicability::Suggested)
 }
 
 /// The only segment of a path.

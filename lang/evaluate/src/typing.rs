@@ -59,7 +59,7 @@ impl Evaluator<'_, '_> {
             | Type::StatusClass => {
                 let ValueKind::Literal(literal) = &value.kind else { return self.mismatch(value, ty) };
                 match scalar(literal, ty) {
-                    Some(checked) => self.in_range(checked, value.span, ty),
+                    Some(checked) => self.in_range(checked, value.span, ty, &[]),
                     None => self.mismatch(value, ty),
                 }
             }
@@ -82,13 +82,17 @@ impl Evaluator<'_, '_> {
                     return self.symbol(value, member, symbols);
                 }
                 words.extend_from_slice(symbols);
+            } else if let ValueKind::Literal(literal) = &value.kind
+                && let Some(checked) = scalar(literal, member)
+            {
+                return self.in_range(checked, value.span, member, types);
             } else if has_form(value, member) {
                 return self.value(value, member, scope);
             }
         }
         match bare_word(value) {
             Some(word) if !words.is_empty() => {
-                self.unknown_word(word, value.span, &words);
+                self.unknown_word(word, value.span, &words, Some(ty));
                 None
             }
             Some(_) | None => self.mismatch(value, ty),
@@ -162,7 +166,7 @@ impl Evaluator<'_, '_> {
         match symbols.iter().find(|symbol| symbol.word == word) {
             Some(symbol) => Some(Value::Symbol(symbol.word)),
             None => {
-                self.unknown_word(word, value.span, symbols);
+                self.unknown_word(word, value.span, symbols, None);
                 None
             }
         }
@@ -208,7 +212,7 @@ impl Evaluator<'_, '_> {
                 Diagnostic::error(
                     codes::OUT_OF_RANGE,
                     value.span,
-                    format!("this list has {} entries and needs {wanted}", entries.len()),
+                    format!("this list has {} and needs {wanted}", counted(entries.len())),
                 )
                 .label(format!("{wanted} {plural}")),
             );
@@ -273,7 +277,10 @@ impl Evaluator<'_, '_> {
     ) -> Option<Vec<(Spanned<String>, Spanned<Value>)>> {
         let written: Vec<_> = written.iter().collect();
         let errors_before = self.sink.diagnostics().len();
-        let known = Known { kind: None, attributes, blocks: &[], place: &place, attempted: &|_| false };
+        // What is missing was probably meant by a name that the record does not have.
+        let unknown = |name: &str| attributes.iter().all(|schema| schema.name != name);
+        let attempted = |_: &str| written.iter().any(|attribute| unknown(&attribute.name.value));
+        let known = Known { kind: None, attributes, blocks: &[], place: &place, attempted: &attempted };
         let evaluated = self.assignments(&known, &written, scope, span);
         if self.sink.diagnostics().len() > errors_before {
             return None;
@@ -292,7 +299,7 @@ impl Evaluator<'_, '_> {
         };
         let Some(tag) = tags.iter().find(|tag| tag.word == word) else {
             let symbols: Vec<_> = tags.iter().map(|tag| Symbol::new(tag.word, tag.documentation)).collect();
-            self.unknown_word(word, span, &symbols);
+            self.unknown_word(word, span, &symbols, None);
             return None;
         };
         let place = format!("`{}`", tag.word);
@@ -331,5 +338,14 @@ impl Evaluator<'_, '_> {
         let target = self.named(left, ty, of, scope);
         let place = self.named(right, ty, place, scope);
         Some(Value::Instance(target?, place?))
+    }
+}
+
+/// A number of entries of a list.
+fn counted(entries: usize) -> String {
+    match entries {
+        0 => String::from("no entries"),
+        1 => String::from("one entry"),
+        more => format!("{more} entries"),
     }
 }

@@ -314,7 +314,7 @@ fn a_value_in_another_form_shows_its_way_out() {
         (
             "animal",
             "\"2nd\"",
-            "a name stands without quotes; one of another form is quoted behind the name around it, such as \
+            "a name has no quotes; one of another form is quoted behind the name around it, such as \
              `shop.\"2nd\"`",
         ),
     ] {

@@ -44,7 +44,7 @@ pub const INTERPOLATED_NAME: Code = Code("E0018");
 pub const CODES: &[CodeInfo] = &[
     CodeInfo {
         code: UNEXPECTED_CHARACTER,
-        title: "a character that means nothing here",
+        title: "a character that has no meaning here",
         explanation: r#"
 Outside of strings and comments the language uses letters, digits, `_`, and the symbols
 `= , . - > { } [ ] " $ / % :`. Anything else is often a habit from another language:
@@ -74,7 +74,7 @@ notice = """
     },
     CodeInfo {
         code: UNKNOWN_ESCAPE,
-        title: "a backslash that escapes nothing",
+        title: "a backslash without an escape",
         explanation: r#"
 In a string in `"`, a backslash begins one of these escapes: `\n`, `\r`, `\t`, `\"`, `\\`, `\$` and `\u{…}` with up to
 six hexadecimal digits. A backslash that is meant literally, as in a regular expression, is written twice, or the text
@@ -126,7 +126,7 @@ service web {
     },
     CodeInfo {
         code: MISSING_SEPARATOR,
-        title: "two things with nothing between them",
+        title: "two things without a separator",
         explanation: r#"
 Items end with their line; several on one line are separated by commas. The elements of a list are always separated by
 commas, also when each has a line of its own:
@@ -156,7 +156,7 @@ service web {
     },
     CodeInfo {
         code: STRAY_BRACKET,
-        title: "a closing bracket that closes nothing",
+        title: "a closing bracket without an opening one",
         explanation: r#"
 There is a `}`, `]` or `)` too many, or the bracket that it should close is missing or of another kind. Brackets come
 in pairs:
@@ -221,7 +221,7 @@ A file for a newer version needs a newer compiler.
     },
     CodeInfo {
         code: STRAY_DOCUMENTATION,
-        title: "documentation of nothing",
+        title: "documentation without a declaration",
         explanation: r#"
 Lines that begin with `///` document the item that follows, and tools show them with it. At the end of a line, at the
 end of a body, or inside a list there is no such item; a comment has two slashes:

@@ -73,8 +73,25 @@ fn words(error: &webpki::Error) -> String {
         webpki::Error::PathLenConstraintViolated => {
             String::from("the chain is longer than a path length allows")
         }
-        other => format!("{other:?}"),
+        webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+        | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            String::from("a signature in the chain is neither ECDSA nor RSA with SHA-256, SHA-384 or SHA-512")
+        }
+        other => spelled_out(&format!("{other:?}")),
     }
+}
+
+/// The words of a variant's name, without what it carries: `InvalidSignatureForPublicKey` is "invalid signature for public
+/// key".
+fn spelled_out(name: &str) -> String {
+    let mut words = String::new();
+    for character in name.chars().take_while(char::is_ascii_alphanumeric) {
+        if character.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(character.to_ascii_lowercase());
+    }
+    words
 }
 
 /// A root as an anchor of trust, if it may sign certificates.
@@ -83,7 +100,7 @@ fn words(error: &webpki::Error) -> String {
 /// What is wrong with it.
 pub fn anchor<'a>(root: &'a CertificateDer<'_>) -> Result<TrustAnchor<'a>, Flaw> {
     profile::authority(root)?;
-    anchor_from_trusted_cert(root).map_err(|error| Flaw::Unreadable(format!("{error:?}")))
+    anchor_from_trusted_cert(root).map_err(|error| Flaw::Unreadable(words(&error)))
 }
 
 /// Verifies what a peer shows, its own certificate and then those between it and a root, against roots from

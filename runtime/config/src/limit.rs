@@ -98,7 +98,7 @@ impl LimitScope {
     fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
         let buckets_at = at.field("buckets");
         if raw.buckets.is_empty() {
-            cx.wrong(&buckets_at, "a limit without a bucket limits nothing");
+            cx.wrong(&buckets_at, "a limit needs a bucket");
             return None;
         }
         match &raw.scope {

@@ -166,7 +166,7 @@ fn authorization(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> O
 fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
     let name = cx.text(&raw.name, &at.field("name"));
     if raw.principals.is_empty() {
-        cx.wrong(&at.field("principals"), "a rule without a principal matches nobody; `*` is anyone");
+        cx.wrong(&at.field("principals"), "a rule needs a principal; `*` is anyone");
     }
     let principals =
         cx.each(&raw.principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));

@@ -61,7 +61,7 @@ impl Context<'_> {
     /// A period that is not zero.
     pub(crate) fn some_time(&mut self, value: Period, at: &Path) -> Option<Period> {
         if value.duration().is_zero() {
-            self.wrong(at, "must be longer than nothing");
+            self.wrong(at, "must be greater than zero");
             return None;
         }
         Some(value)

@@ -119,7 +119,7 @@ fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlie
     {
         cx.wrong(
             at,
-            "nothing ejects: name `consecutive_answers`, `consecutive_connections` or `failing_share`",
+            "no reason to eject: name `consecutive_answers`, `consecutive_connections` or `failing_share`",
         );
     }
     Some(Outlier {

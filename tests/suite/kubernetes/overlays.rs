@@ -81,9 +81,13 @@ fn nothing_can_rename_the_tree_itself() {
         let output = process::run(command.arg("kustomize").arg(&folder));
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    for harmless in
-        ["labels: [{pairs: {a: b}}]", "commonAnnotations: {a: b}", "images: [{name: a, newTag: b}]"]
-    {
+    for harmless in [
+        "labels: [{pairs: {a: b}}]",
+        "labels: [{pairs: {a: b}, includeTemplates: true}]",
+        "commonAnnotations: {a: b}",
+        "images: [{name: a, newTag: b}]",
+        "replicas: [{name: west-ingress, count: 4}]",
+    ] {
         let (renders, said) = render(harmless);
         assert!(renders, "{harmless}: {said}");
     }
@@ -93,4 +97,33 @@ fn nothing_can_rename_the_tree_itself() {
     }
     let (renders, said) = render("namespace: elsewhere");
     assert!(!renders, "{said}");
+    // Selectors with further labels find no pod of a workload any more, in Services and in NetworkPolicies.
+    for labels in ["commonLabels: {a: b}", "labels: [{pairs: {a: b}, includeSelectors: true}]"] {
+        let (renders, said) = render(labels);
+        assert!(!renders && said.contains("nothing-may-add-labels-to-selectors"), "{labels}: {said}");
+    }
+}
+
+#[test]
+fn a_workload_that_is_renamed_below_its_component_gets_the_requests_under_its_final_name() {
+    let text = example("acme").replace(
+        "  service catalog {\n",
+        "  service catalog {\n    workload prod-catalog { kind = deployment }\n",
+    );
+    let built = Built::new(&text, DataPlane::Envoy, &[]);
+    let inner = built.path().join("inner");
+    std::fs::create_dir_all(&inner).expect("writable");
+    std::fs::write(inner.join("deployment.yaml"), workload("catalog", "")).expect("writable");
+    let kustomization = "resources: [deployment.yaml]\nnamespace: istioinaction\nnamePrefix: prod-\n";
+    std::fs::write(inner.join("kustomization.yaml"), kustomization).expect("writable");
+    let outer = built.path().join("outer");
+    std::fs::create_dir_all(&outer).expect("writable");
+    let component = "../out/east/sidecars/istioinaction/catalog";
+    let kustomization = format!("resources: [../inner]\ncomponents: [{component}]\n");
+    std::fs::write(outer.join("kustomization.yaml"), kustomization).expect("writable");
+    let rendered = documents(&kustomize(&outer));
+    let east = documents(&kustomize(&built.out().join("east")));
+    let (companion, deployment) =
+        (named(&east, "Service", "catalog-mesh"), named(&rendered, "Deployment", "prod-catalog"));
+    assert!(finds(companion, deployment), "{companion}\n{deployment}");
 }

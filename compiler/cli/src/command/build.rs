@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
     /// The key directory, whose `roots.pem` goes into the tree. Default: `keys` next to the entry file; where that has
-    /// none, the roots stay that the tree has.
+    /// none, the roots of the tree are kept.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
     /// Overwrite generated files that were edited by hand.
@@ -157,7 +157,7 @@ fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> 
     }
     let lines: String = differences.iter().map(|each| line(&arguments.output, each)).collect();
     print(&lines).context(|| String::from("write to standard output"))?;
-    console.note(&format!("{} from what `{}` says", differ(differences.len()), arguments.file.display()));
+    console.note(&format!("{} from the build of `{}`", differ(differences.len()), arguments.file.display()));
     Ok(Exit::Findings)
 }
 

@@ -63,7 +63,7 @@ pub(super) fn refuse_missing(program: &OsStr) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!("there is no program `{}`", path.display()))
-        .help("what stands after `--` is run when the mesh is ready, as `-- sh -c '…'` for example"))
+        .help("what follows `--` is run when the mesh is ready, as `-- sh -c '…'` for example"))
 }
 
 fn missing(name: &str, path: &Path, option: &str) -> Failure {

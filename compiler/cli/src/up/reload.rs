@@ -90,7 +90,7 @@ fn words(changed: Changed) -> String {
         several => Some(format!("{several} rate-limit services have new limits")),
     };
     let parts: Vec<String> = proxies.into_iter().chain(limits).collect();
-    if parts.is_empty() { String::from("nothing that runs has changed") } else { parts.join(", ") }
+    if parts.is_empty() { String::from("no change for what runs") } else { parts.join(", ") }
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_changed_is_said() {
         let words = |proxies, limits| words(Changed { proxies, limits });
-        assert_eq!(words(0, 0), "nothing that runs has changed");
+        assert_eq!(words(0, 0), "no change for what runs");
         assert_eq!(words(0, 1), "1 rate-limit service has new limits");
         assert_eq!(words(2, 0), "2 proxies have a new configuration");
         assert_eq!(words(1, 2), "1 proxy has a new configuration, 2 rate-limit services have new limits");

@@ -282,7 +282,7 @@ fn one_file_differs_and_several_differ() {
         String::from_utf8(output.stderr).unwrap()
     };
     std::fs::remove_file(directory.path("out/west/kustomization.yaml")).unwrap();
-    assert!(said().ends_with("1 file differs from what `mesh.mesh` says\n"), "{}", said());
+    assert!(said().ends_with("1 file differs from the build of `mesh.mesh`\n"), "{}", said());
     std::fs::remove_file(directory.path("out/east/kustomization.yaml")).unwrap();
-    assert!(said().ends_with("2 files differ from what `mesh.mesh` says\n"), "{}", said());
+    assert!(said().ends_with("2 files differ from the build of `mesh.mesh`\n"), "{}", said());
 }

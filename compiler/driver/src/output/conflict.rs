@@ -55,7 +55,7 @@ impl Conflict {
             ConflictKind::EditedOriginal => {
                 let message = format!("`{path}` was edited by hand since meshc wrote it");
                 Diagnostic::error(codes::EDITED_BY_HAND, span, message)
-                    .label("no other file says what belongs here")
+                    .label("no other file lists what belongs here")
                     .help(
                         "take the file back from version control, or build with the key directory (`--keys`)",
                     )
@@ -69,7 +69,7 @@ impl Conflict {
             ConflictKind::DamagedLock => {
                 let message = format!("`{path}` is not a lock file that this meshc can read");
                 Diagnostic::error(codes::DAMAGED_LOCK, span, message)
-                    .label("this file says which files of the folder are generated")
+                    .label("this file lists which files of the folder are generated")
                     .help(
                         "take the file back from version control, or delete the whole folder and build anew",
                     )

@@ -1,8 +1,6 @@
 //! `issuer = files`: authorities made outside of this crate are used if they can carry the mesh, and each way in which
 //! they cannot is told apart.
 
-use std::path::Path;
-use std::time::SystemTime;
 
 use meshc_pki::{
     BroughtCluster, BroughtFile, BroughtTrust, FileProblem, FileProblemKind, Issuer, KeyDirectory,
@@ -51,7 +49,7 @@ fn p256() -> KeyPair {
     KeyPair::generate().unwrap()
 }
 
-fn file(path: &str, contents: &str) -> BroughtFile {
+pub(crate) fn file(path: &str, contents: &str) -> BroughtFile {
     BroughtFile { path: path.to_owned(), bytes: contents.as_bytes().to_vec() }
 }
 
@@ -83,7 +81,7 @@ impl Company {
     }
 }
 
-fn request() -> TrustRequest {
+pub(crate) fn request() -> TrustRequest {
     let mut request = two_clusters();
     request.issuer = Issuer::Files;
     request.clusters.truncate(1);
@@ -305,129 +303,6 @@ fn a_root_that_did_not_sign_itself_is_refused() {
     assert_eq!(kinds(&problems), [(Some("extra.pem"), &kind)]);
 }
 
-/// A root and an intermediate made by `openssl`, in the formats that users have lying around: an EC key after its
-/// parameters, an RSA key in PKCS #1, a certificate with text in front.
-fn made_by_openssl(folder: &Path, extensions: &str) -> BroughtTrust {
-    let run = |arguments: &str| {
-        let arguments: Vec<&str> = arguments.split(' ').collect();
-        let output = openssl(folder, &arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", describe(&output));
-    };
-    std::fs::write(folder.join("ca.cnf"), extensions).unwrap();
-    run("ecparam -name prime256v1 -genkey -out root.key");
-    run("req -x509 -new -key root.key -subj /CN=Root -days 4000 -addext keyUsage=keyCertSign -out root.pem");
-    run("genrsa -traditional -out west.key 2048");
-    run("req -new -key west.key -subj /CN=West -out west.csr");
-    run(
-        "x509 -req -in west.csr -CA root.pem -CAkey root.key -CAcreateserial -days 3000 -extfile ca.cnf -out west.pem -text",
-    );
-    let read = |name: &str| file(name, &std::fs::read_to_string(folder.join(name)).unwrap());
-    let west = BroughtCluster {
-        name: "west".to_owned(),
-        certificate: read("west.pem"),
-        key: read("west.key"),
-        chain: None,
-    };
-    BroughtTrust { roots: vec![read("root.pem")], clusters: vec![west] }
-}
-
-const AUTHORITY: &str = "basicConstraints=critical,CA:true,pathlen:0\nkeyUsage=critical,keyCertSign\n";
-
-#[test]
-fn files_made_by_openssl_are_understood() {
-    let folder = tempfile::tempdir().unwrap();
-    let brought = made_by_openssl(folder.path(), AUTHORITY);
-    assert!(brought.clusters[0].key.bytes.starts_with(b"-----BEGIN RSA PRIVATE KEY"));
-    assert!(!brought.clusters[0].certificate.bytes.starts_with(b"-----BEGIN"));
-    let now = SystemTime::now();
-    let adopted = adopt_files(&brought, &request(), &KeyDirectory::new(), now).unwrap();
-    let directory = issue(&request(), &adopted.directory, now).unwrap().directory;
-    write(&directory, folder.path());
-    let leaf = "west/identities/istioinaction/webapp/tls.crt";
-    let output =
-        openssl(folder.path(), &["verify", "-x509_strict", "-CAfile", "roots.pem", "-untrusted", leaf, leaf]);
-    assert!(output.status.success(), "{}", describe(&output));
-}
-
-/// What is said of an intermediate with these extensions, each in the syntax of openssl's configuration.
-fn said_of_intermediate(extensions: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let brought = made_by_openssl(folder.path(), &format!("{AUTHORITY}{extensions}\n"));
-    let now = SystemTime::now();
-    let said: Vec<_> = verify_files(&brought, &request(), now)
-        .into_iter()
-        .map(|problem| {
-            assert_eq!(
-                (problem.path.as_deref(), problem.cluster.as_deref()),
-                (Some("west.pem"), Some("west"))
-            );
-            problem.kind.to_string()
-        })
-        .collect();
-    let adopted = adopt_files(&brought, &request(), &KeyDirectory::new(), now);
-    assert_eq!(adopted.is_ok(), said.is_empty(), "what is adopted is what nothing was said about");
-    if let Ok(adopted) = adopted {
-        // The verifier of the handshake agrees with what was said, since `issue` asks it about each certificate.
-        issue(&request(), &adopted.directory, now).unwrap();
-    }
-    said
-}
-
-/// The same table as the one that both data planes are asked for in `tests/suite/conformance/certificates.rs`.
-#[test]
-fn extensions_that_a_data_plane_refuses_are_named() {
-    let refused = [
-        (
-            "nameConstraints=permitted;URI:.example",
-            "nameConstraints (2.5.29.30) on subjects or URIs, under which meshd accepts no workload certificate",
-        ),
-        (
-            "nameConstraints=critical,permitted;dirName:company\n[company]\nO=Company",
-            "nameConstraints (2.5.29.30) on subjects or URIs, under which meshd accepts no workload certificate",
-        ),
-        (
-            "policyConstraints=critical,inhibitPolicyMapping:0",
-            "the critical extension policyConstraints (2.5.29.36), which meshd does not process",
-        ),
-        (
-            "policyConstraints=requireExplicitPolicy:0",
-            "policyConstraints (2.5.29.36) with requireExplicitPolicy: workload certificates have no policy, so Envoy \
-             accepts none",
-        ),
-        (
-            "inhibitAnyPolicy=critical,0",
-            "the critical extension inhibitAnyPolicy (2.5.29.54), which meshd does not process",
-        ),
-        (
-            "certificatePolicies=critical,1.2.3.4",
-            "the critical extension certificatePolicies (2.5.29.32), which meshd does not process",
-        ),
-        (
-            "crlDistributionPoints=critical,URI:http://crl.example/ca.crl",
-            "the critical extension cRLDistributionPoints (2.5.29.31), which Envoy does not process",
-        ),
-        (
-            "1.2.3.4=critical,DER:0500",
-            "the critical extension 1.2.3.4, which neither Envoy nor meshd processes",
-        ),
-    ];
-    for (extension, expected) in refused {
-        assert_eq!(said_of_intermediate(extension), [format!("`CN=West` has {expected}")], "{extension}");
-    }
-    let accepted = [
-        "nameConstraints=permitted;DNS:.example",
-        "nameConstraints=critical,permitted;email:.example",
-        "policyConstraints=inhibitPolicyMapping:0",
-        "inhibitAnyPolicy=0",
-        "certificatePolicies=1.2.3.4",
-        "crlDistributionPoints=URI:http://crl.example/ca.crl",
-        "1.2.3.4=DER:0500",
-    ];
-    for extension in accepted {
-        assert_eq!(said_of_intermediate(extension), <[String; 0]>::default(), "{extension}");
-    }
-}
-
 /// meshd takes a name, a key and name constraints from a root; Envoy looks at all of its extensions.
 #[test]
 fn extensions_of_roots_are_judged_as_the_data_planes_do() {
@@ -481,8 +356,25 @@ fn the_verifier_of_meshd_has_the_last_word() {
     let problems = verify_files(&brought, &request(), new_year());
     let said: Vec<String> = problems.iter().map(|problem| problem.kind.to_string()).collect();
     let refused =
-        "meshd would refuse every workload certificate below `CN=Mesh West`: MaximumPathDepthExceeded";
+        "meshd would refuse every workload certificate below `CN=Mesh West`: maximum path depth exceeded";
     assert_eq!(said, [refused]);
+}
+
+#[test]
+fn an_intermediate_right_below_a_root_needs_no_chain() {
+    for chain in [None, Some(""), Some("\n")] {
+        let mut company = Company::new();
+        company.west = authority("Mesh West", 365, p256(), Some(&company.root), |_| {});
+        let mut brought = company.brought();
+        brought.clusters[0].chain = chain.map(|text| file("chain.pem", text));
+        assert_eq!(verify_files(&brought, &request(), new_year()), [], "{chain:?}");
+    }
+    let problems = after(|_, brought| brought.clusters[0].chain = Some(file("chain.pem", "a chain")));
+    assert!(
+        kinds(&problems)
+            .contains(&(Some("chain.pem"), &FileProblemKind::Unreadable(PemProblem::NoCertificate))),
+        "{problems:?}"
+    );
 }
 
 /// An authority without a key usage is refused, since meshd refuses it as an issuer.

@@ -6,6 +6,7 @@
 mod certificates;
 mod export;
 mod files;
+mod files_of_openssl;
 mod openssl;
 mod reissue;
 mod rustls;

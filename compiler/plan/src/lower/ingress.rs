@@ -145,7 +145,7 @@ fn http_route(
                 Diagnostic::error(
                     codes::ROUTE_TO_TCP,
                     destination.origin.span,
-                    "a route carries HTTP requests, and this port speaks `tcp`",
+                    "a route carries HTTP requests, and the protocol of this port is `tcp`",
                 )
                 .also(port.origin.span, "declared here")
                 .help("name an `http`, `http2` or `grpc` port"),
@@ -235,8 +235,8 @@ fn disagree(rule: &RouteRule, first: &Destination, other: &Destination, sink: &m
             rule.origin.span,
             "the destinations of this rule have different timeouts or retries",
         )
-        .also(first.origin.span, "one set of policies holds here")
-        .also(other.origin.span, "another one holds here")
+        .also(first.origin.span, "one set of policies applies here")
+        .also(other.origin.span, "another one applies here")
         .help("set `timeout` and `retry` on the rule, or in a policy that names the route"),
     );
 }

@@ -8,7 +8,7 @@ use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
     word: words::kind::CLIENT,
-    documentation: "Something that calls and offers nothing, such as a Job or a CronJob.",
+    documentation: "Something that calls others and is not called, such as a Job or a CronJob.",
     label: Label::Required(&forms::NAME),
     space: Some("callee"),
     reopen: false,

@@ -84,7 +84,7 @@ pub(crate) static KIND: Kind = Kind {
             words::STATE,
             Type::Symbol(STATES),
             Constant::Symbol("active"),
-            "Where it stands in its life.",
+            "Whether it is joining, active or draining.",
         ),
         Attribute::derived(
             words::TRUST_DOMAIN,

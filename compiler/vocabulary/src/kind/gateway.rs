@@ -166,7 +166,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                 block.name_span(),
                 format!("{} is an ingress gateway without a port", block.origin().name),
             )
-            .label("nobody can reach it")
+            .label("it cannot be reached")
             .help("add `port http { number = 80 }`"),
         ),
         (GatewayRole::Ingress, [_, ..]) => {}

@@ -47,7 +47,7 @@ pub(crate) static KIND: Kind = Kind {
             words::DATA_PLANE,
             Type::Symbol(DATA_PLANES),
             Constant::Symbol("envoy"),
-            "Which proxy carries the traffic, unless a cluster says otherwise.",
+            "Which proxy carries the traffic, unless a cluster declares another one.",
         ),
         Attribute::defaulted(
             words::NAMESPACE,
@@ -59,7 +59,7 @@ pub(crate) static KIND: Kind = Kind {
             words::CAPTURE,
             Type::Symbol(CAPTURES),
             Constant::Symbol("loopback"),
-            "How an application's outbound connections reach its sidecar, unless a service says otherwise.",
+            "How an application's outbound connections reach its sidecar, unless a service declares another way.",
         ),
     ],
     blocks: &[],

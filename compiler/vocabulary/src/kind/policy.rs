@@ -26,10 +26,10 @@ pub(crate) static KIND: Kind = Kind {
                 part: None,
                 refused: &[
                     (words::kind::ROUTE, "routes are named in `routes = […]`"),
-                    (words::kind::CLIENT, "a client is called by nobody, so that no policy applies to it"),
+                    (words::kind::CLIENT, "a client is not called, so no policy applies to it"),
                     (
                         words::kind::NAMESPACE,
-                        "a policy that stands in a namespace and has no targets attaches to the namespace",
+                        "a policy in a namespace that has no targets attaches to the namespace",
                     ),
                 ],
             })),

@@ -21,7 +21,7 @@ pub(crate) const CLUSTERS: Attribute = Attribute::required(
 
 pub(crate) static KIND: Kind = Kind {
     word: "in",
-    documentation: "What holds in one of its clusters only: `in east { replicas = 3 }`.",
+    documentation: "Settings for one of its clusters only: `in east { replicas = 3 }`.",
     label: Label::Reference(&Reference::to(&[words::kind::CLUSTER])),
     space: None,
     reopen: false,
@@ -44,7 +44,7 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<P
                 Diagnostic::error(codes::REPEATED, cluster.span, "this cluster is listed twice")
                     .label("listed again")
                     .also(first.span, "listed first")
-                    .help("remove one of them; `in` says how many replicas run there"),
+                    .help("remove one of them; `in` sets how many replicas run there"),
             );
             continue;
         }

@@ -102,7 +102,7 @@ fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink
                 block.name_span(),
                 format!("{} has no gateway", block.origin().name),
             )
-            .label("nobody serves it")
+            .label("it serves no requests")
             .help("add `gateway = <cluster>.<gateway>`"),
         );
     }

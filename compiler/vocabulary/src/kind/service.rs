@@ -17,7 +17,7 @@ pub(crate) const CALLEE: Reference = Reference {
     kinds: &[words::kind::SERVICE, words::kind::EXTERNAL],
     part: Some(words::kind::PORT),
     refused: &[
-        (words::kind::CLIENT, "a client calls and offers nothing; declare it as a `service` with a `port`"),
+        (words::kind::CLIENT, "a client has no ports; declare it as a `service` with a `port`"),
         (
             words::kind::GATEWAY,
             "services call each other, not gateways; the compiler finds the way through them",
@@ -29,7 +29,7 @@ pub(crate) const CALLEE: Reference = Reference {
 pub(crate) const CALLS: Attribute = Attribute::optional(
     words::CALLS,
     Type::list(&Type::Reference(&CALLEE)),
-    "What it calls: services and external hosts, or one port of them (`catalog.http`). Its sidecar knows nothing else.",
+    "What it calls: services and external hosts, or one port of them (`catalog.http`). Its sidecar has the configuration of nothing else.",
 );
 
 /// `account`, as services and clients have it.

@@ -34,7 +34,7 @@ pub(crate) fn check_path(block: &Block, purpose: Purpose, sink: &mut Sink) {
     for name in [words::PATH, words::PREFIX] {
         let (Some(value), Some(span)) = (block.get::<String>(name), block.written(name)) else { continue };
         let Some(found) = wildcard(&value.value) else { continue };
-        let message = format!("`{found}` in `{name}` stands for itself and not for other text");
+        let message = format!("`{found}` in `{name}` is compared as it is and matches no other text");
         let (word, text) = match meant(&value.value, name == words::PREFIX) {
             Meant::Prefix(path) => (words::PREFIX, path),
             Meant::Regex(expression) => (words::REGEX, expression),
@@ -57,7 +57,7 @@ pub(crate) fn check_header(header: &Block, purpose: Purpose, sink: &mut Sink) {
     for name in [words::EXACT, words::PREFIX] {
         let (Some(value), Some(span)) = (header.get::<String>(name), header.written(name)) else { continue };
         let Some(stem) = starred(&value.value) else { continue };
-        let message = format!("`*` in `{name}` stands for itself and not for other text");
+        let message = format!("`*` in `{name}` is compared as it is and matches no other text");
         let help = format!("write `prefix = \"{stem}\"`");
         sink.push(report(message, purpose, &value, help, edits((name, span), &value, (words::PREFIX, stem))));
     }
@@ -66,7 +66,7 @@ pub(crate) fn check_header(header: &Block, purpose: Purpose, sink: &mut Sink) {
 /// Reports the value of a tier that ends in a star.
 pub(crate) fn check_tier(value: &Spanned<String>, sink: &mut Sink) {
     if value.value == "*" || starred(&value.value).is_some() {
-        let message = String::from("`*` in a tier stands for itself and not for other text");
+        let message = String::from("`*` in a tier is compared as it is and matches no other text");
         let help = String::from("give each value a tier of its own, or count all others with `otherwise`");
         sink.push(report(message, Purpose::Protection, value, help, None));
     }

@@ -34,7 +34,7 @@ pub(crate) static KIND: Kind = Kind {
             words::KIND,
             Type::Symbol(KINDS),
             Constant::Symbol("deployment"),
-            "What it is. Its name stands before the brace; without one it is the service's name.",
+            "What it is. Its name is before the brace; without one it is the service's name.",
         ),
         Attribute::derived(
             words::CONTAINER,

@@ -56,7 +56,7 @@ pub struct Cluster {
     pub kubernetes: KubernetesVersion,
     /// Whether its network plugin enforces NetworkPolicy.
     pub network_policy: NetworkPolicyEnforcement,
-    /// Where it stands in its life.
+    /// Whether it is joining, active or draining.
     pub state: ClusterState,
     /// Its own trust domain, if it differs from the mesh's.
     pub trust_domain: Option<String>,

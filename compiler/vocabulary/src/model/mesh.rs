@@ -17,7 +17,7 @@ pub struct Mesh {
     pub data_plane: DataPlane,
     /// The Kubernetes namespace of gateways, trust bundle and rate-limit service. Default `mesh-system`.
     pub namespace: String,
-    /// How outbound connections reach the sidecar, unless a service says otherwise.
+    /// How outbound connections reach the sidecar, unless a service declares another way.
     pub capture: Capture,
 }
 

@@ -110,7 +110,7 @@ impl Protocol {
 /// Which addresses an application listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bind {
-    /// 127.0.0.1 only: nobody passes the sidecar by.
+    /// 127.0.0.1 only, so that all connections come from the sidecar.
     Loopback,
     /// All addresses (the default): only a NetworkPolicy closes the port.
     Any,

@@ -59,7 +59,7 @@ pub(crate) static ALLOW: Kind = Kind {
 
 pub(crate) static DENY: Kind = Kind {
     word: "deny",
-    documentation: "Who may not call, whatever `allow` says.",
+    documentation: "Who may not call, even if a rule of `allow` admits it.",
     label: Label::None,
     space: None,
     reopen: false,

@@ -47,7 +47,7 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::inherited(
             words::MIN_CONCURRENT_RETRIES,
             Type::Integer(0, MOST),
-            "Retries under way that are allowed whatever the budget says.",
+            "Retries under way that are allowed in spite of the budget.",
         ),
     ],
     blocks: &[],

@@ -126,7 +126,7 @@ fn check(block: &Block, header: bool, tiers: bool, sink: &mut Sink) {
                 "this header chooses among no tiers",
                 "add `tiers = { … }`, or remove `header` so that `otherwise` counts all requests",
             )
-            .label("nothing to choose"),
+            .label("there are no `tiers`"),
         ),
         (false, false, false) => sink.push(
             report(None, "this limit admits everything", "add `otherwise = 10/min`, or `header` and `tiers`")

@@ -143,7 +143,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Reports a closing bracket that closes nothing, unless it can be a consequence of a mistake before it.
+    /// Reports a closing bracket without an opening one, unless it can be a consequence of a mistake before it.
     pub(crate) fn report_stray(&self, at: Lexeme, diagnostic: Diagnostic) {
         self.stuck_end.set(at.end);
         let forgiven = self.forgiven_strays.get();
@@ -304,7 +304,7 @@ impl<'a> Context<'a> {
             let message = if own_line {
                 "this documentation is not followed by an item"
             } else {
-                "documentation stands on its own lines, before the item it is about"
+                "documentation has lines of its own, before the item it is about"
             };
             let help = "write `//` for a comment";
             diagnostics.push(Diagnostic::error(codes::STRAY_DOCUMENTATION, span, message).help(help));

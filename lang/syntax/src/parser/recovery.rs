@@ -177,10 +177,13 @@ fn follows_separator(input: Tokens<'_>) -> bool {
     input.context.slice(0, input.last_end).ends_with(['{', '}', ','])
 }
 
-/// Whether the rest of the line has a `}` whose `{` is not on it.
+/// Whether the rest of the line has a `}` whose `{` is not on the line.
 pub(super) fn closes_on_line(input: Tokens<'_>) -> bool {
     let mut rest = input;
-    let mut depth = 0_u32;
+    let before = input.context.slice(0, input.peek(0).start);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let count = |brace| line.matches(brace).count();
+    let mut depth = count('{').saturating_sub(count('}'));
     for _ in 0..LOOKAHEAD {
         match rest.peek(0).kind {
             TokenKind::OpenBrace => depth += 1,

@@ -109,8 +109,8 @@ fn documentation_belongs_to_the_next_item() {
 fn language_line() {
     assert_eq!(clean("// c\nlanguage 1\na = 1").language.unwrap().value, 1);
     check("language = 2", "language=2", &[]);
-    check("language 7\na = 1", "a=1", &["E0012 `7` is no language version that this compiler knows"]);
-    check("a = 1\nlanguage 1", "a=1", &["E0012 `language` stands before everything else in the file"]);
+    check("language 7\na = 1", "a=1", &["E0012 `7` is no language version that this compiler accepts"]);
+    check("a = 1\nlanguage 1", "a=1", &["E0012 `language` belongs before everything else in the file"]);
 }
 
 #[test]
@@ -131,19 +131,25 @@ fn one_mistake_costs_one_error() {
     check("a =\nb = 1", "a=?; b=1", &["E0015 expected a value, found `b`"]);
     check("a = 10sec\nb = 1", "a=?; b=1", &["E0004 `10sec` has the unknown unit `sec`"]);
     check("a [1]\nb = 1", "a=[1]; b=1", &["E0005 expected `=` after `a`, found `[`"]);
+    // The brace on the line closes what is opened on it.
+    check(
+        "m { h x-role = 1 }\nb = 1",
+        "m {x-role=1}; b=1",
+        &["E0005 expected `=` or `{` after `h`, found `x-role`"],
+    );
     check("a: 1\nb = 1", "a=1; b=1", &["E0001 unexpected `:`"]);
     check("a\nb = 1", "b=1", &["E0010 `a` is neither an attribute nor a block"]);
     check("network west\nb = 1", "network west {}; b=1", &["E0010 expected `{` after `network west`"]);
     check("a = \"x\nb = 1", "a='x'; b=1", &["E0002 this string is not closed on its line"]);
     check("a = \"x${y\nb = 1", "a='x<y>'; b=1", &["E0002 this interpolation is not closed on its line"]);
-    check("a = x -> y -> z\nb = 1", "a=?; b=1", &["E0016 a value holds at most one `->`"]);
-    check("s {\n a = 1 }}\nb = 1", "s {a=1}; b=1", &["E0008 this `}` closes nothing"]);
+    check("a = x -> y -> z\nb = 1", "a=?; b=1", &["E0016 a value has at most one `->`"]);
+    check("s {\n a = 1 }}\nb = 1", "s {a=1}; b=1", &["E0008 this `}` has no opening bracket"]);
     check(
         "a = { b c { d = 1 }, e { f = 2 } }",
         "a={b=? e={f=2}}",
         &[
-            "E0014 `b` is a block, and a record holds attributes only",
-            "E0014 `e` is a block, and a record holds attributes only",
+            "E0014 `b` is a block, and a record has attributes only",
+            "E0014 `e` is a block, and a record has attributes only",
         ],
     );
     check("a = for x in y\nb = 1", "a=?; b=1", &["E0011 `for` comes with a later language version"]);

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// Make the root and one intermediate per cluster, where they are missing.
     #[command(after_help = change::INIT_EXAMPLE)]
     Init(Directory),
-    /// Make the workloads' certificates, and renew what has to be.
+    /// Make the workloads' certificates, and renew those about to expire.
     #[command(after_help = change::ISSUE_EXAMPLE)]
     Issue(Directory),
     /// Print a cluster's Secrets for kubectl, SOPS or External Secrets.

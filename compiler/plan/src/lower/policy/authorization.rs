@@ -71,7 +71,7 @@ impl<'m> Access<'m> {
                     rule.origin.span,
                     "a rule about requests cannot hold for a TCP port",
                 )
-                .also(self.port.origin.span, "this port speaks `tcp`")
+                .also(self.port.origin.span, "the protocol of this port is `tcp`")
                 .help("leave path, methods and headers out, or name services with HTTP ports only"),
             );
         }

@@ -18,7 +18,7 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                             Diagnostic::error(
                                 codes::SETTING_ON_ROUTE,
                                 origin.span,
-                                format!("`{kind}` cannot hold for a route"),
+                                format!("`{kind}` cannot apply to a route"),
                             )
                             .also(route.span, "the policy names this route")
                             .help("a policy on a route may set `retry` and `timeout`; name the services instead"),

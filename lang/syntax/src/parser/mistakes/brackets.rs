@@ -19,7 +19,7 @@ pub(in crate::parser) fn stray_bracket(input: Tokens<'_>) {
     if let Some(opening) = input.peek(0).kind.opening() {
         input.context.missing_opening(opening);
     }
-    let message = format!("this {} closes nothing", found(input));
+    let message = format!("this {} has no opening bracket", found(input));
     let removal = fix("remove it", Applicability::Suggested, input.span(input.peek(0)), "");
     input.context.report_stray(input.peek(0), error(input, codes::STRAY_BRACKET, message).fix(removal));
 }

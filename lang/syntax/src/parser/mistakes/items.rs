@@ -107,7 +107,7 @@ pub(in crate::parser) fn two_names(input: Tokens<'_>) {
 pub(in crate::parser) fn brace_on_next_line(input: Tokens<'_>) {
     let gap = input.context.span(input.last_end, input.peek(0).start);
     let mut diagnostic =
-        error(input, codes::INCOMPLETE_ITEM, "the `{` of a block stands on the line of its kind and label");
+        error(input, codes::INCOMPLETE_ITEM, "the `{` of a block belongs on the line of its kind and label");
     if input.context.slice(gap.start, gap.end).trim().is_empty() {
         diagnostic = diagnostic.fix(fix("join the lines", Applicability::Safe, gap, " "));
     }
@@ -203,7 +203,7 @@ pub(in crate::parser) fn block_in_record(input: Tokens<'_>, block: &Block) {
     let diagnostic = Diagnostic::error(
         codes::BLOCK_IN_RECORD,
         block.kind.span,
-        format!("`{}` is a block, and a record holds attributes only", shortened(name)),
+        format!("`{}` is a block, and a record has attributes only", shortened(name)),
     );
     let diagnostic = if block.label.is_none() {
         let edit = fix("insert `=`", Applicability::Safe, block.kind.span.after(), " =");
@@ -216,16 +216,18 @@ pub(in crate::parser) fn block_in_record(input: Tokens<'_>, block: &Block) {
 
 /// A `language` line with anything but a known version.
 pub(in crate::parser) fn unknown_language(input: Tokens<'_>) {
-    let message =
-        format!("`{}` is no language version that this compiler knows", shortened(input.text(input.peek(0))));
+    let message = format!(
+        "`{}` is no language version that this compiler accepts",
+        shortened(input.text(input.peek(0)))
+    );
     let diagnostic =
-        error(input, codes::LANGUAGE_LINE, message).help(format!("it knows `language {LANGUAGE_VERSION}`"));
+        error(input, codes::LANGUAGE_LINE, message).help(format!("it accepts `language {LANGUAGE_VERSION}`"));
     input.context.report_inside(diagnostic);
 }
 
 /// A `language` line that is not the first item of its file.
 pub(in crate::parser) fn late_language(input: Tokens<'_>) -> Err<Mistake<'_>> {
-    let message = "`language` stands before everything else in the file";
+    let message = "`language` belongs before everything else in the file";
     Mistake::failure(input.advance().advance(), error(input, codes::LANGUAGE_LINE, message))
 }
 

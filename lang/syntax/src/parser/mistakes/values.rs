@@ -19,7 +19,7 @@ pub(super) fn misplaced(input: Tokens<'_>, expected: &str) -> Diagnostic {
         TokenKind::UnclosedString => unclosed(input, lexeme, "\""),
         TokenKind::UnclosedRaw => unclosed(input, lexeme, "\"\"\""),
         TokenKind::OpenParenthesis => error(input, codes::UNEXPECTED_TOKEN, format!("{expected}, found `(`"))
-            .help("parentheses mean nothing in this language version: leave them out"),
+            .help("parentheses have no meaning in this language version: leave them out"),
         _ => error(input, codes::UNEXPECTED_TOKEN, format!("{expected}, found {}", found(input))),
     }
 }
@@ -38,25 +38,30 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
         "#" if !lexeme.on_new_line => unexpected().help("comments begin with `//`"),
         "#" => unexpected().help("comments begin with `//`").fix(replacing("//")),
         ";" => unexpected().help("items are separated by newlines, or by commas on one line"),
-        "/" => unexpected().help("comments begin with `//` and run to the end of the line"),
+        "/" => slash(input, unexpected()),
         "-" if lexeme.on_new_line => unexpected()
-            .help("lists stand in brackets, `name = [a, b]`, and blocks in braces, `port http { … }`"),
+            .help("lists are written in brackets, `name = [a, b]`, and blocks in braces, `port http { … }`"),
         "-" => unexpected().help("there are no negative numbers, and names have `-` only inside"),
         ":" => unexpected().help("an attribute is written `name = value`"),
-        "*" => unexpected().help("there are neither patterns nor operators: write what is meant"),
+        "*" => unexpected().help("there are neither patterns nor operators: write what is meant").fix(fix(
+            "put it in quotes",
+            Applicability::Suggested,
+            input.span(lexeme),
+            "\"*\"",
+        )),
         "+" | "?" => unexpected().help("there are no operators on values: write the result"),
-        "$" => unexpected().help("a name stands for itself; `${…}` belongs into a string"),
-        "<" => unexpected().help("text of several lines stands in `\"\"\"`"),
-        "`" => unexpected().help("strings stand in double quotes"),
+        "$" => unexpected().help("a name needs no `$`; `${…}` belongs into a string"),
+        "<" => unexpected().help("text of several lines is written in `\"\"\"`"),
+        "`" => unexpected().help("strings are written in double quotes"),
         "\r" => diagnostic("unexpected carriage return without a line feed")
             .help("lines end with a line feed, or with a carriage return and a line feed"),
         "“" | "”" | "„" | "‟" | "«" | "»" | "‘" | "’" => {
-            unexpected().help("strings stand in straight double quotes, `\"…\"`")
+            unexpected().help("strings are written in straight double quotes, `\"…\"`")
         }
         _ => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
             Some(content) => {
                 let quoted = format!("\"{}\"", content.replace('\\', "\\\\").replace('"', "\\\""));
-                diagnostic("strings stand in double quotes").fix(replacing(&quoted))
+                diagnostic("strings are written in double quotes").fix(replacing(&quoted))
             }
             None => match text.chars().next().filter(|character| text.len() == character.len_utf8()) {
                 Some(character) if character.is_whitespace() && !character.is_ascii() => {
@@ -74,6 +79,35 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
             },
         },
     }
+}
+
+/// Advice for a slash: a path without its quotes, a name in the form of other systems, or a comment.
+fn slash(input: Tokens<'_>, diagnostic: Diagnostic) -> Diagnostic {
+    let lexeme = input.peek(0);
+    let before = input.context.slice(0, lexeme.start);
+    let behind = input.context.behind(lexeme.end);
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if before.ends_with(in_name) && behind.starts_with(in_name) {
+        let help = "a longer name is written with points, `west.ingress`";
+        return diagnostic.help(help).fix(fix(
+            "write `.`",
+            Applicability::Suggested,
+            input.span(lexeme),
+            ".",
+        ));
+    }
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '{' | '}' | '[' | ']' | '"' | '*');
+    let path = behind.split(ends).next().unwrap_or_default();
+    if before.trim_end().ends_with(['=', '[', ',']) && !behind.starts_with('*') {
+        let end = lexeme.end.saturating_add(u32::try_from(path.len()).unwrap_or(u32::MAX));
+        return diagnostic.help("paths are strings, which are written in quotes").fix(fix(
+            "put it in quotes",
+            Applicability::Suggested,
+            input.context.span(lexeme.start, end),
+            format!("\"/{path}\""),
+        ));
+    }
+    diagnostic.help("comments begin with `//` and run to the end of the line")
 }
 
 /// Reports that the next lexeme may not stand here.
@@ -115,7 +149,7 @@ pub(in crate::parser) fn missing_value(input: Tokens<'_>) -> Err<Mistake<'_>> {
 
 /// A second operator where only one fits.
 pub(in crate::parser) fn chained<'a>(input: Tokens<'a>, operator: &str, help: &str) -> Err<Mistake<'a>> {
-    let message = format!("a value holds at most one `{operator}`");
+    let message = format!("a value has at most one `{operator}`");
     Mistake::failure(input, error(input, codes::CHAINED_OPERATOR, message).help(help))
 }
 
@@ -164,7 +198,7 @@ fn unclosed(input: Tokens<'_>, lexeme: Lexeme, quotes: &str) -> Diagnostic {
     let (message, help) = if quotes.len() == 1 {
         (
             "this string is not closed on its line",
-            "close it with `\"`; text of several lines stands in `\"\"\"`",
+            "close it with `\"`; text of several lines is written in `\"\"\"`",
         )
     } else {
         ("this string is not closed", "close it with `\"\"\"`")
