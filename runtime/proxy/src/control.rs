@@ -17,7 +17,6 @@ use crate::watch::Watch;
 use crate::worker::{self, Command, Shared};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use meshd_config::{Config, Kind};
-use rustix::process::{Resource, getrlimit};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -93,7 +92,7 @@ impl Control {
             metrics,
             log: ArcSwapOption::empty(),
             limiter: ArcSwapOption::empty(),
-            most_connections: AtomicI64::new(most_connections(config.bounds.connections)),
+            most_connections: AtomicI64::new(config.bounds.connections.into()),
             rooms: Rooms::new(options.workers.max(1)),
             phase: watch::Sender::new(Phase::Starting),
             heartbeats: Heartbeats::new(options.workers.max(1), options.stuck_after),
@@ -284,7 +283,7 @@ impl Control {
         self.shared.limiter.store(limiter);
         self.shared.snapshot.store(Arc::clone(&snapshot));
         memory::limit(config.bounds.memory);
-        self.shared.most_connections.store(most_connections(config.bounds.connections), Ordering::Relaxed);
+        self.shared.most_connections.store(config.bounds.connections.into(), Ordering::Relaxed);
         self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
         for (sender, _) in &self.workers {
@@ -335,14 +334,6 @@ impl Control {
 /// One line for the operator. Whoever no longer listens must not end the proxy.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "meshd: {line}");
-}
-
-/// How many connections from clients may be open of `bound`: each needs one to an upstream, and file descriptors are
-/// finite.
-fn most_connections(bound: u32) -> i64 {
-    // No limit at all is `None`.
-    let files = getrlimit(Resource::Nofile).current.and_then(|files| i64::try_from(files).ok());
-    files.map_or(i64::from(bound), |files| (files / 2).min(i64::from(bound)))
 }
 
 /// Follows how much memory is in use, and tells the operator when connections were closed for it.

@@ -23,6 +23,7 @@ mod connect;
 mod control;
 mod dns;
 mod drain;
+mod files;
 mod forward;
 mod frames;
 mod from_client;

@@ -1,5 +1,6 @@
 //! A TCP connection that reads in small pieces, hardly anything while memory is full, and tells its place what moves.
 
+use crate::files::Upstream;
 use crate::memory::{self, Level};
 use crate::room::Place;
 use std::io;
@@ -33,6 +34,7 @@ pub(crate) struct Paced {
     place: Option<Rc<Place>>,
     pause: Option<Pin<Box<Sleep>>>,
     reads: Reads,
+    _counted: Option<Upstream>,
 }
 
 /// When a connection is read from while memory is full.
@@ -54,7 +56,7 @@ impl Paced {
 
     /// A connection to an upstream.
     pub(crate) fn to_upstream(stream: TcpStream) -> Self {
-        Paced::new(stream, None, Reads::Seldom)
+        Paced { _counted: Some(Upstream::new()), ..Paced::new(stream, None, Reads::Seldom) }
     }
 
     /// A connection on which probes and metrics are asked for.
@@ -63,7 +65,7 @@ impl Paced {
     }
 
     fn new(stream: TcpStream, place: Option<Rc<Place>>, reads: Reads) -> Self {
-        Paced { stream: stream.take(PIECE), place, pause: None, reads }
+        Paced { stream: stream.take(PIECE), place, pause: None, reads, _counted: None }
     }
 
     /// The connection itself.

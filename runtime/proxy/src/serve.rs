@@ -2,6 +2,7 @@
 
 use crate::access_log::Line;
 use crate::drain::Phase;
+use crate::files;
 use crate::hello::{First, Replayed, read_hello};
 use crate::listen::{Slot, prepare};
 use crate::memory::Reading;
@@ -153,7 +154,7 @@ impl Open {
         if !Reading::now().admits_clients() {
             return Err("memory is full");
         }
-        let most = shared.most_connections.load(Ordering::Relaxed);
+        let most = shared.most_connections.load(Ordering::Relaxed).min(files::clients());
         let raised = shared.metrics.connections.raise_below(most);
         if raised { Ok(Open(Rc::clone(worker))) } else { Err("too many connections") }
     }

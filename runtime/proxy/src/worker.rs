@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) log: ArcSwapOption<Log>,
     /// Who counts for the whole cluster.
     pub(crate) limiter: ArcSwapOption<Box<dyn Limiter>>,
-    /// How many connections from clients may be open.
+    /// How many connections from clients may be open, if there are files enough (see `files`).
     pub(crate) most_connections: AtomicI64,
     /// What the workers saw when they last looked at their rooms.
     pub(crate) rooms: Rooms,

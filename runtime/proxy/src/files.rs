@@ -1,0 +1,57 @@
+//! How many more clients this process can serve: each connection takes a file, and files are finite.
+//!
+//! Connections to upstreams are counted as they are, not as many as there might be: most of many clients are idle, and
+//! several share a connection over HTTP/2. Files belong to the process, and so do these numbers.
+
+use rustix::process::{Resource, getrlimit};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Connections to upstreams that are open.
+static UPSTREAMS: AtomicI64 = AtomicI64::new(0);
+
+/// What is kept for everything else: listeners, timers, probes, files that are read again, and connections to upstreams
+/// that are yet to be made. An eighth of what there is, and this many at least.
+const SPARE: i64 = 64;
+
+/// A connection to an upstream, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Upstream(());
+
+impl Upstream {
+    /// One more.
+    pub(crate) fn new() -> Self {
+        UPSTREAMS.fetch_add(1, Ordering::Relaxed);
+        Upstream(())
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        UPSTREAMS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many clients fit at this moment.
+pub(crate) fn clients() -> i64 {
+    // No limit at all is `None`.
+    fits(getrlimit(Resource::Nofile).current, UPSTREAMS.load(Ordering::Relaxed))
+}
+
+fn fits(limit: Option<u64>, upstreams: i64) -> i64 {
+    let Some(limit) = limit else { return i64::MAX };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    limit.saturating_sub((limit / 8).max(SPARE)).saturating_sub(upstreams).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_what_upstreams_and_the_proxy_itself_leave() {
+        assert_eq!(fits(None, 1_000_000), i64::MAX);
+        assert_eq!((fits(Some(20_000), 0), fits(Some(20_000), 3_000)), (17_500, 14_500));
+        assert_eq!((fits(Some(114), 0), fits(Some(114), 10), fits(Some(60), 0)), (50, 40, 0));
+        assert_eq!(fits(Some(u64::MAX), 1), i64::MAX - i64::MAX / 8 - 1);
+    }
+}
