@@ -85,6 +85,16 @@ Where the two differ, no request means something else to one of them than to the
 | a length beside `chunked` | 400 | is dropped, and the connection closed after the answer |
 | an empty scheme, or a trailer that begins with a colon, over HTTP/2 | reset | the connection's scheme; is dropped |
 | a head that is too large, over HTTP/2 | reset | 431 |
+
+An application's answer that is none, or that states its length twice, is answered with 502, and so is one without content
+(204) that states a length. One that ends too early ends too early for the client. The two differ in these:
+
+| answer | Envoy | meshd |
+|---|---|---|
+| a line of a header that is folded | passes in one line | 502 |
+| a change of the protocol (101) that was not asked for | passes, and the connection speaks HTTP on | 502 |
+| headers that its `connection` lists | pass | are dropped |
+| a chunk whose length is no number | 200, and a body that is cut | 503 |
 ";
 
 /// The reference as Markdown.

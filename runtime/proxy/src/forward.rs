@@ -3,13 +3,13 @@
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::body::{Body, Replayable, Rest};
 use crate::bounds::Bounds;
+use crate::fit::unfit;
 use crate::from_client::FromClient;
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, counted_status, retried_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
 use crate::route::Route;
-use crate::target::is_chunked_or_plain;
 use crate::trailers::{Trailers, WithTrailers};
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
@@ -363,26 +363,13 @@ impl Exchange<'_> {
         })?;
         // Whoever is behind mutual TLS is a proxy.
         let bounds = if tls { Bounds::BETWEEN_PROXIES } else { Bounds::OUTSIDE };
-        self.fits(&response, bounds)?;
+        if let Some(wrong) = unfit(&response, bounds) {
+            self.details = Some(String::from(wrong));
+            return Err(Failure::Protocol);
+        }
         let held = vec![Counted::Endpoint(endpoint)];
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.route.idle_timeout);
         Ok(Answer { response, connection, rest, is_early, held, deadline: None, idle, bounds })
-    }
-}
-
-impl Exchange<'_> {
-    /// Refuses an answer that must not be passed on.
-    fn fits<B>(&mut self, response: &Response<B>, bounds: Bounds) -> Result<(), Failure> {
-        let wrong = if !bounds.admits_answer(response.version(), response.status(), response.headers()) {
-            "the headers of the answer are too large"
-        } else if !is_chunked_or_plain(response.headers()) {
-            // Where such a body ends, and what it means without its coding, only the two ends of it know.
-            "the answer has a transfer-encoding other than chunked"
-        } else {
-            return Ok(());
-        };
-        self.details = Some(String::from(wrong));
-        Err(Failure::Protocol)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Behaviours that must be the same on the real Envoy and on meshd, from the same source, through `meshc up`.
 
 mod adoption;
+mod answers;
 mod authorization;
 mod certificates;
 mod cross_cluster;

@@ -1,10 +1,14 @@
 //! Trailers from one end to the other: what passes, what only proxies may say, and how large they may be.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use bytes::Bytes;
-use mesh_tests::http;
+use mesh_tests::http2::Connection;
 use mesh_tests::http2_server::Application;
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::one_stream::{Answer, Request};
+use mesh_tests::{http, process};
 
 /// A list that is called from outside, from its own cluster and from another one.
 const SHOP: &str = r#"
@@ -31,6 +35,8 @@ const LARGEST: usize = 60 * 1024;
 /// The bound on their number.
 const MOST: usize = 100;
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the application says to have received in trailers.
 fn arrived(answer: &Answer) -> Vec<String> {
     let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
@@ -41,13 +47,27 @@ fn arrived(answer: &Answer) -> Vec<String> {
 fn trailers_pass_within_their_bounds(data_plane: DataPlane) {
     let mesh = Mesh::up(SHOP, data_plane);
     let listener = mesh.replace("shop.list", "west", "WEST_SIDECARS_SHOP_LIST_80");
-    let _application = Application::serve(listener, None);
+    let application = Application::serve(listener, None);
     let ways = [
         ("list.example", mesh.address("MESH_GATEWAY_WEST_IN")),
         ("list.shop", mesh.address("MESH_CALL_WEST_SHOP_WEB__SHOP_LIST_80")),
         ("list.shop", mesh.address("MESH_CALL_EAST_SHOP_FAR__SHOP_LIST_80")),
     ];
-    for (host, address) in ways {
+    // Others share the connections on which something is refused.
+    std::thread::scope(|scope| {
+        let others = ways
+            .map(|(host, address)| scope.spawn(move || Connection::open(address, host).load("/hold", 3, 3)));
+        process::eventually("they are under way", PATIENCE, || (application.held() == 9).then_some(()));
+        within_bounds(&ways);
+        application.release();
+        for other in others {
+            assert_eq!(other.join().expect("answers"), [200; 3], "nothing of it concerns others");
+        }
+    });
+}
+
+fn within_bounds(ways: &[(&str, SocketAddr)]) {
+    for (host, address) in ways.iter().copied() {
         let post = |path: &str| Request::new("POST", host, path).body([Bytes::from_static(b"body")]);
 
         let mut request = post("/").trailer("x-checksum", "1").trailer("x_checksum", "2");
