@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::extensions::access_loggers::stream::v3::{
 };
 use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 
-use crate::http::manager::Clients;
+use crate::http::clients::Clients;
 use crate::pb::access_log::{AccessLog, access_log::ConfigType};
 use crate::pb::base::{SubstitutionFormatString, substitution_format_string::Format};
 use crate::proto::any;

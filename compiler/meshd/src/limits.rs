@@ -2,9 +2,8 @@
 
 use meshc_plan::{GlobalLimit, LimitBucket, LimitCondition, LocalLimit};
 use meshc_vocabulary::model::policy::OnError;
-use meshd_config::raw;
+use meshd_config::{Period, raw};
 
-use crate::listener::period;
 use crate::matches;
 
 /// The key of every descriptor that the plan's rate-limit services count.
@@ -17,7 +16,7 @@ pub(crate) fn render(local: &[LocalLimit], global: &[GlobalLimit]) -> Vec<raw::L
 
 fn counted_here(limit: &LocalLimit) -> raw::Limit {
     let buckets = limit.buckets.iter().map(|one| raw::Bucket {
-        rate: Some(raw::Rate { requests: one.requests, per: period(one.per) }),
+        rate: Some(raw::Rate { requests: one.requests, per: Period::from(one.per) }),
         ..bucket(one)
     });
     raw::Limit {
@@ -35,7 +34,7 @@ fn counted_there(limit: &GlobalLimit) -> raw::Limit {
         scope: raw::LimitScope::Service {
             domain: limit.domain.clone(),
             descriptor_key: DESCRIPTOR_KEY.to_owned(),
-            timeout: period(limit.timeout),
+            timeout: Period::from(limit.timeout),
             on_error: match limit.on_error {
                 OnError::Allow => raw::OnError::Allow,
                 OnError::Deny => raw::OnError::Deny,

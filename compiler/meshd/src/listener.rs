@@ -1,7 +1,5 @@
 //! Where the proxy listens.
 
-use std::time::Duration;
-
 use meshc_plan::{
     HttpListener, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind, MetricsListener,
     PassThrough, PeerCheck, ProbeCheck, ServerTls, StatusListener, TcpListener, paths,
@@ -67,7 +65,7 @@ fn tcp(tcp: &TcpListener) -> raw::TcpListener {
     raw::TcpListener {
         upstream: tcp.upstream.clone(),
         max_connect_attempts: Some(CONNECT_ATTEMPTS),
-        idle_timeout: tcp.idle_timeout.map(period),
+        idle_timeout: tcp.idle_timeout.map(Period::from),
     }
 }
 
@@ -119,7 +117,10 @@ fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
         upstream: chain.upstream.clone(),
         max_connect_attempts: Some(chain.connect_attempts),
     });
-    raw::PassThrough { hello_timeout: Some(period(pass_through.hello_timeout)), chains: chains.collect() }
+    raw::PassThrough {
+        hello_timeout: Some(Period::from(pass_through.hello_timeout)),
+        chains: chains.collect(),
+    }
 }
 
 fn readiness(status: &StatusListener) -> raw::Readiness {
@@ -136,7 +137,7 @@ fn probe(probe: &ProbeCheck) -> raw::Probe {
         path: path.to_owned(),
         upstream: probe.upstream.clone(),
         app_path: probe.path.clone(),
-        timeout: period(probe.timeout),
+        timeout: Period::from(probe.timeout),
     }
 }
 
@@ -145,9 +146,4 @@ fn metrics(metrics: &MetricsListener) -> raw::Metrics {
     raw::Metrics {
         app: app.map(|app| raw::AppMetrics { upstream: app.upstream.clone(), path: app.path.clone() }),
     }
-}
-
-/// A period as meshd writes it.
-pub(crate) fn period(time: Duration) -> Period {
-    Period::from(time)
 }

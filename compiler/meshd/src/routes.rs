@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use meshc_plan::{Elsewhere, HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::model::policy::RetryOn;
-use meshd_config::raw;
+use meshd_config::{Period, raw};
 
-use crate::listener::period;
 use crate::matches;
 
 /// The routes of some hosts.
@@ -24,8 +23,8 @@ fn route(route: &HttpRoute) -> raw::Route {
             name: route.origin.name.to_string(),
             matching: matches::request(&route.matches),
             to: to.iter().map(weighted).collect(),
-            timeout: timeout.map(period),
-            idle_timeout: idle_timeout.map(period),
+            timeout: timeout.map(Period::from),
+            idle_timeout: idle_timeout.map(Period::from),
             retry: Some(self::retry(retry)),
             limits: Vec::new(),
         },
@@ -62,7 +61,7 @@ fn retry(retry: &RetryPlan) -> raw::Retry {
         attempts: retry.attempts,
         on,
         methods: Some(if every_method { vec!["*".to_owned()] } else { retry.methods.clone() }),
-        per_try_timeout: retry.per_try_timeout.map(period),
+        per_try_timeout: retry.per_try_timeout.map(Period::from),
         other_localities: match retry.elsewhere {
             Elsewhere::AtOnce => true,
             Elsewhere::SameGroup | Elsewhere::AfterAnotherEndpoint => false,

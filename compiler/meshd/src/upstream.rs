@@ -4,9 +4,8 @@ use meshc_plan::{
     Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, PoolPlan, Share, Upstream, UpstreamProtocol,
     UpstreamTls,
 };
-use meshd_config::raw;
+use meshd_config::{Period, raw};
 
-use crate::listener::period;
 use crate::placed::Placed;
 
 /// One upstream.
@@ -19,7 +18,7 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
             // No request is ever sent to it, so what HTTP would be spoken does not matter.
             UpstreamProtocol::Tcp => raw::Protocol::Downstream,
         },
-        connect_timeout: period(upstream.pool.connect_timeout),
+        connect_timeout: Period::from(upstream.pool.connect_timeout),
         groups: upstream.groups.iter().map(|group| self::group(placed, group, upstream)).collect(),
         pool: pool(&upstream.pool),
         retry_budget: Some(raw::RetryBudget {
@@ -80,8 +79,8 @@ fn judged(timing: &EjectionTiming) -> raw::Outlier {
         consecutive_answers: None,
         consecutive_connections: None,
         failing_share: None,
-        interval: period(timing.interval),
-        ejection: period(timing.ejection),
+        interval: Period::from(timing.interval),
+        ejection: Period::from(timing.ejection),
     }
 }
 

@@ -14,7 +14,7 @@ const INTRODUCTION: &str = "\
 
 # Reference
 
-Every kind of block, where it stands, and what it may contain. Nothing else is accepted: an unknown word is an error.
+Every kind of block, where it belongs, and what it may contain. Nothing else is accepted: an unknown word is an error.
 
 A **name** without quotes refers to something that is declared. It is looked up in every scope around it, so that
 inside its own namespace a service is `catalog`, and `istioinaction.catalog` everywhere; a gateway is `west.ingress`,

@@ -2,6 +2,7 @@
 
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 
+use super::clients::Clients;
 use crate::http::reserved;
 use crate::pb::base::{Http1ProtocolOptions, HttpProtocolOptions};
 use crate::pb::hcm::http_connection_manager::{
@@ -13,22 +14,6 @@ use crate::pb::listener::Filter;
 use crate::pb::route::RouteConfiguration;
 use crate::pb::{flag, http_filter, network_filter, number, timeout};
 use crate::{access_log, limits};
-
-/// Who the clients of a connection manager are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clients {
-    /// The application beside the proxy.
-    Application,
-    /// Strangers, behind so many proxies that are trusted to have set `x-forwarded-for`.
-    Strangers {
-        /// How many.
-        trusted_hops: u32,
-    },
-    /// Other proxies of the mesh, who prove their identity.
-    Peers,
-    /// Probes and metrics collectors.
-    Operators,
-}
 
 /// The network filter that serves HTTP by these routes, through these filters and then the router. `replies` changes what
 /// the proxy answers by itself.

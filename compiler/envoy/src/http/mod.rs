@@ -1,6 +1,7 @@
 //! HTTP: routes, retries, authorization and limits.
 
 pub(crate) mod authorization;
+pub(crate) mod clients;
 mod descriptor;
 pub(crate) mod local_limit;
 pub(crate) mod manager;

@@ -6,7 +6,8 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 use meshc_plan::{InboundChain, InboundListener, InboundProtocol};
 
 use super::{or_closed, tls_inspector};
-use crate::http::manager::{self, Clients};
+use crate::http::clients::Clients;
+use crate::http::manager;
 use crate::http::matches;
 use crate::http::{authorization, local_limit, rate_limit, replies, retry, routes};
 use crate::pb::base::TrafficDirection;

@@ -6,7 +6,8 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 };
 use meshc_plan::{HttpListener, TcpListener};
 
-use crate::http::manager::{self, Clients};
+use crate::http::clients::Clients;
+use crate::http::manager;
 use crate::http::{replies, routes};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};

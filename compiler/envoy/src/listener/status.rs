@@ -8,7 +8,8 @@ use meshc_vocabulary::model::ProbeKind;
 
 use super::beyond_the_connection_limit;
 use crate::cluster;
-use crate::http::manager::{self, Clients};
+use crate::http::clients::Clients;
+use crate::http::manager;
 use crate::http::matches::{exact, header_matcher};
 use crate::http::routes;
 use crate::pb::base::TrafficDirection;

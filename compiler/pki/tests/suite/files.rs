@@ -1,7 +1,6 @@
 //! `issuer = files`: authorities made outside of this crate are used if they can carry the mesh, and each way in which
 //! they cannot is told apart.
 
-
 use meshc_pki::{
     BroughtCluster, BroughtFile, BroughtTrust, FileProblem, FileProblemKind, Issuer, KeyDirectory,
     PemProblem, TrustRequest, adopt_files, export_cacerts, init, issue, layout, show, verify_files,

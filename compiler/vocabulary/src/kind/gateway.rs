@@ -32,7 +32,7 @@ static TLS: Kind = Kind {
     attributes: &[Attribute::required(
         words::SECRET,
         Type::Text(&forms::DNS_NAME),
-        "The Secret (type `kubernetes.io/tls`) in the mesh's namespace that holds the server certificate.",
+        "The Secret (type `kubernetes.io/tls`) in the mesh's namespace with the server certificate.",
     )],
     blocks: &[],
 };

@@ -24,8 +24,12 @@ pub(crate) const TO: Attribute = Attribute::optional(
 );
 
 /// `timeout`, as routes and rules have it.
-pub(crate) const TIMEOUT: Attribute =
-    Attribute::derived(words::TIMEOUT, Type::Duration, "what policies say", "How long a request may take.");
+pub(crate) const TIMEOUT: Attribute = Attribute::derived(
+    words::TIMEOUT,
+    Type::Duration,
+    "that of the policies",
+    "How long a request may take. For one without a bound, a policy that names the route sets `timeout { request = none }`.",
+);
 
 pub(crate) static DESTINATION: Kind = Kind {
     word: "destination",

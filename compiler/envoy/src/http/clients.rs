@@ -1,0 +1,17 @@
+//! Whose requests a connection manager takes.
+
+/// Who the clients of a connection manager are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clients {
+    /// The application beside the proxy.
+    Application,
+    /// Strangers, behind so many proxies that are trusted to have set `x-forwarded-for`.
+    Strangers {
+        /// How many.
+        trusted_hops: u32,
+    },
+    /// Other proxies of the mesh, who prove their identity.
+    Peers,
+    /// Probes and metrics collectors.
+    Operators,
+}
