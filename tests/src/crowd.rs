@@ -70,7 +70,7 @@ impl Crowd {
     }
 
     /// One byte of each slow client, if a second has passed.
-    async fn send_slowly(&mut self) {
+    pub async fn send_slowly(&mut self) {
         if self.last_byte.elapsed() < Duration::from_secs(1) {
             return;
         }
@@ -82,29 +82,28 @@ impl Crowd {
         }
     }
 
-    /// How long one request of a good client takes on a connection of its own, if it is answered with 200.
-    pub async fn good_request(&mut self) -> Option<Duration> {
-        self.send_slowly().await;
-        let start = Instant::now();
-        let ask = async {
-            let mut stream = TcpStream::connect(self.address).await?;
-            let head = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.host);
-            stream.write_all(head.as_bytes()).await?;
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await?;
-            Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200 "))
-        };
-        match timeout(PATIENCE, ask).await {
-            Ok(Ok(true)) => Some(start.elapsed()),
-            Ok(Ok(false) | Err(_)) | Err(_) => None,
-        }
-    }
-
     /// How many clients of a kind the proxy has not closed.
     #[must_use]
     pub fn present(&self, kind: Kind) -> usize {
         let of_kind = self.clients.iter().filter(|(other, _)| *other == kind);
         of_kind.filter(|(_, stream)| is_open(stream)).count()
+    }
+}
+
+/// How long one request of a good client takes on a connection of its own, if it is answered with 200.
+pub async fn good_request(address: SocketAddr, host: &str) -> Option<Duration> {
+    let start = Instant::now();
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200 "))
+    };
+    match timeout(PATIENCE, ask).await {
+        Ok(Ok(true)) => Some(start.elapsed()),
+        Ok(Ok(false) | Err(_)) | Err(_) => None,
     }
 }
 
@@ -140,12 +139,13 @@ impl Tally {
         }
     }
 
-    /// Answered, failed, and median and longest time in milliseconds.
+    /// Answered, failed, and median, 99th percentile and longest time in milliseconds.
     #[must_use]
-    pub fn figures(mut self) -> (usize, usize, u128, u128) {
+    pub fn figures(mut self) -> (usize, usize, [f64; 3]) {
         self.times.sort();
-        let millis = |index: usize| self.times.get(index).map_or(0, Duration::as_millis);
         let count = self.times.len();
-        (count, self.failed, millis(count / 2), millis(count.saturating_sub(1)))
+        let millis = |index: usize| self.times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        let times = [count / 2, count * 99 / 100, count.saturating_sub(1)].map(millis);
+        (count, self.failed, times)
     }
 }

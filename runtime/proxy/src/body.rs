@@ -2,6 +2,7 @@
 
 use crate::from_client::FromClient;
 use crate::linger::{LONGEST, SILENCE};
+use crate::memory::{self, Level};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -25,7 +26,7 @@ pub(crate) fn text(text: impl Into<Bytes>) -> Body {
     Box::pin(Full::new(text.into()).map_err(|never| match never {}))
 }
 
-/// A request's body that can be sent again as long as no more than a bound of it has been read.
+/// A request's body that can be sent again as long as no more than a bound of it has been read, and memory was not tight.
 #[derive(Clone)]
 pub(crate) struct Replayable(Rc<RefCell<Recording>>);
 
@@ -203,6 +204,19 @@ impl Recording {
             self.came.notify_waiters();
         }
     }
+
+    /// Keeps what came, up to the bound. Where memory is tight nothing is kept any more: another attempt is worth less
+    /// than a client's connection.
+    fn keep(&mut self, data: &Bytes, level: Level) {
+        self.size = self.size.saturating_add(data.len());
+        if self.size > self.bound || level >= Level::Tight {
+            self.over = true;
+            self.frames = Vec::new();
+        }
+        if !self.over {
+            self.frames.push(data.clone());
+        }
+    }
 }
 
 /// The body of one attempt.
@@ -263,15 +277,8 @@ impl HttpBody for Attempt {
             }
         };
         if let Some(data) = frame.data_ref() {
-            recording.size = recording.size.saturating_add(data.len());
-            if recording.size > recording.bound {
-                recording.over = true;
-                recording.frames.clear();
-            }
-            if !recording.over {
-                recording.frames.push(data.clone());
-                self.next += 1;
-            }
+            recording.keep(data, memory::level());
+            self.next = recording.frames.len();
         }
         if let Some(trailers) = frame.trailers_ref() {
             recording.trailers = Some(trailers.clone());
@@ -309,6 +316,52 @@ impl Drop for Attempt {
         let mut recording = self.recording.borrow_mut();
         if recording.attempt == self.attempt && recording.awaited {
             recording.came();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording(bound: usize) -> Recording {
+        Recording {
+            incoming: None,
+            frames: Vec::new(),
+            size: 0,
+            bound,
+            trailers: None,
+            over: false,
+            is_large: false,
+            ended: false,
+            broken: false,
+            moved: Instant::now(),
+            awaited: false,
+            came: Rc::new(Notify::new()),
+            attempt: 0,
+            waker: None,
+        }
+    }
+
+    #[test]
+    fn a_body_is_kept_up_to_its_bound() {
+        let mut recording = recording(10);
+        recording.keep(&Bytes::from_static(b"12345"), Level::Ample);
+        recording.keep(&Bytes::from_static(b"67890"), Level::Ample);
+        assert_eq!((recording.frames.len(), recording.over), (2, false));
+        recording.keep(&Bytes::from_static(b"1"), Level::Ample);
+        assert_eq!((recording.frames.capacity(), recording.over), (0, true));
+    }
+
+    #[test]
+    fn nothing_is_kept_where_memory_is_tight() {
+        for level in [Level::Tight, Level::Full] {
+            let mut recording = recording(10);
+            recording.keep(&Bytes::from_static(b"1"), Level::Ample);
+            recording.keep(&Bytes::from_static(b"2"), level);
+            assert_eq!((recording.frames.capacity(), recording.over), (0, true), "{level:?}");
+            recording.keep(&Bytes::from_static(b"3"), Level::Ample);
+            assert!(recording.frames.is_empty(), "what has a gap is not kept later");
         }
     }
 }

@@ -2,14 +2,18 @@
 
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mesh_tests::crowd::{Crowd, Kind, Tally};
+use mesh_tests::crowd::{Crowd, Kind, Tally, good_request};
+use tokio::sync::oneshot;
 
 const USAGE: &str = "usage: crowd ADDRESS HOST PATH --idle N --unread N --slow N --seconds N";
 
-/// Opens the crowd, says `HERE`, sends good requests for the time, and says what became of all of them as JSON. It
-/// stays until its input ends, so that whoever started it can look at the proxy.
+/// How soon a good client comes again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Opens the crowd, says `HERE`, stays for the time, and says what became of everybody as JSON. Good requests are sent
+/// from the first client on. It stays until its input ends, so that whoever started it can look at the proxy.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -23,28 +27,40 @@ async fn main() -> std::io::Result<()> {
             "--idle" => counts[0] = number,
             "--unread" => counts[1] = number,
             "--slow" => counts[2] = number,
-            "--seconds" => seconds = number as u64,
+            "--seconds" => seconds = number,
             _ => return Err(std::io::Error::new(ErrorKind::InvalidInput, USAGE)),
         }
     }
     assert!(address.ip().is_loopback(), "{address} is not on this machine");
     let [idle, unread, slow] = counts;
+    let (enough, mut told) = oneshot::channel::<()>();
+    let good = tokio::spawn({
+        let host = host.clone();
+        async move {
+            let mut tally = Tally::default();
+            while told.try_recv().is_err() {
+                tally.add(good_request(address, &host).await);
+                tokio::time::sleep(PAUSE).await;
+            }
+            tally
+        }
+    });
     let mut crowd = Crowd::new(address, &host);
     crowd.come(Kind::Idle, idle, "/").await;
     crowd.come(Kind::Slow, slow, "/").await;
     crowd.come(Kind::Unread, unread, &path).await;
     println!("HERE");
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let mut tally = Tally::default();
-    while Instant::now() < until {
-        tally.add(crowd.good_request().await);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    for _ in 0..seconds {
+        tokio::time::sleep(Duration::from_millis(1001)).await;
+        crowd.send_slowly().await;
     }
-    let (answered, failed, median, slowest) = tally.figures();
+    let _ = enough.send(());
+    let tally = good.await.map_err(std::io::Error::other)?;
+    let (answered, failed, [median, late, slowest]) = tally.figures();
     let [idle, unread, slow] = [Kind::Idle, Kind::Unread, Kind::Slow].map(|kind| crowd.present(kind));
     println!(
-        "{{\"answered\":{answered},\"failed\":{failed},\"median_ms\":{median},\"slowest_ms\":{slowest},\
-         \"idle\":{idle},\"unread\":{unread},\"slow\":{slow}}}"
+        "{{\"answered\":{answered},\"failed\":{failed},\"median_ms\":{median:.1},\"p99_ms\":{late:.1},\
+         \"slowest_ms\":{slowest:.1},\"idle\":{idle},\"unread\":{unread},\"slow\":{slow}}}"
     );
     let _ = std::io::stdin().read(&mut [0]);
     Ok(())
