@@ -1,5 +1,6 @@
-//! Signs of life on silent connections. A peer that vanished with its machine says nothing, and bytes that are only
-//! relayed have no other bound: without this their sockets would stay for ever.
+//! What the kernel does for connections: signs of life on silent ones, and a bound on what waits to be sent. A peer that
+//! vanished with its machine says nothing, and bytes that are only relayed have no other bound: without this their
+//! sockets would stay for ever.
 
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ const INTERVAL: (i64, i64) = (6, 5);
 /// See [`IDLE`].
 const COUNT: (i64, i64) = (6, 6);
 
+/// Linux: `IPPROTO_TCP` with `TCP_NOTSENT_LOWAT` (tcp(7)).
+const UNSENT: (i64, i64) = (6, 25);
+/// How much may wait in the kernel that a client has no room for, in bytes; meshd has the same. What is on its way does
+/// not count. Without it the kernel takes up to four MiB for each client that does not read.
+const MOST_UNSENT: u32 = 32 * 1024;
+
 /// For connections to other proxies; `None` for a group on this machine.
 pub(crate) fn upstream(group: &Group) -> Option<UpstreamConnectionOptions> {
     let leaves = group.endpoints.iter().any(|endpoint| match endpoint.serves {
@@ -41,16 +48,25 @@ pub(crate) fn upstream(group: &Group) -> Option<UpstreamConnectionOptions> {
     leaves.then_some(options)
 }
 
-/// For a listener: connections inherit them from its socket.
-pub(crate) fn downstream() -> Vec<SocketOption> {
-    let option = |(level, name), value: u32, description: &str| SocketOption {
+/// For a listener that applications or strangers call: connections inherit it from its socket.
+pub(crate) fn unsent() -> SocketOption {
+    option(UNSENT, MOST_UNSENT, "bytes that wait to be sent")
+}
+
+fn option((level, name): (i64, i64), value: u32, description: &str) -> SocketOption {
+    SocketOption {
         description: description.to_owned(),
         level,
         name,
         value: Some(socket_option::Value::IntValue(value.into())),
         ..Default::default()
-    };
+    }
+}
+
+/// For a listener that other proxies call.
+pub(crate) fn downstream() -> Vec<SocketOption> {
     vec![
+        unsent(),
         option(KEEPALIVE, 1, "keepalive"),
         option(IDLE, seconds(AFTER), "seconds of silence"),
         option(INTERVAL, seconds(EVERY), "seconds between probes"),

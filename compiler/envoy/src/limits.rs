@@ -30,6 +30,11 @@ pub(crate) const REQUEST_HEADERS: Duration = Duration::from_secs(10);
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much an edge connection buffers, from Envoy's advice for proxies at the edge.
 pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
+/// How much any other connection buffers. Envoy's default of 1 MiB is too much where thousands of clients do not read.
+pub(crate) const BUFFER: u32 = 64 * 1024;
+/// The kernel's buffer for what an application sends, in bytes; it takes twice as much with its own account. meshd has the
+/// same (`runtime/proxy/src/connect.rs`).
+pub(crate) const LOOPBACK_BUFFER: i64 = 128 * 1024;
 /// How much of a request's body is kept for another attempt, at gateways and sidecars; a larger one is sent once. Without
 /// a number it would be what a connection buffers, which differs between the two. meshd keeps the same.
 pub(crate) const REPLAYED_BODY: u64 = 64 * 1024;
@@ -38,6 +43,17 @@ pub(crate) const REPLAYED_BODY: u64 = 64 * 1024;
 pub(crate) const STUCK: Duration = Duration::from_mins(1);
 /// How many streams a peer's connection has carried before it matters how many were reset: more than any ever does.
 pub(crate) const STREAMS_BEFORE_RESETS_COUNT: i32 = i32::MAX;
+
+/// HTTP/2 with peers and applications, with meshd's numbers (`runtime/proxy/src/buffers.rs`). A stream's window bounds what
+/// a client that does not read makes two proxies keep; the connection's is the sum of them all, so that such a client
+/// cannot stop the others that share it. Envoy's default is 16 MiB and 24 MiB.
+pub(crate) fn inner_http2() -> Http2ProtocolOptions {
+    Http2ProtocolOptions {
+        initial_stream_window_size: number(256 * 1024),
+        initial_connection_window_size: number(256 * 1024 * 1024),
+        ..Default::default()
+    }
+}
 
 /// HTTP/2 towards strangers, with the numbers of Envoy's advice for proxies at the edge.
 pub(crate) fn edge_http2() -> Http2ProtocolOptions {

@@ -14,6 +14,6 @@ pub const CONNECTION_MEMORY: u64 = 32 << 10;
 pub const MOST_CONNECTIONS: u32 = 16_384;
 
 /// What Envoy may have on its heap in bytes. The rest is for the kernel, which Envoy does not see, and for the program.
-pub const PROXY_HEAP: u64 = PROXY_MEMORY / 4 * 3;
+pub const PROXY_HEAP: u64 = PROXY_MEMORY / 2;
 
 const _: () = assert!(MOST_CONNECTIONS as u64 * CONNECTION_MEMORY <= PROXY_MEMORY, "all connections fit");

@@ -306,8 +306,8 @@ fn a_value_in_another_form_shows_its_way_out() {
         ("any", "10.0.0.1", "\"10.0.0.1\""),
         ("any", "0", "\"0\""),
         ("any", "api.example", "\"api.example\""),
-        ("duration", "null", "what has no value is left out"),
-        ("duration", "5", "give it a unit, such as `5s`"),
+        ("duration", "null", "leave the attribute out: its default applies then"),
+        ("duration", "5", "give it a unit, such as `5s`: one of `ms`, `s`, `m`, `h`, `d` or `y`"),
         ("percentage", "5", "write `5%`"),
         ("ip", "10.0.0.1:80", "leave `:80` out: a port is declared on its own"),
         ("animal", "[stray, red.tom]", "only one fits here: keep one of them, without brackets"),
@@ -328,8 +328,8 @@ fn an_unknown_name_offers_what_is_spelled_or_ends_alike() {
     assert_eq!(way_out("animal", "red.tmo"), "red.tom");
     assert_eq!(way_out("symbol", "hungri"), "hungry");
     assert_eq!(way_out("any", "\"${stray.lifes}\""), "\"${stray.lives}\"");
-    assert_eq!(way_out("animal", "tom"), "from here it is called `red.tom`");
-    assert_eq!(way_out("animal", "blue.rex"), "from here it is called `red.rex`");
+    assert_eq!(way_out("animal", "tom"), "red.tom");
+    assert_eq!(way_out("animal", "blue.rex"), "red.rex");
     assert_eq!(way_out("animal", "parrot"), "declare it, or name a `cat` or a `dog` that is declared");
 }
 
@@ -342,9 +342,15 @@ fn a_word_in_the_wrong_place_is_told_its_own() {
     };
     assert_eq!(help("toy ball {}\n"), "`toy` belongs in `cat`");
     assert_eq!(help("house red { thing {} }\n"), "`thing` belongs at the top level of a file");
-    assert_eq!(help("house red { lives = 3 }\n"), "`lives` belongs in `cat`");
+    assert_eq!(
+        help("house red { lives = 3 }\n"),
+        "`lives` belongs in `cat`; house `red` accepts only blocks"
+    );
     assert_eq!(help("cat tom { toy = 1 }\n"), "write `toy name { … }`");
-    assert_eq!(help("cat tom { cry = \"a\\nb\", host = 3 }\n"), "`host` belongs in `thing`");
+    assert_eq!(
+        help("cat tom { cry = \"a\\nb\", host = 3 }\n"),
+        "`host` belongs in `thing`; cat `tom` accepts `lives`, `cry`"
+    );
     assert_eq!(bad("text", "\"A\\nB\"").1, "`A\\nB` is not a word in capitals");
 }
 

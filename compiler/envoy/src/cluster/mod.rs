@@ -3,6 +3,7 @@
 //! Envoy's ejection settings hold for a whole cluster. If pods and a gateway shared one, a single 500 from a remote
 //! application would eject the gateway, and with it everything behind it.
 
+mod buffers;
 pub(crate) mod dns;
 mod ejection;
 mod endpoints;
@@ -22,7 +23,7 @@ use crate::pb::cluster::cluster::{
 use crate::pb::cluster::{CircuitBreakers, Cluster};
 use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 use crate::pb::kind::Percent;
-use crate::pb::{duration, pipe};
+use crate::pb::{duration, number, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
 use crate::{keepalive, limits, tls};
@@ -107,6 +108,8 @@ fn member(
         load_assignment: Some(endpoints::assignment(&name, group, &endpoints)),
         circuit_breakers: Some(circuit_breakers),
         typed_extension_protocol_options: protocol(upstream, Some(group), upstream.groups.len() == 1),
+        per_connection_buffer_limit_bytes: number(limits::BUFFER),
+        upstream_bind_config: buffers::of_application(group),
         upstream_connection_options: keepalive::upstream(group),
         outlier_detection: ejection::outlier_detection(&group.ejection, upstream.failing_answers),
         common_lb_config: Some(at_once_and_with_a_last_resort()),

@@ -7,8 +7,8 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_optio
 };
 use meshc_plan::{PoolPlan, UpstreamProtocol};
 
-use crate::limits::Bounds;
-use crate::pb::base::{self, Http1ProtocolOptions, Http2ProtocolOptions};
+use crate::limits::{self, Bounds};
+use crate::pb::base::{self, Http1ProtocolOptions};
 use crate::pb::cluster::CircuitBreakers;
 use crate::pb::cluster::circuit_breakers::{Thresholds, thresholds::RetryBudget};
 use crate::pb::kind::Percent;
@@ -59,16 +59,14 @@ pub(super) fn protocol(
         UpstreamProtocol::HttpLikeDownstream => {
             UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
                 http_protocol_options: Some(Http1ProtocolOptions::default()),
-                http2_protocol_options: Some(Http2ProtocolOptions::default()),
+                http2_protocol_options: Some(limits::inner_http2()),
                 ..Default::default()
             })
         }
         UpstreamProtocol::Http1 => {
             explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()))
         }
-        UpstreamProtocol::Http2 => {
-            explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()))
-        }
+        UpstreamProtocol::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(limits::inner_http2())),
     };
     let common = base::HttpProtocolOptions {
         max_requests_per_connection: requests_per_connection.and_then(number),

@@ -62,7 +62,7 @@ pub(crate) fn filter(
             ..Default::default()
         }),
         http_protocol_options: versions_of(clients),
-        http2_protocol_options: edge.then(limits::edge_http2),
+        http2_protocol_options: Some(if edge { limits::edge_http2() } else { limits::inner_http2() }),
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         max_request_headers_kb: number(bounds.kib),
         // Routes say how long a stream may be silent; what arrives before a route is known is bounded at the edge.

@@ -15,7 +15,7 @@ use crate::pb::hcm::HttpFilter;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::route::route_action::ClusterSpecifier as RouteCluster;
 use crate::pb::route::{self, Route, RouteAction, VirtualHost};
-use crate::pb::{duration, timeout};
+use crate::pb::{duration, number, timeout};
 use crate::placed::Placed;
 use crate::{access_log, keepalive, limits, tls};
 
@@ -34,6 +34,7 @@ pub(super) fn listener(
         listener_filters_timeout: duration(limits::HELLO_TIMEOUT),
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.
         continue_on_listener_filters_timeout: inbound.chains.iter().any(|chain| chain.plain.is_some()),
+        per_connection_buffer_limit_bytes: number(limits::BUFFER),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
         access_log: access_log::tls(&planned.name),

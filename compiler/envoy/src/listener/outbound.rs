@@ -13,7 +13,7 @@ use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};
 use crate::pb::{flag, listener_filter, number, timeout};
 use crate::placed::Placed;
-use crate::{access_log, limits, tls};
+use crate::{access_log, keepalive, limits, tls};
 
 /// How many endpoints a connection is tried at: once more than the first, as HTTP requests are by default.
 const CONNECT_ATTEMPTS: u32 = 2;
@@ -33,7 +33,12 @@ pub(super) fn http(placed: &Placed<'_>, planned: &meshc_plan::Listener, http: &H
     };
     Listener {
         filter_chains: vec![chain],
-        per_connection_buffer_limit_bytes: http.edge.then_some(limits::EDGE_BUFFER).and_then(number),
+        per_connection_buffer_limit_bytes: number(if http.edge {
+            limits::EDGE_BUFFER
+        } else {
+            limits::BUFFER
+        }),
+        socket_options: vec![keepalive::unsent()],
         traffic_direction: TrafficDirection::Outbound.into(),
         ..Default::default()
     }
@@ -51,6 +56,8 @@ pub(super) fn tcp(planned: &meshc_plan::Listener, tcp: &TcpListener) -> Listener
     });
     Listener {
         filter_chains: vec![chain],
+        per_connection_buffer_limit_bytes: number(limits::BUFFER),
+        socket_options: vec![keepalive::unsent()],
         traffic_direction: TrafficDirection::Outbound.into(),
         ..Default::default()
     }

@@ -9,7 +9,7 @@ use super::{or_closed, tls_inspector};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::{duration, number, timeout};
-use crate::{access_log, keepalive};
+use crate::{access_log, keepalive, limits};
 
 /// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed; so it is the
 /// listener that logs connections.
@@ -18,6 +18,7 @@ pub(super) fn listener(planned: &meshc_plan::Listener, pass_through: &PassThroug
         filter_chains: or_closed(pass_through.chains.iter().map(|one| chain(&planned.name, one)).collect()),
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(pass_through.hello_timeout),
+        per_connection_buffer_limit_bytes: number(limits::BUFFER),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
         access_log: access_log::tls(&planned.name),
