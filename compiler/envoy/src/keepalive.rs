@@ -53,7 +53,8 @@ pub(crate) fn unsent() -> SocketOption {
     option(UNSENT, MOST_UNSENT, "bytes that wait to be sent")
 }
 
-fn option((level, name): (i64, i64), value: u32, description: &str) -> SocketOption {
+/// An option of a socket, by its level and name.
+pub(crate) fn option((level, name): (i64, i64), value: u32, description: &str) -> SocketOption {
     SocketOption {
         description: description.to_owned(),
         level,

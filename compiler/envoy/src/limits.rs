@@ -34,7 +34,7 @@ pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
 pub(crate) const BUFFER: u32 = 64 * 1024;
 /// The kernel's buffer for what an application sends, in bytes; it takes twice as much with its own account. meshd has the
 /// same (`runtime/proxy/src/connect.rs`).
-pub(crate) const LOOPBACK_BUFFER: i64 = 128 * 1024;
+pub(crate) const LOOPBACK_BUFFER: u32 = 128 * 1024;
 /// How much of a request's body is kept for another attempt, at gateways and sidecars; a larger one is sent once. Without
 /// a number it would be what a connection buffers, which differs between the two. meshd keeps the same.
 pub(crate) const REPLAYED_BODY: u64 = 64 * 1024;

@@ -2,8 +2,8 @@
 
 use meshc_plan::{Group, Serves};
 
-use crate::limits;
-use crate::pb::base::{BindConfig, SocketOption, socket_option};
+use crate::pb::base::BindConfig;
+use crate::{keepalive, limits};
 
 /// Linux: `SOL_SOCKET` with `SO_RCVBUF` (socket(7)).
 const RECEIVE_BUFFER: (i64, i64) = (1, 8);
@@ -15,14 +15,8 @@ pub(super) fn of_application(group: &Group) -> Option<BindConfig> {
         Serves::App => true,
         Serves::Proxy { .. } | Serves::External | Serves::RateLimit => false,
     };
-    let (level, name) = RECEIVE_BUFFER;
-    let option = SocketOption {
-        description: "bytes that are received and not read".to_owned(),
-        level,
-        name,
-        value: Some(socket_option::Value::IntValue(limits::LOOPBACK_BUFFER)),
-        ..Default::default()
-    };
+    let option =
+        keepalive::option(RECEIVE_BUFFER, limits::LOOPBACK_BUFFER, "bytes that are received and not read");
     group
         .endpoints
         .iter()
