@@ -31,20 +31,6 @@ cluster() { # NAME OPTIONS-OF-THE-MEMBER OPTIONS-OF-THE-AGGREGATE
     cluster_type: { name: envoy.clusters.aggregate, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [$1-member] } }
 YAML
 }
-listener() { # CLUSTER PORT
-    cat <<YAML
-  - name: $1
-    address: { socket_address: { address: 127.0.0.1, port_value: $2 } }
-    filter_chains:
-    - filters:
-      - name: http
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: $1
-          http_filters: [{ name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]
-          route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: $1 } }] }] }
-YAML
-}
 cat >"$work/envoy.yaml" <<YAML
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: $admin } } }
 node: { id: example, cluster: example }

@@ -12,6 +12,7 @@ admin=$(free_port) members=$(free_port) aggregate=$(free_port) application=$(fre
 # Every request fails slowly, so that retries of many requests run at the same time.
 serve "$application" 'time.sleep(0.3 if self.path != "/start" else 0); self.answer(503)'
 
+retry=', retry_policy: { retry_on: 5xx, num_retries: 1 }'
 thresholds='circuit_breakers: { thresholds: [{ max_retries: 1000 }] }'
 cluster() { # NAME LIMITS
     cat <<YAML
@@ -27,28 +28,13 @@ cluster() { # NAME LIMITS
     cluster_type: { name: envoy.clusters.aggregate, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [$1-member] } }
 YAML
 }
-listener() { # CLUSTER PORT
-    cat <<YAML
-  - name: $1
-    address: { socket_address: { address: 127.0.0.1, port_value: $2 } }
-    filter_chains:
-    - filters:
-      - name: http
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: $1
-          http_filters: [{ name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]
-          route_config:
-            virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: $1, retry_policy: { retry_on: 5xx, num_retries: 1 } } }] }]
-YAML
-}
 cat >"$work/envoy.yaml" <<YAML
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: $admin } } }
 node: { id: example, cluster: example }
 static_resources:
   listeners:
-$(listener members "$members")
-$(listener aggregate "$aggregate")
+$(listener members "$members" "$retry")
+$(listener aggregate "$aggregate" "$retry")
   clusters:
 $(cluster members "$thresholds" "")
 $(cluster aggregate "" "$thresholds")

@@ -22,16 +22,7 @@ admin: { address: { socket_address: { address: 127.0.0.1, port_value: $admin } }
 node: { id: example, cluster: example }
 static_resources:
   listeners:
-  - name: all
-    address: { socket_address: { address: 127.0.0.1, port_value: $proxy } }
-    filter_chains:
-    - filters:
-      - name: http
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: all
-          http_filters: [{ name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]
-          route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: application } }] }] }
+$(listener application "$proxy")
   clusters:
   - name: application
     connect_timeout: 1s

@@ -20,20 +20,6 @@ cluster() { # NAME MORE
     load_assignment: { cluster_name: $1, endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: $application } } } }] }] }
 YAML
 }
-listener() { # CLUSTER PORT
-    cat <<YAML
-  - name: $1
-    address: { socket_address: { address: 127.0.0.1, port_value: $2 } }
-    filter_chains:
-    - filters:
-      - name: http
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: $1
-          http_filters: [{ name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]
-          route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: $1 } }] }] }
-YAML
-}
 cat >"$work/envoy.yaml" <<YAML
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: $admin } } }
 node: { id: example, cluster: example }

@@ -58,6 +58,23 @@ run_envoy() {
     eventually "Envoy is live" "[ \"\$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:$admin/ready)\" = 200 ]"
 }
 
+# listener NAME PORT [ROUTE]: a listener of Envoy that sends every request to the cluster of that name, with more of its
+# route if there is any, as `, key: value`.
+listener() {
+    cat <<YAML
+  - name: $1
+    address: { socket_address: { address: 127.0.0.1, port_value: $2 } }
+    filter_chains:
+    - filters:
+      - name: http
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: $1
+          http_filters: [{ name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]
+          route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: $1${3:-} } }] }] }
+YAML
+}
+
 # eventually WHAT COMMAND: waits up to 20 seconds.
 eventually() {
     local _
