@@ -96,6 +96,7 @@ const ORDER: &[&[&str]] = &[
     &["lang-syntax", "meshc-pki", "meshd-proxy"],
     &["lang-evaluate"],
     &["meshc-vocabulary"],
+    &["meshc-resolve"],
     &["meshc-topology"],
     &["meshc-plan"],
     &["meshc-check", "meshc-envoy", "meshc-meshd", "meshc-kubernetes", "meshc-local"],

@@ -2,10 +2,10 @@
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use lang_syntax::ast::{Rate, RateUnit};
+use meshc_resolve::covers;
 use meshc_vocabulary::model::policy::{RateLimit, RateLimitScope};
 
 use crate::context::Context;
-use crate::implied::covers;
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {

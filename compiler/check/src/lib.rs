@@ -24,7 +24,6 @@ mod hop;
 mod idle_limit;
 mod idle_policy;
 mod idle_rule;
-mod implied;
 mod lifetimes;
 mod link_order;
 mod list;

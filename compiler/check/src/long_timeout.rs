@@ -75,5 +75,9 @@ pub(crate) fn limit<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<
 }
 
 fn declared(timeout: &Timeout) -> Option<(Duration, &Origin)> {
-    timeout.request.filter(|_| timeout.request_declared).map(|request| (request, &timeout.origin))
+    timeout
+        .request
+        .value
+        .filter(|_| timeout.request.declared.is_some())
+        .map(|request| (request, &timeout.origin))
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_resolve::covers;
 use meshc_vocabulary::model::policy::AuthorizationRule;
 use meshc_vocabulary::model::{HttpMatch, Mtls};
 
 use crate::calls::{Caller, Edge};
 use crate::context::{Context, Holds};
-use crate::implied::covers;
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {

@@ -1,12 +1,12 @@
 //! Rules about identities on a port where callers can do without one.
 
 use lang_diagnostics::{Applicability, Code, CodeInfo, Diagnostic, Edit, Fix, Sink};
+use meshc_resolve::disjoint;
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
 use meshc_vocabulary::model::{HttpMatch, Mtls, Port};
 
 use crate::context::{Context, Holds};
-use crate::implied::disjoint;
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {

@@ -1,9 +1,9 @@
 //! A rule of a route that an earlier rule takes all requests from.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_resolve::covers;
 
 use crate::context::Context;
-use crate::implied::covers;
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {

@@ -59,7 +59,7 @@ fn the_nearest_policy_wins_for_each_kind_of_setting() {
     let near = effective(&model, "shop.near");
     assert_eq!(near.pool.max_connections, 5);
     assert_eq!(near.rate_limits.len(), 1);
-    assert_eq!(near.timeout.request, Some(Duration::from_secs(7)));
+    assert_eq!(near.timeout.request.value, Some(Duration::from_secs(7)));
     assert_eq!(near.failover, model.defaults.failover);
 }
 
@@ -78,6 +78,6 @@ fn a_route_has_only_what_is_said_about_itself() {
     let model = model();
     let route = model.routes.ids().next().expect("a route");
     let settings = model.effective_route(route);
-    assert_eq!(settings.timeout.and_then(|timeout| timeout.request), Some(Duration::from_secs(9)));
+    assert_eq!(settings.timeout.and_then(|timeout| timeout.request.value), Some(Duration::from_secs(9)));
     assert!(settings.retry.is_none() && settings.rate_limits.is_empty());
 }

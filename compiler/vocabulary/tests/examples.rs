@@ -80,6 +80,6 @@ fn the_single_cluster_example_runs_on_meshd() {
     assert_eq!(model.mesh.data_plane, DataPlane::Meshd);
     assert_eq!(model.services.len(), 3);
     let orders = model.effective(service(&model, "shop.orders"));
-    assert_eq!(orders.timeout.request, Some(Duration::from_secs(2)));
+    assert_eq!(orders.timeout.request.value, Some(Duration::from_secs(2)));
     assert_eq!(orders.retry.unwrap().attempts, 2);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lang_diagnostics::{FileId, Origin, Span, Spanned};
 use meshc_topology::{ProxyKey, Topology, Via};
 use meshc_vocabulary::model::policy::{
-    Defaults, Failover, FailoverBy, FailuresInARow, Outlier, Pool, Setting, Timeout,
+    Defaults, Failover, FailoverBy, FailuresInARow, OrDefault, Outlier, Pool, Timeout,
 };
 use meshc_vocabulary::model::*;
 
@@ -394,8 +394,8 @@ fn trust() -> Trust {
 }
 
 /// A value that nobody declared.
-const fn default<T>(value: T) -> Setting<T> {
-    Setting { value, declared: None }
+const fn default<T>(value: T) -> OrDefault<T> {
+    OrDefault { value, declared: None }
 }
 
 fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
@@ -420,12 +420,6 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
             retry_budget_percent: default(20),
             min_concurrent_retries: default(3),
         },
-        timeout: Timeout {
-            origin: origin("timeout"),
-            request: Some(second),
-            request_declared: false,
-            idle: None,
-            idle_declared: false,
-        },
+        timeout: Timeout { origin: origin("timeout"), request: default(Some(second)), idle: default(None) },
     }
 }

@@ -17,7 +17,7 @@ use lang_evaluate::schema::{Count, Name, Nested};
 use lang_evaluate::{Block, FromValue};
 
 use crate::build::Ids;
-use crate::model::policy::{Defaults, PolicySettings, Setting};
+use crate::model::policy::{Defaults, OrDefault, PolicySettings};
 use crate::model::{Gateway, Table};
 
 /// The kinds of settings, in the order of the reference. A new one is a line here and one in [`convert`].
@@ -87,7 +87,7 @@ fn value_or<T: FromValue>(block: &Block, name: Name, default: Option<T>) -> Opti
 }
 
 /// The same with its provenance. What the table of defaults itself says is not declared by anybody.
-fn setting<T: FromValue>(block: &Block, name: Name, default: Option<T>) -> Option<Setting<T>> {
+fn or_default<T: FromValue>(block: &Block, name: Name, default: Option<T>) -> Option<OrDefault<T>> {
     let declared = default.as_ref().and(block.written(name));
-    Some(Setting { value: value_or(block, name, default)?, declared })
+    Some(OrDefault { value: value_or(block, name, default)?, declared })
 }

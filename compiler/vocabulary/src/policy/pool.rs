@@ -3,8 +3,8 @@
 use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
-use super::{setting, value_or};
-use crate::model::policy::{Pool, Setting};
+use super::{or_default, value_or};
+use crate::model::policy::Pool;
 use crate::words;
 
 /// The largest count that Envoy's unsigned 32-bit fields can hold.
@@ -80,27 +80,25 @@ impl FromValue for Percent {
 pub(crate) fn convert(block: &Block, defaults: Option<&Pool>) -> Option<Pool> {
     let bound = |pool: &Pool| Bound(pool.requests_per_connection.value);
     let percent = |pool: &Pool| Percent(pool.retry_budget_percent.value);
-    let Setting { value: requests, declared: requests_declared } =
-        setting(block, words::REQUESTS_PER_CONNECTION, defaults.map(bound))?;
-    let Setting { value: budget, declared: budget_declared } =
-        setting(block, words::RETRY_BUDGET, defaults.map(percent))?;
+    let requests = or_default(block, words::REQUESTS_PER_CONNECTION, defaults.map(bound))?;
+    let budget = or_default(block, words::RETRY_BUDGET, defaults.map(percent))?;
     Some(Pool {
         origin: block.origin(),
         max_connections: value_or(block, words::MAX_CONNECTIONS, defaults.map(|pool| pool.max_connections))?,
-        max_pending_requests: setting(
+        max_pending_requests: or_default(
             block,
             words::MAX_PENDING_REQUESTS,
             defaults.map(|pool| pool.max_pending_requests.value),
         )?,
-        max_concurrent_requests: setting(
+        max_concurrent_requests: or_default(
             block,
             words::MAX_CONCURRENT_REQUESTS,
             defaults.map(|pool| pool.max_concurrent_requests.value),
         )?,
-        requests_per_connection: Setting { value: requests.0, declared: requests_declared },
+        requests_per_connection: requests.map(|requests| requests.0),
         connect_timeout: value_or(block, words::CONNECT_TIMEOUT, defaults.map(|pool| pool.connect_timeout))?,
-        retry_budget_percent: Setting { value: budget.0, declared: budget_declared },
-        min_concurrent_retries: setting(
+        retry_budget_percent: budget.map(|budget| budget.0),
+        min_concurrent_retries: or_default(
             block,
             words::MIN_CONCURRENT_RETRIES,
             defaults.map(|pool| pool.min_concurrent_retries.value),

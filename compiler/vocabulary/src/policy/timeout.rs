@@ -5,7 +5,7 @@ use std::time::Duration;
 use lang_evaluate::schema::{Attribute, Kind, Label, Name, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
-use super::value_or;
+use super::or_default;
 use crate::model::policy::Timeout;
 use crate::words;
 
@@ -48,12 +48,13 @@ impl FromValue for Bound {
 }
 
 pub(crate) fn convert(block: &Block, defaults: Option<&Timeout>) -> Option<Timeout> {
-    let declared = |name: Name| defaults.is_some() && block.written(name).is_some();
+    let bound = |name: Name, default: fn(&Timeout) -> Option<Duration>| {
+        let default = defaults.map(|defaults| Bound(default(defaults)));
+        or_default(block, name, default).map(|bound| bound.map(|bound| bound.0))
+    };
     Some(Timeout {
         origin: block.origin(),
-        request: value_or(block, words::REQUEST, defaults.map(|defaults| Bound(defaults.request)))?.0,
-        request_declared: declared(words::REQUEST),
-        idle: value_or(block, words::IDLE, defaults.map(|defaults| Bound(defaults.idle)))?.0,
-        idle_declared: declared(words::IDLE),
+        request: bound(words::REQUEST, |defaults| defaults.request.value)?,
+        idle: bound(words::IDLE, |defaults| defaults.idle.value)?,
     })
 }

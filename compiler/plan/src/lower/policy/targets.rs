@@ -69,7 +69,7 @@ fn about_requests(settings: &PolicySettings) -> Vec<(&'static str, Span)> {
     let mut found = Vec::new();
     found.extend(settings.retry.as_ref().map(|it| ("retry", it.origin.span)));
     found.extend(settings.rate_limits.iter().map(|it| ("rate_limit", it.origin.span)));
-    if let Some(timeout) = settings.timeout.as_ref().filter(|it| it.request_declared) {
+    if let Some(timeout) = settings.timeout.as_ref().filter(|it| it.request.declared.is_some()) {
         found.push(("timeout.request", timeout.origin.span));
     }
     if let Some(pool) = &settings.pool {

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use meshc_vocabulary::model::Protocol;
-use meshc_vocabulary::model::policy::Timeout;
+use meshc_vocabulary::model::policy::{OrDefault, Timeout};
 
 /// From the request's end to the answer's end.
 pub(in crate::lower) fn request(timeout: &Timeout, protocol: Protocol) -> Option<Duration> {
-    timeout.request.filter(|_| timeout.request_declared || bounded_by_default(protocol))
+    bound(timeout.request, protocol)
 }
 
 /// How long a stream or connection may stay silent.
 pub(in crate::lower) fn idle(timeout: &Timeout, protocol: Protocol) -> Option<Duration> {
-    timeout.idle.filter(|_| timeout.idle_declared || bounded_by_default(protocol))
+    bound(timeout.idle, protocol)
 }
 
 /// How long the stream of a request with this timeout may stay silent: the default, which bounds what a peer that went
@@ -24,7 +24,15 @@ pub(in crate::lower) fn idle_of_request(
     request: Option<Duration>,
 ) -> Option<Duration> {
     let idle = idle(timeout, protocol)?;
-    Some(if timeout.idle_declared { idle } else { request.map_or(idle, |request| request.max(idle)) })
+    Some(if timeout.idle.declared.is_some() {
+        idle
+    } else {
+        request.map_or(idle, |request| request.max(idle))
+    })
+}
+
+fn bound(bound: OrDefault<Option<Duration>>, protocol: Protocol) -> Option<Duration> {
+    bound.value.filter(|_| bound.declared.is_some() || bounded_by_default(protocol))
 }
 
 const fn bounded_by_default(protocol: Protocol) -> bool {
@@ -43,12 +51,11 @@ mod tests {
     #[test]
     fn the_default_for_silence_never_cuts_a_request_that_has_more_time() {
         let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
-        let timeout = |idle_declared| Timeout {
-            request: minutes(10),
-            request_declared: true,
-            idle: minutes(5),
-            idle_declared,
-            origin: Origin::new(Span::new(FileId(0), 0, 0), "policy"),
+        let place = Span::new(FileId(0), 0, 0);
+        let timeout = |declared: bool| Timeout {
+            request: OrDefault { value: minutes(10), declared: Some(place) },
+            idle: OrDefault { value: minutes(5), declared: declared.then_some(place) },
+            origin: Origin::new(place, "policy"),
         };
         let idle = |declared, request| idle_of_request(&timeout(declared), Protocol::Http, request);
         assert_eq!(idle(false, minutes(10)), minutes(10));

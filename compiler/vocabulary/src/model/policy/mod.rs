@@ -7,11 +7,11 @@
 mod attached;
 mod authorization;
 mod failover;
+mod or_default;
 mod outlier;
 mod pool;
 mod rate_limit;
 mod retry;
-mod setting;
 mod timeout;
 
 use lang_diagnostics::{Origin, Spanned};
@@ -19,11 +19,11 @@ use lang_diagnostics::{Origin, Spanned};
 pub use attached::Attached;
 pub use authorization::{AuthorizationRule, Source};
 pub use failover::{Failover, FailoverBy};
+pub use or_default::OrDefault;
 pub use outlier::{FailuresInARow, Outlier};
 pub use pool::Pool;
 pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{Retry, RetryOn};
-pub use setting::Setting;
 pub use timeout::Timeout;
 
 use super::{Id, Namespace, Route, Service};

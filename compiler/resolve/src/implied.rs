@@ -4,7 +4,8 @@ use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
 
 /// Whether every request that `narrow` takes meets `wide` as well. `false` may also mean that it cannot be told
 /// (regular expressions are compared as text).
-pub(crate) fn covers(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
+#[must_use]
+pub fn covers(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
     let methods = wide.methods.is_empty()
         || (!narrow.methods.is_empty() && narrow.methods.iter().all(|it| wide.methods.contains(it)));
     let header = |wanted: &HeaderMatch| {
@@ -14,7 +15,8 @@ pub(crate) fn covers(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
 }
 
 /// Whether no request meets both. `false` may also mean that it cannot be told.
-pub(crate) fn disjoint(one: &HttpMatch, other: &HttpMatch) -> bool {
+#[must_use]
+pub fn disjoint(one: &HttpMatch, other: &HttpMatch) -> bool {
     let methods = !one.methods.is_empty()
         && !other.methods.is_empty()
         && !one.methods.iter().any(|method| other.methods.contains(method));

@@ -1,0 +1,126 @@
+//! Who may call: what the rules of a callee make of the requests of one caller.
+
+use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
+use meshc_vocabulary::model::{Gateway, HttpMatch, Id, Model, Mtls, Namespace, Port, Service};
+
+use crate::ServicePolicies;
+use crate::implied::covers;
+
+/// A caller, as far as a callee can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Principal<'m> {
+    /// The services of a namespace with this account.
+    Account(Id<Namespace>, &'m str),
+    /// An ingress gateway.
+    Gateway(Id<Gateway>),
+    /// Whoever connects without an identity.
+    Unauthenticated,
+}
+
+/// What the rules of a callee make of a caller's requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access<'m> {
+    /// All are admitted.
+    Admitted,
+    /// None is.
+    Refused(Refusal<'m>),
+    /// It depends on the request.
+    ByRequest {
+        /// What `allow` admits: a request that meets any of these.
+        admitted: Vec<&'m HttpMatch>,
+        /// What `deny` refuses of it, in source order.
+        denied: Vec<&'m AuthorizationRule>,
+    },
+}
+
+/// Why no request of a caller is admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal<'m> {
+    /// The port takes nobody without an identity.
+    NoIdentity,
+    /// There are rules of `allow`, and none means the caller.
+    NotAllowed(&'m [AuthorizationRule]),
+    /// These rules of `deny` take everything that `allow` admits; in source order.
+    Denied(Vec<&'m AuthorizationRule>),
+}
+
+/// All requests.
+static EVERYTHING: HttpMatch =
+    HttpMatch { path: meshc_vocabulary::model::PathMatch::Any, methods: Vec::new(), headers: Vec::new() };
+
+impl<'m> Principal<'m> {
+    /// The principal of a service: services with one account are one to everybody they call.
+    #[must_use]
+    pub fn of_service(model: &'m Model, service: Id<Service>) -> Self {
+        let service = model.services.at(service);
+        Self::Account(service.namespace, &service.account)
+    }
+
+    /// Whether a source means it.
+    #[must_use]
+    pub fn is_meant_by(self, model: &Model, source: Source) -> bool {
+        match (self, source) {
+            (Self::Account(..), Source::Service(other)) => self == Principal::of_service(model, other),
+            (Self::Account(namespace, _), Source::Namespace(other)) => namespace == other,
+            (Self::Gateway(gateway), Source::Gateway(other)) => gateway == other,
+            (Self::Gateway(_), Source::Namespace(namespace)) => {
+                model.namespaces.at(namespace).name == model.mesh.namespace
+            }
+            (Self::Unauthenticated, Source::Unauthenticated) => true,
+            (Self::Account(..), Source::Gateway(_) | Source::Unauthenticated)
+            | (Self::Gateway(_), Source::Service(_) | Source::Unauthenticated)
+            | (Self::Unauthenticated, Source::Service(_) | Source::Gateway(_) | Source::Namespace(_)) => {
+                false
+            }
+        }
+    }
+
+    /// Whether a rule means it.
+    #[must_use]
+    pub fn is_in(self, model: &Model, rule: &AuthorizationRule) -> bool {
+        rule.from.iter().any(|source| self.is_meant_by(model, source.value))
+    }
+}
+
+impl<'m> Access<'m> {
+    /// What rules make of a caller that has declared its call, or that has no identity.
+    pub(crate) fn new(
+        model: &Model,
+        policies: &ServicePolicies<'m>,
+        port: &Port,
+        who: Principal<'_>,
+    ) -> Self {
+        match (port.mtls, who) {
+            // The sidecar stays out of the way.
+            (Mtls::Off, _) => return Self::Admitted,
+            (Mtls::Strict, Principal::Unauthenticated) => return Self::Refused(Refusal::NoIdentity),
+            (Mtls::Strict, Principal::Account(..) | Principal::Gateway(_)) | (Mtls::Permissive, _) => {}
+        }
+        let (allow, deny) = (policies.allow.value, policies.deny.value);
+        let means = |rule: &&AuthorizationRule| who.is_in(model, rule);
+        let admitted: Vec<&'m HttpMatch> = if allow.is_empty() {
+            vec![&EVERYTHING]
+        } else {
+            allow.iter().filter(means).map(|rule| &rule.matches).collect()
+        };
+        if admitted.is_empty() {
+            return Self::Refused(Refusal::NotAllowed(allow));
+        }
+        let denied: Vec<&'m AuthorizationRule> = deny.iter().filter(means).collect();
+        // For each match that is admitted, the first rule that takes all of it.
+        let taken = admitted
+            .iter()
+            .map(|matches| denied.iter().position(|rule| covers(&rule.matches, matches)))
+            .collect::<Option<Vec<_>>>();
+        if let Some(mut taken) = taken {
+            taken.sort_unstable();
+            taken.dedup();
+            let rules = taken.into_iter().filter_map(|place| denied.get(place).copied());
+            return Self::Refused(Refusal::Denied(rules.collect()));
+        }
+        if denied.is_empty() && admitted.iter().any(|matches| covers(matches, &EVERYTHING)) {
+            return Self::Admitted;
+        }
+        Self::ByRequest { admitted, denied }
+    }
+}

@@ -1,0 +1,115 @@
+//! Who calls whom: declared calls and destinations of routes as edges of one graph.
+
+use lang_diagnostics::{Origin, Spanned};
+use meshc_vocabulary::model::{Callee, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service};
+
+use crate::{Principal, Through};
+
+/// Who calls.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller<'m> {
+    /// A service or client.
+    Service(Id<Service>),
+    /// A gateway, for a rule of a route.
+    Route {
+        /// The gateway.
+        gateway: Id<Gateway>,
+        /// The route.
+        route: Id<Route>,
+        /// The rule's position in the route.
+        position: usize,
+        /// The rule.
+        rule: &'m RouteRule,
+    },
+}
+
+/// One call of a service, or one destination of a route at one of its gateways.
+#[derive(Clone, Debug)]
+pub struct Edge<'m, To = Id<Service>> {
+    /// Who calls.
+    pub caller: Caller<'m>,
+    /// What is called.
+    pub callee: To,
+    /// Positions of the callee's ports that are meant, in order.
+    pub ports: Vec<usize>,
+    /// The call or the destination.
+    pub origin: &'m Origin,
+}
+
+impl<'m> Caller<'m> {
+    /// `shop.web` or `west.ingress`, as messages name a caller.
+    #[must_use]
+    pub fn name(self, model: &Model) -> String {
+        match self {
+            Self::Service(service) => model.service_name(service),
+            Self::Route { gateway, .. } => model.gateway_name(gateway),
+        }
+    }
+
+    /// How the callee tells it apart.
+    #[must_use]
+    pub fn principal(self, model: &'m Model) -> Principal<'m> {
+        match self {
+            Self::Service(service) => Principal::of_service(model, service),
+            Self::Route { gateway, .. } => Principal::Gateway(gateway),
+        }
+    }
+
+    /// What decides how its requests are handled.
+    #[must_use]
+    pub const fn through(self) -> Through<'m> {
+        match self {
+            Self::Service(_) => Through::Call,
+            Self::Route { route, position, rule, .. } => Through::Rule { route, position, rule },
+        }
+    }
+}
+
+/// The edges to services and those to hosts outside, each in order of caller: services before routes.
+pub(crate) fn edges(model: &Model) -> (Vec<Edge<'_>>, Vec<Edge<'_, Id<ExternalHost>>>) {
+    let mut inside = Vec::new();
+    let mut outside = Vec::new();
+    let mut add = |caller, callee, port: &dyn Fn(&[Port]) -> Vec<usize>, origin| match callee {
+        Callee::Service(callee) => {
+            let ports = port(&model.services.at(callee).ports);
+            inside.push(Edge { caller, callee, ports, origin });
+        }
+        Callee::External(callee) => {
+            let ports = port(&model.externals.at(callee).ports);
+            outside.push(Edge { caller, callee, ports, origin });
+        }
+    };
+    for (id, service) in model.services.iter() {
+        for call in &service.calls {
+            let ports = |ports: &[Port]| call_ports(ports, call.port.as_ref());
+            add(Caller::Service(id), call.callee, &ports, &call.origin);
+        }
+    }
+    for (route, entry) in model.routes.iter() {
+        for (position, rule) in entry.rules.iter().enumerate() {
+            for to in &rule.to {
+                let ports = |ports: &[Port]| destination_port(ports, to.port.as_ref()).into_iter().collect();
+                for gateway in &entry.gateways {
+                    let caller = Caller::Route { gateway: gateway.value, route, position, rule };
+                    add(caller, to.callee, &ports, &to.origin);
+                }
+            }
+        }
+    }
+    (inside, outside)
+}
+
+/// Position of the port that a route's destination means: the named one, else the callee's first.
+#[must_use]
+pub fn destination_port(ports: &[Port], name: Option<&Spanned<String>>) -> Option<usize> {
+    match name {
+        Some(name) => ports.iter().position(|port| port.name == name.value),
+        None => (!ports.is_empty()).then_some(0),
+    }
+}
+
+/// Positions of the ports that a call means: the named one, else all.
+fn call_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Vec<usize> {
+    let meant = |port: &Port| name.is_none_or(|name| port.name == name.value);
+    ports.iter().enumerate().filter(|(_, port)| meant(port)).map(|(index, _)| index).collect()
+}

@@ -1,0 +1,199 @@
+//! The whole mesh, resolved: made once, asked often.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::Spanned;
+use meshc_vocabulary::model::{
+    Callee, ExternalHost, Id, Model, Namespace, Policy, PolicyScope, Port, Route, Service,
+};
+
+use crate::edge::edges;
+use crate::{
+    Access, Conduct, Edge, Misplaced, Obstacle, Principal, Provenance, RoutePolicies, ServicePolicies,
+    Through, misplaced,
+};
+
+/// What holds where in a mesh.
+#[derive(Clone, Debug)]
+pub struct Resolved<'m> {
+    /// The mesh.
+    pub model: &'m Model,
+    /// Every declared call and every destination of a route that leads to a service, in order of caller.
+    pub edges: Vec<Edge<'m>>,
+    /// Those that lead to hosts outside, in order of caller.
+    pub outside: Vec<Edge<'m, Id<ExternalHost>>>,
+    /// Settings that cannot hold where their policies attach, in order of policy.
+    pub misplaced: Vec<Misplaced>,
+    defaults: ServicePolicies<'m>,
+    services: Vec<ServicePolicies<'m>>,
+    routes: Vec<RoutePolicies<'m>>,
+    /// For each service the positions of the edges that lead to it.
+    incoming: Vec<Vec<usize>>,
+    /// The services of each namespace, in order.
+    members: Vec<Vec<Id<Service>>>,
+}
+
+/// Works out what holds where. The cost grows with what is declared, not with services times policies.
+#[must_use]
+pub fn resolve(model: &Model) -> Resolved<'_> {
+    let attached = Attached::new(model);
+    let defaults = ServicePolicies::defaults(&model.defaults);
+    let mesh = attached.mesh.iter().fold(defaults, inherit(model));
+    let namespaces: Vec<ServicePolicies<'_>> =
+        attached.namespaces.iter().map(|policies| policies.iter().fold(mesh, inherit(model))).collect();
+
+    let mut misplaced = Vec::new();
+    let services = model.services.iter().map(|(id, service)| {
+        let outer = namespaces.get(service.namespace.index()).copied().unwrap_or(mesh);
+        attached.services.get(&id).into_iter().flatten().fold(outer, |outer, named| {
+            let settings = &model.policies.at(named.value).settings;
+            misplaced::at_service(settings, service, |setting, at| {
+                let (target, obstacle) = (named.span, Obstacle::NoRequests);
+                misplaced.push(Misplaced { setting, at, target, obstacle });
+            });
+            outer.with(settings, |at| Provenance::Declared { policy: named.value, at })
+        })
+    });
+    let services = services.collect();
+    let routes = model.routes.ids().map(|id| {
+        attached.routes.get(&id).into_iter().flatten().fold(RoutePolicies::NONE, |outer, named| {
+            let said = |at| Provenance::Declared { policy: named.value, at };
+            outer.with(&model.policies.at(named.value).settings, said, |setting, at| {
+                let (target, obstacle) = (named.span, Obstacle::Route);
+                misplaced.push(Misplaced { setting, at: at.span, target, obstacle });
+            })
+        })
+    });
+    let routes = routes.collect();
+
+    let (edges, outside) = edges(model);
+    let mut incoming = vec![Vec::new(); model.services.len()];
+    for (place, edge) in edges.iter().enumerate() {
+        if let Some(list) = incoming.get_mut(edge.callee.index()) {
+            list.push(place);
+        }
+    }
+    let mut members = vec![Vec::new(); model.namespaces.len()];
+    for (id, service) in model.services.iter() {
+        if let Some(list) = members.get_mut(service.namespace.index()) {
+            list.push(id);
+        }
+    }
+    Resolved { model, edges, outside, misplaced, defaults, services, routes, incoming, members }
+}
+
+impl<'m> Resolved<'m> {
+    /// What holds at a service.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "one entry was made for each service of the model")]
+    pub fn service(&self, service: Id<Service>) -> &ServicePolicies<'m> {
+        &self.services[service.index()]
+    }
+
+    /// What holds at a callee. No policy names a host outside, so the defaults hold there.
+    #[must_use]
+    pub fn callee(&self, callee: Callee) -> &ServicePolicies<'m> {
+        match callee {
+            Callee::Service(service) => self.service(service),
+            Callee::External(_) => &self.defaults,
+        }
+    }
+
+    /// What policies say about a route.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "one entry was made for each route of the model")]
+    pub fn route(&self, route: Id<Route>) -> &RoutePolicies<'m> {
+        &self.routes[route.index()]
+    }
+
+    /// How calls of a port are handled.
+    #[must_use]
+    pub fn conduct(&self, through: Through<'m>, callee: Callee, port: &Port) -> Conduct<'m> {
+        let route = match through {
+            Through::Call => &RoutePolicies::NONE,
+            Through::Rule { route, .. } => self.route(route),
+        };
+        Conduct::new(through, route, self.callee(callee), port.protocol)
+    }
+
+    /// How the calls of an edge are handled, port by port.
+    pub fn conducts(&self, edge: &Edge<'m>) -> impl Iterator<Item = Conduct<'m>> {
+        let ports = &self.model.services.at(edge.callee).ports;
+        let (through, callee) = (edge.caller.through(), Callee::Service(edge.callee));
+        let ports = edge.ports.iter().filter_map(|port| ports.get(*port));
+        ports.map(move |port| self.conduct(through, callee, port))
+    }
+
+    /// What the callee's rules make of the requests of a caller that has declared its call, or that has no identity.
+    #[must_use]
+    pub fn access(&self, who: Principal<'_>, callee: Id<Service>, port: &Port) -> Access<'m> {
+        Access::new(self.model, self.service(callee), port, who)
+    }
+
+    /// The calls and routes that lead to a service.
+    pub fn incoming(&self, service: Id<Service>) -> impl Iterator<Item = &Edge<'m>> {
+        let places = self.incoming.get(service.index()).into_iter().flatten();
+        places.filter_map(|place| self.edges.get(*place))
+    }
+
+    /// The services that a policy applies to, unless a nearer one does.
+    #[must_use]
+    pub fn reached_by(&self, scope: &PolicyScope) -> Vec<Id<Service>> {
+        match scope {
+            PolicyScope::Targets { services, routes: _ } => services.iter().map(|it| it.value).collect(),
+            PolicyScope::Namespace(id) => self.members.get(id.index()).cloned().unwrap_or_default(),
+            PolicyScope::Mesh => self.model.services.ids().collect(),
+        }
+    }
+}
+
+/// The policies by what they attach to. Each list is in reverse order of (namespace, name): what is applied last holds,
+/// and of two at one level, which is an error, the first one does.
+struct Attached {
+    mesh: Vec<Id<Policy>>,
+    namespaces: Vec<Vec<Id<Policy>>>,
+    services: BTreeMap<Id<Service>, Vec<Spanned<Id<Policy>>>>,
+    routes: BTreeMap<Id<Route>, Vec<Spanned<Id<Policy>>>>,
+}
+
+impl Attached {
+    fn new(model: &Model) -> Self {
+        let mut attached = Self {
+            mesh: Vec::new(),
+            namespaces: vec![Vec::new(); model.namespaces.len()],
+            services: BTreeMap::new(),
+            routes: BTreeMap::new(),
+        };
+        for (id, policy) in model.policies.iter().rev() {
+            match &policy.scope {
+                PolicyScope::Mesh => attached.mesh.push(id),
+                PolicyScope::Namespace(namespace) => attached.add_to_namespace(*namespace, id),
+                PolicyScope::Targets { services, routes } => {
+                    for named in services {
+                        let list = attached.services.entry(named.value).or_default();
+                        list.push(Spanned::new(id, named.span));
+                    }
+                    for named in routes {
+                        let list = attached.routes.entry(named.value).or_default();
+                        list.push(Spanned::new(id, named.span));
+                    }
+                }
+            }
+        }
+        attached
+    }
+
+    fn add_to_namespace(&mut self, namespace: Id<Namespace>, policy: Id<Policy>) {
+        if let Some(list) = self.namespaces.get_mut(namespace.index()) {
+            list.push(policy);
+        }
+    }
+}
+
+/// What holds inside a scope that a policy is for.
+fn inherit<'m>(model: &'m Model) -> impl Fn(ServicePolicies<'m>, &Id<Policy>) -> ServicePolicies<'m> {
+    |outer, id| {
+        let policy = *id;
+        outer.with(&model.policies.at(policy).settings, |at| Provenance::Inherited { policy, at })
+    }
+}

@@ -1,0 +1,100 @@
+//! What holds at a service: one value of each kind of policy.
+
+use lang_diagnostics::Origin;
+use meshc_vocabulary::model::policy::{
+    AuthorizationRule, Defaults, Failover, Outlier, PolicySettings, Pool, RateLimit, Retry, Timeout,
+};
+use meshc_vocabulary::model::{Id, Policy};
+
+use crate::{Provenance, Setting};
+
+/// What holds at a service once all scopes are weighed: for each kind of setting the one of the nearest policy that has
+/// it, as a whole; else the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePolicies<'m> {
+    /// Order of localities.
+    pub failover: Setting<'m, &'m Failover>,
+    /// Ejection of failing endpoints.
+    pub outlier: Setting<'m, &'m Outlier>,
+    /// Connection pools and circuit breakers.
+    pub pool: Setting<'m, &'m Pool>,
+    /// Retries; `None`: nobody asked for any.
+    pub retry: Setting<'m, Option<&'m Retry>>,
+    /// Timeouts.
+    pub timeout: Setting<'m, &'m Timeout>,
+    /// Who may call, all of one policy; empty: everyone with a declared call.
+    pub allow: Setting<'m, &'m [AuthorizationRule]>,
+    /// Who may not, whatever `allow` says; all of one policy.
+    pub deny: Setting<'m, &'m [AuthorizationRule]>,
+    /// Limits of requests, all of one policy.
+    pub rate_limits: Setting<'m, &'m [RateLimit]>,
+}
+
+/// A limit, whoever it is applied to: two services under one policy share the id and not the count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LimitId {
+    /// The policy.
+    pub policy: Id<Policy>,
+    /// The position among the policy's limits.
+    pub index: usize,
+}
+
+impl<'m> ServicePolicies<'m> {
+    /// What holds where no policy says anything.
+    pub(crate) const fn defaults(defaults: &'m Defaults) -> Self {
+        let Defaults { failover, outlier, pool, timeout } = defaults;
+        Self {
+            failover: Setting::assumed(failover),
+            outlier: Setting::assumed(outlier),
+            pool: Setting::assumed(pool),
+            retry: Setting::assumed(None),
+            timeout: Setting::assumed(timeout),
+            allow: Setting::assumed(&[]),
+            deny: Setting::assumed(&[]),
+            rate_limits: Setting::assumed(&[]),
+        }
+    }
+
+    /// What holds one level further in, where a policy makes these settings.
+    pub(crate) fn with(
+        self,
+        settings: &'m PolicySettings,
+        said: impl Fn(&'m Origin) -> Provenance<'m>,
+    ) -> Self {
+        let PolicySettings { failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = settings;
+        let mut inner = self;
+        if let Some(value) = failover {
+            inner.failover = Setting { value, from: said(&value.origin) };
+        }
+        if let Some(value) = outlier {
+            inner.outlier = Setting { value, from: said(&value.origin) };
+        }
+        if let Some(value) = pool {
+            inner.pool = Setting { value, from: said(&value.origin) };
+        }
+        if let Some(value) = retry {
+            inner.retry = Setting { value: Some(value), from: said(&value.origin) };
+        }
+        if let Some(value) = timeout {
+            inner.timeout = Setting { value, from: said(&value.origin) };
+        }
+        if let Some(first) = allow.first() {
+            inner.allow = Setting { value: allow, from: said(&first.origin) };
+        }
+        if let Some(first) = deny.first() {
+            inner.deny = Setting { value: deny, from: said(&first.origin) };
+        }
+        if let Some(first) = rate_limits.first() {
+            inner.rate_limits = Setting { value: rate_limits, from: said(&first.origin) };
+        }
+        inner
+    }
+
+    /// The limits with their identities.
+    pub fn limits(&self) -> impl Iterator<Item = (LimitId, &'m RateLimit)> + use<'m> {
+        let Setting { value, from } = self.rate_limits;
+        from.policy().into_iter().flat_map(move |policy| {
+            value.iter().enumerate().map(move |(index, limit)| (LimitId { policy, index }, limit))
+        })
+    }
+}
