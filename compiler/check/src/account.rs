@@ -37,7 +37,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         principals.entry((service.namespace, service.account.as_str())).or_default().push(id);
     }
     for (_, policy) in model.policies.iter() {
-        for rule in policy.settings.allow.iter().chain(&policy.settings.deny) {
+        for rule in policy.settings.rules() {
             for source in &rule.from {
                 let Source::Service(named) = source.value else { continue };
                 let service = model.services.at(named);

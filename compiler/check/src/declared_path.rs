@@ -35,12 +35,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         }
     }
     for (_, policy) in model.policies.iter() {
-        let settings = &policy.settings;
-        for rule in settings.allow.iter().chain(&settings.deny) {
-            look(&rule.matches, &rule.origin, sink);
-        }
-        for limit in &settings.rate_limits {
-            look(&limit.matches, &limit.origin, sink);
+        for (matches, origin) in policy.settings.conditions() {
+            look(matches, origin, sink);
         }
     }
 }

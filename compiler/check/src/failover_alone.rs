@@ -1,7 +1,8 @@
 //! A failover policy for a service that runs in one cluster only.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::policy::PolicyScope;
+use meshc_resolve::Provenance;
+use meshc_vocabulary::model::PolicyScope;
 
 use crate::context::Context;
 use crate::list::Check;
@@ -28,25 +29,26 @@ Run the service in a second cluster, or remove `failover`."#,
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    for (_, policy) in model.policies.iter() {
-        let (Some(failover), PolicyScope::Targets { services, .. }) =
-            (&policy.settings.failover, &policy.scope)
-        else {
-            continue;
+    for (id, service) in model.services.iter() {
+        let failover = context.resolved.service(id).failover;
+        // What is said for a whole namespace need not fit each of its services.
+        let Provenance::Declared { policy, at } = failover.from else { continue };
+        let ([only], true) = (service.clusters.as_slice(), failover.value.enabled) else { continue };
+        let policy = model.policies.at(policy);
+        let targeted = match &policy.scope {
+            PolicyScope::Targets { services, .. } => services.iter().find(|target| target.value == id),
+            PolicyScope::Mesh | PolicyScope::Namespace(_) => None,
         };
-        for target in services.iter().filter(|_| failover.enabled) {
-            let service = model.services.at(target.value);
-            let [only] = service.clusters.as_slice() else { continue };
-            let name = model.service_name(target.value);
-            let cluster = context.cluster_name(only.cluster);
-            let message = format!("failover of `{name}` has nowhere to go: it runs in `{cluster}` only");
-            sink.push(
-                Diagnostic::warning(CHECK.info.code, target.span, message)
-                    .label("targeted here")
-                    .also(failover.origin.span, "requests failover")
-                    .also(only.span, "the only cluster")
-                    .help("run it in a second cluster, or leave `failover` out for it"),
-            );
-        }
+        let name = model.service_name(id);
+        let cluster = context.cluster_name(only.cluster);
+        let message = format!("failover of `{name}` has nowhere to go: it runs in `{cluster}` only");
+        let span = targeted.map_or(policy.origin.span, |target| target.span);
+        sink.push(
+            Diagnostic::warning(CHECK.info.code, span, message)
+                .label("targeted here")
+                .also(at.span, "requests failover")
+                .also(only.span, "the only cluster")
+                .help("run it in a second cluster, or leave `failover` out for it"),
+        );
     }
 }

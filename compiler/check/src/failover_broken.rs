@@ -40,7 +40,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             BrokenHop::NoLink(..)
             | BrokenHop::NoTransit(_)
             | BrokenHop::NoGateway(_)
-            | BrokenHop::Hidden { .. } => !context.holds(call.callee).failover.enabled,
+            | BrokenHop::Hidden { .. } => !context.resolved.service(call.callee).failover.value.enabled,
         };
         if !deliberate {
             broken.entry((call.callee, call.reason)).or_default().push(call);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink, Span};
 
 use crate::context::{Context, listed};
 use crate::list::Check;
@@ -30,16 +30,18 @@ Leave ejection on, or say that failover is not wanted either: `failover { enable
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    let mut without: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    let mut without: BTreeMap<_, (Span, Vec<&str>)> = BTreeMap::new();
     let names: Vec<_> = model.services.ids().map(|id| (id, model.service_name(id))).collect();
     for (id, name) in &names {
-        let holds = context.holds(*id);
+        let holds = context.resolved.service(*id);
         let several = model.services.at(*id).clusters.len() > 1;
-        if several && holds.failover.enabled && !holds.outlier.enabled {
-            without.entry(holds.outlier.origin.span).or_default().push(name);
+        if several && holds.failover.value.enabled && !holds.outlier.value.enabled {
+            let place = holds.outlier.value.origin.span;
+            let (_, services) = without.entry(holds.outlier.from).or_insert_with(|| (place, Vec::new()));
+            services.push(name);
         }
     }
-    for (span, services) in without {
+    for (span, services) in without.into_values() {
         let message = format!("{} cannot fail over while ejection is off", listed(services));
         sink.push(
             Diagnostic::warning(CHECK.info.code, span, message)

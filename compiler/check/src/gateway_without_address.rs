@@ -32,7 +32,8 @@ cluster needs may do without."#,
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let mut needed: BTreeMap<_, BTreeSet<&Origin>> = BTreeMap::new();
-    let wanted = |call: &&Unreachable| !call.partly || context.holds(call.callee).failover.enabled;
+    let wanted =
+        |call: &&Unreachable| !call.partly || context.resolved.service(call.callee).failover.value.enabled;
     for call in context.topology.unreachable.iter().filter(wanted) {
         match call.reason {
             BrokenHop::NoAddress(gateway) => {

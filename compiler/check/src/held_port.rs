@@ -1,9 +1,9 @@
 //! A callee's port that the caller's pod already holds on all addresses.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use meshc_resolve::Caller;
 use meshc_vocabulary::model::{Bind, Capture, Service};
 
-use crate::calls::Caller;
 use crate::context::Context;
 use crate::list::Check;
 use crate::own_ports::SIDECAR;
@@ -35,7 +35,7 @@ port that a `probe` or `metrics` block names is the application's as well, on al
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    for edge in &context.edges {
+    for edge in &context.resolved.edges {
         let Caller::Service(id) = edge.caller else { continue };
         let caller = model.services.at(id);
         if caller.capture != Capture::Loopback {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_resolve::Principal;
 use meshc_vocabulary::model::policy::{PolicyScope, Source};
-use meshc_vocabulary::model::{Gateway, Id, Mtls, Namespace, Service};
+use meshc_vocabulary::model::{Model, Mtls};
 
-use crate::calls::{Caller, source_name};
 use crate::context::Context;
 use crate::list::Check;
 
@@ -43,8 +43,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 // A whole namespace means whoever comes; callers without an identity declare no calls.
                 Source::Namespace(_) | Source::Unauthenticated => continue,
                 Source::Service(id) => {
-                    let service = model.services.at(id);
-                    let principal = Principal::Account(service.namespace, &service.account);
+                    let principal = Principal::of_service(model, id);
                     (callers.contains(&principal), "declare the call, or take it out of the rule")
                 }
                 Source::Gateway(id) => (
@@ -66,9 +65,12 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 /// Reports rules for callers without an identity where no port accepts them.
 fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
     for (_, policy) in context.model.policies.iter() {
-        let rules = policy.settings.allow.iter().chain(&policy.settings.deny);
-        let named = rules.flat_map(|rule| &rule.from).filter(|it| it.value == Source::Unauthenticated);
-        let mut services = services(context, &policy.scope).into_iter();
+        let named = policy
+            .settings
+            .rules()
+            .flat_map(|rule| &rule.from)
+            .filter(|it| it.value == Source::Unauthenticated);
+        let mut services = context.resolved.reached_by(&policy.scope).into_iter();
         let permissive = services.any(|service| {
             context.model.services.at(service).ports.iter().any(|port| port.mtls == Mtls::Permissive)
         });
@@ -84,35 +86,19 @@ fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
-/// Who calls, as far as a callee can tell.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Principal<'a> {
-    Account(Id<Namespace>, &'a str),
-    Gateway(Id<Gateway>),
+/// Everybody with a declared call to something that a policy applies to.
+fn callers<'a>(context: &Context<'a>, scope: &PolicyScope) -> BTreeSet<Principal<'a>> {
+    let services = context.resolved.reached_by(scope).into_iter();
+    let edges = services.flat_map(|service| context.resolved.incoming(service));
+    edges.map(|edge| edge.caller.principal(context.model)).collect()
 }
 
-/// Everybody with a declared call to something that a policy holds for.
-fn callers<'a>(context: &'a Context<'_>, scope: &PolicyScope) -> BTreeSet<Principal<'a>> {
-    let edges = services(context, scope).into_iter().flat_map(|service| context.incoming(service));
-    edges
-        .map(|edge| match edge.caller {
-            Caller::Service(id) => {
-                let service = context.model.services.at(id);
-                Principal::Account(service.namespace, &service.account)
-            }
-            Caller::Route { gateway, .. } => Principal::Gateway(gateway),
-        })
-        .collect()
-}
-
-/// The services that a policy applies to, unless a nearer one does.
-fn services(context: &Context<'_>, scope: &PolicyScope) -> Vec<Id<Service>> {
-    match scope {
-        PolicyScope::Targets { services, .. } => services.iter().map(|it| it.value).collect(),
-        PolicyScope::Namespace(id) => {
-            let here = context.model.services.iter().filter(|(_, service)| service.namespace == *id);
-            here.map(|(service, _)| service).collect()
-        }
-        PolicyScope::Mesh => context.model.services.ids().collect(),
+/// What a message calls a source.
+fn source_name(model: &Model, source: Source) -> String {
+    match source {
+        Source::Service(service) => model.service_name(service),
+        Source::Gateway(gateway) => model.gateway_name(gateway),
+        Source::Namespace(namespace) => model.namespaces.at(namespace).name.clone(),
+        Source::Unauthenticated => String::from("unauthenticated"),
     }
 }

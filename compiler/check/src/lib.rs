@@ -7,7 +7,6 @@
 //! part in it and says a way out; the order of declarations changes nothing but places.
 
 mod account;
-mod calls;
 pub mod codes;
 mod competing_policies;
 mod context;
@@ -47,12 +46,12 @@ mod unresolvable_address;
 mod unused;
 
 use lang_diagnostics::Sink;
+use meshc_resolve::Resolved;
 use meshc_topology::Topology;
-use meshc_vocabulary::Model;
 
 /// Checks a mesh as a whole.
-pub fn check(model: &Model, topology: &Topology, sink: &mut Sink) {
-    let context = context::Context::new(model, topology);
+pub fn check(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) {
+    let context = context::Context::new(resolved, topology);
     for check in list::CHECKS {
         (check.run)(&context, sink);
     }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
-use meshc_vocabulary::model::policy::Timeout;
+use meshc_resolve::{Caller, Edge, Provenance, Setting};
 use meshc_vocabulary::model::{Id, Service};
 
-use crate::calls::{Caller, Edge};
 use crate::context::Context;
 use crate::list::Check;
 
@@ -29,55 +28,49 @@ Give the inner call the shorter timeout. Only declared timeouts are compared, no
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
-    let mut shortest: BTreeMap<Id<Service>, (Duration, &Origin)> = BTreeMap::new();
-    for edge in &context.edges {
-        if let Some((limit, place)) = limit(context, edge) {
-            let known = shortest.entry(edge.callee).or_insert((limit, place));
-            if limit < known.0 {
-                *known = (limit, place);
+    let mut shortest: BTreeMap<Id<Service>, Declared<'_>> = BTreeMap::new();
+    for edge in &context.resolved.edges {
+        if let Some(declared) = declared(context, edge) {
+            let known = shortest.entry(edge.callee).or_insert(declared);
+            if declared.timeout < known.timeout {
+                *known = declared;
             }
         }
     }
     let mut reported = BTreeSet::new();
-    for edge in &context.edges {
+    for edge in &context.resolved.edges {
         let Caller::Service(caller) = edge.caller else { continue };
-        let inner = declared(context.holds(edge.callee).timeout);
-        let (Some((inner, inner_place)), Some((outer, outer_place))) = (inner, shortest.get(&caller)) else {
-            continue;
-        };
-        if inner <= *outer || !reported.insert((inner_place, *outer_place)) {
+        let (Some(inner), Some(outer)) = (declared(context, edge), shortest.get(&caller)) else { continue };
+        if inner.timeout <= outer.timeout || !reported.insert((inner.from, outer.from)) {
             continue;
         }
         let (caller, callee) = (edge.caller.name(context.model), context.model.service_name(edge.callee));
+        let (inner_time, outer_time) = (inner.timeout, outer.timeout);
         let message = format!(
-            "the timeout of calls to `{callee}` ({inner:?}) exceeds that of `{caller}`'s callers ({outer:?})"
+            "the timeout of calls to `{callee}` ({inner_time:?}) exceeds that of `{caller}`'s callers ({outer_time:?})"
         );
         sink.push(
-            Diagnostic::warning(CHECK.info.code, inner_place.span, message)
-                .label(format!("{inner:?} for calls to `{callee}`"))
-                .also(outer_place.span, format!("{outer:?} for calls to `{caller}`"))
+            Diagnostic::warning(CHECK.info.code, inner.at.span, message)
+                .label(format!("{inner_time:?} for calls to `{callee}`"))
+                .also(outer.at.span, format!("{outer_time:?} for calls to `{caller}`"))
                 .also(edge.origin.span, format!("`{caller}` calls `{callee}`"))
                 .help("give the inner call the shorter timeout"),
         );
     }
 }
 
-/// How long a caller waits, if somebody said so: the route's rule, a policy for the route, or one for the callee.
-pub(crate) fn limit<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<(Duration, &'a Origin)> {
-    let own = match edge.caller {
-        Caller::Service(_) => None,
-        Caller::Route { rule, route, .. } => {
-            let of_rule = rule.timeout.map(|timeout| (timeout, &rule.origin));
-            of_rule.or_else(|| context.route_timeout(route).and_then(declared))
-        }
-    };
-    own.or_else(|| declared(context.holds(edge.callee).timeout))
+/// How long a caller waits, said by somebody.
+#[derive(Clone, Copy)]
+pub(crate) struct Declared<'a> {
+    pub(crate) timeout: Duration,
+    pub(crate) from: Provenance<'a>,
+    pub(crate) at: &'a Origin,
 }
 
-fn declared(timeout: &Timeout) -> Option<(Duration, &Origin)> {
-    timeout
-        .request
-        .value
-        .filter(|_| timeout.request.declared.is_some())
-        .map(|request| (request, &timeout.origin))
+/// How long a caller waits, if somebody said so; of several ports, at the least patient one.
+pub(crate) fn declared<'a>(context: &Context<'a>, edge: &Edge<'a>) -> Option<Declared<'a>> {
+    let timeouts = context.resolved.conducts(edge).map(|conduct| conduct.timeout);
+    let declared = timeouts
+        .filter_map(|Setting { value, from }| Some(Declared { timeout: value?, from, at: from.place()? }));
+    declared.min_by_key(|declared| declared.timeout)
 }

@@ -6,7 +6,7 @@ use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 
 use crate::context::Context;
 use crate::list::Check;
-use crate::long_timeout::limit;
+use crate::long_timeout::declared;
 use crate::multiplied_retries::retry;
 
 pub(crate) const CHECK: Check = Check {
@@ -31,10 +31,10 @@ Give an attempt a part of the request's time, such as 500ms of 2s. Only declared
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let mut reported = BTreeSet::new();
-    for edge in &context.edges {
-        let Some(retry) = retry(context, edge) else { continue };
-        let (Some(one), Some((all, place))) = (retry.per_try_timeout, limit(context, edge)) else { continue };
-        if one < all || !reported.insert((&retry.origin, place)) {
+    for edge in &context.resolved.edges {
+        let Some((from, retry)) = retry(context, edge) else { continue };
+        let (Some(one), Some(all)) = (retry.per_try_timeout, declared(context, edge)) else { continue };
+        if one < all.timeout || !reported.insert((from, all.from)) {
             continue;
         }
         let callee = context.model.service_name(edge.callee);
@@ -42,7 +42,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         sink.push(
             Diagnostic::warning(CHECK.info.code, retry.origin.span, message)
                 .label("`per_try_timeout` is at least as long …")
-                .also(place.span, "… as the timeout of the whole request")
+                .also(all.at.span, "… as the timeout of the whole request")
                 .help("give an attempt a part of the request's time, or leave `per_try_timeout` out"),
         );
     }

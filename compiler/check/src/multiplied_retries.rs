@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_resolve::{Caller, Edge, Provenance, Setting};
 use meshc_vocabulary::model::policy::Retry;
 use meshc_vocabulary::model::{Id, Service};
 
-use crate::calls::{Caller, Edge};
 use crate::context::Context;
 use crate::list::Check;
 
@@ -34,16 +34,12 @@ Retry in one place of a chain, best at its beginning, and let the others fail fa
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let worst = Worst::of(context);
     let mut reported = BTreeSet::new();
-    for edge in &context.edges {
-        let Some(retry) = retry(context, edge) else { continue };
+    for edge in &context.resolved.edges {
+        let Some((from, retry)) = retry(context, edge) else { continue };
         let below = worst.below(edge.callee);
         let total = tries(retry).saturating_mul(below.product);
         // Only where the product becomes unbearable: further up everything would repeat the same chain.
-        if total <= BEARABLE
-            || below.product == 1
-            || below.product > BEARABLE
-            || !reported.insert(&retry.origin)
-        {
+        if total <= BEARABLE || below.product == 1 || below.product > BEARABLE || !reported.insert(from) {
             continue;
         }
         sink.push(report(context, edge, &further(context, &worst, edge), total));
@@ -51,14 +47,15 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 }
 
 /// The report on a chain: one label for each hop that retries, and one for each place that says so.
-fn report(context: &Context<'_>, first: &Edge<'_>, further: &[&Edge<'_>], total: u64) -> Diagnostic {
+fn report<'a>(context: &Context<'a>, first: &Edge<'a>, further: &[&Edge<'a>], total: u64) -> Diagnostic {
     let model = context.model;
     let hops: Vec<_> = std::iter::once(first).chain(further.iter().copied()).collect();
     let mut names = vec![first.caller.name(model)];
     names.extend(hops.iter().map(|edge| model.service_name(edge.callee)));
     let chain: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     let mut tried = hops.iter().filter_map(|edge| {
-        let tries = tries(retry(context, edge)?);
+        let (_, retry) = retry(context, edge)?;
+        let tries = tries(retry);
         let (caller, callee) = (edge.caller.name(model), model.service_name(edge.callee));
         (tries > 1).then(|| {
             (edge.origin.span, format!("`{caller}` tries each request to `{callee}` up to {tries} times"))
@@ -74,7 +71,7 @@ fn report(context: &Context<'_>, first: &Edge<'_>, further: &[&Edge<'_>], total:
         diagnostic = diagnostic.also(span, text);
     }
     let places: BTreeSet<_> =
-        hops.iter().filter_map(|edge| retry(context, edge)).map(|retry| retry.origin.span).collect();
+        hops.iter().filter_map(|edge| retry(context, edge)).map(|(_, retry)| retry.origin.span).collect();
     for place in places {
         diagnostic = diagnostic.also(place, "these are the retries");
     }
@@ -82,10 +79,10 @@ fn report(context: &Context<'_>, first: &Edge<'_>, further: &[&Edge<'_>], total:
 }
 
 /// The calls along the worst chain behind a call. Chains have no circles, so this ends.
-fn further<'a>(context: &'a Context<'_>, worst: &Worst, edge: &Edge<'_>) -> Vec<&'a Edge<'a>> {
+fn further<'a>(context: &Context<'a>, worst: &Worst, edge: &Edge<'a>) -> Vec<&'a Edge<'a>> {
     let mut hops = Vec::new();
     let mut next = worst.below(edge.callee).next;
-    while let Some(call) = next.and_then(|place| context.edges.get(place)) {
+    while let Some(call) = next.and_then(|place| context.resolved.edges.get(place)) {
         hops.push(call);
         next = worst.below(call.callee).next;
     }
@@ -113,7 +110,7 @@ const ALONE: Chain = Chain { product: 1, next: None };
 impl Worst {
     fn of(context: &Context<'_>) -> Self {
         let mut outgoing = vec![Vec::new(); context.model.services.len()];
-        for (place, edge) in context.edges.iter().enumerate() {
+        for (place, edge) in context.resolved.edges.iter().enumerate() {
             let Caller::Service(caller) = edge.caller else { continue };
             if let Some(list) = outgoing.get_mut(caller.index()) {
                 list.push(place);
@@ -135,7 +132,8 @@ impl Worst {
         let mut stack = vec![(start, 0)];
         while let Some((service, position)) = stack.pop() {
             let edge = outgoing.get(service.index()).and_then(|list| list.get(position));
-            let Some(callee) = edge.and_then(|place| context.edges.get(*place)).map(|edge| edge.callee)
+            let Some(callee) =
+                edge.and_then(|place| context.resolved.edges.get(*place)).map(|edge| edge.callee)
             else {
                 let calls = outgoing.get(service.index()).map_or(&[][..], Vec::as_slice);
                 self.put(service, self.worst_of(context, calls));
@@ -155,12 +153,13 @@ impl Worst {
     fn worst_of(&self, context: &Context<'_>, calls: &[usize]) -> Chain {
         let mut worst = ALONE;
         for place in calls {
-            let Some(edge) = context.edges.get(*place) else { continue };
+            let Some(edge) = context.resolved.edges.get(*place) else { continue };
             if self.known.get(edge.callee.index()) != Some(&true) {
                 continue;
             }
-            let product =
-                retry(context, edge).map_or(1, tries).saturating_mul(self.below(edge.callee).product);
+            let product = retry(context, edge)
+                .map_or(1, |(_, retry)| tries(retry))
+                .saturating_mul(self.below(edge.callee).product);
             if product > worst.product {
                 worst = Chain { product, next: Some(*place) };
             }
@@ -179,13 +178,10 @@ impl Worst {
     }
 }
 
-/// The retries of a call: those of the route's rule, of a policy for the route, or of the callee.
-pub(crate) fn retry<'a>(context: &'a Context<'_>, edge: &'a Edge<'_>) -> Option<&'a Retry> {
-    let own = match edge.caller {
-        Caller::Service(_) => None,
-        Caller::Route { rule, route, .. } => rule.retry.as_ref().or_else(|| context.route_retry(route)),
-    };
-    own.or(context.holds(edge.callee).retry)
+/// The retries of a call, and who asked for them.
+pub(crate) fn retry<'a>(context: &Context<'a>, edge: &Edge<'a>) -> Option<(Provenance<'a>, &'a Retry)> {
+    let mut retries = context.resolved.conducts(edge).map(|conduct| conduct.retry);
+    retries.find_map(|Setting { value, from }| Some((from, value?)))
 }
 
 fn tries(retry: &Retry) -> u64 {

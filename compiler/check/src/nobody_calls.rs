@@ -29,7 +29,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
         // An open port takes callers that are not in the mesh, of which it knows nothing.
         let open = service.ports.iter().any(|port| port.mtls != Mtls::Strict);
-        if service.is_client() || open || context.incoming(id).next().is_some() {
+        if service.is_client() || open || context.resolved.incoming(id).next().is_some() {
             continue;
         }
         let name = context.model.service_name(id);

@@ -34,22 +34,23 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut open = BTreeMap::new();
     for (id, service) in model.services.iter() {
-        let shared = context.holds(id).rate_limits.iter().filter(|limit| match limit.scope.value {
+        let shared = context.resolved.service(id).limits().filter(|(_, limit)| match limit.scope.value {
             RateLimitScope::Cluster | RateLimitScope::Mesh => true,
             RateLimitScope::Pod => false,
         });
-        for limit in shared {
+        for (id, limit) in shared {
             let clusters = service.clusters.iter().map(|presence| model.clusters.at(presence.cluster));
             let unguarded =
                 clusters.filter(|cluster| cluster.network_policy == NetworkPolicyEnforcement::None);
             for cluster in unguarded {
-                let (_, found) =
-                    open.entry(limit.origin.span).or_insert_with(|| (cluster.origin.span, BTreeSet::new()));
+                let (_, _, found) = open
+                    .entry(id)
+                    .or_insert_with(|| (limit.origin.span, cluster.origin.span, BTreeSet::new()));
                 found.insert(cluster.name.as_str());
             }
         }
     }
-    for (limit, (cluster, names)) in open {
+    for (limit, cluster, names) in open.into_values() {
         let message = format!("anybody in {} can use up this limit", listed(names));
         sink.push(
             Diagnostic::warning(CHECK.info.code, limit, message)

@@ -30,16 +30,17 @@ Run the callee in a second cluster, turn failover on, or leave `other_localities
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let mut reported = BTreeSet::new();
-    for edge in &context.edges {
-        let Some(retry) = retry(context, edge).filter(|retry| retry.other_localities) else { continue };
+    for edge in &context.resolved.edges {
+        let retry = retry(context, edge).filter(|(_, retry)| retry.other_localities);
+        let Some((from, retry)) = retry else { continue };
         let callee = context.model.services.at(edge.callee);
-        let failover = context.holds(edge.callee).failover;
+        let failover = context.resolved.service(edge.callee).failover.value;
         let (span, why) = match callee.clusters.as_slice() {
             [only] => (only.span, String::from("it runs in this cluster only")),
             _ if !failover.enabled => (failover.origin.span, String::from("failover is off")),
             _ => continue,
         };
-        if !reported.insert((&retry.origin, edge.callee)) {
+        if !reported.insert((from, edge.callee)) {
             continue;
         }
         let name = context.model.service_name(edge.callee);

@@ -1,12 +1,12 @@
 //! Rules about identities on a port where callers can do without one.
 
 use lang_diagnostics::{Applicability, Code, CodeInfo, Diagnostic, Edit, Fix, Sink};
-use meshc_resolve::disjoint;
+use meshc_resolve::{Access, Principal, covers, disjoint};
 use meshc_vocabulary::capability::Feature;
-use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
-use meshc_vocabulary::model::{HttpMatch, Mtls, Port};
+use meshc_vocabulary::model::policy::AuthorizationRule;
+use meshc_vocabulary::model::{Mtls, Port};
 
-use crate::context::{Context, Holds};
+use crate::context::Context;
 use crate::list::Check;
 
 pub(crate) const CHECK: Check = Check {
@@ -43,19 +43,21 @@ policy adoption {
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {
-        let holds = context.holds(id);
+        let holds = context.resolved.service(id);
         for port in &service.ports {
             match port.mtls {
                 Mtls::Strict => {}
                 Mtls::Permissive => {
-                    for rule in holds.deny.iter().filter(|rule| evaded(holds, rule)) {
+                    let who = Principal::Unauthenticated;
+                    let access = context.resolved.access(who, id, port);
+                    for rule in holds.deny.value.iter().filter(|rule| evaded(&access, rule)) {
                         sink.push(evasion(&context.model.service_name(id), port, rule));
                     }
                 }
                 // As long as there are no such ports, each is an error of its own.
                 Mtls::Off if !Feature::PlainPorts.supported() => {}
                 Mtls::Off => {
-                    for rule in holds.allow.iter().chain(holds.deny) {
+                    for rule in holds.allow.value.iter().chain(holds.deny.value) {
                         let name = context.model.service_name(id);
                         let message = format!(
                             "a rule about callers of `{name}` cannot be enforced at its port `{}`",
@@ -75,19 +77,15 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 }
 
 /// Whether somebody whom a `deny` names may send the same request without an identity.
-fn evaded(holds: &Holds<'_>, rule: &AuthorizationRule) -> bool {
-    let everything = HttpMatch::default();
-    let admitted: Vec<&HttpMatch> = if holds.allow.is_empty() {
-        vec![&everything]
-    } else {
-        holds.allow.iter().filter(|rule| is_open(rule)).map(|rule| &rule.matches).collect()
-    };
-    !is_open(rule) && admitted.iter().any(|matches| !disjoint(matches, &rule.matches))
-}
-
-/// Whether a rule names callers without an identity.
-fn is_open(rule: &AuthorizationRule) -> bool {
-    rule.from.iter().any(|source| source.value == Source::Unauthenticated)
+fn evaded(without_identity: &Access<'_>, rule: &AuthorizationRule) -> bool {
+    match without_identity {
+        Access::Admitted => true,
+        Access::Refused(_) => false,
+        Access::ByRequest { admitted, denied } => {
+            !denied.iter().any(|other| covers(&other.matches, &rule.matches))
+                && admitted.iter().any(|matches| !disjoint(matches, &rule.matches))
+        }
+    }
 }
 
 fn evasion(name: &str, port: &Port, rule: &AuthorizationRule) -> Diagnostic {

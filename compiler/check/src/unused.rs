@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::Source;
-use meshc_vocabulary::model::{Callee, Model};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -42,8 +41,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     namespaces.extend(model.routes.iter().map(|(_, it)| it.namespace));
     namespaces.extend(model.policies.iter().filter_map(|(_, it)| it.namespace));
     for (_, policy) in model.policies.iter() {
-        let rules = policy.settings.allow.iter().chain(&policy.settings.deny);
-        for source in rules.flat_map(|rule| &rule.from) {
+        for source in policy.settings.rules().flat_map(|rule| &rule.from) {
             match source.value {
                 Source::Namespace(id) => {
                     namespaces.insert(id);
@@ -59,9 +57,9 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
     // As long as no data plane reaches them, each is an error of its own: advice to call one would lead to the next.
     let reachable = Feature::ExternalHosts.supported();
-    let called = called_hosts(model);
+    let called: BTreeSet<_> = context.resolved.outside.iter().map(|edge| edge.callee).collect();
     for (id, external) in model.externals.iter().filter(|_| reachable) {
-        if !called.contains(&Callee::External(id)) {
+        if !called.contains(&id) {
             report(
                 &external.origin,
                 "it is not called",
@@ -70,12 +68,6 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             );
         }
     }
-}
-
-fn called_hosts(model: &Model) -> BTreeSet<Callee> {
-    let calls = model.services.iter().flat_map(|(_, service)| service.calls.iter().map(|call| call.callee));
-    let rules = model.routes.iter().flat_map(|(_, route)| &route.rules);
-    calls.chain(rules.flat_map(|rule| rule.to.iter().map(|to| to.callee))).collect()
 }
 
 fn report(origin: &Origin, why: &str, help: &str, sink: &mut Sink) {

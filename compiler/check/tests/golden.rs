@@ -29,7 +29,7 @@ fn checked(path: &Path) -> (String, BTreeSet<&'static str>) {
     let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink);
     if let Some(model) = &model {
         let topology = meshc_topology::build(model);
-        meshc_check::check(model, &topology, &mut sink);
+        meshc_check::check(&meshc_resolve::resolve(model), &topology, &mut sink);
     }
     let diagnostics = sink.into_sorted();
     let codes = diagnostics.iter().map(|it| it.code.0).collect();

@@ -107,8 +107,9 @@ fn stages(
 ) -> Option<CheckedMesh> {
     let model = unless_errors(meshc_vocabulary::evaluate(files, sources, sink)?, sink)?;
     let model = with_options(model, options);
+    let resolved = meshc_resolve::resolve(&model);
     let topology = meshc_topology::build(&model);
-    meshc_check::check(&model, &topology, sink);
+    meshc_check::check(&resolved, &topology, sink);
     meshc_plan::capability::check(&model, sink);
     let model = unless_errors(model, sink)?;
     let plan = unless_errors(meshc_plan::lower(&model, &topology, sink), sink)?;

@@ -26,7 +26,7 @@ pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{Retry, RetryOn};
 pub use timeout::Timeout;
 
-use super::{Id, Namespace, Route, Service};
+use super::{HttpMatch, Id, Namespace, Route, Service};
 
 /// A policy.
 #[derive(Clone, Debug)]
@@ -78,6 +78,20 @@ pub struct PolicySettings {
     pub deny: Vec<AuthorizationRule>,
     /// Limits of requests.
     pub rate_limits: Vec<RateLimit>,
+}
+
+impl PolicySettings {
+    /// The rules about callers: those of `allow`, then those of `deny`.
+    pub fn rules(&self) -> impl Iterator<Item = &AuthorizationRule> {
+        self.allow.iter().chain(&self.deny)
+    }
+
+    /// Every condition on requests, with the block that it stands in.
+    pub fn conditions(&self) -> impl Iterator<Item = (&HttpMatch, &Origin)> {
+        let Self { failover: _, outlier: _, pool: _, retry: _, timeout: _, allow, deny, rate_limits } = self;
+        let rules = allow.iter().chain(deny).map(|rule| (&rule.matches, &rule.origin));
+        rules.chain(rate_limits.iter().map(|limit| (&limit.matches, &limit.origin)))
+    }
 }
 
 /// What holds where no policy says otherwise: the settings of `stdlib/defaults.mesh`.
