@@ -214,21 +214,18 @@ impl Mesh {
         let text = read("meshd.json").or_else(|| read("clusters.yaml")).expect("a proxy has a configuration");
         // JSON is YAML; both spell an endpoint of their own.
         let document: serde_json::Value = serde_yaml::from_str(&text).expect("it is YAML");
-        let endpoint = match &document["upstreams"] {
-            serde_json::Value::Object(upstreams) => {
-                let app = upstreams.iter().find(|(name, _)| name.starts_with("app:"));
-                app.map(|(_, upstream)| upstream["groups"][0]["endpoints"][0].clone())
-            }
-            _ => {
-                let clusters = document["resources"].as_array().into_iter().flatten();
-                let mut app = clusters
-                    .filter(|cluster| cluster["name"].as_str().is_some_and(|name| name.starts_with("app:")));
-                app.next().map(|cluster| {
-                    let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
-                    let address = &endpoint["endpoint"]["address"]["socket_address"];
-                    serde_json::json!({ "host": address["address"], "port": address["port_value"] })
-                })
-            }
+        let endpoint = if let Some(upstreams) = document["upstreams"].as_object() {
+            let app = upstreams.iter().find(|(name, _)| name.starts_with("app:"));
+            app.map(|(_, upstream)| upstream["groups"][0]["endpoints"][0].clone())
+        } else {
+            let clusters = document["resources"].as_array().into_iter().flatten();
+            let mut app = clusters
+                .filter(|cluster| cluster["name"].as_str().is_some_and(|name| name.starts_with("app:")));
+            app.next().map(|cluster| {
+                let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+                let address = &endpoint["endpoint"]["address"]["socket_address"];
+                serde_json::json!({ "host": address["address"], "port": address["port_value"] })
+            })
         };
         let endpoint = endpoint.unwrap_or_else(|| panic!("{proxy} has no application: {text}"));
         let address = format!("{}:{}", endpoint["host"].as_str().unwrap_or_default(), endpoint["port"]);

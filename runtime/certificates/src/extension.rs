@@ -99,6 +99,7 @@ pub fn extensions(certificate: &X509Certificate<'_>) -> Vec<Extension> {
         .extensions()
         .iter()
         .map(|extension| {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's own enum, which grows with it")]
             let (constrains, demands_policy) = match extension.parsed_extension() {
                 ParsedExtension::NameConstraints(constraints) => (forms(constraints), false),
                 ParsedExtension::PolicyConstraints(constraints) => {
@@ -121,7 +122,14 @@ fn forms(constraints: &NameConstraints<'_>) -> Vec<NameForm> {
     let forms = trees.into_iter().flatten().flatten().map(|subtree| match subtree.base {
         GeneralName::DirectoryName(_) => NameForm::Directory,
         GeneralName::URI(_) => NameForm::Uri,
-        _ => NameForm::Other,
+        GeneralName::OtherName(..)
+        | GeneralName::RFC822Name(_)
+        | GeneralName::DNSName(_)
+        | GeneralName::X400Address(_)
+        | GeneralName::EDIPartyName(_)
+        | GeneralName::IPAddress(_)
+        | GeneralName::RegisteredID(_)
+        | GeneralName::Invalid(..) => NameForm::Other,
     });
     forms.collect()
 }

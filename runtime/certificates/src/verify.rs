@@ -191,9 +191,9 @@ fn subject(der: &[u8]) -> String {
     }
     let names = certificate.subject_alternative_name().ok().flatten();
     let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
-    let uri = names.iter().find_map(|name| match name {
-        x509_parser::extensions::GeneralName::URI(uri) => Some((*uri).to_owned()),
-        _ => None,
+    let uri = names.iter().find_map(|name| {
+        let x509_parser::extensions::GeneralName::URI(uri) = name else { return None };
+        Some((*uri).to_owned())
     });
     uri.unwrap_or_else(|| String::from("the workload's certificate"))
 }

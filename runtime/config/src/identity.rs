@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 /// The files of the proxy's own certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Identity {
     /// PEM: the leaf, followed by the intermediates.
     pub certificate: PathBuf,

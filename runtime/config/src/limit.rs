@@ -9,7 +9,6 @@ pub use raw::OnError;
 
 /// Limits on matching requests.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Limit {
     /// The policy's name.
     pub name: String,
@@ -21,7 +20,6 @@ pub struct Limit {
 
 /// Who counts what.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum LimitScope {
     /// This proxy, in memory.
     Proxy(Vec<(Bucket, Rate)>),
@@ -42,7 +40,6 @@ pub enum LimitScope {
 
 /// One counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Bucket {
     /// Its name, and the value of its descriptor.
     pub name: String,
@@ -52,7 +49,6 @@ pub struct Bucket {
 
 /// A condition on one header, whose name is in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum When {
     /// The header has exactly this value.
     Is {
@@ -72,7 +68,6 @@ pub enum When {
 
 /// So many requests in so long a time, both more than nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Rate {
     /// How many; also the size of a burst.
     pub requests: u64,

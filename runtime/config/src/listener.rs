@@ -7,7 +7,6 @@ use std::time::Duration;
 
 /// One listening address.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Listener {
     /// The name in logs and metrics.
     pub name: String,
@@ -60,7 +59,6 @@ pub enum Kind {
 
 /// How an ingress sees its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Edge {
     /// How many proxies in front are trusted.
     pub trusted_hops: u32,
@@ -68,7 +66,6 @@ pub struct Edge {
 
 /// The chains of an inbound listener.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Inbound {
     /// One chain per port of the application.
     pub chains: Vec<InboundChain>,
@@ -78,7 +75,6 @@ pub struct Inbound {
 
 /// What is done with mutual TLS for certain names.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct InboundChain {
     /// The SNI values in lower case; no other chain has one of them.
     pub sni: Vec<String>,
@@ -111,7 +107,6 @@ pub enum InboundApp {
 
 /// Who may do what; a matching `deny` wins.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Authorization {
     /// Requests that are refused.
     pub deny: Vec<Rule>,
@@ -121,7 +116,6 @@ pub struct Authorization {
 
 /// One of the principals, doing one of the things.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Rule {
     /// The name in logs.
     pub name: String,
@@ -133,7 +127,6 @@ pub struct Rule {
 
 /// The chains of an east-west gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct PassThrough {
     /// How long a client may take to send its ClientHello.
     pub hello_timeout: Duration,
@@ -143,7 +136,6 @@ pub struct PassThrough {
 
 /// Where TLS for certain names goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct PassThroughChain {
     /// The SNI values in lower case; no other chain has one of them.
     pub sni: Vec<String>,
@@ -155,7 +147,6 @@ pub struct PassThroughChain {
 
 /// A certificate for clients outside the mesh.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
 pub struct ServerTls {
     /// PEM: the leaf, followed by the intermediates.
     pub certificate: PathBuf,
@@ -165,7 +156,6 @@ pub struct ServerTls {
 
 /// One probe of the application: healthy if it answers with 200 to 399 in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Probe {
     /// The path here.
     pub path: String,
@@ -179,7 +169,6 @@ pub struct Probe {
 
 /// Where the application serves its own metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct AppMetrics {
     /// The application.
     pub upstream: String,

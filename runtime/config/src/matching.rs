@@ -44,7 +44,6 @@ impl Pattern {
 
 /// A match on the normalised path without the query.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum PathMatch {
     /// This path.
     Exact(String),
@@ -88,7 +87,6 @@ impl PathMatch {
 
 /// A match on a header's value.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum ValueMatch {
     /// This value.
     Exact(String),
@@ -102,7 +100,6 @@ pub enum ValueMatch {
 
 /// A match on one header.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct HeaderMatch {
     /// The header's name, in lower case.
     pub name: String,
@@ -127,7 +124,6 @@ impl HeaderMatch {
 
 /// Properties of a request, all of which must hold.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct RequestMatch {
     /// The path; `None` is any.
     pub path: Option<PathMatch>,

@@ -13,7 +13,6 @@ pub use raw::{Family, Node};
 
 /// A configuration that can run: every reference resolves and every number is in range.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Config {
     /// Who this proxy is.
     pub node: Node,
@@ -37,7 +36,6 @@ pub struct Config {
 
 /// The rate-limit service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RateLimitService {
     /// Its host.
     pub host: EndpointHost,
@@ -47,7 +45,6 @@ pub struct RateLimitService {
 
 /// What the proxy may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Bounds {
     /// Memory in bytes; `None` is without a limit.
     pub memory: Option<u64>,
@@ -57,7 +54,6 @@ pub struct Bounds {
 
 /// How names are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Dns {
     /// The servers; none means those of `/etc/resolv.conf`.
     pub servers: Vec<SocketAddr>,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 /// The routes of some hosts.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct VirtualHost {
     /// The name in logs.
     pub name: String,
@@ -30,7 +29,6 @@ pub enum HostPattern {
 
 /// Where matching requests go.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Route {
     /// The name in logs, possibly empty.
     pub name: String,
@@ -50,7 +48,6 @@ pub struct Route {
 
 /// An upstream and its share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct WeightedUpstream {
     /// The upstream's name, which exists.
     pub upstream: String,
@@ -60,7 +57,6 @@ pub struct WeightedUpstream {
 
 /// When and how often a failed request is tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Retry {
     /// How many times, on top of the first attempt; at least 1.
     pub attempts: u32,

@@ -8,7 +8,6 @@ pub use crate::raw::{FailingAnswers, Protocol};
 
 /// Somewhere to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Upstream {
     /// The protocol spoken to it over HTTP.
     pub protocol: Protocol,
@@ -24,7 +23,6 @@ pub struct Upstream {
 
 /// Endpoints that are equally good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Group {
     /// The name in logs and metrics.
     pub name: String,
@@ -40,7 +38,6 @@ pub struct Group {
 
 /// One endpoint, or all those behind one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Endpoint {
     /// Where it is.
     pub host: EndpointHost,
@@ -63,7 +60,6 @@ pub enum EndpointHost {
 
 /// When an endpoint is left out for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Outlier {
     /// Which answers are failures.
     pub failing_answers: FailingAnswers,
@@ -81,7 +77,6 @@ pub struct Outlier {
 
 /// A share of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct FailingShare {
     /// At least so many of a hundred attempts, from 1 to 100.
     pub percent: u32,
@@ -93,7 +88,6 @@ pub struct FailingShare {
 
 /// Mutual TLS towards endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Tls {
     /// The SNI to send.
     pub sni: String,
@@ -103,7 +97,6 @@ pub struct Tls {
 
 /// The limits of an upstream, summed over its groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Pool {
     /// Connections.
     pub max_connections: u32,
@@ -117,7 +110,6 @@ pub struct Pool {
 
 /// How many retries may run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RetryBudget {
     /// Percent of the active requests.
     pub percent: u32,

@@ -39,6 +39,7 @@ pub(crate) fn listen(address: SocketAddr, workers: usize) -> Result<Vec<TcpListe
     // SO_REUSEPORT would let a second proxy of the same user share the port in silence, so the address is claimed
     // alone first.
     let explain = |error: io::Error| {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the standard library's enum grows")]
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => "; another process listens there",
             io::ErrorKind::PermissionDenied => {

@@ -16,11 +16,11 @@ fn images(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match value {
-                    Value::String(image) if name == "image" => {
-                        found.insert(image.clone());
+                match value.as_str().filter(|_| name == "image") {
+                    Some(image) => {
+                        found.insert(image.to_owned());
                     }
-                    _ => images(value, found),
+                    None => images(value, found),
                 }
             }
         }

@@ -56,7 +56,14 @@ impl Visitor for Search {
                 | ast::AssertionKind::EndText
                 | ast::AssertionKind::WordBoundary
                 | ast::AssertionKind::NotWordBoundary => Ok(()),
-                _ => Err((assertion.span, "use `\\b` for the boundary of a word")),
+                ast::AssertionKind::WordBoundaryStart
+                | ast::AssertionKind::WordBoundaryEnd
+                | ast::AssertionKind::WordBoundaryStartAngle
+                | ast::AssertionKind::WordBoundaryEndAngle
+                | ast::AssertionKind::WordBoundaryStartHalf
+                | ast::AssertionKind::WordBoundaryEndHalf => {
+                    Err((assertion.span, "use `\\b` for the boundary of a word"))
+                }
             },
             Ast::Repetition(repetition) => {
                 let around = self.repetitions.last().copied().unwrap_or(1);

@@ -100,7 +100,7 @@ impl HttpBody for Upload {
                 self.progress.changed.notify_one();
                 Poll::Pending
             }
-            polled => polled,
+            polled @ (Poll::Ready(_) | Poll::Pending) => polled,
         }
     }
 

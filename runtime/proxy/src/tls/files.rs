@@ -74,11 +74,11 @@ pub(crate) fn load_certificate(certificate: &Path, private_key: &Path) -> Result
     let pem = read(private_key)?;
     let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|error| unusable(format!("is no private key: {error}")))?;
-    let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            unusable(format!("does not belong to `{}`", certificate.display()))
+    let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| {
+        if matches!(error, rustls::Error::InconsistentKeys(_)) {
+            return unusable(format!("does not belong to `{}`", certificate.display()));
         }
-        other => unusable(format!("cannot be used with `{}`: {other}", certificate.display())),
+        unusable(format!("cannot be used with `{}`: {error}", certificate.display()))
     })?;
     Ok(Arc::new(key))
 }

@@ -50,10 +50,11 @@ pub(crate) fn question(
 
 /// What a gRPC error means to the asker.
 pub(crate) fn failure(status: &tonic::Status) -> Failure {
-    match status.code() {
-        tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Failure::Timeout,
-        code => Failure::Unavailable(format!("{code:?}: {}", status.message())),
+    let code = status.code();
+    if matches!(code, tonic::Code::DeadlineExceeded | tonic::Code::Cancelled) {
+        return Failure::Timeout;
     }
+    Failure::Unavailable(format!("{code:?}: {}", status.message()))
 }
 
 type WireUnit = wire::rate_limit_response::rate_limit::Unit;
