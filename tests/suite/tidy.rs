@@ -194,3 +194,154 @@ fn the_root_has_only_its_folders() {
     folders.retain(|folder| !folder.starts_with('.'));
     assert_eq!(folders.into_iter().collect::<Vec<_>>(), known);
 }
+
+/// What a file's head says that takes values over from one layer to the next.
+const SEAM: &str = "//! A seam: ";
+
+/// A boundary between two layers: where the types are, what reads them, and which types cross it as they are.
+struct Boundary {
+    types: &'static [&'static str],
+    readers: &'static [&'static str],
+    whole: &'static [(&'static str, &'static str)],
+}
+
+/// The plan, as the two backends read it.
+const PLAN: &[&str] = &[
+    "compiler/plan/src/authorization.rs",
+    "compiler/plan/src/listener.rs",
+    "compiler/plan/src/proxy.rs",
+    "compiler/plan/src/rate_limit.rs",
+    "compiler/plan/src/route.rs",
+    "compiler/plan/src/upstream.rs",
+];
+
+/// Types of the plan that no proxy's configuration is made of.
+const NOT_OF_PROXIES: &[(&str, &str)] = &[
+    ("Plan", "rendered proxy by proxy"),
+    ("RateLimitService", "the manifests' and the local placement's"),
+    ("RateLimitDomain", "the manifests' and the local placement's"),
+    ("Descriptor", "the manifests' and the local placement's"),
+];
+
+const BOUNDARIES: &[Boundary] = &[
+    Boundary { types: &["runtime/config/src/raw/"], readers: &["runtime/config/src/"], whole: &[] },
+    Boundary {
+        types: &["runtime/config/src/"],
+        readers: &["runtime/proxy/src/"],
+        whole: &[
+            ("Pattern", "opaque: it is asked, and not read"),
+            ("Invalid", "an error"),
+            ("Problem", "an error"),
+            ("Path", "an error's place"),
+            ("SpiffeId", "opaque"),
+            ("Period", "opaque"),
+        ],
+    },
+    Boundary { types: PLAN, readers: &["compiler/envoy/src/"], whole: NOT_OF_PROXIES },
+    Boundary { types: PLAN, readers: &["compiler/meshd/src/"], whole: NOT_OF_PROXIES },
+];
+
+/// The public structures with named fields that a source declares.
+fn structures(source: &str) -> Vec<&str> {
+    let declared = source.lines().filter_map(|line| line.strip_prefix("pub struct "));
+    declared.filter_map(|rest| rest.strip_suffix(" {")).collect()
+}
+
+/// Whether a source takes a structure of this name apart, field by field: as `let Name { … } = …`, in a pattern of a
+/// closure, of a loop or of an arm. Making one is followed by neither `=` nor `|` nor `)`.
+fn takes_apart(source: &str, name: &str) -> bool {
+    source.match_indices(&format!("{name} {{")).any(|(at, found)| {
+        let before = source.get(..at).unwrap_or_default();
+        let is_whole_word = !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let path = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+        let after = source.get(at + found.len()..).unwrap_or_default();
+        let mut depth = 1_u32;
+        let end = after.find(|c: char| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        let rest = end.and_then(|end| after.get(end + 1..)).unwrap_or_default();
+        let is_pattern = path.ends_with("let ")
+            || path.ends_with("for ")
+            || rest.starts_with(" =>")
+            || rest.starts_with(") =>")
+            || rest.starts_with('|')
+            || rest.starts_with("] =>");
+        is_whole_word && is_pattern
+    })
+}
+
+/// Lines with a pattern that passes fields over in silence.
+fn passed_over(source: &str) -> Vec<usize> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for (number, line) in code.lines().enumerate() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        let squeezed: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        if line == ".." || squeezed.contains(",..}") || squeezed.contains("{..}") || squeezed.contains("(..)")
+        {
+            found.push(number + 1);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_crosses_a_seam_is_taken_apart_field_by_field() {
+    let files = files();
+    let sources: Vec<(String, String)> =
+        with_extension(&files, "rs").map(|file| (file.display().to_string(), read(file))).collect();
+    let mut wrong = Vec::new();
+    for (file, source) in &sources {
+        if source.contains(&format!("\n{SEAM}")) {
+            wrong.extend(
+                passed_over(source).into_iter().map(|line| format!("{file}:{line} passes over fields")),
+            );
+        }
+    }
+    let below = |prefixes: &[&str], file: &str| {
+        prefixes.iter().any(|prefix| file.strip_prefix(prefix).is_some_and(|rest| !rest.contains("raw/")))
+    };
+    for Boundary { types, readers, whole } in BOUNDARIES {
+        let seams: Vec<&str> = sources
+            .iter()
+            .filter(|(file, source)| {
+                readers.iter().any(|one| file.starts_with(one)) && source.contains(&format!("\n{SEAM}"))
+            })
+            .map(|(_, source)| source.as_str())
+            .collect();
+        assert!(!seams.is_empty(), "{readers:?} has no seam");
+        let declared = sources.iter().filter(|(file, _)| below(types, file));
+        let declared: Vec<&str> = declared.flat_map(|(_, source)| structures(source)).collect();
+        assert!(!declared.is_empty(), "{types:?} declares nothing");
+        for name in declared {
+            let is_whole = whole.iter().any(|(known, _)| *known == name);
+            let is_taken_apart = seams.iter().any(|source| takes_apart(source, name));
+            if is_whole == is_taken_apart {
+                let how = if is_whole { "is taken apart, and listed as whole" } else { "is not taken apart" };
+                wrong.push(format!("{name} of {types:?} {how} in {readers:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_rule_of_seams_can_fail() {
+    assert_eq!(structures("pub struct Route {\n}\npub struct Id(u32);\nstruct Own {\n}"), ["Route"]);
+    assert!(takes_apart("let raw::Route { name, to } = raw;", "Route"));
+    assert!(takes_apart("Some(Edge { hops }) => hops,", "Edge"));
+    assert!(takes_apart("|Share { percent }| percent", "Share"));
+    assert!(!takes_apart("Some(Route { name: raw.name.clone() })", "Route"));
+    assert!(!takes_apart("let HttpRoute { name } = route;", "Route"));
+    assert_eq!(passed_over("let Route { name, .. } = route;\nlet all = Limit { name, ..limit };"), [1]);
+    assert_eq!(
+        passed_over("Kind::Http { .. } => 1,\nScope::Proxy(..) => 2,\nlet rest = &text[..4];"),
+        [1, 2]
+    );
+    assert_eq!(passed_over("let Route {\n    name,\n    ..\n} = route;\n// { .. }"), [3]);
+}

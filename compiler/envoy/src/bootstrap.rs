@@ -1,11 +1,13 @@
 //! What Envoy is started with.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::config::bootstrap::v3::bootstrap::{DynamicResources, StaticResources};
 use envoy_types::pb::envoy::config::bootstrap::v3::{
     Admin, Bootstrap, LayeredRuntime, RuntimeLayer, Watchdog, Watchdogs, runtime_layer::LayerSpecifier,
 };
 use envoy_types::pb::google::protobuf;
-use meshc_plan::{Role, paths};
+use meshc_plan::{ProxyName, Role, paths};
 
 use crate::cluster::dns;
 use crate::pb::base::{Address, Locality, Node};
@@ -43,16 +45,13 @@ pub(crate) fn complete(placed: &Placed<'_>, listeners: Vec<Listener>, clusters: 
 
 fn common(placed: &Placed<'_>) -> Bootstrap {
     let name = &placed.plan.name;
-    let locality = &placed.plan.locality;
+    let ProxyName { cluster: _, path } = name;
+    let meshc_plan::Locality { region, zone, cluster: _ } = &placed.plan.locality;
     Bootstrap {
         node: Some(Node {
             id: name.to_string(),
-            cluster: name.path.clone(),
-            locality: Some(Locality {
-                region: locality.region.clone(),
-                zone: locality.zone.clone(),
-                sub_zone: String::new(),
-            }),
+            cluster: path.clone(),
+            locality: Some(Locality { region: region.clone(), zone: zone.clone(), sub_zone: String::new() }),
             ..Default::default()
         }),
         // A socket in a directory that the application does not mount: whoever reaches the admin interface rules the

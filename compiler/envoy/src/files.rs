@@ -1,10 +1,12 @@
 //! The files of one proxy.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::{ListenerKind, RenderedProxy, Rendering, Role, ServerTls};
+use meshc_plan::{ListenerKind, ProxyPlan, RenderedProxy, Rendering, Role, ServerTls};
 
 use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
 use crate::placed::Placed;
@@ -19,6 +21,25 @@ const BOOTSTRAP_FILE: &str = "bootstrap.yaml";
 /// # Errors
 /// If the committed descriptors lack something that is written.
 pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProxy, Unknown> {
+    let ProxyPlan {
+        name,
+        role,
+        // What the listeners, the clusters, the bootstrap and the secrets are made of.
+        listeners: _,
+        upstreams: _,
+        trusted_hops: _,
+        rate_limit_upstream: _,
+        ip_family: _,
+        locality: _,
+        identity: _,
+        // What the manifests are made of.
+        cluster: _,
+        data_plane: _,
+        capture: _,
+        host_aliases: _,
+        deployment: _,
+        origin: _,
+    } = placed.plan;
     let (listeners, clusters) = (listener::all(placed), cluster::all(placed));
     let mut files = secrets(placed)?;
     let bootstrap = match form {
@@ -30,7 +51,7 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProx
         }
     };
     files.insert(BOOTSTRAP_FILE.to_owned(), to_yaml(&bootstrap)?);
-    let drain = match placed.plan.role {
+    let drain = match role {
         Role::IngressGateway(_) | Role::EastWestGateway(_) => Some(drain::FILE.to_owned()),
         // Kubernetes ends a sidecar after its application, with which all that was in flight has ended.
         Role::Sidecar(_) => None,
@@ -39,7 +60,7 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProx
         files.insert(file.clone(), to_yaml(&drain::bootstrap(placed))?);
     }
     Ok(RenderedProxy {
-        proxy: placed.plan.name.clone(),
+        proxy: name.clone(),
         files,
         entry: BOOTSTRAP_FILE.to_owned(),
         drain,

@@ -1,6 +1,8 @@
 //! One proxy's plan together with where things really are.
 
-use meshc_plan::{Endpoint, EndpointAddress, Listener, Placement, ProxyPlan, paths};
+use std::net::SocketAddr;
+
+use meshc_plan::{Endpoint, EndpointAddress, Placement, ProxyPlan, Socket, paths};
 
 use crate::pb::base::Address;
 use crate::pb::{host_and_port, socket};
@@ -18,8 +20,8 @@ impl<'a> Placed<'a> {
     }
 
     /// Where a listener listens.
-    pub(crate) fn listen(&self, listener: &Listener) -> Address {
-        socket(self.placement.listener(&self.plan.name, &listener.name, listener.address))
+    pub(crate) fn listen(&self, name: &str, declared: SocketAddr) -> Address {
+        socket(self.placement.listener(&self.plan.name, name, declared))
     }
 
     /// Where an endpoint is.
@@ -38,8 +40,8 @@ impl<'a> Placed<'a> {
     }
 
     /// Whether a listener has a socket.
-    pub(crate) fn binds(&self, listener: &Listener) -> bool {
-        self.placement.binds(listener.socket)
+    pub(crate) fn binds(&self, socket: Socket) -> bool {
+        self.placement.binds(socket)
     }
 
     /// Whether the proxy runs where its mesh declares it, and not on a developer's machine.

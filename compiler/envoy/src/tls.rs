@@ -4,6 +4,8 @@
 //! pair again, the one in the configuration source makes it try again if the files were missing at start. The roots are
 //! in their SDS file itself, whose directory is all that has to be watched: each watch is an inotify instance, of which
 //! Linux admits few.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{PeerCheck, ServerTls, UpstreamTls, paths};
 use meshc_vocabulary::model::SpiffeId;
@@ -36,9 +38,10 @@ pub(crate) fn server_file(tls: &ServerTls) -> String {
 
 /// Towards the callee's sidecar. ALPN is never set: Envoy sets it from the protocol that it will speak.
 pub(crate) fn upstream(placed: &Placed<'_>, tls: &UpstreamTls) -> TransportSocket {
+    let UpstreamTls { sni, peers } = tls;
     let context = UpstreamTlsContext {
-        common_tls_context: Some(mutual(placed, tls.peers.iter().map(identity).collect(), &[])),
-        sni: tls.sni.clone(),
+        common_tls_context: Some(mutual(placed, peers.iter().map(identity).collect(), &[])),
+        sni: sni.clone(),
         ..Default::default()
     };
     transport_socket("envoy.transport_sockets.tls", &context)
@@ -105,7 +108,8 @@ pub(crate) fn server_secret(placed: &Placed<'_>, tls: &ServerTls) -> Secret {
 }
 
 fn server_name(tls: &ServerTls) -> String {
-    format!("server-{}", tls.secret)
+    let ServerTls { secret } = tls;
+    format!("server-{secret}")
 }
 
 fn server_directory(tls: &ServerTls) -> String {

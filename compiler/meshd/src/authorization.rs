@@ -1,4 +1,6 @@
 //! Who may call what.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{AccessRule, Authorization, Principal};
 use meshc_vocabulary::model::HttpMatch;
@@ -8,18 +10,20 @@ use crate::matches;
 
 /// The rules. The list of those who may call is always there: an empty one admits nobody.
 pub(crate) fn render(authorization: &Authorization) -> raw::Authorization {
+    let Authorization { deny, allow } = authorization;
     raw::Authorization {
-        deny: authorization.deny.iter().map(rule).collect(),
-        allow: Some(authorization.allow.iter().map(rule).collect()),
+        deny: deny.iter().map(rule).collect(),
+        allow: Some(allow.iter().map(rule).collect()),
     }
 }
 
 fn rule(rule: &AccessRule) -> raw::Rule {
-    let matches_all = rule.matches == HttpMatch::default();
+    let AccessRule { name, principals, matches, origin: _ } = rule;
+    let matches_all = *matches == HttpMatch::default();
     raw::Rule {
-        name: rule.name.clone(),
-        principals: rule.principals.iter().map(principal).collect(),
-        matches: if matches_all { Vec::new() } else { vec![matches::request(&rule.matches)] },
+        name: name.clone(),
+        principals: principals.iter().map(principal).collect(),
+        matches: if matches_all { Vec::new() } else { vec![matches::request(matches)] },
     }
 }
 

@@ -1,4 +1,6 @@
 //! Rate limits.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{GlobalLimit, LimitBucket, LimitCondition, LocalLimit};
 use meshc_vocabulary::model::policy::OnError;
@@ -15,39 +17,45 @@ pub(crate) fn render(local: &[LocalLimit], global: &[GlobalLimit]) -> Vec<raw::L
 }
 
 fn counted_here(limit: &LocalLimit) -> raw::Limit {
-    let buckets = limit.buckets.iter().map(|one| raw::Bucket {
-        rate: Some(raw::Rate { requests: one.requests, per: Period::from(one.per) }),
-        ..bucket(one)
-    });
+    let LocalLimit { name, matches, buckets, origin: _ } = limit;
     raw::Limit {
-        name: limit.name.clone(),
-        matching: matches::request(&limit.matches),
+        name: name.clone(),
+        matching: matches::request(matches),
         scope: raw::LimitScope::Proxy {},
-        buckets: buckets.collect(),
+        buckets: buckets.iter().map(|one| bucket(one, Counted::Here)).collect(),
     }
 }
 
 fn counted_there(limit: &GlobalLimit) -> raw::Limit {
+    let GlobalLimit { domain, matches, buckets, on_error, timeout, origin: _ } = limit;
     raw::Limit {
-        name: limit.domain.clone(),
-        matching: matches::request(&limit.matches),
+        name: domain.clone(),
+        matching: matches::request(matches),
         scope: raw::LimitScope::Service {
-            domain: limit.domain.clone(),
+            domain: domain.clone(),
             descriptor_key: DESCRIPTOR_KEY.to_owned(),
-            timeout: Period::from(limit.timeout),
-            on_error: match limit.on_error {
+            timeout: Period::from(*timeout),
+            on_error: match on_error {
                 OnError::Allow => raw::OnError::Allow,
                 OnError::Deny => raw::OnError::Deny,
             },
         },
-        buckets: limit.buckets.iter().map(bucket).collect(),
+        buckets: buckets.iter().map(|one| bucket(one, Counted::There)).collect(),
     }
 }
 
-fn bucket(bucket: &LimitBucket) -> raw::Bucket {
+/// Who counts, and so has to be told the rate.
+#[derive(Clone, Copy)]
+enum Counted {
+    Here,
+    There,
+}
+
+fn bucket(bucket: &LimitBucket, counted: Counted) -> raw::Bucket {
+    let LimitBucket { value, condition, requests, per } = bucket;
     raw::Bucket {
-        name: bucket.value.clone(),
-        when: match &bucket.condition {
+        name: value.clone(),
+        when: match condition {
             LimitCondition::Always => None,
             LimitCondition::HeaderIs { header, value } => {
                 Some(raw::When::Is { header: header.clone(), value: value.clone() })
@@ -56,6 +64,9 @@ fn bucket(bucket: &LimitBucket) -> raw::Bucket {
                 Some(raw::When::NoneOf { header: header.clone(), values: values.clone() })
             }
         },
-        rate: None,
+        rate: match counted {
+            Counted::Here => Some(raw::Rate { requests: *requests, per: Period::from(*per) }),
+            Counted::There => None,
+        },
     }
 }

@@ -1,8 +1,11 @@
 //! Where the proxy listens.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    HttpListener, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind, MetricsListener,
-    PassThrough, PeerCheck, ProbeCheck, ServerTls, StatusListener, TcpListener, paths,
+    AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
+    ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck, ServerTls,
+    StatusListener, TcpListener, paths,
 };
 use meshc_vocabulary::model::ProbeKind;
 use meshd_config::{Period, raw};
@@ -15,7 +18,7 @@ const CONNECT_ATTEMPTS: u32 = 2;
 
 /// All listeners, in order of name. On a developer's machine nothing is redirected, so the listener for redirected
 /// connections is left out there.
-pub(crate) fn all(placed: &Placed<'_>) -> Vec<raw::Listener> {
+pub(crate) fn all(placed: &Placed<'_>, listeners: &[Listener], trusted_hops: u32) -> Vec<raw::Listener> {
     let needed = |listener: &&Listener| match listener.kind {
         ListenerKind::Redirected => placed.in_pod(),
         ListenerKind::Http(_)
@@ -25,16 +28,17 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<raw::Listener> {
         | ListenerKind::Readiness(_)
         | ListenerKind::Metrics(_) => true,
     };
-    placed.plan.listeners.iter().filter(needed).map(|listener| one(placed, listener)).collect()
+    listeners.iter().filter(needed).map(|listener| one(placed, listener, trusted_hops)).collect()
 }
 
-fn one(placed: &Placed<'_>, listener: &Listener) -> raw::Listener {
+fn one(placed: &Placed<'_>, listener: &Listener, trusted_hops: u32) -> raw::Listener {
+    let Listener { name, address, socket, kind, origin: _ } = listener;
     raw::Listener {
-        name: listener.name.clone(),
-        bind: placed.listen(listener),
-        redirected: !placed.binds(listener),
-        kind: match &listener.kind {
-            ListenerKind::Http(http) => raw::Kind::Http(self::http(placed, http)),
+        name: name.clone(),
+        bind: placed.listen(name, *address),
+        redirected: !placed.binds(*socket),
+        kind: match kind {
+            ListenerKind::Http(http) => raw::Kind::Http(self::http(placed, http, trusted_hops)),
             ListenerKind::Tcp(tcp) => raw::Kind::Tcp(self::tcp(tcp)),
             ListenerKind::Inbound(inbound) => raw::Kind::Inbound(self::inbound(inbound)),
             ListenerKind::PassThrough(pass_through) => {
@@ -47,42 +51,50 @@ fn one(placed: &Placed<'_>, listener: &Listener) -> raw::Listener {
     }
 }
 
-fn http(placed: &Placed<'_>, http: &HttpListener) -> raw::HttpListener {
+fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::HttpListener {
+    let HttpListener { edge, tls, virtual_hosts } = http;
     raw::HttpListener {
-        edge: http.edge.then_some(raw::Edge { trusted_hops: placed.plan.trusted_hops }),
-        tls: http.tls.as_ref().map(|tls| server_tls(placed, tls)),
-        virtual_hosts: http.virtual_hosts.iter().map(routes::virtual_host).collect(),
+        edge: edge.then_some(raw::Edge { trusted_hops }),
+        tls: tls.as_ref().map(|tls| server_tls(placed, tls)),
+        virtual_hosts: virtual_hosts.iter().map(routes::virtual_host).collect(),
     }
 }
 
 fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
     // The names of the keys of a Secret of type `kubernetes.io/tls`.
-    let file = |name: &str| placed.path(&format!("{}/{}/{name}", paths::SERVER_TLS, tls.secret));
+    let ServerTls { secret } = tls;
+    let file = |name: &str| placed.path(&format!("{}/{secret}/{name}", paths::SERVER_TLS));
     raw::ServerTls { certificate: file("tls.crt"), private_key: file("tls.key") }
 }
 
 fn tcp(tcp: &TcpListener) -> raw::TcpListener {
+    let TcpListener { upstream, idle_timeout } = tcp;
     raw::TcpListener {
-        upstream: tcp.upstream.clone(),
+        upstream: upstream.clone(),
         max_connect_attempts: Some(CONNECT_ATTEMPTS),
-        idle_timeout: tcp.idle_timeout.map(Period::from),
+        idle_timeout: idle_timeout.map(Period::from),
     }
 }
 
 fn inbound(inbound: &InboundListener) -> raw::Inbound {
+    let InboundListener { chains } = inbound;
+    let (chains, plain): (Vec<_>, Vec<_>) = chains.iter().map(chain).unzip();
     raw::Inbound {
-        chains: inbound.chains.iter().map(chain).collect(),
+        chains,
         // Plain connections carry no SNI; the plan has at most one port that takes them.
-        plaintext: inbound.chains.iter().find_map(|chain| Some(app(chain, chain.plain.as_ref()?))),
+        plaintext: plain.into_iter().flatten().next(),
     }
 }
 
-fn chain(chain: &InboundChain) -> raw::InboundChain {
-    raw::InboundChain {
-        sni: vec![chain.sni.clone()],
-        peers: peers(&chain.peers),
-        app: app(chain, &chain.protocol),
-    }
+/// The chain for mTLS, and what plain connections to the same port reach.
+fn chain(chain: &InboundChain) -> (raw::InboundChain, Option<raw::InboundApp>) {
+    let InboundChain { sni, peers, protocol, plain, app, origin: _ } = chain;
+    let mutual = raw::InboundChain {
+        sni: vec![sni.clone()],
+        peers: self::peers(peers),
+        app: self::app(app, protocol),
+    };
+    (mutual, plain.as_ref().map(|protocol| self::app(app, protocol)))
 }
 
 fn peers(peers: &PeerCheck) -> Vec<String> {
@@ -95,8 +107,10 @@ fn peers(peers: &PeerCheck) -> Vec<String> {
     }
 }
 
-fn app(chain: &InboundChain, protocol: &InboundProtocol) -> raw::InboundApp {
-    let upstream = chain.app.upstream.clone();
+fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
+    // The port is that of the upstream's endpoint.
+    let AppPort { upstream, port: _ } = app;
+    let upstream = upstream.clone();
     match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
         InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
@@ -112,38 +126,43 @@ fn app(chain: &InboundChain, protocol: &InboundProtocol) -> raw::InboundApp {
 }
 
 fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
-    let chains = pass_through.chains.iter().map(|chain| raw::PassThroughChain {
-        sni: vec![chain.sni.clone()],
-        upstream: chain.upstream.clone(),
-        max_connect_attempts: Some(chain.connect_attempts),
+    let PassThrough { hello_timeout, chains } = pass_through;
+    let chains = chains.iter().map(|chain| {
+        let PassThroughChain { sni, upstream, connect_attempts, origin: _ } = chain;
+        raw::PassThroughChain {
+            sni: vec![sni.clone()],
+            upstream: upstream.clone(),
+            max_connect_attempts: Some(*connect_attempts),
+        }
     });
-    raw::PassThrough {
-        hello_timeout: Some(Period::from(pass_through.hello_timeout)),
-        chains: chains.collect(),
-    }
+    raw::PassThrough { hello_timeout: Some(Period::from(*hello_timeout)), chains: chains.collect() }
 }
 
 fn readiness(status: &StatusListener) -> raw::Readiness {
-    raw::Readiness { probes: status.probes.iter().map(probe).collect() }
+    let StatusListener { probes } = status;
+    raw::Readiness { probes: probes.iter().map(probe).collect() }
 }
 
 fn probe(probe: &ProbeCheck) -> raw::Probe {
-    let path = match probe.kind {
+    let ProbeCheck { kind, upstream, path: app_path, timeout } = probe;
+    let path = match kind {
         ProbeKind::Liveness => "/app/liveness",
         ProbeKind::Readiness => "/app/readiness",
         ProbeKind::Startup => "/app/startup",
     };
     raw::Probe {
         path: path.to_owned(),
-        upstream: probe.upstream.clone(),
-        app_path: probe.path.clone(),
-        timeout: Period::from(probe.timeout),
+        upstream: upstream.clone(),
+        app_path: app_path.clone(),
+        timeout: Period::from(*timeout),
     }
 }
 
 fn metrics(metrics: &MetricsListener) -> raw::Metrics {
-    let app = metrics.app.as_ref();
-    raw::Metrics {
-        app: app.map(|app| raw::AppMetrics { upstream: app.upstream.clone(), path: app.path.clone() }),
-    }
+    let MetricsListener { app } = metrics;
+    let app = app.as_ref().map(|app| {
+        let AppMetrics { upstream, path } = app;
+        raw::AppMetrics { upstream: upstream.clone(), path: path.clone() }
+    });
+    raw::Metrics { app }
 }

@@ -1,26 +1,30 @@
 //! Conditions on requests.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
 use meshd_config::raw;
 
 /// The same condition in meshd's spelling.
 pub(crate) fn request(matches: &HttpMatch) -> raw::RequestMatch {
+    let HttpMatch { path, methods, headers } = matches;
     raw::RequestMatch {
-        path: match &matches.path {
+        path: match path {
             PathMatch::Any => None,
             PathMatch::Exact(path) => Some(raw::PathMatch::Exact(path.clone())),
             PathMatch::Prefix(path) => Some(raw::PathMatch::Prefix(path.clone())),
             PathMatch::Regex(pattern) => Some(raw::PathMatch::Regex(pattern.clone())),
         },
-        methods: matches.methods.clone(),
-        headers: matches.headers.iter().map(header).collect(),
+        methods: methods.clone(),
+        headers: headers.iter().map(header).collect(),
     }
 }
 
 fn header(header: &HeaderMatch) -> raw::HeaderMatch {
+    let HeaderMatch { name, value } = header;
     raw::HeaderMatch {
-        name: header.name.clone(),
-        value: match &header.value {
+        name: name.clone(),
+        value: match value {
             StringMatch::Present => raw::ValueMatch::Present,
             StringMatch::Exact(value) => raw::ValueMatch::Exact(value.clone()),
             StringMatch::Prefix(value) => raw::ValueMatch::Prefix(value.clone()),

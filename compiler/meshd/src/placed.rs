@@ -1,6 +1,8 @@
 //! One proxy's plan together with where things really are.
 
-use meshc_plan::{Endpoint, EndpointAddress, Listener, Placement, ProxyPlan};
+use std::net::SocketAddr;
+
+use meshc_plan::{Endpoint, EndpointAddress, Placement, ProxyPlan, Socket};
 
 /// A plan as it is rendered: whatever is an address or a path goes through here.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +17,8 @@ impl<'a> Placed<'a> {
     }
 
     /// Where a listener listens, as `ip:port`.
-    pub(crate) fn listen(&self, listener: &Listener) -> String {
-        self.placement.listener(&self.plan.name, &listener.name, listener.address).to_string()
+    pub(crate) fn listen(&self, name: &str, declared: SocketAddr) -> String {
+        self.placement.listener(&self.plan.name, name, declared).to_string()
     }
 
     /// Where an endpoint is: host and port.
@@ -36,8 +38,8 @@ impl<'a> Placed<'a> {
     }
 
     /// Whether a listener has a socket.
-    pub(crate) fn binds(&self, listener: &Listener) -> bool {
-        self.placement.binds(listener.socket)
+    pub(crate) fn binds(&self, socket: Socket) -> bool {
+        self.placement.binds(socket)
     }
 
     /// Whether the proxy runs where its mesh declares it, and not on a developer's machine.

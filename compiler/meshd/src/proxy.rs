@@ -1,10 +1,11 @@
 //! The document: one proxy.
-
-use std::sync::Arc;
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use meshc_plan::{Role, Upstream, bounds, paths};
+use meshc_plan::{Locality, ProxyName, ProxyPlan, Role, Upstream, bounds, paths};
 use meshc_vocabulary::model::IpFamily;
 use meshd_config::{Period, VERSION, raw};
 
@@ -19,24 +20,44 @@ const DNS_TRIES: u32 = 1;
 
 /// The configuration of the proxy.
 pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
-    let plan = placed.plan;
+    let ProxyPlan {
+        name,
+        role,
+        cluster: _,
+        data_plane: _,
+        ip_family,
+        locality,
+        identity,
+        listeners,
+        upstreams,
+        // How connections reach the proxy is the manifests' affair.
+        capture: _,
+        host_aliases: _,
+        trusted_hops,
+        rate_limit_upstream,
+        deployment: _,
+        origin: _,
+    } = placed.plan;
     let is_limiter =
-        |upstream: &&Arc<Upstream>| plan.rate_limit_upstream.as_deref() == Some(upstream.name.as_str());
-    let upstreams = plan.upstreams.iter().filter(|one| !is_limiter(one));
+        |upstream: &&Arc<Upstream>| rate_limit_upstream.as_deref() == Some(upstream.name.as_str());
     raw::Config {
         version: VERSION,
-        node: node(placed),
-        identity: plan.identity.as_ref().map(|_| raw::Identity {
+        node: node(name, *role, locality),
+        identity: identity.as_ref().map(|_| raw::Identity {
             certificate: placed.path(paths::CERTIFICATE),
             private_key: placed.path(paths::PRIVATE_KEY),
             trust_bundle: placed.path(paths::TRUST_BUNDLE),
         }),
-        listeners: listener::all(placed),
-        upstreams: upstreams.map(|one| (one.name.clone(), upstream::render(placed, one))).collect(),
-        rate_limit_service: plan.upstreams.iter().find(is_limiter).and_then(|one| limiter(placed, one)),
+        listeners: listener::all(placed, listeners, *trusted_hops),
+        upstreams: upstreams
+            .iter()
+            .filter(|one| !is_limiter(one))
+            .map(|one| (one.name.clone(), upstream::render(placed, one)))
+            .collect(),
+        rate_limit_service: upstreams.iter().find(is_limiter).and_then(|one| limiter(placed, one)),
         dns: Some(raw::Dns {
             servers: Vec::new(),
-            family: match plan.ip_family {
+            family: match ip_family {
                 IpFamily::V4 => raw::Family::Ipv4,
                 IpFamily::V6 => raw::Family::Ipv6,
                 IpFamily::Dual => raw::Family::Both,
@@ -54,19 +75,19 @@ pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
     }
 }
 
-fn node(placed: &Placed<'_>) -> raw::Node {
-    let plan = placed.plan;
-    let role = match plan.role {
+fn node(name: &ProxyName, role: Role, locality: &Locality) -> raw::Node {
+    let ProxyName { cluster, path: _ } = name;
+    let Locality { region, zone, cluster: _ } = locality;
+    let role = match role {
         Role::IngressGateway(_) => "ingress gateway",
         Role::EastWestGateway(_) => "east-west gateway",
         Role::Sidecar(_) => "sidecar",
     };
-    let facts =
-        [("region", plan.locality.region.as_str()), ("role", role), ("zone", plan.locality.zone.as_str())];
+    let facts = [("region", region.as_str()), ("role", role), ("zone", zone.as_str())];
     let known = facts.into_iter().filter(|(_, value)| !value.is_empty());
     raw::Node {
-        name: plan.name.to_string(),
-        cluster: plan.name.cluster.clone(),
+        name: name.to_string(),
+        cluster: cluster.clone(),
         data: known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
     }
 }

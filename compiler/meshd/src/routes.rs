@@ -1,4 +1,6 @@
 //! Routes.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +12,16 @@ use crate::matches;
 
 /// The routes of some hosts.
 pub(crate) fn virtual_host(host: &VirtualHost) -> raw::VirtualHost {
-    raw::VirtualHost {
-        name: host.name.clone(),
-        hosts: host.hosts.to_vec(),
-        routes: host.routes.iter().map(route).collect(),
-    }
+    let VirtualHost { name, hosts, routes, origin: _ } = host;
+    raw::VirtualHost { name: name.clone(), hosts: hosts.to_vec(), routes: routes.iter().map(route).collect() }
 }
 
 fn route(route: &HttpRoute) -> raw::Route {
-    match &route.action {
+    let HttpRoute { matches, action, origin } = route;
+    match action {
         HttpAction::Forward { to, timeout, idle_timeout, retry } => raw::Route {
-            name: route.origin.name.to_string(),
-            matching: matches::request(&route.matches),
+            name: origin.name.to_string(),
+            matching: matches::request(matches),
             to: to.iter().map(weighted).collect(),
             timeout: timeout.map(Period::from),
             idle_timeout: idle_timeout.map(Period::from),
@@ -32,14 +32,16 @@ fn route(route: &HttpRoute) -> raw::Route {
 }
 
 fn weighted(to: &WeightedUpstream) -> raw::WeightedUpstream {
-    raw::WeightedUpstream { upstream: to.upstream.clone(), weight: Some(to.weight) }
+    let WeightedUpstream { upstream, weight } = to;
+    raw::WeightedUpstream { upstream: upstream.clone(), weight: Some(*weight) }
 }
 
 fn retry(retry: &RetryPlan) -> raw::Retry {
+    let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
     let mut on = Vec::new();
     let mut statuses = BTreeSet::new();
-    for when in &retry.when {
-        match when {
+    for condition in when {
+        match condition {
             RetryOn::StatusClass(5) => on.push(raw::RetryOn::ServerError),
             // Only this class includes failures without an answer; of any other, the statuses are spelled out.
             RetryOn::StatusClass(class) => {
@@ -56,13 +58,12 @@ fn retry(retry: &RetryPlan) -> raw::Retry {
     if !statuses.is_empty() {
         on.push(raw::RetryOn::Status(statuses.into_iter().collect()));
     }
-    let every_method = retry.methods.is_empty();
     raw::Retry {
-        attempts: retry.attempts,
+        attempts: *attempts,
         on,
-        methods: Some(if every_method { vec!["*".to_owned()] } else { retry.methods.clone() }),
-        per_try_timeout: retry.per_try_timeout.map(Period::from),
-        other_localities: match retry.elsewhere {
+        methods: Some(if methods.is_empty() { vec!["*".to_owned()] } else { methods.clone() }),
+        per_try_timeout: per_try_timeout.map(Period::from),
+        other_localities: match elsewhere {
             Elsewhere::AtOnce => true,
             Elsewhere::SameGroup | Elsewhere::AfterAnotherEndpoint => false,
         },

@@ -1,4 +1,6 @@
 //! What the proxy connects to.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
     Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, PoolPlan, Share, Upstream, UpstreamProtocol,
@@ -10,41 +12,66 @@ use crate::placed::Placed;
 
 /// One upstream.
 pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream {
+    let Upstream { name: _, protocol, groups, failing_answers, tls, pool, origin: _ } = upstream;
+    let PoolPlan {
+        max_connections,
+        max_pending_requests,
+        max_requests,
+        connect_timeout,
+        retry_budget_percent,
+        min_concurrent_retries,
+    } = *pool;
+    let tls = tls.as_ref();
     raw::Upstream {
-        protocol: match upstream.protocol {
+        protocol: match protocol {
             UpstreamProtocol::HttpLikeDownstream => raw::Protocol::Downstream,
             UpstreamProtocol::Http1 => raw::Protocol::Http1,
             UpstreamProtocol::Http2 => raw::Protocol::Http2,
             // No request is ever sent to it, so what HTTP would be spoken does not matter.
             UpstreamProtocol::Tcp => raw::Protocol::Downstream,
         },
-        connect_timeout: Period::from(upstream.pool.connect_timeout),
-        groups: upstream.groups.iter().map(|group| self::group(placed, group, upstream)).collect(),
-        pool: pool(&upstream.pool),
+        connect_timeout: Period::from(connect_timeout),
+        groups: groups.iter().map(|group| self::group(placed, group, *failing_answers, tls)).collect(),
+        pool: raw::Pool {
+            max_connections,
+            max_pending: max_pending_requests,
+            max_requests,
+            idle_timeout: None,
+        },
         retry_budget: Some(raw::RetryBudget {
-            percent: upstream.pool.retry_budget_percent,
-            min_concurrency: upstream.pool.min_concurrent_retries,
+            percent: retry_budget_percent,
+            min_concurrency: min_concurrent_retries,
         }),
     }
 }
 
-fn group(placed: &Placed<'_>, group: &Group, upstream: &Upstream) -> raw::Group {
-    let tls: Option<&UpstreamTls> = upstream.tls.as_ref();
+fn group(
+    placed: &Placed<'_>,
+    group: &Group,
+    answers: FailingAnswers,
+    tls: Option<&UpstreamTls>,
+) -> raw::Group {
+    // meshd has no locality but the order of the groups.
+    let Group { name, locality: _, endpoints, ejection, requests_per_connection } = group;
     raw::Group {
-        name: group.name.clone(),
-        endpoints: group.endpoints.iter().map(|one| endpoint(placed, one)).collect(),
-        outlier: outlier(&group.ejection, upstream.failing_answers),
-        tls: tls.map(|tls| raw::Tls {
-            sni: tls.sni.clone(),
-            peers: tls.peers.iter().map(ToString::to_string).collect(),
-        }),
-        requests_per_connection: group.requests_per_connection,
+        name: name.clone(),
+        endpoints: endpoints.iter().map(|one| endpoint(placed, one)).collect(),
+        outlier: outlier(ejection, answers),
+        tls: tls.map(self::tls),
+        requests_per_connection: *requests_per_connection,
     }
+}
+
+fn tls(tls: &UpstreamTls) -> raw::Tls {
+    let UpstreamTls { sni, peers } = tls;
+    raw::Tls { sni: sni.clone(), peers: peers.iter().map(ToString::to_string).collect() }
 }
 
 fn endpoint(placed: &Placed<'_>, endpoint: &Endpoint) -> raw::Endpoint {
+    // Where it is depends on the placement.
+    let Endpoint { address: _, port: _, weight, copies, serves: _ } = endpoint;
     let (host, port) = placed.connect(endpoint);
-    raw::Endpoint { host, port, weight: Some(endpoint.weight), repeat: Some(endpoint.copies) }
+    raw::Endpoint { host, port, weight: Some(*weight), repeat: Some(*copies) }
 }
 
 fn outlier(ejection: &Ejection, answers: FailingAnswers) -> Option<raw::Outlier> {
@@ -74,25 +101,18 @@ fn outlier(ejection: &Ejection, answers: FailingAnswers) -> Option<raw::Outlier>
 }
 
 fn judged(timing: &EjectionTiming) -> raw::Outlier {
+    let EjectionTiming { interval, ejection } = *timing;
     raw::Outlier {
         failing_answers: raw::FailingAnswers::None,
         consecutive_answers: None,
         consecutive_connections: None,
         failing_share: None,
-        interval: Period::from(timing.interval),
-        ejection: Period::from(timing.ejection),
+        interval: Period::from(interval),
+        ejection: Period::from(ejection),
     }
 }
 
 const fn share(share: Share, answers: bool) -> raw::FailingShare {
-    raw::FailingShare { percent: share.percent, attempts: share.attempts, answers }
-}
-
-fn pool(pool: &PoolPlan) -> raw::Pool {
-    raw::Pool {
-        max_connections: pool.max_connections,
-        max_pending: pool.max_pending_requests,
-        max_requests: pool.max_requests,
-        idle_timeout: None,
-    }
+    let Share { percent, attempts } = share;
+    raw::FailingShare { percent, attempts, answers }
 }

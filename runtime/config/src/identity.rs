@@ -1,4 +1,6 @@
 //! Identities: the proxy's own files, and the SPIFFE ids of peers.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::rules::Context;
 use crate::{Path, raw};
@@ -17,9 +19,10 @@ pub struct Identity {
 
 impl Identity {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Identity, at: &Path) -> Option<Self> {
-        let certificate = cx.text(&raw.certificate, &at.field("certificate"));
-        let private_key = cx.text(&raw.private_key, &at.field("private_key"));
-        let trust_bundle = cx.text(&raw.trust_bundle, &at.field("trust_bundle"));
+        let raw::Identity { certificate, private_key, trust_bundle } = raw;
+        let certificate = cx.text(certificate, &at.field("certificate"));
+        let private_key = cx.text(private_key, &at.field("private_key"));
+        let trust_bundle = cx.text(trust_bundle, &at.field("trust_bundle"));
         Some(Identity {
             certificate: certificate?.into(),
             private_key: private_key?.into(),

@@ -1,4 +1,6 @@
 //! Rate limits, ready to be asked.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::matching::header_name;
 use crate::rules::Context;
@@ -77,10 +79,11 @@ pub struct Rate {
 
 impl Limit {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
-        let name = cx.text(&raw.name, &at.field("name"));
-        let matching = RequestMatch::check(cx, &raw.matching, &at.field("match"));
-        let scope = LimitScope::check(cx, raw, at);
-        let names = raw.buckets.iter().enumerate();
+        let raw::Limit { name, matching, scope, buckets } = raw;
+        let name = cx.text(name, &at.field("name"));
+        let matching = RequestMatch::check(cx, matching, &at.field("match"));
+        let scope = LimitScope::check(cx, scope, buckets, at);
+        let names = buckets.iter().enumerate();
         cx.unique(
             "bucket",
             names.map(|(i, b)| (b.name.as_str(), at.field("buckets").index(i).field("name"))),
@@ -90,15 +93,15 @@ impl Limit {
 }
 
 impl LimitScope {
-    fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
+    fn check(cx: &mut Context<'_>, scope: &raw::LimitScope, raw: &[raw::Bucket], at: &Path) -> Option<Self> {
         let buckets_at = at.field("buckets");
-        if raw.buckets.is_empty() {
+        if raw.is_empty() {
             cx.wrong(&buckets_at, "a limit needs a bucket");
             return None;
         }
-        match &raw.scope {
+        match scope {
             raw::LimitScope::Proxy {} => {
-                let buckets = cx.each(&raw.buckets, &buckets_at, |cx, bucket, at| {
+                let buckets = cx.each(raw, &buckets_at, |cx, bucket, at| {
                     let rate = Rate::check(cx, bucket.rate, &at.field("rate"));
                     Some((Bucket::check(cx, bucket, at)?, rate?))
                 });
@@ -112,7 +115,7 @@ impl LimitScope {
                 let domain = cx.text(domain, &at.field("domain"));
                 let descriptor_key = cx.text(descriptor_key, &at.field("descriptor_key"));
                 let timeout = cx.some_time(*timeout, &at.field("timeout"));
-                let buckets = cx.each(&raw.buckets, &buckets_at, Bucket::check);
+                let buckets = cx.each(raw, &buckets_at, Bucket::check);
                 Some(LimitScope::Service {
                     domain: domain?,
                     descriptor_key: descriptor_key?,
@@ -127,8 +130,10 @@ impl LimitScope {
 
 impl Bucket {
     fn check(cx: &mut Context<'_>, raw: &raw::Bucket, at: &Path) -> Option<Self> {
-        let name = cx.text(&raw.name, &at.field("name"));
-        let when = cx.optional(raw.when.as_ref(), &at.field("when"), |cx, when, at| match when {
+        // The rate is read where it is known whether one is needed.
+        let raw::Bucket { name, when, rate: _ } = raw;
+        let name = cx.text(name, &at.field("name"));
+        let when = cx.optional(when.as_ref(), &at.field("when"), |cx, when, at| match when {
             raw::When::Is { header, value } => {
                 let header = header_name(cx, header, &at.field("is").field("header"))?;
                 Some(When::Is { header, value: value.clone() })
@@ -148,8 +153,9 @@ impl Rate {
             cx.wrong(at, "a bucket that this proxy counts needs a rate");
             return None;
         };
-        let requests = cx.positive(raw.requests, &at.field("requests"));
-        let per = cx.some_time(raw.per, &at.field("per"));
+        let raw::Rate { requests, per } = raw;
+        let requests = cx.positive(requests, &at.field("requests"));
+        let per = cx.some_time(per, &at.field("per"));
         Some(Rate { requests: requests?, per: per?.duration() })
     }
 }

@@ -1,10 +1,12 @@
 //! The rules for listeners.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::listener::{
     AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
     PassThroughChain, Probe, Rule, ServerTls,
 };
-use crate::route::virtual_hosts;
+use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
 use crate::{Limit, Path, PeerPattern, Period, RequestMatch, raw};
@@ -20,36 +22,49 @@ const HELLO_TIMEOUT: Period = Period::from_secs(5);
 
 impl Listener {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Listener, at: &Path) -> Option<Self> {
-        let name = cx.text(&raw.name, &at.field("name"));
-        let bind = cx.address(&raw.bind, &at.field("bind"));
-        let kind = kind(cx, &raw.kind, &at.field("kind"));
-        if raw.redirected && !matches!(kind, None | Some(Kind::Http { .. } | Kind::Tcp { .. })) {
+        let raw::Listener { name, bind, redirected, kind } = raw;
+        let takes_redirected = match kind {
+            raw::Kind::Http(_) | raw::Kind::Tcp(_) => true,
+            raw::Kind::Inbound(_)
+            | raw::Kind::PassThrough(_)
+            | raw::Kind::Readiness(_)
+            | raw::Kind::Metrics(_)
+            | raw::Kind::Redirected {} => false,
+        };
+        let name = cx.text(name, &at.field("name"));
+        let bind = cx.address(bind, &at.field("bind"));
+        let kind = self::kind(cx, kind, &at.field("kind"));
+        if *redirected && !takes_redirected {
             cx.wrong(
                 &at.field("redirected"),
                 "only connections of the application are redirected: `http` or `tcp`",
             );
         }
-        Some(Listener { name: name?, bind: bind?, redirected: raw.redirected, kind: kind? })
+        Some(Listener { name: name?, bind: bind?, redirected: *redirected, kind: kind? })
     }
 }
 
 fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
     match raw {
         raw::Kind::Http(raw) => {
+            let raw::HttpListener { edge, tls, virtual_hosts } = raw;
             let at = at.field("http");
-            let tls = cx.optional(raw.tls.as_ref(), &at.field("tls"), server_tls);
-            let virtual_hosts = virtual_hosts(cx, &raw.virtual_hosts, &at.field("virtual_hosts"));
-            let edge = raw.edge.as_ref().map(|edge| Edge { trusted_hops: edge.trusted_hops });
+            let tls = cx.optional(tls.as_ref(), &at.field("tls"), server_tls);
+            let virtual_hosts = route::virtual_hosts(cx, virtual_hosts, &at.field("virtual_hosts"));
+            let edge = edge.as_ref().map(|raw| {
+                let raw::Edge { trusted_hops } = *raw;
+                Edge { trusted_hops }
+            });
             Some(Kind::Http { edge, tls: tls?, virtual_hosts: virtual_hosts? })
         }
         raw::Kind::Tcp(raw) => {
+            let raw::TcpListener { upstream, max_connect_attempts, idle_timeout } = raw;
             let at = at.field("tcp");
-            let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
-            let max_connect_attempts =
-                connect_attempts(cx, raw.max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
+            let upstream = cx.upstream(upstream, &at.field("upstream"));
+            let max_connect_attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
             let idle_at = at.field("idle_timeout");
             let idle_timeout =
-                cx.optional(raw.idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
+                cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
             Some(Kind::Tcp {
                 upstream: upstream?,
                 max_connect_attempts: max_connect_attempts?,
@@ -61,14 +76,17 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             pass_through(cx, raw, &at.field("pass_through")).map(Kind::PassThrough)
         }
         raw::Kind::Readiness(raw) => {
-            let probes = cx.each(&raw.probes, &at.field("readiness").field("probes"), probe)?;
+            let raw::Readiness { probes } = raw;
+            let probes = cx.each(probes, &at.field("readiness").field("probes"), probe)?;
             Some(Kind::Readiness { probes })
         }
         raw::Kind::Metrics(raw) => {
+            let raw::Metrics { app } = raw;
             let app_at = at.field("metrics").field("app");
-            let app = cx.optional(raw.app.as_ref(), &app_at, |cx, app, at| {
-                let path = absolute(cx, &app.path, &at.field("path"));
-                Some(AppMetrics { upstream: cx.upstream(&app.upstream, &at.field("upstream"))?, path: path? })
+            let app = cx.optional(app.as_ref(), &app_at, |cx, app, at| {
+                let raw::AppMetrics { upstream, path } = app;
+                let path = absolute(cx, path, &at.field("path"));
+                Some(AppMetrics { upstream: cx.upstream(upstream, &at.field("upstream"))?, path: path? })
             });
             Some(Kind::Metrics { app: app? })
         }
@@ -77,16 +95,18 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
 }
 
 fn server_tls(cx: &mut Context<'_>, raw: &raw::ServerTls, at: &Path) -> Option<ServerTls> {
-    let certificate = cx.text(&raw.certificate, &at.field("certificate"));
-    let private_key = cx.text(&raw.private_key, &at.field("private_key"));
+    let raw::ServerTls { certificate, private_key } = raw;
+    let certificate = cx.text(certificate, &at.field("certificate"));
+    let private_key = cx.text(private_key, &at.field("private_key"));
     Some(ServerTls { certificate: certificate?.into(), private_key: private_key?.into() })
 }
 
 fn probe(cx: &mut Context<'_>, raw: &raw::Probe, at: &Path) -> Option<Probe> {
-    let path = absolute(cx, &raw.path, &at.field("path"));
-    let app_path = absolute(cx, &raw.app_path, &at.field("app_path"));
-    let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
-    let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
+    let raw::Probe { path, upstream, app_path, timeout } = raw;
+    let path = absolute(cx, path, &at.field("path"));
+    let app_path = absolute(cx, app_path, &at.field("app_path"));
+    let upstream = cx.upstream(upstream, &at.field("upstream"));
+    let timeout = cx.some_time(*timeout, &at.field("timeout"));
     Some(Probe { path: path?, upstream: upstream?, app_path: app_path?, timeout: timeout?.duration() })
 }
 
@@ -118,17 +138,18 @@ fn chain_names(cx: &mut Context<'_>, names: &[String], at: &Path) -> Option<Vec<
 }
 
 fn inbound(cx: &mut Context<'_>, raw: &raw::Inbound, at: &Path) -> Option<Inbound> {
+    let raw::Inbound { chains, plaintext } = raw;
     let chains_at = at.field("chains");
-    let names = server_names(&chains_at, raw.chains.iter().map(|chain| &chain.sni));
+    let names = server_names(&chains_at, chains.iter().map(|chain| &chain.sni));
     cx.unique("server name", names.into_iter());
-    let chains = cx.each(&raw.chains, &chains_at, |cx, chain, at| {
-        let sni = chain_names(cx, &chain.sni, &at.field("sni"));
-        let peers =
-            cx.each(&chain.peers, &at.field("peers"), |cx, peer, at| PeerPattern::check(cx, peer, at));
-        let app = app(cx, &chain.app, &at.field("app"));
+    let chains = cx.each(chains, &chains_at, |cx, chain, at| {
+        let raw::InboundChain { sni, peers, app } = chain;
+        let sni = chain_names(cx, sni, &at.field("sni"));
+        let peers = cx.each(peers, &at.field("peers"), |cx, peer, at| PeerPattern::check(cx, peer, at));
+        let app = self::app(cx, app, &at.field("app"));
         Some(InboundChain { sni: sni?, peers: peers?, app: app? })
     });
-    let plaintext = cx.optional(raw.plaintext.as_ref(), &at.field("plaintext"), app);
+    let plaintext = cx.optional(plaintext.as_ref(), &at.field("plaintext"), app);
     Some(Inbound { chains: chains?, plaintext: plaintext? })
 }
 
@@ -139,14 +160,14 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             Some(InboundApp::Tcp { upstream })
         }
         raw::InboundApp::Http(raw) => {
+            let raw::InboundHttp { upstream, timeout, authorization, limits } = raw;
             let at = at.field("http");
-            let upstream = cx.upstream(&raw.upstream, &at.field("upstream"));
+            let upstream = cx.upstream(upstream, &at.field("upstream"));
             let timeout_at = at.field("timeout");
-            let timeout =
-                cx.optional(raw.timeout.as_ref(), &timeout_at, |cx, time, at| cx.some_time(*time, at));
-            let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
+            let timeout = cx.optional(timeout.as_ref(), &timeout_at, |cx, time, at| cx.some_time(*time, at));
+            let limits = cx.each(limits, &at.field("limits"), Limit::check);
             let authorization =
-                cx.optional(raw.authorization.as_ref(), &at.field("authorization"), authorization);
+                cx.optional(authorization.as_ref(), &at.field("authorization"), self::authorization);
             Some(InboundApp::Http {
                 upstream: upstream?,
                 timeout: timeout?.map(Period::duration),
@@ -158,32 +179,36 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
 }
 
 fn authorization(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> Option<Authorization> {
-    let deny = cx.each(&raw.deny, &at.field("deny"), rule);
-    let allow = cx.optional(raw.allow.as_ref(), &at.field("allow"), |cx, rules, at| cx.each(rules, at, rule));
+    let raw::Authorization { deny, allow } = raw;
+    let deny = cx.each(deny, &at.field("deny"), rule);
+    let allow = cx.optional(allow.as_ref(), &at.field("allow"), |cx, rules, at| cx.each(rules, at, rule));
     Some(Authorization { deny: deny?, allow: allow? })
 }
 
 fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
-    let name = cx.text(&raw.name, &at.field("name"));
-    if raw.principals.is_empty() {
+    let raw::Rule { name, principals, matches } = raw;
+    let name = cx.text(name, &at.field("name"));
+    if principals.is_empty() {
         cx.wrong(&at.field("principals"), "a rule needs a principal; `*` is anyone");
     }
     let principals =
-        cx.each(&raw.principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
-    let matches = cx.each(&raw.matches, &at.field("matches"), RequestMatch::check);
+        cx.each(principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
+    let matches = cx.each(matches, &at.field("matches"), RequestMatch::check);
     Some(Rule { name: name?, principals: principals?, matches: matches? })
 }
 
 fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Option<PassThrough> {
+    let raw::PassThrough { hello_timeout, chains } = raw;
     let chains_at = at.field("chains");
-    let names = server_names(&chains_at, raw.chains.iter().map(|chain| &chain.sni));
+    let names = server_names(&chains_at, chains.iter().map(|chain| &chain.sni));
     cx.unique("server name", names.into_iter());
-    let chains = cx.each(&raw.chains, &chains_at, |cx, chain, at| {
-        let sni = chain_names(cx, &chain.sni, &at.field("sni"));
-        let upstream = cx.upstream(&chain.upstream, &at.field("upstream"));
-        let attempts = connect_attempts(cx, chain.max_connect_attempts, CONNECT_ATTEMPTS_PASS_THROUGH, at);
+    let chains = cx.each(chains, &chains_at, |cx, chain, at| {
+        let raw::PassThroughChain { sni, upstream, max_connect_attempts } = chain;
+        let sni = chain_names(cx, sni, &at.field("sni"));
+        let upstream = cx.upstream(upstream, &at.field("upstream"));
+        let attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_PASS_THROUGH, at);
         Some(PassThroughChain { sni: sni?, upstream: upstream?, max_connect_attempts: attempts? })
     });
-    let hello_timeout = cx.some_time(raw.hello_timeout.unwrap_or(HELLO_TIMEOUT), &at.field("hello_timeout"));
+    let hello_timeout = cx.some_time(hello_timeout.unwrap_or(HELLO_TIMEOUT), &at.field("hello_timeout"));
     Some(PassThrough { hello_timeout: hello_timeout?.duration(), chains: chains? })
 }

@@ -1,4 +1,6 @@
 //! Matches on the properties of a request.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::rules::Context;
 use crate::{Path, raw};
@@ -109,8 +111,9 @@ pub struct HeaderMatch {
 
 impl HeaderMatch {
     fn check(cx: &mut Context<'_>, raw: &raw::HeaderMatch, at: &Path) -> Option<Self> {
-        let name = header_name(cx, &raw.name, &at.field("name"));
-        let value = match &raw.value {
+        let raw::HeaderMatch { name, value } = raw;
+        let name = header_name(cx, name, &at.field("name"));
+        let value = match value {
             raw::ValueMatch::Exact(value) => Some(ValueMatch::Exact(value.clone())),
             raw::ValueMatch::Prefix(value) => Some(ValueMatch::Prefix(value.clone())),
             raw::ValueMatch::Regex(source) => {
@@ -141,9 +144,10 @@ impl RequestMatch {
     }
 
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::RequestMatch, at: &Path) -> Option<Self> {
-        let path = cx.optional(raw.path.as_ref(), &at.field("path"), PathMatch::check);
-        let methods = cx.each(&raw.methods, &at.field("methods"), |cx, name, at| method(cx, name, at));
-        let headers = cx.each(&raw.headers, &at.field("headers"), HeaderMatch::check);
+        let raw::RequestMatch { path, methods, headers } = raw;
+        let path = cx.optional(path.as_ref(), &at.field("path"), PathMatch::check);
+        let methods = cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at));
+        let headers = cx.each(headers, &at.field("headers"), HeaderMatch::check);
         Some(RequestMatch { path: path?, methods: methods?, headers: headers? })
     }
 }

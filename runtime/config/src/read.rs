@@ -1,4 +1,6 @@
 //! From text to a configuration that can run.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::problem::Problems;
 use crate::rules::Context;
@@ -140,53 +142,60 @@ impl TryFrom<raw::Config> for Config {
 
 fn check(cx: &mut Context<'_>, raw: &raw::Config) -> Option<Config> {
     let root = Path::root();
-    if raw.version != VERSION {
+    let raw::Config {
+        version,
+        node,
+        identity,
+        listeners,
+        upstreams,
+        rate_limit_service,
+        dns,
+        bounds,
+        access_log,
+        admin,
+    } = raw;
+    if *version != VERSION {
         cx.wrong(
             &root.field("version"),
-            format!("{} is not known; this meshd reads version {VERSION}", raw.version),
+            format!("{version} is not known; this meshd reads version {VERSION}"),
         );
     }
     let node_at = root.field("node");
-    let node_name = cx.text(&raw.node.name, &node_at.field("name"));
-    let node_cluster = cx.text(&raw.node.cluster, &node_at.field("cluster"));
-    let identity = cx.optional(raw.identity.as_ref(), &root.field("identity"), Identity::check);
+    let raw::Node { name, cluster, data } = node;
+    let node_name = cx.text(name, &node_at.field("name"));
+    let node_cluster = cx.text(cluster, &node_at.field("cluster"));
+    let identity = cx.optional(identity.as_ref(), &root.field("identity"), Identity::check);
 
     let at = root.field("listeners");
-    let listeners = cx.each(&raw.listeners, &at, Listener::check);
-    cx.unique(
-        "name",
-        raw.listeners.iter().enumerate().map(|(i, l)| (l.name.as_str(), at.index(i).field("name"))),
-    );
-    cx.unique(
-        "address",
-        raw.listeners.iter().enumerate().map(|(i, l)| (l.bind.as_str(), at.index(i).field("bind"))),
-    );
+    let checked = cx.each(listeners, &at, Listener::check);
+    let names = listeners.iter().enumerate();
+    cx.unique("name", names.map(|(i, one)| (one.name.as_str(), at.index(i).field("name"))));
+    let addresses = listeners.iter().enumerate();
+    cx.unique("address", addresses.map(|(i, one)| (one.bind.as_str(), at.index(i).field("bind"))));
 
     let at = root.field("upstreams");
-    let upstreams: Vec<Option<(String, Upstream)>> = raw
-        .upstreams
+    let upstreams: Vec<Option<(String, Upstream)>> = upstreams
         .iter()
         .map(|(name, upstream)| Some((name.clone(), Upstream::check(cx, upstream, &at.field(name))?)))
         .collect();
     let upstreams: Option<BTreeMap<String, Upstream>> = upstreams.into_iter().collect();
 
     let service_at = root.field("rate_limit_service");
-    let rate_limit_service = cx.optional(raw.rate_limit_service.as_ref(), &service_at, rate_limit_service);
-    let dns = cx.optional(raw.dns.as_ref(), &root.field("dns"), dns);
-    let bounds = cx.optional(raw.bounds.as_ref(), &root.field("bounds"), bounds);
-    let access_log =
-        cx.optional(raw.access_log.as_ref(), &root.field("access_log"), |cx, log, at| match log {
-            raw::AccessLog::Stdout => Some(AccessLog::Stdout),
-            raw::AccessLog::File(path) => {
-                cx.text(path, &at.field("file")).map(|path| AccessLog::File(path.into()))
-            }
-        });
-    let admin = cx.optional(raw.admin.as_ref(), &root.field("admin"), admin);
+    let rate_limit_service = cx.optional(rate_limit_service.as_ref(), &service_at, self::rate_limit_service);
+    let dns = cx.optional(dns.as_ref(), &root.field("dns"), self::dns);
+    let bounds = cx.optional(bounds.as_ref(), &root.field("bounds"), self::bounds);
+    let access_log = cx.optional(access_log.as_ref(), &root.field("access_log"), |cx, log, at| match log {
+        raw::AccessLog::Stdout => Some(AccessLog::Stdout),
+        raw::AccessLog::File(path) => {
+            cx.text(path, &at.field("file")).map(|path| AccessLog::File(path.into()))
+        }
+    });
+    let admin = cx.optional(admin.as_ref(), &root.field("admin"), self::admin);
 
     let config = Config {
-        node: Node { name: node_name?, cluster: node_cluster?, data: raw.node.data.clone() },
+        node: Node { name: node_name?, cluster: node_cluster?, data: data.clone() },
         identity: identity?,
-        listeners: listeners?,
+        listeners: checked?,
         upstreams: upstreams?,
         rate_limit_service: rate_limit_service?,
         dns: dns?.unwrap_or(DNS),
@@ -206,14 +215,15 @@ const BOUNDS: Bounds = Bounds { memory: None, connections: 16_384 };
 const LEAST_MEMORY: u64 = 24 << 20;
 
 fn bounds(cx: &mut Context<'_>, raw: &raw::Bounds, at: &Path) -> Option<Bounds> {
-    let connections = cx.positive(raw.connections, &at.field("connections"));
-    if let Some(memory) = raw.memory
+    let raw::Bounds { memory, connections } = *raw;
+    let connections = cx.positive(connections, &at.field("connections"));
+    if let Some(memory) = memory
         && memory < LEAST_MEMORY
     {
         cx.wrong(&at.field("memory"), format!("must be at least {LEAST_MEMORY} bytes"));
         return None;
     }
-    Some(Bounds { memory: raw.memory, connections: connections? })
+    Some(Bounds { memory, connections: connections? })
 }
 
 /// How names are resolved unless the file says otherwise.
@@ -269,25 +279,27 @@ fn rate_limit_service(
     raw: &raw::RateLimitService,
     at: &Path,
 ) -> Option<RateLimitService> {
-    let parsed = raw.address.rsplit_once(':').and_then(|(host, port)| {
+    let raw::RateLimitService { address } = raw;
+    let parsed = address.rsplit_once(':').and_then(|(host, port)| {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         Some((endpoint_host(host)?, port.parse::<u16>().ok().filter(|port| *port > 0)?))
     });
     if parsed.is_none() {
-        cx.wrong(&at.field("address"), format!("`{}` is not `host:port`", raw.address));
+        cx.wrong(&at.field("address"), format!("`{address}` is not `host:port`"));
     }
     let (host, port) = parsed?;
     Some(RateLimitService { host, port })
 }
 
 fn dns(cx: &mut Context<'_>, raw: &raw::Dns, at: &Path) -> Option<Dns> {
-    let servers = cx.each(&raw.servers, &at.field("servers"), |cx, server, at| cx.address(server, at));
-    let refresh = cx.some_time(raw.refresh, &at.field("refresh"));
-    let timeout = cx.some_time(raw.timeout, &at.field("timeout"));
-    let tries = cx.positive(raw.tries, &at.field("tries"));
+    let raw::Dns { servers, family, refresh, timeout, tries } = raw;
+    let servers = cx.each(servers, &at.field("servers"), |cx, server, at| cx.address(server, at));
+    let refresh = cx.some_time(*refresh, &at.field("refresh"));
+    let timeout = cx.some_time(*timeout, &at.field("timeout"));
+    let tries = cx.positive(*tries, &at.field("tries"));
     Some(Dns {
         servers: servers?,
-        family: raw.family,
+        family: *family,
         refresh: refresh?.duration(),
         timeout: timeout?.duration(),
         tries: tries?,

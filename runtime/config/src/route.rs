@@ -1,4 +1,6 @@
 //! Routes, checked: every upstream exists and every host can match.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::matching::method;
 use crate::rules::Context;
@@ -141,34 +143,35 @@ pub(crate) fn virtual_hosts(
     });
     cx.unique("host", every_host);
     cx.each(raw, at, |cx, raw, at| {
-        let name = cx.text(&raw.name, &at.field("name"));
-        if raw.hosts.is_empty() {
+        let raw::VirtualHost { name, hosts, routes } = raw;
+        let name = cx.text(name, &at.field("name"));
+        if hosts.is_empty() {
             cx.wrong(&at.field("hosts"), "a virtual host without a host is never reached");
         }
-        let hosts = cx.each(&raw.hosts, &at.field("hosts"), |cx, host, at| HostPattern::check(cx, host, at));
-        let routes = cx.each(&raw.routes, &at.field("routes"), route);
+        let hosts = cx.each(hosts, &at.field("hosts"), |cx, host, at| HostPattern::check(cx, host, at));
+        let routes = cx.each(routes, &at.field("routes"), route);
         Some(VirtualHost { name: name?, hosts: hosts?, routes: routes? })
     })
 }
 
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
-    let matching = RequestMatch::check(cx, &raw.matching, &at.field("match"));
-    let to = cx.each(&raw.to, &at.field("to"), |cx, to, at| {
-        let upstream = cx.upstream(&to.upstream, &at.field("upstream"))?;
-        Some(WeightedUpstream { upstream, weight: to.weight.unwrap_or(1) })
-    });
-    if raw.to.iter().all(|to| to.weight == Some(0)) {
+    let raw::Route { name, matching, to, timeout, idle_timeout, retry, limits } = raw;
+    let matching = RequestMatch::check(cx, matching, &at.field("match"));
+    if to.iter().all(|to| to.weight == Some(0)) {
         cx.wrong(&at.field("to"), "no upstream has a weight above 0");
     }
-    let timeout =
-        cx.optional(raw.timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
+    let to = cx.each(to, &at.field("to"), |cx, to, at| {
+        let raw::WeightedUpstream { upstream, weight } = to;
+        let upstream = cx.upstream(upstream, &at.field("upstream"))?;
+        Some(WeightedUpstream { upstream, weight: weight.unwrap_or(1) })
+    });
+    let timeout = cx.optional(timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
     let idle_at = &at.field("idle_timeout");
-    let idle_timeout =
-        cx.optional(raw.idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));
-    let retry = cx.optional(raw.retry.as_ref(), &at.field("retry"), retry);
-    let limits = cx.each(&raw.limits, &at.field("limits"), Limit::check);
+    let idle_timeout = cx.optional(idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));
+    let retry = cx.optional(retry.as_ref(), &at.field("retry"), self::retry);
+    let limits = cx.each(limits, &at.field("limits"), Limit::check);
     Some(Route {
-        name: raw.name.clone(),
+        name: name.clone(),
         matching: matching?,
         to: to?,
         timeout: timeout?.map(crate::Period::duration),
@@ -179,18 +182,19 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
 }
 
 fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
-    let attempts = cx.positive(raw.attempts, &at.field("attempts"));
-    if raw.on.is_empty() {
+    let raw::Retry { attempts, on, methods, per_try_timeout, other_localities } = raw;
+    let attempts = cx.positive(*attempts, &at.field("attempts"));
+    if on.is_empty() {
         cx.wrong(&at.field("on"), "a retry policy that names no failure never retries");
     }
-    let methods = match &raw.methods {
+    let methods = match methods {
         None => Some(Methods::These(IDEMPOTENT.map(str::to_owned).to_vec())),
         Some(methods) if methods.iter().any(|name| name == "*") => Some(Methods::All),
         Some(methods) => {
             cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at)).map(Methods::These)
         }
     };
-    for (position, on) in raw.on.iter().enumerate() {
+    for (position, on) in on.iter().enumerate() {
         if let RetryOn::Status(statuses) = on
             && !statuses.iter().all(|status| (100..600).contains(status))
         {
@@ -199,12 +203,12 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     }
     let per_try = &at.field("per_try_timeout");
     let per_try_timeout =
-        cx.optional(raw.per_try_timeout.as_ref(), per_try, |cx, time, at| cx.some_time(*time, at));
+        cx.optional(per_try_timeout.as_ref(), per_try, |cx, time, at| cx.some_time(*time, at));
     Some(Retry {
         attempts: attempts?,
-        on: raw.on.clone(),
+        on: on.clone(),
         methods: methods?,
         per_try_timeout: per_try_timeout?.map(crate::Period::duration),
-        other_localities: raw.other_localities,
+        other_localities: *other_localities,
     })
 }

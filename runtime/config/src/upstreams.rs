@@ -1,4 +1,6 @@
 //! The rules for upstreams.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::identity::spiffe_id;
 use crate::rules::Context;
@@ -19,49 +21,50 @@ const MAX_REPEAT: u32 = 64;
 
 impl Upstream {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Upstream, at: &Path) -> Option<Self> {
-        let connect_timeout = cx.some_time(raw.connect_timeout, &at.field("connect_timeout"));
+        let raw::Upstream { protocol, connect_timeout, groups, pool, retry_budget } = raw;
+        let connect_timeout = cx.some_time(*connect_timeout, &at.field("connect_timeout"));
         let groups_at = at.field("groups");
-        if raw.groups.is_empty() {
+        if groups.is_empty() {
             cx.wrong(&groups_at, "an upstream without a group can never be reached");
         }
-        let names = raw.groups.iter().enumerate();
+        let names = groups.iter().enumerate();
         cx.unique("group", names.map(|(i, group)| (group.name.as_str(), groups_at.index(i).field("name"))));
-        let groups = cx.each(&raw.groups, &groups_at, group);
-        let pool = pool(cx, &raw.pool, &at.field("pool"));
-        let retry_budget = match &raw.retry_budget {
-            None => Some(RETRY_BUDGET),
-            Some(budget) if budget.percent > 100 => {
-                cx.wrong(&at.field("retry_budget").field("percent"), "must be at most 100");
-                None
-            }
-            Some(budget) => {
-                Some(RetryBudget { percent: budget.percent, min_concurrency: budget.min_concurrency })
-            }
-        };
+        let groups = cx.each(groups, &groups_at, group);
+        let pool = self::pool(cx, pool, &at.field("pool"));
+        let budget_at = at.field("retry_budget");
+        let retry_budget = cx.optional(retry_budget.as_ref(), &budget_at, self::retry_budget);
         Some(Upstream {
-            protocol: raw.protocol,
+            protocol: *protocol,
             connect_timeout: connect_timeout?.duration(),
             groups: groups?,
             pool: pool?,
-            retry_budget: retry_budget?,
+            retry_budget: retry_budget?.unwrap_or(RETRY_BUDGET),
         })
     }
 }
 
+fn retry_budget(cx: &mut Context<'_>, raw: &raw::RetryBudget, at: &Path) -> Option<RetryBudget> {
+    let raw::RetryBudget { percent, min_concurrency } = *raw;
+    if percent > 100 {
+        cx.wrong(&at.field("percent"), "must be at most 100");
+        return None;
+    }
+    Some(RetryBudget { percent, min_concurrency })
+}
+
 fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
-    let name = cx.text(&raw.name, &at.field("name"));
+    let raw::Group { name, endpoints, outlier, tls, requests_per_connection } = raw;
+    let name = cx.text(name, &at.field("name"));
     let endpoints_at = at.field("endpoints");
-    if raw.endpoints.is_empty() {
+    if endpoints.is_empty() {
         cx.wrong(&endpoints_at, "a group needs an endpoint");
     }
-    let endpoints = cx.each(&raw.endpoints, &endpoints_at, endpoint);
-    let outlier = cx.optional(raw.outlier.as_ref(), &at.field("outlier"), outlier);
-    let tls = cx.optional(raw.tls.as_ref(), &at.field("tls"), tls);
+    let endpoints = cx.each(endpoints, &endpoints_at, endpoint);
+    let outlier = cx.optional(outlier.as_ref(), &at.field("outlier"), self::outlier);
+    let tls = cx.optional(tls.as_ref(), &at.field("tls"), self::tls);
     let per_connection_at = at.field("requests_per_connection");
     let requests_per_connection =
-        cx.optional(raw.requests_per_connection.as_ref(), &per_connection_at, |cx, n, at| {
-            cx.positive(*n, at)
-        });
+        cx.optional(requests_per_connection.as_ref(), &per_connection_at, |cx, n, at| cx.positive(*n, at));
     Some(Group {
         name: name?,
         endpoints: endpoints?,
@@ -72,19 +75,20 @@ fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
 }
 
 fn endpoint(cx: &mut Context<'_>, raw: &raw::Endpoint, at: &Path) -> Option<Endpoint> {
-    let host = endpoint_host(&raw.host);
-    if host.is_none() {
-        cx.wrong(&at.field("host"), format!("`{}` is neither an address nor a name", raw.host));
+    let raw::Endpoint { host, port, weight, repeat } = raw;
+    let found = endpoint_host(host);
+    if found.is_none() {
+        cx.wrong(&at.field("host"), format!("`{host}` is neither an address nor a name"));
     }
-    if raw.port == 0 {
+    if *port == 0 {
         cx.wrong(&at.field("port"), "must be between 1 and 65535");
     }
-    let weight = cx.positive(raw.weight.unwrap_or(1), &at.field("weight"));
-    let repeat = cx.positive(raw.repeat.unwrap_or(1), &at.field("repeat"));
-    if raw.repeat.is_some_and(|repeat| repeat > MAX_REPEAT) {
+    if repeat.is_some_and(|repeat| repeat > MAX_REPEAT) {
         cx.wrong(&at.field("repeat"), format!("must be at most {MAX_REPEAT}"));
     }
-    Some(Endpoint { host: host?, port: raw.port, weight: weight?, repeat: repeat? })
+    let weight = cx.positive(weight.unwrap_or(1), &at.field("weight"));
+    let repeat = cx.positive(repeat.unwrap_or(1), &at.field("repeat"));
+    Some(Endpoint { host: found?, port: *port, weight: weight?, repeat: repeat? })
 }
 
 /// An address, or a complete name of labels as RFC 1035 section 2.3.4 bounds them (underscores are in use).
@@ -105,25 +109,30 @@ pub(crate) fn endpoint_host(text: &str) -> Option<EndpointHost> {
 }
 
 fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlier> {
+    let raw::Outlier {
+        failing_answers,
+        consecutive_answers,
+        consecutive_connections,
+        failing_share,
+        interval,
+        ejection,
+    } = raw;
     let count = |cx: &mut Context<'_>, count: &Option<u32>, name: &str| {
         cx.optional(count.as_ref(), &at.field(name), |cx, count, at| cx.positive(*count, at))
     };
-    let answers = count(cx, &raw.consecutive_answers, "consecutive_answers");
-    let connections = count(cx, &raw.consecutive_connections, "consecutive_connections");
-    let share = cx.optional(raw.failing_share.as_ref(), &at.field("failing_share"), failing_share);
-    let interval = cx.some_time(raw.interval, &at.field("interval"));
-    let ejection = cx.some_time(raw.ejection, &at.field("ejection"));
-    if raw.consecutive_answers.is_none()
-        && raw.consecutive_connections.is_none()
-        && raw.failing_share.is_none()
-    {
+    let answers = count(cx, consecutive_answers, "consecutive_answers");
+    let connections = count(cx, consecutive_connections, "consecutive_connections");
+    let share = cx.optional(failing_share.as_ref(), &at.field("failing_share"), self::failing_share);
+    let interval = cx.some_time(*interval, &at.field("interval"));
+    let ejection = cx.some_time(*ejection, &at.field("ejection"));
+    if consecutive_answers.is_none() && consecutive_connections.is_none() && failing_share.is_none() {
         cx.wrong(
             at,
             "no reason to eject: name `consecutive_answers`, `consecutive_connections` or `failing_share`",
         );
     }
     Some(Outlier {
-        failing_answers: raw.failing_answers,
+        failing_answers: *failing_answers,
         consecutive_answers: answers?,
         consecutive_connections: connections?,
         failing_share: share?,
@@ -133,19 +142,21 @@ fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlie
 }
 
 fn failing_share(cx: &mut Context<'_>, raw: &raw::FailingShare, at: &Path) -> Option<FailingShare> {
-    let attempts = cx.positive(raw.attempts, &at.field("attempts"));
-    if !(1..=100).contains(&raw.percent) {
+    let raw::FailingShare { percent, attempts, answers } = *raw;
+    let attempts = cx.positive(attempts, &at.field("attempts"));
+    if !(1..=100).contains(&percent) {
         cx.wrong(&at.field("percent"), "must be between 1 and 100");
     }
-    Some(FailingShare { percent: raw.percent, attempts: attempts?, answers: raw.answers })
+    Some(FailingShare { percent, attempts: attempts?, answers })
 }
 
 fn tls(cx: &mut Context<'_>, raw: &raw::Tls, at: &Path) -> Option<Tls> {
-    let sni = sni(cx, &raw.sni, &at.field("sni"));
-    if raw.peers.is_empty() {
+    let raw::Tls { sni, peers } = raw;
+    let sni = self::sni(cx, sni, &at.field("sni"));
+    if peers.is_empty() {
         cx.wrong(&at.field("peers"), "without a peer's identity, any workload could answer");
     }
-    let peers = cx.each(&raw.peers, &at.field("peers"), |cx, peer, at| spiffe_id(cx, peer, at));
+    let peers = cx.each(peers, &at.field("peers"), |cx, peer, at| spiffe_id(cx, peer, at));
     Some(Tls { sni: sni?, peers: peers? })
 }
 
@@ -161,13 +172,14 @@ pub(crate) fn sni(cx: &mut Context<'_>, text: &str, at: &Path) -> Option<String>
 }
 
 fn pool(cx: &mut Context<'_>, raw: &raw::Pool, at: &Path) -> Option<Pool> {
-    let max_connections = cx.positive(raw.max_connections, &at.field("max_connections"));
-    let max_requests = cx.positive(raw.max_requests, &at.field("max_requests"));
+    let raw::Pool { max_connections, max_pending, max_requests, idle_timeout } = raw;
+    let max_connections = cx.positive(*max_connections, &at.field("max_connections"));
+    let max_requests = cx.positive(*max_requests, &at.field("max_requests"));
     Some(Pool {
         max_connections: max_connections?,
-        max_pending: raw.max_pending,
+        max_pending: *max_pending,
         max_requests: max_requests?,
-        idle_timeout: raw.idle_timeout.map_or(IDLE_TIMEOUT, Period::duration),
+        idle_timeout: idle_timeout.map_or(IDLE_TIMEOUT, Period::duration),
     })
 }
 

@@ -282,8 +282,9 @@ impl Control {
         self.shared.log.store(log);
         self.shared.limiter.store(limiter);
         self.shared.snapshot.store(Arc::clone(&snapshot));
-        memory::limit(config.bounds.memory);
-        self.shared.most_connections.store(config.bounds.connections.into(), Ordering::Relaxed);
+        let meshd_config::Bounds { memory, connections } = config.bounds;
+        memory::limit(memory);
+        self.shared.most_connections.store(connections.into(), Ordering::Relaxed);
         self.directory.follow(names, &self.shared);
         self.switch_listeners(&snapshot, sockets);
         for (sender, _) in &self.workers {
@@ -383,7 +384,7 @@ fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
         ]);
     }
     for listener in &config.listeners {
-        if let Kind::Http { tls: Some(tls), .. } = &listener.kind {
+        if let Kind::Http { edge: _, tls: Some(tls), virtual_hosts: _ } = &listener.kind {
             files.extend([tls.certificate.clone(), tls.private_key.clone()]);
         }
     }

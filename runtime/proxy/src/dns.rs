@@ -2,6 +2,8 @@
 //!
 //! An answer without addresses empties a group, so that scaling to zero fails over. No answer at all (a timeout, a
 //! refusal, a broken server) keeps the last one, so that a DNS outage takes nothing down.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::metrics::Metrics;
 use crate::upstream::Upstream;
@@ -152,19 +154,20 @@ impl Resolver {
 
 /// Names are complete, so no search domains; a pod's hosts file maps callees to virtual addresses, so not that either.
 fn resolver(dns: &Dns) -> Result<TokioResolver, String> {
+    // How often a name is asked for again is the affair of whoever follows it.
+    let Dns { servers, family, refresh: _, timeout, tries } = dns;
     let mut options = ResolverOpts::default();
-    options.timeout = dns.timeout;
-    options.attempts = usize::try_from(dns.tries.saturating_sub(1)).unwrap_or(1);
+    options.timeout = *timeout;
+    options.attempts = usize::try_from(tries.saturating_sub(1)).unwrap_or(1);
     options.cache_size = 0;
     options.ndots = 0;
     options.use_hosts_file = ResolveHosts::Never;
-    options.ip_strategy = match dns.family {
+    options.ip_strategy = match family {
         Family::Ipv4 => LookupIpStrategy::Ipv4Only,
         Family::Ipv6 => LookupIpStrategy::Ipv6Only,
         Family::Both => LookupIpStrategy::Ipv4AndIpv6,
     };
-    let servers: Vec<NameServerConfig> = dns
-        .servers
+    let servers: Vec<NameServerConfig> = servers
         .iter()
         .map(|server| {
             let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];

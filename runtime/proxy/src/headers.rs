@@ -1,4 +1,6 @@
 //! Headers that a proxy must remove, add or believe.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::tls::Peer;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -127,14 +129,14 @@ pub(crate) fn tell_arrival(headers: &mut HeaderMap, arrival: Arrival) {
     let believed = match arrival.edge {
         // Inside the mesh, the hop before this one has said it.
         None => true,
-        Some(edge) => {
+        Some(Edge { trusted_hops }) => {
             let remote = arrival.remote.to_string();
             let said = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
             let line: Vec<&[u8]> = said.filter(|said| !said.is_empty()).chain([remote.as_bytes()]).collect();
             if let Ok(value) = HeaderValue::from_bytes(&line.join(&b", "[..])) {
                 headers.insert(FORWARDED_FOR, value);
             }
-            edge.trusted_hops > 0
+            trusted_hops > 0
         }
     };
     if !believed || !headers.contains_key(FORWARDED_PROTO) {

@@ -1,11 +1,13 @@
 //! Rate limits at work: which buckets a request touches, and what they say.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::limiter::{Limiter, Question, Verdict};
 use crate::metrics::Metrics;
 use crate::route::Seen;
 use crate::token_bucket::TokenBucket;
 use http::{HeaderName, HeaderValue};
-use meshd_config::{Bucket, Limit, LimitScope, OnError, When};
+use meshd_config::{Bucket, Limit, LimitScope, OnError, Rate, When};
 use meshd_rate_limit::Quota;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,11 +71,15 @@ impl LimitState {
     /// Full buckets.
     pub(crate) fn new(config: &Limit) -> Self {
         let now = Instant::now();
+        let full = |rate: &Rate| {
+            let Rate { requests, per } = *rate;
+            TokenBucket::new(requests, per, now)
+        };
         let buckets = match &config.scope {
-            LimitScope::Proxy(buckets) => {
-                buckets.iter().map(|(_, rate)| TokenBucket::new(rate.requests, rate.per, now)).collect()
+            LimitScope::Proxy(buckets) => buckets.iter().map(|(_, rate)| full(rate)).collect(),
+            LimitScope::Service { domain: _, descriptor_key: _, timeout: _, on_error: _, buckets: _ } => {
+                Vec::new()
             }
-            LimitScope::Service { .. } => Vec::new(),
         };
         LimitState { config: config.clone(), buckets: Mutex::new(buckets) }
     }
@@ -91,10 +97,11 @@ impl LimitState {
         metrics: &Metrics,
     ) -> Judged {
         let free = Judged { admits: true, left: None };
-        if !seen.matches(&self.config.matching) {
+        let Limit { name, matching, scope } = &self.config;
+        if !seen.matches(matching) {
             return free;
         }
-        let (outcome, admits, left) = match &self.config.scope {
+        let (outcome, admits, left) = match scope {
             LimitScope::Proxy(buckets) => {
                 let applies: Vec<bool> = buckets.iter().map(|(bucket, _)| applies(bucket, &seen)).collect();
                 let (admits, left) = self.take(&applies, Instant::now());
@@ -116,7 +123,7 @@ impl LimitState {
                 }
             }
         };
-        metrics.limits.add(&[&self.config.name, outcome], 1);
+        metrics.limits.add(&[name, outcome], 1);
         Judged { admits, left }
     }
 
@@ -153,7 +160,8 @@ async fn ask(
 
 /// Whether a bucket counts this request. With several lines of a header, each is looked at on its own, as Envoy does.
 fn applies(bucket: &Bucket, seen: &Seen<'_>) -> bool {
-    match &bucket.when {
+    let Bucket { name: _, when } = bucket;
+    match when {
         None => true,
         Some(When::Is { header, value }) => seen.values(header).any(|line| line == value.as_bytes()),
         Some(When::NoneOf { header, values }) => {

@@ -1,4 +1,6 @@
 //! The question that is asked of whoever counts for the whole cluster, and the client that asks it.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshd_config::{EndpointHost, RateLimitService};
 use meshd_rate_limit::{Decision, Descriptor, Quota, RateLimitClient};
@@ -45,10 +47,11 @@ impl Service {
     /// A client of the service. Its connection lives on the runtime that this is called on, and is opened by the
     /// first question, so a service that is down is no error here.
     pub(crate) fn new(service: &RateLimitService) -> Result<Self, String> {
-        let endpoint = match &service.host {
-            EndpointHost::Address(std::net::IpAddr::V6(address)) => format!("[{address}]:{}", service.port),
-            EndpointHost::Address(address) => format!("{address}:{}", service.port),
-            EndpointHost::Name(name) => format!("{name}:{}", service.port),
+        let RateLimitService { host, port } = service;
+        let endpoint = match host {
+            EndpointHost::Address(std::net::IpAddr::V6(address)) => format!("[{address}]:{port}"),
+            EndpointHost::Address(address) => format!("{address}:{port}"),
+            EndpointHost::Name(name) => format!("{name}:{port}"),
         };
         RateLimitClient::new(&endpoint, LONGEST).map(Service).map_err(|error| error.to_string())
     }

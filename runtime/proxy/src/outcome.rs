@@ -1,4 +1,6 @@
 //! How an attempt ended, whose fault it was, and what the client is told.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use http::{HeaderMap, StatusCode};
 use meshd_config::{Retry, RetryOn};
@@ -186,14 +188,16 @@ pub(crate) fn retried_status(status: StatusCode, headers: &HeaderMap) -> StatusC
 
 /// Whether a policy asks for another attempt after this answer or failure.
 pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCode, Failure>) -> bool {
+    // How often, for how long and where is decided by whoever sends the attempts.
+    let Retry { attempts: _, on, methods, per_try_timeout: _, other_localities: _ } = retry;
     // A request that no application can have seen is tried again whatever else is declared, for every method.
     if outcome.is_err_and(Failure::was_not_sent) {
         return true;
     }
-    if !retry.methods.contains(method) {
+    if !methods.contains(method) {
         return false;
     }
-    retry.on.iter().any(|on| match (on, outcome) {
+    on.iter().any(|on| match (on, outcome) {
         (RetryOn::ServerError, Ok(status)) => status.is_server_error(),
         (RetryOn::ServerError | RetryOn::GatewayError, Err(failure)) => failure.is_worth_retrying(),
         (RetryOn::GatewayError, Ok(status)) => (502..=504).contains(&status.as_u16()),

@@ -3,6 +3,8 @@
 //! An endpoint is ejected at once after failures in a row, and at the end of an interval for its share of failures. An
 //! ejection ends with the first interval that ends after its length, as with Envoy, which looks at its endpoints only
 //! then. Nothing runs in between: whoever asks hands in the time, and the intervals that have ended since are caught up.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshd_config::{FailingAnswers, FailingShare, Outlier};
 use std::time::Instant;
@@ -58,7 +60,16 @@ impl Record {
     /// Takes a report into account; the answer is the number of ejections that followed.
     pub(crate) fn report(&mut self, rules: &Outlier, report: Report, now: Instant) -> u32 {
         let ejections = self.catch_up(rules, now);
-        self.count(rules, report);
+        // The intervals are caught up with, and their shares judged, above; an ejection knows its length.
+        let Outlier {
+            failing_answers,
+            consecutive_answers,
+            consecutive_connections,
+            failing_share,
+            interval: _,
+            ejection: _,
+        } = rules;
+        self.count(*failing_share, *failing_answers, report);
         // Of requests that were sent before the ejection, or because everything is ejected, only the share counts.
         if self.until.is_some() {
             return ejections;
@@ -66,15 +77,14 @@ impl Record {
         match report {
             Report::Answer(status) => {
                 self.connections = 0;
-                let failing = is_failing(rules.failing_answers, status);
+                let failing = is_failing(*failing_answers, status);
                 self.answers = if failing { self.answers.saturating_add(1) } else { 0 };
             }
             Report::Unconnected => self.connections = self.connections.saturating_add(1),
             Report::Unanswered | Report::BrokenOff => self.connections = 0,
         }
         let reached = |count: u32, bound: Option<u32>| bound.is_some_and(|bound| count >= bound);
-        if reached(self.answers, rules.consecutive_answers)
-            || reached(self.connections, rules.consecutive_connections)
+        if reached(self.answers, *consecutive_answers) || reached(self.connections, *consecutive_connections)
         {
             self.eject(rules, now);
             return ejections.saturating_add(1);
@@ -82,12 +92,9 @@ impl Record {
         ejections
     }
 
-    fn count(&mut self, rules: &Outlier, report: Report) {
+    fn count(&mut self, share: Option<FailingShare>, failing: FailingAnswers, report: Report) {
         let failed = match report {
-            Report::Answer(status) => {
-                rules.failing_share.is_some_and(|share| share.answers)
-                    && is_failing(rules.failing_answers, status)
-            }
+            Report::Answer(status) => share.is_some_and(|share| share.answers) && is_failing(failing, status),
             Report::Unconnected | Report::Unanswered | Report::BrokenOff => true,
         };
         let attempts = match report {
@@ -137,8 +144,10 @@ impl Record {
     }
 
     fn exceeds(&self, share: FailingShare) -> bool {
-        self.attempts >= share.attempts
-            && u64::from(self.failures) * 100 >= u64::from(self.attempts) * u64::from(share.percent)
+        // Whether answers are failures was asked when they were counted.
+        let FailingShare { percent, attempts, answers: _ } = share;
+        self.attempts >= attempts
+            && u64::from(self.failures) * 100 >= u64::from(self.attempts) * u64::from(percent)
     }
 }
 

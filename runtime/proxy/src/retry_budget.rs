@@ -1,11 +1,14 @@
 //! How many retries may run at once: a share of the active requests, and never fewer than a minimum.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshd_config::RetryBudget;
 
 /// Whether one more retry may run beside `retries` others while `active` requests (those included) are active.
 pub(crate) fn admits(budget: RetryBudget, active: u32, retries: u32) -> bool {
-    let share = u64::from(active) * u64::from(budget.percent) / 100;
-    u64::from(retries) < share.max(u64::from(budget.min_concurrency))
+    let RetryBudget { percent, min_concurrency } = budget;
+    let share = u64::from(active) * u64::from(percent) / 100;
+    u64::from(retries) < share.max(u64::from(min_concurrency))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Which route a request takes: the host decides the virtual host, then the first route that matches wins.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::limit::LimitState;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
-use meshd_config::{HostPattern, RequestMatch, ValueMatch};
+use meshd_config::{HeaderMatch, HostPattern, RequestMatch, ValueMatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +24,14 @@ pub(crate) struct Seen<'a> {
 impl Seen<'_> {
     /// Whether everything that `wanted` names is so.
     pub(crate) fn matches(&self, wanted: &RequestMatch) -> bool {
-        wanted.path.as_ref().is_none_or(|path| path.matches(self.path))
-            && (wanted.methods.is_empty() || wanted.methods.iter().any(|method| method == self.method))
-            && wanted.headers.iter().all(|header| self.header(&header.name, &header.value))
+        let RequestMatch { path, methods, headers } = wanted;
+        path.as_ref().is_none_or(|path| path.matches(self.path))
+            && (methods.is_empty() || methods.iter().any(|method| method == self.method))
+            && headers.iter().all(|header| self.header(header))
     }
 
-    fn header(&self, name: &str, wanted: &ValueMatch) -> bool {
+    fn header(&self, wanted: &HeaderMatch) -> bool {
+        let HeaderMatch { name, value: wanted } = wanted;
         self.values(name).any(|value| match wanted {
             ValueMatch::Exact(exact) => value == exact.as_bytes(),
             ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_bytes()),

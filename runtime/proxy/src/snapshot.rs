@@ -2,14 +2,17 @@
 //!
 //! A snapshot never changes. A reload builds the next one out of the new configuration and takes over, from the one
 //! before, every upstream and every limit whose configuration is the same: their state goes on.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::limit::LimitState;
 use crate::route::{Route, Routes};
 use crate::tls::{Loaded, edge_config, load_certificate, server_config};
 use crate::upstream::Upstream;
 use meshd_config::{
-    AppMetrics, Authorization, Config, Edge, HostPattern, InboundApp, Kind, Limit, Listener, Probe,
-    RequestMatch,
+    AppMetrics, Authorization, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind,
+    Limit, Listener, PassThrough, PassThroughChain, Probe, RequestMatch, ServerTls, VirtualHost,
+    WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -132,7 +135,20 @@ impl Snapshot {
     ) -> Result<Self, String> {
         let mut builder =
             Builder { upstreams: BTreeMap::new(), limits: BTreeMap::new(), previous, credentials };
-        for (name, wanted) in &config.upstreams {
+        // The rest is taken up by `control`, which holds what is there once for the whole process.
+        let Config {
+            node: _,
+            identity: _,
+            listeners: wanted_listeners,
+            upstreams: wanted_upstreams,
+            rate_limit_service: _,
+            dns: _,
+            bounds,
+            access_log: _,
+            admin: _,
+        } = &*config;
+        let Bounds { memory: _, connections: _ } = bounds;
+        for (name, wanted) in wanted_upstreams {
             let known = previous.and_then(|previous| previous.upstreams.get(name));
             let upstream = match known.filter(|known| known.config == *wanted) {
                 Some(known) => Arc::clone(known),
@@ -141,12 +157,13 @@ impl Snapshot {
             builder.upstreams.insert(name.clone(), upstream);
         }
         let mut listeners = BTreeMap::new();
-        for listener in &config.listeners {
-            let kind = builder.kind(listener)?;
-            let (name, has_socket) = (listener.name.clone(), !listener.redirected);
-            listeners.insert(listener.bind, Arc::new(ListenerState { name, has_socket, kind }));
+        for listener in wanted_listeners {
+            let Listener { name, bind, redirected, kind } = listener;
+            let kind = builder.kind(name, kind)?;
+            let state = ListenerState { name: name.clone(), has_socket: !redirected, kind };
+            listeners.insert(*bind, Arc::new(state));
         }
-        let Builder { upstreams, limits, credentials, .. } = builder;
+        let Builder { upstreams, limits, credentials, previous: _ } = builder;
         Ok(Snapshot { config, source, credentials, upstreams, listeners, limits })
     }
 
@@ -184,25 +201,21 @@ impl Builder<'_> {
         self.upstreams.get(name).cloned().ok_or_else(|| format!("there is no upstream `{name}`"))
     }
 
-    fn kind(&mut self, listener: &Listener) -> Result<KindState, String> {
-        Ok(match &listener.kind {
+    fn kind(&mut self, listener: &str, kind: &Kind) -> Result<KindState, String> {
+        Ok(match kind {
             Kind::Http { edge, tls, virtual_hosts } => {
                 let mut routes = Routes::default();
                 for virtual_host in virtual_hosts {
-                    let place = format!("{}/{}", listener.name, virtual_host.name);
-                    let made: Result<Vec<_>, String> = virtual_host
-                        .routes
-                        .iter()
-                        .enumerate()
-                        .map(|(i, route)| self.route(route, &place, i))
-                        .collect();
-                    routes.add(&virtual_host.hosts, made?);
+                    let VirtualHost { name, hosts, routes: wanted } = virtual_host;
+                    let place = format!("{listener}/{name}");
+                    let made: Result<Vec<_>, String> =
+                        wanted.iter().enumerate().map(|(i, route)| self.route(route, &place, i)).collect();
+                    routes.add(hosts, made?);
                 }
                 let tls = match tls {
                     None => None,
-                    Some(tls) => {
-                        let key = load_certificate(&tls.certificate, &tls.private_key)
-                            .map_err(|e| e.to_string())?;
+                    Some(ServerTls { certificate, private_key }) => {
+                        let key = load_certificate(certificate, private_key).map_err(|e| e.to_string())?;
                         Some(edge_config(key).map_err(|error| error.to_string())?)
                     }
                 };
@@ -214,47 +227,54 @@ impl Builder<'_> {
                 idle_timeout: *idle_timeout,
             }),
             Kind::Inbound(inbound) => {
+                let Inbound { chains: wanted, plaintext } = inbound;
                 let mut chains = BTreeMap::new();
-                for chain in &inbound.chains {
-                    let place = format!("{}/{}", listener.name, chain.sni.join(","));
-                    let app = self.app(&chain.app, &place)?;
+                for chain in wanted {
+                    let InboundChain { sni, peers, app } = chain;
+                    let app = self.app(app, &format!("{listener}/{}", sni.join(",")))?;
                     let http = matches!(app, App::Http(_));
                     let credentials = self.credentials.as_ref().ok_or("mutual TLS needs an identity")?;
-                    let tls =
-                        server_config(credentials, &chain.peers, http).map_err(|error| error.to_string())?;
+                    let tls = server_config(credentials, peers, http).map_err(|error| error.to_string())?;
                     let chain_state = Arc::new(Chain { tls, app });
-                    for name in &chain.sni {
+                    for name in sni {
                         chains.insert(name.clone(), Arc::clone(&chain_state));
                     }
                 }
-                let plaintext = match &inbound.plaintext {
+                let plaintext = match plaintext {
                     None => None,
-                    Some(app) => Some(self.app(app, &format!("{}/plaintext", listener.name))?),
+                    Some(app) => Some(self.app(app, &format!("{listener}/plaintext"))?),
                 };
                 KindState::Inbound { chains, plaintext }
             }
             Kind::PassThrough(pass_through) => {
+                let PassThrough { hello_timeout, chains: wanted } = pass_through;
                 let mut chains = BTreeMap::new();
-                for chain in &pass_through.chains {
+                for chain in wanted {
+                    let PassThroughChain { sni, upstream, max_connect_attempts } = chain;
                     let forwarding = Arc::new(Forwarding {
-                        upstream: self.upstream(&chain.upstream)?,
-                        max_connect_attempts: chain.max_connect_attempts,
+                        upstream: self.upstream(upstream)?,
+                        max_connect_attempts: *max_connect_attempts,
                         idle_timeout: None,
                     });
-                    for name in &chain.sni {
+                    for name in sni {
                         chains.insert(name.clone(), Arc::clone(&forwarding));
                     }
                 }
-                KindState::PassThrough { hello_timeout: pass_through.hello_timeout, chains }
+                KindState::PassThrough { hello_timeout: *hello_timeout, chains }
             }
             Kind::Readiness { probes } => {
-                let asked: Result<Vec<_>, String> =
-                    probes.iter().map(|probe| Ok((probe.clone(), self.upstream(&probe.upstream)?))).collect();
-                KindState::Readiness(asked?)
+                let asked = probes.iter().map(|probe| {
+                    let Probe { path: _, upstream, app_path: _, timeout: _ } = probe;
+                    Ok((probe.clone(), self.upstream(upstream)?))
+                });
+                KindState::Readiness(asked.collect::<Result<_, String>>()?)
             }
             Kind::Metrics { app } => KindState::Metrics(match app {
                 None => None,
-                Some(app) => Some((app.clone(), self.upstream(&app.upstream)?)),
+                Some(app) => {
+                    let AppMetrics { upstream, path: _ } = app;
+                    Some((app.clone(), self.upstream(upstream)?))
+                }
             }),
             Kind::Redirected => KindState::Redirected,
         })
@@ -290,16 +310,19 @@ impl Builder<'_> {
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
-        let to: Result<Vec<_>, String> =
-            route.to.iter().map(|to| Ok((self.upstream(&to.upstream)?, to.weight))).collect();
+        let meshd_config::Route { name, matching, to, timeout, idle_timeout, retry, limits } = route;
+        let to = to.iter().map(|to| {
+            let WeightedUpstream { upstream, weight } = to;
+            Ok((self.upstream(upstream)?, *weight))
+        });
         Ok(Arc::new(Route {
-            name: route.name.clone(),
-            matching: route.matching.clone(),
-            to: to?,
-            timeout: route.timeout,
-            idle_timeout: route.idle_timeout,
-            retry: route.retry.clone(),
-            limits: self.limits(&route.limits, &format!("{place}/{position}")),
+            name: name.clone(),
+            matching: matching.clone(),
+            to: to.collect::<Result<_, String>>()?,
+            timeout: *timeout,
+            idle_timeout: *idle_timeout,
+            retry: retry.clone(),
+            limits: self.limits(limits, &format!("{place}/{position}")),
         }))
     }
 

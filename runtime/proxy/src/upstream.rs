@@ -2,6 +2,8 @@
 //!
 //! One value is shared by all workers, and it outlives reloads that do not change its configuration: ejections,
 //! counters and pooled connections stay.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::balance::Members;
 use crate::metrics::Metrics;
@@ -132,7 +134,10 @@ fn fresh_id() -> u64 {
 impl Upstream {
     /// A new upstream. Endpoints given by name appear with their first answer.
     pub(crate) fn new(name: &str, config: &config::Upstream) -> Arc<Self> {
-        let groups = config.groups.iter().map(Group::new).collect();
+        // The rest is read where it is enforced: by whoever sends, connects and counts.
+        let config::Upstream { protocol: _, connect_timeout: _, groups, pool, retry_budget: _ } = config;
+        let config::Pool { max_connections: _, max_pending: _, max_requests: _, idle_timeout: _ } = pool;
+        let groups = groups.iter().map(Group::new).collect();
         let name = name.to_owned();
         Arc::new(Upstream {
             id: fresh_id(),
@@ -182,6 +187,7 @@ impl Upstream {
 
 impl Group {
     fn new(config: &config::Group) -> Self {
+        let config::Group { name: _, endpoints: _, outlier: _, tls: _, requests_per_connection: _ } = config;
         let group = Group {
             config: config.clone(),
             members: Members::default(),
@@ -208,12 +214,12 @@ impl Group {
         // The copies of an endpoint stand apart, so that requests go around addresses and not around copies.
         for copy in 0..most {
             for endpoint in self.config.endpoints.iter().filter(|endpoint| copy < endpoint.repeat) {
-                let addresses = match &endpoint.host {
+                let config::Endpoint { host, port, weight, repeat: _ } = endpoint;
+                let addresses = match host {
                     config::EndpointHost::Address(address) => std::slice::from_ref(address),
                     config::EndpointHost::Name(name) => answers.get(name).map_or(&[][..], Vec::as_slice),
                 };
-                let place =
-                    |address: &IpAddr| (SocketAddr::new(*address, endpoint.port), copy, endpoint.weight);
+                let place = |address: &IpAddr| (SocketAddr::new(*address, *port), copy, *weight);
                 wanted.extend(addresses.iter().map(place));
             }
         }

@@ -3,12 +3,14 @@
 //! Envoy records a request that exceeds its timeout exactly as a failed connection, so whatever counts failed connections
 //! in a row counts slow pages too, and 40 requests to one slow page would eject a healthy endpoint. Here only answers
 //! count in a row, and everything else is judged by its share at the end of an interval (all measured with Envoy 1.40).
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::config::common::matcher::v3::{
     HttpHeadersMatch, MatchPredicate, match_predicate,
 };
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options;
-use meshc_plan::{Ejection, EjectionTiming, FailingAnswers, Share, Upstream};
+use meshc_plan::{Ejection, EjectionTiming, FailingAnswers, Group, Share};
 
 use crate::pb::cluster::OutlierDetection;
 use crate::pb::{duration, matcher, number, route};
@@ -21,14 +23,16 @@ pub(super) fn outlier_detection(ejection: &Ejection, failing: FailingAnswers) ->
             Some(pods(*consecutive, *unanswered, failing, timing))
         }
         // Everything is a failure here that is not answered well, and all of it counts in one share.
-        Ejection::Gateway { consecutive_connections: _, failed, timing } => Some(OutlierDetection {
-            enforcing_consecutive_5xx: number(0),
-            failure_percentage_threshold: number(failed.percent),
-            enforcing_failure_percentage: number(100),
-            failure_percentage_minimum_hosts: number(1),
-            failure_percentage_request_volume: number(failed.attempts),
-            ..common(timing)
-        }),
+        Ejection::Gateway { consecutive_connections: _, failed: Share { percent, attempts }, timing } => {
+            Some(OutlierDetection {
+                enforcing_consecutive_5xx: number(0),
+                failure_percentage_threshold: number(*percent),
+                enforcing_failure_percentage: number(100),
+                failure_percentage_minimum_hosts: number(1),
+                failure_percentage_request_volume: number(*attempts),
+                ..common(timing)
+            })
+        }
         // There are no requests that could be slow: what fails is a connection.
         Ejection::Connections { consecutive, timing } => {
             Some(OutlierDetection { consecutive_5xx: number(*consecutive), ..common(timing) })
@@ -49,6 +53,7 @@ fn pods(
         // What the matcher below finds is reported as 503, and gRPC's statuses as what stands for them.
         FailingAnswers::GatewayErrors => (number(0), number(100)),
     };
+    let Share { percent, attempts } = unanswered;
     OutlierDetection {
         split_external_local_origin_errors: true,
         consecutive_5xx: number(consecutive),
@@ -57,10 +62,10 @@ fn pods(
         enforcing_consecutive_gateway_failure: gateway_errors,
         enforcing_consecutive_local_origin_failure: number(0),
         enforcing_local_origin_success_rate: number(0),
-        failure_percentage_threshold: number(unanswered.percent / 2),
+        failure_percentage_threshold: number(percent / 2),
         enforcing_failure_percentage_local_origin: number(100),
         failure_percentage_minimum_hosts: number(1),
-        failure_percentage_request_volume: number(unanswered.attempts),
+        failure_percentage_request_volume: number(attempts),
         ..common(timing)
     }
 }
@@ -68,10 +73,11 @@ fn pods(
 /// Ejections last as long as declared and do not grow; every endpoint may be ejected; and none is ejected for being
 /// worse than the others, which no mesh declares.
 fn common(timing: &EjectionTiming) -> OutlierDetection {
+    let EjectionTiming { interval, ejection } = *timing;
     OutlierDetection {
-        interval: duration(timing.interval),
-        base_ejection_time: duration(timing.ejection),
-        max_ejection_time: duration(timing.ejection),
+        interval: duration(interval),
+        base_ejection_time: duration(ejection),
+        max_ejection_time: duration(ejection),
         max_ejection_percent: number(100),
         enforcing_success_rate: number(0),
         ..Default::default()
@@ -80,12 +86,16 @@ fn common(timing: &EjectionTiming) -> OutlierDetection {
 
 /// Which answers are failures, for the cluster that routes name: on the members of an aggregate it has no effect.
 /// `None` if it is every 5xx, as Envoy has it by itself, or if nothing is ever ejected.
-pub(super) fn error_matcher(upstream: &Upstream) -> Option<http_protocol_options::OutlierDetection> {
-    let ejects = upstream.groups.iter().any(|group| match group.ejection {
-        Ejection::Pods { .. } | Ejection::Gateway { .. } => true,
-        Ejection::Never | Ejection::Connections { .. } => false,
+pub(super) fn error_matcher(
+    groups: &[Group],
+    failing: FailingAnswers,
+) -> Option<http_protocol_options::OutlierDetection> {
+    let ejects = groups.iter().any(|group| match group.ejection {
+        Ejection::Pods { consecutive: _, unanswered: _, timing: _ }
+        | Ejection::Gateway { consecutive_connections: _, failed: _, timing: _ } => true,
+        Ejection::Never | Ejection::Connections { consecutive: _, timing: _ } => false,
     });
-    match upstream.failing_answers {
+    match failing {
         FailingAnswers::GatewayErrors if ejects => {
             Some(http_protocol_options::OutlierDetection { error_matcher: Some(gateway_errors()) })
         }

@@ -1,6 +1,8 @@
 //! Endpoints of one group.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{EndpointAddress, Group};
+use meshc_plan::EndpointAddress;
 
 use crate::pb::base::Locality;
 use crate::pb::endpoint::cluster_load_assignment::Policy;
@@ -21,12 +23,14 @@ pub(super) struct Located {
 }
 
 /// The endpoints where they really are.
-pub(super) fn placed(placed: &Placed<'_>, group: &Group) -> Vec<Located> {
+pub(super) fn placed(placed: &Placed<'_>, endpoints: &[meshc_plan::Endpoint]) -> Vec<Located> {
     let locate = |endpoint: &meshc_plan::Endpoint| {
+        // Where it is depends on the placement.
+        let meshc_plan::Endpoint { address: _, port: _, weight, copies, serves: _ } = endpoint;
         let (address, port) = placed.connect(endpoint);
-        Located { address, port, weight: endpoint.weight, copies: endpoint.copies }
+        Located { address, port, weight: *weight, copies: *copies }
     };
-    group.endpoints.iter().map(locate).collect()
+    endpoints.iter().map(locate).collect()
 }
 
 /// Whether no name has to be resolved.
@@ -43,7 +47,12 @@ pub(super) fn is_literal(endpoint: &Located) -> bool {
 /// each copy has one of its own even over HTTP/2: so the requests of a proxy spread over the pods behind it. The copies
 /// of one endpoint stand apart: a retry looks for an address that was not tried among the next few in the list, and
 /// behind a dead gateway with eight copies in a row it would find none (measured: a third of the requests failed).
-pub(super) fn assignment(name: &str, group: &Group, endpoints: &[Located]) -> ClusterLoadAssignment {
+pub(super) fn assignment(
+    name: &str,
+    place: &meshc_plan::Locality,
+    endpoints: &[Located],
+) -> ClusterLoadAssignment {
+    let meshc_plan::Locality { region, zone, cluster: _ } = place;
     let most = endpoints.iter().map(|endpoint| endpoint.copies).max().unwrap_or_default();
     let rounds = (0..most).flat_map(|copy| endpoints.iter().filter(move |endpoint| copy < endpoint.copies));
     let lb_endpoints = rounds.map(|endpoint| {
@@ -56,11 +65,7 @@ pub(super) fn assignment(name: &str, group: &Group, endpoints: &[Located]) -> Cl
         }
     });
     let lb_endpoints = lb_endpoints.collect();
-    let locality = Locality {
-        region: group.locality.region.clone(),
-        zone: group.locality.zone.clone(),
-        sub_zone: String::new(),
-    };
+    let locality = Locality { region: region.clone(), zone: zone.clone(), sub_zone: String::new() };
     ClusterLoadAssignment {
         cluster_name: name.to_owned(),
         endpoints: vec![LocalityLbEndpoints { locality: Some(locality), lb_endpoints, ..Default::default() }],
@@ -73,8 +78,6 @@ pub(super) fn assignment(name: &str, group: &Group, endpoints: &[Located]) -> Cl
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use meshc_plan::{Ejection, Locality};
-
     use super::*;
 
     #[test]
@@ -86,16 +89,10 @@ mod tests {
             copies,
         };
         let text = String::new;
-        let group = Group {
-            name: text(),
-            locality: Locality { region: text(), zone: text(), cluster: text() },
-            endpoints: Vec::new(),
-            ejection: Ejection::Never,
-            requests_per_connection: None,
-        };
-        let assigned = assignment("a", &group, &[endpoint(1, 3), endpoint(2, 2)]);
+        let place = meshc_plan::Locality { region: text(), zone: text(), cluster: text() };
+        let assigned = assignment("a", &place, &[endpoint(1, 3), endpoint(2, 2)]);
         let listed = assigned.endpoints.iter().flat_map(|locality| &locality.lb_endpoints);
-        let expected = [1, 2, 1, 2, 1].map(|last| assignment("a", &group, &[endpoint(last, 1)]));
+        let expected = [1, 2, 1, 2, 1].map(|last| assignment("a", &place, &[endpoint(last, 1)]));
         let expected = expected.iter().flat_map(|one| &one.endpoints).flat_map(|one| &one.lb_endpoints);
         assert!(listed.eq(expected));
     }

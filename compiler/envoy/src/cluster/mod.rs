@@ -2,6 +2,8 @@
 //!
 //! Envoy's ejection settings hold for a whole cluster. If pods and a gateway shared one, a single 500 from a remote
 //! application would eject the gateway, and with it everything behind it.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 mod buffers;
 pub(crate) mod dns;
@@ -17,10 +19,10 @@ use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::{Group, ListenerKind, Upstream, called_by_upstream, paths};
 
 use crate::pb::base::Address;
+use crate::pb::cluster::Cluster;
 use crate::pb::cluster::cluster::{
     ClusterDiscoveryType, CommonLbConfig, CustomClusterType, DiscoveryType, LbPolicy,
 };
-use crate::pb::cluster::{CircuitBreakers, Cluster};
 use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 use crate::pb::kind::Percent;
 use crate::pb::{duration, number, pipe};
@@ -52,35 +54,30 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<Cluster> {
 }
 
 fn of_upstream(placed: &Placed<'_>, upstream: &Upstream) -> Vec<Cluster> {
-    let names: Vec<String> = match upstream.groups.as_slice() {
-        [_] => vec![upstream.name.clone()],
-        several => several.iter().map(|group| format!("{}/{}", upstream.name, group.name)).collect(),
-    };
-    let mut clusters = Vec::new();
-    if names.len() > 1 {
-        clusters.push(aggregate(upstream, &names));
+    match upstream.groups.as_slice() {
+        [only] => vec![member(placed, upstream, only, upstream.name.clone())],
+        several => {
+            let name = |group: &Group| format!("{}/{}", upstream.name, group.name);
+            let names: Vec<String> = several.iter().map(name).collect();
+            let joined = aggregate(upstream, &names);
+            let members =
+                several.iter().zip(names).map(|(group, name)| member(placed, upstream, group, name));
+            std::iter::once(joined).chain(members).collect()
+        }
     }
-    let last_resort = names.len() == 1;
-    clusters.extend(upstream.groups.iter().zip(names).map(|(group, name)| {
-        let breakers = if last_resort {
-            pool::with_retries(&upstream.pool, upstream.protocol)
-        } else {
-            pool::limits(&upstream.pool, upstream.protocol)
-        };
-        member(placed, upstream, group, name, breakers)
-    }));
-    clusters
 }
 
 /// The groups in order. Retries are counted here and nowhere else, so the budget stands here.
 fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
     let config = ClusterConfig { clusters: members.to_vec() };
+    let Upstream { name, protocol: spoken, groups: _, failing_answers: _, tls: _, pool, origin: _ } =
+        upstream;
     Cluster {
-        name: upstream.name.clone(),
-        alt_stat_name: metrics_name(upstream, None),
-        connect_timeout: duration(upstream.pool.connect_timeout),
+        name: name.clone(),
+        alt_stat_name: metrics_name(name, None),
+        connect_timeout: duration(pool.connect_timeout),
         lb_policy: LbPolicy::ClusterProvided.into(),
-        circuit_breakers: Some(pool::with_retries(&upstream.pool, upstream.protocol)),
+        circuit_breakers: Some(pool::with_retries(pool, *spoken)),
         common_lb_config: Some(at_once_and_with_a_last_resort()),
         typed_extension_protocol_options: protocol(upstream, None, true),
         cluster_discovery_type: Some(custom("envoy.clusters.aggregate", any(&config))),
@@ -88,34 +85,36 @@ fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
     }
 }
 
-fn member(
-    placed: &Placed<'_>,
-    upstream: &Upstream,
-    group: &Group,
-    name: String,
-    circuit_breakers: CircuitBreakers,
-) -> Cluster {
-    let endpoints = endpoints::placed(placed, group);
+fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: String) -> Cluster {
+    let Upstream { name, protocol: spoken, groups, failing_answers, tls, pool, origin: _ } = upstream;
+    // Requests on a connection are bounded by the protocol.
+    let Group { name: group_name, locality, endpoints, ejection, requests_per_connection: _ } = group;
+    let is_only = groups.len() == 1;
+    let endpoints = endpoints::placed(placed, endpoints);
     let discovery = if endpoints.iter().all(endpoints::is_literal) {
         ClusterDiscoveryType::Type(DiscoveryType::Static.into())
     } else {
         custom("envoy.clusters.dns", any(&dns::cluster(placed)))
     };
     Cluster {
-        alt_stat_name: metrics_name(upstream, Some(group)),
-        connect_timeout: duration(upstream.pool.connect_timeout),
+        alt_stat_name: metrics_name(name, Some(group_name)),
+        connect_timeout: duration(pool.connect_timeout),
         lb_policy: LbPolicy::RoundRobin.into(),
-        load_assignment: Some(endpoints::assignment(&name, group, &endpoints)),
-        circuit_breakers: Some(circuit_breakers),
-        typed_extension_protocol_options: protocol(upstream, Some(group), upstream.groups.len() == 1),
+        load_assignment: Some(endpoints::assignment(&cluster, locality, &endpoints)),
+        circuit_breakers: Some(if is_only {
+            pool::with_retries(pool, *spoken)
+        } else {
+            pool::limits(pool, *spoken)
+        }),
+        typed_extension_protocol_options: protocol(upstream, Some(group), is_only),
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         upstream_bind_config: buffers::of_application(group),
         upstream_connection_options: keepalive::upstream(group),
-        outlier_detection: ejection::outlier_detection(&group.ejection, upstream.failing_answers),
+        outlier_detection: ejection::outlier_detection(ejection, *failing_answers),
         common_lb_config: Some(at_once_and_with_a_last_resort()),
-        transport_socket: upstream.tls.as_ref().map(|settings| tls::upstream(placed, settings)),
+        transport_socket: tls.as_ref().map(|settings| tls::upstream(placed, settings)),
         cluster_discovery_type: Some(discovery),
-        name,
+        name: cluster,
         ..Default::default()
     }
 }
@@ -126,7 +125,11 @@ fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap
     let bounds = if upstream.tls.is_some() { limits::BETWEEN_PROXIES } else { limits::FROM_OUTSIDE };
     let requests = group.and_then(|group| group.requests_per_connection);
     let options = pool::protocol(upstream.protocol, requests, bounds).map(|options| HttpProtocolOptions {
-        outlier_detection: if routed { ejection::error_matcher(upstream) } else { None },
+        outlier_detection: if routed {
+            ejection::error_matcher(&upstream.groups, upstream.failing_answers)
+        } else {
+            None
+        },
         ..options
     });
     let needed = |options: &HttpProtocolOptions| group.is_some() || options.outlier_detection.is_some();
@@ -137,14 +140,14 @@ fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap
 
 /// What a cluster is called in metrics: `istioinaction/catalog/80`, and the group behind it where it is one. A dot ends
 /// a name there, so that Prometheus would find a part of it in the label and the rest in the metric's own name.
-fn metrics_name(upstream: &Upstream, group: Option<&Group>) -> String {
-    let name = match called_by_upstream(&upstream.name) {
+fn metrics_name(upstream: &str, group: Option<&str>) -> String {
+    let name = match called_by_upstream(upstream) {
         Some((service, namespace, port)) => {
             let callee = format!("{namespace}/{service}/{port}");
-            group.map_or_else(|| callee.clone(), |group| format!("{callee}/{}", group.name))
+            group.map_or_else(|| callee.clone(), |group| format!("{callee}/{group}"))
         }
         // The application's own ports, and services of the mesh itself.
-        None => upstream.name.clone(),
+        None => upstream.to_owned(),
     };
     name.replace(['.', ':'], "/")
 }

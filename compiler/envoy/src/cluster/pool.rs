@@ -1,4 +1,6 @@
 //! Connections, circuit breakers and the protocol spoken.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
@@ -16,26 +18,37 @@ use crate::pb::number;
 
 /// Bounds of a cluster that holds connections.
 pub(super) fn limits(pool: &PoolPlan, spoken: UpstreamProtocol) -> CircuitBreakers {
-    CircuitBreakers { thresholds: vec![thresholds(pool, spoken)], ..Default::default() }
+    let bounds = Thresholds { retry_budget: None, ..thresholds(pool, spoken) };
+    CircuitBreakers { thresholds: vec![bounds], ..Default::default() }
 }
 
 /// The same with the budget of retries, for the cluster that routes name. Without a budget three retries may be under
 /// way at once, and all others fail.
 pub(super) fn with_retries(pool: &PoolPlan, spoken: UpstreamProtocol) -> CircuitBreakers {
-    let budget = carries_requests(spoken).then(|| RetryBudget {
-        budget_percent: Some(Percent { value: pool.retry_budget_percent.into() }),
-        min_retry_concurrency: number(pool.min_concurrent_retries),
-        ..Default::default()
-    });
-    let thresholds = Thresholds { retry_budget: budget, ..thresholds(pool, spoken) };
-    CircuitBreakers { thresholds: vec![thresholds], ..Default::default() }
+    CircuitBreakers { thresholds: vec![thresholds(pool, spoken)], ..Default::default() }
 }
 
 fn thresholds(pool: &PoolPlan, spoken: UpstreamProtocol) -> Thresholds {
+    // Each cluster has its own time to connect.
+    let PoolPlan {
+        max_connections,
+        max_pending_requests,
+        max_requests,
+        connect_timeout: _,
+        retry_budget_percent,
+        min_concurrent_retries,
+    } = *pool;
+    let budget = RetryBudget {
+        budget_percent: Some(Percent { value: retry_budget_percent.into() }),
+        min_retry_concurrency: number(min_concurrent_retries),
+        ..Default::default()
+    };
+    let requests = carries_requests(spoken);
     Thresholds {
-        max_connections: number(pool.max_connections),
-        max_pending_requests: number(pool.max_pending_requests),
-        max_requests: if carries_requests(spoken) { number(pool.max_requests) } else { None },
+        max_connections: number(max_connections),
+        max_pending_requests: number(max_pending_requests),
+        max_requests: if requests { number(max_requests) } else { None },
+        retry_budget: requests.then_some(budget),
         ..Default::default()
     }
 }

@@ -1,4 +1,6 @@
 //! Who may call what: RBAC filters, the refusing one before the admitting one.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::Rbac as RbacFilter;
 use meshc_plan::{AccessRule, Authorization, Principal};
@@ -11,23 +13,25 @@ use crate::pb::{hcm::HttpFilter, http_filter, matcher::StringMatcher};
 /// The filters, in order. The admitting one is always there: with no rule it refuses everything, with the body
 /// `RBAC: access denied`.
 pub(crate) fn filters(authorization: &Authorization) -> Vec<HttpFilter> {
-    let deny =
-        (!authorization.deny.is_empty()).then(|| filter("mesh.deny", Action::Deny, &authorization.deny));
-    deny.into_iter().chain([filter("mesh.allow", Action::Allow, &authorization.allow)]).collect()
+    let Authorization { deny, allow } = authorization;
+    let refusing = (!deny.is_empty()).then(|| filter("mesh.deny", Action::Deny, deny));
+    refusing.into_iter().chain([filter("mesh.allow", Action::Allow, allow)]).collect()
 }
 
 fn filter(name: &str, action: Action, rules: &[AccessRule]) -> HttpFilter {
-    let policies = rules.iter().map(|rule| (rule.name.clone(), policy(rule))).collect();
+    let policies = rules.iter().map(policy).collect();
     let rules = rbac::Rbac { action: action.into(), policies, ..Default::default() };
     http_filter(name, &RbacFilter { rules: Some(rules), ..Default::default() })
 }
 
-fn policy(rule: &AccessRule) -> Policy {
-    Policy {
-        permissions: vec![permission(&rule.matches)],
-        principals: rule.principals.iter().map(principal).collect(),
+fn policy(rule: &AccessRule) -> (String, Policy) {
+    let AccessRule { name, principals, matches, origin: _ } = rule;
+    let policy = Policy {
+        permissions: vec![permission(matches)],
+        principals: principals.iter().map(principal).collect(),
         ..Default::default()
-    }
+    };
+    (name.clone(), policy)
 }
 
 fn principal(who: &Principal) -> rbac::Principal {

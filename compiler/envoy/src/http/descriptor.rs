@@ -1,4 +1,6 @@
 //! From a request to the counters it touches: the descriptor `header_match = <bucket>`.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{LimitBucket, LimitCondition};
 use meshc_vocabulary::model::HttpMatch;
@@ -13,20 +15,24 @@ pub(crate) const KEY: &str = "header_match";
 
 /// Sends the bucket's descriptor for each request that the limit and the bucket both match.
 pub(crate) fn rate_limit(matches: &HttpMatch, bucket: &LimitBucket) -> RateLimit {
+    // Whoever counts has the rate.
+    let LimitBucket { value: name, condition, requests: _, per: _ } = bucket;
     let mut conditions = headers(matches);
-    let action = match &bucket.condition {
-        LimitCondition::Always => matching(bucket, conditions),
+    let action = match condition {
+        LimitCondition::Always => matching(name, conditions),
         LimitCondition::HeaderIs { header, value } => {
             conditions.push(header_matcher(header, exact(value)));
-            matching(bucket, conditions)
+            matching(name, conditions)
         }
-        LimitCondition::HeaderIsNoneOf { values, .. } if values.is_empty() => matching(bucket, conditions),
+        LimitCondition::HeaderIsNoneOf { header: _, values } if values.is_empty() => {
+            matching(name, conditions)
+        }
         LimitCondition::HeaderIsNoneOf { header, values } => {
             // One regular expression over all values: several inverted matchers would negate each on its own, and
             // the negation of several matchers at once would be true for every tier.
             let any_value = header_matcher(header, one_of(values));
             if conditions.is_empty() {
-                header_value_match(bucket, vec![any_value], false)
+                header_value_match(name, vec![any_value], false)
             } else {
                 // Only this one of the conditions is negated. An absent header must count as a value that is none
                 // of these; otherwise it would produce no descriptor at all, and would not be limited.
@@ -35,32 +41,28 @@ pub(crate) fn rate_limit(matches: &HttpMatch, bucket: &LimitBucket) -> RateLimit
                     treat_missing_header_as_empty: true,
                     ..any_value
                 });
-                matching(bucket, conditions)
+                matching(name, conditions)
             }
         }
     };
     RateLimit { actions: vec![Action { action_specifier: Some(action) }], ..Default::default() }
 }
 
-fn matching(bucket: &LimitBucket, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
+fn matching(name: &str, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
     if conditions.is_empty() {
         ActionSpecifier::GenericKey(GenericKey {
             descriptor_key: KEY.to_owned(),
-            descriptor_value: bucket.value.clone(),
+            descriptor_value: name.to_owned(),
             ..Default::default()
         })
     } else {
-        header_value_match(bucket, conditions, true)
+        header_value_match(name, conditions, true)
     }
 }
 
-fn header_value_match(
-    bucket: &LimitBucket,
-    headers: Vec<HeaderMatcher>,
-    expect_match: bool,
-) -> ActionSpecifier {
+fn header_value_match(name: &str, headers: Vec<HeaderMatcher>, expect_match: bool) -> ActionSpecifier {
     ActionSpecifier::HeaderValueMatch(HeaderValueMatch {
-        descriptor_value: bucket.value.clone(),
+        descriptor_value: name.to_owned(),
         expect_match: if expect_match { None } else { flag(false) },
         headers,
         ..Default::default()

@@ -2,6 +2,8 @@
 //!
 //! The same condition takes three forms, because Envoy's route matcher, its RBAC and its rate-limit actions each
 //! have their own. A path is always the normalised one without its query.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::borrow::Cow;
 
@@ -15,8 +17,8 @@ use crate::pb::route::{HeaderMatcher, RouteMatch};
 
 /// The condition on the path as it must be put to Envoy, which merges slashes but for a path that is nothing but
 /// slashes: that one becomes `//`.
-fn path(matches: &HttpMatch) -> Cow<'_, PathMatch> {
-    match &matches.path {
+fn path(path: &PathMatch) -> Cow<'_, PathMatch> {
+    match path {
         PathMatch::Exact(path) if path == "/" => Cow::Owned(PathMatch::Regex(String::from("//?"))),
         other @ (PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Regex(_)) => {
             Cow::Borrowed(other)
@@ -26,7 +28,8 @@ fn path(matches: &HttpMatch) -> Cow<'_, PathMatch> {
 
 /// The condition as a route's match.
 pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
-    let path = match path(matches).as_ref() {
+    let HttpMatch { path, methods, headers } = matches;
+    let path = match self::path(path).as_ref() {
         PathMatch::Any => PathSpecifier::Prefix("/".to_owned()),
         PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
         PathMatch::Prefix(path) => match segments(path) {
@@ -35,13 +38,14 @@ pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
         },
         PathMatch::Regex(regex) => PathSpecifier::SafeRegex(pattern(regex)),
     };
-    let headers = method(&matches.methods).into_iter().chain(matches.headers.iter().map(header));
+    let headers = method(methods).into_iter().chain(headers.iter().map(header));
     RouteMatch { path_specifier: Some(path), headers: headers.collect(), ..Default::default() }
 }
 
 /// The condition as a permission of RBAC.
 pub(crate) fn permission(matches: &HttpMatch) -> Permission {
-    let path = match path(matches).as_ref() {
+    let HttpMatch { path, methods, headers } = matches;
+    let path = match self::path(path).as_ref() {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(exact(path)),
         PathMatch::Prefix(path) => match segments(path) {
@@ -53,7 +57,7 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
     let path = path.map(|matcher| {
         permission::Rule::UrlPath(PathMatcher { rule: Some(path_matcher::Rule::Path(matcher)) })
     });
-    let headers = method(&matches.methods).into_iter().chain(matches.headers.iter().map(header));
+    let headers = method(methods).into_iter().chain(headers.iter().map(header));
     let mut rules: Vec<permission::Rule> =
         path.into_iter().chain(headers.map(permission::Rule::Header)).collect();
     let rule = match (rules.pop(), rules.is_empty()) {
@@ -73,7 +77,8 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
 /// Rate-limit actions see `:path` with its query, so the pattern admits one. A regular expression that itself
 /// matches a `?` may therefore also match into the query, and then counts too many requests, never too few.
 pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
-    let path = match path(matches).as_ref() {
+    let HttpMatch { path, methods, headers } = matches;
+    let path = match self::path(path).as_ref() {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(format!("{}(?:\\?.*)?", escape(path))),
         PathMatch::Prefix(path) => match segments(path) {
@@ -83,7 +88,7 @@ pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
         PathMatch::Regex(regex) => Some(format!("(?:{regex})(?:\\?.*)?")),
     };
     let path = path.map(|pattern| header_matcher(":path", regex(&pattern)));
-    path.into_iter().chain(method(&matches.methods)).chain(matches.headers.iter().map(header)).collect()
+    path.into_iter().chain(method(methods)).chain(headers.iter().map(header)).collect()
 }
 
 /// Any of these methods; `None` if there are none, which means every method.
@@ -105,10 +110,11 @@ pub(crate) fn header_matcher(name: &str, matcher: StringMatcher) -> HeaderMatche
 }
 
 fn header(condition: &HeaderMatch) -> HeaderMatcher {
-    let matcher = match &condition.value {
+    let HeaderMatch { name, value } = condition;
+    let matcher = match value {
         StringMatch::Present => {
             return HeaderMatcher {
-                name: condition.name.clone(),
+                name: name.clone(),
                 header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
                 ..Default::default()
             };
@@ -117,7 +123,7 @@ fn header(condition: &HeaderMatch) -> HeaderMatcher {
         StringMatch::Prefix(value) => prefix(value),
         StringMatch::Regex(value) => regex(value),
     };
-    header_matcher(&condition.name, matcher)
+    header_matcher(name, matcher)
 }
 
 /// Exactly this string.

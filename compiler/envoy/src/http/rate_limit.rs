@@ -1,4 +1,6 @@
 //! Limits that the cluster's rate-limit service counts.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::config::ratelimit::v3::RateLimitServiceConfig;
 use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit as RateLimitFilter;
@@ -14,7 +16,8 @@ use crate::pb::{duration, http_filter};
 
 /// One filter per limit, since each has a domain of its own.
 pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
-    let deny = match limit.on_error {
+    let GlobalLimit { domain, matches, buckets, on_error, timeout, origin: _ } = limit;
+    let deny = match on_error {
         OnError::Allow => false,
         OnError::Deny => true,
     };
@@ -27,8 +30,8 @@ pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
         transport_api_version: ApiVersion::V3.into(),
     };
     let filter = RateLimitFilter {
-        domain: limit.domain.clone(),
-        timeout: duration(limit.timeout),
+        domain: domain.clone(),
+        timeout: duration(*timeout),
         failure_mode_deny: deny,
         // The default is 500, and five of those eject the gateway at the caller.
         status_on_error: deny.then(|| HttpStatus { code: StatusCode::TooManyRequests.into() }),
@@ -36,13 +39,9 @@ pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
         rate_limited_as_resource_exhausted: true,
         rate_limit_service: Some(service),
         enable_x_ratelimit_headers: XRateLimitHeadersRfcVersion::DraftVersion03.into(),
-        stat_prefix: limit.domain.clone(),
-        rate_limits: limit
-            .buckets
-            .iter()
-            .map(|bucket| descriptor::rate_limit(&limit.matches, bucket))
-            .collect(),
+        stat_prefix: domain.clone(),
+        rate_limits: buckets.iter().map(|bucket| descriptor::rate_limit(matches, bucket)).collect(),
         ..Default::default()
     };
-    http_filter(&format!("mesh.rate_limit.{}", limit.domain), &filter)
+    http_filter(&format!("mesh.rate_limit.{domain}"), &filter)
 }

@@ -1,4 +1,6 @@
 //! When a request is sent again.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::BTreeSet;
 
@@ -80,6 +82,8 @@ pub(crate) fn reaches_applications(retry: &RetryPlan) -> bool {
 }
 
 fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> RetryPolicy {
+    // The reasons are the conditions; methods have a route each.
+    let RetryPlan { attempts, when: _, elsewhere, methods: _, per_try_timeout } = retry;
     let other_hosts = retry_policy::RetryHostPredicate {
         name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
         config_type: Some(retry_policy::retry_host_predicate::ConfigType::TypedConfig(any(
@@ -92,9 +96,9 @@ fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> RetryPolicy {
     let conditions: BTreeSet<&str> = conditions.iter().copied().chain(unseen).collect();
     RetryPolicy {
         retry_on: conditions.into_iter().collect::<Vec<_>>().join(","),
-        num_retries: number(retry.attempts),
-        per_try_timeout: retry.per_try_timeout.and_then(duration),
-        retry_priority: other_groups(retry.elsewhere),
+        num_retries: number(*attempts),
+        per_try_timeout: per_try_timeout.and_then(duration),
+        retry_priority: other_groups(*elsewhere),
         retry_host_predicate: vec![other_hosts],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..Default::default()

@@ -1,4 +1,6 @@
 //! Virtual hosts and routes.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::METHODS;
@@ -62,10 +64,11 @@ fn refuse_unless(header: &str, fits: StringMatcher) -> Route {
 }
 
 fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
+    let VirtualHost { name, hosts, routes, origin: _ } = host;
     route::VirtualHost {
-        name: host.name.clone(),
-        domains: host.hosts.to_vec(),
-        routes: host.routes.iter().flat_map(routes).collect(),
+        name: name.clone(),
+        domains: hosts.to_vec(),
+        routes: routes.iter().flat_map(self::routes).collect(),
         request_body_buffer_limit: long(limits::REPLAYED_BODY),
         ..Default::default()
     }
@@ -73,7 +76,8 @@ fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
 
 /// One route, or two where methods decide how a request is retried.
 fn routes(planned: &HttpRoute) -> Vec<Route> {
-    let HttpAction::Forward { to, timeout: limit, idle_timeout, retry } = &planned.action;
+    let HttpRoute { matches, action, origin: _ } = planned;
+    let HttpAction::Forward { to, timeout: limit, idle_timeout, retry } = action;
     let action = |policy| RouteAction {
         cluster_specifier: Some(clusters(to)),
         timeout: timeout(*limit),
@@ -81,12 +85,11 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         retry_policy: Some(policy),
         ..Default::default()
     };
-    let (again, once) = by_method(&planned.matches.methods, retry);
+    let (again, once) = by_method(&matches.methods, retry);
     let mut routes = Vec::new();
     for (methods, policy) in [(again, retry::full(retry)), (once, retry::connect_only(retry))] {
         let Some(methods) = methods else { continue };
-        let mut matches = planned.matches.clone();
-        matches.methods = methods;
+        let matches = HttpMatch { methods, ..matches.clone() };
         routes.push(Route {
             r#match: Some(matches::route(&matches)),
             action: Some(route::route::Action::Route(action(policy))),
@@ -113,19 +116,17 @@ fn by_method(matched: &[String], retry: &RetryPlan) -> (Option<Vec<String>>, Opt
 
 fn clusters(to: &[WeightedUpstream]) -> ClusterSpecifier {
     match to {
-        [only] => ClusterSpecifier::Cluster(only.upstream.clone()),
+        [WeightedUpstream { upstream, weight: _ }] => ClusterSpecifier::Cluster(upstream.clone()),
         several => ClusterSpecifier::WeightedClusters(WeightedCluster {
-            clusters: several
-                .iter()
-                .map(|one| weighted_cluster::ClusterWeight {
-                    name: one.upstream.clone(),
-                    weight: number(one.weight),
-                    ..Default::default()
-                })
-                .collect(),
+            clusters: several.iter().map(share).collect(),
             ..Default::default()
         }),
     }
+}
+
+fn share(one: &WeightedUpstream) -> weighted_cluster::ClusterWeight {
+    let WeightedUpstream { upstream, weight } = one;
+    weighted_cluster::ClusterWeight { name: upstream.clone(), weight: number(*weight), ..Default::default() }
 }
 
 #[cfg(test)]

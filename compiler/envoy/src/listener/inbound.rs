@@ -1,9 +1,11 @@
 //! mTLS from other proxies: one chain per port of the service, chosen by SNI.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
-use meshc_plan::{InboundChain, InboundListener, InboundProtocol};
+use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol};
 
 use super::{or_closed, tls_inspector};
 use crate::http::clients::Clients;
@@ -21,61 +23,56 @@ use crate::{access_log, keepalive, limits, tls};
 
 /// The listener. It logs connections itself: those that no chain takes, or that fail in the handshake, are seen nowhere
 /// else.
-pub(super) fn listener(
-    placed: &Placed<'_>,
-    planned: &meshc_plan::Listener,
-    inbound: &InboundListener,
-) -> Listener {
+pub(super) fn listener(placed: &Placed<'_>, name: &str, inbound: &InboundListener) -> Listener {
+    let InboundListener { chains } = inbound;
     Listener {
-        filter_chains: or_closed(
-            inbound.chains.iter().flat_map(|chain| chains(placed, &planned.name, chain)).collect(),
-        ),
+        filter_chains: or_closed(chains.iter().flat_map(|chain| both(placed, name, chain)).collect()),
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(limits::HELLO_TIMEOUT),
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.
-        continue_on_listener_filters_timeout: inbound.chains.iter().any(|chain| chain.plain.is_some()),
+        continue_on_listener_filters_timeout: chains.iter().any(|chain| chain.plain.is_some()),
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
-        access_log: access_log::tls(&planned.name),
+        access_log: access_log::tls(name),
         ..Default::default()
     }
 }
 
 /// The chain for mTLS, unless nobody may call, and the one for plain connections to a permissive port.
-fn chains(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<FilterChain> {
-    let alpn: &[&str] = match planned.protocol {
-        InboundProtocol::Http { .. } => &["h2", "http/1.1"],
-        InboundProtocol::Tcp => &[],
-    };
-    let mutual = tls::downstream(placed, &planned.peers, alpn).map(|transport_socket| FilterChain {
-        name: planned.sni.clone(),
+fn both(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<FilterChain> {
+    let InboundChain { sni, peers, protocol, plain, app, origin: _ } = planned;
+    let (served, alpn) = chain(placed, listener, app, protocol);
+    let mutual = tls::downstream(placed, peers, alpn).map(|transport_socket| FilterChain {
+        name: sni.clone(),
         filter_chain_match: Some(FilterChainMatch {
-            server_names: vec![planned.sni.clone()],
+            server_names: vec![sni.clone()],
             transport_protocol: "tls".to_owned(),
             ..Default::default()
         }),
         transport_socket: Some(transport_socket),
-        ..chain(placed, listener, planned, &planned.protocol)
+        ..served
     });
-    let plain = planned.plain.as_ref().map(|protocol| FilterChain {
-        name: format!("plain:{}", planned.sni),
+    let plain = plain.as_ref().map(|protocol| FilterChain {
+        name: format!("plain:{sni}"),
         filter_chain_match: Some(FilterChainMatch {
             transport_protocol: "raw_buffer".to_owned(),
             ..Default::default()
         }),
-        ..chain(placed, listener, planned, protocol)
+        ..chain(placed, listener, app, protocol).0
     });
     mutual.into_iter().chain(plain).collect()
 }
 
+/// What is done with the connections of a chain, and what may be spoken on them (ALPN).
 fn chain(
     placed: &Placed<'_>,
     listener: &str,
-    planned: &InboundChain,
+    app: &AppPort,
     protocol: &InboundProtocol,
-) -> FilterChain {
-    let name = format!("{listener}_{}", planned.app.port);
+) -> (FilterChain, &'static [&'static str]) {
+    let AppPort { upstream, port } = app;
+    let name = format!("{listener}_{port}");
     match protocol {
         InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
             // Refused requests must not use up limits, so authorization comes first.
@@ -84,19 +81,22 @@ fn chain(
             if let Some(service) = &placed.plan.rate_limit_upstream {
                 filters.extend(global_limits.iter().map(|limit| rate_limit::filter(limit, service)));
             }
-            let routes = to_application(&name, &planned.app.upstream, *app_http2);
+            let routes = to_application(&name, upstream, *app_http2);
             let replies = replies::of(global_limits);
             let manager = manager::filter(&name, Clients::Peers, routes, filters, Some(replies));
-            FilterChain { filters: vec![manager], ..Default::default() }
+            (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
         }
         // Whoever completed the handshake may speak: RBAC acts on the client's first byte, and by then a server that
         // speaks first would have said too much.
-        InboundProtocol::Tcp => super::tcp_proxy(&TcpProxy {
-            stat_prefix: name,
-            idle_timeout: crate::pb::timeout(None),
-            cluster_specifier: Some(ClusterSpecifier::Cluster(planned.app.upstream.clone())),
-            ..Default::default()
-        }),
+        InboundProtocol::Tcp => {
+            let bytes = super::tcp_proxy(&TcpProxy {
+                stat_prefix: name,
+                idle_timeout: crate::pb::timeout(None),
+                cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
+                ..Default::default()
+            });
+            (bytes, &[])
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 //! Where the proxy listens: one file per kind of listener.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 mod inbound;
 mod outbound;
@@ -32,21 +34,22 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<Listener> {
 }
 
 fn one(placed: &Placed<'_>, planned: &meshc_plan::Listener) -> Listener {
-    let settings = match &planned.kind {
-        ListenerKind::Http(http) => outbound::http(placed, planned, http),
-        ListenerKind::Tcp(tcp) => outbound::tcp(planned, tcp),
-        ListenerKind::Inbound(inbound) => inbound::listener(placed, planned, inbound),
-        ListenerKind::PassThrough(pass_through) => pass_through::listener(planned, pass_through),
-        ListenerKind::Readiness(status) => status::readiness(planned, status),
-        ListenerKind::Metrics(metrics) => status::metrics(planned, metrics),
+    let meshc_plan::Listener { name, address, socket, kind, origin: _ } = planned;
+    let settings = match kind {
+        ListenerKind::Http(http) => outbound::http(placed, name, http),
+        ListenerKind::Tcp(tcp) => outbound::tcp(name, tcp),
+        ListenerKind::Inbound(inbound) => inbound::listener(placed, name, inbound),
+        ListenerKind::PassThrough(pass_through) => pass_through::listener(name, pass_through),
+        ListenerKind::Readiness(status) => status::readiness(name, status),
+        ListenerKind::Metrics(metrics) => status::metrics(name, metrics),
         ListenerKind::Redirected => outbound::redirected(),
     };
     Listener {
-        name: planned.name.clone(),
-        address: Some(placed.listen(planned)),
-        stat_prefix: planned.name.clone(),
+        name: name.clone(),
+        address: Some(placed.listen(name, *address)),
+        stat_prefix: name.clone(),
         // Without a socket, the listener for redirected connections hands over those that meant this address.
-        bind_to_port: if placed.binds(planned) { None } else { flag(false) },
+        bind_to_port: if placed.binds(*socket) { None } else { flag(false) },
         ..settings
     }
 }

@@ -1,4 +1,6 @@
 //! HTTP and TCP from the application, and HTTP from outside the mesh.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
@@ -19,25 +21,22 @@ use crate::{access_log, keepalive, limits, tls};
 const CONNECT_ATTEMPTS: u32 = 2;
 
 /// HTTP by host and path.
-pub(super) fn http(placed: &Placed<'_>, planned: &meshc_plan::Listener, http: &HttpListener) -> Listener {
-    let clients = if http.edge {
+pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
+    let HttpListener { edge, tls, virtual_hosts } = http;
+    let clients = if *edge {
         Clients::Strangers { trusted_hops: placed.plan.trusted_hops }
     } else {
         Clients::Application
     };
-    let routes = routes::configuration(&planned.name, &http.virtual_hosts);
+    let routes = routes::configuration(name, virtual_hosts);
     let chain = FilterChain {
-        filters: vec![manager::filter(&planned.name, clients, routes, Vec::new(), Some(replies::of(&[])))],
-        transport_socket: http.tls.as_ref().map(|settings| tls::server(placed, settings)),
+        filters: vec![manager::filter(name, clients, routes, Vec::new(), Some(replies::of(&[])))],
+        transport_socket: tls.as_ref().map(|settings| tls::server(placed, settings)),
         ..Default::default()
     };
     Listener {
         filter_chains: vec![chain],
-        per_connection_buffer_limit_bytes: number(if http.edge {
-            limits::EDGE_BUFFER
-        } else {
-            limits::BUFFER
-        }),
+        per_connection_buffer_limit_bytes: number(if *edge { limits::EDGE_BUFFER } else { limits::BUFFER }),
         socket_options: vec![keepalive::unsent()],
         traffic_direction: TrafficDirection::Outbound.into(),
         ..Default::default()
@@ -45,13 +44,14 @@ pub(super) fn http(placed: &Placed<'_>, planned: &meshc_plan::Listener, http: &H
 }
 
 /// Bytes to one upstream.
-pub(super) fn tcp(planned: &meshc_plan::Listener, tcp: &TcpListener) -> Listener {
+pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
+    let TcpListener { upstream, idle_timeout } = tcp;
     let chain = super::tcp_proxy(&TcpProxy {
-        stat_prefix: planned.name.clone(),
-        idle_timeout: timeout(tcp.idle_timeout),
-        access_log: access_log::tcp(&planned.name),
+        stat_prefix: name.to_owned(),
+        idle_timeout: timeout(*idle_timeout),
+        access_log: access_log::tcp(name),
         max_connect_attempts: number(CONNECT_ATTEMPTS),
-        cluster_specifier: Some(ClusterSpecifier::Cluster(tcp.upstream.clone())),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
         ..Default::default()
     });
     Listener {

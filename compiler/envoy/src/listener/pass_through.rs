@@ -1,4 +1,6 @@
 //! mTLS of others, passed through by SNI: an east-west gateway has no certificate and ends no TLS.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
@@ -13,24 +15,26 @@ use crate::{access_log, keepalive, limits};
 
 /// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed; so it is the
 /// listener that logs connections.
-pub(super) fn listener(planned: &meshc_plan::Listener, pass_through: &PassThrough) -> Listener {
+pub(super) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
+    let PassThrough { hello_timeout, chains } = pass_through;
     Listener {
-        filter_chains: or_closed(pass_through.chains.iter().map(|one| chain(&planned.name, one)).collect()),
+        filter_chains: or_closed(chains.iter().map(|one| chain(name, one)).collect()),
         listener_filters: vec![tls_inspector()],
-        listener_filters_timeout: duration(pass_through.hello_timeout),
+        listener_filters_timeout: duration(*hello_timeout),
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
-        access_log: access_log::tls(&planned.name),
+        access_log: access_log::tls(name),
         ..Default::default()
     }
 }
 
 fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
+    let PassThroughChain { sni, upstream, connect_attempts, origin: _ } = planned;
     FilterChain {
-        name: planned.sni.clone(),
+        name: sni.clone(),
         filter_chain_match: Some(FilterChainMatch {
-            server_names: vec![planned.sni.clone()],
+            server_names: vec![sni.clone()],
             transport_protocol: "tls".to_owned(),
             ..Default::default()
         }),
@@ -39,8 +43,8 @@ fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
             // A connection is ended by those who speak on it, not by the gateway in the middle.
             idle_timeout: timeout(None),
             // A live gateway in front of dead pods must not look dead.
-            max_connect_attempts: number(planned.connect_attempts),
-            cluster_specifier: Some(ClusterSpecifier::Cluster(planned.upstream.clone())),
+            max_connect_attempts: number(*connect_attempts),
+            cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
             ..Default::default()
         })
     }

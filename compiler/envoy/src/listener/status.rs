@@ -1,4 +1,6 @@
 //! Readiness, the application's probes, and metrics.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::time::Duration;
 
@@ -31,25 +33,26 @@ const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `GET /healthz/ready` is answered here, with 503 as soon as the proxy drains, and `/healthz/live`; probes are asked of
 /// the application.
-pub(super) fn readiness(planned: &meshc_plan::Listener, status: &StatusListener) -> Listener {
+pub(super) fn readiness(name: &str, status: &StatusListener) -> Listener {
+    let StatusListener { probes } = status;
     let ready = HealthCheck {
         pass_through_mode: flag(false),
         headers: vec![header_matcher(":path", exact(READY))],
         ..Default::default()
     };
     let filter = http_filter("envoy.filters.http.health_check", &ready);
-    listener(
-        &planned.name,
-        vec![filter],
-        [live()].into_iter().chain(status.probes.iter().map(probe)).collect(),
-    )
+    listener(name, vec![filter], [live()].into_iter().chain(probes.iter().map(probe)).collect())
 }
 
 /// `GET /metrics`, and nothing else of the admin interface; and the application's own at `/app/metrics`.
-pub(super) fn metrics(planned: &meshc_plan::Listener, metrics: &MetricsListener) -> Listener {
+pub(super) fn metrics(name: &str, metrics: &MetricsListener) -> Listener {
+    let MetricsListener { app } = metrics;
     let own = rewrite("/metrics", PROMETHEUS, cluster::ADMIN, METRICS_TIMEOUT);
-    let app = |app: &AppMetrics| rewrite("/app/metrics", &app.path, &app.upstream, METRICS_TIMEOUT);
-    listener(&planned.name, Vec::new(), [own].into_iter().chain(metrics.app.as_ref().map(app)).collect())
+    let app = app.as_ref().map(|app| {
+        let AppMetrics { upstream, path } = app;
+        rewrite("/app/metrics", path, upstream, METRICS_TIMEOUT)
+    });
+    listener(name, Vec::new(), [own].into_iter().chain(app).collect())
 }
 
 fn live() -> Route {
@@ -65,12 +68,13 @@ fn live() -> Route {
 }
 
 fn probe(probe: &ProbeCheck) -> Route {
-    let path = match probe.kind {
+    let ProbeCheck { kind, upstream, path: app_path, timeout } = probe;
+    let path = match kind {
         ProbeKind::Liveness => "/app/liveness",
         ProbeKind::Readiness => "/app/readiness",
         ProbeKind::Startup => "/app/startup",
     };
-    rewrite(path, &probe.path, &probe.upstream, probe.timeout)
+    rewrite(path, app_path, upstream, *timeout)
 }
 
 fn rewrite(from: &str, to: &str, upstream: &str, limit: Duration) -> Route {

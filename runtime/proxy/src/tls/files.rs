@@ -1,4 +1,6 @@
 //! The proxy's own certificate, key and trust bundle: read, and refused unless they belong together.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use super::provider;
 use super::verify::{leaf_identity, trust_anchors};
@@ -46,23 +48,21 @@ pub(crate) enum Refused {
 
 /// Reads an identity.
 pub(crate) fn load(identity: &Identity) -> Result<Loaded, Refused> {
-    let key = load_certificate(&identity.certificate, &identity.private_key)?;
+    let Identity { certificate, private_key, trust_bundle } = identity;
+    let key = load_certificate(certificate, private_key)?;
     let unusable = |path: &Path, problem: String| Refused::Unusable { path: path.to_owned(), problem };
     let spiffe = key.cert.first().and_then(leaf_identity).ok_or_else(|| {
-        unusable(
-            &identity.certificate,
-            "carries no SPIFFE id: its leaf needs exactly one `spiffe://` URI".into(),
-        )
+        unusable(certificate, "carries no SPIFFE id: its leaf needs exactly one `spiffe://` URI".into())
     })?;
     // Every other meshd would refuse it in every handshake; here the reason is in the log of the one who has it.
     if let Some(Err(flaw)) = key.cert.first().map(|leaf| meshd_certificates::leaf(leaf)) {
-        return Err(unusable(&identity.certificate, format!("cannot be an identity: its leaf {flaw}")));
+        return Err(unusable(certificate, format!("cannot be an identity: its leaf {flaw}")));
     }
-    let roots = certificates(&identity.trust_bundle)?;
+    let roots = certificates(trust_bundle)?;
     if trust_anchors(&roots).is_empty() {
         let flaw = roots.iter().find_map(|root| meshd_certificates::anchor(root).err());
         let flaw = flaw.map_or_else(String::new, |flaw| format!(": the first one {flaw}"));
-        return Err(unusable(&identity.trust_bundle, format!("holds no usable root certificate{flaw}")));
+        return Err(unusable(trust_bundle, format!("holds no usable root certificate{flaw}")));
     }
     Ok(Arc::new(Credentials { key, spiffe, roots }))
 }
