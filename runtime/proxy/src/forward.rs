@@ -133,7 +133,11 @@ impl Answer {
                         connection.give_back();
                     }
                 }
-                Ending::UpstreamReset | Ending::CutOff | Ending::TimedOut | Ending::ClientGone => {
+                Ending::UpstreamReset
+                | Ending::CutOff
+                | Ending::Unread
+                | Ending::TimedOut
+                | Ending::ClientGone => {
                     rest.give_up();
                 }
             }

@@ -14,15 +14,16 @@ use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
 use crate::limit::{Judged, Left};
-use crate::local::LocalExecutor;
 use crate::local_reply::{Form, Why};
 use crate::noticed::Noticed;
 use crate::outcome::Failure;
 use crate::outlier::Report;
+use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
 use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
+use crate::stream::{Stream, Streams};
 use crate::taken::Taken;
 use crate::target::{Connected, Target, target};
 use crate::watched::Ending;
@@ -67,7 +68,7 @@ where
             }
         })
     };
-    let mut builder = auto::Builder::new(LocalExecutor);
+    let mut builder = auto::Builder::new(Streams);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
     // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
     builder.http1().max_headers(bounds.headers).max_buf_size(bounds.bytes + 1);
@@ -167,15 +168,21 @@ async fn answer(
                 Ok(answer) => {
                     is_last = answer.is_early();
                     let (worker, status) = (Rc::clone(worker), answer.status());
+                    let stream = Stream::current();
                     answer.into_response(version, move |ending, bytes| {
                         line.bytes = bytes;
                         let upstreams_fault;
                         (line.flags, upstreams_fault) = match ending {
                             Ending::Complete => ("", false),
                             Ending::UpstreamReset => ("UC", true),
-                            Ending::CutOff => ("UC", false),
+                            Ending::CutOff | Ending::Unread => ("UC", false),
                             // The answer had begun: a client that reads slowly ends it as well as a slow endpoint.
                             Ending::TimedOut => ("UT", false),
+                            Ending::ClientGone if stream.is_some_and(|stream| stream.is_given_up()) => {
+                                worker.shared.metrics.shed_streams.add(&[&line.listener], 1);
+                                line.details = Some(Leaving::Unread.sentence().to_owned());
+                                ("OM", false)
+                            }
                             Ending::ClientGone => ("DC", false),
                         };
                         if let Some(picked) = forwarded.picked.filter(|_| upstreams_fault) {

@@ -1,20 +1,27 @@
 //! How much memory the proxy uses, how much it may, and what follows from that.
 //!
 //! The limit is the pod's, which the compiler writes into the configuration. What counts against it is the heap, which
-//! is counted exactly and at any moment, and what the kernel holds for the process, above all in the buffers of its
-//! sockets, which is read from the control group from time to time or estimated. Three levels follow. Where memory is
+//! is counted exactly and at any moment, without what was allocated and never touched, and what the kernel holds for the
+//! process, above all in the buffers of its sockets; both are read from the kernel from time to time, or estimated. Three levels follow. Where memory is
 //! tight, connections are closed (see `room`); where it is full, the proxy reads nothing more from clients until there is
-//! room again, and hardly anything from upstreams, so that nobody can fill it faster than it is cleared.
+//! room again, and hardly anything from upstreams, and opens no more connections to these, so that nobody can fill it
+//! faster than it is cleared.
 //!
 //! Memory belongs to the process, and so do these numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The limit in bytes; 0 is none.
 static LIMIT: AtomicU64 = AtomicU64::new(0);
 
 /// Bytes that count against the limit and are not on the heap.
 static BEYOND_HEAP: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes that are on the heap and do not count yet: of large buffers in which little was written, most of what idle
+/// connections have, the kernel has not given every page.
+static UNTOUCHED: AtomicU64 = AtomicU64::new(0);
 
 /// From this share of the limit on memory is tight, in percent. What is left between the highest level and the limit is
 /// for what the allocator cannot reuse at once, and for the program itself.
@@ -33,10 +40,36 @@ const PROGRAM: u64 = 8 << 20;
 /// directory entry in Linux 6.
 const QUIET_SOCKET: u64 = 4 << 10;
 
-/// What the kernel takes for an answer that its client does not read: the send buffer towards it (see `listen::prepare`)
-/// and the receive buffer from an application (see `connect`). Source: measured with `ss -m`, 48 and 256 KiB, on Linux
-/// 6.18 with an answer of 8 MB over loopback.
-const STALLED_SOCKETS: u64 = 304 << 10;
+/// What the kernel takes for an answer that its client does not read, in the send buffer towards it (see
+/// `listen::prepare`), and for a connection from an upstream that has sent more than was read, in its receive buffer (see
+/// `connect`). Source: measured with `ss -m` on Linux 6.18 with an answer of 8 MB over loopback.
+const STALLED_SOCKET: u64 = 48 << 10;
+const BACKLOGGED_SOCKET: u64 = 128 << 10;
+
+/// Connections from upstreams that have sent more than was read.
+static BACKLOGGED: AtomicU64 = AtomicU64::new(0);
+
+/// Whether one such connection is among them; none when dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog(bool);
+
+impl Backlog {
+    /// Notes what the last read tells.
+    pub(crate) fn set(&mut self, is_backlogged: bool) {
+        match (self.0, is_backlogged) {
+            (false, true) => BACKLOGGED.fetch_add(1, Ordering::Relaxed),
+            (true, false) => BACKLOGGED.fetch_sub(1, Ordering::Relaxed),
+            (true, true) | (false, false) => return,
+        };
+        self.0 = is_backlogged;
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
 
 /// How much room there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +95,8 @@ impl Reading {
     /// What is in use at this moment.
     pub(crate) fn now() -> Self {
         let limit = LIMIT.load(Ordering::Relaxed);
-        let used = meshd_heap::in_use().saturating_add(BEYOND_HEAP.load(Ordering::Relaxed));
+        let heap = meshd_heap::in_use().saturating_sub(UNTOUCHED.load(Ordering::Relaxed));
+        let used = heap.saturating_add(BEYOND_HEAP.load(Ordering::Relaxed));
         Reading { used, limit: (limit > 0).then_some(limit) }
     }
 
@@ -81,6 +115,14 @@ impl Reading {
         self.limit.is_none_or(|limit| self.used < percent(limit, NO_MORE))
     }
 
+    /// How many connections to upstreams may be added: what each sends fills its receive buffer whether it is read or not,
+    /// and another buffer when it is. They are fewer the closer memory is to being full.
+    fn upstreams(self) -> usize {
+        let Some(limit) = self.limit else { return ANY_NUMBER };
+        let left = percent(limit, FULL).saturating_sub(self.used);
+        usize::try_from(left / (BACKLOGGED_SOCKET + READ)).unwrap_or(ANY_NUMBER).min(ANY_NUMBER)
+    }
+
     /// How many bytes have to be freed until memory is no longer tight.
     pub(crate) fn excess(self) -> u64 {
         self.limit.map_or(0, |limit| self.used.saturating_sub(percent(limit, TIGHT)))
@@ -89,6 +131,33 @@ impl Reading {
 
 fn percent(limit: u64, percent: u64) -> u64 {
     limit / 100 * percent
+}
+
+/// How many connections to upstreams may be added until it is looked again.
+static UPSTREAMS: Semaphore = Semaphore::const_new(ANY_NUMBER);
+const ANY_NUMBER: usize = 1 << 20;
+
+/// What is read of an answer and waits for its client, at most: see `paced`.
+const READ: u64 = 64 << 10;
+
+/// How long a request waits for a connection to an upstream for which there is no room. Whoever fills memory has been told
+/// to leave by then.
+const ROOM_LIMIT: Duration = Duration::from_secs(10);
+
+/// Returns once there is room for one more connection to an upstream; false if there is none for too long.
+pub(crate) async fn room_for_upstream() -> bool {
+    let one = match UPSTREAMS.try_acquire() {
+        Ok(one) => Some(one),
+        Err(_) => tokio::time::timeout(ROOM_LIMIT, UPSTREAMS.acquire()).await.ok().and_then(Result::ok),
+    };
+    one.map(SemaphorePermit::forget).is_some()
+}
+
+/// Lets so many more wait no longer.
+fn let_in(count: usize) {
+    let before = UPSTREAMS.available_permits();
+    UPSTREAMS.add_permits(count.saturating_sub(before));
+    UPSTREAMS.forget_permits(before.saturating_sub(count));
 }
 
 /// Which level memory is at. This is cheap enough to be asked at every read.
@@ -101,17 +170,35 @@ pub(crate) fn limit(bytes: Option<u64>) {
     LIMIT.store(bytes.unwrap_or(0), Ordering::Relaxed);
 }
 
-/// Looks how much the kernel holds for the process: `connections` from clients are open, `stalled` of them do not read
+/// Looks how much the kernel holds for the process, and lets in as many connections to upstreams as there is room for: `connections` from clients are open, `stalled` of them do not read
 /// their answers.
 pub(crate) fn look(connections: u64, stalled: u64) {
-    let kernel = of_control_group().unwrap_or_else(|| estimate(connections, stalled));
+    let untouched = own().map_or(0, |own| meshd_heap::in_use().saturating_sub(own));
+    UNTOUCHED.store(untouched, Ordering::Relaxed);
+    let backlogged = BACKLOGGED.load(Ordering::Relaxed);
+    let kernel = of_control_group().unwrap_or_else(|| estimate(connections, stalled, backlogged));
     BEYOND_HEAP.store(PROGRAM.saturating_add(kernel), Ordering::Relaxed);
+    let_in(Reading::now().upstreams());
 }
 
-/// Connections to upstreams are few where it matters: most of many clients are idle.
-fn estimate(connections: u64, stalled: u64) -> u64 {
-    let quiet = connections.saturating_mul(QUIET_SOCKET);
-    quiet.saturating_add(stalled.saturating_mul(STALLED_SOCKETS))
+/// Quiet connections to upstreams are few where it matters: most of many clients are idle.
+fn estimate(connections: u64, stalled: u64, backlogged: u64) -> u64 {
+    let parts = [(connections, QUIET_SOCKET), (stalled, STALLED_SOCKET), (backlogged, BACKLOGGED_SOCKET)];
+    parts.iter().fold(0, |sum, (count, each)| sum.saturating_add(count.saturating_mul(*each)))
+}
+
+/// The pages that belong to the process alone, in bytes: the heap as far as the kernel has given it, with what the
+/// allocator keeps for later.
+fn own() -> Option<u64> {
+    own_pages(&std::fs::read_to_string("/proc/self/statm").ok()?)?
+        .checked_mul(rustix::param::page_size() as u64)
+}
+
+/// Their number. Source: Linux, Documentation/filesystems/proc.rst, "statm": size, resident, shared.
+fn own_pages(statistics: &str) -> Option<u64> {
+    let mut numbers =
+        statistics.split_ascii_whitespace().skip(1).map_while(|number| number.parse::<u64>().ok());
+    numbers.next()?.checked_sub(numbers.next()?)
 }
 
 /// Where a container finds what its control group uses and may, and who is in it.
@@ -161,6 +248,13 @@ mod tests {
     }
 
     #[test]
+    fn connections_to_upstreams_are_opened_as_far_as_there_is_room() {
+        let at = |used| Reading { used, limit: Some(100 << 20) }.upstreams();
+        assert_eq!((at(0), at(60 << 20), at(74 << 20), at(75 << 20), at(u64::MAX)), (400, 80, 5, 0, 0));
+        assert_eq!(Reading { used: u64::MAX, limit: None }.upstreams(), ANY_NUMBER);
+    }
+
+    #[test]
     fn the_kernels_part_is_read_from_a_control_group() {
         let statistics = "anon 100\nfile 50\nkernel 40\nkernel_stack 4\npagetables 5\nsock 1000\nslab 20\n\
                           slab_reclaimable 15\nslab_unreclaimable 5\nworkingset_nodes 3\n";
@@ -168,6 +262,13 @@ mod tests {
         assert_eq!(kernel_memory("anon 100\nsock 7\n"), Some(7));
         assert_eq!(kernel_memory("cache 100\nrss 50\n"), None, "another version has no such rows");
         assert_eq!(kernel_memory("sock none\n"), None);
+    }
+
+    #[test]
+    fn pages_that_were_never_touched_do_not_count() {
+        assert_eq!(own_pages("6134 1850 1420 2500 0 1217 0\n"), Some(430));
+        assert_eq!((own_pages(""), own_pages("1 2"), own_pages("1 2 3 4")), (None, None, None));
+        assert!(own().is_some_and(|own| own > 100 << 10), "{:?}", own());
     }
 
     #[test]
@@ -180,9 +281,27 @@ mod tests {
 
     #[test]
     fn without_a_control_group_connections_are_counted() {
-        assert_eq!(estimate(0, 0), 0);
-        assert_eq!(estimate(1000, 0), 1000 * 4096);
-        assert!(estimate(3000, 3000) > (512 << 20), "those who do not read have to go before the limit");
-        assert_eq!(estimate(u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(estimate(0, 0, 0), 0);
+        assert_eq!(estimate(1000, 0, 0), 1000 * 4096);
+        assert!(
+            estimate(3000, 3000, 3000) > (512 << 20),
+            "those who do not read have to go before the limit"
+        );
+        assert_eq!(estimate(u64::MAX, u64::MAX, 1), u64::MAX);
+    }
+
+    #[test]
+    fn a_connection_counts_once_as_backlogged_until_it_is_read_or_dropped() {
+        let count = || BACKLOGGED.load(Ordering::Relaxed);
+        let before = count();
+        let mut backlog = Backlog::default();
+        backlog.set(true);
+        backlog.set(true);
+        assert_eq!(count() - before, 1);
+        backlog.set(false);
+        assert_eq!(count() - before, 0);
+        backlog.set(true);
+        drop(backlog);
+        assert_eq!(count() - before, 0);
     }
 }

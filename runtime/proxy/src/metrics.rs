@@ -124,6 +124,8 @@ pub(crate) struct Metrics {
     pub(crate) denied: Counters,
     /// Connections that were closed to free memory.
     pub(crate) shed: Counters,
+    /// Answers on connections with others that were reset to free memory.
+    pub(crate) shed_streams: Counters,
     /// Connections that were closed for a flood of frames.
     pub(crate) floods: Counters,
     /// Bytes in use.
@@ -206,6 +208,11 @@ impl Default for Metrics {
                 "Connections that were closed to free memory: unread, idle or slow.",
                 &["listener", "reason"],
             ),
+            shed_streams: Counters::new(
+                "meshd_streams_shed_total",
+                "HTTP/2 answers that were reset to free memory because their clients did not read them.",
+                &["listener"],
+            ),
             floods: Counters::new(
                 "meshd_http2_floods_total",
                 "Connections that were closed because the client sent too many frames of a kind.",
@@ -274,6 +281,7 @@ impl Metrics {
             &self.denied,
             &self.dns_failures,
             &self.shed,
+            &self.shed_streams,
             &self.floods,
         ] {
             counters.render(&mut page);

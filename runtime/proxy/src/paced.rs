@@ -1,8 +1,8 @@
 //! A TCP connection that reads in small pieces, hardly anything while memory is full, and tells its place what moves.
 
 use crate::files::Upstream;
-use crate::memory::{self, Level};
-use crate::room::Place;
+use crate::memory::{self, Backlog, Level};
+use crate::place::Place;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -35,6 +35,8 @@ pub(crate) struct Paced {
     place: Option<Rc<Place>>,
     pause: Option<Pin<Box<Sleep>>>,
     reads: Reads,
+    /// Whether more has come than was read; only of upstreams.
+    backlog: Option<Backlog>,
     _counted: Option<Upstream>,
 }
 
@@ -57,7 +59,8 @@ impl Paced {
 
     /// A connection to an upstream.
     pub(crate) fn to_upstream(stream: TcpStream) -> Self {
-        Paced { _counted: Some(Upstream::new()), ..Paced::new(stream, None, Reads::Seldom) }
+        let (backlog, counted) = (Some(Backlog::default()), Some(Upstream::new()));
+        Paced { backlog, _counted: counted, ..Paced::new(stream, None, Reads::Seldom) }
     }
 
     /// A connection on which probes and metrics are asked for.
@@ -66,7 +69,7 @@ impl Paced {
     }
 
     fn new(stream: TcpStream, place: Option<Rc<Place>>, reads: Reads) -> Self {
-        Paced { stream: stream.take(PIECE), place, pause: None, reads, _counted: None }
+        Paced { stream: stream.take(PIECE), place, pause: None, reads, backlog: None, _counted: None }
     }
 
     /// The connection itself.
@@ -116,7 +119,13 @@ impl AsyncRead for Paced {
     ) -> Poll<io::Result<()>> {
         let piece = ready!(self.poll_room(cx));
         self.stream.set_limit(piece);
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        let most = usize::try_from(piece).unwrap_or(usize::MAX).min(buffer.remaining());
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.set(result.is_ready() && buffer.filled().len() - before == most);
+        }
+        let result = ready!(result);
         if let Some(place) = &self.place {
             place.sent(Instant::now());
         }

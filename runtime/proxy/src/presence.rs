@@ -2,7 +2,7 @@
 
 use crate::frames::{Flood, Frames, PREFACE};
 use crate::memory;
-use crate::room::{Passing, Place};
+use crate::place::{Passing, Place};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll};

@@ -4,11 +4,11 @@ use crate::balance::{Prefer, Tried, pick};
 use crate::body::{Body, text};
 use crate::connect::connect;
 use crate::headers::remove_hop_by_hop;
-use crate::local::LocalExecutor;
 use crate::local_reply::plain;
 use crate::paced::Paced;
 use crate::serve::Connection;
 use crate::snapshot::KindState;
+use crate::stream::Streams;
 use crate::upstream::{Spoken, Upstream};
 use crate::worker::Worker;
 use bytes::Bytes;
@@ -39,7 +39,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: Pa
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
         async move { Ok::<_, Infallible>(answer(&worker, &connection, &request).await) }
     });
-    let mut builder = auto::Builder::new(LocalExecutor);
+    let mut builder = auto::Builder::new(Streams);
     builder.http1().timer(TokioTimer::new()).http2().timer(TokioTimer::new());
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

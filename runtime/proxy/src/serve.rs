@@ -7,7 +7,7 @@ use crate::hello::{First, Replayed, read_hello};
 use crate::listen::{Slot, prepare};
 use crate::memory::Reading;
 use crate::paced::Paced;
-use crate::room::Place;
+use crate::place::Place;
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{self, Peer, peer_of};
 use crate::worker::Worker;

@@ -1,8 +1,8 @@
 //! Bodies of answers, with a note whether the client takes them.
 
 use crate::body::{Body, BodyError};
+use crate::place::Passing;
 use crate::presence::Presence;
-use crate::room::Passing;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;

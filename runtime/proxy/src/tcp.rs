@@ -2,7 +2,7 @@
 
 use crate::access_log::Line;
 use crate::balance::{Picked, Prefer, Tried, pick};
-use crate::connect::{Upward, connect};
+use crate::connect::{Upward, connect_for_client};
 use crate::outlier::Report;
 use crate::relay::{End, OverTcp, relay};
 use crate::serve::Connection;
@@ -65,7 +65,7 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
         };
         line.group = Some(picked.group_name().to_owned());
         line.endpoint = Some(picked.endpoint.address.to_string());
-        let result = connect(&picked, Spoken::Bytes, metrics).await;
+        let result = connect_for_client(&picked, Spoken::Bytes, metrics).await;
         let (report, word) = match &result {
             // A connection is the only answer that bytes give.
             Ok(_) => (Some(Report::Answer(200)), "connected"),

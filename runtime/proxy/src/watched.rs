@@ -21,6 +21,8 @@ pub(crate) enum Ending {
     UpstreamReset,
     /// It did, because other clients had broken off requests on the same connection.
     CutOff,
+    /// It did, after the client had let the answer wait for long.
+    Unread,
     /// It took too long.
     TimedOut,
     /// The client went away.
@@ -30,6 +32,10 @@ pub(crate) enum Ending {
 /// How much of an answer passes before somebody watches whether the client still reads: less than this it need not read
 /// for the answer to leave us.
 const UNWATCHED: u64 = 64 * 1024;
+
+/// How long a client may let an answer wait until the upstream is no longer to blame for breaking off: servers give up
+/// those who do not read, as this proxy does.
+const WAITING: Duration = Duration::from_secs(1);
 
 /// An answer's body, bounded in time; what must happen at its end happens exactly once.
 pub(crate) struct Watched<F: FnOnce(Ending, u64)> {
@@ -46,6 +52,8 @@ struct Passing<F: FnOnce(Ending, u64)> {
     incoming: Option<FromUpstream>,
     sent: u64,
     moved: Instant,
+    /// Whether the client wanted more since then.
+    wanted: bool,
     finish: Option<F>,
 }
 
@@ -58,8 +66,13 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> Watched<F> {
         finish: F,
     ) -> Self {
         let ended = incoming.is_end_stream();
-        let mut passing =
-            Passing { incoming: Some(incoming), sent: 0, moved: Instant::now(), finish: Some(finish) };
+        let mut passing = Passing {
+            incoming: Some(incoming),
+            sent: 0,
+            moved: Instant::now(),
+            wanted: true,
+            finish: Some(finish),
+        };
         if ended {
             passing.end(Ending::Complete);
         }
@@ -102,6 +115,17 @@ impl<F: FnOnce(Ending, u64)> Passing<F> {
         self.end(Ending::TimedOut);
     }
 
+    /// How it ended when the upstream broke off.
+    fn broken_off(&self, is_cut_off: bool) -> Ending {
+        if is_cut_off {
+            Ending::CutOff
+        } else if !self.wanted && self.moved.elapsed() >= WAITING {
+            Ending::Unread
+        } else {
+            Ending::UpstreamReset
+        }
+    }
+
     fn is_complete(&self) -> bool {
         self.incoming.as_ref().is_some_and(HttpBody::is_end_stream)
     }
@@ -123,6 +147,7 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
             Poll::Ready(Some(Ok(frame))) => {
                 passing.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
                 passing.moved = Instant::now();
+                passing.wanted = false;
                 if passing.is_complete() {
                     passing.end(Ending::Complete);
                 }
@@ -138,7 +163,8 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                passing.end(if error.is::<CutOff>() { Ending::CutOff } else { Ending::UpstreamReset });
+                let ending = passing.broken_off(error.is::<CutOff>());
+                passing.end(ending);
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
@@ -146,6 +172,7 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
                 Poll::Ready(None)
             }
             Poll::Pending => {
+                passing.wanted = true;
                 let over = this.deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
                 let silent = this.idle.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
                 if over || silent {

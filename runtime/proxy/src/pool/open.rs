@@ -7,7 +7,7 @@ use crate::balance::Picked;
 use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::buffers;
-use crate::connect::{ConnectFailure, Upward, connect};
+use crate::connect::{ConnectFailure, Upward, connect_for_client};
 use crate::metrics::Metrics;
 use crate::reads_on::ReadsOn;
 use crate::upstream::Spoken;
@@ -44,11 +44,11 @@ pub(super) async fn open(
 ) -> Result<Link, ConnectFailure> {
     match spoken {
         Spoken::Http1 | Spoken::Bytes => {
-            let stream = connect(picked, Spoken::Http1, metrics).await?;
+            let stream = connect_for_client(picked, Spoken::Http1, metrics).await?;
             open1(stream, place).await.map(Link::Single)
         }
         Spoken::Http2 => {
-            let stream = connect(picked, spoken, metrics).await?;
+            let stream = connect_for_client(picked, spoken, metrics).await?;
             open2(stream, place).await.map(|sender| Link::Shared(sender, LastReset::default()))
         }
     }
