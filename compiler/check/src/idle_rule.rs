@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_resolve::Principal;
+use meshc_resolve::Peer;
 use meshc_vocabulary::model::policy::{PolicyScope, Source};
 use meshc_vocabulary::model::{Model, Mtls};
 
@@ -43,13 +43,12 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 // A whole namespace means whoever comes; callers without an identity declare no calls.
                 Source::Namespace(_) | Source::Unauthenticated => continue,
                 Source::Service(id) => {
-                    let principal = Principal::of_service(model, id);
+                    let principal = Peer::of_service(model, id);
                     (callers.contains(&principal), "declare the call, or take it out of the rule")
                 }
-                Source::Gateway(id) => (
-                    callers.contains(&Principal::Gateway(id)),
-                    "add a route, or take the gateway out of the rule",
-                ),
+                Source::Gateway(id) => {
+                    (callers.contains(&Peer::Gateway(id)), "add a route, or take the gateway out of the rule")
+                }
             };
             if calls {
                 continue;
@@ -87,10 +86,10 @@ fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
 }
 
 /// Everybody with a declared call to something that a policy applies to.
-fn callers<'a>(context: &Context<'a>, scope: &PolicyScope) -> BTreeSet<Principal<'a>> {
+fn callers<'a>(context: &Context<'a>, scope: &PolicyScope) -> BTreeSet<Peer<'a>> {
     let services = context.resolved.reached_by(scope).into_iter();
     let edges = services.flat_map(|service| context.resolved.incoming(service));
-    edges.map(|edge| edge.caller.principal(context.model)).collect()
+    edges.map(|edge| edge.caller.peer(context.model)).collect()
 }
 
 /// What a message calls a source.

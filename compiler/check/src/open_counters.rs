@@ -34,9 +34,11 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut open = BTreeMap::new();
     for (id, service) in model.services.iter() {
-        let shared = context.resolved.service(id).limits().filter(|(_, limit)| match limit.scope.value {
-            RateLimitScope::Cluster | RateLimitScope::Mesh => true,
-            RateLimitScope::Pod => false,
+        let shared = context.resolved.service(id).rate_limits.identified().filter(|(_, limit)| {
+            match limit.scope.value {
+                RateLimitScope::Cluster | RateLimitScope::Mesh => true,
+                RateLimitScope::Pod => false,
+            }
         });
         for (id, limit) in shared {
             let clusters = service.clusters.iter().map(|presence| model.clusters.at(presence.cluster));

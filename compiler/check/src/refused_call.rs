@@ -34,7 +34,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     for edge in &context.resolved.edges {
         let ports = &model.services.at(edge.callee).ports;
-        let who = edge.caller.principal(model);
+        let who = edge.caller.peer(model);
         let refusal = edge.ports.iter().filter_map(|port| ports.get(*port)).find_map(|port| {
             match context.resolved.access(who, edge.callee, port) {
                 Access::Refused(refusal) => Some(refusal),

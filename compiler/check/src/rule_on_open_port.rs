@@ -1,7 +1,7 @@
 //! Rules about identities on a port where callers can do without one.
 
 use lang_diagnostics::{Applicability, Code, CodeInfo, Diagnostic, Edit, Fix, Sink};
-use meshc_resolve::{Access, Principal, covers, disjoint};
+use meshc_resolve::{Access, Peer, covers, disjoint};
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::AuthorizationRule;
 use meshc_vocabulary::model::{Mtls, Port};
@@ -48,7 +48,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             match port.mtls {
                 Mtls::Strict => {}
                 Mtls::Permissive => {
-                    let who = Principal::Unauthenticated;
+                    let who = Peer::Unauthenticated;
                     let access = context.resolved.access(who, id, port);
                     for rule in holds.deny.value.iter().filter(|rule| evaded(&access, rule)) {
                         sink.push(evasion(&context.model.service_name(id), port, rule));

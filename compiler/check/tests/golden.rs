@@ -28,8 +28,8 @@ fn checked(path: &Path) -> (String, BTreeSet<&'static str>) {
     let file = lang_syntax::parse(id, &text, &mut sink);
     let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink);
     if let Some(model) = &model {
-        let topology = meshc_topology::build(model);
-        meshc_check::check(&meshc_resolve::resolve(model), &topology, &mut sink);
+        let resolved = meshc_resolve::resolve(model);
+        meshc_check::check(&resolved, &meshc_topology::build(&resolved), &mut sink);
     }
     let diagnostics = sink.into_sorted();
     let codes = diagnostics.iter().map(|it| it.code.0).collect();

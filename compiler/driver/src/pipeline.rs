@@ -108,11 +108,11 @@ fn stages(
     let model = unless_errors(meshc_vocabulary::evaluate(files, sources, sink)?, sink)?;
     let model = with_options(model, options);
     let resolved = meshc_resolve::resolve(&model);
-    let topology = meshc_topology::build(&model);
+    let topology = meshc_topology::build(&resolved);
     meshc_check::check(&resolved, &topology, sink);
-    meshc_plan::capability::check(&model, sink);
-    let model = unless_errors(model, sink)?;
-    let plan = unless_errors(meshc_plan::lower(&model, &topology, sink), sink)?;
+    meshc_plan::capability::check(&resolved, sink);
+    unless_errors((), sink)?;
+    let plan = unless_errors(meshc_plan::lower(&resolved, &topology, sink), sink)?;
     let mesh = CheckedMesh { model, topology, plan };
     check_backends(&mesh.plan, sink);
     unless_errors(mesh, sink)

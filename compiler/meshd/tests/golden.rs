@@ -26,7 +26,8 @@ fn plan(mesh: &str) -> Plan {
     let file = sources.add("mesh.mesh", text.as_str());
     let file = lang_syntax::parse(file, &text, &mut sink);
     let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink).unwrap();
-    let plan = meshc_plan::lower(&model, &meshc_topology::build(&model), &mut sink);
+    let resolved = meshc_resolve::resolve(&model);
+    let plan = meshc_plan::lower(&resolved, &meshc_topology::build(&resolved), &mut sink);
     assert!(!sink.has_errors(), "{mesh}: {:?}", sink.diagnostics());
     plan
 }

@@ -2,18 +2,20 @@
 //! dropped setting. Which features these are is data of the vocabulary, where the reference reads it too.
 
 use lang_diagnostics::{Code, Diagnostic, Origin, Sink, Span};
+use meshc_resolve::Resolved;
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::RateLimitScope;
-use meshc_vocabulary::model::{Callee, Cluster, DataPlane, ExternalHost, Id, IpFamily, Issuer, Model, Mtls};
+use meshc_vocabulary::model::{Cluster, DataPlane, ExternalHost, Id, IpFamily, Issuer, Model, Mtls};
 
 use crate::codes;
 
 /// In how many places a call of something is shown.
 const MOST_CALLS: usize = 4;
 
-/// Reports whatever a mesh asks for that its data planes cannot enforce. It needs nothing but the model, so it is said
+/// Reports whatever a mesh asks for that its data planes cannot enforce. It needs no topology, so it is said
 /// together with everything else that is wrong with a mesh.
-pub fn check(model: &Model, sink: &mut Sink) {
+pub fn check(resolved: &Resolved<'_>, sink: &mut Sink) {
+    let model = resolved.model;
     issuer(model, sink);
     for (id, cluster) in model.clusters.iter() {
         match cluster.ip_family {
@@ -22,7 +24,7 @@ pub fn check(model: &Model, sink: &mut Sink) {
         }
     }
     for (id, external) in model.externals.iter() {
-        self::external(model, id, external, sink);
+        self::external(resolved, id, external, sink);
     }
     for (_, service) in model.services.iter() {
         let clusters = || service.clusters.iter().map(|presence| presence.cluster);
@@ -113,18 +115,18 @@ fn issuer(model: &Model, sink: &mut Sink) {
 }
 
 /// The declaration is one mistake, however many call it, and also if none does: to add a call would be the next one.
-fn external(model: &Model, id: Id<ExternalHost>, external: &ExternalHost, sink: &mut Sink) {
+fn external(resolved: &Resolved<'_>, id: Id<ExternalHost>, external: &ExternalHost, sink: &mut Sink) {
     if Feature::ExternalHosts.supported() {
         return;
     }
-    let data_plane = model.mesh.data_plane;
+    let data_plane = resolved.model.mesh.data_plane;
     let report =
         missing(Feature::ExternalHosts, data_plane, external.origin.span).label("a host outside the mesh");
-    let calls = model.services.iter().flat_map(|(_, service)| &service.calls);
-    let calls = calls.filter(|call| call.callee == Callee::External(id)).map(|call| call.origin.span);
-    let rules = model.routes.iter().flat_map(|(_, route)| &route.rules).flat_map(|rule| &rule.to);
-    let routed = rules.filter(|to| to.callee == Callee::External(id)).map(|to| to.origin.span);
-    let places = calls.chain(routed).take(MOST_CALLS);
+    let calls = resolved.outside.iter().filter(|edge| edge.callee == id);
+    let mut places: Vec<Span> = calls.map(|edge| edge.origin.span).collect();
+    // A destination of a route at several gateways is one place.
+    places.dedup();
+    let places = places.into_iter().take(MOST_CALLS);
     sink.push(places.fold(report, |report, place| report.also(place, "called here")));
 }
 

@@ -8,7 +8,7 @@ use crate::implied::covers;
 
 /// A caller, as far as a callee can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Principal<'m> {
+pub enum Peer<'m> {
     /// The services of a namespace with this account.
     Account(Id<Namespace>, &'m str),
     /// An ingress gateway.
@@ -48,8 +48,8 @@ pub enum Refusal<'m> {
 static EVERYTHING: HttpMatch =
     HttpMatch { path: meshc_vocabulary::model::PathMatch::Any, methods: Vec::new(), headers: Vec::new() };
 
-impl<'m> Principal<'m> {
-    /// The principal of a service: services with one account are one to everybody they call.
+impl<'m> Peer<'m> {
+    /// The peer that a service is: services with one account are one to everybody they call.
     #[must_use]
     pub fn of_service(model: &'m Model, service: Id<Service>) -> Self {
         let service = model.services.at(service);
@@ -60,7 +60,7 @@ impl<'m> Principal<'m> {
     #[must_use]
     pub fn is_meant_by(self, model: &Model, source: Source) -> bool {
         match (self, source) {
-            (Self::Account(..), Source::Service(other)) => self == Principal::of_service(model, other),
+            (Self::Account(..), Source::Service(other)) => self == Peer::of_service(model, other),
             (Self::Account(namespace, _), Source::Namespace(other)) => namespace == other,
             (Self::Gateway(gateway), Source::Gateway(other)) => gateway == other,
             (Self::Gateway(_), Source::Namespace(namespace)) => {
@@ -84,17 +84,12 @@ impl<'m> Principal<'m> {
 
 impl<'m> Access<'m> {
     /// What rules make of a caller that has declared its call, or that has no identity.
-    pub(crate) fn new(
-        model: &Model,
-        policies: &ServicePolicies<'m>,
-        port: &Port,
-        who: Principal<'_>,
-    ) -> Self {
+    pub(crate) fn new(model: &Model, policies: &ServicePolicies<'m>, port: &Port, who: Peer<'_>) -> Self {
         match (port.mtls, who) {
             // The sidecar stays out of the way.
             (Mtls::Off, _) => return Self::Admitted,
-            (Mtls::Strict, Principal::Unauthenticated) => return Self::Refused(Refusal::NoIdentity),
-            (Mtls::Strict, Principal::Account(..) | Principal::Gateway(_)) | (Mtls::Permissive, _) => {}
+            (Mtls::Strict, Peer::Unauthenticated) => return Self::Refused(Refusal::NoIdentity),
+            (Mtls::Strict, Peer::Account(..) | Peer::Gateway(_)) | (Mtls::Permissive, _) => {}
         }
         let (allow, deny) = (policies.allow.value, policies.deny.value);
         let means = |rule: &&AuthorizationRule| who.is_in(model, rule);

@@ -3,7 +3,7 @@
 use lang_diagnostics::{Origin, Spanned};
 use meshc_vocabulary::model::{Callee, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service};
 
-use crate::{Principal, Through};
+use crate::{Peer, Through};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,10 @@ impl<'m> Caller<'m> {
 
     /// How the callee tells it apart.
     #[must_use]
-    pub fn principal(self, model: &'m Model) -> Principal<'m> {
+    pub fn peer(self, model: &'m Model) -> Peer<'m> {
         match self {
-            Self::Service(service) => Principal::of_service(model, service),
-            Self::Route { gateway, .. } => Principal::Gateway(gateway),
+            Self::Service(service) => Peer::of_service(model, service),
+            Self::Route { gateway, .. } => Peer::Gateway(gateway),
         }
     }
 

@@ -18,7 +18,7 @@ mod route;
 mod service;
 mod setting;
 
-pub use access::{Access, Principal, Refusal};
+pub use access::{Access, Peer, Refusal};
 pub use conduct::{Conduct, Through};
 pub use edge::{Caller, Edge, destination_port};
 pub use implied::{covers, disjoint};

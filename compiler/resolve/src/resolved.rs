@@ -9,8 +9,8 @@ use meshc_vocabulary::model::{
 
 use crate::edge::edges;
 use crate::{
-    Access, Conduct, Edge, Misplaced, Obstacle, Principal, Provenance, RoutePolicies, ServicePolicies,
-    Through, misplaced,
+    Access, Conduct, Edge, Misplaced, Obstacle, Peer, Provenance, RoutePolicies, ServicePolicies, Through,
+    misplaced,
 };
 
 /// What holds where in a mesh.
@@ -126,7 +126,7 @@ impl<'m> Resolved<'m> {
 
     /// What the callee's rules make of the requests of a caller that has declared its call, or that has no identity.
     #[must_use]
-    pub fn access(&self, who: Principal<'_>, callee: Id<Service>, port: &Port) -> Access<'m> {
+    pub fn access(&self, who: Peer<'_>, callee: Id<Service>, port: &Port) -> Access<'m> {
         Access::new(self.model, self.service(callee), port, who)
     }
 

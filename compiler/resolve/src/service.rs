@@ -89,10 +89,12 @@ impl<'m> ServicePolicies<'m> {
         }
         inner
     }
+}
 
-    /// The limits with their identities.
-    pub fn limits(&self) -> impl Iterator<Item = (LimitId, &'m RateLimit)> + use<'m> {
-        let Setting { value, from } = self.rate_limits;
+impl<'m> Setting<'m, &'m [RateLimit]> {
+    /// The limits with their identities, in source order.
+    pub fn identified(self) -> impl Iterator<Item = (LimitId, &'m RateLimit)> {
+        let Self { value, from } = self;
         from.policy().into_iter().flat_map(move |policy| {
             value.iter().enumerate().map(move |(index, limit)| (LimitId { policy, index }, limit))
         })

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lang_diagnostics::{Origin, Spanned};
-use meshc_vocabulary::model::policy::Attached;
-use meshc_vocabulary::model::{self, Cluster, ExternalHost, Gateway, GatewayRole, Id, Model, Port, Service};
+use lang_diagnostics::Origin;
+use meshc_resolve::{self as resolve, Edge, Resolved};
+use meshc_vocabulary::model::{self, Cluster, ExternalHost, Gateway, GatewayRole, Id, Model, Service};
 
 use crate::callee::{View, nearness};
 use crate::placement::{Placement, Placements};
@@ -14,16 +14,15 @@ use crate::{Export, Group, ProxyKey, Reach, Topology, Unreachable, Via};
 
 /// Builds the topology of a mesh.
 #[must_use]
-pub fn build(model: &Model) -> Topology {
+pub fn build(resolved: &Resolved<'_>) -> Topology {
+    let model = resolved.model;
     let ways = Ways::new(model);
-    let asks = Asks::collect(model);
-    let attached = Attached::new(model);
+    let asks = Asks::collect(resolved);
     let mut placements = Placements::new(model, &ways);
     let mut builder = Builder::new(model);
     for ((service, entry), asks) in model.services.iter().zip(asks.services) {
         if !asks.is_empty() {
-            let failover = attached.nearest(service, |set| set.failover.as_ref());
-            let failover = failover.map_or(&model.defaults.failover, |(_, failover)| failover);
+            let failover = resolved.service(service).failover.value;
             builder.service(service, placements.of(&entry.clusters, failover), asks);
         }
     }
@@ -31,24 +30,6 @@ pub fn build(model: &Model) -> Topology {
         builder.external(external, asks);
     }
     builder.finish()
-}
-
-/// Position of the port that a route's destination means: the named one, else the callee's first.
-#[must_use]
-pub fn destination_port(ports: &[Port], name: Option<&Spanned<String>>) -> Option<usize> {
-    match name {
-        Some(name) => ports.iter().position(|port| port.name == name.value),
-        None => (!ports.is_empty()).then_some(0),
-    }
-}
-
-/// Positions of the ports that a call means: the named one, else all.
-pub fn call_ports<'a>(
-    ports: &'a [Port],
-    name: Option<&'a Spanned<String>>,
-) -> impl Iterator<Item = usize> + 'a {
-    let meant = move |port: &Port| name.is_none_or(|name| port.name == name.value);
-    ports.iter().enumerate().filter(move |(_, port)| meant(port)).map(|(index, _)| index)
 }
 
 /// Who asks for a callee.
@@ -67,46 +48,31 @@ struct Asks {
 }
 
 impl Asks {
-    fn collect(model: &Model) -> Self {
+    fn collect(resolved: &Resolved<'_>) -> Self {
+        let model = resolved.model;
         let mut asks = Self {
             services: vec![BTreeMap::new(); model.services.len()],
             externals: vec![BTreeMap::new(); model.externals.len()],
         };
-        for (caller, service) in model.services.iter() {
-            for call in &service.calls {
-                for port in call_ports(ports_of(model, call.callee), call.port.as_ref()) {
-                    asks.add(call.callee, port, Caller::Service(caller), &call.origin);
-                }
-            }
+        for edge in &resolved.edges {
+            add(asks.services.get_mut(edge.callee.index()), edge);
         }
-        for (_, route) in model.routes.iter() {
-            for to in route.rules.iter().flat_map(|rule| &rule.to) {
-                let port = destination_port(ports_of(model, to.callee), to.port.as_ref());
-                let Some(port) = port else { continue };
-                for gateway in &route.gateways {
-                    asks.add(to.callee, port, Caller::Gateway(gateway.value), &to.origin);
-                }
-            }
+        for edge in &resolved.outside {
+            add(asks.externals.get_mut(edge.callee.index()), edge);
         }
         asks
     }
-
-    fn add(&mut self, callee: model::Callee, port: usize, caller: Caller, origin: &Origin) {
-        let asks = match callee {
-            model::Callee::Service(id) => self.services.get_mut(id.index()),
-            model::Callee::External(id) => self.externals.get_mut(id.index()),
-        };
-        if let Some(asks) = asks {
-            asks.entry((port, caller)).or_default().push(origin.clone());
-        }
-    }
 }
 
-/// The ports that a callee offers.
-pub(crate) fn ports_of(model: &Model, callee: model::Callee) -> &[Port] {
-    match callee {
-        model::Callee::Service(id) => &model.services.at(id).ports,
-        model::Callee::External(id) => &model.externals.at(id).ports,
+/// Notes what an edge asks of its callee.
+fn add<To>(asks: Option<&mut CalleeAsks>, edge: &Edge<'_, To>) {
+    let Some(asks) = asks else { return };
+    let caller = match edge.caller {
+        resolve::Caller::Service(service) => Caller::Service(service),
+        resolve::Caller::Route { gateway, .. } => Caller::Gateway(gateway),
+    };
+    for port in &edge.ports {
+        asks.entry((*port, caller)).or_default().push(edge.origin.clone());
     }
 }
 

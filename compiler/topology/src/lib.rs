@@ -14,6 +14,6 @@ mod simulate;
 mod types;
 mod ways;
 
-pub use build::{build, call_ports, destination_port};
+pub use build::build;
 pub use simulate::{Failure, Failures, Outcome, Simulation, simulate};
 pub use types::{BrokenHop, Export, Group, Hop, Nearness, ProxyKey, Reach, Topology, Unreachable, Via};

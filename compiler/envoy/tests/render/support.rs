@@ -28,8 +28,10 @@ pub(crate) fn compile(text: &str) -> Compiled {
     let file = sources.add("mesh.mesh", text);
     let file = lang_syntax::parse(file, text, &mut sink);
     let model = (!sink.has_errors()).then(|| meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink));
-    let plan =
-        model.flatten().map(|model| meshc_plan::lower(&model, &meshc_topology::build(&model), &mut sink));
+    let plan = model.flatten().map(|model| {
+        let resolved = meshc_resolve::resolve(&model);
+        meshc_plan::lower(&resolved, &meshc_topology::build(&resolved), &mut sink)
+    });
     let plan = plan.filter(|_| !sink.has_errors());
     Compiled { plan, sink, sources }
 }

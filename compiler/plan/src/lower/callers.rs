@@ -1,7 +1,8 @@
 //! Who calls each port: every proxy that the topology gives a way to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use meshc_resolve::Peer;
 use meshc_topology::{ProxyKey, Topology};
 use meshc_vocabulary::model::{Callee, Id, Model, Service, SpiffeId};
 
@@ -24,16 +25,23 @@ impl Callers {
         Self(callers)
     }
 
-    /// The identities of the callers of the port at this position.
-    pub(super) fn of(&self, model: &Model, service: Id<Service>, port: usize) -> BTreeSet<SpiffeId> {
+    /// The identities of the callers of the port at this position, and what rules tell apart of them.
+    pub(super) fn of<'m>(
+        &self,
+        model: &'m Model,
+        service: Id<Service>,
+        port: usize,
+    ) -> BTreeMap<SpiffeId, Peer<'m>> {
         let callers = self.0.get(&(service, port)).into_iter().flatten();
         callers.filter_map(|key| identity(model, *key)).collect()
     }
 }
 
-fn identity(model: &Model, key: ProxyKey) -> Option<SpiffeId> {
+fn identity(model: &Model, key: ProxyKey) -> Option<(SpiffeId, Peer<'_>)> {
     match key {
-        ProxyKey::Sidecar { cluster, service } => Some(model.service_identity(service, cluster)),
-        ProxyKey::Gateway(gateway) => model.gateway_identity(gateway),
+        ProxyKey::Sidecar { cluster, service } => {
+            Some((model.service_identity(service, cluster), Peer::of_service(model, service)))
+        }
+        ProxyKey::Gateway(gateway) => Some((model.gateway_identity(gateway)?, Peer::Gateway(gateway))),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use meshc_resolve::Resolved;
 use meshc_topology::Topology;
-use meshc_vocabulary::model::policy::{Attached, Failover, Outlier, PolicySettings, Pool, Retry, Timeout};
 use meshc_vocabulary::model::{
     Callee, Cluster, Gateway, Id, IpFamily, Model, Namespace, Port, Route, Service,
 };
@@ -16,8 +16,8 @@ use crate::{Locality, ProxyName};
 /// The mesh and the indexes over it.
 pub(super) struct Context<'m> {
     pub(super) model: &'m Model,
+    pub(super) resolved: &'m Resolved<'m>,
     pub(super) topology: &'m Topology,
-    pub(super) attached: Attached<'m>,
     pub(super) callers: Callers,
     pub(super) shared: Shared,
     routes: BTreeMap<Id<Gateway>, Vec<Id<Route>>>,
@@ -32,46 +32,22 @@ pub(super) struct Called<'m> {
     pub(super) ports: &'m [Port],
 }
 
-/// What rules the calls of a service, complete: where no policy says anything, the defaults hold.
-pub(super) struct Settings<'m> {
-    pub(super) failover: &'m Failover,
-    pub(super) outlier: &'m Outlier,
-    pub(super) pool: &'m Pool,
-    pub(super) retry: Option<&'m Retry>,
-    pub(super) timeout: &'m Timeout,
-}
-
 impl<'m> Context<'m> {
-    pub(super) fn new(model: &'m Model, topology: &'m Topology) -> Self {
+    pub(super) fn new(resolved: &'m Resolved<'m>, topology: &'m Topology) -> Self {
+        let model = resolved.model;
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, route) in model.routes.iter() {
             for gateway in &route.gateways {
                 routes.entry(gateway.value).or_default().push(id);
             }
         }
-        let attached = Attached::new(model);
-        Self { model, topology, attached, callers: Callers::new(topology), shared: Shared::default(), routes }
+        let callers = Callers::new(topology);
+        Self { model, resolved, topology, callers, shared: Shared::default(), routes }
     }
 
     /// The routes of a gateway, in order of (namespace, name).
     pub(super) fn routes(&self, gateway: Id<Gateway>) -> &[Id<Route>] {
         self.routes.get(&gateway).map_or(&[], Vec::as_slice)
-    }
-
-    /// What rules the calls of a service.
-    pub(super) fn settings(&self, service: Id<Service>) -> Settings<'m> {
-        let defaults = &self.model.defaults;
-        Settings {
-            failover: self.setting(service, |it| it.failover.as_ref()).unwrap_or(&defaults.failover),
-            outlier: self.setting(service, |it| it.outlier.as_ref()).unwrap_or(&defaults.outlier),
-            pool: self.setting(service, |it| it.pool.as_ref()).unwrap_or(&defaults.pool),
-            retry: self.setting(service, |it| it.retry.as_ref()),
-            timeout: self.setting(service, |it| it.timeout.as_ref()).unwrap_or(&defaults.timeout),
-        }
-    }
-
-    fn setting<T>(&self, service: Id<Service>, pick: impl Fn(&'m PolicySettings) -> Option<T>) -> Option<T> {
-        self.attached.nearest(service, pick).map(|(_, setting)| setting)
     }
 
     pub(super) fn called(&self, callee: Callee) -> Called<'m> {

@@ -4,7 +4,7 @@ use lang_diagnostics::{Diagnostic, Sink};
 use meshc_vocabulary::model::{Cluster, Id, Mtls, Port, Protocol, Service};
 
 use super::context::Context;
-use super::policy::authorization::Access;
+use super::policy::authorization::Admission;
 use super::policy::rate_limit::Limits;
 use super::upstream::{self, INBOUND_LISTENER};
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn listener(
     let namespace = &context.model.namespaces.at(service.namespace).name;
     let mut chains: Vec<InboundChain> = served
         .map(|(position, port)| {
-            let access = Access::new(context, cluster, id, position, port);
+            let access = Admission::new(context, cluster, id, position, port);
             let http = |authorization| InboundProtocol::Http {
                 app_http2: app_protocol(port) == UpstreamProtocol::Http2,
                 authorization,

@@ -2,21 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink};
-use meshc_topology::{Reach, destination_port};
-use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, Protocol, Route, RouteRule};
+use meshc_resolve::{Through, destination_port};
+use meshc_topology::Reach;
+use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, RouteRule};
 
 use super::context::Context;
+use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
-use super::policy::{retry, timeout};
 use super::{Lowered, status, upstream};
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpAction, HttpListener, HttpRoute, Identity, Listener,
-    ListenerKind, ProxyPlan, RetryPlan, Role, ServerTls, Socket, Upstream, VirtualHost, WeightedUpstream,
-    codes,
+    ListenerKind, ProxyPlan, Role, ServerTls, Socket, Upstream, VirtualHost, WeightedUpstream, codes,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
@@ -114,7 +113,9 @@ fn virtual_hosts(
             continue;
         }
         let namespace = &context.model.namespaces.at(route.namespace).name;
-        let rules = route.rules.iter().filter_map(|rule| http_route(context, *id, rule, callees, sink));
+        let rules = route.rules.iter().enumerate().filter_map(|(position, rule)| {
+            http_route(context, Through::Rule { route: *id, position, rule }, rule, callees, sink)
+        });
         hosts.push(VirtualHost {
             name: format!("{}.{namespace}", route.name),
             hosts: route.hosts.iter().map(|host| host.value.clone()).collect(),
@@ -126,10 +127,10 @@ fn virtual_hosts(
 }
 
 /// A rule's route; `None` if no destination can be reached, which the topology has reported.
-fn http_route(
-    context: &Context<'_>,
-    route: Id<Route>,
-    rule: &RouteRule,
+fn http_route<'m>(
+    context: &Context<'m>,
+    through: Through<'m>,
+    rule: &'m RouteRule,
     callees: &BTreeMap<(Callee, usize), &Reach>,
     sink: &mut Sink,
 ) -> Option<HttpRoute> {
@@ -155,7 +156,7 @@ fn http_route(
         if !callees.contains_key(&(destination.callee, position)) {
             continue;
         }
-        let handling = Handling::of(context, route, rule, (destination.callee, port.protocol), beside);
+        let handling = Handling::of(context, through, destination.callee, port, beside);
         match &first {
             Some((other, known)) if *known != handling => {
                 disagree(rule, other, destination, sink);
@@ -168,15 +169,10 @@ fn http_route(
             weight: destination.weight,
         });
     }
-    let (_, handling) = first?;
+    let (_, Handling { timeout, idle_timeout, retry }) = first?;
     Some(HttpRoute {
         matches: rule.matches.clone(),
-        action: HttpAction::Forward {
-            to,
-            timeout: handling.timeout,
-            idle_timeout: handling.idle_timeout,
-            retry: handling.retry,
-        },
+        action: HttpAction::Forward { to, timeout, idle_timeout, retry },
         origin: rule.origin.clone(),
     })
 }
@@ -189,42 +185,6 @@ fn beside(context: &Context<'_>, rule: &RouteRule, callees: &BTreeMap<(Callee, u
         callees.get(&(destination.callee, destination_port(ports, destination.port.as_ref())?))
     });
     reaches.map(|reach| upstream::beside(context, reach)).max().unwrap_or(Beside::OnlyEndpoints)
-}
-
-/// How requests to a destination are handled: the rule's own words, else those of a policy on the route, else those
-/// that hold at the callee.
-#[derive(PartialEq, Eq)]
-struct Handling {
-    timeout: Option<Duration>,
-    idle_timeout: Option<Duration>,
-    retry: RetryPlan,
-}
-
-impl Handling {
-    fn of(
-        context: &Context<'_>,
-        route: Id<Route>,
-        rule: &RouteRule,
-        (callee, protocol): (Callee, Protocol),
-        beside: Beside,
-    ) -> Self {
-        let at_callee = match callee {
-            Callee::Service(id) => Some(context.settings(id)),
-            Callee::External(_) => None,
-        };
-        let retries = rule.retry.as_ref();
-        let retries = retries
-            .or_else(|| context.attached.on_route(route, |it| it.retry.as_ref()).map(|(_, retry)| retry));
-        let timeouts = context.attached.on_route(route, |it| it.timeout.as_ref()).map(|(_, timeout)| timeout);
-        let timeouts = timeouts.or(at_callee.as_ref().map(|settings| settings.timeout));
-        let timeouts = timeouts.unwrap_or(&context.model.defaults.timeout);
-        let timeout = rule.timeout.or_else(|| timeout::request(timeouts, protocol));
-        Self {
-            timeout,
-            idle_timeout: timeout::idle_of_request(timeouts, protocol, timeout),
-            retry: retry::plan(retries.or_else(|| at_callee.and_then(|settings| settings.retry)), beside),
-        }
-    }
 }
 
 /// A request is handled before it is known which destination it goes to, so a rule's destinations must agree.

@@ -19,8 +19,9 @@ mod status;
 mod upstream;
 
 use lang_diagnostics::Sink;
+use meshc_resolve::{LimitId, Resolved};
 use meshc_topology::{ProxyKey, Topology};
-use meshc_vocabulary::model::{GatewayRole, Model};
+use meshc_vocabulary::model::GatewayRole;
 
 use crate::{Plan, ProxyPlan, RateLimitDomain, capability};
 use context::Context;
@@ -28,15 +29,16 @@ use context::Context;
 /// What one proxy comes to: its plan, and what the cluster's rate-limit service must count for it.
 struct Lowered {
     proxy: ProxyPlan,
-    domains: Vec<RateLimitDomain>,
+    domains: Vec<(LimitId, RateLimitDomain)>,
 }
 
 /// The plan of every proxy of the mesh. Calls without a path are left out (the topology reports them); what cannot
 /// be planned, or what the chosen data plane cannot enforce, is reported to `sink` with its place.
 #[must_use]
-pub fn lower(model: &Model, topology: &Topology, sink: &mut Sink) -> Plan {
-    let context = Context::new(model, topology);
-    capability::check(model, sink);
+pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> Plan {
+    let model = resolved.model;
+    let context = Context::new(resolved, topology);
+    capability::check(resolved, sink);
     companions::check(&context, sink);
     policy::targets::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());

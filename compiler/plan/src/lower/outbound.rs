@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
+use meshc_resolve::{Conduct, Through};
 use meshc_topology::Reach;
-use meshc_vocabulary::model::policy::{Retry, Timeout};
 use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Service};
 
 use super::context::Context;
-use super::policy::{retry, timeout};
+use super::policy::conduct::Handling;
 use super::shared::Vicinity;
 use super::upstream;
 use crate::{
@@ -75,10 +75,12 @@ fn listener(
         let virtual_hosts = context.shared.virtual_hosts(context, cluster, reach, port);
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
-        let (timeouts, _) = conduct(context, reach.callee);
+        // A connection is not sent again, and what it carries has no bound but on silence.
+        let Conduct { timeout: _, idle, retry: _ } =
+            context.resolved.conduct(Through::Call, reach.callee, port);
         ListenerKind::Tcp(TcpListener {
             upstream: upstream::callee_name(context, reach.callee, port),
-            idle_timeout: timeout::idle(timeouts, port.protocol),
+            idle_timeout: idle.value,
         })
     };
     Listener {
@@ -98,17 +100,17 @@ fn listener(
 pub(super) fn virtual_host(context: &Context<'_>, reach: &Reach, port: &Port) -> VirtualHost {
     let callee = reach.callee;
     let called = context.called(callee);
-    let (timeouts, retries) = conduct(context, callee);
     let origin = upstream::origin(context, callee, port);
-    let retry = retry::plan(retries, upstream::beside(context, reach));
+    let beside = upstream::beside(context, reach);
+    let Handling { timeout, idle_timeout, retry } =
+        Handling::of(context, Through::Call, callee, port, beside);
     let upstream = upstream::callee_name(context, callee, port);
-    let timeout = timeout::request(timeouts, port.protocol);
     let route = HttpRoute {
         matches: HttpMatch::default(),
         action: HttpAction::Forward {
             to: vec![WeightedUpstream { upstream, weight: 1 }],
             timeout,
-            idle_timeout: timeout::idle_of_request(timeouts, port.protocol, timeout),
+            idle_timeout,
             retry,
         },
         origin: origin.clone(),
@@ -118,17 +120,6 @@ pub(super) fn virtual_host(context: &Context<'_>, reach: &Reach, port: &Port) ->
         hosts: Arc::from([String::from("*")]),
         routes: vec![route],
         origin,
-    }
-}
-
-/// The timeouts and retries that hold at a callee.
-fn conduct<'m>(context: &Context<'m>, callee: Callee) -> (&'m Timeout, Option<&'m Retry>) {
-    match callee {
-        Callee::Service(id) => {
-            let settings = context.settings(id);
-            (settings.timeout, settings.retry)
-        }
-        Callee::External(_) => (&context.model.defaults.timeout, None),
     }
 }
 

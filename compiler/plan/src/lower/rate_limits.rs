@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Sink};
+use meshc_resolve::LimitId;
 use meshc_vocabulary::model::{Cluster, Id, Model};
 
 use super::Lowered;
@@ -11,11 +12,13 @@ use crate::{RateLimitDomain, RateLimitService, codes};
 /// One service for each cluster in which anything is counted. Services with the same limit under a name of the
 /// user's own share its counters; two limits under one name would share them by accident, which is an error.
 pub(super) fn services(model: &Model, lowered: &[Lowered], sink: &mut Sink) -> Vec<RateLimitService> {
-    let mut clusters: BTreeMap<Id<Cluster>, BTreeMap<&str, &RateLimitDomain>> = BTreeMap::new();
+    let mut clusters: BTreeMap<Id<Cluster>, BTreeMap<&str, &(LimitId, RateLimitDomain)>> = BTreeMap::new();
     for one in lowered {
-        for domain in &one.domains {
-            let known = clusters.entry(one.proxy.cluster).or_default().entry(&domain.name).or_insert(domain);
-            if known.origin != domain.origin {
+        for counted in &one.domains {
+            let (limit, domain) = counted;
+            let known = clusters.entry(one.proxy.cluster).or_default().entry(&domain.name).or_insert(counted);
+            let (first, known) = *known;
+            if first != limit {
                 sink.push(
                     Diagnostic::error(
                         codes::SHARED_DOMAIN,
@@ -33,7 +36,7 @@ pub(super) fn services(model: &Model, lowered: &[Lowered], sink: &mut Sink) -> V
         .map(|(cluster, domains)| RateLimitService {
             cluster,
             cluster_name: model.clusters.at(cluster).name.clone(),
-            domains: domains.into_values().cloned().collect(),
+            domains: domains.into_values().map(|(_, domain)| domain.clone()).collect(),
         })
         .collect()
 }

@@ -6,9 +6,9 @@ use lang_diagnostics::Origin;
 use meshc_topology::{Reach, Via};
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol, Service};
 
-use super::context::{Context, Settings};
+use super::context::Context;
 use super::policy::retry::Beside;
-use super::policy::{failover, outlier, pool};
+use super::policy::{AtCaller, failover, outlier, pool};
 use crate::{
     Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, Serves, Upstream, UpstreamProtocol,
     UpstreamTls, companion_service, paths, sni, upstream_name,
@@ -60,7 +60,7 @@ pub(super) fn app_name(port: u16) -> String {
 pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, port: &Port) -> Upstream {
     match reach.callee {
         Callee::Service(service) => {
-            let settings = context.settings(service);
+            let settings = AtCaller::of(context, reach.callee);
             let carries = if port.protocol.is_http() { Carries::Requests } else { Carries::Connections };
             let groups = failover::groups(settings.failover, &reach.groups).iter().map(|to| {
                 let target = Target { service, cluster: to.cluster, weight: to.weight };
@@ -96,7 +96,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 groups: vec![plain_group(context, caller, endpoint)],
                 failing_answers: FailingAnswers::GatewayErrors,
                 tls: None,
-                pool: pool::plan(&context.model.defaults.pool),
+                pool: pool::plan(AtCaller::of(context, reach.callee).pool),
                 origin: origin(context, reach.callee, port),
             }
         }
@@ -105,8 +105,11 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
 
 /// What there is beside an endpoint of a callee that failed.
 pub(super) fn beside(context: &Context<'_>, reach: &Reach) -> Beside {
-    let Callee::Service(service) = reach.callee else { return Beside::OnlyEndpoints };
-    let groups = failover::groups(context.settings(service).failover, &reach.groups);
+    match reach.callee {
+        Callee::Service(_) => {}
+        Callee::External(_) => return Beside::OnlyEndpoints,
+    }
+    let groups = failover::groups(AtCaller::of(context, reach.callee).failover, &reach.groups);
     let [nearest, _, ..] = groups else { return Beside::OnlyEndpoints };
     let several = match &nearest.via {
         Via::Pods | Via::External => nearest.weight > 1,
@@ -125,7 +128,7 @@ pub(super) fn passed_through<'a>(
     port: &Port,
     hops: impl Iterator<Item = (Id<Cluster>, &'a Via, u32)>,
 ) -> Upstream {
-    let settings = context.settings(service);
+    let settings = AtCaller::of(context, Callee::Service(service));
     let groups = hops.map(|(cluster, via, weight)| {
         group(context, Target { service, cluster, weight }, via, &settings, Carries::Connections)
     });
@@ -198,7 +201,7 @@ fn group(
     context: &Context<'_>,
     target: Target,
     via: &Via,
-    settings: &Settings<'_>,
+    settings: &AtCaller<'_>,
     carries: Carries,
 ) -> Group {
     let (endpoints, ejection, requests_per_connection) = match via {

@@ -10,8 +10,10 @@ pub(crate) fn compile(text: &str) -> Result<Plan, String> {
     let file = sources.add("mesh.mesh", text);
     let file = lang_syntax::parse(file, text, &mut sink);
     let model = (!sink.has_errors()).then(|| meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink));
-    let plan =
-        model.flatten().map(|model| meshc_plan::lower(&model, &meshc_topology::build(&model), &mut sink));
+    let plan = model.flatten().map(|model| {
+        let resolved = meshc_resolve::resolve(&model);
+        meshc_plan::lower(&resolved, &meshc_topology::build(&resolved), &mut sink)
+    });
     match plan {
         Some(plan) if !sink.has_errors() => Ok(plan),
         Some(_) | None => {

@@ -1,7 +1,7 @@
 //! Who takes over when services, clusters and gateways fail.
 
-use crate::support::{Sketch, cluster_id, gateway_id, service_id};
-use meshc_topology::{Failure, Failures, Outcome, ProxyKey, build, simulate};
+use crate::support::{Sketch, build, cluster_id, gateway_id, service_id};
+use meshc_topology::{Failure, Failures, Outcome, ProxyKey, simulate};
 use meshc_vocabulary::model::{Callee, Model};
 
 fn three() -> Sketch {

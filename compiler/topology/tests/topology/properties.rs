@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Sketch, exports, reaches};
-use meshc_topology::{ProxyKey, Topology, Via, build};
+use crate::support::{Sketch, build, exports, reaches};
+use meshc_topology::{ProxyKey, Topology, Via};
 use meshc_vocabulary::model::policy::FailoverBy;
 use meshc_vocabulary::model::{Cluster, ClusterState, GatewayRole, Id, Model};
 use proptest::prelude::*;

@@ -1,9 +1,9 @@
 //! Meshes of every shape, and what their proxies see of each other.
 
 use crate::support::{
-    Sketch, cluster_id, exports, gateway_id, gateway_reaches, reaches, service_id, unreachable,
+    Sketch, build, cluster_id, exports, gateway_id, gateway_reaches, reaches, service_id, unreachable,
 };
-use meshc_topology::{BrokenHop, Nearness, build};
+use meshc_topology::{BrokenHop, Nearness};
 use meshc_vocabulary::model::policy::FailoverBy;
 use meshc_vocabulary::model::{ClusterState, GatewayRole};
 

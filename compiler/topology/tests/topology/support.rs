@@ -194,6 +194,11 @@ impl Sketch {
     }
 }
 
+/// The topology of a mesh.
+pub(crate) fn build(model: &Model) -> Topology {
+    meshc_topology::build(&meshc_resolve::resolve(model))
+}
+
 /// What a sidecar's proxy reaches, one line per callee port: `catalog:80 = east via east.ew, north via …`.
 pub(crate) fn reaches(model: &Model, topology: &Topology, cluster: &str, service: &str) -> Vec<String> {
     let cluster = model.clusters.iter().find(|(_, it)| it.name == cluster).unwrap().0;

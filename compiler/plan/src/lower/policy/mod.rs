@@ -1,10 +1,63 @@
 //! The policies, one file each: what a setting comes to in the plan.
+//!
+//! What holds at a service is taken apart here, whole: a new kind of policy does not compile until it is said on which
+//! side it works, and a side whose part nobody reads does not compile either.
 
 pub(super) mod authorization;
+pub(super) mod conduct;
 pub(super) mod failover;
 pub(super) mod outlier;
 pub(super) mod pool;
 pub(super) mod rate_limit;
 pub(super) mod retry;
 pub(super) mod targets;
-pub(super) mod timeout;
+
+use meshc_resolve::{ServicePolicies, Setting};
+use meshc_vocabulary::model::policy::{AuthorizationRule, Failover, Outlier, Pool, RateLimit};
+use meshc_vocabulary::model::{Callee, Id, Service};
+
+use super::context::Context;
+
+/// What a caller's proxy does towards a callee, whatever the call: its upstream. How a call is handled is `conduct`.
+#[derive(Clone, Copy)]
+pub(super) struct AtCaller<'m> {
+    pub(super) failover: &'m Failover,
+    pub(super) outlier: &'m Outlier,
+    pub(super) pool: &'m Pool,
+}
+
+/// What the callee's own sidecar does with whatever arrives.
+#[derive(Clone, Copy)]
+struct AtCallee<'m> {
+    allow: Setting<'m, &'m [AuthorizationRule]>,
+    deny: Setting<'m, &'m [AuthorizationRule]>,
+    rate_limits: Setting<'m, &'m [RateLimit]>,
+}
+
+impl<'m> AtCaller<'m> {
+    pub(super) fn of(context: &Context<'m>, callee: Callee) -> Self {
+        sides(context.resolved.callee(callee)).0
+    }
+}
+
+impl<'m> AtCallee<'m> {
+    fn of(context: &Context<'m>, service: Id<Service>) -> Self {
+        sides(context.resolved.service(service)).1
+    }
+}
+
+fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
+    let ServicePolicies {
+        failover,
+        outlier,
+        pool,
+        // A route may say otherwise, so these are read call by call.
+        retry: _,
+        timeout: _,
+        allow,
+        deny,
+        rate_limits,
+    } = *policies;
+    let caller = AtCaller { failover: failover.value, outlier: outlier.value, pool: pool.value };
+    (caller, AtCallee { allow, deny, rate_limits })
+}

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use lang_diagnostics::Sink;
 use lang_syntax::ast::{Rate, RateUnit};
+use meshc_resolve::LimitId;
 use meshc_vocabulary::model::policy::{Policy, PolicyScope, RateLimit, RateLimitScope};
 use meshc_vocabulary::model::{Callee, Id, Service};
 
+use super::AtCallee;
 use crate::capability;
 use crate::lower::context::Context;
 use crate::{Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain};
@@ -21,21 +23,18 @@ const OTHERWISE: &str = "otherwise";
 pub(in crate::lower) struct Limits {
     pub(in crate::lower) local: Vec<LocalLimit>,
     pub(in crate::lower) global: Vec<GlobalLimit>,
-    pub(in crate::lower) domains: Vec<RateLimitDomain>,
+    pub(in crate::lower) domains: Vec<(LimitId, RateLimitDomain)>,
 }
 
 pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink: &mut Sink) -> Limits {
     let mut limits = Limits::default();
-    let Some((policy, blocks)) = context
-        .attached
-        .nearest(service, |it| (!it.rate_limits.is_empty()).then_some(it.rate_limits.as_slice()))
-    else {
-        return limits;
-    };
-    let common = domain(context, policy, service);
-    for (index, block) in blocks.iter().enumerate() {
-        let derived =
-            if blocks.len() == 1 { common.clone() } else { format!("{common}.{}", index.saturating_add(1)) };
+    let blocks: Vec<_> = AtCallee::of(context, service).rate_limits.identified().collect();
+    for (id, block) in &blocks {
+        let common = domain(context, context.model.policies.at(id.policy), service);
+        let derived = match blocks.len() {
+            1 => common,
+            _ => format!("{common}.{}", id.index.saturating_add(1)),
+        };
         let name = block.domain.as_ref().map_or(derived, |domain| domain.value.clone());
         let counters = counters(block);
         let buckets = counters.iter().map(|(bucket, _)| bucket.clone()).collect();
@@ -55,14 +54,9 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
                     timeout: block.timeout,
                     origin: block.origin.clone(),
                 });
-                limits.domains.push(RateLimitDomain {
-                    name,
-                    descriptors: counters
-                        .into_iter()
-                        .map(|(bucket, unit)| descriptor(bucket, unit))
-                        .collect(),
-                    origin: block.origin.clone(),
-                });
+                let descriptors = counters.into_iter().map(|(bucket, unit)| descriptor(bucket, unit));
+                let (descriptors, origin) = (descriptors.collect(), block.origin.clone());
+                limits.domains.push((*id, RateLimitDomain { name, descriptors, origin }));
             }
             RateLimitScope::Mesh => capability::mesh_wide(context.model, block.scope.span, sink),
         }

@@ -1,10 +1,9 @@
-//! Policies: what they say and which of them hold where.
+//! Policies: what they say and what they attach to. Which of them hold where is worked out by the stage after this.
 //!
 //! A policy attaches to the mesh, a namespace, services or routes. For each kind of setting the nearest policy that
 //! has it wins as a whole; what it leaves out takes the defaults, never an outer policy's value. Two policies with
 //! the same kind of setting at one level are an error.
 
-mod attached;
 mod authorization;
 mod failover;
 mod or_default;
@@ -16,7 +15,6 @@ mod timeout;
 
 use lang_diagnostics::{Origin, Spanned};
 
-pub use attached::Attached;
 pub use authorization::{AuthorizationRule, Source};
 pub use failover::{Failover, FailoverBy};
 pub use or_default::OrDefault;
@@ -105,36 +103,4 @@ pub struct Defaults {
     pub pool: Pool,
     /// Timeouts.
     pub timeout: Timeout,
-}
-
-/// What holds at a service after all scopes were weighed.
-#[derive(Clone, Debug)]
-pub struct Effective {
-    /// Order of localities.
-    pub failover: Failover,
-    /// Ejection of failing endpoints.
-    pub outlier: Outlier,
-    /// Connection pools and circuit breakers.
-    pub pool: Pool,
-    /// Retries, if anyone asked for them.
-    pub retry: Option<Retry>,
-    /// Timeouts.
-    pub timeout: Timeout,
-    /// Who may call; empty: everyone with a declared call.
-    pub allow: Vec<AuthorizationRule>,
-    /// Who may not, whatever `allow` says.
-    pub deny: Vec<AuthorizationRule>,
-    /// Limits of requests.
-    pub rate_limits: Vec<RateLimit>,
-}
-
-/// What policies say about one route. What is absent is decided by the destination's own settings.
-#[derive(Clone, Debug)]
-pub struct EffectiveRoute {
-    /// Retries of its rules that set none themselves.
-    pub retry: Option<Retry>,
-    /// Timeouts of its rules that set none themselves.
-    pub timeout: Option<Timeout>,
-    /// Limits that the gateway itself applies to the route.
-    pub rate_limits: Vec<RateLimit>,
 }

@@ -1,0 +1,10 @@
+//! What holds where, from source text: scopes, calls, access, and what cannot hold.
+
+#![cfg(test)]
+
+mod access;
+mod conduct;
+mod examples;
+mod misplaced;
+mod scopes;
+mod support;
