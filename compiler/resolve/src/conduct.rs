@@ -1,4 +1,6 @@
 //! How a call is handled: the rule of a route says it, else a policy on the route, else the callee's policies.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::time::Duration;
 

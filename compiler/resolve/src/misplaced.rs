@@ -1,4 +1,6 @@
 //! Settings that cannot hold where their policy attaches: nothing enforces them, so they must not look as if it did.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use lang_diagnostics::Span;
 use meshc_vocabulary::model::Service;

@@ -1,4 +1,6 @@
 //! What policies say about a route, and what they cannot say about one.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::policy::{PolicySettings, Retry, Timeout};

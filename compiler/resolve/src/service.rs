@@ -1,4 +1,6 @@
 //! What holds at a service: one value of each kind of policy.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::policy::{

@@ -1,4 +1,6 @@
 //! An ingress gateway: requests from outside, routed to callees.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,7 +8,7 @@ use std::sync::Arc;
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, RouteRule};
+use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, Route, RouteRule};
 
 use super::context::Context;
 use super::policy::conduct::Handling;
@@ -108,19 +110,20 @@ fn virtual_hosts(
 ) -> Arc<[VirtualHost]> {
     let mut hosts = Vec::new();
     for id in context.routes(gateway) {
-        let route = context.model.routes.at(*id);
-        if route.port.as_ref().is_some_and(|name| name.value != port.name) {
+        let Route { origin, name, namespace, gateways: _, port: named, hosts: names, rules } =
+            context.model.routes.at(*id);
+        if named.as_ref().is_some_and(|name| name.value != port.name) {
             continue;
         }
-        let namespace = &context.model.namespaces.at(route.namespace).name;
-        let rules = route.rules.iter().enumerate().filter_map(|(position, rule)| {
+        let namespace = &context.model.namespaces.at(*namespace).name;
+        let rules = rules.iter().enumerate().filter_map(|(position, rule)| {
             http_route(context, Through::Rule { route: *id, position, rule }, rule, callees, sink)
         });
         hosts.push(VirtualHost {
-            name: format!("{}.{namespace}", route.name),
-            hosts: route.hosts.iter().map(|host| host.value.clone()).collect(),
+            name: format!("{name}.{namespace}"),
+            hosts: names.iter().map(|host| host.value.clone()).collect(),
             routes: rules.collect(),
-            origin: route.origin.clone(),
+            origin: origin.clone(),
         });
     }
     hosts.into()
@@ -134,18 +137,21 @@ fn http_route<'m>(
     callees: &BTreeMap<(Callee, usize), &Reach>,
     sink: &mut Sink,
 ) -> Option<HttpRoute> {
+    // What it says of timeouts and retries is part of the conduct.
+    let RouteRule { origin, matches, to: destinations, timeout: _, retry: _ } = rule;
     let mut first: Option<(&Destination, Handling)> = None;
-    let mut to = Vec::with_capacity(rule.to.len());
+    let mut to = Vec::with_capacity(destinations.len());
     let beside = beside(context, rule, callees);
-    for destination in &rule.to {
-        let ports = context.called(destination.callee).ports;
-        let Some(position) = destination_port(ports, destination.port.as_ref()) else { continue };
+    for destination in destinations {
+        let Destination { origin, callee, port: named, weight } = destination;
+        let ports = context.called(*callee).ports;
+        let Some(position) = destination_port(ports, named.as_ref()) else { continue };
         let Some(port) = ports.get(position) else { continue };
         if !port.protocol.is_http() {
             sink.push(
                 Diagnostic::error(
                     codes::ROUTE_TO_TCP,
-                    destination.origin.span,
+                    origin.span,
                     "a route carries HTTP requests, and the protocol of this port is `tcp`",
                 )
                 .also(port.origin.span, "declared here")
@@ -153,10 +159,10 @@ fn http_route<'m>(
             );
             continue;
         }
-        if !callees.contains_key(&(destination.callee, position)) {
+        if !callees.contains_key(&(*callee, position)) {
             continue;
         }
-        let handling = Handling::of(context, through, destination.callee, port, beside);
+        let handling = Handling::of(context, through, *callee, port, beside);
         match &first {
             Some((other, known)) if *known != handling => {
                 disagree(rule, other, destination, sink);
@@ -165,15 +171,15 @@ fn http_route<'m>(
             None => first = Some((destination, handling)),
         }
         to.push(WeightedUpstream {
-            upstream: upstream::callee_name(context, destination.callee, port),
-            weight: destination.weight,
+            upstream: upstream::callee_name(context, *callee, port),
+            weight: *weight,
         });
     }
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     Some(HttpRoute {
-        matches: rule.matches.clone(),
+        matches: matches.clone(),
         action: HttpAction::Forward { to, timeout, idle_timeout, retry },
-        origin: rule.origin.clone(),
+        origin: origin.clone(),
     })
 }
 

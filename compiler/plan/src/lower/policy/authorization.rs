@@ -1,5 +1,7 @@
 //! `allow` and `deny`: who may call a port. The declared callers may; `allow` narrows them, `deny` wins. On a permissive
 //! port, plain connections are a chain of their own, to which only rules for callers without an identity apply.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,10 +116,7 @@ impl<'m> Admission<'m> {
 
     /// Whether a caller's connections are admitted: all of them, since no request can be refused.
     fn admits(&self, who: Peer<'_>) -> bool {
-        match self.resolved.access(who, self.service, self.port) {
-            Access::Admitted => true,
-            Access::Refused(_) | Access::ByRequest { .. } => false,
-        }
+        self.resolved.access(who, self.service, self.port) == Access::Admitted
     }
 
     fn allow(&self) -> Vec<AccessRule> {
@@ -194,7 +193,8 @@ impl<'m> Admission<'m> {
 
 /// A rule of the plan.
 fn access(name: String, principals: Vec<Principal>, rule: &AuthorizationRule) -> AccessRule {
-    AccessRule { name, principals, matches: rule.matches.clone(), origin: rule.origin.clone() }
+    let AuthorizationRule { origin, from: _, matches } = rule;
+    AccessRule { name, principals, matches: matches.clone(), origin: origin.clone() }
 }
 
 /// A rule about all requests.

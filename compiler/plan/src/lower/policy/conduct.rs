@@ -1,4 +1,6 @@
 //! How a call is handled: what was resolved for it, as an HTTP route carries it.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::time::Duration;
 

@@ -1,9 +1,13 @@
 //! `failover`: which groups of endpoints may take over. Their order is the topology's.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_topology::Group;
 use meshc_vocabulary::model::policy::Failover;
 
 /// All groups, or only the nearest one.
 pub(in crate::lower) fn groups<'a>(failover: &Failover, groups: &'a [Group]) -> &'a [Group] {
-    if failover.enabled { groups } else { groups.get(..1).unwrap_or(groups) }
+    // The topology has put them in order.
+    let Failover { origin: _, enabled, by: _ } = failover;
+    if *enabled { groups } else { groups.get(..1).unwrap_or(groups) }
 }

@@ -1,7 +1,7 @@
 //! The policies, one file each: what a setting comes to in the plan.
 //!
-//! What holds at a service is taken apart here, whole: a new kind of policy does not compile until it is said on which
-//! side it works, and a side whose part nobody reads does not compile either.
+//! A seam: what holds at a service is taken apart here, whole. A new kind of policy does not build until it is said on
+//! which side it works, and a side whose part nobody reads does not build either.
 
 pub(super) mod authorization;
 pub(super) mod conduct;

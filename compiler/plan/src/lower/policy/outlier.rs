@@ -1,4 +1,6 @@
 //! `outlier`: when an endpoint is left out for a while.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_vocabulary::model::policy::{FailuresInARow, Outlier};
 
@@ -28,13 +30,16 @@ pub(in crate::lower) fn failing_answers(outlier: &Outlier) -> FailingAnswers {
 
 /// Pods that answer requests.
 pub(in crate::lower) fn of_pods(outlier: &Outlier) -> Ejection {
-    let consecutive = outlier.in_a_row.count();
-    enabled(outlier, |timing| Ejection::Pods { consecutive, unanswered: OF_PODS, timing })
+    enabled(outlier, |in_a_row, timing| Ejection::Pods {
+        consecutive: in_a_row.count(),
+        unanswered: OF_PODS,
+        timing,
+    })
 }
 
 /// Gateways that pass requests through.
 pub(in crate::lower) fn of_gateways(outlier: &Outlier) -> Ejection {
-    enabled(outlier, |timing| Ejection::Gateway {
+    enabled(outlier, |_, timing| Ejection::Gateway {
         consecutive_connections: GATEWAY_CONNECTIONS,
         failed: OF_GATEWAYS,
         timing,
@@ -43,19 +48,18 @@ pub(in crate::lower) fn of_gateways(outlier: &Outlier) -> Ejection {
 
 /// Pods to which only connections are opened: failed connections are the only failures there are to count.
 pub(in crate::lower) fn of_connections(outlier: &Outlier) -> Ejection {
-    let consecutive = outlier.in_a_row.count();
-    enabled(outlier, |timing| Ejection::Connections { consecutive, timing })
+    enabled(outlier, |in_a_row, timing| Ejection::Connections { consecutive: in_a_row.count(), timing })
 }
 
 /// Gateways to which only connections are opened.
 pub(in crate::lower) fn of_gateway_connections(outlier: &Outlier) -> Ejection {
-    enabled(outlier, |timing| Ejection::Connections { consecutive: GATEWAY_CONNECTIONS, timing })
+    enabled(outlier, |_, timing| Ejection::Connections { consecutive: GATEWAY_CONNECTIONS, timing })
 }
 
-fn enabled(outlier: &Outlier, ejection: impl FnOnce(EjectionTiming) -> Ejection) -> Ejection {
-    let Outlier { enabled, interval, ejection: length, .. } = outlier;
+fn enabled(outlier: &Outlier, ejection: impl FnOnce(FailuresInARow, EjectionTiming) -> Ejection) -> Ejection {
+    let Outlier { origin: _, enabled, in_a_row, interval, ejection: length } = outlier;
     if *enabled {
-        ejection(EjectionTiming { interval: *interval, ejection: *length })
+        ejection(*in_a_row, EjectionTiming { interval: *interval, ejection: *length })
     } else {
         Ejection::Never
     }

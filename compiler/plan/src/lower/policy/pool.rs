@@ -1,4 +1,6 @@
 //! `pool`: connection pools and circuit breakers.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::time::Duration;
 
@@ -12,13 +14,24 @@ const REQUESTS_THROUGH_GATEWAY: u32 = 100;
 
 /// The pool of a callee.
 pub(in crate::lower) fn plan(pool: &Pool) -> PoolPlan {
+    let Pool {
+        origin: _,
+        max_connections,
+        max_pending_requests,
+        max_concurrent_requests,
+        // Said for each group: a gateway has a number of its own.
+        requests_per_connection: _,
+        connect_timeout,
+        retry_budget_percent,
+        min_concurrent_retries,
+    } = pool;
     PoolPlan {
-        max_connections: pool.max_connections,
-        max_pending_requests: pool.max_pending_requests.value,
-        max_requests: pool.max_concurrent_requests.value,
-        connect_timeout: pool.connect_timeout,
-        retry_budget_percent: pool.retry_budget_percent.value,
-        min_concurrent_retries: pool.min_concurrent_retries.value,
+        max_connections: *max_connections,
+        max_pending_requests: max_pending_requests.value,
+        max_requests: max_concurrent_requests.value,
+        connect_timeout: *connect_timeout,
+        retry_budget_percent: retry_budget_percent.value,
+        min_concurrent_retries: min_concurrent_retries.value,
     }
 }
 

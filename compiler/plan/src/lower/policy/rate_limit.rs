@@ -1,11 +1,13 @@
 //! `rate_limit`: which counters a request touches, in the pod or at the cluster's rate-limit service.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::time::Duration;
 
 use lang_diagnostics::Sink;
 use lang_syntax::ast::{Rate, RateUnit};
 use meshc_resolve::LimitId;
-use meshc_vocabulary::model::policy::{Policy, PolicyScope, RateLimit, RateLimitScope};
+use meshc_vocabulary::model::policy::{Policy, PolicyScope, RateLimit, RateLimitScope, Tier};
 use meshc_vocabulary::model::{Callee, Id, Service};
 
 use super::AtCallee;
@@ -30,42 +32,35 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
     let mut limits = Limits::default();
     let blocks: Vec<_> = AtCallee::of(context, service).rate_limits.identified().collect();
     for (id, block) in &blocks {
-        let common = domain(context, context.model.policies.at(id.policy), service);
+        let RateLimit { origin, scope, matches, header, tiers, otherwise, on_error, timeout, domain } = block;
+        let common = derived(context, context.model.policies.at(id.policy), service);
         let derived = match blocks.len() {
             1 => common,
             _ => format!("{common}.{}", id.index.saturating_add(1)),
         };
-        let name = block.domain.as_ref().map_or(derived, |domain| domain.value.clone());
-        let counters = counters(block);
+        let name = domain.as_ref().map_or(derived, |domain| domain.value.clone());
+        let header = header.as_ref().map(|header| header.value.as_str());
+        let counters = counters(header, tiers, otherwise.map(|rate| rate.value));
         let buckets = counters.iter().map(|(bucket, _)| bucket.clone()).collect();
-        match block.scope.value {
-            RateLimitScope::Pod => limits.local.push(LocalLimit {
-                name,
-                matches: block.matches.clone(),
-                buckets,
-                origin: block.origin.clone(),
-            }),
+        let (matches, origin) = (matches.clone(), origin.clone());
+        match scope.value {
+            RateLimitScope::Pod => limits.local.push(LocalLimit { name, matches, buckets, origin }),
             RateLimitScope::Cluster => {
-                limits.global.push(GlobalLimit {
-                    domain: name.clone(),
-                    matches: block.matches.clone(),
-                    buckets,
-                    on_error: block.on_error,
-                    timeout: block.timeout,
-                    origin: block.origin.clone(),
-                });
                 let descriptors = counters.into_iter().map(|(bucket, unit)| descriptor(bucket, unit));
-                let (descriptors, origin) = (descriptors.collect(), block.origin.clone());
-                limits.domains.push((*id, RateLimitDomain { name, descriptors, origin }));
+                let descriptors = descriptors.collect();
+                let counted = RateLimitDomain { name: name.clone(), descriptors, origin: origin.clone() };
+                limits.domains.push((*id, counted));
+                let (on_error, timeout) = (*on_error, *timeout);
+                limits.global.push(GlobalLimit { domain: name, matches, buckets, on_error, timeout, origin });
             }
-            RateLimitScope::Mesh => capability::mesh_wide(context.model, block.scope.span, sink),
+            RateLimitScope::Mesh => capability::mesh_wide(context.model, scope.span, sink),
         }
     }
     limits
 }
 
-/// `<namespace>.<policy>`, and `.<service>` if the policy holds for more than one.
-fn domain(context: &Context<'_>, policy: &Policy, service: Id<Service>) -> String {
+/// The name of a domain that has none: `<namespace>.<policy>`, and `.<service>` if the policy holds for more than one.
+fn derived(context: &Context<'_>, policy: &Policy, service: Id<Service>) -> String {
     let model = context.model;
     let called = context.called(Callee::Service(service));
     let owner = match policy.namespace {
@@ -74,37 +69,37 @@ fn domain(context: &Context<'_>, policy: &Policy, service: Id<Service>) -> Strin
     };
     let base = format!("{owner}.{}", policy.name);
     let same_namespace = policy.namespace == Some(called.namespace_id);
-    match &policy.scope {
-        PolicyScope::Targets { services, .. } if services.len() == 1 => base,
-        PolicyScope::Targets { .. } | PolicyScope::Namespace(_) if same_namespace => {
-            format!("{base}.{}", called.name)
-        }
-        PolicyScope::Targets { .. } | PolicyScope::Namespace(_) | PolicyScope::Mesh => {
-            format!("{base}.{}.{}", called.namespace, called.name)
-        }
+    let among_its_own = match &policy.scope {
+        PolicyScope::Targets { services, routes: _ } if services.len() == 1 => return base,
+        PolicyScope::Targets { services: _, routes: _ } | PolicyScope::Namespace(_) => same_namespace,
+        PolicyScope::Mesh => false,
+    };
+    if among_its_own {
+        format!("{base}.{}", called.name)
+    } else {
+        format!("{base}.{}.{}", called.namespace, called.name)
     }
 }
 
 /// One counter per tier, then the one for everything else.
-fn counters(block: &RateLimit) -> Vec<(LimitBucket, RateUnit)> {
-    let mut counters = Vec::with_capacity(block.tiers.len() + 1);
-    let header = block.header.as_ref().map(|header| header.value.as_str());
+fn counters(header: Option<&str>, tiers: &[Tier], otherwise: Option<Rate>) -> Vec<(LimitBucket, RateUnit)> {
+    let mut counters = Vec::with_capacity(tiers.len() + 1);
     if let Some(header) = header {
-        for tier in &block.tiers {
+        for Tier { value, rate } in tiers {
             let condition =
-                LimitCondition::HeaderIs { header: header.to_owned(), value: tier.value.value.clone() };
-            counters.push(counter(format!("{}_request", tier.value.value), condition, tier.rate));
+                LimitCondition::HeaderIs { header: header.to_owned(), value: value.value.clone() };
+            counters.push(counter(format!("{}_request", value.value), condition, *rate));
         }
     }
-    if let Some(otherwise) = &block.otherwise {
+    if let Some(otherwise) = otherwise {
         let condition = match header {
-            Some(header) if !block.tiers.is_empty() => LimitCondition::HeaderIsNoneOf {
+            Some(header) if !tiers.is_empty() => LimitCondition::HeaderIsNoneOf {
                 header: header.to_owned(),
-                values: block.tiers.iter().map(|tier| tier.value.value.clone()).collect(),
+                values: tiers.iter().map(|tier| tier.value.value.clone()).collect(),
             },
             Some(_) | None => LimitCondition::Always,
         };
-        counters.push(counter(OTHERWISE.to_owned(), condition, otherwise.value));
+        counters.push(counter(OTHERWISE.to_owned(), condition, otherwise));
     }
     counters
 }

@@ -1,4 +1,6 @@
 //! `retry`: when a request is sent again.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_vocabulary::model::policy::{Retry, RetryOn};
 
@@ -25,13 +27,15 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>, beside: Beside) -> RetryPlan
         Beside::EndpointsAndGroups => Elsewhere::AfterAnotherEndpoint,
     };
     match retry {
-        Some(retry) => RetryPlan {
-            attempts: retry.attempts,
-            when: conditions(&retry.when),
-            elsewhere,
-            methods: retry.methods.clone(),
-            per_try_timeout: retry.per_try_timeout,
-        },
+        Some(Retry { origin: _, attempts, when, other_localities: _, methods, per_try_timeout }) => {
+            RetryPlan {
+                attempts: *attempts,
+                when: conditions(when),
+                elsewhere,
+                methods: methods.clone(),
+                per_try_timeout: *per_try_timeout,
+            }
+        }
         None => RetryPlan {
             attempts: match elsewhere {
                 Elsewhere::SameGroup | Elsewhere::AtOnce => 1,

@@ -1,5 +1,7 @@
 //! Policies whose settings cannot hold where the policy attaches: each is an error, since a setting that nothing
 //! enforces must not look as if it were.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Misplaced, Obstacle};
