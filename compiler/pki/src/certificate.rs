@@ -110,9 +110,9 @@ fn uris(certificate: &X509Certificate<'_>) -> Vec<String> {
         .map(|names| &names.value.general_names)
         .into_iter()
         .flatten()
-        .filter_map(|name| match name {
-            GeneralName::URI(uri) => Some((*uri).to_owned()),
-            _ => None,
+        .filter_map(|name| {
+            let GeneralName::URI(uri) = name else { return None };
+            Some((*uri).to_owned())
         })
         .collect()
 }

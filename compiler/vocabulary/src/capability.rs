@@ -121,11 +121,14 @@ mod tests {
             };
             let attribute = kind.attribute(name.text()).unwrap();
             for value in *values {
-                let known = match &attribute.ty {
-                    Type::Symbol(symbols) => symbols.iter().any(|symbol| symbol.word == *value),
-                    Type::Tagged(tags) => tags.iter().any(|tag| tag.word == *value),
-                    other => panic!("{feature:?}: {other:?}"),
+                let words: Vec<&str> = if let Type::Symbol(symbols) = &attribute.ty {
+                    symbols.iter().map(|symbol| symbol.word).collect()
+                } else if let Type::Tagged(tags) = &attribute.ty {
+                    tags.iter().map(|tag| tag.word).collect()
+                } else {
+                    panic!("{feature:?}: {:?}", attribute.ty)
                 };
+                let known = words.contains(value);
                 assert!(known, "{feature:?}: `{value}`");
                 assert_eq!(note(kind, Some(name.text()), Some(value)), NOTE, "{feature:?}");
             }

@@ -150,11 +150,14 @@ mod tests {
     fn every_default_word_is_one_of_its_attribute() {
         for (kind, attribute) in attributes() {
             let Presence::Default(Constant::Symbol(default)) = attribute.presence else { continue };
-            let known = match &attribute.ty {
-                Type::Symbol(symbols) => symbols.iter().any(|symbol| symbol.word == default),
-                Type::Tagged(tags) => tags.iter().any(|tag| tag.word == default),
-                other => panic!("{kind}.{}: {other:?}", attribute.name),
+            let words: Vec<&str> = if let Type::Symbol(symbols) = &attribute.ty {
+                symbols.iter().map(|symbol| symbol.word).collect()
+            } else if let Type::Tagged(tags) = &attribute.ty {
+                tags.iter().map(|tag| tag.word).collect()
+            } else {
+                panic!("{kind}.{}: {:?}", attribute.name, attribute.ty)
             };
+            let known = words.contains(&default);
             assert!(known, "{kind}.{} defaults to `{default}`", attribute.name);
         }
     }

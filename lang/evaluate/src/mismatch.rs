@@ -98,10 +98,8 @@ impl Evaluator<'_, '_> {
                 let quoted = format!("\"{written}\"");
                 let help = "strings are written in quotes; a name without them refers to something";
                 let fix = replace(value.span, "put it in quotes", quoted, Applicability::Suggested);
-                Some(match value.kind {
-                    ValueKind::Path(_) => Advice::Both(help.to_owned(), fix),
-                    _ => Advice::Fix(fix),
-                })
+                let is_name = matches!(value.kind, ValueKind::Path(_));
+                Some(if is_name { Advice::Both(help.to_owned(), fix) } else { Advice::Fix(fix) })
             }
             (ValueKind::String(parts), _) => {
                 let [ast::StringPart::Text(text)] = parts.as_slice() else { return None };
@@ -143,7 +141,28 @@ fn reference(ty: &Type) -> Option<&'static Reference> {
     match ty {
         Type::Reference(reference) => Some(reference),
         Type::Union(types) => types.iter().find_map(reference),
-        _ => None,
+        Type::Boolean
+        | Type::Integer(..)
+        | Type::Decimal
+        | Type::Duration
+        | Type::Rate
+        | Type::Size
+        | Type::Percentage
+        | Type::WholePercentage
+        | Type::Ip
+        | Type::Ipv4
+        | Type::Host(_)
+        | Type::Cidr
+        | Type::SocketAddress
+        | Type::StatusClass
+        | Type::Text(_)
+        | Type::Symbol(_)
+        | Type::List { .. }
+        | Type::Record(_)
+        | Type::Map { .. }
+        | Type::Tagged(_)
+        | Type::Call(..)
+        | Type::Instance(..) => None,
     }
 }
 
@@ -162,10 +181,8 @@ fn unquoted(text: &str, span: Span, ty: &Type) -> Option<Advice> {
         && has_form(&value, ty)
     {
         // Whether a name leads anywhere is not known here.
-        let applicability = match value.kind {
-            ValueKind::Path(_) => Applicability::Suggested,
-            _ => Applicability::Safe,
-        };
+        let is_name = matches!(value.kind, ValueKind::Path(_));
+        let applicability = if is_name { Applicability::Suggested } else { Applicability::Safe };
         return Some(fix("remove the quotes", text.to_owned(), applicability));
     }
     if let Type::List { of, .. } = ty {

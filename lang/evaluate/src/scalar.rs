@@ -41,10 +41,8 @@ impl Evaluator<'_, '_> {
             }
             _ => return Some(value),
         };
-        let expected = match ty {
-            Type::Integer(1, 65535) => String::from("a port number from 1 to 65535"),
-            _ => ty.describe(),
-        };
+        let is_port = matches!(ty, Type::Integer(1, 65535));
+        let expected = if is_port { String::from("a port number from 1 to 65535") } else { ty.describe() };
         let diagnostic =
             Diagnostic::error(codes::OUT_OF_RANGE, span, wrong).label(format!("expected {expected}"));
         self.sink.push(match word_for_zero(others).filter(|_| is_zero(&value)) {

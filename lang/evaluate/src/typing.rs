@@ -26,10 +26,12 @@ impl Evaluator<'_, '_> {
         match ty {
             Type::Union(types) => self.union(value, ty, types, scope),
             Type::Text(pattern) => self.text(value, ty, pattern, scope),
-            Type::Host(pattern) => match &value.kind {
-                ValueKind::Literal(Literal::Ip(address)) => Some(Value::Ip(*address)),
-                _ => self.text(value, ty, pattern, scope),
-            },
+            Type::Host(pattern) => {
+                let ValueKind::Literal(Literal::Ip(address)) = &value.kind else {
+                    return self.text(value, ty, pattern, scope);
+                };
+                Some(Value::Ip(*address))
+            }
             Type::Symbol(symbols) => self.symbol(value, ty, symbols),
             Type::Reference(reference) => self.named(value, ty, reference, scope).map(Value::Reference),
             Type::List { of, min, max } => self.list(value, ty, of, (*min, *max), scope),
@@ -108,9 +110,9 @@ impl Evaluator<'_, '_> {
         scope: Scope,
     ) -> Option<()> {
         let ValueKind::Path(path) = &value.kind else { return Some(()) };
-        let entity = types.iter().find_map(|ty| match ty {
-            Type::Reference(reference) => self.names.resolve(&path.segments, scope, reference).pop(),
-            _ => None,
+        let entity = types.iter().find_map(|ty| {
+            let Type::Reference(reference) = ty else { return None };
+            self.names.resolve(&path.segments, scope, reference).pop()
         });
         let Some(target) = entity else { return Some(()) };
         let Some(place) = self.names.span(target.entity) else { return Some(()) };

@@ -160,12 +160,14 @@ impl TokenKind {
 
     /// What it closes.
     pub(crate) fn opening(self) -> Option<Self> {
-        match self {
-            Self::CloseBrace => Some(Self::OpenBrace),
-            Self::CloseBracket => Some(Self::OpenBracket),
-            Self::CloseParenthesis => Some(Self::OpenParenthesis),
-            Self::TemplateTail | Self::TemplateMiddle | Self::UnclosedTail => Some(Self::TemplateHead),
-            _ => None,
-        }
+        const PAIRS: [(TokenKind, TokenKind); 6] = [
+            (TokenKind::CloseBrace, TokenKind::OpenBrace),
+            (TokenKind::CloseBracket, TokenKind::OpenBracket),
+            (TokenKind::CloseParenthesis, TokenKind::OpenParenthesis),
+            (TokenKind::TemplateTail, TokenKind::TemplateHead),
+            (TokenKind::TemplateMiddle, TokenKind::TemplateHead),
+            (TokenKind::UnclosedTail, TokenKind::TemplateHead),
+        ];
+        PAIRS.into_iter().find(|(closing, _)| *closing == self).map(|(_, opening)| opening)
     }
 }

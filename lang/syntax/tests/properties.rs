@@ -97,11 +97,7 @@ fn scattered(text: &str, choices: &[u8]) -> String {
     let mut templates = 0;
     for Token { kind, start, end } in lex(text) {
         scattered.push_str(&text[start as usize..end as usize]);
-        match kind {
-            TokenKind::TemplateHead => templates += 1,
-            TokenKind::TemplateTail => templates -= 1,
-            _ => {}
-        }
+        templates += i32::from(kind == TokenKind::TemplateHead) - i32::from(kind == TokenKind::TemplateTail);
         let line_may_end = matches!(
             kind,
             TokenKind::Equals

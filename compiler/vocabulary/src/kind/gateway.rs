@@ -83,13 +83,11 @@ pub(crate) static KIND: Kind = Kind {
 
 impl FromValue for Host {
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Ip(address) => Some(Self::Ip(*address)),
-            Value::Text(text) => {
-                Some(text.parse::<IpAddr>().map_or_else(|_| Self::Name(text.clone()), Self::Ip))
-            }
-            _ => None,
+        if let Value::Ip(address) = value {
+            return Some(Self::Ip(*address));
         }
+        let Value::Text(text) = value else { return None };
+        Some(text.parse::<IpAddr>().map_or_else(|_| Self::Name(text.clone()), Self::Ip))
     }
 }
 

@@ -122,10 +122,11 @@ pub(crate) static KIND: Kind = Kind {
 
 impl FromValue for Issuer {
     fn from_value(value: &Value) -> Option<Self> {
-        let (word, record): (&str, &[_]) = match value {
-            Value::Tagged(word, record) => (word, record),
-            Value::Symbol(word) => (word, &[]),
-            _ => return None,
+        let (word, record): (&str, &[_]) = if let Value::Tagged(word, record) = value {
+            (word, record)
+        } else {
+            let Value::Symbol(word) = value else { return None };
+            (word, &[])
         };
         match word {
             BUILTIN => Some(Self::Builtin),

@@ -76,10 +76,10 @@ enum Named {
 
 impl FromValue for Named {
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Symbol(UNAUTHENTICATED) => Some(Self::Unauthenticated),
-            other => Target::from_value(other).map(Self::Entity),
+        if let Value::Symbol(UNAUTHENTICATED) = value {
+            return Some(Self::Unauthenticated);
         }
+        Target::from_value(value).map(Self::Entity)
     }
 }
 

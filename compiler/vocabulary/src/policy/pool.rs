@@ -59,10 +59,10 @@ struct Bound(Option<u32>);
 
 impl FromValue for Bound {
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Symbol(UNLIMITED) => Some(Self(None)),
-            other => u32::from_value(other).map(|bound| Self(Some(bound))),
+        if let Value::Symbol(UNLIMITED) = value {
+            return Some(Self(None));
         }
+        u32::from_value(value).map(|bound| Self(Some(bound)))
     }
 }
 

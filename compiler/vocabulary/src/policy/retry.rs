@@ -59,11 +59,16 @@ pub(crate) static KIND: Kind = Kind {
 
 impl FromValue for RetryOn {
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::StatusClass(class) => Some(Self::StatusClass(*class)),
-            Value::Integer(status) => u16::try_from(*status).ok().map(Self::Status),
-            Value::Symbol(CONNECT_FAILURE) => Some(Self::ConnectFailure),
-            Value::Symbol(RESET) => Some(Self::Reset),
+        if let Value::StatusClass(class) = value {
+            return Some(Self::StatusClass(*class));
+        }
+        if let Value::Integer(status) = value {
+            return u16::try_from(*status).ok().map(Self::Status);
+        }
+        let Value::Symbol(word) = value else { return None };
+        match *word {
+            CONNECT_FAILURE => Some(Self::ConnectFailure),
+            RESET => Some(Self::Reset),
             _ => None,
         }
     }

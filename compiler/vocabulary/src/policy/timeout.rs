@@ -40,10 +40,10 @@ struct Bound(Option<Duration>);
 
 impl FromValue for Bound {
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Symbol(NONE) => Some(Self(None)),
-            other => Duration::from_value(other).map(|bound| Self(Some(bound))),
+        if let Value::Symbol(NONE) = value {
+            return Some(Self(None));
         }
+        Duration::from_value(value).map(|bound| Self(Some(bound)))
     }
 }
 
