@@ -225,12 +225,26 @@ const NOT_OF_PROXIES: &[(&str, &str)] = &[
 
 const BOUNDARIES: &[Boundary] = &[
     Boundary {
-        types: &["compiler/vocabulary/src/model/policy/", "compiler/vocabulary/src/model/route.rs"],
+        types: &["compiler/vocabulary/src/model/"],
         readers: &["compiler/resolve/src/", "compiler/plan/src/lower/"],
         whole: &[
+            ("Model", "asked"),
+            ("Table", "asked"),
+            ("Id", "opaque"),
+            ("SpiffeId", "handed on to the backends"),
             ("Policy", "asked by id for its name, scope or settings"),
             ("HttpMatch", "handed on to the backends, which take it apart"),
             ("HeaderMatch", "handed on to the backends, which take it apart"),
+            ("Workload", "handed on to the manifests"),
+            ("KubernetesVersion", "handed on to the manifests"),
+            ("Presence", "the topology's"),
+            ("Network", "the topology's"),
+            ("Link", "the topology's"),
+            ("ExternalHost", "no data plane reaches one yet"),
+            ("Namespace", "a name"),
+            ("Mesh", "asked by the model for what holds in a cluster"),
+            ("Trust", "the authority's, not a proxy's"),
+            ("IssuerFiles", "the authority's, not a proxy's"),
         ],
     },
     Boundary {

@@ -1,7 +1,11 @@
 //! Who calls whom: declared calls and destinations of routes as edges of one graph.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use lang_diagnostics::{Origin, Spanned};
-use meshc_vocabulary::model::{Callee, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service};
+use meshc_vocabulary::model::{
+    Call, Callee, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service,
+};
 
 use crate::{Peer, Through};
 
@@ -42,7 +46,7 @@ impl<'m> Caller<'m> {
     pub fn name(self, model: &Model) -> String {
         match self {
             Self::Service(service) => model.service_name(service),
-            Self::Route { gateway, .. } => model.gateway_name(gateway),
+            Self::Route { gateway, route: _, position: _, rule: _ } => model.gateway_name(gateway),
         }
     }
 
@@ -51,7 +55,7 @@ impl<'m> Caller<'m> {
     pub fn peer(self, model: &'m Model) -> Peer<'m> {
         match self {
             Self::Service(service) => Peer::of_service(model, service),
-            Self::Route { gateway, .. } => Peer::Gateway(gateway),
+            Self::Route { gateway, route: _, position: _, rule: _ } => Peer::Gateway(gateway),
         }
     }
 
@@ -60,7 +64,7 @@ impl<'m> Caller<'m> {
     pub const fn through(self) -> Through<'m> {
         match self {
             Self::Service(_) => Through::Call,
-            Self::Route { route, position, rule, .. } => Through::Rule { route, position, rule },
+            Self::Route { gateway: _, route, position, rule } => Through::Rule { route, position, rule },
         }
     }
 }
@@ -80,9 +84,9 @@ pub(crate) fn edges(model: &Model) -> (Vec<Edge<'_>>, Vec<Edge<'_, Id<ExternalHo
         }
     };
     for (id, service) in model.services.iter() {
-        for call in &service.calls {
-            let ports = |ports: &[Port]| call_ports(ports, call.port.as_ref());
-            add(Caller::Service(id), call.callee, &ports, &call.origin);
+        for Call { origin, callee, port } in &service.calls {
+            let ports = |ports: &[Port]| call_ports(ports, port.as_ref());
+            add(Caller::Service(id), *callee, &ports, origin);
         }
     }
     for (route, entry) in model.routes.iter() {

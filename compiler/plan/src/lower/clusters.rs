@@ -1,4 +1,6 @@
 //! What whoever deploys a cluster must know.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,18 +22,39 @@ pub(super) fn lower(model: &Model, proxies: &[ProxyPlan]) -> Vec<ClusterPlan> {
     model
         .clusters
         .iter()
-        .map(|(id, cluster)| ClusterPlan {
-            id,
-            name: cluster.name.clone(),
-            mesh_namespace: model.mesh.namespace.clone(),
-            domain: cluster.domain.clone(),
-            ip_family: cluster.ip_family,
-            kubernetes: cluster.kubernetes,
-            network_policy: cluster.network_policy,
-            data_plane: model.data_plane(id),
-            namespaces: namespaces.get(&id).map(owned).unwrap_or_default(),
-            trust_domains: owned(&trust_domains),
-            origin: cluster.data_plane_origin.clone().unwrap_or_else(|| cluster.origin.clone()),
+        .map(|(id, cluster)| {
+            let Cluster {
+                origin,
+                name,
+                domain,
+                ip_family,
+                kubernetes,
+                network_policy,
+                data_plane_origin,
+                // A cluster of its own says these only if they differ from the mesh's, so the model is asked.
+                trust_domain: _,
+                data_plane: _,
+                // Part of each proxy's locality.
+                region: _,
+                zone: _,
+                // The topology's.
+                network: _,
+                domain_resolvable: _,
+                state: _,
+            } = cluster;
+            ClusterPlan {
+                id,
+                name: name.clone(),
+                mesh_namespace: model.mesh.namespace.clone(),
+                domain: domain.clone(),
+                ip_family: *ip_family,
+                kubernetes: *kubernetes,
+                network_policy: *network_policy,
+                data_plane: model.data_plane(id),
+                namespaces: namespaces.get(&id).map(owned).unwrap_or_default(),
+                trust_domains: owned(&trust_domains),
+                origin: data_plane_origin.as_ref().unwrap_or(origin).clone(),
+            }
         })
         .collect()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Id, Route, RouteRule};
+use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, GatewayTls, Id, Route, RouteRule};
 
 use super::context::Context;
 use super::policy::conduct::Handling;
@@ -78,26 +78,31 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
 
 /// How a gateway is deployed.
 pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDeployment {
-    let cluster = context.model.clusters.at(gateway.cluster);
-    let secrets: BTreeSet<_> = gateway
-        .ports
-        .iter()
-        .filter_map(|port| port.tls.as_ref())
-        .map(|tls| tls.secret.value.clone())
-        .collect();
-    let ports = gateway.ports.iter().map(|port| GatewayPortPlan {
-        name: port.name.clone(),
-        number: port.number,
-        listen: listen_port(port.number),
-    });
+    let Gateway {
+        origin: _,
+        name,
+        cluster,
+        addresses,
+        ports,
+        replicas,
+        // What kind of proxy it is, and what that one trusts.
+        role: _,
+        trusted_hops: _,
+    } = gateway;
+    let mut secrets = BTreeSet::new();
+    let mut planned = Vec::with_capacity(ports.len());
+    for GatewayPort { origin: _, name, number, tls } in ports {
+        secrets.extend(tls.as_ref().map(|GatewayTls { secret }| secret.value.clone()));
+        planned.push(GatewayPortPlan { name: name.clone(), number: *number, listen: listen_port(*number) });
+    }
     GatewayDeployment {
-        name: gateway.name.clone(),
-        account: format!("{}-{}", cluster.name, gateway.name),
-        replicas: gateway.replicas,
-        addresses: gateway.addresses.iter().map(|address| address.value.clone()).collect(),
-        ports: ports.collect(),
+        name: name.clone(),
+        account: format!("{}-{name}", context.model.clusters.at(*cluster).name),
+        replicas: *replicas,
+        addresses: addresses.iter().map(|address| address.value.clone()).collect(),
+        ports: planned,
         server_tls_secrets: secrets.into_iter().collect(),
-        labels: BTreeMap::from([(String::from("mesh.meshc.dev/gateway"), gateway.name.clone())]),
+        labels: BTreeMap::from([(String::from("mesh.meshc.dev/gateway"), name.clone())]),
     }
 }
 

@@ -1,10 +1,12 @@
 //! A sidecar: what its application offers and what it calls.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::sync::Arc;
 
 use lang_diagnostics::Sink;
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Service};
+use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Port, Service};
 
 use super::context::Context;
 use super::policy::rate_limit::{self, Limits};
@@ -76,25 +78,47 @@ fn deployment(
     service: &Service,
     lowest_privileged_port: Option<u16>,
 ) -> SidecarDeployment {
-    let ports = service.ports.iter().map(|port| ApplicationPort {
-        name: port.name.clone(),
-        number: port.number,
-        target: port.target,
-        protocol: port.protocol,
-        bind: port.bind,
-        mtls: port.mtls,
-        origin: port.origin.clone(),
-    });
+    let replicas = service.presence(cluster).map_or(1, |presence| presence.replicas);
+    let Service {
+        origin: _,
+        name,
+        namespace,
+        ports,
+        account,
+        workloads,
+        capture,
+        probes,
+        scrape,
+        // For readers of the source.
+        documentation: _,
+        // Where it runs besides, and whom it calls: the topology's.
+        clusters: _,
+        calls: _,
+        // Its callers'.
+        vip: _,
+    } = service;
+    let port = |port: &Port| {
+        let Port { origin, name, number, target, protocol, bind, mtls } = port;
+        ApplicationPort {
+            name: name.clone(),
+            number: *number,
+            target: *target,
+            protocol: *protocol,
+            bind: *bind,
+            mtls: *mtls,
+            origin: origin.clone(),
+        }
+    };
     SidecarDeployment {
-        namespace: context.model.namespaces.at(service.namespace).name.clone(),
-        service: service.name.clone(),
-        account: service.account.clone(),
-        workloads: service.workloads.clone(),
-        replicas: service.presence(cluster).map_or(1, |presence| presence.replicas),
-        ports: ports.collect(),
-        probes: service.probes.clone(),
-        scrape: service.scrape.clone(),
-        lowest_privileged_port: match service.capture {
+        namespace: context.model.namespaces.at(*namespace).name.clone(),
+        service: name.clone(),
+        account: account.clone(),
+        workloads: workloads.clone(),
+        replicas,
+        ports: ports.iter().map(port).collect(),
+        probes: probes.clone(),
+        scrape: scrape.clone(),
+        lowest_privileged_port: match capture {
             Capture::Loopback => lowest_privileged_port,
             Capture::Redirect => None,
         },

@@ -1,9 +1,11 @@
 //! Readiness, probes and metrics: listeners that every proxy has.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::BTreeSet;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{Cluster, Id, Service};
+use meshc_vocabulary::model::{Cluster, Id, Probe, Scrape, Service};
 
 use super::context::Context;
 use super::upstream;
@@ -18,16 +20,16 @@ pub(super) fn gateway(context: &Context<'_>, cluster: Id<Cluster>, origin: &Orig
 
 /// Those of a sidecar, which answer for the application too.
 pub(super) fn sidecar(context: &Context<'_>, cluster: Id<Cluster>, service: &Service) -> [Listener; 2] {
-    let probes = service.probes.iter().map(|probe| ProbeCheck {
-        kind: probe.kind,
-        upstream: upstream::app_name(probe.port),
-        path: probe.path.clone(),
-        timeout: probe.timeout,
+    let probe = |probe: &Probe| {
+        let Probe { origin: _, kind, path, port, timeout } = probe;
+        let (path, timeout) = (path.clone(), *timeout);
+        ProbeCheck { kind: *kind, upstream: upstream::app_name(*port), path, timeout }
+    };
+    let probes = service.probes.iter().map(probe);
+    let app = service.scrape.as_ref().map(|scrape| {
+        let Scrape { origin: _, path, port } = scrape;
+        AppMetrics { upstream: upstream::app_name(*port), path: path.clone() }
     });
-    let app = service
-        .scrape
-        .as_ref()
-        .map(|scrape| AppMetrics { upstream: upstream::app_name(scrape.port), path: scrape.path.clone() });
     let status = StatusListener { probes: probes.collect() };
     listeners(context, cluster, &service.origin, status, MetricsListener { app })
 }
