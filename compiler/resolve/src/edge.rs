@@ -71,7 +71,9 @@ impl<'m> Caller<'m> {
 
 /// The edges to services and those to hosts outside, each in order of caller: services before routes.
 pub(crate) fn edges(model: &Model) -> (Vec<Edge<'_>>, Vec<Edge<'_, Id<ExternalHost>>>) {
-    let mut inside = Vec::new();
+    // A large mesh has many calls, and a list that doubles would for a while be three times as large.
+    let calls = model.services.iter().map(|(_, service)| service.calls.len()).sum();
+    let mut inside = Vec::with_capacity(calls);
     let mut outside = Vec::new();
     let mut add = |caller, callee, port: &dyn Fn(&[Port]) -> Vec<usize>, origin| match callee {
         Callee::Service(callee) => {

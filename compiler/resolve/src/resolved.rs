@@ -22,7 +22,7 @@ pub struct Resolved<'m> {
     pub edges: Vec<Edge<'m>>,
     /// Those that lead to hosts outside, in order of caller.
     pub outside: Vec<Edge<'m, Id<ExternalHost>>>,
-    /// Settings that cannot hold where their policies attach, in order of policy.
+    /// Settings that cannot hold where their policies attach: those at services, then those at routes.
     pub misplaced: Vec<Misplaced>,
     defaults: ServicePolicies<'m>,
     services: Vec<ServicePolicies<'m>>,
