@@ -69,7 +69,7 @@ pub(crate) async fn connect(
     result
 }
 
-/// The same once there is room for what the endpoint may send: a connection for a client.
+/// The same once there is room for what the endpoint may send: a connection for the answer to one client.
 pub(crate) async fn connect_for_client(
     picked: &Picked,
     spoken: Spoken,

@@ -80,11 +80,15 @@ pub(crate) struct Place {
     leave: Notify,
 }
 
+/// From this size on an answer does not pass for small, in bytes: what its client does not read of it matters.
+const LARGE: u64 = 64 * 1024;
+
 /// An answer that is passing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Passing {
-    /// When the client last got some of it.
+    /// When the client last got some of it, and how much it has got.
     got: Cell<Option<Instant>>,
+    size: Cell<u64>,
     /// Since when it has let the rest wait.
     waits: Cell<Option<Instant>>,
     /// Over HTTP/2, where other requests share the connection.
@@ -101,9 +105,10 @@ impl Passing {
         self.stream.as_ref().is_some_and(|stream| stream.is_given_up())
     }
 
-    /// The client has got something, and may want more.
-    pub(crate) fn got_some(&self, now: Instant) {
+    /// The client has got so many bytes, and may want more.
+    pub(crate) fn got_some(&self, bytes: usize, now: Instant) {
         self.got.set(Some(now));
+        self.size.set(self.size.get().saturating_add(bytes as u64));
         self.waits.set(Some(now));
     }
 
@@ -172,8 +177,7 @@ impl Place {
 
     /// An answer begins to pass.
     pub(crate) fn passing(&self) -> Rc<Passing> {
-        let passing =
-            Rc::new(Passing { got: Cell::new(None), waits: Cell::new(None), stream: Stream::current() });
+        let passing = Rc::new(Passing { stream: Stream::current(), ..Passing::default() });
         self.answers.borrow_mut().push(Rc::clone(&passing));
         passing
     }
@@ -221,9 +225,10 @@ impl Place {
         answers.iter().filter(|passing| passing.is_given_up()).count() as u64
     }
 
-    /// Whether an answer has moved since then.
+    /// Whether a large answer has moved since then.
     pub(crate) fn moved_an_answer(&self, since: Instant) -> bool {
-        self.answers.borrow().iter().any(|passing| passing.got.get().is_some_and(|got| got >= since))
+        let moved = |passing: &Rc<Passing>| passing.got.get().is_some_and(|got| got >= since);
+        self.answers.borrow().iter().any(|passing| passing.size.get() >= LARGE && moved(passing))
     }
 
     /// Why it has been told to leave, if it has.
@@ -295,8 +300,7 @@ mod tests {
     }
 
     fn add_stream(place: &Place) -> Rc<Passing> {
-        let passing =
-            Rc::new(Passing { got: Cell::new(None), waits: Cell::new(None), stream: Some(Rc::default()) });
+        let passing = Rc::new(Passing { stream: Some(Rc::default()), ..Passing::default() });
         place.answers.borrow_mut().push(Rc::clone(&passing));
         passing
     }
@@ -307,10 +311,10 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let place = Place::new(start);
         let [stalled, reads, late] = [add_stream(&place), add_stream(&place), add_stream(&place)];
-        stalled.got_some(at(0));
-        reads.got_some(at(0));
+        stalled.got_some(1, at(0));
+        reads.got_some(1, at(0));
         reads.wants_more();
-        late.got_some(at(3));
+        late.got_some(1, at(3));
         place.takes_nothing(at(0));
         assert_eq!(unread(&place, at(1)), [1]);
         assert_eq!(unread(&place, at(4)), [1, 3]);
@@ -328,7 +332,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let place = Place::new(start);
-        place.passing().got_some(at(1));
+        place.passing().got_some(1, at(1));
         assert_eq!(unread(&place, at(1)), [0; 0]);
         assert_eq!(unread(&place, at(2)), [0]);
         let blocked = Place::new(start);

@@ -211,11 +211,11 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
     let state = client.slot.state.load_full();
     let accepted = || worker.shared.metrics.accepted.add(&[&state.name], 1);
     if let KindState::Redirected = &state.kind {
-        return redirected(worker, client, stream).await;
+        return Box::pin(redirected(worker, client, stream)).await;
     }
     if let KindState::Readiness(_) | KindState::Metrics(_) = &state.kind {
         let stream = Paced::from_operator(stream, &client.place);
-        return probe::serve(worker, client.connection(), stream).await;
+        return Box::pin(probe::serve(worker, client.connection(), stream)).await;
     }
     let stream = Paced::from_client(stream, &client.place);
     match &state.kind {

@@ -7,7 +7,7 @@ use crate::balance::Picked;
 use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::buffers;
-use crate::connect::{ConnectFailure, Upward, connect_for_client};
+use crate::connect::{ConnectFailure, Upward, connect, connect_for_client};
 use crate::metrics::Metrics;
 use crate::reads_on::ReadsOn;
 use crate::upstream::Spoken;
@@ -48,7 +48,8 @@ pub(super) async fn open(
             open1(stream, place).await.map(Link::Single)
         }
         Spoken::Http2 => {
-            let stream = connect_for_client(picked, spoken, metrics).await?;
+            // Its answers are bounded by their windows, and many of them share one receive buffer.
+            let stream = connect(picked, spoken, metrics).await?;
             open2(stream, place).await.map(|sender| Link::Shared(sender, LastReset::default()))
         }
     }
