@@ -204,3 +204,30 @@ impl<F: FnOnce(Ending, u64)> Drop for Watched<F> {
         passing.end(ending);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passing(wanted: bool, moved: Instant) -> Passing<fn(Ending, u64)> {
+        Passing { incoming: None, sent: 0, moved, wanted, finish: None }
+    }
+
+    #[test]
+    fn an_upstream_is_not_to_blame_that_gives_up_whoever_does_not_read() {
+        let now = Instant::now();
+        let long_ago = now.checked_sub(WAITING).unwrap_or(now);
+        assert_eq!(
+            passing(false, now).broken_off(false),
+            Ending::UpstreamReset,
+            "the client may just be slow"
+        );
+        assert_eq!(passing(false, long_ago).broken_off(false), Ending::Unread);
+        assert_eq!(
+            passing(true, long_ago).broken_off(false),
+            Ending::UpstreamReset,
+            "the client wanted more"
+        );
+        assert_eq!(passing(false, long_ago).broken_off(true), Ending::CutOff);
+    }
+}
