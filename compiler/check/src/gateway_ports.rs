@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_plan::paths::{METRICS_PORT, READINESS_PORT};
 use meshc_vocabulary::model::GatewayPort;
 
 use crate::context::Context;
@@ -29,7 +30,7 @@ Choose another number for one of them."#,
 };
 
 /// What the proxy itself opens in every pod.
-const RESERVED: [(u16, &str); 2] = [(15021, "readiness"), (15090, "metrics")];
+const RESERVED: [(u16, &str); 2] = [(READINESS_PORT, "readiness"), (METRICS_PORT, "metrics")];
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, gateway) in context.model.gateways.iter() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, OUTBOUND_PORT, READINESS_PORT};
 use meshc_vocabulary::model::{Capture, Port};
 
 use crate::context::Context;
@@ -31,10 +32,10 @@ Choose another `number`, or let the application listen elsewhere (`target`)."#,
 
 /// What a sidecar opens on all addresses of its pod.
 pub(crate) const SIDECAR: [(u16, &str); 3] =
-    [(15006, "mTLS"), (15021, "readiness and probes"), (15090, "metrics")];
+    [(INBOUND_PORT, "mTLS"), (READINESS_PORT, "readiness and probes"), (METRICS_PORT, "metrics")];
 
 /// What it opens there beyond that with `capture = redirect`.
-const REDIRECT: (u16, &str) = (15001, "redirected calls");
+const REDIRECT: (u16, &str) = (OUTBOUND_PORT, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.services.iter() {

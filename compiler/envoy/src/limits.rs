@@ -26,8 +26,6 @@ pub(crate) const IDLE_CONNECTION: Duration = Duration::from_hours(1);
 pub(crate) const EDGE_STREAM_IDLE: Duration = Duration::from_mins(5);
 /// How long whoever is not the application may take to send the headers of a request.
 pub(crate) const REQUEST_HEADERS: Duration = Duration::from_secs(10);
-/// How long the service port of a sidecar waits for a ClientHello.
-pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much an edge connection buffers, from Envoy's advice for proxies at the edge.
 pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
 /// How much any other connection buffers. Envoy's default of 1 MiB is too much where thousands of clients do not read.

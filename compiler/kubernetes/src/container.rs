@@ -1,6 +1,7 @@
 //! The proxy's container and the volumes it mounts, the same in gateways and beside applications.
 
-use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, paths::READINESS_PORT};
+use meshc_plan::paths::{LIVE_PATH, READINESS_PORT, READY_PATH};
+use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy};
 use meshc_plan::{bounds, paths};
 use meshc_vocabulary::model::DataPlane;
 use meshc_yaml::{Map, Value, list, map};
@@ -65,7 +66,7 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
             (MESHD_IMAGE, list!["run", "--config", entry.as_str(), "--drain-seconds", drain.as_str()])
         }
     };
-    let probe = map! { "httpGet" => map! { "path" => "/healthz/ready", "port" => READINESS_PORT } };
+    let probe = map! { "httpGet" => map! { "path" => READY_PATH, "port" => READINESS_PORT } };
     Map::new()
         .with("name", "mesh-proxy")
         .with("image", image)
@@ -74,13 +75,13 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
         .with(
             "startupProbe",
             map! {
-                "httpGet" => map! { "path" => "/healthz/ready", "port" => READINESS_PORT },
+                "httpGet" => map! { "path" => READY_PATH, "port" => READINESS_PORT },
                 "periodSeconds" => 1,
                 "failureThreshold" => 60,
             },
         )
         .with("readinessProbe", probe)
-        .with("livenessProbe", liveness(map! { "path" => "/healthz/live", "port" => READINESS_PORT }))
+        .with("livenessProbe", liveness(map! { "path" => LIVE_PATH, "port" => READINESS_PORT }))
         .with(
             "resources",
             map! {

@@ -2,14 +2,11 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{GlobalLimit, LimitBucket, LimitCondition, LocalLimit};
+use meshc_plan::{DESCRIPTOR_KEY, GlobalLimit, LimitBucket, LimitCondition, LocalLimit};
 use meshc_vocabulary::model::policy::OnError;
 use meshd_config::{Period, raw};
 
 use crate::matches;
-
-/// The key of every descriptor that the plan's rate-limit services count.
-const DESCRIPTOR_KEY: &str = "header_match";
 
 /// Limits that the pod counts, then those that the service counts: asking nobody comes first.
 pub(crate) fn render(local: &[LocalLimit], global: &[GlobalLimit]) -> Vec<raw::Limit> {

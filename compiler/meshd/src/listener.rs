@@ -5,16 +5,12 @@
 use meshc_plan::{
     AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
     ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck, ServerTls,
-    StatusListener, TcpListener, paths,
+    StatusListener, TcpListener, bounds, paths,
 };
-use meshc_vocabulary::model::ProbeKind;
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
 use crate::{authorization, limits, routes};
-
-/// How many endpoints a connection is tried at: once more than the first, as HTTP requests are by default.
-const CONNECT_ATTEMPTS: u32 = 2;
 
 /// All listeners, in order of name. On a developer's machine nothing is redirected, so the listener for redirected
 /// connections is left out there.
@@ -68,10 +64,10 @@ fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
 }
 
 fn tcp(tcp: &TcpListener) -> raw::TcpListener {
-    let TcpListener { upstream, idle_timeout } = tcp;
+    let TcpListener { upstream, connect_attempts, idle_timeout } = tcp;
     raw::TcpListener {
         upstream: upstream.clone(),
-        max_connect_attempts: Some(CONNECT_ATTEMPTS),
+        max_connect_attempts: Some(*connect_attempts),
         idle_timeout: idle_timeout.map(Period::from),
     }
 }
@@ -121,7 +117,9 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
                 limits: limits::render(local_limits, global_limits),
             })
         }
-        InboundProtocol::Tcp => raw::InboundApp::Tcp { upstream },
+        InboundProtocol::Tcp { connect_attempts } => {
+            raw::InboundApp::Tcp { upstream, max_connect_attempts: Some(*connect_attempts) }
+        }
     }
 }
 
@@ -140,18 +138,17 @@ fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
 
 fn readiness(status: &StatusListener) -> raw::Readiness {
     let StatusListener { probes } = status;
-    raw::Readiness { probes: probes.iter().map(probe).collect() }
+    raw::Readiness {
+        ready_path: Some(paths::READY_PATH.to_owned()),
+        live_path: Some(paths::LIVE_PATH.to_owned()),
+        probes: probes.iter().map(probe).collect(),
+    }
 }
 
 fn probe(probe: &ProbeCheck) -> raw::Probe {
     let ProbeCheck { kind, upstream, path: app_path, timeout } = probe;
-    let path = match kind {
-        ProbeKind::Liveness => "/app/liveness",
-        ProbeKind::Readiness => "/app/readiness",
-        ProbeKind::Startup => "/app/startup",
-    };
     raw::Probe {
-        path: path.to_owned(),
+        path: paths::probe_path(*kind).to_owned(),
         upstream: upstream.clone(),
         app_path: app_path.clone(),
         timeout: Period::from(*timeout),
@@ -162,7 +159,12 @@ fn metrics(metrics: &MetricsListener) -> raw::Metrics {
     let MetricsListener { app } = metrics;
     let app = app.as_ref().map(|app| {
         let AppMetrics { upstream, path } = app;
-        raw::AppMetrics { upstream: upstream.clone(), path: path.clone() }
+        raw::AppMetrics {
+            served_at: Some(paths::APP_METRICS_PATH.to_owned()),
+            upstream: upstream.clone(),
+            path: path.clone(),
+            timeout: Some(Period::from(bounds::METRICS_TIMEOUT)),
+        }
     });
-    raw::Metrics { app }
+    raw::Metrics { path: Some(paths::METRICS_PATH.to_owned()), app }
 }

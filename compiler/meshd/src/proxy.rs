@@ -5,18 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use meshc_plan::{Locality, ProxyName, ProxyPlan, Role, Upstream, bounds, paths};
+use meshc_plan::{Locality, ProxyName, ProxyPlan, Role, Upstream, bounds, dns, paths};
 use meshc_vocabulary::model::IpFamily;
 use meshd_config::{Period, VERSION, raw};
 
 use crate::placed::Placed;
 use crate::{listener, upstream};
-
-/// How often names are asked for again, how long one question may take, and how often it is asked: the numbers that
-/// the Envoy backend uses too.
-const DNS_REFRESH: Period = Period::from_secs(5);
-const DNS_TIMEOUT: Period = Period::from_secs(2);
-const DNS_TRIES: u32 = 1;
 
 /// The configuration of the proxy.
 pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
@@ -62,9 +56,10 @@ pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
                 IpFamily::V6 => raw::Family::Ipv6,
                 IpFamily::Dual => raw::Family::Both,
             },
-            refresh: DNS_REFRESH,
-            timeout: DNS_TIMEOUT,
-            tries: DNS_TRIES,
+            refresh: Period::from(dns::REFRESH),
+            refresh_after_failure: Some(Period::from(dns::REFRESH_AFTER_FAILURE)),
+            timeout: Period::from(dns::TIMEOUT),
+            tries: dns::TRIES,
         }),
         bounds: Some(raw::Bounds {
             memory: Some(bounds::PROXY_MEMORY),

@@ -2,10 +2,9 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use std::collections::BTreeSet;
-
-use meshc_plan::{Elsewhere, HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
-use meshc_vocabulary::model::policy::RetryOn;
+use meshc_plan::{
+    Elsewhere, GrpcStatus, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream,
+};
 use meshd_config::{Period, raw};
 
 use crate::matches;
@@ -38,34 +37,29 @@ fn weighted(to: &WeightedUpstream) -> raw::WeightedUpstream {
 
 fn retry(retry: &RetryPlan) -> raw::Retry {
     let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
-    let mut on = Vec::new();
-    let mut statuses = BTreeSet::new();
-    for condition in when {
-        match condition {
-            RetryOn::StatusClass(5) => on.push(raw::RetryOn::ServerError),
-            // Only this class includes failures without an answer; of any other, the statuses are spelled out.
-            RetryOn::StatusClass(class) => {
-                let first = u16::from(*class).saturating_mul(100);
-                statuses.extend(first..first.saturating_add(100));
-            }
-            RetryOn::Status(status) => {
-                statuses.insert(*status);
-            }
-            RetryOn::ConnectFailure => on.push(raw::RetryOn::ConnectFailure),
-            RetryOn::Reset => on.push(raw::RetryOn::Reset),
-        }
-    }
-    if !statuses.is_empty() {
-        on.push(raw::RetryOn::Status(statuses.into_iter().collect()));
-    }
+    let on = when.iter().map(|reason| match reason {
+        RetryReason::ServerError => raw::RetryOn::ServerError,
+        RetryReason::Statuses(statuses) => raw::RetryOn::Status(statuses.clone()),
+        RetryReason::Grpc(statuses) => raw::RetryOn::Grpc(statuses.iter().copied().map(grpc).collect()),
+        RetryReason::ConnectFailure => raw::RetryOn::ConnectFailure,
+        RetryReason::Reset => raw::RetryOn::Reset,
+    });
     raw::Retry {
         attempts: *attempts,
-        on,
-        methods: Some(if methods.is_empty() { vec!["*".to_owned()] } else { methods.clone() }),
+        on: on.collect(),
+        methods: if methods.is_empty() { vec!["*".to_owned()] } else { methods.clone() },
         per_try_timeout: per_try_timeout.map(Period::from),
         other_localities: match elsewhere {
             Elsewhere::AtOnce => true,
             Elsewhere::SameGroup | Elsewhere::AfterAnotherEndpoint => false,
         },
+    }
+}
+
+const fn grpc(status: GrpcStatus) -> raw::GrpcStatus {
+    match status {
+        GrpcStatus::ResourceExhausted => raw::GrpcStatus::ResourceExhausted,
+        GrpcStatus::Internal => raw::GrpcStatus::Internal,
+        GrpcStatus::Unavailable => raw::GrpcStatus::Unavailable,
     }
 }

@@ -3,6 +3,8 @@
 //! All follow from the memory that its container may have, so that no number of clients, and nothing that they do, ends
 //! a proxy. How they were measured is in `tests/bench/README.md`.
 
+use std::time::Duration;
+
 /// Memory of a proxy's container in bytes, that of the kernel for its sockets included.
 pub const PROXY_MEMORY: u64 = 512 << 20;
 
@@ -12,6 +14,12 @@ pub const CONNECTION_MEMORY: u64 = 32 << 10;
 
 /// How many connections from clients a proxy accepts.
 pub const MOST_CONNECTIONS: u32 = 16_384;
+
+/// How long a client may take to send its ClientHello: a silent one holds a socket for as long.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the application's own metrics may take: as long as Prometheus waits by default.
+pub const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What Envoy may have on its heap in bytes. The rest is for the kernel, which Envoy does not see, and for the program.
 pub const PROXY_HEAP: u64 = PROXY_MEMORY / 2;

@@ -13,6 +13,7 @@ pub mod bounds;
 pub mod capability;
 pub mod codes;
 mod deployment;
+pub mod dns;
 mod dump;
 mod identity;
 mod listener;
@@ -44,10 +45,13 @@ pub use names::{
 pub use placement::Placement;
 pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};
 pub use rate_limit::{
-    Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain, RateLimitService,
+    DESCRIPTOR_KEY, Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain,
+    RateLimitService,
 };
 pub use rendered::{RenderedProxy, Rendering};
-pub use route::{Elsewhere, HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+pub use route::{
+    Elsewhere, GrpcStatus, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream,
+};
 pub use upstream::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, PoolPlan, Serves, Share,
     Upstream, UpstreamProtocol, UpstreamTls,

@@ -80,6 +80,8 @@ pub struct ServerTls {
 pub struct TcpListener {
     /// Name of the upstream.
     pub upstream: String,
+    /// How many endpoints are tried before the client is closed.
+    pub connect_attempts: u32,
     /// How long a connection may stay silent.
     pub idle_timeout: Option<Duration>,
 }
@@ -125,7 +127,10 @@ pub enum InboundProtocol {
         global_limits: Vec<GlobalLimit>,
     },
     /// TCP: whoever completed the handshake.
-    Tcp,
+    Tcp {
+        /// How many times the application is connected to before the client is closed.
+        connect_attempts: u32,
+    },
 }
 
 /// The application's port on loopback.
@@ -169,7 +174,7 @@ pub struct StatusListener {
 /// One probe of the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeCheck {
-    /// Which probe: its path here is `/app/liveness`, `/app/readiness` or `/app/startup`.
+    /// Which probe: its path here is [`crate::paths::probe_path`].
     pub kind: ProbeKind,
     /// Name of the upstream that is asked.
     pub upstream: String,

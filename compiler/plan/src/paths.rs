@@ -1,5 +1,7 @@
-//! Ports and file paths inside a pod, the same for both data planes. Ports follow Istio's conventions where it has
-//! them, so that operators find what they know.
+//! Ports, file paths and paths of requests inside a pod, the same for both data planes. Ports follow Istio's conventions
+//! where it has them, so that operators find what they know.
+
+use meshc_vocabulary::model::ProbeKind;
 
 /// mTLS from other proxies (a sidecar's inbound side).
 pub const INBOUND_PORT: u16 = 15006;
@@ -13,13 +15,32 @@ pub const READINESS_PORT: u16 = 15021;
 /// Prometheus metrics.
 pub const METRICS_PORT: u16 = 15090;
 /// East-west gateways.
-pub const EAST_WEST_PORT: u16 = 15443;
+pub const EAST_WEST_PORT: u16 = meshc_vocabulary::EAST_WEST_PORT;
 /// The rate-limit service: gRPC, HTTP (health) and debugging, as envoyproxy/ratelimit has them.
 pub const RATE_LIMIT_GRPC_PORT: u16 = 8081;
 /// Health and metrics of the rate-limit service.
 pub const RATE_LIMIT_HTTP_PORT: u16 = 8080;
 /// Debugging of the rate-limit service.
 pub const RATE_LIMIT_DEBUG_PORT: u16 = 6070;
+
+/// Whether the proxy takes requests, at [`READINESS_PORT`]: 503 as soon as it drains.
+pub const READY_PATH: &str = "/healthz/ready";
+/// Whether the proxy's threads run, at [`READINESS_PORT`].
+pub const LIVE_PATH: &str = "/healthz/live";
+/// The proxy's own metrics, at [`METRICS_PORT`].
+pub const METRICS_PATH: &str = "/metrics";
+/// The application's metrics, at [`METRICS_PORT`].
+pub const APP_METRICS_PATH: &str = "/app/metrics";
+
+/// Where a probe of the application is served, at [`READINESS_PORT`].
+#[must_use]
+pub const fn probe_path(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::Liveness => "/app/liveness",
+        ProbeKind::Readiness => "/app/readiness",
+        ProbeKind::Startup => "/app/startup",
+    }
+}
 
 /// Directory of the proxy's configuration: a ConfigMap, mounted as a directory so that edits arrive.
 pub const CONFIG: &str = "/etc/mesh/config";

@@ -6,6 +6,10 @@ use lang_diagnostics::Origin;
 use meshc_vocabulary::model::policy::OnError;
 use meshc_vocabulary::model::{Cluster, HttpMatch, Id};
 
+/// The key of every descriptor that a proxy sends and that the rate-limit service counts: Envoy's own for requests whose
+/// headers match.
+pub const DESCRIPTOR_KEY: &str = "header_match";
+
 /// The rate-limit service of a cluster.
 #[derive(Clone, Debug)]
 pub struct RateLimitService {
@@ -31,7 +35,7 @@ pub struct RateLimitDomain {
 /// One counter: the descriptor `header_match = <value>` and its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// The descriptor's key: always `header_match`.
+    /// The descriptor's key: always [`DESCRIPTOR_KEY`].
     pub key: String,
     /// The descriptor's value: `<tier>_request` or `otherwise`.
     pub value: String,

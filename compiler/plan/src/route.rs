@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::HttpMatch;
-use meshc_vocabulary::model::policy::RetryOn;
 
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]
@@ -72,8 +71,8 @@ pub struct WeightedUpstream {
 pub struct RetryPlan {
     /// How often, at least 1.
     pub attempts: u32,
-    /// What counts as a failure.
-    pub when: Vec<RetryOn>,
+    /// What counts as a failure, each at most once, in order.
+    pub when: Vec<RetryReason>,
     /// Where the next attempt goes.
     pub elsewhere: Elsewhere,
     /// Methods that may be sent again once the request may have reached an application; a connection that could not
@@ -81,6 +80,32 @@ pub struct RetryPlan {
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
+}
+
+/// What counts as a failure of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RetryReason {
+    /// Any answer from 500 to 599, and every failure without an answer.
+    ServerError,
+    /// One of these statuses, in order; never empty.
+    Statuses(Vec<u16>),
+    /// One of these statuses of gRPC, in order, which come in a header beside 200; never empty.
+    Grpc(Vec<GrpcStatus>),
+    /// The connection could not be opened.
+    ConnectFailure,
+    /// The connection ended before an answer.
+    Reset,
+}
+
+/// The statuses of gRPC that stand for a failure of the server. Source: gRPC's status codes, as Envoy retries them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GrpcStatus {
+    /// 8, which stands for 429.
+    ResourceExhausted,
+    /// 13, which stands for 500.
+    Internal,
+    /// 14, which stands for 502, 503 and 504.
+    Unavailable,
 }
 
 /// Where the next attempt of a request goes.

@@ -25,6 +25,7 @@ use lang_syntax::ast;
 
 pub use forms::METHODS;
 pub use kind::SCHEMA;
+pub use kind::gateway::EAST_WEST_PORT;
 pub use model::Model;
 pub use reference::reference;
 

@@ -33,7 +33,7 @@ pub use path::Path;
 pub use period::Period;
 pub use problem::{Invalid, Problem};
 pub use read::{AccessLog, Admin, Bounds, Config, Dns, Family, Node, RateLimitService};
-pub use route::{HostPattern, Methods, Retry, RetryOn, Route, VirtualHost, WeightedUpstream};
+pub use route::{GrpcStatus, HostPattern, Methods, Retry, RetryOn, Route, VirtualHost, WeightedUpstream};
 pub use upstream::{
     Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls,
     Upstream,

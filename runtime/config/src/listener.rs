@@ -45,11 +45,17 @@ pub enum Kind {
     PassThrough(PassThrough),
     /// The readiness of the proxy, and the application's probes.
     Readiness {
+        /// Where it is told whether the proxy takes requests.
+        ready_path: String,
+        /// Where it is told whether its threads run.
+        live_path: String,
         /// The probes.
         probes: Vec<Probe>,
     },
     /// The metrics of the proxy and of the application.
     Metrics {
+        /// Where the proxy's own are served.
+        path: String,
         /// Where the application serves its own.
         app: Option<AppMetrics>,
     },
@@ -102,6 +108,8 @@ pub enum InboundApp {
     Tcp {
         /// The upstream's name.
         upstream: String,
+        /// How many times it is connected to, at least 1.
+        max_connect_attempts: u32,
     },
 }
 
@@ -170,8 +178,12 @@ pub struct Probe {
 /// Where the application serves its own metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppMetrics {
+    /// The path here.
+    pub served_at: String,
     /// The application.
     pub upstream: String,
     /// The path at the application.
     pub path: String,
+    /// How long the application may take.
+    pub timeout: Duration,
 }

@@ -17,6 +17,18 @@ const CONNECT_ATTEMPTS_TCP: u32 = 2;
 /// The same behind a gateway, where several pods may be dead at once.
 const CONNECT_ATTEMPTS_PASS_THROUGH: u32 = 3;
 
+/// The same towards the application, which is one endpoint.
+const CONNECT_ATTEMPTS_APP: u32 = 1;
+
+/// Where the proxy tells operators how it is unless the file says otherwise.
+const READY_PATH: &str = "/healthz/ready";
+const LIVE_PATH: &str = "/healthz/live";
+const METRICS_PATH: &str = "/metrics";
+const APP_METRICS_PATH: &str = "/app/metrics";
+
+/// How long the application's own metrics may take unless the file says otherwise.
+const METRICS_TIMEOUT: Period = Period::from_secs(10);
+
 /// How long a client may take to send its ClientHello unless the file says otherwise.
 const HELLO_TIMEOUT: Period = Period::from_secs(5);
 
@@ -76,19 +88,19 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             pass_through(cx, raw, &at.field("pass_through")).map(Kind::PassThrough)
         }
         raw::Kind::Readiness(raw) => {
-            let raw::Readiness { probes } = raw;
-            let probes = cx.each(probes, &at.field("readiness").field("probes"), probe)?;
-            Some(Kind::Readiness { probes })
+            let raw::Readiness { ready_path, live_path, probes } = raw;
+            let at = at.field("readiness");
+            let ready_path = path_or(cx, ready_path.as_deref(), READY_PATH, &at.field("ready_path"));
+            let live_path = path_or(cx, live_path.as_deref(), LIVE_PATH, &at.field("live_path"));
+            let probes = cx.each(probes, &at.field("probes"), probe);
+            Some(Kind::Readiness { ready_path: ready_path?, live_path: live_path?, probes: probes? })
         }
         raw::Kind::Metrics(raw) => {
-            let raw::Metrics { app } = raw;
-            let app_at = at.field("metrics").field("app");
-            let app = cx.optional(app.as_ref(), &app_at, |cx, app, at| {
-                let raw::AppMetrics { upstream, path } = app;
-                let path = absolute(cx, path, &at.field("path"));
-                Some(AppMetrics { upstream: cx.upstream(upstream, &at.field("upstream"))?, path: path? })
-            });
-            Some(Kind::Metrics { app: app? })
+            let raw::Metrics { path, app } = raw;
+            let at = at.field("metrics");
+            let path = path_or(cx, path.as_deref(), METRICS_PATH, &at.field("path"));
+            let app = cx.optional(app.as_ref(), &at.field("app"), app_metrics);
+            Some(Kind::Metrics { path: path?, app: app? })
         }
         raw::Kind::Redirected {} => Some(Kind::Redirected),
     }
@@ -108,6 +120,19 @@ fn probe(cx: &mut Context<'_>, raw: &raw::Probe, at: &Path) -> Option<Probe> {
     let upstream = cx.upstream(upstream, &at.field("upstream"));
     let timeout = cx.some_time(*timeout, &at.field("timeout"));
     Some(Probe { path: path?, upstream: upstream?, app_path: app_path?, timeout: timeout?.duration() })
+}
+
+fn app_metrics(cx: &mut Context<'_>, raw: &raw::AppMetrics, at: &Path) -> Option<AppMetrics> {
+    let raw::AppMetrics { served_at, upstream, path, timeout } = raw;
+    let served_at = path_or(cx, served_at.as_deref(), APP_METRICS_PATH, &at.field("served_at"));
+    let path = absolute(cx, path, &at.field("path"));
+    let upstream = cx.upstream(upstream, &at.field("upstream"));
+    let timeout = cx.some_time(timeout.unwrap_or(METRICS_TIMEOUT), &at.field("timeout"));
+    Some(AppMetrics { served_at: served_at?, upstream: upstream?, path: path?, timeout: timeout?.duration() })
+}
+
+fn path_or(cx: &mut Context<'_>, path: Option<&str>, default: &str, at: &Path) -> Option<String> {
+    absolute(cx, path.unwrap_or(default), at)
 }
 
 fn absolute(cx: &mut Context<'_>, path: &str, at: &Path) -> Option<String> {
@@ -155,9 +180,11 @@ fn inbound(cx: &mut Context<'_>, raw: &raw::Inbound, at: &Path) -> Option<Inboun
 
 fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<InboundApp> {
     match raw {
-        raw::InboundApp::Tcp { upstream } => {
-            let upstream = cx.upstream(upstream, &at.field("tcp").field("upstream"))?;
-            Some(InboundApp::Tcp { upstream })
+        raw::InboundApp::Tcp { upstream, max_connect_attempts } => {
+            let at = at.field("tcp");
+            let upstream = cx.upstream(upstream, &at.field("upstream"));
+            let attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_APP, &at);
+            Some(InboundApp::Tcp { upstream: upstream?, max_connect_attempts: attempts? })
         }
         raw::InboundApp::Http(raw) => {
             let raw::InboundHttp { upstream, timeout, authorization, limits } = raw;

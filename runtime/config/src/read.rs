@@ -5,7 +5,7 @@
 use crate::problem::Problems;
 use crate::rules::Context;
 use crate::upstreams::endpoint_host;
-use crate::{EndpointHost, Identity, Invalid, Kind, Listener, Path, Problem, Upstream, VERSION, raw};
+use crate::{EndpointHost, Identity, Invalid, Kind, Listener, Path, Period, Problem, Upstream, VERSION, raw};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub struct Dns {
     pub family: Family,
     /// How often every name is asked for again.
     pub refresh: Duration,
+    /// How soon one is asked for again that had no answer; never more than `refresh`.
+    pub refresh_after_failure: Duration,
     /// How long one question may take.
     pub timeout: Duration,
     /// How many times an unanswered question is asked, at least 1.
@@ -226,11 +228,15 @@ fn bounds(cx: &mut Context<'_>, raw: &raw::Bounds, at: &Path) -> Option<Bounds> 
     Some(Bounds { memory, connections: connections? })
 }
 
+/// How soon a name without an answer is asked for again unless the file says otherwise.
+const REFRESH_AFTER_FAILURE: Period = Period::from_secs(1);
+
 /// How names are resolved unless the file says otherwise.
 const DNS: Dns = Dns {
     servers: Vec::new(),
     family: Family::Ipv4,
     refresh: Duration::from_secs(5),
+    refresh_after_failure: REFRESH_AFTER_FAILURE.duration(),
     timeout: Duration::from_secs(2),
     tries: 2,
 };
@@ -292,15 +298,18 @@ fn rate_limit_service(
 }
 
 fn dns(cx: &mut Context<'_>, raw: &raw::Dns, at: &Path) -> Option<Dns> {
-    let raw::Dns { servers, family, refresh, timeout, tries } = raw;
+    let raw::Dns { servers, family, refresh, refresh_after_failure, timeout, tries } = raw;
     let servers = cx.each(servers, &at.field("servers"), |cx, server, at| cx.address(server, at));
     let refresh = cx.some_time(*refresh, &at.field("refresh"));
+    let soon = refresh_after_failure.unwrap_or(REFRESH_AFTER_FAILURE);
+    let soon = cx.some_time(soon, &at.field("refresh_after_failure"));
     let timeout = cx.some_time(*timeout, &at.field("timeout"));
     let tries = cx.positive(*tries, &at.field("tries"));
     Some(Dns {
         servers: servers?,
         family: *family,
         refresh: refresh?.duration(),
+        refresh_after_failure: soon?.duration().min(refresh?.duration()),
         timeout: timeout?.duration(),
         tries: tries?,
     })

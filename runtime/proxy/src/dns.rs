@@ -19,11 +19,7 @@ use meshd_config::{Dns, Family};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::task::JoinSet;
-
-/// How soon a name is asked for again after nobody answered, unless the refresh is sooner.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Names, and whom to ask for them.
 #[derive(Debug)]
@@ -102,7 +98,7 @@ impl Directory {
                 loop {
                     tokio::time::sleep(pause).await;
                     let Some(addresses) = resolver.ask(&name, &shared.metrics).await else {
-                        pause = resolver.dns.refresh.min(AFTER_FAILURE);
+                        pause = resolver.dns.refresh_after_failure;
                         continue;
                     };
                     pause = resolver.dns.refresh;
@@ -155,7 +151,7 @@ impl Resolver {
 /// Names are complete, so no search domains; a pod's hosts file maps callees to virtual addresses, so not that either.
 fn resolver(dns: &Dns) -> Result<TokioResolver, String> {
     // How often a name is asked for again is the affair of whoever follows it.
-    let Dns { servers, family, refresh: _, timeout, tries } = dns;
+    let Dns { servers, family, refresh: _, refresh_after_failure: _, timeout, tries } = dns;
     let mut options = ResolverOpts::default();
     options.timeout = *timeout;
     options.attempts = usize::try_from(tries.saturating_sub(1)).unwrap_or(1);

@@ -6,7 +6,7 @@ use crate::bounds::Bounds;
 use crate::fit::unfit;
 use crate::from_client::FromClient;
 use crate::headers::remove_hop_by_hop;
-use crate::outcome::{Failure, counted_status, retried_status, wants_retry};
+use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
 use crate::route::Route;
@@ -106,8 +106,8 @@ impl Answer {
     }
 
     /// The status by which it is decided whether to try again.
-    fn retried_as(&self) -> StatusCode {
-        retried_status(self.response.status(), self.response.headers())
+    fn told(&self) -> Told {
+        Told::of(self.response.status(), self.response.headers())
     }
 
     /// The answer for a client that speaks `version`; `finish` hears how its body ended.
@@ -262,7 +262,7 @@ impl Exchange<'_> {
 
     /// Where to try next, if another attempt is wanted and allowed.
     fn next(&mut self, outcome: &Result<Answer, Failure>) -> Option<Prefer> {
-        let seen = outcome.as_ref().map(Answer::retried_as).map_err(|failure| *failure);
+        let seen = outcome.as_ref().map(Answer::told).map_err(|failure| *failure);
         let not_sent = seen.is_err_and(Failure::was_not_sent);
         if seen == Err(Failure::NotSent)
             && self.dead_connections < MOST_DEAD_CONNECTIONS

@@ -3,7 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use http::{HeaderMap, StatusCode};
-use meshd_config::{Retry, RetryOn};
+use meshd_config::{GrpcStatus, Retry, RetryOn};
 
 use crate::outlier::Report;
 
@@ -174,20 +174,31 @@ pub(crate) fn counted_status(status: StatusCode, headers: &HeaderMap) -> u16 {
     }
 }
 
-/// The status that retries go by. Of gRPC's statuses those count that Envoy can retry and that stand for a failure of the
-/// server: INTERNAL for 500, UNAVAILABLE for 503, RESOURCE_EXHAUSTED for 429.
-pub(crate) fn retried_status(status: StatusCode, headers: &HeaderMap) -> StatusCode {
-    let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
-    match said {
-        Some(8) => StatusCode::TOO_MANY_REQUESTS,
-        Some(13) => StatusCode::INTERNAL_SERVER_ERROR,
-        Some(14) => StatusCode::SERVICE_UNAVAILABLE,
-        None | Some::<u32>(_) => status,
+/// What it is decided by whether an answer is worth another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The answer's status.
+    pub(crate) status: StatusCode,
+    /// The status of gRPC in its headers, if it is one that can be asked for.
+    pub(crate) grpc: Option<GrpcStatus>,
+}
+
+impl Told {
+    /// What an answer tells.
+    pub(crate) fn of(status: StatusCode, headers: &HeaderMap) -> Self {
+        let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+        let grpc = match said {
+            Some(8) => Some(GrpcStatus::ResourceExhausted),
+            Some(13) => Some(GrpcStatus::Internal),
+            Some(14) => Some(GrpcStatus::Unavailable),
+            None | Some::<u32>(_) => None,
+        };
+        Told { status, grpc }
     }
 }
 
 /// Whether a policy asks for another attempt after this answer or failure.
-pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCode, Failure>) -> bool {
+pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<Told, Failure>) -> bool {
     // How often, for how long and where is decided by whoever sends the attempts.
     let Retry { attempts: _, on, methods, per_try_timeout: _, other_localities: _ } = retry;
     // A request that no application can have seen is tried again whatever else is declared, for every method.
@@ -198,10 +209,11 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
         return false;
     }
     on.iter().any(|on| match (on, outcome) {
-        (RetryOn::ServerError, Ok(status)) => status.is_server_error(),
+        (RetryOn::ServerError, Ok(told)) => told.status.is_server_error(),
         (RetryOn::ServerError | RetryOn::GatewayError, Err(failure)) => failure.is_worth_retrying(),
-        (RetryOn::GatewayError, Ok(status)) => (502..=504).contains(&status.as_u16()),
-        (RetryOn::Status(statuses), Ok(status)) => statuses.contains(&status.as_u16()),
+        (RetryOn::GatewayError, Ok(told)) => (502..=504).contains(&told.status.as_u16()),
+        (RetryOn::Status(statuses), Ok(told)) => statuses.contains(&told.status.as_u16()),
+        (RetryOn::Grpc(statuses), Ok(told)) => told.grpc.is_some_and(|status| statuses.contains(&status)),
         (RetryOn::ConnectFailure, Err(failure)) => failure.was_not_sent(),
         (RetryOn::Reset, Err(failure)) => {
             matches!(
@@ -209,7 +221,8 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<StatusCod
                 Failure::Reset | Failure::CutOff | Failure::NotSent | Failure::Refused | Failure::Protocol
             )
         }
-        (RetryOn::Status(_), Err(_)) | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
+        (RetryOn::Status(_) | RetryOn::Grpc(_), Err(_))
+        | (RetryOn::ConnectFailure | RetryOn::Reset, Ok(_)) => false,
     })
 }
 
@@ -221,7 +234,7 @@ mod tests {
         let text = format!(
             r#"{{"version":1,"node":{{"name":"n","cluster":"c"}},"listeners":[{{"name":"l","bind":"127.0.0.1:1","kind":{{"http":
             {{"virtual_hosts":[{{"name":"v","hosts":["*"],"routes":[{{"to":[{{"upstream":"u"}}],
-            "retry":{{"attempts":1,"on":["{on}"]}}}}]}}]}}}}}}],"upstreams":{{"u":
+            "retry":{{"attempts":1,"on":["{on}"],"methods":["GET","PUT"]}}}}]}}]}}}}}}],"upstreams":{{"u":
             {{"connect_timeout":"1s","pool":{{"max_connections":1,"max_pending":1,"max_requests":1}},
              "groups":[{{"name":"g","endpoints":[{{"host":"127.0.0.1","port":1}}]}}]}}}}}}"#
         );
@@ -255,13 +268,18 @@ mod tests {
     }
 
     #[test]
-    fn grpc_failures_are_tried_again_by_the_status_that_they_stand_for() {
-        for (said, as_if) in [("0", 200), ("14", 503), ("13", 500), ("8", 429), ("4", 200), ("5", 200)] {
+    fn grpc_tells_its_failures_in_a_header() {
+        let known = [
+            ("14", Some(GrpcStatus::Unavailable)),
+            ("13", Some(GrpcStatus::Internal)),
+            ("8", Some(GrpcStatus::ResourceExhausted)),
+        ];
+        for (said, as_if) in known.into_iter().chain([("0", None), ("4", None), ("5", None)]) {
             let headers = HeaderMap::from_iter([(
                 http::HeaderName::from_static("grpc-status"),
                 http::HeaderValue::from_static(said),
             )]);
-            assert_eq!(retried_status(StatusCode::OK, &headers), as_if, "{said}");
+            assert_eq!(Told::of(StatusCode::OK, &headers).grpc, as_if, "{said}");
         }
     }
 

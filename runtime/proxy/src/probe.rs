@@ -7,7 +7,7 @@ use crate::headers::remove_hop_by_hop;
 use crate::local_reply::plain;
 use crate::paced::Paced;
 use crate::serve::Connection;
-use crate::snapshot::KindState;
+use crate::snapshot::{KindState, Metrics};
 use crate::stream::Streams;
 use crate::upstream::{Spoken, Upstream};
 use crate::worker::Worker;
@@ -22,15 +22,6 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The path of the proxy's own readiness, Istio's.
-const READY_PATH: &str = "/healthz/ready";
-
-/// The path of the proxy's own liveness.
-const LIVE_PATH: &str = "/healthz/live";
-
-/// How long the application may take for its own metrics: as long as Prometheus waits by default.
-const METRICS_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Serves probes or metrics on a connection.
 pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: Paced) {
@@ -51,14 +42,14 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
     let path = request.uri().path();
     let state = connection.slot.state.load_full();
     match &state.kind {
-        KindState::Readiness(_) if path == READY_PATH => {
+        KindState::Readiness(status) if path == status.ready_path => {
             if worker.shared.phase.borrow().is_ready() {
                 plain(StatusCode::OK, "ready\n")
             } else {
                 plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
             }
         }
-        KindState::Readiness(_) if path == LIVE_PATH => {
+        KindState::Readiness(status) if path == status.live_path => {
             match worker.shared.heartbeats.stuck(Instant::now()) {
                 None => plain(StatusCode::OK, "live\n"),
                 Some((number, silent)) => {
@@ -69,7 +60,7 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
                 }
             }
         }
-        KindState::Readiness(probes) => match probes.iter().find(|(probe, _)| probe.path == path) {
+        KindState::Readiness(status) => match status.probes.iter().find(|(probe, _)| probe.path == path) {
             None => plain(StatusCode::NOT_FOUND, ""),
             Some((probe, upstream)) => {
                 let headers = request.headers();
@@ -87,11 +78,12 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
                 }
             }
         },
-        KindState::Metrics(_) if path == "/metrics" => page(Bytes::from(worker.shared.metrics.page())),
-        KindState::Metrics(Some((app, upstream))) if path == "/app/metrics" => {
-            match tokio::time::timeout(METRICS_LIMIT, ask(worker, &app.path, upstream, request.headers()))
-                .await
-            {
+        KindState::Metrics(metrics) if path == metrics.path => {
+            page(Bytes::from(worker.shared.metrics.page()))
+        }
+        KindState::Metrics(Metrics { path: _, app: Some((app, upstream)) }) if path == app.served_at => {
+            let asked = ask(worker, &app.path, upstream, request.headers());
+            match tokio::time::timeout(app.timeout, asked).await {
                 Ok(Ok(answer)) => answer.map(text),
                 Ok(Err(())) => plain(StatusCode::SERVICE_UNAVAILABLE, "the application cannot be reached\n"),
                 Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, "the application did not answer in time\n"),

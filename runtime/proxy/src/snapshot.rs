@@ -75,11 +75,31 @@ pub(crate) enum KindState {
         chains: BTreeMap<String, Arc<Forwarding>>,
     },
     /// The readiness probe and the application's probes.
-    Readiness(Vec<(Probe, Arc<Upstream>)>),
+    Readiness(Readiness),
     /// The metrics page, and where the application serves its own.
-    Metrics(Option<(AppMetrics, Arc<Upstream>)>),
+    Metrics(Metrics),
     /// Connections that are meant for other listeners.
     Redirected,
+}
+
+/// Where operators are told how the proxy and the application are.
+#[derive(Debug)]
+pub(crate) struct Readiness {
+    /// Whether the proxy takes requests.
+    pub(crate) ready_path: String,
+    /// Whether its threads run.
+    pub(crate) live_path: String,
+    /// The application's probes.
+    pub(crate) probes: Vec<(Probe, Arc<Upstream>)>,
+}
+
+/// Where metrics are served.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// The proxy's own.
+    pub(crate) path: String,
+    /// The application's.
+    pub(crate) app: Option<(AppMetrics, Arc<Upstream>)>,
 }
 
 /// Mutual TLS for certain names.
@@ -121,9 +141,6 @@ pub(crate) struct Forwarding {
     /// How long the connection may stay silent; `None` is for ever.
     pub(crate) idle_timeout: Option<Duration>,
 }
-
-/// How many endpoints a TCP connection to the application tries: it has one.
-const APP_CONNECT_ATTEMPTS: u32 = 1;
 
 impl Snapshot {
     /// The snapshot of a configuration. The answer to what is wrong is a sentence.
@@ -262,19 +279,26 @@ impl Builder<'_> {
                 }
                 KindState::PassThrough { hello_timeout: *hello_timeout, chains }
             }
-            Kind::Readiness { probes } => {
+            Kind::Readiness { ready_path, live_path, probes } => {
                 let asked = probes.iter().map(|probe| {
                     let Probe { path: _, upstream, app_path: _, timeout: _ } = probe;
                     Ok((probe.clone(), self.upstream(upstream)?))
                 });
-                KindState::Readiness(asked.collect::<Result<_, String>>()?)
+                KindState::Readiness(Readiness {
+                    ready_path: ready_path.clone(),
+                    live_path: live_path.clone(),
+                    probes: asked.collect::<Result<_, String>>()?,
+                })
             }
-            Kind::Metrics { app } => KindState::Metrics(match app {
-                None => None,
-                Some(app) => {
-                    let AppMetrics { upstream, path: _ } = app;
-                    Some((app.clone(), self.upstream(upstream)?))
-                }
+            Kind::Metrics { path, app } => KindState::Metrics(Metrics {
+                path: path.clone(),
+                app: match app {
+                    None => None,
+                    Some(app) => {
+                        let AppMetrics { served_at: _, upstream, path: _, timeout: _ } = app;
+                        Some((app.clone(), self.upstream(upstream)?))
+                    }
+                },
             }),
             Kind::Redirected => KindState::Redirected,
         })
@@ -282,9 +306,9 @@ impl Builder<'_> {
 
     fn app(&mut self, app: &InboundApp, place: &str) -> Result<App, String> {
         Ok(match app {
-            InboundApp::Tcp { upstream } => App::Tcp(Forwarding {
+            InboundApp::Tcp { upstream, max_connect_attempts } => App::Tcp(Forwarding {
                 upstream: self.upstream(upstream)?,
-                max_connect_attempts: APP_CONNECT_ATTEMPTS,
+                max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
             }),
             InboundApp::Http { upstream, timeout, limits, authorization } => {

@@ -2,16 +2,13 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{LimitBucket, LimitCondition};
+use meshc_plan::{DESCRIPTOR_KEY, LimitBucket, LimitCondition};
 use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::matches::{exact, header_matcher, headers, one_of};
 use crate::pb::flag;
 use crate::pb::route::rate_limit::action::{ActionSpecifier, GenericKey, HeaderValueMatch};
 use crate::pb::route::{HeaderMatcher, RateLimit, rate_limit::Action};
-
-/// The descriptor's key, Envoy's own for matched headers.
-pub(crate) const KEY: &str = "header_match";
 
 /// Sends the bucket's descriptor for each request that the limit and the bucket both match.
 pub(crate) fn rate_limit(matches: &HttpMatch, bucket: &LimitBucket) -> RateLimit {
@@ -51,7 +48,7 @@ pub(crate) fn rate_limit(matches: &HttpMatch, bucket: &LimitBucket) -> RateLimit
 fn matching(name: &str, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
     if conditions.is_empty() {
         ActionSpecifier::GenericKey(GenericKey {
-            descriptor_key: KEY.to_owned(),
+            descriptor_key: DESCRIPTOR_KEY.to_owned(),
             descriptor_value: name.to_owned(),
             ..Default::default()
         })
@@ -60,6 +57,7 @@ fn matching(name: &str, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
     }
 }
 
+/// Its descriptor's key, where none is given, is [`DESCRIPTOR_KEY`].
 fn header_value_match(name: &str, headers: Vec<HeaderMatcher>, expect_match: bool) -> ActionSpecifier {
     ActionSpecifier::HeaderValueMatch(HeaderValueMatch {
         descriptor_value: name.to_owned(),

@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::extensions::common::ratelimit::v3::{
     LocalRateLimitDescriptor, rate_limit_descriptor::Entry,
 };
 use envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit;
-use meshc_plan::{LimitBucket, LocalLimit};
+use meshc_plan::{DESCRIPTOR_KEY, LimitBucket, LocalLimit};
 
 use crate::http::descriptor;
 use crate::pb::kind::TokenBucket;
@@ -46,7 +46,7 @@ fn descriptor(limited: &LimitBucket) -> LocalRateLimitDescriptor {
     // Which requests it counts is said by the descriptor that they send.
     let LimitBucket { value, condition: _, requests, per } = limited;
     LocalRateLimitDescriptor {
-        entries: vec![Entry { key: descriptor::KEY.to_owned(), value: value.clone() }],
+        entries: vec![Entry { key: DESCRIPTOR_KEY.to_owned(), value: value.clone() }],
         // `support` has refused what does not fit.
         token_bucket: Some(bucket(u32::try_from(*requests).unwrap_or(u32::MAX), *per)),
         ..Default::default()

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 
 use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use envoy_types::pb::envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
-use meshc_plan::{Elsewhere, RetryPlan};
-use meshc_vocabulary::model::policy::RetryOn;
+use meshc_plan::{Elsewhere, GrpcStatus, RetryPlan, RetryReason};
 
 use crate::pb::route::{RetryPolicy, retry_policy};
 use crate::pb::{duration, number};
@@ -22,32 +21,17 @@ const HOST_SELECTION_ATTEMPTS: i64 = 5;
 pub(crate) fn full(retry: &RetryPlan) -> RetryPolicy {
     let mut conditions = BTreeSet::new();
     let mut statuses = BTreeSet::new();
-    for when in &retry.when {
-        match when {
-            RetryOn::StatusClass(5) => {
-                conditions.insert("5xx");
-                conditions.extend(["internal", "unavailable"]);
+    for reason in &retry.when {
+        match reason {
+            RetryReason::ServerError => conditions.extend(["5xx"]),
+            RetryReason::Statuses(these) => {
+                statuses.extend(these.iter().copied().map(u32::from));
+                conditions.insert("retriable-status-codes");
             }
-            RetryOn::StatusClass(class) => {
-                // Envoy has no class but this one, so the class is spelled out.
-                let first = u32::from(*class) * 100;
-                statuses.extend(first..first + 100);
-                conditions.extend((*class == 4).then_some("resource-exhausted"));
-            }
-            RetryOn::Status(status) => {
-                statuses.insert(u32::from(*status));
-                conditions.extend(of_grpc(*status));
-            }
-            RetryOn::ConnectFailure => {
-                conditions.insert("connect-failure");
-            }
-            RetryOn::Reset => {
-                conditions.insert("reset");
-            }
+            RetryReason::Grpc(these) => conditions.extend(these.iter().copied().map(of_grpc)),
+            RetryReason::ConnectFailure => conditions.extend(["connect-failure"]),
+            RetryReason::Reset => conditions.extend(["reset"]),
         }
-    }
-    if !statuses.is_empty() {
-        conditions.insert("retriable-status-codes");
     }
     RetryPolicy { retriable_status_codes: statuses.into_iter().collect(), ..policy(retry, &conditions) }
 }
@@ -63,21 +47,22 @@ pub(crate) fn refused() -> RetryPolicy {
     RetryPolicy { retry_on: "refused-stream".to_owned(), num_retries: number(REFUSALS), ..Default::default() }
 }
 
-/// The condition that stands for a status among gRPC's, which come with 200 and in a header of their own.
-const fn of_grpc(status: u16) -> Option<&'static str> {
+/// Envoy's condition for a status of gRPC.
+const fn of_grpc(status: GrpcStatus) -> &'static str {
     match status {
-        429 => Some("resource-exhausted"),
-        500 => Some("internal"),
-        502..=504 => Some("unavailable"),
-        _ => None,
+        GrpcStatus::ResourceExhausted => "resource-exhausted",
+        GrpcStatus::Internal => "internal",
+        GrpcStatus::Unavailable => "unavailable",
     }
 }
 
 /// True if the plan retries more than failed connections, so that methods matter.
 pub(crate) fn reaches_applications(retry: &RetryPlan) -> bool {
-    retry.when.iter().any(|when| match when {
-        RetryOn::ConnectFailure => false,
-        RetryOn::StatusClass(_) | RetryOn::Status(_) | RetryOn::Reset => true,
+    retry.when.iter().any(|reason| match reason {
+        RetryReason::ConnectFailure => false,
+        RetryReason::ServerError | RetryReason::Statuses(_) | RetryReason::Grpc(_) | RetryReason::Reset => {
+            true
+        }
     })
 }
 
@@ -124,7 +109,7 @@ fn other_groups(elsewhere: Elsewhere) -> Option<retry_policy::RetryPriority> {
 mod tests {
     use super::*;
 
-    fn plan(when: Vec<RetryOn>) -> RetryPlan {
+    fn plan(when: Vec<RetryReason>) -> RetryPlan {
         RetryPlan {
             attempts: 3,
             when,
@@ -136,19 +121,15 @@ mod tests {
 
     #[test]
     fn conditions_and_statuses_are_spelled_as_envoy_knows_them() {
-        let policy = full(&plan(vec![RetryOn::StatusClass(5), RetryOn::Status(429)]));
+        let grpc = vec![GrpcStatus::ResourceExhausted, GrpcStatus::Internal, GrpcStatus::Unavailable];
+        let reasons =
+            vec![RetryReason::ServerError, RetryReason::Statuses(vec![429]), RetryReason::Grpc(grpc)];
+        let policy = full(&plan(reasons));
         assert_eq!(
             policy.retry_on,
             "5xx,connect-failure,internal,refused-stream,resource-exhausted,retriable-status-codes,unavailable"
         );
         assert_eq!(policy.retriable_status_codes, [429]);
         assert!(policy.retry_priority.is_some(), "the next attempt leaves the locality");
-    }
-
-    #[test]
-    fn another_class_is_spelled_out() {
-        let policy = full(&plan(vec![RetryOn::StatusClass(4)]));
-        assert_eq!(policy.retriable_status_codes.len(), 100);
-        assert_eq!(policy.retriable_status_codes.first(), Some(&400));
     }
 }

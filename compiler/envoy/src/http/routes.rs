@@ -131,7 +131,7 @@ fn share(one: &WeightedUpstream) -> weighted_cluster::ClusterWeight {
 
 #[cfg(test)]
 mod tests {
-    use meshc_vocabulary::model::policy::RetryOn;
+    use meshc_plan::RetryReason;
 
     use super::*;
 
@@ -143,7 +143,7 @@ mod tests {
     fn methods_that_may_not_repeat_get_a_route_that_retries_connections_only() {
         let mut retry = RetryPlan {
             attempts: 1,
-            when: vec![RetryOn::StatusClass(5)],
+            when: vec![RetryReason::ServerError],
             elsewhere: meshc_plan::Elsewhere::SameGroup,
             methods: names(&["GET", "PUT"]),
             per_try_timeout: None,
@@ -154,7 +154,7 @@ mod tests {
             (Some(names(&["GET"])), Some(names(&["POST"])))
         );
         assert_eq!(by_method(&names(&["POST"]), &retry), (None, Some(names(&["POST"]))));
-        retry.when = vec![RetryOn::ConnectFailure];
+        retry.when = vec![RetryReason::ConnectFailure];
         assert_eq!(by_method(&[], &retry), (Some(Vec::new()), None));
     }
 }

@@ -5,7 +5,7 @@
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
-use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol};
+use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol, bounds};
 
 use super::{or_closed, tls_inspector};
 use crate::http::clients::Clients;
@@ -28,7 +28,7 @@ pub(super) fn listener(placed: &Placed<'_>, name: &str, inbound: &InboundListene
     Listener {
         filter_chains: or_closed(chains.iter().flat_map(|chain| both(placed, name, chain)).collect()),
         listener_filters: vec![tls_inspector()],
-        listener_filters_timeout: duration(limits::HELLO_TIMEOUT),
+        listener_filters_timeout: duration(bounds::HELLO_TIMEOUT),
         // A plain client of a protocol in which the server speaks first sends nothing that could be inspected.
         continue_on_listener_filters_timeout: chains.iter().any(|chain| chain.plain.is_some()),
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
@@ -88,10 +88,12 @@ fn chain(
         }
         // Whoever completed the handshake may speak: RBAC acts on the client's first byte, and by then a server that
         // speaks first would have said too much.
-        InboundProtocol::Tcp => {
+        InboundProtocol::Tcp { connect_attempts } => {
             let bytes = super::tcp_proxy(&TcpProxy {
                 stat_prefix: name,
                 idle_timeout: crate::pb::timeout(None),
+                // Envoy's own number.
+                max_connect_attempts: if *connect_attempts == 1 { None } else { number(*connect_attempts) },
                 cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
                 ..Default::default()
             });

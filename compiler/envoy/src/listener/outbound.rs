@@ -17,9 +17,6 @@ use crate::pb::{flag, listener_filter, number, timeout};
 use crate::placed::Placed;
 use crate::{access_log, keepalive, limits, tls};
 
-/// How many endpoints a connection is tried at: once more than the first, as HTTP requests are by default.
-const CONNECT_ATTEMPTS: u32 = 2;
-
 /// HTTP by host and path.
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
     let HttpListener { edge, tls, virtual_hosts } = http;
@@ -45,12 +42,12 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
 
 /// Bytes to one upstream.
 pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
-    let TcpListener { upstream, idle_timeout } = tcp;
+    let TcpListener { upstream, connect_attempts, idle_timeout } = tcp;
     let chain = super::tcp_proxy(&TcpProxy {
         stat_prefix: name.to_owned(),
         idle_timeout: timeout(*idle_timeout),
         access_log: access_log::tcp(name),
-        max_connect_attempts: number(CONNECT_ATTEMPTS),
+        max_connect_attempts: number(*connect_attempts),
         cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
         ..Default::default()
     });

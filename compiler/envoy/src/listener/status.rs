@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use envoy_types::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck;
-use meshc_plan::{AppMetrics, MetricsListener, ProbeCheck, StatusListener};
-use meshc_vocabulary::model::ProbeKind;
+use meshc_plan::{AppMetrics, MetricsListener, ProbeCheck, StatusListener, bounds, paths};
 
 use super::beyond_the_connection_limit;
 use crate::cluster;
@@ -22,14 +21,8 @@ use crate::pb::route::route_match::PathSpecifier;
 use crate::pb::route::{self, Route, RouteAction, RouteMatch, VirtualHost};
 use crate::pb::{duration, flag, http_filter};
 
-/// Envoy's own path for it in most installations.
-const READY: &str = "/healthz/ready";
-/// Whether threads answer at all; a watchdog ends the process if one is stuck.
-const LIVE: &str = "/healthz/live";
 /// Metrics in Prometheus' format at the admin socket.
 const PROMETHEUS: &str = "/stats/prometheus";
-/// How long metrics may take: as long as Prometheus waits by default.
-const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `GET /healthz/ready` is answered here, with 503 as soon as the proxy drains, and `/healthz/live`; probes are asked of
 /// the application.
@@ -37,7 +30,7 @@ pub(super) fn readiness(name: &str, status: &StatusListener) -> Listener {
     let StatusListener { probes } = status;
     let ready = HealthCheck {
         pass_through_mode: flag(false),
-        headers: vec![header_matcher(":path", exact(READY))],
+        headers: vec![header_matcher(":path", exact(paths::READY_PATH))],
         ..Default::default()
     };
     let filter = http_filter("envoy.filters.http.health_check", &ready);
@@ -47,19 +40,20 @@ pub(super) fn readiness(name: &str, status: &StatusListener) -> Listener {
 /// `GET /metrics`, and nothing else of the admin interface; and the application's own at `/app/metrics`.
 pub(super) fn metrics(name: &str, metrics: &MetricsListener) -> Listener {
     let MetricsListener { app } = metrics;
-    let own = rewrite("/metrics", PROMETHEUS, cluster::ADMIN, METRICS_TIMEOUT);
+    let own = rewrite(paths::METRICS_PATH, PROMETHEUS, cluster::ADMIN, bounds::METRICS_TIMEOUT);
     let app = app.as_ref().map(|app| {
         let AppMetrics { upstream, path } = app;
-        rewrite("/app/metrics", path, upstream, METRICS_TIMEOUT)
+        rewrite(paths::APP_METRICS_PATH, path, upstream, bounds::METRICS_TIMEOUT)
     });
     listener(name, Vec::new(), [own].into_iter().chain(app).collect())
 }
 
+/// Whether threads answer at all; a watchdog ends the process if one is stuck.
 fn live() -> Route {
     let answer = route::DirectResponseAction { status: 200, ..Default::default() };
     Route {
         r#match: Some(RouteMatch {
-            path_specifier: Some(PathSpecifier::Path(LIVE.to_owned())),
+            path_specifier: Some(PathSpecifier::Path(paths::LIVE_PATH.to_owned())),
             ..Default::default()
         }),
         action: Some(route::route::Action::DirectResponse(answer)),
@@ -69,12 +63,7 @@ fn live() -> Route {
 
 fn probe(probe: &ProbeCheck) -> Route {
     let ProbeCheck { kind, upstream, path: app_path, timeout } = probe;
-    let path = match kind {
-        ProbeKind::Liveness => "/app/liveness",
-        ProbeKind::Readiness => "/app/readiness",
-        ProbeKind::Startup => "/app/startup",
-    };
-    rewrite(path, app_path, upstream, *timeout)
+    rewrite(paths::probe_path(*kind), app_path, upstream, *timeout)
 }
 
 fn rewrite(from: &str, to: &str, upstream: &str, limit: Duration) -> Route {

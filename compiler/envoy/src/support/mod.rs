@@ -58,7 +58,7 @@ fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
                 expressions(&limit.matches, &limit.origin, sink);
             }
         }
-        InboundProtocol::Tcp => {}
+        InboundProtocol::Tcp { connect_attempts: _ } => {}
     }
 }
 

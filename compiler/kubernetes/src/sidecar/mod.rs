@@ -8,7 +8,7 @@
 pub(crate) mod instance;
 mod probes;
 
-use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT};
+use meshc_plan::paths::{APP_METRICS_PATH, INBOUND_PORT, METRICS_PORT};
 use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
 use meshc_vocabulary::model::{Workload, WorkloadKind};
 use meshc_yaml::{Map, Stream, Value, list, map};
@@ -156,7 +156,7 @@ impl Component<'_> {
     /// workload declares.
     fn annotations(&self, workload: &Workload) -> Map {
         let port = METRICS_PORT.to_string();
-        let scraped = [("path", "/app/metrics"), ("port", port.as_str()), ("scrape", "true")];
+        let scraped = [("path", APP_METRICS_PATH), ("port", port.as_str()), ("scrape", "true")];
         let scraped = scraped.into_iter().filter(|_| self.sidecar.scrape.is_some());
         let mut annotations = Map::new();
         for (key, value) in scraped {

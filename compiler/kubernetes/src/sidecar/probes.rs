@@ -5,6 +5,7 @@
 //! remove, and these need something to remove from, so they run after kustomize's own steps, as transformers.
 
 use meshc_plan::SidecarDeployment;
+use meshc_plan::paths;
 use meshc_plan::paths::READINESS_PORT;
 use meshc_vocabulary::model::{Probe, ProbeKind, Workload};
 use meshc_yaml::{Map, Stream, Value, list, map};
@@ -84,7 +85,7 @@ pub(super) fn transformers(sidecar: &SidecarDeployment, workload: &Workload, pos
 
 /// What the transformers copy, as fields of the settings.
 pub(super) fn settings_of(sidecar: &SidecarDeployment) -> impl Iterator<Item = (&'static str, Value)> {
-    let value = |probe: &Probe| map! { "httpGet" => map! { "path" => path_at_sidecar(probe.kind) } };
+    let value = |probe: &Probe| map! { "httpGet" => map! { "path" => paths::probe_path(probe.kind) } };
     sidecar.probes.iter().map(move |probe| (field(probe.kind), value(probe)))
 }
 
@@ -100,7 +101,7 @@ fn copy(source: Value, target: Value, field: String, create: bool) -> Value {
 
 /// One probe in the form of a merge patch.
 fn merged(probe: &Probe) -> Value {
-    let mut handler = Map::new().with("path", path_at_sidecar(probe.kind)).with("port", READINESS_PORT);
+    let mut handler = Map::new().with("path", paths::probe_path(probe.kind)).with("port", READINESS_PORT);
     for name in NOT_OURS {
         handler.insert(name, Value::Null);
     }
@@ -121,7 +122,7 @@ fn operations(container: &str, probe: &Probe) -> Vec<Value> {
     let mut operations = Vec::new();
     operations.extend(OTHER_HANDLERS.iter().flat_map(|name| remove(format!("{probe_path}/{name}"))));
     operations.extend(NOT_OURS.iter().flat_map(|name| remove(format!("{handler}/{name}"))));
-    operations.push(add(format!("{handler}/path"), Value::from(path_at_sidecar(probe.kind))));
+    operations.push(add(format!("{handler}/path"), Value::from(paths::probe_path(probe.kind))));
     operations.push(add(format!("{handler}/port"), Value::from(READINESS_PORT)));
     operations.push(add(format!("{probe_path}/timeoutSeconds"), Value::from(seconds(probe))));
     operations
@@ -132,14 +133,6 @@ fn field(kind: ProbeKind) -> &'static str {
         ProbeKind::Liveness => "livenessProbe",
         ProbeKind::Readiness => "readinessProbe",
         ProbeKind::Startup => "startupProbe",
-    }
-}
-
-fn path_at_sidecar(kind: ProbeKind) -> &'static str {
-    match kind {
-        ProbeKind::Liveness => "/app/liveness",
-        ProbeKind::Readiness => "/app/readiness",
-        ProbeKind::Startup => "/app/startup",
     }
 }
 

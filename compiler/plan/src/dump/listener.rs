@@ -18,9 +18,10 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
     text.line(format!("listener {name} {address}{socket}, from {}", origin.name));
     text.nested(|text| match kind {
         ListenerKind::Http(http) => self::http(text, http),
-        ListenerKind::Tcp(TcpListener { upstream, idle_timeout }) => {
+        ListenerKind::Tcp(TcpListener { upstream, connect_attempts, idle_timeout }) => {
             let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
-            text.line(parts([Some(format!("bytes -> {upstream}")), idle]));
+            let attempts = format!("{connect_attempts} attempts");
+            text.line(parts([Some(format!("bytes -> {upstream}")), Some(attempts), idle]));
         }
         ListenerKind::Inbound(InboundListener { chains }) => {
             for chain in chains {
@@ -77,7 +78,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
         text.line(parts([Some(timeout), idle]));
         let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
-        let when: Vec<_> = when.iter().map(|on| words::retry_on(*on)).collect();
+        let when: Vec<_> = when.iter().map(words::retry_reason).collect();
         text.line(parts([
             Some(format!("retry {attempts} on {}", when.join(" "))),
             match elsewhere {
@@ -131,7 +132,7 @@ fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
                 global_limit(text, limit);
             }
         }
-        InboundProtocol::Tcp => text.line("tcp"),
+        InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use meshc_vocabulary::model::policy::RetryOn;
 use meshc_vocabulary::model::{
     Bind, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, PathMatch, ProbeKind, Protocol, StringMatch,
 };
+
+use crate::{GrpcStatus, RetryReason};
 
 pub(super) const fn ip_family(family: IpFamily) -> &'static str {
     match family {
@@ -54,12 +55,20 @@ pub(super) const fn probe(kind: ProbeKind) -> &'static str {
     }
 }
 
-pub(super) fn retry_on(on: RetryOn) -> String {
-    match on {
-        RetryOn::StatusClass(class) => format!("{class}xx"),
-        RetryOn::Status(status) => status.to_string(),
-        RetryOn::ConnectFailure => String::from("connect failure"),
-        RetryOn::Reset => String::from("reset"),
+pub(super) fn retry_reason(reason: &RetryReason) -> String {
+    match reason {
+        RetryReason::ServerError => String::from("5xx"),
+        RetryReason::Statuses(statuses) => statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" "),
+        RetryReason::Grpc(statuses) => {
+            let names = statuses.iter().map(|status| match status {
+                GrpcStatus::ResourceExhausted => "gRPC resource-exhausted",
+                GrpcStatus::Internal => "gRPC internal",
+                GrpcStatus::Unavailable => "gRPC unavailable",
+            });
+            names.collect::<Vec<_>>().join(" ")
+        }
+        RetryReason::ConnectFailure => String::from("connect failure"),
+        RetryReason::Reset => String::from("reset"),
     }
 }
 

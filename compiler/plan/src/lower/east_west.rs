@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use meshc_topology::Export;
 use meshc_vocabulary::model::{Callee, Gateway, Id, Port};
@@ -11,12 +10,10 @@ use super::context::Context;
 use super::upstream::EAST_WEST_LISTENER;
 use super::{Lowered, ingress, status, upstream};
 use crate::{
-    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket, listen_port,
-    paths, sni,
+    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket, bounds,
+    listen_port, paths, sni,
 };
 
-/// How long a client may take to send its ClientHello: a silent one holds a socket for as long.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many pods are tried before the client is closed, so that dead pods do not look like a dead gateway.
 const CONNECT_ATTEMPTS: u32 = 3;
 
@@ -44,7 +41,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
         address: context.wildcard(gateway.cluster, listen_port(number)),
         socket: Socket::Own,
         kind: ListenerKind::PassThrough(PassThrough {
-            hello_timeout: HELLO_TIMEOUT,
+            hello_timeout: bounds::HELLO_TIMEOUT,
             chains: chains.into_values().collect(),
         }),
         origin: gateway.origin.clone(),

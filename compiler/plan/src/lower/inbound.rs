@@ -12,6 +12,9 @@ use crate::{
     UpstreamProtocol, codes, paths, sni,
 };
 
+/// TCP to the application, which is one endpoint: a second attempt would find what the first one found.
+const BYTES: InboundProtocol = InboundProtocol::Tcp { connect_attempts: 1 };
+
 /// The listener, unless the service has no port that the mesh serves.
 pub(super) fn listener(
     context: &Context<'_>,
@@ -44,8 +47,8 @@ pub(super) fn listener(
                 ),
                 Protocol::Tcp => {
                     access.refuse_conditions(sink);
-                    let plain = access.admits_plain_connections().then_some(InboundProtocol::Tcp);
-                    (access.peers_of_connections(), InboundProtocol::Tcp, plain)
+                    let plain = access.admits_plain_connections().then_some(BYTES);
+                    (access.peers_of_connections(), BYTES, plain)
                 }
             };
             InboundChain {

@@ -18,6 +18,9 @@ use crate::{
     WeightedUpstream, codes, paths, virtual_address,
 };
 
+/// How many endpoints a TCP connection is tried at: once more than the first, as HTTP requests are by default.
+const CONNECT_ATTEMPTS: u32 = 2;
+
 /// What a sidecar's outbound side adds to its plan.
 #[derive(Default)]
 pub(super) struct Outbound {
@@ -80,6 +83,7 @@ fn listener(
             context.resolved.conduct(Through::Call, reach.callee, port);
         ListenerKind::Tcp(TcpListener {
             upstream: upstream::callee_name(context, reach.callee, port),
+            connect_attempts: CONNECT_ATTEMPTS,
             idle_timeout: idle.value,
         })
     };

@@ -13,7 +13,7 @@ use crate::symbols::symbols;
 use crate::words;
 
 /// Where east-west gateways listen unless said otherwise: Istio's port, so that engineers and firewalls know it.
-const EAST_WEST_PORT: u16 = 15443;
+pub const EAST_WEST_PORT: u16 = 15443;
 
 symbols! {
     /// What a gateway does.

@@ -95,6 +95,9 @@ pub struct Dns {
     pub family: Family,
     /// How often every name is asked for again.
     pub refresh: Period,
+    /// How soon a name is asked for again that had no answer; absent means 1 s, and never more than `refresh`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_after_failure: Option<Period>,
     /// How long one question may take.
     pub timeout: Period,
     /// How many times an unanswered question is asked, at least 1.

@@ -31,10 +31,10 @@ pub enum Kind {
     Inbound(Inbound),
     /// TLS that is forwarded by SNI and never ended here.
     PassThrough(PassThrough),
-    /// `GET /healthz/ready`: 200 while ready, 503 while starting or draining; `GET /healthz/live`: 200 while every worker
-    /// runs, 503 when one is stuck; and the application's probes.
+    /// Whether the proxy is ready: 200, or 503 while it starts or drains; whether it lives: 200 while every worker runs,
+    /// 503 when one is stuck; and the application's probes.
     Readiness(Readiness),
-    /// `GET /metrics` in the Prometheus text format, and `GET /app/metrics` for the application's own.
+    /// The proxy's metrics in the Prometheus text format, and the application's own.
     Metrics(Metrics),
     /// Connections that the pod's rules redirected here: each is handed to the listener at the address that it was
     /// meant for, and closed if there is none.
@@ -122,6 +122,9 @@ pub enum InboundApp {
     Tcp {
         /// The application.
         upstream: String,
+        /// How many times it is connected to before the client is closed; absent means once, since it is one endpoint.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_connect_attempts: Option<u32>,
     },
 }
 
@@ -196,6 +199,12 @@ pub struct PassThroughChain {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Readiness {
+    /// Where it is told whether the proxy takes requests; absent means `/healthz/ready`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_path: Option<String>,
+    /// Where it is told whether its threads run; absent means `/healthz/live`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_path: Option<String>,
     /// Probes that are asked of the application.
     #[serde(default, skip_serializing_if = "is_default")]
     pub probes: Vec<Probe>,
@@ -219,6 +228,9 @@ pub struct Probe {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
+    /// Where the proxy's own are served; absent means `/metrics`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Where the application serves its own metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app: Option<AppMetrics>,
@@ -228,8 +240,14 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppMetrics {
+    /// The path here; absent means `/app/metrics`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_at: Option<String>,
     /// The application.
     pub upstream: String,
     /// The path at the application.
     pub path: String,
+    /// How long the application may take; absent means 10 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Period>,
 }

@@ -16,7 +16,8 @@ pub use listener::{
     Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerTls, TcpListener,
 };
 pub use route::{
-    HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost, WeightedUpstream,
+    GrpcStatus, HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost,
+    WeightedUpstream,
 };
 pub use upstream::{
     Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,

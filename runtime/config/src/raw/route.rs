@@ -112,11 +112,9 @@ pub struct Retry {
     pub attempts: u32,
     /// After which failures.
     pub on: Vec<RetryOn>,
-    /// Methods that are tried again once an application may have seen the request: `*` is every method, absent means the
-    /// idempotent ones (GET, HEAD, OPTIONS, PUT, DELETE, TRACE). A connection that could not be made is tried again
-    /// for every method.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub methods: Option<Vec<String>>,
+    /// Methods that are tried again once an application may have seen the request; `*` is every method. A connection that
+    /// could not be made is tried again for every method.
+    pub methods: Vec<String>,
     /// How long one attempt may take; absent means as long as the route's timeout leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_try_timeout: Option<Period>,
@@ -140,4 +138,18 @@ pub enum RetryOn {
     GatewayError,
     /// One of these statuses.
     Status(Vec<u16>),
+    /// One of these statuses of gRPC, which come in a header beside 200.
+    Grpc(Vec<GrpcStatus>),
+}
+
+/// The statuses of gRPC that stand for a failure of the server. Source: gRPC's status codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrpcStatus {
+    /// 8.
+    ResourceExhausted,
+    /// 13.
+    Internal,
+    /// 14.
+    Unavailable,
 }

@@ -44,7 +44,7 @@ async fn story(route: Value) -> Story {
 }
 
 fn other_localities() -> Value {
-    json!({ "retry": { "attempts": 2, "on": ["5xx"], "other_localities": true } })
+    json!({ "retry": { "attempts": 2, "on": ["5xx"], "methods": ["GET"], "other_localities": true } })
 }
 
 #[tokio::test]

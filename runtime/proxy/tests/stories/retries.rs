@@ -19,7 +19,7 @@ async fn proxy(apps: &[SocketAddr], route: Value) -> (World, Client) {
 }
 
 fn on_5xx(attempts: u32) -> Value {
-    json!({ "retry": { "attempts": attempts, "on": ["5xx"] } })
+    json!({ "retry": { "attempts": attempts, "on": ["5xx"], "methods": ["GET"] } })
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn nothing_is_tried_again_unless_asked() {
 }
 
 #[tokio::test]
-async fn only_idempotent_methods_are_repeated_unless_named() {
+async fn only_methods_that_are_named_are_repeated() {
     let app = App::start("app", address()).await;
     let (_world, mut client) = proxy(&[app.address], on_5xx(2)).await;
     app.fails_times(503, 1);
@@ -109,7 +109,7 @@ async fn the_same_bound_holds_after_a_connection_that_failed() {
 #[tokio::test]
 async fn a_status_can_be_named() {
     let app = App::start("app", address()).await;
-    let route = json!({ "retry": { "attempts": 1, "on": [{ "status": [409] }] } });
+    let route = json!({ "retry": { "attempts": 1, "on": [{ "status": [409] }], "methods": ["GET"] } });
     let (_world, mut client) = proxy(&[app.address], route).await;
     app.fails_times(409, 1);
     assert_eq!(client.get("/").await.status, 200);
@@ -131,7 +131,7 @@ async fn a_connection_that_cannot_be_made_is_tried_once_elsewhere_for_every_meth
 async fn the_time_limit_covers_all_attempts() {
     let app = App::start("app", address()).await;
     app.takes(Duration::from_millis(400));
-    let route = json!({ "timeout": "150ms", "retry": { "attempts": 5, "on": ["5xx"] } });
+    let route = json!({ "timeout": "150ms", "retry": { "attempts": 5, "on": ["5xx"], "methods": ["GET"] } });
     let (_world, mut client) = proxy(&[app.address], route).await;
     let answer = client.get("/").await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (504, "upstream request timeout"));
@@ -143,8 +143,7 @@ async fn one_attempt_can_be_bounded_by_itself() {
     let slow = App::start("slow", address()).await;
     slow.takes(Duration::from_secs(5));
     let quick = App::start("quick", address()).await;
-    let route =
-        json!({ "timeout": "4s", "retry": { "attempts": 1, "on": ["5xx"], "per_try_timeout": "100ms" } });
+    let route = json!({ "timeout": "4s", "retry": { "attempts": 1, "on": ["5xx"], "methods": ["GET"], "per_try_timeout": "100ms" } });
     let (_world, mut client) = proxy(&[slow.address, quick.address], route).await;
     assert_eq!(client.get("/").await.app(), "quick");
 }

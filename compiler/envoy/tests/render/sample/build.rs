@@ -9,11 +9,10 @@ use lang_diagnostics::{FileId, Origin, Span};
 use meshc_plan::{
     Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
     GatewayDeployment, Group, HttpAction, HttpListener, HttpRoute, Identity, Listener, ListenerKind,
-    Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan, Role, Serves, Share,
-    SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol, UpstreamTls, VirtualHost,
-    WeightedUpstream, sni,
+    Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan, RetryReason, Role,
+    Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol, UpstreamTls,
+    VirtualHost, WeightedUpstream, sni,
 };
-use meshc_vocabulary::model::policy::RetryOn;
 use meshc_vocabulary::model::{DataPlane, HttpMatch, IpFamily, SpiffeId, Table};
 
 pub(crate) fn origin(name: &str) -> Origin {
@@ -134,7 +133,7 @@ pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
     }
 }
 
-pub(crate) fn retry(attempts: u32, when: Vec<RetryOn>, other_localities: bool) -> RetryPlan {
+pub(crate) fn retry(attempts: u32, when: Vec<RetryReason>, other_localities: bool) -> RetryPlan {
     let elsewhere = if other_localities { Elsewhere::AtOnce } else { Elsewhere::AfterAnotherEndpoint };
     RetryPlan { attempts, when, elsewhere, methods: Vec::new(), per_try_timeout: None }
 }

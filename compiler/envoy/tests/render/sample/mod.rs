@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use meshc_plan::{
-    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, HttpListener, InboundChain,
-    InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
-    MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan, ServerTls,
-    Socket, TcpListener, UpstreamProtocol, sni,
+    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, GrpcStatus, HttpListener,
+    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
+    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
+    RetryReason, ServerTls, Socket, TcpListener, UpstreamProtocol, sni,
 };
-use meshc_vocabulary::model::policy::{OnError, RetryOn};
+use meshc_vocabulary::model::policy::OnError;
 use meshc_vocabulary::model::{Capture, HeaderMatch, HttpMatch, IpFamily, PathMatch, ProbeKind, StringMatch};
 
 use build::{
@@ -40,7 +40,7 @@ pub(crate) fn ingress() -> ProxyPlan {
             &["simple-backend.istioinaction.io"],
             vec![route(
                 HttpMatch::default(),
-                forward("simple-backend.istioinaction:80", retry(3, vec![RetryOn::StatusClass(5)], true)),
+                forward("simple-backend.istioinaction:80", retry(3, server_errors(), true)),
             )],
         ),
         virtual_host(
@@ -48,7 +48,7 @@ pub(crate) fn ingress() -> ProxyPlan {
             &["webapp.istioinaction.io"],
             vec![route(
                 HttpMatch::default(),
-                forward("webapp.istioinaction:80", retry(1, vec![RetryOn::ConnectFailure], false)),
+                forward("webapp.istioinaction:80", retry(1, vec![RetryReason::ConnectFailure], false)),
             )],
         ),
     ];
@@ -139,7 +139,7 @@ pub(crate) fn caller() -> ProxyPlan {
         &["*"],
         vec![route(
             HttpMatch::default(),
-            forward("catalog.istioinaction:80", retry(1, vec![RetryOn::ConnectFailure], false)),
+            forward("catalog.istioinaction:80", retry(1, vec![RetryReason::ConnectFailure], false)),
         )],
     )];
     plan.capture = Some(Capture::Loopback);
@@ -216,7 +216,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
         sni: sni("everything", "istioinaction", 5432),
         peers: PeerCheck::Exactly(vec![identity("istioinaction", "webapp").spiffe]),
         plain: None,
-        protocol: InboundProtocol::Tcp,
+        protocol: InboundProtocol::Tcp { connect_attempts: 1 },
         app: AppPort { upstream: "app:5432".to_owned(), port: 5432 },
         origin: origin("database"),
     };
@@ -257,6 +257,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
             "240.240.9.3:5672",
             ListenerKind::Tcp(TcpListener {
                 upstream: "queue.istioinaction:80".to_owned(),
+                connect_attempts: 2,
                 idle_timeout: Some(Duration::from_hours(1)),
             }),
         )),
@@ -380,7 +381,15 @@ fn split() -> Vec<meshc_plan::VirtualHost> {
             value: StringMatch::Prefix("beta".to_owned()),
         }],
     };
-    let mut again = retry(2, vec![RetryOn::Reset, RetryOn::Status(503)], false);
+    let mut again = retry(
+        2,
+        vec![
+            RetryReason::Statuses(vec![503]),
+            RetryReason::Grpc(vec![GrpcStatus::Unavailable]),
+            RetryReason::Reset,
+        ],
+        false,
+    );
     again.methods = vec!["GET".to_owned(), "HEAD".to_owned()];
     again.per_try_timeout = Some(Duration::from_millis(1500));
     let mut to = forward("catalog.istioinaction:80", again.clone());
@@ -390,4 +399,8 @@ fn split() -> Vec<meshc_plan::VirtualHost> {
     let routes =
         vec![route(beta, to), route(HttpMatch::default(), forward("catalog.istioinaction:80", again))];
     vec![virtual_host("catalog.istioinaction", &["catalog", "*.istioinaction.svc.cluster.local"], routes)]
+}
+
+fn server_errors() -> Vec<RetryReason> {
+    vec![RetryReason::ServerError, RetryReason::Grpc(vec![GrpcStatus::Internal, GrpcStatus::Unavailable])]
 }

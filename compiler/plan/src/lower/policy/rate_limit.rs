@@ -13,10 +13,10 @@ use meshc_vocabulary::model::{Callee, Id, Service};
 use super::AtCallee;
 use crate::capability;
 use crate::lower::context::Context;
-use crate::{Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain};
+use crate::{
+    DESCRIPTOR_KEY, Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain,
+};
 
-/// The descriptor's key: one for all, since every limit has a domain of its own.
-const KEY: &str = "header_match";
 /// The descriptor's value for what no tier counts.
 const OTHERWISE: &str = "otherwise";
 
@@ -120,5 +120,10 @@ fn descriptor(bucket: LimitBucket, unit: RateUnit) -> Descriptor {
         RateUnit::Minute => "minute",
         RateUnit::Hour => "hour",
     };
-    Descriptor { key: KEY.to_owned(), value: bucket.value, requests: bucket.requests, unit: unit.to_owned() }
+    Descriptor {
+        key: DESCRIPTOR_KEY.to_owned(),
+        value: bucket.value,
+        requests: bucket.requests,
+        unit: unit.to_owned(),
+    }
 }

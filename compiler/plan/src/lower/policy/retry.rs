@@ -2,9 +2,11 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use std::collections::BTreeSet;
+
 use meshc_vocabulary::model::policy::{Retry, RetryOn};
 
-use crate::{Elsewhere, RetryPlan};
+use crate::{Elsewhere, GrpcStatus, RetryPlan, RetryReason};
 
 /// What there is beside an endpoint that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +43,7 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>, beside: Beside) -> RetryPlan
                 Elsewhere::SameGroup | Elsewhere::AtOnce => 1,
                 Elsewhere::AfterAnotherEndpoint => 2,
             },
-            when: vec![RetryOn::ConnectFailure],
+            when: vec![RetryReason::ConnectFailure],
             elsewhere,
             methods: Vec::new(),
             per_try_timeout: None,
@@ -49,15 +51,53 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>, beside: Beside) -> RetryPlan
     }
 }
 
-/// What was asked for, and failed connections in any case: nothing can have reached an application there either.
-fn conditions(asked: &[RetryOn]) -> Vec<RetryOn> {
-    let covered = asked.iter().any(|on| match on {
-        RetryOn::StatusClass(class) => *class == 5,
-        RetryOn::ConnectFailure => true,
-        RetryOn::Status(_) | RetryOn::Reset => false,
-    });
-    let further = (!covered).then_some(RetryOn::ConnectFailure);
-    asked.iter().copied().chain(further).collect()
+/// What was asked for, and failed connections in any case: nothing can have reached an application there either. Only the
+/// class `5xx` includes failures without an answer; of any other, the statuses are spelled out. gRPC answers with 200, and
+/// the statuses of its own that stand for those asked for count as they do.
+fn conditions(asked: &[RetryOn]) -> Vec<RetryReason> {
+    let (mut reasons, mut statuses, mut grpc) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for on in asked {
+        match on {
+            RetryOn::StatusClass(5) => {
+                reasons.insert(RetryReason::ServerError);
+                grpc.extend([GrpcStatus::Internal, GrpcStatus::Unavailable]);
+            }
+            RetryOn::StatusClass(class) => {
+                let first = u16::from(*class).saturating_mul(100);
+                statuses.extend(first..first.saturating_add(100));
+            }
+            RetryOn::Status(status) => {
+                statuses.insert(*status);
+            }
+            RetryOn::ConnectFailure => {
+                reasons.insert(RetryReason::ConnectFailure);
+            }
+            RetryOn::Reset => {
+                reasons.insert(RetryReason::Reset);
+            }
+        }
+    }
+    grpc.extend(statuses.iter().copied().filter_map(of_grpc));
+    if !reasons.contains(&RetryReason::ServerError) {
+        reasons.insert(RetryReason::ConnectFailure);
+    }
+    if !statuses.is_empty() {
+        reasons.insert(RetryReason::Statuses(statuses.into_iter().collect()));
+    }
+    if !grpc.is_empty() {
+        reasons.insert(RetryReason::Grpc(grpc.into_iter().collect()));
+    }
+    reasons.into_iter().collect()
+}
+
+/// The status of gRPC that stands for a status of HTTP.
+const fn of_grpc(status: u16) -> Option<GrpcStatus> {
+    match status {
+        429 => Some(GrpcStatus::ResourceExhausted),
+        500 => Some(GrpcStatus::Internal),
+        502..=504 => Some(GrpcStatus::Unavailable),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -66,9 +106,26 @@ mod tests {
 
     #[test]
     fn a_failed_connection_is_always_a_reason() {
-        assert_eq!(conditions(&[RetryOn::StatusClass(5)]), [RetryOn::StatusClass(5)]);
-        assert_eq!(conditions(&[RetryOn::Status(503)]), [RetryOn::Status(503), RetryOn::ConnectFailure]);
-        assert_eq!(plan(None, Beside::OnlyEndpoints).when, [RetryOn::ConnectFailure]);
+        let grpc = |statuses: &[GrpcStatus]| RetryReason::Grpc(statuses.to_vec());
+        let server = grpc(&[GrpcStatus::Internal, GrpcStatus::Unavailable]);
+        assert_eq!(conditions(&[RetryOn::StatusClass(5)]), [RetryReason::ServerError, server]);
+        assert_eq!(
+            conditions(&[RetryOn::Status(503)]),
+            [RetryReason::Statuses(vec![503]), grpc(&[GrpcStatus::Unavailable]), RetryReason::ConnectFailure]
+        );
+        assert_eq!(plan(None, Beside::OnlyEndpoints).when, [RetryReason::ConnectFailure]);
+    }
+
+    #[test]
+    fn another_class_is_spelled_out() {
+        let found = conditions(&[RetryOn::StatusClass(4), RetryOn::Status(404)]);
+        let [RetryReason::Statuses(statuses), RetryReason::Grpc(grpc), RetryReason::ConnectFailure] =
+            found.as_slice()
+        else {
+            panic!("{found:?}")
+        };
+        assert_eq!((statuses.len(), statuses[0]), (100, 400));
+        assert_eq!(grpc, &[GrpcStatus::ResourceExhausted]);
     }
 
     #[test]
