@@ -5,6 +5,7 @@
 //! spelling only, and where meshd's file is allowed to leave something to a default, this writes it out.
 
 mod authorization;
+mod filters;
 mod limits;
 mod listener;
 mod matches;

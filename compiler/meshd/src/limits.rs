@@ -8,12 +8,8 @@ use meshd_config::{Period, raw};
 
 use crate::matches;
 
-/// Limits that the pod counts, then those that the service counts: asking nobody comes first.
-pub(crate) fn render(local: &[LocalLimit], global: &[GlobalLimit]) -> Vec<raw::Limit> {
-    local.iter().map(counted_here).chain(global.iter().map(counted_there)).collect()
-}
-
-fn counted_here(limit: &LocalLimit) -> raw::Limit {
+/// A limit that the pod counts.
+pub(crate) fn counted_here(limit: &LocalLimit) -> raw::Limit {
     let LocalLimit { name, matches, buckets, origin: _ } = limit;
     raw::Limit {
         name: name.clone(),
@@ -23,7 +19,8 @@ fn counted_here(limit: &LocalLimit) -> raw::Limit {
     }
 }
 
-fn counted_there(limit: &GlobalLimit) -> raw::Limit {
+/// A limit that the service counts.
+pub(crate) fn counted_there(limit: &GlobalLimit) -> raw::Limit {
     let GlobalLimit { domain, matches, buckets, on_error, timeout, origin: _ } = limit;
     raw::Limit {
         name: domain.clone(),

@@ -10,7 +10,7 @@ use meshc_plan::{
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
-use crate::{authorization, limits, routes};
+use crate::{filters, routes};
 
 /// All listeners, in order of name. On a developer's machine nothing is redirected, so the listener for redirected
 /// connections is left out there.
@@ -109,14 +109,11 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
     let upstream = upstream.clone();
     match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
-        InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
-            raw::InboundApp::Http(raw::InboundHttp {
-                upstream,
-                timeout: None,
-                authorization: Some(authorization::render(authorization)),
-                limits: limits::render(local_limits, global_limits),
-            })
-        }
+        InboundProtocol::Http { app_http2: _, filters } => raw::InboundApp::Http(raw::InboundHttp {
+            upstream,
+            timeout: None,
+            filters: filters::render(filters),
+        }),
         InboundProtocol::Tcp { connect_attempts } => {
             raw::InboundApp::Tcp { upstream, max_connect_attempts: Some(*connect_attempts) }
         }

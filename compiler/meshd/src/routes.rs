@@ -7,7 +7,7 @@ use meshc_plan::{
 };
 use meshd_config::{Period, raw};
 
-use crate::matches;
+use crate::{filters, matches};
 
 /// The routes of some hosts.
 pub(crate) fn virtual_host(host: &VirtualHost) -> raw::VirtualHost {
@@ -16,7 +16,7 @@ pub(crate) fn virtual_host(host: &VirtualHost) -> raw::VirtualHost {
 }
 
 fn route(route: &HttpRoute) -> raw::Route {
-    let HttpRoute { matches, action, origin } = route;
+    let HttpRoute { matches, filters, action, origin } = route;
     match action {
         HttpAction::Forward { to, timeout, idle_timeout, retry } => raw::Route {
             name: origin.name.to_string(),
@@ -25,7 +25,7 @@ fn route(route: &HttpRoute) -> raw::Route {
             timeout: timeout.map(Period::from),
             idle_timeout: idle_timeout.map(Period::from),
             retry: Some(self::retry(retry)),
-            limits: Vec::new(),
+            filters: filters::render(filters),
         },
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::ProbeKind;
 
-use crate::{Authorization, GlobalLimit, LocalLimit, PeerCheck, VirtualHost};
+use crate::{Filter, PeerCheck, VirtualHost};
 
 /// One listening socket.
 #[derive(Clone, Debug)]
@@ -115,16 +115,12 @@ pub struct InboundChain {
 /// the route, and a second clock would only cut a longer route short.
 #[derive(Clone, Debug)]
 pub enum InboundProtocol {
-    /// HTTP: authorised, then limited, then passed to the application.
+    /// HTTP, passed to the application.
     Http {
         /// Whether the application speaks HTTP/2 only.
         app_http2: bool,
-        /// Who may call what.
-        authorization: Authorization,
-        /// Limits that this pod counts.
-        local_limits: Vec<LocalLimit>,
-        /// Limits that the rate-limit service counts.
-        global_limits: Vec<GlobalLimit>,
+        /// What is done with each request, in order.
+        filters: Vec<Filter>,
     },
     /// TCP: whoever completed the handshake.
     Tcp {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::HttpMatch;
 
+use crate::Filter;
+
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]
 pub struct VirtualHost {
@@ -25,6 +27,8 @@ pub struct VirtualHost {
 pub struct HttpRoute {
     /// Which requests.
     pub matches: HttpMatch,
+    /// What is done with each of them before it is sent on, in order.
+    pub filters: Vec<Filter>,
     /// What happens to them.
     pub action: HttpAction,
     /// Where it comes from.

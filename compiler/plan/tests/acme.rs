@@ -5,8 +5,8 @@
 mod support;
 
 use meshc_plan::{
-    Ejection, Elsewhere, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck,
-    Plan, Principal, ProxyPlan, Serves, Upstream,
+    Ejection, Elsewhere, EndpointAddress, Filter, HttpAction, InboundProtocol, Listener, ListenerKind,
+    PeerCheck, Plan, Principal, ProxyPlan, Serves, Upstream,
 };
 use support::compile;
 
@@ -111,7 +111,8 @@ fn a_callee_admits_its_declared_callers_and_allow_narrows_them() {
         };
         let chain = &inbound.chains[0];
         assert_eq!(chain.peers, PeerCheck::TrustDomains(vec![String::from("cluster.local")]));
-        let InboundProtocol::Http { authorization, .. } = &chain.protocol else { panic!("not HTTP") };
+        let InboundProtocol::Http { filters, .. } = &chain.protocol else { panic!("not HTTP") };
+        let [Filter::Authorize(authorization), ..] = filters.as_slice() else { panic!("not authorised") };
         let principals = authorization.allow.iter().flat_map(|rule| &rule.principals);
         principals
             .map(|principal| match principal {

@@ -8,6 +8,7 @@
 
 pub mod raw;
 
+mod filter;
 mod identity;
 mod limit;
 mod listener;
@@ -22,6 +23,7 @@ mod rules;
 mod upstream;
 mod upstreams;
 
+pub use filter::Filter;
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{

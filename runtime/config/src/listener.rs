@@ -1,6 +1,6 @@
 //! Listeners as the proxy uses them.
 
-use crate::{Limit, PeerPattern, RequestMatch, VirtualHost};
+use crate::{Filter, PeerPattern, RequestMatch, VirtualHost};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,10 +99,8 @@ pub enum InboundApp {
         upstream: String,
         /// How long it may take to finish its answer; `None` is for ever.
         timeout: Option<Duration>,
-        /// Limits, asked after authorization.
-        limits: Vec<Limit>,
-        /// Who may do what.
-        authorization: Option<Authorization>,
+        /// What is done with each request, in order.
+        filters: Vec<Filter>,
     },
     /// Bytes.
     Tcp {

@@ -9,7 +9,7 @@ use crate::listener::{
 use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{Limit, Path, PeerPattern, Period, RequestMatch, raw};
+use crate::{Filter, Path, PeerPattern, Period, RequestMatch, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;
@@ -187,29 +187,28 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             Some(InboundApp::Tcp { upstream: upstream?, max_connect_attempts: attempts? })
         }
         raw::InboundApp::Http(raw) => {
-            let raw::InboundHttp { upstream, timeout, authorization, limits } = raw;
+            let raw::InboundHttp { upstream, timeout, filters } = raw;
             let at = at.field("http");
             let upstream = cx.upstream(upstream, &at.field("upstream"));
             let timeout_at = at.field("timeout");
             let timeout = cx.optional(timeout.as_ref(), &timeout_at, |cx, time, at| cx.some_time(*time, at));
-            let limits = cx.each(limits, &at.field("limits"), Limit::check);
-            let authorization =
-                cx.optional(authorization.as_ref(), &at.field("authorization"), self::authorization);
+            let filters = cx.each(filters, &at.field("filters"), Filter::check);
             Some(InboundApp::Http {
                 upstream: upstream?,
                 timeout: timeout?.map(Period::duration),
-                limits: limits?,
-                authorization: authorization?,
+                filters: filters?,
             })
         }
     }
 }
 
-fn authorization(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> Option<Authorization> {
-    let raw::Authorization { deny, allow } = raw;
-    let deny = cx.each(deny, &at.field("deny"), rule);
-    let allow = cx.optional(allow.as_ref(), &at.field("allow"), |cx, rules, at| cx.each(rules, at, rule));
-    Some(Authorization { deny: deny?, allow: allow? })
+impl Authorization {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> Option<Self> {
+        let raw::Authorization { deny, allow } = raw;
+        let deny = cx.each(deny, &at.field("deny"), rule);
+        let allow = cx.optional(allow.as_ref(), &at.field("allow"), |cx, rules, at| cx.each(rules, at, rule));
+        Some(Authorization { deny: deny?, allow: allow? })
+    }
 }
 
 fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {

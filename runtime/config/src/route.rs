@@ -4,7 +4,7 @@
 
 use crate::matching::method;
 use crate::rules::Context;
-use crate::{Limit, Path, RequestMatch, raw};
+use crate::{Filter, Path, RequestMatch, raw};
 use std::time::Duration;
 
 /// The routes of some hosts.
@@ -44,8 +44,8 @@ pub struct Route {
     pub idle_timeout: Option<Duration>,
     /// When to try again.
     pub retry: Option<Retry>,
-    /// Limits on its requests.
-    pub limits: Vec<Limit>,
+    /// What is done with each request, in order.
+    pub filters: Vec<Filter>,
 }
 
 /// An upstream and its share.
@@ -152,7 +152,7 @@ pub(crate) fn virtual_hosts(
 }
 
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
-    let raw::Route { name, matching, to, timeout, idle_timeout, retry, limits } = raw;
+    let raw::Route { name, matching, to, timeout, idle_timeout, retry, filters } = raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
     if to.iter().all(|to| to.weight == Some(0)) {
         cx.wrong(&at.field("to"), "no upstream has a weight above 0");
@@ -166,7 +166,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
     let idle_at = &at.field("idle_timeout");
     let idle_timeout = cx.optional(idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));
     let retry = cx.optional(retry.as_ref(), &at.field("retry"), self::retry);
-    let limits = cx.each(limits, &at.field("limits"), Limit::check);
+    let filters = cx.each(filters, &at.field("filters"), Filter::check);
     Some(Route {
         name: name.clone(),
         matching: matching?,
@@ -174,7 +174,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         timeout: timeout?.map(crate::Period::duration),
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,
-        limits: limits?,
+        filters: filters?,
     })
 }
 

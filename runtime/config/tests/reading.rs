@@ -16,8 +16,8 @@ const SIDECAR: &str = r#"{
           "retry": { "attempts": 2, "on": ["5xx", { "status": [429] }], "methods": ["GET"], "other_localities": true } } ] } ] } } },
     { "name": "inbound", "bind": "0.0.0.0:15006", "kind": { "inbound": { "chains": [
       { "sni": ["outbound_.80_._.webapp.shop.svc.cluster.local"], "peers": ["spiffe://cluster.local/*"],
-        "app": { "http": { "upstream": "app", "authorization": { "allow": [
-          { "name": "ingress", "principals": ["spiffe://cluster.local/ns/mesh/sa/west-ingress"] } ] } } } } ] } } },
+        "app": { "http": { "upstream": "app", "filters": [{ "authorize": { "allow": [
+          { "name": "ingress", "principals": ["spiffe://cluster.local/ns/mesh/sa/west-ingress"] } ] } }] } } } ] } } },
     { "name": "ready", "bind": "0.0.0.0:15021", "kind": { "readiness": {} } }
   ],
   "upstreams": {
@@ -162,8 +162,8 @@ fn a_principal_without_its_scheme_is_refused_because_it_would_match_nobody() {
 
 #[test]
 fn a_shared_limit_needs_a_service_to_ask() {
-    let limit = r#""limits": [{ "name": "l", "scope": { "service": { "domain": "d", "descriptor_key": "k", "timeout": "20ms", "on_error": "allow" } },
-                              "buckets": [{ "name": "b" }] }], "timeout": "15s""#;
+    let limit = r#""filters": [{ "limit": { "name": "l", "scope": { "service": { "domain": "d", "descriptor_key": "k", "timeout": "20ms", "on_error": "allow" } },
+                              "buckets": [{ "name": "b" }] } }], "timeout": "15s""#;
     let found = problems(&with(r#""timeout": "15s""#, limit));
     assert_eq!(found.len(), 1);
     assert!(found[0].ends_with("the file names no `rate_limit_service` to ask"), "{found:?}");

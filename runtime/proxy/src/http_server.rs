@@ -9,11 +9,12 @@ use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::buffers;
 use crate::drain::Phase;
+use crate::filter::Filter;
 use crate::forward::{Outgoing, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
-use crate::limit::{Judged, Left};
+use crate::limit::{Judged, Left, LimitState};
 use crate::local_reply::{Form, Why};
 use crate::noticed::Noticed;
 use crate::outcome::Failure;
@@ -300,32 +301,25 @@ async fn decide(
 
     let seen = Seen { path: path.path(), method: parts.method.as_str(), headers: &parts.headers };
     let peer = connection.peer.as_ref();
-    if let Some(authorization) = &app.authorization
-        && !authorize::admits(authorization, peer.map(|peer| &peer.spiffe), &seen)
-    {
-        worker.shared.metrics.denied.add(&[&state.name, line.sni.as_deref().unwrap_or("-")], 1);
-        let details = "rbac_access_denied_matched_policy[none]";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details));
-    }
     let route = app.routes.find(&authority, &seen);
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
-    let limiter = worker.shared.limiter.load_full();
     let mut least: Option<Left> = None;
-    for limit in &route.limits {
-        let limiter = limiter.as_deref().map(AsRef::as_ref);
-        let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
-        if !admits {
-            // The texts are those of Envoy's two filters.
-            let text = if limit.counts_here() { "local_rate_limited" } else { "" };
-            let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
-            let limited = header::HeaderName::from_static("x-envoy-ratelimited");
-            refusal.headers.push((limited, HeaderValue::from_static("true")));
-            refusal.headers.extend(left.iter().flat_map(Left::headers));
-            return Err(refusal);
+    for filter in &route.filters {
+        match filter {
+            Filter::Authorize(authorization) => {
+                if !authorize::admits(authorization, peer.map(|peer| &peer.spiffe), &seen) {
+                    worker.shared.metrics.denied.add(&[&state.name, line.sni.as_deref().unwrap_or("-")], 1);
+                    let details = "rbac_access_denied_matched_policy[none]";
+                    return Err(Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details));
+                }
+            }
+            Filter::Limit(limit) => {
+                let left = within(worker, limit, seen).await?;
+                least = least.into_iter().chain(left).min_by_key(Left::remaining);
+            }
         }
-        least = least.into_iter().chain(left).min_by_key(Left::remaining);
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
@@ -340,4 +334,21 @@ async fn decide(
         bounds,
     };
     Ok(Decided { route, outgoing, left: least })
+}
+
+/// Counts a request; what is left of the limit, or why it is refused.
+async fn within(worker: &Worker, limit: &LimitState, seen: Seen<'_>) -> Result<Option<Left>, Refusal> {
+    let limiter = worker.shared.limiter.load_full();
+    let limiter = limiter.as_deref().map(AsRef::as_ref);
+    let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
+    if admits {
+        return Ok(left);
+    }
+    // The texts are those of Envoy's two filters.
+    let text = if limit.counts_here() { "local_rate_limited" } else { "" };
+    let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
+    let limited = header::HeaderName::from_static("x-envoy-ratelimited");
+    refusal.headers.push((limited, HeaderValue::from_static("true")));
+    refusal.headers.extend(left.iter().flat_map(Left::headers));
+    Err(refusal)
 }

@@ -24,6 +24,7 @@ mod control;
 mod dns;
 mod drain;
 mod files;
+mod filter;
 mod fit;
 mod forward;
 mod frames;

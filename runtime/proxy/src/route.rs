@@ -2,7 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::limit::LimitState;
+use crate::filter::Filter;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
 use meshd_config::{HeaderMatch, HostPattern, RequestMatch, ValueMatch};
@@ -72,8 +72,8 @@ pub(crate) struct Route {
     pub(crate) idle_timeout: Option<Duration>,
     /// When to try again.
     pub(crate) retry: Option<meshd_config::Retry>,
-    /// Its limits.
-    pub(crate) limits: Vec<Arc<LimitState>>,
+    /// What is done with its requests, in order.
+    pub(crate) filters: Vec<Filter>,
 }
 
 impl Route {
@@ -178,7 +178,7 @@ mod tests {
             timeout: None,
             idle_timeout: None,
             retry: None,
-            limits: Vec::new(),
+            filters: Vec::new(),
         })
     }
 

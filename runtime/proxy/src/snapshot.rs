@@ -5,14 +5,14 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::filter::Filter;
 use crate::limit::LimitState;
 use crate::route::{Route, Routes};
 use crate::tls::{Loaded, edge_config, load_certificate, server_config};
 use crate::upstream::Upstream;
 use meshd_config::{
-    AppMetrics, Authorization, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind,
-    Limit, Listener, PassThrough, PassThroughChain, Probe, RequestMatch, ServerTls, VirtualHost,
-    WeightedUpstream,
+    AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
+    PassThrough, PassThroughChain, Probe, RequestMatch, ServerTls, VirtualHost, WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -125,8 +125,6 @@ pub(crate) enum App {
 pub(crate) struct HttpApp {
     /// Where they go.
     pub(crate) routes: Routes,
-    /// Who may send them.
-    pub(crate) authorization: Option<Authorization>,
     /// Whether clients are strangers.
     pub(crate) edge: Option<Edge>,
 }
@@ -236,7 +234,7 @@ impl Builder<'_> {
                         Some(edge_config(key).map_err(|error| error.to_string())?)
                     }
                 };
-                KindState::Http { tls, app: HttpApp { routes, authorization: None, edge: *edge } }
+                KindState::Http { tls, app: HttpApp { routes, edge: *edge } }
             }
             Kind::Tcp { upstream, max_connect_attempts, idle_timeout } => KindState::Tcp(Forwarding {
                 upstream: self.upstream(upstream)?,
@@ -311,7 +309,7 @@ impl Builder<'_> {
                 max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
             }),
-            InboundApp::Http { upstream, timeout, limits, authorization } => {
+            InboundApp::Http { upstream, timeout, filters } => {
                 let route = Route {
                     name: String::new(),
                     matching: RequestMatch::any(),
@@ -319,11 +317,11 @@ impl Builder<'_> {
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
-                    limits: self.limits(limits, place),
+                    filters: self.filters(filters, place),
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
-                App::Http(HttpApp { routes, authorization: authorization.clone(), edge: None })
+                App::Http(HttpApp { routes, edge: None })
             }
         })
     }
@@ -334,7 +332,7 @@ impl Builder<'_> {
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
-        let meshd_config::Route { name, matching, to, timeout, idle_timeout, retry, limits } = route;
+        let meshd_config::Route { name, matching, to, timeout, idle_timeout, retry, filters } = route;
         let to = to.iter().map(|to| {
             let WeightedUpstream { upstream, weight } = to;
             Ok((self.upstream(upstream)?, *weight))
@@ -346,23 +344,27 @@ impl Builder<'_> {
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
-            limits: self.limits(limits, &format!("{place}/{position}")),
+            filters: self.filters(filters, &format!("{place}/{position}")),
         }))
     }
 
-    /// Limits with their counters, those of the snapshot before where nothing changed.
-    fn limits(&mut self, limits: &[Limit], place: &str) -> Vec<Arc<LimitState>> {
-        let mut states = Vec::new();
-        for limit in limits {
-            let key = format!("{place}/{}", limit.name);
-            let known = self.previous.and_then(|previous| previous.limits.get(&key));
-            let state = match known.filter(|known| known.config == *limit) {
-                Some(known) => Arc::clone(known),
-                None => Arc::new(LimitState::new(limit)),
-            };
-            self.limits.insert(key, Arc::clone(&state));
-            states.push(state);
-        }
-        states
+    fn filters(&mut self, filters: &[meshd_config::Filter], place: &str) -> Vec<Filter> {
+        let made = filters.iter().map(|filter| match filter {
+            meshd_config::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
+            meshd_config::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
+        });
+        made.collect()
+    }
+
+    /// A limit with its counters, those of the snapshot before where nothing changed.
+    fn limit(&mut self, limit: &Limit, place: &str) -> Arc<LimitState> {
+        let key = format!("{place}/{}", limit.name);
+        let known = self.previous.and_then(|previous| previous.limits.get(&key));
+        let state = match known.filter(|known| known.config == *limit) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(LimitState::new(limit)),
+        };
+        self.limits.insert(key, Arc::clone(&state));
+        state
     }
 }

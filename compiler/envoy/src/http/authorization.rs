@@ -2,26 +2,29 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::Rbac as RbacFilter;
+use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::{Rbac as RbacFilter, RbacPerRoute};
 use meshc_plan::{AccessRule, Authorization, Principal};
 
+use crate::http::filters::Made;
 use crate::http::matches::{exact, permission, prefix};
 use crate::pb::rbac::rbac::Action;
 use crate::pb::rbac::{self, Policy, principal};
-use crate::pb::{hcm::HttpFilter, http_filter, matcher::StringMatcher};
+use crate::pb::{http_filter, matcher::StringMatcher};
+use crate::proto::any;
 
 /// The filters, in order. The admitting one is always there: with no rule it refuses everything, with the body
 /// `RBAC: access denied`.
-pub(crate) fn filters(authorization: &Authorization) -> Vec<HttpFilter> {
+pub(crate) fn filters(authorization: &Authorization) -> Vec<Made> {
     let Authorization { deny, allow } = authorization;
     let refusing = (!deny.is_empty()).then(|| filter("mesh.deny", Action::Deny, deny));
     refusing.into_iter().chain([filter("mesh.allow", Action::Allow, allow)]).collect()
 }
 
-fn filter(name: &str, action: Action, rules: &[AccessRule]) -> HttpFilter {
+fn filter(name: &str, action: Action, rules: &[AccessRule]) -> Made {
     let policies = rules.iter().map(policy).collect();
     let rules = rbac::Rbac { action: action.into(), policies, ..Default::default() };
-    http_filter(name, &RbacFilter { rules: Some(rules), ..Default::default() })
+    let filter = RbacFilter { rules: Some(rules), ..Default::default() };
+    Made { filter: http_filter(name, &filter), on_route: any(&RbacPerRoute { rbac: Some(filter) }) }
 }
 
 fn policy(rule: &AccessRule) -> (String, Policy) {

@@ -10,12 +10,14 @@ use envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::Loca
 use meshc_plan::{DESCRIPTOR_KEY, LimitBucket, LocalLimit};
 
 use crate::http::descriptor;
+use crate::http::filters::Made;
 use crate::pb::kind::TokenBucket;
-use crate::pb::{always, duration, flag, hcm::HttpFilter, http_filter, number};
+use crate::pb::{always, duration, flag, http_filter, number};
+use crate::proto::any;
 
 /// One filter per limit: token buckets by descriptor, and a default bucket that never runs dry for requests that
 /// touch none. Envoy wants that one, and would otherwise take from it for every request.
-pub(crate) fn filter(limit: &LocalLimit) -> HttpFilter {
+pub(crate) fn filter(limit: &LocalLimit) -> Made {
     let LocalLimit { name, matches, buckets, origin: _ } = limit;
     let config = LocalRateLimit {
         stat_prefix: name.clone(),
@@ -32,7 +34,8 @@ pub(crate) fn filter(limit: &LocalLimit) -> HttpFilter {
         rate_limits: buckets.iter().map(|bucket| descriptor::rate_limit(matches, bucket)).collect(),
         ..Default::default()
     };
-    http_filter(&format!("mesh.local_limit.{name}"), &config)
+    let filter = http_filter(&format!("mesh.local_limit.{name}"), &config);
+    Made { filter, on_route: any(&config) }
 }
 
 /// What the global filter says by itself of requests that it refuses.

@@ -1,12 +1,13 @@
 //! HTTP: routes, retries, authorization and limits.
 
-pub(crate) mod authorization;
+mod authorization;
 pub(crate) mod clients;
 mod descriptor;
-pub(crate) mod local_limit;
+pub(crate) mod filters;
+mod local_limit;
 pub(crate) mod manager;
 pub(crate) mod matches;
-pub(crate) mod rate_limit;
+mod rate_limit;
 pub(crate) mod replies;
 mod reserved;
 pub(crate) mod retry;

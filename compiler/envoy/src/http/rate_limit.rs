@@ -3,19 +3,22 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use envoy_types::pb::envoy::config::ratelimit::v3::RateLimitServiceConfig;
-use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit as RateLimitFilter;
 use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::rate_limit::XRateLimitHeadersRfcVersion;
+use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::{
+    RateLimit as RateLimitFilter, RateLimitPerRoute,
+};
 use meshc_plan::GlobalLimit;
 use meshc_vocabulary::model::policy::OnError;
 
 use crate::http::descriptor;
+use crate::http::filters::Made;
 use crate::pb::base::{ApiVersion, GrpcService, grpc_service};
-use crate::pb::hcm::HttpFilter;
 use crate::pb::kind::{HttpStatus, StatusCode};
 use crate::pb::{duration, http_filter};
+use crate::proto::any;
 
 /// One filter per limit, since each has a domain of its own.
-pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
+pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> Made {
     let GlobalLimit { domain, matches, buckets, on_error, timeout, origin: _ } = limit;
     let deny = match on_error {
         OnError::Allow => false,
@@ -43,5 +46,10 @@ pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> HttpFilter {
         rate_limits: buckets.iter().map(|bucket| descriptor::rate_limit(matches, bucket)).collect(),
         ..Default::default()
     };
-    http_filter(&format!("mesh.rate_limit.{domain}"), &filter)
+    let on_route = RateLimitPerRoute {
+        rate_limits: filter.rate_limits.clone(),
+        domain: domain.clone(),
+        ..Default::default()
+    };
+    Made { filter: http_filter(&format!("mesh.rate_limit.{domain}"), &filter), on_route: any(&on_route) }
 }

@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::config::accesslog::v3::{
 };
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption, RuntimeUInt32};
-use meshc_plan::GlobalLimit;
+use meshc_plan::Filter;
 use meshc_vocabulary::model::policy::OnError;
 
 use crate::http::matches::{header_matcher, regex};
@@ -17,9 +17,12 @@ use crate::pb::number;
 /// gRPC's number for a client that is over a limit.
 const RESOURCE_EXHAUSTED: &str = "8";
 
-/// Those of a connection manager with these limits.
-pub(crate) fn of(limits: &[GlobalLimit]) -> LocalReplyConfig {
-    let refuses = limits.iter().any(|limit| limit.on_error == OnError::Deny);
+/// Those of a connection manager with these filters.
+pub(crate) fn of<'a>(filters: impl IntoIterator<Item = &'a Filter>) -> LocalReplyConfig {
+    let refuses = filters.into_iter().any(|filter| match filter {
+        Filter::GlobalLimit(limit) => limit.on_error == OnError::Deny,
+        Filter::Authorize(_) | Filter::LocalLimit(_) => false,
+    });
     let mappers = std::iter::once(unsendable()).chain(refuses.then(uncounted)).collect();
     LocalReplyConfig { mappers, ..Default::default() }
 }

@@ -6,8 +6,9 @@ use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{matches, retry};
+use crate::http::{filters, matches, retry};
 use crate::limits;
+use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
 use crate::pb::route::route_action::ClusterSpecifier;
 use crate::pb::route::{
@@ -16,9 +17,15 @@ use crate::pb::route::{
 };
 use crate::pb::{flag, long, number, timeout};
 
-/// The routes of a listener.
-pub(crate) fn configuration(name: &str, hosts: &[VirtualHost]) -> RouteConfiguration {
-    of(name, hosts.iter().map(virtual_host).collect())
+/// The routes of a listener, and what must stand before its router for them.
+pub(crate) fn configuration(
+    name: &str,
+    hosts: &[VirtualHost],
+    limiter: Option<&str>,
+) -> (RouteConfiguration, Vec<HttpFilter>) {
+    let mut filters = Vec::new();
+    let hosts = hosts.iter().map(|host| virtual_host(host, limiter, &mut filters));
+    (of(name, hosts.collect()), filters)
 }
 
 /// A table of these virtual hosts.
@@ -63,12 +70,23 @@ fn refuse_unless(header: &str, fits: StringMatcher) -> Route {
     }
 }
 
-fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
+fn virtual_host(
+    host: &VirtualHost,
+    limiter: Option<&str>,
+    filters: &mut Vec<HttpFilter>,
+) -> route::VirtualHost {
     let VirtualHost { name, hosts, routes, origin: _ } = host;
+    let routes = routes.iter().enumerate().flat_map(|(position, route)| {
+        let (before, asked) = filters::of_one_route(&route.filters, limiter, &format!("{name}.{position}"));
+        filters.extend(before);
+        self::routes(route)
+            .into_iter()
+            .map(move |made| Route { typed_per_filter_config: asked.clone(), ..made })
+    });
     route::VirtualHost {
         name: name.clone(),
         domains: hosts.to_vec(),
-        routes: routes.iter().flat_map(self::routes).collect(),
+        routes: routes.collect(),
         request_body_buffer_limit: long(limits::REPLAYED_BODY),
         ..Default::default()
     }
@@ -76,7 +94,8 @@ fn virtual_host(host: &VirtualHost) -> route::VirtualHost {
 
 /// One route, or two where methods decide how a request is retried.
 fn routes(planned: &HttpRoute) -> Vec<Route> {
-    let HttpRoute { matches, action, origin: _ } = planned;
+    // Filters stand before the router.
+    let HttpRoute { matches, filters: _, action, origin: _ } = planned;
     let HttpAction::Forward { to, timeout: limit, idle_timeout, retry } = action;
     let action = |policy| RouteAction {
         cluster_specifier: Some(clusters(to)),

@@ -11,9 +11,8 @@ use super::{or_closed, tls_inspector};
 use crate::http::clients::Clients;
 use crate::http::manager;
 use crate::http::matches;
-use crate::http::{authorization, local_limit, rate_limit, replies, retry, routes};
+use crate::http::{filters, replies, retry, routes};
 use crate::pb::base::TrafficDirection;
-use crate::pb::hcm::HttpFilter;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::route::route_action::ClusterSpecifier as RouteCluster;
 use crate::pb::route::{self, Route, RouteAction, VirtualHost};
@@ -74,15 +73,10 @@ fn chain(
     let AppPort { upstream, port } = app;
     let name = format!("{listener}_{port}");
     match protocol {
-        InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
-            // Refused requests must not use up limits, so authorization comes first.
-            let mut filters: Vec<HttpFilter> = authorization::filters(authorization);
-            filters.extend(local_limits.iter().map(local_limit::filter));
-            if let Some(service) = &placed.plan.rate_limit_upstream {
-                filters.extend(global_limits.iter().map(|limit| rate_limit::filter(limit, service)));
-            }
+        InboundProtocol::Http { app_http2, filters } => {
+            let replies = replies::of(filters);
+            let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
             let routes = to_application(&name, upstream, *app_http2);
-            let replies = replies::of(global_limits);
             let manager = manager::filter(&name, Clients::Peers, routes, filters, Some(replies));
             (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
         }

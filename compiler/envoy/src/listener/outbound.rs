@@ -25,9 +25,12 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
     } else {
         Clients::Application
     };
-    let routes = routes::configuration(name, virtual_hosts);
+    let limiter = placed.plan.rate_limit_upstream.as_deref();
+    let (routes, filters) = routes::configuration(name, virtual_hosts, limiter);
+    let all = virtual_hosts.iter().flat_map(|host| &host.routes).flat_map(|route| &route.filters);
+    let replies = replies::of(all);
     let chain = FilterChain {
-        filters: vec![manager::filter(name, clients, routes, Vec::new(), Some(replies::of(&[])))],
+        filters: vec![manager::filter(name, clients, routes, filters, Some(replies))],
         transport_socket: tls.as_ref().map(|settings| tls::server(placed, settings)),
         ..Default::default()
     };

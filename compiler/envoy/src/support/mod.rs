@@ -8,7 +8,7 @@ mod re2;
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink};
-use meshc_plan::{InboundChain, InboundProtocol, ListenerKind, LocalLimit, ProxyPlan};
+use meshc_plan::{Filter, InboundChain, InboundProtocol, ListenerKind, LocalLimit, ProxyPlan};
 use meshc_vocabulary::model::{HttpMatch, PathMatch, StringMatch};
 
 use crate::codes;
@@ -21,6 +21,7 @@ pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
             ListenerKind::Http(http) => {
                 for route in http.virtual_hosts.iter().flat_map(|host| &host.routes) {
                     expressions(&route.matches, &route.origin, sink);
+                    filters(&route.filters, sink);
                 }
             }
             ListenerKind::Inbound(inbound) => {
@@ -46,19 +47,25 @@ fn inbound_chain(chain: &InboundChain, sink: &mut Sink) {
 
 fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
     match protocol {
-        InboundProtocol::Http { app_http2: _, authorization, local_limits, global_limits } => {
-            for rule in authorization.deny.iter().chain(&authorization.allow) {
-                expressions(&rule.matches, &rule.origin, sink);
+        InboundProtocol::Http { app_http2: _, filters } => self::filters(filters, sink),
+        InboundProtocol::Tcp { connect_attempts: _ } => {}
+    }
+}
+
+fn filters(filters: &[Filter], sink: &mut Sink) {
+    for filter in filters {
+        match filter {
+            Filter::Authorize(authorization) => {
+                for rule in authorization.deny.iter().chain(&authorization.allow) {
+                    expressions(&rule.matches, &rule.origin, sink);
+                }
             }
-            for limit in local_limits {
+            Filter::LocalLimit(limit) => {
                 expressions(&limit.matches, &limit.origin, sink);
                 token_buckets(limit, sink);
             }
-            for limit in global_limits {
-                expressions(&limit.matches, &limit.origin, sink);
-            }
+            Filter::GlobalLimit(limit) => expressions(&limit.matches, &limit.origin, sink),
         }
-        InboundProtocol::Tcp { connect_attempts: _ } => {}
     }
 }
 

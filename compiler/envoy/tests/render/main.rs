@@ -17,7 +17,7 @@ use std::process::Command;
 
 use lang_diagnostics::Sink;
 use meshc_envoy::render;
-use meshc_plan::{InboundProtocol, ListenerKind, Placement, ProxyPlan, RenderedProxy, Rendering};
+use meshc_plan::{Filter, InboundProtocol, ListenerKind, Placement, ProxyPlan, RenderedProxy, Rendering};
 
 fn rendered(plan: &ProxyPlan, form: Rendering, placement: &Placement) -> RenderedProxy {
     let mut sink = Sink::default();
@@ -186,8 +186,12 @@ fn a_limit_beyond_a_token_bucket_is_an_error_at_its_place() {
     for listener in &mut plan.listeners {
         let ListenerKind::Inbound(inbound) = &mut listener.kind else { continue };
         for chain in &mut inbound.chains {
-            let InboundProtocol::Http { local_limits, .. } = &mut chain.protocol else { continue };
-            local_limits[0].buckets[0].requests = u64::from(u32::MAX) + 1;
+            let InboundProtocol::Http { filters, .. } = &mut chain.protocol else { continue };
+            for filter in filters {
+                if let Filter::LocalLimit(limit) = filter {
+                    limit.buckets[0].requests = u64::from(u32::MAX) + 1;
+                }
+            }
         }
     }
     let mut sink = Sink::default();

@@ -2,7 +2,7 @@
 
 use super::{Text, parts, words};
 use crate::{
-    AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
+    AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, Filter, GlobalLimit, HttpAction, HttpListener,
     HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
     ProbeCheck, RetryPlan, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
@@ -68,11 +68,12 @@ fn http(text: &mut Text, listener: &HttpListener) {
 }
 
 fn route(text: &mut Text, route: &HttpRoute) {
-    let HttpRoute { matches, action, origin } = route;
+    let HttpRoute { matches, filters, action, origin } = route;
     let HttpAction::Forward { to, timeout, idle_timeout, retry } = action;
     let to: Vec<_> = to.iter().map(|one| format!("{} x{}", one.upstream, one.weight)).collect();
     text.line(format!("{} -> {}, from {}", words::matches(matches), to.join(" | "), origin.name));
     text.nested(|text| {
+        self::filters(text, filters);
         let timeout =
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
@@ -115,24 +116,31 @@ fn inbound(text: &mut Text, chain: &InboundChain) {
 
 fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
     match protocol {
-        InboundProtocol::Http { app_http2, authorization, local_limits, global_limits } => {
+        InboundProtocol::Http { app_http2, filters } => {
             text.line(if *app_http2 { "http, application speaks HTTP/2" } else { "http" });
-            let Authorization { deny, allow } = authorization;
-            for rule in deny {
-                access(text, "deny", rule);
+            self::filters(text, filters);
+        }
+        InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),
+    }
+}
+
+fn filters(text: &mut Text, filters: &[Filter]) {
+    for filter in filters {
+        match filter {
+            Filter::Authorize(Authorization { deny, allow }) => {
+                for rule in deny {
+                    access(text, "deny", rule);
+                }
+                for rule in allow {
+                    access(text, "allow", rule);
+                }
             }
-            for rule in allow {
-                access(text, "allow", rule);
-            }
-            for LocalLimit { name, matches, buckets, origin } in local_limits {
+            Filter::LocalLimit(LocalLimit { name, matches, buckets, origin }) => {
                 text.line(format!("local limit {name} of {}, from {}", words::matches(matches), origin.name));
                 self::buckets(text, buckets);
             }
-            for limit in global_limits {
-                global_limit(text, limit);
-            }
+            Filter::GlobalLimit(limit) => global_limit(text, limit),
         }
-        InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),
     }
 }
 

@@ -8,9 +8,16 @@ use super::policy::authorization::Admission;
 use super::policy::rate_limit::Limits;
 use super::upstream::{self, INBOUND_LISTENER};
 use crate::{
-    AppPort, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind, Socket, Upstream,
-    UpstreamProtocol, codes, paths, sni,
+    AppPort, Authorization, Filter, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind,
+    Socket, Upstream, UpstreamProtocol, codes, paths, sni,
 };
+
+/// Refused requests must not use up limits, so authorization comes first; then what is counted here, which asks nobody.
+fn filters(authorization: Authorization, limits: &Limits) -> Vec<Filter> {
+    let local = limits.local.iter().cloned().map(Filter::LocalLimit);
+    let global = limits.global.iter().cloned().map(Filter::GlobalLimit);
+    std::iter::once(Filter::Authorize(authorization)).chain(local).chain(global).collect()
+}
 
 /// TCP to the application, which is one endpoint: a second attempt would find what the first one found.
 const BYTES: InboundProtocol = InboundProtocol::Tcp { connect_attempts: 1 };
@@ -35,9 +42,7 @@ pub(super) fn listener(
             let access = Admission::new(context, cluster, id, position, port);
             let http = |authorization| InboundProtocol::Http {
                 app_http2: app_protocol(port) == UpstreamProtocol::Http2,
-                authorization,
-                local_limits: limits.local.clone(),
-                global_limits: limits.global.clone(),
+                filters: filters(authorization, limits),
             };
             let (peers, protocol, plain) = match port.protocol {
                 Protocol::Http | Protocol::Http2 | Protocol::Grpc => (

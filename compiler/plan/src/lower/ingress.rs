@@ -183,6 +183,7 @@ fn http_route<'m>(
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     Some(HttpRoute {
         matches: matches.clone(),
+        filters: Vec::new(),
         action: HttpAction::Forward { to, timeout, idle_timeout, retry },
         origin: origin.clone(),
     })

@@ -111,6 +111,7 @@ pub(super) fn virtual_host(context: &Context<'_>, reach: &Reach, port: &Port) ->
     let upstream = upstream::callee_name(context, callee, port);
     let route = HttpRoute {
         matches: HttpMatch::default(),
+        filters: Vec::new(),
         action: HttpAction::Forward {
             to: vec![WeightedUpstream { upstream, weight: 1 }],
             timeout,

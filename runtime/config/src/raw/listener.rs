@@ -1,6 +1,6 @@
 //! What the proxy listens on.
 
-use super::{Limit, RequestMatch, VirtualHost, is_default};
+use super::{Filter, RequestMatch, VirtualHost, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +116,7 @@ pub struct InboundChain {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum InboundApp {
-    /// HTTP/1.1 or HTTP/2, with authorization and limits per request.
+    /// HTTP/1.1 or HTTP/2.
     Http(InboundHttp),
     /// Bytes. Who may connect is decided by `peers`, in the handshake.
     Tcp {
@@ -137,12 +137,9 @@ pub struct InboundHttp {
     /// How long the application may take to finish its answer; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
-    /// Who may do what; absent means everyone whom the handshake admits may do everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authorization: Option<Authorization>,
-    /// Limits, asked after authorization.
+    /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub limits: Vec<Limit>,
+    pub filters: Vec<Filter>,
 }
 
 /// Who may do what. A matching `deny` wins over everything.

@@ -1,6 +1,6 @@
 //! Routes: which request goes where, and what may be tried when that fails.
 
-use super::{Limit, is_default};
+use super::{Filter, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -37,9 +37,9 @@ pub struct Route {
     /// When to try again; absent means only once, on another endpoint, after a failed connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
-    /// Limits on the requests of this route.
+    /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub limits: Vec<Limit>,
+    pub filters: Vec<Filter>,
 }
 
 /// An upstream and its share.

@@ -14,7 +14,7 @@ async fn backend(authorization: Value) -> (World, App, SocketAddr) {
     let inbound = address();
     let config = json!({
         "identity": world.identity(&spiffe("backend")),
-        "listeners": [inbound_listener(inbound, &sni("backend"), "app", json!({ "authorization": authorization }))],
+        "listeners": [inbound_listener(inbound, &sni("backend"), "app", json!({ "filters": [{ "authorize": authorization }] }))],
         "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
     });
     world.start("backend", config);

@@ -49,8 +49,8 @@ async fn refusals_are_told_in_grpc_and_a_limit_is_no_failure() {
     let mut world = World::new();
     let app = App::start("app", address()).await;
     let to = upstream(&[group("all", &[app.address])]);
-    let limits = json!({ "limits": [{ "name": "l", "scope": { "proxy": {} }, "buckets": [
-        { "name": "all", "rate": { "requests": 1, "per": "1h" } } ] }] });
+    let limits = json!({ "filters": [{ "limit": { "name": "l", "scope": { "proxy": {} }, "buckets": [
+        { "name": "all", "rate": { "requests": 1, "per": "1h" } } ] } }] });
     let mut one = client(&mut world, "limited", limits, to.clone()).await;
     assert_eq!(call(&mut one).await.app(), "app");
     let over = call(&mut one).await;

@@ -277,8 +277,8 @@ async fn no_spelling_of_a_path_gets_past_a_deny() {
     let mut world = World::new();
     let app = App::start("app", address()).await;
     let inbound = address();
-    let deny = json!({ "authorization": {
-        "deny": [{ "name": "admin", "principals": ["*"], "matches": [{ "path": { "prefix": "/admin" } }] }] } });
+    let deny = json!({ "filters": [{ "authorize": {
+        "deny": [{ "name": "admin", "principals": ["*"], "matches": [{ "path": { "prefix": "/admin" } }] }] } }] });
     let config = json!({
         "identity": world.identity(&spiffe("app")),
         "listeners": [inbound_listener(inbound, &sni("app"), "app", deny)],

@@ -20,10 +20,12 @@ fn tiers(scope: Value) -> Value {
 async fn proxy(limits: Value, service: Option<SocketAddr>) -> (World, App, SocketAddr, SocketAddr) {
     let mut world = World::new();
     let app = App::start("catalog", address()).await;
+    let filters: Vec<Value> =
+        limits.as_array().unwrap().iter().map(|limit| json!({ "limit": limit })).collect();
     let (bind, metrics) = (address(), address());
     let mut config = json!({
         "listeners": [
-            http_listener(bind, "app", json!({ "limits": limits })),
+            http_listener(bind, "app", json!({ "filters": filters })),
             { "name": "metrics", "bind": metrics.to_string(), "kind": { "metrics": {} } },
         ],
         "upstreams": { "app": upstream(&[group("app", &[app.address])]) },

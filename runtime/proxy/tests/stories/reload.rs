@@ -130,8 +130,8 @@ async fn what_did_not_change_keeps_its_state() {
     let mut world = World::new();
     let app = App::start("app", address()).await;
     let (bind, metrics) = (address(), address());
-    let limits = json!({ "limits": [{ "name": "few", "scope": { "proxy": {} },
-        "buckets": [{ "name": "all", "rate": { "requests": 3, "per": "1h" } }] }] });
+    let limits = json!({ "filters": [{ "limit": { "name": "few", "scope": { "proxy": {} },
+        "buckets": [{ "name": "all", "rate": { "requests": 3, "per": "1h" } }] } }] });
     let config = |timeout: &str| {
         let mut route = limits.clone();
         route["timeout"] = json!(timeout);

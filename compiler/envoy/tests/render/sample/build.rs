@@ -121,7 +121,7 @@ pub(crate) fn virtual_host(name: &str, hosts: &[&str], routes: Vec<HttpRoute>) -
 }
 
 pub(crate) fn route(matches: HttpMatch, action: HttpAction) -> HttpRoute {
-    HttpRoute { matches, action, origin: origin("route") }
+    HttpRoute { filters: Vec::new(), matches, action, origin: origin("route") }
 }
 
 pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use meshc_plan::{
-    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, GrpcStatus, HttpListener,
+    AccessRule, AppMetrics, AppPort, Authorization, Ejection, Filter, GlobalLimit, GrpcStatus, HttpListener,
     InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
     LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
     RetryReason, ServerTls, Socket, TcpListener, UpstreamProtocol, sni,
@@ -300,11 +300,14 @@ fn http_chain(
     local_limits: Vec<LocalLimit>,
     global_limits: Vec<GlobalLimit>,
 ) -> InboundChain {
+    let mut filters = vec![Filter::Authorize(authorization)];
+    filters.extend(local_limits.into_iter().map(Filter::LocalLimit));
+    filters.extend(global_limits.into_iter().map(Filter::GlobalLimit));
     InboundChain {
         sni: sni(service, "istioinaction", 80),
         peers: PeerCheck::TrustDomains(vec!["cluster.local".to_owned()]),
         plain: None,
-        protocol: InboundProtocol::Http { app_http2: false, authorization, local_limits, global_limits },
+        protocol: InboundProtocol::Http { app_http2: false, filters },
         app: AppPort { upstream: format!("app:{port}"), port },
         origin: origin(service),
     }
@@ -396,8 +399,9 @@ fn split() -> Vec<meshc_plan::VirtualHost> {
     let meshc_plan::HttpAction::Forward { to: destinations, .. } = &mut to;
     destinations
         .push(meshc_plan::WeightedUpstream { upstream: "canary.istioinaction:80".to_owned(), weight: 9 });
-    let routes =
-        vec![route(beta, to), route(HttpMatch::default(), forward("catalog.istioinaction:80", again))];
+    let mut careful = route(beta, to);
+    careful.filters = vec![Filter::Authorize(guarded()), Filter::LocalLimit(per_pod())];
+    let routes = vec![careful, route(HttpMatch::default(), forward("catalog.istioinaction:80", again))];
     vec![virtual_host("catalog.istioinaction", &["catalog", "*.istioinaction.svc.cluster.local"], routes)]
 }
 

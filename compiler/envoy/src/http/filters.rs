@@ -1,0 +1,50 @@
+//! The filters of a chain or of a route: what stands before the router, and what the route itself says.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
+
+use std::collections::HashMap;
+
+use envoy_types::pb::google::protobuf::Any;
+use meshc_plan::Filter;
+
+use crate::http::{authorization, local_limit, rate_limit};
+use crate::pb::hcm::HttpFilter;
+
+/// A filter before the router.
+pub(crate) struct Made {
+    /// As it is where every request passes it.
+    pub(crate) filter: HttpFilter,
+    /// What a route says to pass it where others do not: Envoy takes nothing less than the settings once more.
+    pub(crate) on_route: Any,
+}
+
+fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
+    let made = filters.iter().flat_map(|filter| match filter {
+        Filter::Authorize(authorization) => authorization::filters(authorization),
+        Filter::LocalLimit(limit) => vec![local_limit::filter(limit)],
+        Filter::GlobalLimit(limit) => {
+            limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
+        }
+    });
+    made.collect()
+}
+
+/// What stands before the router where every request passes these filters. `limiter` is the cluster of the rate-limit
+/// service.
+pub(crate) fn before_the_router(filters: &[Filter], limiter: Option<&str>) -> Vec<HttpFilter> {
+    made(filters, limiter).into_iter().map(|made| made.filter).collect()
+}
+
+/// The same for one of several routes: the filters, which pass every request that no route sends through them, and what
+/// the route says to do that. `route` makes the names unique.
+pub(crate) fn of_one_route(
+    filters: &[Filter],
+    limiter: Option<&str>,
+    route: &str,
+) -> (Vec<HttpFilter>, HashMap<String, Any>) {
+    let made = made(filters, limiter).into_iter().map(|Made { filter, on_route }| {
+        let name = format!("{}.{route}", filter.name);
+        (HttpFilter { name: name.clone(), disabled: true, ..filter }, (name, on_route))
+    });
+    made.unzip()
+}

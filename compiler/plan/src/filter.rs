@@ -1,0 +1,17 @@
+//! What is done with requests and answers on their way, as plain data.
+//!
+//! A chain and a route have a list of filters. Those that may refuse a request come first, in the order in which they are
+//! asked; what follows changes only what is sent on.
+
+use crate::{Authorization, GlobalLimit, LocalLimit};
+
+/// One thing that is done with each request.
+#[derive(Clone, Debug)]
+pub enum Filter {
+    /// Refuses those that may not be sent.
+    Authorize(Authorization),
+    /// Counts in this pod, and refuses what exceeds the limit.
+    LocalLimit(LocalLimit),
+    /// Asks the rate-limit service, and refuses what exceeds the limit.
+    GlobalLimit(GlobalLimit),
+}

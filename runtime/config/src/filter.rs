@@ -1,0 +1,25 @@
+//! What is done with requests and answers on their way, checked.
+
+use crate::listener::Authorization;
+use crate::rules::Context;
+use crate::{Limit, Path, raw};
+
+/// One thing that is done with each request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filter {
+    /// Refuses those that may not be sent.
+    Authorize(Authorization),
+    /// Refuses what exceeds a limit.
+    Limit(Limit),
+}
+
+impl Filter {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Filter, at: &Path) -> Option<Self> {
+        match raw {
+            raw::Filter::Authorize(raw) => {
+                Authorization::check(cx, raw, &at.field("authorize")).map(Filter::Authorize)
+            }
+            raw::Filter::Limit(raw) => Limit::check(cx, raw, &at.field("limit")).map(Filter::Limit),
+        }
+    }
+}
