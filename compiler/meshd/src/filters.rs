@@ -1,6 +1,9 @@
-//! What is done with requests on their way.
+//! What is done with requests and answers on their way.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::Filter;
+use meshc_vocabulary::model::HeaderChanges;
 use meshd_config::raw;
 
 use crate::{authorization, limits};
@@ -11,6 +14,30 @@ pub(crate) fn render(filters: &[Filter]) -> Vec<raw::Filter> {
         Filter::Authorize(authorization) => raw::Filter::Authorize(authorization::render(authorization)),
         Filter::LocalLimit(limit) => raw::Filter::Limit(limits::counted_here(limit)),
         Filter::GlobalLimit(limit) => raw::Filter::Limit(limits::counted_there(limit)),
+        Filter::RequestHeaders(changes) => raw::Filter::RequestHeaders(self::changes(changes)),
+        Filter::ResponseHeaders(changes) => raw::Filter::ResponseHeaders(self::changes(changes)),
     });
     rendered.collect()
+}
+
+fn changes(changes: &HeaderChanges) -> raw::HeaderChanges {
+    let HeaderChanges { origin: _, set, add, remove } = changes;
+    raw::HeaderChanges {
+        remove: remove.clone(),
+        set: set.iter().map(line).collect(),
+        add: add.iter().map(line).collect(),
+    }
+}
+
+fn line((name, value): &(String, String)) -> raw::HeaderLine {
+    raw::HeaderLine { name: name.clone(), value: value.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_language_and_meshd_leave_the_same_headers_to_proxies() {
+        assert_eq!(meshc_vocabulary::PROXIES_HEADERS, meshd_config::PROXIES_HEADERS);
+        assert_eq!(meshc_vocabulary::PROXIES_HEADER_PREFIXES, meshd_config::PROXIES_HEADER_PREFIXES);
+    }
 }

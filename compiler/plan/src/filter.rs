@@ -3,6 +3,8 @@
 //! A chain and a route have a list of filters. Those that may refuse a request come first, in the order in which they are
 //! asked; what follows changes only what is sent on.
 
+use meshc_vocabulary::model::HeaderChanges;
+
 use crate::{Authorization, GlobalLimit, LocalLimit};
 
 /// One thing that is done with each request.
@@ -14,4 +16,8 @@ pub enum Filter {
     LocalLimit(LocalLimit),
     /// Asks the rate-limit service, and refuses what exceeds the limit.
     GlobalLimit(GlobalLimit),
+    /// Changes the headers of what is sent on.
+    RequestHeaders(HeaderChanges),
+    /// Changes the headers of what is answered, also where the proxy answers by itself.
+    ResponseHeaders(HeaderChanges),
 }

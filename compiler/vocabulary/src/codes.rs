@@ -40,6 +40,10 @@ pub const TWO_COUNTS_OF_FAILURES: Code = Code("E0219");
 pub const LITERAL_WILDCARD: Code = Code("E0217");
 /// The same in a route.
 pub const LITERAL_WILDCARD_IN_ROUTE: Code = Code("W0218");
+/// A change of a header that proxies own.
+pub const RESERVED_HEADER: Code = Code("E0220");
+/// A filter that changes nothing.
+pub const FILTER_WITHOUT_EFFECT: Code = Code("E0221");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -241,6 +245,31 @@ route shop {
 
 ```mesh
 outlier { consecutive_gateway_errors = 5, consecutive_5xx = 3 }     // keep one of them
+```"#,
+    },
+    CodeInfo {
+        code: RESERVED_HEADER,
+        title: "a change of a header that proxies own",
+        explanation: r#"Some headers belong to one connection, say where a body ends, or are the proxy's own statement: `connection`,
+`content-length`, `date`, `expect`, `host`, `keep-alive`, `proxy-connection`, `te`, `trailer`, `transfer-encoding`,
+`upgrade`. Others are how proxies tell applications and each other who called and from where: `x-request-id`, and all
+that begin with `x-forwarded-` or `x-envoy-`. A rule that could change them could forge an identity or make two proxies read one connection differently.
+An underscore counts as a dash, as many applications read it.
+
+```mesh
+rule {
+  to = catalog
+  request_headers { set = { "x-forwarded-client-cert" = "…" } }     // choose a name of your own
+}
+```"#,
+    },
+    CodeInfo {
+        code: FILTER_WITHOUT_EFFECT,
+        title: "a filter that changes nothing",
+        explanation: r#"A block that changes headers names at least one.
+
+```mesh
+rule { to = catalog, request_headers {} }     // set, add or remove something, or leave the block out
 ```"#,
     },
 ];

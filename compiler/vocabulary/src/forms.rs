@@ -214,6 +214,35 @@ fn header_value(text: &str) -> Option<String> {
     None
 }
 
+/// Headers that only proxies change: those of one connection, those that say where a body ends, the date that every
+/// answer has, and those by which proxies tell applications and each other something. meshd has the same list; a test of the crate that sees both
+/// compares them.
+pub const PROXIES_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "date",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
+];
+
+/// The same for every name that begins so.
+pub const PROXIES_HEADER_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
+
+/// Whether only proxies change the header, in lower case. Applications behind gateways of the CGI kind read an underscore
+/// as a dash.
+pub(crate) fn is_proxies_header(name: &str) -> bool {
+    let name = name.replace('_', "-");
+    PROXIES_HEADERS.contains(&name.as_str())
+        || PROXIES_HEADER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// The methods that are forwarded, by both data planes and over every version of HTTP. Source: the list of Envoy 1.40's
 /// parser of HTTP/1.1, without CONNECT. The list of meshd is the same; a test of the crate that sees both compares them.
 pub const METHODS: [&str; 34] = [

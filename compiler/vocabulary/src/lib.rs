@@ -23,7 +23,7 @@ mod words;
 use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::ast;
 
-pub use forms::METHODS;
+pub use forms::{METHODS, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use kind::SCHEMA;
 pub use kind::gateway::EAST_WEST_PORT;
 pub use model::Model;

@@ -17,6 +17,7 @@ macro_rules! names {
 
 names! {
     ACCOUNT = "account";
+    ADD = "add";
     ADDRESS = "address";
     ADDRESSES = "addresses";
     ANNOTATIONS = "annotations";
@@ -75,6 +76,7 @@ names! {
     PROTOCOL = "protocol";
     REGEX = "regex";
     REGION = "region";
+    REMOVE = "remove";
     REPLICAS = "replicas";
     REQUEST = "request";
     REQUESTS_PER_CONNECTION = "requests_per_connection";
@@ -83,6 +85,7 @@ names! {
     ROUTES = "routes";
     SCOPE = "scope";
     SECRET = "secret";
+    SET = "set";
     STATE = "state";
     SUBSET = "subset";
     TARGET = "target";

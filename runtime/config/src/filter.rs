@@ -2,7 +2,7 @@
 
 use crate::listener::Authorization;
 use crate::rules::Context;
-use crate::{Limit, Path, raw};
+use crate::{HeaderChanges, Limit, Path, raw};
 
 /// One thing that is done with each request.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,10 @@ pub enum Filter {
     Authorize(Authorization),
     /// Refuses what exceeds a limit.
     Limit(Limit),
+    /// Changes the headers of what is sent on.
+    RequestHeaders(HeaderChanges),
+    /// Changes the headers of what is answered.
+    ResponseHeaders(HeaderChanges),
 }
 
 impl Filter {
@@ -20,6 +24,12 @@ impl Filter {
                 Authorization::check(cx, raw, &at.field("authorize")).map(Filter::Authorize)
             }
             raw::Filter::Limit(raw) => Limit::check(cx, raw, &at.field("limit")).map(Filter::Limit),
+            raw::Filter::RequestHeaders(raw) => {
+                HeaderChanges::check(cx, raw, &at.field("request_headers")).map(Filter::RequestHeaders)
+            }
+            raw::Filter::ResponseHeaders(raw) => {
+                HeaderChanges::check(cx, raw, &at.field("response_headers")).map(Filter::ResponseHeaders)
+            }
         }
     }
 }

@@ -9,6 +9,7 @@
 pub mod raw;
 
 mod filter;
+mod headers;
 mod identity;
 mod limit;
 mod listener;
@@ -24,6 +25,7 @@ mod upstream;
 mod upstreams;
 
 pub use filter::Filter;
+pub use headers::{HeaderChanges, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{

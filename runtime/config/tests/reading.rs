@@ -174,3 +174,22 @@ fn the_administration_interface_stays_on_this_machine() {
     let found = problems(&with(r#""version": 1,"#, r#""version": 1, "admin": { "tcp": "0.0.0.0:15000" },"#));
     assert_eq!(found, ["admin.tcp: `0.0.0.0:15000` is not a loopback address, so others could reach it"]);
 }
+
+#[test]
+fn a_header_that_proxies_own_cannot_be_changed() {
+    let changes = r#""filters": [{ "request_headers": { "set": [{ "name": "X_Forwarded_For", "value": "10.0.0.1" }],
+        "add": [{ "name": "x-a", "value": "1\n2" }], "remove": ["Connection", "x-b", "X-B"] } }], "timeout": "15s""#;
+    let found = problems(&with(r#""timeout": "15s""#, changes));
+    let at = "listeners[0].kind.http.virtual_hosts[0].routes[0].filters[0].request_headers";
+    assert_eq!(
+        found,
+        [
+            format!("{at}.remove[2]: header `x-b` is already at {at}.remove[1]"),
+            format!("{at}.remove[0]: proxies own the header `connection`"),
+            format!("{at}.set[0].name: proxies own the header `x_forwarded_for`"),
+            format!(
+                "{at}.add[0].value: a header's value has no control characters, and no white space around it"
+            ),
+        ]
+    );
+}

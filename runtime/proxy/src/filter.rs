@@ -1,14 +1,85 @@
-//! What is done with the requests of a route on their way, as the configuration lists it.
+//! What is done with the requests of a route and their answers on their way, as the configuration lists it.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::limit::LimitState;
-use meshd_config::Authorization;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use meshd_config::{Authorization, HeaderChanges};
 use std::sync::Arc;
 
-/// One thing that is done with each request.
+/// One thing that is done with each request or its answer.
 #[derive(Debug)]
 pub(crate) enum Filter {
     /// Refuses those that may not be sent.
     Authorize(Authorization),
     /// Counts, and refuses what exceeds the limit.
     Limit(Arc<LimitState>),
+    /// Changes the headers of what is sent on.
+    RequestHeaders(Changes),
+    /// Changes the headers of what is answered.
+    ResponseHeaders(Changes),
+}
+
+/// Changes of headers, with the names and values as the HTTP library has them.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    remove: Vec<HeaderName>,
+    set: Vec<(HeaderName, HeaderValue)>,
+    add: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Changes {
+    /// The answer to what is no header is a sentence.
+    pub(crate) fn new(changes: &HeaderChanges) -> Result<Self, String> {
+        let HeaderChanges { remove, set, add } = changes;
+        let remove = remove.iter().map(|name| self::name(name));
+        Ok(Changes { remove: remove.collect::<Result<_, _>>()?, set: lines(set)?, add: lines(add)? })
+    }
+
+    /// Makes the changes.
+    pub(crate) fn make(&self, headers: &mut HeaderMap) {
+        let Changes { remove, set, add } = self;
+        for name in remove {
+            headers.remove(name);
+        }
+        for (name, value) in set {
+            headers.insert(name.clone(), value.clone());
+        }
+        for (name, value) in add {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+fn lines(lines: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    let lines = lines.iter().map(|(name, value)| {
+        let bytes = HeaderValue::from_bytes(value.as_bytes());
+        let bytes = bytes.map_err(|_| format!("`{value}` is not the value of a header"))?;
+        Ok((self::name(name)?, bytes))
+    });
+    lines.collect()
+}
+
+fn name(name: &str) -> Result<HeaderName, String> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not the name of a header"))
+}
+
+/// Changes the headers of what is sent on.
+pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) {
+    for filter in filters {
+        match filter {
+            Filter::RequestHeaders(changes) => changes.make(headers),
+            Filter::Authorize(_) | Filter::Limit(_) | Filter::ResponseHeaders(_) => {}
+        }
+    }
+}
+
+/// Changes the headers of what is answered.
+pub(crate) fn change_response(filters: &[Filter], headers: &mut HeaderMap) {
+    for filter in filters {
+        match filter {
+            Filter::ResponseHeaders(changes) => changes.make(headers),
+            Filter::Authorize(_) | Filter::Limit(_) | Filter::RequestHeaders(_) => {}
+        }
+    }
 }

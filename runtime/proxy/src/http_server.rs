@@ -9,7 +9,7 @@ use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::buffers;
 use crate::drain::Phase;
-use crate::filter::Filter;
+use crate::filter::{Filter, change_request, change_response};
 use crate::forward::{Outgoing, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
@@ -128,11 +128,18 @@ struct Refusal {
     headers: Vec<(header::HeaderName, HeaderValue)>,
     flags: &'static str,
     details: &'static str,
+    /// The route that it would have taken, if that is known.
+    route: Option<Arc<Route>>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, body: &'static str, flags: &'static str, details: &'static str) -> Self {
-        Refusal { status, body, headers: Vec::new(), flags, details }
+        Refusal { status, body, headers: Vec::new(), flags, details, route: None }
+    }
+
+    /// The same on a route.
+    fn on(self, route: &Arc<Route>) -> Self {
+        Refusal { route: Some(Arc::clone(route)), ..self }
     }
 }
 
@@ -155,10 +162,12 @@ async fn answer(
     // Nothing can follow a request that makes no sense, or one whose body may never be read.
     let is_last;
     let mut left_of_limits = None;
+    let taken;
     let mut response = match decide(worker, connection, &state, parts, &mut line).await {
         Ok(Decided { route, outgoing, left }) => {
             left_of_limits = left;
             let forwarded = forward(worker, &route, outgoing, incoming).await;
+            taken = Some(route);
             line.attempts = Some(forwarded.attempts);
             if let Some(picked) = &forwarded.picked {
                 line.upstream = Some(picked.upstream.name.clone());
@@ -213,9 +222,13 @@ async fn answer(
             let mut response = form.reply(refusal.status, refusal.body, why);
             finish(worker, line, response.status(), start);
             response.headers_mut().extend(refusal.headers);
+            taken = refusal.route;
             response
         }
     };
+    if let Some(route) = taken {
+        change_response(&route.filters, response.headers_mut());
+    }
     for (name, value) in left_of_limits.iter().flat_map(Left::headers) {
         response.headers_mut().insert(name, value);
     }
@@ -312,19 +325,22 @@ async fn decide(
                 if !authorize::admits(authorization, peer.map(|peer| &peer.spiffe), &seen) {
                     worker.shared.metrics.denied.add(&[&state.name, line.sni.as_deref().unwrap_or("-")], 1);
                     let details = "rbac_access_denied_matched_policy[none]";
-                    return Err(Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details));
+                    let refusal = Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details);
+                    return Err(refusal.on(route));
                 }
             }
             Filter::Limit(limit) => {
-                let left = within(worker, limit, seen).await?;
+                let left = within(worker, limit, seen).await.map_err(|refusal| refusal.on(route))?;
                 least = least.into_iter().chain(left).min_by_key(Left::remaining);
             }
+            Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => {}
         }
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
         tell_caller(&mut parts.headers, &credentials.spiffe, peer);
     }
+    change_request(&route.filters, &mut parts.headers);
     let outgoing = Outgoing {
         method: parts.method,
         authority,

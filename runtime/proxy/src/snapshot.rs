@@ -5,7 +5,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::filter::Filter;
+use crate::filter::{Changes, Filter};
 use crate::limit::LimitState;
 use crate::route::{Route, Routes};
 use crate::tls::{Loaded, edge_config, load_certificate, server_config};
@@ -317,7 +317,7 @@ impl Builder<'_> {
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
-                    filters: self.filters(filters, place),
+                    filters: self.filters(filters, place)?,
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
@@ -344,14 +344,22 @@ impl Builder<'_> {
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
-            filters: self.filters(filters, &format!("{place}/{position}")),
+            filters: self.filters(filters, &format!("{place}/{position}"))?,
         }))
     }
 
-    fn filters(&mut self, filters: &[meshd_config::Filter], place: &str) -> Vec<Filter> {
-        let made = filters.iter().map(|filter| match filter {
-            meshd_config::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
-            meshd_config::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
+    fn filters(&mut self, filters: &[meshd_config::Filter], place: &str) -> Result<Vec<Filter>, String> {
+        let made = filters.iter().map(|filter| {
+            Ok(match filter {
+                meshd_config::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
+                meshd_config::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
+                meshd_config::Filter::RequestHeaders(changes) => {
+                    Filter::RequestHeaders(Changes::new(changes)?)
+                }
+                meshd_config::Filter::ResponseHeaders(changes) => {
+                    Filter::ResponseHeaders(Changes::new(changes)?)
+                }
+            })
         });
         made.collect()
     }

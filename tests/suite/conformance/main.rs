@@ -8,6 +8,7 @@ mod cross_cluster;
 mod differences;
 mod ejection;
 mod failover;
+mod filters;
 mod fixtures;
 mod gateway;
 mod grpc;

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::Filter;
 
-use crate::http::{authorization, local_limit, rate_limit};
+use crate::http::{authorization, headers, local_limit, rate_limit};
 use crate::pb::hcm::HttpFilter;
+use crate::pb::route::Route;
 
 /// A filter before the router.
 pub(crate) struct Made {
@@ -25,6 +26,8 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
         Filter::GlobalLimit(limit) => {
             limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
         }
+        // The router does it.
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => Vec::new(),
     });
     made.collect()
 }
@@ -47,4 +50,19 @@ pub(crate) fn of_one_route(
         (HttpFilter { name: name.clone(), disabled: true, ..filter }, (name, on_route))
     });
     made.unzip()
+}
+
+/// What the router does for a route: the last of all, whatever stands before it has decided by what the client sent.
+pub(crate) fn at_the_router(filters: &[Filter], route: &mut Route) {
+    for filter in filters {
+        match filter {
+            Filter::RequestHeaders(changes) => {
+                (route.request_headers_to_add, route.request_headers_to_remove) = headers::changes(changes);
+            }
+            Filter::ResponseHeaders(changes) => {
+                (route.response_headers_to_add, route.response_headers_to_remove) = headers::changes(changes);
+            }
+            Filter::Authorize(_) | Filter::LocalLimit(_) | Filter::GlobalLimit(_) => {}
+        }
+    }
 }

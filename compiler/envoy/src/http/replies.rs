@@ -21,7 +21,10 @@ const RESOURCE_EXHAUSTED: &str = "8";
 pub(crate) fn of<'a>(filters: impl IntoIterator<Item = &'a Filter>) -> LocalReplyConfig {
     let refuses = filters.into_iter().any(|filter| match filter {
         Filter::GlobalLimit(limit) => limit.on_error == OnError::Deny,
-        Filter::Authorize(_) | Filter::LocalLimit(_) => false,
+        Filter::Authorize(_)
+        | Filter::LocalLimit(_)
+        | Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_) => false,
     });
     let mappers = std::iter::once(unsendable()).chain(refuses.then(uncounted)).collect();
     LocalReplyConfig { mappers, ..Default::default() }

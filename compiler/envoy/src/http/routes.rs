@@ -94,8 +94,7 @@ fn virtual_host(
 
 /// One route, or two where methods decide how a request is retried.
 fn routes(planned: &HttpRoute) -> Vec<Route> {
-    // Filters stand before the router.
-    let HttpRoute { matches, filters: _, action, origin: _ } = planned;
+    let HttpRoute { matches, filters, action, origin: _ } = planned;
     let HttpAction::Forward { to, timeout: limit, idle_timeout, retry } = action;
     let action = |policy| RouteAction {
         cluster_specifier: Some(clusters(to)),
@@ -109,11 +108,13 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
     for (methods, policy) in [(again, retry::full(retry)), (once, retry::connect_only(retry))] {
         let Some(methods) = methods else { continue };
         let matches = HttpMatch { methods, ..matches.clone() };
-        routes.push(Route {
+        let mut route = Route {
             r#match: Some(matches::route(&matches)),
             action: Some(route::route::Action::Route(action(policy))),
             ..Default::default()
-        });
+        };
+        filters::at_the_router(filters, &mut route);
+        routes.push(route);
     }
     routes
 }

@@ -5,7 +5,7 @@
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
-use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol, bounds};
+use meshc_plan::{AppPort, Filter, InboundChain, InboundListener, InboundProtocol, bounds};
 
 use super::{or_closed, tls_inspector};
 use crate::http::clients::Clients;
@@ -75,8 +75,8 @@ fn chain(
     match protocol {
         InboundProtocol::Http { app_http2, filters } => {
             let replies = replies::of(filters);
+            let routes = to_application(&name, upstream, *app_http2, filters);
             let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
-            let routes = to_application(&name, upstream, *app_http2);
             let manager = manager::filter(&name, Clients::Peers, routes, filters, Some(replies));
             (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
         }
@@ -97,7 +97,7 @@ fn chain(
 }
 
 /// Every request to the application. How long it may take is for the caller to say, who knows the route.
-fn to_application(name: &str, upstream: &str, http2: bool) -> route::RouteConfiguration {
+fn to_application(name: &str, upstream: &str, http2: bool, filters: &[Filter]) -> route::RouteConfiguration {
     let action = RouteAction {
         timeout: timeout(None),
         idle_timeout: timeout(None),
@@ -105,11 +105,12 @@ fn to_application(name: &str, upstream: &str, http2: bool) -> route::RouteConfig
         retry_policy: http2.then(retry::refused),
         ..Default::default()
     };
-    let every_request = Route {
+    let mut every_request = Route {
         r#match: Some(matches::route(&meshc_vocabulary::model::HttpMatch::default())),
         action: Some(route::route::Action::Route(action)),
         ..Default::default()
     };
+    filters::at_the_router(filters, &mut every_request);
     let host = VirtualHost {
         name: upstream.to_owned(),
         domains: vec!["*".to_owned()],

@@ -65,6 +65,7 @@ fn filters(filters: &[Filter], sink: &mut Sink) {
                 token_buckets(limit, sink);
             }
             Filter::GlobalLimit(limit) => expressions(&limit.matches, &limit.origin, sink),
+            Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
     ProbeCheck, RetryPlan, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
+use meshc_vocabulary::model::HeaderChanges;
 use meshc_vocabulary::model::policy::OnError;
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
@@ -140,7 +141,22 @@ fn filters(text: &mut Text, filters: &[Filter]) {
                 self::buckets(text, buckets);
             }
             Filter::GlobalLimit(limit) => global_limit(text, limit),
+            Filter::RequestHeaders(changes) => headers(text, "request", changes),
+            Filter::ResponseHeaders(changes) => headers(text, "answer", changes),
         }
+    }
+}
+
+fn headers(text: &mut Text, of: &str, changes: &HeaderChanges) {
+    let HeaderChanges { origin: _, set, add, remove } = changes;
+    for (name, value) in set {
+        text.line(format!("{of} gets {name}: {value}"));
+    }
+    for (name, value) in add {
+        text.line(format!("{of} gets one more {name}: {value}"));
+    }
+    for name in remove {
+        text.line(format!("{of} loses {name}"));
     }
 }
 

@@ -13,7 +13,7 @@ use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, Gateway
 use super::context::Context;
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
-use super::{Lowered, status, upstream};
+use super::{Lowered, filter, status, upstream};
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpAction, HttpListener, HttpRoute, Identity, Listener,
@@ -143,7 +143,7 @@ fn http_route<'m>(
     sink: &mut Sink,
 ) -> Option<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
-    let RouteRule { origin, matches, to: destinations, timeout: _, retry: _ } = rule;
+    let RouteRule { origin, matches, to: destinations, filters, timeout: _, retry: _ } = rule;
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(destinations.len());
     let beside = beside(context, rule, callees);
@@ -183,7 +183,7 @@ fn http_route<'m>(
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     Some(HttpRoute {
         matches: matches.clone(),
-        filters: Vec::new(),
+        filters: filter::of_rule(filters),
         action: HttpAction::Forward { to, timeout, idle_timeout, retry },
         origin: origin.clone(),
     })

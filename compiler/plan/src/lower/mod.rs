@@ -8,6 +8,7 @@ mod clusters;
 mod companions;
 mod context;
 mod east_west;
+mod filter;
 mod inbound;
 mod ingress;
 mod outbound;

@@ -365,6 +365,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
         port: None,
         hosts: vec![Spanned::new(format!("{name}.example.org"), span())],
         rules: vec![RouteRule {
+            filters: Vec::new(),
             origin: origin(name),
             matches: HttpMatch::default(),
             to: vec![Destination { origin: origin(name), callee, port: None, weight: 1 }],

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod external;
+pub(crate) mod filter;
 pub(crate) mod gateway;
 pub(crate) mod http_match;
 pub(crate) mod link;

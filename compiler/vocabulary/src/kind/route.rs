@@ -4,7 +4,7 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{exclusive, http_match, rule};
+use super::{exclusive, filter, http_match, rule};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -50,6 +50,8 @@ pub(crate) static KIND: Kind = Kind {
         Nested { kind: &rule::DESTINATION, count: Count::Many },
         Nested { kind: &rule::KIND, count: Count::Many },
         Nested { kind: &retry::KIND, count: Count::Optional },
+        Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
+        Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
     ],
 };
 
@@ -165,5 +167,6 @@ fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::
         }
     }
     retry::check(block, sink);
+    filter::check(block, sink);
     block.blocks(&rule::KIND).map(|inner| rule::convert(inner, block, ids, sink)).collect()
 }

@@ -8,7 +8,7 @@ use lang_evaluate::{Block, Target};
 
 use super::service::{CALLEE, callee};
 use super::wildcard::Purpose;
-use super::{exclusive, http_match};
+use super::{exclusive, filter, http_match};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::{Destination, RouteRule};
@@ -60,6 +60,8 @@ pub(crate) static KIND: Kind = Kind {
         Nested { kind: &http_match::KIND, count: Count::Optional },
         Nested { kind: &DESTINATION, count: Count::Many },
         Nested { kind: &retry::KIND, count: Count::Optional },
+        Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
+        Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
     ],
 };
 
@@ -113,6 +115,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         origin: block.origin(),
         matches: http_match::convert(block, Purpose::Routing, sink)?,
         to: destinations(block, ids, sink)?,
+        filters: filter::convert(block, route, sink),
         timeout: timeout.map(|timeout| timeout.value),
         retry,
     })

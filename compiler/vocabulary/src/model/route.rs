@@ -5,7 +5,7 @@ use std::time::Duration;
 use lang_diagnostics::{Origin, Spanned};
 
 use super::policy::Retry;
-use super::{Callee, Gateway, Id, Namespace};
+use super::{Callee, Gateway, Id, Namespace, RouteFilter};
 
 /// A route.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct RouteRule {
     pub matches: HttpMatch,
     /// Where they go; never empty; weights are relative.
     pub to: Vec<Destination>,
+    /// What is done with requests and answers on their way, in order.
+    pub filters: Vec<RouteFilter>,
     /// Route timeout, if this rule sets one.
     pub timeout: Option<Duration>,
     /// Retries, if this rule sets them.

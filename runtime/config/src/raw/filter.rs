@@ -1,6 +1,6 @@
 //! What is done with requests and answers on their way.
 
-use super::{Authorization, Limit};
+use super::{Authorization, Limit, is_default};
 use serde::{Deserialize, Serialize};
 
 /// One thing that is done with each request. Those that may refuse a request are asked in the order of the file.
@@ -11,4 +11,33 @@ pub enum Filter {
     Authorize(Authorization),
     /// Refuses what exceeds a limit.
     Limit(Limit),
+    /// Changes the headers of what is sent on, after every filter that may refuse it.
+    RequestHeaders(HeaderChanges),
+    /// Changes the headers of what is answered, also where this proxy answers by itself.
+    ResponseHeaders(HeaderChanges),
+}
+
+/// Changes of headers. No name may occur twice, and none may be a proxy's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderChanges {
+    /// Headers to remove, before others are written.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub remove: Vec<String>,
+    /// Headers that have exactly this value afterwards.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub set: Vec<HeaderLine>,
+    /// Headers that get a further line with this value.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub add: Vec<HeaderLine>,
+}
+
+/// One line of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderLine {
+    /// The header's name, in any case.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }

@@ -11,7 +11,7 @@ mod route;
 mod upstream;
 
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
-pub use filter::Filter;
+pub use filter::{Filter, HeaderChanges, HeaderLine};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
     AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind,

@@ -1,0 +1,85 @@
+//! Changes of headers, checked: none is a proxy's own.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
+
+use crate::matching::header_name;
+use crate::rules::Context;
+use crate::{Path, raw};
+
+/// Headers that only proxies change: those of one connection, those that say where a body ends, the date that every
+/// answer has, and those by which proxies tell applications and each other something.
+pub const PROXIES_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "date",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
+];
+
+/// The same for every name that begins so.
+pub const PROXIES_HEADER_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
+
+/// Changes of headers. Names are in lower case, and none occurs twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderChanges {
+    /// Headers that are removed, before others are written.
+    pub remove: Vec<String>,
+    /// Headers that have exactly this value afterwards.
+    pub set: Vec<(String, String)>,
+    /// Headers that get a further line with this value.
+    pub add: Vec<(String, String)>,
+}
+
+impl HeaderChanges {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::HeaderChanges, at: &Path) -> Option<Self> {
+        let raw::HeaderChanges { remove, set, add } = raw;
+        let names = |lines: &[raw::HeaderLine], field: &str| {
+            let at = at.field(field);
+            let names = lines.iter().enumerate();
+            let places = names.map(|(i, line)| (line.name.to_ascii_lowercase(), at.index(i).field("name")));
+            places.collect::<Vec<_>>()
+        };
+        let removed = remove.iter().enumerate();
+        let removed = removed.map(|(i, name)| (name.to_ascii_lowercase(), at.field("remove").index(i)));
+        let changed = removed.chain(names(set, "set")).chain(names(add, "add"));
+        cx.unique("header", changed);
+        let remove = cx.each(remove, &at.field("remove"), |cx, name, at| name_to_change(cx, name, at));
+        let set = cx.each(set, &at.field("set"), line);
+        let add = cx.each(add, &at.field("add"), line);
+        Some(HeaderChanges { remove: remove?, set: set?, add: add? })
+    }
+}
+
+fn line(cx: &mut Context<'_>, raw: &raw::HeaderLine, at: &Path) -> Option<(String, String)> {
+    let raw::HeaderLine { name, value } = raw;
+    let name = name_to_change(cx, name, &at.field("name"));
+    let fits = !value.chars().any(|c| c.is_control() && c != '\t') && value.trim() == value;
+    if !fits {
+        cx.wrong(
+            &at.field("value"),
+            "a header's value has no control characters, and no white space around it",
+        );
+        return None;
+    }
+    Some((name?, value.clone()))
+}
+
+fn name_to_change(cx: &mut Context<'_>, name: &str, at: &Path) -> Option<String> {
+    let name = header_name(cx, name, at)?;
+    // Applications behind gateways of the CGI kind read an underscore as a dash.
+    let dashed = name.replace('_', "-");
+    if PROXIES_HEADERS.contains(&dashed.as_str())
+        || PROXIES_HEADER_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix))
+    {
+        cx.wrong(at, format!("proxies own the header `{name}`"));
+        return None;
+    }
+    Some(name)
+}
