@@ -2,35 +2,35 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::Filter;
-use meshc_vocabulary::model::HeaderChanges;
-use meshd_config::raw;
+use meshc_plan::filter::Filter;
+use meshc_vocabulary::model::filter::HeaderChanges;
+use meshd_config::raw::filter;
 
 use crate::{authorization, limits};
 
 /// The same filters in the same order.
-pub(crate) fn render(filters: &[Filter]) -> Vec<raw::Filter> {
-    let rendered = filters.iter().map(|filter| match filter {
-        Filter::Authorize(authorization) => raw::Filter::Authorize(authorization::render(authorization)),
-        Filter::LocalLimit(limit) => raw::Filter::Limit(limits::counted_here(limit)),
-        Filter::GlobalLimit(limit) => raw::Filter::Limit(limits::counted_there(limit)),
-        Filter::RequestHeaders(changes) => raw::Filter::RequestHeaders(self::changes(changes)),
-        Filter::ResponseHeaders(changes) => raw::Filter::ResponseHeaders(self::changes(changes)),
+pub(crate) fn render(filters: &[Filter]) -> Vec<filter::Filter> {
+    let rendered = filters.iter().map(|one| match one {
+        Filter::Authorize(authorization) => filter::Filter::Authorize(authorization::render(authorization)),
+        Filter::LocalLimit(limit) => filter::Filter::Limit(limits::counted_here(limit)),
+        Filter::GlobalLimit(limit) => filter::Filter::Limit(limits::counted_there(limit)),
+        Filter::RequestHeaders(changes) => filter::Filter::RequestHeaders(self::changes(changes)),
+        Filter::ResponseHeaders(changes) => filter::Filter::ResponseHeaders(self::changes(changes)),
     });
     rendered.collect()
 }
 
-fn changes(changes: &HeaderChanges) -> raw::HeaderChanges {
+fn changes(changes: &HeaderChanges) -> filter::HeaderChanges {
     let HeaderChanges { origin: _, set, add, remove } = changes;
-    raw::HeaderChanges {
+    filter::HeaderChanges {
         remove: remove.clone(),
         set: set.iter().map(line).collect(),
         add: add.iter().map(line).collect(),
     }
 }
 
-fn line((name, value): &(String, String)) -> raw::HeaderLine {
-    raw::HeaderLine { name: name.clone(), value: value.clone() }
+fn line((name, value): &(String, String)) -> filter::HeaderLine {
+    filter::HeaderLine { name: name.clone(), value: value.clone() }
 }
 
 #[cfg(test)]

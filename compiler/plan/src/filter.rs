@@ -3,7 +3,7 @@
 //! A chain and a route have a list of filters. Those that may refuse a request come first, in the order in which they are
 //! asked; what follows changes only what is sent on.
 
-use meshc_vocabulary::model::HeaderChanges;
+use meshc_vocabulary::model::filter::HeaderChanges;
 
 use crate::{Authorization, GlobalLimit, LocalLimit};
 

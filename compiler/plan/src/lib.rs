@@ -15,7 +15,7 @@ pub mod codes;
 mod deployment;
 pub mod dns;
 mod dump;
-mod filter;
+pub mod filter;
 mod identity;
 mod listener;
 mod lower;
@@ -33,7 +33,6 @@ pub use deployment::{
     ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment,
 };
 pub use dump::dump;
-pub use filter::Filter;
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
     AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::ProbeKind;
 
-use crate::{Filter, PeerCheck, VirtualHost};
+use crate::filter::Filter;
+use crate::{PeerCheck, VirtualHost};
 
 /// One listening socket.
 #[derive(Clone, Debug)]

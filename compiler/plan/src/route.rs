@@ -6,7 +6,7 @@ use std::time::Duration;
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::Filter;
+use crate::filter::Filter;
 
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]

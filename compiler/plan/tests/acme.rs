@@ -4,9 +4,10 @@
 
 mod support;
 
+use meshc_plan::filter::Filter;
 use meshc_plan::{
-    Ejection, Elsewhere, EndpointAddress, Filter, HttpAction, InboundProtocol, Listener, ListenerKind,
-    PeerCheck, Plan, Principal, ProxyPlan, Serves, Upstream,
+    Ejection, Elsewhere, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck,
+    Plan, Principal, ProxyPlan, Serves, Upstream,
 };
 use support::compile;
 

@@ -18,16 +18,16 @@ pub enum Filter {
 }
 
 impl Filter {
-    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Filter, at: &Path) -> Option<Self> {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::filter::Filter, at: &Path) -> Option<Self> {
         match raw {
-            raw::Filter::Authorize(raw) => {
+            raw::filter::Filter::Authorize(raw) => {
                 Authorization::check(cx, raw, &at.field("authorize")).map(Filter::Authorize)
             }
-            raw::Filter::Limit(raw) => Limit::check(cx, raw, &at.field("limit")).map(Filter::Limit),
-            raw::Filter::RequestHeaders(raw) => {
+            raw::filter::Filter::Limit(raw) => Limit::check(cx, raw, &at.field("limit")).map(Filter::Limit),
+            raw::filter::Filter::RequestHeaders(raw) => {
                 HeaderChanges::check(cx, raw, &at.field("request_headers")).map(Filter::RequestHeaders)
             }
-            raw::Filter::ResponseHeaders(raw) => {
+            raw::filter::Filter::ResponseHeaders(raw) => {
                 HeaderChanges::check(cx, raw, &at.field("response_headers")).map(Filter::ResponseHeaders)
             }
         }

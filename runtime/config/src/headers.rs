@@ -38,9 +38,9 @@ pub struct HeaderChanges {
 }
 
 impl HeaderChanges {
-    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::HeaderChanges, at: &Path) -> Option<Self> {
-        let raw::HeaderChanges { remove, set, add } = raw;
-        let names = |lines: &[raw::HeaderLine], field: &str| {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::filter::HeaderChanges, at: &Path) -> Option<Self> {
+        let raw::filter::HeaderChanges { remove, set, add } = raw;
+        let names = |lines: &[raw::filter::HeaderLine], field: &str| {
             let at = at.field(field);
             let names = lines.iter().enumerate();
             let places = names.map(|(i, line)| (line.name.to_ascii_lowercase(), at.index(i).field("name")));
@@ -57,8 +57,8 @@ impl HeaderChanges {
     }
 }
 
-fn line(cx: &mut Context<'_>, raw: &raw::HeaderLine, at: &Path) -> Option<(String, String)> {
-    let raw::HeaderLine { name, value } = raw;
+fn line(cx: &mut Context<'_>, raw: &raw::filter::HeaderLine, at: &Path) -> Option<(String, String)> {
+    let raw::filter::HeaderLine { name, value } = raw;
     let name = name_to_change(cx, name, &at.field("name"));
     let fits = !value.chars().any(|c| c.is_control() && c != '\t') && value.trim() == value;
     if !fits {

@@ -8,7 +8,7 @@
 
 pub mod raw;
 
-mod filter;
+pub mod filter;
 mod headers;
 mod identity;
 mod limit;
@@ -24,7 +24,6 @@ mod rules;
 mod upstream;
 mod upstreams;
 
-pub use filter::Filter;
 pub use headers::{HeaderChanges, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};

@@ -1,6 +1,7 @@
 //! Listeners as the proxy uses them.
 
-use crate::{Filter, PeerPattern, RequestMatch, VirtualHost};
+use crate::filter::Filter;
+use crate::{PeerPattern, RequestMatch, VirtualHost};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

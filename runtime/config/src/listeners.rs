@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::filter::Filter;
 use crate::listener::{
     AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
     PassThroughChain, Probe, Rule, ServerTls,
@@ -9,7 +10,7 @@ use crate::listener::{
 use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{Filter, Path, PeerPattern, Period, RequestMatch, raw};
+use crate::{Path, PeerPattern, Period, RequestMatch, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;

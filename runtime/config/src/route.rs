@@ -2,9 +2,10 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::filter::Filter;
 use crate::matching::method;
 use crate::rules::Context;
-use crate::{Filter, Path, RequestMatch, raw};
+use crate::{Path, RequestMatch, raw};
 use std::time::Duration;
 
 /// The routes of some hosts.

@@ -10,6 +10,7 @@ use crate::limit::LimitState;
 use crate::route::{Route, Routes};
 use crate::tls::{Loaded, edge_config, load_certificate, server_config};
 use crate::upstream::Upstream;
+use meshd_config as config;
 use meshd_config::{
     AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
     PassThrough, PassThroughChain, Probe, RequestMatch, ServerTls, VirtualHost, WeightedUpstream,
@@ -348,15 +349,15 @@ impl Builder<'_> {
         }))
     }
 
-    fn filters(&mut self, filters: &[meshd_config::Filter], place: &str) -> Result<Vec<Filter>, String> {
+    fn filters(&mut self, filters: &[config::filter::Filter], place: &str) -> Result<Vec<Filter>, String> {
         let made = filters.iter().map(|filter| {
             Ok(match filter {
-                meshd_config::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
-                meshd_config::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
-                meshd_config::Filter::RequestHeaders(changes) => {
+                config::filter::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
+                config::filter::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
+                config::filter::Filter::RequestHeaders(changes) => {
                     Filter::RequestHeaders(Changes::new(changes)?)
                 }
-                meshd_config::Filter::ResponseHeaders(changes) => {
+                config::filter::Filter::ResponseHeaders(changes) => {
                     Filter::ResponseHeaders(Changes::new(changes)?)
                 }
             })

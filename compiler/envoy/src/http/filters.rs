@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::Filter;
+use lang_diagnostics::Origin;
+use meshc_plan::filter::Filter;
+use meshc_plan::{GlobalLimit, LocalLimit};
+use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::{authorization, headers, local_limit, rate_limit};
 use crate::pb::hcm::HttpFilter;
@@ -64,5 +67,34 @@ pub(crate) fn at_the_router(filters: &[Filter], route: &mut Route) {
             }
             Filter::Authorize(_) | Filter::LocalLimit(_) | Filter::GlobalLimit(_) => {}
         }
+    }
+}
+
+/// What a filter asks of Envoy beyond its spelling.
+#[derive(Default)]
+pub(crate) struct Asked<'a> {
+    /// Conditions on requests, and where they are declared.
+    pub(crate) conditions: Vec<(&'a HttpMatch, &'a Origin)>,
+    /// A limit that the pod counts.
+    pub(crate) local: Option<&'a LocalLimit>,
+    /// A limit that the rate-limit service counts.
+    pub(crate) global: Option<&'a GlobalLimit>,
+}
+
+/// What a filter asks for.
+pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
+    match filter {
+        Filter::Authorize(authorization) => {
+            let rules = authorization.deny.iter().chain(&authorization.allow);
+            let conditions = rules.map(|rule| (&rule.matches, &rule.origin)).collect();
+            Asked { conditions, ..Asked::default() }
+        }
+        Filter::LocalLimit(limit) => {
+            Asked { conditions: vec![(&limit.matches, &limit.origin)], local: Some(limit), global: None }
+        }
+        Filter::GlobalLimit(limit) => {
+            Asked { conditions: vec![(&limit.matches, &limit.origin)], local: None, global: Some(limit) }
+        }
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => Asked::default(),
     }
 }

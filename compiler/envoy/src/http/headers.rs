@@ -4,7 +4,7 @@
 
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use meshc_vocabulary::model::HeaderChanges;
+use meshc_vocabulary::model::filter::HeaderChanges;
 
 /// Headers to write, and headers to remove before that.
 pub(crate) fn changes(changes: &HeaderChanges) -> (Vec<HeaderValueOption>, Vec<String>) {

@@ -7,9 +7,10 @@ use envoy_types::pb::envoy::config::accesslog::v3::{
 };
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption, RuntimeUInt32};
-use meshc_plan::Filter;
+use meshc_plan::filter::Filter;
 use meshc_vocabulary::model::policy::OnError;
 
+use crate::http::filters;
 use crate::http::matches::{header_matcher, regex};
 use crate::pb::hcm::{LocalReplyConfig, ResponseMapper};
 use crate::pb::number;
@@ -19,13 +20,8 @@ const RESOURCE_EXHAUSTED: &str = "8";
 
 /// Those of a connection manager with these filters.
 pub(crate) fn of<'a>(filters: impl IntoIterator<Item = &'a Filter>) -> LocalReplyConfig {
-    let refuses = filters.into_iter().any(|filter| match filter {
-        Filter::GlobalLimit(limit) => limit.on_error == OnError::Deny,
-        Filter::Authorize(_)
-        | Filter::LocalLimit(_)
-        | Filter::RequestHeaders(_)
-        | Filter::ResponseHeaders(_) => false,
-    });
+    let limits = filters.into_iter().filter_map(|filter| filters::asked(filter).global);
+    let refuses = limits.into_iter().any(|limit| limit.on_error == OnError::Deny);
     let mappers = std::iter::once(unsendable()).chain(refuses.then(uncounted)).collect();
     LocalReplyConfig { mappers, ..Default::default() }
 }

@@ -5,7 +5,8 @@
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
-use meshc_plan::{AppPort, Filter, InboundChain, InboundListener, InboundProtocol, bounds};
+use meshc_plan::filter::Filter;
+use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol, bounds};
 
 use super::{or_closed, tls_inspector};
 use crate::http::clients::Clients;

@@ -8,10 +8,12 @@ mod re2;
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink};
-use meshc_plan::{Filter, InboundChain, InboundProtocol, ListenerKind, LocalLimit, ProxyPlan};
+use meshc_plan::filter::Filter;
+use meshc_plan::{InboundChain, InboundProtocol, ListenerKind, LocalLimit, ProxyPlan};
 use meshc_vocabulary::model::{HttpMatch, PathMatch, StringMatch};
 
 use crate::codes;
+use crate::http::filters::{self, Asked};
 
 /// Reports everything in the plan that cannot be rendered, and returns whether there was nothing.
 pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
@@ -54,18 +56,12 @@ fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
 
 fn filters(filters: &[Filter], sink: &mut Sink) {
     for filter in filters {
-        match filter {
-            Filter::Authorize(authorization) => {
-                for rule in authorization.deny.iter().chain(&authorization.allow) {
-                    expressions(&rule.matches, &rule.origin, sink);
-                }
-            }
-            Filter::LocalLimit(limit) => {
-                expressions(&limit.matches, &limit.origin, sink);
-                token_buckets(limit, sink);
-            }
-            Filter::GlobalLimit(limit) => expressions(&limit.matches, &limit.origin, sink),
-            Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => {}
+        let Asked { conditions, local, global: _ } = filters::asked(filter);
+        for (matches, origin) in conditions {
+            expressions(matches, origin, sink);
+        }
+        if let Some(limit) = local {
+            token_buckets(limit, sink);
         }
     }
 }

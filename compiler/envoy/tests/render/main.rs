@@ -17,7 +17,8 @@ use std::process::Command;
 
 use lang_diagnostics::Sink;
 use meshc_envoy::render;
-use meshc_plan::{Filter, InboundProtocol, ListenerKind, Placement, ProxyPlan, RenderedProxy, Rendering};
+use meshc_plan::filter::Filter;
+use meshc_plan::{InboundProtocol, ListenerKind, Placement, ProxyPlan, RenderedProxy, Rendering};
 
 fn rendered(plan: &ProxyPlan, form: Rendering, placement: &Placement) -> RenderedProxy {
     let mut sink = Sink::default();

@@ -1,13 +1,14 @@
 //! Listeners as text.
 
 use super::{Text, parts, words};
+use crate::filter::Filter;
 use crate::{
-    AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, Filter, GlobalLimit, HttpAction, HttpListener,
+    AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
     HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
     ProbeCheck, RetryPlan, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
-use meshc_vocabulary::model::HeaderChanges;
+use meshc_vocabulary::model::filter::HeaderChanges;
 use meshc_vocabulary::model::policy::OnError;
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {

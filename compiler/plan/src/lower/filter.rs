@@ -1,8 +1,8 @@
 //! The filters of a rule.
 
-use meshc_vocabulary::model::RouteFilter;
+use meshc_vocabulary::model::filter::RouteFilter;
 
-use crate::Filter;
+use crate::filter::Filter;
 
 /// The same filters in the same order.
 pub(super) fn of_rule(filters: &[RouteFilter]) -> Vec<Filter> {

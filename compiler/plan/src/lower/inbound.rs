@@ -7,9 +7,10 @@ use super::context::Context;
 use super::policy::authorization::Admission;
 use super::policy::rate_limit::Limits;
 use super::upstream::{self, INBOUND_LISTENER};
+use crate::filter::Filter;
 use crate::{
-    AppPort, Authorization, Filter, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind,
-    Socket, Upstream, UpstreamProtocol, codes, paths, sni,
+    AppPort, Authorization, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind, Socket,
+    Upstream, UpstreamProtocol, codes, paths, sni,
 };
 
 /// Refused requests must not use up limits, so authorization comes first; then what is counted here, which asks nobody.

@@ -8,7 +8,7 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Type};
 
 use crate::codes;
 use crate::forms;
-use crate::model::{HeaderChanges, RouteFilter};
+use crate::model::filter::{HeaderChanges, RouteFilter};
 use crate::words;
 
 /// What a header is changed to.

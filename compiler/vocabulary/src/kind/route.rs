@@ -1,7 +1,7 @@
 //! `route`: what gateways do with requests from outside.
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
+use lang_evaluate::schema::{Attribute, Kind, Label, Reference, Type};
 use lang_evaluate::{Block, Target};
 
 use super::{exclusive, filter, http_match, rule};
@@ -45,14 +45,7 @@ pub(crate) static KIND: Kind = Kind {
         rule::TO,
         rule::TIMEOUT,
     ],
-    blocks: &[
-        Nested { kind: &http_match::KIND, count: Count::Optional },
-        Nested { kind: &rule::DESTINATION, count: Count::Many },
-        Nested { kind: &rule::KIND, count: Count::Many },
-        Nested { kind: &retry::KIND, count: Count::Optional },
-        Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
-        Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
-    ],
+    blocks: &rule::WITH_RULES,
 };
 
 pub(crate) fn convert(

@@ -56,13 +56,22 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[TO, TIMEOUT],
-    blocks: &[
-        Nested { kind: &http_match::KIND, count: Count::Optional },
-        Nested { kind: &DESTINATION, count: Count::Many },
-        Nested { kind: &retry::KIND, count: Count::Optional },
-        Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
-        Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
-    ],
+    blocks: &BLOCKS,
+};
+
+/// The blocks of a rule.
+const BLOCKS: [Nested; 5] = [
+    Nested { kind: &http_match::KIND, count: Count::Optional },
+    Nested { kind: &DESTINATION, count: Count::Many },
+    Nested { kind: &retry::KIND, count: Count::Optional },
+    Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
+    Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
+];
+
+/// The blocks of a route: those of a rule, which it is itself where it has none, and rules.
+pub(crate) static WITH_RULES: [Nested; BLOCKS.len() + 1] = {
+    let [matches, destination, retry, request, response] = BLOCKS;
+    [matches, destination, Nested { kind: &KIND, count: Count::Many }, retry, request, response]
 };
 
 /// The destinations of a rule, or of a route that is its own only rule; at least one, or a report.

@@ -1,7 +1,7 @@
 //! The typed model of a mesh.
 
 mod cluster;
-mod filter;
+pub mod filter;
 mod mesh;
 pub mod policy;
 mod route;
@@ -13,7 +13,6 @@ pub use cluster::{
     Cluster, ClusterState, Gateway, GatewayPort, GatewayRole, GatewayTls, Host, IpFamily, KubernetesVersion,
     Link, Network, NetworkPolicyEnforcement,
 };
-pub use filter::{HeaderChanges, RouteFilter};
 pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
 pub use route::{Destination, HeaderMatch, HttpMatch, PathMatch, Route, RouteRule, StringMatch};

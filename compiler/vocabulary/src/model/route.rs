@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use lang_diagnostics::{Origin, Spanned};
 
+use super::filter::RouteFilter;
 use super::policy::Retry;
-use super::{Callee, Gateway, Id, Namespace, RouteFilter};
+use super::{Callee, Gateway, Id, Namespace};
 
 /// A route.
 #[derive(Clone, Debug)]

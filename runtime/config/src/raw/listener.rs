@@ -1,6 +1,7 @@
 //! What the proxy listens on.
 
-use super::{Filter, RequestMatch, VirtualHost, is_default};
+use super::filter::Filter;
+use super::{RequestMatch, VirtualHost, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 

@@ -4,14 +4,13 @@
 //! members are left out when absent, so a written file holds only what was decided.
 
 mod document;
-mod filter;
+pub mod filter;
 mod limit;
 mod listener;
 mod route;
 mod upstream;
 
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
-pub use filter::{Filter, HeaderChanges, HeaderLine};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
     AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind,

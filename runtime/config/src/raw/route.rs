@@ -1,6 +1,7 @@
 //! Routes: which request goes where, and what may be tried when that fails.
 
-use super::{Filter, is_default};
+use super::filter::Filter;
+use super::is_default;
 use crate::Period;
 use serde::{Deserialize, Serialize};
 

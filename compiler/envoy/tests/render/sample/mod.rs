@@ -5,8 +5,9 @@ mod build;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessRule, AppMetrics, AppPort, Authorization, Ejection, Filter, GlobalLimit, GrpcStatus, HttpListener,
+    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, GrpcStatus, HttpListener,
     InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
     LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
     RetryReason, ServerTls, Socket, TcpListener, UpstreamProtocol, sni,
