@@ -255,6 +255,7 @@ const BOUNDARIES: &[Boundary] = &[
             ("Resolved", "asked"),
             ("Setting", "a value and its provenance, read where either matters"),
             ("LimitId", "compared"),
+            ("CalledPort", "a question"),
             ("Edge", "the topology's"),
             ("RoutePolicies", "part of the conduct of a call"),
         ],

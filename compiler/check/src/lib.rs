@@ -9,6 +9,7 @@
 mod account;
 pub mod codes;
 mod competing_policies;
+mod competing_routes;
 mod context;
 mod declared_path;
 mod exposed_port;
@@ -22,6 +23,7 @@ mod held_port;
 mod hop;
 mod idle_limit;
 mod idle_policy;
+mod idle_route;
 mod idle_rule;
 mod lifetimes;
 mod link_order;

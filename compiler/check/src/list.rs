@@ -30,6 +30,7 @@ pub(crate) const CHECKS: &[Check] = &[
     account::CHECK,
     competing_policies::CHECK,
     gateway_identity::CHECK,
+    competing_routes::CHECK,
     nobody_calls::CHECK,
     failover_broken::CHECK,
     failover_alone::CHECK,
@@ -50,4 +51,5 @@ pub(crate) const CHECKS: &[Check] = &[
     long_try::CHECK,
     open_counters::CHECK,
     failover_without_ejection::CHECK,
+    idle_route::CHECK,
 ];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
-use meshc_resolve::{Caller, Edge, Provenance, Setting};
+use meshc_resolve::{Edge, Provenance, Setting};
 use meshc_vocabulary::model::{Id, Service};
 
 use crate::context::Context;
@@ -39,7 +39,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
     let mut reported = BTreeSet::new();
     for edge in &context.resolved.edges {
-        let Caller::Service(caller) = edge.caller else { continue };
+        let Some(caller) = edge.caller.service() else { continue };
         let (Some(inner), Some(outer)) = (declared(context, edge), shortest.get(&caller)) else { continue };
         if inner.timeout <= outer.timeout || !reported.insert((inner.from, outer.from)) {
             continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_resolve::{Caller, Edge, Provenance, Setting};
+use meshc_resolve::{Edge, Provenance, Setting};
 use meshc_vocabulary::model::policy::Retry;
 use meshc_vocabulary::model::{Id, Service};
 
@@ -111,7 +111,7 @@ impl Worst {
     fn of(context: &Context<'_>) -> Self {
         let mut outgoing = vec![Vec::new(); context.model.services.len()];
         for (place, edge) in context.resolved.edges.iter().enumerate() {
-            let Caller::Service(caller) = edge.caller else { continue };
+            let Some(caller) = edge.caller.service() else { continue };
             if let Some(list) = outgoing.get_mut(caller.index()) {
                 list.push(place);
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_vocabulary::model::{AtGateways, RouteScope};
 
 use crate::context::{Context, in_source_order};
 use crate::list::Check;
@@ -29,11 +30,15 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut taken = BTreeMap::new();
     for (id, route) in in_source_order(model.routes.iter(), |route| &route.origin) {
-        for gateway in &route.gateways {
+        let AtGateways { gateways, port: named, hosts } = match &route.scope {
+            RouteScope::Gateways(at) => at,
+            RouteScope::Calls(_) => continue,
+        };
+        for gateway in gateways {
             let ports = &model.gateways.at(gateway.value).ports;
-            let meant = |name: &str| route.port.as_ref().is_none_or(|port| port.value == name);
+            let meant = |name: &str| named.as_ref().is_none_or(|port| port.value == name);
             for port in ports.iter().filter(|port| meant(&port.name)) {
-                for host in &route.hosts {
+                for host in hosts {
                     let key = (host.value.as_str(), gateway.value, port.number);
                     let (first, span) = *taken.entry(key).or_insert((id, host.span));
                     if first != id {

@@ -52,7 +52,7 @@ fn report(model: &Model, edge: &Edge<'_>, refusal: Refusal<'_>) -> Diagnostic {
     let message = format!("`{callee}` refuses the declared call from `{caller}`");
     let diagnostic = Diagnostic::error(CHECK.info.code, edge.origin.span, message).label(match edge.caller {
         Caller::Service(_) => "called here",
-        Caller::Route { .. } => "routed here",
+        Caller::Route { .. } | Caller::Routed { .. } => "routed here",
     });
     match refusal {
         Refusal::NotAllowed(rules) => rules

@@ -56,7 +56,7 @@ fn user<'a>(context: &'a Context<'_>, id: Id<Gateway>, gateway: &Gateway) -> Opt
         }
         GatewayRole::Ingress => {
             let mut routes = context.model.routes.iter().map(|(_, route)| route);
-            let alone = routes.find(|route| matches!(route.gateways.as_slice(), [only] if only.value == id));
+            let alone = routes.find(|route| matches!(route.scope.gateways(), [only] if only.value == id));
             alone.map(|route| &route.origin)
         }
     }

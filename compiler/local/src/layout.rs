@@ -212,29 +212,30 @@ fn calls(
     at: &dyn Fn(&Listener) -> SocketAddr,
 ) -> Vec<CallAddress> {
     let outbound = proxy.listeners.iter().filter_map(|listener| {
-        let (upstream, host) = match &listener.kind {
+        let (service, namespace, host) = match &listener.kind {
             ListenerKind::Http(http) => {
-                let host = http.virtual_hosts.first()?;
-                let upstream = host.routes.first()?.action.upstreams().next()?;
+                let (service, namespace) = http.virtual_hosts.first()?.name.split_once('.')?;
                 // The listener serves any host; the full name is the one that applications use.
                 let names =
                     proxy.host_aliases.iter().filter(|(address, _)| *address == listener.address.ip());
                 let names = names.flat_map(|(_, names)| names.iter());
-                (upstream, names.max_by_key(|name| name.len()).cloned())
+                (service, namespace, names.max_by_key(|name| name.len()).cloned())
             }
-            ListenerKind::Tcp(tcp) => (tcp.upstream.as_str(), None),
+            ListenerKind::Tcp(tcp) => {
+                let (service, namespace, _) = called_by_upstream(&tcp.upstream)?;
+                (service, namespace, None)
+            }
             ListenerKind::Inbound(_)
             | ListenerKind::PassThrough(_)
             | ListenerKind::Redirected
             | ListenerKind::Readiness(_)
             | ListenerKind::Metrics(_) => return None,
         };
-        let (service, namespace, port) = called_by_upstream(upstream)?;
         Some(CallAddress {
             cluster: proxy.name.cluster.clone(),
             caller: format!("{}.{}", sidecar.namespace, sidecar.service),
             callee: format!("{namespace}.{service}"),
-            port,
+            port: listener.address.port(),
             address: at(listener),
             host,
         })

@@ -28,6 +28,8 @@ pub const SHARED_DOMAIN: Code = Code("E0411");
 pub const COMPANION_NAME_TAKEN: Code = Code("E0412");
 /// An issuer of certificates that nothing is written for yet.
 pub const ISSUER_NOT_SUPPORTED: Code = Code("E0413");
+/// A route for calls of a port that carries no requests.
+pub const ROUTE_OF_TCP: Code = Code("E0414");
 
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
@@ -225,6 +227,20 @@ trust acme { issuer = cert_manager }
 
 Use `issuer = builtin` and run `meshc trust issue` before certificates end, or bring your own with
 `issuer = files { … }`.
+"#,
+    },
+    CodeInfo {
+        code: ROUTE_OF_TCP,
+        title: "a route for calls of a TCP port",
+        explanation: r#"The rules of a route choose by request, and what a TCP port carries are bytes. A route that names a service takes the
+calls of its `http`, `http2` and `grpc` ports.
+
+```mesh
+service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
+route canary   { callee = ledger, to = ledger-v2 }
+```
+
+Call the other service by its name, or speak HTTP.
 "#,
     },
 ];

@@ -11,7 +11,7 @@ use crate::filter::Filter;
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]
 pub struct VirtualHost {
-    /// Its name, unique in the listener.
+    /// Its name, unique in the listener: of a callee `catalog.istioinaction`, of a gateway's route `shop.istioinaction`.
     pub name: String,
     /// Host names in lower case without port, whatever port a request names beside them; `*.example.org` matches any
     /// one or more leading labels, `*` everything.
@@ -66,7 +66,7 @@ impl HttpAction {
 pub struct WeightedUpstream {
     /// Name of the upstream.
     pub upstream: String,
-    /// Relative weight, at least 1.
+    /// Relative weight; of those of a route at least one is not 0.
     pub weight: u32,
 }
 

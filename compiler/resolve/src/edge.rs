@@ -2,11 +2,14 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use lang_diagnostics::{Origin, Spanned};
 use meshc_vocabulary::model::{
     Call, Callee, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service,
 };
 
+use crate::routed::Routed;
 use crate::{Peer, Through};
 
 /// Who calls.
@@ -25,9 +28,20 @@ pub enum Caller<'m> {
         /// The rule.
         rule: &'m RouteRule,
     },
+    /// A service or client whose call of something else a rule of a route takes.
+    Routed {
+        /// Who calls.
+        service: Id<Service>,
+        /// The route.
+        route: Id<Route>,
+        /// The rule's position in the route.
+        position: usize,
+        /// The rule.
+        rule: &'m RouteRule,
+    },
 }
 
-/// One call of a service, or one destination of a route at one of its gateways.
+/// One call of a service, or one destination of a route at one of its gateways or for one of its callers.
 #[derive(Clone, Debug)]
 pub struct Edge<'m, To = Id<Service>> {
     /// Who calls.
@@ -45,7 +59,9 @@ impl<'m> Caller<'m> {
     #[must_use]
     pub fn name(self, model: &Model) -> String {
         match self {
-            Self::Service(service) => model.service_name(service),
+            Self::Service(service) | Self::Routed { service, route: _, position: _, rule: _ } => {
+                model.service_name(service)
+            }
             Self::Route { gateway, route: _, position: _, rule: _ } => model.gateway_name(gateway),
         }
     }
@@ -54,8 +70,21 @@ impl<'m> Caller<'m> {
     #[must_use]
     pub fn peer(self, model: &'m Model) -> Peer<'m> {
         match self {
-            Self::Service(service) => Peer::of_service(model, service),
+            Self::Service(service) | Self::Routed { service, route: _, position: _, rule: _ } => {
+                Peer::of_service(model, service)
+            }
             Self::Route { gateway, route: _, position: _, rule: _ } => Peer::Gateway(gateway),
+        }
+    }
+
+    /// The service or client that calls, unless it is a gateway.
+    #[must_use]
+    pub const fn service(self) -> Option<Id<Service>> {
+        match self {
+            Self::Service(service) | Self::Routed { service, route: _, position: _, rule: _ } => {
+                Some(service)
+            }
+            Self::Route { gateway: _, route: _, position: _, rule: _ } => None,
         }
     }
 
@@ -64,13 +93,17 @@ impl<'m> Caller<'m> {
     pub const fn through(self) -> Through<'m> {
         match self {
             Self::Service(_) => Through::Call,
-            Self::Route { gateway: _, route, position, rule } => Through::Rule { route, position, rule },
+            Self::Route { gateway: _, route, position, rule }
+            | Self::Routed { service: _, route, position, rule } => Through::Rule { route, position, rule },
         }
     }
 }
 
 /// The edges to services and those to hosts outside, each in order of caller: services before routes.
-pub(crate) fn edges(model: &Model) -> (Vec<Edge<'_>>, Vec<Edge<'_, Id<ExternalHost>>>) {
+pub(crate) fn edges<'m>(
+    model: &'m Model,
+    routed: &Routed,
+) -> (Vec<Edge<'m>>, Vec<Edge<'m, Id<ExternalHost>>>) {
     // A large mesh has many calls, and a list that doubles would for a while be three times as large.
     let calls = model.services.iter().map(|(_, service)| service.calls.len()).sum();
     let mut inside = Vec::with_capacity(calls);
@@ -91,18 +124,35 @@ pub(crate) fn edges(model: &Model) -> (Vec<Edge<'_>>, Vec<Edge<'_, Id<ExternalHo
             add(Caller::Service(id), *callee, &ports, origin);
         }
     }
+    let callers = callers(routed);
     for (route, entry) in model.routes.iter() {
+        let callers = callers.get(&route).into_iter().flatten();
         for (position, rule) in entry.rules.iter().enumerate() {
             for to in &rule.to {
                 let ports = |ports: &[Port]| destination_port(ports, to.port.as_ref()).into_iter().collect();
-                for gateway in &entry.gateways {
+                for gateway in entry.scope.gateways() {
                     let caller = Caller::Route { gateway: gateway.value, route, position, rule };
+                    add(caller, to.callee, &ports, &to.origin);
+                }
+                for service in callers.clone() {
+                    let caller = Caller::Routed { service: *service, route, position, rule };
                     add(caller, to.callee, &ports, &to.origin);
                 }
             }
         }
     }
     (inside, outside)
+}
+
+/// Whose calls each route takes, in order.
+fn callers(routed: &Routed) -> BTreeMap<Id<Route>, BTreeSet<Id<Service>>> {
+    let mut callers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (call, routes) in routed {
+        for route in routes {
+            callers.entry(*route).or_default().insert(call.caller);
+        }
+    }
+    callers
 }
 
 /// Position of the port that a route's destination means: the named one, else the callee's first.
@@ -115,7 +165,7 @@ pub fn destination_port(ports: &[Port], name: Option<&Spanned<String>>) -> Optio
 }
 
 /// Positions of the ports that a call means: the named one, else all.
-fn call_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Vec<usize> {
+pub(crate) fn call_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Vec<usize> {
     let meant = |port: &Port| name.is_none_or(|name| port.name == name.value);
     ports.iter().enumerate().filter(|(_, port)| meant(port)).map(|(index, _)| index).collect()
 }

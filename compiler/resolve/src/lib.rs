@@ -15,6 +15,7 @@ mod implied;
 mod misplaced;
 mod resolved;
 mod route;
+mod routed;
 mod service;
 mod setting;
 
@@ -25,5 +26,6 @@ pub use implied::{covers, disjoint};
 pub use misplaced::{Misplaced, Obstacle};
 pub use resolved::{Resolved, resolve};
 pub use route::RoutePolicies;
+pub use routed::CalledPort;
 pub use service::{LimitId, ServicePolicies};
 pub use setting::{Provenance, Setting};

@@ -8,9 +8,10 @@ use meshc_vocabulary::model::{
 };
 
 use crate::edge::edges;
+use crate::routed::{Routed, routed};
 use crate::{
-    Access, Conduct, Edge, Misplaced, Obstacle, Peer, Provenance, RoutePolicies, ServicePolicies, Through,
-    misplaced,
+    Access, CalledPort, Conduct, Edge, Misplaced, Obstacle, Peer, Provenance, RoutePolicies, ServicePolicies,
+    Through, misplaced,
 };
 
 /// What holds where in a mesh.
@@ -27,6 +28,8 @@ pub struct Resolved<'m> {
     defaults: ServicePolicies<'m>,
     services: Vec<ServicePolicies<'m>>,
     routes: Vec<RoutePolicies<'m>>,
+    /// The calls that routes take.
+    routed: Routed,
     /// For each service the positions of the edges that lead to it.
     incoming: Vec<Vec<usize>>,
     /// The services of each namespace, in order.
@@ -66,7 +69,8 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
     });
     let routes = routes.collect();
 
-    let (edges, outside) = edges(model);
+    let routed = routed(model);
+    let (edges, outside) = edges(model, &routed);
     let mut incoming = vec![Vec::new(); model.services.len()];
     for (place, edge) in edges.iter().enumerate() {
         if let Some(list) = incoming.get_mut(edge.callee.index()) {
@@ -79,7 +83,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
             list.push(id);
         }
     }
-    Resolved { model, edges, outside, misplaced, defaults, services, routes, incoming, members }
+    Resolved { model, edges, outside, misplaced, defaults, services, routes, routed, incoming, members }
 }
 
 impl<'m> Resolved<'m> {
@@ -134,6 +138,17 @@ impl<'m> Resolved<'m> {
     pub fn incoming(&self, service: Id<Service>) -> impl Iterator<Item = &Edge<'m>> {
         let places = self.incoming.get(service.index()).into_iter().flatten();
         places.filter_map(|place| self.edges.get(*place))
+    }
+
+    /// The route that takes a call, if one does.
+    #[must_use]
+    pub fn route_of(&self, call: CalledPort) -> Option<Id<Route>> {
+        self.routed.get(&call)?.first().copied()
+    }
+
+    /// The calls that routes take, each with these routes in order of (namespace, name); one, unless there is a mistake.
+    pub fn routed(&self) -> impl Iterator<Item = (CalledPort, &[Id<Route>])> {
+        self.routed.iter().map(|(call, routes)| (*call, routes.as_slice()))
     }
 
     /// The services that a policy applies to, unless a nearer one does.

@@ -10,7 +10,7 @@ use meshc_vocabulary::model::{self, Cluster, ExternalHost, Gateway, GatewayRole,
 use crate::callee::{View, nearness};
 use crate::placement::{Placement, Placements};
 use crate::ways::Ways;
-use crate::{Export, Group, ProxyKey, Reach, Topology, Unreachable, Via};
+use crate::{Asked, Export, Group, ProxyKey, Reach, Topology, Unreachable, Via};
 
 /// Builds the topology of a mesh.
 #[must_use]
@@ -39,8 +39,8 @@ enum Caller {
     Gateway(Id<Gateway>),
 }
 
-/// Everything that asks for one callee: for each (port, caller) the calls and routes.
-type CalleeAsks = BTreeMap<(usize, Caller), Vec<Origin>>;
+/// Everything that asks for one callee: for each (port, caller) how it asks, and the calls and routes.
+type CalleeAsks = BTreeMap<(usize, Caller), (Asked, Vec<Origin>)>;
 
 struct Asks {
     services: Vec<CalleeAsks>,
@@ -67,12 +67,15 @@ impl Asks {
 /// Notes what an edge asks of its callee.
 fn add<To>(asks: Option<&mut CalleeAsks>, edge: &Edge<'_, To>) {
     let Some(asks) = asks else { return };
-    let caller = match edge.caller {
-        resolve::Caller::Service(service) => Caller::Service(service),
-        resolve::Caller::Route { gateway, .. } => Caller::Gateway(gateway),
+    let (caller, asked) = match edge.caller {
+        resolve::Caller::Service(service) => (Caller::Service(service), Asked::ByName),
+        resolve::Caller::Routed { service, .. } => (Caller::Service(service), Asked::ByRoute),
+        resolve::Caller::Route { gateway, .. } => (Caller::Gateway(gateway), Asked::ByRoute),
     };
     for port in &edge.ports {
-        asks.entry((*port, caller)).or_default().push(edge.origin.clone());
+        let (strongest, origins) = asks.entry((*port, caller)).or_insert((asked, Vec::new()));
+        *strongest = asked.max(*strongest);
+        origins.push(edge.origin.clone());
     }
 }
 
@@ -119,7 +122,7 @@ impl<'m> Builder<'m> {
         let mut passing: BTreeMap<usize, Vec<Vec<u32>>> = BTreeMap::new();
         let mut asked: Vec<Arc<[Origin]>> = Vec::with_capacity(asks.len());
         let mut through = vec![false; self.model.clusters.len()];
-        for ((port, caller), origins) in asks {
+        for ((port, caller), (by, origins)) in asks {
             let origins = in_order(origins);
             through.fill(false);
             for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
@@ -132,7 +135,8 @@ impl<'m> Builder<'m> {
                 self.note_broken(service, caller, cluster, &view, &origins);
                 if !view.groups.is_empty() {
                     let (callee, groups) = (model::Callee::Service(service), Arc::clone(&view.groups));
-                    self.add(caller, place, Reach { callee, port, groups, origins: Arc::clone(&origins) });
+                    let reach = Reach { callee, port, asked: by, groups, origins: Arc::clone(&origins) };
+                    self.add(caller, place, reach);
                 }
             }
             let number = u32::try_from(asked.len()).unwrap_or(u32::MAX);
@@ -171,12 +175,13 @@ impl<'m> Builder<'m> {
 
     fn external(&mut self, external: Id<ExternalHost>, asks: CalleeAsks) {
         let callee = model::Callee::External(external);
-        for ((port, caller), origins) in asks {
+        for ((port, caller), (by, origins)) in asks {
             let origins = in_order(origins);
             for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
                 let nearness = nearness(self.model, cluster, cluster);
                 let groups = Arc::from([Group { cluster, nearness, via: Via::External, weight: 1 }]);
-                self.add(caller, place, Reach { callee, port, groups, origins: Arc::clone(&origins) });
+                let reach = Reach { callee, port, asked: by, groups, origins: Arc::clone(&origins) };
+                self.add(caller, place, reach);
             }
         }
     }

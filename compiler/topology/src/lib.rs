@@ -16,4 +16,6 @@ mod ways;
 
 pub use build::build;
 pub use simulate::{Failure, Failures, Outcome, Simulation, simulate};
-pub use types::{BrokenHop, Export, Group, Hop, Nearness, ProxyKey, Reach, Topology, Unreachable, Via};
+pub use types::{
+    Asked, BrokenHop, Export, Group, Hop, Nearness, ProxyKey, Reach, Topology, Unreachable, Via,
+};

@@ -43,11 +43,22 @@ pub struct Reach {
     pub callee: Callee,
     /// Position of the port in the callee's `ports`.
     pub port: usize,
+    /// How the proxy is asked for it.
+    pub asked: Asked,
     /// Groups of endpoints, the nearest first; never empty (a call without any path is in
     /// [`Topology::unreachable`] only).
     pub groups: Arc<[Group]>,
     /// The calls and routes that ask for it, in source order; never empty.
     pub origins: Arc<[Origin]>,
+}
+
+/// How a proxy is asked for a callee; the order is that of what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Asked {
+    /// Only rules of routes lead there: it has no name and no address at the caller.
+    ByRoute,
+    /// The caller's application calls it by its name.
+    ByName,
 }
 
 /// The endpoints of a callee in one cluster, as one proxy sees them.

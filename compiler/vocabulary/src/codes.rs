@@ -14,7 +14,7 @@ pub const LINK_TO_ITSELF: Code = Code("E0204");
 pub const EAST_WEST_PORT: Code = Code("E0205");
 /// An ingress gateway without a port.
 pub const NO_GATEWAY_PORT: Code = Code("E0206");
-/// A route that no gateway serves.
+/// A route for no requests.
 pub const NO_ROUTE_GATEWAY: Code = Code("E0207");
 /// A route at a gateway that takes no requests.
 pub const NOT_AN_INGRESS: Code = Code("E0208");
@@ -36,6 +36,10 @@ pub const WRONG_WORKLOAD: Code = Code("E0215");
 pub const RETRY_OF_SUCCESS: Code = Code("E0216");
 /// An `outlier` counts failures in two ways.
 pub const TWO_COUNTS_OF_FAILURES: Code = Code("E0219");
+/// A route at a gateway without host names.
+pub const NO_ROUTE_HOSTS: Code = Code("E0222");
+/// A rule that sends no requests anywhere.
+pub const NO_WEIGHT: Code = Code("E0223");
 /// A wildcard in a rule that protects, where text is compared as it is written.
 pub const LITERAL_WILDCARD: Code = Code("E0217");
 /// The same in a route.
@@ -112,11 +116,13 @@ gateway ingress { role = ingress, address = 172.18.255.200 }     // port http { 
     },
     CodeInfo {
         code: NO_ROUTE_GATEWAY,
-        title: "a route that no gateway serves",
-        explanation: r#"A route is served by the ingress gateways that it names, and by no others.
+        title: "a route that applies to no requests",
+        explanation: r#"A route is for requests from outside, at the ingress gateways that it names, or for calls of services to the callee
+that it names.
 
 ```mesh
-route shop { hosts = ["shop.example"], to = webapp }     // gateway = west.ingress
+route shop   { hosts = ["shop.example"], to = webapp }     // gateway = west.ingress
+route canary { to = reviews-v2 }                           // callee = reviews
 ```"#,
     },
     CodeInfo {
@@ -236,6 +242,29 @@ route shop {
 ```
 
 `prefix` means a path and everything below it, by whole segments; `regex` covers everything else."#,
+    },
+    CodeInfo {
+        code: NO_ROUTE_HOSTS,
+        title: "a route at a gateway without host names",
+        explanation: r#"A gateway chooses a route by the host name of a request. A route inside the mesh needs none, since a callee has an
+address of its own.
+
+```mesh
+route shop { gateway = west.ingress, to = webapp }     // hosts = ["shop.example"]
+```"#,
+    },
+    CodeInfo {
+        code: NO_WEIGHT,
+        title: "a rule whose weights are all zero",
+        explanation: r#"A destination with `weight = 0` gets no requests and stays configured, which is how a new version begins. Some other
+destination of the rule must get them.
+
+```mesh
+rule {
+  destination { to = reviews-v1, weight = 0 }
+  destination { to = reviews-v2, weight = 0 }     // weight = 100
+}
+```"#,
     },
     CodeInfo {
         code: TWO_COUNTS_OF_FAILURES,

@@ -25,6 +25,8 @@ names! {
     BETWEEN = "between";
     BIND = "bind";
     BY = "by";
+    CALLEE = "callee";
+    CALLEES = "callees";
     CALLS = "calls";
     CAPTURE = "capture";
     CLUSTERS = "clusters";

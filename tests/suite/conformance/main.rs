@@ -3,6 +3,7 @@
 mod adoption;
 mod answers;
 mod authorization;
+mod calls;
 mod certificates;
 mod cross_cluster;
 mod differences;

@@ -37,7 +37,7 @@ impl<'m> Context<'m> {
         let model = resolved.model;
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, route) in model.routes.iter() {
-            for gateway in &route.gateways {
+            for gateway in route.scope.gateways() {
                 routes.entry(gateway.value).or_default().push(id);
             }
         }

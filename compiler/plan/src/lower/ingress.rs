@@ -8,7 +8,9 @@ use std::sync::Arc;
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Callee, Destination, Gateway, GatewayPort, GatewayTls, Id, Route, RouteRule};
+use meshc_vocabulary::model::{
+    AtGateways, Callee, Destination, Gateway, GatewayPort, GatewayTls, Id, Route, RouteRule, RouteScope,
+};
 
 use super::context::Context;
 use super::policy::conduct::Handling;
@@ -23,8 +25,7 @@ use crate::{
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
     let model = context.model;
     let gateway = model.gateways.at(id);
-    let callees: BTreeMap<(Callee, usize), &Reach> =
-        reaches.iter().map(|reach| ((reach.callee, reach.port), reach)).collect();
+    let callees = by_port(reaches);
 
     let mut listeners: Vec<Listener> = gateway
         .ports
@@ -110,13 +111,16 @@ fn virtual_hosts(
     context: &Context<'_>,
     gateway: Id<Gateway>,
     port: &GatewayPort,
-    callees: &BTreeMap<(Callee, usize), &Reach>,
+    callees: &Reaches<'_>,
     sink: &mut Sink,
 ) -> Arc<[VirtualHost]> {
     let mut hosts = Vec::new();
     for id in context.routes(gateway) {
-        let Route { origin, name, namespace, gateways: _, port: named, hosts: names, rules } =
-            context.model.routes.at(*id);
+        let Route { origin, name, namespace, scope, rules } = context.model.routes.at(*id);
+        let AtGateways { gateways: _, port: named, hosts: names } = match scope {
+            RouteScope::Gateways(at) => at,
+            RouteScope::Calls(_) => continue,
+        };
         if named.as_ref().is_some_and(|name| name.value != port.name) {
             continue;
         }
@@ -134,12 +138,19 @@ fn virtual_hosts(
     hosts.into()
 }
 
+/// What a proxy reaches, by callee and position of the port.
+pub(super) type Reaches<'t> = BTreeMap<(Callee, usize), &'t Reach>;
+
+pub(super) fn by_port(reaches: &[Reach]) -> Reaches<'_> {
+    reaches.iter().map(|reach| ((reach.callee, reach.port), reach)).collect()
+}
+
 /// A rule's route; `None` if no destination can be reached, which the topology has reported.
-fn http_route<'m>(
+pub(super) fn http_route<'m>(
     context: &Context<'m>,
     through: Through<'m>,
     rule: &'m RouteRule,
-    callees: &BTreeMap<(Callee, usize), &Reach>,
+    callees: &Reaches<'_>,
     sink: &mut Sink,
 ) -> Option<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
@@ -191,7 +202,7 @@ fn http_route<'m>(
 
 /// What there is beside an endpoint that failed, at the destination that has most. It is not known yet to which of them
 /// a request goes when it is decided how it is sent again.
-fn beside(context: &Context<'_>, rule: &RouteRule, callees: &BTreeMap<(Callee, usize), &Reach>) -> Beside {
+fn beside(context: &Context<'_>, rule: &RouteRule, callees: &Reaches<'_>) -> Beside {
     let reaches = rule.to.iter().filter_map(|destination| {
         let ports = context.called(destination.callee).ports;
         callees.get(&(destination.callee, destination_port(ports, destination.port.as_ref())?))

@@ -4,6 +4,7 @@
 //! whom (`callers`), what a callee looks like from outside (`upstream`).
 
 mod callers;
+mod calls;
 mod clusters;
 mod companions;
 mod context;
@@ -42,6 +43,7 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     capability::check(resolved, sink);
     companions::check(&context, sink);
     policy::targets::check(&context, sink);
+    calls::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
     for (key, reaches) in &topology.reaches {
         lowered.push(match *key {

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
-use meshc_resolve::{Conduct, Through};
-use meshc_topology::Reach;
-use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Service};
+use meshc_resolve::{CalledPort, Conduct, Through, covers};
+use meshc_topology::{Asked, Reach};
+use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Route, Service};
 
 use super::context::Context;
+use super::ingress::{self, Reaches};
 use super::policy::conduct::Handling;
 use super::shared::Vicinity;
 use super::upstream;
@@ -32,14 +33,21 @@ pub(super) struct Outbound {
 pub(super) fn lower(
     context: &Context<'_>,
     cluster: Id<Cluster>,
-    caller: &Service,
+    caller_id: Id<Service>,
     reaches: &[Reach],
     sink: &mut Sink,
 ) -> Outbound {
+    let caller = context.model.services.at(caller_id);
+    let by_port = ingress::by_port(reaches);
     let mut outbound = Outbound::default();
     let mut addresses: BTreeMap<Ipv4Addr, Callee> = BTreeMap::new();
     for reach in reaches {
         let Some(port) = context.called(reach.callee).ports.get(reach.port) else { continue };
+        outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
+        match reach.asked {
+            Asked::ByName => {}
+            Asked::ByRoute => continue,
+        }
         let call = reach.origins.first().unwrap_or(&port.origin);
         let address = address(context, caller.capture, reach.callee, call, sink);
         match addresses.get(&address) {
@@ -55,8 +63,9 @@ pub(super) fn lower(
                 outbound.host_aliases.push((address, names));
             }
         }
-        outbound.listeners.push(listener(context, cluster, caller, reach, port, address));
-        outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
+        let route = route_of(context, caller_id, reach);
+        let called = Called { cluster, reach, port, routed: route.map(|route| (route, &by_port)) };
+        outbound.listeners.push(listener(context, &called, caller, address, sink));
     }
     outbound.host_aliases.sort();
     if caller.capture == Capture::Redirect && !outbound.listeners.is_empty() {
@@ -65,17 +74,35 @@ pub(super) fn lower(
     outbound
 }
 
+/// A callee port as the callers of one cluster see it whose calls the same route takes.
+pub(super) struct Called<'a> {
+    /// Where the callers run.
+    pub(super) cluster: Id<Cluster>,
+    pub(super) reach: &'a Reach,
+    pub(super) port: &'a Port,
+    /// The route that takes their calls, with what they reach.
+    pub(super) routed: Option<(Id<Route>, &'a Reaches<'a>)>,
+}
+
+/// The route that takes a caller's calls of a port.
+fn route_of(context: &Context<'_>, caller: Id<Service>, reach: &Reach) -> Option<Id<Route>> {
+    match reach.callee {
+        Callee::Service(callee) => context.resolved.route_of(CalledPort { caller, callee, port: reach.port }),
+        Callee::External(_) => None,
+    }
+}
+
 fn listener(
     context: &Context<'_>,
-    cluster: Id<Cluster>,
+    call: &Called<'_>,
     caller: &Service,
-    reach: &Reach,
-    port: &Port,
     address: Ipv4Addr,
+    sink: &mut Sink,
 ) -> Listener {
+    let Called { cluster: _, reach, port, routed: _ } = *call;
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
-        let virtual_hosts = context.shared.virtual_hosts(context, cluster, reach, port);
+        let virtual_hosts = context.shared.virtual_hosts(context, call, sink);
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
         // A connection is not sent again, and what it carries has no bound but on silence.
@@ -100,16 +127,39 @@ fn listener(
 }
 
 /// The one host of an outbound HTTP listener: the callee, whatever the application calls it. Each callee has an address
-/// of its own, so whoever connects to it has said whom it means.
-pub(super) fn virtual_host(context: &Context<'_>, reach: &Reach, port: &Port) -> VirtualHost {
+/// of its own, so whoever connects to it has said whom it means. What no rule of a route takes goes to the callee.
+pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut Sink) -> VirtualHost {
+    let Called { cluster: _, reach, port, routed } = *call;
+    let called = context.called(reach.callee);
+    let mut routes = Vec::new();
+    let mut rest = true;
+    if let Some((id, reaches)) = routed {
+        let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
+        for (position, rule) in rules.iter().enumerate() {
+            let through = Through::Rule { route: id, position, rule };
+            routes.extend(ingress::http_route(context, through, rule, reaches, sink));
+            rest &= !covers(&rule.matches, &HttpMatch::default());
+        }
+    }
+    if rest {
+        routes.push(to_callee(context, reach, port));
+    }
+    VirtualHost {
+        name: format!("{}.{}", called.name, called.namespace),
+        hosts: Arc::from([String::from("*")]),
+        routes,
+        origin: upstream::origin(context, reach.callee, port),
+    }
+}
+
+/// Every request, to the callee itself.
+fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
     let callee = reach.callee;
-    let called = context.called(callee);
-    let origin = upstream::origin(context, callee, port);
     let beside = upstream::beside(context, reach);
     let Handling { timeout, idle_timeout, retry } =
         Handling::of(context, Through::Call, callee, port, beside);
     let upstream = upstream::callee_name(context, callee, port);
-    let route = HttpRoute {
+    HttpRoute {
         matches: HttpMatch::default(),
         filters: Vec::new(),
         action: HttpAction::Forward {
@@ -118,13 +168,7 @@ pub(super) fn virtual_host(context: &Context<'_>, reach: &Reach, port: &Port) ->
             idle_timeout,
             retry,
         },
-        origin: origin.clone(),
-    };
-    VirtualHost {
-        name: format!("{}.{}", called.name, called.namespace),
-        hosts: Arc::from([String::from("*")]),
-        routes: vec![route],
-        origin,
+        origin: upstream::origin(context, callee, port),
     }
 }
 

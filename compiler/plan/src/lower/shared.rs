@@ -5,10 +5,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lang_diagnostics::Sink;
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Callee, Cluster, Id, Port};
+use meshc_vocabulary::model::{Callee, Cluster, Id, Port, Route};
 
 use super::context::Context;
+use super::outbound::Called;
 use super::{outbound, upstream};
 use crate::{Upstream, VirtualHost};
 
@@ -22,12 +24,18 @@ pub(super) enum Vicinity {
 /// Values that are made when first asked for.
 type Memo<Key, Value> = RefCell<BTreeMap<Key, Arc<Value>>>;
 
+/// A callee and the position of one of its ports.
+type CalleePort = (Callee, usize);
+
+/// The caller's cluster, what is called, and the route that takes the calls.
+type RoutedPort = (Id<Cluster>, CalleePort, Option<Id<Route>>);
+
 /// Upstreams, names and hosts by the caller's cluster.
 #[derive(Default)]
 pub(super) struct Shared {
-    upstreams: Memo<(Id<Cluster>, Callee, usize), Upstream>,
+    upstreams: Memo<(Id<Cluster>, CalleePort), Upstream>,
     names: Memo<(Id<Cluster>, Callee, Vicinity), [String]>,
-    virtual_hosts: Memo<(Id<Cluster>, Callee, usize), [VirtualHost]>,
+    virtual_hosts: Memo<RoutedPort, [VirtualHost]>,
 }
 
 impl Shared {
@@ -41,7 +49,7 @@ impl Shared {
     ) -> Arc<Upstream> {
         let mut known = self.upstreams.borrow_mut();
         let made = known
-            .entry((caller, reach.callee, reach.port))
+            .entry((caller, (reach.callee, reach.port)))
             .or_insert_with(|| Arc::new(upstream::callee(context, caller, reach, port)));
         Arc::clone(made)
     }
@@ -62,18 +70,18 @@ impl Shared {
     }
 
     /// The hosts of the outbound listener for a callee port. Where a request goes when it is sent again depends on the
-    /// groups that the caller's cluster reaches.
+    /// groups that the caller's cluster reaches, and where it goes at all on the route that takes the call.
     pub(super) fn virtual_hosts(
         &self,
         context: &Context<'_>,
-        caller: Id<Cluster>,
-        reach: &Reach,
-        port: &Port,
+        call: &Called<'_>,
+        sink: &mut Sink,
     ) -> Arc<[VirtualHost]> {
+        let Called { cluster, reach, port: _, routed } = *call;
         let mut known = self.virtual_hosts.borrow_mut();
         let made = known
-            .entry((caller, reach.callee, reach.port))
-            .or_insert_with(|| [outbound::virtual_host(context, reach, port)].into());
+            .entry((cluster, (reach.callee, reach.port), routed.map(|(route, _)| route)))
+            .or_insert_with(|| [outbound::virtual_host(context, call, sink)].into());
         Arc::clone(made)
     }
 }

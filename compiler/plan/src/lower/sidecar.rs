@@ -26,7 +26,7 @@ pub(super) fn lower(
     let service = model.services.at(id);
     let limits =
         if takes_requests(service) { rate_limit::limits(context, id, sink) } else { Limits::default() };
-    let outbound = outbound::lower(context, cluster, service, reaches, sink);
+    let outbound = outbound::lower(context, cluster, id, reaches, sink);
 
     let mut listeners = outbound.listeners;
     let lowest_privileged_port = lowest_privileged_port(&listeners);

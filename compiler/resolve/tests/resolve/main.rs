@@ -6,5 +6,6 @@ mod access;
 mod conduct;
 mod examples;
 mod misplaced;
+mod routed;
 mod scopes;
 mod support;

@@ -52,6 +52,6 @@ pub(crate) fn edges<'r, 'm>(resolved: &'r Resolved<'m>, caller: &str, callee: &s
 pub(crate) fn is_routed(edge: &Edge<'_>) -> bool {
     match edge.caller {
         Caller::Service(_) => false,
-        Caller::Route { .. } => true,
+        Caller::Route { .. } | Caller::Routed { .. } => true,
     }
 }

@@ -361,9 +361,11 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
         origin: origin(name),
         name: name.to_owned(),
         namespace,
-        gateways: vec![Spanned::new(gateway, span())],
-        port: None,
-        hosts: vec![Spanned::new(format!("{name}.example.org"), span())],
+        scope: RouteScope::Gateways(AtGateways {
+            gateways: vec![Spanned::new(gateway, span())],
+            port: None,
+            hosts: vec![Spanned::new(format!("{name}.example.org"), span())],
+        }),
         rules: vec![RouteRule {
             filters: Vec::new(),
             origin: origin(name),

@@ -1,14 +1,17 @@
-//! `route`: what gateways do with requests from outside.
+//! `route`: where requests go, from outside the mesh and inside it.
 
-use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Kind, Label, Reference, Type};
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
+use lang_evaluate::schema::{Attribute, Kind, Label, Name, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{exclusive, filter, http_match, rule};
+use super::{exclusive, filter, http_match, report_repeated, rule};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
-use crate::model::{Gateway, GatewayRole, Id, Namespace, Route, Table};
+use crate::model::{
+    AtGateways, CallSource, Gateway, GatewayRole, Id, Namespace, OfCalls, Route, RouteScope, RoutedCallee,
+    Table,
+};
 use crate::policy::retry;
 use crate::words;
 
@@ -19,10 +22,37 @@ const GATEWAY: Reference = Reference {
     refused: &[(words::kind::CLUSTER, "write the gateway's name behind it: `<cluster>.<gateway>`")],
 };
 
+/// A service, or one port of it.
+const CALLEE: Reference = Reference {
+    kinds: &[words::kind::SERVICE],
+    part: Some(words::kind::PORT),
+    refused: &[
+        (words::kind::CLIENT, "a client is not called"),
+        (words::kind::EXTERNAL, "a route is for calls to services of the mesh"),
+        (words::kind::GATEWAY, "requests at a gateway are named with `gateway = …`"),
+    ],
+};
+
+/// Whoever calls services.
+const CALLER: Reference = Reference {
+    kinds: &[words::kind::SERVICE, words::kind::CLIENT, words::kind::NAMESPACE],
+    part: None,
+    refused: &[
+        (words::kind::GATEWAY, "what a gateway calls is in the routes that name it with `gateway = …`"),
+        (words::kind::CLUSTER, "name the services that call"),
+        (words::kind::EXTERNAL, "a host outside the mesh calls through a gateway"),
+        ("*", "without `from`, the calls of everybody are meant"),
+    ],
+};
+
 pub(crate) static KIND: Kind = Kind {
     word: words::kind::ROUTE,
-    documentation: "Requests from outside, by host name: through which gateways, and where they go. A simple route says \
-                    `to`; others have ordered `rule` blocks.",
+    documentation: "Where requests go. With `gateway`, those from outside, by host name. With `callee`, the calls of services to \
+                    a service of the mesh: the callers' sidecars apply the rules, whatever host a request names, and a \
+                    request that no rule matches goes to the callee itself. A destination is final: a route for its \
+                    calls does not apply to what a route sends there, nor to what a gateway sends. The destination admits \
+                    the callers as if they had declared the call, and its own `allow`, `deny` and `rate_limit` \
+                    apply, not the callee's. A simple route says `to`; others have ordered `rule` blocks.",
     label: Label::Required(&forms::NAME),
     space: Some("route"),
     reopen: false,
@@ -37,10 +67,26 @@ pub(crate) static KIND: Kind = Kind {
             Type::some(&Type::Reference(&GATEWAY)),
             "The ingress gateways, if there are several. Not together with `gateway`.",
         ),
-        Attribute::required(
+        Attribute::optional(
             words::HOSTS,
             Type::some(&Type::Text(&forms::HOST_PATTERN)),
-            "Host names; `*.example.org` matches one or more leading labels, `*` everything.",
+            "Host names, required at gateways; `*.example.org` matches one or more leading labels, `*` everything.",
+        ),
+        Attribute::optional(
+            words::CALLEE,
+            Type::Reference(&CALLEE),
+            "The service whose calls it takes, or one port of it (`reviews.http`); without a port, all that carry \
+             requests. Not together with `gateway`.",
+        ),
+        Attribute::optional(
+            words::CALLEES,
+            Type::some(&Type::Reference(&CALLEE)),
+            "The services whose calls it takes, if there are several. Not together with `callee`.",
+        ),
+        Attribute::optional(
+            words::FROM,
+            Type::some(&Type::Reference(&CALLER)),
+            "Whose calls: services, clients, everybody in a namespace. Without it, everybody's.",
         ),
         rule::TO,
         rule::TIMEOUT,
@@ -55,9 +101,78 @@ pub(crate) fn convert(
     ids: &Ids,
     sink: &mut Sink,
 ) -> Option<Route> {
-    let (gateways, port) = gateways_of(block, gateways, ids, sink)?;
+    Some(Route {
+        origin: block.origin(),
+        name: block.name().to_owned(),
+        namespace,
+        scope: scope(block, gateways, ids, sink)?,
+        rules: rules(block, ids, sink)?,
+    })
+}
+
+/// Whose requests: what gateways take, or calls of services.
+fn scope(block: &Block, gateways: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<RouteScope> {
+    let written = |names: [Name; 2]| {
+        names.into_iter().find_map(|name| block.written(name).map(|span| Spanned::new(name, span)))
+    };
+    let gateway = written([words::GATEWAY, words::GATEWAYS]);
+    let callee = written([words::CALLEE, words::CALLEES]);
+    // A mistake is reported and the rest is read on, so that one does not hide another.
+    match (gateway, callee) {
+        (Some(gateway), callee) => {
+            if let Some(callee) = callee {
+                sink.push(exclusive(callee.span, callee.value.text(), gateway.span, gateway.value.text()));
+            }
+            if let Some(from) = block.written(words::FROM) {
+                let diagnostic = exclusive(from, words::FROM.text(), gateway.span, gateway.value.text());
+                sink.push(diagnostic.help("clients of a gateway have no identity; remove `from`"));
+            }
+            if block.written(words::HOSTS).is_none() {
+                sink.push(no_hosts(block, gateway.span));
+            }
+            let (gateways, port) = gateways_of(block, gateways, ids, sink)?;
+            Some(RouteScope::Gateways(AtGateways { gateways, port, hosts: hosts(block, sink) }))
+        }
+        (None, callee) => {
+            match (callee, block.written(words::HOSTS)) {
+                (Some(callee), Some(hosts)) => {
+                    let diagnostic = exclusive(hosts, words::HOSTS.text(), callee.span, callee.value.text());
+                    sink.push(
+                        diagnostic.help("the callee's address says whom a request is for; remove `hosts`"),
+                    );
+                }
+                (Some(_), None) => {}
+                (None, _) => sink.push(for_nothing(block)),
+            }
+            Some(RouteScope::Calls(OfCalls {
+                callees: callees_of(block, ids, sink)?,
+                from: callers_of(block, ids, sink)?,
+            }))
+        }
+    }
+}
+
+fn no_hosts(block: &Block, gateway: Span) -> Diagnostic {
+    let message = format!("{} has no host names", block.origin().name);
+    Diagnostic::error(codes::NO_ROUTE_HOSTS, block.name_span(), message)
+        .label("it answers for no host")
+        .also(gateway, "a gateway chooses the route by the host name")
+        .help("add `hosts = [\"shop.example\"]`, or `hosts = [\"*\"]` for all")
+}
+
+fn for_nothing(block: &Block) -> Diagnostic {
+    let message = format!("{} has neither a gateway nor a callee", block.origin().name);
+    Diagnostic::error(codes::NO_ROUTE_GATEWAY, block.name_span(), message)
+        .label("it applies to no requests")
+        .help(
+            "add `gateway = <cluster>.<gateway>` for requests from outside, or `callee = <service>` for calls inside the \
+             mesh",
+        )
+}
+
+fn hosts(block: &Block, sink: &mut Sink) -> Vec<Spanned<String>> {
     let mut hosts: Vec<Spanned<String>> = Vec::new();
-    for host in block.get::<Vec<Spanned<String>>>(words::HOSTS)?.value {
+    for host in block.get::<Vec<Spanned<String>>>(words::HOSTS).into_iter().flat_map(|list| list.value) {
         let host = host.map(|text| text.to_ascii_lowercase());
         if let Some(first) = hosts.iter().find(|other| other.value == host.value) {
             sink.push(
@@ -70,37 +185,45 @@ pub(crate) fn convert(
         }
         hosts.push(host);
     }
-    Some(Route {
-        origin: block.origin(),
-        name: block.name().to_owned(),
-        namespace,
-        gateways,
-        port,
-        hosts,
-        rules: rules(block, ids, sink)?,
-    })
+    hosts
+}
+
+/// What an attribute for one thing and its like for several name.
+fn one_or_several(block: &Block, one: Name, several: Name, sink: &mut Sink) -> Vec<Spanned<Target>> {
+    if let (Some(first), Some(second)) = (block.written(one), block.written(several)) {
+        sink.push(exclusive(second, several.text(), first, one.text()));
+    }
+    let mut targets: Vec<_> = block.get::<Target>(one).into_iter().collect();
+    targets.extend(block.get::<Vec<Spanned<Target>>>(several).into_iter().flat_map(|list| list.value));
+    targets
+}
+
+fn callees_of(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<RoutedCallee>> {
+    let targets = one_or_several(block, words::CALLEE, words::CALLEES, sink);
+    report_repeated(&targets, sink);
+    let callee = |target: Spanned<Target>| {
+        let service = *ids.services.get(&target.value.entity)?;
+        Some(RoutedCallee { span: target.span, service, port: target.value.part })
+    };
+    targets.into_iter().map(callee).collect()
+}
+
+fn callers_of(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Spanned<CallSource>>> {
+    let targets = block.get::<Vec<Spanned<Target>>>(words::FROM).map(|list| list.value).unwrap_or_default();
+    report_repeated(&targets, sink);
+    let caller = |target: Spanned<Target>| {
+        let entity = target.value.entity;
+        let service = ids.services.get(&entity).map(|id| CallSource::Service(*id));
+        let source = service.or_else(|| ids.namespaces.get(&entity).map(|id| CallSource::Namespace(*id)));
+        Some(Spanned::new(source?, target.span))
+    };
+    targets.into_iter().map(caller).collect()
 }
 
 type Served = (Vec<Spanned<Id<Gateway>>>, Option<Spanned<String>>);
 
 fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<Served> {
-    if let (Some(one), Some(several)) = (block.written(words::GATEWAY), block.written(words::GATEWAYS)) {
-        sink.push(exclusive(several, words::GATEWAYS.text(), one, words::GATEWAY.text()));
-    }
-    let mut targets: Vec<_> = block.get::<Target>(words::GATEWAY).into_iter().collect();
-    targets
-        .extend(block.get::<Vec<Spanned<Target>>>(words::GATEWAYS).into_iter().flat_map(|list| list.value));
-    if targets.is_empty() {
-        sink.push(
-            Diagnostic::error(
-                codes::NO_ROUTE_GATEWAY,
-                block.name_span(),
-                format!("{} has no gateway", block.origin().name),
-            )
-            .label("it serves no requests")
-            .help("add `gateway = <cluster>.<gateway>`"),
-        );
-    }
+    let targets = one_or_several(block, words::GATEWAY, words::GATEWAYS, sink);
     let mut port: Option<Spanned<String>> = None;
     let mut gateways: Vec<Spanned<Id<Gateway>>> = Vec::new();
     for (index, target) in targets.into_iter().enumerate() {

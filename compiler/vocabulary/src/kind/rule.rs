@@ -41,9 +41,9 @@ pub(crate) static DESTINATION: Kind = Kind {
         Attribute::required(words::TO, Type::Reference(&CALLEE), "Where this share of the requests goes."),
         Attribute::defaulted(
             words::WEIGHT,
-            Type::Integer(1, 1_000_000),
+            Type::Integer(0, 1_000_000),
             Constant::Integer(1),
-            "Its relative weight.",
+            "Its relative weight. With 0 it gets no requests and stays configured.",
         ),
     ],
     blocks: &[],
@@ -97,6 +97,18 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
             port: to.value.part,
             weight: share.get::<u32>(words::WEIGHT)?.value,
         });
+    }
+    if !destinations.is_empty() && destinations.iter().all(|destination| destination.weight == 0) {
+        let mut report = Diagnostic::error(
+            codes::NO_WEIGHT,
+            block.name_span(),
+            format!("all destinations of {} have the weight 0", block.origin().name),
+        )
+        .label("its requests go nowhere");
+        for destination in &destinations {
+            report = report.also(destination.origin.span, "gets no requests");
+        }
+        sink.push(report.help("give one of them a weight, such as `weight = 1`"));
     }
     if destinations.is_empty() {
         sink.push(

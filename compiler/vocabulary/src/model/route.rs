@@ -1,12 +1,12 @@
-//! Routes: what a gateway does with requests from outside.
+//! Routes: where requests go, from outside the mesh and inside it.
 
 use std::time::Duration;
 
-use lang_diagnostics::{Origin, Spanned};
+use lang_diagnostics::{Origin, Span, Spanned};
 
 use super::filter::RouteFilter;
 use super::policy::Retry;
-use super::{Callee, Gateway, Id, Namespace};
+use super::{Callee, Gateway, Id, Model, Namespace, Service};
 
 /// A route.
 #[derive(Clone, Debug)]
@@ -17,14 +17,81 @@ pub struct Route {
     pub name: String,
     /// Its namespace.
     pub namespace: Id<Namespace>,
-    /// The gateways that serve it, in source order; never empty.
+    /// Whose requests it is for.
+    pub scope: RouteScope,
+    /// Ordered rules; the first that matches wins; never empty.
+    pub rules: Vec<RouteRule>,
+}
+
+/// Whose requests a route is for.
+#[derive(Clone, Debug)]
+pub enum RouteScope {
+    /// Those from outside.
+    Gateways(AtGateways),
+    /// Calls between services.
+    Calls(OfCalls),
+}
+
+/// Requests from outside.
+#[derive(Clone, Debug)]
+pub struct AtGateways {
+    /// The gateways that serve the route, in source order; never empty.
     pub gateways: Vec<Spanned<Id<Gateway>>>,
     /// Name of the gateway's port, if only one of several is meant.
     pub port: Option<Spanned<String>>,
     /// Host names, lower case; `*.example.org` matches any one or more leading labels, `*` everything.
     pub hosts: Vec<Spanned<String>>,
-    /// Ordered rules; the first that matches wins; never empty.
-    pub rules: Vec<RouteRule>,
+}
+
+/// Calls between services, as the callers' sidecars see them.
+#[derive(Clone, Debug)]
+pub struct OfCalls {
+    /// What is called, in source order; never empty.
+    pub callees: Vec<RoutedCallee>,
+    /// Whose calls, in source order; empty: everybody's.
+    pub from: Vec<Spanned<CallSource>>,
+}
+
+/// A service whose calls a route takes.
+#[derive(Clone, Debug)]
+pub struct RoutedCallee {
+    /// Where the route names it.
+    pub span: Span,
+    /// The service.
+    pub service: Id<Service>,
+    /// Name of its port; `None`: all ports that carry requests.
+    pub port: Option<Spanned<String>>,
+}
+
+/// Whose calls a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallSource {
+    /// Those of a service or client.
+    Service(Id<Service>),
+    /// Those of everybody in a namespace.
+    Namespace(Id<Namespace>),
+}
+
+impl CallSource {
+    /// Whether calls of this service are meant.
+    #[must_use]
+    pub fn means(self, model: &Model, caller: Id<Service>) -> bool {
+        match self {
+            Self::Service(service) => service == caller,
+            Self::Namespace(namespace) => model.services.at(caller).namespace == namespace,
+        }
+    }
+}
+
+impl RouteScope {
+    /// The gateways that serve the route; none if it is for calls.
+    #[must_use]
+    pub const fn gateways(&self) -> &[Spanned<Id<Gateway>>] {
+        match self {
+            Self::Gateways(at) => at.gateways.as_slice(),
+            Self::Calls(_) => &[],
+        }
+    }
 }
 
 /// One rule of a route.
@@ -53,7 +120,7 @@ pub struct Destination {
     pub callee: Callee,
     /// Name of the port, if the callee has several.
     pub port: Option<Spanned<String>>,
-    /// Relative weight, at least 1.
+    /// Relative weight; of those of a rule at least one is not 0.
     pub weight: u32,
 }
 
