@@ -57,6 +57,7 @@ fn app() -> (SocketAddr, Arc<Asked>) {
 
 /// Serves one connection of the application.
 fn serve(mut stream: TcpStream, asked: &Asked) {
+    stream.set_nodelay(true).unwrap();
     let mut head = [0; 4096];
     while let Ok(mut count @ 1..) = stream.read(&mut head) {
         let (mut status, mut length, mut part) = ("200 OK", 1, 2);
@@ -90,11 +91,23 @@ fn ask(address: SocketAddr, path: &str) -> TcpStream {
     stream
 }
 
-/// The answer that has come, or comes now.
+/// The whole of the next answer.
 fn answer(stream: &mut TcpStream) -> String {
-    let mut bytes = vec![0; 65_536];
-    let count = stream.read(&mut bytes).unwrap_or(0);
-    String::from_utf8_lossy(&bytes[..count]).into_owned()
+    let (mut said, mut bytes) = (String::new(), [0; 4096]);
+    loop {
+        let length = said.split_once("\r\n\r\n").map(|(head, body)| {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            (body.len(), length.map_or(0, |length| length.parse().unwrap()))
+        });
+        match length {
+            Some((came, length)) if came >= length => return said,
+            Some(_) | None => {}
+        }
+        match stream.read(&mut bytes) {
+            Ok(count @ 1..) => said.push_str(&String::from_utf8_lossy(&bytes[..count])),
+            Ok(_) | Err(_) => return said,
+        }
+    }
 }
 
 /// The whole page of metrics.
@@ -220,6 +233,35 @@ fn whoever_does_not_read_has_to_go_before_memory_is_used_up() {
     for stream in &mut idle {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
         assert!(answer(stream).starts_with("HTTP/1.1 200 "), "idle connections still serve");
+    }
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_asked_keeps_no_buffers() {
+    const MANY: usize = 500;
+    let proxy = Proxy::start("127.0.0.85");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut before = 0;
+    while before == 0 {
+        assert!(Instant::now() < deadline, "it has not looked yet: {}", metrics(proxy.page));
+        before = proxy.number("meshd_memory_bytes ");
+    }
+    // One after the other, so that a single connection to the application is enough.
+    let asked = (0..MANY).map(|_| {
+        let mut stream = ask(proxy.http, "/");
+        assert!(answer(&mut stream).starts_with("HTTP/1.1 200 "));
+        stream
+    });
+    let mut idle: Vec<TcpStream> = asked.collect();
+    let each = || proxy.number("meshd_memory_bytes ").saturating_sub(before) / MANY as u64;
+    while each() > 12 << 10 {
+        assert!(Instant::now() < deadline, "{} bytes for each", each());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for stream in &mut idle {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let said = answer(stream);
+        assert!(said.starts_with("HTTP/1.1 200 "), "{said:?}");
     }
 }
 

@@ -5,7 +5,7 @@
 //! is kept until somebody sends it.
 
 use hyper::client::conn::http2 as client;
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http2 as server;
 
 /// How many requests a stranger may have under way on one HTTP/2 connection, and how much of each, and of all together,
 /// it may send before it is read. Source: Envoy's advice for edges.
@@ -29,14 +29,13 @@ pub(crate) const HTTP1_BUFFER: usize = 128 * 1024;
 const UNSENT: usize = 64 * 1024;
 
 /// Bounds what a client's connection may hold.
-pub(crate) fn of_client<E>(builder: &mut auto::Builder<E>, is_stranger: bool) {
+pub(crate) fn of_client<E>(builder: &mut server::Builder<E>, is_stranger: bool) {
     let (streams, stream, connection) = if is_stranger {
         (STREAMS_OF_STRANGERS, STREAM_WINDOW_OF_STRANGERS, CONNECTION_WINDOW_OF_STRANGERS)
     } else {
         (STREAMS, STREAM_WINDOW, CONNECTION_WINDOW)
     };
     builder
-        .http2()
         .max_concurrent_streams(streams)
         .initial_stream_window_size(stream)
         .initial_connection_window_size(connection)

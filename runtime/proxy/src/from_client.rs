@@ -22,6 +22,9 @@ impl FromClient {
     /// The body of a request of this client.
     pub(crate) fn new(incoming: Incoming, is_http2: bool, presence: &Rc<Presence>) -> Self {
         let ended = incoming.is_end_stream();
+        if !ended {
+            presence.body_begins();
+        }
         FromClient { incoming, is_http2, ended, presence: Rc::clone(presence) }
     }
 }
@@ -46,6 +49,14 @@ impl FromClient {
     }
 }
 
+impl FromClient {
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.presence.body_ends();
+        }
+    }
+}
+
 impl HttpBody for FromClient {
     type Data = Bytes;
     type Error = BodyError;
@@ -63,11 +74,13 @@ impl HttpBody for FromClient {
                 return Poll::Ready(Some(Err("the client ended its request in the middle".into())));
             }
             None => {
-                self.ended = true;
+                self.end();
                 return Poll::Ready(None);
             }
         };
-        self.ended = frame.is_trailers() || self.incoming.is_end_stream();
+        if frame.is_trailers() || self.incoming.is_end_stream() {
+            self.end();
+        }
         Poll::Ready(Some(Ok(frame)))
     }
 
@@ -84,6 +97,7 @@ impl Drop for FromClient {
     fn drop(&mut self) {
         if !self.ended {
             self.presence.left_unread();
+            self.presence.body_ends();
         }
     }
 }

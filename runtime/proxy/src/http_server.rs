@@ -7,16 +7,15 @@ use crate::access_log::{Line, shown};
 use crate::authorize;
 use crate::body::Body;
 use crate::bounds::Bounds;
-use crate::buffers;
 use crate::drain::Phase;
 use crate::filter::{Filter, change_request, change_response};
 use crate::forward::{Outgoing, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
+use crate::http_connection;
 use crate::limit::{Judged, Left, LimitState};
 use crate::local_reply::{Form, Why};
-use crate::noticed::Noticed;
 use crate::outcome::Failure;
 use crate::outlier::Report;
 use crate::place::Leaving;
@@ -24,7 +23,7 @@ use crate::presence::{Asking, Presence};
 use crate::route::{Route, Seen};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
-use crate::stream::{Stream, Streams};
+use crate::stream::Stream;
 use crate::taken::Taken;
 use crate::target::{Connected, Target, target};
 use crate::watched::Ending;
@@ -33,8 +32,6 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -69,14 +66,6 @@ where
             }
         })
     };
-    let mut builder = auto::Builder::new(Streams);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-    // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
-    builder.http1().max_headers(bounds.headers).max_buf_size(bounds.bytes + 1);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(bounds.header_list());
-    buffers::of_client(&mut builder, is_stranger);
-    let serving = builder.serve_connection(TokioIo::new(Noticed::new(stream, &presence)), service);
-    tokio::pin!(serving);
     // HTTP/2 says GOAWAY as soon as the proxy drains; HTTP/1.1 says `connection: close` with its next answer, and an
     // idle connection is closed only at the end, since closing it earlier races with the client's next request.
     let leave = async {
@@ -91,15 +80,7 @@ where
             _ = left.wait_for(|left| *left) => {}
         }
     };
-    tokio::select! {
-        _ = serving.as_mut() => return tell_flood(&worker, &connection, &presence),
-        () = presence.overstayed() => return,
-        () = leave => serving.as_mut().graceful_shutdown(),
-    }
-    tokio::select! {
-        _ = serving => {}
-        () = presence.overstayed() => {}
-    }
+    http_connection::serve(stream, service, &presence, bounds, leave).await;
     tell_flood(&worker, &connection, &presence);
 }
 

@@ -80,15 +80,11 @@ pub(crate) struct Place {
     leave: Notify,
 }
 
-/// From this size on an answer does not pass for small, in bytes: what its client does not read of it matters.
-const LARGE: u64 = 64 * 1024;
-
 /// An answer that is passing.
 #[derive(Debug, Default)]
 pub(crate) struct Passing {
-    /// When the client last got some of it, and how much it has got.
+    /// When the client last got some of it.
     got: Cell<Option<Instant>>,
-    size: Cell<u64>,
     /// Since when it has let the rest wait.
     waits: Cell<Option<Instant>>,
     /// Over HTTP/2, where other requests share the connection.
@@ -105,10 +101,9 @@ impl Passing {
         self.stream.as_ref().is_some_and(|stream| stream.is_given_up())
     }
 
-    /// The client has got so many bytes, and may want more.
-    pub(crate) fn got_some(&self, bytes: usize, now: Instant) {
+    /// The client has got something, and may want more.
+    pub(crate) fn got_some(&self, now: Instant) {
         self.got.set(Some(now));
-        self.size.set(self.size.get().saturating_add(bytes as u64));
         self.waits.set(Some(now));
     }
 
@@ -143,6 +138,11 @@ impl Place {
         if self.blocked.take().is_some() {
             self.waiting.take().into_iter().for_each(Waker::wake);
         }
+    }
+
+    /// Whether it takes what is written.
+    pub(crate) fn takes(&self) -> bool {
+        self.blocked.get().is_none()
     }
 
     /// The client takes nothing.
@@ -225,10 +225,9 @@ impl Place {
         answers.iter().filter(|passing| passing.is_given_up()).count() as u64
     }
 
-    /// Whether a large answer has moved since then.
+    /// Whether an answer that has not passed yet has moved since then.
     pub(crate) fn moved_an_answer(&self, since: Instant) -> bool {
-        let moved = |passing: &Rc<Passing>| passing.got.get().is_some_and(|got| got >= since);
-        self.answers.borrow().iter().any(|passing| passing.size.get() >= LARGE && moved(passing))
+        self.answers.borrow().iter().any(|passing| passing.got.get().is_some_and(|got| got >= since))
     }
 
     /// Why it has been told to leave, if it has.
@@ -311,10 +310,10 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let place = Place::new(start);
         let [stalled, reads, late] = [add_stream(&place), add_stream(&place), add_stream(&place)];
-        stalled.got_some(1, at(0));
-        reads.got_some(1, at(0));
+        stalled.got_some(at(0));
+        reads.got_some(at(0));
         reads.wants_more();
-        late.got_some(1, at(3));
+        late.got_some(at(3));
         place.takes_nothing(at(0));
         assert_eq!(unread(&place, at(1)), [1]);
         assert_eq!(unread(&place, at(4)), [1, 3]);
@@ -332,7 +331,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let place = Place::new(start);
-        place.passing().got_some(1, at(1));
+        place.passing().got_some(at(1));
         assert_eq!(unread(&place, at(1)), [0; 0]);
         assert_eq!(unread(&place, at(2)), [0]);
         let blocked = Place::new(start);

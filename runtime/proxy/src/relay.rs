@@ -4,8 +4,8 @@
 //! over, whatever ended it: a reset from the other side, silence, or the end of this proxy.
 
 use crate::connect::Upward;
-use crate::hello::Replayed;
 use crate::paced::Paced;
+use crate::replayed::Replayed;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
@@ -33,7 +33,7 @@ impl OverTcp for Paced {
     }
 }
 
-impl OverTcp for Replayed {
+impl OverTcp for Replayed<Paced> {
     fn tcp(&self) -> &TcpStream {
         self.stream()
     }

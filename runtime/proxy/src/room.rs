@@ -31,12 +31,12 @@ const LEAVING: Duration = Duration::from_millis(500);
 /// How long memory must have been tight before idle clients are told, and full before slow ones are, also after the last
 /// one was told that does not read: those are known by then (an answer goes on at 160 KiB/s while memory is full, and up
 /// to 100 of it fit between this proxy and its client), and what they held is free.
-const BEFORE_IDLE: Duration = Duration::from_secs(2);
+const BEFORE_IDLE: Duration = Duration::from_secs(3);
 const BEFORE_SLOW: Duration = Duration::from_secs(5);
 
-/// The same for idle ones as long as large answers have moved just now: on a busy machine it takes longer until it shows
-/// whose they are who does not read, and with everybody who reads memory becomes free.
-const BEFORE_IDLE_WHILE_MOVING: Duration = Duration::from_secs(5);
+/// The same for idle ones as long as answers have moved just now: on a busy machine it takes longer until it shows whose
+/// they are who does not read, and with everybody who reads memory becomes free. Idle clients hold little.
+const BEFORE_IDLE_WHILE_MOVING: Duration = Duration::from_secs(10);
 const JUST_NOW: Duration = Duration::from_millis(500);
 
 /// The places of one worker.
@@ -239,9 +239,9 @@ mod tests {
         let [blocked, flow_controlled, reads] = [room.take(at(10)), room.take(at(10)), room.take(at(10))];
         [&blocked, &flow_controlled, &reads].iter().for_each(|place| place.begin());
         blocked.takes_nothing(at(10));
-        flow_controlled.passing().got_some(1, at(11));
+        flow_controlled.passing().got_some(at(11));
         let waits_for_the_upstream = reads.passing();
-        waits_for_the_upstream.got_some(1, at(10));
+        waits_for_the_upstream.got_some(at(10));
         waits_for_the_upstream.wants_more();
         let clear = |percent, second| room.clear(reading(percent), ALONE, at(second));
         let told = |place: &Rc<Place>| place.why_told();
@@ -257,8 +257,8 @@ mod tests {
         assert_eq!(clear(65, 12).leaving, 0, "it has hardly left");
         assert_eq!((clear(65, 13).leaving, told(&flow_controlled)), (1, Some(Leaving::Unread)));
         drop(flow_controlled);
-        assert_eq!((clear(65, 14).leaving, clear(65, 15).leaving), (0, 0), "what they held becomes free");
-        assert_eq!((clear(65, 16).leaving, told(&idle)), (1, Some(Leaving::Idle)), "then idle ones");
+        assert_eq!((clear(65, 14).leaving, clear(65, 16).leaving), (0, 0), "what they held becomes free");
+        assert_eq!((clear(65, 17).leaving, told(&idle)), (1, Some(Leaving::Idle)), "then idle ones");
         drop(idle);
         assert_eq!(clear(74, 19).leaving, 0, "a request is not cut off as long as it is only tight");
         assert_eq!((clear(75, 19).leaving, told(&reads)), (1, Some(Leaving::Slow)));
@@ -295,11 +295,11 @@ mod tests {
             room.clear(Reading { used, limit: Some(LIMIT) }, Others { workers: 1, stalled: 0 }, at(second))
         };
         assert_eq!(
-            (clear(998).leaving, clear(999).leaving),
+            (clear(998).leaving, clear(1000).leaving),
             (0, 0),
             "somebody may be found who does not read"
         );
-        assert_eq!(clear(1000).leaving, 32);
+        assert_eq!(clear(1001).leaving, 32);
         let gone: Vec<usize> = (0..1000).filter(|n| places[*n].why_told().is_some()).collect();
         assert_eq!(gone, (1..33).collect::<Vec<_>>());
         drop(places);
@@ -316,12 +316,12 @@ mod tests {
         reads.begin();
         let moves = reads.passing();
         let clear = |second| {
-            moves.got_some(1 << 20, at(second));
+            moves.got_some(at(second));
             moves.wants_more();
             room.clear(reading(65), ALONE, at(second)).leaving
         };
-        assert_eq!([0, 2, 4].map(clear), [0; 3]);
-        assert_eq!((clear(5), told(&[idle, reads])), (1, vec![Some(Leaving::Idle), None]));
+        assert_eq!([0, 3, 9].map(clear), [0; 3]);
+        assert_eq!((clear(10), told(&[idle, reads])), (1, vec![Some(Leaving::Idle), None]));
     }
 
     #[test]
@@ -347,8 +347,8 @@ mod tests {
         let idle = room.take(start);
         let clear = |stalled, second| room.clear(reading(65), Others { workers: 1, stalled }, at(second));
         assert_eq!([0, 10, 20].map(|second| clear(1, second).leaving), [0; 3]);
-        assert_eq!([30, 31].map(|second| clear(0, second).leaving), [0; 2]);
-        assert_eq!((clear(0, 32).leaving, told(&[idle])), (1, vec![Some(Leaving::Idle)]));
+        assert_eq!([30, 32].map(|second| clear(0, second).leaving), [0; 2]);
+        assert_eq!((clear(0, 33).leaving, told(&[idle])), (1, vec![Some(Leaving::Idle)]));
         let share = |own, stalled| Others { workers: 3, stalled }.share(1000, own);
         assert_eq!([share(0, 0), share(0, 5), share(5, 0), share(1, 3)], [250, 0, 1000, 250]);
     }

@@ -3,11 +3,12 @@
 use crate::access_log::Line;
 use crate::drain::Phase;
 use crate::files;
-use crate::hello::{First, Replayed, read_hello};
+use crate::hello::{First, read_hello};
 use crate::listen::{Slot, prepare};
 use crate::memory::Reading;
 use crate::paced::Paced;
 use crate::place::Place;
+use crate::replayed::Replayed;
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{self, Peer, peer_of};
 use crate::worker::Worker;
@@ -328,7 +329,12 @@ fn has_plaintext(state: &ListenerState) -> bool {
     matches!(&state.kind, KindState::Inbound { plaintext: Some(_), .. })
 }
 
-async fn plaintext(worker: Rc<Worker>, connection: Connection, state: &ListenerState, stream: Replayed) {
+async fn plaintext(
+    worker: Rc<Worker>,
+    connection: Connection,
+    state: &ListenerState,
+    stream: Replayed<Paced>,
+) {
     let app = match &state.kind {
         KindState::Inbound { plaintext, .. } => plaintext.as_ref(),
         KindState::Http { .. }

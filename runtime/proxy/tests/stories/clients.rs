@@ -298,3 +298,50 @@ async fn the_version_of_an_application_stays_behind() {
     assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
     assert!(say(bind, b"GET / HTTP/1.0\r\nhost: app\r\n\r\n").await.contains(" 426 "));
 }
+
+/// What comes back when these parts are sent with a silence between them, long enough for the proxy to forget everything
+/// about the connection that it can, up to the answer with this number.
+async fn say_slowly(bind: SocketAddr, parts: &[&str], answers: usize) -> String {
+    let mut stream = TcpStream::connect(bind).await.unwrap();
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+        }
+        stream.write_all(part.as_bytes()).await.unwrap();
+    }
+    let mut said = String::new();
+    let reading = async {
+        while said.matches("HTTP/1.1 200 OK").count() < answers {
+            let mut bytes = [0; 4096];
+            let count = stream.read(&mut bytes).await.unwrap();
+            assert!(count > 0, "{parts:?}: {said}");
+            said.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reading).await.expect("the answers come");
+    said
+}
+
+#[tokio::test]
+async fn a_silence_anywhere_changes_nothing() {
+    const GET: &str = "GET / HTTP/1.1\r\nhost: app\r\n\r\n";
+    const POST: &str = "POST / HTTP/1.1\r\nhost: app\r\ncontent-length: 10\r\n\r\n01234";
+    let app = App::start("app", address()).await;
+    let (_world, bind) = proxy(&app, json!({})).await;
+    let (half, rest) = GET.split_at(20);
+    let beginning = [GET, half].concat();
+    let ending = ["56789", GET, half].concat();
+    let cases: [(&[&str], usize); 7] = [
+        (&["", GET], 1),
+        (&[GET, GET, GET], 3),
+        (&[half, rest, GET], 2),
+        (&[&beginning, rest], 2),
+        (&[POST, "56789", GET], 2),
+        (&[POST, &ending, rest], 3),
+        (&["P", &POST[1..], "56789"], 1),
+    ];
+    let said = cases.map(|(parts, answers)| say_slowly(bind, parts, answers));
+    for (said, (parts, answers)) in futures_util::future::join_all(said).await.into_iter().zip(cases) {
+        assert_eq!(said.matches("HTTP/1.1 ").count(), answers, "{parts:?}: {said}");
+    }
+}
