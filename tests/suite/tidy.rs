@@ -235,6 +235,7 @@ const BOUNDARIES: &[Boundary] = &[
             ("Policy", "asked by id for its name, scope or settings"),
             ("HttpMatch", "handed on to the backends, which take it apart"),
             ("HeaderMatch", "handed on to the backends, which take it apart"),
+            ("QueryMatch", "handed on to the backends, which take it apart"),
             ("HeaderChanges", "handed on to the backends, which take it apart"),
             ("Workload", "handed on to the manifests"),
             ("KubernetesVersion", "handed on to the manifests"),

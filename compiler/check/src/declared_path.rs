@@ -31,7 +31,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     for (_, route) in model.routes.iter() {
         for rule in &route.rules {
-            look(&rule.matches, &rule.origin, sink);
+            rule.matches.iter().for_each(|matches| look(matches, &rule.origin, sink));
         }
     }
     for (_, policy) in model.policies.iter() {
@@ -43,7 +43,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 
 fn look(matches: &HttpMatch, origin: &Origin, sink: &mut Sink) {
     let path = match &matches.path {
-        PathMatch::Exact(path) | PathMatch::Prefix(path) => path,
+        PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::StartsWith(path) => path,
         PathMatch::Any | PathMatch::Regex(_) => return,
     };
     // A wildcard such as `{id}` is reported as what it is.

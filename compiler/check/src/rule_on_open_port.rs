@@ -1,7 +1,7 @@
 //! Rules about identities on a port where callers can do without one.
 
 use lang_diagnostics::{Applicability, Code, CodeInfo, Diagnostic, Edit, Fix, Sink};
-use meshc_resolve::{Access, Peer, covers, disjoint};
+use meshc_resolve::{Access, Peer, covers_all, disjoint};
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::AuthorizationRule;
 use meshc_vocabulary::model::{Mtls, Port};
@@ -82,8 +82,8 @@ fn evaded(without_identity: &Access<'_>, rule: &AuthorizationRule) -> bool {
         Access::Admitted => true,
         Access::Refused(_) => false,
         Access::ByRequest { admitted, denied } => {
-            !denied.iter().any(|other| covers(&other.matches, &rule.matches))
-                && admitted.iter().any(|matches| !disjoint(matches, &rule.matches))
+            !denied.iter().any(|other| covers_all(&other.matches, &rule.matches))
+                && admitted.iter().any(|admitted| !rule.matches.iter().all(|it| disjoint(admitted, it)))
         }
     }
 }

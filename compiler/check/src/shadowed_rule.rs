@@ -1,7 +1,7 @@
 //! A rule of a route that an earlier rule takes all requests from.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_resolve::covers;
+use meshc_resolve::covers_all;
 
 use crate::context::Context;
 use crate::list::Check;
@@ -31,7 +31,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     for (_, route) in context.model.routes.iter() {
         for (place, rule) in route.rules.iter().enumerate() {
             let earlier = route.rules.iter().take(place);
-            if let Some(first) = earlier.into_iter().find(|first| covers(&first.matches, &rule.matches)) {
+            if let Some(first) = earlier.into_iter().find(|first| covers_all(&first.matches, &rule.matches)) {
                 let message = format!("a rule of {} is never reached", route.origin.name);
                 sink.push(
                     Diagnostic::warning(CHECK.info.code, rule.origin.span, message)

@@ -19,11 +19,11 @@ pub(crate) fn render(authorization: &Authorization) -> raw::Authorization {
 
 fn rule(rule: &AccessRule) -> raw::Rule {
     let AccessRule { name, principals, matches, origin: _ } = rule;
-    let matches_all = *matches == HttpMatch::default();
+    let matches_all = matches.contains(&HttpMatch::EVERYTHING);
     raw::Rule {
         name: name.clone(),
         principals: principals.iter().map(principal).collect(),
-        matches: if matches_all { Vec::new() } else { vec![matches::request(matches)] },
+        matches: if matches_all { Vec::new() } else { matches.iter().map(matches::request).collect() },
     }
 }
 

@@ -2,33 +2,49 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
+use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, QueryValue, StringMatch};
 use meshd_config::raw;
 
 /// The same condition in meshd's spelling.
 pub(crate) fn request(matches: &HttpMatch) -> raw::RequestMatch {
-    let HttpMatch { path, methods, headers } = matches;
+    let HttpMatch { path, methods, headers, queries } = matches;
     raw::RequestMatch {
         path: match path {
             PathMatch::Any => None,
             PathMatch::Exact(path) => Some(raw::PathMatch::Exact(path.clone())),
             PathMatch::Prefix(path) => Some(raw::PathMatch::Prefix(path.clone())),
+            PathMatch::StartsWith(text) => Some(raw::PathMatch::StartsWith(text.clone())),
             PathMatch::Regex(pattern) => Some(raw::PathMatch::Regex(pattern.clone())),
         },
         methods: methods.clone(),
         headers: headers.iter().map(header).collect(),
+        queries: queries.iter().map(query).collect(),
     }
 }
 
 fn header(header: &HeaderMatch) -> raw::HeaderMatch {
-    let HeaderMatch { name, value } = header;
+    let HeaderMatch { name, negated, value } = header;
     raw::HeaderMatch {
         name: name.clone(),
+        not: *negated,
         value: match value {
             StringMatch::Present => raw::ValueMatch::Present,
             StringMatch::Exact(value) => raw::ValueMatch::Exact(value.clone()),
             StringMatch::Prefix(value) => raw::ValueMatch::Prefix(value.clone()),
             StringMatch::Regex(pattern) => raw::ValueMatch::Regex(pattern.clone()),
+        },
+    }
+}
+
+fn query(query: &QueryMatch) -> raw::QueryMatch {
+    let QueryMatch { name, negated, value } = query;
+    raw::QueryMatch {
+        name: name.clone(),
+        not: *negated,
+        value: match value {
+            QueryValue::Present => raw::QueryValue::Present,
+            QueryValue::Exact(value) => raw::QueryValue::Exact(value.clone()),
+            QueryValue::Prefix(value) => raw::QueryValue::Prefix(value.clone()),
         },
     }
 }

@@ -20,8 +20,8 @@ pub struct AccessRule {
     pub name: String,
     /// Who, in order; never empty.
     pub principals: Vec<Principal>,
-    /// Which requests.
-    pub matches: HttpMatch,
+    /// Which requests: those that meet any of these; never empty.
+    pub matches: Vec<HttpMatch>,
     /// Where it comes from.
     pub origin: Origin,
 }

@@ -45,8 +45,7 @@ pub enum Refusal<'m> {
 }
 
 /// All requests.
-static EVERYTHING: HttpMatch =
-    HttpMatch { path: meshc_vocabulary::model::PathMatch::Any, methods: Vec::new(), headers: Vec::new() };
+static EVERYTHING: HttpMatch = HttpMatch::EVERYTHING;
 
 impl<'m> Peer<'m> {
     /// The peer that a service is: services with one account are one to everybody they call.
@@ -96,7 +95,7 @@ impl<'m> Access<'m> {
         let admitted: Vec<&'m HttpMatch> = if allow.is_empty() {
             vec![&EVERYTHING]
         } else {
-            allow.iter().filter(means).map(|rule| &rule.matches).collect()
+            allow.iter().filter(means).flat_map(|rule| &rule.matches).collect()
         };
         if admitted.is_empty() {
             return Self::Refused(Refusal::NotAllowed(allow));
@@ -105,7 +104,7 @@ impl<'m> Access<'m> {
         // For each match that is admitted, the first rule that takes all of it.
         let taken = admitted
             .iter()
-            .map(|matches| denied.iter().position(|rule| covers(&rule.matches, matches)))
+            .map(|matches| denied.iter().position(|rule| rule.matches.iter().any(|it| covers(it, matches))))
             .collect::<Option<Vec<_>>>();
         if let Some(mut taken) = taken {
             taken.sort_unstable();

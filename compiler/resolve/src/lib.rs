@@ -22,7 +22,7 @@ mod setting;
 pub use access::{Access, Peer, Refusal};
 pub use conduct::{Conduct, Through};
 pub use edge::{Caller, Edge, destination_port};
-pub use implied::{covers, disjoint};
+pub use implied::{covers, covers_all, disjoint};
 pub use misplaced::{Misplaced, Obstacle};
 pub use resolved::{Resolved, resolve};
 pub use route::RoutePolicies;

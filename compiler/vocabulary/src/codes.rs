@@ -40,6 +40,8 @@ pub const TWO_COUNTS_OF_FAILURES: Code = Code("E0219");
 pub const NO_ROUTE_HOSTS: Code = Code("E0222");
 /// A rule that sends no requests anywhere.
 pub const NO_WEIGHT: Code = Code("E0223");
+/// A condition that has no single meaning.
+pub const UNCLEAR_CONDITION: Code = Code("E0224");
 /// A wildcard in a rule that protects, where text is compared as it is written.
 pub const LITERAL_WILDCARD: Code = Code("E0217");
 /// The same in a route.
@@ -264,6 +266,22 @@ rule {
   destination { to = reviews-v1, weight = 0 }
   destination { to = reviews-v2, weight = 0 }     // weight = 100
 }
+```"#,
+    },
+    CodeInfo {
+        code: UNCLEAR_CONDITION,
+        title: "a condition that has no single meaning",
+        explanation: r#"`not` means that no line of a header meets the condition, so a request without the header is meant too. A condition that
+the empty value meets, such as `regex = ".*"`, would take a missing header for an empty one. `not` without another
+attribute means that the header is absent.
+
+`ignore_case` is about the letters of `path`, `paths`, `prefix` and `starts_with`, and about ASCII. A regular expression says
+it itself: `(?i)`. And `grpc` names a service, a method or both.
+
+```mesh
+match { header x-debug { not = true, regex = ".*" } }     // header x-debug { not = true }
+match { regex = "/items/.*", ignore_case = true }         // regex = "(?i)/items/.*"
+match { grpc {} }                                         // grpc { service = "shop.Catalog" }
 ```"#,
     },
     CodeInfo {

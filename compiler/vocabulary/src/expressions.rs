@@ -32,6 +32,26 @@ pub(crate) fn wrong(text: &str) -> Option<String> {
     }
 }
 
+/// An expression that matches this text and nothing else, in which no sign has a meaning of its own.
+pub(crate) fn literal(text: &str) -> String {
+    let mut expression = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() && !character.is_ascii_alphanumeric() && !matches!(character, '/' | '_' | '-')
+        {
+            expression.push_str(&format!("\\x{:02x}", u32::from(character)));
+        } else {
+            expression.push(character);
+        }
+    }
+    expression
+}
+
+/// Whether an expression, as a whole, matches the empty text.
+pub(crate) fn matches_nothing(expression: &str) -> bool {
+    let whole = RegexBuilder::new(&format!(r"\A(?:{expression})\z")).unicode(false).build();
+    whole.is_ok_and(|whole| whole.is_match(b""))
+}
+
 /// Looks for what one reader would take for characters and the other for bytes.
 #[derive(Default)]
 struct Bytes {

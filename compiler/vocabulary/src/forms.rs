@@ -23,6 +23,29 @@ pub(crate) static HEADER_NAME: Pattern = Pattern { name: "a header name", check:
 /// A header's value as it can be compared.
 pub(crate) static HEADER_VALUE: Pattern = Pattern { name: "a header value", check: header_value };
 
+/// A cookie's name (RFC 6265, section 4.1.1).
+pub(crate) static COOKIE_NAME: Pattern = Pattern { name: "a cookie's name", check: header_name };
+
+/// A cookie's value as it can be compared.
+pub(crate) static COOKIE_VALUE: Pattern = Pattern { name: "a cookie's value", check: cookie_value };
+
+/// The name of a parameter of a query, as it is sent.
+pub(crate) static QUERY_NAME: Pattern = Pattern {
+    name: "a parameter's name",
+    check: |text| non_empty(text).or_else(|| in_query(text, &['&', '=', '#'])),
+};
+
+/// The value of a parameter of a query, as it is sent.
+pub(crate) static QUERY_VALUE: Pattern =
+    Pattern { name: "a parameter's value", check: |text| in_query(text, &['&', '#']) };
+
+/// The full name of a gRPC service.
+pub(crate) static GRPC_SERVICE: Pattern =
+    Pattern { name: "a gRPC service", check: |text| text.split('.').find_map(identifier) };
+
+/// The name of a gRPC method.
+pub(crate) static GRPC_METHOD: Pattern = Pattern { name: "a gRPC method", check: identifier };
+
 /// A request's method (RFC 9110, section 9.1).
 pub(crate) static METHOD: Pattern = Pattern { name: "a method", check: method };
 
@@ -212,6 +235,28 @@ fn header_value(text: &str) -> Option<String> {
         return wrong("white space around a header's value never reaches a proxy");
     }
     None
+}
+
+fn cookie_value(text: &str) -> Option<String> {
+    if text.contains(';') {
+        return wrong("`;` ends a cookie");
+    }
+    header_value(text)
+}
+
+/// What stands in a query between its signs: visible ASCII, other characters escaped as they are sent.
+fn in_query(text: &str, signs: &[char]) -> Option<String> {
+    let other = text.chars().find(|c| !c.is_ascii_graphic() || signs.contains(c))?;
+    Some(format!("`{}` is escaped in it: write it as it is sent, such as `%20`", other.escape_default()))
+}
+
+/// A name of Protocol Buffers.
+fn identifier(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return wrong("a part of it is empty");
+    }
+    let other = text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '_')?;
+    Some(format!("only letters, digits and `_` may stand in its parts, not `{other}`"))
 }
 
 /// Headers that only proxies change: those of one connection, those that say where a body ends, the date that every

@@ -31,7 +31,9 @@ pub use listener::{
     AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
     PassThroughChain, Probe, Rule, ServerTls,
 };
-pub use matching::{HeaderMatch, METHODS, PathMatch, Pattern, RequestMatch, ValueMatch};
+pub use matching::{
+    HeaderMatch, METHODS, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,
+};
 pub use path::Path;
 pub use period::Period;
 pub use problem::{Invalid, Problem};

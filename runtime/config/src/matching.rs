@@ -51,6 +51,8 @@ pub enum PathMatch {
     Exact(String),
     /// This path and every path below it; held without a final slash, so that `/` is the empty string.
     Prefix(String),
+    /// Every path whose text begins so.
+    StartsWith(String),
     /// Every path that the expression matches.
     Regex(Pattern),
 }
@@ -64,6 +66,7 @@ impl PathMatch {
             PathMatch::Prefix(prefix) => path
                 .strip_prefix(prefix.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            PathMatch::StartsWith(start) => path.starts_with(start.as_str()),
             PathMatch::Regex(pattern) => pattern.matches(path.as_bytes()),
         }
     }
@@ -80,6 +83,9 @@ impl PathMatch {
             raw::PathMatch::Exact(path) => absolute("exact", path).then(|| PathMatch::Exact(path.clone())),
             raw::PathMatch::Prefix(path) => absolute("prefix", path)
                 .then(|| PathMatch::Prefix(path.strip_suffix('/').unwrap_or(path).to_owned())),
+            raw::PathMatch::StartsWith(text) => {
+                absolute("starts_with", text).then(|| PathMatch::StartsWith(text.clone()))
+            }
             raw::PathMatch::Regex(source) => {
                 Pattern::check(cx, source, &at.field("regex")).map(PathMatch::Regex)
             }
@@ -105,13 +111,15 @@ pub enum ValueMatch {
 pub struct HeaderMatch {
     /// The header's name, in lower case.
     pub name: String,
+    /// Whether no line of the header may match, instead of one that must.
+    pub not: bool,
     /// What its value must be.
     pub value: ValueMatch,
 }
 
 impl HeaderMatch {
     fn check(cx: &mut Context<'_>, raw: &raw::HeaderMatch, at: &Path) -> Option<Self> {
-        let raw::HeaderMatch { name, value } = raw;
+        let raw::HeaderMatch { name, not, value } = raw;
         let name = header_name(cx, name, &at.field("name"));
         let value = match value {
             raw::ValueMatch::Exact(value) => Some(ValueMatch::Exact(value.clone())),
@@ -121,7 +129,46 @@ impl HeaderMatch {
             }
             raw::ValueMatch::Present => Some(ValueMatch::Present),
         };
-        Some(HeaderMatch { name: name?, value: value? })
+        Some(HeaderMatch { name: name?, not: *not, value: value? })
+    }
+}
+
+/// A match on one parameter of the query, which is compared as it is sent, escapes included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryMatch {
+    /// The parameter's name.
+    pub name: String,
+    /// Whether no parameter of this name may match, instead of one that must.
+    pub not: bool,
+    /// What its value must be.
+    pub value: QueryValue,
+}
+
+/// A match on a parameter's value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum QueryValue {
+    /// Any value, but the parameter must be there.
+    Present,
+    /// This value.
+    Exact(String),
+    /// A value that begins so.
+    Prefix(String),
+}
+
+impl QueryMatch {
+    fn check(cx: &mut Context<'_>, raw: &raw::QueryMatch, at: &Path) -> Option<Self> {
+        let raw::QueryMatch { name, not, value } = raw;
+        let name = cx.text(name, &at.field("name"))?;
+        if name.contains(['&', '=', '#']) {
+            cx.wrong(&at.field("name"), format!("`{name}` is not the name of a parameter"));
+            return None;
+        }
+        let value = match value {
+            raw::QueryValue::Present => QueryValue::Present,
+            raw::QueryValue::Exact(value) => QueryValue::Exact(value.clone()),
+            raw::QueryValue::Prefix(value) => QueryValue::Prefix(value.clone()),
+        };
+        Some(QueryMatch { name, not: *not, value })
     }
 }
 
@@ -134,21 +181,24 @@ pub struct RequestMatch {
     pub methods: Vec<String>,
     /// The headers, all of which must match.
     pub headers: Vec<HeaderMatch>,
+    /// The parameters of the query, all of which must match.
+    pub queries: Vec<QueryMatch>,
 }
 
 impl RequestMatch {
     /// Matches every request.
     #[must_use]
     pub fn any() -> Self {
-        RequestMatch { path: None, methods: Vec::new(), headers: Vec::new() }
+        RequestMatch { path: None, methods: Vec::new(), headers: Vec::new(), queries: Vec::new() }
     }
 
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::RequestMatch, at: &Path) -> Option<Self> {
-        let raw::RequestMatch { path, methods, headers } = raw;
+        let raw::RequestMatch { path, methods, headers, queries } = raw;
         let path = cx.optional(path.as_ref(), &at.field("path"), PathMatch::check);
         let methods = cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at));
         let headers = cx.each(headers, &at.field("headers"), HeaderMatch::check);
-        Some(RequestMatch { path: path?, methods: methods?, headers: headers? })
+        let queries = cx.each(queries, &at.field("queries"), QueryMatch::check);
+        Some(RequestMatch { path: path?, methods: methods?, headers: headers?, queries: queries? })
     }
 }
 

@@ -293,7 +293,12 @@ async fn decide(
     line.user_agent = said("user-agent");
     line.forwarded_for = app.edge.and_then(|_| said("x-forwarded-for"));
 
-    let seen = Seen { path: path.path(), method: parts.method.as_str(), headers: &parts.headers };
+    let seen = Seen {
+        path: path.path(),
+        query: path.query(),
+        method: parts.method.as_str(),
+        headers: &parts.headers,
+    };
     let peer = connection.peer.as_ref();
     let route = app.routes.find(&authority, &seen);
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;

@@ -5,16 +5,18 @@
 use crate::filter::Filter;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
-use meshd_config::{HeaderMatch, HostPattern, RequestMatch, ValueMatch};
+use meshd_config::{HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch, ValueMatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The properties of a request that decisions are made by. Its path is normalised and has no query.
+/// The properties of a request that decisions are made by. Its path is normalised and without the query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'a> {
     /// The normalised path without the query.
     pub(crate) path: &'a str,
+    /// The query, as it is sent.
+    pub(crate) query: Option<&'a str>,
     /// The method.
     pub(crate) method: &'a str,
     /// The headers.
@@ -24,20 +26,37 @@ pub(crate) struct Seen<'a> {
 impl Seen<'_> {
     /// Whether everything that `wanted` names is so.
     pub(crate) fn matches(&self, wanted: &RequestMatch) -> bool {
-        let RequestMatch { path, methods, headers } = wanted;
+        let RequestMatch { path, methods, headers, queries } = wanted;
         path.as_ref().is_none_or(|path| path.matches(self.path))
             && (methods.is_empty() || methods.iter().any(|method| method == self.method))
             && headers.iter().all(|header| self.header(header))
+            && queries.iter().all(|query| self.parameter(query))
     }
 
     fn header(&self, wanted: &HeaderMatch) -> bool {
-        let HeaderMatch { name, value: wanted } = wanted;
-        self.values(name).any(|value| match wanted {
+        let HeaderMatch { name, not, value: wanted } = wanted;
+        let found = self.values(name).any(|value| match wanted {
             ValueMatch::Exact(exact) => value == exact.as_bytes(),
             ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_bytes()),
             ValueMatch::Regex(pattern) => pattern.matches(value),
             ValueMatch::Present => true,
-        })
+        });
+        found != *not
+    }
+
+    fn parameter(&self, wanted: &QueryMatch) -> bool {
+        let QueryMatch { name, not, value: wanted } = wanted;
+        let parameters = self.query.into_iter().flat_map(|query| query.split('&'));
+        let mut values = parameters.filter_map(|parameter| {
+            let (found, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            (found == name).then_some(value)
+        });
+        let found = values.any(|value| match wanted {
+            QueryValue::Present => true,
+            QueryValue::Exact(exact) => value == exact,
+            QueryValue::Prefix(prefix) => value.starts_with(prefix.as_str()),
+        });
+        found != *not
     }
 
     /// Every line of a header, as the bytes that came. A value need not be text, and what is not would otherwise be
@@ -190,7 +209,7 @@ mod tests {
         routes.add(&[HostPattern::Suffix(".shop.example".into())], vec![route("long")]);
         routes.add(&[HostPattern::Exact("www.shop.example".into())], vec![route("exact")]);
         let headers = HeaderMap::new();
-        let seen = Seen { path: "/", method: "GET", headers: &headers };
+        let seen = Seen { path: "/", query: None, method: "GET", headers: &headers };
         let found = |host: &str| routes.find(host, &seen).unwrap().name.clone();
         assert_eq!(found("WWW.shop.example:8080"), "exact");
         assert_eq!(found("m.shop.example"), "long");
@@ -217,7 +236,7 @@ mod tests {
             for line in lines {
                 headers.append("x-role", HeaderValue::from_bytes(line).unwrap());
             }
-            let seen = Seen { path: "/", method: "GET", headers: &headers };
+            let seen = Seen { path: "/", query: None, method: "GET", headers: &headers };
             virtual_hosts[0].routes.iter().position(|route| seen.matches(&route.matching)).unwrap()
         };
         assert_eq!(first(&[b"guest"]), 0);

@@ -5,6 +5,7 @@ mod answers;
 mod authorization;
 mod calls;
 mod certificates;
+mod conditions;
 mod cross_cluster;
 mod differences;
 mod ejection;

@@ -30,7 +30,7 @@ fn filter(name: &str, action: Action, rules: &[AccessRule]) -> Made {
 fn policy(rule: &AccessRule) -> (String, Policy) {
     let AccessRule { name, principals, matches, origin: _ } = rule;
     let policy = Policy {
-        permissions: vec![permission(matches)],
+        permissions: matches.iter().map(permission).collect(),
         principals: principals.iter().map(principal).collect(),
         ..Default::default()
     };

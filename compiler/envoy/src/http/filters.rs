@@ -86,7 +86,8 @@ pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
     match filter {
         Filter::Authorize(authorization) => {
             let rules = authorization.deny.iter().chain(&authorization.allow);
-            let conditions = rules.map(|rule| (&rule.matches, &rule.origin)).collect();
+            let conditions =
+                rules.flat_map(|rule| rule.matches.iter().map(|matches| (matches, &rule.origin))).collect();
             Asked { conditions, ..Asked::default() }
         }
         Filter::LocalLimit(limit) => {

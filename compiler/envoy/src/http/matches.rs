@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
+use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, QueryValue, StringMatch};
 
 use crate::pb::matcher::{PathMatcher, RegexMatcher, StringMatcher, path_matcher, string_matcher};
 use crate::pb::rbac::{Permission, permission};
@@ -20,15 +20,17 @@ use crate::pb::route::{HeaderMatcher, RouteMatch};
 fn path(path: &PathMatch) -> Cow<'_, PathMatch> {
     match path {
         PathMatch::Exact(path) if path == "/" => Cow::Owned(PathMatch::Regex(String::from("//?"))),
-        other @ (PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Regex(_)) => {
-            Cow::Borrowed(other)
-        }
+        other @ (PathMatch::Any
+        | PathMatch::Exact(_)
+        | PathMatch::Prefix(_)
+        | PathMatch::StartsWith(_)
+        | PathMatch::Regex(_)) => Cow::Borrowed(other),
     }
 }
 
 /// The condition as a route's match.
 pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
-    let HttpMatch { path, methods, headers } = matches;
+    let HttpMatch { path, methods, headers, queries } = matches;
     let path = match self::path(path).as_ref() {
         PathMatch::Any => PathSpecifier::Prefix("/".to_owned()),
         PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
@@ -36,15 +38,17 @@ pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
             "" => PathSpecifier::Prefix("/".to_owned()),
             path => PathSpecifier::PathSeparatedPrefix(path.to_owned()),
         },
+        PathMatch::StartsWith(text) => PathSpecifier::Prefix(text.clone()),
         PathMatch::Regex(regex) => PathSpecifier::SafeRegex(pattern(regex)),
     };
-    let headers = method(methods).into_iter().chain(headers.iter().map(header));
+    let headers =
+        method(methods).into_iter().chain(headers.iter().map(header)).chain(queries.iter().map(query));
     RouteMatch { path_specifier: Some(path), headers: headers.collect(), ..Default::default() }
 }
 
 /// The condition as a permission of RBAC.
 pub(crate) fn permission(matches: &HttpMatch) -> Permission {
-    let HttpMatch { path, methods, headers } = matches;
+    let HttpMatch { path, methods, headers, queries } = matches;
     let path = match self::path(path).as_ref() {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(exact(path)),
@@ -52,12 +56,14 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
             "" => None,
             path => Some(regex(&format!("{}(?:/.*)?", escape(path)))),
         },
+        PathMatch::StartsWith(text) => Some(prefix(text)),
         PathMatch::Regex(pattern) => Some(regex(pattern)),
     };
     let path = path.map(|matcher| {
         permission::Rule::UrlPath(PathMatcher { rule: Some(path_matcher::Rule::Path(matcher)) })
     });
-    let headers = method(methods).into_iter().chain(headers.iter().map(header));
+    let headers =
+        method(methods).into_iter().chain(headers.iter().map(header)).chain(queries.iter().map(query));
     let mut rules: Vec<permission::Rule> =
         path.into_iter().chain(headers.map(permission::Rule::Header)).collect();
     let rule = match (rules.pop(), rules.is_empty()) {
@@ -77,7 +83,7 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
 /// Rate-limit actions see `:path` with its query, so the pattern admits one. A regular expression that itself
 /// matches a `?` may therefore also match into the query, and then counts too many requests, never too few.
 pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
-    let HttpMatch { path, methods, headers } = matches;
+    let HttpMatch { path, methods, headers, queries } = matches;
     let path = match self::path(path).as_ref() {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(format!("{}(?:\\?.*)?", escape(path))),
@@ -85,10 +91,12 @@ pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
             "" => None,
             path => Some(format!("{}(?:[/?].*)?", escape(path))),
         },
+        PathMatch::StartsWith(text) => Some(format!("{}.*", escape(text))),
         PathMatch::Regex(regex) => Some(format!("(?:{regex})(?:\\?.*)?")),
     };
     let path = path.map(|pattern| header_matcher(":path", regex(&pattern)));
-    path.into_iter().chain(method(methods)).chain(headers.iter().map(header)).collect()
+    let headers = headers.iter().map(header).chain(queries.iter().map(query));
+    path.into_iter().chain(method(methods)).chain(headers).collect()
 }
 
 /// Any of these methods; `None` if there are none, which means every method.
@@ -109,13 +117,16 @@ pub(crate) fn header_matcher(name: &str, matcher: StringMatcher) -> HeaderMatche
     }
 }
 
+/// A condition on a header, or that no line of it meets one. Envoy inverts nothing where the header is missing, unless it
+/// is told to take it for the empty value, which then meets no condition.
 fn header(condition: &HeaderMatch) -> HeaderMatcher {
-    let HeaderMatch { name, value } = condition;
+    let HeaderMatch { name, negated, value } = condition;
     let matcher = match value {
         StringMatch::Present => {
             return HeaderMatcher {
                 name: name.clone(),
                 header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+                invert_match: *negated,
                 ..Default::default()
             };
         }
@@ -123,7 +134,26 @@ fn header(condition: &HeaderMatch) -> HeaderMatcher {
         StringMatch::Prefix(value) => prefix(value),
         StringMatch::Regex(value) => regex(value),
     };
-    header_matcher(name, matcher)
+    HeaderMatcher {
+        invert_match: *negated,
+        treat_missing_header_as_empty: *negated,
+        ..header_matcher(name, matcher)
+    }
+}
+
+/// A condition on a parameter of the query. Envoy's own one takes the first parameter of a name, knows no negation, and
+/// its RBAC has none; the header `:path` is there for all of them.
+fn query(condition: &QueryMatch) -> HeaderMatcher {
+    let QueryMatch { name, negated, value } = condition;
+    let value = match value {
+        QueryValue::Present => String::from("(?:=[^&]*)?"),
+        QueryValue::Exact(value) if value.is_empty() => String::from("=?"),
+        QueryValue::Exact(value) => format!("={}", escape(value)),
+        QueryValue::Prefix(value) if value.is_empty() => String::from("(?:=[^&]*)?"),
+        QueryValue::Prefix(value) => format!("={}[^&]*", escape(value)),
+    };
+    let pattern = format!("[^?]*\\?(?:.*&)?{}{value}(?:&.*)?", escape(name));
+    HeaderMatcher { invert_match: *negated, ..header_matcher(":path", regex(&pattern)) }
 }
 
 /// Exactly this string.
@@ -204,7 +234,12 @@ mod tests {
         let matches = HttpMatch {
             path: PathMatch::Exact("/a.b".to_owned()),
             methods: vec!["GET".to_owned(), "HEAD".to_owned()],
-            headers: vec![HeaderMatch { name: "x-a".to_owned(), value: StringMatch::Present }],
+            headers: vec![HeaderMatch {
+                name: "x-a".to_owned(),
+                negated: false,
+                value: StringMatch::Present,
+            }],
+            queries: Vec::new(),
         };
         assert_eq!(headers(&matches).len(), 3);
         assert_eq!(headers(&matches)[0], header_matcher(":path", regex("/a\\.b(?:\\?.*)?")));

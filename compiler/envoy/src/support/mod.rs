@@ -86,7 +86,7 @@ fn expressions(matches: &HttpMatch, origin: &Origin, sink: &mut Sink) {
         PathMatch::Regex(regex) => {
             expressions.insert(regex);
         }
-        PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) => {}
+        PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::StartsWith(_) => {}
     }
     for header in &matches.headers {
         match &header.value {

@@ -163,7 +163,7 @@ fn headers(text: &mut Text, of: &str, changes: &HeaderChanges) {
 
 fn access(text: &mut Text, verb: &str, rule: &AccessRule) {
     let AccessRule { name, principals, matches, origin } = rule;
-    text.line(format!("{verb} {name}: {}, from {}", words::matches(matches), origin.name));
+    text.line(format!("{verb} {name}: {}, from {}", words::any_of(matches), origin.name));
     text.nested(|text| {
         for principal in principals {
             text.line(match principal {

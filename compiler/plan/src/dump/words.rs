@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use meshc_vocabulary::model::{
-    Bind, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, PathMatch, ProbeKind, Protocol, StringMatch,
+    Bind, HeaderMatch, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, PathMatch, ProbeKind, Protocol,
+    QueryMatch, QueryValue, StringMatch,
 };
 
 use crate::{GrpcStatus, RetryReason};
@@ -79,23 +80,42 @@ pub(super) fn duration(duration: Duration) -> String {
 
 /// `any request`, or its conditions.
 pub(super) fn matches(matches: &HttpMatch) -> String {
-    let HttpMatch { path, methods, headers } = matches;
+    let HttpMatch { path, methods, headers, queries } = matches;
     let path = match path {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(format!("path = {path}")),
         PathMatch::Prefix(path) => Some(format!("path below {path}")),
+        PathMatch::StartsWith(path) => Some(format!("path begins with {path}")),
         PathMatch::Regex(path) => Some(format!("path ~ {path}")),
     };
     let methods = (!methods.is_empty()).then(|| methods.join("|"));
-    let headers = headers.iter().map(|header| {
-        let name = &header.name;
-        Some(match &header.value {
+    let headers = headers.iter().map(|HeaderMatch { name, negated, value }| {
+        let condition = match value {
             StringMatch::Present => format!("{name} present"),
             StringMatch::Exact(value) => format!("{name} = {value}"),
             StringMatch::Prefix(value) => format!("{name} begins with {value}"),
             StringMatch::Regex(value) => format!("{name} ~ {value}"),
-        })
+        };
+        Some(not(*negated, condition))
     });
-    let line = super::parts([methods, path].into_iter().chain(headers));
+    let queries = queries.iter().map(|QueryMatch { name, negated, value }| {
+        let condition = match value {
+            QueryValue::Present => format!("?{name} present"),
+            QueryValue::Exact(value) => format!("?{name} = {value}"),
+            QueryValue::Prefix(value) => format!("?{name} begins with {value}"),
+        };
+        Some(not(*negated, condition))
+    });
+    let line = super::parts([methods, path].into_iter().chain(headers).chain(queries));
     if line.is_empty() { String::from("any request") } else { line }
+}
+
+fn not(negated: bool, condition: String) -> String {
+    if negated { format!("not {condition}") } else { condition }
+}
+
+/// Conditions any of which will do.
+pub(super) fn any_of(alternatives: &[HttpMatch]) -> String {
+    let alternatives: Vec<_> = alternatives.iter().map(matches).collect();
+    alternatives.join(", or ")
 }

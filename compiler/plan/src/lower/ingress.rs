@@ -9,7 +9,8 @@ use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
-    AtGateways, Callee, Destination, Gateway, GatewayPort, GatewayTls, Id, Route, RouteRule, RouteScope,
+    AtGateways, Callee, Destination, Gateway, GatewayPort, GatewayTls, HttpMatch, Id, Route, RouteRule,
+    RouteScope,
 };
 
 use super::context::Context;
@@ -125,8 +126,8 @@ fn virtual_hosts(
             continue;
         }
         let namespace = &context.model.namespaces.at(*namespace).name;
-        let rules = rules.iter().enumerate().filter_map(|(position, rule)| {
-            http_route(context, Through::Rule { route: *id, position, rule }, rule, callees, sink)
+        let rules = rules.iter().enumerate().flat_map(|(position, rule)| {
+            http_routes(context, Through::Rule { route: *id, position, rule }, rule, callees, sink)
         });
         hosts.push(VirtualHost {
             name: format!("{name}.{namespace}"),
@@ -145,14 +146,14 @@ pub(super) fn by_port(reaches: &[Reach]) -> Reaches<'_> {
     reaches.iter().map(|reach| ((reach.callee, reach.port), reach)).collect()
 }
 
-/// A rule's route; `None` if no destination can be reached, which the topology has reported.
-pub(super) fn http_route<'m>(
+/// A rule's routes, one for each of its matches; none if no destination can be reached, which the topology has reported.
+pub(super) fn http_routes<'m>(
     context: &Context<'m>,
     through: Through<'m>,
     rule: &'m RouteRule,
     callees: &Reaches<'_>,
     sink: &mut Sink,
-) -> Option<HttpRoute> {
+) -> Vec<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
     let RouteRule { origin, matches, to: destinations, filters, timeout: _, retry: _ } = rule;
     let mut first: Option<(&Destination, Handling)> = None;
@@ -191,13 +192,15 @@ pub(super) fn http_route<'m>(
             weight: *weight,
         });
     }
-    let (_, Handling { timeout, idle_timeout, retry }) = first?;
-    Some(HttpRoute {
+    let Some((_, Handling { timeout, idle_timeout, retry })) = first else { return Vec::new() };
+    let action = HttpAction::Forward { to, timeout, idle_timeout, retry };
+    let route = |matches: &HttpMatch| HttpRoute {
         matches: matches.clone(),
         filters: filter::of_rule(filters),
-        action: HttpAction::Forward { to, timeout, idle_timeout, retry },
+        action: action.clone(),
         origin: origin.clone(),
-    })
+    };
+    matches.iter().map(route).collect()
 }
 
 /// What there is beside an endpoint that failed, at the destination that has most. It is not known yet to which of them

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
-use meshc_resolve::{CalledPort, Conduct, Through, covers};
+use meshc_resolve::{CalledPort, Conduct, Through, covers_all};
 use meshc_topology::{Asked, Reach};
 use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Route, Service};
 
@@ -137,8 +137,8 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
         let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
         for (position, rule) in rules.iter().enumerate() {
             let through = Through::Rule { route: id, position, rule };
-            routes.extend(ingress::http_route(context, through, rule, reaches, sink));
-            rest &= !covers(&rule.matches, &HttpMatch::default());
+            routes.extend(ingress::http_routes(context, through, rule, reaches, sink));
+            rest &= !covers_all(&rule.matches, &[HttpMatch::EVERYTHING]);
         }
     }
     if rest {

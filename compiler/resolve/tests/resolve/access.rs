@@ -46,7 +46,10 @@ fn access<'m>(model: &'m Model, who: &str, callee: &str, name: &str) -> String {
             .iter()
             .map(|matches| match &matches.path {
                 PathMatch::Any => String::from("*"),
-                PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Regex(path) => path.clone(),
+                PathMatch::Exact(path)
+                | PathMatch::Prefix(path)
+                | PathMatch::StartsWith(path)
+                | PathMatch::Regex(path) => path.clone(),
             })
             .collect()
     };
@@ -55,11 +58,11 @@ fn access<'m>(model: &'m Model, who: &str, callee: &str, name: &str) -> String {
         Access::Refused(Refusal::NoIdentity) => String::from("refused without identity"),
         Access::Refused(Refusal::NotAllowed(rules)) => format!("none of {} rules allows it", rules.len()),
         Access::Refused(Refusal::Denied(rules)) => {
-            let matches: Vec<_> = rules.iter().map(|rule| &rule.matches).collect();
+            let matches: Vec<_> = rules.iter().flat_map(|rule| &rule.matches).collect();
             format!("denied: {}", paths(&matches).join(", "))
         }
         Access::ByRequest { admitted, denied } => {
-            let denied: Vec<_> = denied.iter().map(|rule| &rule.matches).collect();
+            let denied: Vec<_> = denied.iter().flat_map(|rule| &rule.matches).collect();
             format!("{} but {:?}", paths(&admitted).join(", "), paths(&denied))
         }
     }

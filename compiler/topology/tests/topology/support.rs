@@ -369,7 +369,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
         rules: vec![RouteRule {
             filters: Vec::new(),
             origin: origin(name),
-            matches: HttpMatch::default(),
+            matches: vec![HttpMatch::EVERYTHING],
             to: vec![Destination { origin: origin(name), callee, port: None, weight: 1 }],
             timeout: None,
             retry: None,

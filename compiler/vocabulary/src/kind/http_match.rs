@@ -1,47 +1,40 @@
 //! `match`: which requests.
 
-use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Name, Nested, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
 
+use super::conditions::{self, COOKIE, HEADER, QUERY};
 use super::exclusive;
 use super::wildcard::{self, Purpose};
 use crate::codes;
+use crate::expressions::literal;
 use crate::forms;
-use crate::model::{HeaderMatch, HttpMatch, PathMatch, StringMatch};
+use crate::model::{HttpMatch, PathMatch};
 use crate::words;
 
-static HEADER: Kind = Kind {
-    word: "header",
-    documentation: "A condition on a header; without attributes, that it is there. Values are compared as bytes, each line of a \
-                    header by itself.",
-    label: Label::Required(&forms::HEADER_NAME),
+static GRPC: Kind = Kind {
+    word: "grpc",
+    documentation: "A gRPC service, a method, or one method of one service. The path says which: `/shop.Catalog/List`.",
+    label: Label::None,
     space: None,
     reopen: false,
     attributes: &[
         Attribute::optional(
-            words::EXACT,
-            Type::Text(&forms::HEADER_VALUE),
-            "The value is this one, in UTF-8.",
+            words::SERVICE,
+            Type::Text(&forms::GRPC_SERVICE),
+            "The service with its package: `shop.Catalog`.",
         ),
-        Attribute::optional(
-            words::PREFIX,
-            Type::Text(&forms::HEADER_VALUE),
-            "The value begins with this, in UTF-8.",
-        ),
-        Attribute::optional(
-            words::REGEX,
-            Type::Text(&forms::REGEX),
-            "The whole value matches this regular expression (RE2 syntax), byte by byte.",
-        ),
+        Attribute::optional(words::METHOD, Type::Text(&forms::GRPC_METHOD), "The method: `List`."),
     ],
     blocks: &[],
 };
 
 pub(crate) static KIND: Kind = Kind {
     word: "match",
-    documentation: "Which requests are meant; all conditions hold at once. Paths are compared after normalisation: dot \
-                    segments and repeated slashes are merged, and the query is no part of them.",
+    documentation: "Which requests are meant; all conditions hold at once. Of several blocks any one will do. Paths are \
+                    compared after normalisation: dot segments and repeated slashes are merged, and the query is no part \
+                    of them.",
     label: Label::None,
     space: None,
     reopen: false,
@@ -51,6 +44,7 @@ pub(crate) static KIND: Kind = Kind {
             Type::Text(&forms::PATH),
             "The path is exactly this one; no character stands for others.",
         ),
+        Attribute::optional(words::PATHS, Type::some(&Type::Text(&forms::PATH)), "The path is one of these."),
         Attribute::optional(
             words::PREFIX,
             Type::Text(&forms::PATH),
@@ -58,9 +52,20 @@ pub(crate) static KIND: Kind = Kind {
              No character stands for others.",
         ),
         Attribute::optional(
+            words::STARTS_WITH,
+            Type::Text(&forms::PATH),
+            "The text of the path begins with this: `/items` matches `/itemsfoo` too.",
+        ),
+        Attribute::optional(
             words::REGEX,
             Type::Text(&forms::REGEX),
             "The whole path matches this regular expression (RE2 syntax): `/users/[^/]+` for one segment of any name.",
+        ),
+        Attribute::defaulted(
+            words::IGNORE_CASE,
+            Type::Boolean,
+            Constant::Boolean(false),
+            "Whether `path`, `paths`, `prefix` and `starts_with` take ASCII letters of either case.",
         ),
         Attribute::optional(
             words::METHODS,
@@ -68,67 +73,152 @@ pub(crate) static KIND: Kind = Kind {
             "The method is one of these, such as `[\"GET\", \"HEAD\"]`.",
         ),
     ],
-    blocks: &[Nested { kind: &HEADER, count: Count::Many }],
+    blocks: &[
+        Nested { kind: &GRPC, count: Count::Optional },
+        Nested { kind: &HEADER, count: Count::Many },
+        Nested { kind: &COOKIE, count: Count::Many },
+        Nested { kind: &QUERY, count: Count::Many },
+    ],
 };
 
-/// The `match` block of a block; all requests without one.
-pub(crate) fn convert(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Option<HttpMatch> {
+/// The `match` blocks of a block as alternatives; one for all requests without any.
+pub(crate) fn convert(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Option<Vec<HttpMatch>> {
+    let mut alternatives = Vec::new();
+    for block in parent.blocks(&KIND) {
+        let rest = without_path(block, purpose, sink)?;
+        alternatives
+            .extend(paths(block, purpose, sink).into_iter().map(|path| HttpMatch { path, ..rest.clone() }));
+    }
+    if alternatives.is_empty() {
+        alternatives.push(HttpMatch::default());
+    }
+    Some(alternatives)
+}
+
+/// The same where there is one block and no alternative: several paths are one expression.
+pub(crate) fn one(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Option<HttpMatch> {
     let Some(block) = parent.block(&KIND) else { return Some(HttpMatch::default()) };
-    only_one(block, &[words::PATH, words::PREFIX, words::REGEX], sink);
-    wildcard::check_path(block, purpose, sink);
-    let text = |name: Name| block.get::<String>(name).map(|text| text.value);
-    let path = if let Some(path) = text(words::PATH) {
-        PathMatch::Exact(path)
-    } else if let Some(prefix) = text(words::PREFIX) {
-        PathMatch::Prefix(prefix)
-    } else if let Some(regex) = text(words::REGEX) {
-        PathMatch::Regex(regex)
-    } else {
-        PathMatch::Any
+    let rest = without_path(block, purpose, sink)?;
+    let paths = paths(block, purpose, sink);
+    let path = match paths.as_slice() {
+        [only] => only.clone(),
+        several => {
+            let expressions: Vec<_> = several.iter().map(expression).collect();
+            PathMatch::Regex(expressions.join("|"))
+        }
     };
+    Some(HttpMatch { path, ..rest })
+}
+
+fn without_path(block: &Block, purpose: Purpose, sink: &mut Sink) -> Option<HttpMatch> {
     let methods =
         block.get::<Vec<Spanned<String>>>(words::METHODS).map(|list| list.value).unwrap_or_default();
     Some(HttpMatch {
-        path,
+        path: PathMatch::Any,
         methods: methods.into_iter().map(|method| method.value).collect(),
-        headers: headers(block, purpose, sink),
+        headers: conditions::headers(block, purpose, sink)?,
+        queries: conditions::queries(block, purpose, sink)?,
     })
 }
 
-fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<HeaderMatch> {
-    let mut headers: Vec<(HeaderMatch, &Block)> = Vec::new();
-    for header in block.blocks(&HEADER) {
-        only_one(header, &[words::EXACT, words::PREFIX, words::REGEX], sink);
-        wildcard::check_header(header, purpose, sink);
-        let text = |name: Name| header.get::<String>(name).map(|text| text.value);
-        let value = if let Some(exact) = text(words::EXACT) {
-            StringMatch::Exact(exact)
-        } else if let Some(prefix) = text(words::PREFIX) {
-            StringMatch::Prefix(prefix)
-        } else if let Some(regex) = text(words::REGEX) {
-            StringMatch::Regex(regex)
-        } else {
-            StringMatch::Present
-        };
-        // Header names have no case; both data planes compare lower-case ones.
-        let name = header.name().to_ascii_lowercase();
-        if let Some((_, first)) = headers.iter().find(|(other, _)| other.name == name) {
-            sink.push(
-                Diagnostic::error(codes::REPEATED, header.name_span(), format!("two conditions on `{name}`"))
-                    .label("the second one")
-                    .also(first.name_span(), "the first one")
-                    .help("put both into one regular expression"),
-            );
-            continue;
+/// The conditions on the path, any of which will do; never empty.
+fn paths(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<PathMatch> {
+    const PATHS: [Name; 5] = [words::PATH, words::PATHS, words::PREFIX, words::STARTS_WITH, words::REGEX];
+    only_one(block, &PATHS, sink);
+    wildcard::check_path(block, purpose, sink);
+    let text = |name: Name| block.get::<String>(name).map(|text| text.value);
+    let mut paths: Vec<PathMatch> = if let Some(path) = text(words::PATH) {
+        vec![PathMatch::Exact(path)]
+    } else if let Some(paths) = block.get::<Vec<Spanned<String>>>(words::PATHS) {
+        paths.value.into_iter().map(|path| PathMatch::Exact(path.value)).collect()
+    } else if let Some(prefix) = text(words::PREFIX) {
+        vec![PathMatch::Prefix(prefix)]
+    } else if let Some(start) = text(words::STARTS_WITH) {
+        vec![PathMatch::StartsWith(start)]
+    } else if let Some(regex) = text(words::REGEX) {
+        vec![PathMatch::Regex(regex)]
+    } else {
+        vec![PathMatch::Any]
+    };
+    if let Some(grpc) = block.block(&GRPC) {
+        if let Some((name, span)) = PATHS.into_iter().find_map(|name| Some((name, block.written(name)?))) {
+            sink.push(exclusive(grpc.kind_span, GRPC.word, span, name.text()));
         }
-        headers.push((HeaderMatch { name, value }, header));
+        paths = vec![called(grpc, sink)];
     }
-    headers.into_iter().map(|(header, _)| header).collect()
+    match block.get::<bool>(words::IGNORE_CASE) {
+        Some(folded) if folded.value => {
+            let span = block.written(words::IGNORE_CASE).unwrap_or(block.kind_span);
+            paths.into_iter().map(|path| fold(path, span, sink)).collect()
+        }
+        _ => paths,
+    }
+}
+
+/// The path of a gRPC service, of a method, or of one method of one service.
+fn called(grpc: &Block, sink: &mut Sink) -> PathMatch {
+    let text = |name: Name| grpc.get::<String>(name).map(|text| text.value);
+    match (text(words::SERVICE), text(words::METHOD)) {
+        (Some(service), Some(method)) => PathMatch::Exact(format!("/{service}/{method}")),
+        (Some(service), None) => PathMatch::StartsWith(format!("/{service}/")),
+        (None, Some(method)) => PathMatch::Regex(format!("/[^/]+/{method}")),
+        (None, None) => {
+            sink.push(
+                Diagnostic::error(
+                    codes::UNCLEAR_CONDITION,
+                    grpc.kind_span,
+                    "`grpc` names neither a service nor a method",
+                )
+                .label("which calls?")
+                .help("add `service = \"shop.Catalog\"`, or remove it"),
+            );
+            PathMatch::Any
+        }
+    }
+}
+
+/// The condition for letters of either case.
+fn fold(path: PathMatch, span: Span, sink: &mut Sink) -> PathMatch {
+    let mut refuse = |why: &str, help: &str| {
+        sink.push(
+            Diagnostic::error(codes::UNCLEAR_CONDITION, span, why)
+                .label("it applies to `path`, `paths`, `prefix` and `starts_with`")
+                .help(help),
+        );
+    };
+    match &path {
+        PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::StartsWith(text) => {
+            if !text.is_ascii() {
+                refuse("`ignore_case` is about ASCII", "write the path as it is sent, such as `/%C3%A9`");
+                return path;
+            }
+        }
+        PathMatch::Regex(_) => {
+            refuse("`ignore_case` is not about expressions", "begin the expression with `(?i)`");
+            return path;
+        }
+        PathMatch::Any => {
+            refuse("`ignore_case` has no path to be about", "add `path` or `prefix`, or remove it");
+            return path;
+        }
+    }
+    PathMatch::Regex(format!("(?i){}", expression(&path)))
+}
+
+/// The condition as an expression.
+fn expression(path: &PathMatch) -> String {
+    match path {
+        PathMatch::Any => String::from(".*"),
+        PathMatch::Exact(text) => literal(text),
+        PathMatch::Prefix(text) => format!("{}(?:/.*)?", literal(text.trim_end_matches('/'))),
+        PathMatch::StartsWith(text) => format!("{}.*", literal(text)),
+        PathMatch::Regex(expression) => format!("(?:{expression})"),
+    }
 }
 
 /// Reports all but one of several attributes that exclude each other.
-fn only_one(block: &Block, names: &[Name], sink: &mut Sink) {
-    let mut first: Option<(Name, lang_diagnostics::Span)> = None;
+pub(super) fn only_one(block: &Block, names: &[Name], sink: &mut Sink) {
+    let mut first: Option<(Name, Span)> = None;
     for name in names {
         let Some(span) = block.written(*name) else { continue };
         match first {

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod cluster;
+mod conditions;
 pub(crate) mod external;
 pub(crate) mod filter;
 pub(crate) mod gateway;

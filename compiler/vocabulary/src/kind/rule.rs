@@ -61,7 +61,7 @@ pub(crate) static KIND: Kind = Kind {
 
 /// The blocks of a rule.
 const BLOCKS: [Nested; 5] = [
-    Nested { kind: &http_match::KIND, count: Count::Optional },
+    Nested { kind: &http_match::KIND, count: Count::Many },
     Nested { kind: &DESTINATION, count: Count::Many },
     Nested { kind: &retry::KIND, count: Count::Optional },
     Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },

@@ -31,16 +31,26 @@ enum Meant {
 
 /// Reports wildcards in `path` and `prefix`, and a slash that is repeated in `regex`.
 pub(crate) fn check_path(block: &Block, purpose: Purpose, sink: &mut Sink) {
-    for name in [words::PATH, words::PREFIX] {
+    for name in [words::PATH, words::PREFIX, words::STARTS_WITH] {
         let (Some(value), Some(span)) = (block.get::<String>(name), block.written(name)) else { continue };
         let Some(found) = wildcard(&value.value) else { continue };
         let message = format!("`{found}` in `{name}` is compared as it is and matches no other text");
-        let (word, text) = match meant(&value.value, name == words::PREFIX) {
+        let (word, text) = match meant(&value.value, name != words::PATH) {
             Meant::Prefix(path) => (words::PREFIX, path),
             Meant::Regex(expression) => (words::REGEX, expression),
         };
         let help = format!("write `{word} = \"{text}\"`");
         sink.push(report(message, purpose, &value, help, edits((name, span), &value, (word, &text))));
+    }
+    for value in block.get::<Vec<Spanned<String>>>(words::PATHS).into_iter().flat_map(|paths| paths.value) {
+        let Some(found) = wildcard(&value.value) else { continue };
+        let message = format!("`{found}` in `paths` is compared as it is and matches no other text");
+        let (word, text) = match meant(&value.value, false) {
+            Meant::Prefix(path) => (words::PREFIX, path),
+            Meant::Regex(expression) => (words::REGEX, expression),
+        };
+        let help = format!("write a `match` block of its own with `{word} = \"{text}\"`");
+        sink.push(report(message, purpose, &value, help, None));
     }
     if let (Some(value), Some(span)) = (block.get::<String>(words::REGEX), block.written(words::REGEX))
         && let Some(text) = repeated_slash(&value.value)

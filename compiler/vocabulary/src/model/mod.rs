@@ -16,8 +16,8 @@ pub use cluster::{
 pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
 pub use route::{
-    AtGateways, CallSource, Destination, HeaderMatch, HttpMatch, OfCalls, PathMatch, Route, RouteRule,
-    RouteScope, RoutedCallee, StringMatch,
+    AtGateways, CallSource, Destination, HeaderMatch, HttpMatch, OfCalls, PathMatch, QueryMatch, QueryValue,
+    Route, RouteRule, RouteScope, RoutedCallee, StringMatch,
 };
 pub use service::{
     Bind, Call, Callee, ExternalHost, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service,

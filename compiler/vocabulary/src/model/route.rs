@@ -99,8 +99,8 @@ impl RouteScope {
 pub struct RouteRule {
     /// Where it is declared.
     pub origin: Origin,
-    /// Which requests.
-    pub matches: HttpMatch,
+    /// Which requests: those that meet any of these; never empty.
+    pub matches: Vec<HttpMatch>,
     /// Where they go; never empty; weights are relative.
     pub to: Vec<Destination>,
     /// What is done with requests and answers on their way, in order.
@@ -131,8 +131,16 @@ pub struct HttpMatch {
     pub path: PathMatch,
     /// Methods in upper case; empty means any.
     pub methods: Vec<String>,
-    /// Headers.
+    /// Headers, and cookies as what they are: a part of one.
     pub headers: Vec<HeaderMatch>,
+    /// Parameters of the query.
+    pub queries: Vec<QueryMatch>,
+}
+
+impl HttpMatch {
+    /// Every request.
+    pub const EVERYTHING: Self =
+        Self { path: PathMatch::Any, methods: Vec::new(), headers: Vec::new(), queries: Vec::new() };
 }
 
 /// A condition on the path, without its query.
@@ -145,6 +153,8 @@ pub enum PathMatch {
     Exact(String),
     /// This path or anything below it, by whole segments: `/items` matches `/items/1`, not `/itemsfoo`.
     Prefix(String),
+    /// Any path whose text begins with this: `/items` matches `/itemsfoo` too.
+    StartsWith(String),
     /// The whole path matches this regular expression (RE2 syntax without look-around).
     Regex(String),
 }
@@ -154,8 +164,33 @@ pub enum PathMatch {
 pub struct HeaderMatch {
     /// Lower-case name.
     pub name: String,
+    /// Whether no line of the header may meet the condition, instead of one that must. The empty value does not meet it
+    /// then, unless the condition is that the header is there.
+    pub negated: bool,
     /// Condition on the value.
     pub value: StringMatch,
+}
+
+/// A condition on a parameter of the query, which is compared as it is sent, escapes included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryMatch {
+    /// The parameter's name.
+    pub name: String,
+    /// Whether no parameter of this name may meet the condition, instead of one that must.
+    pub negated: bool,
+    /// Condition on the value, which is empty without an equals sign.
+    pub value: QueryValue,
+}
+
+/// A condition on a parameter's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueryValue {
+    /// Any, but the parameter must be there.
+    Present,
+    /// Exactly this one.
+    Exact(String),
+    /// Begins with this.
+    Prefix(String),
 }
 
 /// A condition on a string.

@@ -54,7 +54,7 @@ pub(crate) static ALLOW: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[FROM],
-    blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
 };
 
 pub(crate) static DENY: Kind = Kind {
@@ -64,7 +64,7 @@ pub(crate) static DENY: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[FROM],
-    blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
 };
 
 /// What `from` names.

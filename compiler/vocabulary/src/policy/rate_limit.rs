@@ -93,7 +93,7 @@ pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>>
         limits.push(RateLimit {
             origin: block.origin(),
             scope: block.get::<RateLimitScope>(words::SCOPE)?,
-            matches: http_match::convert(block, Purpose::Protection, sink)?,
+            matches: http_match::one(block, Purpose::Protection, sink)?,
             header,
             tiers: tiers.into_iter().map(|(value, rate)| Tier { value, rate: rate.value }).collect(),
             otherwise,

@@ -17,8 +17,8 @@ pub use listener::{
     Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerTls, TcpListener,
 };
 pub use route::{
-    GrpcStatus, HeaderMatch, PathMatch, RequestMatch, Retry, RetryOn, Route, ValueMatch, VirtualHost,
-    WeightedUpstream,
+    GrpcStatus, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch, Retry, RetryOn, Route,
+    ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
     Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,

@@ -67,6 +67,9 @@ pub struct RequestMatch {
     /// Headers, all of which must match.
     #[serde(default, skip_serializing_if = "is_default")]
     pub headers: Vec<HeaderMatch>,
+    /// Parameters of the query, all of which must match.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub queries: Vec<QueryMatch>,
 }
 
 /// A match on the normalised path without the query.
@@ -77,6 +80,8 @@ pub enum PathMatch {
     Exact(String),
     /// This path, and every path below it: `/items` matches `/items` and `/items/1`, not `/itemsfoo`.
     Prefix(String),
+    /// Every path whose text begins so: `/items` matches `/itemsfoo`.
+    StartsWith(String),
     /// Every path that this regular expression matches as a whole.
     Regex(String),
 }
@@ -87,8 +92,36 @@ pub enum PathMatch {
 pub struct HeaderMatch {
     /// The header's name, in any case.
     pub name: String,
+    /// Whether no line of the header may match, instead of one that must.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub not: bool,
     /// What its value must be.
     pub value: ValueMatch,
+}
+
+/// A match on one parameter of the query, which is compared as it is sent, escapes included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryMatch {
+    /// The parameter's name.
+    pub name: String,
+    /// Whether no parameter of this name may match, instead of one that must.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub not: bool,
+    /// What its value must be; without an equals sign it is empty.
+    pub value: QueryValue,
+}
+
+/// A match on a parameter's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum QueryValue {
+    /// Any value, but the parameter must be there.
+    Present,
+    /// This value.
+    Exact(String),
+    /// A value that begins so.
+    Prefix(String),
 }
 
 /// A match on a header's value.

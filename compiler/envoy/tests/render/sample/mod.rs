@@ -323,7 +323,7 @@ fn admits(callers: &[(&str, &str)]) -> Authorization {
         allow: vec![AccessRule {
             name: "callers".to_owned(),
             principals,
-            matches: HttpMatch::default(),
+            matches: vec![HttpMatch::EVERYTHING],
             origin: origin("callers"),
         }],
     }
@@ -333,12 +333,17 @@ fn guarded() -> Authorization {
     let internal = HttpMatch {
         path: PathMatch::Prefix("/internal".to_owned()),
         methods: vec!["DELETE".to_owned(), "PUT".to_owned()],
-        headers: vec![HeaderMatch { name: "x-debug".to_owned(), value: StringMatch::Present }],
+        headers: vec![HeaderMatch {
+            name: "x-debug".to_owned(),
+            negated: false,
+            value: StringMatch::Present,
+        }],
+        queries: Vec::new(),
     };
     let rule = |name: &str, principals, matches| AccessRule {
         name: name.to_owned(),
         principals,
-        matches,
+        matches: vec![matches],
         origin: origin(name),
     };
     let namespace =
@@ -382,8 +387,10 @@ fn split() -> Vec<meshc_plan::VirtualHost> {
         methods: vec!["GET".to_owned(), "POST".to_owned()],
         headers: vec![HeaderMatch {
             name: "x-cohort".to_owned(),
+            negated: false,
             value: StringMatch::Prefix("beta".to_owned()),
         }],
+        queries: Vec::new(),
     };
     let mut again = retry(
         2,

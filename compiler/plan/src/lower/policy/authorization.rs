@@ -65,7 +65,8 @@ impl<'m> Admission<'m> {
     /// Reports rules about requests: on a TCP port nobody could tell requests apart.
     pub(in crate::lower) fn refuse_conditions(&self, sink: &mut Sink) {
         let rules = self.allow.value.iter().chain(self.deny.value);
-        for rule in rules.filter(|rule| rule.matches != HttpMatch::default()) {
+        for rule in rules.filter(|rule| rule.matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING))
+        {
             sink.push(
                 Diagnostic::error(
                     codes::CONDITION_ON_TCP,
@@ -199,5 +200,10 @@ fn access(name: String, principals: Vec<Principal>, rule: &AuthorizationRule) ->
 
 /// A rule about all requests.
 fn everything(name: &str, principals: Vec<Principal>, origin: &Origin) -> AccessRule {
-    AccessRule { name: name.to_owned(), principals, matches: HttpMatch::default(), origin: origin.clone() }
+    AccessRule {
+        name: name.to_owned(),
+        principals,
+        matches: vec![HttpMatch::EVERYTHING],
+        origin: origin.clone(),
+    }
 }

@@ -11,8 +11,9 @@ pub struct AuthorizationRule {
     pub origin: Origin,
     /// Whom it speaks of, in source order; never empty.
     pub from: Vec<Spanned<Source>>,
-    /// Which requests; an empty match is all of them (and the only one possible on a TCP port).
-    pub matches: HttpMatch,
+    /// Which requests: those that meet any of these; never empty. An empty match is all of them (and the only one
+    /// possible on a TCP port).
+    pub matches: Vec<HttpMatch>,
 }
 
 /// Whom a rule means. Identities carry no cluster, so a cluster is none.

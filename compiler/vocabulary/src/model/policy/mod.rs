@@ -87,7 +87,8 @@ impl PolicySettings {
     /// Every condition on requests, with the block that it stands in.
     pub fn conditions(&self) -> impl Iterator<Item = (&HttpMatch, &Origin)> {
         let Self { failover: _, outlier: _, pool: _, retry: _, timeout: _, allow, deny, rate_limits } = self;
-        let rules = allow.iter().chain(deny).map(|rule| (&rule.matches, &rule.origin));
+        let rules = allow.iter().chain(deny);
+        let rules = rules.flat_map(|rule| rule.matches.iter().map(|matches| (matches, &rule.origin)));
         rules.chain(rate_limits.iter().map(|limit| (&limit.matches, &limit.origin)))
     }
 }
