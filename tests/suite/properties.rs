@@ -198,7 +198,7 @@ fn every_static_bootstrap_is_valid_for_the_real_envoy() {
 
 #[test]
 fn every_meshd_configuration_is_valid_for_meshd() {
-    for name in ["grpc", "hub-and-spoke", "limits", "many-shapes", "redirect", "same-network"] {
+    for name in ["calls", "grpc", "hub-and-spoke", "limits", "many-shapes", "redirect", "same-network"] {
         let built = Built::new(&planned_mesh(name), DataPlane::Meshd, &[]);
         let all = tree(&built.out());
         let files: Vec<_> = all.keys().filter(|name| name.ends_with("/meshd.json")).collect();

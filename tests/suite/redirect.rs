@@ -15,7 +15,7 @@ const CONFIGURATION: &str = r#"{
     { "name": "outbound", "bind": "0.0.0.0:15001", "kind": { "redirected": {} } },
     { "name": "http", "bind": "240.240.1.2:80", "redirected": true, "kind": { "http": { "virtual_hosts": [
       { "name": "all", "hosts": ["*"], "routes": [{ "to": [{ "upstream": "app" }] }] } ] } } },
-    { "name": "bytes", "bind": "240.240.1.3:5432", "redirected": true, "kind": { "tcp": { "upstream": "app" } } },
+    { "name": "bytes", "bind": "240.240.1.3:5432", "redirected": true, "kind": { "tcp": { "to": [{ "upstream": "app" }] } } },
     { "name": "ready", "bind": "127.0.0.1:15021", "kind": { "readiness": {} } }
   ],
   "upstreams": { "app": {

@@ -77,9 +77,7 @@ fn report(
         return;
     }
     for callee in callees {
-        let ports = &model.services.at(callee.service).ports;
-        let requests = ports.iter().any(|port| port.protocol.is_http());
-        if requests && !taken.iter().any(|(_, called)| *called == callee.service) {
+        if !taken.iter().any(|(_, called)| *called == callee.service) {
             let name = model.service_name(callee.service);
             let who = if from.is_empty() { "no service calls" } else { "no service in `from` calls" };
             sink.push(

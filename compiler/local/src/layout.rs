@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use meshc_plan::{
     Deployment, GatewayDeployment, HttpListener, Listener, ListenerKind, PassThrough, Placement, Plan,
-    ProxyName, ProxyPlan, RateLimitService, SidecarDeployment, called_by_upstream,
+    ProxyName, ProxyPlan, RateLimitService, SidecarDeployment, called_at_listener,
 };
 use meshc_vocabulary::model::{DataPlane, Protocol};
 
@@ -212,19 +212,16 @@ fn calls(
     at: &dyn Fn(&Listener) -> SocketAddr,
 ) -> Vec<CallAddress> {
     let outbound = proxy.listeners.iter().filter_map(|listener| {
-        let (service, namespace, host) = match &listener.kind {
-            ListenerKind::Http(http) => {
-                let (service, namespace) = http.virtual_hosts.first()?.name.split_once('.')?;
+        let (service, namespace, port) = called_at_listener(&listener.name)?;
+        let host = match &listener.kind {
+            ListenerKind::Http(_) => {
                 // The listener serves any host; the full name is the one that applications use.
                 let names =
                     proxy.host_aliases.iter().filter(|(address, _)| *address == listener.address.ip());
                 let names = names.flat_map(|(_, names)| names.iter());
-                (service, namespace, names.max_by_key(|name| name.len()).cloned())
+                names.max_by_key(|name| name.len()).cloned()
             }
-            ListenerKind::Tcp(tcp) => {
-                let (service, namespace, _) = called_by_upstream(&tcp.upstream)?;
-                (service, namespace, None)
-            }
+            ListenerKind::Tcp(_) => None,
             ListenerKind::Inbound(_)
             | ListenerKind::PassThrough(_)
             | ListenerKind::Redirected
@@ -235,7 +232,7 @@ fn calls(
             cluster: proxy.name.cluster.clone(),
             caller: format!("{}.{}", sidecar.namespace, sidecar.service),
             callee: format!("{namespace}.{service}"),
-            port: listener.address.port(),
+            port,
             address: at(listener),
             host,
         })

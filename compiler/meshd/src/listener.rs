@@ -64,9 +64,9 @@ fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
 }
 
 fn tcp(tcp: &TcpListener) -> raw::TcpListener {
-    let TcpListener { upstream, connect_attempts, idle_timeout } = tcp;
+    let TcpListener { to, connect_attempts, idle_timeout } = tcp;
     raw::TcpListener {
-        upstream: upstream.clone(),
+        to: to.iter().map(routes::weighted).collect(),
         max_connect_attempts: Some(*connect_attempts),
         idle_timeout: idle_timeout.map(Period::from),
     }

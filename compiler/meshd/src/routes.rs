@@ -30,7 +30,7 @@ fn route(route: &HttpRoute) -> raw::Route {
     }
 }
 
-fn weighted(to: &WeightedUpstream) -> raw::WeightedUpstream {
+pub(crate) fn weighted(to: &WeightedUpstream) -> raw::WeightedUpstream {
     let WeightedUpstream { upstream, weight } = to;
     raw::WeightedUpstream { upstream: upstream.clone(), weight: Some(*weight) }
 }

@@ -28,7 +28,7 @@ pub const SHARED_DOMAIN: Code = Code("E0411");
 pub const COMPANION_NAME_TAKEN: Code = Code("E0412");
 /// An issuer of certificates that nothing is written for yet.
 pub const ISSUER_NOT_SUPPORTED: Code = Code("E0413");
-/// A route for calls of a port that carries no requests.
+/// A route of connections that speaks of requests.
 pub const ROUTE_OF_TCP: Code = Code("E0414");
 
 /// What `meshc explain` says about them.
@@ -231,16 +231,21 @@ Use `issuer = builtin` and run `meshc trust issue` before certificates end, or b
     },
     CodeInfo {
         code: ROUTE_OF_TCP,
-        title: "a route for calls of a TCP port",
-        explanation: r#"The rules of a route choose by request, and what a TCP port carries are bytes. A route that names a service takes the
-calls of its `http`, `http2` and `grpc` ports.
+        title: "a route of connections that speaks of requests",
+        explanation: r#"A route for calls of a TCP port says where connections go and in which shares. What they carry are bytes, so it has one
+rule without conditions, timeout, retries and filters, and its destinations are TCP ports.
 
 ```mesh
 service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
-route canary   { callee = ledger, to = ledger-v2 }
+route canary {
+  callee  = ledger
+  timeout = 2s                                     // of which request?
+  destination { to = ledger, weight = 9 }
+  destination { to = ledger-v2, weight = 1 }
+}
 ```
 
-Call the other service by its name, or speak HTTP.
+A policy that names the route bounds silence with `timeout { idle = … }`.
 "#,
     },
 ];

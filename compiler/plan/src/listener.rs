@@ -8,7 +8,7 @@ use lang_diagnostics::Origin;
 use meshc_vocabulary::model::ProbeKind;
 
 use crate::filter::Filter;
-use crate::{PeerCheck, VirtualHost};
+use crate::{PeerCheck, VirtualHost, WeightedUpstream};
 
 /// One listening socket.
 #[derive(Clone, Debug)]
@@ -79,8 +79,8 @@ pub struct ServerTls {
 /// TCP from the application.
 #[derive(Clone, Debug)]
 pub struct TcpListener {
-    /// Name of the upstream.
-    pub upstream: String,
+    /// Upstreams with relative weights, of which one is drawn for each connection; never empty.
+    pub to: Vec<WeightedUpstream>,
     /// How many endpoints are tried before the client is closed.
     pub connect_attempts: u32,
     /// How long a connection may stay silent.

@@ -25,6 +25,22 @@ pub fn called_by_upstream(name: &str) -> Option<(&str, &str, u16)> {
     Some((service, namespace, port.parse().ok()?))
 }
 
+/// The name of the listener at which a sidecar's application reaches a callee port: `outbound_istioinaction_catalog_80`.
+#[must_use]
+pub fn outbound_listener(service: &str, namespace: &str, port: u16) -> String {
+    format!("outbound_{namespace}_{service}_{port}")
+}
+
+/// Service, namespace and port number of a callee port's listener; `None` for other listeners. The reverse of
+/// [`outbound_listener`], as long as no name contains an underscore, which no Kubernetes name of a service or namespace
+/// does.
+#[must_use]
+pub fn called_at_listener(name: &str) -> Option<(&str, &str, u16)> {
+    let (name, port) = name.strip_prefix("outbound_")?.rsplit_once('_')?;
+    let (namespace, service) = name.split_once('_')?;
+    Some((service, namespace, port.parse().ok()?))
+}
+
 /// Ports from here up need no privilege.
 pub(crate) const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 /// What a gateway adds to lower ones.
@@ -84,6 +100,15 @@ mod tests {
         assert_eq!(called_by_upstream(&name), Some(("catalog", "istioinaction", 80)));
         assert_eq!(called_by_upstream("app:8080"), None);
         assert_eq!(called_by_upstream("rate-limit"), None);
+    }
+
+    #[test]
+    fn a_listeners_name_says_who_is_called() {
+        let name = outbound_listener("catalog", "istioinaction", 80);
+        assert_eq!(name, "outbound_istioinaction_catalog_80");
+        assert_eq!(called_at_listener(&name), Some(("catalog", "istioinaction", 80)));
+        assert_eq!(called_at_listener("outbound"), None);
+        assert_eq!(called_at_listener("ingress_http"), None);
     }
 
     #[test]

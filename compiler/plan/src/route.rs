@@ -11,7 +11,7 @@ use crate::filter::Filter;
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]
 pub struct VirtualHost {
-    /// Its name, unique in the listener: of a callee `catalog.istioinaction`, of a gateway's route `shop.istioinaction`.
+    /// Its name, unique in the listener.
     pub name: String,
     /// Host names in lower case without port, whatever port a request names beside them; `*.example.org` matches any
     /// one or more leading labels, `*` everything.

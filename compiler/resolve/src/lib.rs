@@ -26,6 +26,6 @@ pub use implied::{covers, covers_all, disjoint};
 pub use misplaced::{Misplaced, Obstacle};
 pub use resolved::{Resolved, resolve};
 pub use route::RoutePolicies;
-pub use routed::CalledPort;
+pub use routed::{CalledPort, routed_ports};
 pub use service::{LimitId, ServicePolicies};
 pub use setting::{Provenance, Setting};

@@ -70,11 +70,13 @@ pub(crate) fn routed(model: &Model) -> Routed {
     routed
 }
 
-/// Positions of the ports whose calls a route takes: the named one, else all that carry requests.
-fn routed_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Vec<usize> {
+/// Positions of the ports whose calls a route takes: the named one, else all that carry requests, else all.
+#[must_use]
+pub fn routed_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Vec<usize> {
+    let requests = ports.iter().any(|port| port.protocol.is_http());
     let meant = |port: &Port| match name {
         Some(name) => port.name == name.value,
-        None => port.protocol.is_http(),
+        None => port.protocol.is_http() || !requests,
     };
     ports.iter().enumerate().filter(|(_, port)| meant(port)).map(|(index, _)| index).collect()
 }

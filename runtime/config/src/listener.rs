@@ -1,7 +1,7 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{PeerPattern, RequestMatch, VirtualHost};
+use crate::{PeerPattern, RequestMatch, VirtualHost, WeightedUpstream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,8 +33,8 @@ pub enum Kind {
     },
     /// Bytes, forwarded.
     Tcp {
-        /// The upstream's name.
-        upstream: String,
+        /// The upstreams by weight; the weights sum to at least 1.
+        to: Vec<WeightedUpstream>,
         /// How many endpoints are tried, at least 1.
         max_connect_attempts: u32,
         /// How long a connection may stay silent; `None` is for ever.

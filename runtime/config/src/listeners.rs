@@ -71,15 +71,15 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             Some(Kind::Http { edge, tls: tls?, virtual_hosts: virtual_hosts? })
         }
         raw::Kind::Tcp(raw) => {
-            let raw::TcpListener { upstream, max_connect_attempts, idle_timeout } = raw;
+            let raw::TcpListener { to, max_connect_attempts, idle_timeout } = raw;
             let at = at.field("tcp");
-            let upstream = cx.upstream(upstream, &at.field("upstream"));
+            let to = route::weighted(cx, to, &at.field("to"));
             let max_connect_attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
             let idle_at = at.field("idle_timeout");
             let idle_timeout =
                 cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
             Some(Kind::Tcp {
-                upstream: upstream?,
+                to: to?,
                 max_connect_attempts: max_connect_attempts?,
                 idle_timeout: idle_timeout?.map(Period::duration),
             })

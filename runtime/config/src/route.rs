@@ -155,14 +155,7 @@ pub(crate) fn virtual_hosts(
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
     let raw::Route { name, matching, to, timeout, idle_timeout, retry, filters } = raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
-    if to.iter().all(|to| to.weight == Some(0)) {
-        cx.wrong(&at.field("to"), "no upstream has a weight above 0");
-    }
-    let to = cx.each(to, &at.field("to"), |cx, to, at| {
-        let raw::WeightedUpstream { upstream, weight } = to;
-        let upstream = cx.upstream(upstream, &at.field("upstream"))?;
-        Some(WeightedUpstream { upstream, weight: weight.unwrap_or(1) })
-    });
+    let to = weighted(cx, to, &at.field("to"));
     let timeout = cx.optional(timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
     let idle_at = &at.field("idle_timeout");
     let idle_timeout = cx.optional(idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));
@@ -176,6 +169,22 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,
         filters: filters?,
+    })
+}
+
+/// Upstreams and their shares, of which one is chosen.
+pub(crate) fn weighted(
+    cx: &mut Context<'_>,
+    to: &[raw::WeightedUpstream],
+    at: &Path,
+) -> Option<Vec<WeightedUpstream>> {
+    if to.iter().all(|to| to.weight == Some(0)) {
+        cx.wrong(at, "no upstream has a weight above 0");
+    }
+    cx.each(to, at, |cx, to, at| {
+        let raw::WeightedUpstream { upstream, weight } = to;
+        let upstream = cx.upstream(upstream, &at.field("upstream"))?;
+        Some(WeightedUpstream { upstream, weight: weight.unwrap_or(1) })
     })
 }
 

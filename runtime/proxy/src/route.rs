@@ -99,24 +99,29 @@ impl Route {
     /// The upstream of the next request: each request draws anew, so that a small share is small from the first request
     /// of every proxy.
     pub(crate) fn upstream(&self) -> Option<&Arc<Upstream>> {
-        if let [(only, _)] = self.to.as_slice() {
-            return Some(only);
-        }
-        self.upstream_at(random())
+        by_weight(&self.to)
     }
+}
 
-    /// The upstream at a point of the line on which each has as much room as it weighs.
-    fn upstream_at(&self, point: u64) -> Option<&Arc<Upstream>> {
-        let total: u64 = self.to.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let mut point = point.checked_rem(total)?;
-        for (upstream, weight) in &self.to {
-            match point.checked_sub(u64::from(*weight)) {
-                None => return Some(upstream),
-                Some(rest) => point = rest,
-            }
-        }
-        None
+/// One of several by weight, drawn anew each time; `None` if none has any.
+pub(crate) fn by_weight<T>(shares: &[(T, u32)]) -> Option<&T> {
+    match shares {
+        [(only, _)] => Some(only),
+        several => at_point(several, random()),
     }
+}
+
+/// What is at a point of the line on which each has as much room as it weighs.
+fn at_point<T>(shares: &[(T, u32)], point: u64) -> Option<&T> {
+    let total: u64 = shares.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut point = point.checked_rem(total)?;
+    for (one, weight) in shares {
+        match point.checked_sub(u64::from(*weight)) {
+            None => return Some(one),
+            Some(rest) => point = rest,
+        }
+    }
+    None
 }
 
 impl Route {
@@ -276,7 +281,7 @@ mod tests {
     #[test]
     fn each_upstream_has_as_much_room_as_it_weighs() {
         let route = weighted([90, 10]);
-        assert_eq!((0..100).filter(|point| is_second(route.upstream_at(*point))).count(), 10);
+        assert_eq!((0..100).filter(|point| is_second(at_point(&route.to, *point))).count(), 10);
         assert!(weighted([0, 0]).upstream().is_none());
     }
 

@@ -9,6 +9,7 @@ use crate::memory::Reading;
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::replayed::Replayed;
+use crate::route::by_weight;
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{self, Peer, peer_of};
 use crate::worker::Worker;
@@ -232,9 +233,12 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
                 Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
-        KindState::Tcp(forwarding) => {
+        KindState::Tcp(shares) => {
             accepted();
-            Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
+            // Of the weights at least one is not 0, so there is always one to take.
+            if let Some(forwarding) = by_weight(shares) {
+                Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
+            }
         }
         KindState::Redirected | KindState::Readiness(_) | KindState::Metrics(_) => {}
         KindState::Inbound { .. } | KindState::PassThrough { .. } => {

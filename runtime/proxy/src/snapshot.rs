@@ -59,8 +59,8 @@ pub(crate) enum KindState {
         /// What is done with requests.
         app: HttpApp,
     },
-    /// Bytes.
-    Tcp(Forwarding),
+    /// Bytes: where they go, with their shares.
+    Tcp(Vec<(Forwarding, u32)>),
     /// Mutual TLS.
     Inbound {
         /// By server name.
@@ -237,11 +237,18 @@ impl Builder<'_> {
                 };
                 KindState::Http { tls, app: HttpApp { routes, edge: *edge } }
             }
-            Kind::Tcp { upstream, max_connect_attempts, idle_timeout } => KindState::Tcp(Forwarding {
-                upstream: self.upstream(upstream)?,
-                max_connect_attempts: *max_connect_attempts,
-                idle_timeout: *idle_timeout,
-            }),
+            Kind::Tcp { to, max_connect_attempts, idle_timeout } => {
+                let mut shares = Vec::with_capacity(to.len());
+                for WeightedUpstream { upstream, weight } in to {
+                    let forwarding = Forwarding {
+                        upstream: self.upstream(upstream)?,
+                        max_connect_attempts: *max_connect_attempts,
+                        idle_timeout: *idle_timeout,
+                    };
+                    shares.push((forwarding, *weight));
+                }
+                KindState::Tcp(shares)
+            }
             Kind::Inbound(inbound) => {
                 let Inbound { chains: wanted, plaintext } = inbound;
                 let mut chains = BTreeMap::new();

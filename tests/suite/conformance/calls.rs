@@ -1,10 +1,12 @@
 //! Routes for calls: rules at the callers' sidecars, with destinations that only they lead to.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
 use mesh_tests::http::{Request, Response};
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::process;
-
-use std::time::Duration;
 
 /// web and batch call reviews; what of web's calls goes elsewhere, a route says.
 const MESH: &str = r#"
@@ -140,7 +142,69 @@ fn a_route_comes_and_goes(data_plane: DataPlane) {
     assert_eq!(who(&canary), named("reviews-v3", "east"), "the destination's sidecar admits the new caller");
 }
 
+/// A gateway in front of two versions, and a database that moves.
+const SHARES: &str = r#"
+mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
+trust house {}
+network net {}
+cluster west {
+  network = net
+  region  = "west"
+  gateway ingress { role = ingress, address = 10.0.0.2, port http { number = 80 } }
+}
+namespace shop {
+  client web { clusters = [west], calls = [ledger, archive] }
+  service cart    { clusters = [west], port http { number = 80 } }
+  service cart-v2 { clusters = [west], port http { number = 80 } }
+  service ledger    { clusters = [west], port sql { number = 5432, protocol = tcp } }
+  service ledger-v2 { clusters = [west], port sql { number = 5432, protocol = tcp } }
+  service archive   { clusters = [west], port sql { number = 5433, protocol = tcp } }
+
+  route shop {
+    gateway = west.ingress
+    hosts   = ["shop.example"]
+    destination { to = cart, weight = 0 }
+    destination { to = cart-v2, weight = 1000000 }
+  }
+  route old { callee = ledger, destination { to = ledger, weight = 50 }, destination { to = ledger-v2, weight = 50 } }
+  route new { callee = archive.sql, destination { to = archive, weight = 0 }, destination { to = ledger-v2 } }
+}
+"#;
+
+/// The line that a server sends by itself.
+fn banner(address: SocketAddr) -> String {
+    let stream = TcpStream::connect(address).expect("the sidecar listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("the server speaks first");
+    line
+}
+
+fn a_weight_of_zero_gets_nothing_and_connections_have_shares(data_plane: DataPlane) {
+    let mesh = Mesh::up(SHARES, data_plane);
+    for _ in 0..20 {
+        let answer = mesh.ingress("WEST_INGRESS", &Request::get("shop.example", "/"));
+        assert_eq!(who(&answer), named("cart-v2", "west"));
+    }
+    let old = mesh.address("MESH_CALL_WEST_SHOP_WEB__SHOP_LEDGER_5432");
+    let (mut stay, mut go) = (0, 0);
+    for _ in 0..60 {
+        match banner(old) {
+            line if line.contains("ledger-v2") => go += 1,
+            line if line.contains("ledger") => stay += 1,
+            line => panic!("{line:?}"),
+        }
+    }
+    assert!(stay >= 10 && go >= 10, "{stay} and {go} of 60: one in ten million worlds has fewer than 10");
+    let new = mesh.address("MESH_CALL_WEST_SHOP_WEB__SHOP_ARCHIVE_5433");
+    for _ in 0..20 {
+        let line = banner(new);
+        assert!(line.contains("ledger-v2"), "{line:?}");
+    }
+}
+
 crate::on_both_data_planes!(
+    a_weight_of_zero_gets_nothing_and_connections_have_shares,
     rules_of_a_route_take_calls_where_they_say,
     a_destination_fails_over,
     a_route_comes_and_goes,

@@ -4,9 +4,10 @@
 
 use envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
 use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
-    TcpProxy, tcp_proxy::ClusterSpecifier,
+    TcpProxy,
+    tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
-use meshc_plan::{HttpListener, TcpListener};
+use meshc_plan::{HttpListener, TcpListener, WeightedUpstream};
 
 use crate::http::clients::Clients;
 use crate::http::manager;
@@ -43,15 +44,26 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
     }
 }
 
-/// Bytes to one upstream.
+/// One upstream, or several by weight. Envoy refuses a weight of 0 here, where it may as well be left out.
+fn clusters(to: &[WeightedUpstream]) -> ClusterSpecifier {
+    if let [WeightedUpstream { upstream, weight: _ }] = to {
+        return ClusterSpecifier::Cluster(upstream.clone());
+    }
+    let shares = to.iter().filter(|one| one.weight > 0).map(|WeightedUpstream { upstream, weight }| {
+        weighted_cluster::ClusterWeight { name: upstream.clone(), weight: *weight, ..Default::default() }
+    });
+    ClusterSpecifier::WeightedClusters(WeightedCluster { clusters: shares.collect() })
+}
+
+/// Bytes, each connection to one upstream.
 pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
-    let TcpListener { upstream, connect_attempts, idle_timeout } = tcp;
+    let TcpListener { to, connect_attempts, idle_timeout } = tcp;
     let chain = super::tcp_proxy(&TcpProxy {
         stat_prefix: name.to_owned(),
         idle_timeout: timeout(*idle_timeout),
         access_log: access_log::tcp(name),
         max_connect_attempts: number(*connect_attempts),
-        cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
+        cluster_specifier: Some(clusters(to)),
         ..Default::default()
     });
     Listener {

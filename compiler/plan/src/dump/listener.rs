@@ -20,10 +20,10 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
     text.line(format!("listener {name} {address}{socket}, from {}", origin.name));
     text.nested(|text| match kind {
         ListenerKind::Http(http) => self::http(text, http),
-        ListenerKind::Tcp(TcpListener { upstream, connect_attempts, idle_timeout }) => {
+        ListenerKind::Tcp(TcpListener { to, connect_attempts, idle_timeout }) => {
             let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
             let attempts = format!("{connect_attempts} attempts");
-            text.line(parts([Some(format!("bytes -> {upstream}")), Some(attempts), idle]));
+            text.line(parts([Some(format!("bytes -> {}", words::shares(to))), Some(attempts), idle]));
         }
         ListenerKind::Inbound(InboundListener { chains }) => {
             for chain in chains {

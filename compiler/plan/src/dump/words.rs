@@ -7,7 +7,7 @@ use meshc_vocabulary::model::{
     QueryMatch, QueryValue, StringMatch,
 };
 
-use crate::{GrpcStatus, RetryReason};
+use crate::{GrpcStatus, RetryReason, WeightedUpstream};
 
 pub(super) const fn ip_family(family: IpFamily) -> &'static str {
     match family {
@@ -118,4 +118,16 @@ fn not(negated: bool, condition: String) -> String {
 pub(super) fn any_of(alternatives: &[HttpMatch]) -> String {
     let alternatives: Vec<_> = alternatives.iter().map(matches).collect();
     alternatives.join(", or ")
+}
+
+/// Upstreams, with their weights if there are several.
+pub(super) fn shares(to: &[WeightedUpstream]) -> String {
+    match to {
+        [WeightedUpstream { upstream, weight: _ }] => upstream.clone(),
+        several => {
+            let one =
+                |WeightedUpstream { upstream, weight }: &WeightedUpstream| format!("{upstream} x{weight}");
+            several.iter().map(one).collect::<Vec<_>>().join(" | ")
+        }
+    }
 }

@@ -1,37 +1,138 @@
-//! Routes for calls: what they cannot take.
+//! Routes for calls of TCP ports: shares of connections, and nothing about requests.
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use lang_diagnostics::{Diagnostic, Sink};
-use meshc_vocabulary::model::{OfCalls, RouteScope, RoutedCallee};
+use std::time::Duration;
+
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
+use meshc_resolve::{Through, destination_port, routed_ports};
+use meshc_vocabulary::model::policy::Timeout;
+use meshc_vocabulary::model::{
+    Destination, HttpMatch, Id, OfCalls, Port, Route, RouteRule, RouteScope, RoutedCallee,
+};
 
 use super::context::Context;
-use crate::codes;
+use super::ingress::Reaches;
+use super::upstream;
+use crate::{WeightedUpstream, codes};
 
-/// Reports callees whose ports carry no requests.
+/// Reports routes that say of connections what can be said of requests only.
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
-    for (_, route) in context.model.routes.iter() {
-        let OfCalls { callees, from: _ } = match &route.scope {
+    for (id, route) in context.model.routes.iter() {
+        let Route { origin: _, name: _, namespace: _, scope, rules } = route;
+        let OfCalls { callees, from: _ } = match scope {
             RouteScope::Calls(calls) => calls,
             RouteScope::Gateways(_) => continue,
         };
-        for RoutedCallee { span, service, port: named } in callees {
-            let ports = context.model.services.at(*service).ports.iter();
-            let mut meant =
-                ports.filter(|port| named.as_ref().is_none_or(|name| name.value == port.name)).peekable();
-            let Some(first) = meant.peek().copied() else { continue };
-            if meant.any(|port| port.protocol.is_http()) {
-                continue;
-            }
+        let Some(port) = callees.iter().find_map(|callee| tcp_port(context, callee)) else { continue };
+        let mut refuse = |at: Span, what: &str, help: &str| {
+            let message = format!("{what}, and the protocol of the port is `tcp`");
             sink.push(
-                Diagnostic::error(
-                    codes::ROUTE_OF_TCP,
-                    *span,
-                    "a route takes requests, and the protocol of this port is `tcp`",
-                )
-                .also(first.origin.span, "declared here")
-                .help("name an `http`, `http2` or `grpc` port"),
+                Diagnostic::error(codes::ROUTE_OF_TCP, at, message)
+                    .label("this is about requests")
+                    .also(port.origin.span, "declared here")
+                    .help(help),
             );
+        };
+        for callee in callees.iter().filter(|callee| tcp_port(context, callee).is_none()) {
+            refuse(callee.span, "this callee takes requests", "write a route of its own for it");
         }
+        for rule in rules.iter().skip(1) {
+            refuse(rule.origin.span, "a second rule would choose by request", "keep one rule");
+        }
+        for rule in rules {
+            let RouteRule { origin, matches, to, filters, timeout, retry } = rule;
+            if matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING) {
+                refuse(origin.span, "conditions choose by request", "remove the `match`");
+            }
+            if timeout.is_some() {
+                refuse(
+                    origin.span,
+                    "a timeout is for requests",
+                    "remove `timeout`; a policy's `idle` bounds silence",
+                );
+            }
+            if let Some(retry) = retry {
+                refuse(retry.origin.span, "only requests are sent again", "remove `retry`");
+            }
+            if !filters.is_empty() {
+                refuse(origin.span, "filters change requests and answers", "remove them");
+            }
+            for Destination { origin, callee, port: named, weight: _ } in to {
+                let ports = context.called(*callee).ports;
+                let place = destination_port(ports, named.as_ref());
+                if place.and_then(|place| ports.get(place)).is_some_and(|port| port.protocol.is_http()) {
+                    refuse(origin.span, "this destination takes requests", "name a `tcp` port");
+                }
+            }
+        }
+        policies(context, id, &port.origin, sink);
     }
+}
+
+/// Reports what a policy on the route says of requests.
+fn policies(context: &Context<'_>, route: Id<Route>, port: &Origin, sink: &mut Sink) {
+    let settings = context.resolved.route(route);
+    let retry = settings.retry.value.map(|retry| ("retry", &retry.origin));
+    let timeout = settings.timeout.value.and_then(|Timeout { origin, request, idle: _ }| {
+        request.declared.map(|_| ("timeout.request", origin))
+    });
+    for (setting, at) in retry.into_iter().chain(timeout) {
+        let message = format!("`{setting}` is about requests, and a TCP port has none");
+        sink.push(
+            Diagnostic::error(codes::SETTING_WITHOUT_REQUESTS, at.span, message)
+                .also(port.span, "the policy names a route for calls of this port")
+                .help("leave it out, or name routes of requests only"),
+        );
+    }
+}
+
+/// The port of a callee whose connections a route takes, if it carries bytes.
+fn tcp_port<'m>(context: &Context<'m>, callee: &RoutedCallee) -> Option<&'m Port> {
+    let RoutedCallee { span: _, service, port: named } = callee;
+    let ports = &context.model.services.at(*service).ports;
+    let first = routed_ports(ports, named.as_ref()).into_iter().next()?;
+    ports.get(first).filter(|port| !port.protocol.is_http())
+}
+
+/// Where the connections of a route go, and how long they may stay silent; `None` if no destination can be reached, which
+/// the topology has reported.
+pub(super) fn shares(
+    context: &Context<'_>,
+    id: Id<Route>,
+    reaches: &Reaches<'_>,
+    sink: &mut Sink,
+) -> Option<(Vec<WeightedUpstream>, Option<Duration>)> {
+    let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
+    let rule = rules.first()?;
+    let through = Through::Rule { route: id, position: 0, rule };
+    let mut to = Vec::with_capacity(rule.to.len());
+    let mut first: Option<(&Origin, Option<Duration>)> = None;
+    for Destination { origin, callee, port: named, weight } in &rule.to {
+        let ports = context.called(*callee).ports;
+        let Some(position) = destination_port(ports, named.as_ref()) else { continue };
+        let Some(port) = ports.get(position) else { continue };
+        if !reaches.contains_key(&(*callee, position)) {
+            continue;
+        }
+        let idle = context.resolved.conduct(through, *callee, port).idle.value;
+        match first {
+            Some((other, known)) if known != idle => sink.push(
+                Diagnostic::error(
+                    codes::DESTINATIONS_DISAGREE,
+                    rule.origin.span,
+                    "the destinations of this rule bound silence differently",
+                )
+                .also(other.span, "one set of policies applies here")
+                .also(origin.span, "another one applies here")
+                .help("set `timeout { idle = … }` in a policy that names the route"),
+            ),
+            Some(_) => {}
+            None => first = Some((origin, idle)),
+        }
+        let upstream = upstream::callee_name(context, *callee, port);
+        to.push(WeightedUpstream { upstream, weight: *weight });
+    }
+    let (_, idle) = first?;
+    Some((to, idle))
 }

@@ -13,10 +13,10 @@ use super::context::Context;
 use super::ingress::{self, Reaches};
 use super::policy::conduct::Handling;
 use super::shared::Vicinity;
-use super::upstream;
+use super::{calls, upstream};
 use crate::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
-    WeightedUpstream, codes, paths, virtual_address,
+    WeightedUpstream, codes, outbound_listener, paths, virtual_address,
 };
 
 /// How many endpoints a TCP connection is tried at: once more than the first, as HTTP requests are by default.
@@ -99,23 +99,24 @@ fn listener(
     address: Ipv4Addr,
     sink: &mut Sink,
 ) -> Listener {
-    let Called { cluster: _, reach, port, routed: _ } = *call;
+    let Called { cluster: _, reach, port, routed } = *call;
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
         let virtual_hosts = context.shared.virtual_hosts(context, call, sink);
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
-        // A connection is not sent again, and what it carries has no bound but on silence.
-        let Conduct { timeout: _, idle, retry: _ } =
-            context.resolved.conduct(Through::Call, reach.callee, port);
-        ListenerKind::Tcp(TcpListener {
-            upstream: upstream::callee_name(context, reach.callee, port),
-            connect_attempts: CONNECT_ATTEMPTS,
-            idle_timeout: idle.value,
-        })
+        let shares = routed.and_then(|(route, reaches)| calls::shares(context, route, reaches, sink));
+        let (to, idle_timeout) = shares.unwrap_or_else(|| {
+            // A connection is not sent again, and what it carries has no bound but on silence.
+            let Conduct { timeout: _, idle, retry: _ } =
+                context.resolved.conduct(Through::Call, reach.callee, port);
+            let upstream = upstream::callee_name(context, reach.callee, port);
+            (vec![WeightedUpstream { upstream, weight: 1 }], idle.value)
+        });
+        ListenerKind::Tcp(TcpListener { to, connect_attempts: CONNECT_ATTEMPTS, idle_timeout })
     };
     Listener {
-        name: format!("outbound_{}_{}_{}", called.namespace, called.name, port.number),
+        name: outbound_listener(called.name, called.namespace, port.number),
         address: SocketAddr::new(IpAddr::V4(address), port.number),
         socket: match caller.capture {
             Capture::Loopback => Socket::Own,

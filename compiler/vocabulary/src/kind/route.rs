@@ -76,7 +76,8 @@ pub(crate) static KIND: Kind = Kind {
             words::CALLEE,
             Type::Reference(&CALLEE),
             "The service whose calls it takes, or one port of it (`reviews.http`); without a port, all that carry \
-             requests. Not together with `gateway`.",
+             requests. Of a TCP port it takes connections: one rule, with destinations only. Not together with \
+             `gateway`.",
         ),
         Attribute::optional(
             words::CALLEES,

@@ -1,7 +1,7 @@
 //! What the proxy listens on.
 
 use super::filter::Filter;
-use super::{RequestMatch, VirtualHost, is_default};
+use super::{RequestMatch, VirtualHost, WeightedUpstream, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -79,8 +79,8 @@ pub struct Edge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TcpListener {
-    /// The upstream that receives them.
-    pub upstream: String,
+    /// The upstreams that receive them, of which one is chosen by weight for each connection.
+    pub to: Vec<WeightedUpstream>,
     /// How many endpoints are tried before the connection is given up; absent means 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connect_attempts: Option<u32>,

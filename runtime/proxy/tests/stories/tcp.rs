@@ -49,7 +49,7 @@ async fn bytes_cross_two_proxies_and_a_half_closed_connection_stays_usable() {
     west["tls"] = json!({ "sni": sni("db"), "peers": [spiffe("db")] });
     let caller = json!({
         "identity": world.identity(&spiffe("webapp")),
-        "listeners": [{ "name": "db", "bind": outbound.to_string(), "kind": { "tcp": { "upstream": "db" } } }],
+        "listeners": [{ "name": "db", "bind": outbound.to_string(), "kind": { "tcp": { "to": [{ "upstream": "db" }] } } }],
         "upstreams": { "db": upstream(&[west]) },
     });
     world.start("webapp", caller);
@@ -67,7 +67,7 @@ async fn a_dead_endpoint_is_passed_over_and_then_left_alone() {
     let mut all = group("all", &[address(), server]);
     all["outlier"] = json!({ "consecutive_connections": 1, "interval": "1s", "ejection": "1h" });
     let config = json!({
-        "listeners": [{ "name": "tcp", "bind": bind.to_string(), "kind": { "tcp": { "upstream": "all" } } }],
+        "listeners": [{ "name": "tcp", "bind": bind.to_string(), "kind": { "tcp": { "to": [{ "upstream": "all" }] } } }],
         "upstreams": { "all": upstream(&[all]) },
         "admin": { "unix": world.path("admin.sock").to_str().unwrap() },
     });
@@ -89,7 +89,7 @@ async fn a_connection_that_stays_silent_is_closed() {
     let server = echo_at_the_end().await;
     let bind = address();
     let config = json!({
-        "listeners": [{ "name": "tcp", "bind": bind.to_string(), "kind": { "tcp": { "upstream": "all", "idle_timeout": "100ms" } } }],
+        "listeners": [{ "name": "tcp", "bind": bind.to_string(), "kind": { "tcp": { "to": [{ "upstream": "all" }], "idle_timeout": "100ms" } } }],
         "upstreams": { "all": upstream(&[group("all", &[server])]) },
     });
     world.start("proxy", config);
@@ -106,7 +106,7 @@ async fn a_connection_that_nobody_redirected_meant_nothing() {
     let config = json!({
         "listeners": [
             { "name": "outbound", "bind": redirected.to_string(), "kind": { "redirected": {} } },
-            { "name": "db", "bind": meant.to_string(), "redirected": true, "kind": { "tcp": { "upstream": "all" } } },
+            { "name": "db", "bind": meant.to_string(), "redirected": true, "kind": { "tcp": { "to": [{ "upstream": "all" }] } } },
         ],
         "upstreams": { "all": upstream(&[group("all", &[server])]) },
     });

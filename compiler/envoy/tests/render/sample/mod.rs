@@ -10,7 +10,7 @@ use meshc_plan::{
     AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, GrpcStatus, HttpListener,
     InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
     LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
-    RetryReason, ServerTls, Socket, TcpListener, UpstreamProtocol, sni,
+    RetryReason, ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::policy::OnError;
 use meshc_vocabulary::model::{Capture, HeaderMatch, HttpMatch, IpFamily, PathMatch, ProbeKind, StringMatch};
@@ -257,7 +257,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
             "outbound_istioinaction_queue_5672",
             "240.240.9.3:5672",
             ListenerKind::Tcp(TcpListener {
-                upstream: "queue.istioinaction:80".to_owned(),
+                to: vec![WeightedUpstream { upstream: "queue.istioinaction:80".to_owned(), weight: 1 }],
                 connect_attempts: 2,
                 idle_timeout: Some(Duration::from_hours(1)),
             }),
