@@ -116,6 +116,40 @@ fn what_could_never_match_is_refused() {
 }
 
 #[test]
+fn a_parameter_has_a_name_that_a_query_can_hold() {
+    let queries = |name: &str| {
+        let condition = format!(
+            r#""path": {{ "starts_with": "/it" }}, "queries": [{{ "name": "{name}", "value": {{ "exact": "2" }} }}]"#
+        );
+        with(r#""path": { "prefix": "/" }"#, &condition)
+    };
+    assert!(Config::read(&queries("v")).is_ok());
+    for name in ["", "a=b", "a&b"] {
+        let found = problems(&queries(name));
+        assert!(found.iter().any(|problem| problem.contains("queries[0].name")), "{name}: {found:?}");
+    }
+    let nowhere = problems(&with(r#""path": { "prefix": "/" }"#, r#""path": { "starts_with": "it" }"#));
+    assert!(nowhere.iter().any(|problem| problem.contains("starts_with")), "{nowhere:?}");
+}
+
+#[test]
+fn bytes_go_somewhere() {
+    let kind = |to: &str| {
+        with(r#""kind": { "readiness": {} }"#, &format!(r#""kind": {{ "tcp": {{ "to": {to} }} }}"#))
+    };
+    assert!(
+        Config::read(&kind(r#"[{ "upstream": "app" }, { "upstream": "catalog", "weight": 0 }]"#)).is_ok()
+    );
+    for to in ["[]", r#"[{ "upstream": "app", "weight": 0 }]"#] {
+        let found = problems(&kind(to));
+        assert!(
+            found.iter().any(|problem| problem.contains("no upstream has a weight above 0")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
 fn text_that_is_not_json_is_refused_with_its_line() {
     assert!(problems("{\n  oops")[0].contains("line 2"));
 }

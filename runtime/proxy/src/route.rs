@@ -255,6 +255,51 @@ mod tests {
     }
 
     #[test]
+    fn what_must_not_be_is_met_by_what_is_not_there() {
+        let headers = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-role", HeaderValue::from_static(line));
+            }
+            headers
+        };
+        let role = |value| HeaderMatch { name: String::from("x-role"), not: true, value };
+        let matches = |wanted: HeaderMatch, lines: &[&'static str]| {
+            let headers = headers(lines);
+            let seen = Seen { path: "/", query: None, method: "GET", headers: &headers };
+            seen.matches(&RequestMatch { headers: vec![wanted], ..RequestMatch::any() })
+        };
+        let guest = || role(ValueMatch::Exact(String::from("guest")));
+        assert!(matches(guest(), &[]) && matches(guest(), &["other"]) && matches(guest(), &[""]));
+        assert!(!matches(guest(), &["guest"]) && !matches(guest(), &["other", "guest"]), "any line refuses");
+        assert!(matches(role(ValueMatch::Present), &[]) && !matches(role(ValueMatch::Present), &[""]));
+    }
+
+    #[test]
+    fn parameters_are_compared_as_they_are_sent() {
+        let headers = HeaderMap::new();
+        let matches = |not, value: QueryValue, query| {
+            let seen = Seen { path: "/", query, method: "GET", headers: &headers };
+            let queries = vec![QueryMatch { name: String::from("v"), not, value }];
+            seen.matches(&RequestMatch { queries, ..RequestMatch::any() })
+        };
+        let exact = || QueryValue::Exact(String::from("2"));
+        for query in ["v=2", "a&v=2", "v=1&v=2", "v=2&v=1"] {
+            assert!(matches(false, exact(), Some(query)) && !matches(true, exact(), Some(query)), "{query}");
+        }
+        for query in [None, Some(""), Some("v"), Some("v=22"), Some("v=%32"), Some("xv=2"), Some("a?v=2")] {
+            assert!(!matches(false, exact(), query) && matches(true, exact(), query), "{query:?}");
+        }
+        let starts = || QueryValue::Prefix(String::from("be"));
+        assert!(matches(false, starts(), Some("v=beta")) && !matches(false, starts(), Some("v=abe")));
+        assert!(
+            matches(false, QueryValue::Present, Some("v"))
+                && !matches(false, QueryValue::Present, Some("vv"))
+        );
+        assert!(matches(false, QueryValue::Exact(String::new()), Some("v")), "`v` is `v=`");
+    }
+
+    #[test]
     fn ports_are_cut_off_and_addresses_are_not() {
         for (authority, host) in
             [("a:80", "a"), ("a", "a"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("1.2.3.4:5", "1.2.3.4")]
