@@ -2,7 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::filter::Filter;
+use meshc_plan::filter::{Filter, Mirror};
 use meshc_vocabulary::model::filter::HeaderChanges;
 use meshd_config::raw::filter;
 
@@ -16,6 +16,9 @@ pub(crate) fn render(filters: &[Filter]) -> Vec<filter::Filter> {
         Filter::GlobalLimit(limit) => filter::Filter::Limit(limits::counted_there(limit)),
         Filter::RequestHeaders(changes) => filter::Filter::RequestHeaders(self::changes(changes)),
         Filter::ResponseHeaders(changes) => filter::Filter::ResponseHeaders(self::changes(changes)),
+        Filter::Mirror(Mirror { upstream, share }) => {
+            filter::Filter::Mirror(filter::Mirror { upstream: upstream.clone(), share: Some(*share) })
+        }
     });
     rendered.collect()
 }

@@ -20,4 +20,15 @@ pub enum Filter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of what is answered, also where the proxy answers by itself.
     ResponseHeaders(HeaderChanges),
+    /// Sends a copy elsewhere, for which nobody waits.
+    Mirror(Mirror),
+}
+
+/// Where copies of requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// Name of the upstream.
+    pub upstream: String,
+    /// How many of a million requests are copied; each is drawn anew.
+    pub share: u32,
 }

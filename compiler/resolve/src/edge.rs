@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Origin, Spanned};
+use meshc_vocabulary::model::filter::{Mirror, RouteFilter};
 use meshc_vocabulary::model::{
-    Call, Callee, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service,
+    Call, Callee, Destination, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service,
 };
 
 use crate::routed::Routed;
@@ -128,7 +129,8 @@ pub(crate) fn edges<'m>(
     for (route, entry) in model.routes.iter() {
         let callers = callers.get(&route).into_iter().flatten();
         for (position, rule) in entry.rules.iter().enumerate() {
-            for to in &rule.to {
+            let mirrors = rule.filters.iter().filter_map(mirrored);
+            for to in rule.to.iter().chain(mirrors) {
                 let ports = |ports: &[Port]| destination_port(ports, to.port.as_ref()).into_iter().collect();
                 for gateway in entry.scope.gateways() {
                     let caller = Caller::Route { gateway: gateway.value, route, position, rule };
@@ -153,6 +155,14 @@ fn callers(routed: &Routed) -> BTreeMap<Id<Route>, BTreeSet<Id<Service>>> {
         }
     }
     callers
+}
+
+/// What a filter sends requests to beside the rule's destinations.
+const fn mirrored(filter: &RouteFilter) -> Option<&Destination> {
+    match filter {
+        RouteFilter::Mirror(Mirror { to, share: _ }) => Some(to),
+        RouteFilter::RequestHeaders(_) | RouteFilter::ResponseHeaders(_) => None,
+    }
 }
 
 /// Position of the port that a route's destination means: the named one, else the callee's first.

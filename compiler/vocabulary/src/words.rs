@@ -93,6 +93,7 @@ names! {
     SECRET = "secret";
     SERVICE = "service";
     SET = "set";
+    SHARE = "share";
     STARTS_WITH = "starts_with";
     STATE = "state";
     SUBSET = "subset";

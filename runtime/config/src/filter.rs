@@ -1,4 +1,6 @@
 //! What is done with requests and answers on their way, checked.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::listener::Authorization;
 use crate::rules::Context;
@@ -15,7 +17,21 @@ pub enum Filter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of what is answered.
     ResponseHeaders(HeaderChanges),
+    /// Sends a copy elsewhere.
+    Mirror(Mirror),
 }
+
+/// Where copies of requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// The upstream's name, which exists.
+    pub upstream: String,
+    /// How many of a million requests are copied, at most all.
+    pub share: u32,
+}
+
+/// All requests.
+const MILLION: u32 = 1_000_000;
 
 impl Filter {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::filter::Filter, at: &Path) -> Option<Self> {
@@ -30,6 +46,20 @@ impl Filter {
             raw::filter::Filter::ResponseHeaders(raw) => {
                 HeaderChanges::check(cx, raw, &at.field("response_headers")).map(Filter::ResponseHeaders)
             }
+            raw::filter::Filter::Mirror(raw) => {
+                Mirror::check(cx, raw, &at.field("mirror")).map(Filter::Mirror)
+            }
         }
+    }
+}
+
+impl Mirror {
+    fn check(cx: &mut Context<'_>, raw: &raw::filter::Mirror, at: &Path) -> Option<Self> {
+        let raw::filter::Mirror { upstream, share } = raw;
+        let share = share.unwrap_or(MILLION);
+        if share > MILLION {
+            cx.wrong(&at.field("share"), format!("must be at most {MILLION}"));
+        }
+        Some(Mirror { upstream: cx.upstream(upstream, &at.field("upstream"))?, share })
     }
 }

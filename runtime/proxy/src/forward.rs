@@ -34,6 +34,7 @@ const BACK_OFF: Duration = Duration::from_millis(25);
 const MOST_DEAD_CONNECTIONS: u32 = 8;
 
 /// A request as it will be sent, whatever the protocol.
+#[derive(Clone)]
 pub(crate) struct Outgoing {
     /// The method.
     pub(crate) method: Method,

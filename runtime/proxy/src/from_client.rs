@@ -1,6 +1,7 @@
-//! A request's body as it comes from the client.
+//! A request's body as it comes from the client, or a copy of one.
 
 use crate::body::BodyError;
+use crate::filter::mirror::Copied;
 use crate::presence::Presence;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -12,10 +13,18 @@ use std::task::{Context, Poll, ready};
 
 /// A request's body that knows whether it came to its end.
 pub(crate) struct FromClient {
-    incoming: Incoming,
-    is_http2: bool,
+    source: Source,
     ended: bool,
-    presence: Rc<Presence>,
+    /// Who gets a copy of what is read.
+    copies: Vec<Copied>,
+}
+
+/// Where a body comes from.
+enum Source {
+    /// A client's connection.
+    Client { incoming: Incoming, is_http2: bool, presence: Rc<Presence> },
+    /// Whoever reads it from there.
+    Copy(Copied),
 }
 
 impl FromClient {
@@ -25,7 +34,31 @@ impl FromClient {
         if !ended {
             presence.body_begins();
         }
-        FromClient { incoming, is_http2, ended, presence: Rc::clone(presence) }
+        let source = Source::Client { incoming, is_http2, presence: Rc::clone(presence) };
+        FromClient { source, ended, copies: Vec::new() }
+    }
+
+    /// A copy of a body of which nothing was read yet.
+    pub(crate) fn copy(original: &mut FromClient) -> Self {
+        let ended = original.is_end_stream();
+        let copied = Copied::new(ended);
+        if !ended {
+            original.copies.push(copied.clone());
+        }
+        FromClient { source: Source::Copy(copied), ended, copies: Vec::new() }
+    }
+
+    fn end(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        for copy in self.copies.drain(..) {
+            copy.close(true);
+        }
+        match &self.source {
+            Source::Client { incoming: _, is_http2: _, presence } => presence.body_ends(),
+            Source::Copy(_) => {}
+        }
     }
 }
 
@@ -49,14 +82,6 @@ impl FromClient {
     }
 }
 
-impl FromClient {
-    fn end(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.presence.body_ends();
-        }
-    }
-}
-
 impl HttpBody for FromClient {
     type Data = Bytes;
     type Error = BodyError;
@@ -65,39 +90,69 @@ impl HttpBody for FromClient {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-            // An HTTP/2 stream can be reset "without an error", and hyper shows that as an end; a body that is whole
-            // has also ended its stream. Over HTTP/1.1, hyper tells a missing end by itself.
-            None if !self.ended && self.is_http2 && !self.incoming.is_end_stream() => {
-                return Poll::Ready(Some(Err("the client ended its request in the middle".into())));
+        let ended = self.ended;
+        let (frame, is_last) = match &mut self.source {
+            Source::Client { incoming, is_http2, presence: _ } => {
+                match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+                    Some(Ok(frame)) => (Some(frame), incoming.is_end_stream()),
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                    // An HTTP/2 stream can be reset "without an error", and hyper shows that as an end; a body that is
+                    // whole has also ended its stream. Over HTTP/1.1, hyper tells a missing end by itself.
+                    None if !ended && *is_http2 && !incoming.is_end_stream() => {
+                        return Poll::Ready(Some(Err("the client ended its request in the middle".into())));
+                    }
+                    None => (None, true),
+                }
             }
-            None => {
-                self.end();
-                return Poll::Ready(None);
-            }
+            Source::Copy(copied) => match ready!(copied.poll_frame(cx)) {
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(frame)) => (Some(frame), copied.is_end_stream()),
+                None => (None, true),
+            },
         };
-        if frame.is_trailers() || self.incoming.is_end_stream() {
+        let Some(frame) = frame else {
+            self.end();
+            return Poll::Ready(None);
+        };
+        for copy in &self.copies {
+            copy.push(&frame);
+        }
+        if frame.is_trailers() || is_last {
             self.end();
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Client { incoming, is_http2: _, presence: _ } => incoming.is_end_stream(),
+            Source::Copy(copied) => copied.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Client { incoming, is_http2: _, presence: _ } => incoming.size_hint(),
+            // What the client announced is in the headers.
+            Source::Copy(_) => SizeHint::default(),
+        }
     }
 }
 
 impl Drop for FromClient {
     fn drop(&mut self) {
-        if !self.ended {
-            self.presence.left_unread();
-            self.presence.body_ends();
+        if self.ended {
+            return;
+        }
+        for copy in self.copies.drain(..) {
+            copy.close(false);
+        }
+        match &self.source {
+            Source::Client { incoming: _, is_http2: _, presence } => {
+                presence.left_unread();
+                presence.body_ends();
+            }
+            Source::Copy(_) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::authorize;
 use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::drain::Phase;
-use crate::filter::{Filter, change_request, change_response};
+use crate::filter::{Filter, change_request, change_response, copy_request};
 use crate::forward::{Outgoing, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
@@ -134,7 +134,7 @@ async fn answer(
     let start = Instant::now();
     let state = connection.slot.state.load_full();
     let presence = asking.presence();
-    let (parts, incoming) = request.into_parts();
+    let (parts, mut incoming) = request.into_parts();
     let version = parts.version;
     let form = Form::of(&parts.headers);
     let mut line = connection.line();
@@ -147,6 +147,7 @@ async fn answer(
     let mut response = match decide(worker, connection, &state, parts, &mut line).await {
         Ok(Decided { route, outgoing, left }) => {
             left_of_limits = left;
+            copy_request(worker, &route.filters, &outgoing, &mut incoming);
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             taken = Some(route);
             line.attempts = Some(forwarded.attempts);
@@ -319,7 +320,7 @@ async fn decide(
                 let left = within(worker, limit, seen).await.map_err(|refusal| refusal.on(route))?;
                 least = least.into_iter().chain(left).min_by_key(Left::remaining);
             }
-            Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => {}
+            Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => {}
         }
     }
     let route = Arc::clone(route);

@@ -135,7 +135,7 @@ impl Route {
 }
 
 /// A random number. Without randomness, which the kernel always has once it has started, it is the first of all.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     let mut bytes = [0; 8];
     if aws_lc_rs::rand::fill(&mut bytes).is_ok() { u64::from_ne_bytes(bytes) } else { 0 }
 }

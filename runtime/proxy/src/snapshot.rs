@@ -5,6 +5,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::filter::mirror::Mirror;
 use crate::filter::{Changes, Filter};
 use crate::limit::LimitState;
 use crate::route::{Route, Routes};
@@ -325,7 +326,7 @@ impl Builder<'_> {
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
-                    filters: self.filters(filters, place)?,
+                    filters: self.filters(filters, place, (*timeout, None))?,
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
@@ -352,17 +353,35 @@ impl Builder<'_> {
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
-            filters: self.filters(filters, &format!("{place}/{position}"))?,
+            filters: self.filters(filters, &format!("{place}/{position}"), (*timeout, *idle_timeout))?,
         }))
     }
 
-    fn filters(&mut self, filters: &[config::filter::Filter], place: &str) -> Result<Vec<Filter>, String> {
+    /// The filters of a route. What is copied may take as long as the route.
+    fn filters(
+        &mut self,
+        filters: &[config::filter::Filter],
+        place: &str,
+        (timeout, idle_timeout): (Option<Duration>, Option<Duration>),
+    ) -> Result<Vec<Filter>, String> {
         let made = filters.iter().map(|filter| {
             Ok(match filter {
                 config::filter::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
                 config::filter::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
                 config::filter::Filter::RequestHeaders(changes) => {
                     Filter::RequestHeaders(Changes::new(changes)?)
+                }
+                config::filter::Filter::Mirror(config::filter::Mirror { upstream, share }) => {
+                    let route = Route {
+                        name: String::new(),
+                        matching: RequestMatch::any(),
+                        to: vec![(self.upstream(upstream)?, 1)],
+                        timeout,
+                        idle_timeout,
+                        retry: None,
+                        filters: Vec::new(),
+                    };
+                    Filter::Mirror(Mirror { route: Arc::new(route), share: *share })
                 }
                 config::filter::Filter::ResponseHeaders(changes) => {
                     Filter::ResponseHeaders(Changes::new(changes)?)

@@ -1,5 +1,10 @@
 //! What a route does with requests and answers beside sending them on.
 
+use std::io::Read;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use bytes::Bytes;
 use mesh_tests::http::{Request, Response};
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::one_stream;
@@ -104,4 +109,111 @@ fn headers_change_as_a_rule_states(data_plane: DataPlane) {
     assert_eq!((nowhere.status, header(&nowhere, "x-route")), (404, None));
 }
 
-crate::on_both_data_planes!(headers_change_as_a_rule_states);
+/// A service that is copied, and one that gets the copies.
+const COPIED: &str = r#"
+mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
+trust house {}
+network net {}
+cluster west {
+  network = net, region = "here"
+  gateway in { role = ingress, address = 10.0.0.1, port http { number = 80 } }
+}
+namespace shop {
+  service api { clusters = [west], port http { number = 80 } }
+  service shadow { clusters = [west], port http { number = 80 } }
+  service second { clusters = [west], port http { number = 80 } }
+  client web { clusters = [west], calls = [api] }
+  route calls {
+    callee = api, from = [web], to = api
+    mirror { to = shadow }
+    request_headers { set = { "x-kind" = "called" } }
+    response_headers { set = { "x-served-by" = "the caller's sidecar" } }
+  }
+  route api {
+    gateway = west.in, hosts = ["api.example"]
+    mirror { to = shadow }
+    mirror { to = second, share = 100% }
+    rule { match { path = "/never" }, to = api, mirror { to = shadow, share = 0% } }
+    rule { to = api, request_headers { set = { "x-kind" = "sent on" } } }
+  }
+}
+"#;
+
+/// The next request that an application got: its head in lower case, and its body.
+fn next(application: &TcpListener) -> (String, Vec<u8>) {
+    let (mut stream, _) = application.accept().expect("a copy");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    let mut bytes = Vec::new();
+    let mut part = [0; 65536];
+    loop {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+            let whole = match length {
+                Some(length) => bytes.len() >= end + 4 + length.parse::<usize>().expect("a length"),
+                None => !head.contains("transfer-encoding") || bytes.ends_with(b"0\r\n\r\n"),
+            };
+            if whole {
+                return (head, bytes.split_off(end + 4));
+            }
+        }
+        let count = stream.read(&mut part).expect("the rest of the copy");
+        assert!(count > 0, "the copy broke off: {}", String::from_utf8_lossy(&bytes));
+        bytes.extend_from_slice(&part[..count]);
+    }
+}
+
+fn copies_reach_others_and_nobody_waits_for_them(data_plane: DataPlane) {
+    let mesh = Mesh::up(COPIED, data_plane);
+    let shadow = mesh.replace("shop.shadow", "west", "WEST_SIDECARS_SHOP_SHADOW_80");
+    let second = mesh.replace("shop.second", "west", "WEST_SIDECARS_SHOP_SECOND_80");
+    let ingress = mesh.address("MESH_GATEWAY_WEST_IN");
+    for _ in 0..20 {
+        assert_eq!(mesh.ingress("WEST_IN", &Request::get("api.example", "/never")).status, 200);
+    }
+    // Whoever gets the copies never answers them, and the client has its answer.
+    let body = "0123456789".repeat(30_000);
+    let request =
+        Request::get("api.example", "/a/../copied?q=1").method("POST", &body).header("x-kind", "asked");
+    let answer = mesh.ingress("WEST_IN", &request);
+    assert_eq!((answer.status, answer.json()["received"].as_u64()), (200, Some(300_000)), "{answer:?}");
+    for application in [&shadow, &second] {
+        let (head, copied) = next(application);
+        assert!(head.starts_with("post /copied?q=1 http/1.1\r\n"), "{head}");
+        for line in ["host: api.example", "x-kind: sent on"] {
+            assert!(head.contains(&format!("\r\n{line}\r\n")) || head.ends_with(line), "{line}: {head}");
+        }
+        let caller = "uri=spiffe://cluster.local/ns/mesh-system/sa/west-in";
+        assert!(head.contains(caller) && !head.contains("x-envoy-"), "{head}");
+        assert!(copied == body.as_bytes(), "{} bytes of the body were copied", copied.len());
+    }
+    // A body of unknown length, over HTTP/2.
+    let parts = [Bytes::from_static(b"abc"), Bytes::from_static(b"defg")];
+    let two = one_stream::Request::new("PUT", "api.example", "/two").body(parts).send(ingress);
+    assert_eq!(two.status, 200, "{two:?}");
+    let (head, copied) = next(&shadow);
+    let copied = String::from_utf8_lossy(&copied).into_owned();
+    assert!(
+        head.starts_with("put /two ") && copied.contains("abc") && copied.contains("defg"),
+        "{head}: {copied}"
+    );
+    // Calls inside the mesh have the same filters, at the caller's sidecar.
+    let called = mesh.call("WEST_SHOP_WEB__SHOP_API_80", &Request::get("api.shop", "/called"));
+    assert_eq!((called.status, header(&called, "x-served-by")), (200, Some("the caller's sidecar")));
+    assert_eq!(called.json()["headers"]["x-kind"], "called");
+    let (head, _) = next(&shadow);
+    assert!(head.starts_with("get /called ") && head.contains("x-kind: called"), "{head}");
+    assert!(head.contains("uri=spiffe://cluster.local/ns/shop/sa/web"), "{head}");
+    // What becomes of copies is of no account.
+    drop((shadow, second));
+    for _ in 0..10 {
+        assert_eq!(mesh.ingress("WEST_IN", &Request::get("api.example", "/gone")).status, 200);
+    }
+    // And the copied request fails as if there were no copies.
+    mesh.heal("shop.shadow", "west");
+    mesh.fail("shop.api", "west", "gone");
+    assert_eq!(mesh.ingress("WEST_IN", &Request::get("api.example", "/failed")).status, 503);
+}
+
+crate::on_both_data_planes!(headers_change_as_a_rule_states, copies_reach_others_and_nobody_waits_for_them);

@@ -6,13 +6,17 @@ use std::collections::HashMap;
 
 use envoy_types::pb::google::protobuf::Any;
 use lang_diagnostics::Origin;
-use meshc_plan::filter::Filter;
+use meshc_plan::filter::{Filter, Mirror};
 use meshc_plan::{GlobalLimit, LocalLimit};
 use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::{authorization, headers, local_limit, rate_limit};
+use crate::pb::base::RuntimeFractionalPercent;
 use crate::pb::hcm::HttpFilter;
-use crate::pb::route::Route;
+use crate::pb::kind::FractionalPercent;
+use crate::pb::kind::fractional_percent::DenominatorType;
+use crate::pb::route::route_action::RequestMirrorPolicy;
+use crate::pb::route::{Route, route};
 
 /// A filter before the router.
 pub(crate) struct Made {
@@ -30,7 +34,7 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
             limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
         }
         // The router does it.
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => Vec::new(),
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => Vec::new(),
     });
     made.collect()
 }
@@ -65,8 +69,28 @@ pub(crate) fn at_the_router(filters: &[Filter], route: &mut Route) {
             Filter::ResponseHeaders(changes) => {
                 (route.response_headers_to_add, route.response_headers_to_remove) = headers::changes(changes);
             }
+            Filter::Mirror(copied) => {
+                if let Some(route::Action::Route(action)) = &mut route.action {
+                    action.request_mirror_policies.push(mirror(copied));
+                }
+            }
             Filter::Authorize(_) | Filter::LocalLimit(_) | Filter::GlobalLimit(_) => {}
         }
+    }
+}
+
+/// Envoy streams the copy, with a timeout as the route has it. It would name another host.
+fn mirror(mirror: &Mirror) -> RequestMirrorPolicy {
+    let Mirror { upstream, share } = mirror;
+    let share = FractionalPercent { numerator: *share, denominator: DenominatorType::Million.into() };
+    RequestMirrorPolicy {
+        cluster: upstream.clone(),
+        runtime_fraction: Some(RuntimeFractionalPercent {
+            default_value: Some(share),
+            runtime_key: String::new(),
+        }),
+        disable_shadow_host_suffix_append: true,
+        ..Default::default()
     }
 }
 
@@ -96,6 +120,6 @@ pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
         Filter::GlobalLimit(limit) => {
             Asked { conditions: vec![(&limit.matches, &limit.origin)], local: None, global: Some(limit) }
         }
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => Asked::default(),
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => Asked::default(),
     }
 }

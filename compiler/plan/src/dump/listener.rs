@@ -1,7 +1,7 @@
 //! Listeners as text.
 
 use super::{Text, parts, words};
-use crate::filter::Filter;
+use crate::filter::{Filter, Mirror};
 use crate::{
     AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
     HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
@@ -144,6 +144,9 @@ fn filters(text: &mut Text, filters: &[Filter]) {
             Filter::GlobalLimit(limit) => global_limit(text, limit),
             Filter::RequestHeaders(changes) => headers(text, "request", changes),
             Filter::ResponseHeaders(changes) => headers(text, "answer", changes),
+            Filter::Mirror(Mirror { upstream, share }) => {
+                text.line(format!("{share} of a million copied -> {upstream}"));
+            }
         }
     }
 }

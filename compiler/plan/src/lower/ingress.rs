@@ -9,7 +9,7 @@ use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
-    AtGateways, Callee, Destination, Gateway, GatewayPort, GatewayTls, HttpMatch, Id, Route, RouteRule,
+    AtGateways, Callee, Destination, Gateway, GatewayPort, GatewayTls, HttpMatch, Id, Port, Route, RouteRule,
     RouteScope,
 };
 
@@ -160,25 +160,8 @@ pub(super) fn http_routes<'m>(
     let mut to = Vec::with_capacity(destinations.len());
     let beside = beside(context, rule, callees);
     for destination in destinations {
-        let Destination { origin, callee, port: named, weight } = destination;
-        let ports = context.called(*callee).ports;
-        let Some(position) = destination_port(ports, named.as_ref()) else { continue };
-        let Some(port) = ports.get(position) else { continue };
-        if !port.protocol.is_http() {
-            sink.push(
-                Diagnostic::error(
-                    codes::ROUTE_TO_TCP,
-                    origin.span,
-                    "a route carries HTTP requests, and the protocol of this port is `tcp`",
-                )
-                .also(port.origin.span, "declared here")
-                .help("name an `http`, `http2` or `grpc` port"),
-            );
-            continue;
-        }
-        if !callees.contains_key(&(*callee, position)) {
-            continue;
-        }
+        let Destination { origin: _, callee, port: _, weight } = destination;
+        let Some(port) = reached(context, destination, callees, sink) else { continue };
         let handling = Handling::of(context, through, *callee, port, beside);
         match &first {
             Some((other, known)) if *known != handling => {
@@ -194,13 +177,44 @@ pub(super) fn http_routes<'m>(
     }
     let Some((_, Handling { timeout, idle_timeout, retry })) = first else { return Vec::new() };
     let action = HttpAction::Forward { to, timeout, idle_timeout, retry };
+    let filters = filter::of_rule(filters, |copied| {
+        let port = reached(context, copied, callees, sink)?;
+        Some(upstream::callee_name(context, copied.callee, port))
+    });
     let route = |matches: &HttpMatch| HttpRoute {
         matches: matches.clone(),
-        filters: filter::of_rule(filters),
+        filters: filters.clone(),
         action: action.clone(),
         origin: origin.clone(),
     };
     matches.iter().map(route).collect()
+}
+
+/// The port that a destination means, if requests can go there: a TCP port is reported here, and what no way leads to by
+/// the topology.
+fn reached<'m>(
+    context: &Context<'m>,
+    destination: &Destination,
+    callees: &Reaches<'_>,
+    sink: &mut Sink,
+) -> Option<&'m Port> {
+    let Destination { origin, callee, port: named, weight: _ } = destination;
+    let ports = context.called(*callee).ports;
+    let position = destination_port(ports, named.as_ref())?;
+    let port = ports.get(position)?;
+    if !port.protocol.is_http() {
+        sink.push(
+            Diagnostic::error(
+                codes::ROUTE_TO_TCP,
+                origin.span,
+                "a route carries HTTP requests, and the protocol of this port is `tcp`",
+            )
+            .also(port.origin.span, "declared here")
+            .help("name an `http`, `http2` or `grpc` port"),
+        );
+        return None;
+    }
+    callees.contains_key(&(*callee, position)).then_some(port)
 }
 
 /// What there is beside an endpoint that failed, at the destination that has most. It is not known yet to which of them

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
-use lang_evaluate::Block;
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span, Spanned};
 use lang_evaluate::schema::{Attribute, Kind, Label, Type};
+use lang_evaluate::{Block, Target};
+use lang_syntax::ast::Decimal;
 
+use super::service::{CALLEE, callee};
+use crate::build::Ids;
 use crate::codes;
 use crate::forms;
-use crate::model::filter::{HeaderChanges, RouteFilter};
+use crate::model::Destination;
+use crate::model::filter::{HeaderChanges, Mirror, RouteFilter};
 use crate::words;
 
 /// What a header is changed to.
@@ -16,6 +20,12 @@ static VALUE: Type = Type::Text(&forms::HEADER_VALUE);
 
 /// Which header is changed.
 static NAME: Type = Type::Text(&forms::HEADER_NAME);
+
+/// All requests.
+const MILLION: u64 = 1_000_000;
+
+/// A millionth of all in billionths of a percent.
+const NANOS_OF_A_MILLIONTH: u64 = 100_000;
 
 const SET: Attribute = Attribute::optional(
     words::SET,
@@ -47,7 +57,7 @@ pub(crate) static REQUEST_HEADERS: Kind = Kind {
 /// Changes of the answer's headers.
 pub(crate) static RESPONSE_HEADERS: Kind = Kind {
     word: "response_headers",
-    documentation: "Changes of the answer's headers, also of an answer that the gateway gives by itself because the destination \
+    documentation: "Changes of the answer's headers, also of an answer that the proxy gives by itself because the destination \
                     gave none. The same headers as in `request_headers` cannot be changed.",
     label: Label::None,
     space: None,
@@ -56,8 +66,34 @@ pub(crate) static RESPONSE_HEADERS: Kind = Kind {
     blocks: &[],
 };
 
+/// Copies of requests.
+pub(crate) static MIRROR: Kind = Kind {
+    word: "mirror",
+    documentation: "Sends a copy of each request elsewhere as well, as it is sent on: with its body, and with the changes of \
+                    `request_headers`. The client does not wait for the copy, and nothing that becomes of it reaches the \
+                    client. With Envoy a copy names the proxy as one more hop in `x-forwarded-for`; with meshd one breaks off \
+                    that is a MiB behind its request.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::required(
+            words::TO,
+            Type::Reference(&CALLEE),
+            "What gets the copies: a service, or one port of it.",
+        ),
+        Attribute::derived(
+            words::SHARE,
+            Type::Percentage,
+            "all of them",
+            "How many of the requests are copied, such as `0.5%`; each request is drawn anew.",
+        ),
+    ],
+    blocks: &[],
+};
+
 /// The filters of a rule, in order. What it leaves out comes from the route around it, whose mistakes [`check`] reports.
-pub(crate) fn convert(block: &Block, route: &Block, sink: &mut Sink) -> Vec<RouteFilter> {
+pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<RouteFilter>> {
     let mut known = Sink::default();
     let mut declared = |kind| match block.block(kind) {
         Some(own) => Some(changes(own, sink)),
@@ -65,7 +101,23 @@ pub(crate) fn convert(block: &Block, route: &Block, sink: &mut Sink) -> Vec<Rout
     };
     let request = declared(&REQUEST_HEADERS).map(RouteFilter::RequestHeaders);
     let response = declared(&RESPONSE_HEADERS).map(RouteFilter::ResponseHeaders);
-    request.into_iter().chain(response).collect()
+    let around = if block.block(&MIRROR).is_some() { block } else { route };
+    let mirrors: Option<Vec<_>> = around.blocks(&MIRROR).map(|mirror| self::mirror(mirror, ids)).collect();
+    Some(request.into_iter().chain(response).chain(mirrors?).collect())
+}
+
+fn mirror(block: &Block, ids: &Ids) -> Option<RouteFilter> {
+    let to = block.get::<Target>(words::TO)?;
+    let share = block.get::<Decimal>(words::SHARE).map(|share| share.value.nanos);
+    let destination = Destination {
+        origin: Origin::new(to.span, block.origin().name),
+        callee: callee(&to.value, ids)?,
+        port: to.value.part,
+        weight: 1,
+    };
+    // A share that is smaller than any that can be drawn is the smallest, and not none.
+    let share = share.map_or(MILLION, |nanos| nanos.div_ceil(NANOS_OF_A_MILLIONTH).min(MILLION));
+    Some(RouteFilter::Mirror(Mirror { to: destination, share: u32::try_from(share).unwrap_or(u32::MAX) }))
 }
 
 /// Reports the mistakes in the filters of a route with rules.

@@ -60,18 +60,19 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 /// The blocks of a rule.
-const BLOCKS: [Nested; 5] = [
+const BLOCKS: [Nested; 6] = [
     Nested { kind: &http_match::KIND, count: Count::Many },
     Nested { kind: &DESTINATION, count: Count::Many },
     Nested { kind: &retry::KIND, count: Count::Optional },
     Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
     Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
+    Nested { kind: &filter::MIRROR, count: Count::Many },
 ];
 
 /// The blocks of a route: those of a rule, which it is itself where it has none, and rules.
 pub(crate) static WITH_RULES: [Nested; BLOCKS.len() + 1] = {
-    let [matches, destination, retry, request, response] = BLOCKS;
-    [matches, destination, Nested { kind: &KIND, count: Count::Many }, retry, request, response]
+    let [matches, destination, retry, request, response, mirror] = BLOCKS;
+    [matches, destination, Nested { kind: &KIND, count: Count::Many }, retry, request, response, mirror]
 };
 
 /// The destinations of a rule, or of a route that is its own only rule; at least one, or a report.
@@ -136,7 +137,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         origin: block.origin(),
         matches: http_match::convert(block, Purpose::Routing, sink)?,
         to: destinations(block, ids, sink)?,
-        filters: filter::convert(block, route, sink),
+        filters: filter::convert(block, route, ids, sink)?,
         timeout: timeout.map(|timeout| timeout.value),
         retry,
     })

@@ -2,6 +2,8 @@
 
 use lang_diagnostics::Origin;
 
+use super::Destination;
+
 /// One thing that is done with each request of a rule, or with its answer.
 #[derive(Clone, Debug)]
 pub enum RouteFilter {
@@ -9,6 +11,17 @@ pub enum RouteFilter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of the answer, also of one that a proxy gives by itself.
     ResponseHeaders(HeaderChanges),
+    /// Sends a copy of the request elsewhere.
+    Mirror(Mirror),
+}
+
+/// Where copies of requests go.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// What gets them.
+    pub to: Destination,
+    /// How many of a million requests are copied.
+    pub share: u32,
 }
 
 /// Changes of headers. No name occurs twice; names are in lower case, and none is a proxy's own.

@@ -15,6 +15,19 @@ pub enum Filter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of what is answered, also where this proxy answers by itself.
     ResponseHeaders(HeaderChanges),
+    /// Sends a copy of what is sent on elsewhere as well, for which nobody waits.
+    Mirror(Mirror),
+}
+
+/// Where copies of requests go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// The upstream that gets them.
+    pub upstream: String,
+    /// How many of a million requests are copied; absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<u32>,
 }
 
 /// Changes of headers. No name may occur twice, and none may be a proxy's own.

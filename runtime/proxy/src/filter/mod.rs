@@ -2,9 +2,16 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+pub(crate) mod mirror;
+
+use crate::forward::Outgoing;
+use crate::from_client::FromClient;
 use crate::limit::LimitState;
+use crate::worker::Worker;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use meshd_config::{Authorization, HeaderChanges};
+use mirror::Mirror;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// One thing that is done with each request or its answer.
@@ -18,6 +25,8 @@ pub(crate) enum Filter {
     RequestHeaders(Changes),
     /// Changes the headers of what is answered.
     ResponseHeaders(Changes),
+    /// Sends a copy elsewhere.
+    Mirror(Mirror),
 }
 
 /// Changes of headers, with the names and values as the HTTP library has them.
@@ -69,7 +78,7 @@ pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) {
     for filter in filters {
         match filter {
             Filter::RequestHeaders(changes) => changes.make(headers),
-            Filter::Authorize(_) | Filter::Limit(_) | Filter::ResponseHeaders(_) => {}
+            Filter::Authorize(_) | Filter::Limit(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => {}
         }
     }
 }
@@ -79,7 +88,25 @@ pub(crate) fn change_response(filters: &[Filter], headers: &mut HeaderMap) {
     for filter in filters {
         match filter {
             Filter::ResponseHeaders(changes) => changes.make(headers),
-            Filter::Authorize(_) | Filter::Limit(_) | Filter::RequestHeaders(_) => {}
+            Filter::Authorize(_) | Filter::Limit(_) | Filter::RequestHeaders(_) | Filter::Mirror(_) => {}
+        }
+    }
+}
+
+/// Sends copies of a request that is about to be sent on, with whatever arrives of its body from now on.
+pub(crate) fn copy_request(
+    worker: &Rc<Worker>,
+    filters: &[Filter],
+    outgoing: &Outgoing,
+    incoming: &mut FromClient,
+) {
+    for filter in filters {
+        match filter {
+            Filter::Mirror(mirror) => mirror.copy(worker, outgoing, incoming),
+            Filter::Authorize(_)
+            | Filter::Limit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_) => {}
         }
     }
 }
