@@ -17,7 +17,8 @@ use tokio::sync::watch;
 ///
 /// A request to `/hold` is answered with its first bytes and ends when `release` is called. One with the query
 /// `trailer=<bytes>` has a trailer `x-large` with a value of so many bytes, one with `trailers=<number>` so many of them.
-/// Every answer has the trailer `grpc-status: 0`, and a body that lists the trailers of the request.
+/// One to a path that begins with `/unavailable` is answered with gRPC's UNAVAILABLE, in headers alone.
+/// Every other answer has the trailer `grpc-status: 0`, and a body that lists the trailers of the request.
 pub struct Application {
     _runtime: Runtime,
     shared: Arc<Shared>,
@@ -25,6 +26,7 @@ pub struct Application {
 
 struct Shared {
     held: AtomicUsize,
+    unavailable: AtomicUsize,
     released: watch::Sender<bool>,
 }
 
@@ -40,7 +42,11 @@ impl Application {
             .enable_all()
             .build()
             .expect("a runtime");
-        let shared = Arc::new(Shared { held: AtomicUsize::new(0), released: watch::Sender::new(false) });
+        let shared = Arc::new(Shared {
+            held: AtomicUsize::new(0),
+            unavailable: AtomicUsize::new(0),
+            released: watch::Sender::new(false),
+        });
         listener.set_nonblocking(true).expect("it is open");
         let accepting = Arc::clone(&shared);
         runtime.spawn(async move {
@@ -56,6 +62,12 @@ impl Application {
     #[must_use]
     pub fn held(&self) -> usize {
         self.shared.held.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were answered with UNAVAILABLE since this was asked last.
+    #[must_use]
+    pub fn unavailable(&self) -> usize {
+        self.shared.unavailable.swap(0, Ordering::SeqCst)
     }
 
     /// Ends all answers to `/hold`, those of later requests as well.
@@ -82,6 +94,13 @@ async fn answer(
     shared: Arc<Shared>,
 ) -> Result<(), h2::Error> {
     let (head, mut body) = request.into_parts();
+    if head.uri.path().starts_with("/unavailable") {
+        shared.unavailable.fetch_add(1, Ordering::SeqCst);
+        let failed =
+            Response::builder().header("content-type", "application/grpc").header("grpc-status", "14");
+        response.send_response(failed.body(()).expect("a response"), true)?;
+        return Ok(());
+    }
     let ok = Response::builder().header("content-type", "application/grpc").body(()).expect("a response");
     if head.uri.path() == "/hold" {
         let mut sending = response.send_response(ok, false)?;

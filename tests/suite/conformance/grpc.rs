@@ -1,5 +1,6 @@
 //! What a gRPC client is told by the proxies themselves: a status of its own protocol, in headers alone.
 
+use mesh_tests::http2_server::Application;
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::one_stream::{Answer, Request};
 
@@ -66,4 +67,41 @@ fn local_replies_are_told_in_grpc(data_plane: DataPlane) {
     assert_eq!(said(&call("/fine")), ("14", text));
 }
 
-crate::on_both_data_planes!(local_replies_are_told_in_grpc);
+/// A service whose calls are sent again after one status or another.
+const AGAIN: &str = r#"
+mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
+trust house {}
+network net {}
+cluster west {
+  network = net, region = "here"
+  gateway in { role = ingress, address = 10.0.0.1, port http { number = 80 } }
+}
+namespace shop {
+  service api { clusters = [west], port grpc { number = 80, protocol = grpc } }
+  route api {
+    gateway = west.in, hosts = ["api.example"]
+    rule { match { path = "/unavailable/502" }, to = api, retry { attempts = 1, when = [502], methods = ["POST"] } }
+    rule { match { path = "/unavailable/504" }, to = api, retry { attempts = 1, when = [504], methods = ["POST"] } }
+    rule { match { path = "/unavailable/5xx" }, to = api, retry { attempts = 1, when = [5xx], methods = ["POST"] } }
+    rule { match { path = "/unavailable/500" }, to = api, retry { attempts = 1, when = [500], methods = ["POST"] } }
+    rule { match { path = "/unavailable/4xx" }, to = api, retry { attempts = 1, when = [4xx], methods = ["POST"] } }
+  }
+  policy quiet { targets = [api], outlier { enabled = false } }
+}
+"#;
+
+fn unavailable_is_sent_again_for_the_statuses_that_it_stands_for(data_plane: DataPlane) {
+    let mesh = Mesh::up(AGAIN, data_plane);
+    let application = Application::serve(mesh.replace("shop.api", "west", "WEST_SIDECARS_SHOP_API_80"), None);
+    let ingress = mesh.address("MESH_GATEWAY_WEST_IN");
+    for (when, attempts) in [("502", 2), ("504", 2), ("5xx", 2), ("500", 1), ("4xx", 1)] {
+        let answer = Request::grpc("api.example", &format!("/unavailable/{when}")).send(ingress);
+        assert_eq!((answer.status, answer.header("grpc-status")), (200, "14"), "{when}: {answer:?}");
+        assert_eq!(application.unavailable(), attempts, "attempts with `when = [{when}]`");
+    }
+}
+
+crate::on_both_data_planes!(
+    local_replies_are_told_in_grpc,
+    unavailable_is_sent_again_for_the_statuses_that_it_stands_for,
+);
