@@ -141,18 +141,16 @@ impl HttpBody for FromClient {
 
 impl Drop for FromClient {
     fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
         for copy in self.copies.drain(..) {
             copy.close(false);
         }
         match &self.source {
-            Source::Client { incoming: _, is_http2: _, presence } => {
+            Source::Client { incoming: _, is_http2: _, presence } if !self.ended => {
                 presence.left_unread();
                 presence.body_ends();
             }
-            Source::Copy(_) => {}
+            Source::Client { incoming: _, is_http2: _, presence: _ } => {}
+            Source::Copy(copied) => copied.abandon(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Copies of requests for other upstreams: nobody waits for them, and nothing that becomes of them reaches the client.
 //!
 //! A copy is read from the client together with the request: what arrives is handed to both. It is kept until the copy's
-//! upstream takes it, up to a bound, and not at all where memory is tight; a copy that falls behind breaks off.
+//! upstream takes it, up to a bound: a copy that falls behind breaks off. Where memory is tight, all of them do.
 
 use crate::body::BodyError;
 use crate::forward::{Outgoing, forward};
@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Where copies go.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ const MILLION: u64 = 1_000_000;
 /// How many bytes of a body may wait for the copy's upstream: what Envoy keeps of a copy.
 const BOUND: usize = 1 << 20;
 
+/// How often it is looked whether memory is tight.
+const LOOK: Duration = Duration::from_millis(100);
+
 impl Mirror {
     /// Sends a copy of a request, unless it is not one of the share.
     pub(crate) fn copy(&self, worker: &Rc<Worker>, outgoing: &Outgoing, original: &mut FromClient) {
@@ -42,12 +46,26 @@ impl Mirror {
         let (worker, route, outgoing) = (Rc::clone(worker), Arc::clone(&self.route), outgoing.clone());
         let copy = FromClient::copy(original);
         tokio::task::spawn_local(async move {
-            let version = outgoing.version;
-            let forwarded = forward(&worker, &route, outgoing, copy).await;
-            let Ok(answer) = forwarded.result else { return };
-            let mut answer = answer.into_response(version, |_, _| {}).into_body();
-            while let Some(Ok(_)) = answer.frame().await {}
+            tokio::select! {
+                () = send(&worker, &route, outgoing, copy) => {}
+                () = memory_is_tight() => {}
+            }
         });
+    }
+}
+
+async fn send(worker: &Worker, route: &Route, outgoing: Outgoing, copy: FromClient) {
+    let version = outgoing.version;
+    let forwarded = forward(worker, route, outgoing, copy).await;
+    let Ok(answer) = forwarded.result else { return };
+    let mut answer = answer.into_response(version, |_, _| {}).into_body();
+    while let Some(Ok(_)) = answer.frame().await {}
+}
+
+/// Returns once memory is tight: a copy is worth less than anybody's connection.
+async fn memory_is_tight() {
+    while memory::level() < Level::Tight {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -91,7 +109,7 @@ impl Copied {
         }
         let (data, trailers) = (frame.data_ref(), frame.trailers_ref());
         waiting.bytes = waiting.bytes.saturating_add(data.map_or(0, Bytes::len));
-        if waiting.bytes > BOUND || memory::level() >= Level::Tight {
+        if waiting.bytes > BOUND {
             (waiting.frames, waiting.state) = (VecDeque::new(), State::Broken);
         } else if let Some(data) = data {
             waiting.frames.push_back(Frame::data(data.clone()));
@@ -108,6 +126,12 @@ impl Copied {
             waiting.state = if whole { State::Ended } else { State::Broken };
             waiting.wake();
         }
+    }
+
+    /// Nobody reads the copy any more.
+    pub(crate) fn abandon(&self) {
+        let mut waiting = self.0.borrow_mut();
+        (waiting.frames, waiting.state) = (VecDeque::new(), State::Broken);
     }
 
     /// The next part for the copy's upstream.
@@ -180,6 +204,11 @@ mod tests {
         copied.close(true);
         assert!(copied.0.borrow().frames.is_empty());
         assert_eq!(next(&copied), "the request that is copied broke off");
+        let abandoned = Copied::new(false);
+        abandoned.push(&part);
+        abandoned.abandon();
+        abandoned.push(&part);
+        assert!(abandoned.0.borrow().frames.is_empty(), "nobody reads it");
         let broken = Copied::new(false);
         broken.close(false);
         assert_eq!(next(&broken), "the request that is copied broke off");
