@@ -327,7 +327,10 @@ async fn decide(
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
         tell_caller(&mut parts.headers, &credentials.spiffe, peer);
     }
-    change_request(&route.filters, &mut parts.headers);
+    if change_request(&route.filters, &mut parts.headers) {
+        // As on Envoy, the log has what was sent on.
+        line.user_agent = parts.headers.get(header::USER_AGENT).map(|value| shown(value.as_bytes()));
+    }
     let outgoing = Outgoing {
         method: parts.method,
         authority,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use mesh_tests::http::{Request, Response};
 use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::one_stream;
+use mesh_tests::process;
 
 /// One service behind an ingress.
 const SHOP: &str = r#"
@@ -90,6 +91,13 @@ fn headers_change_as_a_rule_states(data_plane: DataPlane) {
         (two.status, two.header("x-served-by"), two.header("content-type")),
         (200, "100%", "text/plain")
     );
+
+    // The log has what was sent on.
+    process::eventually("the requests are in the log", Duration::from_secs(20), || {
+        let log = mesh.log("west/gateways/in");
+        let logged = |line: &&str| line.contains("/changed/1") && line.contains(r#""user_agent":"mesh""#);
+        log.lines().find(logged).map(ToOwned::to_owned)
+    });
 
     // What a rule leaves out comes from the route around it, and what it states replaces that.
     let untouched = ask("/other");

@@ -73,14 +73,19 @@ fn name(name: &str) -> Result<HeaderName, String> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not the name of a header"))
 }
 
-/// Changes the headers of what is sent on.
-pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) {
+/// Changes the headers of what is sent on; whether any filter does.
+pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) -> bool {
+    let mut changed = false;
     for filter in filters {
         match filter {
-            Filter::RequestHeaders(changes) => changes.make(headers),
+            Filter::RequestHeaders(changes) => {
+                changes.make(headers);
+                changed = true;
+            }
             Filter::Authorize(_) | Filter::Limit(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => {}
         }
     }
+    changed
 }
 
 /// Changes the headers of what is answered.
