@@ -85,22 +85,35 @@ pub(crate) async fn connect_for_client(
 /// The kernel's buffer for what an application in the same pod sends, in bytes; it takes twice as much with its own
 /// account. Without a bound the buffer grows up to what the machine allows, as fast as answers are read (2 MiB were seen,
 /// and up to 32 are usual), and all of it fills with an answer that its client stops reading. Over loopback a round trip
-/// is nothing, so that a small buffer costs no throughput (with 1 GiB at a time half of this was slower by a third, and twice as much no faster); from
-/// elsewhere a large one is what carries it.
+/// is nothing, so that a small buffer costs no throughput (with 1 GiB at a time half of this was slower by a third, and
+/// twice as much no faster).
 const LOOPBACK_BUFFER: u32 = 64 * 1024;
 
-async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+/// The same from elsewhere for the answer to one client over HTTP/1.1. It bounds what such a connection carries in a round
+/// trip, as a window bounds a stream over HTTP/2 (see `buffers`). A connection that many streams share has no bound, nor
+/// has one whose bytes may be such a connection's.
+const DISTANT_BUFFER: u32 = 256 * 1024;
+
+fn receive_buffer(address: SocketAddr, spoken: Spoken) -> Option<u32> {
+    match spoken {
+        _ if address.ip().is_loopback() => Some(LOOPBACK_BUFFER),
+        Spoken::Http1 => Some(DISTANT_BUFFER),
+        Spoken::Http2 | Spoken::Bytes => None,
+    }
+}
+
+async fn open(address: SocketAddr, spoken: Spoken) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if address.ip().is_loopback() {
+    if let Some(bytes) = receive_buffer(address, spoken) {
         // The bound must stand before the connection, since the largest window is agreed on there.
-        socket.set_recv_buffer_size(LOOPBACK_BUFFER)?;
+        socket.set_recv_buffer_size(bytes)?;
     }
     socket.connect(address).await
 }
 
 async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailure> {
     let address = picked.endpoint.address;
-    let stream = open(address).await.map_err(|error| ConnectFailure {
+    let stream = open(address, spoken).await.map_err(|error| ConnectFailure {
         reason: match error.raw_os_error() {
             Some(number) if OUT_OF_SOMETHING.contains(&number) => EXHAUSTED,
             _ if error.kind() == io::ErrorKind::ConnectionRefused => "refused",
@@ -194,9 +207,17 @@ mod tests {
     #[tokio::test]
     async fn what_an_application_sends_fills_a_bounded_buffer() -> io::Result<()> {
         let application = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let stream = open(application.local_addr()?).await?.into_std()?;
+        let stream = open(application.local_addr()?, Spoken::Http1).await?.into_std()?;
         let bound = TcpSocket::from_std_stream(stream).recv_buffer_size()?;
         assert_eq!(bound, 2 * LOOPBACK_BUFFER, "the kernel takes twice as much");
         Ok(())
+    }
+
+    #[test]
+    fn a_connection_for_one_client_has_a_bound_and_one_that_many_share_has_none() {
+        let distant = SocketAddr::from(([192, 0, 2, 1], 80));
+        let bounds =
+            [Spoken::Http1, Spoken::Bytes, Spoken::Http2].map(|spoken| receive_buffer(distant, spoken));
+        assert_eq!(bounds, [Some(DISTANT_BUFFER), None, None]);
     }
 }
