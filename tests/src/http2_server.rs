@@ -17,7 +17,7 @@ use tokio::sync::watch;
 ///
 /// A request to `/hold` is answered with its first bytes and ends when `release` is called. One with the query
 /// `trailer=<bytes>` has a trailer `x-large` with a value of so many bytes, one with `trailers=<number>` so many of them.
-/// One to a path that begins with `/unavailable` is answered with gRPC's UNAVAILABLE, in headers alone.
+/// One to a path that begins with `/failing/<status>` is answered with this status of gRPC, in headers alone.
 /// Every other answer has the trailer `grpc-status: 0`, and a body that lists the trailers of the request.
 pub struct Application {
     _runtime: Runtime,
@@ -26,7 +26,7 @@ pub struct Application {
 
 struct Shared {
     held: AtomicUsize,
-    unavailable: AtomicUsize,
+    failing: AtomicUsize,
     released: watch::Sender<bool>,
 }
 
@@ -44,7 +44,7 @@ impl Application {
             .expect("a runtime");
         let shared = Arc::new(Shared {
             held: AtomicUsize::new(0),
-            unavailable: AtomicUsize::new(0),
+            failing: AtomicUsize::new(0),
             released: watch::Sender::new(false),
         });
         listener.set_nonblocking(true).expect("it is open");
@@ -64,10 +64,10 @@ impl Application {
         self.shared.held.load(Ordering::SeqCst)
     }
 
-    /// How many requests were answered with UNAVAILABLE since this was asked last.
+    /// How many requests to `/failing` were answered since this was asked last.
     #[must_use]
-    pub fn unavailable(&self) -> usize {
-        self.shared.unavailable.swap(0, Ordering::SeqCst)
+    pub fn failing(&self) -> usize {
+        self.shared.failing.swap(0, Ordering::SeqCst)
     }
 
     /// Ends all answers to `/hold`, those of later requests as well.
@@ -94,10 +94,11 @@ async fn answer(
     shared: Arc<Shared>,
 ) -> Result<(), h2::Error> {
     let (head, mut body) = request.into_parts();
-    if head.uri.path().starts_with("/unavailable") {
-        shared.unavailable.fetch_add(1, Ordering::SeqCst);
+    if let Some(status) = head.uri.path().strip_prefix("/failing/") {
+        shared.failing.fetch_add(1, Ordering::SeqCst);
+        let status = status.split('/').next().unwrap_or_default();
         let failed =
-            Response::builder().header("content-type", "application/grpc").header("grpc-status", "14");
+            Response::builder().header("content-type", "application/grpc").header("grpc-status", status);
         response.send_response(failed.body(()).expect("a response"), true)?;
         return Ok(());
     }

@@ -2,9 +2,8 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{
-    Elsewhere, GrpcStatus, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream,
-};
+use meshc_plan::{Elsewhere, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream};
+use meshc_vocabulary::model::policy::GrpcStatus;
 use meshd_config::{Period, raw};
 
 use crate::{filters, matches};
@@ -58,6 +57,8 @@ fn retry(retry: &RetryPlan) -> raw::Retry {
 
 const fn grpc(status: GrpcStatus) -> raw::GrpcStatus {
     match status {
+        GrpcStatus::Cancelled => raw::GrpcStatus::Cancelled,
+        GrpcStatus::DeadlineExceeded => raw::GrpcStatus::DeadlineExceeded,
         GrpcStatus::ResourceExhausted => raw::GrpcStatus::ResourceExhausted,
         GrpcStatus::Internal => raw::GrpcStatus::Internal,
         GrpcStatus::Unavailable => raw::GrpcStatus::Unavailable,

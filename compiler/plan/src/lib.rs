@@ -51,9 +51,7 @@ pub use rate_limit::{
     RateLimitService,
 };
 pub use rendered::{RenderedProxy, Rendering};
-pub use route::{
-    Elsewhere, GrpcStatus, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream,
-};
+pub use route::{Elsewhere, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream};
 pub use upstream::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, PoolPlan, Serves, Share,
     Upstream, UpstreamProtocol, UpstreamTls,

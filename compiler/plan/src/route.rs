@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::HttpMatch;
+use meshc_vocabulary::model::policy::GrpcStatus;
 
 use crate::filter::Filter;
 
@@ -73,7 +74,7 @@ pub struct WeightedUpstream {
 /// When a request is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPlan {
-    /// How often, at least 1.
+    /// How often; 0 is never, whatever failed.
     pub attempts: u32,
     /// What counts as a failure, each at most once, in order.
     pub when: Vec<RetryReason>,
@@ -99,17 +100,6 @@ pub enum RetryReason {
     ConnectFailure,
     /// The connection ended before an answer.
     Reset,
-}
-
-/// The statuses of gRPC that stand for a failure of the server. Source: gRPC's status codes, as Envoy retries them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GrpcStatus {
-    /// 8, which stands for 429.
-    ResourceExhausted,
-    /// 13, which stands for 500.
-    Internal,
-    /// 14, which stands for 502, 503 and 504.
-    Unavailable,
 }
 
 /// Where the next attempt of a request goes.

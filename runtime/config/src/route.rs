@@ -190,7 +190,6 @@ pub(crate) fn weighted(
 
 fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     let raw::Retry { attempts, on, methods, per_try_timeout, other_localities } = raw;
-    let attempts = cx.positive(*attempts, &at.field("attempts"));
     if on.is_empty() {
         cx.wrong(&at.field("on"), "a retry policy that names no failure never retries");
     }
@@ -210,7 +209,7 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     let per_try_timeout =
         cx.optional(per_try_timeout.as_ref(), per_try, |cx, time, at| cx.some_time(*time, at));
     Some(Retry {
-        attempts: attempts?,
+        attempts: *attempts,
         on: on.clone(),
         methods: methods?,
         per_try_timeout: per_try_timeout?.map(crate::Period::duration),

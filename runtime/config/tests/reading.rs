@@ -159,13 +159,13 @@ fn every_mistake_is_reported_at_once() {
     let text = with("127.64.0.2:80", "127.64.0.2")
         .replacen(r#"{ "upstream": "catalog" }"#, r#"{ "upstream": "catalogue" }"#, 1)
         .replacen(r#""port": 8080"#, r#""port": 0"#, 1)
-        .replacen(r#""attempts": 2"#, r#""attempts": 0"#, 1);
+        .replacen(r#""on": ["5xx", { "status": [429] }]"#, r#""on": []"#, 1);
     assert_eq!(
         problems(&text),
         [
             "listeners[0].bind: `127.64.0.2` is not `ip:port`",
             "listeners[0].kind.http.virtual_hosts[0].routes[0].to[0].upstream: there is no upstream `catalogue`",
-            "listeners[0].kind.http.virtual_hosts[0].routes[0].retry.attempts: must be at least 1",
+            "listeners[0].kind.http.virtual_hosts[0].routes[0].retry.on: a retry policy that names no failure never retries",
             "upstreams.app.groups[0].endpoints[0].port: must be between 1 and 65535",
         ]
     );

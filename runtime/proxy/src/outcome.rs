@@ -188,6 +188,8 @@ impl Told {
     pub(crate) fn of(status: StatusCode, headers: &HeaderMap) -> Self {
         let said = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
         let grpc = match said {
+            Some(1) => Some(GrpcStatus::Cancelled),
+            Some(4) => Some(GrpcStatus::DeadlineExceeded),
             Some(8) => Some(GrpcStatus::ResourceExhausted),
             Some(13) => Some(GrpcStatus::Internal),
             Some(14) => Some(GrpcStatus::Unavailable),
@@ -273,8 +275,10 @@ mod tests {
             ("14", Some(GrpcStatus::Unavailable)),
             ("13", Some(GrpcStatus::Internal)),
             ("8", Some(GrpcStatus::ResourceExhausted)),
+            ("4", Some(GrpcStatus::DeadlineExceeded)),
+            ("1", Some(GrpcStatus::Cancelled)),
         ];
-        for (said, as_if) in known.into_iter().chain([("0", None), ("4", None), ("5", None)]) {
+        for (said, as_if) in known.into_iter().chain([("0", None), ("2", None), ("5", None)]) {
             let headers = HeaderMap::from_iter([(
                 http::HeaderName::from_static("grpc-status"),
                 http::HeaderValue::from_static(said),

@@ -194,11 +194,13 @@ cluster west {
 }
 cluster east { network = east-net, region = "east", gateway ew { role = east_west, address = 10.0.1.1 } }
 namespace shop {
-  client web { clusters = [west], calls = [cart, rpc, box] }
+  client web { clusters = [west], calls = [cart, rpc, box, once] }
   route box { gateway = west.in, hosts = ["box.example"], to = box }
   service cart { clusters = [west, east], port http { number = 80 } }
   service rpc { clusters = [west, east], port grpc { number = 90, protocol = grpc } }
   service box { clusters = [west, east], port http { number = 80 } }
+  service once { clusters = [west, east], port http { number = 80 } }
+  policy never-again { targets = [once], outlier { enabled = false }, retry { attempts = 0 } }
   policy every-time { targets = [box], outlier { enabled = false } }
   policy again {
     targets = [rpc]
@@ -222,6 +224,14 @@ fn a_failed_connection_is_made_elsewhere(data_plane: DataPlane) {
     for _ in 0..12 {
         let answer = ask();
         assert_eq!(cluster(&answer).as_deref(), Some("east"), "nobody listens: {answer:?}");
+    }
+    // Unless it was said that nothing is sent again.
+    let once = || mesh.call("WEST_SHOP_WEB__SHOP_ONCE_80", &Request::get("once", "/"));
+    assert_eq!(cluster(&once()).as_deref(), Some("west"));
+    mesh.stop("west/sidecars/shop/once", "KILL");
+    for _ in 0..3 {
+        let answer = once();
+        assert_eq!((answer.status, cluster(&answer)), (503, None), "{answer:?}");
     }
     // Bodies are kept for it up to the bound of any other attempt. It hangs, so that all of a body has arrived by the time
     // that its connection fails; otherwise a larger one may be sent elsewhere with what is still to come.

@@ -67,7 +67,7 @@ fn local_replies_are_told_in_grpc(data_plane: DataPlane) {
     assert_eq!(said(&call("/fine")), ("14", text));
 }
 
-/// A service whose calls are sent again after one status or another.
+/// A service whose calls are sent again for one reason or another; the rules stand in the place of `RULES`.
 const AGAIN: &str = r#"
 mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
 trust house {}
@@ -80,28 +80,51 @@ namespace shop {
   service api { clusters = [west], port grpc { number = 80, protocol = grpc } }
   route api {
     gateway = west.in, hosts = ["api.example"]
-    rule { match { path = "/unavailable/502" }, to = api, retry { attempts = 1, when = [502], methods = ["POST"] } }
-    rule { match { path = "/unavailable/504" }, to = api, retry { attempts = 1, when = [504], methods = ["POST"] } }
-    rule { match { path = "/unavailable/5xx" }, to = api, retry { attempts = 1, when = [5xx], methods = ["POST"] } }
-    rule { match { path = "/unavailable/500" }, to = api, retry { attempts = 1, when = [500], methods = ["POST"] } }
-    rule { match { path = "/unavailable/4xx" }, to = api, retry { attempts = 1, when = [4xx], methods = ["POST"] } }
+RULES
   }
   policy quiet { targets = [api], outlier { enabled = false } }
 }
 "#;
 
-fn unavailable_is_sent_again_for_the_statuses_that_it_stands_for(data_plane: DataPlane) {
-    let mesh = Mesh::up(AGAIN, data_plane);
+/// What is asked for, gRPC's status that the application answers with, and how often it is asked then.
+const REASONS: [(&str, &str, usize); 16] = [
+    ("502", "14", 2),
+    ("504", "14", 2),
+    ("5xx", "14", 2),
+    ("500", "14", 1),
+    ("4xx", "14", 1),
+    ("unavailable", "14", 2),
+    ("unavailable", "13", 1),
+    ("internal", "13", 2),
+    ("5xx", "13", 2),
+    ("resource_exhausted", "8", 2),
+    ("429", "8", 2),
+    ("deadline_exceeded", "4", 2),
+    ("cancelled", "1", 2),
+    ("cancelled", "4", 1),
+    ("connect_failure", "14", 1),
+    ("5xx", "0", 1),
+];
+
+fn calls_are_sent_again_for_the_statuses_that_were_asked_for(data_plane: DataPlane) {
+    let path = |when: &str, status: &str| format!("/failing/{status}/{when}");
+    let rules = REASONS.map(|(when, status, _)| {
+        let path = path(when, status);
+        format!(
+            r#"    rule {{ match {{ path = "{path}" }}, to = api, retry {{ attempts = 1, when = [{when}], methods = ["POST"] }} }}"#
+        )
+    });
+    let mesh = Mesh::up(&AGAIN.replace("RULES", &rules.join("\n")), data_plane);
     let application = Application::serve(mesh.replace("shop.api", "west", "WEST_SIDECARS_SHOP_API_80"), None);
     let ingress = mesh.address("MESH_GATEWAY_WEST_IN");
-    for (when, attempts) in [("502", 2), ("504", 2), ("5xx", 2), ("500", 1), ("4xx", 1)] {
-        let answer = Request::grpc("api.example", &format!("/unavailable/{when}")).send(ingress);
-        assert_eq!((answer.status, answer.header("grpc-status")), (200, "14"), "{when}: {answer:?}");
-        assert_eq!(application.unavailable(), attempts, "attempts with `when = [{when}]`");
+    for (when, status, attempts) in REASONS {
+        let answer = Request::grpc("api.example", &path(when, status)).send(ingress);
+        assert_eq!((answer.status, answer.header("grpc-status")), (200, status), "{when}: {answer:?}");
+        assert_eq!(application.failing(), attempts, "attempts with `when = [{when}]` after {status}");
     }
 }
 
 crate::on_both_data_planes!(
     local_replies_are_told_in_grpc,
-    unavailable_is_sent_again_for_the_statuses_that_it_stands_for,
+    calls_are_sent_again_for_the_statuses_that_were_asked_for,
 );

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use envoy_types::pb::envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
-use meshc_plan::{Elsewhere, GrpcStatus, RetryPlan, RetryReason};
+use meshc_plan::{Elsewhere, RetryPlan, RetryReason};
+use meshc_vocabulary::model::policy::GrpcStatus;
 
 use crate::pb::route::{RetryPolicy, retry_policy};
 use crate::pb::{duration, number};
@@ -17,8 +18,8 @@ const REFUSALS: u32 = 3;
 /// How often a host that was tried before is picked again before the retry goes there all the same.
 const HOST_SELECTION_ATTEMPTS: i64 = 5;
 
-/// Every retry for the methods that may be sent again.
-pub(crate) fn full(retry: &RetryPlan) -> RetryPolicy {
+/// Every retry for the methods that may be sent again; none where nothing is sent again.
+pub(crate) fn full(retry: &RetryPlan) -> Option<RetryPolicy> {
     let mut conditions = BTreeSet::new();
     let mut statuses = BTreeSet::new();
     for reason in &retry.when {
@@ -33,11 +34,12 @@ pub(crate) fn full(retry: &RetryPlan) -> RetryPolicy {
             RetryReason::Reset => conditions.extend(["reset"]),
         }
     }
-    RetryPolicy { retriable_status_codes: statuses.into_iter().collect(), ..policy(retry, &conditions) }
+    let policy = policy(retry, &conditions)?;
+    Some(RetryPolicy { retriable_status_codes: statuses.into_iter().collect(), ..policy })
 }
 
 /// Retries for methods that must not reach an application twice: only where no connection came about.
-pub(crate) fn connect_only(retry: &RetryPlan) -> RetryPolicy {
+pub(crate) fn connect_only(retry: &RetryPlan) -> Option<RetryPolicy> {
     policy(retry, &BTreeSet::new())
 }
 
@@ -50,6 +52,8 @@ pub(crate) fn refused() -> RetryPolicy {
 /// Envoy's condition for a status of gRPC.
 const fn of_grpc(status: GrpcStatus) -> &'static str {
     match status {
+        GrpcStatus::Cancelled => "cancelled",
+        GrpcStatus::DeadlineExceeded => "deadline-exceeded",
         GrpcStatus::ResourceExhausted => "resource-exhausted",
         GrpcStatus::Internal => "internal",
         GrpcStatus::Unavailable => "unavailable",
@@ -58,17 +62,22 @@ const fn of_grpc(status: GrpcStatus) -> &'static str {
 
 /// True if the plan retries more than failed connections, so that methods matter.
 pub(crate) fn reaches_applications(retry: &RetryPlan) -> bool {
-    retry.when.iter().any(|reason| match reason {
-        RetryReason::ConnectFailure => false,
-        RetryReason::ServerError | RetryReason::Statuses(_) | RetryReason::Grpc(_) | RetryReason::Reset => {
-            true
-        }
-    })
+    retry.attempts > 0
+        && retry.when.iter().any(|reason| match reason {
+            RetryReason::ConnectFailure => false,
+            RetryReason::ServerError
+            | RetryReason::Statuses(_)
+            | RetryReason::Grpc(_)
+            | RetryReason::Reset => true,
+        })
 }
 
-fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> RetryPolicy {
+fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> Option<RetryPolicy> {
     // The reasons are the conditions; methods have a route each.
     let RetryPlan { attempts, when: _, elsewhere, methods: _, per_try_timeout } = retry;
+    if *attempts == 0 {
+        return None;
+    }
     let other_hosts = retry_policy::RetryHostPredicate {
         name: "envoy.retry_host_predicates.previous_hosts".to_owned(),
         config_type: Some(retry_policy::retry_host_predicate::ConfigType::TypedConfig(any(
@@ -79,7 +88,7 @@ fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> RetryPolicy {
     // a stream that was refused (RFC 9113, section 8.7).
     let unseen = ["connect-failure", "refused-stream"];
     let conditions: BTreeSet<&str> = conditions.iter().copied().chain(unseen).collect();
-    RetryPolicy {
+    Some(RetryPolicy {
         retry_on: conditions.into_iter().collect::<Vec<_>>().join(","),
         num_retries: number(*attempts),
         per_try_timeout: per_try_timeout.and_then(duration),
@@ -87,7 +96,7 @@ fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> RetryPolicy {
         retry_host_predicate: vec![other_hosts],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..Default::default()
-    }
+    })
 }
 
 /// Without this, a retry never leaves the group that failed, whatever hosts it avoids.
@@ -120,11 +129,18 @@ mod tests {
     }
 
     #[test]
+    fn no_attempts_are_no_policy() {
+        let none = RetryPlan { attempts: 0, ..plan(vec![RetryReason::ServerError]) };
+        assert_eq!((full(&none), connect_only(&none)), (None, None));
+        assert!(!reaches_applications(&none), "one route is enough");
+    }
+
+    #[test]
     fn conditions_and_statuses_are_spelled_as_envoy_knows_them() {
         let grpc = vec![GrpcStatus::ResourceExhausted, GrpcStatus::Internal, GrpcStatus::Unavailable];
         let reasons =
             vec![RetryReason::ServerError, RetryReason::Statuses(vec![429]), RetryReason::Grpc(grpc)];
-        let policy = full(&plan(reasons));
+        let policy = full(&plan(reasons)).unwrap();
         assert_eq!(
             policy.retry_on,
             "5xx,connect-failure,internal,refused-stream,resource-exhausted,retriable-status-codes,unavailable"

@@ -100,7 +100,7 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         cluster_specifier: Some(clusters(to)),
         timeout: timeout(*limit),
         idle_timeout: timeout(*idle_timeout),
-        retry_policy: Some(policy),
+        retry_policy: policy,
         ..Default::default()
     };
     let (again, once) = by_method(&matches.methods, retry);

@@ -7,7 +7,9 @@ use meshc_vocabulary::model::{
     QueryMatch, QueryValue, StringMatch,
 };
 
-use crate::{GrpcStatus, RetryReason, WeightedUpstream};
+use meshc_vocabulary::model::policy::GrpcStatus;
+
+use crate::{RetryReason, WeightedUpstream};
 
 pub(super) const fn ip_family(family: IpFamily) -> &'static str {
     match family {
@@ -62,6 +64,8 @@ pub(super) fn retry_reason(reason: &RetryReason) -> String {
         RetryReason::Statuses(statuses) => statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" "),
         RetryReason::Grpc(statuses) => {
             let names = statuses.iter().map(|status| match status {
+                GrpcStatus::Cancelled => "gRPC cancelled",
+                GrpcStatus::DeadlineExceeded => "gRPC deadline-exceeded",
                 GrpcStatus::ResourceExhausted => "gRPC resource-exhausted",
                 GrpcStatus::Internal => "gRPC internal",
                 GrpcStatus::Unavailable => "gRPC unavailable",

@@ -8,7 +8,7 @@ use lang_evaluate::{Block, FromValue, Value};
 
 use crate::codes;
 use crate::forms;
-use crate::model::policy::{Retry, RetryOn};
+use crate::model::policy::{GrpcStatus, Retry, RetryOn};
 use crate::words;
 
 /// The idempotent methods (RFC 9110, section 9.2.2) that a mesh forwards.
@@ -16,10 +16,20 @@ const IDEMPOTENT: &[&str] = &["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"
 
 const CONNECT_FAILURE: &str = "connect_failure";
 const RESET: &str = "reset";
+const CANCELLED: &str = "cancelled";
+const DEADLINE_EXCEEDED: &str = "deadline_exceeded";
+const RESOURCE_EXHAUSTED: &str = "resource_exhausted";
+const INTERNAL: &str = "internal";
+const UNAVAILABLE: &str = "unavailable";
 
 const WHEN: &[Symbol] = &[
     Symbol::new(CONNECT_FAILURE, "the connection could not be opened"),
     Symbol::new(RESET, "the connection ended before an answer"),
+    Symbol::new(CANCELLED, "gRPC's CANCELLED"),
+    Symbol::new(DEADLINE_EXCEEDED, "gRPC's DEADLINE_EXCEEDED"),
+    Symbol::new(RESOURCE_EXHAUSTED, "gRPC's RESOURCE_EXHAUSTED"),
+    Symbol::new(INTERNAL, "gRPC's INTERNAL"),
+    Symbol::new(UNAVAILABLE, "gRPC's UNAVAILABLE"),
 ];
 
 pub(crate) static KIND: Kind = Kind {
@@ -32,13 +42,19 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required(words::ATTEMPTS, Type::Integer(1, 100), "How often a request may be sent again."),
         Attribute::required(
+            words::ATTEMPTS,
+            Type::Integer(0, 100),
+            "How often a request may be sent again; 0 is never, not even after a failed connection.",
+        ),
+        Attribute::derived(
             words::WHEN,
             Type::some(&Type::Union(&[Type::StatusClass, Type::Integer(100, 599), Type::Symbol(WHEN)])),
+            "`[connect_failure]`",
             "What counts as a failure: classes of statuses (`5xx`, which includes failed and reset connections), single \
-             statuses (`503`), `connect_failure` and `reset`. gRPC's INTERNAL counts as 500, UNAVAILABLE as 502, 503 and \
-             504, RESOURCE_EXHAUSTED as 429. gRPC calls are POST, so `methods` must name it.",
+             statuses (`503`), `connect_failure`, `reset`, and statuses of gRPC. gRPC's INTERNAL counts as 500 too, \
+             UNAVAILABLE as 502, 503 and 504, RESOURCE_EXHAUSTED as 429. gRPC calls are POST, so `methods` must name it. \
+             A failed connection and a refused stream are always a reason.",
         ),
         Attribute::defaulted(
             words::OTHER_LOCALITIES,
@@ -69,6 +85,11 @@ impl FromValue for RetryOn {
         match *word {
             CONNECT_FAILURE => Some(Self::ConnectFailure),
             RESET => Some(Self::Reset),
+            CANCELLED => Some(Self::Grpc(GrpcStatus::Cancelled)),
+            DEADLINE_EXCEEDED => Some(Self::Grpc(GrpcStatus::DeadlineExceeded)),
+            RESOURCE_EXHAUSTED => Some(Self::Grpc(GrpcStatus::ResourceExhausted)),
+            INTERNAL => Some(Self::Grpc(GrpcStatus::Internal)),
+            UNAVAILABLE => Some(Self::Grpc(GrpcStatus::Unavailable)),
             _ => None,
         }
     }
@@ -87,7 +108,8 @@ pub(crate) fn check(parent: &Block, sink: &mut Sink) {
 }
 
 pub(crate) fn convert(block: &Block) -> Option<Retry> {
-    let when = block.get::<Vec<Spanned<RetryOn>>>(words::WHEN)?.value;
+    let when = block.get::<Vec<Spanned<RetryOn>>>(words::WHEN);
+    let when = when.map(|when| when.value.into_iter().map(|failure| failure.value).collect());
     let methods = block.get::<Vec<Spanned<String>>>(words::METHODS);
     let methods = match methods {
         Some(list) => list.value.into_iter().map(|method| method.value).collect(),
@@ -96,7 +118,7 @@ pub(crate) fn convert(block: &Block) -> Option<Retry> {
     Some(Retry {
         origin: block.origin(),
         attempts: block.get::<u32>(words::ATTEMPTS)?.value,
-        when: when.into_iter().map(|failure| failure.value).collect(),
+        when: when.unwrap_or_else(|| vec![RetryOn::ConnectFailure]),
         other_localities: block.get::<bool>(words::OTHER_LOCALITIES)?.value,
         methods,
         per_try_timeout: block.get::<Duration>(words::PER_TRY_TIMEOUT).map(|timeout| timeout.value),
@@ -108,6 +130,6 @@ fn is_failure(answer: RetryOn) -> bool {
     match answer {
         RetryOn::StatusClass(class) => class >= 4,
         RetryOn::Status(status) => status >= 400,
-        RetryOn::ConnectFailure | RetryOn::Reset => true,
+        RetryOn::ConnectFailure | RetryOn::Reset | RetryOn::Grpc(_) => true,
     }
 }

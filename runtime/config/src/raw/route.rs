@@ -142,7 +142,7 @@ pub enum ValueMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
-    /// How many times, on top of the first attempt.
+    /// How many times, on top of the first attempt; 0 is never, whatever failed.
     pub attempts: u32,
     /// After which failures.
     pub on: Vec<RetryOn>,
@@ -176,10 +176,14 @@ pub enum RetryOn {
     Grpc(Vec<GrpcStatus>),
 }
 
-/// The statuses of gRPC that stand for a failure of the server. Source: gRPC's status codes.
+/// The statuses of gRPC that may be worth another attempt. Source: gRPC's status codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrpcStatus {
+    /// 1.
+    Cancelled,
+    /// 4.
+    DeadlineExceeded,
     /// 8.
     ResourceExhausted,
     /// 13.

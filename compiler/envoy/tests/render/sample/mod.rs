@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, GrpcStatus, HttpListener,
-    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
-    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
-    RetryReason, ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
+    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, HttpListener, InboundChain,
+    InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
+    MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan, RetryReason,
+    ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
 };
-use meshc_vocabulary::model::policy::OnError;
+use meshc_vocabulary::model::policy::{GrpcStatus, OnError};
 use meshc_vocabulary::model::{Capture, HeaderMatch, HttpMatch, IpFamily, PathMatch, ProbeKind, StringMatch};
 
 use build::{

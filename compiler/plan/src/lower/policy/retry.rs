@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use meshc_vocabulary::model::policy::{Retry, RetryOn};
+use meshc_vocabulary::model::policy::{GrpcStatus, Retry, RetryOn};
 
-use crate::{Elsewhere, GrpcStatus, RetryPlan, RetryReason};
+use crate::{Elsewhere, RetryPlan, RetryReason};
 
 /// What there is beside an endpoint that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +74,9 @@ fn conditions(asked: &[RetryOn]) -> Vec<RetryReason> {
             }
             RetryOn::Reset => {
                 reasons.insert(RetryReason::Reset);
+            }
+            RetryOn::Grpc(status) => {
+                grpc.insert(*status);
             }
         }
     }

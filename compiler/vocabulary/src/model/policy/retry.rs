@@ -9,7 +9,7 @@ use lang_diagnostics::Origin;
 pub struct Retry {
     /// Where it is declared.
     pub origin: Origin,
-    /// How often a request may be sent again, at least 1.
+    /// How often a request may be sent again; 0 is never, whatever failed.
     pub attempts: u32,
     /// What counts as a failure.
     pub when: Vec<RetryOn>,
@@ -32,4 +32,21 @@ pub enum RetryOn {
     ConnectFailure,
     /// The connection ended before an answer.
     Reset,
+    /// This status of gRPC, which comes in a header beside 200.
+    Grpc(GrpcStatus),
+}
+
+/// The statuses of gRPC that may be worth another attempt. Source: gRPC's status codes, those that Envoy retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GrpcStatus {
+    /// 1.
+    Cancelled,
+    /// 4.
+    DeadlineExceeded,
+    /// 8, which stands for 429.
+    ResourceExhausted,
+    /// 13, which stands for 500.
+    Internal,
+    /// 14, which stands for 502, 503 and 504.
+    Unavailable,
 }
