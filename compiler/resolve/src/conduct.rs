@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use meshc_vocabulary::model::policy::{OrDefault, Retry, Timeout};
+use meshc_vocabulary::model::policy::{Bound, OrDefault, Retry, Timeout};
 use meshc_vocabulary::model::{Id, Protocol, Route, RouteRule};
 
 use crate::{Provenance, RoutePolicies, ServicePolicies, Setting};
@@ -74,9 +74,9 @@ impl<'m> Through<'m> {
     fn timeout(self) -> Option<Setting<'m, Option<Duration>>> {
         match self {
             Self::Call => None,
-            Self::Rule { route, position, rule } => rule.timeout.map(|bound| {
+            Self::Rule { route, position, rule } => rule.timeout.map(|Bound(value)| {
                 let from = Provenance::Rule { route, rule: position, at: &rule.origin };
-                Setting { value: Some(bound), from }
+                Setting { value, from }
             }),
         }
     }

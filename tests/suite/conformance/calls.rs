@@ -36,11 +36,13 @@ namespace shop {
     from   = [web]
     rule { match { path = "/v2" }, to = reviews-v2, request_headers { set = { x-version = "2" } } }
     rule { match { prefix = "/slow" }, to = reviews-v2, timeout = 300ms }
+    rule { match { prefix = "/patient" }, to = reviews-v2, timeout = none }
     rule { match { prefix = "/again" }, to = reviews-v2, retry { attempts = 1, when = [5xx], other_localities = true } }
     rule { match { header x-canary { exact = "yes" } }, to = reviews-v3 }
     rule { match { methods = ["PUT"] }, to = reviews-v3 }
     rule {
       match { prefix = "/split" }
+      timeout = 5s
       destination { to = reviews, weight = 50 }
       destination { to = reviews-v3, weight = 50 }
       destination { to = reviews-v2, weight = 0 }
@@ -49,7 +51,7 @@ namespace shop {
   // batch calls reviews too, and no route takes it anywhere.
   policy closed { targets = [reviews-v3], allow { from = [web] } }
   // Only what the story says moves requests.
-  policy quiet { targets = [reviews-v2], outlier { enabled = false } }
+  policy quiet { targets = [reviews-v2], outlier { enabled = false }, timeout { request = 1s } }
 }
 "#;
 
@@ -105,6 +107,8 @@ fn rules_of_a_route_take_calls_where_they_say(data_plane: DataPlane) {
     assert!(stay >= 10 && go >= 10, "{stay} and {go} of 60: one in ten million worlds has fewer than 10");
 
     // Rules have their own timeouts and retries.
+    assert_eq!(web(&get("/v2?delay=1500")).status, 504, "the policy of the destination");
+    assert_eq!(who(&web(&get("/patient?delay=1500"))), named("reviews-v2", "west"));
     mesh.fail("shop.reviews-v2", "west", "error");
     assert_eq!(web(&get("/v2")).status, 500, "no retry was asked for");
     assert_eq!(who(&web(&get("/again"))), named("reviews-v2", "east"));

@@ -1,7 +1,5 @@
 //! `rule`: one of the ordered rules of a route.
 
-use std::time::Duration;
-
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 use lang_evaluate::{Block, Target};
@@ -11,8 +9,10 @@ use super::wildcard::Purpose;
 use super::{exclusive, filter, http_match};
 use crate::build::Ids;
 use crate::codes;
+use crate::model::policy::Bound;
 use crate::model::{Destination, RouteRule};
 use crate::policy::retry;
+use crate::policy::timeout::BOUND;
 use crate::words;
 
 /// `to`, as routes and rules have it.
@@ -26,9 +26,9 @@ pub(crate) const TO: Attribute = Attribute::optional(
 /// `timeout`, as routes and rules have it.
 pub(crate) const TIMEOUT: Attribute = Attribute::derived(
     words::TIMEOUT,
-    Type::Duration,
+    BOUND,
     "that of the policies",
-    "How long a request may take. For one without a bound, a policy that names the route sets `timeout { request = none }`.",
+    "How long a request may take; `none` is as long as it likes.",
 );
 
 pub(crate) static DESTINATION: Kind = Kind {
@@ -128,7 +128,7 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
 /// A rule. What it leaves out comes from the route around it.
 pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
     retry::check(block, sink);
-    let timeout = block.get::<Duration>(words::TIMEOUT).or_else(|| route.get::<Duration>(words::TIMEOUT));
+    let timeout = block.get::<Bound>(words::TIMEOUT).or_else(|| route.get::<Bound>(words::TIMEOUT));
     let retry = match block.block(&retry::KIND).or_else(|| route.block(&retry::KIND)) {
         Some(retry) => Some(retry::convert(retry)?),
         None => None,

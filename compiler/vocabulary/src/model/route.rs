@@ -1,11 +1,9 @@
 //! Routes: where requests go, from outside the mesh and inside it.
 
-use std::time::Duration;
-
 use lang_diagnostics::{Origin, Span, Spanned};
 
 use super::filter::RouteFilter;
-use super::policy::Retry;
+use super::policy::{Bound, Retry};
 use super::{Callee, Gateway, Id, Model, Namespace, Service};
 
 /// A route.
@@ -105,8 +103,8 @@ pub struct RouteRule {
     pub to: Vec<Destination>,
     /// What is done with requests and answers on their way, in order.
     pub filters: Vec<RouteFilter>,
-    /// Route timeout, if this rule sets one.
-    pub timeout: Option<Duration>,
+    /// Route timeout, if this rule sets one or says that there is none.
+    pub timeout: Option<Bound>,
     /// Retries, if this rule sets them.
     pub retry: Option<Retry>,
 }

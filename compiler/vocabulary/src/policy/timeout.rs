@@ -6,12 +6,15 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Name, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::or_default;
-use crate::model::policy::Timeout;
+use crate::model::policy::{Bound, Timeout};
 use crate::words;
 
 const NONE: &str = "none";
 
 const BOUNDS: &[Symbol] = &[Symbol::new(NONE, "as long as it likes")];
+
+/// A duration, or `none`.
+pub(crate) const BOUND: Type = Type::Union(&[Type::Duration, Type::Symbol(BOUNDS)]);
 
 pub(crate) static KIND: Kind = Kind {
     word: "timeout",
@@ -22,21 +25,17 @@ pub(crate) static KIND: Kind = Kind {
     attributes: &[
         Attribute::inherited(
             words::REQUEST,
-            Type::Union(&[Type::Duration, Type::Symbol(BOUNDS)]),
+            BOUND,
             "From the request's end to the answer's end, all attempts together. The default never bounds gRPC or TCP.",
         ),
         Attribute::inherited(
             words::IDLE,
-            Type::Union(&[Type::Duration, Type::Symbol(BOUNDS)]),
+            BOUND,
             "How long a stream or connection may stay silent. The default never bounds gRPC or TCP, nor a request whose own timeout is longer.",
         ),
     ],
     blocks: &[],
 };
-
-/// A bound, or none at all.
-#[derive(Clone, Copy, Debug)]
-struct Bound(Option<Duration>);
 
 impl FromValue for Bound {
     fn from_value(value: &Value) -> Option<Self> {

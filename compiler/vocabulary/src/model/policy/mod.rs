@@ -22,7 +22,7 @@ pub use outlier::{FailuresInARow, Outlier};
 pub use pool::Pool;
 pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{GrpcStatus, Retry, RetryOn};
-pub use timeout::Timeout;
+pub use timeout::{Bound, Timeout};
 
 use super::{HttpMatch, Id, Namespace, Route, Service};
 

@@ -17,3 +17,7 @@ pub struct Timeout {
     /// declared.
     pub idle: OrDefault<Option<Duration>>,
 }
+
+/// A bound on time as it was stated: `None` is the word `none`, no bound at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound(pub Option<Duration>);
