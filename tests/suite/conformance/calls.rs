@@ -157,7 +157,7 @@ cluster west {
   gateway ingress { role = ingress, address = 10.0.0.2, port http { number = 80 } }
 }
 namespace shop {
-  client web { clusters = [west], calls = [ledger, archive] }
+  client web { clusters = [west], calls = [ledger, archive, cart, cart-v2] }
   service cart    { clusters = [west], port http { number = 80 } }
   service cart-v2 { clusters = [west], port http { number = 80 } }
   service ledger    { clusters = [west], port sql { number = 5432, protocol = tcp } }
@@ -170,6 +170,9 @@ namespace shop {
     destination { to = cart, weight = 0 }
     destination { to = cart-v2, weight = 1000000 }
   }
+  // Each leads to the other, and a request takes one step only.
+  route there { callee = cart, to = cart-v2 }
+  route back  { callee = cart-v2, to = cart }
   route old { callee = ledger, destination { to = ledger, weight = 50 }, destination { to = ledger-v2, weight = 50 } }
   route new { callee = archive.sql, destination { to = archive, weight = 0 }, destination { to = ledger-v2 } }
 }
@@ -204,6 +207,12 @@ fn a_weight_of_zero_gets_nothing_and_connections_have_shares(data_plane: DataPla
     for _ in 0..20 {
         let line = banner(new);
         assert!(line.contains("ledger-v2"), "{line:?}");
+    }
+
+    // A destination is final: the routes for its own calls are for those who call it.
+    for (called, answers) in [("CART", "cart-v2"), ("CART_V2", "cart")] {
+        let answer = mesh.call(&format!("WEST_SHOP_WEB__SHOP_{called}_80"), &Request::get("any", "/"));
+        assert_eq!(who(&answer), named(answers, "west"));
     }
 }
 
