@@ -12,7 +12,7 @@ use meshc_vocabulary::model::{
 };
 
 use super::context::Context;
-use super::ingress::Reaches;
+use super::rule::Reaches;
 use super::upstream;
 use crate::{WeightedUpstream, codes};
 

@@ -5,22 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lang_diagnostics::{Diagnostic, Sink};
-use meshc_resolve::{Through, destination_port};
+use lang_diagnostics::Sink;
+use meshc_resolve::Through;
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{
-    AtGateways, Callee, Destination, Gateway, GatewayPort, GatewayTls, HttpMatch, Id, Port, Route, RouteRule,
-    RouteScope,
-};
+use meshc_vocabulary::model::{AtGateways, Gateway, GatewayPort, GatewayTls, Id, Route, RouteScope};
 
 use super::context::Context;
-use super::policy::conduct::Handling;
-use super::policy::retry::Beside;
-use super::{Lowered, filter, status, upstream};
+use super::rule::{Reaches, by_port, http_routes};
+use super::{Lowered, status};
 use crate::listen_port;
 use crate::{
-    Deployment, GatewayDeployment, GatewayPortPlan, HttpAction, HttpListener, HttpRoute, Identity, Listener,
-    ListenerKind, ProxyPlan, Role, ServerTls, Socket, Upstream, VirtualHost, WeightedUpstream, codes,
+    Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
+    ProxyPlan, Role, ServerTls, Socket, Upstream, VirtualHost,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
@@ -137,106 +133,4 @@ fn virtual_hosts(
         });
     }
     hosts.into()
-}
-
-/// What a proxy reaches, by callee and position of the port.
-pub(super) type Reaches<'t> = BTreeMap<(Callee, usize), &'t Reach>;
-
-pub(super) fn by_port(reaches: &[Reach]) -> Reaches<'_> {
-    reaches.iter().map(|reach| ((reach.callee, reach.port), reach)).collect()
-}
-
-/// A rule's routes, one for each of its matches; none if no destination can be reached, which the topology has reported.
-pub(super) fn http_routes<'m>(
-    context: &Context<'m>,
-    through: Through<'m>,
-    rule: &'m RouteRule,
-    callees: &Reaches<'_>,
-    sink: &mut Sink,
-) -> Vec<HttpRoute> {
-    // What it says of timeouts and retries is part of the conduct.
-    let RouteRule { origin, matches, to: destinations, filters, timeout: _, retry: _ } = rule;
-    let mut first: Option<(&Destination, Handling)> = None;
-    let mut to = Vec::with_capacity(destinations.len());
-    let beside = beside(context, rule, callees);
-    for destination in destinations {
-        let Destination { origin: _, callee, port: _, weight } = destination;
-        let Some(port) = reached(context, destination, callees, sink) else { continue };
-        let handling = Handling::of(context, through, *callee, port, beside);
-        match &first {
-            Some((other, known)) if *known != handling => {
-                disagree(rule, other, destination, sink);
-            }
-            Some(_) => {}
-            None => first = Some((destination, handling)),
-        }
-        to.push(WeightedUpstream {
-            upstream: upstream::callee_name(context, *callee, port),
-            weight: *weight,
-        });
-    }
-    let Some((_, Handling { timeout, idle_timeout, retry })) = first else { return Vec::new() };
-    let action = HttpAction::Forward { to, timeout, idle_timeout, retry };
-    let filters = filter::of_rule(filters, |copied| {
-        let port = reached(context, copied, callees, sink)?;
-        Some(upstream::callee_name(context, copied.callee, port))
-    });
-    let route = |matches: &HttpMatch| HttpRoute {
-        matches: matches.clone(),
-        filters: filters.clone(),
-        action: action.clone(),
-        origin: origin.clone(),
-    };
-    matches.iter().map(route).collect()
-}
-
-/// The port that a destination means, if requests can go there: a TCP port is reported here, and what no way leads to by
-/// the topology.
-fn reached<'m>(
-    context: &Context<'m>,
-    destination: &Destination,
-    callees: &Reaches<'_>,
-    sink: &mut Sink,
-) -> Option<&'m Port> {
-    let Destination { origin, callee, port: named, weight: _ } = destination;
-    let ports = context.called(*callee).ports;
-    let position = destination_port(ports, named.as_ref())?;
-    let port = ports.get(position)?;
-    if !port.protocol.is_http() {
-        sink.push(
-            Diagnostic::error(
-                codes::ROUTE_TO_TCP,
-                origin.span,
-                "a route carries HTTP requests, and the protocol of this port is `tcp`",
-            )
-            .also(port.origin.span, "declared here")
-            .help("name an `http`, `http2` or `grpc` port"),
-        );
-        return None;
-    }
-    callees.contains_key(&(*callee, position)).then_some(port)
-}
-
-/// What there is beside an endpoint that failed, at the destination that has most. It is not known yet to which of them
-/// a request goes when it is decided how it is sent again.
-fn beside(context: &Context<'_>, rule: &RouteRule, callees: &Reaches<'_>) -> Beside {
-    let reaches = rule.to.iter().filter_map(|destination| {
-        let ports = context.called(destination.callee).ports;
-        callees.get(&(destination.callee, destination_port(ports, destination.port.as_ref())?))
-    });
-    reaches.map(|reach| upstream::beside(context, reach)).max().unwrap_or(Beside::OnlyEndpoints)
-}
-
-/// A request is handled before it is known which destination it goes to, so a rule's destinations must agree.
-fn disagree(rule: &RouteRule, first: &Destination, other: &Destination, sink: &mut Sink) {
-    sink.push(
-        Diagnostic::error(
-            codes::DESTINATIONS_DISAGREE,
-            rule.origin.span,
-            "the destinations of this rule have different timeouts or retries",
-        )
-        .also(first.origin.span, "one set of policies applies here")
-        .also(other.origin.span, "another one applies here")
-        .help("set `timeout` and `retry` on the rule, or in a policy that names the route"),
-    );
 }

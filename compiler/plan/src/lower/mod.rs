@@ -15,6 +15,7 @@ mod ingress;
 mod outbound;
 mod policy;
 mod rate_limits;
+mod rule;
 mod shared;
 mod sidecar;
 mod status;

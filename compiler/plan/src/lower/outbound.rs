@@ -10,8 +10,8 @@ use meshc_topology::{Asked, Reach};
 use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Route, Service};
 
 use super::context::Context;
-use super::ingress::{self, Reaches};
 use super::policy::conduct::Handling;
+use super::rule::{self, Reaches};
 use super::shared::Vicinity;
 use super::{calls, upstream};
 use crate::{
@@ -38,7 +38,7 @@ pub(super) fn lower(
     sink: &mut Sink,
 ) -> Outbound {
     let caller = context.model.services.at(caller_id);
-    let by_port = ingress::by_port(reaches);
+    let by_port = rule::by_port(reaches);
     let mut outbound = Outbound::default();
     let mut addresses: BTreeMap<Ipv4Addr, Callee> = BTreeMap::new();
     for reach in reaches {
@@ -138,7 +138,7 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
         let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
         for (position, rule) in rules.iter().enumerate() {
             let through = Through::Rule { route: id, position, rule };
-            routes.extend(ingress::http_routes(context, through, rule, reaches, sink));
+            routes.extend(rule::http_routes(context, through, rule, reaches, sink));
             rest &= !covers_all(&rule.matches, &[HttpMatch::EVERYTHING]);
         }
     }
