@@ -140,9 +140,9 @@ const ANY_NUMBER: usize = 1 << 20;
 /// What is read of an answer and waits for its client, at most: see `paced`.
 const READ: u64 = 64 << 10;
 
-/// How long a request waits for a connection to an upstream for which there is no room. Whoever fills memory has been told
-/// to leave by then.
-const ROOM_LIMIT: Duration = Duration::from_secs(10);
+/// How long somebody waits for room before it is refused: a client, or a request for a connection to an upstream. Whoever
+/// fills memory has been told to leave by then.
+pub(crate) const ROOM_LIMIT: Duration = Duration::from_secs(10);
 
 /// Returns once there is room for one more connection to an upstream; false if there is none for too long.
 pub(crate) async fn room_for_upstream() -> bool {

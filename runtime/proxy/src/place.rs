@@ -203,20 +203,15 @@ impl Place {
         let answers = self.answers.borrow();
         let waiting = |passing: &Rc<Passing>| Some((passing.unread_since()?, Rc::clone(passing)));
         let waiting: Vec<_> = answers.iter().filter_map(waiting).collect();
-        if !answers.iter().any(|passing| passing.stream.is_some()) {
-            let since = waiting.iter().map(|(since, _)| *since).chain(self.blocked.get()).min();
-            return since
-                .filter(|since| now - *since >= patience)
-                .map(|since| (since, Unread::Place(Rc::clone(self))))
-                .into_iter()
-                .collect();
+        let is_shared = answers.iter().any(|passing| passing.stream.is_some());
+        if is_shared && !waiting.is_empty() {
+            let long = waiting.into_iter().filter(|(since, _)| now - *since >= patience);
+            return long.map(|(since, passing)| (since, Unread::Answer(passing))).collect();
         }
-        if waiting.is_empty() {
-            let since = self.blocked.get().filter(|since| now - *since >= patience.max(BLOCKED_WITH_OTHERS));
-            return since.map(|since| (since, Unread::Place(Rc::clone(self)))).into_iter().collect();
-        }
-        let long = waiting.into_iter().filter(|(since, _)| now - *since >= patience);
-        long.map(|(since, passing)| (since, Unread::Answer(passing))).collect()
+        let patience = if is_shared { patience.max(BLOCKED_WITH_OTHERS) } else { patience };
+        let since = waiting.iter().map(|(since, _)| *since).chain(self.blocked.get()).min();
+        let long = since.filter(|since| now - *since >= patience);
+        long.map(|since| (since, Unread::Place(Rc::clone(self)))).into_iter().collect()
     }
 
     /// How many of its answers were given up and are still there.

@@ -95,36 +95,15 @@ impl Room {
         self.places.borrow_mut().retain(|_, place| place.strong_count() > 0);
         let level = reading.level();
         let patience = if level == Level::Full { STALLED_WHEN_FULL } else { STALLED };
-        let mut unread: Vec<_> = self.present().flat_map(|place| place.unread(patience, now)).collect();
+        let unread: Vec<_> = self.present().flat_map(|place| place.unread(patience, now)).collect();
         let stalled = unread.len() as u64;
-        let free_soon = self.free_soon();
-        let excess = others.share(reading.excess(), stalled).saturating_sub(free_soon);
         let leaving = match level {
             Level::Ample => {
                 self.tight.set(None);
                 0
             }
             Level::Tight | Level::Full if self.told.get().is_some_and(|told| now - told < LEAVING) => 0,
-            // Those who were told are enough, once they have left.
-            Level::Tight | Level::Full if free_soon > 0 && excess == 0 => 0,
-            Level::Tight | Level::Full if stalled > 0 => {
-                self.tight.set(None);
-                tell(&mut unread, Unread::give_up, excess / FREED_BY_STALLED)
-            }
-            Level::Tight | Level::Full if others.stalled > 0 => {
-                self.tight.set(None);
-                0
-            }
-            Level::Tight | Level::Full => {
-                let since = self.tight.get().unwrap_or(now);
-                self.tight.set(Some(since));
-                let before_idle = if self.present().any(|place| place.moved_an_answer(now - JUST_NOW)) {
-                    BEFORE_IDLE_WHILE_MOVING
-                } else {
-                    BEFORE_IDLE
-                };
-                self.tell_others(level, now - since, before_idle, excess)
-            }
+            Level::Tight | Level::Full => self.make_room(reading, others, unread, now),
         };
         if leaving > 0 {
             self.told.set(Some(now));
@@ -132,9 +111,32 @@ impl Room {
         Told { stalled, leaving }
     }
 
+    /// Tells as many to leave as are too many beside those who have been told and have not left yet.
+    fn make_room(
+        &self,
+        reading: Reading,
+        others: Others,
+        mut unread: Vec<(Instant, Unread)>,
+        now: Instant,
+    ) -> u64 {
+        let free_soon = self.free_soon();
+        let excess = others.share(reading.excess(), unread.len() as u64).saturating_sub(free_soon);
+        if free_soon > 0 && excess == 0 {
+            return 0;
+        }
+        if !unread.is_empty() || others.stalled > 0 {
+            self.tight.set(None);
+            return tell(&mut unread, Unread::give_up, excess / FREED_BY_STALLED);
+        }
+        let since = self.tight.get().unwrap_or(now);
+        self.tight.set(Some(since));
+        self.tell_others(reading.level(), now - since, excess, now)
+    }
+
     /// Tells the idle ones, or if there are none the slow ones, once memory has been tight for this long.
-    fn tell_others(&self, level: Level, long: Duration, before_idle: Duration, excess: u64) -> u64 {
-        if long < before_idle {
+    fn tell_others(&self, level: Level, long: Duration, excess: u64, now: Instant) -> u64 {
+        let is_moving = || self.present().any(|place| place.moved_an_answer(now - JUST_NOW));
+        if long < BEFORE_IDLE || (long < BEFORE_IDLE_WHILE_MOVING && is_moving()) {
             return 0;
         }
         let idle = self.present().filter_map(|place| Some((place.idle_since()?, place)));

@@ -5,7 +5,7 @@ use crate::drain::Phase;
 use crate::files;
 use crate::hello::{First, read_hello};
 use crate::listen::{Slot, prepare};
-use crate::memory::Reading;
+use crate::memory::{ROOM_LIMIT, Reading};
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::replayed::Replayed;
@@ -33,9 +33,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may take for its ClientHello where the configuration does not say.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a client waits for room in memory before it is refused, and how soon it is looked again. Whoever fills memory
-/// has been told to leave by then.
-const ROOM_LIMIT: Duration = Duration::from_secs(10);
+/// How soon a client that waits for room in memory is looked at again.
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
 /// The pause after a failed accept: it fails while the process is out of file descriptors.
