@@ -34,6 +34,24 @@ pub fn signal(pid: u32, name: &str) {
     let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
+/// Stops a process where it is (`CONT` lets it go on), and returns once each of its threads stands still: the signal is
+/// only noted when `kill` returns, and until then a busy machine leaves time to accept a connection.
+///
+/// # Panics
+/// If it still runs after ten seconds, or is gone.
+pub fn freeze(pid: u32) {
+    signal(pid, "STOP");
+    eventually("every thread stands still", Duration::from_secs(10), || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process exists");
+        let mut stand_still = threads.map(|thread| {
+            let status = thread.and_then(|thread| std::fs::read_to_string(thread.path().join("stat")));
+            // The name of the thread is in parentheses, and may hold some itself; its state follows.
+            status.is_ok_and(|status| status.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")))
+        });
+        stand_still.all(|still| still).then_some(())
+    });
+}
+
 /// Waits for a child until the deadline; `None` if it still runs then.
 pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + patience;

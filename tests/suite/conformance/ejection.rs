@@ -214,7 +214,7 @@ fn a_failed_connection_is_made_elsewhere(data_plane: DataPlane) {
     let mesh = Mesh::up(TWO, data_plane);
     let ask = || mesh.call("WEST_SHOP_WEB__SHOP_CART_80", &Request::get("cart", "/"));
     let proxy = mesh.proxy_pid("west/sidecars/shop/cart");
-    process::signal(proxy, "STOP");
+    process::freeze(proxy);
     for _ in 0..3 {
         let answer = ask();
         assert_eq!(cluster(&answer).as_deref(), Some("east"), "it hangs: {answer:?}");
@@ -235,7 +235,7 @@ fn a_failed_connection_is_made_elsewhere(data_plane: DataPlane) {
     }
     // Bodies are kept for it up to the bound of any other attempt. It hangs, so that all of a body has arrived by the time
     // that its connection fails; otherwise a larger one may be sent elsewhere with what is still to come.
-    process::signal(mesh.proxy_pid("west/sidecars/shop/box"), "STOP");
+    process::freeze(mesh.proxy_pid("west/sidecars/shop/box"));
     for (place, host) in
         [("MESH_CALL_WEST_SHOP_WEB__SHOP_BOX_80", "box"), ("MESH_GATEWAY_WEST_IN", "box.example")]
     {
