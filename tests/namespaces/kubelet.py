@@ -12,6 +12,7 @@ JSON line:
     {"loaded": {"name": …}}  →  what the load counted, once it is over
     {"end": {"pod": …}}  →  {}: deletes the pod as Kubernetes does, in the background
     {"ended": {"pod": …}}  →  {"seconds": …, "hooks": {…}, "killed": […]}, once it is gone
+    {"memory": {}}  →  {pod: {"limit": …, "resident": …, "sockets": …, "sum": …}}: the most that was in use, in bytes
 """
 
 import base64
@@ -27,6 +28,8 @@ import threading
 import time
 
 import yaml
+
+import memory
 
 HERE = pathlib.Path(__file__).resolve().parent
 SPECIFICATION = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
@@ -147,6 +150,7 @@ class Pod:
     def start(self):
         """Runs init containers in their order, to their end or until their probes pass, then the rest, as Kubernetes does."""
         run("mount", "--rbind", "/proc", self.root / "proc")
+        memory.prepare(self, self.lasting())
         for container in self.spec.get("initContainers", []):
             if container.get("restartPolicy") == "Always":
                 self.launch(container)
@@ -159,6 +163,11 @@ class Pod:
                     raise SystemExit(f"{self.id}: {container['name']} ended with {status}: {log.read_text(errors='replace')}")
         for container in self.spec["containers"]:
             self.launch(container)
+
+    def lasting(self):
+        """The containers that run as long as the pod."""
+        sidecars = [one for one in self.spec.get("initContainers", []) if one.get("restartPolicy") == "Always"]
+        return sidecars + self.spec["containers"]
 
     def launch(self, container):
         name = container["image"].rsplit(":", 1)[0].rsplit("/", 1)[-1]
@@ -181,9 +190,9 @@ class Pod:
         began = time.monotonic()
         deadline = began + self.spec.get("terminationGracePeriodSeconds", 30)
         result = {"hooks": {}, "killed": []}
-        sidecars = [one for one in self.spec.get("initContainers", []) if one.get("restartPolicy") == "Always"]
+        sidecars = [one for one in self.lasting() if one not in self.spec["containers"]]
         hooks = {}
-        for container in self.spec["containers"] + sidecars:
+        for container in self.lasting():
             hook = threading.Thread(target=self.hook, args=(container, deadline, result["hooks"]))
             hook.start()
             hooks[container["name"]] = hook
@@ -319,6 +328,10 @@ def main():
         for container in pod.spec.get("initContainers", []) + pod.spec["containers"]:
             if "readinessProbe" in container:
                 pod.wait(container["readinessProbe"])
+    watch = memory.Watch(SPECIFICATION.get("memory_interval", 1.0))
+    for pod in pods:
+        watch.add(pod, pod.lasting())
+    watch.start()
     print(json.dumps({"ready": sorted(pod.id for pod in pods)}), flush=True)
     by_id = {pod.id: pod for pod in pods}
     loads, ends = {}, {}
@@ -330,12 +343,15 @@ def main():
             answer = {"status": status, "body": body, "grpc": grpc}
         elif "load" in command:
             wanted = command["load"]
-            inside = by_id[wanted["pod"]].enter() + [PROGRAMS["python"], str(HERE / "client.py"), json.dumps(wanted)]
+            program = wanted.get("program", [PROGRAMS["python"], str(HERE / "client.py"), json.dumps(wanted)])
+            inside = by_id[wanted["pod"]].enter() + program
             loads[wanted["name"]] = subprocess.Popen(inside, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
             answer = {}
         elif "loaded" in command:
             counted, _ = loads[command["loaded"]["name"]].communicate()
             answer = json.loads(counted)
+        elif "memory" in command:
+            answer = watch.peaks()
         elif "end" in command:
             answer = {}
             pod = by_id[command["end"]["pod"]]

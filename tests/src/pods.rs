@@ -21,9 +21,13 @@ pub struct Pods {
 /// An application's own Deployment, as its team would write it, and the component that joins it to the mesh.
 #[derive(Clone, Copy, Debug)]
 pub struct Application {
+    /// What runs: `app` is the stand-in, and anything else a program of this workspace, which is told its port.
+    pub image: &'static str,
+    /// The namespace of the service.
+    pub namespace: &'static str,
     /// Where it runs.
     pub cluster: &'static str,
-    /// The service that it is, in the namespace `istioinaction`.
+    /// The service that it is.
     pub service: &'static str,
     /// Its own port.
     pub port: u16,
@@ -31,9 +35,10 @@ pub struct Application {
     pub replicas: u32,
 }
 
-/// One pod of an application.
-const fn one(cluster: &'static str, service: &'static str, port: u16) -> Application {
-    Application { cluster, service, port, replicas: 1 }
+/// One pod of the stand-in, in the namespace `istioinaction`.
+#[must_use]
+pub const fn one(cluster: &'static str, service: &'static str, port: u16) -> Application {
+    Application { image: "app", namespace: "istioinaction", cluster, service, port, replicas: 1 }
 }
 
 /// What runs in the ACME mesh.
@@ -54,12 +59,21 @@ impl Pods {
         Self::of(built, &["west", "east"], &ACME)
     }
 
-    /// The same of any mesh whose applications are in the namespace `istioinaction`.
+    /// The same of any mesh.
     ///
     /// # Panics
     /// If a pod does not get ready; with its log.
     #[must_use]
     pub fn of(built: &Built, names: &[&str], applications: &[Application]) -> Self {
+        Self::watched(built, names, applications, Duration::from_secs(1))
+    }
+
+    /// The same; the memory of containers is read so often.
+    ///
+    /// # Panics
+    /// If a pod does not get ready; with its log.
+    #[must_use]
+    pub fn watched(built: &Built, names: &[&str], applications: &[Application], memory: Duration) -> Self {
         let work = built.path().join("namespaces");
         let mut clusters = Vec::new();
         for cluster in names {
@@ -80,7 +94,9 @@ impl Pods {
             "work": work,
             "visible": [tools::workspace(), tools::binary("meshd").parent()],
             "clusters": clusters,
+            "memory_interval": memory.as_secs_f64(),
             "programs": {
+                "answers": tools::binary("answers"),
                 "envoy": tools::tool("envoy"),
                 "meshd": tools::binary("meshd"),
                 "redis": tools::system("redis-server"),
@@ -198,6 +214,15 @@ impl Pods {
         self.ask(&json!({ "ended": { "pod": pod } }))
     }
 
+    /// The most memory in bytes that was used so far in each pod with a container that has a limit: `limit`, `resident`,
+    /// `sockets`, and `sum` at one moment.
+    ///
+    /// # Panics
+    /// If the pods have ended.
+    pub fn memory(&mut self) -> Value {
+        self.ask(&json!({ "memory": {} }))
+    }
+
     /// Makes a pod's application answer with 500, or not any more.
     pub fn fail(&mut self, pod: &str, failing: bool) {
         self.ask(&json!({ "fail": { "pod": pod, "failing": failing } }));
@@ -217,13 +242,13 @@ impl Drop for Pods {
 impl Application {
     /// The Deployment with the component applied, through the real kustomize.
     fn rendered(&self, built: &Built) -> String {
-        let Self { cluster, service, port, replicas } = self;
+        let Self { image, namespace, cluster, service, port, replicas } = self;
         let folder = built.path().join("applications").join(cluster).join(service);
         std::fs::create_dir_all(&folder).expect("writable");
         let deployment = format!(
             "apiVersion: apps/v1
 kind: Deployment
-metadata: {{name: {service}, namespace: istioinaction}}
+metadata: {{name: {service}, namespace: {namespace}}}
 spec:
   replicas: {replicas}
   selector: {{matchLabels: {{app: {service}}}}}
@@ -231,11 +256,11 @@ spec:
     metadata: {{labels: {{app: {service}}}}}
     spec:
       containers:
-      - {{name: {service}, image: \"app:1\", ports: [{{containerPort: {port}}}]}}
+      - {{name: {service}, image: \"{image}:1\", args: [\"{port}\"], ports: [{{containerPort: {port}}}]}}
 "
         );
         std::fs::write(folder.join("deployment.yaml"), deployment).expect("writable");
-        let component = format!("../../../out/{cluster}/sidecars/istioinaction/{service}");
+        let component = format!("../../../out/{cluster}/sidecars/{namespace}/{service}");
         let kustomization = format!("resources: [deployment.yaml]\ncomponents: [{component}]\n");
         std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
         kustomize(&folder)

@@ -9,14 +9,15 @@ pub fn workspace() -> PathBuf {
     package.parent().expect("the tests package lies in the workspace").to_path_buf()
 }
 
-/// A binary of this workspace, built by `cargo build --workspace --bins` in the same profile as the running test.
+/// A binary of this workspace, built by `cargo build --workspace --bins` in the same profile as what runs.
 ///
 /// # Panics
 /// If it was not built.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+    let folder = test.parent().expect("target/<profile> for programs, and deps in it for tests");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("target/<profile>") } else { folder };
     let path = profile.join(name);
     assert!(path.is_file(), "{name} is not built; run: cargo build --workspace --bins");
     path

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mesh_tests::build::{Built, example};
 use mesh_tests::mesh::DataPlane;
-use mesh_tests::pods::{ACME, Application, Pods};
+use mesh_tests::pods::{ACME, Pods, one};
 use mesh_tests::process;
 use serde_json::json;
 
@@ -32,6 +32,22 @@ fn a_final_dot_leaves_the_mesh(pods: &mut Pods) {
     assert!(asked.iter().any(|name| name == "catalog.istioinaction.svc.cluster.local"), "{asked:?}");
 }
 
+/// Each proxy is told what its container may use and uses, and the container stays below that. Envoy reads it.
+fn memory_is_watched(pods: &mut Pods, data_plane: DataPlane) {
+    let used = pods.memory();
+    for pod in ["west-west-ingress", "west-webapp", "east-east-eastwest"] {
+        let [limit, sum] = ["limit", "sum"].map(|name| used[pod][name].as_u64().unwrap_or_default());
+        assert!(0 < sum && sum < limit && limit == 512 << 20, "{pod}: {used:#}");
+    }
+    if data_plane == DataPlane::Envoy {
+        let (_, page) = pods.get("west-west-ingress", "http://127.0.0.1:15090/metrics", &[]);
+        let page = page.as_str().unwrap_or_default();
+        let name = "envoy_overload_envoy_resource_monitors_cgroup_memory_pressure{} ";
+        let percent = page.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+        assert!(percent.is_some_and(|percent: u32| 0 < percent && percent < 100), "{percent:?} in {page}");
+    }
+}
+
 fn built_files_carry_traffic(data_plane: DataPlane) {
     let built = Built::new(&source(), data_plane, &[]);
     let mut pods = Pods::acme(&built);
@@ -56,6 +72,7 @@ fn built_files_carry_traffic(data_plane: DataPlane) {
     assert!(searched.is_empty(), "{searched:?}");
 
     a_final_dot_leaves_the_mesh(&mut pods);
+    memory_is_watched(&mut pods, data_plane);
 
     let through_ingress = |pods: &mut Pods| {
         let host = [("host", "simple-backend.istioinaction.io")];
@@ -162,7 +179,7 @@ fn eight_pods_behind_a_gateway(data_plane: DataPlane) {
     for application in all.iter_mut().filter(|application| application.service == "catalog") {
         application.replicas = 8;
     }
-    all.push(Application { cluster: "far", service: "catalog", port: 3000, replicas: 1 });
+    all.push(one("far", "catalog", 3000));
     let mut pods = Pods::of(&built, &["west", "east", "far"], &all);
     let names: Vec<String> = (0..8)
         .map(|pod| if pod == 0 { String::from("east-catalog") } else { format!("east-catalog-{pod}") })

@@ -31,6 +31,7 @@ pub(crate) fn watching(placed: &Placed<'_>) -> Bootstrap {
             cds_config: source(CLUSTERS_FILE),
             ..Default::default()
         }),
+        overload_manager: Some(if placed.in_pod() { overload::of_container() } else { overload::of_heap() }),
         ..common(placed)
     }
 }
@@ -39,6 +40,8 @@ pub(crate) fn watching(placed: &Placed<'_>) -> Bootstrap {
 pub(crate) fn complete(placed: &Placed<'_>, listeners: Vec<Listener>, clusters: Vec<Cluster>) -> Bootstrap {
     Bootstrap {
         static_resources: Some(StaticResources { listeners, clusters, ..Default::default() }),
+        // Wherever that is started, it need not be a container.
+        overload_manager: Some(overload::of_heap()),
         ..common(placed)
     }
 }
@@ -58,7 +61,6 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
         // proxy.
         admin: Some(admin(pipe(placed.path(paths::ADMIN_SOCKET), 0o600))),
         typed_dns_resolver_config: Some(dns::resolver()),
-        overload_manager: Some(overload::manager()),
         watchdogs: Some(Watchdogs {
             main_thread_watchdog: Some(watchdog()),
             worker_watchdog: Some(watchdog()),

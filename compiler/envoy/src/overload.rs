@@ -9,37 +9,68 @@ use envoy_types::pb::envoy::config::overload::v3::{
     BufferFactoryConfig, OverloadAction, OverloadManager, ResourceMonitor, ScaleTimersOverloadActionConfig,
     ScaledTrigger, ThresholdTrigger, Trigger, resource_monitor::ConfigType, trigger::TriggerOneof,
 };
+use envoy_types::pb::envoy::extensions::resource_monitors::cgroup_memory::v3::CgroupMemoryConfig;
 use envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
 use envoy_types::pb::envoy::extensions::resource_monitors::fixed_heap::v3::FixedHeapConfig;
+use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::bounds;
 
 use crate::pb::duration;
-use crate::proto::{Root, any};
+use crate::proto::any;
 
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// The monitor of the heap, which triggers refer to.
+/// The monitor of the heap.
 const HEAP: &str = "envoy.resource_monitors.fixed_heap";
+/// The monitor of all that the kernel charges to the container: what it keeps for sockets is on no heap. Envoy does not
+/// start where there is no control group with memory, which every container has.
+const CONTAINER: &str = "envoy.resource_monitors.cgroup_memory";
 /// What clients' connections without a request, and clients that are slow in a handshake, are left with where memory
 /// is tightest.
 const LEAST_IDLE: Duration = Duration::from_secs(5);
 /// Streams that hold this much, as a power of two, can be ended for it: 32 KiB, what an edge connection may buffer.
 const STREAM_POWER: u32 = 15;
 
-/// Connections have a number; as the heap fills, connections without a request live shorter, streams that hold the most
+/// For a proxy in a container of its own: the fuller of heap and container decides.
+pub(crate) fn of_container() -> OverloadManager {
+    let container = CgroupMemoryConfig { max_memory_bytes: bounds::PROXY_MEMORY };
+    manager(&[(HEAP, heap()), (CONTAINER, any(&container))])
+}
+
+/// For a proxy of which only the heap has a bound.
+pub(crate) fn of_heap() -> OverloadManager {
+    manager(&[(HEAP, heap())])
+}
+
+fn heap() -> Any {
+    any(&FixedHeapConfig { max_heap_size_bytes: bounds::PROXY_HEAP, ..Default::default() })
+}
+
+/// Connections have a number; as memory fills, connections without a request live shorter, streams that hold the most
 /// are ended, and in the end no connection is accepted.
-pub(crate) fn manager() -> OverloadManager {
+fn manager(memory: &[(&str, Any)]) -> OverloadManager {
     let connections = DownstreamConnectionsConfig {
         max_active_downstream_connections: i64::from(bounds::MOST_CONNECTIONS),
     };
-    let heap = FixedHeapConfig { max_heap_size_bytes: bounds::PROXY_HEAP, ..Default::default() };
+    // Without this number Envoy warns at every start.
+    let connections = ("envoy.resource_monitors.global_downstream_max_connections", any(&connections));
+    let monitors = memory.iter().cloned().chain([connections]);
+    let action = |name: &str, trigger: TriggerOneof| OverloadAction {
+        name: name.to_owned(),
+        triggers: memory
+            .iter()
+            .map(|(monitor, _)| Trigger { name: (*monitor).to_owned(), trigger_oneof: Some(trigger) })
+            .collect(),
+        typed_config: None,
+    };
     OverloadManager {
         refresh_interval: duration(LOOK),
-        resource_monitors: vec![
-            monitor(HEAP, &heap),
-            // Without this number Envoy warns at every start.
-            monitor("envoy.resource_monitors.global_downstream_max_connections", &connections),
-        ],
+        resource_monitors: monitors
+            .map(|(name, config)| ResourceMonitor {
+                name: name.to_owned(),
+                config_type: Some(ConfigType::TypedConfig(config)),
+            })
+            .collect(),
         actions: vec![
             action("envoy.overload_actions.shrink_heap", at(0.70)),
             OverloadAction {
@@ -58,16 +89,7 @@ pub(crate) fn manager() -> OverloadManager {
     }
 }
 
-fn monitor<M: Root>(name: &str, config: &M) -> ResourceMonitor {
-    ResourceMonitor { name: name.to_owned(), config_type: Some(ConfigType::TypedConfig(any(config))) }
-}
-
-fn action(name: &str, trigger: TriggerOneof) -> OverloadAction {
-    let trigger = Trigger { name: HEAP.to_owned(), trigger_oneof: Some(trigger) };
-    OverloadAction { name: name.to_owned(), triggers: vec![trigger], typed_config: None }
-}
-
-/// From this share of the heap on.
+/// From this share of a bound on.
 fn at(value: f64) -> TriggerOneof {
     TriggerOneof::Threshold(ThresholdTrigger { value })
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use mesh_tests::mesh::{DataPlane, Mesh};
-use mesh_tests::process;
+use mesh_tests::{process, tools};
 
 use crate::fixtures::{BACKEND_HOST, WEBAPP_TO_CATALOG, WEST_INGRESS, acme, to_backend, to_catalog};
 
@@ -206,6 +207,24 @@ fn operators_find_what_they_rely_on(data_plane: DataPlane) {
     upstreams_are_whole_in_metrics(&mesh, data_plane);
     every_line_of_the_access_log_is_json(&mesh);
     a_new_trust_bundle_takes_effect(&mesh);
+}
+
+/// Envoy itself ends with an assertion, whose lines name no limit. In a user namespace the limit is this test's own.
+#[test]
+fn too_few_inotify_instances_are_said_before_anything_starts() {
+    let source = tools::workspace().join("examples/acme/mesh.mesh");
+    let lowered = "echo 9 >/proc/sys/user/max_inotify_instances && exec \"$@\"";
+    let mut command = Command::new(tools::system("unshare"));
+    command.args(["--user", "--map-root-user", "sh", "-c", lowered, "sh"]);
+    command.arg(tools::binary("meshc")).arg("up").arg(source).args(["--data-plane", "envoy", "--", "true"]);
+    let output = process::run(command.env("MESH_ENVOY", tools::tool("envoy")));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for part in ["the kernel admits 9 for each user", "--data-plane meshd"] {
+        let in_one_line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(in_one_line.contains(part), "{part:?} in {said}");
+    }
+    assert!(!said.contains("inotify_fd_"), "no Envoy was started: {said}");
 }
 
 crate::on_both_data_planes!(operators_find_what_they_rely_on);

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use crate::exit::Failure;
 
-/// How many of them each user may have.
-const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
+/// How many of them each user may have, on the whole machine and in this process' user namespace: the lower one holds.
+const LIMITS: [&str; 2] = ["/proc/sys/fs/inotify/max_user_instances", "/proc/sys/user/max_inotify_instances"];
 
 /// Fails if `needed` more would be too many. Where it cannot be found out, nothing is refused: Envoy itself will say.
 pub(crate) fn refuse_too_few(needed: u32) -> Result<(), Failure> {
-    let limit = fs::read_to_string(LIMIT).ok().and_then(|text| text.trim().parse().ok());
-    match limit {
+    let read = |path: &str| fs::read_to_string(path).ok()?.trim().parse().ok();
+    match LIMITS.into_iter().filter_map(read).min() {
         Some(limit) if needed > 0 => enough(needed, held(), limit),
         Some(_) | None => Ok(()),
     }

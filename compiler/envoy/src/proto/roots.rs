@@ -47,6 +47,7 @@ roots! {
     envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy,
     envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3::HeaderMutation,
     envoy_types::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig,
+    envoy_types::pb::envoy::extensions::resource_monitors::cgroup_memory::v3::CgroupMemoryConfig,
     envoy_types::pb::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig,
     envoy_types::pb::envoy::extensions::resource_monitors::fixed_heap::v3::FixedHeapConfig,
     envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate,
