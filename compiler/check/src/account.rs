@@ -33,7 +33,7 @@ Give them accounts of their own (leave `account` out), or name all of them in th
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut principals: BTreeMap<_, Vec<Id<Service>>> = BTreeMap::new();
-    for (id, service) in model.services.iter() {
+    for (id, service) in model.whole_services() {
         principals.entry((service.namespace, service.account.as_str())).or_default().push(id);
     }
     for (_, policy) in model.policies.iter() {

@@ -30,7 +30,7 @@ NetworkPolicies; or, during adoption, say what is true with `mtls = permissive`.
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    for (id, service) in model.services.iter() {
+    for (id, service) in model.whole_services() {
         let clusters = service.clusters.iter().map(|presence| model.clusters.at(presence.cluster));
         let open: Vec<_> =
             clusters.filter(|cluster| cluster.network_policy == NetworkPolicyEnforcement::None).collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink, Span};
+use meshc_resolve::Provenance;
 
 use crate::context::{Context, listed};
 use crate::list::Check;
@@ -34,6 +35,13 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let names: Vec<_> = model.services.ids().map(|id| (id, model.service_name(id))).collect();
     for (id, name) in &names {
         let holds = context.resolved.service(*id);
+        // What a subset has from its service is said of the service.
+        let declared = [holds.failover.from, holds.outlier.from]
+            .iter()
+            .any(|from| matches!(from, Provenance::Declared { .. }));
+        if model.services.at(*id).subset_of.is_some() && !declared {
+            continue;
+        }
         let several = model.services.at(*id).clusters.len() > 1;
         if several && holds.failover.value.enabled && !holds.outlier.value.enabled {
             let place = holds.outlier.value.origin.span;

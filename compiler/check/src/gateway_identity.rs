@@ -29,7 +29,7 @@ Rename one of them."#,
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut known: BTreeMap<SpiffeId, &Origin> = BTreeMap::new();
-    for (id, service) in in_source_order(model.services.iter(), |service| &service.origin) {
+    for (id, service) in in_source_order(model.whole_services(), |service| &service.origin) {
         if model.namespaces.at(service.namespace).name == model.mesh.namespace {
             for identity in model.service_identities(id) {
                 known.entry(identity).or_insert(&service.origin);

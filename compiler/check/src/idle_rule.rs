@@ -88,7 +88,9 @@ fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
 /// Everybody with a declared call to something that a policy applies to.
 fn callers<'a>(context: &Context<'a>, scope: &PolicyScope) -> BTreeSet<Peer<'a>> {
     let services = context.resolved.reached_by(scope).into_iter();
-    let edges = services.flat_map(|service| context.resolved.incoming(service));
+    let with_subsets = services
+        .flat_map(|service| context.model.services.at(service).subsets.iter().copied().chain([service]));
+    let edges = with_subsets.flat_map(|service| context.resolved.incoming(service));
     edges.map(|edge| edge.caller.peer(context.model)).collect()
 }
 

@@ -36,7 +36,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let mut reported = BTreeSet::new();
     for edge in &context.resolved.edges {
         let Some((from, retry)) = retry(context, edge) else { continue };
-        let below = worst.below(edge.callee);
+        let below = worst.below(context.model.whole(edge.callee));
         let total = tries(retry).saturating_mul(below.product);
         // Only where the product becomes unbearable: further up everything would repeat the same chain.
         if total <= BEARABLE || below.product == 1 || below.product > BEARABLE || !reported.insert(from) {
@@ -81,10 +81,11 @@ fn report<'a>(context: &Context<'a>, first: &Edge<'a>, further: &[&Edge<'a>], to
 /// The calls along the worst chain behind a call. Chains have no circles, so this ends.
 fn further<'a>(context: &Context<'a>, worst: &Worst, edge: &Edge<'a>) -> Vec<&'a Edge<'a>> {
     let mut hops = Vec::new();
-    let mut next = worst.below(edge.callee).next;
+    let model = context.model;
+    let mut next = worst.below(model.whole(edge.callee)).next;
     while let Some(call) = next.and_then(|place| context.resolved.edges.get(place)) {
         hops.push(call);
-        next = worst.below(call.callee).next;
+        next = worst.below(model.whole(call.callee)).next;
     }
     hops
 }
@@ -132,8 +133,9 @@ impl Worst {
         let mut stack = vec![(start, 0)];
         while let Some((service, position)) = stack.pop() {
             let edge = outgoing.get(service.index()).and_then(|list| list.get(position));
-            let Some(callee) =
-                edge.and_then(|place| context.resolved.edges.get(*place)).map(|edge| edge.callee)
+            let Some(callee) = edge
+                .and_then(|place| context.resolved.edges.get(*place))
+                .map(|edge| context.model.whole(edge.callee))
             else {
                 let calls = outgoing.get(service.index()).map_or(&[][..], Vec::as_slice);
                 self.put(service, self.worst_of(context, calls));
@@ -154,12 +156,13 @@ impl Worst {
         let mut worst = ALONE;
         for place in calls {
             let Some(edge) = context.resolved.edges.get(*place) else { continue };
-            if self.known.get(edge.callee.index()) != Some(&true) {
+            let callee = context.model.whole(edge.callee);
+            if self.known.get(callee.index()) != Some(&true) {
                 continue;
             }
             let product = retry(context, edge)
                 .map_or(1, |(_, retry)| tries(retry))
-                .saturating_mul(self.below(edge.callee).product);
+                .saturating_mul(self.below(callee).product);
             if product > worst.product {
                 worst = Chain { product, next: Some(*place) };
             }

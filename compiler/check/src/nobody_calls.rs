@@ -26,10 +26,12 @@ Declare who calls it, or make it a `client` if it only calls others and offers n
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
-    for (id, service) in context.model.services.iter() {
+    for (id, service) in context.model.whole_services() {
         // An open port takes callers that are not in the mesh, of which it knows nothing.
         let open = service.ports.iter().any(|port| port.mtls != Mtls::Strict);
-        if service.is_client() || open || context.resolved.incoming(id).next().is_some() {
+        let mut incoming =
+            service.subsets.iter().chain([&id]).flat_map(|called| context.resolved.incoming(*called));
+        if service.is_client() || open || incoming.next().is_some() {
             continue;
         }
         let name = context.model.service_name(id);

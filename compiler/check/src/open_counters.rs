@@ -33,7 +33,7 @@ Use a network plugin that enforces NetworkPolicies, or let each pod count for it
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut open = BTreeMap::new();
-    for (id, service) in model.services.iter() {
+    for (id, service) in model.whole_services() {
         let shared = context.resolved.service(id).rate_limits.identified().filter(|(_, limit)| {
             match limit.scope.value {
                 RateLimitScope::Cluster | RateLimitScope::Mesh => true,

@@ -38,7 +38,7 @@ pub(crate) const SIDECAR: [(u16, &str); 3] =
 const REDIRECT: (u16, &str) = (OUTBOUND_PORT, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
-    for (id, service) in context.model.services.iter() {
+    for (id, service) in context.model.whole_services() {
         one_target(&context.model.service_name(id), &service.ports, sink);
         let mut numbers: BTreeMap<u16, &Port> = BTreeMap::new();
         for port in &service.ports {

@@ -42,7 +42,7 @@ policy adoption {
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
-    for (id, service) in context.model.services.iter() {
+    for (id, service) in context.model.whole_services() {
         let holds = context.resolved.service(id);
         for port in &service.ports {
             match port.mtls {

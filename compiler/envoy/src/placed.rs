@@ -24,6 +24,11 @@ impl<'a> Placed<'a> {
         socket(self.placement.listener(&self.plan.name, name, declared))
     }
 
+    /// The endpoints of a group that have pods to be found.
+    pub(crate) fn found<'e>(&self, endpoints: &'e [Endpoint]) -> impl Iterator<Item = &'e Endpoint> {
+        self.placement.found(endpoints)
+    }
+
     /// Where an endpoint is.
     pub(crate) fn connect(&self, endpoint: &Endpoint) -> (EndpointAddress, u16) {
         self.placement.endpoint(&self.plan.name, endpoint)

@@ -96,6 +96,6 @@ service web   { port http  { number = 80 },   workload shop {} }
 service admin { port admin { number = 8001 }, workload shop {} }    // E0606
 ```
 
-Give each a workload of its own, or make them one service with several ports.",
+Give each a workload of its own. What runs in one pod is one service, with several ports, or one subset of it.",
     },
 ];

@@ -50,13 +50,17 @@ fn of_mesh<'p>(plan: &'p Plan, cluster: &'p ClusterPlan, claims: &mut Claims<'p,
 
 /// A service's own Service and workloads, which are the user's, and what we put beside them.
 fn of_service<'p>(sidecar: &'p SidecarDeployment, origin: &'p Origin, claims: &mut Claims<'p, '_>) {
-    let (namespace, service) = (&sidecar.namespace, &sidecar.service);
-    claims.ours(Kind::ConfigMap, namespace, sidecar::config_map(service), origin);
-    if !sidecar.ports.is_empty() {
-        claims.users(Kind::Service, namespace, service, origin);
-        claims.ours(Kind::Service, namespace, companion_service(service), origin);
+    let SidecarDeployment { namespace, service, subset, workloads, ports, .. } = sidecar;
+    claims.ours(Kind::ConfigMap, namespace, sidecar::config_map(sidecar), origin);
+    if !ports.is_empty() {
+        // The subsets of a service share its Service, whose name nothing else can have: services have different names.
+        match subset {
+            Some(_) => claims.shared(Kind::Service, namespace, service, origin),
+            None => claims.users(Kind::Service, namespace, service, origin),
+        }
+        claims.ours(Kind::Service, namespace, companion_service(&sidecar.object_name()), origin);
     }
-    for workload in &sidecar.workloads {
+    for workload in workloads {
         claims.users(Kind::Workload(workload.kind), namespace, &workload.name, &workload.origin);
     }
 }
@@ -104,6 +108,14 @@ impl<'p> Claims<'p, '_> {
         self.take((kind, namespace, name.into()), (Owner::User, origin));
     }
 
+    /// A name that several of ours have for one thing of the user's; the first of them stands for all.
+    fn shared(&mut self, kind: Kind, namespace: &'p str, name: &'p str, origin: &'p Origin) {
+        let object = (kind, namespace, Cow::Borrowed(name));
+        if self.taken.get(&object).is_none_or(|(owner, _)| *owner == Owner::Mesh) {
+            self.take(object, (Owner::User, origin));
+        }
+    }
+
     fn take(&mut self, object: (Kind, &'p str, Cow<'p, str>), claim: (Owner, &'p Origin)) {
         let Some(&known) = self.taken.get(&object) else {
             self.taken.insert(object, claim);
@@ -133,5 +145,5 @@ fn two_sidecars(object: &str, first: &Origin, second: &Origin) -> Diagnostic {
     Diagnostic::error(codes::TWO_SIDECARS, second.span, message)
         .label("one for this")
         .also(first.span, "and one for this")
-        .help("give each a workload of its own, or make them one service with several ports")
+        .help("give each a workload of its own; what runs in one pod is one service, with several ports, or one subset of it")
 }

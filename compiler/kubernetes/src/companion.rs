@@ -15,8 +15,9 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
     if sidecar.ports.is_empty() {
         return None;
     }
-    let name = companion_service(&sidecar.service);
-    let (key, value) = app_label(&sidecar.service);
+    let named = sidecar.object_name();
+    let name = companion_service(&named);
+    let (key, value) = app_label(&named);
     let own = [(key.as_str(), value.as_str())];
     let instance = instance::value(sidecar);
     let pods = [(key.as_str(), value.as_str()), (instance::LABEL, instance.as_str())];
@@ -46,7 +47,7 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
             documents.push(network_policy(&name, &sidecar.namespace, &own, &[rule(&ports, None)]));
         }
     }
-    let file = format!("services/{}/{}.yaml", sidecar.namespace, sidecar.service);
+    let file = format!("services/{}/{}.yaml", sidecar.namespace, sidecar.called());
     tree.insert(format!("{}/{file}", cluster.name), Stream::new().documents(documents).emit());
     Some(file)
 }

@@ -27,10 +27,10 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
     if documents.is_empty() {
         return None;
     }
-    let folder = format!("workloads/{}/{}", sidecar.namespace, sidecar.service);
+    let folder = format!("workloads/{}/{}", sidecar.namespace, sidecar.called());
     let file = format!("{}/{folder}/deployment.yaml", cluster.name);
     tree.insert(file, Stream::new().documents(documents).emit());
-    let component = format!("../../../sidecars/{}/{}", sidecar.namespace, sidecar.service);
+    let component = format!("../../../sidecars/{}/{}", sidecar.namespace, sidecar.called());
     let kustomization = map! {
         "apiVersion" => "kustomize.config.k8s.io/v1beta1",
         "kind" => "Kustomization",

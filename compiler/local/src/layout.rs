@@ -68,7 +68,7 @@ pub struct GatewayAddress {
 pub struct CallAddress {
     /// The cluster.
     pub cluster: String,
-    /// `namespace.service` of the caller.
+    /// `namespace.service` of the caller, or `namespace.service.subset`.
     pub caller: String,
     /// `namespace.service` of the callee.
     pub callee: String,
@@ -87,7 +87,7 @@ pub struct Application {
     pub proxy: ProxyName,
     /// The namespace.
     pub namespace: String,
-    /// The service.
+    /// The service, or `<service>.<subset>`.
     pub service: String,
     /// Where it must listen, in order of the declared port.
     pub ports: Vec<ApplicationAddress>,
@@ -230,7 +230,7 @@ fn calls(
         };
         Some(CallAddress {
             cluster: proxy.name.cluster.clone(),
-            caller: format!("{}.{}", sidecar.namespace, sidecar.service),
+            caller: format!("{}.{}", sidecar.namespace, sidecar.called()),
             callee: format!("{namespace}.{service}"),
             port,
             address: at(listener),
@@ -256,7 +256,7 @@ fn application(proxy: &ProxyPlan, sidecar: &SidecarDeployment, placement: &Place
     (!ports.is_empty()).then(|| Application {
         proxy: proxy.name.clone(),
         namespace: sidecar.namespace.clone(),
-        service: sidecar.service.clone(),
+        service: sidecar.called(),
         ports,
     })
 }

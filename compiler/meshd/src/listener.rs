@@ -84,9 +84,9 @@ fn inbound(inbound: &InboundListener) -> raw::Inbound {
 
 /// The chain for mTLS, and what plain connections to the same port reach.
 fn chain(chain: &InboundChain) -> (raw::InboundChain, Option<raw::InboundApp>) {
-    let InboundChain { sni, peers, protocol, plain, app, origin: _ } = chain;
+    let InboundChain { sni, subset_sni, peers, protocol, plain, app, origin: _ } = chain;
     let mutual = raw::InboundChain {
-        sni: vec![sni.clone()],
+        sni: [sni].into_iter().chain(subset_sni).cloned().collect(),
         peers: self::peers(peers),
         app: self::app(app, protocol),
     };

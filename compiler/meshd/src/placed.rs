@@ -21,6 +21,11 @@ impl<'a> Placed<'a> {
         self.placement.listener(&self.plan.name, name, declared).to_string()
     }
 
+    /// The endpoints of a group that have pods to be found.
+    pub(crate) fn found<'e>(&self, endpoints: &'e [Endpoint]) -> impl Iterator<Item = &'e Endpoint> {
+        self.placement.found(endpoints)
+    }
+
     /// Where an endpoint is: host and port.
     pub(crate) fn connect(&self, endpoint: &Endpoint) -> (String, u16) {
         let (address, port) = self.placement.endpoint(&self.plan.name, endpoint);

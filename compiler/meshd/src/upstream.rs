@@ -55,7 +55,7 @@ fn group(
     let Group { name, locality: _, endpoints, ejection, requests_per_connection } = group;
     raw::Group {
         name: name.clone(),
-        endpoints: endpoints.iter().map(|one| endpoint(placed, one)).collect(),
+        endpoints: placed.found(endpoints).map(|one| endpoint(placed, one)).collect(),
         outlier: outlier(ejection, answers),
         tls: tls.map(self::tls),
         requests_per_connection: *requests_per_connection,

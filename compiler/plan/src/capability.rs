@@ -26,16 +26,13 @@ pub fn check(resolved: &Resolved<'_>, sink: &mut Sink) {
     for (id, external) in model.externals.iter() {
         self::external(resolved, id, external, sink);
     }
-    for (_, service) in model.services.iter() {
+    for (_, service) in model.whole_services() {
         let clusters = || service.clusters.iter().map(|presence| presence.cluster);
         for port in &service.ports {
             match port.mtls {
                 Mtls::Strict | Mtls::Permissive => {}
                 Mtls::Off => need(model, Feature::PlainPorts, clusters(), &port.origin, sink),
             }
-        }
-        for workload in service.workloads.iter().filter(|workload| workload.subset.is_some()) {
-            need(model, Feature::Subsets, clusters(), &workload.origin, sink);
         }
     }
     for (_, policy) in model.policies.iter() {
@@ -60,9 +57,6 @@ const fn words(feature: Feature) -> (Code, &'static str, &'static str) {
             (codes::NOT_ENFORCED, "ports with `mtls = off`", "use `mtls = permissive`, or leave the port out")
         }
         Feature::Ipv6 => (codes::NOT_ENFORCED, "pods with IPv6 addresses", "use `ip_family = ipv4`"),
-        Feature::Subsets => {
-            (codes::NOT_ENFORCED, "subsets of a service", "declare a service for each subset")
-        }
         Feature::MeshWideLimits => (
             codes::MESH_WIDE_LIMIT,
             "limits over the whole mesh",

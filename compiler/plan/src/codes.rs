@@ -30,6 +30,8 @@ pub const COMPANION_NAME_TAKEN: Code = Code("E0412");
 pub const ISSUER_NOT_SUPPORTED: Code = Code("E0413");
 /// A route of connections that speaks of requests.
 pub const ROUTE_OF_TCP: Code = Code("E0414");
+/// A setting that no subset can have.
+pub const SETTING_ON_SUBSET: Code = Code("E0420");
 
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
@@ -247,5 +249,21 @@ route canary {
 
 A policy that names the route bounds silence with `timeout { idle = … }`.
 "#,
+    },
+    CodeInfo {
+        code: SETTING_ON_SUBSET,
+        title: "a policy on a subset makes a setting that belongs to its service",
+        explanation: r#"A policy may name a subset of a service. There it says how callers treat those pods: `failover`, `outlier`, `pool`,
+`retry`, `timeout`. Who may call, and how often, is the same for all pods of a service: they have one account, and a call to
+the service itself reaches any of them.
+
+```mesh
+policy p {
+  targets = [reviews.v2]
+  allow { from = [productpage] }     // targets = [reviews]
+}
+```
+
+Name the service, or declare a service of its own."#,
     },
 ];

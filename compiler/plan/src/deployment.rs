@@ -8,6 +8,8 @@ use meshc_vocabulary::model::{
     Protocol, Scrape, Workload,
 };
 
+use crate::object_name;
+
 /// A cluster as the deployment sees it.
 #[derive(Clone, Debug)]
 pub struct ClusterPlan {
@@ -51,6 +53,8 @@ pub struct SidecarDeployment {
     pub namespace: String,
     /// The service's name.
     pub service: String,
+    /// The subset's name, if these are only some of the service's pods.
+    pub subset: Option<String>,
     /// The service account.
     pub account: String,
     /// The workloads it joins; never empty.
@@ -66,6 +70,23 @@ pub struct SidecarDeployment {
     /// Whether a callee's port below 1024 makes the pod need the sysctl `net.ipv4.ip_unprivileged_port_start`; the
     /// lowest such port.
     pub lowest_privileged_port: Option<u16>,
+}
+
+impl SidecarDeployment {
+    /// `catalog`, or `reviews.v2` for a subset: as references and paths name it.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match &self.subset {
+            Some(subset) => format!("{}.{subset}", self.service),
+            None => self.service.clone(),
+        }
+    }
+
+    /// What its Kubernetes objects are called.
+    #[must_use]
+    pub fn object_name(&self) -> String {
+        object_name(&self.service, self.subset.as_deref())
+    }
 }
 
 /// A port of the application beside a sidecar.

@@ -41,8 +41,8 @@ pub use listener::{
 };
 pub use lower::lower;
 pub use names::{
-    app_label, called_at_listener, called_by_upstream, companion_service, listen_port, outbound_listener,
-    sni, upstream_name, virtual_address,
+    app_label, called_at_listener, called_by_upstream, companion_service, listen_port, object_name,
+    outbound_listener, sni, upstream_name, virtual_address,
 };
 pub use placement::Placement;
 pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};

@@ -99,6 +99,9 @@ pub struct InboundListener {
 pub struct InboundChain {
     /// The SNI that selects it.
     pub sni: String,
+    /// The SNI that selects it too: that of the subset whose pods these are. Who means all pods of the service and who
+    /// means these are told apart by nothing else.
+    pub subset_sni: Option<String>,
     /// Who may complete the handshake.
     pub peers: PeerCheck,
     /// What is spoken over mTLS.

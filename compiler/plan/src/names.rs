@@ -4,24 +4,27 @@ use std::net::Ipv4Addr;
 
 use meshc_vocabulary::model::Capture;
 
-/// The SNI of a port of a service, in Istio's own format, with a constant suffix whatever the clusters' domains are.
+/// The SNI of a port of a service or of a subset of it, in Istio's own format, with a constant suffix whatever the
+/// clusters' domains are.
 #[must_use]
-pub fn sni(service: &str, namespace: &str, port: u16) -> String {
-    format!("outbound_.{port}_._.{service}.{namespace}.svc.cluster.local")
+pub fn sni(service: &str, subset: Option<&str>, namespace: &str, port: u16) -> String {
+    // Without a subset it is `_._.`, with one `_.v2_.`: nothing stands between the dot and the underscore.
+    let subset = subset.unwrap_or_default();
+    format!("outbound_.{port}_.{subset}_.{service}.{namespace}.svc.cluster.local")
 }
 
-/// The name of a callee port's upstream: `catalog.istioinaction:80`.
+/// The name of a callee port's upstream: `catalog.istioinaction:80`, and `reviews.v2.shop:9080` for a subset.
 #[must_use]
 pub fn upstream_name(service: &str, namespace: &str, port: u16) -> String {
     format!("{service}.{namespace}:{port}")
 }
 
-/// Service, namespace and port number of a callee port's upstream; `None` for other upstreams. The reverse of
-/// [`upstream_name`], as long as no name contains a dot, which no Kubernetes name of a service or namespace does.
+/// Service (`reviews.v2` for a subset), namespace and port number of a callee port's upstream; `None` for other upstreams.
+/// The reverse of [`upstream_name`], as long as no namespace contains a dot, which no Kubernetes name does.
 #[must_use]
 pub fn called_by_upstream(name: &str) -> Option<(&str, &str, u16)> {
     let (name, port) = name.rsplit_once(':')?;
-    let (service, namespace) = name.split_once('.')?;
+    let (service, namespace) = name.rsplit_once('.')?;
     Some((service, namespace, port.parse().ok()?))
 }
 
@@ -53,16 +56,25 @@ pub const fn listen_port(number: u16) -> u16 {
     if number < FIRST_UNPRIVILEGED_PORT { number + UNPRIVILEGED_OFFSET } else { number }
 }
 
-/// The headless companion Service of a service: it selects only pods that carry [`app_label`].
+/// What Kubernetes objects of a service or of a subset are called: `catalog`, `reviews-v2`.
 #[must_use]
-pub fn companion_service(service: &str) -> String {
-    format!("{service}-mesh")
+pub fn object_name(service: &str, subset: Option<&str>) -> String {
+    match subset {
+        Some(subset) => format!("{service}-{subset}"),
+        None => service.to_owned(),
+    }
 }
 
-/// The label (key, value) that only our component adds to a service's pods.
+/// The headless companion Service of what has this [`object_name`]: it selects only pods that carry [`app_label`].
 #[must_use]
-pub fn app_label(service: &str) -> (String, String) {
-    (String::from("mesh.meshc.dev/service"), service.to_owned())
+pub fn companion_service(object: &str) -> String {
+    format!("{object}-mesh")
+}
+
+/// The label (key, value) that only our component adds to the pods of a service, or of a subset of it.
+#[must_use]
+pub fn app_label(object: &str) -> (String, String) {
+    (String::from("mesh.meshc.dev/service"), object.to_owned())
 }
 
 /// The stable virtual address of a callee, derived from its name alone: in 127.64.0.0/10 for `capture = loopback`,
@@ -90,7 +102,9 @@ mod tests {
     #[test]
     fn sni_is_istios() {
         let expected = "outbound_.80_._.catalog.istioinaction.svc.cluster.local";
-        assert_eq!(sni("catalog", "istioinaction", 80), expected);
+        assert_eq!(sni("catalog", None, "istioinaction", 80), expected);
+        let expected = "outbound_.9080_.v2_.reviews.shop.svc.cluster.local";
+        assert_eq!(sni("reviews", Some("v2"), "shop", 9080), expected);
     }
 
     #[test]
@@ -98,6 +112,8 @@ mod tests {
         let name = upstream_name("catalog", "istioinaction", 80);
         assert_eq!(name, "catalog.istioinaction:80");
         assert_eq!(called_by_upstream(&name), Some(("catalog", "istioinaction", 80)));
+        let of_subset = upstream_name("reviews.v2", "shop", 9080);
+        assert_eq!(called_by_upstream(&of_subset), Some(("reviews.v2", "shop", 9080)));
         assert_eq!(called_by_upstream("app:8080"), None);
         assert_eq!(called_by_upstream("rate-limit"), None);
     }

@@ -104,6 +104,16 @@ impl Placement {
         }
     }
 
+    /// Those of a group's endpoints that have pods to be found; all of them if none has, since a group is never empty.
+    pub fn found<'e>(&self, endpoints: &'e [Endpoint]) -> impl Iterator<Item = &'e Endpoint> {
+        let unready = |endpoint: &Endpoint| match (&self.local, &endpoint.serves) {
+            (Some(local), Serves::Proxy { proxy, listener: _ }) => local.unready.contains(proxy),
+            (Some(_), Serves::App | Serves::RateLimit | Serves::External) | (None, _) => false,
+        };
+        let none = endpoints.iter().all(unready);
+        endpoints.iter().filter(move |endpoint| none || !unready(endpoint))
+    }
+
     /// Where an endpoint of `proxy` really is.
     #[must_use]
     pub fn endpoint(&self, proxy: &ProxyName, endpoint: &Endpoint) -> (EndpointAddress, u16) {

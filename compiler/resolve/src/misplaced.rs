@@ -24,8 +24,29 @@ pub struct Misplaced {
 pub enum Obstacle {
     /// It is about a callee, and the policy names a route.
     Route,
+    /// It is about who may call and how often, which is the same for all pods of a service, and the policy names a subset.
+    Subset,
     /// It is about requests, and all ports of the service speak TCP.
     NoRequests,
+}
+
+/// Notes the settings that a subset cannot have by itself: those that the callee's sidecar enforces. Its pods have the
+/// account of the service, and whoever calls the service reaches them as well.
+pub(crate) fn at_subset(settings: &PolicySettings, mut refuse: impl FnMut(&'static str, Span)) {
+    let PolicySettings {
+        // What a caller does towards the pods that it calls.
+        failover: _,
+        outlier: _,
+        pool: _,
+        retry: _,
+        timeout: _,
+        allow,
+        deny,
+        rate_limits,
+    } = settings;
+    allow.iter().for_each(|it| refuse("allow", it.origin.span));
+    deny.iter().for_each(|it| refuse("deny", it.origin.span));
+    rate_limits.iter().for_each(|it| refuse("rate_limit", it.origin.span));
 }
 
 /// Notes the settings that mean nothing at a service without requests: those that were declared, whatever their values.

@@ -32,7 +32,7 @@ pub struct Resolved<'m> {
     routed: Routed,
     /// For each service the positions of the edges that lead to it.
     incoming: Vec<Vec<usize>>,
-    /// The services of each namespace, in order.
+    /// The services of each namespace without their subsets, in order.
     members: Vec<Vec<Id<Service>>>,
 }
 
@@ -46,18 +46,28 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
         attached.namespaces.iter().map(|policies| policies.iter().fold(mesh, inherit(model))).collect();
 
     let mut misplaced = Vec::new();
-    let services = model.services.iter().map(|(id, service)| {
-        let outer = namespaces.get(service.namespace.index()).copied().unwrap_or(mesh);
-        attached.services.get(&id).into_iter().flatten().fold(outer, |outer, named| {
+    let mut services: Vec<ServicePolicies<'_>> = Vec::with_capacity(model.services.len());
+    for (id, service) in model.services.iter() {
+        // A service comes before its subsets.
+        let around = service.subset_of.as_ref().and_then(|subset| services.get(subset.service.index()));
+        let outer = match around {
+            Some(service) => service.inherited(),
+            None => namespaces.get(service.namespace.index()).copied().unwrap_or(mesh),
+        };
+        let named = attached.services.get(&id).into_iter().flatten();
+        let holds = named.fold(outer, |outer, named| {
             let settings = &model.policies.at(named.value).settings;
-            misplaced::at_service(settings, service, |setting, at| {
-                let (target, obstacle) = (named.span, Obstacle::NoRequests);
-                misplaced.push(Misplaced { setting, at, target, obstacle });
-            });
+            let mut note = |setting, at, obstacle| {
+                misplaced.push(Misplaced { setting, at, target: named.span, obstacle });
+            };
+            misplaced::at_service(settings, service, |setting, at| note(setting, at, Obstacle::NoRequests));
+            if service.subset_of.is_some() {
+                misplaced::at_subset(settings, |setting, at| note(setting, at, Obstacle::Subset));
+            }
             outer.with(settings, |at| Provenance::Declared { policy: named.value, at })
-        })
-    });
-    let services = services.collect();
+        });
+        services.push(holds);
+    }
     let routes = model.routes.ids().map(|id| {
         attached.routes.get(&id).into_iter().flatten().fold(RoutePolicies::NONE, |outer, named| {
             let said = |at| Provenance::Declared { policy: named.value, at };
@@ -78,7 +88,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
         }
     }
     let mut members = vec![Vec::new(); model.namespaces.len()];
-    for (id, service) in model.services.iter() {
+    for (id, service) in model.whole_services() {
         if let Some(list) = members.get_mut(service.namespace.index()) {
             list.push(id);
         }
@@ -151,13 +161,13 @@ impl<'m> Resolved<'m> {
         self.routed.iter().map(|(call, routes)| (*call, routes.as_slice()))
     }
 
-    /// The services that a policy applies to, unless a nearer one does.
+    /// The services, and subsets by their own names, that a policy applies to, unless a nearer one does.
     #[must_use]
     pub fn reached_by(&self, scope: &PolicyScope) -> Vec<Id<Service>> {
         match scope {
             PolicyScope::Targets { services, routes: _ } => services.iter().map(|it| it.value).collect(),
             PolicyScope::Namespace(id) => self.members.get(id.index()).cloned().unwrap_or_default(),
-            PolicyScope::Mesh => self.model.services.ids().collect(),
+            PolicyScope::Mesh => self.model.whole_services().map(|(id, _)| id).collect(),
         }
     }
 }

@@ -57,6 +57,21 @@ impl<'m> ServicePolicies<'m> {
         }
     }
 
+    /// What holds for the subsets of a service that has these.
+    pub(crate) fn inherited(self) -> Self {
+        let Self { failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = self;
+        Self {
+            failover: failover.inherited(),
+            outlier: outlier.inherited(),
+            pool: pool.inherited(),
+            retry: retry.inherited(),
+            timeout: timeout.inherited(),
+            allow: allow.inherited(),
+            deny: deny.inherited(),
+            rate_limits: rate_limits.inherited(),
+        }
+    }
+
     /// What holds one level further in, where a policy makes these settings.
     pub(crate) fn with(
         self,

@@ -32,7 +32,7 @@ pub enum Provenance<'m> {
         /// The block of the setting; of several, the first.
         at: &'m Origin,
     },
-    /// A policy of the service's namespace, or of the mesh.
+    /// A policy of the service's namespace, or of the mesh; for a subset also one that names its service.
     Inherited {
         /// The policy.
         policy: Id<Policy>,
@@ -63,9 +63,18 @@ impl<'m> Provenance<'m> {
     }
 }
 
-impl<T> Setting<'_, T> {
+impl<'m, T> Setting<'m, T> {
     /// A value that nobody declared.
     pub(crate) const fn assumed(value: T) -> Self {
         Self { value, from: Provenance::Default }
+    }
+
+    /// The same value a level further in: whoever declared it did not name what is there.
+    pub(crate) fn inherited(self) -> Self {
+        let from = match self.from {
+            Provenance::Declared { policy, at } => Provenance::Inherited { policy, at },
+            from @ (Provenance::Rule { .. } | Provenance::Inherited { .. } | Provenance::Default) => from,
+        };
+        Self { from, ..self }
     }
 }

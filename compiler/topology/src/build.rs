@@ -247,14 +247,23 @@ impl<'m> Builder<'m> {
             (a.callee, a.caller, a.cluster, &a.origin).cmp(&(b.callee, b.caller, b.cluster, &b.origin))
         });
         self.unreachable.dedup();
-        let services = self.model.services.iter().zip(self.sidecars);
-        let sidecars = services.flat_map(|((service, entry), lists)| {
-            let clusters = entry.clusters.iter().map(|presence| presence.cluster);
-            clusters.zip(lists).map(move |(cluster, list)| (ProxyKey::Sidecar { cluster, service }, list))
-        });
+        let mut reaches = BTreeMap::new();
+        for ((service, entry), lists) in self.model.services.iter().zip(self.sidecars) {
+            for (presence, list) in entry.clusters.iter().zip(lists) {
+                let cluster = presence.cluster;
+                // The pods of a subset make the calls of its service.
+                for subset in &entry.subsets {
+                    if self.model.services.at(*subset).presence(cluster).is_some() {
+                        reaches.insert(ProxyKey::Sidecar { cluster, service: *subset }, list.clone());
+                    }
+                }
+                if entry.subset_of.is_none() && entry.subsets.is_empty() {
+                    reaches.insert(ProxyKey::Sidecar { cluster, service }, list);
+                }
+            }
+        }
         let gateways = self.model.gateways.ids().zip(self.gateways);
-        let gateways = gateways.map(|(gateway, list)| (ProxyKey::Gateway(gateway), list));
-        let reaches = sidecars.chain(gateways).collect();
+        reaches.extend(gateways.map(|(gateway, list)| (ProxyKey::Gateway(gateway), list)));
         let exports = self.model.gateways.iter().zip(self.exports);
         let exports = exports.filter_map(|((id, gateway), list)| match gateway.role {
             GatewayRole::Ingress => None,

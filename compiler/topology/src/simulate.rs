@@ -22,7 +22,7 @@ pub enum Failure {
 /// What fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
-    /// All instances of a service in a cluster.
+    /// All instances of a service, or of a subset of it, in a cluster.
     pub services: BTreeMap<(Id<Service>, Id<Cluster>), Failure>,
     /// Whole clusters, with their gateways.
     pub clusters: BTreeSet<Id<Cluster>>,
@@ -91,8 +91,7 @@ impl World<'_> {
     fn caller_failed(&self, proxy: ProxyKey) -> bool {
         match proxy {
             ProxyKey::Sidecar { cluster, service } => {
-                self.failures.clusters.contains(&cluster)
-                    || self.failures.services.contains_key(&(service, cluster))
+                self.failures.clusters.contains(&cluster) || self.failure(service, cluster).is_some()
             }
             ProxyKey::Gateway(gateway) => self.gateway_failed(gateway),
         }
@@ -151,11 +150,26 @@ impl World<'_> {
         if self.failures.clusters.contains(&cluster) {
             return Answer::Closed;
         }
-        match self.failures.services.get(&(service, cluster)) {
+        match self.failure(service, cluster) {
             None => Answer::Healthy(cluster),
             Some(Failure::Errors) => Answer::Failing(cluster),
             Some(Failure::Gone) => Answer::Closed,
         }
+    }
+
+    /// How all instances in a cluster fail, if they do. Those of a service are the ones of its subsets: it fails where
+    /// they all do, and they do where it does.
+    fn failure(&self, service: Id<Service>, cluster: Id<Cluster>) -> Option<Failure> {
+        let named = |service| self.failures.services.get(&(service, cluster)).copied();
+        if let Some(failure) = named(service).or_else(|| named(self.model.whole(service))) {
+            return Some(failure);
+        }
+        let subsets = self.model.services.at(service).subsets.iter();
+        let mut here =
+            subsets.filter(|subset| self.model.services.at(**subset).presence(cluster).is_some()).peekable();
+        here.peek()?;
+        // Errors are what callers see if some answer with them and the others are gone.
+        here.map(|subset| named(*subset)).try_fold(Failure::Gone, |all, one| Some(all.min(one?)))
     }
 
     fn gateway_failed(&self, gateway: Id<Gateway>) -> bool {

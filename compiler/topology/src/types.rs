@@ -12,11 +12,11 @@ use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Network, Service};
 /// A proxy of the mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProxyKey {
-    /// The sidecar of a service (or client) in a cluster.
+    /// The sidecar of a service (or client) in a cluster; of each of its subsets, if it has any.
     Sidecar {
         /// The cluster.
         cluster: Id<Cluster>,
-        /// The service.
+        /// The service, or the subset.
         service: Id<Service>,
     },
     /// A gateway.

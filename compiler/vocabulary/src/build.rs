@@ -11,7 +11,7 @@ use lang_evaluate::schema::Kind;
 use lang_evaluate::{Block, Declarations, EntityId};
 
 use crate::kind::{
-    client, cluster, external, gateway, link, mesh, namespace, network, policy, route, service, trust,
+    client, cluster, external, gateway, link, mesh, namespace, network, policy, route, service, subset, trust,
 };
 use crate::model::policy::Defaults;
 use crate::model::{
@@ -87,7 +87,13 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
     let mut services = Table::default();
     for (namespace, block) in inside(CALLERS) {
         let converted = service::convert(block, namespace, mesh.capture, &ids, sink)?;
-        ids.services.insert(block.entity?, services.push(converted));
+        let id = services.push(converted);
+        ids.services.insert(block.entity?, id);
+        for inner in by_name(block.blocks(&subset::KIND)) {
+            let converted = subset::convert(inner, block, (id, services.at(id)), &ids, sink)?;
+            ids.services.insert(inner.entity?, services.push(converted));
+        }
+        subset::join(id, &mut services, block, sink);
     }
     let mut externals = Table::default();
     for (namespace, block) in inside(EXTERNALS) {

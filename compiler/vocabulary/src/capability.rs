@@ -3,7 +3,7 @@
 
 use lang_evaluate::schema::{Kind, Name};
 
-use crate::kind::{cluster, external, port, trust, workload};
+use crate::kind::{cluster, external, port, trust};
 use crate::model::DataPlane;
 use crate::policy::rate_limit;
 use crate::words;
@@ -17,8 +17,6 @@ pub enum Feature {
     PlainPorts,
     /// Pods without IPv4 addresses, or with both families: never proved with traffic.
     Ipv6,
-    /// Calls that mean only some of a service's pods (`subset`).
-    Subsets,
     /// Limits that all pods of the mesh count together (`scope = mesh`).
     MeshWideLimits,
     /// Certificates that cert-manager signs.
@@ -34,7 +32,6 @@ impl Feature {
                 Self::ExternalHosts
                 | Self::PlainPorts
                 | Self::Ipv6
-                | Self::Subsets
                 | Self::MeshWideLimits
                 | Self::CertManager,
                 DataPlane::Envoy | DataPlane::Meshd,
@@ -73,7 +70,6 @@ static WRITTEN: &[Written] = &[
         attribute: Some(words::IP_FAMILY),
         values: &["ipv6", "dual"],
     },
-    Written { feature: Feature::Subsets, kind: &workload::KIND, attribute: Some(words::SUBSET), values: &[] },
     Written {
         feature: Feature::MeshWideLimits,
         kind: &rate_limit::KIND,

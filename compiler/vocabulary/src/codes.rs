@@ -50,6 +50,10 @@ pub const LITERAL_WILDCARD_IN_ROUTE: Code = Code("W0218");
 pub const RESERVED_HEADER: Code = Code("E0220");
 /// A filter that changes nothing.
 pub const FILTER_WITHOUT_EFFECT: Code = Code("E0221");
+/// A workload of a service with subsets that is in none of them.
+pub const OUTSIDE_SUBSETS: Code = Code("E0240");
+/// A cluster of a service in which none of its subsets runs.
+pub const CLUSTER_WITHOUT_SUBSET: Code = Code("E0241");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -317,6 +321,34 @@ rule {
 
 ```mesh
 rule { to = catalog, request_headers {} }     // set, add or remove something, or leave the block out
+```"#,
+    },
+    CodeInfo {
+        code: OUTSIDE_SUBSETS,
+        title: "a workload that belongs to no subset",
+        explanation: r#"The pods of a service with subsets are those of its subsets: each rule that names some of them says what the others get.
+Pods in no subset would get a share of the calls to the service itself and of no rule.
+
+```mesh
+service reviews {
+  clusters = [west]
+  port http { number = 9080 }
+  workload reviews {}                          // subset stable { workload reviews {} }
+  subset canary { workload reviews-next {} }
+}
+```"#,
+    },
+    CodeInfo {
+        code: CLUSTER_WITHOUT_SUBSET,
+        title: "a cluster of a service in which none of its subsets runs",
+        explanation: r#"The pods of a service with subsets are those of its subsets. In a cluster in which none of them runs it has no pods.
+
+```mesh
+service reviews {
+  clusters = [west, east]                      // nothing runs in east
+  port http { number = 9080 }
+  subset v1 { clusters = [west] }
+}
 ```"#,
     },
 ];

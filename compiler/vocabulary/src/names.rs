@@ -4,7 +4,7 @@ use lang_diagnostics::{Diagnostic, Origin, Sink};
 
 use crate::codes;
 use crate::forms::{dns_label, service_name};
-use crate::model::Model;
+use crate::model::{Model, SubsetOf};
 
 /// What is added to a service's name for its headless companion Service.
 const COMPANION: &str = "-mesh";
@@ -29,7 +29,14 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
         label(&namespace.name, &namespace.origin, sink);
     }
     for (_, service) in model.services.iter() {
-        if label(&service.name, &service.origin, sink) && !service.is_client() {
+        if let Some(SubsetOf { service: _, service_name, name }) = &service.subset_of {
+            if label(name, &service.origin, sink) {
+                let companion = format!("{service_name}-{name}{COMPANION}");
+                derived(&companion, "its headless Service", &service.origin, sink);
+            }
+            continue;
+        }
+        if label(&service.name, &service.origin, sink) && !service.is_client() && service.subsets.is_empty() {
             let companion = format!("{}{COMPANION}", service.name);
             derived(&companion, "its headless Service", &service.origin, sink);
         }

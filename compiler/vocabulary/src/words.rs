@@ -96,7 +96,6 @@ names! {
     SHARE = "share";
     STARTS_WITH = "starts_with";
     STATE = "state";
-    SUBSET = "subset";
     TARGET = "target";
     TARGETS = "targets";
     TIERS = "tiers";
@@ -123,6 +122,7 @@ pub(crate) mod kind {
     pub(crate) const ROUTE: &str = "route";
     pub(crate) const TRUST: &str = "trust";
     pub(crate) const SERVICE: &str = "service";
+    pub(crate) const SUBSET: &str = "subset";
 }
 
 #[cfg(test)]

@@ -141,7 +141,33 @@ impl Names {
                 targets.push(Target { entity: parent, part: Some(last.clone()) });
             }
         }
+        targets.extend(self.inner_with_part(path, scope, reference));
         targets
+    }
+
+    /// The targets that a path means whose last segment is a part of the block around what the other segments name.
+    fn inner_with_part(
+        &self,
+        path: &[Spanned<String>],
+        scope: Option<EntityId>,
+        reference: &Reference,
+    ) -> Vec<Target> {
+        let (Some(part), Some((last, owner))) = (reference.part, path.split_last()) else {
+            return Vec::new();
+        };
+        if reference.inner.is_empty() {
+            return Vec::new();
+        }
+        let has_part = |around: EntityId| {
+            let named = self.children(Some(around), &last.value).iter();
+            named.filter_map(|id| self.get(*id)).any(|entity| entity.kind.word == part)
+        };
+        let fits = |id: &EntityId| {
+            let entity = self.get(*id).filter(|entity| reference.inner.contains(&entity.kind.word));
+            entity.and_then(|entity| entity.parent).is_some_and(has_part)
+        };
+        let inner = self.find(owner, scope).into_iter().filter(fits);
+        inner.map(|entity| Target { entity, part: Some(last.clone()) }).collect()
     }
 
     /// The name by which anybody may call an entity: `istioinaction.catalog`.
@@ -174,10 +200,16 @@ impl Names {
                 continue;
             }
             let id = EntityId(u32::try_from(index).unwrap_or(u32::MAX));
-            if entity.parent.is_some_and(|parent| scopes.contains(&parent)) {
-                names.push((entity.name.clone(), id));
+            let mut name = entity.name.clone();
+            let mut parent = entity.parent;
+            while let Some((id_of_parent, around)) = parent.and_then(|id| Some((id, self.get(id)?))) {
+                if scopes.contains(&id_of_parent) {
+                    names.push((name.clone(), id));
+                }
+                name = format!("{}.{name}", around.name);
+                parent = around.parent;
             }
-            names.push((self.qualified(id), id));
+            names.push((name, id));
         }
         names
     }

@@ -105,6 +105,10 @@ impl Evaluator<'_, '_> {
         let refused = reference.refused.iter().find(|(word, _)| *word == entity.kind.word);
         let mut renaming = None;
         diagnostic = match (refused, self.nearest(path, scope, reference)) {
+            // What it is in may be spelled alike and fit, and is still not what was meant.
+            (Some((_, why)), Some(Nearest::SpelledAlike(_, id))) if entity.parent == Some(id) => {
+                diagnostic.help(*why)
+            }
             (_, Some(Nearest::SpelledAlike(near, id))) => {
                 renaming = self.renaming(id, path);
                 meant(diagnostic, span, &near)
@@ -154,23 +158,31 @@ impl Evaluator<'_, '_> {
             && let Some(entity) = self.names.get(owner.entity)
         {
             let owner_name = self.names.qualified(owner.entity);
+            // What has the parts of the block around it is looked up there.
+            let inner = reference.inner.contains(&entity.kind.word);
+            let around = if inner { entity.parent.unwrap_or(owner.entity) } else { owner.entity };
+            let within = |word: &&str| !inner && entity.kind.block(word).is_some();
+            let words: Vec<&str> =
+                std::iter::once(part).chain(reference.kinds.iter().copied().filter(within)).collect();
             let parts: Vec<_> = self
                 .names
                 .entities
                 .iter()
-                .filter(|other| other.kind.word == part && other.parent == Some(owner.entity))
+                .filter(|other| words.contains(&other.kind.word) && other.parent == Some(around))
                 .map(|other| other.name.as_str())
                 .collect();
             let listed: Vec<_> = parts.iter().take(MOST_SHOWN).map(|part| format!("`{part}`")).collect();
+            let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+            let declare = format!("declare a {} of that name", describe::alternatives(&quoted));
             let advice = if listed.is_empty() {
-                format!("declare a `{part}` of that name")
+                declare
             } else {
-                format!("declare a `{part}` of that name, or name {}", describe::alternatives(&listed))
+                format!("{declare}, or name {}", describe::alternatives(&listed))
             };
             let diagnostic = Diagnostic::error(
                 codes::UNKNOWN_NAME,
                 last.span,
-                format!("the {} `{owner_name}` has no {part} `{}`", entity.kind.word, last.value),
+                format!("the {} `{owner_name}` has no {} `{}`", entity.kind.word, or(&words), last.value),
             )
             .label("not declared")
             .also(entity.span, "declared here");

@@ -318,6 +318,9 @@ pub struct Reference {
     pub kinds: &'static [&'static str],
     /// The word of a kind of block inside these that may be named too, as a further segment: `catalog.http`.
     pub part: Option<&'static str>,
+    /// Those of the kinds that have the parts of the block around them: `reviews.v2.http` is the part `http` of `reviews`,
+    /// for `v2`.
+    pub inner: &'static [&'static str],
     /// Kinds that somebody may try, and why they do not fit; advice for the diagnostic.
     pub refused: &'static [(&'static str, &'static str)],
 }
@@ -326,6 +329,6 @@ impl Reference {
     /// One of these kinds, without parts.
     #[must_use]
     pub const fn to(kinds: &'static [&'static str]) -> Self {
-        Self { kinds, part: None, refused: &[] }
+        Self { kinds, part: None, inner: &[], refused: &[] }
     }
 }

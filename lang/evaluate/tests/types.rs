@@ -12,8 +12,12 @@ use lang_evaluate::schema::{
 use lang_evaluate::{Block, Declarations, FromValue, Target, Value, evaluate};
 use lang_syntax::ast::{Decimal, Rate};
 
-const ANIMAL: Reference =
-    Reference { kinds: &["cat", "dog"], part: Some("toy"), refused: &[("house", "houses do not purr")] };
+const ANIMAL: Reference = Reference {
+    kinds: &["cat", "dog"],
+    part: Some("toy"),
+    inner: &[],
+    refused: &[("house", "houses do not purr")],
+};
 const HOUSE: Reference = Reference::to(&["house"]);
 const MOODS: &[Symbol] = &[Symbol::new("happy", "tail up"), Symbol::new("hungry", "always")];
 const RECORD: &[Attribute] = &[

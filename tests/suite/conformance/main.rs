@@ -25,6 +25,7 @@ mod shutdown;
 mod slow;
 mod streams;
 mod strictness;
+mod subsets;
 mod trailers;
 mod uploads;
 

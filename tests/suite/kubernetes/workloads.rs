@@ -227,3 +227,58 @@ fn a_probes_headers_stay_and_its_scheme_is_the_sidecars() {
         assert_eq!(main["readinessProbe"]["httpGet"], handler, "{container}");
     }
 }
+
+/// Two versions of one service, as people who run them write them: two Deployments in one kustomization.
+#[test]
+fn each_subset_has_a_component_and_a_companion_of_its_own() {
+    let mesh = format!(
+        "{WORKLOADS}{}",
+        r#"
+namespace shop {
+  client page { clusters = [west], calls = [reviews] }
+  service reviews {
+    clusters = [west]
+    port http { number = 9080 }
+    subset v1 { in west { replicas = 2 } }
+    subset v2 { workload { image = "reviews:2" } }
+  }
+}
+"#
+    );
+    let built = Built::new(&mesh, DataPlane::Meshd, &[]);
+    let west = kustomize(&built.out().join("west"));
+    assert_valid(&west);
+    let west = documents(&west);
+    let selectors: Vec<_> = ["v1", "v2"]
+        .iter()
+        .map(|subset| named(&west, "Service", &format!("reviews-{subset}-mesh"))["spec"]["selector"].clone())
+        .collect();
+    let written = &named(&west, "Deployment", "reviews-v2")["spec"]["template"]["metadata"]["labels"];
+    for (key, value) in selectors[1].as_object().expect("a selector") {
+        assert_eq!(&written[key], value, "its companion finds its pods");
+    }
+    assert!(!west.iter().any(|one| one["metadata"]["name"] == "reviews-mesh"), "its pods are in subsets");
+
+    let folder = built.path().join("app");
+    std::fs::create_dir_all(&folder).expect("writable");
+    let workload = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1, namespace: shop}
+spec:
+  selector: {matchLabels: {app: reviews, version: v1}}
+  template:
+    metadata: {labels: {app: reviews, version: v1}}
+    spec: {serviceAccountName: reviews, containers: [{name: reviews, image: \"reviews:1\"}]}
+";
+    std::fs::write(folder.join("reviews.yaml"), workload).expect("writable");
+    let kustomization = "resources: [reviews.yaml]\ncomponents: [../out/west/sidecars/shop/reviews.v1]\n";
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let user = kustomize(&folder);
+    assert_valid(&user);
+    let user = documents(&user);
+    let labels = &named(&user, "Deployment", "reviews-v1")["spec"]["template"]["metadata"]["labels"];
+    for (key, value) in selectors[0].as_object().expect("a selector") {
+        assert_eq!(&labels[key], value);
+    }
+    assert!(selectors[0] != selectors[1] && labels["version"] == "v1");
+}

@@ -30,7 +30,7 @@ pub(super) fn placed(placed: &Placed<'_>, endpoints: &[meshc_plan::Endpoint]) ->
         let (address, port) = placed.connect(endpoint);
         Located { address, port, weight: *weight, copies: *copies }
     };
-    endpoints.iter().map(locate).collect()
+    placed.found(endpoints).map(locate).collect()
 }
 
 /// Whether no name has to be resolved.

@@ -41,12 +41,12 @@ pub(super) fn listener(placed: &Placed<'_>, name: &str, inbound: &InboundListene
 
 /// The chain for mTLS, unless nobody may call, and the one for plain connections to a permissive port.
 fn both(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<FilterChain> {
-    let InboundChain { sni, peers, protocol, plain, app, origin: _ } = planned;
+    let InboundChain { sni, subset_sni, peers, protocol, plain, app, origin: _ } = planned;
     let (served, alpn) = chain(placed, listener, app, protocol);
     let mutual = tls::downstream(placed, peers, alpn).map(|transport_socket| FilterChain {
         name: sni.clone(),
         filter_chain_match: Some(FilterChainMatch {
-            server_names: vec![sni.clone()],
+            server_names: [sni].into_iter().chain(subset_sni).cloned().collect(),
             transport_protocol: "tls".to_owned(),
             ..Default::default()
         }),

@@ -34,7 +34,7 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
                     .collect();
                 sidecars.push(entry(&[
                     ("namespace", &deployed.namespace),
-                    ("service", &deployed.service),
+                    ("service", &deployed.called()),
                     ("workloads", &workloads.join(", ")),
                     ("path", &proxy.name.path),
                 ]));

@@ -18,7 +18,7 @@ const LONGEST: usize = 63;
 
 /// The label's value in the pods that the mesh declares.
 pub(crate) fn value(sidecar: &SidecarDeployment) -> String {
-    alone(sidecar).map_or_else(|| config_map(&sidecar.service), |workload| workload.name.clone())
+    alone(sidecar).map_or_else(|| config_map(sidecar), |workload| workload.name.clone())
 }
 
 /// The only workload, if there is just one. With several there is no one name; what they share is the ConfigMap, which

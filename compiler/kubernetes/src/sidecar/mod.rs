@@ -28,9 +28,9 @@ pub(crate) const OWN_PAUSE: &str = "mesh.meshc.dev/pause";
 /// The object that holds what replacements copy. kustomize drops it from what it prints.
 const SETTINGS_KIND: &str = "MeshSettings";
 
-/// The name of a service's ConfigMap and of its settings.
-pub(crate) fn config_map(service: &str) -> String {
-    format!("mesh-{service}")
+/// The name of a sidecar's ConfigMap and of its settings.
+pub(crate) fn config_map(sidecar: &SidecarDeployment) -> String {
+    format!("mesh-{}", sidecar.object_name())
 }
 
 /// What Kubernetes calls a kind of workload.
@@ -115,7 +115,7 @@ struct Component<'a> {
 impl Component<'_> {
     /// The name of the ConfigMap and of the settings.
     fn name(&self) -> String {
-        config_map(&self.sidecar.service)
+        config_map(self.sidecar)
     }
 
     /// The strategic merge patch of a workload.
@@ -135,7 +135,7 @@ impl Component<'_> {
             containers.push(container::redirection());
         }
         containers.push(Value::from(proxy));
-        let (key, value) = app_label(&self.sidecar.service);
+        let (key, value) = app_label(&self.sidecar.object_name());
         let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let instance = instance::value(self.sidecar);
         let mut all: Vec<(&str, &str)> = own.chain([(key.as_str(), value.as_str())]).collect();
@@ -234,7 +234,7 @@ impl Component<'_> {
             let targets = into(select, field);
             replacements.push(map! { "source" => settings("pause"), "targets" => targets });
         }
-        let (key, _) = app_label(&self.sidecar.service);
+        let (key, _) = app_label(&self.sidecar.object_name());
         let (group, version, kind, _) = template(workload.kind);
         replacements.push(map! {
             "source" => map! {

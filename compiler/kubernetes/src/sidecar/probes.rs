@@ -24,7 +24,7 @@ pub(super) fn transformers(sidecar: &SidecarDeployment, workload: &Workload, pos
         return Vec::new();
     }
     let kind = |kind: &str, part: &str| {
-        let name = format!("{}-probes-{position}-{part}", config_map(&sidecar.service));
+        let name = format!("{}-probes-{position}-{part}", config_map(sidecar));
         Map::new().with("apiVersion", "builtin").with("kind", kind).with("metadata", map! { "name" => name })
     };
     let replacing = |part: &str, replacements: Vec<Value>| {
@@ -55,7 +55,7 @@ pub(super) fn transformers(sidecar: &SidecarDeployment, workload: &Workload, pos
         Some(name) => {
             // Names are for merge patches, which put the container that they name first. Its place among the others is
             // where the user put it, so the list is kept before and comes back after, with this container changed.
-            let own = || map! { "kind" => SETTINGS_KIND, "name" => config_map(&sidecar.service) };
+            let own = || map! { "kind" => SETTINGS_KIND, "name" => config_map(sidecar) };
             let of_workload = |field: String| Value::from(select(workload).with("fieldPath", field));
             let mut container = Map::new().with("name", name.as_str());
             for probe in &sidecar.probes {
@@ -90,7 +90,7 @@ pub(super) fn settings_of(sidecar: &SidecarDeployment) -> impl Iterator<Item = (
 }
 
 fn settings(sidecar: &SidecarDeployment, field: &str) -> Value {
-    map! { "kind" => SETTINGS_KIND, "name" => config_map(&sidecar.service), "fieldPath" => field }
+    map! { "kind" => SETTINGS_KIND, "name" => config_map(sidecar), "fieldPath" => field }
 }
 
 fn copy(source: Value, target: Value, field: String, create: bool) -> Value {

@@ -15,7 +15,8 @@ pub(super) fn dump(text: &mut Text, deployment: &Deployment) {
 fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
     let SidecarDeployment {
         namespace,
-        service,
+        service: _,
+        subset: _,
         account,
         workloads,
         replicas,
@@ -24,7 +25,8 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
         scrape,
         lowest_privileged_port,
     } = sidecar;
-    text.line(format!("application {namespace}.{service}, account {account}, replicas {replicas}"));
+    let called = sidecar.called();
+    text.line(format!("application {namespace}.{called}, account {account}, replicas {replicas}"));
     text.nested(|text| {
         for workload in workloads {
             let kind = match workload.kind {
@@ -38,7 +40,6 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
                 Some(format!("{kind} {}", workload.name)),
                 workload.container.as_ref().map(|name| format!("container {name}")),
                 workload.image.as_ref().map(|image| format!("image {}", image.value)),
-                workload.subset.as_ref().map(|subset| format!("subset {subset}")),
             ];
             text.line(parts(line));
         }

@@ -96,9 +96,13 @@ fn route(text: &mut Text, route: &HttpRoute) {
 }
 
 fn inbound(text: &mut Text, chain: &InboundChain) {
-    let InboundChain { sni, peers, protocol, plain, app: AppPort { upstream, port }, origin } = chain;
+    let InboundChain { sni, subset_sni, peers, protocol, plain, app: AppPort { upstream, port }, origin } =
+        chain;
     text.line(format!("{sni} -> {upstream} ({port}), from {}", origin.name));
     text.nested(|text| {
+        if let Some(sni) = subset_sni {
+            text.line(format!("also {sni}"));
+        }
         match peers {
             PeerCheck::TrustDomains(domains) => text.line(format!("peers of {}", domains.join(" "))),
             PeerCheck::Exactly(peers) => {

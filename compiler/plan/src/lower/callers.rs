@@ -10,13 +10,16 @@ use meshc_vocabulary::model::{Callee, Id, Model, Service, SpiffeId};
 pub(super) struct Callers(BTreeMap<(Id<Service>, usize), Vec<ProxyKey>>);
 
 impl Callers {
-    pub(super) fn new(topology: &Topology) -> Self {
+    /// Whoever calls a service calls each of its subsets.
+    pub(super) fn new(model: &Model, topology: &Topology) -> Self {
         let mut callers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (key, reaches) in &topology.reaches {
             for reach in reaches {
                 match reach.callee {
                     Callee::Service(service) => {
-                        callers.entry((service, reach.port)).or_default().push(*key);
+                        for called in model.services.at(service).subsets.iter().chain([&service]) {
+                            callers.entry((*called, reach.port)).or_default().push(*key);
+                        }
                     }
                     Callee::External(_) => {}
                 }

@@ -6,20 +6,21 @@ use lang_diagnostics::{Diagnostic, Sink};
 use meshc_vocabulary::model::{Callee, Id, Model, Namespace, Service};
 
 use super::context::Context;
-use crate::{codes, companion_service};
+use crate::{codes, companion_service, object_name};
 
 /// Reports a service that is called as the companion of another one. Its callers would map the companion's name to a
 /// virtual address, and the proxies could no longer look up the other service's pods.
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let named = names(context.model);
     for (id, service) in context.model.services.iter() {
-        if service.is_client() {
+        // The pods of a service with subsets are looked up subset by subset.
+        if service.is_client() || !service.subsets.is_empty() {
             continue;
         }
-        let companion = companion_service(&service.name);
+        let called = context.called(Callee::Service(id));
+        let companion = companion_service(&object_name(called.service, called.subset));
         let Some(other) = named.get(&(service.namespace, companion.as_str())) else { continue };
         let other = context.model.services.at(*other);
-        let called = context.called(Callee::Service(id));
         sink.push(
             Diagnostic::error(
                 codes::COMPANION_NAME_TAKEN,

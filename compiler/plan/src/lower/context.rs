@@ -23,10 +23,14 @@ pub(super) struct Context<'m> {
     routes: BTreeMap<Id<Gateway>, Vec<Id<Route>>>,
 }
 
-/// A service or external host as callers name it.
+/// A service, a subset of one or an external host as callers name it.
 #[derive(Clone, Copy)]
 pub(super) struct Called<'m> {
+    /// `reviews`, or `reviews.v2` for a subset.
     pub(super) name: &'m str,
+    /// The service, without the subset.
+    pub(super) service: &'m str,
+    pub(super) subset: Option<&'m str>,
     pub(super) namespace: &'m str,
     pub(super) namespace_id: Id<Namespace>,
     pub(super) ports: &'m [Port],
@@ -41,7 +45,7 @@ impl<'m> Context<'m> {
                 routes.entry(gateway.value).or_default().push(id);
             }
         }
-        let callers = Callers::new(topology);
+        let callers = Callers::new(model, topology);
         Self { model, resolved, topology, callers, shared: Shared::default(), routes }
     }
 
@@ -51,17 +55,24 @@ impl<'m> Context<'m> {
     }
 
     pub(super) fn called(&self, callee: Callee) -> Called<'m> {
-        let (name, namespace, ports) = match callee {
+        let (name, subset_of, namespace_id, ports) = match callee {
             Callee::Service(id) => {
                 let service = self.model.services.at(id);
-                (&service.name, service.namespace, &service.ports)
+                (&service.name, service.subset_of.as_ref(), service.namespace, &service.ports)
             }
             Callee::External(id) => {
                 let external = self.model.externals.at(id);
-                (&external.name, external.namespace, &external.ports)
+                (&external.name, None, external.namespace, &external.ports)
             }
         };
-        Called { name, namespace: &self.model.namespaces.at(namespace).name, namespace_id: namespace, ports }
+        Called {
+            name,
+            service: subset_of.map_or(name, |subset| &subset.service_name),
+            subset: subset_of.map(|subset| subset.name.as_str()),
+            namespace: &self.model.namespaces.at(namespace_id).name,
+            namespace_id,
+            ports,
+        }
     }
 
     pub(super) fn locality(&self, cluster: Id<Cluster>) -> Locality {

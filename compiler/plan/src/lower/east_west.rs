@@ -71,7 +71,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
 fn chain(context: &Context<'_>, export: &Export, port: &Port, upstream: &str) -> PassThroughChain {
     let called = context.called(Callee::Service(export.service));
     PassThroughChain {
-        sni: sni(called.name, called.namespace, port.number),
+        sni: sni(called.service, called.subset, called.namespace, port.number),
         upstream: upstream.to_owned(),
         connect_attempts: CONNECT_ATTEMPTS,
         origin: port.origin.clone(),

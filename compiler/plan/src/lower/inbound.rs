@@ -1,7 +1,7 @@
 //! The inbound side of a sidecar: one mTLS listener, one chain per port, selected by SNI.
 
 use lang_diagnostics::{Diagnostic, Sink};
-use meshc_vocabulary::model::{Cluster, Id, Mtls, Port, Protocol, Service};
+use meshc_vocabulary::model::{Callee, Cluster, Id, Mtls, Port, Protocol, Service};
 
 use super::context::Context;
 use super::policy::authorization::Admission;
@@ -37,7 +37,8 @@ pub(super) fn listener(
         Mtls::Strict | Mtls::Permissive => true,
         Mtls::Off => false,
     });
-    let namespace = &context.model.namespaces.at(service.namespace).name;
+    let called = context.called(Callee::Service(id));
+    let sni = |subset, port: &Port| sni(called.service, subset, called.namespace, port.number);
     let mut chains: Vec<InboundChain> = served
         .map(|(position, port)| {
             let access = Admission::new(context, cluster, id, position, port);
@@ -58,7 +59,8 @@ pub(super) fn listener(
                 }
             };
             InboundChain {
-                sni: sni(&service.name, namespace, port.number),
+                sni: sni(None, port),
+                subset_sni: called.subset.map(|subset| sni(Some(subset), port)),
                 peers,
                 protocol,
                 plain,

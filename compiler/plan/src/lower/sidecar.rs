@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lang_diagnostics::Sink;
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Port, Service};
+use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Port, Service, SubsetOf};
 
 use super::context::Context;
 use super::policy::rate_limit::{self, Limits};
@@ -24,9 +24,11 @@ pub(super) fn lower(
 ) -> Lowered {
     let model = context.model;
     let service = model.services.at(id);
+    // Limits and calls are those of the whole service, whichever of its pods these are.
+    let whole = model.whole(id);
     let limits =
-        if takes_requests(service) { rate_limit::limits(context, id, sink) } else { Limits::default() };
-    let outbound = outbound::lower(context, cluster, id, reaches, sink);
+        if takes_requests(service) { rate_limit::limits(context, whole, sink) } else { Limits::default() };
+    let outbound = outbound::lower(context, cluster, whole, reaches, sink);
 
     let mut listeners = outbound.listeners;
     let lowest_privileged_port = lowest_privileged_port(&listeners);
@@ -96,7 +98,14 @@ fn deployment(
         calls: _,
         // Its callers'.
         vip: _,
+        subset_of,
+        // None: where there are some, the sidecars are theirs.
+        subsets: _,
     } = service;
+    let (service_name, subset) = match subset_of {
+        Some(SubsetOf { service: _, service_name, name }) => (service_name, Some(name)),
+        None => (name, None),
+    };
     let port = |port: &Port| {
         let Port { origin, name, number, target, protocol, bind, mtls } = port;
         ApplicationPort {
@@ -111,7 +120,8 @@ fn deployment(
     };
     SidecarDeployment {
         namespace: context.model.namespaces.at(*namespace).name.clone(),
-        service: name.clone(),
+        service: service_name.clone(),
+        subset: subset.cloned(),
         account: account.clone(),
         workloads: workloads.clone(),
         replicas,

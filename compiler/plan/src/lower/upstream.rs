@@ -11,7 +11,7 @@ use super::policy::retry::Beside;
 use super::policy::{AtCaller, failover, outlier, pool};
 use crate::{
     Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, Serves, Upstream, UpstreamProtocol,
-    UpstreamTls, companion_service, paths, sni, upstream_name,
+    UpstreamTls, companion_service, object_name, paths, sni, upstream_name,
 };
 
 /// The name of the rate-limit upstream.
@@ -210,7 +210,7 @@ fn group(
                 Carries::Requests => outlier::of_pods(settings.outlier),
                 Carries::Connections => outlier::of_connections(settings.outlier),
             };
-            (vec![pods(context, target)], ejection, settings.pool.requests_per_connection.value)
+            (pods(context, target), ejection, settings.pool.requests_per_connection.value)
         }
         Via::Gateways { gateways, .. } => {
             let endpoints = gateway_endpoints(context, target, gateways, carries);
@@ -234,9 +234,23 @@ fn group(
     }
 }
 
-fn pods(context: &Context<'_>, target: Target) -> Endpoint {
+/// The pods of a callee in a cluster: one name for all of them, or one for each subset, whose pods then count alike.
+fn pods(context: &Context<'_>, target: Target) -> Vec<Endpoint> {
+    let model = context.model;
+    let runs_here = |subset: &&Id<Service>| model.services.at(**subset).presence(target.cluster).is_some();
+    let subsets: Vec<_> = model.services.at(target.service).subsets.iter().filter(runs_here).collect();
+    if subsets.is_empty() {
+        return vec![pods_of(context, target)];
+    }
+    subsets
+        .into_iter()
+        .map(|subset| pods_of(context, Target { service: *subset, weight: 1, ..target }))
+        .collect()
+}
+
+fn pods_of(context: &Context<'_>, target: Target) -> Endpoint {
     let called = context.called(Callee::Service(target.service));
-    let companion = companion_service(called.name);
+    let companion = companion_service(&object_name(called.service, called.subset));
     let domain = &context.model.clusters.at(target.cluster).domain;
     Endpoint {
         address: EndpointAddress::Name(format!("{companion}.{}.svc.{domain}", called.namespace)),
@@ -288,7 +302,7 @@ fn gateway_endpoints(
 fn tls(context: &Context<'_>, service: Id<Service>, port: &Port) -> UpstreamTls {
     let called = context.called(Callee::Service(service));
     UpstreamTls {
-        sni: sni(called.name, called.namespace, port.number),
+        sni: sni(called.service, called.subset, called.namespace, port.number),
         peers: context.model.service_identities(service),
     }
 }

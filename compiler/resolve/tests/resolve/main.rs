@@ -8,4 +8,5 @@ mod examples;
 mod misplaced;
 mod routed;
 mod scopes;
+mod subsets;
 mod support;

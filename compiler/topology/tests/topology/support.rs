@@ -339,6 +339,8 @@ fn service(name: &str, namespace: Id<Namespace>, clusters: Vec<Presence>, calls:
         mtls: Mtls::Strict,
     };
     Service {
+        subset_of: None,
+        subsets: Vec::new(),
         origin: origin(name),
         name: name.to_owned(),
         namespace,

@@ -7,7 +7,7 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Type};
 use lang_evaluate::{Block, Target};
 use lang_syntax::ast::Decimal;
 
-use super::service::{CALLEE, callee};
+use super::service::{DESTINATION as TARGET, callee};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -79,8 +79,8 @@ pub(crate) static MIRROR: Kind = Kind {
     attributes: &[
         Attribute::required(
             words::TO,
-            Type::Reference(&CALLEE),
-            "What gets the copies: a service, or one port of it.",
+            Type::Reference(&TARGET),
+            "What gets the copies: a service, one port of it, or a subset.",
         ),
         Attribute::derived(
             words::SHARE,

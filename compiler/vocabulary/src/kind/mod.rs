@@ -19,6 +19,7 @@ pub(crate) mod probe;
 pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod service;
+pub(crate) mod subset;
 pub(crate) mod trust;
 pub(crate) mod wildcard;
 pub(crate) mod workload;

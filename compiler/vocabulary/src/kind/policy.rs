@@ -22,8 +22,9 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::optional(
             words::TARGETS,
             Type::some(&Type::Reference(&Reference {
-                kinds: &[words::kind::SERVICE],
+                kinds: &[words::kind::SERVICE, words::kind::SUBSET],
                 part: None,
+                inner: &[],
                 refused: &[
                     (words::kind::ROUTE, "routes are named in `routes = […]`"),
                     (words::kind::CLIENT, "a client is not called, so no policy applies to it"),
@@ -33,13 +34,15 @@ pub(crate) static KIND: Kind = Kind {
                     ),
                 ],
             })),
-            "The services that it attaches to.",
+            "The services that it attaches to, or subsets of them (`reviews.v2`). A subset has what its service has, unless a \
+             policy names the subset.",
         ),
         Attribute::optional(
             words::ROUTES,
             Type::some(&Type::Reference(&Reference {
                 kinds: &[words::kind::ROUTE],
                 part: None,
+                inner: &[],
                 refused: &[(words::kind::SERVICE, "services are named in `targets = […]`")],
             })),
             "The routes that it attaches to; `retry` and `timeout` have a meaning there.",

@@ -34,10 +34,23 @@ pub(crate) static KIND: Kind = Kind {
     blocks: &[],
 };
 
-/// The presences that `clusters` and the `in` blocks of a service declare, in order of cluster.
-pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Presence>> {
-    let mut presences: Vec<Presence> = Vec::new();
-    for cluster in block.get::<Vec<Spanned<Target>>>(words::CLUSTERS)?.value {
+/// The presences that `clusters` and the `in` blocks of a service declare, in order of cluster. Those of a subset are
+/// among its service's, and all of them unless it says otherwise.
+pub(crate) fn convert(
+    block: &Block,
+    service: Option<(&Block, &[Presence])>,
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Option<Vec<Presence>> {
+    let listed = block.get::<Vec<Spanned<Target>>>(words::CLUSTERS).map(|list| list.value);
+    let mut presences: Vec<Presence> = match (&listed, service) {
+        (None, Some((_, all))) => {
+            all.iter().map(|it| Presence { replicas: REPLICAS, ..it.clone() }).collect()
+        }
+        (None, None) => return None,
+        (Some(_), _) => Vec::new(),
+    };
+    for cluster in listed.into_iter().flatten() {
         let id = *ids.clusters.get(&cluster.value.entity)?;
         if let Some(first) = presences.iter().find(|presence| presence.cluster == id) {
             sink.push(
@@ -47,6 +60,21 @@ pub(crate) fn convert(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<P
                     .help("remove one of them; `in` sets how many replicas run there"),
             );
             continue;
+        }
+        if let Some((around, all)) = service
+            && !all.iter().any(|presence| presence.cluster == id)
+        {
+            let listed = around.written(words::CLUSTERS).unwrap_or(around.name_span());
+            sink.push(
+                Diagnostic::error(
+                    codes::NOT_IN_CLUSTER,
+                    cluster.span,
+                    format!("{} does not run here", around.origin().name),
+                )
+                .label("not one of the service's clusters")
+                .also(listed, "these are its clusters")
+                .help("add the cluster to the `clusters` of the service, or leave it out here"),
+            );
         }
         presences.push(Presence { cluster: id, span: cluster.span, replicas: REPLICAS });
     }

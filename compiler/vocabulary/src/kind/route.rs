@@ -19,6 +19,7 @@ use crate::words;
 const GATEWAY: Reference = Reference {
     kinds: &[words::kind::GATEWAY],
     part: Some(words::kind::PORT),
+    inner: &[],
     refused: &[(words::kind::CLUSTER, "write the gateway's name behind it: `<cluster>.<gateway>`")],
 };
 
@@ -26,7 +27,12 @@ const GATEWAY: Reference = Reference {
 const CALLEE: Reference = Reference {
     kinds: &[words::kind::SERVICE],
     part: Some(words::kind::PORT),
+    inner: &[],
     refused: &[
+        (
+            words::kind::SUBSET,
+            "callers call the service; a rule sends their requests to a subset: `to = reviews.v2`",
+        ),
         (words::kind::CLIENT, "a client is not called"),
         (words::kind::EXTERNAL, "a route is for calls to services of the mesh"),
         (words::kind::GATEWAY, "requests at a gateway are named with `gateway = …`"),
@@ -37,7 +43,9 @@ const CALLEE: Reference = Reference {
 const CALLER: Reference = Reference {
     kinds: &[words::kind::SERVICE, words::kind::CLIENT, words::kind::NAMESPACE],
     part: None,
+    inner: &[],
     refused: &[
+        (words::kind::SUBSET, "the subsets of a service make the same calls; name the service"),
         (words::kind::GATEWAY, "what a gateway calls is in the routes that name it with `gateway = …`"),
         (words::kind::CLUSTER, "name the services that call"),
         (words::kind::EXTERNAL, "a host outside the mesh calls through a gateway"),

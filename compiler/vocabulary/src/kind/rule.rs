@@ -4,7 +4,7 @@ use lang_diagnostics::{Diagnostic, Origin, Sink};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 use lang_evaluate::{Block, Target};
 
-use super::service::{CALLEE, callee};
+use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
 use super::{exclusive, filter, http_match};
 use crate::build::Ids;
@@ -18,9 +18,9 @@ use crate::words;
 /// `to`, as routes and rules have it.
 pub(crate) const TO: Attribute = Attribute::optional(
     words::TO,
-    Type::Reference(&CALLEE),
-    "Where the requests go: a service or an external host, or one port of it (`catalog.http`). Instead of it there may \
-     be `destination` blocks.",
+    Type::Reference(&TARGET),
+    "Where the requests go: a service or an external host, one port of it (`catalog.http`), or a subset of a service \
+     (`reviews.v2`, `reviews.v2.http`). Instead of it there may be `destination` blocks.",
 );
 
 /// `timeout`, as routes and rules have it.
@@ -38,7 +38,7 @@ pub(crate) static DESTINATION: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::required(words::TO, Type::Reference(&CALLEE), "Where this share of the requests goes."),
+        Attribute::required(words::TO, Type::Reference(&TARGET), "Where this share of the requests goes."),
         Attribute::defaulted(
             words::WEIGHT,
             Type::Integer(0, 1_000_000),

@@ -6,23 +6,37 @@ use lang_diagnostics::{Origin, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{mesh, metrics, port, presence, probe, workload};
+use super::{mesh, metrics, port, presence, probe, subset, workload};
 use crate::build::Ids;
 use crate::forms;
 use crate::model::{Call, Callee, Capture, Id, Namespace, Service};
 use crate::words;
 
+/// Why clients and gateways are not called.
+const CLIENT: (&str, &str) =
+    (words::kind::CLIENT, "a client has no ports; declare it as a `service` with a `port`");
+const GATEWAY: (&str, &str) =
+    (words::kind::GATEWAY, "services call each other, not gateways; the compiler finds the way through them");
+/// Why subsets are not called.
+const SUBSET: (&str, &str) = (
+    words::kind::SUBSET,
+    "call the service; a route with `callee = reviews` and `to = reviews.v2` sends its calls to a subset",
+);
+
 /// What may be called: a service or a host outside the mesh, or one port of it.
 pub(crate) const CALLEE: Reference = Reference {
     kinds: &[words::kind::SERVICE, words::kind::EXTERNAL],
     part: Some(words::kind::PORT),
-    refused: &[
-        (words::kind::CLIENT, "a client has no ports; declare it as a `service` with a `port`"),
-        (
-            words::kind::GATEWAY,
-            "services call each other, not gateways; the compiler finds the way through them",
-        ),
-    ],
+    inner: &[],
+    refused: &[CLIENT, GATEWAY, SUBSET],
+};
+
+/// Where a rule may send requests: what may be called, or a subset of a service.
+pub(crate) const DESTINATION: Reference = Reference {
+    kinds: &[words::kind::SERVICE, words::kind::SUBSET, words::kind::EXTERNAL],
+    part: Some(words::kind::PORT),
+    inner: &[words::kind::SUBSET],
+    refused: &[CLIENT, GATEWAY],
 };
 
 /// `calls`, as services and clients have it.
@@ -71,6 +85,7 @@ pub(crate) static KIND: Kind = Kind {
         Nested { kind: &port::KIND, count: Count::Some },
         Nested { kind: &presence::KIND, count: Count::Many },
         Nested { kind: &workload::KIND, count: Count::Many },
+        Nested { kind: &subset::KIND, count: Count::Many },
         Nested { kind: &probe::KIND, count: Count::Many },
         Nested { kind: &metrics::KIND, count: Count::Optional },
     ],
@@ -89,13 +104,18 @@ pub(crate) fn convert(
         name: block.name().to_owned(),
         namespace,
         documentation: block.documentation.as_ref().map(|text| text.value.clone()),
-        clusters: presence::convert(block, ids, sink)?,
+        clusters: presence::convert(block, None, ids, sink)?,
         ports: block.blocks(&port::KIND).map(port::convert).collect::<Option<_>>()?,
         calls: Vec::new(),
         account: block
             .get::<String>(words::ACCOUNT)
             .map_or_else(|| block.name().to_owned(), |name| name.value),
-        workloads: workload::convert(block, sink)?,
+        workloads: match block.block(&subset::KIND) {
+            Some(_) => Vec::new(),
+            None => workload::convert(block, block.name(), sink)?,
+        },
+        subset_of: None,
+        subsets: Vec::new(),
         capture: block.get::<Capture>(words::CAPTURE).map_or(capture, |capture| capture.value),
         vip: block.get::<Ipv4Addr>(words::VIP),
         probes: probe::convert(block, sink)?,

@@ -25,7 +25,8 @@ symbols! {
 
 pub(crate) static KIND: Kind = Kind {
     word: "workload",
-    documentation: "The Kubernetes object whose pods run it. Without any, it is a Deployment of the service's name.",
+    documentation: "The Kubernetes object whose pods run it. Without any, it is a Deployment of the service's name, or of \
+                    `<service>-<subset>` for a subset.",
     label: Label::Optional(&forms::DNS_LABEL),
     space: None,
     reopen: false,
@@ -34,7 +35,7 @@ pub(crate) static KIND: Kind = Kind {
             words::KIND,
             Type::Symbol(KINDS),
             Constant::Symbol("deployment"),
-            "What it is. Its name is before the brace; without one it is the service's name.",
+            "What it is. Its name is before the brace; without one it is that of the Deployment that there is without any.",
         ),
         Attribute::derived(
             words::CONTAINER,
@@ -57,22 +58,17 @@ pub(crate) static KIND: Kind = Kind {
             Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&ANY_TEXT) },
             "Further annotations of the pods.",
         ),
-        Attribute::optional(
-            words::SUBSET,
-            Type::Text(&forms::DNS_LABEL),
-            "The subset that its pods make up.",
-        ),
     ],
     blocks: &[],
 };
 
-/// The workloads of a service or client.
-pub(crate) fn convert(service: &Block, sink: &mut Sink) -> Option<Vec<Workload>> {
+/// The workloads of a service, client or subset, whose name they have unless they have one of their own.
+pub(crate) fn convert(service: &Block, named: &str, sink: &mut Sink) -> Option<Vec<Workload>> {
     let mut workloads = Vec::new();
     for block in service.blocks(&KIND) {
-        let name = block.label.as_ref().map_or(service.name(), |label| label.value.as_str());
+        let name = block.label.as_ref().map_or(named, |label| label.value.as_str());
         let kind = block.get::<WorkloadKind>(words::KIND)?;
-        if ends_by_itself(kind.value) && service.block(&super::port::KIND).is_some() {
+        if ends_by_itself(kind.value) && service.kind.word != words::kind::CLIENT {
             sink.push(
                 Diagnostic::error(
                     codes::WRONG_WORKLOAD,
@@ -92,19 +88,17 @@ pub(crate) fn convert(service: &Block, sink: &mut Sink) -> Option<Vec<Workload>>
             image: block.get::<String>(words::IMAGE),
             labels: texts(block, words::LABELS),
             annotations: texts(block, words::ANNOTATIONS),
-            subset: block.get::<String>(words::SUBSET).map(|subset| subset.value),
         });
     }
     if workloads.is_empty() {
         workloads.push(Workload {
             origin: service.origin(),
             kind: WorkloadKind::Deployment,
-            name: service.name().to_owned(),
+            name: named.to_owned(),
             container: None,
             image: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
-            subset: None,
         });
     }
     Some(workloads)

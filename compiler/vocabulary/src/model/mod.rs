@@ -21,7 +21,7 @@ pub use route::{
 };
 pub use service::{
     Bind, Call, Callee, ExternalHost, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service,
-    Workload, WorkloadKind,
+    SubsetOf, Workload, WorkloadKind,
 };
 pub use spiffe::SpiffeId;
 pub use table::{Id, Table};
@@ -43,7 +43,7 @@ pub struct Model {
     pub links: Vec<Link>,
     /// Namespaces, in order of name.
     pub namespaces: Table<Namespace>,
-    /// Services and clients, in order of (namespace name, service name).
+    /// Services and clients, in order of (namespace name, service name), each followed by its subsets.
     pub services: Table<Service>,
     /// Hosts outside the mesh, in order of (namespace name, name).
     pub externals: Table<ExternalHost>,
@@ -103,6 +103,17 @@ impl Model {
     #[must_use]
     pub fn data_plane(&self, cluster: Id<Cluster>) -> DataPlane {
         self.clusters.at(cluster).data_plane.unwrap_or(self.mesh.data_plane)
+    }
+
+    /// The service of which a subset is a part; itself for everything else.
+    #[must_use]
+    pub fn whole(&self, service: Id<Service>) -> Id<Service> {
+        self.services.at(service).subset_of.as_ref().map_or(service, |subset| subset.service)
+    }
+
+    /// The services and clients without subsets, in order.
+    pub fn whole_services(&self) -> impl Iterator<Item = (Id<Service>, &Service)> {
+        self.services.iter().filter(|(_, service)| service.subset_of.is_none())
     }
 
     /// `namespace.service`, as messages and references name a service.

@@ -8,12 +8,14 @@ use lang_diagnostics::{Origin, Span, Spanned};
 
 use super::{Capture, Cluster, Id, Namespace};
 
-/// A service, or a client (which calls and offers nothing: its `ports` are empty).
+/// A service, or a client (which calls and offers nothing: its `ports` are empty), or a subset of a service: some of its
+/// pods, with workloads and clusters of their own. A subset has the ports, the account, the probes and the capture of its
+/// service, and no calls: its pods make those of the service.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// Where it is declared.
     pub origin: Origin,
-    /// Its name, unique in its namespace.
+    /// Its name, unique in its namespace. That of a subset is `<service>.<subset>`.
     pub name: String,
     /// Its namespace.
     pub namespace: Id<Namespace>,
@@ -27,8 +29,13 @@ pub struct Service {
     pub calls: Vec<Call>,
     /// Its service account. Default: the service's name.
     pub account: String,
-    /// Its workloads; never empty. Default: one Deployment of the service's name.
+    /// Its workloads; empty for a service with subsets, which have them. Default: one Deployment of its name.
     pub workloads: Vec<Workload>,
+    /// The service of which these pods are a part, if they are only some of its pods.
+    pub subset_of: Option<SubsetOf>,
+    /// The parts that its pods make up, in order of name; empty if there is no such distinction. None of its pods is in
+    /// none of them.
+    pub subsets: Vec<Id<Service>>,
     /// How its outbound connections reach the sidecar.
     pub capture: Capture,
     /// A virtual address that overrides the derived one.
@@ -51,6 +58,17 @@ impl Service {
     pub fn presence(&self, cluster: Id<Cluster>) -> Option<&Presence> {
         self.clusters.iter().find(|presence| presence.cluster == cluster)
     }
+}
+
+/// What a subset is a part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubsetOf {
+    /// The service.
+    pub service: Id<Service>,
+    /// The service's name.
+    pub service_name: String,
+    /// The subset's own name.
+    pub name: String,
 }
 
 /// That a service runs in a cluster, with its values there.
@@ -179,8 +197,6 @@ pub struct Workload {
     pub labels: BTreeMap<String, String>,
     /// Further annotations of the pods.
     pub annotations: BTreeMap<String, String>,
-    /// The subset these pods make up, if any.
-    pub subset: Option<String>,
 }
 
 /// The kinds of a workload.

@@ -16,7 +16,9 @@ use crate::words;
 const SOURCE: Reference = Reference {
     kinds: &[words::kind::SERVICE, words::kind::CLIENT, words::kind::GATEWAY, words::kind::NAMESPACE],
     part: None,
+    inner: &[],
     refused: &[
+        (words::kind::SUBSET, "the subsets of a service have one account; name the service"),
         (
             words::kind::CLUSTER,
             "identities carry no cluster, so that no proxy could tell; name the services or the gateway that may call",

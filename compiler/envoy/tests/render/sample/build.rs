@@ -34,6 +34,7 @@ pub(crate) fn sidecar_plan(cluster: &str, service: &str) -> ProxyPlan {
     let deployment = Deployment::Sidecar(SidecarDeployment {
         namespace: "istioinaction".to_owned(),
         service: service.to_owned(),
+        subset: None,
         account: service.to_owned(),
         workloads: Vec::new(),
         replicas: 1,
@@ -143,7 +144,7 @@ pub(crate) fn callee(service: &str, groups: Vec<Group>) -> Upstream {
     let mut upstream =
         upstream(&format!("{service}.istioinaction:80"), UpstreamProtocol::HttpLikeDownstream, groups);
     upstream.tls = Some(UpstreamTls {
-        sni: sni(service, "istioinaction", 80),
+        sni: sni(service, None, "istioinaction", 80),
         peers: vec![identity("istioinaction", service).spiffe],
     });
     upstream

@@ -78,7 +78,7 @@ pub(crate) fn ingress() -> ProxyPlan {
 /// East's east-west gateway: two exported ports, no identity.
 pub(crate) fn east_west() -> ProxyPlan {
     let chain = |service: &str| PassThroughChain {
-        sni: sni(service, "istioinaction", 80),
+        sni: sni(service, None, "istioinaction", 80),
         upstream: format!("{service}.istioinaction:80"),
         connect_attempts: 3,
         origin: origin(service),
@@ -214,7 +214,8 @@ pub(crate) fn everything_else() -> ProxyPlan {
     plan.capture = Some(Capture::Redirect);
     plan.ip_family = IpFamily::Dual;
     let database = InboundChain {
-        sni: sni("everything", "istioinaction", 5432),
+        sni: sni("everything", None, "istioinaction", 5432),
+        subset_sni: None,
         peers: PeerCheck::Exactly(vec![identity("istioinaction", "webapp").spiffe]),
         plain: None,
         protocol: InboundProtocol::Tcp { connect_attempts: 1 },
@@ -222,7 +223,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
         origin: origin("database"),
     };
     let unused = InboundChain {
-        sni: sni("everything", "istioinaction", 9999),
+        sni: sni("everything", None, "istioinaction", 9999),
         peers: PeerCheck::Nobody,
         app: AppPort { upstream: "app:9999".to_owned(), port: 9999 },
         ..database.clone()
@@ -305,7 +306,8 @@ fn http_chain(
     filters.extend(local_limits.into_iter().map(Filter::LocalLimit));
     filters.extend(global_limits.into_iter().map(Filter::GlobalLimit));
     InboundChain {
-        sni: sni(service, "istioinaction", 80),
+        sni: sni(service, None, "istioinaction", 80),
+        subset_sni: None,
         peers: PeerCheck::TrustDomains(vec!["cluster.local".to_owned()]),
         plain: None,
         protocol: InboundProtocol::Http { app_http2: false, filters },

@@ -18,6 +18,12 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                     .also(*target, "the policy names this route")
                     .help("a policy on a route may set `retry` and `timeout`; name the services instead")
             }
+            Obstacle::Subset => {
+                let message = format!("`{setting}` cannot apply to a subset");
+                Diagnostic::error(codes::SETTING_ON_SUBSET, *at, message)
+                    .also(*target, "the policy names this subset")
+                    .help("name the service instead: its subsets have one account, and its callers reach all of them")
+            }
             Obstacle::NoRequests => {
                 let message = format!("`{setting}` is about requests, and a TCP port has none");
                 Diagnostic::error(codes::SETTING_WITHOUT_REQUESTS, *at, message)
