@@ -44,6 +44,7 @@ mod same_address;
 mod shadowed_rule;
 mod shared_domain;
 mod single_gateway;
+mod uncovered_host;
 mod unresolvable_address;
 mod unused;
 

@@ -52,4 +52,5 @@ pub(crate) const CHECKS: &[Check] = &[
     open_counters::CHECK,
     failover_without_ejection::CHECK,
     idle_route::CHECK,
+    uncovered_host::CHECK,
 ];

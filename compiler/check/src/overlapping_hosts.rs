@@ -30,14 +30,14 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut taken = BTreeMap::new();
     for (id, route) in in_source_order(model.routes.iter(), |route| &route.origin) {
-        let AtGateways { gateways, port: named, hosts } = match &route.scope {
+        let at = match &route.scope {
             RouteScope::Gateways(at) => at,
             RouteScope::Calls(_) => continue,
         };
+        let AtGateways { gateways, ports: _, hosts } = at;
         for gateway in gateways {
             let ports = &model.gateways.at(gateway.value).ports;
-            let meant = |name: &str| named.as_ref().is_none_or(|port| port.value == name);
-            for port in ports.iter().filter(|port| meant(&port.name)) {
+            for port in ports.iter().filter(|port| at.serves(gateway.value, &port.name)) {
                 for host in hosts {
                     let key = (host.value.as_str(), gateway.value, port.number);
                     let (first, span) = *taken.entry(key).or_insert((id, host.span));

@@ -95,17 +95,18 @@ fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
     if placed.plan.identity.is_some() {
         files.insert(tls::IDENTITY_FILE.to_owned(), resources([any(&tls::identity_secret(placed))])?);
     }
-    for tls in server_certificates(placed) {
-        files.insert(tls::server_file(&tls), resources([any(&tls::server_secret(placed, &tls))])?);
+    for secret in server_certificates(placed) {
+        files.insert(tls::server_file(secret), resources([any(&tls::server_secret(placed, secret))])?);
     }
     Ok(files)
 }
 
-fn server_certificates(placed: &Placed<'_>) -> Vec<ServerTls> {
+/// The Secrets of all ports that end TLS, each once.
+fn server_certificates<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     for listener in &placed.plan.listeners {
         match &listener.kind {
-            ListenerKind::Http(http) => found.extend(http.tls.as_ref().map(|tls| tls.secret.clone())),
+            ListenerKind::Http(http) => found.extend(http.tls.iter().flat_map(ServerTls::secrets)),
             ListenerKind::Tcp(_)
             | ListenerKind::Inbound(_)
             | ListenerKind::PassThrough(_)
@@ -114,7 +115,7 @@ fn server_certificates(placed: &Placed<'_>) -> Vec<ServerTls> {
             | ListenerKind::Metrics(_) => {}
         }
     }
-    found.into_iter().map(|secret| ServerTls { secret }).collect()
+    found
 }
 
 /// A file as Envoy's file subscriptions read it.

@@ -7,8 +7,8 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{PeerCheck, ServerTls, UpstreamTls, paths};
-use meshc_vocabulary::model::SpiffeId;
+use meshc_plan::{PeerCheck, ServerCertificate, ServerTls, UpstreamTls, paths};
+use meshc_vocabulary::model::{HttpVersion, SpiffeId, TlsVersion};
 
 use crate::http::matches::{exact, prefix};
 use crate::pb::base::config_source::ConfigSourceSpecifier;
@@ -31,9 +31,9 @@ pub(crate) const IDENTITY_FILE: &str = "sds-identity.yaml";
 const IDENTITY: &str = "identity";
 const TRUST: &str = "trust";
 
-/// File with the key pair of an ingress port.
-pub(crate) fn server_file(tls: &ServerTls) -> String {
-    format!("sds-server-{}.yaml", tls.secret)
+/// File with the key pair of an ingress port that a Secret holds.
+pub(crate) fn server_file(secret: &str) -> String {
+    format!("sds-server-{secret}.yaml")
 }
 
 /// Towards the callee's sidecar. ALPN is never set: Envoy sets it from the protocol that it will speak.
@@ -69,13 +69,27 @@ pub(crate) fn downstream(placed: &Placed<'_>, peers: &PeerCheck, alpn: &[&str]) 
 }
 
 /// From strangers, with a server certificate of the user's.
-pub(crate) fn server(placed: &Placed<'_>, tls: &ServerTls) -> TransportSocket {
-    let sds = sds(placed, &server_name(tls), &server_file(tls), &server_directory(tls));
+pub(crate) fn server(
+    placed: &Placed<'_>,
+    tls: &ServerTls,
+    certificate: &ServerCertificate,
+) -> TransportSocket {
+    let ServerTls { certificates: _, minimum_version, alpn } = tls;
+    let ServerCertificate { secret, hosts: _ } = certificate;
+    let oldest = match minimum_version {
+        TlsVersion::Tls12 => TlsProtocol::TlSv12,
+        TlsVersion::Tls13 => TlsProtocol::TlSv13,
+    };
+    let alpn = alpn.iter().map(|version| match version {
+        HttpVersion::Http1 => "http/1.1".to_owned(),
+        HttpVersion::Http2 => "h2".to_owned(),
+    });
+    let sds = sds(placed, &server_name(secret), &server_file(secret), &server_directory(secret));
     let context = DownstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
-            tls_params: Some(versions(TlsProtocol::TlSv12)),
+            tls_params: Some(versions(oldest)),
             tls_certificate_sds_secret_configs: vec![sds],
-            alpn_protocols: vec!["h2".to_owned(), "http/1.1".to_owned()],
+            alpn_protocols: alpn.collect(),
             ..Default::default()
         }),
         ..Default::default()
@@ -101,19 +115,18 @@ pub(crate) fn trust_secret(roots: &str) -> Secret {
 }
 
 /// The key pair of an ingress port.
-pub(crate) fn server_secret(placed: &Placed<'_>, tls: &ServerTls) -> Secret {
-    let directory = server_directory(tls);
+pub(crate) fn server_secret(placed: &Placed<'_>, secret: &str) -> Secret {
+    let directory = server_directory(secret);
     let (certificate, key) = (format!("{directory}/tls.crt"), format!("{directory}/tls.key"));
-    key_pair(placed, &server_name(tls), &directory, &certificate, &key)
+    key_pair(placed, &server_name(secret), &directory, &certificate, &key)
 }
 
-fn server_name(tls: &ServerTls) -> String {
-    let ServerTls { secret } = tls;
+fn server_name(secret: &str) -> String {
     format!("server-{secret}")
 }
 
-fn server_directory(tls: &ServerTls) -> String {
-    format!("{}/{}", paths::SERVER_TLS, tls.secret)
+fn server_directory(secret: &str) -> String {
+    format!("{}/{secret}", paths::SERVER_TLS)
 }
 
 fn key_pair(placed: &Placed<'_>, name: &str, directory: &str, certificate: &str, key: &str) -> Secret {

@@ -55,11 +55,20 @@ pub struct GatewayAddress {
     pub number: u16,
     /// Where it is.
     pub address: SocketAddr,
-    /// Host names that it routes, in order of route; empty for an east-west gateway.
-    pub hosts: Vec<String>,
+    /// Hosts that it routes, in order of route; empty for an east-west gateway.
+    pub hosts: Vec<HostAddress>,
     /// Whether clients must speak TLS.
     pub tls: bool,
-    /// The Secret with the certificate that it shows them, where it ends TLS itself.
+    /// Whether it passes TLS on without ending it, as an east-west gateway does.
+    pub passes_through: bool,
+}
+
+/// A host that a port of a gateway routes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAddress {
+    /// The name, or a pattern such as `*.example.org`.
+    pub name: String,
+    /// The Secret with the certificate that its clients are shown, where TLS ends here.
     pub secret: Option<String>,
 }
 
@@ -175,12 +184,16 @@ fn gateway_ports(
     let mut addresses = Vec::with_capacity(gateway.ports.len());
     for port in &gateway.ports {
         for listener in proxy.listeners.iter().filter(|listener| listener.address.port() == port.listen) {
-            let (hosts, tls, secret) = match &listener.kind {
+            let (hosts, tls) = match &listener.kind {
                 ListenerKind::Http(http) => {
-                    let secret = http.tls.as_ref().map(|tls| tls.secret.clone());
-                    (hosts(http), secret.is_some(), secret)
+                    let secret = |host: &str| {
+                        let tls = http.tls.as_ref()?;
+                        Some(tls.certificates.get(tls.chosen(host)?)?.secret.clone())
+                    };
+                    let hosts = hosts(http).map(|name| HostAddress { secret: secret(&name), name }).collect();
+                    (hosts, http.tls.is_some())
                 }
-                ListenerKind::PassThrough(PassThrough { .. }) => (Vec::new(), true, None),
+                ListenerKind::PassThrough(PassThrough { .. }) => (Vec::new(), true),
                 ListenerKind::Tcp(_)
                 | ListenerKind::Inbound(_)
                 | ListenerKind::Redirected
@@ -195,15 +208,15 @@ fn gateway_ports(
                 address: at(listener),
                 hosts,
                 tls,
-                secret,
+                passes_through: matches!(listener.kind, ListenerKind::PassThrough(_)),
             });
         }
     }
     addresses
 }
 
-fn hosts(http: &HttpListener) -> Vec<String> {
-    http.virtual_hosts.iter().flat_map(|host| host.hosts.iter().cloned()).collect()
+fn hosts(http: &HttpListener) -> impl Iterator<Item = String> {
+    http.virtual_hosts.iter().flat_map(|host| host.hosts.iter().cloned())
 }
 
 fn calls(

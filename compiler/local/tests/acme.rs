@@ -48,7 +48,16 @@ fn gateways_calls_and_applications_are_listed_with_their_addresses() {
     let gateways: Vec<_> = layout
         .gateways
         .iter()
-        .map(|it| format!("{}.{}:{} {} {}", it.cluster, it.gateway, it.number, it.tls, it.hosts.join(" ")))
+        .map(|it| {
+            format!(
+                "{}.{}:{} {} {}",
+                it.cluster,
+                it.gateway,
+                it.number,
+                it.tls,
+                it.hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(" ")
+            )
+        })
         .collect();
     let expected = [
         "east.eastwest:15443 true ",

@@ -4,9 +4,10 @@
 
 use meshc_plan::{
     AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
-    ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck, ServerTls,
-    StatusListener, TcpListener, bounds, paths,
+    ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck, ServerCertificate,
+    ServerTls, StatusListener, TcpListener, bounds, paths,
 };
+use meshc_vocabulary::model::{HttpVersion, TlsVersion};
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
@@ -57,10 +58,28 @@ fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::Htt
 }
 
 fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
-    // The names of the keys of a Secret of type `kubernetes.io/tls`.
-    let ServerTls { secret } = tls;
-    let file = |name: &str| placed.path(&format!("{}/{secret}/{name}", paths::SERVER_TLS));
-    raw::ServerTls { certificate: file("tls.crt"), private_key: file("tls.key") }
+    let ServerTls { certificates, minimum_version, alpn } = tls;
+    let certificate = |ServerCertificate { secret, hosts }: &ServerCertificate| {
+        // The names of the keys of a Secret of type `kubernetes.io/tls`.
+        let file = |name: &str| placed.path(&format!("{}/{secret}/{name}", paths::SERVER_TLS));
+        raw::ServerCertificate {
+            hosts: hosts.clone(),
+            certificate: file("tls.crt"),
+            private_key: file("tls.key"),
+        }
+    };
+    let alpn = alpn.iter().map(|version| match version {
+        HttpVersion::Http1 => raw::Alpn::Http1,
+        HttpVersion::Http2 => raw::Alpn::Http2,
+    });
+    raw::ServerTls {
+        certificates: certificates.iter().map(certificate).collect(),
+        min_version: match minimum_version {
+            TlsVersion::Tls12 => raw::TlsVersion::Tls12,
+            TlsVersion::Tls13 => raw::TlsVersion::Tls13,
+        },
+        alpn: alpn.collect(),
+    }
 }
 
 fn tcp(tcp: &TcpListener) -> raw::TcpListener {

@@ -36,8 +36,8 @@ pub use dump::dump;
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
     AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
-    ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerTls, Socket,
-    StatusListener, TcpListener,
+    ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerCertificate, ServerTls,
+    Socket, StatusListener, TcpListener,
 };
 pub use lower::lower;
 pub use names::{

@@ -1,11 +1,12 @@
 //! Where a proxy listens.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::ProbeKind;
+use meshc_vocabulary::model::{HttpVersion, ProbeKind, TlsVersion, contains_host};
 
 use crate::filter::Filter;
 use crate::{PeerCheck, VirtualHost, WeightedUpstream};
@@ -62,18 +63,51 @@ pub enum ListenerKind {
 pub struct HttpListener {
     /// Whether clients are strangers: their `x-forwarded-*` and `x-request-id` are replaced.
     pub edge: bool,
-    /// The server certificate, if TLS ends here.
+    /// How TLS ends here, if it does.
     pub tls: Option<ServerTls>,
     /// Hosts and their routes; the most specific host wins. A request for no host is answered with 404. All callers of
     /// a callee port in one cluster and namespace share one value.
     pub virtual_hosts: Arc<[VirtualHost]>,
 }
 
-/// The server certificate of an ingress port.
+/// How an ingress port ends TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
+    /// The server certificates, in order; never empty, and no two are for the same host.
+    pub certificates: Vec<ServerCertificate>,
+    /// The oldest version that is accepted.
+    pub minimum_version: TlsVersion,
+    /// What is offered to clients, in order of preference; never empty.
+    pub alpn: Vec<HttpVersion>,
+}
+
+/// A server certificate of an ingress port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCertificate {
     /// The Secret (type `kubernetes.io/tls`) that holds it, mounted below [`crate::paths::SERVER_TLS`].
     pub secret: String,
+    /// The hosts that it is for, as [`VirtualHost::hosts`] are written; never empty.
+    pub hosts: Vec<String>,
+}
+
+impl ServerTls {
+    /// The Secrets of its certificates, each once, in order of name.
+    #[must_use]
+    pub fn secrets(&self) -> BTreeSet<&str> {
+        self.certificates.iter().map(|certificate| certificate.secret.as_str()).collect()
+    }
+
+    /// Position of the certificate that a client is shown who asks for what a host pattern means: the one whose pattern
+    /// is the most specific of those that contain it.
+    #[must_use]
+    pub fn chosen(&self, host: &str) -> Option<usize> {
+        let all = self.certificates.iter().enumerate();
+        let patterns =
+            all.flat_map(|(position, one)| one.hosts.iter().map(move |pattern| (pattern, position)));
+        let fitting = patterns.filter(|(pattern, _)| contains_host(pattern, host));
+        // A longer pattern that contains the host is contained in every shorter one that does.
+        fitting.max_by_key(|(pattern, _)| pattern.len()).map(|(_, position)| position)
+    }
 }
 
 /// TCP from the application.

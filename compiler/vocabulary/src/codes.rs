@@ -18,8 +18,12 @@ pub const NO_GATEWAY_PORT: Code = Code("E0206");
 pub const NO_ROUTE_GATEWAY: Code = Code("E0207");
 /// A route at a gateway that takes no requests.
 pub const NOT_AN_INGRESS: Code = Code("E0208");
-/// A route at different ports of its gateways.
-pub const DIFFERENT_PORTS: Code = Code("E0209");
+/// Gateways of a name that none has.
+pub const NO_SUCH_GATEWAY: Code = Code("E0209");
+/// TLS at a port without a certificate.
+pub const NO_CERTIFICATE: Code = Code("E0260");
+/// A certificate that no client is shown.
+pub const ADDRESS_OF_CERTIFICATE: Code = Code("E0261");
 /// A route or rule that leads nowhere.
 pub const NO_DESTINATION: Code = Code("E0210");
 /// An east-west gateway as the source of a call.
@@ -142,12 +146,39 @@ route shop { gateway = west.eastwest, hosts = ["shop.example"], to = webapp }
 ```"#,
     },
     CodeInfo {
-        code: DIFFERENT_PORTS,
-        title: "a route at different ports of its gateways",
-        explanation: r#"A route that names ports names the same one at each of its gateways; otherwise write one route for each port.
+        code: NO_SUCH_GATEWAY,
+        title: "no gateway of this name",
+        explanation: r#"`every_gateway` names the ingress gateways of all clusters that have this name, and may name one port that each of them
+has.
 
 ```mesh
-route shop { gateways = [west.ingress.http, east.ingress], hosts = ["shop.example"], to = webapp }
+route shop { every_gateway = "ingress.https", hosts = ["shop.example"], to = webapp }
+```"#,
+    },
+    CodeInfo {
+        code: NO_CERTIFICATE,
+        title: "TLS without a certificate",
+        explanation: r#"A port that ends TLS shows a certificate to its clients: one for all hosts, or several that are chosen by the name that
+the client sends.
+
+```mesh
+port https {
+  number = 443
+  tls {
+    certificate { secret = "shop-tls", hosts = ["shop.example", "*.shop.example"] }
+    certificate { secret = "admin-tls", hosts = ["admin.example"] }
+  }
+}
+```"#,
+    },
+    CodeInfo {
+        code: ADDRESS_OF_CERTIFICATE,
+        title: "a certificate that is chosen by an address",
+        explanation: r#"Certificates are chosen by the server name in the client's first message, which is a name and never an address
+(RFC 6066, section 3). A client that connects to an address is shown the certificate for `*`.
+
+```mesh
+certificate { secret = "plain-tls", hosts = ["10.0.0.1"] }       // never shown; write secret = "plain-tls" beside it
 ```"#,
     },
     CodeInfo {

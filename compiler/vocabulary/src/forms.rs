@@ -17,6 +17,10 @@ pub(crate) static DNS_NAME: Pattern = Pattern { name: "a DNS name", check: dns_n
 /// A host name of a route, possibly beginning with `*.`.
 pub(crate) static HOST_PATTERN: Pattern = Pattern { name: "a host name", check: host_pattern };
 
+/// The name of a gateway, possibly with that of a port behind it.
+pub(crate) static GATEWAY_NAME: Pattern =
+    Pattern { name: "the name of a gateway", check: |text| text.splitn(2, '.').find_map(name) };
+
 /// A header's name (RFC 9110, section 5.1).
 pub(crate) static HEADER_NAME: Pattern = Pattern { name: "a header name", check: header_name };
 

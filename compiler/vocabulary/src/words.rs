@@ -20,6 +20,7 @@ names! {
     ADD = "add";
     ADDRESS = "address";
     ADDRESSES = "addresses";
+    ALPN = "alpn";
     ANNOTATIONS = "annotations";
     ATTEMPTS = "attempts";
     BETWEEN = "between";
@@ -41,6 +42,7 @@ names! {
     DOMAIN = "domain";
     EJECTION = "ejection";
     ENABLED = "enabled";
+    EVERY_GATEWAY = "every_gateway";
     EXACT = "exact";
     FROM = "from";
     GATEWAY = "gateway";
@@ -64,6 +66,7 @@ names! {
     MAX_PENDING_REQUESTS = "max_pending_requests";
     METHOD = "method";
     METHODS = "methods";
+    MINIMUM_VERSION = "minimum_version";
     MIN_CONCURRENT_RETRIES = "min_concurrent_retries";
     MTLS = "mtls";
     NAMESPACE = "namespace";

@@ -21,6 +21,7 @@ mod problem;
 mod read;
 mod route;
 mod rules;
+mod server_tls;
 mod upstream;
 mod upstreams;
 
@@ -28,8 +29,8 @@ pub use headers::{HeaderChanges, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
-    PassThroughChain, Probe, Rule, ServerTls,
+    Alpn, AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
+    PassThroughChain, Probe, Rule, ServerCertificate, ServerTls, TlsVersion,
 };
 pub use matching::{
     HeaderMatch, METHODS, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,

@@ -1,7 +1,7 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{PeerPattern, RequestMatch, VirtualHost, WeightedUpstream};
+use crate::{HostPattern, PeerPattern, RequestMatch, VirtualHost, WeightedUpstream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum Kind {
     Http {
         /// Present on an ingress.
         edge: Option<Edge>,
-        /// The certificate to show; `None` is plaintext.
+        /// How TLS is ended; `None` is plaintext.
         tls: Option<ServerTls>,
         /// The routes by host.
         virtual_hosts: Vec<VirtualHost>,
@@ -152,9 +152,40 @@ pub struct PassThroughChain {
     pub max_connect_attempts: u32,
 }
 
-/// A certificate for clients outside the mesh.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// How TLS of clients outside the mesh is ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {
+    /// The certificates; at least one, and no two have a host in common.
+    pub certificates: Vec<ServerCertificate>,
+    /// The oldest version that is accepted.
+    pub min_version: TlsVersion,
+    /// What is offered to clients, in order of preference; at least one.
+    pub alpn: Vec<Alpn>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
+}
+
+/// What a client may choose to speak over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alpn {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2
+    Http2,
+}
+
+/// A certificate for clients outside the mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerCertificate {
+    /// The hosts that it is for; at least one.
+    pub hosts: Vec<HostPattern>,
     /// PEM: the leaf, followed by the intermediates.
     pub certificate: PathBuf,
     /// PEM: the leaf's private key.

@@ -62,7 +62,7 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
         raw::Kind::Http(raw) => {
             let raw::HttpListener { edge, tls, virtual_hosts } = raw;
             let at = at.field("http");
-            let tls = cx.optional(tls.as_ref(), &at.field("tls"), server_tls);
+            let tls = cx.optional(tls.as_ref(), &at.field("tls"), ServerTls::check);
             let virtual_hosts = route::virtual_hosts(cx, virtual_hosts, &at.field("virtual_hosts"));
             let edge = edge.as_ref().map(|raw| {
                 let raw::Edge { trusted_hops } = *raw;
@@ -105,13 +105,6 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
         }
         raw::Kind::Redirected {} => Some(Kind::Redirected),
     }
-}
-
-fn server_tls(cx: &mut Context<'_>, raw: &raw::ServerTls, at: &Path) -> Option<ServerTls> {
-    let raw::ServerTls { certificate, private_key } = raw;
-    let certificate = cx.text(certificate, &at.field("certificate"));
-    let private_key = cx.text(private_key, &at.field("private_key"));
-    Some(ServerTls { certificate: certificate?.into(), private_key: private_key?.into() })
 }
 
 fn probe(cx: &mut Context<'_>, raw: &raw::Probe, at: &Path) -> Option<Probe> {

@@ -106,7 +106,7 @@ impl HostPattern {
         }
     }
 
-    fn check(cx: &mut Context<'_>, text: &str, at: &Path) -> Option<Self> {
+    pub(crate) fn check(cx: &mut Context<'_>, text: &str, at: &Path) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         if lower == "*" {
             return Some(HostPattern::Any);

@@ -20,7 +20,7 @@ use crate::outcome::Failure;
 use crate::outlier::Report;
 use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
-use crate::route::{Route, Seen};
+use crate::route::{Route, Seen, without_port};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
 use crate::stream::Stream;
@@ -278,6 +278,11 @@ async fn decide(
     let Target { authority, path } =
         target.map_err(|unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details))?;
     line.path = Some(path.to_string());
+    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
+        && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
+    {
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
+    }
 
     if parts.version == Version::HTTP_2 {
         join_cookies(&mut parts.headers);

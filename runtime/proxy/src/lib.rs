@@ -32,6 +32,7 @@ mod from_client;
 mod headers;
 mod heartbeat;
 mod hello;
+mod hosts;
 mod http_connection;
 mod http_server;
 mod limit;

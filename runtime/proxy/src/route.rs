@@ -3,10 +3,10 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::filter::Filter;
+use crate::hosts::Hosts;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
 use meshd_config::{HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch, ValueMatch};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,10 +69,7 @@ impl Seen<'_> {
 /// The routes of a listener.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    exact: BTreeMap<String, usize>,
-    /// Longest first.
-    suffixes: Vec<(String, usize)>,
-    any: Option<usize>,
+    by_host: Hosts<usize>,
     virtual_hosts: Vec<Vec<Arc<Route>>>,
 }
 
@@ -145,27 +142,12 @@ impl Routes {
     pub(crate) fn add(&mut self, hosts: &[HostPattern], routes: Vec<Arc<Route>>) {
         let position = self.virtual_hosts.len();
         self.virtual_hosts.push(routes);
-        for host in hosts {
-            match host {
-                HostPattern::Exact(exact) => {
-                    self.exact.insert(exact.clone(), position);
-                }
-                HostPattern::Suffix(suffix) => self.suffixes.push((suffix.clone(), position)),
-                HostPattern::Any => self.any = Some(position),
-            }
-        }
-        self.suffixes.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.by_host.add(hosts, position);
     }
 
     /// The route of a request; `None` is 404.
     pub(crate) fn find(&self, host: &str, seen: &Seen<'_>) -> Option<&Arc<Route>> {
-        let host = without_port(host).to_ascii_lowercase();
-        let by_suffix = || {
-            let longest =
-                self.suffixes.iter().find(|(suffix, _)| host.len() > suffix.len() && host.ends_with(suffix));
-            longest.map(|(_, position)| *position)
-        };
-        let position = self.exact.get(&host).copied().or_else(by_suffix).or(self.any)?;
+        let position = self.by_host.find(without_port(host))?;
         self.virtual_hosts.get(position)?.iter().find(|route| seen.matches(&route.matching))
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Connection {
     pub(crate) entry: Entry,
     /// Whether it is TLS.
     pub(crate) tls: bool,
+    /// The host that a client outside the mesh asked for in the handshake.
+    pub(crate) server_name: Option<String>,
     /// Who the client proved to be.
     pub(crate) peer: Option<Peer>,
     /// What it takes up.
@@ -186,7 +188,7 @@ impl Client {
 
     fn enters(&self, entry: Entry) -> Connection {
         let Client { slot, remote, place } = self.clone();
-        Connection { slot, remote, entry, tls: false, peer: None, place }
+        Connection { slot, remote, entry, tls: false, server_name: None, peer: None, place }
     }
 }
 
@@ -223,11 +225,15 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
             accepted();
             Box::pin(http_server::serve(worker, client.connection(), stream)).await;
         }
-        KindState::Http { tls: Some(config), .. } => {
+        KindState::Http { tls: Some(edge), .. } => {
             accepted();
             let connection = Connection { tls: true, ..client.connection() };
-            match Box::pin(handshake(&worker, &state, Arc::clone(config), stream)).await {
-                Ok(stream) => Box::pin(http_server::serve(worker, connection, stream)).await,
+            match Box::pin(handshake(&worker, &state, Arc::clone(&edge.config), stream)).await {
+                Ok(stream) => {
+                    let server_name = stream.get_ref().1.server_name().map(str::to_owned);
+                    let connection = Connection { server_name, ..connection };
+                    Box::pin(http_server::serve(worker, connection, stream)).await;
+                }
                 Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }

@@ -9,12 +9,12 @@ use crate::filter::mirror::Mirror;
 use crate::filter::{Changes, Filter};
 use crate::limit::LimitState;
 use crate::route::{Route, Routes};
-use crate::tls::{Loaded, edge_config, load_certificate, server_config};
+use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::Upstream;
 use meshd_config as config;
 use meshd_config::{
     AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
-    PassThrough, PassThroughChain, Probe, RequestMatch, ServerTls, VirtualHost, WeightedUpstream,
+    PassThrough, PassThroughChain, Probe, RequestMatch, VirtualHost, WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub(crate) enum KindState {
     /// HTTP from the application or from strangers.
     Http {
         /// How to end TLS; `None` is plaintext.
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<EdgeTls>,
         /// What is done with requests.
         app: HttpApp,
     },
@@ -231,10 +231,7 @@ impl Builder<'_> {
                 }
                 let tls = match tls {
                     None => None,
-                    Some(ServerTls { certificate, private_key }) => {
-                        let key = load_certificate(certificate, private_key).map_err(|e| e.to_string())?;
-                        Some(edge_config(key).map_err(|error| error.to_string())?)
-                    }
+                    Some(tls) => Some(EdgeTls::load(tls)?),
                 };
                 KindState::Http { tls, app: HttpApp { routes, edge: *edge } }
             }

@@ -14,6 +14,7 @@ mod filters;
 mod fixtures;
 mod gateway;
 mod grpc;
+mod ingress;
 mod limits;
 mod operators;
 mod reload;

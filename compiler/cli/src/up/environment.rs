@@ -41,10 +41,15 @@ impl Environment {
 pub(crate) fn environment(running: &Running) -> Environment {
     let mut environment = addresses(&running.layout, running.home.path(), running.home.socket());
     for gateway in &running.layout.gateways {
-        if let Some(secret) = &gateway.secret {
-            let (cluster, name) = (&gateway.cluster, &gateway.gateway);
+        let (cluster, name) = (&gateway.cluster, &gateway.gateway);
+        let secrets: BTreeSet<_> = gateway.hosts.iter().filter_map(|host| host.secret.as_ref()).collect();
+        for secret in &secrets {
             let file = running.server_tls.public(cluster, name, secret).display().to_string();
-            environment.put(names::certificate(cluster, name, gateway.number), file);
+            // With several certificates the port alone names none, and the Secret does.
+            if secrets.len() == 1 {
+                environment.put(names::certificate(cluster, name, gateway.number), file.clone());
+            }
+            environment.put(names::certificate_of(cluster, name, secret), file);
         }
     }
     environment
@@ -104,7 +109,7 @@ mod tests {
             address: address.parse().unwrap(),
             hosts: Vec::new(),
             tls: false,
-            secret: None,
+            passes_through: false,
         };
         let gateways = vec![
             gateway("a", "b-c", 80, "127.0.0.1:1"),

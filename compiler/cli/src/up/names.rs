@@ -20,6 +20,11 @@ pub(crate) fn certificate(cluster: &str, name: &str, port: u16) -> String {
     format!("MESH_CACERT_{}_{}_{port}", variable(cluster), variable(name))
 }
 
+/// The same by the Secret that holds the certificate, for a port with several.
+pub(crate) fn certificate_of(cluster: &str, name: &str, secret: &str) -> String {
+    format!("MESH_CACERT_{}_{}_{}", variable(cluster), variable(name), variable(secret))
+}
+
 /// Where a caller's application reaches a callee; both are `namespace.service`.
 pub(crate) fn call(cluster: &str, caller: &str, callee: &str, port: u16) -> String {
     format!("MESH_CALL_{}_{}__{}_{port}", variable(cluster), variable(caller), variable(callee))

@@ -59,10 +59,11 @@ impl ServerTls {
     }
 }
 
-/// The hosts that are routed where this Secret's certificate is shown, each once.
+/// The hosts that this Secret's certificate is for, each once: those that are declared, and those that are routed where it is
+/// shown.
 fn hosts(proxy: &ProxyPlan, secret: &str) -> Vec<String> {
     let listeners = proxy.listeners.iter().filter_map(|listener| match &listener.kind {
-        ListenerKind::Http(http) => http.tls.as_ref().filter(|tls| tls.secret == secret).map(|_| http),
+        ListenerKind::Http(http) => http.tls.as_ref().map(|tls| (tls, http)),
         ListenerKind::Tcp(_)
         | ListenerKind::Inbound(_)
         | ListenerKind::PassThrough(_)
@@ -70,8 +71,16 @@ fn hosts(proxy: &ProxyPlan, secret: &str) -> Vec<String> {
         | ListenerKind::Readiness(_)
         | ListenerKind::Metrics(_) => None,
     });
-    let virtual_hosts = listeners.flat_map(|http| http.virtual_hosts.iter());
-    let mut hosts: Vec<String> = virtual_hosts.flat_map(|host| host.hosts.iter().cloned()).collect();
+    let mut hosts: Vec<String> = Vec::new();
+    for (tls, http) in listeners {
+        let shown = |host: &str| {
+            let chosen = tls.chosen(host).and_then(|position| tls.certificates.get(position));
+            chosen.is_some_and(|one| one.secret == secret)
+        };
+        let routed = http.virtual_hosts.iter().flat_map(|host| host.hosts.iter());
+        let declared = tls.certificates.iter().filter(|one| one.secret == secret).flat_map(|one| &one.hosts);
+        hosts.extend(routed.filter(|host| shown(host)).chain(declared.filter(|host| *host != "*")).cloned());
+    }
     hosts.sort();
     hosts.dedup();
     hosts

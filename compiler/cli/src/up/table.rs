@@ -9,7 +9,7 @@ use meshc_local::{CallAddress, GatewayAddress, Layout};
 pub(crate) fn table(layout: &Layout, certificates: &dyn Fn(&str, &str, &str) -> PathBuf) -> String {
     let mut text = String::new();
     let (east_west, ingress): (Vec<_>, Vec<_>) =
-        layout.gateways.iter().partition(|gateway| gateway.tls && gateway.secret.is_none());
+        layout.gateways.iter().partition(|gateway| gateway.passes_through);
     if !ingress.is_empty() {
         text.push_str("Through the gateways, as clients outside the mesh:\n");
         for gateway in ingress {
@@ -43,9 +43,9 @@ fn gateway_lines(
     }
     for host in &gateway.hosts {
         // A host such as `*.example.org` stands for any name below it.
-        let host = host.replace('*', "any");
+        let (host, secret) = (host.name.replace('*', "any"), &host.secret);
         let (ip, port) = (gateway.address.ip(), gateway.address.port());
-        let _ = match &gateway.secret {
+        let _ = match secret {
             None => writeln!(text, "    curl -H 'Host: {host}' http://{ip}:{port}/"),
             // The name has to be in the address, too: a client asks for the certificate of that.
             Some(secret) => {
@@ -67,6 +67,8 @@ fn call_lines(text: &mut String, call: &CallAddress) {
 
 #[cfg(test)]
 mod tests {
+    use meshc_local::HostAddress;
+
     use super::*;
 
     #[test]
@@ -77,9 +79,15 @@ mod tests {
             port: String::from("http"),
             number: 80,
             address: "127.0.0.1:1000".parse().unwrap(),
-            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            hosts: hosts
+                .iter()
+                .map(|host| HostAddress {
+                    name: (*host).to_owned(),
+                    secret: (name == "secure").then(|| host.replace('.', "-").replace('*', "any")),
+                })
+                .collect(),
             tls: name == "eastwest" || name == "secure",
-            secret: (name == "secure").then(|| String::from("cert")),
+            passes_through: name == "eastwest",
         };
         let call = |host: Option<&str>| CallAddress {
             cluster: String::from("west"),
@@ -92,7 +100,7 @@ mod tests {
         let layout = Layout {
             gateways: vec![
                 gateway("ingress", &["web.example"]),
-                gateway("secure", &["web.example"]),
+                gateway("secure", &["web.example", "*.shop.example"]),
                 gateway("idle", &[]),
                 gateway("eastwest", &[]),
             ],
@@ -104,7 +112,8 @@ Through the gateways, as clients outside the mesh:
   west.ingress, port 80
     curl -H 'Host: web.example' http://127.0.0.1:1000/
   west.secure, port 80
-    curl --cacert '/run/west.secure.cert.pem' --resolve web.example:1000:127.0.0.1 https://web.example:1000/
+    curl --cacert '/run/west.secure.web-example.pem' --resolve web.example:1000:127.0.0.1 https://web.example:1000/
+    curl --cacert '/run/west.secure.any-shop-example.pem' --resolve any.shop.example:1000:127.0.0.1 https://any.shop.example:1000/
   west.idle, port 80
     no route leads through it
 Through the sidecars, as the applications inside:

@@ -17,15 +17,17 @@ use crate::pb::route::{
 };
 use crate::pb::{flag, long, number, timeout};
 
-/// The routes of a listener, and what must stand before its router for them.
+/// The routes of a listener, with `others` that answer by themselves, and what must stand before its router for them.
 pub(crate) fn configuration(
     name: &str,
     hosts: &[VirtualHost],
+    others: Vec<route::VirtualHost>,
     limiter: Option<&str>,
 ) -> (RouteConfiguration, Vec<HttpFilter>) {
     let mut filters = Vec::new();
     let hosts = hosts.iter().map(|host| virtual_host(host, limiter, &mut filters));
-    (of(name, hosts.collect()), filters)
+    let hosts = hosts.chain(others).collect();
+    (of(name, hosts), filters)
 }
 
 /// A table of these virtual hosts.

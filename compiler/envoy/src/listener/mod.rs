@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+mod certificates;
 mod inbound;
 mod outbound;
 mod pass_through;

@@ -7,14 +7,16 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy,
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
-use meshc_plan::{HttpListener, TcpListener, WeightedUpstream};
+use meshc_plan::{HttpListener, TcpListener, VirtualHost, WeightedUpstream, bounds};
 
+use super::certificates::{self, Served};
+use super::tls_inspector;
 use crate::http::clients::Clients;
 use crate::http::manager;
 use crate::http::{replies, routes};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};
-use crate::pb::{flag, listener_filter, number, timeout};
+use crate::pb::{duration, flag, listener_filter, number, route, timeout};
 use crate::placed::Placed;
 use crate::{access_log, keepalive, limits, tls};
 
@@ -26,21 +28,43 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
     } else {
         Clients::Application
     };
-    let limiter = placed.plan.rate_limit_upstream.as_deref();
-    let (routes, filters) = routes::configuration(name, virtual_hosts, limiter);
-    let all = virtual_hosts.iter().flat_map(|host| &host.routes).flat_map(|route| &route.filters);
-    let replies = replies::of(all);
-    let chain = FilterChain {
-        filters: vec![manager::filter(name, clients, routes, filters, Some(replies))],
-        transport_socket: tls.as_ref().map(|settings| tls::server(placed, settings)),
-        ..Default::default()
+    let chain = |hosts: &[VirtualHost], others: Vec<route::VirtualHost>| {
+        let limiter = placed.plan.rate_limit_upstream.as_deref();
+        let (routes, filters) = routes::configuration(name, hosts, others, limiter);
+        let replies =
+            replies::of(hosts.iter().flat_map(|host| &host.routes).flat_map(|route| &route.filters));
+        FilterChain {
+            filters: vec![manager::filter(name, clients, routes, filters, Some(replies))],
+            ..Default::default()
+        }
     };
-    Listener {
-        filter_chains: vec![chain],
+    let listener = Listener {
         per_connection_buffer_limit_bytes: number(if *edge { limits::EDGE_BUFFER } else { limits::BUFFER }),
         socket_options: vec![keepalive::unsent()],
         traffic_direction: TrafficDirection::Outbound.into(),
         ..Default::default()
+    };
+    let Some(tls) = tls else {
+        return Listener { filter_chains: vec![chain(virtual_hosts, Vec::new())], ..listener };
+    };
+    let mut chains = Vec::new();
+    for (position, certificate) in tls.certificates.iter().enumerate() {
+        let Served { hosts, others } = certificates::served(tls, position, virtual_hosts);
+        for (number, chosen) in certificates::chosen_by(certificate).into_iter().enumerate() {
+            let chain = FilterChain {
+                name: format!("{}.{number}", certificate.secret),
+                filter_chain_match: Some(chosen),
+                transport_socket: Some(tls::server(placed, tls, certificate)),
+                ..chain(&hosts, others.clone())
+            };
+            chains.push(chain);
+        }
+    }
+    Listener {
+        filter_chains: chains,
+        listener_filters: vec![tls_inspector()],
+        listener_filters_timeout: duration(bounds::HELLO_TIMEOUT),
+        ..listener
     }
 }
 

@@ -214,6 +214,8 @@ fn write_secrets(root: &Path) {
         ("trust", "envoy.yaml", &trust),
         ("server-tls/shop-certificate", "tls.crt", &certificate),
         ("server-tls/shop-certificate", "tls.key", &key),
+        ("server-tls/other-certificate", "tls.crt", &certificate),
+        ("server-tls/other-certificate", "tls.key", &key),
         ("../../var/run/mesh", ".keep", &String::new()),
     ] {
         let folder = root.join("etc/mesh").join(folder);

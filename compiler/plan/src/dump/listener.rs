@@ -6,10 +6,11 @@ use crate::{
     AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
     HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
-    ProbeCheck, RetryPlan, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
+    ProbeCheck, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
 use meshc_vocabulary::model::filter::HeaderChanges;
 use meshc_vocabulary::model::policy::OnError;
+use meshc_vocabulary::model::{HttpVersion, TlsVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
     let Listener { name, address, socket, kind, origin } = listener;
@@ -56,8 +57,8 @@ fn http(text: &mut Text, listener: &HttpListener) {
     if *edge {
         text.line("clients are strangers");
     }
-    if let Some(ServerTls { secret }) = tls {
-        text.line(format!("TLS with certificate {secret}"));
+    if let Some(tls) = tls {
+        server_tls(text, tls);
     }
     for VirtualHost { name, hosts, routes, origin } in virtual_hosts.iter() {
         text.line(format!("host {name}: {}, from {}", hosts.join(" "), origin.name));
@@ -66,6 +67,25 @@ fn http(text: &mut Text, listener: &HttpListener) {
                 self::route(text, route);
             }
         });
+    }
+}
+
+fn server_tls(text: &mut Text, tls: &ServerTls) {
+    let ServerTls { certificates, minimum_version, alpn } = tls;
+    let oldest = match minimum_version {
+        TlsVersion::Tls12 => "1.2",
+        TlsVersion::Tls13 => "1.3",
+    };
+    let offered: Vec<_> = alpn
+        .iter()
+        .map(|version| match version {
+            HttpVersion::Http1 => "HTTP/1.1",
+            HttpVersion::Http2 => "HTTP/2",
+        })
+        .collect();
+    text.line(format!("TLS {oldest} or later, {}", offered.join(" ")));
+    for ServerCertificate { secret, hosts } in certificates {
+        text.line(format!("certificate {secret} for {}", hosts.join(" ")));
     }
 }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use lang_diagnostics::Sink;
 use meshc_resolve::Through;
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{AtGateways, Gateway, GatewayPort, GatewayTls, Id, Route, RouteScope};
+use meshc_vocabulary::model::{
+    AtGateways, Gateway, GatewayCertificate, GatewayPort, GatewayTls, Id, Route, RouteScope,
+};
 
 use super::context::Context;
 use super::rule::{Reaches, by_port, http_routes};
@@ -16,7 +18,7 @@ use super::{Lowered, status};
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
-    ProxyPlan, Role, ServerTls, Socket, Upstream, VirtualHost,
+    ProxyPlan, Role, ServerCertificate, ServerTls, Socket, Upstream, VirtualHost,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
@@ -33,7 +35,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
             socket: Socket::Own,
             kind: ListenerKind::Http(HttpListener {
                 edge: true,
-                tls: port.tls.as_ref().map(|tls| ServerTls { secret: tls.secret.value.clone() }),
+                tls: port.tls.as_ref().map(server_tls),
                 virtual_hosts: virtual_hosts(context, id, port, &callees, sink),
             }),
             origin: port.origin.clone(),
@@ -90,7 +92,7 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
     let mut secrets = BTreeSet::new();
     let mut planned = Vec::with_capacity(ports.len());
     for GatewayPort { origin: _, name, number, tls } in ports {
-        secrets.extend(tls.as_ref().map(|GatewayTls { secret }| secret.value.clone()));
+        secrets.extend(tls.iter().flat_map(|tls| &tls.certificates).map(|one| one.secret.value.clone()));
         planned.push(GatewayPortPlan { name: name.clone(), number: *number, listen: listen_port(*number) });
     }
     GatewayDeployment {
@@ -104,6 +106,19 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
     }
 }
 
+fn server_tls(tls: &GatewayTls) -> ServerTls {
+    let GatewayTls { origin: _, certificates, minimum_version, alpn } = tls;
+    let certificate = |GatewayCertificate { secret, hosts }: &GatewayCertificate| ServerCertificate {
+        secret: secret.value.clone(),
+        hosts: hosts.iter().map(|host| host.value.clone()).collect(),
+    };
+    ServerTls {
+        certificates: certificates.iter().map(certificate).collect(),
+        minimum_version: *minimum_version,
+        alpn: alpn.clone(),
+    }
+}
+
 fn virtual_hosts(
     context: &Context<'_>,
     gateway: Id<Gateway>,
@@ -114,13 +129,14 @@ fn virtual_hosts(
     let mut hosts = Vec::new();
     for id in context.routes(gateway) {
         let Route { origin, name, namespace, scope, rules } = context.model.routes.at(*id);
-        let AtGateways { gateways: _, port: named, hosts: names } = match scope {
+        let at = match scope {
             RouteScope::Gateways(at) => at,
             RouteScope::Calls(_) => continue,
         };
-        if named.as_ref().is_some_and(|name| name.value != port.name) {
+        if !at.serves(gateway, &port.name) {
             continue;
         }
+        let AtGateways { gateways: _, ports: _, hosts: names } = at;
         let namespace = &context.model.namespaces.at(*namespace).name;
         let rules = rules.iter().enumerate().flat_map(|(position, rule)| {
             http_routes(context, Through::Rule { route: *id, position, rule }, rule, callees, sink)

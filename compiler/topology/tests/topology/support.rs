@@ -365,7 +365,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
         namespace,
         scope: RouteScope::Gateways(AtGateways {
             gateways: vec![Spanned::new(gateway, span())],
-            port: None,
+            ports: Vec::new(),
             hosts: vec![Spanned::new(format!("{name}.example.org"), span())],
         }),
         rules: vec![RouteRule {

@@ -6,9 +6,10 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
+use super::gateway_tls as tls;
 use crate::codes;
 use crate::forms;
-use crate::model::{Cluster, Gateway, GatewayPort, GatewayRole, GatewayTls, Host, Id};
+use crate::model::{Cluster, Gateway, GatewayPort, GatewayRole, Host, Id};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -23,20 +24,6 @@ symbols! {
     }
 }
 
-static TLS: Kind = Kind {
-    word: "tls",
-    documentation: "Ends TLS at this port of an ingress gateway.",
-    label: Label::None,
-    space: None,
-    reopen: false,
-    attributes: &[Attribute::required(
-        words::SECRET,
-        Type::Text(&forms::DNS_NAME),
-        "The Secret (type `kubernetes.io/tls`) in the mesh's namespace with the server certificate.",
-    )],
-    blocks: &[],
-};
-
 static PORT: Kind = Kind {
     word: words::kind::PORT,
     documentation: "A port of the gateway. An east-west gateway has exactly one, 15443 unless declared.",
@@ -44,7 +31,7 @@ static PORT: Kind = Kind {
     space: Some("port"),
     reopen: false,
     attributes: &[Attribute::required(words::NUMBER, Type::PORT, "The number that clients use.")],
-    blocks: &[Nested { kind: &TLS, count: Count::Optional }],
+    blocks: &[Nested { kind: &tls::KIND, count: Count::Optional }],
 };
 
 pub(crate) static KIND: Kind = Kind {
@@ -117,8 +104,8 @@ fn addresses(block: &Block, sink: &mut Sink) -> Vec<Spanned<Host>> {
 fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<GatewayPort>> {
     let mut ports = Vec::new();
     for port in block.blocks(&PORT) {
-        let tls = match port.block(&TLS) {
-            Some(tls) => Some(GatewayTls { secret: tls.get::<String>(words::SECRET)? }),
+        let tls = match port.block(&tls::KIND) {
+            Some(tls) => Some(tls::convert(tls, sink)?),
             None => None,
         };
         let number = port.get::<u16>(words::NUMBER)?.value;

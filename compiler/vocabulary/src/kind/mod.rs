@@ -6,6 +6,7 @@ mod conditions;
 pub(crate) mod external;
 pub(crate) mod filter;
 pub(crate) mod gateway;
+mod gateway_tls;
 pub(crate) mod http_match;
 pub(crate) mod link;
 pub(crate) mod mesh;
@@ -28,9 +29,9 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::schema::{Count, Kind, Label, Nested, Schema};
-use lang_evaluate::{EntityId, Target};
+use lang_evaluate::{Block, EntityId, Target};
 
-use crate::codes;
+use crate::{codes, words};
 
 /// The vocabulary of a mesh.
 pub const SCHEMA: Schema = Schema { file: &FILE };
@@ -89,4 +90,23 @@ pub(crate) fn report_repeated(targets: &[Spanned<Target>], sink: &mut Sink) {
             );
         }
     }
+}
+
+/// The names in `hosts`, in lower case and each once.
+pub(crate) fn lower_case_hosts(block: &Block, sink: &mut Sink) -> Vec<Spanned<String>> {
+    let mut hosts: Vec<Spanned<String>> = Vec::new();
+    for host in block.get::<Vec<Spanned<String>>>(words::HOSTS).into_iter().flat_map(|list| list.value) {
+        let host = host.map(|text| text.to_ascii_lowercase());
+        if let Some(first) = hosts.iter().find(|other| other.value == host.value) {
+            sink.push(
+                Diagnostic::error(codes::REPEATED, host.span, format!("`{}` is listed twice", host.value))
+                    .label("listed again")
+                    .also(first.span, "listed first")
+                    .help("remove one of them"),
+            );
+            continue;
+        }
+        hosts.push(host);
+    }
+    hosts
 }

@@ -1,16 +1,18 @@
 //! `route`: where requests go, from outside the mesh and inside it.
 
-use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
+use std::collections::BTreeSet;
+
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
 use lang_evaluate::schema::{Attribute, Kind, Label, Name, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{exclusive, filter, http_match, report_repeated, rule};
+use super::{exclusive, filter, http_match, lower_case_hosts, report_repeated, rule};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
 use crate::model::{
-    AtGateways, CallSource, Gateway, GatewayRole, Id, Namespace, OfCalls, Route, RouteScope, RoutedCallee,
-    Table,
+    AtGateways, CallSource, Gateway, GatewayPortName, GatewayRole, Id, Namespace, OfCalls, Route, RouteScope,
+    RoutedCallee, Table,
 };
 use crate::policy::retry;
 use crate::words;
@@ -73,7 +75,13 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::optional(
             words::GATEWAYS,
             Type::some(&Type::Reference(&GATEWAY)),
-            "The ingress gateways, if there are several. Not together with `gateway`.",
+            "The ingress gateways, or ports of them, if there are several. Not together with `gateway`.",
+        ),
+        Attribute::optional(
+            words::EVERY_GATEWAY,
+            Type::Text(&forms::GATEWAY_NAME),
+            "The name of ingress gateways, in every cluster that has one, or of one port of each (`\"ingress.https\"`). Not \
+             together with `gateway` or `gateways`.",
         ),
         Attribute::optional(
             words::HOSTS,
@@ -121,11 +129,11 @@ pub(crate) fn convert(
 
 /// Whose requests: what gateways take, or calls of services.
 fn scope(block: &Block, gateways: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<RouteScope> {
-    let written = |names: [Name; 2]| {
-        names.into_iter().find_map(|name| block.written(name).map(|span| Spanned::new(name, span)))
+    let written = |names: &[Name]| {
+        names.iter().find_map(|name| block.written(*name).map(|span| Spanned::new(*name, span)))
     };
-    let gateway = written([words::GATEWAY, words::GATEWAYS]);
-    let callee = written([words::CALLEE, words::CALLEES]);
+    let gateway = written(&[words::GATEWAY, words::GATEWAYS, words::EVERY_GATEWAY]);
+    let callee = written(&[words::CALLEE, words::CALLEES]);
     // A mistake is reported and the rest is read on, so that one does not hide another.
     match (gateway, callee) {
         (Some(gateway), callee) => {
@@ -139,8 +147,8 @@ fn scope(block: &Block, gateways: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -
             if block.written(words::HOSTS).is_none() {
                 sink.push(no_hosts(block, gateway.span));
             }
-            let (gateways, port) = gateways_of(block, gateways, ids, sink)?;
-            Some(RouteScope::Gateways(AtGateways { gateways, port, hosts: hosts(block, sink) }))
+            let Served { gateways, ports } = gateways_of(block, gateways, ids, sink)?;
+            Some(RouteScope::Gateways(AtGateways { gateways, ports, hosts: lower_case_hosts(block, sink) }))
         }
         (None, callee) => {
             match (callee, block.written(words::HOSTS)) {
@@ -179,24 +187,6 @@ fn for_nothing(block: &Block) -> Diagnostic {
         )
 }
 
-fn hosts(block: &Block, sink: &mut Sink) -> Vec<Spanned<String>> {
-    let mut hosts: Vec<Spanned<String>> = Vec::new();
-    for host in block.get::<Vec<Spanned<String>>>(words::HOSTS).into_iter().flat_map(|list| list.value) {
-        let host = host.map(|text| text.to_ascii_lowercase());
-        if let Some(first) = hosts.iter().find(|other| other.value == host.value) {
-            sink.push(
-                Diagnostic::error(codes::REPEATED, host.span, format!("`{}` is listed twice", host.value))
-                    .label("listed again")
-                    .also(first.span, "listed first")
-                    .help("remove one of them"),
-            );
-            continue;
-        }
-        hosts.push(host);
-    }
-    hosts
-}
-
 /// What an attribute for one thing and its like for several name.
 fn one_or_several(block: &Block, one: Name, several: Name, sink: &mut Sink) -> Vec<Spanned<Target>> {
     if let (Some(first), Some(second)) = (block.written(one), block.written(several)) {
@@ -229,13 +219,25 @@ fn callers_of(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Spanned<C
     targets.into_iter().map(caller).collect()
 }
 
-type Served = (Vec<Spanned<Id<Gateway>>>, Option<Spanned<String>>);
+/// The gateways of a route, each once, and the ports that it names of some of them.
+#[derive(Default)]
+struct Served {
+    gateways: Vec<Spanned<Id<Gateway>>>,
+    ports: Vec<GatewayPortName>,
+}
 
 fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<Served> {
+    let mut served = Served::default();
+    if let (Some(every), Some(listed)) = (
+        block.written(words::EVERY_GATEWAY),
+        block.written(words::GATEWAY).or_else(|| block.written(words::GATEWAYS)),
+    ) {
+        sink.push(exclusive(every, words::EVERY_GATEWAY.text(), listed, words::GATEWAY.text()));
+    }
+    // What was listed: the gateway as a whole or one port of it.
+    let mut listed: Vec<Spanned<(Id<Gateway>, Option<String>)>> = Vec::new();
     let targets = one_or_several(block, words::GATEWAY, words::GATEWAYS, sink);
-    let mut port: Option<Spanned<String>> = None;
-    let mut gateways: Vec<Spanned<Id<Gateway>>> = Vec::new();
-    for (index, target) in targets.into_iter().enumerate() {
+    for target in targets {
         let id = *ids.gateways.get(&target.value.entity)?;
         let gateway = table.at(id);
         if gateway.role == GatewayRole::EastWest {
@@ -250,32 +252,83 @@ fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink
                 .help("name a gateway with `role = ingress`"),
             );
         }
-        if let Some(first) = gateways.iter().find(|other| other.value == id) {
+        let port = target.value.part.as_ref().map(|port| port.value.clone());
+        let same = |other: &&Spanned<(Id<Gateway>, Option<String>)>| {
+            let (gateway, named) = &other.value;
+            *gateway == id && (named.is_none() || port.is_none() || *named == port)
+        };
+        if let Some(first) = listed.iter().find(same) {
+            let what = if port.is_some() { "port of the gateway" } else { "gateway" };
             sink.push(
-                Diagnostic::error(codes::REPEATED, target.span, "this gateway is listed twice")
+                Diagnostic::error(codes::REPEATED, target.span, format!("this {what} is listed twice"))
                     .label("listed again")
                     .also(first.span, "listed first")
-                    .help("remove one of them"),
+                    .help("remove one of them; a gateway without a port stands for all its ports"),
             );
             continue;
         }
-        let same =
-            |other: &Spanned<String>| target.value.part.as_ref().is_some_and(|p| p.value == other.value);
-        if index > 0 && !(port.is_none() && target.value.part.is_none() || port.as_ref().is_some_and(same)) {
+        listed.push(Spanned::new((id, port), target.span));
+        served.add(id, target.span, target.value.part);
+    }
+    if let Some(name) = block.get::<String>(words::EVERY_GATEWAY) {
+        every_gateway(&name, table, &mut served, sink);
+    }
+    Some(served)
+}
+
+impl Served {
+    fn add(&mut self, gateway: Id<Gateway>, span: Span, port: Option<Spanned<String>>) {
+        if !self.gateways.iter().any(|other| other.value == gateway) {
+            self.gateways.push(Spanned::new(gateway, span));
+        }
+        self.ports.extend(port.map(|port| GatewayPortName { gateway, port }));
+    }
+}
+
+/// The ingress gateways of one name, in whatever cluster, or one port of each.
+fn every_gateway(name: &Spanned<String>, table: &Table<Gateway>, served: &mut Served, sink: &mut Sink) {
+    let (wanted, port) = match name.value.split_once('.') {
+        Some((gateway, port)) => (gateway, Some(port)),
+        None => (name.value.as_str(), None),
+    };
+    let ingress = || table.iter().filter(|(_, gateway)| gateway.role == GatewayRole::Ingress);
+    let mut found = false;
+    for (id, gateway) in ingress().filter(|(_, gateway)| gateway.name == wanted) {
+        found = true;
+        if let Some(port) = port.filter(|port| !gateway.ports.iter().any(|other| other.name == *port)) {
             sink.push(
                 Diagnostic::error(
-                    codes::DIFFERENT_PORTS,
-                    target.span,
-                    format!("{} is served at different ports of its gateways", block.origin().name),
+                    codes::NO_SUCH_GATEWAY,
+                    name.span,
+                    format!("{} has no port `{port}`", gateway.origin.name),
                 )
-                .label("another port than at the first gateway")
-                .help("name the same port at each gateway, or write one route for each port"),
+                .label("every gateway of this name is meant")
+                .also(gateway.origin.span, "declared here")
+                .help("declare the port at each of them, or list the gateways with `gateways = [...]`"),
             );
         }
-        port = port.or(target.value.part);
-        gateways.push(Spanned::new(id, target.span));
+        served.add(id, name.span, port.map(|port| Spanned::new(port.to_owned(), name.span)));
     }
-    Some((gateways, port))
+    if !found {
+        let names: BTreeSet<&str> = ingress().map(|(_, gateway)| gateway.name.as_str()).collect();
+        let help = match suggest(wanted, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => String::from("declare a gateway with `role = ingress` in a cluster"),
+            None => {
+                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                format!("there is {}", names.join(", "))
+            }
+        };
+        sink.push(
+            Diagnostic::error(
+                codes::NO_SUCH_GATEWAY,
+                name.span,
+                format!("no cluster has an ingress gateway `{wanted}`"),
+            )
+            .label("not declared")
+            .help(help),
+        );
+    }
 }
 
 /// The rules; a route without `rule` blocks is its own only rule.

@@ -168,8 +168,42 @@ pub struct GatewayPort {
 }
 
 /// How an ingress port ends TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct GatewayTls {
-    /// The Secret (type `kubernetes.io/tls`) in the mesh's namespace that holds the server certificate.
+    /// Where it is declared.
+    pub origin: Origin,
+    /// The server certificates, in source order; never empty, and no two are for the same host.
+    pub certificates: Vec<GatewayCertificate>,
+    /// The oldest version of TLS that is accepted. Default 1.2.
+    pub minimum_version: TlsVersion,
+    /// What is offered to clients, in order of preference; never empty. Default HTTP/2, then HTTP/1.1.
+    pub alpn: Vec<HttpVersion>,
+}
+
+/// A server certificate of an ingress port.
+#[derive(Clone, Debug)]
+pub struct GatewayCertificate {
+    /// The Secret (type `kubernetes.io/tls`) in the mesh's namespace that holds it.
     pub secret: Spanned<String>,
+    /// The hosts that it is for, in lower case; never empty. `*.example.org` is any one or more leading labels, `*`
+    /// every host, also of clients that send no server name.
+    pub hosts: Vec<Spanned<String>>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsVersion {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
+}
+
+/// A version of HTTP, as clients choose it in a TLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HttpVersion {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2
+    Http2,
 }

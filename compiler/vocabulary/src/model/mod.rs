@@ -10,14 +10,14 @@ mod spiffe;
 mod table;
 
 pub use cluster::{
-    Cluster, ClusterState, Gateway, GatewayPort, GatewayRole, GatewayTls, Host, IpFamily, KubernetesVersion,
-    Link, Network, NetworkPolicyEnforcement,
+    Cluster, ClusterState, Gateway, GatewayCertificate, GatewayPort, GatewayRole, GatewayTls, Host,
+    HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, TlsVersion,
 };
 pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
 pub use route::{
-    AtGateways, CallSource, Destination, HeaderMatch, HttpMatch, OfCalls, PathMatch, QueryMatch, QueryValue,
-    Route, RouteRule, RouteScope, RoutedCallee, StringMatch,
+    AtGateways, CallSource, Destination, GatewayPortName, HeaderMatch, HttpMatch, OfCalls, PathMatch,
+    QueryMatch, QueryValue, Route, RouteRule, RouteScope, RoutedCallee, StringMatch, contains_host,
 };
 pub use service::{
     Bind, Call, Callee, ExternalHost, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service,

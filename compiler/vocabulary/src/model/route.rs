@@ -35,10 +35,44 @@ pub enum RouteScope {
 pub struct AtGateways {
     /// The gateways that serve the route, in source order; never empty.
     pub gateways: Vec<Spanned<Id<Gateway>>>,
-    /// Name of the gateway's port, if only one of several is meant.
-    pub port: Option<Spanned<String>>,
+    /// Ports of gateways, where only some of a gateway's are meant, in source order.
+    pub ports: Vec<GatewayPortName>,
     /// Host names, lower case; `*.example.org` matches any one or more leading labels, `*` everything.
     pub hosts: Vec<Spanned<String>>,
+}
+
+/// Whether everything that `host` means is meant by `pattern` too. Either is a host name in lower case, `*.example.org` for
+/// one or more leading labels, or `*` for everything.
+#[must_use]
+pub fn contains_host(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        Some(suffix) => {
+            let (rest, some_label) = match host.strip_prefix('*') {
+                Some(rest) => (rest, true),
+                None => (host, host.len() > suffix.len()),
+            };
+            rest.ends_with(suffix) && some_label
+        }
+        None => pattern == host,
+    }
+}
+
+/// A port of a gateway that a route names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayPortName {
+    /// The gateway.
+    pub gateway: Id<Gateway>,
+    /// The name of the port.
+    pub port: Spanned<String>,
+}
+
+impl AtGateways {
+    /// Whether the route is served at this port of one of its gateways: at all of them, unless it names some.
+    #[must_use]
+    pub fn serves(&self, gateway: Id<Gateway>, port: &str) -> bool {
+        let mut named = self.ports.iter().filter(|named| named.gateway == gateway).peekable();
+        named.peek().is_none() || named.any(|named| named.port.value == port)
+    }
 }
 
 /// Calls between services, as the callers' sidecars see them.
@@ -202,4 +236,35 @@ pub enum StringMatch {
     Prefix(String),
     /// The whole value matches.
     Regex(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contains_host;
+
+    #[test]
+    fn a_pattern_contains_what_is_more_specific() {
+        for (pattern, host) in [
+            ("*", "*"),
+            ("*", "a.example"),
+            ("*", "*.example"),
+            ("*.example", "a.example"),
+            ("*.example", "b.a.example"),
+            ("*.example", "*.example"),
+            ("*.example", "*.a.example"),
+            ("a.example", "a.example"),
+        ] {
+            assert!(contains_host(pattern, host), "{pattern} {host}");
+        }
+        for (pattern, host) in [
+            ("*.example", "example"),
+            ("*.example", "*"),
+            ("*.example", "a.anexample"),
+            ("*.a.example", "*.example"),
+            ("a.example", "*.example"),
+            ("a.example", "b.example"),
+        ] {
+            assert!(!contains_host(pattern, host), "{pattern} {host}");
+        }
+    }
 }

@@ -49,17 +49,65 @@ pub struct HttpListener {
     /// Present on an ingress: clients are strangers, so their address and identity headers are rewritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<Edge>,
-    /// The certificate to show to clients; absent means plaintext.
+    /// How TLS is ended; absent means plaintext.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,
     /// Routes by host; a request for any other host is answered with 404.
     pub virtual_hosts: Vec<VirtualHost>,
 }
 
-/// A certificate for clients outside the mesh. Both files are PEM, and are read again when they change.
+/// How TLS of clients outside the mesh is ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerTls {
+    /// The certificates, of which the one for the host that a client asks for is shown. A request for a host of another
+    /// one than was shown is answered with 421.
+    pub certificates: Vec<ServerCertificate>,
+    /// The oldest version that is accepted; absent means 1.2.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub min_version: TlsVersion,
+    /// What is offered to clients, in order of preference; absent means `h2`, then `http/1.1`.
+    #[serde(default = "both", skip_serializing_if = "is_both")]
+    pub alpn: Vec<Alpn>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// 1.2
+    #[default]
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// 1.3
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// What a client may choose to speak over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Alpn {
+    /// HTTP/1.1
+    #[serde(rename = "http/1.1")]
+    Http1,
+    /// HTTP/2
+    #[serde(rename = "h2")]
+    Http2,
+}
+
+fn both() -> Vec<Alpn> {
+    vec![Alpn::Http2, Alpn::Http1]
+}
+
+fn is_both(alpn: &[Alpn]) -> bool {
+    alpn == both()
+}
+
+/// A certificate for clients outside the mesh. Both files are PEM, and are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerCertificate {
+    /// The hosts that it is for: a name, `*.suffix`, or `*`, which also means clients that ask for no host.
+    pub hosts: Vec<String>,
     /// The leaf, followed by the intermediates.
     pub certificate: String,
     /// The leaf's private key.

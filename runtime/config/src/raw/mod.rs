@@ -13,8 +13,9 @@ mod upstream;
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind,
-    Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerTls, TcpListener,
+    Alpn, AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp,
+    Kind, Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerCertificate,
+    ServerTls, TcpListener, TlsVersion,
 };
 pub use route::{
     GrpcStatus, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch, Retry, RetryOn, Route,

@@ -1,13 +1,15 @@
 //! Mutual TLS with SPIFFE identities: what is loaded, what is shown, who is believed.
 
 mod client;
+mod edge;
 mod files;
 mod server;
 mod verify;
 
 pub(crate) use client::client_config;
+pub(crate) use edge::EdgeTls;
 pub(crate) use files::{Credentials, Loaded, load, load_certificate};
-pub(crate) use server::{edge_config, server_config};
+pub(crate) use server::server_config;
 pub(crate) use verify::{Peer, peer_of};
 
 use rustls::crypto::CryptoProvider;

@@ -1,4 +1,4 @@
-//! The server's side of TLS: mutual between proxies, one-sided at an ingress.
+//! The server's side of mutual TLS between proxies.
 
 use super::verify::SpiffeVerifier;
 use super::{ALPN_HTTP1, ALPN_HTTP2, Credentials, provider};
@@ -24,16 +24,6 @@ pub(crate) fn server_config(
     }
     // A resumed session would not look at the client's certificate again.
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
-}
-
-/// What is needed to accept TLS 1.2 and 1.3 from clients outside the mesh.
-pub(crate) fn edge_config(key: Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(OwnCertificate(key)));
-    config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
     Ok(Arc::new(config))
 }
 

@@ -130,7 +130,7 @@ async fn an_ingress_can_end_tls_and_takes_its_new_certificate() {
     let hosts = json!([{ "name": "all", "hosts": ["*"], "routes": [{ "to": to("a") }] }]);
     let config = json!({
         "listeners": [{ "name": "https", "bind": bind.to_string(), "kind": { "http": { "edge": {}, "virtual_hosts": hosts,
-            "tls": { "certificate": file("tls.crt"), "private_key": file("tls.key") } } } }],
+            "tls": { "certificates": [{ "hosts": ["*"], "certificate": file("tls.crt"), "private_key": file("tls.key") }] } } } }],
         "upstreams": { "a": upstream(&[group("a", &[app.address])]) },
     });
     world.start("proxy", config);

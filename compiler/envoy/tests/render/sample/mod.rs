@@ -10,10 +10,12 @@ use meshc_plan::{
     AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, HttpListener, InboundChain,
     InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
     MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan, RetryReason,
-    ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
+    ServerCertificate, ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::policy::{GrpcStatus, OnError};
-use meshc_vocabulary::model::{Capture, HeaderMatch, HttpMatch, IpFamily, PathMatch, ProbeKind, StringMatch};
+use meshc_vocabulary::model::{
+    Capture, HeaderMatch, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind, StringMatch, TlsVersion,
+};
 
 use build::{
     app, callee, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin, pods,
@@ -56,7 +58,14 @@ pub(crate) fn ingress() -> ProxyPlan {
     let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.clone().into() };
     let secure = HttpListener {
         edge: true,
-        tls: Some(ServerTls { secret: "shop-certificate".to_owned() }),
+        tls: Some(ServerTls {
+            certificates: vec![ServerCertificate {
+                secret: "shop-certificate".to_owned(),
+                hosts: vec!["*".to_owned()],
+            }],
+            minimum_version: TlsVersion::Tls12,
+            alpn: vec![HttpVersion::Http2, HttpVersion::Http1],
+        }),
         virtual_hosts: hosts.into(),
     };
     let mut plan = gateway_plan("west", "ingress");
