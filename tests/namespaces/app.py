@@ -9,11 +9,13 @@ import os
 import sys
 import time
 
-SERVICE, CLUSTER, PORT, SWITCH = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+SERVICE, CLUSTER, PORT, SWITCH, POD = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are sent one by one, and the second would wait for the first one's acknowledgement.
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         failing = os.path.exists(SWITCH)
@@ -21,7 +23,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         certificate = told.get("x-forwarded-client-cert", "")
         callers = [part[4:] for part in certificate.split(";") if part.startswith("URI=")]
         body = json.dumps(
-            {"service": SERVICE, "cluster": CLUSTER, "caller": "".join(callers), "path": self.path, "headers": told}
+            {"pod": POD, "service": SERVICE, "cluster": CLUSTER, "caller": "".join(callers), "path": self.path, "headers": told}
         ).encode()
         self.send_response(500 if failing else 200)
         self.send_header("content-type", "application/json")

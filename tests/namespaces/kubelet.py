@@ -7,6 +7,7 @@ only gateways' load-balancer addresses can be reached from everywhere. Reads one
 JSON line:
 
     {"get": {"pod": …, "url": …, "headers": {…}}}   →  {"status": …, "body": …, "grpc": […]}
+    {"ask": {"pod": …, …}}  →  [[status, cookie, body], …]: see ask.py, which runs in that pod
     {"fail": {"pod": …, "failing": true}}  →  {}
     {"load": {"name": …, "pod": …, …}}  →  {}: see client.py, which runs in that pod
     {"loaded": {"name": …}}  →  what the load counted, once it is over
@@ -175,7 +176,7 @@ class Pod:
         if name == "app":
             port = container["ports"][0]["containerPort"]
             switch = "/tmp/failing"
-            command = [PROGRAMS["python"], str(HERE / "app.py"), container["name"], self.cluster["name"], str(port), switch]
+            command = [PROGRAMS["python"], str(HERE / "app.py"), container["name"], self.cluster["name"], str(port), switch, self.id]
         else:
             command = [PROGRAMS[name], *arguments]
         log = open(self.logs / f"{self.id}-{container['name']}.log", "wb")
@@ -341,6 +342,11 @@ def main():
             wanted = command["get"]
             status, body, grpc = by_id[wanted["pod"]].get(wanted["url"], wanted.get("headers", {}))
             answer = {"status": status, "body": body, "grpc": grpc}
+        elif "ask" in command:
+            wanted = command["ask"]
+            inside = by_id[wanted["pod"]].enter() + [PROGRAMS["python"], str(HERE / "ask.py"), json.dumps(wanted)]
+            done = subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            answer = json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr}
         elif "load" in command:
             wanted = command["load"]
             program = wanted.get("program", [PROGRAMS["python"], str(HERE / "client.py"), json.dumps(wanted)])

@@ -166,6 +166,22 @@ impl Pods {
         self.ask(&json!({ "get": { "pod": pod, "url": url, "headers": headers } }))
     }
 
+    /// Requests from inside a pod, one after the other with these headers each, as `ask.py` is told: status, the cookie that
+    /// was set, and the application's answer.
+    ///
+    /// # Panics
+    /// If one of them gets no answer.
+    pub fn ask_all(&mut self, wanted: &Value) -> Vec<(u64, Option<String>, Value)> {
+        let answers = self.ask(&json!({ "ask": wanted }));
+        let answers = answers.as_array().unwrap_or_else(|| panic!("{answers}"));
+        let answer = |answer: &Value| {
+            let cookie = answer[1].as_str().map(str::to_owned);
+            let body = answer[2].as_str().unwrap_or_default();
+            (answer[0].as_u64().unwrap_or(0), cookie, serde_json::from_str(body).unwrap_or_default())
+        };
+        answers.iter().map(answer).collect()
+    }
+
     /// What the containers of a pod such as `east-rate-limit` wrote.
     #[must_use]
     pub fn log(&self, pod: &str) -> String {

@@ -1,6 +1,9 @@
 //! The very files that `meshc build` wrote, unmodified, one network namespace per pod: the call across clusters and
 //! the failover hold there too.
 
+#[path = "namespaces/balance.rs"]
+mod balance;
+
 use std::time::{Duration, Instant};
 
 use mesh_tests::build::{Built, example};

@@ -79,8 +79,10 @@ fn levels(scope: &PolicyScope) -> Vec<Level> {
 
 /// The kinds of settings that a policy makes.
 fn kinds(settings: &PolicySettings) -> impl Iterator<Item = &'static str> {
-    let PolicySettings { failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = settings;
+    let PolicySettings { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } =
+        settings;
     let kinds = [
+        ("balance", balance.is_some()),
         ("failover", failover.is_some()),
         ("outlier", outlier.is_some()),
         ("pool", pool.is_some()),

@@ -19,6 +19,8 @@ mod failover_without_ejection;
 mod gateway_identity;
 mod gateway_ports;
 mod gateway_without_address;
+mod hash_behind_gateway;
+mod hash_of_source;
 mod held_port;
 mod hop;
 mod idle_limit;

@@ -52,5 +52,7 @@ pub(crate) const CHECKS: &[Check] = &[
     open_counters::CHECK,
     failover_without_ejection::CHECK,
     idle_route::CHECK,
+    hash_of_source::CHECK,
+    hash_behind_gateway::CHECK,
     uncovered_host::CHECK,
 ];

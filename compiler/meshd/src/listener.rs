@@ -53,7 +53,7 @@ fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::Htt
     raw::HttpListener {
         edge: edge.then_some(raw::Edge { trusted_hops }),
         tls: tls.as_ref().map(|tls| server_tls(placed, tls)),
-        virtual_hosts: virtual_hosts.iter().map(routes::virtual_host).collect(),
+        virtual_hosts: virtual_hosts.iter().map(|host| routes::virtual_host(placed, host)).collect(),
     }
 }
 

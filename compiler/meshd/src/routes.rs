@@ -3,29 +3,47 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{Elsewhere, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream};
-use meshc_vocabulary::model::policy::GrpcStatus;
+use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
 use meshd_config::{Period, raw};
 
+use crate::placed::Placed;
 use crate::{filters, matches};
 
 /// The routes of some hosts.
-pub(crate) fn virtual_host(host: &VirtualHost) -> raw::VirtualHost {
+pub(crate) fn virtual_host(placed: &Placed<'_>, host: &VirtualHost) -> raw::VirtualHost {
     let VirtualHost { name, hosts, routes, origin: _ } = host;
-    raw::VirtualHost { name: name.clone(), hosts: hosts.to_vec(), routes: routes.iter().map(route).collect() }
+    let routes = routes.iter().map(|route| self::route(placed, route));
+    raw::VirtualHost { name: name.clone(), hosts: hosts.to_vec(), routes: routes.collect() }
 }
 
-fn route(route: &HttpRoute) -> raw::Route {
+fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
     let HttpRoute { matches, filters, action, origin } = route;
     match action {
-        HttpAction::Forward { to, timeout, idle_timeout, retry } => raw::Route {
+        HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => raw::Route {
             name: origin.name.to_string(),
             matching: matches::request(matches),
             to: to.iter().map(weighted).collect(),
+            hash: hash.as_ref().map(|key| self::hash(placed, key)),
             timeout: timeout.map(Period::from),
             idle_timeout: idle_timeout.map(Period::from),
             retry: Some(self::retry(retry)),
             filters: filters::render(filters),
         },
+    }
+}
+
+fn hash(placed: &Placed<'_>, key: &HashKey) -> raw::HashKey {
+    match key {
+        HashKey::Header(name) => raw::HashKey::Header(name.clone()),
+        HashKey::Cookie { name, ttl } => raw::HashKey::Cookie(raw::CookieKey {
+            name: name.clone(),
+            set: ttl.map(|ttl| match ttl {
+                CookieTtl::Session => raw::CookieLife::Session,
+                CookieTtl::For(ttl) => raw::CookieLife::For(Period::from(ttl)),
+            }),
+        }),
+        HashKey::Source => raw::HashKey::Source { trusted_hops: placed.plan.trusted_hops },
+        HashKey::Query(name) => raw::HashKey::Query(name.clone()),
     }
 }
 

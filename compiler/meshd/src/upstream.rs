@@ -3,10 +3,11 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, PoolPlan, Share, Upstream, UpstreamProtocol,
-    UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, PoolPlan, Share, Upstream,
+    UpstreamProtocol, UpstreamTls,
 };
 use meshd_config::{Period, raw};
+use std::time::Duration;
 
 use crate::placed::Placed;
 
@@ -52,13 +53,27 @@ fn group(
     tls: Option<&UpstreamTls>,
 ) -> raw::Group {
     // meshd has no locality but the order of the groups.
-    let Group { name, locality: _, endpoints, ejection, requests_per_connection } = group;
+    let Group { name, locality: _, endpoints, balance, ejection, requests_per_connection } = group;
+    let (balance, slow_start) = self::balance(*balance);
     raw::Group {
         name: name.clone(),
         endpoints: placed.found(endpoints).map(|one| endpoint(placed, one)).collect(),
+        balance,
+        slow_start: slow_start.map(Period::from),
         outlier: outlier(ejection, answers),
         tls: tls.map(self::tls),
         requests_per_connection: *requests_per_connection,
+    }
+}
+
+/// Who is next, and for how long the share of a new endpoint grows.
+const fn balance(balance: GroupBalance) -> (raw::Balance, Option<Duration>) {
+    match balance {
+        GroupBalance::RoundRobin { slow_start } => (raw::Balance::RoundRobin, slow_start),
+        GroupBalance::LeastRequest { slow_start } => (raw::Balance::LeastRequest, slow_start),
+        GroupBalance::Random => (raw::Balance::Random, None),
+        // meshd compares endpoints with each other for each request, and has no ring.
+        GroupBalance::Hash { ring: _ } => (raw::Balance::Hash, None),
     }
 }
 

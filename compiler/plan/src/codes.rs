@@ -129,9 +129,9 @@ Route to an `http`, `http2` or `grpc` port.
     },
     CodeInfo {
         code: DESTINATIONS_DISAGREE,
-        title: "the destinations of one route rule differ in timeout or retry",
-        explanation: r#"A rule with several destinations chooses one by weight when the request is sent; timeout and retries are fixed before.
-If different policies hold at the destinations, only one of them could be followed.
+        title: "the destinations of one route rule differ in timeout, retry or hash",
+        explanation: r#"A rule with several destinations chooses one by weight when the request is sent; timeout, retries and what
+is hashed for `balance` are fixed before. If different policies hold at the destinations, only one of them could be followed.
 
 ```mesh
 route cart {
@@ -143,7 +143,7 @@ route cart {
 policy slow { targets = [cart-v2], timeout { request = 60s } }
 ```
 
-Set `timeout` and `retry` on the rule, or on a policy that names the route.
+Set `timeout` and `retry` on the rule, or on a policy that names the route; hash by the same property at all destinations.
 "#,
     },
     CodeInfo {

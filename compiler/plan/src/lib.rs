@@ -53,6 +53,6 @@ pub use rate_limit::{
 pub use rendered::{RenderedProxy, Rendering};
 pub use route::{Elsewhere, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream};
 pub use upstream::{
-    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, PoolPlan, Serves, Share,
-    Upstream, UpstreamProtocol, UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PoolPlan,
+    Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::HttpMatch;
-use meshc_vocabulary::model::policy::GrpcStatus;
+use meshc_vocabulary::model::policy::{GrpcStatus, HashKey};
 
 use crate::filter::Filter;
 
@@ -43,6 +43,8 @@ pub enum HttpAction {
     Forward {
         /// Upstreams with relative weights; never empty.
         to: Vec<WeightedUpstream>,
+        /// What decides which endpoint gets it, at upstreams whose groups are balanced by hash.
+        hash: Option<HashKey>,
         /// From the request's end to the answer's end; `None`: unbounded.
         timeout: Option<Duration>,
         /// How long the stream may stay silent; `None`: unbounded.

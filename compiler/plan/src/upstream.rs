@@ -50,10 +50,40 @@ pub struct Group {
     pub locality: Locality,
     /// The endpoints; never empty.
     pub endpoints: Vec<Endpoint>,
+    /// Which of them gets the next request or connection.
+    pub balance: GroupBalance,
     /// How failing endpoints are ejected.
     pub ejection: Ejection,
     /// Requests on one connection before it is replaced; `None`: unbounded.
     pub requests_per_connection: Option<u32>,
+}
+
+/// Which endpoint of a group gets the next request or connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupBalance {
+    /// All in turn, by weight.
+    RoundRobin {
+        /// How long a new endpoint's share grows, from a tenth.
+        slow_start: Option<Duration>,
+    },
+    /// Of two at random, the one with fewer requests under way.
+    LeastRequest {
+        /// How long a new endpoint's share grows, from a tenth.
+        slow_start: Option<Duration>,
+    },
+    /// Any, at random.
+    Random,
+    /// What has the same hash goes to the same one; what has none, to any. See [`crate::HttpAction::Forward`] for the
+    /// property of requests that is hashed.
+    Hash {
+        /// Points of the ring, at least.
+        ring: u32,
+    },
+}
+
+impl GroupBalance {
+    /// In turn, and at once.
+    pub const EVENLY: Self = Self::RoundRobin { slow_start: None };
 }
 
 /// One address to connect to.

@@ -4,7 +4,7 @@
 
 use lang_diagnostics::Span;
 use meshc_vocabulary::model::Service;
-use meshc_vocabulary::model::policy::{OrDefault, PolicySettings, Pool, Timeout};
+use meshc_vocabulary::model::policy::{Balance, BalanceBy, OrDefault, PolicySettings, Pool, Timeout};
 
 /// A setting that cannot hold at one of the things that its policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub enum Obstacle {
 pub(crate) fn at_subset(settings: &PolicySettings, mut refuse: impl FnMut(&'static str, Span)) {
     let PolicySettings {
         // What a caller does towards the pods that it calls.
+        balance: _,
         failover: _,
         outlier: _,
         pool: _,
@@ -64,11 +65,19 @@ pub(crate) fn at_service(
         outlier: _,
         allow: _,
         deny: _,
+        balance,
         pool,
         retry,
         timeout,
         rate_limits,
     } = settings;
+    if let Some(Balance { origin: _, by, slow_start: _ }) = balance {
+        match by.value {
+            // Connections go around as well as requests do.
+            BalanceBy::RoundRobin | BalanceBy::LeastRequest | BalanceBy::Random => {}
+            BalanceBy::Hash(_) => refuse("balance.by", by.span),
+        }
+    }
     retry.iter().for_each(|it| refuse("retry", it.origin.span));
     rate_limits.iter().for_each(|it| refuse("rate_limit", it.origin.span));
     if let Some(Timeout { origin, request, idle: _ }) = timeout

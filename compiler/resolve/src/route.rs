@@ -28,7 +28,8 @@ impl<'m> RoutePolicies<'m> {
         said: impl Fn(&'m Origin) -> Provenance<'m>,
         mut refuse: impl FnMut(&'static str, &'m Origin),
     ) -> Self {
-        let PolicySettings { failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = settings;
+        let PolicySettings { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } =
+            settings;
         let mut inner = self;
         if let Some(value) = retry {
             inner.retry = Setting { value: Some(value), from: said(&value.origin) };
@@ -37,6 +38,7 @@ impl<'m> RoutePolicies<'m> {
             inner.timeout = Setting { value: Some(value), from: said(&value.origin) };
         }
         // These belong to a callee, whoever calls it.
+        balance.iter().for_each(|it| refuse("balance", &it.origin));
         failover.iter().for_each(|it| refuse("failover", &it.origin));
         outlier.iter().for_each(|it| refuse("outlier", &it.origin));
         pool.iter().for_each(|it| refuse("pool", &it.origin));

@@ -4,7 +4,7 @@
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::policy::{
-    AuthorizationRule, Defaults, Failover, Outlier, PolicySettings, Pool, RateLimit, Retry, Timeout,
+    AuthorizationRule, Balance, Defaults, Failover, Outlier, PolicySettings, Pool, RateLimit, Retry, Timeout,
 };
 use meshc_vocabulary::model::{Id, Policy};
 
@@ -14,6 +14,8 @@ use crate::{Provenance, Setting};
 /// it, as a whole; else the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServicePolicies<'m> {
+    /// Which endpoint gets a request.
+    pub balance: Setting<'m, &'m Balance>,
     /// Order of localities.
     pub failover: Setting<'m, &'m Failover>,
     /// Ejection of failing endpoints.
@@ -44,8 +46,9 @@ pub struct LimitId {
 impl<'m> ServicePolicies<'m> {
     /// What holds where no policy says anything.
     pub(crate) const fn defaults(defaults: &'m Defaults) -> Self {
-        let Defaults { failover, outlier, pool, timeout } = defaults;
+        let Defaults { balance, failover, outlier, pool, timeout } = defaults;
         Self {
+            balance: Setting::assumed(balance),
             failover: Setting::assumed(failover),
             outlier: Setting::assumed(outlier),
             pool: Setting::assumed(pool),
@@ -59,8 +62,9 @@ impl<'m> ServicePolicies<'m> {
 
     /// What holds for the subsets of a service that has these.
     pub(crate) fn inherited(self) -> Self {
-        let Self { failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = self;
+        let Self { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = self;
         Self {
+            balance: balance.inherited(),
             failover: failover.inherited(),
             outlier: outlier.inherited(),
             pool: pool.inherited(),
@@ -78,8 +82,12 @@ impl<'m> ServicePolicies<'m> {
         settings: &'m PolicySettings,
         said: impl Fn(&'m Origin) -> Provenance<'m>,
     ) -> Self {
-        let PolicySettings { failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = settings;
+        let PolicySettings { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } =
+            settings;
         let mut inner = self;
+        if let Some(value) = balance {
+            inner.balance = Setting { value, from: said(&value.origin) };
+        }
         if let Some(value) = failover {
             inner.failover = Setting { value, from: said(&value.origin) };
         }

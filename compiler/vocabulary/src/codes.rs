@@ -38,6 +38,10 @@ pub const POLICY_WITHOUT_SETTINGS: Code = Code("E0214");
 pub const WRONG_WORKLOAD: Code = Code("E0215");
 /// A retry of requests that did not fail.
 pub const RETRY_OF_SUCCESS: Code = Code("E0216");
+/// A hash that names no single property of a request.
+pub const HASH_KEY: Code = Code("E0250");
+/// A slow start where nothing grows.
+pub const SLOW_START: Code = Code("E0251");
 /// An `outlier` counts failures in two ways.
 pub const TWO_COUNTS_OF_FAILURES: Code = Code("E0219");
 /// A route at a gateway without host names.
@@ -380,6 +384,27 @@ service reviews {
   port http { number = 9080 }
   subset v1 { clusters = [west] }
 }
+```"#,
+    },
+    CodeInfo {
+        code: HASH_KEY,
+        title: "a hash over no single property",
+        explanation: r#"`hash` sends requests that have something in common to the same endpoint, so it names the one thing that they have in
+common: `header`, `cookie`, `query` or `source = true`. `ttl` is how long a `cookie` lives that the proxy sets.
+
+```mesh
+balance { by = hash { header = "x-user", query = "user" } }     // keep one of them
+balance { by = hash { header = "x-user", ttl = 1h } }           // cookie = "…" beside `ttl`
+```"#,
+    },
+    CodeInfo {
+        code: SLOW_START,
+        title: "a slow start where shares do not grow",
+        explanation: r#"A `slow_start` lets the share of a new endpoint grow, which takes a way of balancing that has shares: `round_robin` or
+`least_request`. At random, and by a hash, an endpoint has its full share at once.
+
+```mesh
+balance { by = random, slow_start = 30s }     // by = least_request
 ```"#,
     },
 ];

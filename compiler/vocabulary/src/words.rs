@@ -36,6 +36,7 @@ names! {
     CONSECUTIVE_5XX = "consecutive_5xx";
     CONSECUTIVE_GATEWAY_ERRORS = "consecutive_gateway_errors";
     CONTAINER = "container";
+    COOKIE = "cookie";
     COST = "cost";
     DATA_PLANE = "data_plane";
     DIRECTORY = "directory";
@@ -83,6 +84,7 @@ names! {
     PORT = "port";
     PREFIX = "prefix";
     PROTOCOL = "protocol";
+    QUERY = "query";
     REGEX = "regex";
     REGION = "region";
     REMOVE = "remove";
@@ -97,6 +99,8 @@ names! {
     SERVICE = "service";
     SET = "set";
     SHARE = "share";
+    SLOW_START = "slow_start";
+    SOURCE = "source";
     STARTS_WITH = "starts_with";
     STATE = "state";
     TARGET = "target";
@@ -107,6 +111,7 @@ names! {
     TRUST = "trust";
     TRUST_DOMAIN = "trust_domain";
     TRUSTED_HOPS = "trusted_hops";
+    TTL = "ttl";
     VIP = "vip";
     WEIGHT = "weight";
     WHEN = "when";

@@ -39,10 +39,13 @@ pub use path::Path;
 pub use period::Period;
 pub use problem::{Invalid, Problem};
 pub use read::{AccessLog, Admin, Bounds, Config, Dns, Family, Node, RateLimitService};
-pub use route::{GrpcStatus, HostPattern, Methods, Retry, RetryOn, Route, VirtualHost, WeightedUpstream};
+pub use route::{
+    CookieKey, CookieLife, GrpcStatus, HashKey, HostPattern, Methods, Retry, RetryOn, Route, VirtualHost,
+    WeightedUpstream,
+};
 pub use upstream::{
-    Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls,
-    Upstream,
+    Balance, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol,
+    RetryBudget, Tls, Upstream,
 };
 
 /// The version of the schema that this build writes; [`Config::read`] also accepts the one before, once there is one.

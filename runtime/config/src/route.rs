@@ -3,7 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::filter::Filter;
-use crate::matching::method;
+use crate::matching::{header_name, method};
 use crate::rules::Context;
 use crate::{Path, RequestMatch, raw};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Route {
     pub matching: RequestMatch,
     /// The upstreams by weight; the weights sum to at least 1.
     pub to: Vec<WeightedUpstream>,
+    /// What decides which endpoint gets a request, in groups that are balanced by hash.
+    pub hash: Option<HashKey>,
     /// How long the whole exchange may take; `None` is for ever.
     pub timeout: Option<Duration>,
     /// How long neither side may send anything; `None` is for ever.
@@ -73,7 +75,7 @@ pub struct Retry {
     pub other_localities: bool,
 }
 
-pub use raw::{GrpcStatus, RetryOn};
+pub use raw::{CookieKey, CookieLife, GrpcStatus, HashKey, RetryOn};
 
 /// Methods.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,9 +155,10 @@ pub(crate) fn virtual_hosts(
 }
 
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
-    let raw::Route { name, matching, to, timeout, idle_timeout, retry, filters } = raw;
+    let raw::Route { name, matching, to, hash, timeout, idle_timeout, retry, filters } = raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
     let to = weighted(cx, to, &at.field("to"));
+    let hash = cx.optional(hash.as_ref(), &at.field("hash"), self::hash);
     let timeout = cx.optional(timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
     let idle_at = &at.field("idle_timeout");
     let idle_timeout = cx.optional(idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));
@@ -165,11 +168,30 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         name: name.clone(),
         matching: matching?,
         to: to?,
+        hash: hash?,
         timeout: timeout?.map(crate::Period::duration),
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,
         filters: filters?,
     })
+}
+
+/// A property that requests can have.
+fn hash(cx: &mut Context<'_>, raw: &raw::HashKey, at: &Path) -> Option<HashKey> {
+    match raw {
+        raw::HashKey::Header(name) => header_name(cx, name, &at.field("header")).map(HashKey::Header),
+        raw::HashKey::Cookie(CookieKey { name, set }) => {
+            let at = at.field("cookie");
+            // A cookie's name is made of the same characters, but its case counts.
+            let name = header_name(cx, name, &at.field("name")).map(|_| name.clone());
+            if let Some(CookieLife::For(life)) = set {
+                cx.some_time(*life, &at.field("set"))?;
+            }
+            Some(HashKey::Cookie(CookieKey { name: name?, set: *set }))
+        }
+        raw::HashKey::Source { trusted_hops } => Some(HashKey::Source { trusted_hops: *trusted_hops }),
+        raw::HashKey::Query(name) => cx.text(name, &at.field("query")).map(HashKey::Query),
+    }
 }
 
 /// Upstreams and their shares, of which one is chosen.

@@ -4,7 +4,7 @@ use crate::SpiffeId;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use crate::raw::{FailingAnswers, Protocol};
+pub use crate::raw::{Balance, FailingAnswers, Protocol};
 
 /// Somewhere to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub struct Group {
     pub name: String,
     /// The endpoints.
     pub endpoints: Vec<Endpoint>,
+    /// Which of them gets the next request or connection.
+    pub balance: Balance,
+    /// How long the share of an endpoint that is new grows.
+    pub slow_start: Option<Duration>,
     /// When an endpoint is left out for a while.
     pub outlier: Option<Outlier>,
     /// Mutual TLS towards the endpoints.

@@ -5,7 +5,7 @@
 use crate::identity::spiffe_id;
 use crate::rules::Context;
 use crate::upstream::{
-    Endpoint, EndpointHost, FailingShare, Group, Outlier, Pool, RetryBudget, Tls, Upstream,
+    Balance, Endpoint, EndpointHost, FailingShare, Group, Outlier, Pool, RetryBudget, Tls, Upstream,
 };
 use crate::{Path, Period, raw};
 use std::time::Duration;
@@ -53,13 +53,21 @@ fn retry_budget(cx: &mut Context<'_>, raw: &raw::RetryBudget, at: &Path) -> Opti
 }
 
 fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
-    let raw::Group { name, endpoints, outlier, tls, requests_per_connection } = raw;
+    let raw::Group { name, endpoints, balance, slow_start, outlier, tls, requests_per_connection } = raw;
     let name = cx.text(name, &at.field("name"));
     let endpoints_at = at.field("endpoints");
     if endpoints.is_empty() {
         cx.wrong(&endpoints_at, "a group needs an endpoint");
     }
     let endpoints = cx.each(endpoints, &endpoints_at, endpoint);
+    let slow_start_at = at.field("slow_start");
+    let slow_start = cx.optional(slow_start.as_ref(), &slow_start_at, |cx, time, at| {
+        match balance {
+            Balance::RoundRobin | Balance::LeastRequest => {}
+            Balance::Random | Balance::Hash => cx.wrong(at, "shares grow in turn and by load only"),
+        }
+        cx.some_time(*time, at)
+    });
     let outlier = cx.optional(outlier.as_ref(), &at.field("outlier"), self::outlier);
     let tls = cx.optional(tls.as_ref(), &at.field("tls"), self::tls);
     let per_connection_at = at.field("requests_per_connection");
@@ -68,6 +76,8 @@ fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
     Some(Group {
         name: name?,
         endpoints: endpoints?,
+        balance: *balance,
+        slow_start: slow_start?.map(Period::duration),
         outlier: outlier?,
         tls: tls?,
         requests_per_connection: requests_per_connection?,

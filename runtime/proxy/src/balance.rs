@@ -1,109 +1,15 @@
-//! Which endpoint gets the next request: groups in order, round robin by weight within a group, ejected endpoints only
-//! when there is no other.
+//! Which endpoint gets the next request: groups in order, ejected endpoints only when there is no other. Who is next
+//! within a group is decided by its members.
 
+use crate::members::Among;
 use crate::metrics::Metrics;
 use crate::outlier::Report;
 use crate::upstream::{Endpoint, Group, Upstream};
-use meshd_config::Outlier;
+use meshd_config::Balance;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// The endpoints of a group with the state of their rotation.
-#[derive(Debug, Default)]
-pub(crate) struct Members {
-    list: Mutex<Vec<Member>>,
-    /// Ejections that were found due while an endpoint was looked for, and that no metric has counted yet.
-    unseen_ejections: AtomicU32,
-}
-
-#[derive(Debug)]
-struct Member {
-    endpoint: Arc<Endpoint>,
-    /// How much this member is owed: the smooth weighted round robin known from nginx.
-    owed: i64,
-}
-
-impl Members {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Member>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the members these (address, copy, weight), keeping the endpoints that were there before.
-    pub(crate) fn renew(&self, wanted: &[(SocketAddr, u32, u32)], new: fn(SocketAddr, u32, u32) -> Endpoint) {
-        let mut members = self.lock();
-        let renewed = wanted.iter().map(|(address, copy, weight)| {
-            let known = members.iter().find(|member| {
-                let endpoint = &member.endpoint;
-                endpoint.address == *address && endpoint.copy == *copy && endpoint.weight == *weight
-            });
-            let endpoint = match known {
-                Some(member) => Arc::clone(&member.endpoint),
-                None => Arc::new(new(*address, *copy, *weight)),
-            };
-            Member { endpoint, owed: 0 }
-        });
-        *members = renewed.collect();
-    }
-
-    /// The endpoints, in the order of the configuration.
-    pub(crate) fn all(&self) -> Vec<Arc<Endpoint>> {
-        self.lock().iter().map(|member| Arc::clone(&member.endpoint)).collect()
-    }
-
-    /// How many ejections came about since this was last asked, beside those that a report brought.
-    pub(crate) fn unseen_ejections(&self) -> u32 {
-        // Nearly always there are none, and then this costs no write.
-        if self.unseen_ejections.load(Ordering::Relaxed) == 0 {
-            return 0;
-        }
-        self.unseen_ejections.swap(0, Ordering::Relaxed)
-    }
-
-    /// The next member that `admits` accepts.
-    fn next(&self, among: Among<'_>, admits: impl Fn(&Endpoint) -> bool) -> Option<Arc<Endpoint>> {
-        let mut members = self.lock();
-        let mut total = 0;
-        let mut chosen: Option<&mut Member> = None;
-        for member in members.iter_mut() {
-            if !self.is_among(among, &member.endpoint) || !admits(&member.endpoint) {
-                continue;
-            }
-            let weight = i64::from(member.endpoint.weight);
-            total += weight;
-            member.owed += weight;
-            if chosen.as_ref().is_none_or(|best| member.owed > best.owed) {
-                chosen = Some(member);
-            }
-        }
-        let chosen = chosen?;
-        chosen.owed -= total;
-        Some(Arc::clone(&chosen.endpoint))
-    }
-
-    fn is_among(&self, among: Among<'_>, endpoint: &Endpoint) -> bool {
-        match among {
-            Among::All => true,
-            Among::Usable(rules, now) => {
-                let (ejected, ejections) = endpoint.is_ejected(rules, now);
-                if ejections > 0 {
-                    self.unseen_ejections.fetch_add(ejections, Ordering::Relaxed);
-                }
-                !ejected
-            }
-        }
-    }
-}
-
-/// The endpoints from which one is chosen.
-#[derive(Debug, Clone, Copy)]
-enum Among<'a> {
-    /// Those that these rules have not ejected.
-    Usable(Option<&'a Outlier>, Instant),
-    /// All of them.
-    All,
-}
 
 /// What was tried for one request or connection so far.
 #[derive(Debug, Default)]
@@ -111,6 +17,15 @@ pub(crate) struct Tried {
     endpoints: Vec<u64>,
     addresses: Vec<SocketAddr>,
     groups: Vec<usize>,
+    /// What decides where endpoints are chosen by hash.
+    key: Option<u64>,
+}
+
+impl Tried {
+    /// Nothing yet, for a request with this hash.
+    pub(crate) fn of(key: Option<u64>) -> Self {
+        Tried { key, ..Tried::default() }
+    }
 }
 
 /// What the next attempt prefers.
@@ -148,6 +63,11 @@ impl Picked {
         }
     }
 
+    /// Whether the hash of a request decides who gets it there.
+    pub(crate) fn is_by_hash(&self) -> bool {
+        self.group().is_some_and(|group| group.config.balance == Balance::Hash)
+    }
+
     /// The name of its group.
     pub(crate) fn group_name(&self) -> &str {
         self.group().map_or("", |group| group.config.name.as_str())
@@ -159,12 +79,12 @@ impl Picked {
 /// When every endpoint of every group is ejected, all are tried, and each pick begins with another group: who was
 /// ejected may have healed, and a request that is tried has a chance.
 pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) -> Option<Picked> {
-    let now = Instant::now();
+    let (now, key) = (Instant::now(), tried.key);
     let groups = || upstream.groups.iter().enumerate();
     let usable = |group: &Group, admits: &dyn Fn(&Endpoint) -> bool| {
-        group.members.next(Among::Usable(group.config.outlier.as_ref(), now), admits)
+        group.members.next(Among::Usable(group.config.outlier.as_ref(), now), key, admits)
     };
-    let all = |group: &Group, admits: &dyn Fn(&Endpoint) -> bool| group.members.next(Among::All, admits);
+    let all = |group: &Group, admits: &dyn Fn(&Endpoint) -> bool| group.members.next(Among::All, key, admits);
     let found = choose(groups, usable, tried, prefer);
     let (position, endpoint) = found.or_else(|| {
         let first = upstream.desperate.fetch_add(1, Ordering::Relaxed) % upstream.groups.len().max(1);

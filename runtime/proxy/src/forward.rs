@@ -1,5 +1,6 @@
 //! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
 
+use crate::affinity::{self, Affinity};
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::body::{Body, Replayable, Rest};
 use crate::bounds::Bounds;
@@ -9,7 +10,7 @@ use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outlier::Report;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
-use crate::route::Route;
+use crate::route::{Route, random};
 use crate::trailers::{Trailers, WithTrailers};
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
@@ -60,6 +61,8 @@ pub(crate) struct Forwarded {
     pub(crate) attempts: u32,
     /// What an operator should know about the last attempt that brought no answer.
     pub(crate) details: Option<String>,
+    /// The cookie that the answer sets, so that the next request goes to the same endpoint.
+    pub(crate) cookie: Option<HeaderValue>,
 }
 
 /// An answer whose body has not passed yet.
@@ -157,19 +160,25 @@ pub(crate) async fn forward(
     outgoing: Outgoing,
     incoming: FromClient,
 ) -> Forwarded {
-    let nowhere = |failure| Forwarded { result: Err(failure), picked: None, attempts: 0, details: None };
+    let nowhere =
+        |failure| Forwarded { result: Err(failure), picked: None, attempts: 0, details: None, cookie: None };
     let Some(upstream) = route.upstream() else { return nowhere(Failure::NoHealthyUpstream) };
     let Some(held) = Held::below(upstream, requests, upstream.config.pool.max_requests) else {
         return nowhere(Failure::Overflow);
     };
     let body = Replayable::new(incoming, REPLAY_BOUND);
+    let affinity = route.hash.as_ref().map(|key| {
+        let Outgoing { method: _, authority: _, path, headers, version: _, bounds: _ } = &outgoing;
+        affinity::of(key, headers, path.query(), random)
+    });
+    let Affinity { key, cookie } = affinity.unwrap_or_default();
     let mut exchange = Exchange {
         worker,
         route,
         upstream,
         outgoing: &outgoing,
         body: body.clone(),
-        tried: Tried::default(),
+        tried: Tried::of(key),
         picked: None,
         attempts: 0,
         retries: 0,
@@ -205,7 +214,10 @@ pub(crate) async fn forward(
         answer.deadline = route.timeout.map(|limit| body.since() + limit);
         answer.held.push(Counted::Upstream(held));
     }
-    Forwarded { result, picked: exchange.picked, attempts: exchange.attempts, details: exchange.details }
+    let Exchange { picked, attempts, details, .. } = exchange;
+    // Nothing was decided by it in a group that is balanced otherwise.
+    let cookie = cookie.filter(|_| picked.as_ref().is_some_and(Picked::is_by_hash));
+    Forwarded { result, picked, attempts, details, cookie }
 }
 
 /// One request with all its attempts.

@@ -161,7 +161,8 @@ async fn answer(
                     is_last = answer.is_early();
                     let (worker, status) = (Rc::clone(worker), answer.status());
                     let stream = Stream::current();
-                    answer.into_response(version, move |ending, bytes| {
+                    let cookie = forwarded.cookie;
+                    let mut response = answer.into_response(version, move |ending, bytes| {
                         line.bytes = bytes;
                         let upstreams_fault;
                         (line.flags, upstreams_fault) = match ending {
@@ -182,7 +183,11 @@ async fn answer(
                         }
                         finish(&worker, line, status, start);
                         drop(asking);
-                    })
+                    });
+                    if let Some(cookie) = cookie {
+                        response.headers_mut().append(header::SET_COOKIE, cookie);
+                    }
+                    response
                 }
                 Err(failure) => {
                     let (status, body) = failure.answer();

@@ -14,11 +14,13 @@
 
 mod access_log;
 mod admin;
+mod affinity;
 mod authorize;
 mod balance;
 mod body;
 mod bounds;
 mod buffers;
+mod choice;
 mod connect;
 mod control;
 mod dns;
@@ -40,6 +42,7 @@ mod limiter;
 mod linger;
 mod listen;
 mod local_reply;
+mod members;
 mod memory;
 mod metrics;
 mod normalize;

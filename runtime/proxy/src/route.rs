@@ -6,7 +6,7 @@ use crate::filter::Filter;
 use crate::hosts::Hosts;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
-use meshd_config::{HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch, ValueMatch};
+use meshd_config::{HashKey, HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch, ValueMatch};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +82,8 @@ pub(crate) struct Route {
     pub(crate) matching: RequestMatch,
     /// The upstreams with their shares.
     pub(crate) to: Vec<(Arc<Upstream>, u32)>,
+    /// What decides which endpoint gets a request, in groups that are balanced by hash.
+    pub(crate) hash: Option<HashKey>,
     /// From the request's end to the answer's end.
     pub(crate) timeout: Option<Duration>,
     /// How long neither side may send anything.
@@ -181,6 +183,7 @@ mod tests {
             name: name.into(),
             matching: virtual_hosts[0].routes[0].matching.clone(),
             to: Vec::new(),
+            hash: None,
             timeout: None,
             idle_timeout: None,
             retry: None,

@@ -320,6 +320,7 @@ impl Builder<'_> {
                     name: String::new(),
                     matching: RequestMatch::any(),
                     to: vec![(self.upstream(upstream)?, 1)],
+                    hash: None,
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
@@ -338,7 +339,7 @@ impl Builder<'_> {
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
-        let meshd_config::Route { name, matching, to, timeout, idle_timeout, retry, filters } = route;
+        let meshd_config::Route { name, matching, to, hash, timeout, idle_timeout, retry, filters } = route;
         let to = to.iter().map(|to| {
             let WeightedUpstream { upstream, weight } = to;
             Ok((self.upstream(upstream)?, *weight))
@@ -347,6 +348,7 @@ impl Builder<'_> {
             name: name.clone(),
             matching: matching.clone(),
             to: to.collect::<Result<_, String>>()?,
+            hash: hash.clone(),
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
@@ -373,6 +375,7 @@ impl Builder<'_> {
                         name: String::new(),
                         matching: RequestMatch::any(),
                         to: vec![(self.upstream(upstream)?, 1)],
+                        hash: None,
                         timeout,
                         idle_timeout,
                         retry: None,

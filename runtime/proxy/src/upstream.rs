@@ -5,7 +5,8 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::balance::Members;
+use crate::choice::number;
+use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::outlier::{Record, Report};
 use crate::retry_budget;
@@ -80,6 +81,10 @@ pub(crate) struct Endpoint {
     pub(crate) weight: u32,
     /// How many requests or connections it carries.
     pub(crate) active: AtomicU32,
+    /// When it became known.
+    pub(crate) since: Instant,
+    /// What stands for it where endpoints are chosen by hash, the same in every proxy.
+    pub(crate) mark: u64,
     record: Mutex<Record>,
 }
 
@@ -187,10 +192,18 @@ impl Upstream {
 
 impl Group {
     fn new(config: &config::Group) -> Self {
-        let config::Group { name: _, endpoints: _, outlier: _, tls: _, requests_per_connection: _ } = config;
+        let config::Group {
+            name: _,
+            endpoints: _,
+            balance,
+            slow_start,
+            outlier: _,
+            tls: _,
+            requests_per_connection: _,
+        } = config;
         let group = Group {
             config: config.clone(),
-            members: Members::default(),
+            members: Members::new(*balance, *slow_start),
             answers: Mutex::default(),
             tls: ArcSwapOption::empty(),
         };
@@ -248,6 +261,8 @@ impl Endpoint {
             copy,
             weight,
             active: AtomicU32::new(0),
+            since: Instant::now(),
+            mark: number(format!("{address}/{copy}").as_bytes()),
             record: Mutex::default(),
         }
     }

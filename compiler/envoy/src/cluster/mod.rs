@@ -5,6 +5,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+mod balance;
 mod buffers;
 pub(crate) mod dns;
 mod ejection;
@@ -88,7 +89,9 @@ fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
 fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: String) -> Cluster {
     let Upstream { name, protocol: spoken, groups, failing_answers, tls, pool, origin: _ } = upstream;
     // Requests on a connection are bounded by the protocol.
-    let Group { name: group_name, locality, endpoints, ejection, requests_per_connection: _ } = group;
+    let Group { name: group_name, locality, endpoints, balance, ejection, requests_per_connection: _ } =
+        group;
+    let (lb_policy, lb_config) = balance::policy(*balance);
     let is_only = groups.len() == 1;
     let endpoints = endpoints::placed(placed, endpoints);
     let discovery = if endpoints.iter().all(endpoints::is_literal) {
@@ -99,7 +102,8 @@ fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: Stri
     Cluster {
         alt_stat_name: metrics_name(name, Some(group_name)),
         connect_timeout: duration(pool.connect_timeout),
-        lb_policy: LbPolicy::RoundRobin.into(),
+        lb_policy: lb_policy.into(),
+        lb_config,
         load_assignment: Some(endpoints::assignment(&cluster, locality, &endpoints)),
         circuit_breakers: Some(if is_only {
             pool::with_retries(pool, *spoken)

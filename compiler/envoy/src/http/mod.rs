@@ -4,6 +4,7 @@ mod authorization;
 pub(crate) mod clients;
 mod descriptor;
 pub(crate) mod filters;
+mod hash;
 mod headers;
 mod local_limit;
 pub(crate) mod manager;

@@ -6,7 +6,7 @@ use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{filters, matches, retry};
+use crate::http::{filters, hash, matches, retry};
 use crate::limits;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
@@ -97,9 +97,10 @@ fn virtual_host(
 /// One route, or two where methods decide how a request is retried.
 fn routes(planned: &HttpRoute) -> Vec<Route> {
     let HttpRoute { matches, filters, action, origin: _ } = planned;
-    let HttpAction::Forward { to, timeout: limit, idle_timeout, retry } = action;
+    let HttpAction::Forward { to, hash: key, timeout: limit, idle_timeout, retry } = action;
     let action = |policy| RouteAction {
         cluster_specifier: Some(clusters(to)),
+        hash_policy: key.iter().map(hash::policy).collect(),
         timeout: timeout(*limit),
         idle_timeout: timeout(*idle_timeout),
         retry_policy: policy,

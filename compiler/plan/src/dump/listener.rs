@@ -91,11 +91,14 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
 
 fn route(text: &mut Text, route: &HttpRoute) {
     let HttpRoute { matches, filters, action, origin } = route;
-    let HttpAction::Forward { to, timeout, idle_timeout, retry } = action;
+    let HttpAction::Forward { to, hash, timeout, idle_timeout, retry } = action;
     let to: Vec<_> = to.iter().map(|one| format!("{} x{}", one.upstream, one.weight)).collect();
     text.line(format!("{} -> {}, from {}", words::matches(matches), to.join(" | "), origin.name));
     text.nested(|text| {
         self::filters(text, filters);
+        if let Some(key) = hash {
+            text.line(format!("endpoint by {}", words::hash_key(key)));
+        }
         let timeout =
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));

@@ -2,8 +2,8 @@
 
 use super::{Text, parts, words};
 use crate::{
-    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, Locality, PoolPlan, Serves,
-    Share, Upstream, UpstreamProtocol, UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Locality,
+    PoolPlan, Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
 };
 
 pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
@@ -59,12 +59,14 @@ fn group(text: &mut Text, group: &Group) {
         name,
         locality: Locality { region, zone, cluster },
         endpoints,
+        balance,
         ejection,
         requests_per_connection,
     } = group;
     let ejection = self::ejection(ejection);
     text.line(parts([
         Some(format!("group {name} in {region}/{zone} of {cluster}, {ejection}")),
+        self::balance(*balance),
         requests_per_connection.map(|requests| format!("{requests} requests per connection")),
     ]));
     text.nested(|text| {
@@ -82,6 +84,19 @@ fn group(text: &mut Text, group: &Group) {
             text.line(format!("{address}:{port}, weight {weight}, {copies} copies: {serves}"));
         }
     });
+}
+
+/// Nothing where endpoints take turns, as they mostly do.
+fn balance(balance: GroupBalance) -> Option<String> {
+    let (how, slow_start) = match balance {
+        GroupBalance::RoundRobin { slow_start: None } => return None,
+        GroupBalance::RoundRobin { slow_start } => ("in turn", slow_start),
+        GroupBalance::LeastRequest { slow_start } => ("the least busy of two", slow_start),
+        GroupBalance::Random => ("at random", None),
+        GroupBalance::Hash { ring } => return Some(format!("by hash on a ring of {ring}")),
+    };
+    let slow_start = slow_start.map(|window| format!(", growing for {}", words::duration(window)));
+    Some(format!("{how}{}", slow_start.unwrap_or_default()))
 }
 
 fn ejection(ejection: &Ejection) -> String {

@@ -7,7 +7,7 @@ use meshc_vocabulary::model::{
     QueryMatch, QueryValue, StringMatch,
 };
 
-use meshc_vocabulary::model::policy::GrpcStatus;
+use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
 
 use crate::{RetryReason, WeightedUpstream};
 
@@ -74,6 +74,20 @@ pub(super) fn retry_reason(reason: &RetryReason) -> String {
         }
         RetryReason::ConnectFailure => String::from("connect failure"),
         RetryReason::Reset => String::from("reset"),
+    }
+}
+
+/// `header x-user`, `cookie shop for 1h`.
+pub(super) fn hash_key(key: &HashKey) -> String {
+    match key {
+        HashKey::Header(name) => format!("header {name}"),
+        HashKey::Cookie { name, ttl: None } => format!("cookie {name}"),
+        HashKey::Cookie { name, ttl: Some(CookieTtl::Session) } => format!("cookie {name} for a session"),
+        HashKey::Cookie { name, ttl: Some(CookieTtl::For(ttl)) } => {
+            format!("cookie {name} for {}", duration(*ttl))
+        }
+        HashKey::Source => String::from("the client's address"),
+        HashKey::Query(name) => format!("?{name}"),
     }
 }
 

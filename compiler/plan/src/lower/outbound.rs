@@ -10,6 +10,8 @@ use meshc_topology::{Asked, Reach};
 use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Route, Service};
 
 use super::context::Context;
+use super::policy::AtCaller;
+use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::rule::{self, Reaches};
 use super::shared::Vicinity;
@@ -165,6 +167,7 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
         filters: Vec::new(),
         action: HttpAction::Forward {
             to: vec![WeightedUpstream { upstream, weight: 1 }],
+            hash: balance::key(AtCaller::of(context, callee).balance, port, Sender::Sidecar),
             timeout,
             idle_timeout,
             retry,

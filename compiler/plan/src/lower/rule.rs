@@ -7,9 +7,12 @@ use std::collections::BTreeMap;
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
-use meshc_vocabulary::model::{Callee, Destination, HttpMatch, Port, RouteRule};
+use meshc_vocabulary::model::policy::HashKey;
+use meshc_vocabulary::model::{Callee, Destination, HttpMatch, Port, RouteRule, RouteScope};
 
 use super::context::Context;
+use super::policy::AtCaller;
+use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
 use super::{filter, upstream};
@@ -35,6 +38,8 @@ pub(super) fn http_routes<'m>(
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(destinations.len());
     let beside = beside(context, rule, callees);
+    let sender = sender(context, through);
+    let mut hash: Option<(&Destination, HashKey)> = None;
     for destination in destinations {
         let Destination { origin: _, callee, port: _, weight } = destination;
         let Some(port) = reached(context, destination, callees, sink) else { continue };
@@ -46,13 +51,19 @@ pub(super) fn http_routes<'m>(
             Some(_) => {}
             None => first = Some((destination, handling)),
         }
+        match (&hash, balance::key(AtCaller::of(context, *callee).balance, port, sender)) {
+            (Some((other, known)), Some(key)) if *known != key => hash_apart(rule, other, destination, sink),
+            (None, Some(key)) => hash = Some((destination, key)),
+            (Some(_), Some(_)) | (_, None) => {}
+        }
         to.push(WeightedUpstream {
             upstream: upstream::callee_name(context, *callee, port),
             weight: *weight,
         });
     }
     let Some((_, Handling { timeout, idle_timeout, retry })) = first else { return Vec::new() };
-    let action = HttpAction::Forward { to, timeout, idle_timeout, retry };
+    let hash = hash.map(|(_, key)| key);
+    let action = HttpAction::Forward { to, hash, timeout, idle_timeout, retry };
     let filters = filter::of_rule(filters, |copied| {
         let port = reached(context, copied, callees, sink)?;
         Some(upstream::callee_name(context, copied.callee, port))
@@ -64,6 +75,17 @@ pub(super) fn http_routes<'m>(
         origin: origin.clone(),
     };
     matches.iter().map(route).collect()
+}
+
+/// Who carries the rule.
+fn sender(context: &Context<'_>, through: Through<'_>) -> Sender {
+    match through {
+        Through::Call => Sender::Sidecar,
+        Through::Rule { route, position: _, rule: _ } => match &context.model.routes.at(route).scope {
+            RouteScope::Gateways(_) => Sender::Gateway,
+            RouteScope::Calls(_) => Sender::Sidecar,
+        },
+    }
 }
 
 /// The port that a destination means, if requests can go there: a TCP port is reported here, and what no way leads to by
@@ -114,5 +136,19 @@ fn disagree(rule: &RouteRule, first: &Destination, other: &Destination, sink: &m
         .also(first.origin.span, "one set of policies applies here")
         .also(other.origin.span, "another one applies here")
         .help("set `timeout` and `retry` on the rule, or in a policy that names the route"),
+    );
+}
+
+/// On Envoy a request is hashed before it is known which destination it goes to.
+fn hash_apart(rule: &RouteRule, first: &Destination, other: &Destination, sink: &mut Sink) {
+    sink.push(
+        Diagnostic::error(
+            codes::DESTINATIONS_DISAGREE,
+            rule.origin.span,
+            "the destinations of this rule hash requests by different properties",
+        )
+        .also(first.origin.span, "one `balance` applies here")
+        .also(other.origin.span, "another one applies here")
+        .help("use the same `hash` for both, or a rule for each"),
     );
 }

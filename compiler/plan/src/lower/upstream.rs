@@ -8,10 +8,10 @@ use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol
 
 use super::context::Context;
 use super::policy::retry::Beside;
-use super::policy::{AtCaller, failover, outlier, pool};
+use super::policy::{AtCaller, balance, failover, outlier, pool};
 use crate::{
-    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, Serves, Upstream, UpstreamProtocol,
-    UpstreamTls, companion_service, object_name, paths, sni, upstream_name,
+    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Serves, Upstream,
+    UpstreamProtocol, UpstreamTls, companion_service, object_name, paths, sni, upstream_name,
 };
 
 /// The name of the rate-limit upstream.
@@ -129,8 +129,10 @@ pub(super) fn passed_through<'a>(
     hops: impl Iterator<Item = (Id<Cluster>, &'a Via, u32)>,
 ) -> Upstream {
     let settings = AtCaller::of(context, Callee::Service(service));
-    let groups = hops.map(|(cluster, via, weight)| {
-        group(context, Target { service, cluster, weight }, via, &settings, Carries::Connections)
+    // Connections of many callers, each with many requests: only turns spread them evenly, whatever callers want.
+    let groups = hops.map(|(cluster, via, weight)| Group {
+        balance: GroupBalance::EVENLY,
+        ..group(context, Target { service, cluster, weight }, via, &settings, Carries::Connections)
     });
     Upstream {
         name: callee_name(context, Callee::Service(service), port),
@@ -204,13 +206,18 @@ fn group(
     settings: &AtCaller<'_>,
     carries: Carries,
 ) -> Group {
-    let (endpoints, ejection, requests_per_connection) = match via {
+    let (endpoints, balance, ejection, requests_per_connection) = match via {
         Via::Pods | Via::External => {
             let ejection = match carries {
                 Carries::Requests => outlier::of_pods(settings.outlier),
                 Carries::Connections => outlier::of_connections(settings.outlier),
             };
-            (pods(context, target), ejection, settings.pool.requests_per_connection.value)
+            let balance = match carries {
+                Carries::Requests => balance::of_pods(settings.balance),
+                Carries::Connections => balance::without_hash(settings.balance),
+            };
+            let requests = settings.pool.requests_per_connection.value;
+            (pods(context, target), balance, ejection, requests)
         }
         Via::Gateways { gateways, .. } => {
             let endpoints = gateway_endpoints(context, target, gateways, carries);
@@ -219,13 +226,14 @@ fn group(
                 Carries::Requests => outlier::of_gateways(settings.outlier),
                 Carries::Connections => outlier::of_gateway_connections(settings.outlier),
             };
-            (endpoints, ejection, Some(requests))
+            (endpoints, balance::without_hash(settings.balance), ejection, Some(requests))
         }
     };
     Group {
         name: context.model.clusters.at(target.cluster).name.clone(),
         locality: context.locality(target.cluster),
         endpoints,
+        balance,
         ejection,
         requests_per_connection: match carries {
             Carries::Requests => requests_per_connection,
@@ -312,6 +320,7 @@ fn plain_group(context: &Context<'_>, cluster: Id<Cluster>, endpoint: Endpoint) 
         name: context.model.clusters.at(cluster).name.clone(),
         locality: context.locality(cluster),
         endpoints: vec![endpoint],
+        balance: GroupBalance::EVENLY,
         ejection: Ejection::Never,
         requests_per_connection: None,
     }

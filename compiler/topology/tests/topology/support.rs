@@ -7,7 +7,7 @@ use std::time::Duration;
 use lang_diagnostics::{FileId, Origin, Span, Spanned};
 use meshc_topology::{ProxyKey, Topology, Via};
 use meshc_vocabulary::model::policy::{
-    Defaults, Failover, FailoverBy, FailuresInARow, OrDefault, Outlier, Pool, Timeout,
+    Balance, BalanceBy, Defaults, Failover, FailoverBy, FailuresInARow, OrDefault, Outlier, Pool, Timeout,
 };
 use meshc_vocabulary::model::*;
 
@@ -412,6 +412,11 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
     let (enabled, by) = failover.unwrap_or((true, vec![FailoverBy::Zone, FailoverBy::Region]));
     let second = Duration::from_secs(1);
     Defaults {
+        balance: Balance {
+            origin: origin("balance"),
+            by: Spanned::new(BalanceBy::RoundRobin, origin("by").span),
+            slow_start: None,
+        },
         failover: Failover { origin: origin("failover"), enabled, by },
         outlier: Outlier {
             origin: origin("outlier"),

@@ -5,6 +5,7 @@
 //! conversions, without anything to fall back on, so that it must be complete.
 
 pub(crate) mod authorization;
+pub(crate) mod balance;
 pub(crate) mod failover;
 pub(crate) mod outlier;
 pub(crate) mod pool;
@@ -22,6 +23,7 @@ use crate::model::{Gateway, Table};
 
 /// The kinds of settings, in the order of the reference. A new one is a line here and one in [`convert`].
 pub(crate) const SETTINGS: &[Nested] = &[
+    Nested { kind: &balance::KIND, count: Count::Optional },
     Nested { kind: &failover::KIND, count: Count::Optional },
     Nested { kind: &outlier::KIND, count: Count::Optional },
     Nested { kind: &pool::KIND, count: Count::Optional },
@@ -43,9 +45,13 @@ pub(crate) struct Context<'a> {
 /// The settings of a policy.
 pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<PolicySettings> {
     let Context { defaults, .. } = context;
+    balance::check(block, sink);
     outlier::check(block, sink);
     retry::check(block, sink);
     Some(PolicySettings {
+        balance: optional(block.block(&balance::KIND), |inner| {
+            balance::convert(inner, Some(&defaults.balance))
+        })?,
         failover: optional(block.block(&failover::KIND), |inner| {
             failover::convert(inner, Some(&defaults.failover))
         })?,
@@ -66,6 +72,7 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
 /// The table of defaults; `None` if it is not complete.
 pub(crate) fn defaults(block: &Block) -> Option<Defaults> {
     Some(Defaults {
+        balance: balance::convert(block.block(&balance::KIND)?, None)?,
         failover: failover::convert(block.block(&failover::KIND)?, None)?,
         outlier: outlier::convert(block.block(&outlier::KIND)?, None)?,
         pool: pool::convert(block.block(&pool::KIND)?, None)?,

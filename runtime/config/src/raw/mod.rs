@@ -18,11 +18,12 @@ pub use listener::{
     ServerTls, TcpListener, TlsVersion,
 };
 pub use route::{
-    GrpcStatus, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch, Retry, RetryOn, Route,
-    ValueMatch, VirtualHost, WeightedUpstream,
+    CookieKey, CookieLife, GrpcStatus, HashKey, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch,
+    Retry, RetryOn, Route, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls, Upstream,
+    Balance, Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls,
+    Upstream,
 };
 
 /// Whether a member equals its default and can be left out of the file.

@@ -29,6 +29,9 @@ pub struct Route {
     pub matching: RequestMatch,
     /// The upstreams, of which one is chosen by weight.
     pub to: Vec<WeightedUpstream>,
+    /// The property that decides which endpoint gets a request, in groups that are balanced by hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<HashKey>,
     /// How long the whole exchange may take, retries included; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
@@ -41,6 +44,44 @@ pub struct Route {
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,
+}
+
+/// The property of a request that decides which endpoint gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum HashKey {
+    /// All lines of the header of this name, in any order.
+    Header(String),
+    /// A cookie.
+    Cookie(CookieKey),
+    /// The client's address, told by as many proxies before this one as are trusted.
+    Source {
+        /// How many.
+        trusted_hops: u32,
+    },
+    /// The first parameter of the query of this name, as it is sent.
+    Query(String),
+}
+
+/// A cookie that decides which endpoint gets a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CookieKey {
+    /// Its name.
+    pub name: String,
+    /// How long one lives that is set with the answer to a request without it; absent means that none is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<CookieLife>,
+}
+
+/// How long a cookie lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CookieLife {
+    /// Until the client ends.
+    Session,
+    /// So long, in whole seconds.
+    For(Period),
 }
 
 /// An upstream and its share.

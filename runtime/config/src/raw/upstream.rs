@@ -43,6 +43,13 @@ pub struct Group {
     pub name: String,
     /// The endpoints.
     pub endpoints: Vec<Endpoint>,
+    /// Which of them gets the next request or connection; absent means all in turn.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub balance: Balance,
+    /// How long an endpoint that is new takes to get its full share, from a tenth of it; absent means no time. In turn
+    /// and by load only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<Period>,
     /// When an endpoint is left out for a while; absent means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlier: Option<Outlier>,
@@ -52,6 +59,21 @@ pub struct Group {
     /// Requests on one connection before it is replaced; absent means no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_connection: Option<u32>,
+}
+
+/// Which endpoint gets the next request or connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// All in turn, by weight.
+    #[default]
+    RoundRobin,
+    /// Of two at random by weight, the one with fewer requests under way.
+    LeastRequest,
+    /// Any, at random by weight.
+    Random,
+    /// By the hash of what the request's route names; without it, at random.
+    Hash,
 }
 
 /// One endpoint, or all those behind one name.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use lang_diagnostics::{FileId, Origin, Span};
 use meshc_plan::{
     Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
-    GatewayDeployment, Group, HttpAction, HttpListener, HttpRoute, Identity, Listener, ListenerKind,
-    Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan, RetryReason, Role,
-    Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol, UpstreamTls,
-    VirtualHost, WeightedUpstream, sni,
+    GatewayDeployment, Group, GroupBalance, HttpAction, HttpListener, HttpRoute, Identity, Listener,
+    ListenerKind, Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan,
+    RetryReason, Role, Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol,
+    UpstreamTls, VirtualHost, WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::{DataPlane, HttpMatch, IpFamily, SpiffeId, Table};
 
@@ -128,6 +128,7 @@ pub(crate) fn route(matches: HttpMatch, action: HttpAction) -> HttpRoute {
 pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
     HttpAction::Forward {
         to: vec![WeightedUpstream { upstream: upstream.to_owned(), weight: 1 }],
+        hash: None,
         timeout: Some(Duration::from_secs(15)),
         idle_timeout: None,
         retry,
@@ -260,6 +261,7 @@ pub(crate) fn group(cluster: &str, endpoints: Vec<Endpoint>) -> Group {
         name: cluster.to_owned(),
         locality: locality(cluster),
         endpoints,
+        balance: GroupBalance::EVENLY,
         ejection: Ejection::Never,
         requests_per_connection: None,
     }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, HttpListener, InboundChain,
-    InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
-    MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan, RetryReason,
-    ServerCertificate, ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
+    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, Group, GroupBalance, HttpListener,
+    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
+    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
+    RetryReason, ServerCertificate, ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
 };
-use meshc_vocabulary::model::policy::{GrpcStatus, OnError};
+use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
     Capture, HeaderMatch, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind, StringMatch, TlsVersion,
 };
@@ -27,6 +27,7 @@ pub(crate) fn plans() -> Vec<(&'static str, ProxyPlan)> {
     vec![
         ("ingress", ingress()),
         ("east-west", east_west()),
+        ("balanced", balanced()),
         ("caller", caller()),
         ("callee", limited_callee()),
         ("everything-else", everything_else()),
@@ -81,6 +82,46 @@ pub(crate) fn ingress() -> ProxyPlan {
         callee("simple-backend", vec![pods("west", "simple-backend"), gateway("east", [172, 18, 255, 202])]),
         callee("webapp", vec![pods("west", "webapp")]),
     ]);
+    plan
+}
+
+/// A gateway with an upstream for each way of balancing, and a route for each property that is hashed.
+pub(crate) fn balanced() -> ProxyPlan {
+    let grows = Some(Duration::from_secs(30));
+    let ways = [
+        ("turns", GroupBalance::RoundRobin { slow_start: grows }),
+        ("busy", GroupBalance::LeastRequest { slow_start: None }),
+        ("growing", GroupBalance::LeastRequest { slow_start: grows }),
+        ("any", GroupBalance::Random),
+        ("hash", GroupBalance::Hash { ring: 4096 }),
+    ];
+    let upstreams =
+        ways.map(|(service, balance)| callee(service, vec![Group { balance, ..pods("west", service) }]));
+    let cookie = |ttl| HashKey::Cookie { name: "shop".to_owned(), ttl };
+    let keys = [
+        HashKey::Header("x-user".to_owned()),
+        cookie(None),
+        cookie(Some(CookieTtl::Session)),
+        cookie(Some(CookieTtl::For(Duration::from_secs(3600)))),
+        HashKey::Source,
+        HashKey::Query("user".to_owned()),
+    ];
+    let routes = keys.into_iter().map(|key| {
+        let mut action = forward("hash.istioinaction:80", retry(1, vec![RetryReason::ConnectFailure], false));
+        let meshc_plan::HttpAction::Forward { hash, .. } = &mut action;
+        *hash = Some(key);
+        route(HttpMatch::default(), action)
+    });
+    let hosts = vec![virtual_host("istioinaction.hash", &["hash.example"], routes.collect())];
+    let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.into() };
+    let mut plan = gateway_plan("west", "ingress");
+    plan.identity = Some(identity("mesh-system", "west-ingress"));
+    plan.listeners = vec![
+        listener("ingress_http", "0.0.0.0:8080", ListenerKind::Http(plain)),
+        metrics(),
+        readiness(Vec::new()),
+    ];
+    plan.upstreams = shared(upstreams.to_vec());
     plan
 }
 

@@ -4,6 +4,7 @@
 //! which side it works, and a side whose part nobody reads does not build either.
 
 pub(super) mod authorization;
+pub(super) mod balance;
 pub(super) mod conduct;
 pub(super) mod failover;
 pub(super) mod outlier;
@@ -13,7 +14,7 @@ pub(super) mod retry;
 pub(super) mod targets;
 
 use meshc_resolve::{ServicePolicies, Setting};
-use meshc_vocabulary::model::policy::{AuthorizationRule, Failover, Outlier, Pool, RateLimit};
+use meshc_vocabulary::model::policy::{AuthorizationRule, Balance, Failover, Outlier, Pool, RateLimit};
 use meshc_vocabulary::model::{Callee, Id, Service};
 
 use super::context::Context;
@@ -21,6 +22,7 @@ use super::context::Context;
 /// What a caller's proxy does towards a callee, whatever the call: its upstream. How a call is handled is `conduct`.
 #[derive(Clone, Copy)]
 pub(super) struct AtCaller<'m> {
+    pub(super) balance: &'m Balance,
     pub(super) failover: &'m Failover,
     pub(super) outlier: &'m Outlier,
     pub(super) pool: &'m Pool,
@@ -48,6 +50,7 @@ impl<'m> AtCallee<'m> {
 
 fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
     let ServicePolicies {
+        balance,
         failover,
         outlier,
         pool,
@@ -58,6 +61,11 @@ fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
         deny,
         rate_limits,
     } = *policies;
-    let caller = AtCaller { failover: failover.value, outlier: outlier.value, pool: pool.value };
+    let caller = AtCaller {
+        balance: balance.value,
+        failover: failover.value,
+        outlier: outlier.value,
+        pool: pool.value,
+    };
     (caller, AtCallee { allow, deny, rate_limits })
 }

@@ -5,6 +5,7 @@
 //! the same kind of setting at one level are an error.
 
 mod authorization;
+mod balance;
 mod failover;
 mod or_default;
 mod outlier;
@@ -16,6 +17,7 @@ mod timeout;
 use lang_diagnostics::{Origin, Spanned};
 
 pub use authorization::{AuthorizationRule, Source};
+pub use balance::{Balance, BalanceBy, CookieTtl, HashKey};
 pub use failover::{Failover, FailoverBy};
 pub use or_default::OrDefault;
 pub use outlier::{FailuresInARow, Outlier};
@@ -60,6 +62,8 @@ pub enum PolicyScope {
 /// The settings that one policy makes; what is absent is not set by it.
 #[derive(Clone, Debug, Default)]
 pub struct PolicySettings {
+    /// Which endpoint gets a request.
+    pub balance: Option<Balance>,
     /// Order of localities.
     pub failover: Option<Failover>,
     /// Ejection of failing endpoints.
@@ -86,7 +90,17 @@ impl PolicySettings {
 
     /// Every condition on requests, with the block that it stands in.
     pub fn conditions(&self) -> impl Iterator<Item = (&HttpMatch, &Origin)> {
-        let Self { failover: _, outlier: _, pool: _, retry: _, timeout: _, allow, deny, rate_limits } = self;
+        let Self {
+            balance: _,
+            failover: _,
+            outlier: _,
+            pool: _,
+            retry: _,
+            timeout: _,
+            allow,
+            deny,
+            rate_limits,
+        } = self;
         let rules = allow.iter().chain(deny);
         let rules = rules.flat_map(|rule| rule.matches.iter().map(|matches| (matches, &rule.origin)));
         rules.chain(rate_limits.iter().map(|limit| (&limit.matches, &limit.origin)))
@@ -96,6 +110,8 @@ impl PolicySettings {
 /// What holds where no policy says otherwise: the settings of `stdlib/defaults.mesh`.
 #[derive(Clone, Debug)]
 pub struct Defaults {
+    /// Which endpoint gets a request.
+    pub balance: Balance,
     /// Order of localities.
     pub failover: Failover,
     /// Ejection of failing endpoints.
