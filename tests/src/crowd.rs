@@ -1,6 +1,8 @@
 //! Clients that cost memory: idle ones, some that ask and never read, some that send very slowly; and good ones.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -82,6 +84,25 @@ impl Crowd {
         }
     }
 
+    /// How many clients of a kind the kernel has an open connection for, with nothing read: neither end has closed it. Tells
+    /// less than [`Crowd::present`], and may be asked at any time.
+    ///
+    /// # Errors
+    /// If the kernel's table cannot be read.
+    pub fn connected(&self, kind: Kind) -> std::io::Result<usize> {
+        let table = std::fs::read_to_string("/proc/net/tcp")?;
+        // The second column ends with the port at this end, in hexadecimal digits, and the fourth is the state: 01 is open.
+        let open: BTreeSet<u16> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|columns| columns.get(3) == Some(&"01"))
+            .filter_map(|columns| u16::from_str_radix(columns.get(1)?.rsplit(':').next()?, 16).ok())
+            .collect();
+        let of_kind = self.clients.iter().filter(|(other, _)| *other == kind);
+        let port = |stream: &TcpStream| stream.local_addr().map(|address| address.port());
+        Ok(of_kind.filter(|(_, stream)| port(stream).is_ok_and(|port| open.contains(&port))).count())
+    }
+
     /// How many clients of a kind the proxy has not closed.
     #[must_use]
     pub fn present(&self, kind: Kind) -> usize {
@@ -90,20 +111,34 @@ impl Crowd {
     }
 }
 
-/// How long one request of a good client takes on a connection of its own, if it is answered with 200.
-pub async fn good_request(address: SocketAddr, host: &str) -> Option<Duration> {
+/// How long one request of a good client takes on a connection of its own.
+///
+/// # Errors
+/// What there was in the place of an answer with 200.
+pub async fn good_request(address: SocketAddr, host: &str) -> Result<Duration, String> {
     let start = Instant::now();
+    let connected = AtomicBool::new(false);
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
+        connected.store(true, Ordering::Relaxed);
         let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer.starts_with(b"HTTP/1.1 200 "))
+        Ok::<_, std::io::Error>(answer)
     };
     match timeout(PATIENCE, ask).await {
-        Ok(Ok(true)) => Some(start.elapsed()),
-        Ok(Ok(false) | Err(_)) | Err(_) => None,
+        Ok(Ok(answer)) if answer.starts_with(b"HTTP/1.1 200 ") => Ok(start.elapsed()),
+        Ok(Ok(answer)) if answer.is_empty() => Err(String::from("closed without an answer")),
+        Ok(Ok(answer)) => {
+            let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            Err(String::from_utf8_lossy(line).into_owned())
+        }
+        Ok(Err(error)) => Err(error.kind().to_string()),
+        Err(_) => {
+            let part = if connected.load(Ordering::Relaxed) { "answer" } else { "connection" };
+            Err(format!("no {part} in {} s", PATIENCE.as_secs()))
+        }
     }
 }
 
@@ -127,21 +162,21 @@ fn is_open(stream: &TcpStream) -> bool {
 #[derive(Debug, Default)]
 pub struct Tally {
     times: Vec<Duration>,
-    failed: usize,
+    failed: BTreeMap<String, usize>,
 }
 
 impl Tally {
     /// One more.
-    pub fn add(&mut self, time: Option<Duration>) {
-        match time {
-            Some(time) => self.times.push(time),
-            None => self.failed += 1,
+    pub fn add(&mut self, became: Result<Duration, String>) {
+        match became {
+            Ok(time) => self.times.push(time),
+            Err(why) => *self.failed.entry(why).or_default() += 1,
         }
     }
 
-    /// Answered, failed, and median, 99th percentile and longest time in milliseconds.
+    /// Answered; how many failed of which cause; and median, 99th percentile and longest time in milliseconds.
     #[must_use]
-    pub fn figures(mut self) -> (usize, usize, [f64; 3]) {
+    pub fn figures(mut self) -> (usize, BTreeMap<String, usize>, [f64; 3]) {
         self.times.sort();
         let count = self.times.len();
         let millis = |index: usize| self.times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3);

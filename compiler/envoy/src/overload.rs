@@ -77,7 +77,7 @@ fn manager(memory: &[(&str, Any)]) -> OverloadManager {
                 typed_config: Some(any(&shorter_lives())),
                 ..action("envoy.overload_actions.reduce_timeouts", between(0.70, 0.90))
             },
-            action("envoy.overload_actions.reset_high_memory_stream", between(0.80, 0.95)),
+            action("envoy.overload_actions.reset_high_memory_stream", between(0.65, 0.85)),
             action("envoy.overload_actions.disable_http_keepalive", at(0.90)),
             action("envoy.overload_actions.reject_incoming_connections", at(0.95)),
             action("envoy.overload_actions.stop_accepting_requests", at(0.98)),

@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// How many connections may wait to be accepted: as many as the kernel admits (`net.core.somaxconn`, 4,096 by default). A
+/// client whose first packet finds no place tries again after a second.
+const BACKLOG: i32 = i32::MAX;
 
 /// An address that is listened on. Its sockets stay when a reload changes what happens there.
 #[derive(Debug)]

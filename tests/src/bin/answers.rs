@@ -9,9 +9,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 const USAGE: &str = "usage: answers PORT";
+
+/// How many connections may wait to be accepted: a whole crowd comes at once.
+const BACKLOG: u32 = 4096;
 
 /// No answer has more bytes.
 const MOST: usize = 16 << 20;
@@ -21,7 +24,9 @@ const MOST: usize = 16 << 20;
 async fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
     let port: u16 = port.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, USAGE))?;
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let listener = socket.listen(BACKLOG)?;
     let most = Bytes::from(vec![b'x'; MOST]);
     loop {
         let (stream, _) = listener.accept().await?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mesh_tests::crowd::{Crowd, Kind, Tally, good_request};
+use serde_json::json;
 use tokio::sync::oneshot;
 
 const USAGE: &str = "usage: crowd ADDRESS HOST PATH --idle N --unread N --slow N --seconds N";
@@ -51,17 +52,33 @@ async fn main() -> std::io::Result<()> {
     crowd.come(Kind::Slow, slow, "/").await;
     crowd.come(Kind::Unread, unread, &path).await;
     let came = start.elapsed().as_secs_f64();
+    let mut most_unread = crowd.connected(Kind::Unread)?;
     for _ in 0..seconds {
         tokio::time::sleep(Duration::from_millis(1001)).await;
         crowd.send_slowly().await;
+        most_unread = most_unread.max(crowd.connected(Kind::Unread)?);
     }
     let _ = enough.send(());
     let tally = good.await.map_err(std::io::Error::other)?;
     let (answered, failed, [median, late, slowest]) = tally.figures();
-    let [idle, unread, slow] = [Kind::Idle, Kind::Unread, Kind::Slow].map(|kind| crowd.present(kind));
+    // To read what waits at those who do not read would fetch all of it.
+    let unread = crowd.connected(Kind::Unread)?;
+    let [idle, slow] = [Kind::Idle, Kind::Slow].map(|kind| crowd.present(kind));
+    let tenths = |number: f64| (number * 10.0).round() / 10.0;
     println!(
-        "{{\"came_in_s\":{came:.1},\"answered\":{answered},\"failed\":{failed},\"median_ms\":{median:.1},\"p99_ms\":{late:.1},\
-         \"slowest_ms\":{slowest:.1},\"idle\":{idle},\"unread\":{unread},\"slow\":{slow}}}"
+        "{}",
+        json!({
+            "came_in_s": tenths(came),
+            "most_unread": most_unread,
+            "answered": answered,
+            "failed": failed,
+            "median_ms": tenths(median),
+            "p99_ms": tenths(late),
+            "slowest_ms": tenths(slowest),
+            "idle": idle,
+            "unread": unread,
+            "slow": slow,
+        })
     );
     Ok(())
 }
