@@ -31,7 +31,11 @@ pub(crate) fn watching(placed: &Placed<'_>) -> Bootstrap {
             cds_config: source(CLUSTERS_FILE),
             ..Default::default()
         }),
-        overload_manager: Some(if placed.in_pod() { overload::of_container() } else { overload::of_heap() }),
+        overload_manager: Some(if placed.in_pod() {
+            overload::of_container(placed.plan.memory)
+        } else {
+            overload::of_heap(placed.plan.memory)
+        }),
         ..common(placed)
     }
 }
@@ -41,7 +45,7 @@ pub(crate) fn complete(placed: &Placed<'_>, listeners: Vec<Listener>, clusters: 
     Bootstrap {
         static_resources: Some(StaticResources { listeners, clusters, ..Default::default() }),
         // Wherever that is started, it need not be a container.
-        overload_manager: Some(overload::of_heap()),
+        overload_manager: Some(overload::of_heap(placed.plan.memory)),
         ..common(placed)
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn bootstrap(placed: &Placed<'_>) -> Bootstrap {
     let at = |address: &Address| address.clone();
     Bootstrap {
         admin: Some(bootstrap::admin(at(&own))),
-        overload_manager: Some(crate::overload::of_heap()),
+        overload_manager: Some(crate::overload::of_heap(placed.plan.memory)),
         static_resources: Some(StaticResources {
             listeners: vec![listener(placed, at(&ticks))],
             clusters: vec![

@@ -27,6 +27,7 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProx
         // What the listeners, the clusters, the bootstrap and the secrets are made of.
         listeners: _,
         upstreams: _,
+        memory: _,
         trusted_hops: _,
         rate_limit_upstream: _,
         ip_family: _,

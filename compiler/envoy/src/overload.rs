@@ -32,25 +32,25 @@ const LEAST_IDLE: Duration = Duration::from_secs(5);
 const STREAM_POWER: u32 = 15;
 
 /// For a proxy in a container of its own: the fuller of heap and container decides.
-pub(crate) fn of_container() -> OverloadManager {
-    let container = CgroupMemoryConfig { max_memory_bytes: bounds::PROXY_MEMORY };
-    manager(&[(HEAP, heap()), (CONTAINER, any(&container))])
+pub(crate) fn of_container(memory: u64) -> OverloadManager {
+    let container = CgroupMemoryConfig { max_memory_bytes: memory };
+    manager(memory, &[(HEAP, heap(memory)), (CONTAINER, any(&container))])
 }
 
 /// For a proxy of which only the heap has a bound.
-pub(crate) fn of_heap() -> OverloadManager {
-    manager(&[(HEAP, heap())])
+pub(crate) fn of_heap(memory: u64) -> OverloadManager {
+    manager(memory, &[(HEAP, heap(memory))])
 }
 
-fn heap() -> Any {
-    any(&FixedHeapConfig { max_heap_size_bytes: bounds::PROXY_HEAP, ..Default::default() })
+fn heap(memory: u64) -> Any {
+    any(&FixedHeapConfig { max_heap_size_bytes: bounds::heap(memory), ..Default::default() })
 }
 
 /// Connections have a number; as memory fills, connections without a request live shorter, streams that hold the most
 /// are ended, and in the end no connection is accepted.
-fn manager(memory: &[(&str, Any)]) -> OverloadManager {
+fn manager(bytes: u64, memory: &[(&str, Any)]) -> OverloadManager {
     let connections = DownstreamConnectionsConfig {
-        max_active_downstream_connections: i64::from(bounds::MOST_CONNECTIONS),
+        max_active_downstream_connections: i64::from(bounds::connections(bytes)),
     };
     // Without this number Envoy warns at every start.
     let connections = ("envoy.resource_monitors.global_downstream_max_connections", any(&connections));

@@ -20,7 +20,7 @@ pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
             match &proxy.deployment {
                 Deployment::Gateway(gateway) => {
                     for kind in [Kind::ConfigMap, Kind::Service, DEPLOYMENT] {
-                        claims.ours(kind, &cluster.mesh_namespace, &gateway.account, &proxy.origin);
+                        claims.ours(kind, &cluster.mesh_namespace, &gateway.object, &proxy.origin);
                     }
                 }
                 Deployment::Sidecar(sidecar) => of_service(sidecar, &proxy.origin, &mut claims),

@@ -1,9 +1,9 @@
 //! The proxy's container and the volumes it mounts, the same in gateways and beside applications.
 
+use meshc_plan::paths;
 use meshc_plan::paths::{LIVE_PATH, READINESS_PORT, READY_PATH};
 use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy};
-use meshc_plan::{bounds, paths};
-use meshc_vocabulary::model::DataPlane;
+use meshc_vocabulary::model::{DataPlane, Resources};
 use meshc_yaml::{Map, Value, list, map};
 
 use crate::metadata::{labels, object};
@@ -31,6 +31,9 @@ const WORKERS: &str = "2";
 /// The first minor version (of major 1) whose `preStop` knows `sleep` without a feature gate.
 const SLEEP_SINCE: u16 = 30;
 
+/// Processor time that is reserved for a proxy, in thousandths of a core.
+const PROXY_CPU: u64 = 20;
+
 /// What a proxy's container mounts: (volume, path).
 const CONFIG_VOLUME: &str = "mesh-config";
 const IDENTITY_VOLUME: &str = "mesh-identity";
@@ -43,7 +46,12 @@ pub(crate) fn knows_sleep(cluster: &ClusterPlan) -> bool {
 }
 
 /// The proxy's container without what differs between gateways and sidecars.
-pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, memory: &str) -> Map {
+pub(crate) fn proxy(
+    proxy: &ProxyPlan,
+    rendered: &RenderedProxy,
+    ports: Value,
+    (resources, memory): (&Resources, u64),
+) -> Map {
     let entry = format!("{}/{}", paths::CONFIG, rendered.entry);
     let (image, arguments) = match proxy.data_plane {
         DataPlane::Envoy => {
@@ -82,15 +90,28 @@ pub(crate) fn proxy(proxy: &ProxyPlan, rendered: &RenderedProxy, ports: Value, m
         )
         .with("readinessProbe", probe)
         .with("livenessProbe", liveness(map! { "path" => LIVE_PATH, "port" => READINESS_PORT }))
-        .with(
-            "resources",
-            map! {
-                "requests" => map! { "cpu" => "20m", "memory" => memory },
-                "limits" => map! { "memory" => format!("{}Mi", bounds::PROXY_MEMORY >> 20) },
-            },
-        )
+        .with("resources", self::resources(resources, memory, proxy.memory))
         .with("securityContext", locked_down(user(&proxy.name.path)))
         .with("volumeMounts", mounts(proxy))
+}
+
+/// What a proxy reserves and may use at most; `memory` is reserved where nothing is said.
+fn resources(resources: &Resources, memory: u64, most: u64) -> Value {
+    let Resources { cpu, cpu_limit, memory: reserved, memory_limit: _ } = resources;
+    let mut limits = Map::new();
+    if let Some(limit) = cpu_limit {
+        limits.insert("cpu", format!("{limit}m"));
+    }
+    let reserved = bytes(reserved.unwrap_or(memory.min(most)));
+    map! {
+        "requests" => map! { "cpu" => format!("{}m", cpu.unwrap_or(PROXY_CPU)), "memory" => reserved },
+        "limits" => Value::from(limits.with("memory", bytes(most))),
+    }
+}
+
+/// A number of bytes as Kubernetes writes it.
+fn bytes(number: u64) -> String {
+    if number.is_multiple_of(1 << 20) { format!("{}Mi", number >> 20) } else { number.to_string() }
 }
 
 /// Restarts a container that is stuck: nothing that it waits for takes half a minute.

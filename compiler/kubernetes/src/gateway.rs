@@ -2,13 +2,13 @@
 
 use meshc_plan::paths::{METRICS_PORT, READINESS_PORT};
 use meshc_plan::{ClusterPlan, GatewayDeployment, ProxyPlan, RenderedProxy, Role};
-use meshc_vocabulary::model::Host;
+use meshc_vocabulary::model::{Autoscale, ExternalTraffic, GatewayService, Host, ServiceType};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
 use crate::companion::{network_policy, rule};
 use crate::container;
-use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
+use crate::metadata::{COMPONENT, NAME, annotated, generator, labels, managed, metadata, object, texts};
 
 /// Writes a gateway's folder; returns it.
 pub(crate) fn render(
@@ -27,6 +27,10 @@ pub(crate) fn render(
         ("deployment.yaml", vec![gateway.account(), gateway.deployment()]),
         ("service.yaml", vec![gateway.service()]),
         ("policy.yaml", gateway.policies()),
+        (
+            "autoscaler.yaml",
+            gateway.gateway.autoscale.iter().map(|autoscale| gateway.autoscaler(autoscale)).collect(),
+        ),
     ];
     let mut resources = Vec::new();
     for (file, documents) in files {
@@ -41,11 +45,14 @@ pub(crate) fn render(
         "apiVersion" => "kustomize.config.k8s.io/v1beta1",
         "kind" => "Kustomization",
         "resources" => texts(resources),
-        "configMapGenerator" => list![generator(&gateway.gateway.account, &cluster.mesh_namespace, configuration)],
+        "configMapGenerator" => list![generator(gateway.object_name(), &cluster.mesh_namespace, configuration)],
     };
     tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
     proxy.name.path.clone()
 }
+
+/// Memory that is reserved for a gateway unless declared, in bytes.
+const LEAST_MEMORY: u64 = 128 << 20;
 
 struct Gateway<'a> {
     cluster: &'a ClusterPlan,
@@ -55,9 +62,9 @@ struct Gateway<'a> {
 }
 
 impl Gateway<'_> {
-    /// The name of every object: `<cluster>-<gateway>`, as in the identity.
+    /// The name of every object but the account: `<cluster>-<gateway>`.
     fn object_name(&self) -> &str {
-        &self.gateway.account
+        &self.gateway.object
     }
 
     fn labels(&self) -> Vec<(&str, &str)> {
@@ -79,8 +86,8 @@ impl Gateway<'_> {
     }
 
     fn account(&self) -> Value {
-        let account =
-            object("v1", "ServiceAccount", self.metadata()).with("automountServiceAccountToken", false);
+        let metadata = metadata(&self.gateway.account, &self.cluster.mesh_namespace, &self.labels());
+        let account = object("v1", "ServiceAccount", metadata).with("automountServiceAccountToken", false);
         Value::from(account)
     }
 
@@ -88,7 +95,12 @@ impl Gateway<'_> {
         let mut ports: Vec<Value> =
             self.gateway.ports.iter().map(|port| container::port(&port.name, port.listen)).collect();
         ports.extend(container::status_ports());
-        let mut proxy = container::proxy(self.proxy, self.rendered, Value::List(ports), "128Mi");
+        let mut proxy = container::proxy(
+            self.proxy,
+            self.rendered,
+            Value::List(ports),
+            (&self.gateway.resources, LEAST_MEMORY),
+        );
         if let Some(hook) = container::before_the_end(self.cluster, self.rendered) {
             proxy.insert("lifecycle", map! { "preStop" => hook });
         }
@@ -97,19 +109,25 @@ impl Gateway<'_> {
         let mut volumes = container::volumes(self.proxy, self.object_name());
         volumes.extend(certificates);
         let pod = map! {
-            "serviceAccountName" => self.object_name(),
+            "serviceAccountName" => self.gateway.account.as_str(),
             "automountServiceAccountToken" => false,
             "terminationGracePeriodSeconds" => container::GATEWAY_GRACE_SECONDS,
             "topologySpreadConstraints" => list![container::apart(&self.selector())],
             "containers" => list![Value::from(proxy)],
             "volumes" => Value::List(volumes),
         };
-        let spec = map! {
-            "replicas" => self.gateway.replicas,
-            "selector" => map! { "matchLabels" => labels(&self.selector()) },
-            "strategy" => map! { "rollingUpdate" => map! { "maxSurge" => 1, "maxUnavailable" => 0 } },
-            "template" => map! { "metadata" => map! { "labels" => managed(&self.labels()) }, "spec" => pod },
-        };
+        let mut spec = Map::new();
+        // An autoscaler owns the number: with each apply it would fall back to the declared one.
+        if self.gateway.autoscale.is_none() {
+            spec.insert("replicas", self.gateway.replicas);
+        }
+        let spec = spec
+            .with("selector", map! { "matchLabels" => labels(&self.selector()) })
+            .with("strategy", map! { "rollingUpdate" => map! { "maxSurge" => 1, "maxUnavailable" => 0 } })
+            .with(
+                "template",
+                map! { "metadata" => map! { "labels" => managed(&self.labels()) }, "spec" => pod },
+            );
         Value::from(object("apps/v1", "Deployment", self.metadata()).with("spec", spec))
     }
 
@@ -117,14 +135,49 @@ impl Gateway<'_> {
         let ports = self.gateway.ports.iter().map(|port| {
             map! { "name" => port.name.as_str(), "port" => port.number, "targetPort" => port.listen }
         });
-        let mut spec = Map::new().with("type", "LoadBalancer");
+        let GatewayService { kind, class, annotations, external_traffic } = &self.gateway.service;
+        let (kind, balanced, from_outside) = match kind {
+            ServiceType::LoadBalancer => ("LoadBalancer", true, true),
+            ServiceType::NodePort => ("NodePort", false, true),
+            ServiceType::ClusterIp => ("ClusterIP", false, false),
+        };
+        let mut spec = Map::new().with("type", kind);
+        match external_traffic {
+            ExternalTraffic::Local if from_outside => {
+                spec.insert("externalTrafficPolicy", "Local");
+            }
+            ExternalTraffic::Local | ExternalTraffic::Cluster => {}
+        }
+        if let Some(class) = class.as_ref().filter(|_| balanced) {
+            spec.insert("loadBalancerClass", class.value.as_str());
+        }
         // A single declared address is asked for; load balancers that assign their own ignore the field.
-        if let [Host::Ip(address)] = self.gateway.addresses.as_slice() {
+        if let ([Host::Ip(address)], true) = (self.gateway.addresses.as_slice(), balanced) {
             spec.insert("loadBalancerIP", address.to_string());
         }
         let spec =
             spec.with("selector", labels(&self.selector())).with("ports", Value::List(ports.collect()));
-        Value::from(object("v1", "Service", self.metadata()).with("spec", spec))
+        let metadata = if annotations.is_empty() {
+            self.metadata()
+        } else {
+            annotated(self.object_name(), &self.cluster.mesh_namespace, &self.labels(), annotations)
+        };
+        Value::from(object("v1", "Service", metadata).with("spec", spec))
+    }
+
+    fn autoscaler(&self, autoscale: &Autoscale) -> Value {
+        let Autoscale { origin: _, most, cpu, memory } = autoscale;
+        let metrics = [("cpu", cpu), ("memory", memory)].into_iter().filter_map(|(name, share)| {
+            let target = map! { "type" => "Utilization", "averageUtilization" => u32::from((*share)?) };
+            Some(map! { "type" => "Resource", "resource" => map! { "name" => name, "target" => target } })
+        });
+        let spec = map! {
+            "scaleTargetRef" => map! { "apiVersion" => "apps/v1", "kind" => "Deployment", "name" => self.object_name() },
+            "minReplicas" => self.gateway.replicas,
+            "maxReplicas" => *most,
+            "metrics" => Value::List(metrics.collect()),
+        };
+        Value::from(object("autoscaling/v2", "HorizontalPodAutoscaler", self.metadata()).with("spec", spec))
     }
 
     fn policies(&self) -> Vec<Value> {

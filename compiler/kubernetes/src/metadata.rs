@@ -1,5 +1,7 @@
 //! Names, labels and annotations that every object of ours carries.
 
+use std::collections::BTreeMap;
+
 use meshc_yaml::{Map, Value, map};
 
 /// The label that says which of an operator's objects are meshc's.
@@ -12,6 +14,17 @@ pub(crate) const NAME: &str = "app.kubernetes.io/name";
 /// `metadata` of an object of ours.
 pub(crate) fn metadata(name: &str, namespace: &str, labels: &[(&str, &str)]) -> Value {
     map! { "name" => name, "namespace" => namespace, "labels" => managed(labels) }
+}
+
+/// The same with annotations.
+pub(crate) fn annotated(
+    name: &str,
+    namespace: &str,
+    labels: &[(&str, &str)],
+    annotations: &BTreeMap<String, String>,
+) -> Value {
+    let annotations: Map = annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    map! { "name" => name, "namespace" => namespace, "labels" => managed(labels), "annotations" => Value::from(annotations) }
 }
 
 /// The given labels and [`MANAGED_BY`], in order of name.

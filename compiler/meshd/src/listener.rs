@@ -59,7 +59,8 @@ fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::Htt
 
 fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
     let ServerTls { certificates, minimum_version, alpn } = tls;
-    let certificate = |ServerCertificate { secret, hosts }: &ServerCertificate| {
+    let certificate = |one: &ServerCertificate| {
+        let ServerCertificate { secret, hosts } = one;
         // The names of the keys of a Secret of type `kubernetes.io/tls`.
         let file = |name: &str| placed.path(&format!("{}/{secret}/{name}", paths::SERVER_TLS));
         raw::ServerCertificate {

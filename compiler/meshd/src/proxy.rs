@@ -27,6 +27,7 @@ pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
         // How connections reach the proxy is the manifests' affair.
         capture: _,
         host_aliases: _,
+        memory,
         trusted_hops,
         rate_limit_upstream,
         deployment: _,
@@ -61,10 +62,7 @@ pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
             timeout: Period::from(dns::TIMEOUT),
             tries: dns::TRIES,
         }),
-        bounds: Some(raw::Bounds {
-            memory: Some(bounds::PROXY_MEMORY),
-            connections: bounds::MOST_CONNECTIONS,
-        }),
+        bounds: Some(raw::Bounds { memory: Some(*memory), connections: bounds::connections(*memory) }),
         access_log: Some(raw::AccessLog::Stdout),
         admin: Some(raw::Admin::Unix(placed.path(paths::ADMIN_SOCKET))),
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::{
-    Bind, Cluster, DataPlane, Host, Id, IpFamily, KubernetesVersion, Mtls, NetworkPolicyEnforcement, Probe,
-    Protocol, Scrape, Workload,
+    Autoscale, Bind, Cluster, DataPlane, GatewayService, Host, Id, IpFamily, KubernetesVersion, Mtls,
+    NetworkPolicyEnforcement, Probe, Protocol, Resources, Scrape, Workload,
 };
 
 use crate::object_name;
@@ -113,10 +113,18 @@ pub struct ApplicationPort {
 pub struct GatewayDeployment {
     /// Its name.
     pub name: String,
-    /// `<cluster>-<gateway>`: its service account, if it has an identity.
+    /// `<cluster>-<gateway>`: the name of its objects.
+    pub object: String,
+    /// Its service account: the same unless declared.
     pub account: String,
-    /// Replicas.
+    /// Replicas, or the fewest.
     pub replicas: u32,
+    /// How their number follows their load, if it does.
+    pub autoscale: Option<Autoscale>,
+    /// Its Service.
+    pub service: GatewayService,
+    /// What its pods are given.
+    pub resources: Resources,
     /// Declared addresses.
     pub addresses: Vec<Host>,
     /// (name, number that clients use, number that the proxy listens on), in source order.

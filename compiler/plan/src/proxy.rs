@@ -73,6 +73,8 @@ pub struct ProxyPlan {
     pub ip_family: IpFamily,
     /// Where it runs.
     pub locality: Locality,
+    /// Memory of its container in bytes, which its bounds follow.
+    pub memory: u64,
     /// Who it is; `None` for a pure east-west gateway.
     pub identity: Option<Identity>,
     /// Where it listens, in order of name.

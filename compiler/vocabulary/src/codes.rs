@@ -22,6 +22,8 @@ pub const NOT_AN_INGRESS: Code = Code("E0208");
 pub const NO_SUCH_GATEWAY: Code = Code("E0209");
 /// TLS at a port without a certificate.
 pub const NO_CERTIFICATE: Code = Code("E0260");
+/// Pods that cannot be as they are declared.
+pub const BAD_RESOURCES: Code = Code("E0262");
 /// A certificate that no client is shown.
 pub const ADDRESS_OF_CERTIFICATE: Code = Code("E0261");
 /// A route or rule that leads nowhere.
@@ -183,6 +185,21 @@ port https {
 
 ```mesh
 certificate { secret = "plain-tls", hosts = ["10.0.0.1"] }       // never shown; write secret = "plain-tls" beside it
+```"#,
+    },
+    CodeInfo {
+        code: BAD_RESOURCES,
+        title: "pods that cannot be as they are declared",
+        explanation: r#"What is reserved for a gateway's pods is at most what they may have, a proxy needs 128MiB of memory to work in, and the
+fewest replicas are at most as many as the most.
+
+```mesh
+gateway ingress {
+  role = ingress
+  port http { number = 80 }
+  resources { memory = 256MiB, memory_limit = 1GiB }
+  autoscale { min_replicas = 2, max_replicas = 10, cpu = 70% }
+}
 ```"#,
     },
     CodeInfo {

@@ -18,8 +18,8 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
     }
     for (_, gateway) in model.gateways.iter() {
         if label(&gateway.name, &gateway.origin, sink) {
-            let account = format!("{}-{}", model.clusters.at(gateway.cluster).name, gateway.name);
-            derived(&account, "its account and Service", &gateway.origin, sink);
+            let object = format!("{}-{}", model.clusters.at(gateway.cluster).name, gateway.name);
+            derived(&object, "its account and Service", &gateway.origin, sink);
         }
         for port in &gateway.ports {
             label(&port.name, &port.origin, sink);

@@ -30,6 +30,7 @@ names! {
     CALLEES = "callees";
     CALLS = "calls";
     CAPTURE = "capture";
+    CLASS = "class";
     CLUSTERS = "clusters";
     COMMON_NAME = "common_name";
     CONNECT_TIMEOUT = "connect_timeout";
@@ -38,6 +39,8 @@ names! {
     CONTAINER = "container";
     COOKIE = "cookie";
     COST = "cost";
+    CPU = "cpu";
+    CPU_LIMIT = "cpu_limit";
     DATA_PLANE = "data_plane";
     DIRECTORY = "directory";
     DOMAIN = "domain";
@@ -45,6 +48,7 @@ names! {
     ENABLED = "enabled";
     EVERY_GATEWAY = "every_gateway";
     EXACT = "exact";
+    EXTERNAL_TRAFFIC = "external_traffic";
     FROM = "from";
     GATEWAY = "gateway";
     GATEWAYS = "gateways";
@@ -67,6 +71,10 @@ names! {
     MAX_PENDING_REQUESTS = "max_pending_requests";
     METHOD = "method";
     METHODS = "methods";
+    MAX_REPLICAS = "max_replicas";
+    MEMORY = "memory";
+    MEMORY_LIMIT = "memory_limit";
+    MIN_REPLICAS = "min_replicas";
     MINIMUM_VERSION = "minimum_version";
     MIN_CONCURRENT_RETRIES = "min_concurrent_retries";
     MTLS = "mtls";
@@ -110,6 +118,7 @@ names! {
     TO = "to";
     TRUST = "trust";
     TRUST_DOMAIN = "trust_domain";
+    TYPE = "type";
     TRUSTED_HOPS = "trusted_hops";
     TTL = "ttl";
     VIP = "vip";

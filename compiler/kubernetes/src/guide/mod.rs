@@ -108,7 +108,7 @@ fn gateways(proxies: &[&ProxyPlan]) -> Vec<BTreeMap<String, String>> {
     let of_proxy = |proxy: &&ProxyPlan| match &proxy.deployment {
         Deployment::Gateway(gateway) => {
             let addresses: Vec<String> = gateway.addresses.iter().map(ToString::to_string).collect();
-            Some(entry(&[("name", &gateway.account), ("address", &addresses.join(", "))]))
+            Some(entry(&[("name", &gateway.object), ("address", &addresses.join(", "))]))
         }
         Deployment::Sidecar(_) => None,
     };

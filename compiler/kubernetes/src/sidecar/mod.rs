@@ -10,13 +10,15 @@ mod probes;
 
 use meshc_plan::paths::{APP_METRICS_PATH, INBOUND_PORT, METRICS_PORT};
 use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, RenderedProxy, SidecarDeployment, app_label};
-use meshc_vocabulary::model::{Workload, WorkloadKind};
+use meshc_vocabulary::model::{Resources, Workload, WorkloadKind};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
 use crate::container;
 use crate::metadata::{generator, labels, texts};
 
+/// Memory that is reserved for a sidecar, in bytes.
+const LEAST_MEMORY: u64 = 64 << 20;
 /// How long an application goes on serving after its end was asked for, in seconds: as long as proxies keep an answer of
 /// DNS. Where a DNS server remembers the pod for longer, callers meet a closed port, and try another pod.
 pub(crate) const PAUSE_SECONDS: u32 = 5;
@@ -125,7 +127,12 @@ impl Component<'_> {
             ports.push(map! { "name" => "mesh-inbound", "containerPort" => INBOUND_PORT });
         }
         ports.extend(container::status_ports());
-        let mut proxy = container::proxy(self.proxy, self.rendered, Value::List(ports), "64Mi");
+        let mut proxy = container::proxy(
+            self.proxy,
+            self.rendered,
+            Value::List(ports),
+            (&Resources::default(), LEAST_MEMORY),
+        );
         proxy.insert("restartPolicy", "Always");
         let aliases = self.proxy.host_aliases.iter().map(|(address, names)| {
             map! { "ip" => address.to_string(), "hostnames" => texts(names.iter().cloned()) }

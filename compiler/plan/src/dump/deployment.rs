@@ -1,6 +1,8 @@
 //! How proxies are deployed, as text.
 
-use meshc_vocabulary::model::WorkloadKind;
+use meshc_vocabulary::model::{
+    Autoscale, ExternalTraffic, GatewayService, Resources, ServiceType, WorkloadKind,
+};
 
 use super::{Text, parts, words};
 use crate::{ApplicationPort, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment};
@@ -70,9 +72,28 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
 }
 
 fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
-    let GatewayDeployment { name, account, replicas, addresses, ports, server_tls_secrets, labels } = gateway;
-    text.line(format!("gateway {name}, account {account}, replicas {replicas}"));
+    let GatewayDeployment {
+        name,
+        object,
+        account,
+        replicas,
+        autoscale,
+        service,
+        resources,
+        addresses,
+        ports,
+        server_tls_secrets,
+        labels,
+    } = gateway;
+    text.line(format!("gateway {name}, objects {object}, account {account}, replicas {replicas}"));
     text.nested(|text| {
+        if let Some(Autoscale { origin: _, most, cpu, memory }) = autoscale {
+            let share = |what: &str, share: &Option<u8>| share.map(|share| format!("{what} at {share} %"));
+            let shares = [share("processor", cpu), share("memory", memory)];
+            text.line(parts([Some(format!("at most {most} replicas"))].into_iter().chain(shares)));
+        }
+        gateway_service(text, service);
+        gateway_resources(text, resources);
         for address in addresses {
             text.line(format!("address {address}"));
         }
@@ -86,4 +107,32 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
             text.line(format!("label {key} = {value}"));
         }
     });
+}
+
+fn gateway_service(text: &mut Text, service: &GatewayService) {
+    let GatewayService { kind, class, annotations, external_traffic } = service;
+    let kind = match kind {
+        ServiceType::LoadBalancer => "load balancer",
+        ServiceType::NodePort => "ports of nodes",
+        ServiceType::ClusterIp => "inside only",
+    };
+    let traffic = match external_traffic {
+        ExternalTraffic::Cluster => None,
+        ExternalTraffic::Local => Some(String::from("local pods only")),
+    };
+    let class = class.as_ref().map(|class| format!("class {}", class.value));
+    text.line(parts([Some(format!("reached by {kind}")), class, traffic]));
+    for (key, value) in annotations {
+        text.line(format!("annotation {key} = {value}"));
+    }
+}
+
+fn gateway_resources(text: &mut Text, resources: &Resources) {
+    let Resources { cpu, cpu_limit, memory, memory_limit } = resources;
+    let all = [("cpu", cpu), ("cpu limit", cpu_limit), ("memory", memory), ("memory limit", memory_limit)];
+    for (what, number) in all {
+        if let Some(number) = number {
+            text.line(format!("{what} {number}"));
+        }
+    }
 }

@@ -11,6 +11,7 @@ use std::fmt::Write;
 
 use meshc_vocabulary::model::Capture;
 
+use crate::bounds;
 use crate::{
     ClusterPlan, Descriptor, Identity, Locality, Plan, ProxyPlan, RateLimitDomain, RateLimitService, Role,
 };
@@ -101,6 +102,7 @@ fn dump_proxy(text: &mut Text, proxy: &ProxyPlan) {
         upstreams,
         capture,
         host_aliases,
+        memory,
         trusted_hops,
         rate_limit_upstream,
         deployment,
@@ -127,6 +129,9 @@ fn dump_proxy(text: &mut Text, proxy: &ProxyPlan) {
         }
         for (address, names) in host_aliases {
             text.line(format!("alias {address} {}", names.join(" ")));
+        }
+        if *memory != bounds::PROXY_MEMORY {
+            text.line(format!("memory {memory} bytes"));
         }
         if *trusted_hops > 0 {
             text.line(format!("trusted hops {trusted_hops}"));

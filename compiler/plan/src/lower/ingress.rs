@@ -15,6 +15,7 @@ use meshc_vocabulary::model::{
 use super::context::Context;
 use super::rule::{Reaches, by_port, http_routes};
 use super::{Lowered, status};
+use crate::bounds;
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
@@ -68,12 +69,18 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         upstreams,
         capture: None,
         host_aliases: Vec::new(),
+        memory: memory(gateway),
         trusted_hops: gateway.trusted_hops,
         rate_limit_upstream: None,
         deployment: Deployment::Gateway(deployment),
         origin: gateway.origin.clone(),
     };
     Lowered { proxy, domains: Vec::new() }
+}
+
+/// Memory of a gateway's container in bytes.
+pub(super) fn memory(gateway: &Gateway) -> u64 {
+    gateway.resources.memory_limit.unwrap_or(bounds::PROXY_MEMORY)
 }
 
 /// How a gateway is deployed.
@@ -85,6 +92,10 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
         addresses,
         ports,
         replicas,
+        autoscale,
+        account: _,
+        service,
+        resources,
         // What kind of proxy it is, and what that one trusts.
         role: _,
         trusted_hops: _,
@@ -97,8 +108,12 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
     }
     GatewayDeployment {
         name: name.clone(),
-        account: format!("{}-{name}", context.model.clusters.at(*cluster).name),
+        object: format!("{}-{name}", context.model.clusters.at(*cluster).name),
+        account: context.model.gateway_account(gateway),
         replicas: *replicas,
+        autoscale: autoscale.clone(),
+        service: service.clone(),
+        resources: resources.clone(),
         addresses: addresses.iter().map(|address| address.value.clone()).collect(),
         ports: planned,
         server_tls_secrets: secrets.into_iter().collect(),
@@ -108,9 +123,10 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
 
 fn server_tls(tls: &GatewayTls) -> ServerTls {
     let GatewayTls { origin: _, certificates, minimum_version, alpn } = tls;
-    let certificate = |GatewayCertificate { secret, hosts }: &GatewayCertificate| ServerCertificate {
-        secret: secret.value.clone(),
-        hosts: hosts.iter().map(|host| host.value.clone()).collect(),
+    let certificate = |one: &GatewayCertificate| {
+        let GatewayCertificate { secret, hosts } = one;
+        let hosts = hosts.iter().map(|host| host.value.clone()).collect();
+        ServerCertificate { secret: secret.value.clone(), hosts }
     };
     ServerTls {
         certificates: certificates.iter().map(certificate).collect(),

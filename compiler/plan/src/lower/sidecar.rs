@@ -12,6 +12,7 @@ use super::context::Context;
 use super::policy::rate_limit::{self, Limits};
 use super::upstream::RATE_LIMIT;
 use super::{Lowered, inbound, outbound, status, upstream};
+use crate::bounds;
 use crate::names::FIRST_UNPRIVILEGED_PORT;
 use crate::{ApplicationPort, Deployment, Identity, Listener, ProxyPlan, Role, SidecarDeployment};
 
@@ -61,6 +62,7 @@ pub(super) fn lower(
         upstreams,
         capture: Some(service.capture),
         host_aliases: outbound.host_aliases,
+        memory: bounds::PROXY_MEMORY,
         trusted_hops: 0,
         rate_limit_upstream: counts.then(|| RATE_LIMIT.to_owned()),
         deployment: Deployment::Sidecar(deployment(context, cluster, service, lowest_privileged_port)),

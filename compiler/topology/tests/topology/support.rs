@@ -316,6 +316,15 @@ fn gateway(sketch: &GatewaySketch, cluster: Id<Cluster>) -> Gateway {
         addresses: if sketch.address { vec![Spanned::new(address, span())] } else { Vec::new() },
         ports: Vec::new(),
         replicas: 2,
+        autoscale: None,
+        account: None,
+        service: GatewayService {
+            kind: ServiceType::LoadBalancer,
+            class: None,
+            annotations: BTreeMap::new(),
+            external_traffic: ExternalTraffic::Cluster,
+        },
+        resources: Resources::default(),
         trusted_hops: 0,
     }
 }

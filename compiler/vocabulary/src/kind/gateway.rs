@@ -6,7 +6,7 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
-use super::gateway_tls as tls;
+use super::{gateway_pods as pods, gateway_tls as tls};
 use crate::codes;
 use crate::forms;
 use crate::model::{Cluster, Gateway, GatewayPort, GatewayRole, Host, Id};
@@ -58,6 +58,12 @@ pub(crate) static KIND: Kind = Kind {
             Constant::Integer(2),
             "How many replicas of it run.",
         ),
+        Attribute::derived(
+            words::ACCOUNT,
+            Type::Text(&forms::DNS_LABEL),
+            "`<cluster>-<gateway>`",
+            "The name of its service account in the mesh's namespace, by which callees know an ingress gateway.",
+        ),
         Attribute::defaulted(
             words::TRUSTED_HOPS,
             Type::Integer(0, 16),
@@ -65,7 +71,12 @@ pub(crate) static KIND: Kind = Kind {
             "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`.",
         ),
     ],
-    blocks: &[Nested { kind: &PORT, count: Count::Many }],
+    blocks: &[
+        Nested { kind: &PORT, count: Count::Many },
+        Nested { kind: &pods::SERVICE, count: Count::Optional },
+        Nested { kind: &pods::RESOURCES, count: Count::Optional },
+        Nested { kind: &pods::AUTOSCALE, count: Count::Optional },
+    ],
 };
 
 impl FromValue for Host {
@@ -80,6 +91,7 @@ impl FromValue for Host {
 
 pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> Option<Gateway> {
     let role = block.get::<GatewayRole>(words::ROLE)?.value;
+    let (replicas, autoscale) = pods::scale(block, sink)?;
     Some(Gateway {
         origin: block.origin(),
         name: block.name().to_owned(),
@@ -87,7 +99,11 @@ pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> O
         role,
         addresses: addresses(block, sink),
         ports: ports(block, role, sink)?,
-        replicas: block.get::<u32>(words::REPLICAS)?.value,
+        replicas,
+        autoscale,
+        account: block.get::<String>(words::ACCOUNT),
+        service: pods::service(block, sink)?,
+        resources: pods::resources(block, sink),
         trusted_hops: block.get::<u32>(words::TRUSTED_HOPS)?.value,
     })
 }

@@ -6,6 +6,7 @@ mod conditions;
 pub(crate) mod external;
 pub(crate) mod filter;
 pub(crate) mod gateway;
+mod gateway_pods;
 mod gateway_tls;
 pub(crate) mod http_match;
 pub(crate) mod link;

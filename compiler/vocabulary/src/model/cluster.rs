@@ -1,5 +1,6 @@
 //! Networks, clusters, gateways and links.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -121,10 +122,77 @@ pub struct Gateway {
     pub addresses: Vec<Spanned<Host>>,
     /// Ports of an ingress gateway, in source order. An east-west gateway has exactly one, 15443 unless declared.
     pub ports: Vec<GatewayPort>,
-    /// How many replicas run. Default 2.
+    /// How many replicas run, or the fewest if their number follows their load. Default 2.
     pub replicas: u32,
+    /// How their number follows their load, if it does.
+    pub autoscale: Option<Autoscale>,
+    /// The name of its service account, if it is not `<cluster>-<gateway>`.
+    pub account: Option<Spanned<String>>,
+    /// Its Service.
+    pub service: GatewayService,
+    /// What its pods are given.
+    pub resources: Resources,
     /// How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`. Default 0.
     pub trusted_hops: u32,
+}
+
+/// How the number of a gateway's replicas follows their load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Autoscale {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// The most replicas, at least as many as the fewest.
+    pub most: u32,
+    /// The share of the reserved processor time that is aimed at, in percent.
+    pub cpu: Option<u8>,
+    /// The share of the reserved memory that is aimed at, in percent.
+    pub memory: Option<u8>,
+}
+
+/// The Kubernetes Service of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayService {
+    /// Its type. Default `LoadBalancer`.
+    pub kind: ServiceType,
+    /// `loadBalancerClass`, if one is asked for.
+    pub class: Option<Spanned<String>>,
+    /// Annotations, by key.
+    pub annotations: BTreeMap<String, String>,
+    /// Where a node sends what arrives from outside. Default to all pods.
+    pub external_traffic: ExternalTraffic,
+}
+
+/// How clients outside the cluster reach a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceType {
+    /// Through a load balancer of the cluster's provider.
+    LoadBalancer,
+    /// At a port of every node.
+    NodePort,
+    /// Not: only from inside the cluster, or by somebody who knows the pods.
+    ClusterIp,
+}
+
+/// Where a node sends what arrives at it for a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExternalTraffic {
+    /// To all pods, from an address of its own: the client's is lost.
+    Cluster,
+    /// To its own pods only, from the client's address.
+    Local,
+}
+
+/// What the pods of a gateway are given. What is not said is the mesh's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Processor time that is reserved, in thousandths of a core.
+    pub cpu: Option<u64>,
+    /// The most processor time, in thousandths of a core.
+    pub cpu_limit: Option<u64>,
+    /// Memory that is reserved, in bytes.
+    pub memory: Option<u64>,
+    /// The most memory, in bytes.
+    pub memory_limit: Option<u64>,
 }
 
 /// What a gateway does.

@@ -10,8 +10,9 @@ mod spiffe;
 mod table;
 
 pub use cluster::{
-    Cluster, ClusterState, Gateway, GatewayCertificate, GatewayPort, GatewayRole, GatewayTls, Host,
-    HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, TlsVersion,
+    Autoscale, Cluster, ClusterState, ExternalTraffic, Gateway, GatewayCertificate, GatewayPort, GatewayRole,
+    GatewayService, GatewayTls, Host, HttpVersion, IpFamily, KubernetesVersion, Link, Network,
+    NetworkPolicyEnforcement, Resources, ServiceType, TlsVersion,
 };
 pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
@@ -88,9 +89,16 @@ impl Model {
             GatewayRole::Ingress => Some(SpiffeId {
                 trust_domain: self.trust_domain(gateway.cluster).to_owned(),
                 namespace: self.mesh.namespace.clone(),
-                account: format!("{}-{}", self.clusters.at(gateway.cluster).name, gateway.name),
+                account: self.gateway_account(gateway),
             }),
         }
+    }
+
+    /// The service account of a gateway: `<cluster>-<gateway>` unless declared.
+    #[must_use]
+    pub fn gateway_account(&self, gateway: &Gateway) -> String {
+        let declared = gateway.account.as_ref().map(|account| account.value.clone());
+        declared.unwrap_or_else(|| format!("{}-{}", self.clusters.at(gateway.cluster).name, gateway.name))
     }
 
     /// The trust domain of a cluster.

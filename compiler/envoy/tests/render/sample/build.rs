@@ -11,9 +11,11 @@ use meshc_plan::{
     GatewayDeployment, Group, GroupBalance, HttpAction, HttpListener, HttpRoute, Identity, Listener,
     ListenerKind, Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan,
     RetryReason, Role, Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol,
-    UpstreamTls, VirtualHost, WeightedUpstream, sni,
+    UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
-use meshc_vocabulary::model::{DataPlane, HttpMatch, IpFamily, SpiffeId, Table};
+use meshc_vocabulary::model::{
+    DataPlane, ExternalTraffic, GatewayService, HttpMatch, IpFamily, Resources, ServiceType, SpiffeId, Table,
+};
 
 pub(crate) fn origin(name: &str) -> Origin {
     Origin::new(Span::new(FileId(0), 0, 0), format!("`{name}`"))
@@ -56,8 +58,17 @@ pub(crate) fn sidecar_plan(cluster: &str, service: &str) -> ProxyPlan {
 pub(crate) fn gateway_plan(cluster: &str, name: &str) -> ProxyPlan {
     let deployment = Deployment::Gateway(GatewayDeployment {
         name: name.to_owned(),
+        object: format!("{cluster}-{name}"),
         account: format!("{cluster}-{name}"),
         replicas: 2,
+        autoscale: None,
+        service: GatewayService {
+            kind: ServiceType::LoadBalancer,
+            class: None,
+            annotations: BTreeMap::new(),
+            external_traffic: ExternalTraffic::Cluster,
+        },
+        resources: Resources::default(),
         addresses: Vec::new(),
         ports: Vec::new(),
         server_tls_secrets: Vec::new(),
@@ -79,6 +90,7 @@ fn plan(cluster: &str, path: &str, role: Role, deployment: Deployment) -> ProxyP
         upstreams: Vec::new(),
         capture: None,
         host_aliases: Vec::new(),
+        memory: bounds::PROXY_MEMORY,
         trusted_hops: 0,
         rate_limit_upstream: None,
         deployment,

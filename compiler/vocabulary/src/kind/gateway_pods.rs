@@ -1,0 +1,226 @@
+//! How the pods and the Service of a gateway are deployed.
+
+use std::collections::BTreeMap;
+
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::Block;
+use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Name, Type};
+use lang_syntax::ast::Decimal;
+
+use super::exclusive;
+use crate::codes;
+use crate::forms;
+use crate::model::{Autoscale, ExternalTraffic, GatewayService, Resources, ServiceType};
+use crate::symbols::symbols;
+use crate::words;
+
+/// The least memory that a proxy works in, in bytes: Envoy alone is half of it.
+const LEAST_MEMORY: u64 = 128 << 20;
+
+symbols! {
+    /// The types of a Service.
+    TYPES: ServiceType {
+        "load_balancer" | "loadbalancer" => ServiceType::LoadBalancer, "a load balancer of the cluster's provider";
+        "node_port" | "nodeport" => ServiceType::NodePort, "a port of every node";
+        "cluster_ip" | "clusterip" => ServiceType::ClusterIp, "an address inside the cluster only";
+    }
+}
+
+symbols! {
+    /// Where nodes send what arrives from outside.
+    EXTERNAL_TRAFFIC: ExternalTraffic {
+        "cluster" => ExternalTraffic::Cluster, "to any pod; the gateway sees the address of the node instead of the client's";
+        "local" => ExternalTraffic::Local, "to pods of the node only, from the client's address";
+    }
+}
+
+pub(crate) static SERVICE: Kind = Kind {
+    word: "service",
+    documentation: "The Kubernetes Service of the gateway.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::defaulted(
+            words::TYPE,
+            Type::Symbol(TYPES),
+            Constant::Symbol("load_balancer"),
+            "How clients outside the cluster reach it.",
+        ),
+        Attribute::optional(
+            words::CLASS,
+            Type::Text(&forms::LABEL_KEY),
+            "The `loadBalancerClass` that is asked for. Only with a load balancer.",
+        ),
+        Attribute::optional(
+            words::ANNOTATIONS,
+            Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&ANY_TEXT) },
+            "Annotations, by which providers of load balancers are configured.",
+        ),
+        Attribute::defaulted(
+            words::EXTERNAL_TRAFFIC,
+            Type::Symbol(EXTERNAL_TRAFFIC),
+            Constant::Symbol("cluster"),
+            "Where a node sends what arrives from outside (`externalTrafficPolicy`).",
+        ),
+    ],
+    blocks: &[],
+};
+
+pub(crate) static RESOURCES: Kind = Kind {
+    word: "resources",
+    documentation: "What each pod of the gateway is given. What is not said is as for every proxy.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::derived(words::CPU, Type::Decimal, "`0.02`", "Processor time that is reserved, in cores."),
+        Attribute::optional(words::CPU_LIMIT, Type::Decimal, "The most processor time, in cores."),
+        Attribute::derived(words::MEMORY, Type::Size, "`128MiB`", "Memory that is reserved."),
+        Attribute::derived(
+            words::MEMORY_LIMIT,
+            Type::Size,
+            "`512MiB`",
+            "The most memory, at least 128MiB. The proxy's own bounds follow it: how many clients it takes, and when it \
+             lets some of them go.",
+        ),
+    ],
+    blocks: &[],
+};
+
+pub(crate) static AUTOSCALE: Kind = Kind {
+    word: "autoscale",
+    documentation: "The number of replicas follows their load: a HorizontalPodAutoscaler. Not together with `replicas`.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::defaulted(
+            words::MIN_REPLICAS,
+            Type::Integer(1, 1000),
+            Constant::Integer(2),
+            "The fewest replicas.",
+        ),
+        Attribute::required(words::MAX_REPLICAS, Type::Integer(1, 1000), "The most replicas."),
+        Attribute::optional(
+            words::CPU,
+            Type::WholePercentage,
+            "The share of the reserved processor time that is aimed at; 80 % if neither is said.",
+        ),
+        Attribute::optional(
+            words::MEMORY,
+            Type::WholePercentage,
+            "The share of the reserved memory that is aimed at.",
+        ),
+    ],
+    blocks: &[],
+};
+
+pub(crate) fn service(block: &Block, sink: &mut Sink) -> Option<GatewayService> {
+    let Some(block) = block.block(&SERVICE) else {
+        return Some(GatewayService {
+            kind: ServiceType::LoadBalancer,
+            class: None,
+            annotations: BTreeMap::new(),
+            external_traffic: ExternalTraffic::Cluster,
+        });
+    };
+    let kind = block.get::<ServiceType>(words::TYPE)?;
+    let external_traffic = block.get::<ExternalTraffic>(words::EXTERNAL_TRAFFIC)?;
+    let class = block.get::<String>(words::CLASS);
+    let balanced = match kind.value {
+        ServiceType::LoadBalancer => true,
+        ServiceType::NodePort | ServiceType::ClusterIp => false,
+    };
+    if let Some(class) = class.as_ref().filter(|_| !balanced) {
+        sink.push(
+            exclusive(class.span, words::CLASS.text(), kind.span, words::TYPE.text())
+                .help("only a load balancer has a class; remove it, or write `type = load_balancer`"),
+        );
+    }
+    if kind.value == ServiceType::ClusterIp && external_traffic.value == ExternalTraffic::Local {
+        sink.push(
+            exclusive(external_traffic.span, words::EXTERNAL_TRAFFIC.text(), kind.span, words::TYPE.text())
+                .help("nothing arrives from outside at an address inside the cluster; remove it"),
+        );
+    }
+    let annotations = block.get::<Vec<(Spanned<String>, Spanned<String>)>>(words::ANNOTATIONS);
+    let annotations = annotations.map(|map| map.value).unwrap_or_default();
+    Some(GatewayService {
+        kind: kind.value,
+        class,
+        annotations: annotations.into_iter().map(|(key, value)| (key.value, value.value)).collect(),
+        external_traffic: external_traffic.value,
+    })
+}
+
+pub(crate) fn resources(block: &Block, sink: &mut Sink) -> Resources {
+    let Some(block) = block.block(&RESOURCES) else { return Resources::default() };
+    let cpu = |name: Name, sink: &mut Sink| {
+        let cores = block.get::<Decimal>(name)?;
+        // A decimal is in units of 10⁻⁹, and Kubernetes counts thousandths.
+        let thousandths = cores.value.nanos / 1_000_000;
+        if thousandths == 0 {
+            sink.push(too_little(cores.span, "less than a thousandth of a core"));
+        }
+        Some(Spanned::new(thousandths, cores.span))
+    };
+    let (reserved, most) = (cpu(words::CPU, sink), cpu(words::CPU_LIMIT, sink));
+    let (memory, memory_limit) = (block.get::<u64>(words::MEMORY), block.get::<u64>(words::MEMORY_LIMIT));
+    if let Some(limit) = memory_limit.as_ref().filter(|limit| limit.value < LEAST_MEMORY) {
+        sink.push(too_little(limit.span, "less memory than a proxy works in, which is 128MiB"));
+    }
+    for (reserved, most) in [(&reserved, &most), (&memory, &memory_limit)] {
+        if let (Some(reserved), Some(most)) = (reserved, most)
+            && reserved.value > most.value
+        {
+            let message = "more is reserved than the pods may have";
+            sink.push(
+                Diagnostic::error(codes::BAD_RESOURCES, reserved.span, message)
+                    .label("reserved")
+                    .also(most.span, "the most")
+                    .help("raise the limit, or reserve less"),
+            );
+        }
+    }
+    let number = |value: Option<Spanned<u64>>| value.map(|value| value.value);
+    Resources {
+        cpu: number(reserved),
+        cpu_limit: number(most),
+        memory: number(memory),
+        memory_limit: number(memory_limit),
+    }
+}
+
+fn too_little(span: lang_diagnostics::Span, what: &str) -> Diagnostic {
+    Diagnostic::error(codes::BAD_RESOURCES, span, format!("this is {what}"))
+        .label("too little")
+        .help("write more, or leave it out for what every proxy has")
+}
+
+/// The fewest replicas, and how their number follows their load.
+pub(crate) fn scale(block: &Block, sink: &mut Sink) -> Option<(u32, Option<Autoscale>)> {
+    let replicas = block.get::<u32>(words::REPLICAS)?;
+    let Some(inner) = block.block(&AUTOSCALE) else { return Some((replicas.value, None)) };
+    if let Some(written) = block.written(words::REPLICAS) {
+        sink.push(
+            exclusive(inner.kind_span, AUTOSCALE.word, written, words::REPLICAS.text())
+                .help("the autoscaler decides how many replicas run; remove `replicas`, or `autoscale`"),
+        );
+    }
+    let (fewest, most) = (inner.get::<u32>(words::MIN_REPLICAS)?, inner.get::<u32>(words::MAX_REPLICAS)?);
+    if fewest.value > most.value {
+        sink.push(
+            Diagnostic::error(codes::BAD_RESOURCES, most.span, "the most replicas are fewer than the fewest")
+                .label(format!("at most {}", most.value))
+                .also(fewest.span, format!("at least {}", fewest.value))
+                .help("raise `max_replicas`, or lower `min_replicas`, which is 2 unless said"),
+        );
+    }
+    // A percentage is in units of 10⁻⁹ too.
+    let share = |name: Name| u8::try_from(inner.get::<Decimal>(name)?.value.nanos / 1_000_000_000).ok();
+    let (cpu, memory) = (share(words::CPU), share(words::MEMORY));
+    // Kubernetes' own choice.
+    let cpu = if cpu.is_none() && memory.is_none() { Some(80) } else { cpu };
+    Some((fewest.value, Some(Autoscale { origin: inner.origin(), most: most.value, cpu, memory })))
+}
