@@ -2,7 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::filter::{Filter, Mirror};
+use meshc_plan::filter::{Filter, Mirror, PathChange, Rewrite};
 use meshc_vocabulary::model::filter::HeaderChanges;
 use meshd_config::raw::filter;
 
@@ -16,11 +16,26 @@ pub(crate) fn render(filters: &[Filter]) -> Vec<filter::Filter> {
         Filter::GlobalLimit(limit) => filter::Filter::Limit(limits::counted_there(limit)),
         Filter::RequestHeaders(changes) => filter::Filter::RequestHeaders(self::changes(changes)),
         Filter::ResponseHeaders(changes) => filter::Filter::ResponseHeaders(self::changes(changes)),
+        Filter::Rewrite(Rewrite { path, host }) => filter::Filter::Rewrite(filter::Rewrite {
+            path: path.as_ref().map(self::path),
+            host: host.clone(),
+        }),
         Filter::Mirror(Mirror { upstream, share }) => {
             filter::Filter::Mirror(filter::Mirror { upstream: upstream.clone(), share: Some(*share) })
         }
     });
     rendered.collect()
+}
+
+/// What becomes of a path.
+pub(crate) fn path(change: &PathChange) -> filter::PathChange {
+    match change {
+        PathChange::Full(path) => filter::PathChange::Full(path.clone()),
+        PathChange::Prefix { from, to } => filter::PathChange::Prefix { from: from.clone(), to: to.clone() },
+        PathChange::Regex { expression, substitution } => {
+            filter::PathChange::Regex { expression: expression.clone(), substitution: substitution.clone() }
+        }
+    }
 }
 
 fn changes(changes: &HeaderChanges) -> filter::HeaderChanges {

@@ -2,7 +2,11 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{Elsewhere, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream};
+use meshc_plan::{
+    Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
+    WeightedUpstream,
+};
+use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
 use meshd_config::{Period, raw};
 
@@ -18,17 +22,49 @@ pub(crate) fn virtual_host(placed: &Placed<'_>, host: &VirtualHost) -> raw::Virt
 
 fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
     let HttpRoute { matches, filters, action, origin } = route;
+    let answering = |answer| raw::Route {
+        name: origin.name.to_string(),
+        matching: matches::request(matches),
+        to: Vec::new(),
+        hash: None,
+        answer,
+        timeout: None,
+        idle_timeout: None,
+        retry: None,
+        filters: filters::render(filters),
+    };
     match action {
         HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => raw::Route {
-            name: origin.name.to_string(),
-            matching: matches::request(matches),
             to: to.iter().map(weighted).collect(),
             hash: hash.as_ref().map(|key| self::hash(placed, key)),
             timeout: timeout.map(Period::from),
             idle_timeout: idle_timeout.map(Period::from),
             retry: Some(self::retry(retry)),
-            filters: filters::render(filters),
+            ..answering(None)
         },
+        HttpAction::Redirect(redirect) => answering(Some(raw::Answer::Redirect(self::redirect(redirect)))),
+        HttpAction::Respond(Respond { status, body, content_type }) => {
+            answering(Some(raw::Answer::Respond(raw::Respond {
+                status: *status,
+                body: body.clone(),
+                content_type: content_type.clone(),
+            })))
+        }
+    }
+}
+
+fn redirect(redirect: &Redirect) -> raw::Redirect {
+    let Redirect { scheme, host, port, usual_port, path, status } = redirect;
+    raw::Redirect {
+        scheme: scheme.map(|scheme| match scheme {
+            Scheme::Http => raw::UrlScheme::Http,
+            Scheme::Https => raw::UrlScheme::Https,
+        }),
+        host: host.clone(),
+        port: *port,
+        usual_port: *usual_port,
+        path: path.as_ref().map(filters::path),
+        status: *status,
     }
 }
 

@@ -20,8 +20,41 @@ pub enum Filter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of what is answered, also where the proxy answers by itself.
     ResponseHeaders(HeaderChanges),
+    /// Changes the path and the host of what is sent on.
+    Rewrite(Rewrite),
     /// Sends a copy elsewhere, for which nobody waits.
     Mirror(Mirror),
+}
+
+/// Another path or host for what is sent on. Whatever decides by these has done so before, and logs and copies have the new
+/// ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The path; the query is kept.
+    pub path: Option<PathChange>,
+    /// The host, without a port.
+    pub host: Option<String>,
+}
+
+/// What becomes of a path, without its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathChange {
+    /// It becomes this one.
+    Full(String),
+    /// Its beginning changes; what would be empty then is `/`.
+    Prefix {
+        /// What it begins with, without a final slash; `/` is the empty string.
+        from: String,
+        /// What stands in its place, without a final slash.
+        to: String,
+    },
+    /// One that the expression matches as a whole becomes the substitution; any other is kept.
+    Regex {
+        /// The expression.
+        expression: String,
+        /// The new path, in which a backslash and a digit are what that group matched.
+        substitution: String,
+    },
 }
 
 /// Where copies of requests go.

@@ -51,7 +51,10 @@ pub use rate_limit::{
     RateLimitService,
 };
 pub use rendered::{RenderedProxy, Rendering};
-pub use route::{Elsewhere, HttpAction, HttpRoute, RetryPlan, RetryReason, VirtualHost, WeightedUpstream};
+pub use route::{
+    Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
+    WeightedUpstream,
+};
 pub use upstream::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PoolPlan,
     Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,

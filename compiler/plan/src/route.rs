@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::HttpMatch;
+use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{GrpcStatus, HashKey};
 
-use crate::filter::Filter;
+use crate::filter::{Filter, PathChange};
 
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]
@@ -53,15 +54,49 @@ pub enum HttpAction {
         /// host.
         retry: RetryPlan,
     },
+    /// The client is told another address.
+    Redirect(Redirect),
+    /// The client gets an answer that is the same for every request.
+    Respond(Respond),
 }
 
 impl HttpAction {
     /// Names of the upstreams that requests may go to.
     pub fn upstreams(&self) -> impl Iterator<Item = &str> {
-        match self {
-            Self::Forward { to, .. } => to.iter().map(|one| one.upstream.as_str()),
-        }
+        let to = match self {
+            Self::Forward { to, hash: _, timeout: _, idle_timeout: _, retry: _ } => to.as_slice(),
+            Self::Redirect(_) | Self::Respond(_) => &[],
+        };
+        to.iter().map(|one| one.upstream.as_str())
     }
+}
+
+/// Another address for the client. What is absent is as in the request, and so is the query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// The scheme.
+    pub scheme: Option<Scheme>,
+    /// The host, which then has no port but the one below.
+    pub host: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// The port in the place of that of the request's host, if that has one: the usual one of the scheme.
+    pub usual_port: Option<u16>,
+    /// The path.
+    pub path: Option<PathChange>,
+    /// The status: 301, 302, 303, 307 or 308.
+    pub status: u16,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Respond {
+    /// The status: 200 to 599, but none of 300 to 399.
+    pub status: u16,
+    /// The body, possibly empty.
+    pub body: String,
+    /// What the body is.
+    pub content_type: Option<String>,
 }
 
 /// An upstream and its share.

@@ -83,7 +83,9 @@ fn the_ingress_prefers_its_own_cluster_and_fails_over_to_the_other() {
     let local = EndpointAddress::Name(String::from("simple-backend-mesh.istioinaction.svc.cluster.local"));
     assert_eq!(backend.groups[0].endpoints[0].address, local);
     let ListenerKind::Http(http) = &http.kind else { panic!("not HTTP") };
-    let HttpAction::Forward { retry, .. } = &http.virtual_hosts[0].routes[0].action;
+    let HttpAction::Forward { retry, .. } = &http.virtual_hosts[0].routes[0].action else {
+        panic!("not sent on")
+    };
     assert!(http.edge && retry.elsewhere == Elsewhere::AtOnce && retry.attempts == 3);
 }
 

@@ -130,7 +130,7 @@ pub(crate) fn edges<'m>(
         let callers = callers.get(&route).into_iter().flatten();
         for (position, rule) in entry.rules.iter().enumerate() {
             let mirrors = rule.filters.iter().filter_map(mirrored);
-            for to in rule.to.iter().chain(mirrors) {
+            for to in rule.action.destinations().iter().chain(mirrors) {
                 let ports = |ports: &[Port]| destination_port(ports, to.port.as_ref()).into_iter().collect();
                 for gateway in entry.scope.gateways() {
                     let caller = Caller::Route { gateway: gateway.value, route, position, rule };
@@ -161,7 +161,7 @@ fn callers(routed: &Routed) -> BTreeMap<Id<Route>, BTreeSet<Id<Service>>> {
 const fn mirrored(filter: &RouteFilter) -> Option<&Destination> {
     match filter {
         RouteFilter::Mirror(Mirror { to, share: _ }) => Some(to),
-        RouteFilter::RequestHeaders(_) | RouteFilter::ResponseHeaders(_) => None,
+        RouteFilter::RequestHeaders(_) | RouteFilter::ResponseHeaders(_) | RouteFilter::Rewrite(_) => None,
     }
 }
 

@@ -65,6 +65,13 @@ pub const OUTSIDE_SUBSETS: Code = Code("E0240");
 /// A cluster of a service in which none of its subsets runs.
 pub const CLUSTER_WITHOUT_SUBSET: Code = Code("E0241");
 
+/// What is said of requests that are sent on, where they are answered.
+pub const ANSWERED_HERE: Code = Code("E0230");
+/// A new path that has no single meaning.
+pub const UNCLEAR_PATH: Code = Code("E0231");
+/// An answer that cannot be sent.
+pub const IMPOSSIBLE_ANSWER: Code = Code("E0232");
+
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
     CodeInfo {
@@ -205,7 +212,8 @@ gateway ingress {
     CodeInfo {
         code: NO_DESTINATION,
         title: "a route or rule that leads nowhere",
-        explanation: r#"Every rule has a destination, `to`, or several `destination` blocks with weights.
+        explanation: r#"Every rule has a destination, `to`, or several `destination` blocks with weights, unless it answers by itself, with
+`redirect` or `respond`.
 
 ```mesh
 route shop { gateway = west.ingress, hosts = ["shop.example"] }     // to = webapp
@@ -369,7 +377,8 @@ rule {
     CodeInfo {
         code: FILTER_WITHOUT_EFFECT,
         title: "a filter that changes nothing",
-        explanation: r#"A block that changes headers names at least one.
+        explanation: r#"A block that changes headers names at least one, a `rewrite` a path or a host, and a `redirect` what differs from the
+request's own address.
 
 ```mesh
 rule { to = catalog, request_headers {} }     // set, add or remove something, or leave the block out
@@ -422,6 +431,39 @@ balance { by = hash { header = "x-user", ttl = 1h } }           // cookie = "…
 
 ```mesh
 balance { by = random, slow_start = 30s }     // by = least_request
+```"#,
+    },
+    CodeInfo {
+        code: ANSWERED_HERE,
+        title: "a setting for requests that are sent on, in a rule that answers them",
+        explanation: r#"A rule with `redirect` or `respond` sends no request on: it has no use for a timeout, for retries, for copies, or for
+changes of the request. What the route around it says of these applies to its other rules.
+
+```mesh
+rule { redirect = https, timeout = 3s }     // remove `timeout`
+```"#,
+    },
+    CodeInfo {
+        code: UNCLEAR_PATH,
+        title: "a new path that has no single meaning",
+        explanation: r#"`prefix` in a `rewrite` or `redirect` replaces the prefix that the rule's `match` names, so each `match` needs one.
+`regex` says which paths change and `substitution` what they become; a reference such as `\1` means a group of the
+expression, in parentheses.
+
+```mesh
+rule { match { path = "/old" }, to = web, rewrite { prefix = "/new" } }                    // path = "/new"
+rule { to = web, rewrite { regex = "/users/[0-9]+", substitution = "/people/\\1" } }       // regex = "/users/([0-9]+)"
+```"#,
+    },
+    CodeInfo {
+        code: IMPOSSIBLE_ANSWER,
+        title: "an answer that cannot be sent",
+        explanation: r#"A redirect has one of the statuses 301, 302, 303, 307 and 308, and tells the client an address, which `respond` has no
+place for. An answer with the status 204 or 205 has no body, and one without a body has no `content_type`.
+
+```mesh
+rule { respond { status = 301 } }                      // redirect { … }
+rule { respond { status = 204, body = "done" } }       // status = 200
 ```"#,
     },
 ];

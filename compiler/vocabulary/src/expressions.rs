@@ -46,6 +46,12 @@ pub(crate) fn literal(text: &str) -> String {
     expression
 }
 
+/// How many groups of an expression can be referred to; none of one that does not compile.
+pub(crate) fn groups(expression: &str) -> usize {
+    let compiled = RegexBuilder::new(expression).unicode(false).build();
+    compiled.map_or(0, |compiled| compiled.captures_len().saturating_sub(1))
+}
+
 /// Whether an expression, as a whole, matches the empty text.
 pub(crate) fn matches_nothing(expression: &str) -> bool {
     let whole = RegexBuilder::new(&format!(r"\A(?:{expression})\z")).unicode(false).build();

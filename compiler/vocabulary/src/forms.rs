@@ -56,6 +56,22 @@ pub(crate) static METHOD: Pattern = Pattern { name: "a method", check: method };
 /// The path of a request, without query.
 pub(crate) static PATH: Pattern = Pattern { name: "a path", check: path };
 
+/// The host of a rewrite or redirect.
+pub(crate) static HOST: Pattern =
+    Pattern { name: "a host name", check: |text| dns_name(&text.to_ascii_lowercase()) };
+
+/// A path that a proxy writes: as it is after normalisation.
+pub(crate) static NEW_PATH: Pattern = Pattern { name: "a path", check: new_path };
+
+/// The same with references to the groups of an expression.
+pub(crate) static SUBSTITUTION: Pattern = Pattern { name: "a path with references", check: substitution };
+
+/// The body of an answer. The bound is Envoy's default for answers of its routes.
+pub(crate) static BODY: Pattern = Pattern {
+    name: "a body",
+    check: |text| (text.len() > 4096).then(|| format!("it has {} bytes and may have 4096", text.len())),
+};
+
 /// A regular expression in the syntax that both data planes share (RE2: no look-around, no back references), over bytes.
 pub(crate) static REGEX: Pattern = Pattern { name: "a regular expression", check: expressions::wrong };
 
@@ -350,6 +366,55 @@ fn path(text: &str) -> Option<String> {
         return Some(format!("`{}` cannot stand in it", other.escape_default()));
     }
     None
+}
+
+/// What a path of a proxy's own may not be: whoever gets it must not read another one.
+fn new_path(text: &str) -> Option<String> {
+    let odd = |c: char| !c.is_ascii_graphic() || "\"<>\\^`{|}?#".contains(c);
+    if !text.starts_with('/') {
+        return wrong("it must begin with `/`");
+    }
+    if text.contains("//") {
+        return wrong("a slash is repeated in it");
+    }
+    if text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return wrong("a segment of dots stands for another path");
+    }
+    if let Some(other) = text.chars().find(|c| odd(*c)) {
+        return Some(format!(
+            "`{}` is escaped in it: write it as it is sent, such as `%20`",
+            other.escape_default()
+        ));
+    }
+    let escapes = text.split('%').skip(1);
+    let broken = |after: &str| !after.get(..2).is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+    if escapes.clone().any(broken) {
+        return wrong("`%` begins an escape of two hexadecimal digits");
+    }
+    let hidden = |after: &str| {
+        after.get(..2).is_some_and(|two| two.eq_ignore_ascii_case("2f") || two.eq_ignore_ascii_case("5c"))
+    };
+    if escapes.clone().any(hidden) {
+        return wrong("an escaped slash is refused by every proxy");
+    }
+    None
+}
+
+fn substitution(text: &str) -> Option<String> {
+    let mut parts = text.split('\\');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    if !plain.starts_with('/') {
+        return wrong("it must begin with `/`");
+    }
+    for part in parts {
+        let Some(rest) = part.strip_prefix(|c: char| c.is_ascii_digit()) else {
+            return wrong("a backslash is followed by the number of a group");
+        };
+        // A letter for what is not known yet.
+        plain.push('x');
+        plain.push_str(rest);
+    }
+    new_path(&plain)
 }
 
 fn trust_domain(text: &str) -> Option<String> {

@@ -25,6 +25,7 @@ names! {
     ATTEMPTS = "attempts";
     BETWEEN = "between";
     BIND = "bind";
+    BODY = "body";
     BY = "by";
     CALLEE = "callee";
     CALLEES = "callees";
@@ -37,6 +38,7 @@ names! {
     CONSECUTIVE_5XX = "consecutive_5xx";
     CONSECUTIVE_GATEWAY_ERRORS = "consecutive_gateway_errors";
     CONTAINER = "container";
+    CONTENT_TYPE = "content_type";
     COOKIE = "cookie";
     COST = "cost";
     CPU = "cpu";
@@ -93,6 +95,7 @@ names! {
     PREFIX = "prefix";
     PROTOCOL = "protocol";
     QUERY = "query";
+    REDIRECT = "redirect";
     REGEX = "regex";
     REGION = "region";
     REMOVE = "remove";
@@ -102,6 +105,7 @@ names! {
     RETRY_BUDGET = "retry_budget";
     ROLE = "role";
     ROUTES = "routes";
+    SCHEME = "scheme";
     SCOPE = "scope";
     SECRET = "secret";
     SERVICE = "service";
@@ -111,6 +115,8 @@ names! {
     SOURCE = "source";
     STARTS_WITH = "starts_with";
     STATE = "state";
+    STATUS = "status";
+    SUBSTITUTION = "substitution";
     TARGET = "target";
     TARGETS = "targets";
     TIERS = "tiers";

@@ -4,7 +4,7 @@
 
 use crate::listener::Authorization;
 use crate::rules::Context;
-use crate::{HeaderChanges, Limit, Path, raw};
+use crate::{HeaderChanges, Limit, Path, PathChange, raw};
 
 /// One thing that is done with each request.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,17 @@ pub enum Filter {
     ResponseHeaders(HeaderChanges),
     /// Sends a copy elsewhere.
     Mirror(Mirror),
+    /// Changes the path and the host of what is sent on.
+    Rewrite(Rewrite),
+}
+
+/// Another path or host for what is sent on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rewrite {
+    /// The path; its query is kept.
+    pub path: Option<PathChange>,
+    /// The host, without a port.
+    pub host: Option<String>,
 }
 
 /// Where copies of requests go.
@@ -49,7 +60,19 @@ impl Filter {
             raw::filter::Filter::Mirror(raw) => {
                 Mirror::check(cx, raw, &at.field("mirror")).map(Filter::Mirror)
             }
+            raw::filter::Filter::Rewrite(raw) => {
+                Rewrite::check(cx, raw, &at.field("rewrite")).map(Filter::Rewrite)
+            }
         }
+    }
+}
+
+impl Rewrite {
+    fn check(cx: &mut Context<'_>, raw: &raw::filter::Rewrite, at: &Path) -> Option<Self> {
+        let raw::filter::Rewrite { path, host } = raw;
+        let path = cx.optional(path.as_ref(), &at.field("path"), PathChange::check);
+        let host = cx.optional(host.as_ref(), &at.field("host"), crate::answer::host);
+        Some(Rewrite { path: path?, host: host? })
     }
 }
 

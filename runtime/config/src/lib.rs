@@ -8,6 +8,7 @@
 
 pub mod raw;
 
+mod answer;
 pub mod filter;
 mod headers;
 mod identity;
@@ -16,6 +17,7 @@ mod listener;
 mod listeners;
 mod matching;
 mod path;
+mod path_change;
 mod period;
 mod problem;
 mod read;
@@ -25,6 +27,7 @@ mod server_tls;
 mod upstream;
 mod upstreams;
 
+pub use answer::{Answer, Redirect, Respond, UrlScheme};
 pub use headers::{HeaderChanges, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
@@ -36,6 +39,7 @@ pub use matching::{
     HeaderMatch, METHODS, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,
 };
 pub use path::Path;
+pub use path_change::{Part, PathChange};
 pub use period::Period;
 pub use problem::{Invalid, Problem};
 pub use read::{AccessLog, Admin, Bounds, Config, Dns, Family, Node, RateLimitService};

@@ -26,14 +26,27 @@ impl Pattern {
         self.regex.is_match(bytes)
     }
 
-    fn compile(source: &str) -> Result<Self, regex::Error> {
+    /// The number of the last group; the whole match is group 0.
+    pub(crate) fn last_group(&self) -> usize {
+        self.regex.captures_len().saturating_sub(1)
+    }
+
+    /// What each group matched, from group 0 on, if the expression matches all of `text`; a group that took no part is
+    /// empty.
+    pub(crate) fn groups<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        let captures = self.regex.captures(text.as_bytes())?;
+        let group = |found: Option<regex::bytes::Match<'_>>| found.and_then(|found| text.get(found.range()));
+        Some(captures.iter().map(|found| group(found).unwrap_or_default()).collect())
+    }
+
+    pub(crate) fn compile(source: &str) -> Result<Self, regex::Error> {
         let compile = |expression: &str| RegexBuilder::new(expression).unicode(false).build();
         // Compiled alone first, so that `a)(b` cannot escape the group around it.
         compile(source)?;
         Ok(Pattern { source: source.to_owned(), regex: compile(&format!(r"\A(?:{source})\z"))? })
     }
 
-    fn check(cx: &mut Context<'_>, source: &str, at: &Path) -> Option<Self> {
+    pub(crate) fn check(cx: &mut Context<'_>, source: &str, at: &Path) -> Option<Self> {
         match Pattern::compile(source) {
             Ok(pattern) => Some(pattern),
             Err(error) => {

@@ -5,7 +5,7 @@
 use crate::filter::Filter;
 use crate::matching::{header_name, method};
 use crate::rules::Context;
-use crate::{Path, RequestMatch, raw};
+use crate::{Answer, Path, RequestMatch, raw};
 use std::time::Duration;
 
 /// The routes of some hosts.
@@ -37,10 +37,12 @@ pub struct Route {
     pub name: String,
     /// What it matches.
     pub matching: RequestMatch,
-    /// The upstreams by weight; the weights sum to at least 1.
+    /// The upstreams by weight; the weights sum to at least 1. None where there is an answer.
     pub to: Vec<WeightedUpstream>,
     /// What decides which endpoint gets a request, in groups that are balanced by hash.
     pub hash: Option<HashKey>,
+    /// What this proxy answers by itself.
+    pub answer: Option<Answer>,
     /// How long the whole exchange may take; `None` is for ever.
     pub timeout: Option<Duration>,
     /// How long neither side may send anything; `None` is for ever.
@@ -155,9 +157,17 @@ pub(crate) fn virtual_hosts(
 }
 
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
-    let raw::Route { name, matching, to, hash, timeout, idle_timeout, retry, filters } = raw;
+    let raw::Route { name, matching, to, hash, answer, timeout, idle_timeout, retry, filters } = raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
-    let to = weighted(cx, to, &at.field("to"));
+    let to = match answer {
+        Some(_) if to.is_empty() => Some(Vec::new()),
+        Some(_) => {
+            cx.wrong(&at.field("to"), "a request that is answered here is not sent on");
+            None
+        }
+        None => weighted(cx, to, &at.field("to")),
+    };
+    let answer = cx.optional(answer.as_ref(), &at.field("answer"), Answer::check);
     let hash = cx.optional(hash.as_ref(), &at.field("hash"), self::hash);
     let timeout = cx.optional(timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
     let idle_at = &at.field("idle_timeout");
@@ -169,6 +179,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         matching: matching?,
         to: to?,
         hash: hash?,
+        answer: answer?,
         timeout: timeout?.map(crate::Period::duration),
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,

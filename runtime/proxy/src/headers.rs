@@ -4,6 +4,7 @@
 
 use crate::tls::Peer;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use meshd_config::{Edge, SpiffeId};
 use std::net::IpAddr;
 
@@ -145,6 +146,14 @@ pub(crate) fn tell_arrival(headers: &mut HeaderMap, arrival: Arrival) {
     if !believed || !headers.contains_key(REQUEST_ID) {
         headers.insert(REQUEST_ID, request_id());
     }
+}
+
+/// The scheme that a request was sent with: what it says itself, then what the hop before this one said, then whether its
+/// connection is TLS.
+pub(crate) fn scheme(parts: &Parts, tls: bool) -> &str {
+    let told = parts.headers.get(FORWARDED_PROTO).and_then(|told| told.to_str().ok());
+    let told = told.filter(|told| matches!(*told, "http" | "https"));
+    parts.uri.scheme_str().or(told).unwrap_or(if tls { "https" } else { "http" })
 }
 
 /// A random UUID (RFC 9562 section 5.4).

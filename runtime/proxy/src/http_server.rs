@@ -8,11 +8,14 @@ use crate::authorize;
 use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::drain::Phase;
-use crate::filter::{Filter, change_request, change_response, copy_request};
+use crate::filter::answer::{Answered, Asked};
+use crate::filter::{Filter, change_request, change_response, copy_request, rewrite};
 use crate::forward::{Outgoing, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
-use crate::headers::{Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, tell_arrival, tell_caller};
+use crate::headers::{
+    Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, scheme, tell_arrival, tell_caller,
+};
 use crate::http_connection;
 use crate::limit::{Judged, Left, LimitState};
 use crate::local_reply::{Form, Why};
@@ -32,6 +35,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -102,20 +106,23 @@ fn bounds(entry: &Entry) -> Bounds {
     }
 }
 
-/// A decision about a request before anything was forwarded.
+/// An answer to a request that is not forwarded.
 struct Refusal {
     status: StatusCode,
-    body: &'static str,
+    body: Cow<'static, str>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
     flags: &'static str,
     details: &'static str,
     /// The route that it would have taken, if that is known.
     route: Option<Arc<Route>>,
+    /// What is left of the limit that has least left.
+    left: Option<Left>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, body: &'static str, flags: &'static str, details: &'static str) -> Self {
-        Refusal { status, body, headers: Vec::new(), flags, details, route: None }
+        let body = Cow::Borrowed(body);
+        Refusal { status, body, headers: Vec::new(), flags, details, route: None, left: None }
     }
 
     /// The same on a route.
@@ -142,7 +149,7 @@ async fn answer(
     line.protocol = Some(format!("{version:?}"));
     // Nothing can follow a request that makes no sense, or one whose body may never be read.
     let is_last;
-    let mut left_of_limits = None;
+    let left_of_limits;
     let taken;
     let mut response = match decide(worker, connection, &state, parts, &mut line).await {
         Ok(Decided { route, outgoing, left }) => {
@@ -208,7 +215,10 @@ async fn answer(
             let why = if refusal.flags == "RL" { Why::OverLimit } else { Why::Other };
             let mut response = form.reply(refusal.status, refusal.body, why);
             finish(worker, line, response.status(), start);
-            response.headers_mut().extend(refusal.headers);
+            for (name, value) in refusal.headers {
+                response.headers_mut().insert(name, value);
+            }
+            left_of_limits = refusal.left;
             taken = refusal.route;
             response
         }
@@ -280,7 +290,7 @@ async fn decide(
     line.host = parts.headers.get(header::HOST).map(|host| shown(host.as_bytes()));
     let bounds = bounds(&connection.entry);
     let target = target(&parts, Connected { bounds, tls: connection.tls }, &mut line.host);
-    let Target { authority, path } =
+    let Target { mut authority, mut path } =
         target.map_err(|unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details))?;
     line.path = Some(path.to_string());
     if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
@@ -330,8 +340,17 @@ async fn decide(
                 let left = within(worker, limit, seen).await.map_err(|refusal| refusal.on(route))?;
                 least = least.into_iter().chain(left).min_by_key(Left::remaining);
             }
-            Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => {}
+            Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Rewrite(_)
+            | Filter::Mirror(_) => {}
         }
+    }
+    if let Some(answer) = &route.answer {
+        let scheme = scheme(&parts, connection.tls);
+        let asked = Asked { scheme, authority: &authority, path: &path, form: Form::of(&parts.headers) };
+        let refusal = asked.answer(answer).map_or_else(unfit_address, |made| answered(made, line));
+        return Err(Refusal { left: least, ..refusal.on(route) });
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
@@ -340,6 +359,9 @@ async fn decide(
     if change_request(&route.filters, &mut parts.headers) {
         // As on Envoy, the log has what was sent on.
         line.user_agent = parts.headers.get(header::USER_AGENT).map(|value| shown(value.as_bytes()));
+    }
+    if rewrite(&route.filters, &mut path, &mut authority).map_err(|why| unfit_address(why).on(&route))? {
+        (line.host, line.path) = (Some(authority.clone()), Some(path.to_string()));
     }
     let outgoing = Outgoing {
         method: parts.method,
@@ -350,6 +372,25 @@ async fn decide(
         bounds,
     };
     Ok(Decided { route, outgoing, left: least })
+}
+
+fn unfit_address(why: &'static str) -> Refusal {
+    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "", "", why)
+}
+
+/// The answer of a route that answers by itself.
+fn answered(answered: Answered, line: &mut Line) -> Refusal {
+    // What Envoy's log says of such an answer.
+    const DETAILS: &str = "direct_response";
+    let Answered { status, body, header, path } = answered;
+    if let Some(path) = path {
+        line.path = Some(path.to_string());
+    }
+    Refusal {
+        body: Cow::Owned(body),
+        headers: header.into_iter().collect(),
+        ..Refusal::new(status, "", "", DETAILS)
+    }
 }
 
 /// Counts a request; what is left of the limit, or why it is refused.

@@ -1,7 +1,9 @@
 //! Answers of the proxy's own, in the form that the client reads.
 
 use crate::body::{Body, text};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 const GRPC: &str = "application/grpc";
@@ -41,19 +43,30 @@ impl Form {
     }
 
     /// An answer.
-    pub(crate) fn reply(self, status: StatusCode, message: &'static str, why: Why) -> Response<Body> {
+    pub(crate) fn reply(
+        self,
+        status: StatusCode,
+        message: impl Into<Cow<'static, str>>,
+        why: Why,
+    ) -> Response<Body> {
+        let message = message.into();
         match self {
             Form::Http => plain(status, message),
-            Form::Grpc => grpc(status, message, why),
+            Form::Grpc => grpc(status, &message, why),
         }
     }
 }
 
 /// An answer with a text.
-pub(crate) fn plain(status: StatusCode, body: &'static str) -> Response<Body> {
+pub(crate) fn plain(status: StatusCode, body: impl Into<Cow<'static, str>>) -> Response<Body> {
+    let body = match body.into() {
+        Cow::Borrowed(body) => Bytes::from_static(body.as_bytes()),
+        Cow::Owned(body) => Bytes::from(body),
+    };
+    let is_empty = body.is_empty();
     let mut response = Response::new(text(body));
     *response.status_mut() = status;
-    if !body.is_empty() {
+    if !is_empty {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     }
     response

@@ -84,6 +84,8 @@ pub(crate) struct Route {
     pub(crate) to: Vec<(Arc<Upstream>, u32)>,
     /// What decides which endpoint gets a request, in groups that are balanced by hash.
     pub(crate) hash: Option<HashKey>,
+    /// What is answered instead of sending requests on.
+    pub(crate) answer: Option<meshd_config::Answer>,
     /// From the request's end to the answer's end.
     pub(crate) timeout: Option<Duration>,
     /// How long neither side may send anything.
@@ -184,6 +186,7 @@ mod tests {
             matching: virtual_hosts[0].routes[0].matching.clone(),
             to: Vec::new(),
             hash: None,
+            answer: None,
             timeout: None,
             idle_timeout: None,
             retry: None,

@@ -321,6 +321,7 @@ impl Builder<'_> {
                     matching: RequestMatch::any(),
                     to: vec![(self.upstream(upstream)?, 1)],
                     hash: None,
+                    answer: None,
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
@@ -339,7 +340,8 @@ impl Builder<'_> {
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
-        let meshd_config::Route { name, matching, to, hash, timeout, idle_timeout, retry, filters } = route;
+        let meshd_config::Route { name, matching, to, hash, answer, timeout, idle_timeout, retry, filters } =
+            route;
         let to = to.iter().map(|to| {
             let WeightedUpstream { upstream, weight } = to;
             Ok((self.upstream(upstream)?, *weight))
@@ -349,6 +351,7 @@ impl Builder<'_> {
             matching: matching.clone(),
             to: to.collect::<Result<_, String>>()?,
             hash: hash.clone(),
+            answer: answer.clone(),
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
@@ -376,6 +379,7 @@ impl Builder<'_> {
                         matching: RequestMatch::any(),
                         to: vec![(self.upstream(upstream)?, 1)],
                         hash: None,
+                        answer: None,
                         timeout,
                         idle_timeout,
                         retry: None,
@@ -383,6 +387,7 @@ impl Builder<'_> {
                     };
                     Filter::Mirror(Mirror { route: Arc::new(route), share: *share })
                 }
+                config::filter::Filter::Rewrite(rewrite) => Filter::Rewrite(rewrite.clone()),
                 config::filter::Filter::ResponseHeaders(changes) => {
                     Filter::ResponseHeaders(Changes::new(changes)?)
                 }

@@ -17,6 +17,7 @@ mod grpc;
 mod ingress;
 mod limits;
 mod operators;
+mod redirects;
 mod reload;
 mod requests;
 mod resets;

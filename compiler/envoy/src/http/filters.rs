@@ -10,7 +10,7 @@ use meshc_plan::filter::{Filter, Mirror};
 use meshc_plan::{GlobalLimit, LocalLimit};
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{authorization, headers, local_limit, rate_limit};
+use crate::http::{answers, authorization, headers, local_limit, rate_limit};
 use crate::pb::base::RuntimeFractionalPercent;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::kind::FractionalPercent;
@@ -34,7 +34,9 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
             limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
         }
         // The router does it.
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => Vec::new(),
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Rewrite(_) | Filter::Mirror(_) => {
+            Vec::new()
+        }
     });
     made.collect()
 }
@@ -68,6 +70,11 @@ pub(crate) fn at_the_router(filters: &[Filter], route: &mut Route) {
             }
             Filter::ResponseHeaders(changes) => {
                 (route.response_headers_to_add, route.response_headers_to_remove) = headers::changes(changes);
+            }
+            Filter::Rewrite(changed) => {
+                if let Some(route::Action::Route(action)) = &mut route.action {
+                    answers::rewrite(changed, action);
+                }
             }
             Filter::Mirror(copied) => {
                 if let Some(route::Action::Route(action)) = &mut route.action {
@@ -120,6 +127,8 @@ pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
         Filter::GlobalLimit(limit) => {
             Asked { conditions: vec![(&limit.matches, &limit.origin)], local: None, global: Some(limit) }
         }
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => Asked::default(),
+        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Rewrite(_) | Filter::Mirror(_) => {
+            Asked::default()
+        }
     }
 }

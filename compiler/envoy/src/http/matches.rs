@@ -190,7 +190,7 @@ fn segments(path: &str) -> &str {
 }
 
 /// Makes a string match itself in RE2: whatever could be a sign gets a backslash.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii_punctuation() && !matches!(c, '/' | '_' | '-') {

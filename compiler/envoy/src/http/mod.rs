@@ -1,5 +1,6 @@
 //! HTTP: routes, retries, authorization and limits.
 
+mod answers;
 mod authorization;
 pub(crate) mod clients;
 mod descriptor;

@@ -6,7 +6,7 @@ use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{filters, hash, matches, retry};
+use crate::http::{answers, filters, hash, matches, retry};
 use crate::limits;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
@@ -97,7 +97,32 @@ fn virtual_host(
 /// One route, or two where methods decide how a request is retried.
 fn routes(planned: &HttpRoute) -> Vec<Route> {
     let HttpRoute { matches, filters, action, origin: _ } = planned;
-    let HttpAction::Forward { to, hash: key, timeout: limit, idle_timeout, retry } = action;
+    let route = |matches: &HttpMatch, action| Route {
+        r#match: Some(matches::route(matches)),
+        action: Some(action),
+        ..Default::default()
+    };
+    let (to, key, limit, idle_timeout, retry) = match action {
+        HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => {
+            (to, hash, timeout, idle_timeout, retry)
+        }
+        HttpAction::Redirect(redirect) => {
+            let redirects = answers::redirects(redirect).into_iter().map(|(asked, redirect)| {
+                let mut route = route(matches, route::route::Action::Redirect(redirect));
+                route.r#match.iter_mut().for_each(|matches| matches.headers.extend(asked.clone()));
+                filters::at_the_router(filters, &mut route);
+                route
+            });
+            return redirects.collect();
+        }
+        HttpAction::Respond(respond) => {
+            let answer = DirectResponseAction::default();
+            let mut route = route(matches, route::route::Action::DirectResponse(answer));
+            filters::at_the_router(filters, &mut route);
+            answers::respond(respond, &mut route);
+            return vec![route];
+        }
+    };
     let action = |policy| RouteAction {
         cluster_specifier: Some(clusters(to)),
         hash_policy: key.iter().map(hash::policy).collect(),
@@ -111,11 +136,7 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
     for (methods, policy) in [(again, retry::full(retry)), (once, retry::connect_only(retry))] {
         let Some(methods) = methods else { continue };
         let matches = HttpMatch { methods, ..matches.clone() };
-        let mut route = Route {
-            r#match: Some(matches::route(&matches)),
-            action: Some(route::route::Action::Route(action(policy))),
-            ..Default::default()
-        };
+        let mut route = route(&matches, route::route::Action::Route(action(policy)));
         filters::at_the_router(filters, &mut route);
         routes.push(route);
     }

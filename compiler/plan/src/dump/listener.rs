@@ -1,13 +1,15 @@
 //! Listeners as text.
 
 use super::{Text, parts, words};
-use crate::filter::{Filter, Mirror};
+use crate::filter::{Filter, Mirror, PathChange, Rewrite};
 use crate::{
     AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
     HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
-    ProbeCheck, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
+    ProbeCheck, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener,
+    TcpListener, VirtualHost,
 };
+use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::HeaderChanges;
 use meshc_vocabulary::model::policy::OnError;
 use meshc_vocabulary::model::{HttpVersion, TlsVersion};
@@ -91,7 +93,22 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
 
 fn route(text: &mut Text, route: &HttpRoute) {
     let HttpRoute { matches, filters, action, origin } = route;
-    let HttpAction::Forward { to, hash, timeout, idle_timeout, retry } = action;
+    let (to, hash, timeout, idle_timeout, retry) = match action {
+        HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => {
+            (to, hash, timeout, idle_timeout, retry)
+        }
+        HttpAction::Redirect(redirect) => {
+            let redirect = self::redirect(redirect);
+            text.line(format!("{} redirected {redirect}, from {}", words::matches(matches), origin.name));
+            return text.nested(|text| self::filters(text, filters));
+        }
+        HttpAction::Respond(Respond { status, body, content_type }) => {
+            let kind = content_type.as_deref().unwrap_or("text/plain");
+            let answer = format!("{status} {kind} {body:?}");
+            text.line(format!("{} answered {answer}, from {}", words::matches(matches), origin.name));
+            return text.nested(|text| self::filters(text, filters));
+        }
+    };
     let to: Vec<_> = to.iter().map(|one| format!("{} x{}", one.upstream, one.weight)).collect();
     text.line(format!("{} -> {}, from {}", words::matches(matches), to.join(" | "), origin.name));
     text.nested(|text| {
@@ -171,10 +188,38 @@ fn filters(text: &mut Text, filters: &[Filter]) {
             Filter::GlobalLimit(limit) => global_limit(text, limit),
             Filter::RequestHeaders(changes) => headers(text, "request", changes),
             Filter::ResponseHeaders(changes) => headers(text, "answer", changes),
+            Filter::Rewrite(Rewrite { path, host }) => {
+                let path = path.as_ref().map(|change| format!("path becomes {}", self::path(change)));
+                text.line(parts([path, host.as_ref().map(|host| format!("host becomes {host}"))]));
+            }
             Filter::Mirror(Mirror { upstream, share }) => {
                 text.line(format!("{share} of a million copied -> {upstream}"));
             }
         }
+    }
+}
+
+fn redirect(redirect: &Redirect) -> String {
+    let Redirect { scheme, host, port, usual_port, path, status } = redirect;
+    let scheme = scheme.map(|scheme| match scheme {
+        Scheme::Http => String::from("http"),
+        Scheme::Https => String::from("https"),
+    });
+    parts([
+        Some(status.to_string()),
+        scheme,
+        host.clone(),
+        port.map(|port| format!("port {port}")),
+        usual_port.map(|port| format!("port {port} for any")),
+        path.as_ref().map(self::path),
+    ])
+}
+
+fn path(change: &PathChange) -> String {
+    match change {
+        PathChange::Full(path) => path.clone(),
+        PathChange::Prefix { from, to } => format!("{to}/… for {from}/…"),
+        PathChange::Regex { expression, substitution } => format!("{substitution} for {expression}"),
     }
 }
 

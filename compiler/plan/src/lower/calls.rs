@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use meshc_resolve::{Through, destination_port, routed_ports};
+use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::Timeout;
 use meshc_vocabulary::model::{
     Destination, HttpMatch, Id, OfCalls, Port, Route, RouteRule, RouteScope, RoutedCallee,
@@ -41,7 +42,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
             refuse(rule.origin.span, "a second rule would choose by request", "keep one rule");
         }
         for rule in rules {
-            let RouteRule { origin, matches, to, filters, timeout, retry } = rule;
+            let RouteRule { origin, matches, action, filters, timeout, retry } = rule;
             if matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING) {
                 refuse(origin.span, "conditions choose by request", "remove the `match`");
             }
@@ -58,7 +59,15 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
             if !filters.is_empty() {
                 refuse(origin.span, "filters change requests and answers", "remove them");
             }
-            for Destination { origin, callee, port: named, weight: _ } in to {
+            let answered = match action {
+                RuleAction::Forward(_) => None,
+                RuleAction::Redirect(redirect) => Some(&redirect.origin),
+                RuleAction::Respond(respond) => Some(&respond.origin),
+            };
+            if let Some(answered) = answered {
+                refuse(answered.span, "only requests are answered", "write `to`");
+            }
+            for Destination { origin, callee, port: named, weight: _ } in action.destinations() {
                 let ports = context.called(*callee).ports;
                 let place = destination_port(ports, named.as_ref());
                 if place.and_then(|place| ports.get(place)).is_some_and(|port| port.protocol.is_http()) {
@@ -106,9 +115,10 @@ pub(super) fn shares(
     let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
     let rule = rules.first()?;
     let through = Through::Rule { route: id, position: 0, rule };
-    let mut to = Vec::with_capacity(rule.to.len());
+    let destinations = rule.action.destinations();
+    let mut to = Vec::with_capacity(destinations.len());
     let mut first: Option<(&Origin, Option<Duration>)> = None;
-    for Destination { origin, callee, port: named, weight } in &rule.to {
+    for Destination { origin, callee, port: named, weight } in destinations {
         let ports = context.called(*callee).ports;
         let Some(position) = destination_port(ports, named.as_ref()) else { continue };
         let Some(port) = ports.get(position) else { continue };

@@ -3,6 +3,7 @@
 //! One file per role (`sidecar`, `ingress`, `east_west`), one per policy (`policy/`), and what they share: who calls
 //! whom (`callers`), what a callee looks like from outside (`upstream`).
 
+mod answer;
 mod callers;
 mod calls;
 mod clusters;

@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
+use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::HashKey;
-use meshc_vocabulary::model::{Callee, Destination, HttpMatch, Port, RouteRule, RouteScope};
+use meshc_vocabulary::model::{Callee, Destination, Port, RouteRule, RouteScope};
 
 use super::context::Context;
 use super::policy::AtCaller;
 use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
-use super::{filter, upstream};
+use super::{answer, filter, upstream};
 use crate::{HttpAction, HttpRoute, WeightedUpstream, codes};
 
 /// What a proxy reaches, by callee and position of the port.
@@ -34,10 +35,46 @@ pub(super) fn http_routes<'m>(
     sink: &mut Sink,
 ) -> Vec<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
-    let RouteRule { origin, matches, to: destinations, filters, timeout: _, retry: _ } = rule;
+    let RouteRule { origin, matches, action, filters, timeout: _, retry: _ } = rule;
+    let forward = match action {
+        RuleAction::Forward(to) => match forward(context, through, rule, to, callees, sink) {
+            Some(forward) => Some(forward),
+            None => return Vec::new(),
+        },
+        RuleAction::Redirect(_) | RuleAction::Respond(_) => None,
+    };
+    let mut routes = Vec::with_capacity(matches.len());
+    // A mistake in a filter is the same one for each match.
+    let mut known = Sink::default();
+    for matches in matches {
+        let sink = if routes.is_empty() { &mut *sink } else { &mut known };
+        let action = match (action, &forward) {
+            (RuleAction::Redirect(redirect), _) => HttpAction::Redirect(answer::redirect(redirect, matches)),
+            (RuleAction::Respond(respond), _) => HttpAction::Respond(answer::respond(respond)),
+            (RuleAction::Forward(_), Some(forward)) => forward.clone(),
+            (RuleAction::Forward(_), None) => continue,
+        };
+        let filters = filter::of_rule(filters, matches, |copied| {
+            let port = reached(context, copied, callees, sink)?;
+            Some(upstream::callee_name(context, copied.callee, port))
+        });
+        routes.push(HttpRoute { matches: matches.clone(), filters, action, origin: origin.clone() });
+    }
+    routes
+}
+
+/// What sends requests on; `None` if no destination can be reached.
+fn forward<'m>(
+    context: &Context<'m>,
+    through: Through<'m>,
+    rule: &'m RouteRule,
+    destinations: &'m [Destination],
+    callees: &Reaches<'_>,
+    sink: &mut Sink,
+) -> Option<HttpAction> {
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(destinations.len());
-    let beside = beside(context, rule, callees);
+    let beside = beside(context, destinations, callees);
     let sender = sender(context, through);
     let mut hash: Option<(&Destination, HashKey)> = None;
     for destination in destinations {
@@ -61,20 +98,9 @@ pub(super) fn http_routes<'m>(
             weight: *weight,
         });
     }
-    let Some((_, Handling { timeout, idle_timeout, retry })) = first else { return Vec::new() };
+    let (_, Handling { timeout, idle_timeout, retry }) = first?;
     let hash = hash.map(|(_, key)| key);
-    let action = HttpAction::Forward { to, hash, timeout, idle_timeout, retry };
-    let filters = filter::of_rule(filters, |copied| {
-        let port = reached(context, copied, callees, sink)?;
-        Some(upstream::callee_name(context, copied.callee, port))
-    });
-    let route = |matches: &HttpMatch| HttpRoute {
-        matches: matches.clone(),
-        filters: filters.clone(),
-        action: action.clone(),
-        origin: origin.clone(),
-    };
-    matches.iter().map(route).collect()
+    Some(HttpAction::Forward { to, hash, timeout, idle_timeout, retry })
 }
 
 /// Who carries the rule.
@@ -117,8 +143,8 @@ fn reached<'m>(
 
 /// What there is beside an endpoint that failed, at the destination that has most. It is not known yet to which of them
 /// a request goes when it is decided how it is sent again.
-fn beside(context: &Context<'_>, rule: &RouteRule, callees: &Reaches<'_>) -> Beside {
-    let reaches = rule.to.iter().filter_map(|destination| {
+fn beside(context: &Context<'_>, destinations: &[Destination], callees: &Reaches<'_>) -> Beside {
+    let reaches = destinations.iter().filter_map(|destination| {
         let ports = context.called(destination.callee).ports;
         callees.get(&(destination.callee, destination_port(ports, destination.port.as_ref())?))
     });

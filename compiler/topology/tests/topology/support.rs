@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Span, Spanned};
 use meshc_topology::{ProxyKey, Topology, Via};
+use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::{
     Balance, BalanceBy, Defaults, Failover, FailoverBy, FailuresInARow, OrDefault, Outlier, Pool, Timeout,
 };
@@ -381,7 +382,12 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
             filters: Vec::new(),
             origin: origin(name),
             matches: vec![HttpMatch::EVERYTHING],
-            to: vec![Destination { origin: origin(name), callee, port: None, weight: 1 }],
+            action: RuleAction::Forward(vec![Destination {
+                origin: origin(name),
+                callee,
+                port: None,
+                weight: 1,
+            }]),
             timeout: None,
             retry: None,
         }],

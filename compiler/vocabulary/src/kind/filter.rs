@@ -7,12 +7,13 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Type};
 use lang_evaluate::{Block, Target};
 use lang_syntax::ast::Decimal;
 
+use super::rewrite;
 use super::service::{DESTINATION as TARGET, callee};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
-use crate::model::Destination;
 use crate::model::filter::{HeaderChanges, Mirror, RouteFilter};
+use crate::model::{Destination, HttpMatch};
 use crate::words;
 
 /// What a header is changed to.
@@ -92,8 +93,14 @@ pub(crate) static MIRROR: Kind = Kind {
     blocks: &[],
 };
 
-/// The filters of a rule, in order. What it leaves out comes from the route around it, whose mistakes [`check`] reports.
-pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<RouteFilter>> {
+/// The filters of a rule with these conditions, in order. What it leaves out comes from the route around it, whose mistakes
+/// [`check`] reports. Where requests are answered and not sent on, only what concerns answers is left.
+pub(crate) fn convert(
+    (block, route): (&Block, &Block),
+    (matches, forwards): (&[HttpMatch], bool),
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Option<Vec<RouteFilter>> {
     let mut known = Sink::default();
     let mut declared = |kind| match block.block(kind) {
         Some(own) => Some(changes(own, sink)),
@@ -101,9 +108,14 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
     };
     let request = declared(&REQUEST_HEADERS).map(RouteFilter::RequestHeaders);
     let response = declared(&RESPONSE_HEADERS).map(RouteFilter::ResponseHeaders);
+    if !forwards {
+        return Some(response.into_iter().collect());
+    }
+    let rewrite = block.block(&rewrite::KIND).or_else(|| route.block(&rewrite::KIND));
+    let rewrite = rewrite.map(|rewrite| RouteFilter::Rewrite(rewrite::convert(rewrite, matches, sink)));
     let around = if block.block(&MIRROR).is_some() { block } else { route };
     let mirrors: Option<Vec<_>> = around.blocks(&MIRROR).map(|mirror| self::mirror(mirror, ids)).collect();
-    Some(request.into_iter().chain(response).chain(mirrors?).collect())
+    Some(request.into_iter().chain(response).chain(rewrite).chain(mirrors?).collect())
 }
 
 fn mirror(block: &Block, ids: &Ids) -> Option<RouteFilter> {

@@ -1,5 +1,6 @@
 //! The kinds of blocks, one file each: its entry in the schema, and how a checked block becomes a part of the model.
 
+pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod cluster;
 mod conditions;
@@ -18,6 +19,7 @@ pub(crate) mod policy;
 pub(crate) mod port;
 pub(crate) mod presence;
 pub(crate) mod probe;
+pub(crate) mod rewrite;
 pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod service;

@@ -6,7 +6,7 @@ use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
 use lang_evaluate::schema::{Attribute, Kind, Label, Name, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{exclusive, filter, http_match, lower_case_hosts, report_repeated, rule};
+use super::{answer, exclusive, filter, http_match, lower_case_hosts, report_repeated, rule};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -106,6 +106,7 @@ pub(crate) static KIND: Kind = Kind {
             "Whose calls: services, clients, everybody in a namespace. Without it, everybody's.",
         ),
         rule::TO,
+        answer::TO_HTTPS,
         rule::TIMEOUT,
     ],
     blocks: &rule::WITH_RULES,
@@ -336,13 +337,9 @@ fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::
     let Some(first) = block.blocks(&rule::KIND).next() else {
         return Some(vec![rule::convert(block, block, ids, sink)?]);
     };
-    if let Some(to) = block.written(words::TO) {
-        sink.push(exclusive(first.kind_span, rule::KIND.word, to, words::TO.text()));
-    }
-    for kind in [&http_match::KIND, &rule::DESTINATION] {
-        if let Some(other) = block.block(kind) {
-            sink.push(exclusive(first.kind_span, rule::KIND.word, other.kind_span, kind.word));
-        }
+    let matches = block.block(&http_match::KIND).map(|other| (other.kind_span, http_match::KIND.word));
+    for (span, word) in rule::actions(block).into_iter().chain(matches) {
+        sink.push(exclusive(first.kind_span, rule::KIND.word, span, word));
     }
     retry::check(block, sink);
     filter::check(block, sink);

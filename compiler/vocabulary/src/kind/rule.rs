@@ -1,16 +1,17 @@
 //! `rule`: one of the ordered rules of a route.
 
-use lang_diagnostics::{Diagnostic, Origin, Sink};
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
 use lang_evaluate::{Block, Target};
 
 use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
-use super::{exclusive, filter, http_match};
+use super::{answer, exclusive, filter, http_match, rewrite};
 use crate::build::Ids;
 use crate::codes;
+use crate::model::answer::RuleAction;
 use crate::model::policy::Bound;
-use crate::model::{Destination, RouteRule};
+use crate::model::{Destination, HttpMatch, RouteRule};
 use crate::policy::retry;
 use crate::policy::timeout::BOUND;
 use crate::words;
@@ -20,7 +21,8 @@ pub(crate) const TO: Attribute = Attribute::optional(
     words::TO,
     Type::Reference(&TARGET),
     "Where the requests go: a service or an external host, one port of it (`catalog.http`), or a subset of a service \
-     (`reviews.v2`, `reviews.v2.http`). Instead of it there may be `destination` blocks.",
+     (`reviews.v2`, `reviews.v2.http`). Instead of it there may be `destination` blocks, a \
+     `redirect` or a `respond`.",
 );
 
 /// `timeout`, as routes and rules have it.
@@ -55,33 +57,81 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[TO, TIMEOUT],
+    attributes: &[TO, answer::TO_HTTPS, TIMEOUT],
     blocks: &BLOCKS,
 };
 
 /// The blocks of a rule.
-const BLOCKS: [Nested; 6] = [
+const BLOCKS: [Nested; 9] = [
     Nested { kind: &http_match::KIND, count: Count::Many },
     Nested { kind: &DESTINATION, count: Count::Many },
+    Nested { kind: &answer::REDIRECT, count: Count::Optional },
+    Nested { kind: &answer::RESPOND, count: Count::Optional },
     Nested { kind: &retry::KIND, count: Count::Optional },
     Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
     Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
+    Nested { kind: &rewrite::KIND, count: Count::Optional },
     Nested { kind: &filter::MIRROR, count: Count::Many },
 ];
 
 /// The blocks of a route: those of a rule, which it is itself where it has none, and rules.
 pub(crate) static WITH_RULES: [Nested; BLOCKS.len() + 1] = {
-    let [matches, destination, retry, request, response, mirror] = BLOCKS;
-    [matches, destination, Nested { kind: &KIND, count: Count::Many }, retry, request, response, mirror]
+    let [matches, destination, redirect, respond, retry, request, response, rewrite, mirror] = BLOCKS;
+    let rules = Nested { kind: &KIND, count: Count::Many };
+    [matches, destination, redirect, respond, rules, retry, request, response, rewrite, mirror]
 };
 
-/// The destinations of a rule, or of a route that is its own only rule; at least one, or a report.
-pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Destination>> {
+/// What says what becomes of requests, as far as a block has it.
+pub(super) fn actions(block: &Block) -> Vec<(Span, &'static str)> {
+    let attribute = |name: Name| block.written(name).map(|span| (span, name.text()));
+    let nested = |kind: &'static Kind| block.block(kind).map(|found| (found.kind_span, kind.word));
+    let all = [
+        attribute(words::TO),
+        nested(&DESTINATION),
+        attribute(words::REDIRECT),
+        nested(&answer::REDIRECT),
+        nested(&answer::RESPOND),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// What becomes of the requests of a rule, or of a route that is its own only rule: one thing, or a report.
+fn action(block: &Block, matches: &[HttpMatch], ids: &Ids, sink: &mut Sink) -> Option<RuleAction> {
+    let actions = actions(block);
+    if let [first, others @ ..] = actions.as_slice() {
+        for other in others {
+            sink.push(exclusive(other.0, other.1, first.0, first.1));
+        }
+    }
+    let answered = if let Some(redirect) = block.block(&answer::REDIRECT) {
+        Some((redirect.kind_span, RuleAction::Redirect(answer::redirect(redirect, matches, sink)?)))
+    } else if let Some(span) = block.written(words::REDIRECT) {
+        Some((span, RuleAction::Redirect(answer::to_https(block, span))))
+    } else if let Some(respond) = block.block(&answer::RESPOND) {
+        Some((respond.kind_span, RuleAction::Respond(answer::respond(respond, sink)?)))
+    } else {
+        None
+    };
+    match answered {
+        Some((span, action)) => {
+            let word = match &action {
+                RuleAction::Respond(_) => answer::RESPOND.word,
+                RuleAction::Redirect(_) | RuleAction::Forward(_) => answer::REDIRECT.word,
+            };
+            // A rule that does two things has been reported.
+            if actions.len() == 1 {
+                answer::check(block, (span, word), sink);
+            }
+            Some(action)
+        }
+        None => destinations(block, ids, sink).map(RuleAction::Forward),
+    }
+}
+
+/// The destinations of a rule; at least one, or a report.
+fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Destination>> {
     let mut destinations = Vec::new();
     if let Some(to) = block.get::<Target>(words::TO) {
-        if let Some(other) = block.blocks(&DESTINATION).next() {
-            sink.push(exclusive(other.kind_span, DESTINATION.word, to.span, words::TO.text()));
-        }
         destinations.push(Destination {
             origin: Origin::new(to.span, block.origin().name),
             callee: callee(&to.value, ids)?,
@@ -119,7 +169,9 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
                 format!("{} leads nowhere", block.origin().name),
             )
             .label("no destination")
-            .help("add `to = service`, or `destination { to = service, weight = … }` for each of several"),
+            .help(
+                "add `to = service`, `destination { to = service, weight = … }` for each of several, `redirect` or `respond`",
+            ),
         );
     }
     Some(destinations)
@@ -128,6 +180,23 @@ pub(crate) fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<
 /// A rule. What it leaves out comes from the route around it.
 pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
     retry::check(block, sink);
+    let matches = http_match::convert(block, Purpose::Routing, sink)?;
+    let action = action(block, &matches, ids, sink)?;
+    let forwards = match &action {
+        RuleAction::Forward(_) => true,
+        RuleAction::Redirect(_) | RuleAction::Respond(_) => false,
+    };
+    let filters = filter::convert((block, route), (&matches, forwards), ids, sink)?;
+    if !forwards {
+        return Some(RouteRule {
+            origin: block.origin(),
+            matches,
+            action,
+            filters,
+            timeout: None,
+            retry: None,
+        });
+    }
     let timeout = block.get::<Bound>(words::TIMEOUT).or_else(|| route.get::<Bound>(words::TIMEOUT));
     let retry = match block.block(&retry::KIND).or_else(|| route.block(&retry::KIND)) {
         Some(retry) => Some(retry::convert(retry)?),
@@ -135,9 +204,9 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
     };
     Some(RouteRule {
         origin: block.origin(),
-        matches: http_match::convert(block, Purpose::Routing, sink)?,
-        to: destinations(block, ids, sink)?,
-        filters: filter::convert(block, route, ids, sink)?,
+        matches,
+        action,
+        filters,
         timeout: timeout.map(|timeout| timeout.value),
         retry,
     })

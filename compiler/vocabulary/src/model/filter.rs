@@ -3,6 +3,7 @@
 use lang_diagnostics::Origin;
 
 use super::Destination;
+use super::answer::NewPath;
 
 /// One thing that is done with each request of a rule, or with its answer.
 #[derive(Clone, Debug)]
@@ -11,8 +12,21 @@ pub enum RouteFilter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of the answer, also of one that a proxy gives by itself.
     ResponseHeaders(HeaderChanges),
+    /// Changes the path and the host of the request.
+    Rewrite(Rewrite),
     /// Sends a copy of the request elsewhere.
     Mirror(Mirror),
+}
+
+/// Another path or host for a request that is sent on. At least one of them.
+#[derive(Clone, Debug)]
+pub struct Rewrite {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// The path; the query is kept.
+    pub path: Option<NewPath>,
+    /// The host, in lower case and without a port.
+    pub host: Option<String>,
 }
 
 /// Where copies of requests go.

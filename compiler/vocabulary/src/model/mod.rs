@@ -1,5 +1,6 @@
 //! The typed model of a mesh.
 
+pub mod answer;
 mod cluster;
 pub mod filter;
 mod mesh;

@@ -2,6 +2,7 @@
 
 use lang_diagnostics::{Origin, Span, Spanned};
 
+use super::answer::RuleAction;
 use super::filter::RouteFilter;
 use super::policy::{Bound, Retry};
 use super::{Callee, Gateway, Id, Model, Namespace, Service};
@@ -133,8 +134,8 @@ pub struct RouteRule {
     pub origin: Origin,
     /// Which requests: those that meet any of these; never empty.
     pub matches: Vec<HttpMatch>,
-    /// Where they go; never empty; weights are relative.
-    pub to: Vec<Destination>,
+    /// What becomes of them.
+    pub action: RuleAction,
     /// What is done with requests and answers on their way, in order.
     pub filters: Vec<RouteFilter>,
     /// Route timeout, if this rule sets one or says that there is none.

@@ -17,6 +17,42 @@ pub enum Filter {
     ResponseHeaders(HeaderChanges),
     /// Sends a copy of what is sent on elsewhere as well, for which nobody waits.
     Mirror(Mirror),
+    /// Changes the path and the host of what is sent on, after every filter that may refuse it.
+    Rewrite(Rewrite),
+}
+
+/// Another path or host for what is sent on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    /// The path; its query is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathChange>,
+    /// The host, without a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
+/// What becomes of a path, without its query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PathChange {
+    /// It becomes this one.
+    Full(String),
+    /// Its beginning changes, by whole segments; what would be empty then is `/`.
+    Prefix {
+        /// What it begins with, without a final slash.
+        from: String,
+        /// What stands in its place, without a final slash.
+        to: String,
+    },
+    /// One that the expression matches as a whole becomes the substitution; any other is kept.
+    Regex {
+        /// The expression.
+        expression: String,
+        /// The new path, in which a backslash and a digit are what that group matched.
+        substitution: String,
+    },
 }
 
 /// Where copies of requests go.

@@ -3,6 +3,7 @@
 //! Nothing here is checked beyond its shape. Writers (the compiler's backend) build these and serialize them; optional
 //! members are left out when absent, so a written file holds only what was decided.
 
+mod answer;
 mod document;
 pub mod filter;
 mod limit;
@@ -10,6 +11,7 @@ mod listener;
 mod route;
 mod upstream;
 
+pub use answer::{Answer, Redirect, Respond, UrlScheme};
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{

@@ -1,7 +1,7 @@
 //! Routes: which request goes where, and what may be tried when that fails.
 
 use super::filter::Filter;
-use super::is_default;
+use super::{Answer, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub struct VirtualHost {
     pub routes: Vec<Route>,
 }
 
-/// Where matching requests go.
+/// Where matching requests go: `to` upstreams, or nowhere with an `answer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
@@ -28,10 +28,14 @@ pub struct Route {
     #[serde(default, rename = "match", skip_serializing_if = "is_default")]
     pub matching: RequestMatch,
     /// The upstreams, of which one is chosen by weight.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub to: Vec<WeightedUpstream>,
     /// The property that decides which endpoint gets a request, in groups that are balanced by hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<HashKey>,
+    /// What this proxy answers by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
     /// How long the whole exchange may take, retries included; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,

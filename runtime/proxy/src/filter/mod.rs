@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+pub(crate) mod answer;
 pub(crate) mod mirror;
 
 use crate::forward::Outgoing;
@@ -9,6 +10,8 @@ use crate::from_client::FromClient;
 use crate::limit::LimitState;
 use crate::worker::Worker;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use meshd_config::filter::Rewrite;
 use meshd_config::{Authorization, HeaderChanges};
 use mirror::Mirror;
 use std::rc::Rc;
@@ -27,6 +30,8 @@ pub(crate) enum Filter {
     ResponseHeaders(Changes),
     /// Sends a copy elsewhere.
     Mirror(Mirror),
+    /// Changes the path and the host of what is sent on.
+    Rewrite(Rewrite),
 }
 
 /// Changes of headers, with the names and values as the HTTP library has them.
@@ -82,10 +87,42 @@ pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) -> boo
                 changes.make(headers);
                 changed = true;
             }
-            Filter::Authorize(_) | Filter::Limit(_) | Filter::ResponseHeaders(_) | Filter::Mirror(_) => {}
+            Filter::Authorize(_)
+            | Filter::Limit(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Rewrite(_)
+            | Filter::Mirror(_) => {}
         }
     }
     changed
+}
+
+/// Changes the path and the host of what is sent on; whether any filter does. A path that is too long is a sentence.
+pub(crate) fn rewrite(
+    filters: &[Filter],
+    path: &mut PathAndQuery,
+    authority: &mut String,
+) -> Result<bool, &'static str> {
+    let mut changed = false;
+    for filter in filters {
+        match filter {
+            Filter::Rewrite(Rewrite { path: change, host }) => {
+                if let Some(change) = change {
+                    changed |= answer::change_path(change, path)?;
+                }
+                if let Some(host) = host {
+                    authority.clone_from(host);
+                    changed = true;
+                }
+            }
+            Filter::Authorize(_)
+            | Filter::Limit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Mirror(_) => {}
+        }
+    }
+    Ok(changed)
 }
 
 /// Changes the headers of what is answered.
@@ -93,7 +130,11 @@ pub(crate) fn change_response(filters: &[Filter], headers: &mut HeaderMap) {
     for filter in filters {
         match filter {
             Filter::ResponseHeaders(changes) => changes.make(headers),
-            Filter::Authorize(_) | Filter::Limit(_) | Filter::RequestHeaders(_) | Filter::Mirror(_) => {}
+            Filter::Authorize(_)
+            | Filter::Limit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::Rewrite(_)
+            | Filter::Mirror(_) => {}
         }
     }
 }
@@ -111,7 +152,8 @@ pub(crate) fn copy_request(
             Filter::Authorize(_)
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
-            | Filter::ResponseHeaders(_) => {}
+            | Filter::ResponseHeaders(_)
+            | Filter::Rewrite(_) => {}
         }
     }
 }

@@ -108,7 +108,7 @@ pub(crate) fn balanced() -> ProxyPlan {
     ];
     let routes = keys.into_iter().map(|key| {
         let mut action = forward("hash.istioinaction:80", retry(1, vec![RetryReason::ConnectFailure], false));
-        let meshc_plan::HttpAction::Forward { hash, .. } = &mut action;
+        let meshc_plan::HttpAction::Forward { hash, .. } = &mut action else { panic!("not sent on") };
         *hash = Some(key);
         route(HttpMatch::default(), action)
     });
@@ -456,7 +456,7 @@ fn split() -> Vec<meshc_plan::VirtualHost> {
     again.methods = vec!["GET".to_owned(), "HEAD".to_owned()];
     again.per_try_timeout = Some(Duration::from_millis(1500));
     let mut to = forward("catalog.istioinaction:80", again.clone());
-    let meshc_plan::HttpAction::Forward { to: destinations, .. } = &mut to;
+    let meshc_plan::HttpAction::Forward { to: destinations, .. } = &mut to else { panic!("{to:?}") };
     destinations
         .push(meshc_plan::WeightedUpstream { upstream: "canary.istioinaction:80".to_owned(), weight: 9 });
     let mut careful = route(beta, to);
