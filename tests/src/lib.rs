@@ -15,3 +15,4 @@ pub mod process;
 pub mod raw;
 pub mod synthetic;
 pub mod tools;
+pub mod tunnel;

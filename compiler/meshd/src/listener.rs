@@ -129,11 +129,14 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
     let upstream = upstream.clone();
     match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
-        InboundProtocol::Http { app_http2: _, filters } => raw::InboundApp::Http(raw::InboundHttp {
-            upstream,
-            timeout: None,
-            filters: filters::render(filters),
-        }),
+        InboundProtocol::Http { app_http2: _, upgrades, filters } => {
+            raw::InboundApp::Http(raw::InboundHttp {
+                upstream,
+                timeout: None,
+                upgrades: routes::upgrades(upgrades),
+                filters: filters::render(filters),
+            })
+        }
         InboundProtocol::Tcp { connect_attempts } => {
             raw::InboundApp::Tcp { upstream, max_connect_attempts: Some(*connect_attempts) }
         }

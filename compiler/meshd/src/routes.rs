@@ -6,6 +6,7 @@ use meshc_plan::{
     Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
     WeightedUpstream,
 };
+use meshc_vocabulary::model::Upgrade;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
 use meshd_config::{Period, raw};
@@ -31,15 +32,17 @@ fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
         timeout: None,
         idle_timeout: None,
         retry: None,
+        upgrades: Vec::new(),
         filters: filters::render(filters),
     };
     match action {
-        HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => raw::Route {
+        HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades } => raw::Route {
             to: to.iter().map(weighted).collect(),
             hash: hash.as_ref().map(|key| self::hash(placed, key)),
             timeout: timeout.map(Period::from),
             idle_timeout: idle_timeout.map(Period::from),
             retry: Some(self::retry(retry)),
+            upgrades: self::upgrades(upgrades),
             ..answering(None)
         },
         HttpAction::Redirect(redirect) => answering(Some(raw::Answer::Redirect(self::redirect(redirect)))),
@@ -81,6 +84,14 @@ fn hash(placed: &Placed<'_>, key: &HashKey) -> raw::HashKey {
         HashKey::Source => raw::HashKey::Source { trusted_hops: placed.plan.trusted_hops },
         HashKey::Query(name) => raw::HashKey::Query(name.clone()),
     }
+}
+
+/// What a request may change to.
+pub(crate) fn upgrades(upgrades: &[Upgrade]) -> Vec<raw::Upgrade> {
+    let upgrades = upgrades.iter().map(|upgrade| match upgrade {
+        Upgrade::WebSocket => raw::Upgrade::WebSocket,
+    });
+    upgrades.collect()
 }
 
 pub(crate) fn weighted(to: &WeightedUpstream) -> raw::WeightedUpstream {

@@ -32,6 +32,8 @@ pub const ISSUER_NOT_SUPPORTED: Code = Code("E0413");
 pub const ROUTE_OF_TCP: Code = Code("E0414");
 /// A setting that no subset can have.
 pub const SETTING_ON_SUBSET: Code = Code("E0420");
+/// An upgrade towards an application that speaks HTTP/2.
+pub const UPGRADE_OVER_HTTP2: Code = Code("E0421");
 
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
@@ -265,5 +267,21 @@ policy p {
 ```
 
 Name the service, or declare a service of its own."#,
+    },
+    CodeInfo {
+        code: UPGRADE_OVER_HTTP2,
+        title: "an upgrade towards an application that speaks HTTP/2",
+        explanation: r#"A WebSocket begins as a request over HTTP/1.1 that its application agrees to change (RFC 6455). Over HTTP/2 it has another
+form (RFC 8441), which an application must announce; one that has not may end the connection with everybody's requests,
+and hardly any application announces it. So proxies carry WebSockets over HTTP/2 between each other, and the last step is
+HTTP/1.1 on a port with `protocol = http`.
+
+```mesh
+service chat { clusters = [west], port api { number = 80, protocol = http2 } }
+route chat { gateway = west.ingress, hosts = ["chat.example"], to = chat, upgrade = [websocket] }
+```
+
+Give the service an `http` port for its WebSockets, or remove `upgrade`.
+"#,
     },
 ];

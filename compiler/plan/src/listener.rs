@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{HttpVersion, ProbeKind, TlsVersion, contains_host};
+use meshc_vocabulary::model::{HttpVersion, ProbeKind, TlsVersion, Upgrade, contains_host};
 
 use crate::filter::Filter;
 use crate::{PeerCheck, VirtualHost, WeightedUpstream};
@@ -157,6 +157,8 @@ pub enum InboundProtocol {
     Http {
         /// Whether the application speaks HTTP/2 only.
         app_http2: bool,
+        /// What a request may change to.
+        upgrades: Vec<Upgrade>,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },

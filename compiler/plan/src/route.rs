@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::HttpMatch;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{GrpcStatus, HashKey};
+use meshc_vocabulary::model::{HttpMatch, Upgrade};
 
 use crate::filter::{Filter, PathChange};
 
@@ -53,6 +53,8 @@ pub enum HttpAction {
         /// When it is sent again. Always present: without a declared retry, once on a failed connection to another
         /// host.
         retry: RetryPlan,
+        /// What a request may change to.
+        upgrades: Vec<Upgrade>,
     },
     /// The client is told another address.
     Redirect(Redirect),
@@ -64,7 +66,9 @@ impl HttpAction {
     /// Names of the upstreams that requests may go to.
     pub fn upstreams(&self) -> impl Iterator<Item = &str> {
         let to = match self {
-            Self::Forward { to, hash: _, timeout: _, idle_timeout: _, retry: _ } => to.as_slice(),
+            Self::Forward { to, hash: _, timeout: _, idle_timeout: _, retry: _, upgrades: _ } => {
+                to.as_slice()
+            }
             Self::Redirect(_) | Self::Respond(_) => &[],
         };
         to.iter().map(|one| one.upstream.as_str())

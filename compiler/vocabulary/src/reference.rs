@@ -67,7 +67,8 @@ The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below s
   trailers of a request in every spelling. Other names with underscores pass.
 - Trailers pass where both sides speak HTTP/2, and are dropped elsewhere.
 - Both a request and an answer may have no transfer-encoding but `chunked`: 501 and 502.
-- An upgrade, other than an offer of HTTP/2, is refused with 403; an escaped slash, backslash or NUL in a path with 400.
+- An upgrade to anything but WebSocket, other than an offer of HTTP/2, is refused with 403, and so is a WebSocket where the
+  route carries none; every other CONNECT with 404 or 405. An escaped slash, backslash or NUL in a path is 400.
 
 Where the two differ, no request means something else to one of them than to the application:
 
@@ -85,6 +86,20 @@ Where the two differ, no request means something else to one of them than to the
 | a length beside `chunked` | 400 | is dropped, and the connection closed after the answer |
 | an empty scheme, or a trailer that begins with a colon, over HTTP/2 | reset | the connection's scheme; is dropped |
 | a head that is too large, over HTTP/2 | reset | 431 |
+| a WebSocket that is asked for with a body, or with another method than GET | waits, or passes | 400 |
+
+## WebSockets
+
+They pass gateways and sidecars by default, as they pass without a mesh: an application that does not want them refuses
+them. `upgrade = []` on a route or rule refuses them before that. On both data planes:
+
+- A client may ask over HTTP/1.1 (RFC 6455) or over HTTP/2 (RFC 8441), and so may each proxy on the way; the application is
+  asked over HTTP/1.1, on a port with `protocol = http`, and with a key, whether the client sent one or not.
+- Conditions, `allow`, `deny` and limits see a GET. Retries and timeouts apply until the application has agreed; from then on
+  only `timeout { idle }` does, in both directions together. Nothing of it is copied by `mirror`.
+- It is one line in the log and one request in the metrics, with the status 101, once it is over. Until then it counts as a
+  request, and over HTTP/1.1 as a connection, in `pool`.
+- While a proxy drains, they go on like other requests, and end with the process.
 
 An application's answer that is none, or that states its length twice, is answered with 502, and so is one without content
 (204) that states a length. One that ends too early ends too early for the client. The two differ in these:
@@ -93,6 +108,7 @@ An application's answer that is none, or that states its length twice, is answer
 |---|---|---|
 | a line of a header that is folded | passes in one line | 502 |
 | a change of the protocol (101) that was not asked for | passes, and the connection speaks HTTP on | 502 |
+| an answer from 200 to 299 to a request for a WebSocket | passes without its body, and the connection closes | passes |
 | headers that its `connection` lists | pass | are dropped |
 | a chunk whose length is no number | 200, and a body that is cut | 503 |
 ";

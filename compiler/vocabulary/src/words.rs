@@ -127,6 +127,7 @@ names! {
     TYPE = "type";
     TRUSTED_HOPS = "trusted_hops";
     TTL = "ttl";
+    UPGRADE = "upgrade";
     VIP = "vip";
     WEIGHT = "weight";
     WHEN = "when";

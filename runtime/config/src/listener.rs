@@ -1,7 +1,7 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{HostPattern, PeerPattern, RequestMatch, VirtualHost, WeightedUpstream};
+use crate::{HostPattern, PeerPattern, RequestMatch, Upgrade, VirtualHost, WeightedUpstream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,6 +100,8 @@ pub enum InboundApp {
         upstream: String,
         /// How long it may take to finish its answer; `None` is for ever.
         timeout: Option<Duration>,
+        /// What a request may change to.
+        upgrades: Vec<Upgrade>,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },

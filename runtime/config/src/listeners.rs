@@ -181,7 +181,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             Some(InboundApp::Tcp { upstream: upstream?, max_connect_attempts: attempts? })
         }
         raw::InboundApp::Http(raw) => {
-            let raw::InboundHttp { upstream, timeout, filters } = raw;
+            let raw::InboundHttp { upstream, timeout, upgrades, filters } = raw;
             let at = at.field("http");
             let upstream = cx.upstream(upstream, &at.field("upstream"));
             let timeout_at = at.field("timeout");
@@ -190,6 +190,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             Some(InboundApp::Http {
                 upstream: upstream?,
                 timeout: timeout?.map(Period::duration),
+                upgrades: upgrades.clone(),
                 filters: filters?,
             })
         }

@@ -49,6 +49,8 @@ pub struct Route {
     pub idle_timeout: Option<Duration>,
     /// When to try again.
     pub retry: Option<Retry>,
+    /// What a request may change to.
+    pub upgrades: Vec<Upgrade>,
     /// What is done with each request, in order.
     pub filters: Vec<Filter>,
 }
@@ -77,7 +79,7 @@ pub struct Retry {
     pub other_localities: bool,
 }
 
-pub use raw::{CookieKey, CookieLife, GrpcStatus, HashKey, RetryOn};
+pub use raw::{CookieKey, CookieLife, GrpcStatus, HashKey, RetryOn, Upgrade};
 
 /// Methods.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +159,8 @@ pub(crate) fn virtual_hosts(
 }
 
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
-    let raw::Route { name, matching, to, hash, answer, timeout, idle_timeout, retry, filters } = raw;
+    let raw::Route { name, matching, to, hash, answer, timeout, idle_timeout, retry, upgrades, filters } =
+        raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
     let to = match answer {
         Some(_) if to.is_empty() => Some(Vec::new()),
@@ -183,6 +186,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         timeout: timeout?.map(crate::Period::duration),
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,
+        upgrades: upgrades.clone(),
         filters: filters?,
     })
 }

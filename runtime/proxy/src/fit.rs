@@ -5,7 +5,8 @@ use crate::target::is_chunked_or_plain;
 use http::{Response, StatusCode, Version, header};
 
 /// Why an answer must not be passed on; nothing if it may be.
-pub(crate) fn unfit<B>(response: &Response<B>, bounds: Bounds) -> Option<&'static str> {
+/// `asked` says whether the request was for another protocol.
+pub(crate) fn unfit<B>(response: &Response<B>, bounds: Bounds, asked: bool) -> Option<&'static str> {
     let (version, status, headers) = (response.version(), response.status(), response.headers());
     if !bounds.admits_answer(version, status, headers) {
         return Some("the headers of the answer are too large");
@@ -14,8 +15,8 @@ pub(crate) fn unfit<B>(response: &Response<B>, bounds: Bounds) -> Option<&'stati
         // Where such a body ends, and what it means without its coding, only the two ends of it know.
         return Some("the answer has a transfer-encoding other than chunked");
     }
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        // No upgrade is forwarded, so what follows would belong to no request.
+    if status == StatusCode::SWITCHING_PROTOCOLS && !asked {
+        // What follows would belong to no request.
         return Some("the answer changes the protocol, which was not asked for");
     }
     let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
@@ -40,7 +41,7 @@ mod tests {
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        unfit(&response.body(()).unwrap(), Bounds::OUTSIDE).is_none()
+        unfit(&response.body(()).unwrap(), Bounds::OUTSIDE, false).is_none()
     }
 
     #[test]

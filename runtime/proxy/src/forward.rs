@@ -9,19 +9,23 @@ use crate::from_client::FromClient;
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outlier::Report;
-use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered, chain};
+use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Switched, Unanswered, chain};
 use crate::route::{Route, random};
 use crate::trailers::{Trailers, WithTrailers};
+use crate::tunnel::Upper;
+use crate::upgrade;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
-use meshd_config::Protocol;
+use hyper_util::rt::TokioIo;
+use meshd_config::{Protocol, Upgrade};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How much of a request's body is kept for another attempt. The compiler gives Envoy the same number.
@@ -47,6 +51,8 @@ pub(crate) struct Outgoing {
     pub(crate) headers: HeaderMap,
     /// What the client speaks.
     pub(crate) version: Version,
+    /// What it asks to speak from here on.
+    pub(crate) upgrade: Option<Upgrade>,
     /// How large its head and its trailers may be.
     pub(crate) bounds: Bounds,
 }
@@ -69,6 +75,8 @@ pub(crate) struct Forwarded {
 pub(crate) struct Answer {
     response: Response<FromUpstream>,
     connection: Option<OneAtATime>,
+    /// Present if it agrees to another protocol.
+    upper: Option<Upper>,
     /// What has not been sent of the request.
     rest: Rest,
     /// Whether it came before all of the request had.
@@ -78,6 +86,15 @@ pub(crate) struct Answer {
     idle: Option<Duration>,
     /// How large its head and its trailers may be.
     bounds: Bounds,
+}
+
+/// What a tunnel keeps until its end.
+pub(crate) struct Kept {
+    /// How long it may stay silent.
+    pub(crate) idle: Option<Duration>,
+    _held: Vec<Counted>,
+    _connection: Option<OneAtATime>,
+    _stream: FromUpstream,
 }
 
 /// Counters that stay raised until the answer has passed.
@@ -109,6 +126,21 @@ impl Answer {
         self.is_early
     }
 
+    /// Whether it agrees to another protocol than HTTP.
+    pub(crate) fn is_switched(&self) -> bool {
+        self.upper.is_some()
+    }
+
+    /// The head of an answer that agrees to another protocol, for a client that speaks `version`, what there is to relay,
+    /// and what must be kept until that is over.
+    pub(crate) fn into_switched(self) -> Option<(HeaderMap, Upper, Kept)> {
+        let Answer { response, connection, upper, rest: _, is_early: _, held, deadline: _, idle, bounds: _ } =
+            self;
+        let (mut parts, stream) = response.into_parts();
+        remove_hop_by_hop(&mut parts.headers);
+        Some((parts.headers, upper?, Kept { idle, _held: held, _connection: connection, _stream: stream }))
+    }
+
     /// The status by which it is decided whether to try again.
     fn told(&self) -> Told {
         Told::of(self.response.status(), self.response.headers())
@@ -120,7 +152,7 @@ impl Answer {
         version: Version,
         finish: impl FnOnce(Ending, u64) + 'static,
     ) -> Response<Body> {
-        let Answer { response, connection, rest, is_early: _, held, deadline, idle, bounds } = self;
+        let Answer { response, connection, upper: _, rest, is_early: _, held, deadline, idle, bounds } = self;
         let (mut parts, incoming) = response.into_parts();
         let trailers = match (parts.version, version) {
             (Version::HTTP_2, Version::HTTP_2) => Trailers::OfAnswer(bounds),
@@ -168,7 +200,8 @@ pub(crate) async fn forward(
     };
     let body = Replayable::new(incoming, REPLAY_BOUND);
     let affinity = route.hash.as_ref().map(|key| {
-        let Outgoing { method: _, authority: _, path, headers, version: _, bounds: _ } = &outgoing;
+        let Outgoing { method: _, authority: _, path, headers, version: _, upgrade: _, bounds: _ } =
+            &outgoing;
         affinity::of(key, headers, path.query(), random)
     });
     let Affinity { key, cookie } = affinity.unwrap_or_default();
@@ -351,8 +384,10 @@ impl Exchange<'_> {
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
         let request = self.outgoing.request(self.body.attempt(), spoken, tls);
         let endpoint = Held::raise(&picked.endpoint, active);
+        let mut switch = None;
         let (sent, connection) = match checkout {
             Checkout::Http1(mut connection) => {
+                switch = self.outgoing.upgrade.map(|_| connection.expect_switch());
                 let sent = connection.sender.try_send_request(request).await;
                 let sent = sent.map(|response| response.map(FromUpstream::Single)).map_err(|mut error| {
                     let (unsent, text) = (error.take_message().is_some(), chain(error.error()));
@@ -366,7 +401,7 @@ impl Exchange<'_> {
             }
             Checkout::Http2(stream) => (stream.send(request).await, None),
         };
-        let response = sent.map_err(|why| {
+        let mut response = sent.map_err(|why| {
             let (failure, text) = match why {
                 Unanswered::NotSent(text) => (Failure::NotSent, text),
                 Unanswered::Refused(text) => (Failure::Refused, text),
@@ -380,13 +415,32 @@ impl Exchange<'_> {
         })?;
         // Whoever is behind mutual TLS is a proxy.
         let bounds = if tls { Bounds::BETWEEN_PROXIES } else { Bounds::OUTSIDE };
-        if let Some(wrong) = unfit(&response, bounds) {
+        let is_asked = self.outgoing.upgrade.is_some();
+        if let Some(wrong) = unfit(&response, bounds, is_asked) {
             self.details = Some(String::from(wrong));
             return Err(Failure::Protocol);
         }
+        let upper = match is_asked && upgrade::is_agreed(&response) {
+            false => None,
+            true => Some(upper(&mut response, switch).await.ok_or(Failure::Reset)?),
+        };
         let held = vec![Counted::Endpoint(endpoint)];
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.route.idle_timeout);
-        Ok(Answer { response, connection, rest, is_early, held, deadline: None, idle, bounds })
+        Ok(Answer { response, connection, upper, rest, is_early, held, deadline: None, idle, bounds })
+    }
+}
+
+/// The upstream's end of what was agreed on.
+async fn upper(
+    response: &mut Response<FromUpstream>,
+    switch: Option<oneshot::Receiver<Switched>>,
+) -> Option<Upper> {
+    match response.version() {
+        Version::HTTP_2 => {
+            let upgraded = hyper::upgrade::on(response).await.ok()?;
+            Some(Upper::Shared(TokioIo::new(upgraded)))
+        }
+        _ => switch?.await.ok().map(Upper::Single),
     }
 }
 
@@ -417,8 +471,14 @@ impl Outgoing {
             parts.authority = self.authority.parse().ok();
             uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(self.path.clone()));
             *request.version_mut() = Version::HTTP_2;
+            if let Some(upgrade) = self.upgrade {
+                upgrade::ask2(&mut request, upgrade);
+            }
         } else if let Ok(host) = HeaderValue::from_str(&self.authority) {
             request.headers_mut().insert(header::HOST, host);
+        }
+        if let (Some(upgrade), Spoken::Http1) = (self.upgrade, spoken) {
+            upgrade::ask1(request.headers_mut(), upgrade);
         }
         // Unless it is told, hyper takes a GET, HEAD or CONNECT to have no body, and drops the one there is.
         if spoken == Spoken::Http1 && is_endless && !request.headers().contains_key(header::CONTENT_LENGTH) {

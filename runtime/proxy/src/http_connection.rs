@@ -9,11 +9,14 @@ use crate::buffers;
 use crate::frames::PREFACE;
 use crate::noticed::Noticed;
 use crate::presence::Presence;
+use crate::relay::Breaks;
 use crate::replayed::Replayed;
 use crate::stream::Streams;
 use crate::taken::Taken;
+use crate::tunnel::{Next, Tunnel};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::http1::Parts;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,10 +35,11 @@ pub(crate) async fn serve<S, V>(
     stream: S,
     mut service: V,
     presence: &Rc<Presence>,
+    next: &Next,
     bounds: Bounds,
     leave: impl Future<Output = ()>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Breaks + 'static,
     V: Service<Request<Incoming>, Response = Response<Taken>, Error = Infallible> + Unpin + 'static,
     V::Future: 'static,
 {
@@ -51,7 +55,7 @@ pub(crate) async fn serve<S, V>(
         let Some((first, version)) = first else { break };
         stream = stream.again(first);
         match version {
-            Version::Http1 => match http1(stream, service, presence, bounds, leave.as_mut()).await {
+            Version::Http1 => match http1(stream, service, presence, next, bounds, leave.as_mut()).await {
                 Some(quiet) => (stream, service) = quiet,
                 None => return,
             },
@@ -96,11 +100,12 @@ async fn http1<S, V>(
     stream: Replayed<Noticed<S>>,
     service: V,
     presence: &Rc<Presence>,
+    next: &Next,
     bounds: Bounds,
     leave: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<(Replayed<Noticed<S>>, V)>
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Breaks + 'static,
     V: Service<Request<Incoming>, Response = Response<Taken>, Error = Infallible> + Unpin + 'static,
 {
     let mut builder = http1::Builder::new();
@@ -110,7 +115,12 @@ where
     let mut serving = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         biased;
-        _ = serving.as_mut() => return None,
+        _ = serving.as_mut() => {
+            if let Some(tunnel) = next.take() {
+                go_on(tunnel, Pin::into_inner(serving).into_parts()).await;
+            }
+            return None;
+        }
         () = presence.overstayed() => return None,
         () = leave => serving.as_mut().graceful_shutdown(),
         () = presence.quiet() => {
@@ -125,10 +135,23 @@ where
         }
     }
     tokio::select! {
-        _ = serving => {}
-        () = presence.overstayed() => {}
+        biased;
+        _ = serving.as_mut() => {}
+        () = presence.overstayed() => return None,
+    }
+    if let Some(tunnel) = next.take() {
+        go_on(tunnel, Pin::into_inner(serving).into_parts()).await;
     }
     None
+}
+
+/// What is left of a connection on which HTTP has ended goes on as a tunnel. It is in a box, since few connections do.
+async fn go_on<S, V>(tunnel: Tunnel, parts: Parts<TokioIo<Replayed<Noticed<S>>>, V>)
+where
+    S: Breaks + 'static,
+{
+    let Parts { io, read_buf, service: _, .. } = parts;
+    Box::pin(tunnel.run(io.into_inner().again(read_buf.to_vec()))).await;
 }
 
 /// Serves HTTP/2 until the connection ends.
@@ -144,7 +167,7 @@ async fn http2<S, V>(
     V::Future: 'static,
 {
     let mut builder = http2::Builder::new(Streams);
-    builder.timer(TokioTimer::new()).max_header_list_size(bounds.header_list());
+    builder.timer(TokioTimer::new()).max_header_list_size(bounds.header_list()).enable_connect_protocol();
     buffers::of_client(&mut builder, presence.is_stranger());
     let mut serving = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {

@@ -5,12 +5,12 @@
 
 use crate::access_log::{Line, shown};
 use crate::authorize;
-use crate::body::Body;
+use crate::body::{Body, text};
 use crate::bounds::Bounds;
 use crate::drain::Phase;
 use crate::filter::answer::{Answered, Asked};
 use crate::filter::{Filter, change_request, change_response, copy_request, rewrite};
-use crate::forward::{Outgoing, forward};
+use crate::forward::{Answer, Outgoing, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::headers::{
@@ -23,29 +23,34 @@ use crate::outcome::Failure;
 use crate::outlier::Report;
 use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
+use crate::relay::Breaks;
 use crate::route::{Route, Seen, without_port};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
-use crate::stream::Stream;
+use crate::stream::{Stream, Streams};
 use crate::taken::Taken;
-use crate::target::{Connected, Target, target};
+use crate::target::{Connected, Target, UPGRADE_REFUSED, Unfit, target};
+use crate::tunnel::{Next, Over, Tunnel};
+use crate::upgrade;
 use crate::watched::Ending;
 use crate::worker::Worker;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use meshd_config::Upgrade;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Serves HTTP/1.1 or HTTP/2 on a connection until it ends.
 pub(crate) async fn serve<S>(worker: Rc<Worker>, connection: Connection, stream: S)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: Breaks + 'static,
 {
     let mut phase = worker.shared.phase.subscribe();
     let mut left = connection.slot.left.subscribe();
@@ -55,17 +60,18 @@ where
     let presence = Presence::new(is_stranger, &connection.place);
     let bounds = bounds(&connection.entry);
     let connection = Rc::new(connection);
+    let next = Next::default();
     let service = {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
-        let presence = Rc::clone(&presence);
+        let (presence, next) = (Rc::clone(&presence), next.clone());
         service_fn(move |request: Request<Incoming>| {
             let is_http2 = request.version() == Version::HTTP_2;
             let asking = Asking::new(&presence, is_http2);
             let request = request.map(|incoming| FromClient::new(incoming, is_http2, &presence));
-            let (worker, connection, presence) =
-                (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence));
+            let (worker, connection, presence, next) =
+                (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence), next.clone());
             async move {
-                let answer = answer(&worker, &connection, asking, request).await;
+                let answer = answer(&worker, &connection, asking, &next, request).await;
                 Ok::<_, Infallible>(answer.map(|body| Taken::new(body, &presence)))
             }
         })
@@ -84,7 +90,7 @@ where
             _ = left.wait_for(|left| *left) => {}
         }
     };
-    http_connection::serve(stream, service, &presence, bounds, leave).await;
+    http_connection::serve(stream, service, &presence, &next, bounds, leave).await;
     tell_flood(&worker, &connection, &presence);
 }
 
@@ -136,12 +142,14 @@ async fn answer(
     worker: &Rc<Worker>,
     connection: &Rc<Connection>,
     asking: Asking,
+    next: &Next,
     request: Request<FromClient>,
 ) -> Response<Body> {
     let start = Instant::now();
     let state = connection.slot.state.load_full();
     let presence = asking.presence();
-    let (parts, mut incoming) = request.into_parts();
+    let (mut parts, mut incoming) = request.into_parts();
+    let stream = parts.extensions.remove::<OnUpgrade>().filter(|_| parts.version == Version::HTTP_2);
     let version = parts.version;
     let form = Form::of(&parts.headers);
     let mut line = connection.line();
@@ -154,6 +162,7 @@ async fn answer(
     let mut response = match decide(worker, connection, &state, parts, &mut line).await {
         Ok(Decided { route, outgoing, left }) => {
             left_of_limits = left;
+            let agreement = outgoing.upgrade.map(|upgrade| (upgrade, upgrade::key(&outgoing.headers)));
             copy_request(worker, &route.filters, &outgoing, &mut incoming);
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             taken = Some(route);
@@ -164,6 +173,15 @@ async fn answer(
                 line.endpoint = Some(picked.endpoint.address.to_string());
             }
             match forwarded.result {
+                Ok(answer) if answer.is_switched() => {
+                    is_last = false;
+                    let tell = Telling { worker: Rc::clone(worker), line, start, asking };
+                    let mut response = switched(answer, version, agreement, tell, next, stream);
+                    response
+                        .headers_mut()
+                        .extend(forwarded.cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+                    response
+                }
                 Ok(answer) => {
                     is_last = answer.is_early();
                     let (worker, status) = (Rc::clone(worker), answer.status());
@@ -230,8 +248,66 @@ async fn answer(
         response.headers_mut().insert(name, value);
     }
     let is_last = is_last || presence.has_unread() || worker.shared.phase.borrow().is_leaving();
-    if version < Version::HTTP_2 && is_last {
+    if version < Version::HTTP_2 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// What is told at the end of a tunnel.
+struct Telling {
+    worker: Rc<Worker>,
+    line: Line,
+    start: Instant,
+    asking: Asking,
+}
+
+/// The answer to a client whose connection or stream becomes a tunnel with this answer. Its line in the log, and whatever
+/// was counted for the request, wait for the end of the tunnel.
+fn switched(
+    answer: Answer,
+    version: Version,
+    agreement: Option<(Upgrade, Option<HeaderValue>)>,
+    telling: Telling,
+    next: &Next,
+    stream: Option<OnUpgrade>,
+) -> Response<Body> {
+    let mut response = Response::new(text(""));
+    let (Some((headers, upper, kept)), Some((upgrade, key))) = (answer.into_switched(), agreement) else {
+        return response;
+    };
+    *response.headers_mut() = headers;
+    *response.status_mut() = upgrade::agree(version, response.headers_mut(), upgrade, key.as_ref());
+    let presence = telling.asking.presence();
+    let task = Stream::current();
+    let tunnel = Tunnel::new(upper, kept.idle, &presence, move |over, (up, down)| {
+        let Telling { worker, mut line, start, asking } = telling;
+        (line.bytes, line.received) = (down, Some(up));
+        match over {
+            Over::Complete => {}
+            Over::Silent => line.flags = "SI",
+            Over::Broken(error) => {
+                line.flags = "UC";
+                line.details = Some(error.to_string());
+            }
+            Over::GivenUp if task.is_some_and(|task| task.is_given_up()) => {
+                worker.shared.metrics.shed_streams.add(&[&line.listener], 1);
+                line.details = Some(Leaving::Unread.sentence().to_owned());
+                line.flags = "OM";
+            }
+            Over::GivenUp => line.flags = "DC",
+        }
+        finish(&worker, line, StatusCode::SWITCHING_PROTOCOLS, start);
+        drop((asking, kept));
+    });
+    match stream {
+        None => next.set(tunnel),
+        // The task of the stream ends with the answer.
+        Some(stream) => hyper::rt::Executor::execute(&Streams, async move {
+            if let Ok(client) = stream.await {
+                tunnel.run(TokioIo::new(client)).await;
+            }
+        }),
     }
     response
 }
@@ -290,13 +366,18 @@ async fn decide(
     line.host = parts.headers.get(header::HOST).map(|host| shown(host.as_bytes()));
     let bounds = bounds(&connection.entry);
     let target = target(&parts, Connected { bounds, tls: connection.tls }, &mut line.host);
-    let Target { mut authority, mut path } =
-        target.map_err(|unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details))?;
+    let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
+    let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
     line.path = Some(path.to_string());
     if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
         && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
     {
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
+    }
+    if upgrade.is_some() {
+        // Whatever the client's hop made of it.
+        parts.method = Method::GET;
+        line.method = Some(parts.method.to_string());
     }
 
     if parts.version == Version::HTTP_2 {
@@ -323,6 +404,9 @@ async fn decide(
     let peer = connection.peer.as_ref();
     let route = app.routes.find(&authority, &seen);
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
+    if route.answer.is_none() && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade)) {
+        return Err(refused(UPGRADE_REFUSED).on(route));
+    }
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
     let mut least: Option<Left> = None;
@@ -369,6 +453,7 @@ async fn decide(
         path,
         headers: parts.headers,
         version: parts.version,
+        upgrade,
         bounds,
     };
     Ok(Decided { route, outgoing, left: least })

@@ -71,6 +71,8 @@ mod tcp;
 mod tls;
 mod token_bucket;
 mod trailers;
+mod tunnel;
+mod upgrade;
 mod upstream;
 mod watch;
 mod watched;

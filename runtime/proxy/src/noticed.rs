@@ -3,6 +3,7 @@
 use crate::frames::{Boundary, Flood};
 use crate::linger::Lingering;
 use crate::presence::Presence;
+use crate::relay::Breaks;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -95,6 +96,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Noticed<S> {
             farewell.is_shut = true;
         }
         Poll::Pending
+    }
+}
+
+impl<S: Breaks> Breaks for Noticed<S> {
+    fn break_off(&self) {
+        self.stream.break_off();
     }
 }
 

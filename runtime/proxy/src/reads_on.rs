@@ -22,6 +22,11 @@ impl<S> ReadsOn<S> {
         ReadsOn { stream, deaf: false }
     }
 
+    /// The connection itself.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// `done` in the place of an error.
     fn heard<T>(&mut self, result: Poll<io::Result<T>>, done: T) -> Poll<io::Result<T>> {
         match result {

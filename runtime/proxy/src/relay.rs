@@ -14,71 +14,70 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 
 /// How much is moved at once in each direction.
 const BUFFER: usize = 16 * 1024;
 
-/// A connection over TCP, maybe with something around it.
-pub(crate) trait OverTcp: AsyncRead + AsyncWrite + Unpin {
-    /// The TCP connection.
-    fn tcp(&self) -> &TcpStream;
+/// A connection that may be broken off, so that its other end does not take what it received for everything.
+pub(crate) trait Breaks: AsyncRead + AsyncWrite + Unpin {
+    /// When it is dropped, it is not closed in order.
+    fn break_off(&self);
 }
 
-impl OverTcp for Paced {
-    fn tcp(&self) -> &TcpStream {
-        Paced::tcp(self)
+impl Breaks for Paced {
+    fn break_off(&self) {
+        // Fails only for a connection that is gone.
+        let _ = self.tcp().set_zero_linger();
     }
 }
 
-impl OverTcp for Replayed<Paced> {
-    fn tcp(&self) -> &TcpStream {
-        self.stream()
+impl<S: Breaks> Breaks for Replayed<S> {
+    fn break_off(&self) {
+        self.stream().break_off();
     }
 }
 
-impl<S: OverTcp> OverTcp for TlsStream<S> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0.tcp()
+impl<S: Breaks> Breaks for TlsStream<S> {
+    fn break_off(&self) {
+        self.get_ref().0.break_off();
     }
 }
 
-impl OverTcp for Upward {
-    fn tcp(&self) -> &TcpStream {
+impl Breaks for Upward {
+    fn break_off(&self) {
         match self {
-            Upward::Plain(stream) => stream.tcp(),
-            Upward::Tls(stream) => stream.get_ref().0.tcp(),
+            Upward::Plain(stream) => stream.break_off(),
+            Upward::Tls(stream) => stream.get_ref().0.break_off(),
         }
     }
 }
 
 /// One end of a relay. Unless it was told an orderly end, it is reset when this is dropped; over TLS, without a
 /// `close_notify` (RFC 8446 section 6.1).
-pub(crate) struct End<S: OverTcp> {
+pub(crate) struct End<S: Breaks> {
     stream: RefCell<S>,
     /// Whether it was told that it has received everything.
     is_complete: Cell<bool>,
 }
 
-impl<S: OverTcp> End<S> {
+impl<S: Breaks> End<S> {
     /// An end that has been told nothing yet.
     pub(crate) fn new(stream: S) -> Self {
         End { stream: RefCell::new(stream), is_complete: Cell::new(false) }
     }
 }
 
-impl<S: OverTcp> Drop for End<S> {
+impl<S: Breaks> Drop for End<S> {
     fn drop(&mut self) {
         if !self.is_complete.get() {
-            // Fails only for a connection that is gone.
-            let _ = self.stream.get_mut().tcp().set_zero_linger();
+            self.stream.borrow().break_off();
         }
     }
 }
 
-impl<S: OverTcp> AsyncRead for &End<S> {
+impl<S: Breaks> AsyncRead for &End<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -88,7 +87,7 @@ impl<S: OverTcp> AsyncRead for &End<S> {
     }
 }
 
-impl<S: OverTcp> AsyncWrite for &End<S> {
+impl<S: Breaks> AsyncWrite for &End<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
     }
@@ -102,27 +101,38 @@ impl<S: OverTcp> AsyncWrite for &End<S> {
     }
 }
 
-/// How a relayed connection ended.
-#[derive(Debug)]
-pub(crate) struct Relayed {
-    /// Bytes from the client.
-    pub(crate) up: u64,
-    /// Bytes to the client.
-    pub(crate) down: u64,
-    /// What broke, if not both ends finished.
-    pub(crate) broken: Option<io::Error>,
+/// How many bytes were relayed.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    up: Cell<u64>,
+    down: Cell<u64>,
 }
 
-/// Relays between a client and an upstream, with half-closed connections kept working.
-pub(crate) async fn relay<C, U>(client: &End<C>, upstream: &End<U>, idle: Option<Duration>) -> Relayed
+impl Counts {
+    /// Bytes from the client, and bytes to it.
+    pub(crate) fn so_far(&self) -> (u64, u64) {
+        (self.up.get(), self.down.get())
+    }
+}
+
+/// Relays between a client and an upstream, with half-closed connections kept working. The error is what broke, if not
+/// both ends finished; its kind is `TimedOut` if nothing moved for `idle`.
+pub(crate) async fn relay<C, U>(
+    client: &End<C>,
+    upstream: &End<U>,
+    idle: Option<Duration>,
+    counts: &Counts,
+) -> io::Result<()>
 where
-    C: OverTcp,
-    U: OverTcp,
+    C: Breaks,
+    U: Breaks,
 {
     let moved = Cell::new(Instant::now());
-    let (up, down) = (Cell::new(0), Cell::new(0));
     let both = async {
-        tokio::try_join!(direction(client, upstream, &up, &moved), direction(upstream, client, &down, &moved))
+        tokio::try_join!(
+            direction(client, upstream, &counts.up, &moved),
+            direction(upstream, client, &counts.down, &moved)
+        )
     };
     let silent = async {
         let Some(idle) = idle else { return std::future::pending().await };
@@ -134,11 +144,10 @@ where
             tokio::time::sleep_until(at).await;
         }
     };
-    let broken = tokio::select! {
-        result = both => result.err(),
-        () = silent => Some(io::Error::new(io::ErrorKind::TimedOut, "nothing moved for too long")),
-    };
-    Relayed { up: up.get(), down: down.get(), broken }
+    tokio::select! {
+        result = both => result.map(|_| ()),
+        () = silent => Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved for too long")),
+    }
 }
 
 async fn direction<A, B>(
@@ -148,8 +157,8 @@ async fn direction<A, B>(
     moved: &Cell<Instant>,
 ) -> io::Result<()>
 where
-    A: OverTcp,
-    B: OverTcp,
+    A: Breaks,
+    B: Breaks,
 {
     let mut buffer = Vec::new();
     loop {

@@ -1,11 +1,9 @@
 //! A connection whose first bytes were read to see what they are, and are read once more.
 
-use crate::paced::Paced;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// A connection whose first bytes were read already.
 #[derive(Debug)]
@@ -26,12 +24,10 @@ impl<S> Replayed<S> {
         first.extend_from_slice(self.first.get(self.position..).unwrap_or_default());
         Replayed { first, position: 0, stream: self.stream }
     }
-}
 
-impl Replayed<Paced> {
     /// The connection itself.
-    pub(crate) fn stream(&self) -> &TcpStream {
-        self.stream.tcp()
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
     }
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct Route {
     pub(crate) idle_timeout: Option<Duration>,
     /// When to try again.
     pub(crate) retry: Option<meshd_config::Retry>,
+    /// What its requests may change to.
+    pub(crate) upgrades: Vec<meshd_config::Upgrade>,
     /// What is done with its requests, in order.
     pub(crate) filters: Vec<Filter>,
 }
@@ -190,6 +192,7 @@ mod tests {
             timeout: None,
             idle_timeout: None,
             retry: None,
+            upgrades: Vec::new(),
             filters: Vec::new(),
         })
     }

@@ -315,7 +315,7 @@ impl Builder<'_> {
                 max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
             }),
-            InboundApp::Http { upstream, timeout, filters } => {
+            InboundApp::Http { upstream, timeout, upgrades, filters } => {
                 let route = Route {
                     name: String::new(),
                     matching: RequestMatch::any(),
@@ -325,6 +325,7 @@ impl Builder<'_> {
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
+                    upgrades: upgrades.clone(),
                     filters: self.filters(filters, place, (*timeout, None))?,
                 };
                 let mut routes = Routes::default();
@@ -340,8 +341,18 @@ impl Builder<'_> {
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
-        let meshd_config::Route { name, matching, to, hash, answer, timeout, idle_timeout, retry, filters } =
-            route;
+        let meshd_config::Route {
+            name,
+            matching,
+            to,
+            hash,
+            answer,
+            timeout,
+            idle_timeout,
+            retry,
+            upgrades,
+            filters,
+        } = route;
         let to = to.iter().map(|to| {
             let WeightedUpstream { upstream, weight } = to;
             Ok((self.upstream(upstream)?, *weight))
@@ -355,6 +366,7 @@ impl Builder<'_> {
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
+            upgrades: upgrades.clone(),
             filters: self.filters(filters, &format!("{place}/{position}"), (*timeout, *idle_timeout))?,
         }))
     }
@@ -383,6 +395,7 @@ impl Builder<'_> {
                         timeout,
                         idle_timeout,
                         retry: None,
+                        upgrades: Vec::new(),
                         filters: Vec::new(),
                     };
                     Filter::Mirror(Mirror { route: Arc::new(route), share: *share })

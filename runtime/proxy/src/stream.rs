@@ -18,6 +18,8 @@ tokio::task_local! {
 pub(crate) struct Stream {
     given_up: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// Streams' tasks that outlive the answer: what was agreed on in the place of HTTP.
+    children: RefCell<Vec<Rc<Stream>>>,
 }
 
 impl Stream {
@@ -33,6 +35,7 @@ impl Stream {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+        self.children.borrow().iter().for_each(|child| child.give_up());
     }
 
     /// Whether it was given up.
@@ -68,6 +71,9 @@ where
 {
     fn execute(&self, task: F) {
         let stream = Rc::new(Stream::default());
+        if let Some(parent) = Stream::current() {
+            parent.children.borrow_mut().push(Rc::clone(&stream));
+        }
         tokio::task::spawn_local(CURRENT.scope(Rc::clone(&stream), stream.run(task)));
     }
 }

@@ -6,11 +6,12 @@
 use crate::bounds::Bounds;
 use crate::normalize::{Normalized, normalize};
 use crate::route::without_port;
+use crate::upgrade::{self, lists};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode, Version};
-use meshd_config::METHODS;
+use http::{Method, StatusCode, Version};
+use meshd_config::{METHODS, Upgrade};
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Target {
     pub(crate) authority: String,
     /// The normalised path with the query.
     pub(crate) path: PathAndQuery,
+    /// What it asks to speak from here on.
+    pub(crate) upgrade: Option<Upgrade>,
 }
 
 /// Why a request is not forwarded, in Envoy's terms where it has some.
@@ -39,6 +42,10 @@ const fn unfit(status: StatusCode, details: &'static str) -> Unfit {
 const fn bad(details: &'static str) -> Unfit {
     unfit(StatusCode::BAD_REQUEST, details)
 }
+
+/// A protocol that is not carried.
+pub(crate) const UPGRADE_REFUSED: Unfit =
+    Unfit { status: StatusCode::FORBIDDEN, flags: "NR", details: "upgrade_failed" };
 
 /// How a request came in.
 #[derive(Debug, Clone, Copy)]
@@ -62,19 +69,22 @@ pub(crate) fn target(parts: &Parts, over: Connected, host: &mut Option<String>) 
     }
     let authority = authority(parts)?;
     *host = Some(authority.clone());
-    if parts.method == Method::CONNECT {
+    let upgrade = upgrade::asked(parts).map_err(|()| UPGRADE_REFUSED)?;
+    if parts.method == Method::CONNECT && (upgrade.is_none() || parts.version < Version::HTTP_2) {
         let status = StatusCode::METHOD_NOT_ALLOWED;
         return Err(Unfit { status, flags: "NR", details: "CONNECT is not forwarded" });
     }
-    method(parts)?;
+    if parts.method != Method::CONNECT {
+        method(parts)?;
+    }
     scheme(parts, over.tls)?;
-    if lists(&parts.headers, header::CONNECTION, |name| name.eq_ignore_ascii_case(b"host")) {
+    if lists(&parts.headers, &header::CONNECTION, |name| name.eq_ignore_ascii_case(b"host")) {
         return Err(bad("the host is for this connection only"));
     }
-    if wants_upgrade(&parts.headers) {
-        return Err(Unfit { status: StatusCode::FORBIDDEN, flags: "NR", details: "upgrade_failed" });
+    if upgrade.is_some() && parts.version < Version::HTTP_2 && !is_plain_get(parts) {
+        return Err(bad("an upgrade of something else than a GET without a body"));
     }
-    Ok(Target { authority, path: path(parts)? })
+    Ok(Target { authority, path: path(parts)?, upgrade })
 }
 
 /// Whether the length of a body is said once and plainly: a next hop that believed another statement would find a second
@@ -145,17 +155,12 @@ fn is_authority(authority: &str) -> bool {
     port.len() <= ":65535".len() && !host.is_empty() && inner.map_or_else(|| is_name(host), is_address)
 }
 
-/// Whether a header lists something of that kind.
-fn lists(headers: &HeaderMap, name: header::HeaderName, is_it: impl Fn(&[u8]) -> bool) -> bool {
-    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    lines.flat_map(|line| line.split(|byte| *byte == b',')).any(|token| is_it(token.trim_ascii()))
-}
-
-/// Whether the client asks to speak something else from here on. HTTP/2 without TLS is no such thing: whoever offers
-/// it goes on in HTTP/1.1 if it is not taken up.
-fn wants_upgrade(headers: &HeaderMap) -> bool {
-    lists(headers, header::CONNECTION, |token| token.eq_ignore_ascii_case(b"upgrade"))
-        && lists(headers, header::UPGRADE, |to| !to.is_empty() && !to.eq_ignore_ascii_case(b"h2c"))
+/// Whether it can be written as an extended CONNECT, which has neither another method nor a body.
+fn is_plain_get(parts: &Parts) -> bool {
+    let length = parts.headers.get(header::CONTENT_LENGTH);
+    parts.method == Method::GET
+        && length.is_none_or(|length| length == "0")
+        && !parts.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// The scheme, where one is named, must be one that is served, and must not pretend that TLS protects the connection.
@@ -289,7 +294,11 @@ mod tests {
     #[test]
     fn nothing_but_requests_is_forwarded() {
         let upgrade = |to| [("host", "a"), ("connection", "keep-alive, Upgrade"), ("upgrade", to)];
-        assert_eq!(status("GET", "/", &upgrade("websocket")), 403);
+        assert_eq!(status("GET", "/", &upgrade("websocket")), 200);
+        assert_eq!(status("POST", "/", &upgrade("websocket")), 400);
+        let [host, connection, to] = upgrade("websocket");
+        assert_eq!(status("GET", "/", &[host, connection, to, ("content-length", "1")]), 400);
+        assert_eq!(status("GET", "/", &upgrade("other")), 403);
         assert_eq!(status("GET", "/", &upgrade("h2c")), 200);
         assert_eq!(status("GET", "/", &[("host", "a"), ("upgrade", "websocket")]), 200);
         assert_eq!(status("CONNECT", "a.example:80", &[("host", "a.example:80")]), 405);

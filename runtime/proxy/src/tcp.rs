@@ -4,7 +4,7 @@ use crate::access_log::Line;
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::connect::{Upward, connect_for_client};
 use crate::outlier::Report;
-use crate::relay::{End, OverTcp, relay};
+use crate::relay::{Breaks, Counts, End, relay};
 use crate::serve::Connection;
 use crate::snapshot::Forwarding;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
@@ -24,7 +24,7 @@ fn active(endpoint: &Endpoint) -> &AtomicU32 {
 /// it has been served.
 pub(crate) async fn forward<S>(worker: &Worker, connection: &Connection, forwarding: &Forwarding, client: S)
 where
-    S: OverTcp,
+    S: Breaks,
 {
     let client = End::new(client);
     let start = Instant::now();
@@ -37,10 +37,12 @@ where
             None => {}
             Some((picked, upstream)) => {
                 let _active = Held::raise(&picked.endpoint, active);
-                let relayed = relay(&client, &End::new(upstream), forwarding.idle_timeout).await;
-                line.bytes = relayed.down;
-                line.received = Some(relayed.up);
-                if let Some(error) = relayed.broken {
+                let counts = Counts::default();
+                let relayed = relay(&client, &End::new(upstream), forwarding.idle_timeout, &counts).await;
+                let (up, down) = counts.so_far();
+                line.bytes = down;
+                line.received = Some(up);
+                if let Err(error) = relayed {
                     line.flags = "UC";
                     line.details = Some(error.to_string());
                 }

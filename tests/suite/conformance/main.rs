@@ -29,6 +29,7 @@ mod streams;
 mod strictness;
 mod subsets;
 mod trailers;
+mod upgrades;
 mod uploads;
 
 /// Makes one test per data plane out of a function over a data plane.

@@ -3,6 +3,7 @@
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 
 use super::clients::Clients;
+use super::upgrade;
 use crate::http::reserved;
 use crate::pb::base::{Http1ProtocolOptions, HttpProtocolOptions};
 use crate::pb::hcm::http_connection_manager::{
@@ -62,7 +63,11 @@ pub(crate) fn filter(
             ..Default::default()
         }),
         http_protocol_options: versions_of(clients),
-        http2_protocol_options: Some(if edge { limits::edge_http2() } else { limits::inner_http2() }),
+        http2_protocol_options: Some(upgrade::announced(
+            clients,
+            if edge { limits::edge_http2() } else { limits::inner_http2() },
+        )),
+        upgrade_configs: upgrade::taken(clients),
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         max_request_headers_kb: number(bounds.kib),
         // Routes say how long a stream may be silent; what arrives before a route is known is bounded at the edge.

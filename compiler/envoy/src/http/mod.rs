@@ -15,3 +15,4 @@ pub(crate) mod replies;
 mod reserved;
 pub(crate) mod retry;
 pub(crate) mod routes;
+pub(crate) mod upgrade;

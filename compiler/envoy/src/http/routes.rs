@@ -6,7 +6,7 @@ use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{answers, filters, hash, matches, retry};
+use crate::http::{answers, filters, hash, matches, retry, upgrade};
 use crate::limits;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
@@ -102,9 +102,9 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         action: Some(action),
         ..Default::default()
     };
-    let (to, key, limit, idle_timeout, retry) = match action {
-        HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => {
-            (to, hash, timeout, idle_timeout, retry)
+    let (to, key, limit, idle_timeout, retry, upgrades) = match action {
+        HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades } => {
+            (to, hash, timeout, idle_timeout, retry, upgrades)
         }
         HttpAction::Redirect(redirect) => {
             let redirects = answers::redirects(redirect).into_iter().map(|(asked, redirect)| {
@@ -129,6 +129,7 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         timeout: timeout(*limit),
         idle_timeout: timeout(*idle_timeout),
         retry_policy: policy,
+        upgrade_configs: upgrade::refused(upgrades),
         ..Default::default()
     };
     let (again, once) = by_method(&matches.methods, retry);

@@ -7,12 +7,13 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
 };
 use meshc_plan::filter::Filter;
 use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol, bounds};
+use meshc_vocabulary::model::Upgrade;
 
 use super::{or_closed, tls_inspector};
 use crate::http::clients::Clients;
 use crate::http::manager;
 use crate::http::matches;
-use crate::http::{filters, replies, retry, routes};
+use crate::http::{filters, replies, retry, routes, upgrade};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::route::route_action::ClusterSpecifier as RouteCluster;
@@ -74,9 +75,13 @@ fn chain(
     let AppPort { upstream, port } = app;
     let name = format!("{listener}_{port}");
     match protocol {
-        InboundProtocol::Http { app_http2, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, filters } => {
             let replies = replies::of(filters);
-            let routes = to_application(&name, upstream, *app_http2, filters);
+            let action = RouteAction {
+                upgrade_configs: upgrade::refused(upgrades),
+                ..to_application(upstream, *app_http2)
+            };
+            let routes = every_request(&name, upstream, action, upgrades, filters);
             let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
             let manager = manager::filter(&name, Clients::Peers, routes, filters, Some(replies));
             (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
@@ -98,24 +103,34 @@ fn chain(
 }
 
 /// Every request to the application. How long it may take is for the caller to say, who knows the route.
-fn to_application(name: &str, upstream: &str, http2: bool, filters: &[Filter]) -> route::RouteConfiguration {
-    let action = RouteAction {
+fn to_application(upstream: &str, http2: bool) -> RouteAction {
+    RouteAction {
         timeout: timeout(None),
         idle_timeout: timeout(None),
         cluster_specifier: Some(RouteCluster::Cluster(upstream.to_owned())),
         retry_policy: http2.then(retry::refused),
         ..Default::default()
-    };
+    }
+}
+
+fn every_request(
+    name: &str,
+    upstream: &str,
+    action: RouteAction,
+    upgrades: &[Upgrade],
+    filters: &[Filter],
+) -> route::RouteConfiguration {
     let mut every_request = Route {
         r#match: Some(matches::route(&meshc_vocabulary::model::HttpMatch::default())),
         action: Some(route::route::Action::Route(action)),
         ..Default::default()
     };
     filters::at_the_router(filters, &mut every_request);
+    let with_key = upgrades.contains(&Upgrade::WebSocket).then(|| upgrade::with_key(&every_request));
     let host = VirtualHost {
         name: upstream.to_owned(),
         domains: vec!["*".to_owned()],
-        routes: vec![every_request],
+        routes: with_key.into_iter().chain([every_request]).collect(),
         ..Default::default()
     };
     routes::of(name, vec![host])

@@ -93,9 +93,9 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
 
 fn route(text: &mut Text, route: &HttpRoute) {
     let HttpRoute { matches, filters, action, origin } = route;
-    let (to, hash, timeout, idle_timeout, retry) = match action {
-        HttpAction::Forward { to, hash, timeout, idle_timeout, retry } => {
-            (to, hash, timeout, idle_timeout, retry)
+    let (to, hash, timeout, idle_timeout, retry, upgrades) = match action {
+        HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades } => {
+            (to, hash, timeout, idle_timeout, retry, upgrades)
         }
         HttpAction::Redirect(redirect) => {
             let redirect = self::redirect(redirect);
@@ -119,7 +119,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
         let timeout =
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
-        text.line(parts([Some(timeout), idle]));
+        text.line(parts([Some(timeout), idle, words::upgrades(upgrades)]));
         let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
         let when: Vec<_> = when.iter().map(words::retry_reason).collect();
         text.line(parts([
@@ -162,8 +162,9 @@ fn inbound(text: &mut Text, chain: &InboundChain) {
 
 fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
     match protocol {
-        InboundProtocol::Http { app_http2, filters } => {
-            text.line(if *app_http2 { "http, application speaks HTTP/2" } else { "http" });
+        InboundProtocol::Http { app_http2, upgrades, filters } => {
+            let spoken = if *app_http2 { "http, application speaks HTTP/2" } else { "http" };
+            text.line(parts([Some(spoken.to_owned()), words::upgrades(upgrades)]));
             self::filters(text, filters);
         }
         InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meshc_vocabulary::model::{
     Bind, HeaderMatch, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, PathMatch, ProbeKind, Protocol,
-    QueryMatch, QueryValue, StringMatch,
+    QueryMatch, QueryValue, StringMatch, Upgrade,
 };
 
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
@@ -148,4 +148,12 @@ pub(super) fn shares(to: &[WeightedUpstream]) -> String {
             several.iter().map(one).collect::<Vec<_>>().join(" | ")
         }
     }
+}
+
+/// What a request may change to, if anything.
+pub(super) fn upgrades(upgrades: &[Upgrade]) -> Option<String> {
+    let words = upgrades.iter().map(|upgrade| match upgrade {
+        Upgrade::WebSocket => "websocket",
+    });
+    (!upgrades.is_empty()).then(|| format!("upgrade {}", words.collect::<Vec<_>>().join(" ")))
 }

@@ -42,7 +42,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
             refuse(rule.origin.span, "a second rule would choose by request", "keep one rule");
         }
         for rule in rules {
-            let RouteRule { origin, matches, action, filters, timeout, retry } = rule;
+            let RouteRule { origin, matches, action, filters, timeout, retry, upgrade } = rule;
             if matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING) {
                 refuse(origin.span, "conditions choose by request", "remove the `match`");
             }
@@ -55,6 +55,9 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
             }
             if let Some(retry) = retry {
                 refuse(retry.origin.span, "only requests are sent again", "remove `retry`");
+            }
+            if let Some(upgrade) = upgrade {
+                refuse(upgrade.span, "only requests change to something else", "remove `upgrade`");
             }
             if !filters.is_empty() {
                 refuse(origin.span, "filters change requests and answers", "remove them");

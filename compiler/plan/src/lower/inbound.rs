@@ -6,6 +6,7 @@ use meshc_vocabulary::model::{Callee, Cluster, Id, Mtls, Port, Protocol, Service
 use super::context::Context;
 use super::policy::authorization::Admission;
 use super::policy::rate_limit::Limits;
+use super::upgrade;
 use super::upstream::{self, INBOUND_LISTENER};
 use crate::filter::Filter;
 use crate::{
@@ -44,6 +45,7 @@ pub(super) fn listener(
             let access = Admission::new(context, cluster, id, position, port);
             let http = |authorization| InboundProtocol::Http {
                 app_http2: app_protocol(port) == UpstreamProtocol::Http2,
+                upgrades: upgrade::by_default([port]),
                 filters: filters(authorization, limits),
             };
             let (peers, protocol, plain) = match port.protocol {

@@ -20,6 +20,7 @@ mod rule;
 mod shared;
 mod sidecar;
 mod status;
+mod upgrade;
 mod upstream;
 
 use lang_diagnostics::Sink;

@@ -15,7 +15,7 @@ use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::rule::{self, Reaches};
 use super::shared::Vicinity;
-use super::{calls, upstream};
+use super::{calls, upgrade, upstream};
 use crate::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
     WeightedUpstream, codes, outbound_listener, paths, virtual_address,
@@ -171,6 +171,7 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
             timeout,
             idle_timeout,
             retry,
+            upgrades: upgrade::by_default([port]),
         },
         origin: upstream::origin(context, callee, port),
     }

@@ -16,7 +16,7 @@ use super::policy::AtCaller;
 use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
-use super::{answer, filter, upstream};
+use super::{answer, filter, upgrade, upstream};
 use crate::{HttpAction, HttpRoute, WeightedUpstream, codes};
 
 /// What a proxy reaches, by callee and position of the port.
@@ -35,7 +35,7 @@ pub(super) fn http_routes<'m>(
     sink: &mut Sink,
 ) -> Vec<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
-    let RouteRule { origin, matches, action, filters, timeout: _, retry: _ } = rule;
+    let RouteRule { origin, matches, action, filters, timeout: _, retry: _, upgrade: _ } = rule;
     let forward = match action {
         RuleAction::Forward(to) => match forward(context, through, rule, to, callees, sink) {
             Some(forward) => Some(forward),
@@ -74,6 +74,7 @@ fn forward<'m>(
 ) -> Option<HttpAction> {
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(destinations.len());
+    let mut ports = Vec::with_capacity(destinations.len());
     let beside = beside(context, destinations, callees);
     let sender = sender(context, through);
     let mut hash: Option<(&Destination, HashKey)> = None;
@@ -93,6 +94,7 @@ fn forward<'m>(
             (None, Some(key)) => hash = Some((destination, key)),
             (Some(_), Some(_)) | (_, None) => {}
         }
+        ports.push(port);
         to.push(WeightedUpstream {
             upstream: upstream::callee_name(context, *callee, port),
             weight: *weight,
@@ -100,7 +102,8 @@ fn forward<'m>(
     }
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     let hash = hash.map(|(_, key)| key);
-    Some(HttpAction::Forward { to, hash, timeout, idle_timeout, retry })
+    let upgrades = upgrade::of_rule(rule.upgrade.as_ref(), &ports, sink);
+    Some(HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades })
 }
 
 /// Who carries the rule.

@@ -390,6 +390,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
             }]),
             timeout: None,
             retry: None,
+            upgrade: None,
         }],
     }
 }

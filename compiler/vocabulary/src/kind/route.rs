@@ -108,6 +108,7 @@ pub(crate) static KIND: Kind = Kind {
         rule::TO,
         answer::TO_HTTPS,
         rule::TIMEOUT,
+        rule::UPGRADE,
     ],
     blocks: &rule::WITH_RULES,
 };

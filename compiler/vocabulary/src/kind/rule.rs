@@ -1,8 +1,8 @@
 //! `rule`: one of the ordered rules of a route.
 
-use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
-use lang_evaluate::{Block, Target};
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span, Spanned};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Symbol, Type};
+use lang_evaluate::{Block, FromValue, Target, Value};
 
 use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
@@ -11,7 +11,7 @@ use crate::build::Ids;
 use crate::codes;
 use crate::model::answer::RuleAction;
 use crate::model::policy::Bound;
-use crate::model::{Destination, HttpMatch, RouteRule};
+use crate::model::{Destination, HttpMatch, RouteRule, Upgrade};
 use crate::policy::retry;
 use crate::policy::timeout::BOUND;
 use crate::words;
@@ -32,6 +32,25 @@ pub(crate) const TIMEOUT: Attribute = Attribute::derived(
     "that of the policies",
     "How long a request may take; `none` is as long as it likes.",
 );
+
+const WEBSOCKET: &str = "websocket";
+
+const UPGRADES: &[Symbol] = &[Symbol::new(WEBSOCKET, "WebSocket, over HTTP/1.1 and over HTTP/2")];
+
+/// `upgrade`, as routes and rules have it.
+pub(crate) const UPGRADE: Attribute = Attribute::derived(
+    words::UPGRADE,
+    Type::list(&Type::Symbol(UPGRADES)),
+    "`[websocket]` where all destinations are `http` ports, else `[]`",
+    "The protocols that a request may change to. From then on no timeout applies but that for silence. What is not listed \
+     is answered with 403. WebSocket reaches applications over HTTP/1.1 only, so on `http` ports.",
+);
+
+impl FromValue for Upgrade {
+    fn from_value(value: &Value) -> Option<Self> {
+        matches!(value, Value::Symbol(WEBSOCKET)).then_some(Self::WebSocket)
+    }
+}
 
 pub(crate) static DESTINATION: Kind = Kind {
     word: "destination",
@@ -57,7 +76,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[TO, answer::TO_HTTPS, TIMEOUT],
+    attributes: &[TO, answer::TO_HTTPS, TIMEOUT, UPGRADE],
     blocks: &BLOCKS,
 };
 
@@ -195,6 +214,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
             filters,
             timeout: None,
             retry: None,
+            upgrade: None,
         });
     }
     let timeout = block.get::<Bound>(words::TIMEOUT).or_else(|| route.get::<Bound>(words::TIMEOUT));
@@ -202,6 +222,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         Some(retry) => Some(retry::convert(retry)?),
         None => None,
     };
+    let upgrade = [block, route].iter().find_map(|block| block.get::<Vec<Spanned<Upgrade>>>(words::UPGRADE));
     Some(RouteRule {
         origin: block.origin(),
         matches,
@@ -209,5 +230,6 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         filters,
         timeout: timeout.map(|timeout| timeout.value),
         retry,
+        upgrade: upgrade.map(|list| list.map(|list| list.into_iter().map(|one| one.value).collect())),
     })
 }

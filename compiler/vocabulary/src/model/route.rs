@@ -142,6 +142,15 @@ pub struct RouteRule {
     pub timeout: Option<Bound>,
     /// Retries, if this rule sets them.
     pub retry: Option<Retry>,
+    /// What a request may change to, if this rule says so.
+    pub upgrade: Option<Spanned<Vec<Upgrade>>>,
+}
+
+/// A protocol that a request may change to, so that what follows on its connection or stream is no HTTP any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Upgrade {
+    /// WebSocket (RFC 6455; RFC 8441 over HTTP/2).
+    WebSocket,
 }
 
 /// One of a rule's destinations.

@@ -1,7 +1,7 @@
 //! What the proxy listens on.
 
 use super::filter::Filter;
-use super::{RequestMatch, VirtualHost, WeightedUpstream, is_default};
+use super::{RequestMatch, Upgrade, VirtualHost, WeightedUpstream, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +186,9 @@ pub struct InboundHttp {
     /// How long the application may take to finish its answer; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
+    /// What a request may change to; absent means nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub upgrades: Vec<Upgrade>,
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,

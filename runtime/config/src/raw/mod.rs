@@ -21,7 +21,7 @@ pub use listener::{
 };
 pub use route::{
     CookieKey, CookieLife, GrpcStatus, HashKey, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch,
-    Retry, RetryOn, Route, ValueMatch, VirtualHost, WeightedUpstream,
+    Retry, RetryOn, Route, Upgrade, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
     Balance, Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls,

@@ -45,6 +45,9 @@ pub struct Route {
     /// When to try again; absent means only once, on another endpoint, after a failed connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// What a request may change to; absent means nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub upgrades: Vec<Upgrade>,
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,
@@ -86,6 +89,14 @@ pub enum CookieLife {
     Session,
     /// So long, in whole seconds.
     For(Period),
+}
+
+/// A protocol that a request may change to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upgrade {
+    /// WebSocket (RFC 6455; RFC 8441 over HTTP/2).
+    WebSocket,
 }
 
 /// An upstream and its share.

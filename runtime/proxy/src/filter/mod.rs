@@ -146,6 +146,10 @@ pub(crate) fn copy_request(
     outgoing: &Outgoing,
     incoming: &mut FromClient,
 ) {
+    if outgoing.upgrade.is_some() {
+        // Whoever got a copy would agree to a conversation that nobody has with it.
+        return;
+    }
     for filter in filters {
         match filter {
             Filter::Mirror(mirror) => mirror.copy(worker, outgoing, incoming),

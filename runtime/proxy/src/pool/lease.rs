@@ -4,11 +4,13 @@ use super::open::Link;
 use super::resets::LastReset;
 use super::shell::Pool;
 use super::state::{ConnectionId, StreamId};
+use super::switch::{Switch, Switched};
 use crate::body::Body;
 use hyper::client::conn::{http1, http2};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// A place on a connection for one request.
 pub(super) struct Lease {
@@ -73,19 +75,26 @@ pub(crate) enum Checkout {
 /// An HTTP/1.1 connection in use.
 pub(crate) struct OneAtATime {
     pub(crate) sender: http1::SendRequest<Body>,
+    switch: Switch,
     lease: Lease,
 }
 
 impl OneAtATime {
-    pub(super) fn new(sender: http1::SendRequest<Body>, lease: Lease) -> Self {
-        OneAtATime { sender, lease }
+    pub(super) fn new(sender: http1::SendRequest<Body>, switch: Switch, lease: Lease) -> Self {
+        OneAtATime { sender, switch, lease }
+    }
+
+    /// Whoever is about to send a request that asks for another protocol gets the connection once that is agreed on.
+    pub(crate) fn expect_switch(&self) -> oneshot::Receiver<Switched> {
+        self.switch.expect()
     }
 
     /// Gives the connection back once the answer has passed.
     pub(crate) fn give_back(self) {
-        let OneAtATime { mut sender, lease } = self;
+        let OneAtATime { mut sender, switch, lease } = self;
+        switch.forget();
         let back = |sender, lease: Lease| {
-            lease.pool.put_back(lease.connection, Link::Single(sender));
+            lease.pool.put_back(lease.connection, Link::Single(sender, switch));
             lease.ended_well();
         };
         if sender.is_ready() {

@@ -14,10 +14,12 @@ mod shell;
 #[cfg(test)]
 mod simulation;
 mod state;
+mod switch;
 mod upload;
 
 pub(crate) use exchange::{CutOff, FromUpstream, Unanswered, chain};
 pub(crate) use lease::{Checkout, OneAtATime};
+pub(crate) use switch::Switched;
 
 use crate::balance::Picked;
 use crate::connect::ConnectFailure;

@@ -3,6 +3,7 @@
 use super::resets::LastReset;
 use super::shell::Pool;
 use super::state::ConnectionId;
+use super::switch::Switch;
 use crate::balance::Picked;
 use crate::body::Body;
 use crate::bounds::Bounds;
@@ -10,7 +11,9 @@ use crate::buffers;
 use crate::connect::{ConnectFailure, Upward, connect, connect_for_client};
 use crate::metrics::Metrics;
 use crate::reads_on::ReadsOn;
+use crate::replayed::Replayed;
 use crate::upstream::Spoken;
+use hyper::client::conn::http1::Parts;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -21,7 +24,7 @@ use std::rc::{Rc, Weak};
 /// What requests are sent with. The connection closes when it is dropped and no request is left.
 pub(super) enum Link {
     /// HTTP/1.1, as long as no request uses it.
-    Single(http1::SendRequest<Body>),
+    Single(http1::SendRequest<Body>, Switch),
     /// HTTP/2.
     Shared(http2::SendRequest<Body>, LastReset),
 }
@@ -45,7 +48,7 @@ pub(super) async fn open(
     match spoken {
         Spoken::Http1 | Spoken::Bytes => {
             let stream = connect_for_client(picked, Spoken::Http1, metrics).await?;
-            open1(stream, place).await.map(Link::Single)
+            open1(stream, place).await
         }
         Spoken::Http2 => {
             // Its answers are bounded by their windows, and many of them share one receive buffer.
@@ -55,16 +58,25 @@ pub(super) async fn open(
     }
 }
 
-async fn open1(stream: Upward, place: Place) -> Result<http1::SendRequest<Body>, ConnectFailure> {
+async fn open1(stream: Upward, place: Place) -> Result<Link, ConnectFailure> {
     let mut builder = http1::Builder::new();
     builder.max_headers(Bounds::BETWEEN_PROXIES.headers).max_buf_size(buffers::HTTP1_BUFFER);
     let handshake = builder.handshake(TokioIo::new(ReadsOn::new(stream))).await;
-    let (sender, connection) = handshake.map_err(|error| failure(&error))?;
+    let (sender, mut connection) = handshake.map_err(|error| failure(&error))?;
+    let switch = Switch::default();
+    let wanted = switch.clone();
     tokio::task::spawn_local(async move {
-        let _ = connection.await;
+        if (&mut connection).await.is_ok() {
+            wanted
+                .hand_over(|| {
+                    let Parts { io, read_buf, .. } = connection.into_parts();
+                    Replayed::new(read_buf.to_vec(), io.into_inner().into_inner())
+                })
+                .await;
+        }
         gone(&place);
     });
-    Ok(sender)
+    Ok(Link::Single(sender, switch))
 }
 
 async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>, ConnectFailure> {

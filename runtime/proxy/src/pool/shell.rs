@@ -222,9 +222,9 @@ impl Pool {
                 let lease = lease(last_reset.clone());
                 Some(Checkout::Http2(Stream::new(sender.clone(), lease)))
             }
-            Some(Link::Single(_)) => match links.remove(&id) {
-                Some(Link::Single(sender)) => {
-                    Some(Checkout::Http1(OneAtATime::new(sender, lease(LastReset::default()))))
+            Some(Link::Single(..)) => match links.remove(&id) {
+                Some(Link::Single(sender, switch)) => {
+                    Some(Checkout::Http1(OneAtATime::new(sender, switch, lease(LastReset::default()))))
                 }
                 Some(Link::Shared(..)) | None => None,
             },

@@ -30,4 +30,5 @@ mod routing;
 mod shared;
 mod support;
 mod tcp;
+mod tunnels;
 mod uploads;

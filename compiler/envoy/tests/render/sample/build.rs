@@ -15,6 +15,7 @@ use meshc_plan::{
 };
 use meshc_vocabulary::model::{
     DataPlane, ExternalTraffic, GatewayService, HttpMatch, IpFamily, Resources, ServiceType, SpiffeId, Table,
+    Upgrade,
 };
 
 pub(crate) fn origin(name: &str) -> Origin {
@@ -144,6 +145,7 @@ pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
         timeout: Some(Duration::from_secs(15)),
         idle_timeout: None,
         retry,
+        upgrades: vec![Upgrade::WebSocket],
     }
 }
 

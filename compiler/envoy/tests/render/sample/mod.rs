@@ -360,7 +360,11 @@ fn http_chain(
         subset_sni: None,
         peers: PeerCheck::TrustDomains(vec!["cluster.local".to_owned()]),
         plain: None,
-        protocol: InboundProtocol::Http { app_http2: false, filters },
+        protocol: InboundProtocol::Http {
+            app_http2: false,
+            upgrades: vec![meshc_vocabulary::model::Upgrade::WebSocket],
+            filters,
+        },
         app: AppPort { upstream: format!("app:{port}"), port },
         origin: origin(service),
     }
