@@ -233,6 +233,7 @@ const BOUNDARIES: &[Boundary] = &[
             ("Id", "opaque"),
             ("SpiffeId", "handed on to the backends"),
             ("Policy", "asked by id for its name, scope or settings"),
+            ("AddressRange", "handed on to the backends, which take it apart"),
             ("HttpMatch", "handed on to the backends, which take it apart"),
             ("HeaderMatch", "handed on to the backends, which take it apart"),
             ("QueryMatch", "handed on to the backends, which take it apart"),
@@ -271,6 +272,7 @@ const BOUNDARIES: &[Boundary] = &[
         readers: &["runtime/proxy/src/"],
         whole: &[
             ("Pattern", "opaque: it is asked, and not read"),
+            ("AddressRange", "opaque: it is asked, and not read"),
             ("Invalid", "an error"),
             ("Problem", "an error"),
             ("Path", "an error's place"),

@@ -37,8 +37,12 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         principals.entry((service.namespace, service.account.as_str())).or_default().push(id);
     }
     for (_, policy) in model.policies.iter() {
-        for rule in policy.settings.rules() {
-            for source in &rule.from {
+        let rules = policy.settings.rules();
+        let lists = rules.flat_map(|rule| {
+            std::iter::once(&rule.from).chain(rule.except.iter().map(|except| &except.from))
+        });
+        for list in lists {
+            for source in list {
                 let Source::Service(named) = source.value else { continue };
                 let service = model.services.at(named);
                 let key = (service.namespace, service.account.as_str());
@@ -46,10 +50,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 let missing = others.copied().find(|other| {
                     let namespace = Source::Namespace(service.namespace);
                     *other != named
-                        && !rule
-                            .from
-                            .iter()
-                            .any(|it| it.value == Source::Service(*other) || it.value == namespace)
+                        && !list.iter().any(|it| it.value == Source::Service(*other) || it.value == namespace)
                 });
                 let Some(missing) = missing else { continue };
                 let (one, other) = (model.service_name(named), model.service_name(missing));

@@ -79,8 +79,19 @@ fn levels(scope: &PolicyScope) -> Vec<Level> {
 
 /// The kinds of settings that a policy makes.
 fn kinds(settings: &PolicySettings) -> impl Iterator<Item = &'static str> {
-    let PolicySettings { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } =
-        settings;
+    let PolicySettings {
+        balance,
+        failover,
+        outlier,
+        pool,
+        retry,
+        timeout,
+        allow,
+        deny,
+        audited_allow,
+        audited_deny,
+        rate_limits,
+    } = settings;
     let kinds = [
         ("balance", balance.is_some()),
         ("failover", failover.is_some()),
@@ -90,6 +101,8 @@ fn kinds(settings: &PolicySettings) -> impl Iterator<Item = &'static str> {
         ("timeout", timeout.is_some()),
         ("allow", !allow.is_empty()),
         ("deny", !deny.is_empty()),
+        ("allow` with `mode = audit", !audited_allow.is_empty()),
+        ("deny` with `mode = audit", !audited_deny.is_empty()),
         ("rate_limit", !rate_limits.is_empty()),
     ];
     kinds.into_iter().filter(|(_, set)| *set).map(|(kind, _)| kind)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_resolve::Peer;
-use meshc_vocabulary::model::policy::{PolicyScope, Source};
+use meshc_vocabulary::model::policy::{AuthorizationRule, PolicyScope, Source};
 use meshc_vocabulary::model::{Model, Mtls};
 
 use crate::context::Context;
@@ -28,17 +28,25 @@ policy callers {
 Add the call to the caller, or take it out of the rule.
 
 Callers without an identity reach only ports with `mtls = permissive`, so `unauthenticated` in `allow` or `deny` matches no
-request where all ports are strict."#,
+request where all ports are strict.
+
+`ports` names ports of the services that the policy applies to."#,
     },
     run,
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     unauthenticated(context, sink);
+    ports(context, sink);
     let model = context.model;
-    for (_, policy) in model.policies.iter().filter(|(_, policy)| !policy.settings.allow.is_empty()) {
+    for (_, policy) in model.policies.iter() {
+        let rules = policy.settings.allow.iter().chain(&policy.settings.audited_allow);
+        let mut sources = rules.flat_map(|rule| &rule.from).peekable();
+        if sources.peek().is_none() {
+            continue;
+        }
         let callers = callers(context, &policy.scope);
-        for source in policy.settings.allow.iter().flat_map(|rule| &rule.from) {
+        for source in sources {
             let (calls, help) = match source.value {
                 // A whole namespace means whoever comes; callers without an identity declare no calls.
                 Source::Namespace(_) | Source::Unauthenticated => continue,
@@ -67,7 +75,7 @@ fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
         let named = policy
             .settings
             .rules()
-            .flat_map(|rule| &rule.from)
+            .flat_map(AuthorizationRule::sources)
             .filter(|it| it.value == Source::Unauthenticated);
         let mut services = context.resolved.reached_by(&policy.scope).into_iter();
         let permissive = services.any(|service| {
@@ -80,6 +88,38 @@ fn unauthenticated(context: &Context<'_>, sink: &mut Sink) {
                 Diagnostic::warning(CHECK.info.code, source.span, message)
                     .label("matches no request")
                     .help("add `mtls = permissive` to the port that they call, or take this out of the rule"),
+            );
+        }
+    }
+}
+
+/// Reports ports that nothing has to which a policy applies.
+fn ports(context: &Context<'_>, sink: &mut Sink) {
+    let model = context.model;
+    for (_, policy) in model.policies.iter() {
+        let requests = policy.settings.rules().flat_map(AuthorizationRule::requests);
+        let mut named = requests.flat_map(|requests| &requests.ports).peekable();
+        if named.peek().is_none() {
+            continue;
+        }
+        let services = context.resolved.reached_by(&policy.scope).into_iter();
+        let ports: BTreeSet<&str> = services
+            .flat_map(|service| &model.services.at(service).ports)
+            .map(|port| port.name.as_str())
+            .collect();
+        for port in named.filter(|port| !ports.contains(port.value.as_str())) {
+            let message =
+                format!("nothing that {} applies to has a port `{}`", policy.origin.name, port.value);
+            let known: Vec<_> = ports.iter().map(|name| format!("`{name}`")).collect();
+            let help = if known.is_empty() {
+                String::from("take it out of the rule")
+            } else {
+                format!("ports are named as their services declare them: {}", known.join(", "))
+            };
+            sink.push(
+                Diagnostic::warning(CHECK.info.code, port.span, message)
+                    .label("matches no request")
+                    .help(help),
             );
         }
     }

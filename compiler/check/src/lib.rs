@@ -23,6 +23,7 @@ mod hash_behind_gateway;
 mod hash_of_source;
 mod held_port;
 mod hop;
+mod idle_address;
 mod idle_limit;
 mod idle_policy;
 mod idle_route;

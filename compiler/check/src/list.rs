@@ -55,4 +55,5 @@ pub(crate) const CHECKS: &[Check] = &[
     hash_of_source::CHECK,
     hash_behind_gateway::CHECK,
     uncovered_host::CHECK,
+    idle_address::CHECK,
 ];

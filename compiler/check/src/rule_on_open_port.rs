@@ -50,7 +50,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 Mtls::Permissive => {
                     let who = Peer::Unauthenticated;
                     let access = context.resolved.access(who, id, port);
-                    for rule in holds.deny.value.iter().filter(|rule| evaded(&access, rule)) {
+                    for rule in holds.deny.value.iter().filter(|rule| evaded(&access, rule, port)) {
                         sink.push(evasion(&context.model.service_name(id), port, rule));
                     }
                 }
@@ -77,13 +77,21 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 }
 
 /// Whether somebody whom a `deny` names may send the same request without an identity.
-fn evaded(without_identity: &Access<'_>, rule: &AuthorizationRule) -> bool {
+fn evaded(without_identity: &Access<'_>, rule: &AuthorizationRule, port: &Port) -> bool {
+    if !rule.is_about(port) {
+        return false;
+    }
     match without_identity {
         Access::Admitted => true,
         Access::Refused(_) => false,
         Access::ByRequest { admitted, denied } => {
-            !denied.iter().any(|other| covers_all(&other.matches, &rule.matches))
-                && admitted.iter().any(|admitted| !rule.matches.iter().all(|it| disjoint(admitted, it)))
+            let matches = &rule.requests.matches;
+            let also_denied = |other: &&AuthorizationRule| {
+                std::ptr::eq(*other, rule)
+                    || (other.is_exact_at(port) && covers_all(&other.requests.matches, matches))
+            };
+            !denied.iter().any(also_denied)
+                && admitted.iter().any(|admitted| !matches.iter().all(|it| disjoint(admitted, it)))
         }
     }
 }

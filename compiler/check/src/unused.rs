@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
 use meshc_vocabulary::capability::Feature;
-use meshc_vocabulary::model::policy::Source;
+use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -41,7 +41,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     namespaces.extend(model.routes.iter().map(|(_, it)| it.namespace));
     namespaces.extend(model.policies.iter().filter_map(|(_, it)| it.namespace));
     for (_, policy) in model.policies.iter() {
-        for source in policy.settings.rules().flat_map(|rule| &rule.from) {
+        for source in policy.settings.rules().flat_map(AuthorizationRule::sources) {
             match source.value {
                 Source::Namespace(id) => {
                     namespaces.insert(id);

@@ -48,6 +48,9 @@ const TLS: [(&str, &str); 3] = [
     ("sni", "%REQUESTED_SERVER_NAME%"),
 ];
 
+/// The rule in `audit` that would have refused the request.
+const AUDIT: &str = "%DYNAMIC_METADATA(envoy.filters.http.rbac:shadow_effective_policy_id)%";
+
 /// Who called.
 const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
 
@@ -58,7 +61,7 @@ pub(crate) fn http(listener: &str, clients: Clients) -> Vec<AccessLog> {
         Clients::Strangers { .. } => {
             vec![json(listener, &[&CONNECTION, &REQUEST, &[("forwarded_for", "%REQ(X-FORWARDED-FOR)%")]])]
         }
-        Clients::Peers => vec![json(listener, &[&CONNECTION, &REQUEST, &[("peer", PEER)]])],
+        Clients::Peers => vec![json(listener, &[&CONNECTION, &REQUEST, &[("audit", AUDIT), ("peer", PEER)]])],
         Clients::Operators => Vec::new(),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{AccessRule, Authorization, Principal};
-use meshc_vocabulary::model::HttpMatch;
+use meshc_plan::{AccessException, AccessRequests, AccessRule, Audit, Authorization, Principal};
+use meshc_vocabulary::model::policy::AddressRange;
 use meshd_config::raw;
 
 use crate::matches;
@@ -17,14 +17,42 @@ pub(crate) fn render(authorization: &Authorization) -> raw::Authorization {
     }
 }
 
+/// Rules that are tried.
+pub(crate) fn audit(audit: &Audit) -> raw::Authorization {
+    let Audit { deny, allow } = audit;
+    raw::Authorization {
+        deny: deny.iter().map(rule).collect(),
+        allow: allow.as_ref().map(|allow| allow.iter().map(rule).collect()),
+    }
+}
+
 fn rule(rule: &AccessRule) -> raw::Rule {
-    let AccessRule { name, principals, matches, origin: _ } = rule;
-    let matches_all = matches.contains(&HttpMatch::EVERYTHING);
+    let AccessRule { name, principals, requests, except, origin: _ } = rule;
+    let AccessRequests { hosts, addresses, matches } = requests;
     raw::Rule {
         name: name.clone(),
         principals: principals.iter().map(principal).collect(),
-        matches: if matches_all { Vec::new() } else { matches.iter().map(matches::request).collect() },
+        hosts: hosts.clone(),
+        addresses: addresses.iter().map(range).collect(),
+        matches: matches.iter().map(matches::request).collect(),
+        except: except.iter().map(exception).collect(),
     }
+}
+
+fn exception(except: &AccessException) -> raw::Exception {
+    let AccessException { principals, requests } = except;
+    let AccessRequests { hosts, addresses, matches } = requests;
+    raw::Exception {
+        principals: principals.iter().map(principal).collect(),
+        hosts: hosts.clone(),
+        addresses: addresses.iter().map(range).collect(),
+        matches: matches.iter().map(matches::request).collect(),
+    }
+}
+
+fn range(range: &AddressRange) -> String {
+    let AddressRange { address, bits } = range;
+    format!("{address}/{bits}")
 }
 
 fn principal(principal: &Principal) -> String {

@@ -12,6 +12,7 @@ use crate::{authorization, limits};
 pub(crate) fn render(filters: &[Filter]) -> Vec<filter::Filter> {
     let rendered = filters.iter().map(|one| match one {
         Filter::Authorize(authorization) => filter::Filter::Authorize(authorization::render(authorization)),
+        Filter::Audit(audit) => filter::Filter::Audit(authorization::audit(audit)),
         Filter::LocalLimit(limit) => filter::Filter::Limit(limits::counted_here(limit)),
         Filter::GlobalLimit(limit) => filter::Filter::Limit(limits::counted_there(limit)),
         Filter::RequestHeaders(changes) => filter::Filter::RequestHeaders(self::changes(changes)),

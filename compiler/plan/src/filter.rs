@@ -5,13 +5,15 @@
 
 use meshc_vocabulary::model::filter::HeaderChanges;
 
-use crate::{Authorization, GlobalLimit, LocalLimit};
+use crate::{Audit, Authorization, GlobalLimit, LocalLimit};
 
 /// One thing that is done with each request.
 #[derive(Clone, Debug)]
 pub enum Filter {
     /// Refuses those that may not be sent.
     Authorize(Authorization),
+    /// Tells of those that may be sent whom other rules would refuse.
+    Audit(Audit),
     /// Counts in this pod, and refuses what exceeds the limit.
     LocalLimit(LocalLimit),
     /// Asks the rate-limit service, and refuses what exceeds the limit.

@@ -28,7 +28,9 @@ mod rendered;
 mod route;
 mod upstream;
 
-pub use authorization::{AccessRule, Authorization, Principal};
+pub use authorization::{
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, NO_RULE, Principal,
+};
 pub use deployment::{
     ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment,
 };

@@ -91,12 +91,14 @@ impl<'m> Access<'m> {
             (Mtls::Strict, Peer::Account(..) | Peer::Gateway(_)) | (Mtls::Permissive, _) => {}
         }
         let (allow, deny) = (policies.allow.value, policies.deny.value);
-        let means = |rule: &&AuthorizationRule| who.is_in(model, rule);
+        let means = |rule: &&AuthorizationRule| who.is_in(model, rule) && rule.is_about(port);
         let admitted: Vec<&'m HttpMatch> = if allow.is_empty() {
             vec![&EVERYTHING]
         } else {
-            allow.iter().filter(means).flat_map(|rule| &rule.matches).collect()
+            allow.iter().filter(means).flat_map(|rule| &rule.requests.matches).collect()
         };
+        // What an `allow` admits of these is told only when requests arrive.
+        let all_is_told = allow.iter().filter(means).all(|rule| rule.is_exact_at(port));
         if admitted.is_empty() {
             return Self::Refused(Refusal::NotAllowed(allow));
         }
@@ -104,7 +106,12 @@ impl<'m> Access<'m> {
         // For each match that is admitted, the first rule that takes all of it.
         let taken = admitted
             .iter()
-            .map(|matches| denied.iter().position(|rule| rule.matches.iter().any(|it| covers(it, matches))))
+            .map(|matches| {
+                let takes_all = |rule: &&AuthorizationRule| {
+                    rule.is_exact_at(port) && rule.requests.matches.iter().any(|it| covers(it, matches))
+                };
+                denied.iter().position(takes_all)
+            })
             .collect::<Option<Vec<_>>>();
         if let Some(mut taken) = taken {
             taken.sort_unstable();
@@ -112,7 +119,7 @@ impl<'m> Access<'m> {
             let rules = taken.into_iter().filter_map(|place| denied.get(place).copied());
             return Self::Refused(Refusal::Denied(rules.collect()));
         }
-        if denied.is_empty() && admitted.iter().any(|matches| covers(matches, &EVERYTHING)) {
+        if denied.is_empty() && all_is_told && admitted.iter().any(|matches| covers(matches, &EVERYTHING)) {
             return Self::Admitted;
         }
         Self::ByRequest { admitted, denied }

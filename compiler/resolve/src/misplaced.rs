@@ -43,10 +43,14 @@ pub(crate) fn at_subset(settings: &PolicySettings, mut refuse: impl FnMut(&'stat
         timeout: _,
         allow,
         deny,
+        audited_allow,
+        audited_deny,
         rate_limits,
     } = settings;
     allow.iter().for_each(|it| refuse("allow", it.origin.span));
     deny.iter().for_each(|it| refuse("deny", it.origin.span));
+    audited_allow.iter().for_each(|it| refuse("allow", it.origin.span));
+    audited_deny.iter().for_each(|it| refuse("deny", it.origin.span));
     rate_limits.iter().for_each(|it| refuse("rate_limit", it.origin.span));
 }
 
@@ -66,6 +70,8 @@ pub(crate) fn at_service(
         allow: _,
         deny: _,
         balance,
+        audited_allow: _,
+        audited_deny: _,
         pool,
         retry,
         timeout,

@@ -28,8 +28,19 @@ impl<'m> RoutePolicies<'m> {
         said: impl Fn(&'m Origin) -> Provenance<'m>,
         mut refuse: impl FnMut(&'static str, &'m Origin),
     ) -> Self {
-        let PolicySettings { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } =
-            settings;
+        let PolicySettings {
+            balance,
+            failover,
+            outlier,
+            pool,
+            retry,
+            timeout,
+            allow,
+            deny,
+            audited_allow,
+            audited_deny,
+            rate_limits,
+        } = settings;
         let mut inner = self;
         if let Some(value) = retry {
             inner.retry = Setting { value: Some(value), from: said(&value.origin) };
@@ -44,6 +55,8 @@ impl<'m> RoutePolicies<'m> {
         pool.iter().for_each(|it| refuse("pool", &it.origin));
         allow.iter().for_each(|it| refuse("allow", &it.origin));
         deny.iter().for_each(|it| refuse("deny", &it.origin));
+        audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
+        audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
         rate_limits.iter().for_each(|it| refuse("rate_limit", &it.origin));
         inner
     }

@@ -30,6 +30,10 @@ pub struct ServicePolicies<'m> {
     pub allow: Setting<'m, &'m [AuthorizationRule]>,
     /// Who may not, whatever `allow` says; all of one policy.
     pub deny: Setting<'m, &'m [AuthorizationRule]>,
+    /// An `allow` that is tried, all of one policy; empty: none is.
+    pub audited_allow: Setting<'m, &'m [AuthorizationRule]>,
+    /// A `deny` that is tried, all of one policy.
+    pub audited_deny: Setting<'m, &'m [AuthorizationRule]>,
     /// Limits of requests, all of one policy.
     pub rate_limits: Setting<'m, &'m [RateLimit]>,
 }
@@ -56,13 +60,27 @@ impl<'m> ServicePolicies<'m> {
             timeout: Setting::assumed(timeout),
             allow: Setting::assumed(&[]),
             deny: Setting::assumed(&[]),
+            audited_allow: Setting::assumed(&[]),
+            audited_deny: Setting::assumed(&[]),
             rate_limits: Setting::assumed(&[]),
         }
     }
 
     /// What holds for the subsets of a service that has these.
     pub(crate) fn inherited(self) -> Self {
-        let Self { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } = self;
+        let Self {
+            balance,
+            failover,
+            outlier,
+            pool,
+            retry,
+            timeout,
+            allow,
+            deny,
+            audited_allow,
+            audited_deny,
+            rate_limits,
+        } = self;
         Self {
             balance: balance.inherited(),
             failover: failover.inherited(),
@@ -72,6 +90,8 @@ impl<'m> ServicePolicies<'m> {
             timeout: timeout.inherited(),
             allow: allow.inherited(),
             deny: deny.inherited(),
+            audited_allow: audited_allow.inherited(),
+            audited_deny: audited_deny.inherited(),
             rate_limits: rate_limits.inherited(),
         }
     }
@@ -82,8 +102,19 @@ impl<'m> ServicePolicies<'m> {
         settings: &'m PolicySettings,
         said: impl Fn(&'m Origin) -> Provenance<'m>,
     ) -> Self {
-        let PolicySettings { balance, failover, outlier, pool, retry, timeout, allow, deny, rate_limits } =
-            settings;
+        let PolicySettings {
+            balance,
+            failover,
+            outlier,
+            pool,
+            retry,
+            timeout,
+            allow,
+            deny,
+            audited_allow,
+            audited_deny,
+            rate_limits,
+        } = settings;
         let mut inner = self;
         if let Some(value) = balance {
             inner.balance = Setting { value, from: said(&value.origin) };
@@ -108,6 +139,13 @@ impl<'m> ServicePolicies<'m> {
         }
         if let Some(first) = deny.first() {
             inner.deny = Setting { value: deny, from: said(&first.origin) };
+        }
+        // What is tried is weighed by itself, so that trying a rule takes no other one out of force.
+        if let Some(first) = audited_allow.first() {
+            inner.audited_allow = Setting { value: audited_allow, from: said(&first.origin) };
+        }
+        if let Some(first) = audited_deny.first() {
+            inner.audited_deny = Setting { value: audited_deny, from: said(&first.origin) };
         }
         if let Some(first) = rate_limits.first() {
             inner.rate_limits = Setting { value: rate_limits, from: said(&first.origin) };

@@ -342,10 +342,13 @@ attribute means that the header is absent.
 `ignore_case` is about the letters of `path`, `paths`, `prefix` and `starts_with`, and about ASCII. A regular expression says
 it itself: `(?i)`. And `grpc` names a service, a method or both.
 
+`except` says what a rule does not mean; without a condition it would be all of it.
+
 ```mesh
 match { header x-debug { not = true, regex = ".*" } }     // header x-debug { not = true }
 match { regex = "/items/.*", ignore_case = true }         // regex = "(?i)/items/.*"
 match { grpc {} }                                         // grpc { service = "shop.Catalog" }
+deny { from = [batch], except {} }                        // except { match { path = "/public" } }
 ```"#,
     },
     CodeInfo {

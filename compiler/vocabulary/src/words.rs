@@ -79,6 +79,7 @@ names! {
     MIN_REPLICAS = "min_replicas";
     MINIMUM_VERSION = "minimum_version";
     MIN_CONCURRENT_RETRIES = "min_concurrent_retries";
+    MODE = "mode";
     MTLS = "mtls";
     NAMESPACE = "namespace";
     NETWORK = "network";
@@ -92,6 +93,7 @@ names! {
     PATHS = "paths";
     PER_TRY_TIMEOUT = "per_try_timeout";
     PORT = "port";
+    PORTS = "ports";
     PREFIX = "prefix";
     PROTOCOL = "protocol";
     QUERY = "query";

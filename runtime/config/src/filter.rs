@@ -2,7 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::listener::Authorization;
+use crate::authorization::Authorization;
 use crate::rules::Context;
 use crate::{HeaderChanges, Limit, Path, PathChange, raw};
 
@@ -11,6 +11,8 @@ use crate::{HeaderChanges, Limit, Path, PathChange, raw};
 pub enum Filter {
     /// Refuses those that may not be sent.
     Authorize(Authorization),
+    /// Tells of those that these rules would refuse.
+    Audit(Authorization),
     /// Refuses what exceeds a limit.
     Limit(Limit),
     /// Changes the headers of what is sent on.
@@ -49,6 +51,9 @@ impl Filter {
         match raw {
             raw::filter::Filter::Authorize(raw) => {
                 Authorization::check(cx, raw, &at.field("authorize")).map(Filter::Authorize)
+            }
+            raw::filter::Filter::Audit(raw) => {
+                Authorization::check(cx, raw, &at.field("audit")).map(Filter::Audit)
             }
             raw::filter::Filter::Limit(raw) => Limit::check(cx, raw, &at.field("limit")).map(Filter::Limit),
             raw::filter::Filter::RequestHeaders(raw) => {

@@ -9,6 +9,7 @@
 pub mod raw;
 
 mod answer;
+mod authorization;
 pub mod filter;
 mod headers;
 mod identity;
@@ -28,12 +29,13 @@ mod upstream;
 mod upstreams;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
+pub use authorization::{AddressRange, Authorization, Exception, Requests, Rule};
 pub use headers::{HeaderChanges, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Alpn, AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
-    PassThroughChain, Probe, Rule, ServerCertificate, ServerTls, TlsVersion,
+    Alpn, AppMetrics, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
+    Probe, ServerCertificate, ServerTls, TlsVersion,
 };
 pub use matching::{
     HeaderMatch, METHODS, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,

@@ -1,7 +1,7 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{HostPattern, PeerPattern, RequestMatch, Upgrade, VirtualHost, WeightedUpstream};
+use crate::{HostPattern, PeerPattern, Upgrade, VirtualHost, WeightedUpstream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,26 +112,6 @@ pub enum InboundApp {
         /// How many times it is connected to, at least 1.
         max_connect_attempts: u32,
     },
-}
-
-/// Who may do what; a matching `deny` wins.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Authorization {
-    /// Requests that are refused.
-    pub deny: Vec<Rule>,
-    /// Requests that are admitted; `None` is all.
-    pub allow: Option<Vec<Rule>>,
-}
-
-/// One of the principals, doing one of the things.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// The name in logs.
-    pub name: String,
-    /// Who.
-    pub principals: Vec<PeerPattern>,
-    /// What; empty is anything.
-    pub matches: Vec<RequestMatch>,
 }
 
 /// The chains of an east-west gateway.

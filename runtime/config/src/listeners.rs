@@ -4,13 +4,13 @@
 
 use crate::filter::Filter;
 use crate::listener::{
-    AppMetrics, Authorization, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
-    PassThroughChain, Probe, Rule, ServerTls,
+    AppMetrics, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
+    Probe, ServerTls,
 };
 use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{Path, PeerPattern, Period, RequestMatch, raw};
+use crate::{Path, PeerPattern, Period, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;
@@ -195,27 +195,6 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             })
         }
     }
-}
-
-impl Authorization {
-    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Authorization, at: &Path) -> Option<Self> {
-        let raw::Authorization { deny, allow } = raw;
-        let deny = cx.each(deny, &at.field("deny"), rule);
-        let allow = cx.optional(allow.as_ref(), &at.field("allow"), |cx, rules, at| cx.each(rules, at, rule));
-        Some(Authorization { deny: deny?, allow: allow? })
-    }
-}
-
-fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
-    let raw::Rule { name, principals, matches } = raw;
-    let name = cx.text(name, &at.field("name"));
-    if principals.is_empty() {
-        cx.wrong(&at.field("principals"), "a rule needs a principal; `*` is anyone");
-    }
-    let principals =
-        cx.each(principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
-    let matches = cx.each(matches, &at.field("matches"), RequestMatch::check);
-    Some(Rule { name: name?, principals: principals?, matches: matches? })
 }
 
 fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Option<PassThrough> {

@@ -72,6 +72,8 @@ pub(crate) struct Line {
     pub(crate) route: Option<String>,
     /// The request's id.
     pub(crate) request_id: Option<String>,
+    /// The rule that would have refused the request if it were enforced.
+    pub(crate) audit: Option<String>,
     /// From the first byte in to the last byte out.
     pub(crate) duration: Duration,
 }
@@ -105,6 +107,7 @@ impl Line {
         put("bytes", Some(self.bytes.into()));
         put("received", self.received.map(Value::from));
         put("route", self.route.map(Value::from));
+        put("audit", self.audit.map(Value::from));
         put("request_id", self.request_id.map(Value::from));
         put("duration_ms", Some(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX).into()));
         Value::Object(object).to_string()

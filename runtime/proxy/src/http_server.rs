@@ -4,7 +4,7 @@
 //! compiler relies on it: authorization comes before limits, and both see the normalised path.
 
 use crate::access_log::{Line, shown};
-use crate::authorize;
+use crate::authorize::{self, Asker};
 use crate::body::{Body, text};
 use crate::bounds::Bounds;
 use crate::drain::Phase;
@@ -17,12 +17,13 @@ use crate::headers::{
     Arrival, join_cookies, remove_hop_by_hop, remove_untrusted, scheme, tell_arrival, tell_caller,
 };
 use crate::http_connection;
-use crate::limit::{Judged, Left, LimitState};
+use crate::limit::Left;
 use crate::local_reply::{Form, Why};
 use crate::outcome::Failure;
 use crate::outlier::Report;
 use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
+use crate::refusal::{Refusal, within};
 use crate::relay::Breaks;
 use crate::route::{Route, Seen, without_port};
 use crate::serve::{Connection, Entry};
@@ -109,31 +110,6 @@ fn bounds(entry: &Entry) -> Bounds {
     match entry {
         Entry::Listener => Bounds::OUTSIDE,
         Entry::Chain(_) | Entry::Plaintext => Bounds::BETWEEN_PROXIES,
-    }
-}
-
-/// An answer to a request that is not forwarded.
-struct Refusal {
-    status: StatusCode,
-    body: Cow<'static, str>,
-    headers: Vec<(header::HeaderName, HeaderValue)>,
-    flags: &'static str,
-    details: &'static str,
-    /// The route that it would have taken, if that is known.
-    route: Option<Arc<Route>>,
-    /// What is left of the limit that has least left.
-    left: Option<Left>,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, body: &'static str, flags: &'static str, details: &'static str) -> Self {
-        let body = Cow::Borrowed(body);
-        Refusal { status, body, headers: Vec::new(), flags, details, route: None, left: None }
-    }
-
-    /// The same on a route.
-    fn on(self, route: &Arc<Route>) -> Self {
-        Refusal { route: Some(Arc::clone(route)), ..self }
     }
 }
 
@@ -229,7 +205,7 @@ async fn answer(
             incoming.refuse().await;
             is_last = refusal.flags == "DPE";
             line.flags = refusal.flags;
-            line.details = Some(refusal.details.to_owned()).filter(|details| !details.is_empty());
+            line.details = Some(refusal.details.into_owned()).filter(|details| !details.is_empty());
             let why = if refusal.flags == "RL" { Why::OverLimit } else { Why::Other };
             let mut response = form.reply(refusal.status, refusal.body, why);
             finish(worker, line, response.status(), start);
@@ -409,15 +385,29 @@ async fn decide(
     }
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
+    let asker = || Asker {
+        peer: peer.map(|peer| &peer.spiffe),
+        address: connection.remote.ip(),
+        host: &authority,
+        seen,
+    };
     let mut least: Option<Left> = None;
     for filter in &route.filters {
         match filter {
             Filter::Authorize(authorization) => {
-                if !authorize::admits(authorization, peer.map(|peer| &peer.spiffe), &seen) {
-                    worker.shared.metrics.denied.add(&[&state.name, line.sni.as_deref().unwrap_or("-")], 1);
-                    let details = "rbac_access_denied_matched_policy[none]";
+                if let Some(rule) = authorize::refuses(authorization, &asker()) {
+                    let sni = line.sni.as_deref().unwrap_or("-");
+                    worker.shared.metrics.denied.add(&[&state.name, sni, rule], 1);
+                    let details = format!("rbac_access_denied_matched_policy[{rule}]");
                     let refusal = Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details);
                     return Err(refusal.on(route));
+                }
+            }
+            Filter::Audit(rules) => {
+                if let Some(rule) = authorize::refuses(rules, &asker()) {
+                    let sni = line.sni.as_deref().unwrap_or("-");
+                    worker.shared.metrics.audited.add(&[&state.name, sni, rule], 1);
+                    line.audit = Some(rule.to_owned());
                 }
             }
             Filter::Limit(limit) => {
@@ -476,21 +466,4 @@ fn answered(answered: Answered, line: &mut Line) -> Refusal {
         headers: header.into_iter().collect(),
         ..Refusal::new(status, "", "", DETAILS)
     }
-}
-
-/// Counts a request; what is left of the limit, or why it is refused.
-async fn within(worker: &Worker, limit: &LimitState, seen: Seen<'_>) -> Result<Option<Left>, Refusal> {
-    let limiter = worker.shared.limiter.load_full();
-    let limiter = limiter.as_deref().map(AsRef::as_ref);
-    let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
-    if admits {
-        return Ok(left);
-    }
-    // The texts are those of Envoy's two filters.
-    let text = if limit.counts_here() { "local_rate_limited" } else { "" };
-    let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
-    let limited = header::HeaderName::from_static("x-envoy-ratelimited");
-    refusal.headers.push((limited, HeaderValue::from_static("true")));
-    refusal.headers.extend(left.iter().flat_map(Left::headers));
-    Err(refusal)
 }

@@ -56,6 +56,7 @@ mod presence;
 mod probe;
 mod proxy;
 mod reads_on;
+mod refusal;
 mod relay;
 mod replayed;
 mod retry_budget;

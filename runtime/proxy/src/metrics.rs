@@ -122,6 +122,8 @@ pub(crate) struct Metrics {
     pub(crate) limits: Counters,
     /// Requests that authorization refused.
     pub(crate) denied: Counters,
+    /// Requests that rules which are only tried would refuse.
+    pub(crate) audited: Counters,
     /// Connections that were closed to free memory.
     pub(crate) shed: Counters,
     /// Answers on connections with others that were reset to free memory.
@@ -200,8 +202,13 @@ impl Default for Metrics {
             ),
             denied: Counters::new(
                 "meshd_authorization_denied_total",
-                "Requests that authorization refused.",
-                &["listener", "upstream"],
+                "Requests that authorization refused, and the rule that did; none, if it is that no rule admits them.",
+                &["listener", "upstream", "rule"],
+            ),
+            audited: Counters::new(
+                "meshd_authorization_audited_total",
+                "Requests that rules in audit would have refused, and the rule; none, if it is that none of them admits them.",
+                &["listener", "upstream", "rule"],
             ),
             shed: Counters::new(
                 "meshd_connections_shed_total",
@@ -279,6 +286,7 @@ impl Metrics {
             &self.connect_failures,
             &self.limits,
             &self.denied,
+            &self.audited,
             &self.dns_failures,
             &self.shed,
             &self.shed_streams,

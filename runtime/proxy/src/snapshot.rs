@@ -381,6 +381,7 @@ impl Builder<'_> {
         let made = filters.iter().map(|filter| {
             Ok(match filter {
                 config::filter::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
+                config::filter::Filter::Audit(rules) => Filter::Audit(rules.clone()),
                 config::filter::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
                 config::filter::Filter::RequestHeaders(changes) => {
                     Filter::RequestHeaders(Changes::new(changes)?)

@@ -21,6 +21,7 @@ mod redirects;
 mod reload;
 mod requests;
 mod resets;
+mod rules;
 mod shapes;
 mod shared;
 mod shutdown;

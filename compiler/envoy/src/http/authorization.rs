@@ -1,54 +1,165 @@
-//! Who may call what: RBAC filters, the refusing one before the admitting one.
+//! Who may call what: RBAC filters, the refusing one before the admitting one, then the one that only tells.
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use std::collections::HashMap;
+
 use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::{Rbac as RbacFilter, RbacPerRoute};
-use meshc_plan::{AccessRule, Authorization, Principal};
+use meshc_plan::{AccessException, AccessRequests, AccessRule, Audit, Authorization, NO_RULE, Principal};
+use meshc_vocabulary::model::HttpMatch;
+use meshc_vocabulary::model::policy::AddressRange;
 
 use crate::http::filters::Made;
-use crate::http::matches::{exact, permission, prefix};
+use crate::http::matches::{self, Term, exact, permission, prefix};
+use crate::pb::base::CidrRange;
+use crate::pb::rbac::principal::{Identifier, Set};
 use crate::pb::rbac::rbac::Action;
 use crate::pb::rbac::{self, Policy, principal};
-use crate::pb::{http_filter, matcher::StringMatcher};
+use crate::pb::{http_filter, matcher::StringMatcher, number};
 use crate::proto::any;
 
 /// The filters, in order. The admitting one is always there: with no rule it refuses everything, with the body
 /// `RBAC: access denied`.
 pub(crate) fn filters(authorization: &Authorization) -> Vec<Made> {
     let Authorization { deny, allow } = authorization;
-    let refusing = (!deny.is_empty()).then(|| filter("mesh.deny", Action::Deny, deny));
-    refusing.into_iter().chain([filter("mesh.allow", Action::Allow, allow)]).collect()
+    let refusing = (!deny.is_empty()).then(|| filter("mesh.deny", rules(Action::Deny, policies(deny))));
+    refusing.into_iter().chain([filter("mesh.allow", rules(Action::Allow, policies(allow)))]).collect()
 }
 
-fn filter(name: &str, action: Action, rules: &[AccessRule]) -> Made {
-    let policies = rules.iter().map(policy).collect();
-    let rules = rbac::Rbac { action: action.into(), policies, ..Default::default() };
-    let filter = RbacFilter { rules: Some(rules), ..Default::default() };
+/// The filter that refuses nothing. Envoy names the policy of a refusal and not that of an admission, so what no rule
+/// would admit is a policy of its own, of which the name comes last.
+pub(crate) fn audit(audit: &Audit) -> Made {
+    let Audit { deny, allow } = audit;
+    let mut policies = policies(deny);
+    if let Some(allow) = allow {
+        let admitted = any_of(allow.iter().map(whole_rule).collect());
+        let refused = admitted.map_or_else(anyone, |admitted| Identifier::NotId(Box::new(who(admitted))));
+        policies.insert(NO_RULE.to_owned(), policy_of(refused));
+    }
+    made("mesh.audit", RbacFilter { shadow_rules: Some(rules(Action::Deny, policies)), ..Default::default() })
+}
+
+fn filter(name: &str, rules: rbac::Rbac) -> Made {
+    made(name, RbacFilter { rules: Some(rules), ..Default::default() })
+}
+
+fn made(name: &str, filter: RbacFilter) -> Made {
     Made { filter: http_filter(name, &filter), on_route: any(&RbacPerRoute { rbac: Some(filter) }) }
 }
 
-fn policy(rule: &AccessRule) -> (String, Policy) {
-    let AccessRule { name, principals, matches, origin: _ } = rule;
-    let policy = Policy {
-        permissions: matches.iter().map(permission).collect(),
-        principals: principals.iter().map(principal).collect(),
-        ..Default::default()
-    };
-    (name.clone(), policy)
+fn rules(action: Action, policies: HashMap<String, Policy>) -> rbac::Rbac {
+    rbac::Rbac { action: action.into(), policies, ..Default::default() }
 }
 
-fn principal(who: &Principal) -> rbac::Principal {
-    let identifier = match who {
+fn policies(rules: &[AccessRule]) -> HashMap<String, Policy> {
+    rules.iter().map(|rule| (rule.name.clone(), policy(rule))).collect()
+}
+
+/// What is asked for and by whom are two lists at Envoy, so that a rule that tells more apart is written as one principal.
+fn policy(rule: &AccessRule) -> Policy {
+    let AccessRule { name: _, principals, requests, except, origin: _ } = rule;
+    let AccessRequests { hosts, addresses, matches } = requests;
+    if !hosts.is_empty() || !addresses.is_empty() || !except.is_empty() {
+        return policy_of(whole_rule(rule));
+    }
+    let every_request = [HttpMatch::EVERYTHING];
+    let matches = if matches.is_empty() { &every_request } else { matches.as_slice() };
+    Policy {
+        permissions: matches.iter().map(permission).collect(),
+        principals: principals.iter().map(principal).map(who).collect(),
+        ..Default::default()
+    }
+}
+
+/// A policy about all requests of one principal.
+fn policy_of(principal: Identifier) -> Policy {
+    Policy {
+        permissions: vec![permission(&HttpMatch::EVERYTHING)],
+        principals: vec![who(principal)],
+        ..Default::default()
+    }
+}
+
+/// A rule as one principal.
+fn whole_rule(rule: &AccessRule) -> Identifier {
+    let AccessRule { name: _, principals, requests, except, origin: _ } = rule;
+    let mut parts = conditions(principals, requests);
+    parts.extend(except.iter().map(|AccessException { principals, requests }| {
+        Identifier::NotId(Box::new(who(all_of(conditions(principals, requests)))))
+    }));
+    all_of(parts)
+}
+
+/// Conditions that all hold: one for each kind that is limited.
+fn conditions(principals: &[Principal], requests: &AccessRequests) -> Vec<Identifier> {
+    let AccessRequests { hosts, addresses, matches } = requests;
+    let kinds: [Vec<Identifier>; 4] = [
+        principals.iter().map(principal).collect(),
+        hosts.iter().map(|host| Identifier::Header(matches::host(host))).collect(),
+        addresses.iter().map(address).collect(),
+        matches.iter().map(request).collect(),
+    ];
+    kinds.into_iter().filter_map(any_of).collect()
+}
+
+fn request(matches: &HttpMatch) -> Identifier {
+    let terms = matches::terms(matches).into_iter().map(|term| match term {
+        Term::Path(path) => Identifier::UrlPath(path),
+        Term::Header(header) => Identifier::Header(header),
+    });
+    all_of(terms.collect())
+}
+
+/// The address of the connection: what `x-forwarded-for` says is another thing there.
+fn address(range: &AddressRange) -> Identifier {
+    let AddressRange { address, bits } = range;
+    Identifier::DirectRemoteIp(CidrRange {
+        address_prefix: address.to_string(),
+        prefix_len: number(u32::from(*bits)),
+    })
+}
+
+/// All of these; everybody if there are none.
+fn all_of(mut parts: Vec<Identifier>) -> Identifier {
+    match (parts.pop(), parts.is_empty()) {
+        (None, _) => anyone(),
+        (Some(only), true) => only,
+        (Some(last), false) => {
+            parts.push(last);
+            Identifier::AndIds(Set { ids: parts.into_iter().map(who).collect() })
+        }
+    }
+}
+
+/// Any of these; `None` if there are none.
+fn any_of(mut parts: Vec<Identifier>) -> Option<Identifier> {
+    let last = parts.pop()?;
+    if parts.is_empty() {
+        return Some(last);
+    }
+    parts.push(last);
+    Some(Identifier::OrIds(Set { ids: parts.into_iter().map(who).collect() }))
+}
+
+const fn who(identifier: Identifier) -> rbac::Principal {
+    rbac::Principal { identifier: Some(identifier) }
+}
+
+const fn anyone() -> Identifier {
+    Identifier::Any(true)
+}
+
+fn principal(who: &Principal) -> Identifier {
+    match who {
         Principal::Identity(id) => authenticated(exact(&id.to_string())),
         Principal::Namespace { trust_domain, namespace } => {
             authenticated(prefix(&format!("spiffe://{trust_domain}/ns/{namespace}/sa/")))
         }
-        Principal::Anyone => principal::Identifier::Any(true),
-    };
-    rbac::Principal { identifier: Some(identifier) }
+        Principal::Anyone => anyone(),
+    }
 }
 
 /// Envoy compares the whole URI of the certificate, so the scheme belongs to the name: without it, nobody matches.
-fn authenticated(name: StringMatcher) -> principal::Identifier {
-    principal::Identifier::Authenticated(principal::Authenticated { principal_name: Some(name) })
+fn authenticated(name: StringMatcher) -> Identifier {
+    Identifier::Authenticated(principal::Authenticated { principal_name: Some(name) })
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use envoy_types::pb::google::protobuf::Any;
 use lang_diagnostics::Origin;
 use meshc_plan::filter::{Filter, Mirror};
-use meshc_plan::{GlobalLimit, LocalLimit};
+use meshc_plan::{AccessRule, GlobalLimit, LocalLimit};
 use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::{answers, authorization, headers, local_limit, rate_limit};
@@ -29,6 +29,7 @@ pub(crate) struct Made {
 fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
     let made = filters.iter().flat_map(|filter| match filter {
         Filter::Authorize(authorization) => authorization::filters(authorization),
+        Filter::Audit(audit) => vec![authorization::audit(audit)],
         Filter::LocalLimit(limit) => vec![local_limit::filter(limit)],
         Filter::GlobalLimit(limit) => {
             limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
@@ -81,7 +82,7 @@ pub(crate) fn at_the_router(filters: &[Filter], route: &mut Route) {
                     action.request_mirror_policies.push(mirror(copied));
                 }
             }
-            Filter::Authorize(_) | Filter::LocalLimit(_) | Filter::GlobalLimit(_) => {}
+            Filter::Authorize(_) | Filter::Audit(_) | Filter::LocalLimit(_) | Filter::GlobalLimit(_) => {}
         }
     }
 }
@@ -115,12 +116,8 @@ pub(crate) struct Asked<'a> {
 /// What a filter asks for.
 pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
     match filter {
-        Filter::Authorize(authorization) => {
-            let rules = authorization.deny.iter().chain(&authorization.allow);
-            let conditions =
-                rules.flat_map(|rule| rule.matches.iter().map(|matches| (matches, &rule.origin))).collect();
-            Asked { conditions, ..Asked::default() }
-        }
+        Filter::Authorize(authorization) => conditions(authorization.deny.iter().chain(&authorization.allow)),
+        Filter::Audit(audit) => conditions(audit.deny.iter().chain(audit.allow.iter().flatten())),
         Filter::LocalLimit(limit) => {
             Asked { conditions: vec![(&limit.matches, &limit.origin)], local: Some(limit), global: None }
         }
@@ -131,4 +128,10 @@ pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
             Asked::default()
         }
     }
+}
+
+/// The conditions of rules about callers.
+fn conditions<'a>(rules: impl Iterator<Item = &'a AccessRule>) -> Asked<'a> {
+    let conditions = rules.flat_map(|rule| rule.matches().map(|matches| (matches, &rule.origin)));
+    Asked { conditions: conditions.collect(), ..Asked::default() }
 }

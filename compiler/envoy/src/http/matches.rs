@@ -46,8 +46,16 @@ pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
     RouteMatch { path_specifier: Some(path), headers: headers.collect(), ..Default::default() }
 }
 
-/// The condition as a permission of RBAC.
-pub(crate) fn permission(matches: &HttpMatch) -> Permission {
+/// One of the conditions of a rule of RBAC, which has them twice: on what is asked for, and on who asks.
+pub(crate) enum Term {
+    /// On the path.
+    Path(PathMatcher),
+    /// On a header.
+    Header(HeaderMatcher),
+}
+
+/// The condition as those of RBAC, all of which must hold; none if it is every request.
+pub(crate) fn terms(matches: &HttpMatch) -> Vec<Term> {
     let HttpMatch { path, methods, headers, queries } = matches;
     let path = match self::path(path).as_ref() {
         PathMatch::Any => None,
@@ -59,13 +67,21 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
         PathMatch::StartsWith(text) => Some(prefix(text)),
         PathMatch::Regex(pattern) => Some(regex(pattern)),
     };
-    let path = path.map(|matcher| {
-        permission::Rule::UrlPath(PathMatcher { rule: Some(path_matcher::Rule::Path(matcher)) })
-    });
+    let path = path.map(|matcher| Term::Path(PathMatcher { rule: Some(path_matcher::Rule::Path(matcher)) }));
     let headers =
         method(methods).into_iter().chain(headers.iter().map(header)).chain(queries.iter().map(query));
-    let mut rules: Vec<permission::Rule> =
-        path.into_iter().chain(headers.map(permission::Rule::Header)).collect();
+    path.into_iter().chain(headers.map(Term::Header)).collect()
+}
+
+/// The condition as a permission of RBAC.
+pub(crate) fn permission(matches: &HttpMatch) -> Permission {
+    let mut rules: Vec<permission::Rule> = terms(matches)
+        .into_iter()
+        .map(|term| match term {
+            Term::Path(path) => permission::Rule::UrlPath(path),
+            Term::Header(header) => permission::Rule::Header(header),
+        })
+        .collect();
     let rule = match (rules.pop(), rules.is_empty()) {
         (None, _) => permission::Rule::Any(true),
         (Some(rule), true) => rule,
@@ -76,6 +92,16 @@ pub(crate) fn permission(matches: &HttpMatch) -> Permission {
         }
     };
     Permission { rule: Some(rule) }
+}
+
+/// A condition on the host, with or without a port, in any case; `*.example.org` is any one or more leading labels.
+pub(crate) fn host(host: &str) -> HeaderMatcher {
+    let name = match host.strip_prefix('*') {
+        Some("") => String::from(".*"),
+        Some(suffix) => format!(".+{}", escape(suffix)),
+        None => escape(host),
+    };
+    header_matcher(":authority", regex(&format!("(?i){name}(?::[0-9]*)?")))
 }
 
 /// The condition as matchers of headers, all of which must match; none if it is every request.

@@ -3,16 +3,16 @@
 use super::{Text, parts, words};
 use crate::filter::{Filter, Mirror, PathChange, Rewrite};
 use crate::{
-    AccessRule, AppMetrics, AppPort, Authorization, Elsewhere, GlobalLimit, HttpAction, HttpListener,
-    HttpRoute, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener,
-    ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
-    ProbeCheck, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener,
-    TcpListener, VirtualHost,
+    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Elsewhere,
+    GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain, InboundListener, InboundProtocol,
+    LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough,
+    PassThroughChain, PeerCheck, Principal, ProbeCheck, Redirect, Respond, RetryPlan, ServerCertificate,
+    ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::HeaderChanges;
 use meshc_vocabulary::model::policy::OnError;
-use meshc_vocabulary::model::{HttpVersion, TlsVersion};
+use meshc_vocabulary::model::{HttpMatch, HttpVersion, TlsVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
     let Listener { name, address, socket, kind, origin } = listener;
@@ -182,6 +182,17 @@ fn filters(text: &mut Text, filters: &[Filter]) {
                     access(text, "allow", rule);
                 }
             }
+            Filter::Audit(Audit { deny, allow }) => {
+                for rule in deny {
+                    access(text, "tried: deny", rule);
+                }
+                for rule in allow.iter().flatten() {
+                    access(text, "tried: allow", rule);
+                }
+                if allow.as_ref().is_some_and(Vec::is_empty) {
+                    text.line("tried: allow no one");
+                }
+            }
             Filter::LocalLimit(LocalLimit { name, matches, buckets, origin }) => {
                 text.line(format!("local limit {name} of {}, from {}", words::matches(matches), origin.name));
                 self::buckets(text, buckets);
@@ -238,19 +249,40 @@ fn headers(text: &mut Text, of: &str, changes: &HeaderChanges) {
 }
 
 fn access(text: &mut Text, verb: &str, rule: &AccessRule) {
-    let AccessRule { name, principals, matches, origin } = rule;
-    text.line(format!("{verb} {name}: {}, from {}", words::any_of(matches), origin.name));
+    let AccessRule { name, principals, requests, except, origin } = rule;
+    text.line(format!("{verb} {name}: {}, from {}", self::requests(requests), origin.name));
     text.nested(|text| {
         for principal in principals {
-            text.line(match principal {
-                Principal::Identity(id) => id.to_string(),
-                Principal::Namespace { trust_domain, namespace } => {
-                    format!("all of namespace {namespace} in {trust_domain}")
+            text.line(who(principal));
+        }
+        for AccessException { principals, requests } in except {
+            text.line(format!("but not {}", self::requests(requests)));
+            text.nested(|text| {
+                for principal in principals {
+                    text.line(who(principal));
                 }
-                Principal::Anyone => String::from("anyone"),
             });
         }
     });
+}
+
+fn who(principal: &Principal) -> String {
+    match principal {
+        Principal::Identity(id) => id.to_string(),
+        Principal::Namespace { trust_domain, namespace } => {
+            format!("all of namespace {namespace} in {trust_domain}")
+        }
+        Principal::Anyone => String::from("anyone"),
+    }
+}
+
+fn requests(requests: &AccessRequests) -> String {
+    let AccessRequests { hosts, addresses, matches } = requests;
+    let everything = [HttpMatch::EVERYTHING];
+    let matches = words::any_of(if matches.is_empty() { &everything } else { matches });
+    let addresses: Vec<_> = addresses.iter().map(|it| format!("{}/{}", it.address, it.bits)).collect();
+    let listed = |what, list: &[String]| (!list.is_empty()).then(|| format!("{what} {}", list.join(" ")));
+    parts([Some(matches), listed("of host", hosts), listed("from", &addresses)])
 }
 
 fn global_limit(text: &mut Text, limit: &GlobalLimit) {

@@ -10,15 +10,16 @@ use super::upgrade;
 use super::upstream::{self, INBOUND_LISTENER};
 use crate::filter::Filter;
 use crate::{
-    AppPort, Authorization, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind, Socket,
-    Upstream, UpstreamProtocol, codes, paths, sni,
+    AppPort, Audit, Authorization, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind,
+    Socket, Upstream, UpstreamProtocol, codes, paths, sni,
 };
 
 /// Refused requests must not use up limits, so authorization comes first; then what is counted here, which asks nobody.
-fn filters(authorization: Authorization, limits: &Limits) -> Vec<Filter> {
+fn filters(authorization: Authorization, audit: Option<Audit>, limits: &Limits) -> Vec<Filter> {
     let local = limits.local.iter().cloned().map(Filter::LocalLimit);
     let global = limits.global.iter().cloned().map(Filter::GlobalLimit);
-    std::iter::once(Filter::Authorize(authorization)).chain(local).chain(global).collect()
+    let audit = audit.into_iter().map(Filter::Audit);
+    std::iter::once(Filter::Authorize(authorization)).chain(audit).chain(local).chain(global).collect()
 }
 
 /// TCP to the application, which is one endpoint: a second attempt would find what the first one found.
@@ -43,16 +44,16 @@ pub(super) fn listener(
     let mut chains: Vec<InboundChain> = served
         .map(|(position, port)| {
             let access = Admission::new(context, cluster, id, position, port);
-            let http = |authorization| InboundProtocol::Http {
+            let http = |authorization, audit| InboundProtocol::Http {
                 app_http2: app_protocol(port) == UpstreamProtocol::Http2,
                 upgrades: upgrade::by_default([port]),
-                filters: filters(authorization, limits),
+                filters: filters(authorization, audit, limits),
             };
             let (peers, protocol, plain) = match port.protocol {
                 Protocol::Http | Protocol::Http2 | Protocol::Grpc => (
                     access.peers_of_requests(),
-                    http(access.of_requests()),
-                    access.of_plain_requests().map(http),
+                    http(access.of_requests(), access.audit_of_requests()),
+                    access.of_plain_requests().map(|plain| http(plain, access.audit_of_plain_requests())),
                 ),
                 Protocol::Tcp => {
                     access.refuse_conditions(sink);

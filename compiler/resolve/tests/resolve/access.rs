@@ -58,11 +58,11 @@ fn access<'m>(model: &'m Model, who: &str, callee: &str, name: &str) -> String {
         Access::Refused(Refusal::NoIdentity) => String::from("refused without identity"),
         Access::Refused(Refusal::NotAllowed(rules)) => format!("none of {} rules allows it", rules.len()),
         Access::Refused(Refusal::Denied(rules)) => {
-            let matches: Vec<_> = rules.iter().flat_map(|rule| &rule.matches).collect();
+            let matches: Vec<_> = rules.iter().flat_map(|rule| &rule.requests.matches).collect();
             format!("denied: {}", paths(&matches).join(", "))
         }
         Access::ByRequest { admitted, denied } => {
-            let denied: Vec<_> = denied.iter().flat_map(|rule| &rule.matches).collect();
+            let denied: Vec<_> = denied.iter().flat_map(|rule| &rule.requests.matches).collect();
             format!("{} but {:?}", paths(&admitted).join(", "), paths(&denied))
         }
     }

@@ -1,15 +1,17 @@
 //! `allow` and `deny`: who may call.
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Symbol, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Reference, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Target, Value};
 
 use super::Context;
 use crate::codes;
+use crate::forms;
 use crate::kind::http_match;
 use crate::kind::wildcard::Purpose;
 use crate::model::GatewayRole;
-use crate::model::policy::{AuthorizationRule, Source};
+use crate::model::policy::{AddressRange, AuthorizationRule, Exception, Requests, Source};
+use crate::symbols::symbols;
 use crate::words;
 
 /// Whatever has identities.
@@ -47,6 +49,73 @@ const FROM: Attribute = Attribute::required(
      an identity.",
 );
 
+symbols! {
+    /// Whether a rule is enforced.
+    MODES: Mode {
+        "enforce" => Mode::Enforce, "requests are refused";
+        "audit" => Mode::Audit, "no request is refused: those that the rules in `audit` would refuse are counted and logged with the \
+            name of the rule (`audit`; `none`, if it is that no `allow` in `audit` admits it). They are judged after the \
+            rules that are enforced, and are a set of their own: an `allow` in `audit` narrows nothing else";
+    }
+}
+
+/// Whether a rule is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Enforce,
+    Audit,
+}
+
+static HOST: Type = Type::Text(&forms::HOST_PATTERN);
+static PORT: Type = Type::Text(&forms::NON_EMPTY);
+
+const HOSTS: Attribute = Attribute::optional(
+    words::HOSTS,
+    Type::some(&HOST),
+    "The host that the request names, without its port, is one of these; `*.example.org` matches one or more leading labels.",
+);
+
+const PORTS: Attribute =
+    Attribute::optional(words::PORTS, Type::some(&PORT), "The port of the service is one of these, by name.");
+
+const ADDRESSES: Attribute = Attribute::optional(
+    words::ADDRESSES,
+    Type::some(&Type::Union(&[Type::Cidr, Type::Ip])),
+    "The address that connects to the service's sidecar is in one of these ranges. It is that of the calling pod; for callers \
+     in other networks that of the east-west gateway's pod, and for an ingress gateway that of its own pod. What a client \
+     says of itself, `x-forwarded-for` included, is not looked at.",
+);
+
+const MODE: Attribute = Attribute::defaulted(
+    words::MODE,
+    Type::Symbol(MODES),
+    Constant::Symbol("enforce"),
+    "Whether the rule is enforced.",
+);
+
+static EXCEPT: Kind = Kind {
+    word: "except",
+    documentation: "Requests that the rule does not mean although they meet the rest of it; all conditions hold at once. Of \
+                    several blocks any one will do.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::optional(
+            words::FROM,
+            Type::some(&Type::Union(&[Type::Symbol(NOBODY_KNOWN), Type::Reference(&SOURCE)])),
+            "Whose requests; without it, those of everybody whom the rule means.",
+        ),
+        HOSTS,
+        PORTS,
+        ADDRESSES,
+    ],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
+};
+
+const BLOCKS: &[Nested] =
+    &[Nested { kind: &http_match::KIND, count: Count::Many }, Nested { kind: &EXCEPT, count: Count::Many }];
+
 pub(crate) static ALLOW: Kind = Kind {
     word: "allow",
     documentation: "Who may call. A service with any `allow` admits only those; without one it admits everybody who \
@@ -55,18 +124,19 @@ pub(crate) static ALLOW: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[FROM],
-    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
+    attributes: &[FROM, HOSTS, PORTS, ADDRESSES, MODE],
+    blocks: BLOCKS,
 };
 
 pub(crate) static DENY: Kind = Kind {
     word: "deny",
-    documentation: "Who may not call, even if a rule of `allow` admits it.",
+    documentation: "Who may not call, even if a rule of `allow` admits it. The log and the metrics name the rule that refused: \
+                    `deny.<policy>`, the second rule of a policy `deny.<policy>.2`.",
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[FROM],
-    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
+    attributes: &[FROM, HOSTS, PORTS, ADDRESSES, MODE],
+    blocks: BLOCKS,
 };
 
 /// What `from` names.
@@ -74,6 +144,16 @@ pub(crate) static DENY: Kind = Kind {
 enum Named {
     Unauthenticated,
     Entity(Target),
+}
+
+impl FromValue for AddressRange {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Cidr(address, bits) = value {
+            return Some(Self { address: *address, bits: *bits });
+        }
+        let Value::Ip(address) = value else { return None };
+        Some(Self { address: *address, bits: if address.is_ipv4() { 32 } else { 128 } })
+    }
 }
 
 impl FromValue for Named {
@@ -85,27 +165,65 @@ impl FromValue for Named {
     }
 }
 
-/// The rules of one kind in a policy.
+/// The rules of one kind in a policy: those that are enforced, and those that are tried.
 pub(crate) fn convert(
     policy: &Block,
     kind: &Kind,
     context: Context<'_>,
     sink: &mut Sink,
-) -> Option<Vec<AuthorizationRule>> {
-    let mut rules = Vec::new();
+) -> Option<[Vec<AuthorizationRule>; 2]> {
+    let (mut enforced, mut audited) = (Vec::new(), Vec::new());
     for block in policy.blocks(kind) {
-        let mut from = Vec::new();
-        for named in block.get::<Vec<Spanned<Named>>>(words::FROM)?.value {
-            let source = match &named.value {
-                Named::Unauthenticated => Source::Unauthenticated,
-                Named::Entity(target) => source(&Spanned::new(target.clone(), named.span), context, sink)?,
-            };
-            from.push(Spanned::new(source, named.span));
+        let from = sources(block, context, sink)?;
+        let requests = requests(block, sink)?;
+        let except = block.blocks(&EXCEPT).map(|inner| exception(inner, context, sink));
+        let except = except.collect::<Option<_>>()?;
+        let rule = AuthorizationRule { origin: block.origin(), from, requests, except };
+        match block.get::<Mode>(words::MODE)?.value {
+            Mode::Enforce => enforced.push(rule),
+            Mode::Audit => audited.push(rule),
         }
-        let matches = http_match::convert(block, Purpose::Protection, sink)?;
-        rules.push(AuthorizationRule { origin: block.origin(), from, matches });
     }
-    Some(rules)
+    Some([enforced, audited])
+}
+
+/// Whom a block names; nobody without `from`.
+fn sources(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<Vec<Spanned<Source>>> {
+    let named = block.get::<Vec<Spanned<Named>>>(words::FROM).map(|list| list.value).unwrap_or_default();
+    let mut sources = Vec::with_capacity(named.len());
+    for named in named {
+        let source = match &named.value {
+            Named::Unauthenticated => Source::Unauthenticated,
+            Named::Entity(target) => source(&Spanned::new(target.clone(), named.span), context, sink)?,
+        };
+        sources.push(Spanned::new(source, named.span));
+    }
+    Some(sources)
+}
+
+fn requests(block: &Block, sink: &mut Sink) -> Option<Requests> {
+    let texts =
+        |name: Name| block.get::<Vec<Spanned<String>>>(name).map(|list| list.value).unwrap_or_default();
+    let lower = |text: Spanned<String>| Spanned::new(text.value.to_ascii_lowercase(), text.span);
+    let addresses = block.get::<Vec<Spanned<AddressRange>>>(words::ADDRESSES);
+    Some(Requests {
+        hosts: texts(words::HOSTS).into_iter().map(lower).collect(),
+        ports: texts(words::PORTS),
+        addresses: addresses.map(|list| list.value).unwrap_or_default(),
+        matches: http_match::convert(block, Purpose::Protection, sink)?,
+    })
+}
+
+fn exception(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<Exception> {
+    let (from, requests) = (sources(block, context, sink)?, requests(block, sink)?);
+    if from.is_empty() && requests.ports.is_empty() && !requests.have_conditions() {
+        sink.push(
+            Diagnostic::error(codes::UNCLEAR_CONDITION, block.kind_span, "`except` excludes everything")
+                .label("then the rule means nothing")
+                .help("add what is excluded, such as `addresses = [10.0.0.0/8]`, or remove it"),
+        );
+    }
+    Some(Exception { origin: block.origin(), from, requests })
 }
 
 fn source(target: &Spanned<Target>, context: Context<'_>, sink: &mut Sink) -> Option<Source> {

@@ -48,6 +48,8 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
     balance::check(block, sink);
     outlier::check(block, sink);
     retry::check(block, sink);
+    let [allow, audited_allow] = authorization::convert(block, &authorization::ALLOW, context, sink)?;
+    let [deny, audited_deny] = authorization::convert(block, &authorization::DENY, context, sink)?;
     Some(PolicySettings {
         balance: optional(block.block(&balance::KIND), |inner| {
             balance::convert(inner, Some(&defaults.balance))
@@ -63,8 +65,10 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
         timeout: optional(block.block(&timeout::KIND), |inner| {
             timeout::convert(inner, Some(&defaults.timeout))
         })?,
-        allow: authorization::convert(block, &authorization::ALLOW, context, sink)?,
-        deny: authorization::convert(block, &authorization::DENY, context, sink)?,
+        allow,
+        deny,
+        audited_allow,
+        audited_deny,
         rate_limits: rate_limit::convert(block, sink)?,
     })
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Filter {
     /// Refuses those that may not be sent.
     Authorize(Authorization),
+    /// Refuses nothing: counts and logs requests that these rules would refuse.
+    Audit(Authorization),
     /// Refuses what exceeds a limit.
     Limit(Limit),
     /// Changes the headers of what is sent on, after every filter that may refuse it.

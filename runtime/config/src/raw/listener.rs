@@ -1,7 +1,7 @@
 //! What the proxy listens on.
 
 use super::filter::Filter;
-use super::{RequestMatch, Upgrade, VirtualHost, WeightedUpstream, is_default};
+use super::{Upgrade, VirtualHost, WeightedUpstream, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -192,31 +192,6 @@ pub struct InboundHttp {
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,
-}
-
-/// Who may do what. A matching `deny` wins over everything.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Authorization {
-    /// Requests that are refused.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub deny: Vec<Rule>,
-    /// Requests that are admitted; absent means all, an empty list means none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow: Option<Vec<Rule>>,
-}
-
-/// A request that matches one of the callers and one of the matches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// The name in logs.
-    pub name: String,
-    /// SPIFFE ids, or prefixes that end in `*`; `*` is anyone.
-    pub principals: Vec<String>,
-    /// What is requested; none means anything.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub matches: Vec<RequestMatch>,
 }
 
 /// The listener of an east-west gateway.

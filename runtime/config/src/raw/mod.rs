@@ -4,6 +4,7 @@
 //! members are left out when absent, so a written file holds only what was decided.
 
 mod answer;
+mod authorization;
 mod document;
 pub mod filter;
 mod limit;
@@ -12,12 +13,13 @@ mod route;
 mod upstream;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
+pub use authorization::{Authorization, Exception, Rule};
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Alpn, AppMetrics, Authorization, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp,
-    Kind, Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness, Rule, ServerCertificate,
-    ServerTls, TcpListener, TlsVersion,
+    Alpn, AppMetrics, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind, Listener,
+    Metrics, PassThrough, PassThroughChain, Probe, Readiness, ServerCertificate, ServerTls, TcpListener,
+    TlsVersion,
 };
 pub use route::{
     CookieKey, CookieLife, GrpcStatus, HashKey, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch,

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub(crate) enum Filter {
     /// Refuses those that may not be sent.
     Authorize(Authorization),
+    /// Tells of those that these rules would refuse.
+    Audit(Authorization),
     /// Counts, and refuses what exceeds the limit.
     Limit(Arc<LimitState>),
     /// Changes the headers of what is sent on.
@@ -88,6 +90,7 @@ pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) -> boo
                 changed = true;
             }
             Filter::Authorize(_)
+            | Filter::Audit(_)
             | Filter::Limit(_)
             | Filter::ResponseHeaders(_)
             | Filter::Rewrite(_)
@@ -116,6 +119,7 @@ pub(crate) fn rewrite(
                 }
             }
             Filter::Authorize(_)
+            | Filter::Audit(_)
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
             | Filter::ResponseHeaders(_)
@@ -131,6 +135,7 @@ pub(crate) fn change_response(filters: &[Filter], headers: &mut HeaderMap) {
         match filter {
             Filter::ResponseHeaders(changes) => changes.make(headers),
             Filter::Authorize(_)
+            | Filter::Audit(_)
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
             | Filter::Rewrite(_)
@@ -154,6 +159,7 @@ pub(crate) fn copy_request(
         match filter {
             Filter::Mirror(mirror) => mirror.copy(worker, outgoing, incoming),
             Filter::Authorize(_)
+            | Filter::Audit(_)
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
             | Filter::ResponseHeaders(_)

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, Group, GroupBalance, HttpListener,
-    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
-    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, ProxyPlan,
-    RetryReason, ServerCertificate, ServerTls, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
+    AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, Group,
+    GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition,
+    Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
+    ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls, Socket, TcpListener, UpstreamProtocol,
+    WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
@@ -379,7 +380,8 @@ fn admits(callers: &[(&str, &str)]) -> Authorization {
         allow: vec![AccessRule {
             name: "callers".to_owned(),
             principals,
-            matches: vec![HttpMatch::EVERYTHING],
+            requests: AccessRequests::default(),
+            except: Vec::new(),
             origin: origin("callers"),
         }],
     }
@@ -399,7 +401,8 @@ fn guarded() -> Authorization {
     let rule = |name: &str, principals, matches| AccessRule {
         name: name.to_owned(),
         principals,
-        matches: vec![matches],
+        requests: AccessRequests { matches: vec![matches], ..AccessRequests::default() },
+        except: Vec::new(),
         origin: origin(name),
     };
     let namespace =

@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lang_diagnostics::{Diagnostic, Origin, Sink};
+use lang_diagnostics::{Diagnostic, Origin, Sink, Spanned};
 use meshc_resolve::{Access, Peer, Resolved, Setting};
-use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
+use meshc_vocabulary::model::policy::{AuthorizationRule, Exception, Requests, Source};
 use meshc_vocabulary::model::{Cluster, HttpMatch, Id, Mtls, Port, Service, SpiffeId};
 
 use super::AtCallee;
 use crate::codes;
 use crate::lower::context::Context;
-use crate::{AccessRule, Authorization, PeerCheck, Principal};
+use crate::{AccessException, AccessRequests, AccessRule, Audit, Authorization, PeerCheck, Principal};
 
 /// Who may call one port of a service, seen from one of its sidecars.
 pub(in crate::lower) struct Admission<'m> {
@@ -24,6 +24,8 @@ pub(in crate::lower) struct Admission<'m> {
     callers: BTreeMap<SpiffeId, Peer<'m>>,
     allow: Setting<'m, &'m [AuthorizationRule]>,
     deny: Setting<'m, &'m [AuthorizationRule]>,
+    audited_allow: Setting<'m, &'m [AuthorizationRule]>,
+    audited_deny: Setting<'m, &'m [AuthorizationRule]>,
 }
 
 impl<'m> Admission<'m> {
@@ -34,7 +36,8 @@ impl<'m> Admission<'m> {
         position: usize,
         port: &'m Port,
     ) -> Self {
-        let AtCallee { allow, deny, rate_limits: _ } = AtCallee::of(context, service);
+        let AtCallee { allow, deny, audited_allow, audited_deny, rate_limits: _ } =
+            AtCallee::of(context, service);
         Self {
             resolved: context.resolved,
             service,
@@ -43,6 +46,8 @@ impl<'m> Admission<'m> {
             callers: context.callers.of(context.model, service, position),
             allow,
             deny,
+            audited_allow,
+            audited_deny,
         }
     }
 
@@ -64,27 +69,31 @@ impl<'m> Admission<'m> {
 
     /// Reports rules about requests: on a TCP port nobody could tell requests apart.
     pub(in crate::lower) fn refuse_conditions(&self, sink: &mut Sink) {
+        let audited = self.audited_allow.value.iter().chain(self.audited_deny.value);
         let rules = self.allow.value.iter().chain(self.deny.value);
-        for rule in rules.filter(|rule| rule.matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING))
-        {
+        let unfit = rules.filter(|rule| !rule.is_exact_at(self.port) || rule.requests.have_conditions());
+        let unfit = unfit.map(|rule| (rule, "a rule about requests cannot hold for a TCP port"));
+        let audited =
+            audited.map(|rule| (rule, "a rule cannot be tried on a TCP port: it acts in the handshake"));
+        for (rule, message) in unfit.chain(audited).filter(|(rule, _)| rule.is_about(self.port)) {
             sink.push(
-                Diagnostic::error(
-                    codes::CONDITION_ON_TCP,
-                    rule.origin.span,
-                    "a rule about requests cannot hold for a TCP port",
-                )
-                .also(self.port.origin.span, "the protocol of this port is `tcp`")
-                .help("leave path, methods and headers out, or name services with HTTP ports only"),
+                Diagnostic::error(codes::CONDITION_ON_TCP, rule.origin.span, message)
+                    .also(self.port.origin.span, "the protocol of this port is `tcp`")
+                    .help("leave everything but `from` and `ports` out, or name HTTP ports only, in `targets` or `ports`"),
             );
         }
     }
 
     /// Who may send which requests over mTLS.
     pub(in crate::lower) fn of_requests(&self) -> Authorization {
-        let deny = self.named("deny", self.deny);
-        let deny = deny.map(|(name, rule)| access(name, self.all_principals(rule), rule));
-        let deny = deny.filter(|rule| !rule.principals.is_empty());
-        Authorization { deny: deny.collect(), allow: self.allow() }
+        Authorization { deny: self.refused("deny", self.deny), allow: self.allow() }
+    }
+
+    /// Which of the requests over mTLS that are admitted would be refused by rules that are tried.
+    pub(in crate::lower) fn audit_of_requests(&self) -> Option<Audit> {
+        let allow = self.audited_allow;
+        let allow = (!allow.value.is_empty()).then(|| self.admitted("allow", allow));
+        audit(self.refused("deny", self.audited_deny), allow)
     }
 
     /// Which requests may be sent without an identity; `None` if plain connections are not accepted. With an `allow`, only
@@ -94,17 +103,77 @@ impl<'m> Admission<'m> {
             Mtls::Permissive => {}
             Mtls::Strict | Mtls::Off => return None,
         }
-        let rules = |verb, rules| -> Vec<AccessRule> {
-            let rules = self.named(verb, rules);
-            let rules = rules.filter(|(_, rule)| Peer::Unauthenticated.is_in(self.resolved.model, rule));
-            rules.map(|(name, rule)| access(name, vec![Principal::Anyone], rule)).collect()
-        };
         let allow = if self.allow.value.is_empty() {
             vec![everything("anyone", vec![Principal::Anyone], &self.port.origin)]
         } else {
-            rules("allow", self.allow)
+            self.plain("allow", self.allow)
         };
-        Some(Authorization { deny: rules("deny", self.deny), allow })
+        Some(Authorization { deny: self.plain("deny", self.deny), allow })
+    }
+
+    /// The same for rules that are tried.
+    pub(in crate::lower) fn audit_of_plain_requests(&self) -> Option<Audit> {
+        let allow = self.audited_allow;
+        let allow = (!allow.value.is_empty()).then(|| self.plain("allow", allow));
+        audit(self.plain("deny", self.audited_deny), allow)
+    }
+
+    /// Rules for callers without an identity, in order of name.
+    fn plain(&self, verb: &'static str, rules: Setting<'m, &'m [AuthorizationRule]>) -> Vec<AccessRule> {
+        let means = |sources: &[Spanned<Source>]| {
+            sources.iter().any(|source| source.value == Source::Unauthenticated)
+        };
+        let rules = self.named(verb, rules).filter(|(_, rule)| means(&rule.from));
+        let rules = rules.filter_map(|(name, rule)| {
+            self.access(name, vec![Principal::Anyone], rule, |sources| {
+                if means(sources) { vec![Principal::Anyone] } else { Vec::new() }
+            })
+        });
+        by_name(rules.collect())
+    }
+
+    /// Rules that refuse, over mTLS, in order of name.
+    fn refused(&self, verb: &'static str, rules: Setting<'m, &'m [AuthorizationRule]>) -> Vec<AccessRule> {
+        let rules = self.named(verb, rules).filter_map(|(name, rule)| {
+            self.access(name, self.all_principals(&rule.from), rule, |sources| self.all_principals(sources))
+        });
+        by_name(rules.collect())
+    }
+
+    /// Rules that admit, over mTLS, in source order.
+    fn admitted(&self, verb: &'static str, rules: Setting<'m, &'m [AuthorizationRule]>) -> Vec<AccessRule> {
+        let rules = self.named(verb, rules).filter_map(|(name, rule)| {
+            self.access(name, self.callers_in(rule), rule, |sources| self.all_principals(sources))
+        });
+        rules.collect()
+    }
+
+    /// A rule of the plan; `None` if it means nobody's requests to this port.
+    fn access(
+        &self,
+        name: String,
+        principals: Vec<Principal>,
+        rule: &AuthorizationRule,
+        who: impl Fn(&[Spanned<Source>]) -> Vec<Principal>,
+    ) -> Option<AccessRule> {
+        if principals.is_empty() || !rule.is_about(self.port) {
+            return None;
+        }
+        let AuthorizationRule { origin, from: _, requests: meant, except } = rule;
+        let except = except.iter().filter(|except| except.requests.are_at(self.port));
+        let except = except.filter_map(|Exception { origin: _, from, requests: meant }| {
+            let principals = who(from);
+            // Whoever is named and never comes this way is no exception.
+            (from.is_empty() || !principals.is_empty())
+                .then(|| AccessException { principals, requests: requests(meant) })
+        });
+        Some(AccessRule {
+            name,
+            principals,
+            requests: requests(meant),
+            except: except.collect(),
+            origin: origin.clone(),
+        })
     }
 
     /// Whether plain connections are accepted where no request could be refused.
@@ -129,11 +198,7 @@ impl<'m> Admission<'m> {
                 let callers = self.callers.keys().cloned().map(Principal::Identity).collect();
                 vec![everything("callers", callers, &self.port.origin)]
             }
-            (Mtls::Strict | Mtls::Permissive, false) => self
-                .named("allow", self.allow)
-                .map(|(name, rule)| access(name, self.callers_in(rule), rule))
-                .filter(|rule| !rule.principals.is_empty())
-                .collect(),
+            (Mtls::Strict | Mtls::Permissive, false) => self.admitted("allow", self.allow),
         }
     }
 
@@ -143,10 +208,10 @@ impl<'m> Admission<'m> {
         callers.map(|(identity, _)| Principal::Identity(identity.clone())).collect()
     }
 
-    /// Everybody that a rule speaks of, in order and without duplicates.
-    fn all_principals(&self, rule: &AuthorizationRule) -> Vec<Principal> {
+    /// Everybody with an identity whom these sources mean, in order and without duplicates.
+    fn all_principals(&self, sources: &[Spanned<Source>]) -> Vec<Principal> {
         let mut principals = BTreeSet::new();
-        for source in &rule.from {
+        for source in sources {
             match source.value {
                 Source::Service(id) => {
                     principals.extend(
@@ -192,10 +257,26 @@ impl<'m> Admission<'m> {
     }
 }
 
-/// A rule of the plan.
-fn access(name: String, principals: Vec<Principal>, rule: &AuthorizationRule) -> AccessRule {
-    let AuthorizationRule { origin, from: _, matches } = rule;
-    AccessRule { name, principals, matches: matches.clone(), origin: origin.clone() }
+/// Rules in order of their names, in which Envoy looks at them too.
+fn by_name(mut rules: Vec<AccessRule>) -> Vec<AccessRule> {
+    rules.sort_by(|left, right| left.name.cmp(&right.name));
+    rules
+}
+
+/// Rules that are tried, if there are any.
+fn audit(deny: Vec<AccessRule>, allow: Option<Vec<AccessRule>>) -> Option<Audit> {
+    (!deny.is_empty() || allow.is_some()).then_some(Audit { deny, allow })
+}
+
+/// The conditions on requests, but for the port, which is known here.
+fn requests(requests: &Requests) -> AccessRequests {
+    let Requests { hosts, ports: _, addresses, matches } = requests;
+    let everything = matches.contains(&HttpMatch::EVERYTHING);
+    AccessRequests {
+        hosts: hosts.iter().map(|host| host.value.clone()).collect(),
+        addresses: addresses.iter().map(|range| range.value).collect(),
+        matches: if everything { Vec::new() } else { matches.clone() },
+    }
 }
 
 /// A rule about all requests.
@@ -203,7 +284,8 @@ fn everything(name: &str, principals: Vec<Principal>, origin: &Origin) -> Access
     AccessRule {
         name: name.to_owned(),
         principals,
-        matches: vec![HttpMatch::EVERYTHING],
+        requests: AccessRequests::default(),
+        except: Vec::new(),
         origin: origin.clone(),
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct AtCaller<'m> {
 struct AtCallee<'m> {
     allow: Setting<'m, &'m [AuthorizationRule]>,
     deny: Setting<'m, &'m [AuthorizationRule]>,
+    audited_allow: Setting<'m, &'m [AuthorizationRule]>,
+    audited_deny: Setting<'m, &'m [AuthorizationRule]>,
     rate_limits: Setting<'m, &'m [RateLimit]>,
 }
 
@@ -59,6 +61,8 @@ fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
         timeout: _,
         allow,
         deny,
+        audited_allow,
+        audited_deny,
         rate_limits,
     } = *policies;
     let caller = AtCaller {
@@ -67,5 +71,5 @@ fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
         outlier: outlier.value,
         pool: pool.value,
     };
-    (caller, AtCallee { allow, deny, rate_limits })
+    (caller, AtCallee { allow, deny, audited_allow, audited_deny, rate_limits })
 }

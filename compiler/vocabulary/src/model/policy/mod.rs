@@ -16,7 +16,7 @@ mod timeout;
 
 use lang_diagnostics::{Origin, Spanned};
 
-pub use authorization::{AuthorizationRule, Source};
+pub use authorization::{AddressRange, AuthorizationRule, Exception, Requests, Source};
 pub use balance::{Balance, BalanceBy, CookieTtl, HashKey};
 pub use failover::{Failover, FailoverBy};
 pub use or_default::OrDefault;
@@ -78,14 +78,18 @@ pub struct PolicySettings {
     pub allow: Vec<AuthorizationRule>,
     /// Who may not, whatever `allow` says.
     pub deny: Vec<AuthorizationRule>,
+    /// An `allow` that is tried: what it would refuse passes, and is counted and logged.
+    pub audited_allow: Vec<AuthorizationRule>,
+    /// A `deny` that is tried.
+    pub audited_deny: Vec<AuthorizationRule>,
     /// Limits of requests.
     pub rate_limits: Vec<RateLimit>,
 }
 
 impl PolicySettings {
-    /// The rules about callers: those of `allow`, then those of `deny`.
+    /// The rules about callers: those of `allow`, then those of `deny`, then those that are tried.
     pub fn rules(&self) -> impl Iterator<Item = &AuthorizationRule> {
-        self.allow.iter().chain(&self.deny)
+        self.allow.iter().chain(&self.deny).chain(&self.audited_allow).chain(&self.audited_deny)
     }
 
     /// Every condition on requests, with the block that it stands in.
@@ -97,12 +101,17 @@ impl PolicySettings {
             pool: _,
             retry: _,
             timeout: _,
-            allow,
-            deny,
+            // These are what `rules` names.
+            allow: _,
+            deny: _,
+            audited_allow: _,
+            audited_deny: _,
             rate_limits,
         } = self;
-        let rules = allow.iter().chain(deny);
-        let rules = rules.flat_map(|rule| rule.matches.iter().map(|matches| (matches, &rule.origin)));
+        let rules = self.rules().flat_map(|rule| {
+            let matches = rule.requests().flat_map(|requests| &requests.matches);
+            matches.map(|matches| (matches, &rule.origin))
+        });
         rules.chain(rate_limits.iter().map(|limit| (&limit.matches, &limit.origin)))
     }
 }

@@ -1,0 +1,63 @@
+//! Answers to requests that are not forwarded, and why.
+
+use crate::limit::{Judged, Left, LimitState};
+use crate::route::{Route, Seen};
+use crate::worker::Worker;
+use http::{HeaderName, HeaderValue, StatusCode};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// An answer to a request that is not forwarded.
+pub(crate) struct Refusal {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The body.
+    pub(crate) body: Cow<'static, str>,
+    /// Further headers.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Envoy's response flags.
+    pub(crate) flags: &'static str,
+    /// What an operator should know; empty: nothing more.
+    pub(crate) details: Cow<'static, str>,
+    /// The route that it would have taken, if that is known.
+    pub(crate) route: Option<Arc<Route>>,
+    /// What is left of the limit that has least left.
+    pub(crate) left: Option<Left>,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        status: StatusCode,
+        body: &'static str,
+        flags: &'static str,
+        details: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (body, details) = (Cow::Borrowed(body), details.into());
+        Refusal { status, body, headers: Vec::new(), flags, details, route: None, left: None }
+    }
+
+    /// The same on a route.
+    pub(crate) fn on(self, route: &Arc<Route>) -> Self {
+        Refusal { route: Some(Arc::clone(route)), ..self }
+    }
+}
+
+/// Counts a request; what is left of the limit, or why it is refused.
+pub(crate) async fn within(
+    worker: &Worker,
+    limit: &LimitState,
+    seen: Seen<'_>,
+) -> Result<Option<Left>, Refusal> {
+    let limiter = worker.shared.limiter.load_full();
+    let limiter = limiter.as_deref().map(AsRef::as_ref);
+    let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
+    if admits {
+        return Ok(left);
+    }
+    // The texts are those of Envoy's two filters.
+    let text = if limit.counts_here() { "local_rate_limited" } else { "" };
+    let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
+    refusal.headers.push((HeaderName::from_static("x-envoy-ratelimited"), HeaderValue::from_static("true")));
+    refusal.headers.extend(left.iter().flat_map(Left::headers));
+    Err(refusal)
+}
