@@ -84,9 +84,10 @@ fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
 }
 
 fn tcp(tcp: &TcpListener) -> raw::TcpListener {
-    let TcpListener { to, connect_attempts, idle_timeout } = tcp;
+    let TcpListener { to, connect_attempts, dead_share, idle_timeout } = tcp;
     raw::TcpListener {
         to: to.iter().map(routes::weighted).collect(),
+        failover: routes::others_take_over(*dead_share),
         max_connect_attempts: Some(*connect_attempts),
         idle_timeout: idle_timeout.map(Period::from),
     }

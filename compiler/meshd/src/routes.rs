@@ -6,9 +6,9 @@ use meshc_plan::{
     Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
     WeightedUpstream,
 };
-use meshc_vocabulary::model::Upgrade;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
+use meshc_vocabulary::model::{DeadShare, Upgrade};
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
@@ -27,6 +27,7 @@ fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
         name: origin.name.to_string(),
         matching: matches::request(matches),
         to: Vec::new(),
+        failover: false,
         hash: None,
         answer,
         timeout: None,
@@ -36,8 +37,9 @@ fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
         filters: filters::render(filters),
     };
     match action {
-        HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades } => raw::Route {
+        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades } => raw::Route {
             to: to.iter().map(weighted).collect(),
+            failover: others_take_over(*dead_share),
             hash: hash.as_ref().map(|key| self::hash(placed, key)),
             timeout: timeout.map(Period::from),
             idle_timeout: idle_timeout.map(Period::from),
@@ -97,6 +99,14 @@ pub(crate) fn upgrades(upgrades: &[Upgrade]) -> Vec<raw::Upgrade> {
 pub(crate) fn weighted(to: &WeightedUpstream) -> raw::WeightedUpstream {
     let WeightedUpstream { upstream, weight } = to;
     raw::WeightedUpstream { upstream: upstream.clone(), weight: Some(*weight) }
+}
+
+/// Whether the others take the share of an upstream that is dead.
+pub(crate) const fn others_take_over(dead_share: DeadShare) -> bool {
+    match dead_share {
+        DeadShare::Kept => false,
+        DeadShare::ToOthers => true,
+    }
 }
 
 fn retry(retry: &RetryPlan) -> raw::Retry {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{HttpVersion, ProbeKind, TlsVersion, Upgrade, contains_host};
+use meshc_vocabulary::model::{DeadShare, HttpVersion, ProbeKind, TlsVersion, Upgrade, contains_host};
 
 use crate::filter::Filter;
 use crate::{PeerCheck, VirtualHost, WeightedUpstream};
@@ -117,6 +117,8 @@ pub struct TcpListener {
     pub to: Vec<WeightedUpstream>,
     /// How many endpoints are tried before the client is closed.
     pub connect_attempts: u32,
+    /// What becomes of the share of one that is dead. Where the others take it, at most four have a weight.
+    pub dead_share: DeadShare,
     /// How long a connection may stay silent.
     pub idle_timeout: Option<Duration>,
 }

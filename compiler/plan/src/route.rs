@@ -6,7 +6,7 @@ use std::time::Duration;
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{GrpcStatus, HashKey};
-use meshc_vocabulary::model::{HttpMatch, Upgrade};
+use meshc_vocabulary::model::{DeadShare, HttpMatch, Upgrade};
 
 use crate::filter::{Filter, PathChange};
 
@@ -44,6 +44,8 @@ pub enum HttpAction {
     Forward {
         /// Upstreams with relative weights; never empty.
         to: Vec<WeightedUpstream>,
+        /// What becomes of the share of one that is dead. Where the others take it, at most four have a weight.
+        dead_share: DeadShare,
         /// What decides which endpoint gets it, at upstreams whose groups are balanced by hash.
         hash: Option<HashKey>,
         /// From the request's end to the answer's end; `None`: unbounded.
@@ -66,9 +68,15 @@ impl HttpAction {
     /// Names of the upstreams that requests may go to.
     pub fn upstreams(&self) -> impl Iterator<Item = &str> {
         let to = match self {
-            Self::Forward { to, hash: _, timeout: _, idle_timeout: _, retry: _, upgrades: _ } => {
-                to.as_slice()
-            }
+            Self::Forward {
+                to,
+                dead_share: _,
+                hash: _,
+                timeout: _,
+                idle_timeout: _,
+                retry: _,
+                upgrades: _,
+            } => to.as_slice(),
             Self::Redirect(_) | Self::Respond(_) => &[],
         };
         to.iter().map(|one| one.upstream.as_str())

@@ -64,6 +64,8 @@ pub const FILTER_WITHOUT_EFFECT: Code = Code("E0221");
 pub const OUTSIDE_SUBSETS: Code = Code("E0240");
 /// A cluster of a service in which none of its subsets runs.
 pub const CLUSTER_WITHOUT_SUBSET: Code = Code("E0241");
+/// Destinations that cannot stand in for each other.
+pub const FAILOVER_OF_DESTINATIONS: Code = Code("E0242");
 
 /// What is said of requests that are sent on, where they are answered.
 pub const ANSWERED_HERE: Code = Code("E0230");
@@ -467,6 +469,21 @@ place for. An answer with the status 204 or 205 has no body, and one without a b
 ```mesh
 rule { respond { status = 301 } }                      // redirect { … }
 rule { respond { status = 204, body = "done" } }       // status = 200
+```"#,
+    },
+    CodeInfo {
+        code: FAILOVER_OF_DESTINATIONS,
+        title: "destinations that cannot stand in for each other",
+        explanation: r#"With `failover = destinations` a destination that is dead gives its share to the others of the rule. That takes a second
+destination with a weight, and there may be at most four: Envoy needs a list of clusters for each order in which they can
+take over.
+
+```mesh
+rule {
+  failover = destinations
+  destination { to = reviews.v1 }
+  destination { to = reviews.v2, weight = 0 }     // weight = 1
+}
 ```"#,
     },
 ];

@@ -51,6 +51,7 @@ names! {
     EVERY_GATEWAY = "every_gateway";
     EXACT = "exact";
     EXTERNAL_TRAFFIC = "external_traffic";
+    FAILOVER = "failover";
     FROM = "from";
     GATEWAY = "gateway";
     GATEWAYS = "gateways";

@@ -35,6 +35,8 @@ pub enum Kind {
     Tcp {
         /// The upstreams by weight; the weights sum to at least 1.
         to: Vec<WeightedUpstream>,
+        /// Whether the others take the share of an upstream of which no endpoint is left.
+        failover: bool,
         /// How many endpoints are tried, at least 1.
         max_connect_attempts: u32,
         /// How long a connection may stay silent; `None` is for ever.

@@ -71,7 +71,7 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             Some(Kind::Http { edge, tls: tls?, virtual_hosts: virtual_hosts? })
         }
         raw::Kind::Tcp(raw) => {
-            let raw::TcpListener { to, max_connect_attempts, idle_timeout } = raw;
+            let raw::TcpListener { to, failover, max_connect_attempts, idle_timeout } = raw;
             let at = at.field("tcp");
             let to = route::weighted(cx, to, &at.field("to"));
             let max_connect_attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
@@ -80,6 +80,7 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
                 cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
             Some(Kind::Tcp {
                 to: to?,
+                failover: *failover,
                 max_connect_attempts: max_connect_attempts?,
                 idle_timeout: idle_timeout?.map(Period::duration),
             })

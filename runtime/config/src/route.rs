@@ -43,6 +43,8 @@ pub struct Route {
     pub hash: Option<HashKey>,
     /// What this proxy answers by itself.
     pub answer: Option<Answer>,
+    /// Whether the others take the share of an upstream of which no endpoint is left.
+    pub failover: bool,
     /// How long the whole exchange may take; `None` is for ever.
     pub timeout: Option<Duration>,
     /// How long neither side may send anything; `None` is for ever.
@@ -159,8 +161,19 @@ pub(crate) fn virtual_hosts(
 }
 
 fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
-    let raw::Route { name, matching, to, hash, answer, timeout, idle_timeout, retry, upgrades, filters } =
-        raw;
+    let raw::Route {
+        name,
+        matching,
+        to,
+        failover,
+        hash,
+        answer,
+        timeout,
+        idle_timeout,
+        retry,
+        upgrades,
+        filters,
+    } = raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
     let to = match answer {
         Some(_) if to.is_empty() => Some(Vec::new()),
@@ -183,6 +196,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         to: to?,
         hash: hash?,
         answer: answer?,
+        failover: *failover,
         timeout: timeout?.map(crate::Period::duration),
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,

@@ -74,6 +74,12 @@ impl Picked {
     }
 }
 
+/// Whether an endpoint is left: known, and not ejected.
+pub(crate) fn lives(upstream: &Upstream) -> bool {
+    let now = Instant::now();
+    upstream.groups.iter().any(|group| group.members.any(Among::Usable(group.config.outlier.as_ref(), now)))
+}
+
 /// The endpoint for the next attempt; `None` if no endpoint is known.
 ///
 /// When every endpoint of every group is ejected, all are tried, and each pick begins with another group: who was

@@ -372,6 +372,7 @@ async fn decide(
     line.forwarded_for = app.edge.and_then(|_| said("x-forwarded-for"));
 
     let seen = Seen {
+        host: &authority,
         path: path.path(),
         query: path.query(),
         method: parts.method.as_str(),

@@ -150,6 +150,11 @@ impl Members {
         endpoints.get(position?).map(|endpoint| Arc::clone(endpoint))
     }
 
+    /// Whether any member is among these.
+    pub(crate) fn any(&self, among: Among<'_>) -> bool {
+        self.lock().iter().any(|member| self.is_among(among, &member.endpoint))
+    }
+
     fn is_among(&self, among: Among<'_>, endpoint: &Endpoint) -> bool {
         match among {
             Among::All => true,

@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::balance;
 use crate::filter::Filter;
 use crate::hosts::Hosts;
 use crate::upstream::Upstream;
@@ -13,6 +14,8 @@ use std::time::Duration;
 /// The properties of a request that decisions are made by. Its path is normalised and without the query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'a> {
+    /// The host that was asked for, with its port if it had one.
+    pub(crate) host: &'a str,
     /// The normalised path without the query.
     pub(crate) path: &'a str,
     /// The query, as it is sent.
@@ -60,9 +63,10 @@ impl Seen<'_> {
     }
 
     /// Every line of a header, as the bytes that came. A value need not be text, and what is not would otherwise be
-    /// missing where it is decided by.
+    /// missing where it is decided by. The host is one of them, whichever way a version of HTTP says it.
     pub(crate) fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = &'s [u8]> {
-        self.headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
+        let host = (name == "host").then_some(self.host.as_bytes());
+        host.into_iter().chain(self.headers.get_all(name).into_iter().map(HeaderValue::as_bytes))
     }
 }
 
@@ -86,6 +90,8 @@ pub(crate) struct Route {
     pub(crate) hash: Option<HashKey>,
     /// What is answered instead of sending requests on.
     pub(crate) answer: Option<meshd_config::Answer>,
+    /// Whether the others take the share of one of which no endpoint is left.
+    pub(crate) failover: bool,
     /// From the request's end to the answer's end.
     pub(crate) timeout: Option<Duration>,
     /// How long neither side may send anything.
@@ -102,8 +108,27 @@ impl Route {
     /// The upstream of the next request: each request draws anew, so that a small share is small from the first request
     /// of every proxy.
     pub(crate) fn upstream(&self) -> Option<&Arc<Upstream>> {
-        by_weight(&self.to)
+        if self.failover {
+            by_weight_of_the_living(&self.to, |upstream| balance::lives(upstream))
+        } else {
+            by_weight(&self.to)
+        }
     }
+}
+
+/// One of several by weight, drawn anew each time. If it is dead, one of those that live is drawn in its place, if any does:
+/// so each of these gets of all requests as much as it weighs among them.
+pub(crate) fn by_weight_of_the_living<T>(shares: &[(T, u32)], lives: impl Fn(&T) -> bool) -> Option<&T> {
+    let drawn = by_weight(shares)?;
+    if lives(drawn) {
+        return Some(drawn);
+    }
+    let living: Vec<(&T, u32)> = shares
+        .iter()
+        .filter(|(one, weight)| *weight > 0 && lives(one))
+        .map(|(one, weight)| (one, *weight))
+        .collect();
+    Some(by_weight(&living).copied().unwrap_or(drawn))
 }
 
 /// One of several by weight, drawn anew each time; `None` if none has any.
@@ -173,6 +198,7 @@ pub(crate) fn without_port(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn route(name: &str) -> Arc<Route> {
         let text = r#"{"version":1,"node":{"name":"n","cluster":"c"},"listeners":[{"name":"l","bind":"127.0.0.1:1","kind":{"http":
@@ -184,6 +210,7 @@ mod tests {
             panic!("HTTP")
         };
         Arc::new(Route {
+            failover: false,
             name: name.into(),
             matching: virtual_hosts[0].routes[0].matching.clone(),
             to: Vec::new(),
@@ -205,7 +232,7 @@ mod tests {
         routes.add(&[HostPattern::Suffix(".shop.example".into())], vec![route("long")]);
         routes.add(&[HostPattern::Exact("www.shop.example".into())], vec![route("exact")]);
         let headers = HeaderMap::new();
-        let seen = Seen { path: "/", query: None, method: "GET", headers: &headers };
+        let seen = Seen { host: "a.example", path: "/", query: None, method: "GET", headers: &headers };
         let found = |host: &str| routes.find(host, &seen).unwrap().name.clone();
         assert_eq!(found("WWW.shop.example:8080"), "exact");
         assert_eq!(found("m.shop.example"), "long");
@@ -232,7 +259,7 @@ mod tests {
             for line in lines {
                 headers.append("x-role", HeaderValue::from_bytes(line).unwrap());
             }
-            let seen = Seen { path: "/", query: None, method: "GET", headers: &headers };
+            let seen = Seen { host: "a.example", path: "/", query: None, method: "GET", headers: &headers };
             virtual_hosts[0].routes.iter().position(|route| seen.matches(&route.matching)).unwrap()
         };
         assert_eq!(first(&[b"guest"]), 0);
@@ -257,7 +284,7 @@ mod tests {
         let role = |value| HeaderMatch { name: String::from("x-role"), not: true, value };
         let matches = |wanted: HeaderMatch, lines: &[&'static str]| {
             let headers = headers(lines);
-            let seen = Seen { path: "/", query: None, method: "GET", headers: &headers };
+            let seen = Seen { host: "a.example", path: "/", query: None, method: "GET", headers: &headers };
             seen.matches(&RequestMatch { headers: vec![wanted], ..RequestMatch::any() })
         };
         let guest = || role(ValueMatch::Exact(String::from("guest")));
@@ -270,7 +297,7 @@ mod tests {
     fn parameters_are_compared_as_they_are_sent() {
         let headers = HeaderMap::new();
         let matches = |not, value: QueryValue, query| {
-            let seen = Seen { path: "/", query, method: "GET", headers: &headers };
+            let seen = Seen { host: "a.example", path: "/", query, method: "GET", headers: &headers };
             let queries = vec![QueryMatch { name: String::from("v"), not, value }];
             seen.matches(&RequestMatch { queries, ..RequestMatch::any() })
         };
@@ -319,6 +346,34 @@ mod tests {
         let route = weighted([90, 10]);
         assert_eq!((0..100).filter(|point| is_second(at_point(&route.to, *point))).count(), 10);
         assert!(weighted([0, 0]).upstream().is_none());
+    }
+
+    #[test]
+    fn those_that_live_take_the_share_of_the_dead_by_their_weights() {
+        let shares = [("a", 60), ("b", 30), ("c", 10), ("idle", 0)];
+        let draws = |lives: fn(&&str) -> bool| {
+            let mut drawn: BTreeMap<&str, u32> = BTreeMap::new();
+            for _ in 0..4000 {
+                *drawn.entry(by_weight_of_the_living(&shares, lives).unwrap()).or_default() += 1;
+            }
+            drawn
+        };
+        // Seven standard deviations on either side.
+        let near = |drawn: u32, share: f64| {
+            let (mean, deviation) = (4000.0 * share, (4000.0 * share * (1.0 - share)).sqrt());
+            (f64::from(drawn) - mean).abs() <= 7.0 * deviation
+        };
+        let all = draws(|_| true);
+        assert!(near(all["a"], 0.6) && near(all["b"], 0.3) && near(all["c"], 0.1), "{all:?}");
+        let without = draws(|one| *one != "a");
+        assert!(
+            !without.contains_key("a") && near(without["b"], 0.75) && near(without["c"], 0.25),
+            "{without:?}"
+        );
+        assert_eq!(draws(|one| *one == "c").keys().collect::<Vec<_>>(), [&"c"]);
+        // A destination of weight 0 takes nobody's place; where all are dead, each is tried for its own share.
+        let dead = draws(|one| *one == "idle");
+        assert!(!dead.contains_key("idle") && near(dead["a"], 0.6), "{dead:?}");
     }
 
     #[test]

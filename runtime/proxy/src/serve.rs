@@ -9,11 +9,11 @@ use crate::memory::{ROOM_LIMIT, Reading};
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::replayed::Replayed;
-use crate::route::by_weight;
-use crate::snapshot::{App, KindState, ListenerState};
+use crate::route::{by_weight, by_weight_of_the_living};
+use crate::snapshot::{App, KindState, ListenerState, TcpShares};
 use crate::tls::{self, Peer, peer_of};
 use crate::worker::Worker;
-use crate::{http_server, probe, tcp};
+use crate::{balance, http_server, probe, tcp};
 use rustls::ServerConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -237,10 +237,15 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
                 Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
-        KindState::Tcp(shares) => {
+        KindState::Tcp(TcpShares { shares, failover }) => {
             accepted();
+            let drawn = if *failover {
+                by_weight_of_the_living(shares, |forwarding| balance::lives(&forwarding.upstream))
+            } else {
+                by_weight(shares)
+            };
             // Of the weights at least one is not 0, so there is always one to take.
-            if let Some(forwarding) = by_weight(shares) {
+            if let Some(forwarding) = drawn {
                 Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
             }
         }

@@ -61,7 +61,7 @@ pub(crate) enum KindState {
         app: HttpApp,
     },
     /// Bytes: where they go, with their shares.
-    Tcp(Vec<(Forwarding, u32)>),
+    Tcp(TcpShares),
     /// Mutual TLS.
     Inbound {
         /// By server name.
@@ -129,6 +129,15 @@ pub(crate) struct HttpApp {
     pub(crate) routes: Routes,
     /// Whether clients are strangers.
     pub(crate) edge: Option<Edge>,
+}
+
+/// Where connections go, each drawn anew.
+#[derive(Debug)]
+pub(crate) struct TcpShares {
+    /// The upstreams with their shares.
+    pub(crate) shares: Vec<(Forwarding, u32)>,
+    /// Whether the others take the share of one of which no endpoint is left.
+    pub(crate) failover: bool,
 }
 
 /// Where bytes go.
@@ -235,7 +244,7 @@ impl Builder<'_> {
                 };
                 KindState::Http { tls, app: HttpApp { routes, edge: *edge } }
             }
-            Kind::Tcp { to, max_connect_attempts, idle_timeout } => {
+            Kind::Tcp { to, failover, max_connect_attempts, idle_timeout } => {
                 let mut shares = Vec::with_capacity(to.len());
                 for WeightedUpstream { upstream, weight } in to {
                     let forwarding = Forwarding {
@@ -245,7 +254,7 @@ impl Builder<'_> {
                     };
                     shares.push((forwarding, *weight));
                 }
-                KindState::Tcp(shares)
+                KindState::Tcp(TcpShares { shares, failover: *failover })
             }
             Kind::Inbound(inbound) => {
                 let Inbound { chains: wanted, plaintext } = inbound;
@@ -322,6 +331,7 @@ impl Builder<'_> {
                     to: vec![(self.upstream(upstream)?, 1)],
                     hash: None,
                     answer: None,
+                    failover: false,
                     timeout: *timeout,
                     idle_timeout: None,
                     retry: None,
@@ -345,6 +355,7 @@ impl Builder<'_> {
             name,
             matching,
             to,
+            failover,
             hash,
             answer,
             timeout,
@@ -363,6 +374,7 @@ impl Builder<'_> {
             to: to.collect::<Result<_, String>>()?,
             hash: hash.clone(),
             answer: answer.clone(),
+            failover: *failover,
             timeout: *timeout,
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
@@ -393,6 +405,7 @@ impl Builder<'_> {
                         to: vec![(self.upstream(upstream)?, 1)],
                         hash: None,
                         answer: None,
+                        failover: false,
                         timeout,
                         idle_timeout,
                         retry: None,

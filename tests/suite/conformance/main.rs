@@ -32,6 +32,7 @@ mod subsets;
 mod trailers;
 mod upgrades;
 mod uploads;
+mod weights;
 
 /// Makes one test per data plane out of a function over a data plane.
 macro_rules! on_both_data_planes {

@@ -29,7 +29,7 @@ use crate::pb::kind::Percent;
 use crate::pb::{duration, number, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
-use crate::{keepalive, limits, tls};
+use crate::{keepalive, limits, shares, tls};
 
 /// Name of the cluster that is Envoy's own admin socket.
 pub(crate) const ADMIN: &str = "mesh-admin";
@@ -38,6 +38,16 @@ pub(crate) const ADMIN: &str = "mesh-admin";
 pub(crate) fn all(placed: &Placed<'_>) -> Vec<Cluster> {
     let mut clusters: Vec<Cluster> =
         placed.plan.upstreams.iter().flat_map(|upstream| of_upstream(placed, upstream)).collect();
+    for (name, order) in shares::of_proxy(placed.plan) {
+        let named = |wanted: &&str| placed.plan.upstreams.iter().find(|upstream| upstream.name == **wanted);
+        let upstreams: Vec<&Upstream> = order.iter().filter_map(named).map(AsRef::as_ref).collect();
+        let members: Vec<String> = upstreams.iter().flat_map(|upstream| members(upstream)).collect();
+        // The plan has seen to it that they count failures and retries alike.
+        if let Some(first) = upstreams.first() {
+            let stat = order.iter().map(|upstream| metrics_name(upstream, None)).collect::<Vec<_>>();
+            clusters.push(aggregate(first, name, stat.join("/or/"), &members));
+        }
+    }
     let serves_metrics = placed.plan.listeners.iter().any(|listener| match listener.kind {
         ListenerKind::Metrics(_) => true,
         ListenerKind::Http(_)
@@ -58,9 +68,9 @@ fn of_upstream(placed: &Placed<'_>, upstream: &Upstream) -> Vec<Cluster> {
     match upstream.groups.as_slice() {
         [only] => vec![member(placed, upstream, only, upstream.name.clone())],
         several => {
-            let name = |group: &Group| format!("{}/{}", upstream.name, group.name);
-            let names: Vec<String> = several.iter().map(name).collect();
-            let joined = aggregate(upstream, &names);
+            let names = members(upstream);
+            let joined =
+                aggregate(upstream, upstream.name.clone(), metrics_name(&upstream.name, None), &names);
             let members =
                 several.iter().zip(names).map(|(group, name)| member(placed, upstream, group, name));
             std::iter::once(joined).chain(members).collect()
@@ -68,14 +78,22 @@ fn of_upstream(placed: &Placed<'_>, upstream: &Upstream) -> Vec<Cluster> {
     }
 }
 
-/// The groups in order. Retries are counted here and nowhere else, so the budget stands here.
-fn aggregate(upstream: &Upstream, members: &[String]) -> Cluster {
+/// The clusters of an upstream's groups, in order.
+fn members(upstream: &Upstream) -> Vec<String> {
+    match upstream.groups.as_slice() {
+        [_] => vec![upstream.name.clone()],
+        several => several.iter().map(|group| format!("{}/{}", upstream.name, group.name)).collect(),
+    }
+}
+
+/// Clusters of groups in order. Retries are counted here and nowhere else, so the budget stands here.
+fn aggregate(upstream: &Upstream, cluster: String, alt_stat_name: String, members: &[String]) -> Cluster {
     let config = ClusterConfig { clusters: members.to_vec() };
-    let Upstream { name, protocol: spoken, groups: _, failing_answers: _, tls: _, pool, origin: _ } =
+    let Upstream { name: _, protocol: spoken, groups: _, failing_answers: _, tls: _, pool, origin: _ } =
         upstream;
     Cluster {
-        name: name.clone(),
-        alt_stat_name: metrics_name(name, None),
+        name: cluster,
+        alt_stat_name,
         connect_timeout: duration(pool.connect_timeout),
         lb_policy: LbPolicy::ClusterProvided.into(),
         circuit_breakers: Some(pool::with_retries(pool, *spoken)),

@@ -4,10 +4,9 @@
 
 use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::METHODS;
-use meshc_vocabulary::model::HttpMatch;
+use meshc_vocabulary::model::{DeadShare, HttpMatch};
 
 use crate::http::{answers, filters, hash, matches, retry, upgrade};
-use crate::limits;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
 use crate::pb::route::route_action::ClusterSpecifier;
@@ -16,6 +15,7 @@ use crate::pb::route::{
     weighted_cluster,
 };
 use crate::pb::{flag, long, number, timeout};
+use crate::{limits, shares};
 
 /// The routes of a listener, with `others` that answer by themselves, and what must stand before its router for them.
 pub(crate) fn configuration(
@@ -102,9 +102,9 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         action: Some(action),
         ..Default::default()
     };
-    let (to, key, limit, idle_timeout, retry, upgrades) = match action {
-        HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades } => {
-            (to, hash, timeout, idle_timeout, retry, upgrades)
+    let (to, dead_share, key, limit, idle_timeout, retry, upgrades) = match action {
+        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades } => {
+            (to, dead_share, hash, timeout, idle_timeout, retry, upgrades)
         }
         HttpAction::Redirect(redirect) => {
             let redirects = answers::redirects(redirect).into_iter().map(|(asked, redirect)| {
@@ -124,7 +124,7 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         }
     };
     let action = |policy| RouteAction {
-        cluster_specifier: Some(clusters(to)),
+        cluster_specifier: Some(clusters(to, *dead_share)),
         hash_policy: key.iter().map(hash::policy).collect(),
         timeout: timeout(*limit),
         idle_timeout: timeout(*idle_timeout),
@@ -159,9 +159,9 @@ fn by_method(matched: &[String], retry: &RetryPlan) -> (Option<Vec<String>>, Opt
     (some(again), some(once))
 }
 
-fn clusters(to: &[WeightedUpstream]) -> ClusterSpecifier {
-    match to {
-        [WeightedUpstream { upstream, weight: _ }] => ClusterSpecifier::Cluster(upstream.clone()),
+fn clusters(to: &[WeightedUpstream], dead_share: DeadShare) -> ClusterSpecifier {
+    match shares::clusters(to, dead_share).as_slice() {
+        [(cluster, _)] => ClusterSpecifier::Cluster(cluster.clone()),
         several => ClusterSpecifier::WeightedClusters(WeightedCluster {
             clusters: several.iter().map(share).collect(),
             ..Default::default()
@@ -169,9 +169,8 @@ fn clusters(to: &[WeightedUpstream]) -> ClusterSpecifier {
     }
 }
 
-fn share(one: &WeightedUpstream) -> weighted_cluster::ClusterWeight {
-    let WeightedUpstream { upstream, weight } = one;
-    weighted_cluster::ClusterWeight { name: upstream.clone(), weight: number(*weight), ..Default::default() }
+fn share((cluster, weight): &(String, u32)) -> weighted_cluster::ClusterWeight {
+    weighted_cluster::ClusterWeight { name: cluster.clone(), weight: number(*weight), ..Default::default() }
 }
 
 #[cfg(test)]

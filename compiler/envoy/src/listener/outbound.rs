@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
 use meshc_plan::{HttpListener, TcpListener, VirtualHost, WeightedUpstream, bounds};
+use meshc_vocabulary::model::DeadShare;
 
 use super::certificates::{self, Served};
 use super::tls_inspector;
@@ -18,7 +19,7 @@ use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};
 use crate::pb::{duration, flag, listener_filter, number, route, timeout};
 use crate::placed::Placed;
-use crate::{access_log, keepalive, limits, tls};
+use crate::{access_log, keepalive, limits, shares, tls};
 
 /// HTTP by host and path.
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
@@ -69,25 +70,26 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
 }
 
 /// One upstream, or several by weight. Envoy refuses a weight of 0 here, where it may as well be left out.
-fn clusters(to: &[WeightedUpstream]) -> ClusterSpecifier {
-    if let [WeightedUpstream { upstream, weight: _ }] = to {
-        return ClusterSpecifier::Cluster(upstream.clone());
+fn clusters(to: &[WeightedUpstream], dead_share: DeadShare) -> ClusterSpecifier {
+    let shares = shares::clusters(to, dead_share);
+    if let [(cluster, _)] = shares.as_slice() {
+        return ClusterSpecifier::Cluster(cluster.clone());
     }
-    let shares = to.iter().filter(|one| one.weight > 0).map(|WeightedUpstream { upstream, weight }| {
-        weighted_cluster::ClusterWeight { name: upstream.clone(), weight: *weight, ..Default::default() }
-    });
+    let shares = shares.into_iter().filter(|(_, weight)| *weight > 0);
+    let shares =
+        shares.map(|(name, weight)| weighted_cluster::ClusterWeight { name, weight, ..Default::default() });
     ClusterSpecifier::WeightedClusters(WeightedCluster { clusters: shares.collect() })
 }
 
 /// Bytes, each connection to one upstream.
 pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
-    let TcpListener { to, connect_attempts, idle_timeout } = tcp;
+    let TcpListener { to, connect_attempts, dead_share, idle_timeout } = tcp;
     let chain = super::tcp_proxy(&TcpProxy {
         stat_prefix: name.to_owned(),
         idle_timeout: timeout(*idle_timeout),
         access_log: access_log::tcp(name),
         max_connect_attempts: number(*connect_attempts),
-        cluster_specifier: Some(clusters(to)),
+        cluster_specifier: Some(clusters(to, *dead_share)),
         ..Default::default()
     });
     Listener {

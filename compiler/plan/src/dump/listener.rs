@@ -9,6 +9,7 @@ use crate::{
     PassThroughChain, PeerCheck, Principal, ProbeCheck, Redirect, Respond, RetryPlan, ServerCertificate,
     ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
+use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::HeaderChanges;
 use meshc_vocabulary::model::policy::OnError;
@@ -23,10 +24,11 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
     text.line(format!("listener {name} {address}{socket}, from {}", origin.name));
     text.nested(|text| match kind {
         ListenerKind::Http(http) => self::http(text, http),
-        ListenerKind::Tcp(TcpListener { to, connect_attempts, idle_timeout }) => {
+        ListenerKind::Tcp(TcpListener { to, connect_attempts, dead_share, idle_timeout }) => {
             let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
             let attempts = format!("{connect_attempts} attempts");
-            text.line(parts([Some(format!("bytes -> {}", words::shares(to))), Some(attempts), idle]));
+            let to = format!("bytes -> {}", words::shares(to));
+            text.line(parts([Some(to), dead(*dead_share), Some(attempts), idle]));
         }
         ListenerKind::Inbound(InboundListener { chains }) => {
             for chain in chains {
@@ -72,6 +74,13 @@ fn http(text: &mut Text, listener: &HttpListener) {
     }
 }
 
+fn dead(share: DeadShare) -> Option<String> {
+    match share {
+        DeadShare::Kept => None,
+        DeadShare::ToOthers => Some(String::from("the others take the share of one that is dead")),
+    }
+}
+
 fn server_tls(text: &mut Text, tls: &ServerTls) {
     let ServerTls { certificates, minimum_version, alpn } = tls;
     let oldest = match minimum_version {
@@ -93,9 +102,9 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
 
 fn route(text: &mut Text, route: &HttpRoute) {
     let HttpRoute { matches, filters, action, origin } = route;
-    let (to, hash, timeout, idle_timeout, retry, upgrades) = match action {
-        HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades } => {
-            (to, hash, timeout, idle_timeout, retry, upgrades)
+    let (to, dead_share, hash, timeout, idle_timeout, retry, upgrades) = match action {
+        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades } => {
+            (to, dead_share, hash, timeout, idle_timeout, retry, upgrades)
         }
         HttpAction::Redirect(redirect) => {
             let redirect = self::redirect(redirect);
@@ -119,7 +128,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
         let timeout =
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
-        text.line(parts([Some(timeout), idle, words::upgrades(upgrades)]));
+        text.line(parts([Some(timeout), idle, words::upgrades(upgrades), dead(*dead_share)]));
         let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
         let when: Vec<_> = when.iter().map(words::retry_reason).collect();
         text.line(parts([

@@ -9,7 +9,7 @@ use meshc_resolve::{Through, destination_port, routed_ports};
 use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::Timeout;
 use meshc_vocabulary::model::{
-    Destination, HttpMatch, Id, OfCalls, Port, Route, RouteRule, RouteScope, RoutedCallee,
+    DeadShare, Destination, HttpMatch, Id, OfCalls, Port, Route, RouteRule, RouteScope, RoutedCallee,
 };
 
 use super::context::Context;
@@ -42,7 +42,8 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
             refuse(rule.origin.span, "a second rule would choose by request", "keep one rule");
         }
         for rule in rules {
-            let RouteRule { origin, matches, action, filters, timeout, retry, upgrade } = rule;
+            // Connections have shares as requests have, and what becomes of one is the same.
+            let RouteRule { origin, matches, action, dead_share: _, filters, timeout, retry, upgrade } = rule;
             if matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING) {
                 refuse(origin.span, "conditions choose by request", "remove the `match`");
             }
@@ -107,14 +108,14 @@ fn tcp_port<'m>(context: &Context<'m>, callee: &RoutedCallee) -> Option<&'m Port
     ports.get(first).filter(|port| !port.protocol.is_http())
 }
 
-/// Where the connections of a route go, and how long they may stay silent; `None` if no destination can be reached, which
+/// Where the connections of a route go, what becomes of the share of what is dead, and how long they may stay silent; `None` if no destination can be reached, which
 /// the topology has reported.
 pub(super) fn shares(
     context: &Context<'_>,
     id: Id<Route>,
     reaches: &Reaches<'_>,
     sink: &mut Sink,
-) -> Option<(Vec<WeightedUpstream>, Option<Duration>)> {
+) -> Option<(Vec<WeightedUpstream>, DeadShare, Option<Duration>)> {
     let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
     let rule = rules.first()?;
     let through = Through::Rule { route: id, position: 0, rule };
@@ -147,5 +148,5 @@ pub(super) fn shares(
         to.push(WeightedUpstream { upstream, weight: *weight });
     }
     let (_, idle) = first?;
-    Some((to, idle))
+    Some((to, rule.dead_share, idle))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use meshc_resolve::{CalledPort, Conduct, Through, covers_all};
 use meshc_topology::{Asked, Reach};
-use meshc_vocabulary::model::{Callee, Capture, Cluster, HttpMatch, Id, Port, Route, Service};
+use meshc_vocabulary::model::{Callee, Capture, Cluster, DeadShare, HttpMatch, Id, Port, Route, Service};
 
 use super::context::Context;
 use super::policy::AtCaller;
@@ -108,14 +108,14 @@ fn listener(
         ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
     } else {
         let shares = routed.and_then(|(route, reaches)| calls::shares(context, route, reaches, sink));
-        let (to, idle_timeout) = shares.unwrap_or_else(|| {
+        let (to, dead_share, idle_timeout) = shares.unwrap_or_else(|| {
             // A connection is not sent again, and what it carries has no bound but on silence.
             let Conduct { timeout: _, idle, retry: _ } =
                 context.resolved.conduct(Through::Call, reach.callee, port);
             let upstream = upstream::callee_name(context, reach.callee, port);
-            (vec![WeightedUpstream { upstream, weight: 1 }], idle.value)
+            (vec![WeightedUpstream { upstream, weight: 1 }], DeadShare::Kept, idle.value)
         });
-        ListenerKind::Tcp(TcpListener { to, connect_attempts: CONNECT_ATTEMPTS, idle_timeout })
+        ListenerKind::Tcp(TcpListener { to, connect_attempts: CONNECT_ATTEMPTS, dead_share, idle_timeout })
     };
     Listener {
         name: outbound_listener(called.name, called.namespace, port.number),
@@ -167,6 +167,7 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
         filters: Vec::new(),
         action: HttpAction::Forward {
             to: vec![WeightedUpstream { upstream, weight: 1 }],
+            dead_share: DeadShare::Kept,
             hash: balance::key(AtCaller::of(context, callee).balance, port, Sender::Sidecar),
             timeout,
             idle_timeout,

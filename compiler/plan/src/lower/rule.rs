@@ -9,13 +9,13 @@ use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::HashKey;
-use meshc_vocabulary::model::{Callee, Destination, Port, RouteRule, RouteScope};
+use meshc_vocabulary::model::{Callee, DeadShare, Destination, Port, RouteRule, RouteScope};
 
 use super::context::Context;
-use super::policy::AtCaller;
 use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
+use super::policy::{AtCaller, outlier};
 use super::{answer, filter, upgrade, upstream};
 use crate::{HttpAction, HttpRoute, WeightedUpstream, codes};
 
@@ -35,7 +35,9 @@ pub(super) fn http_routes<'m>(
     sink: &mut Sink,
 ) -> Vec<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
-    let RouteRule { origin, matches, action, filters, timeout: _, retry: _, upgrade: _ } = rule;
+    // What it says of dead destinations is read where requests are sent on.
+    let RouteRule { origin, matches, action, dead_share: _, filters, timeout: _, retry: _, upgrade: _ } =
+        rule;
     let forward = match action {
         RuleAction::Forward(to) => match forward(context, through, rule, to, callees, sink) {
             Some(forward) => Some(forward),
@@ -72,6 +74,7 @@ fn forward<'m>(
     callees: &Reaches<'_>,
     sink: &mut Sink,
 ) -> Option<HttpAction> {
+    let dead_share = rule.dead_share;
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(destinations.len());
     let mut ports = Vec::with_capacity(destinations.len());
@@ -85,6 +88,9 @@ fn forward<'m>(
         match &first {
             Some((other, known)) if *known != handling => {
                 disagree(rule, other, destination, sink);
+            }
+            Some((other, _)) if stand_in_differently(context, dead_share, [other.callee, *callee]) => {
+                stand_in(rule, other, destination, sink);
             }
             Some(_) => {}
             None => first = Some((destination, handling)),
@@ -103,7 +109,7 @@ fn forward<'m>(
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     let hash = hash.map(|(_, key)| key);
     let upgrades = upgrade::of_rule(rule.upgrade.as_ref(), &ports, sink);
-    Some(HttpAction::Forward { to, hash, timeout, idle_timeout, retry, upgrades })
+    Some(HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades })
 }
 
 /// Who carries the rule.
@@ -179,5 +185,35 @@ fn hash_apart(rule: &RouteRule, first: &Destination, other: &Destination, sink: 
         .also(first.origin.span, "one `balance` applies here")
         .also(other.origin.span, "another one applies here")
         .help("use the same `hash` for both, or a rule for each"),
+    );
+}
+
+/// Whether two destinations that stand in for each other count failures or retries differently: a proxy counts both for a
+/// destination and those that stand in for it together.
+fn stand_in_differently(context: &Context<'_>, dead_share: DeadShare, callees: [Callee; 2]) -> bool {
+    let counted = |callee| {
+        let AtCaller { failover: _, outlier, pool, balance: _ } = AtCaller::of(context, callee);
+        let retries = (pool.retry_budget_percent.value, pool.min_concurrent_retries.value);
+        (outlier::failing_answers(outlier), retries)
+    };
+    match dead_share {
+        DeadShare::Kept => false,
+        DeadShare::ToOthers => {
+            let [first, second] = callees.map(counted);
+            first != second
+        }
+    }
+}
+
+fn stand_in(rule: &RouteRule, first: &Destination, other: &Destination, sink: &mut Sink) {
+    sink.push(
+        Diagnostic::error(
+            codes::DESTINATIONS_DISAGREE,
+            rule.origin.span,
+            "the destinations of this rule stand in for each other, and count failures or retries differently",
+        )
+        .also(first.origin.span, "one set of policies applies here")
+        .also(other.origin.span, "another one applies here")
+        .help("let the same `outlier`, `retry_budget` and `min_concurrent_retries` apply to them, or leave `failover` out"),
     );
 }

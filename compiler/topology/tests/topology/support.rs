@@ -379,6 +379,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
             hosts: vec![Spanned::new(format!("{name}.example.org"), span())],
         }),
         rules: vec![RouteRule {
+            dead_share: DeadShare::Kept,
             filters: Vec::new(),
             origin: origin(name),
             matches: vec![HttpMatch::EVERYTHING],

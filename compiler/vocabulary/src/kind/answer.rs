@@ -176,10 +176,11 @@ pub(super) fn respond(block: &Block, sink: &mut Sink) -> Option<Respond> {
 
 /// Reports what a rule that answers by itself says about requests that are sent on. `action` is what answers.
 pub(super) fn check(block: &Block, action: (Span, &str), sink: &mut Sink) {
-    let timeout = block.written(words::TIMEOUT).map(|span| (span, words::TIMEOUT.text()));
+    let attributes = [words::TIMEOUT, words::FAILOVER].into_iter();
+    let attributes = attributes.filter_map(|name| Some((block.written(name)?, name.text())));
     let kinds = [&retry::KIND, &filter::REQUEST_HEADERS, &rewrite::KIND, &filter::MIRROR];
     let blocks = kinds.into_iter().filter_map(|kind| Some((block.block(kind)?.kind_span, kind.word)));
-    for (span, word) in timeout.into_iter().chain(blocks) {
+    for (span, word) in attributes.chain(blocks) {
         let message = format!("`{word}` is about requests that are sent on");
         sink.push(
             Diagnostic::error(codes::ANSWERED_HERE, span, message)

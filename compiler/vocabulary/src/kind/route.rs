@@ -107,6 +107,7 @@ pub(crate) static KIND: Kind = Kind {
         ),
         rule::TO,
         answer::TO_HTTPS,
+        rule::FAILOVER,
         rule::TIMEOUT,
         rule::UPGRADE,
     ],

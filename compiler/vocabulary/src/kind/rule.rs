@@ -11,9 +11,10 @@ use crate::build::Ids;
 use crate::codes;
 use crate::model::answer::RuleAction;
 use crate::model::policy::Bound;
-use crate::model::{Destination, HttpMatch, RouteRule, Upgrade};
+use crate::model::{DeadShare, Destination, HttpMatch, RouteRule, Upgrade};
 use crate::policy::retry;
 use crate::policy::timeout::BOUND;
+use crate::symbols::symbols;
 use crate::words;
 
 /// `to`, as routes and rules have it.
@@ -52,6 +53,28 @@ impl FromValue for Upgrade {
     }
 }
 
+symbols! {
+    /// Whether destinations stand in for each other.
+    FAILOVERS: DeadShare {
+        "none" => DeadShare::Kept, "each has its share, dead or alive: an answer is what the version that was drawn gives";
+        "destinations" => DeadShare::ToOthers,
+            "one whose every locality is dead gives its share to the others, to each as much as it weighs";
+    }
+}
+
+/// `failover`, as routes and rules have it.
+pub(crate) const FAILOVER: Attribute = Attribute::derived(
+    words::FAILOVER,
+    Type::Symbol(FAILOVERS),
+    "`none`",
+    "What becomes of the share of a destination of which no endpoint is left: all are ejected or gone, in every cluster. One \
+     that is partly dead keeps its whole share, and its own localities take over first. A request that was sent to one \
+     destination is not sent again to another, except by Envoy where its retries have tried every locality of the first.",
+);
+
+/// How many destinations may stand in for each other: Envoy needs a list of clusters for each order of them.
+const MOST_FAILING_OVER: usize = 4;
+
 pub(crate) static DESTINATION: Kind = Kind {
     word: "destination",
     documentation: "One of several destinations, in proportion to their weights.",
@@ -76,7 +99,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[TO, answer::TO_HTTPS, TIMEOUT, UPGRADE],
+    attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, UPGRADE],
     blocks: &BLOCKS,
 };
 
@@ -211,6 +234,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
             origin: block.origin(),
             matches,
             action,
+            dead_share: DeadShare::Kept,
             filters,
             timeout: None,
             retry: None,
@@ -223,13 +247,47 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         None => None,
     };
     let upgrade = [block, route].iter().find_map(|block| block.get::<Vec<Spanned<Upgrade>>>(words::UPGRADE));
+    let to = match &action {
+        RuleAction::Forward(to) => to.as_slice(),
+        RuleAction::Redirect(_) | RuleAction::Respond(_) => &[],
+    };
     Some(RouteRule {
         origin: block.origin(),
         matches,
+        dead_share: dead_share(block, route, to, sink),
         action,
         filters,
         timeout: timeout.map(|timeout| timeout.value),
         retry,
         upgrade: upgrade.map(|list| list.map(|list| list.into_iter().map(|one| one.value).collect())),
     })
+}
+
+/// What a rule says of dead destinations, else its route. Reported where there is nothing to say it of.
+fn dead_share(block: &Block, route: &Block, to: &[Destination], sink: &mut Sink) -> DeadShare {
+    let own = block.get::<DeadShare>(words::FAILOVER);
+    let said = own.or_else(|| route.get::<DeadShare>(words::FAILOVER));
+    let Some(said) = said.filter(|said| said.value == DeadShare::ToOthers) else { return DeadShare::Kept };
+    let weighed = to.iter().filter(|destination| destination.weight > 0).count();
+    if own.is_some() && weighed < 2 {
+        sink.push(
+            Diagnostic::error(
+                codes::FAILOVER_OF_DESTINATIONS,
+                said.span,
+                format!("{} has no second destination with a weight", block.origin().name),
+            )
+            .label("nothing could take over")
+            .help("give another `destination` a weight, or leave `failover` out"),
+        );
+    }
+    if weighed > MOST_FAILING_OVER {
+        let message = format!("{weighed} destinations cannot stand in for each other");
+        sink.push(
+            Diagnostic::error(codes::FAILOVER_OF_DESTINATIONS, said.span, message)
+                .label(format!("at most {MOST_FAILING_OVER}"))
+                .also(block.name_span(), "this has more")
+                .help("use fewer destinations, or leave `failover` out"),
+        );
+    }
+    said.value
 }

@@ -136,6 +136,8 @@ pub struct RouteRule {
     pub matches: Vec<HttpMatch>,
     /// What becomes of them.
     pub action: RuleAction,
+    /// What becomes of the share of a destination that is dead.
+    pub dead_share: DeadShare,
     /// What is done with requests and answers on their way, in order.
     pub filters: Vec<RouteFilter>,
     /// Route timeout, if this rule sets one or says that there is none.
@@ -164,6 +166,15 @@ pub struct Destination {
     pub port: Option<Spanned<String>>,
     /// Relative weight; of those of a rule at least one is not 0.
     pub weight: u32,
+}
+
+/// What becomes of a destination's share while none of its endpoints is left, in any locality: all are ejected or gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeadShare {
+    /// It stays where it is, so that these requests fail: a version that is tried out takes nobody else's place.
+    Kept,
+    /// The others take it, each as much of it as it weighs. A destination of weight 0 takes none.
+    ToOthers,
 }
 
 /// Which requests: all conditions hold at once. An empty match is every request.

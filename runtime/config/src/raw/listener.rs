@@ -129,6 +129,9 @@ pub struct Edge {
 pub struct TcpListener {
     /// The upstreams that receive them, of which one is chosen by weight for each connection.
     pub to: Vec<WeightedUpstream>,
+    /// Whether the others take the share of an upstream of which no endpoint is left.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failover: bool,
     /// How many endpoints are tried before the connection is given up; absent means 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connect_attempts: Option<u32>,

@@ -36,6 +36,9 @@ pub struct Route {
     /// What this proxy answers by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Whether the others take the share of an upstream of which no endpoint is left.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failover: bool,
     /// How long the whole exchange may take, retries included; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,

@@ -14,8 +14,8 @@ use meshc_plan::{
     UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
 use meshc_vocabulary::model::{
-    DataPlane, ExternalTraffic, GatewayService, HttpMatch, IpFamily, Resources, ServiceType, SpiffeId, Table,
-    Upgrade,
+    DataPlane, DeadShare, ExternalTraffic, GatewayService, HttpMatch, IpFamily, Resources, ServiceType,
+    SpiffeId, Table, Upgrade,
 };
 
 pub(crate) fn origin(name: &str) -> Origin {
@@ -142,6 +142,7 @@ pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
     HttpAction::Forward {
         to: vec![WeightedUpstream { upstream: upstream.to_owned(), weight: 1 }],
         hash: None,
+        dead_share: DeadShare::Kept,
         timeout: Some(Duration::from_secs(15)),
         idle_timeout: None,
         retry,

@@ -15,7 +15,8 @@ use meshc_plan::{
 };
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
-    Capture, HeaderMatch, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind, StringMatch, TlsVersion,
+    Capture, DeadShare, HeaderMatch, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind, StringMatch,
+    TlsVersion,
 };
 
 use build::{
@@ -311,6 +312,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
             ListenerKind::Tcp(TcpListener {
                 to: vec![WeightedUpstream { upstream: "queue.istioinaction:80".to_owned(), weight: 1 }],
                 connect_attempts: 2,
+                dead_share: DeadShare::Kept,
                 idle_timeout: Some(Duration::from_hours(1)),
             }),
         )),
