@@ -33,9 +33,6 @@ pub(crate) const BUFFER: u32 = 64 * 1024;
 /// The kernel's buffer for what an application sends, in bytes; it takes twice as much with its own account. meshd has the
 /// same (`runtime/proxy/src/connect.rs`).
 pub(crate) const LOOPBACK_BUFFER: u32 = 128 * 1024;
-/// How much of a request's body is kept for another attempt, at gateways and sidecars; a larger one is sent once. Without
-/// a number it would be what a connection buffers, which differs between the two. meshd keeps the same.
-pub(crate) const REPLAYED_BODY: u64 = 64 * 1024;
 
 /// How long a thread may be stuck.
 pub(crate) const STUCK: Duration = Duration::from_mins(1);

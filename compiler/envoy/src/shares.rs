@@ -49,6 +49,7 @@ pub(crate) fn of_proxy(plan: &ProxyPlan) -> BTreeMap<String, Order<'_>> {
                     idle_timeout: _,
                     retry: _,
                     upgrades: _,
+                    deadlines: _,
                 } => Some((to.as_slice(), *dead_share)),
                 HttpAction::Redirect(_) | HttpAction::Respond(_) => None,
             });

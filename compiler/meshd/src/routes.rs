@@ -3,11 +3,11 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
+    Deadlines, Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
     WeightedUpstream,
 };
 use meshc_vocabulary::model::answer::Scheme;
-use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
+use meshc_vocabulary::model::policy::{BackOff, CookieTtl, GrpcStatus, HashKey};
 use meshc_vocabulary::model::{DeadShare, Upgrade};
 use meshd_config::{Period, raw};
 
@@ -34,19 +34,26 @@ fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
         idle_timeout: None,
         retry: None,
         upgrades: Vec::new(),
+        grpc_deadlines: false,
         filters: filters::render(filters),
     };
     match action {
-        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades } => raw::Route {
-            to: to.iter().map(weighted).collect(),
-            failover: others_take_over(*dead_share),
-            hash: hash.as_ref().map(|key| self::hash(placed, key)),
-            timeout: timeout.map(Period::from),
-            idle_timeout: idle_timeout.map(Period::from),
-            retry: Some(self::retry(retry)),
-            upgrades: self::upgrades(upgrades),
-            ..answering(None)
-        },
+        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines } => {
+            raw::Route {
+                to: to.iter().map(weighted).collect(),
+                failover: others_take_over(*dead_share),
+                hash: hash.as_ref().map(|key| self::hash(placed, key)),
+                timeout: timeout.map(Period::from),
+                idle_timeout: idle_timeout.map(Period::from),
+                retry: Some(self::retry(retry)),
+                upgrades: self::upgrades(upgrades),
+                grpc_deadlines: match deadlines {
+                    Deadlines::Unknown => false,
+                    Deadlines::OfGrpc => true,
+                },
+                ..answering(None)
+            }
+        }
         HttpAction::Redirect(redirect) => answering(Some(raw::Answer::Redirect(self::redirect(redirect)))),
         HttpAction::Respond(Respond { status, body, content_type }) => {
             answering(Some(raw::Answer::Respond(raw::Respond {
@@ -110,7 +117,17 @@ pub(crate) const fn others_take_over(dead_share: DeadShare) -> bool {
 }
 
 fn retry(retry: &RetryPlan) -> raw::Retry {
-    let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
+    let RetryPlan {
+        attempts,
+        when,
+        elsewhere,
+        methods,
+        per_try_timeout,
+        per_try_idle,
+        back_off: BackOff { base, most },
+        max_retry_after,
+        max_body,
+    } = retry;
     let on = when.iter().map(|reason| match reason {
         RetryReason::ServerError => raw::RetryOn::ServerError,
         RetryReason::Statuses(statuses) => raw::RetryOn::Status(statuses.clone()),
@@ -123,6 +140,11 @@ fn retry(retry: &RetryPlan) -> raw::Retry {
         on: on.collect(),
         methods: if methods.is_empty() { vec!["*".to_owned()] } else { methods.clone() },
         per_try_timeout: per_try_timeout.map(Period::from),
+        per_try_idle: per_try_idle.map(Period::from),
+        back_off: Some(Period::from(*base)),
+        max_back_off: Some(Period::from(*most)),
+        max_retry_after: max_retry_after.map(Period::from),
+        max_body: Some(*max_body),
         other_localities: match elsewhere {
             Elsewhere::AtOnce => true,
             Elsewhere::SameGroup | Elsewhere::AfterAnotherEndpoint => false,

@@ -54,8 +54,8 @@ pub use rate_limit::{
 };
 pub use rendered::{RenderedProxy, Rendering};
 pub use route::{
-    Elsewhere, HttpAction, HttpRoute, Redirect, Respond, RetryPlan, RetryReason, VirtualHost,
-    WeightedUpstream,
+    Deadlines, Elsewhere, HttpAction, HttpRoute, REPLAYED_BODY, Redirect, Respond, RetryPlan, RetryReason,
+    VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PoolPlan,

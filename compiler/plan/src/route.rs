@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::answer::Scheme;
-use meshc_vocabulary::model::policy::{GrpcStatus, HashKey};
+use meshc_vocabulary::model::policy::{BackOff, GrpcStatus, HashKey};
 use meshc_vocabulary::model::{DeadShare, HttpMatch, Upgrade};
 
 use crate::filter::{Filter, PathChange};
@@ -57,6 +57,8 @@ pub enum HttpAction {
         retry: RetryPlan,
         /// What a request may change to.
         upgrades: Vec<Upgrade>,
+        /// Whether a call of gRPC ends with the time that its client gave it.
+        deadlines: Deadlines,
     },
     /// The client is told another address.
     Redirect(Redirect),
@@ -76,6 +78,7 @@ impl HttpAction {
                 idle_timeout: _,
                 retry: _,
                 upgrades: _,
+                deadlines: _,
             } => to.as_slice(),
             Self::Redirect(_) | Self::Respond(_) => &[],
         };
@@ -111,6 +114,16 @@ pub struct Respond {
     pub content_type: Option<String>,
 }
 
+/// Whether a request's own time bounds it (`grpc-timeout`, in gRPC's protocol). It never may take longer than the route's
+/// timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadlines {
+    /// Requests are no calls of gRPC.
+    Unknown,
+    /// The client's time counts, and what is left of it is passed on.
+    OfGrpc,
+}
+
 /// An upstream and its share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightedUpstream {
@@ -134,7 +147,19 @@ pub struct RetryPlan {
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
+    /// How long an endpoint may be silent in one attempt, if bounded on its own.
+    pub per_try_idle: Option<Duration>,
+    /// How long is waited before an attempt that follows an answer.
+    pub back_off: BackOff,
+    /// The longest wait that an answer may ask for, if answers may.
+    pub max_retry_after: Option<Duration>,
+    /// How much of a body is kept for another attempt, in bytes.
+    pub max_body: u64,
 }
+
+/// How much of a body is kept where nobody said it, in bytes, at gateways and sidecars; a larger one is sent once. Without a
+/// number, Envoy keeps what a connection buffers, which differs between the two. meshd has the same.
+pub const REPLAYED_BODY: u64 = 64 * 1024;
 
 /// What counts as a failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

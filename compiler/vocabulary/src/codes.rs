@@ -40,6 +40,8 @@ pub const POLICY_WITHOUT_SETTINGS: Code = Code("E0214");
 pub const WRONG_WORKLOAD: Code = Code("E0215");
 /// A retry of requests that did not fail.
 pub const RETRY_OF_SUCCESS: Code = Code("E0216");
+/// A retry with numbers that contradict each other.
+pub const RETRY_BOUNDS: Code = Code("E0265");
 /// A hash that names no single property of a request.
 pub const HASH_KEY: Code = Code("E0250");
 /// A slow start where nothing grows.
@@ -278,6 +280,15 @@ is done: to send it again does its work twice.
 
 ```mesh
 retry { attempts = 2, when = [2xx, 503] }     // 2xx is success
+```"#,
+    },
+    CodeInfo {
+        code: RETRY_BOUNDS,
+        title: "a retry that waits less and less, or keeps too much",
+        explanation: r#"Waits grow from `back_off` up to `max_back_off`; and kept bodies take memory, so 4MiB of each are the most.
+
+```mesh
+retry { attempts = 2, when = [5xx], back_off = 1s, max_back_off = 500ms }     // max_back_off = 5s
 ```"#,
     },
     CodeInfo {

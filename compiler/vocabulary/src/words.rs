@@ -24,6 +24,7 @@ names! {
     ANNOTATIONS = "annotations";
     ATTEMPTS = "attempts";
     BETWEEN = "between";
+    BACK_OFF = "back_off";
     BIND = "bind";
     BODY = "body";
     BY = "by";
@@ -69,9 +70,12 @@ names! {
     LABELS = "labels";
     LATENCY = "latency";
     LIFETIME = "lifetime";
+    MAX_BACK_OFF = "max_back_off";
+    MAX_BODY = "max_body";
     MAX_CONCURRENT_REQUESTS = "max_concurrent_requests";
     MAX_CONNECTIONS = "max_connections";
     MAX_PENDING_REQUESTS = "max_pending_requests";
+    MAX_RETRY_AFTER = "max_retry_after";
     METHOD = "method";
     METHODS = "methods";
     MAX_REPLICAS = "max_replicas";
@@ -92,6 +96,7 @@ names! {
     OTHERWISE = "otherwise";
     PATH = "path";
     PATHS = "paths";
+    PER_TRY_IDLE = "per_try_idle";
     PER_TRY_TIMEOUT = "per_try_timeout";
     PORT = "port";
     PORTS = "ports";

@@ -46,8 +46,8 @@ pub use period::Period;
 pub use problem::{Invalid, Problem};
 pub use read::{AccessLog, Admin, Bounds, Config, Dns, Family, Node, RateLimitService};
 pub use route::{
-    CookieKey, CookieLife, GrpcStatus, HashKey, HostPattern, Methods, Retry, RetryOn, Route, Upgrade,
-    VirtualHost, WeightedUpstream,
+    CookieKey, CookieLife, GrpcStatus, HashKey, HostPattern, Methods, REPLAYED_BODY, Retry, RetryOn, Route,
+    Upgrade, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
     Balance, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol,

@@ -19,6 +19,12 @@ pub struct VirtualHost {
     pub routes: Vec<Route>,
 }
 
+/// How long is waited before the first retry after an answer. Source: Envoy's default.
+const BACK_OFF: Duration = Duration::from_millis(25);
+
+/// How much of a body is kept where the file does not say it, in bytes. The compiler gives Envoy the same number.
+pub const REPLAYED_BODY: u64 = 64 * 1024;
+
 /// Which hosts match, in lower case and without a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HostPattern {
@@ -53,6 +59,8 @@ pub struct Route {
     pub retry: Option<Retry>,
     /// What a request may change to.
     pub upgrades: Vec<Upgrade>,
+    /// Whether a request ends with the time that it names itself, and passes on what is left of it.
+    pub grpc_deadlines: bool,
     /// What is done with each request, in order.
     pub filters: Vec<Filter>,
 }
@@ -77,6 +85,16 @@ pub struct Retry {
     pub methods: Methods,
     /// How long one attempt may take.
     pub per_try_timeout: Option<Duration>,
+    /// How long an endpoint that has the whole request may be silent in one attempt.
+    pub per_try_idle: Option<Duration>,
+    /// How long is waited at most before the first attempt that follows an answer.
+    pub back_off: Duration,
+    /// Where that stops to grow; not shorter.
+    pub max_back_off: Duration,
+    /// The longest wait that an answer may ask for.
+    pub max_retry_after: Option<Duration>,
+    /// How much of a request's body is kept for another attempt, in bytes.
+    pub max_body: u64,
     /// Whether the next attempt goes to the next group at once.
     pub other_localities: bool,
 }
@@ -172,6 +190,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         idle_timeout,
         retry,
         upgrades,
+        grpc_deadlines,
         filters,
     } = raw;
     let matching = RequestMatch::check(cx, matching, &at.field("match"));
@@ -201,6 +220,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         idle_timeout: idle_timeout?.map(crate::Period::duration),
         retry: retry?,
         upgrades: upgrades.clone(),
+        grpc_deadlines: *grpc_deadlines,
         filters: filters?,
     })
 }
@@ -240,7 +260,18 @@ pub(crate) fn weighted(
 }
 
 fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
-    let raw::Retry { attempts, on, methods, per_try_timeout, other_localities } = raw;
+    let raw::Retry {
+        attempts,
+        on,
+        methods,
+        per_try_timeout,
+        per_try_idle,
+        back_off,
+        max_back_off,
+        max_retry_after,
+        max_body,
+        other_localities,
+    } = raw;
     if on.is_empty() {
         cx.wrong(&at.field("on"), "a retry policy that names no failure never retries");
     }
@@ -259,7 +290,22 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     let per_try = &at.field("per_try_timeout");
     let per_try_timeout =
         cx.optional(per_try_timeout.as_ref(), per_try, |cx, time, at| cx.some_time(*time, at));
+    let mut time = |time: &Option<crate::Period>, name| {
+        cx.optional(time.as_ref(), &at.field(name), |cx, time, at| cx.some_time(*time, at))
+    };
+    let (per_try_idle, back_off) = (time(per_try_idle, "per_try_idle"), time(back_off, "back_off"));
+    let (most, after) = (time(max_back_off, "max_back_off"), time(max_retry_after, "max_retry_after"));
+    let back_off = back_off?.map_or(BACK_OFF, crate::Period::duration);
+    let max_back_off = most?.map_or(back_off.saturating_mul(10), crate::Period::duration);
+    if max_back_off < back_off {
+        cx.wrong(&at.field("max_back_off"), "the longest wait is shorter than the first one");
+    }
     Some(Retry {
+        per_try_idle: per_try_idle?.map(crate::Period::duration),
+        back_off,
+        max_back_off,
+        max_retry_after: after?.map(crate::Period::duration),
+        max_body: max_body.unwrap_or(REPLAYED_BODY),
         attempts: *attempts,
         on: on.clone(),
         methods: methods?,

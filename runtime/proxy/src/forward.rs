@@ -1,13 +1,16 @@
 //! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
 
 use crate::affinity::{self, Affinity};
+use crate::back_off;
 use crate::balance::{Picked, Prefer, Tried, pick};
 use crate::body::{Body, Replayable, Rest};
 use crate::bounds::Bounds;
+use crate::deadline;
 use crate::fit::unfit;
 use crate::from_client::FromClient;
 use crate::headers::remove_hop_by_hop;
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
+use crate::outgoing::Outgoing;
 use crate::outlier::Report;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Switched, Unanswered, chain};
 use crate::route::{Route, random};
@@ -17,45 +20,17 @@ use crate::upgrade;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
-use http::uri::{PathAndQuery, Scheme, Uri};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body::Body as _;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use meshd_config::{Protocol, Upgrade};
+use meshd_config::{Protocol, REPLAYED_BODY};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How much of a request's body is kept for another attempt. The compiler gives Envoy the same number.
-const REPLAY_BOUND: usize = 64 * 1024;
-
-/// The longest pause before the first retry after an answer; it doubles with every further one, up to ten times that.
-/// Source: Envoy's default back-off.
-const BACK_OFF: Duration = Duration::from_millis(25);
-
 /// How often a request moves on from pooled connections that had died unnoticed. Nothing was sent on them.
 const MOST_DEAD_CONNECTIONS: u32 = 8;
-
-/// A request as it will be sent, whatever the protocol.
-#[derive(Clone)]
-pub(crate) struct Outgoing {
-    /// The method.
-    pub(crate) method: Method,
-    /// The host that was asked for, with its port if it had one; never empty.
-    pub(crate) authority: String,
-    /// The normalised path with the query.
-    pub(crate) path: PathAndQuery,
-    /// The headers without `host`.
-    pub(crate) headers: HeaderMap,
-    /// What the client speaks.
-    pub(crate) version: Version,
-    /// What it asks to speak from here on.
-    pub(crate) upgrade: Option<Upgrade>,
-    /// How large its head and its trailers may be.
-    pub(crate) bounds: Bounds,
-}
 
 /// What came of forwarding a request.
 pub(crate) struct Forwarded {
@@ -198,7 +173,12 @@ pub(crate) async fn forward(
     let Some(held) = Held::below(upstream, requests, upstream.config.pool.max_requests) else {
         return nowhere(Failure::Overflow);
     };
-    let body = Replayable::new(incoming, REPLAY_BOUND);
+    let most = route.retry.as_ref().map_or(REPLAYED_BODY, |retry| retry.max_body);
+    let body = Replayable::new(incoming, usize::try_from(most).unwrap_or(usize::MAX));
+    let start = Instant::now();
+    // The client's clock runs from the beginning, whoever is slow; what the route allows bounds what it is told.
+    let own = if route.grpc_deadlines { deadline::of(&outgoing.headers) } else { None };
+    let until = own.map(|own| start + route.timeout.map_or(own, |most| most.min(own)));
     let affinity = route.hash.as_ref().map(|key| {
         let Outgoing { method: _, authority: _, path, headers, version: _, upgrade: _, bounds: _ } =
             &outgoing;
@@ -210,6 +190,7 @@ pub(crate) async fn forward(
         route,
         upstream,
         outgoing: &outgoing,
+        until,
         body: body.clone(),
         tried: Tried::of(key),
         picked: None,
@@ -219,7 +200,12 @@ pub(crate) async fn forward(
         details: None,
         retrying: None,
     };
-    let start = Instant::now();
+    let given_up = async {
+        match until {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    };
     let expiry = async {
         match route.timeout {
             Some(limit) => body.overdue(limit, start).await,
@@ -235,6 +221,7 @@ pub(crate) async fn forward(
     let late = tokio::select! {
         biased;
         result = exchange.run() => Ok(result),
+        () = given_up => Err(Failure::Deadline),
         () = expiry => Err(Failure::Timeout),
         () = silence => Err(if body.is_awaited() { Failure::SilentClient } else { Failure::SilentUpstream }),
     };
@@ -244,7 +231,8 @@ pub(crate) async fn forward(
         result
     });
     if let Ok(answer) = &mut result {
-        answer.deadline = route.timeout.map(|limit| body.since() + limit);
+        let of_route = route.timeout.map(|limit| body.since() + limit);
+        answer.deadline = of_route.into_iter().chain(until).min();
         answer.held.push(Counted::Upstream(held));
     }
     let Exchange { picked, attempts, details, .. } = exchange;
@@ -259,6 +247,8 @@ struct Exchange<'a> {
     route: &'a Route,
     upstream: &'a Arc<Upstream>,
     outgoing: &'a Outgoing,
+    /// When the client stops waiting, if it says so.
+    until: Option<Instant>,
     body: Replayable,
     tried: Tried,
     picked: Option<Picked>,
@@ -281,10 +271,15 @@ impl Exchange<'_> {
                 None => return outcome,
                 Some(next) => prefer = next,
             }
-            let answered = outcome.is_ok();
+            let pause = outcome.as_ref().ok().map(|answer| {
+                let retry = self.route.retry.as_ref();
+                // Enough of a random number for a part of a time.
+                let random = (random() >> 32) as u32;
+                back_off::pause(retry, self.retries, answer.response.headers(), random)
+            });
             drop(outcome);
-            if answered {
-                tokio::time::sleep(back_off(self.retries)).await;
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
             }
         }
     }
@@ -350,8 +345,16 @@ impl Exchange<'_> {
         Some(prefer)
     }
 
+    /// How long what was answered may stay silent.
+    fn idle(&self, is_switched: bool) -> Option<Duration> {
+        let of_attempt =
+            self.route.retry.as_ref().and_then(|retry| retry.per_try_idle).filter(|_| !is_switched);
+        self.route.idle_timeout.into_iter().chain(of_attempt).min()
+    }
+
     async fn attempt(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
-        let limit = self.route.retry.as_ref().and_then(|retry| retry.per_try_timeout);
+        let retry = self.route.retry.as_ref();
+        let limit = retry.and_then(|retry| retry.per_try_timeout.into_iter().chain(retry.per_try_idle).min());
         match limit {
             None => self.send(prefer).await,
             Some(limit) => {
@@ -382,7 +385,10 @@ impl Exchange<'_> {
             }
         })?;
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
-        let request = self.outgoing.request(self.body.attempt(), spoken, tls);
+        let mut request = self.outgoing.request(self.body.attempt(), spoken, tls);
+        if let Some(until) = self.until {
+            deadline::pass_on(request.headers_mut(), until);
+        }
         let endpoint = Held::raise(&picked.endpoint, active);
         let mut switch = None;
         let (sent, connection) = match checkout {
@@ -425,7 +431,7 @@ impl Exchange<'_> {
             true => Some(upper(&mut response, switch).await.ok_or(Failure::Reset)?),
         };
         let held = vec![Counted::Endpoint(endpoint)];
-        let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.route.idle_timeout);
+        let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.idle(upper.is_some()));
         Ok(Answer { response, connection, upper, rest, is_early, held, deadline: None, idle, bounds })
     }
 }
@@ -441,50 +447,5 @@ async fn upper(
             Some(Upper::Shared(TokioIo::new(upgraded)))
         }
         _ => switch?.await.ok().map(Upper::Single),
-    }
-}
-
-/// A random pause, at most 25 ms before the first retry and 250 ms before any.
-fn back_off(retries: u32) -> Duration {
-    let most = BACK_OFF.saturating_mul(1 << retries.saturating_sub(1).min(4)).min(BACK_OFF * 10);
-    let mut byte = [0u8];
-    // Without randomness, everybody pauses as long as the bound says.
-    let share = if aws_lc_rs::rand::fill(&mut byte).is_ok() { u32::from(byte[0]) } else { 255 };
-    most * share / 255
-}
-
-impl Outgoing {
-    /// The request in the form that the protocol wants.
-    fn request(&self, body: Body, spoken: Spoken, tls: bool) -> Request<Body> {
-        let trailers = match (self.version, spoken) {
-            (Version::HTTP_2, Spoken::Http2) => Trailers::OfRequest(self.bounds),
-            _ => Trailers::Dropped,
-        };
-        let mut request = Request::new(WithTrailers::boxed(body, trailers));
-        let is_endless = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
-        *request.method_mut() = self.method.clone();
-        *request.headers_mut() = self.headers.clone();
-        let mut uri = Uri::from(self.path.clone());
-        if spoken == Spoken::Http2 {
-            let mut parts = uri.into_parts();
-            parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
-            parts.authority = self.authority.parse().ok();
-            uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(self.path.clone()));
-            *request.version_mut() = Version::HTTP_2;
-            if let Some(upgrade) = self.upgrade {
-                upgrade::ask2(&mut request, upgrade);
-            }
-        } else if let Ok(host) = HeaderValue::from_str(&self.authority) {
-            request.headers_mut().insert(header::HOST, host);
-        }
-        if let (Some(upgrade), Spoken::Http1) = (self.upgrade, spoken) {
-            upgrade::ask1(request.headers_mut(), upgrade);
-        }
-        // Unless it is told, hyper takes a GET, HEAD or CONNECT to have no body, and drops the one there is.
-        if spoken == Spoken::Http1 && is_endless && !request.headers().contains_key(header::CONTENT_LENGTH) {
-            request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
-        *request.uri_mut() = uri;
-        request
     }
 }

@@ -10,7 +10,7 @@ use crate::bounds::Bounds;
 use crate::drain::Phase;
 use crate::filter::answer::{Answered, Asked};
 use crate::filter::{Filter, change_request, change_response, copy_request, rewrite};
-use crate::forward::{Answer, Outgoing, forward};
+use crate::forward::{Answer, forward};
 use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::headers::{
@@ -20,6 +20,7 @@ use crate::http_connection;
 use crate::limit::Left;
 use crate::local_reply::{Form, Why};
 use crate::outcome::Failure;
+use crate::outgoing::Outgoing;
 use crate::outlier::Report;
 use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
@@ -195,7 +196,8 @@ async fn answer(
                     is_last = failure == Failure::BadBody;
                     line.flags = failure.flag();
                     line.details = forwarded.details.or_else(|| Some(body.to_owned()));
-                    let response = form.reply(status, body, Why::Other);
+                    let why = if failure == Failure::Deadline { Why::Deadline } else { Why::Other };
+                    let response = form.reply(status, body, why);
                     finish(worker, line, response.status(), start);
                     response
                 }

@@ -13,6 +13,9 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// gRPC's number for a client that is over a limit.
 const RESOURCE_EXHAUSTED: u16 = 8;
 
+/// gRPC's number for a call that took too long.
+const DEADLINE_EXCEEDED: u16 = 4;
+
 /// What a client reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -27,6 +30,8 @@ pub(crate) enum Form {
 pub(crate) enum Why {
     /// The client is over a limit.
     OverLimit,
+    /// It took longer than the client said it would wait.
+    Deadline,
     /// Anything else.
     Other,
 }
@@ -79,6 +84,7 @@ fn grpc(status: StatusCode, message: &str, why: Why) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(GRPC));
     let number = match why {
         Why::OverLimit => RESOURCE_EXHAUSTED,
+        Why::Deadline => DEADLINE_EXCEEDED,
         Why::Other => grpc_status(status),
     };
     headers.insert(GRPC_STATUS, HeaderValue::from(number));

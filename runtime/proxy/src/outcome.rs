@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     AttemptTimeout,
     /// The whole exchange took too long.
     Timeout,
+    /// It took longer than the client said it would wait.
+    Deadline,
     /// Nothing moved for too long before an answer began: the client stopped in the middle of its request.
     SilentClient,
     /// The same with a whole request: there is no answer.
@@ -67,6 +69,7 @@ impl Failure {
             Failure::AttemptTimeout | Failure::Timeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout")
             }
+            Failure::Deadline => (StatusCode::REQUEST_TIMEOUT, "downstream duration timeout"),
             Failure::SilentClient => (StatusCode::REQUEST_TIMEOUT, "stream timeout"),
             Failure::SilentUpstream => (StatusCode::GATEWAY_TIMEOUT, "stream timeout"),
             Failure::BadBody => (StatusCode::BAD_REQUEST, ""),
@@ -83,6 +86,7 @@ impl Failure {
             Failure::NotSent | Failure::Reset | Failure::CutOff => "UC",
             Failure::Protocol => "UPE",
             Failure::AttemptTimeout | Failure::Timeout => "UT",
+            Failure::Deadline => "DT",
             Failure::SilentClient | Failure::SilentUpstream => "SI",
             Failure::BadBody => "DPE",
         }
@@ -97,7 +101,9 @@ impl Failure {
             Failure::Refused => "refused",
             Failure::NotSent | Failure::Reset | Failure::CutOff => "reset",
             Failure::Protocol => "protocol_error",
-            Failure::AttemptTimeout | Failure::Timeout | Failure::SilentUpstream => "timeout",
+            Failure::AttemptTimeout | Failure::Timeout | Failure::Deadline | Failure::SilentUpstream => {
+                "timeout"
+            }
             Failure::SilentClient | Failure::BadBody => "client",
         }
     }
@@ -115,6 +121,7 @@ impl Failure {
             | Failure::CutOff
             | Failure::NoHealthyUpstream
             | Failure::Overflow
+            | Failure::Deadline
             | Failure::SilentClient
             | Failure::SilentUpstream
             | Failure::BadBody => None,
@@ -132,6 +139,7 @@ impl Failure {
             | Failure::Protocol
             | Failure::AttemptTimeout
             | Failure::Timeout
+            | Failure::Deadline
             | Failure::SilentClient
             | Failure::SilentUpstream
             | Failure::BadBody => false,
@@ -152,6 +160,7 @@ impl Failure {
             Failure::NoHealthyUpstream
             | Failure::Overflow
             | Failure::Timeout
+            | Failure::Deadline
             | Failure::SilentClient
             | Failure::SilentUpstream
             | Failure::BadBody => false,
@@ -202,7 +211,18 @@ impl Told {
 /// Whether a policy asks for another attempt after this answer or failure.
 pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<Told, Failure>) -> bool {
     // How often, for how long and where is decided by whoever sends the attempts.
-    let Retry { attempts: _, on, methods, per_try_timeout: _, other_localities: _ } = retry;
+    let Retry {
+        attempts: _,
+        on,
+        methods,
+        per_try_timeout: _,
+        per_try_idle: _,
+        back_off: _,
+        max_back_off: _,
+        max_retry_after: _,
+        max_body: _,
+        other_localities: _,
+    } = retry;
     // A request that no application can have seen is tried again whatever else is declared, for every method.
     if outcome.is_err_and(Failure::was_not_sent) {
         return true;

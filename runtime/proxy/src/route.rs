@@ -100,6 +100,8 @@ pub(crate) struct Route {
     pub(crate) retry: Option<meshd_config::Retry>,
     /// What its requests may change to.
     pub(crate) upgrades: Vec<meshd_config::Upgrade>,
+    /// Whether a request ends with the time that it names itself.
+    pub(crate) grpc_deadlines: bool,
     /// What is done with its requests, in order.
     pub(crate) filters: Vec<Filter>,
 }
@@ -220,6 +222,7 @@ mod tests {
             idle_timeout: None,
             retry: None,
             upgrades: Vec::new(),
+            grpc_deadlines: false,
             filters: Vec::new(),
         })
     }

@@ -336,6 +336,7 @@ impl Builder<'_> {
                     idle_timeout: None,
                     retry: None,
                     upgrades: upgrades.clone(),
+                    grpc_deadlines: false,
                     filters: self.filters(filters, place, (*timeout, None))?,
                 };
                 let mut routes = Routes::default();
@@ -362,6 +363,7 @@ impl Builder<'_> {
             idle_timeout,
             retry,
             upgrades,
+            grpc_deadlines,
             filters,
         } = route;
         let to = to.iter().map(|to| {
@@ -379,6 +381,7 @@ impl Builder<'_> {
             idle_timeout: *idle_timeout,
             retry: retry.clone(),
             upgrades: upgrades.clone(),
+            grpc_deadlines: *grpc_deadlines,
             filters: self.filters(filters, &format!("{place}/{position}"), (*timeout, *idle_timeout))?,
         }))
     }
@@ -410,6 +413,7 @@ impl Builder<'_> {
                         idle_timeout,
                         retry: None,
                         upgrades: Vec::new(),
+                        grpc_deadlines: false,
                         filters: Vec::new(),
                     };
                     Filter::Mirror(Mirror { route: Arc::new(route), share: *share })

@@ -29,6 +29,7 @@ mod slow;
 mod streams;
 mod strictness;
 mod subsets;
+mod times;
 mod trailers;
 mod upgrades;
 mod uploads;

@@ -3,6 +3,7 @@
 mod answers;
 mod authorization;
 pub(crate) mod clients;
+mod deadline;
 mod descriptor;
 pub(crate) mod filters;
 mod hash;

@@ -3,11 +3,12 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use envoy_types::pb::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 use envoy_types::pb::envoy::extensions::retry::priority::previous_priorities::v3::PreviousPrioritiesConfig;
 use meshc_plan::{Elsewhere, RetryPlan, RetryReason};
-use meshc_vocabulary::model::policy::GrpcStatus;
+use meshc_vocabulary::model::policy::{BackOff, GrpcStatus};
 
 use crate::pb::route::{RetryPolicy, retry_policy};
 use crate::pb::{duration, number};
@@ -74,7 +75,18 @@ pub(crate) fn reaches_applications(retry: &RetryPlan) -> bool {
 
 fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> Option<RetryPolicy> {
     // The reasons are the conditions; methods have a route each.
-    let RetryPlan { attempts, when: _, elsewhere, methods: _, per_try_timeout } = retry;
+    let RetryPlan {
+        attempts,
+        when: _,
+        elsewhere,
+        methods: _,
+        per_try_timeout,
+        per_try_idle,
+        back_off,
+        max_retry_after,
+        // The route has it.
+        max_body: _,
+    } = retry;
     if *attempts == 0 {
         return None;
     }
@@ -92,11 +104,31 @@ fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> Option<RetryPolicy>
         retry_on: conditions.into_iter().collect::<Vec<_>>().join(","),
         num_retries: number(*attempts),
         per_try_timeout: per_try_timeout.and_then(duration),
+        per_try_idle_timeout: per_try_idle.and_then(duration),
+        retry_back_off: (*back_off != BackOff::DEFAULT).then(|| self::back_off(*back_off)),
+        rate_limited_retry_back_off: max_retry_after.map(as_asked),
         retry_priority: other_groups(*elsewhere),
         retry_host_predicate: vec![other_hosts],
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         ..Default::default()
     })
+}
+
+fn back_off(back_off: BackOff) -> retry_policy::RetryBackOff {
+    let BackOff { base, most } = back_off;
+    retry_policy::RetryBackOff { base_interval: duration(base), max_interval: duration(most) }
+}
+
+/// Waits that answers ask for. Both are in seconds: what limits of the mesh answer with, too.
+fn as_asked(most: Duration) -> retry_policy::RateLimitedRetryBackOff {
+    let header = |name: &str| retry_policy::ResetHeader {
+        name: name.to_owned(),
+        format: retry_policy::ResetHeaderFormat::Seconds.into(),
+    };
+    retry_policy::RateLimitedRetryBackOff {
+        reset_headers: vec![header("retry-after"), header("x-ratelimit-reset")],
+        max_interval: duration(most),
+    }
 }
 
 /// Without this, a retry never leaves the group that failed, whatever hosts it avoids.
@@ -125,6 +157,10 @@ mod tests {
             elsewhere: Elsewhere::AtOnce,
             methods: Vec::new(),
             per_try_timeout: None,
+            per_try_idle: None,
+            back_off: BackOff::DEFAULT,
+            max_retry_after: None,
+            max_body: meshc_plan::REPLAYED_BODY,
         }
     }
 

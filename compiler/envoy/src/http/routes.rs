@@ -2,11 +2,11 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{HttpAction, HttpRoute, RetryPlan, VirtualHost, WeightedUpstream};
+use meshc_plan::{HttpAction, HttpRoute, REPLAYED_BODY, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::{DeadShare, HttpMatch};
 
-use crate::http::{answers, filters, hash, matches, retry, upgrade};
+use crate::http::{answers, deadline, filters, hash, matches, retry, upgrade};
 use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
 use crate::pb::route::route_action::ClusterSpecifier;
@@ -15,7 +15,7 @@ use crate::pb::route::{
     weighted_cluster,
 };
 use crate::pb::{flag, long, number, timeout};
-use crate::{limits, shares};
+use crate::shares;
 
 /// The routes of a listener, with `others` that answer by themselves, and what must stand before its router for them.
 pub(crate) fn configuration(
@@ -89,7 +89,7 @@ fn virtual_host(
         name: name.clone(),
         domains: hosts.to_vec(),
         routes: routes.collect(),
-        request_body_buffer_limit: long(limits::REPLAYED_BODY),
+        request_body_buffer_limit: long(REPLAYED_BODY),
         ..Default::default()
     }
 }
@@ -102,9 +102,9 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         action: Some(action),
         ..Default::default()
     };
-    let (to, dead_share, key, limit, idle_timeout, retry, upgrades) = match action {
-        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades } => {
-            (to, dead_share, hash, timeout, idle_timeout, retry, upgrades)
+    let (to, dead_share, key, limit, idle_timeout, retry, upgrades, deadlines) = match action {
+        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines } => {
+            (to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines)
         }
         HttpAction::Redirect(redirect) => {
             let redirects = answers::redirects(redirect).into_iter().map(|(asked, redirect)| {
@@ -138,8 +138,11 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
         let Some(methods) = methods else { continue };
         let matches = HttpMatch { methods, ..matches.clone() };
         let mut route = route(&matches, route::route::Action::Route(action(policy)));
+        if retry.max_body != REPLAYED_BODY {
+            route.request_body_buffer_limit = long(retry.max_body);
+        }
         filters::at_the_router(filters, &mut route);
-        routes.push(route);
+        routes.extend(deadline::routes(*deadlines, *limit, route));
     }
     routes
 }
@@ -191,6 +194,10 @@ mod tests {
             elsewhere: meshc_plan::Elsewhere::SameGroup,
             methods: names(&["GET", "PUT"]),
             per_try_timeout: None,
+            per_try_idle: None,
+            back_off: meshc_vocabulary::model::policy::BackOff::DEFAULT,
+            max_retry_after: None,
+            max_body: meshc_plan::REPLAYED_BODY,
         };
         assert_eq!(by_method(&[], &retry), (Some(names(&["GET", "PUT"])), Some(Vec::new())));
         assert_eq!(

@@ -3,16 +3,16 @@
 use super::{Text, parts, words};
 use crate::filter::{Filter, Mirror, PathChange, Rewrite};
 use crate::{
-    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Elsewhere,
-    GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain, InboundListener, InboundProtocol,
-    LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough,
-    PassThroughChain, PeerCheck, Principal, ProbeCheck, Redirect, Respond, RetryPlan, ServerCertificate,
-    ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
+    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Deadlines,
+    Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain, InboundListener,
+    InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener,
+    PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, REPLAYED_BODY, Redirect, Respond,
+    RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::HeaderChanges;
-use meshc_vocabulary::model::policy::OnError;
+use meshc_vocabulary::model::policy::{BackOff, OnError};
 use meshc_vocabulary::model::{HttpMatch, HttpVersion, TlsVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
@@ -102,9 +102,9 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
 
 fn route(text: &mut Text, route: &HttpRoute) {
     let HttpRoute { matches, filters, action, origin } = route;
-    let (to, dead_share, hash, timeout, idle_timeout, retry, upgrades) = match action {
-        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades } => {
-            (to, dead_share, hash, timeout, idle_timeout, retry, upgrades)
+    let (to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines) = match action {
+        HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines } => {
+            (to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines)
         }
         HttpAction::Redirect(redirect) => {
             let redirect = self::redirect(redirect);
@@ -128,8 +128,22 @@ fn route(text: &mut Text, route: &HttpRoute) {
         let timeout =
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
         let idle = idle_timeout.map(|it| format!("idle {}", words::duration(it)));
-        text.line(parts([Some(timeout), idle, words::upgrades(upgrades), dead(*dead_share)]));
-        let RetryPlan { attempts, when, elsewhere, methods, per_try_timeout } = retry;
+        let deadlines = match deadlines {
+            Deadlines::Unknown => None,
+            Deadlines::OfGrpc => Some(String::from("time of gRPC")),
+        };
+        text.line(parts([Some(timeout), idle, words::upgrades(upgrades), deadlines, dead(*dead_share)]));
+        let RetryPlan {
+            attempts,
+            when,
+            elsewhere,
+            methods,
+            per_try_timeout,
+            per_try_idle,
+            back_off,
+            max_retry_after,
+            max_body,
+        } = retry;
         let when: Vec<_> = when.iter().map(words::retry_reason).collect();
         text.line(parts([
             Some(format!("retry {attempts} on {}", when.join(" "))),
@@ -140,6 +154,12 @@ fn route(text: &mut Text, route: &HttpRoute) {
             },
             (!methods.is_empty()).then(|| methods.join("|")),
             per_try_timeout.map(|it| format!("each {}", words::duration(it))),
+            per_try_idle.map(|it| format!("each idle {}", words::duration(it))),
+            (*back_off != BackOff::DEFAULT).then(|| {
+                format!("after {} up to {}", words::duration(back_off.base), words::duration(back_off.most))
+            }),
+            max_retry_after.map(|it| format!("or as asked up to {}", words::duration(it))),
+            (*max_body != REPLAYED_BODY).then(|| format!("bodies up to {max_body} bytes")),
         ]));
     });
 }

@@ -173,6 +173,7 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
             idle_timeout,
             retry,
             upgrades: upgrade::by_default([port]),
+            deadlines: upgrade::deadlines([port]),
         },
         origin: upstream::origin(context, callee, port),
     }

@@ -109,7 +109,8 @@ fn forward<'m>(
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     let hash = hash.map(|(_, key)| key);
     let upgrades = upgrade::of_rule(rule.upgrade.as_ref(), &ports, sink);
-    Some(HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades })
+    let deadlines = upgrade::deadlines(ports);
+    Some(HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines })
 }
 
 /// Who carries the rule.

@@ -1,9 +1,9 @@
-//! What a request may change to.
+//! What follows from the protocol of a route's destinations: what a request may change to, and whether it has a time of its own.
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use meshc_vocabulary::model::{Port, Protocol, Upgrade};
 
-use crate::codes;
+use crate::{Deadlines, codes};
 
 /// Without a word about it: WebSocket where every port is HTTP/1.1's, since there an application that does not want it
 /// refuses it, as it would without a mesh. Towards an application over HTTP/2 the request takes a form that ends the whole
@@ -38,4 +38,13 @@ fn takes_upgrades(port: &Port) -> bool {
         Protocol::Http => true,
         Protocol::Http2 | Protocol::Grpc | Protocol::Tcp => false,
     }
+}
+
+/// Calls of gRPC have a time of their own where all destinations speak it.
+pub(super) fn deadlines<'a>(ports: impl IntoIterator<Item = &'a Port>) -> Deadlines {
+    let is_grpc = |port: &Port| match port.protocol {
+        Protocol::Grpc => true,
+        Protocol::Http | Protocol::Http2 | Protocol::Tcp => false,
+    };
+    if ports.into_iter().all(is_grpc) { Deadlines::OfGrpc } else { Deadlines::Unknown }
 }

@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Symbol, Type};
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use crate::codes;
 use crate::forms;
-use crate::model::policy::{GrpcStatus, Retry, RetryOn};
+use crate::model::policy::{BackOff, GrpcStatus, Retry, RetryOn};
 use crate::words;
 
 /// The idempotent methods (RFC 9110, section 9.2.2) that a mesh forwards.
 const IDEMPOTENT: &[&str] = &["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+
+/// The largest body that is kept, in bytes. Each request under way may have one.
+const LARGEST_BODY: u64 = 4 * 1024 * 1024;
 
 const CONNECT_FAILURE: &str = "connect_failure";
 const RESET: &str = "reset";
@@ -69,6 +72,38 @@ pub(crate) static KIND: Kind = Kind {
             "The methods that may be sent again.",
         ),
         Attribute::optional(words::PER_TRY_TIMEOUT, Type::Duration, "How long one attempt may take."),
+        Attribute::optional(
+            words::PER_TRY_IDLE,
+            Type::Duration,
+            "How long an endpoint that has the whole request may be silent, before its answer begins and while it comes. \
+             Before that it is a reason for another attempt, and counts for ejection, as a timeout does.",
+        ),
+        Attribute::derived(
+            words::BACK_OFF,
+            Type::Duration,
+            "`25ms`",
+            "How long is waited at most before the first attempt after an answer; twice as long before each further one. \
+             The wait is a random part of it.",
+        ),
+        Attribute::derived(
+            words::MAX_BACK_OFF,
+            Type::Duration,
+            "ten times `back_off`",
+            "Where that stops to grow.",
+        ),
+        Attribute::optional(
+            words::MAX_RETRY_AFTER,
+            Type::Duration,
+            "Answers may say when to come back, in whole seconds: `retry-after`, or `x-ratelimit-reset`, which limits of \
+             this mesh answer with. Up to this long is waited, and up to half as long again at random. What asks for more, \
+             or says a date, is not heard; nor is any without this attribute.",
+        ),
+        Attribute::derived(
+            words::MAX_BODY,
+            Type::Size,
+            "`64KiB`",
+            "How much of a request's body is kept for another attempt; up to `4MiB`. A larger body is sent once.",
+        ),
     ],
     blocks: &[],
 };
@@ -97,12 +132,39 @@ impl FromValue for RetryOn {
 
 /// Reports answers in the `retry` of a block that are no failures.
 pub(crate) fn check(parent: &Block, sink: &mut Sink) {
+    if let Some(block) = parent.block(&KIND) {
+        bounds(block, sink);
+    }
     let when = parent.block(&KIND).and_then(|block| block.get::<Vec<Spanned<RetryOn>>>(words::WHEN));
     for answer in when.iter().flat_map(|when| &when.value).filter(|answer| !is_failure(answer.value)) {
         sink.push(
             Diagnostic::error(codes::RETRY_OF_SUCCESS, answer.span, "this answer is no failure")
                 .label("statuses from 400 on are failures")
                 .help("name what should be tried again, such as `5xx` or `503`"),
+        );
+    }
+}
+
+/// Reports a wait that shrinks, and a body that is too large to be kept for each of many requests.
+fn bounds(block: &Block, sink: &mut Sink) {
+    let (base, most) = (block.get::<Duration>(words::BACK_OFF), block.get::<Duration>(words::MAX_BACK_OFF));
+    if let Some(most) = most
+        && most.value < base.as_ref().map_or(BackOff::DEFAULT.base, |base| base.value)
+    {
+        let message = "the longest wait is shorter than the first one";
+        let mut report = Diagnostic::error(codes::RETRY_BOUNDS, most.span, message).label("the longest");
+        if let Some(base) = base {
+            report = report.also(base.span, "the first");
+        }
+        sink.push(
+            report.help("raise `max_back_off`, or lower `back_off`, which is 25ms where it is not set"),
+        );
+    }
+    if let Some(body) = block.get::<u64>(words::MAX_BODY).filter(|body| body.value > LARGEST_BODY) {
+        sink.push(
+            Diagnostic::error(codes::RETRY_BOUNDS, body.span, "no more than 4MiB of a body are kept")
+                .label("more than 4MiB")
+                .help("use `max_body = 4MiB`; larger bodies are sent once"),
         );
     }
 }
@@ -115,13 +177,20 @@ pub(crate) fn convert(block: &Block) -> Option<Retry> {
         Some(list) => list.value.into_iter().map(|method| method.value).collect(),
         None => IDEMPOTENT.iter().map(|method| (*method).to_owned()).collect(),
     };
+    let time = |name: Name| block.get::<Duration>(name).map(|time| time.value);
+    let base = time(words::BACK_OFF).unwrap_or(BackOff::DEFAULT.base);
+    let usual = BackOff::up_to_ten_times(base);
     Some(Retry {
         origin: block.origin(),
         attempts: block.get::<u32>(words::ATTEMPTS)?.value,
         when: when.unwrap_or_else(|| vec![RetryOn::ConnectFailure]),
         other_localities: block.get::<bool>(words::OTHER_LOCALITIES)?.value,
         methods,
-        per_try_timeout: block.get::<Duration>(words::PER_TRY_TIMEOUT).map(|timeout| timeout.value),
+        per_try_timeout: time(words::PER_TRY_TIMEOUT),
+        per_try_idle: time(words::PER_TRY_IDLE),
+        back_off: BackOff { base, most: time(words::MAX_BACK_OFF).unwrap_or(usual.most) },
+        max_retry_after: time(words::MAX_RETRY_AFTER),
+        max_body: block.get::<u64>(words::MAX_BODY).map(|body| body.value),
     })
 }
 

@@ -26,12 +26,13 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::inherited(
             words::REQUEST,
             BOUND,
-            "From the request's end to the answer's end, all attempts together. The default never bounds gRPC or TCP.",
+            "From the request's end to the answer's end, all attempts together. A call of gRPC whose client gave it less time \
+             (`grpc-timeout`) ends with that, with DEADLINE_EXCEEDED; the callee is told what is left.",
         ),
         Attribute::inherited(
             words::IDLE,
             BOUND,
-            "How long a stream or connection may stay silent. The default never bounds gRPC or TCP, nor a request whose own timeout is longer.",
+            "How long a request, a stream or a connection may stay silent. The default never bounds gRPC or TCP, nor a request whose own timeout is longer; it cuts no event stream and no long poll that says something in time.",
         ),
     ],
     blocks: &[],

@@ -51,6 +51,9 @@ pub struct Route {
     /// What a request may change to; absent means nothing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub upgrades: Vec<Upgrade>,
+    /// Whether a request ends with the time that it names itself (`grpc-timeout`), and passes on what is left of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grpc_deadlines: bool,
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,
@@ -211,6 +214,21 @@ pub struct Retry {
     /// How long one attempt may take; absent means as long as the route's timeout leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_try_timeout: Option<Period>,
+    /// How long an endpoint that has the whole request may be silent in one attempt; absent means as long as the route lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_try_idle: Option<Period>,
+    /// How long is waited at most before the first attempt that follows an answer; absent means 25ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_off: Option<Period>,
+    /// Where that stops to grow; absent means ten times as long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_back_off: Option<Period>,
+    /// The longest wait that an answer may ask for (`retry-after`, `x-ratelimit-reset`); absent means that none may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retry_after: Option<Period>,
+    /// How much of a request's body is kept for another attempt, in bytes; absent means 64 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<u64>,
     /// Whether the next attempt goes to the next group at once, instead of another endpoint of the same group.
     #[serde(default, skip_serializing_if = "is_default")]
     pub other_localities: bool,

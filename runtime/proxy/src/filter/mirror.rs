@@ -4,9 +4,10 @@
 //! upstream takes it, up to a bound: a copy that falls behind breaks off. Where memory is tight, all of them do.
 
 use crate::body::BodyError;
-use crate::forward::{Outgoing, forward};
+use crate::forward::forward;
 use crate::from_client::FromClient;
 use crate::memory::{self, Level};
+use crate::outgoing::Outgoing;
 use crate::route::{Route, random};
 use crate::worker::Worker;
 use bytes::Bytes;

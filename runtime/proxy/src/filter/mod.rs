@@ -5,9 +5,9 @@
 pub(crate) mod answer;
 pub(crate) mod mirror;
 
-use crate::forward::Outgoing;
 use crate::from_client::FromClient;
 use crate::limit::LimitState;
+use crate::outgoing::Outgoing;
 use crate::worker::Worker;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;

@@ -13,6 +13,7 @@ use meshc_plan::{
     RetryReason, Role, Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol,
     UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
+use meshc_vocabulary::model::policy::BackOff;
 use meshc_vocabulary::model::{
     DataPlane, DeadShare, ExternalTraffic, GatewayService, HttpMatch, IpFamily, Resources, ServiceType,
     SpiffeId, Table, Upgrade,
@@ -147,12 +148,23 @@ pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
         idle_timeout: None,
         retry,
         upgrades: vec![Upgrade::WebSocket],
+        deadlines: meshc_plan::Deadlines::Unknown,
     }
 }
 
 pub(crate) fn retry(attempts: u32, when: Vec<RetryReason>, other_localities: bool) -> RetryPlan {
     let elsewhere = if other_localities { Elsewhere::AtOnce } else { Elsewhere::AfterAnotherEndpoint };
-    RetryPlan { attempts, when, elsewhere, methods: Vec::new(), per_try_timeout: None }
+    RetryPlan {
+        attempts,
+        when,
+        elsewhere,
+        methods: Vec::new(),
+        per_try_timeout: None,
+        per_try_idle: None,
+        back_off: BackOff::DEFAULT,
+        max_retry_after: None,
+        max_body: meshc_plan::REPLAYED_BODY,
+    }
 }
 
 /// An mTLS upstream for port 80 of a service in `istioinaction`.

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use meshc_vocabulary::model::policy::{GrpcStatus, Retry, RetryOn};
+use meshc_vocabulary::model::policy::{BackOff, GrpcStatus, Retry, RetryOn};
 
-use crate::{Elsewhere, RetryPlan, RetryReason};
+use crate::{Elsewhere, REPLAYED_BODY, RetryPlan, RetryReason};
 
 /// What there is beside an endpoint that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,15 +29,28 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>, beside: Beside) -> RetryPlan
         Beside::EndpointsAndGroups => Elsewhere::AfterAnotherEndpoint,
     };
     match retry {
-        Some(Retry { origin: _, attempts, when, other_localities: _, methods, per_try_timeout }) => {
-            RetryPlan {
-                attempts: *attempts,
-                when: conditions(when),
-                elsewhere,
-                methods: methods.clone(),
-                per_try_timeout: *per_try_timeout,
-            }
-        }
+        Some(Retry {
+            origin: _,
+            attempts,
+            when,
+            other_localities: _,
+            methods,
+            per_try_timeout,
+            per_try_idle,
+            back_off,
+            max_retry_after,
+            max_body,
+        }) => RetryPlan {
+            attempts: *attempts,
+            when: conditions(when),
+            elsewhere,
+            methods: methods.clone(),
+            per_try_timeout: *per_try_timeout,
+            per_try_idle: *per_try_idle,
+            back_off: waits(*back_off),
+            max_retry_after: *max_retry_after,
+            max_body: max_body.unwrap_or(REPLAYED_BODY),
+        },
         None => RetryPlan {
             attempts: match elsewhere {
                 Elsewhere::SameGroup | Elsewhere::AtOnce => 1,
@@ -47,8 +60,18 @@ pub(in crate::lower) fn plan(retry: Option<&Retry>, beside: Beside) -> RetryPlan
             elsewhere,
             methods: Vec::new(),
             per_try_timeout: None,
+            per_try_idle: None,
+            back_off: BackOff::DEFAULT,
+            max_retry_after: None,
+            max_body: REPLAYED_BODY,
         },
     }
+}
+
+/// The plan has them as they are declared.
+fn waits(declared: BackOff) -> BackOff {
+    let BackOff { base, most } = declared;
+    BackOff { base, most }
 }
 
 /// What was asked for, and failed connections in any case: nothing can have reached an application there either. Only the

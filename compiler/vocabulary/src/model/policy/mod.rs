@@ -23,7 +23,7 @@ pub use or_default::OrDefault;
 pub use outlier::{FailuresInARow, Outlier};
 pub use pool::Pool;
 pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
-pub use retry::{GrpcStatus, Retry, RetryOn};
+pub use retry::{BackOff, GrpcStatus, Retry, RetryOn};
 pub use timeout::{Bound, Timeout};
 
 use super::{HttpMatch, Id, Namespace, Route, Service};

@@ -19,6 +19,34 @@ pub struct Retry {
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
+    /// How long an endpoint may be silent in one attempt, if bounded on its own.
+    pub per_try_idle: Option<Duration>,
+    /// How long is waited before an attempt.
+    pub back_off: BackOff,
+    /// The longest wait that an answer may ask for, if answers may.
+    pub max_retry_after: Option<Duration>,
+    /// How much of a body is kept for another attempt, in bytes; `None`: nobody said it.
+    pub max_body: Option<u64>,
+}
+
+/// How long is waited before a failed request is sent again: a random part of a time that doubles with each attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackOff {
+    /// The time before the first.
+    pub base: Duration,
+    /// The time that it does not exceed.
+    pub most: Duration,
+}
+
+impl BackOff {
+    /// What holds where nobody said anything. Source: Envoy's default.
+    pub const DEFAULT: Self = Self::up_to_ten_times(Duration::from_millis(25));
+
+    /// From this base, with Envoy's default of how far it grows.
+    #[must_use]
+    pub const fn up_to_ten_times(base: Duration) -> Self {
+        Self { base, most: base.saturating_mul(10) }
+    }
 }
 
 /// What counts as a failure.

@@ -1,0 +1,169 @@
+//! How long a call may take that says so itself, and when and how a request is sent again.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mesh_tests::http::Request;
+use mesh_tests::mesh::{DataPlane, Mesh};
+use mesh_tests::one_stream;
+
+const SHOP: &str = r#"
+mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
+trust house {}
+network net {}
+cluster west {
+  network = net, region = "here"
+  gateway in { role = ingress, address = 10.0.0.1, port http { number = 80 } }
+}
+namespace shop {
+  client web { clusters = [west], calls = [api] }
+  service api { clusters = [west], port grpc { number = 80, protocol = grpc } }
+  service page { clusters = [west], port http { number = 80 } }
+  route api { gateway = west.in, hosts = ["api.example"], to = api, timeout = 500ms }
+  route page {
+    gateway = west.in
+    hosts   = ["page.example"]
+    retry   { attempts = 1, when = [503], methods = ["GET", "POST"], back_off = 10ms, max_back_off = 20ms }
+    rule { match { paths = ["/small", "/kept"] }, to = page }
+    rule {
+      match { path = "/large" }
+      to = page
+      retry { attempts = 1, when = [503], methods = ["POST"], max_body = 256KiB }
+    }
+    rule { match { path = "/after" }, to = page, retry { attempts = 1, when = [503], max_retry_after = 5s } }
+    rule { match { path = "/never" }, to = page, retry { attempts = 1, when = [503], max_retry_after = 5s } }
+    rule { match { path = "/silent" }, to = page, retry { attempts = 1, when = [5xx], per_try_idle = 300ms } }
+  }
+  policy page { targets = [page], outlier { enabled = false } }
+}
+"#;
+
+fn calls_end_with_their_own_time(data_plane: DataPlane) {
+    let mesh = Mesh::up(SHOP, data_plane);
+    let (api, ingress) =
+        (mesh.address("MESH_CALL_WEST_SHOP_WEB__SHOP_API_80"), mesh.address("MESH_GATEWAY_WEST_IN"));
+    let call =
+        |path: &str, time: &str| one_stream::Request::grpc("api.shop", path).header("grpc-timeout", time);
+    let late = call("/slow?delay=5000", "300m").send(api);
+    assert_eq!(
+        (late.header("grpc-status"), late.header("grpc-message")),
+        ("4", "downstream duration timeout")
+    );
+    // The route bounds it.
+    let late = one_stream::Request::grpc("api.example", "/slow?delay=5000")
+        .header("grpc-timeout", "10S")
+        .send(ingress);
+    assert_eq!(late.header("grpc-status"), "4", "{late:?}");
+    // The callee is told what is left, and nothing if nothing was said.
+    for (time, most) in [("9S", 9_000), ("1H", 3_600_000)] {
+        let told = told(&call("/fine", time).send(api).body);
+        let told = told.unwrap_or_else(|| panic!("{time}: the application is told nothing"));
+        assert!((1..=most).contains(&told), "{time}: {told} ms");
+    }
+    let bounded =
+        one_stream::Request::grpc("api.example", "/fine").header("grpc-timeout", "10S").send(ingress);
+    assert!(told(&bounded.body).is_some_and(|told| told <= 500), "{bounded:?}");
+    assert_eq!(told(&one_stream::Request::grpc("api.shop", "/fine").send(api).body), None);
+}
+
+/// The time that the application was told, in milliseconds.
+fn told(body: &str) -> Option<u64> {
+    let seen: serde_json::Value =
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    let text = seen["headers"]["grpc-timeout"].as_str()?;
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number: u64 = number.parse().expect("a number");
+    Some(match unit {
+        "m" => number,
+        "S" => number * 1000,
+        "u" => number / 1000,
+        "n" => number / 1_000_000,
+        other => panic!("{other}"),
+    })
+}
+
+/// How often each path was asked for.
+type Counts = Arc<Mutex<BTreeMap<String, usize>>>;
+
+/// Fails the first request to each path, as the path says, and answers the others with the size of their body.
+fn serve(application: TcpListener, counts: &Counts) {
+    let counts = Arc::clone(counts);
+    std::thread::spawn(move || {
+        for stream in application.incoming().map_while(Result::ok) {
+            let counts = Arc::clone(&counts);
+            std::thread::spawn(move || converse(stream, &counts));
+        }
+    });
+}
+
+fn converse(mut stream: TcpStream, counts: &Counts) -> std::io::Result<()> {
+    loop {
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            if stream.read(&mut byte)? == 0 {
+                return Ok(());
+            }
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let mut body = vec![0; length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)];
+        stream.read_exact(&mut body)?;
+        let is_first = {
+            let mut counts = counts.lock().expect("nobody panics");
+            let count = counts.entry(path.clone()).or_default();
+            *count += 1;
+            *count == 1
+        };
+        let fails =
+            |more: &str| format!("HTTP/1.1 503 Service Unavailable\r\n{more}content-length: 0\r\n\r\n");
+        let answer = match path.as_str() {
+            "/silent" if is_first => {
+                // Until the proxy gives up.
+                while stream.read(&mut byte)? > 0 {}
+                return Ok(());
+            }
+            "/after" if is_first => fails("retry-after: 1\r\n"),
+            "/never" if is_first => fails("retry-after: 3600\r\n"),
+            _ if is_first => fails(""),
+            _ => {
+                let body = body.len().to_string();
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            }
+        };
+        stream.write_all(answer.as_bytes())?;
+    }
+}
+
+fn requests_are_sent_again_as_the_route_says(data_plane: DataPlane) {
+    let mesh = Mesh::up(SHOP, data_plane);
+    let counts = Counts::default();
+    serve(mesh.replace("shop.page", "west", "WEST_SIDECARS_SHOP_PAGE_80"), &counts);
+    let count = |path: &str| counts.lock().expect("nobody panics").get(path).copied();
+    let ask = |request: Request| {
+        let answer = mesh.ingress("WEST_IN", &request);
+        (answer.status, answer.body)
+    };
+    let post = |path: &str, size: usize| Request::get("page.example", path).method("POST", &"x".repeat(size));
+    let get = |path: &str| Request::get("page.example", path);
+    assert_eq!(ask(post("/small", 1000)), (200, String::from("1000")));
+    // A body is kept up to a bound, which a route can raise.
+    assert_eq!((ask(post("/kept", 100_000)).0, count("/kept")), (503, Some(1)));
+    assert_eq!(ask(post("/large", 100_000)), (200, String::from("100000")));
+    // An answer may ask for a longer wait, up to a bound.
+    let start = Instant::now();
+    assert_eq!(ask(get("/after")), (200, String::from("0")));
+    assert!(start.elapsed() >= Duration::from_secs(1), "after {:?}", start.elapsed());
+    assert_eq!(ask(get("/never")), (200, String::from("0")), "what asks for too much is not heard");
+    // Silence of an endpoint ends an attempt.
+    assert_eq!(ask(get("/silent")), (200, String::from("0")));
+    for path in ["/small", "/large", "/after", "/never", "/silent"] {
+        assert_eq!(count(path), Some(2), "{path}");
+    }
+}
+
+crate::on_both_data_planes!(calls_end_with_their_own_time, requests_are_sent_again_as_the_route_says);
