@@ -13,7 +13,8 @@ pub(crate) const CHECK: Check = Check {
         code: Code("W0340"),
         title: "failover without ejection",
         explanation: r#"Another cluster takes over when every endpoint of the nearer ones is ejected or gone. With ejection off, a callee that
-answers every request with an error keeps getting them, and the other cluster waits. Only requests whose connection
+answers every request with an error keeps getting them, and the other cluster waits. The same is so where
+`max_ejected` keeps some of them. Only requests whose connection
 fails are sent elsewhere.
 
 ```mesh
@@ -29,9 +30,16 @@ Leave ejection on, or say that failover is not wanted either: `failover { enable
     run,
 };
 
+/// What stays of the endpoints of a locality that all fail.
+#[derive(Clone, Copy)]
+enum Keeps {
+    All,
+    Some,
+}
+
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    let mut without: BTreeMap<_, (Span, Vec<&str>)> = BTreeMap::new();
+    let mut without: BTreeMap<_, (Span, Keeps, Vec<&str>)> = BTreeMap::new();
     let names: Vec<_> = model.services.ids().map(|id| (id, model.service_name(id))).collect();
     for (id, name) in &names {
         let holds = context.resolved.service(*id);
@@ -43,18 +51,39 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             continue;
         }
         let several = model.services.at(*id).clusters.len() > 1;
-        if several && holds.failover.value.enabled && !holds.outlier.value.enabled {
-            let place = holds.outlier.value.origin.span;
-            let (_, services) = without.entry(holds.outlier.from).or_insert_with(|| (place, Vec::new()));
+        let outlier = holds.outlier.value;
+        let keeps = match (outlier.enabled, outlier.max_ejected.value) {
+            (false, _) => Keeps::All,
+            (true, ..100) => Keeps::Some,
+            (true, _) => continue,
+        };
+        if several && holds.failover.value.enabled {
+            let place = match keeps {
+                Keeps::All => outlier.origin.span,
+                Keeps::Some => outlier.max_ejected.declared.unwrap_or(outlier.origin.span),
+            };
+            let (_, _, services) =
+                without.entry(holds.outlier.from).or_insert_with(|| (place, keeps, Vec::new()));
             services.push(name);
         }
     }
-    for (span, services) in without.into_values() {
-        let message = format!("{} cannot fail over while ejection is off", listed(services));
+    for (span, keeps, services) in without.into_values() {
+        let services = listed(services);
+        let (message, label) = match keeps {
+            Keeps::All => {
+                (format!("{services} cannot fail over while ejection is off"), "turns ejection off")
+            }
+            Keeps::Some => (
+                format!(
+                    "{services} cannot fail over: some endpoints of each locality stay, whatever they answer"
+                ),
+                "keeps the rest",
+            ),
+        };
         sink.push(
             Diagnostic::warning(CHECK.info.code, span, message)
-                .label("turns ejection off")
-                .help("leave ejection on, or turn failover off as well: `failover { enabled = false }`"),
+                .label(label)
+                .help("leave ejection on and without a cap, or turn failover off as well: `failover { enabled = false }`"),
         );
     }
 }

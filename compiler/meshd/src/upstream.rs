@@ -3,8 +3,8 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, PoolPlan, Share, Upstream,
-    UpstreamProtocol, UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, PodFailures, PoolPlan, Share,
+    Upstream, UpstreamProtocol, UpstreamTls,
 };
 use meshd_config::{Period, raw};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
             UpstreamProtocol::Tcp => raw::Protocol::Downstream,
         },
         connect_timeout: Period::from(connect_timeout),
-        groups: groups.iter().map(|group| self::group(placed, group, *failing_answers, tls)).collect(),
+        groups: groups.iter().map(|group| self::group(placed, group, failing_answers, tls)).collect(),
         pool: raw::Pool {
             max_connections,
             max_pending: max_pending_requests,
@@ -49,7 +49,7 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
 fn group(
     placed: &Placed<'_>,
     group: &Group,
-    answers: FailingAnswers,
+    answers: &FailingAnswers,
     tls: Option<&UpstreamTls>,
 ) -> raw::Group {
     // meshd has no locality but the order of the groups.
@@ -89,39 +89,53 @@ fn endpoint(placed: &Placed<'_>, endpoint: &Endpoint) -> raw::Endpoint {
     raw::Endpoint { host, port, weight: Some(*weight), repeat: Some(*copies) }
 }
 
-fn outlier(ejection: &Ejection, answers: FailingAnswers) -> Option<raw::Outlier> {
+fn outlier(ejection: &Ejection, answers: &FailingAnswers) -> Option<raw::Outlier> {
     let failing_answers = match answers {
         FailingAnswers::GatewayErrors => raw::FailingAnswers::GatewayErrors,
         FailingAnswers::ServerErrors => raw::FailingAnswers::ServerErrors,
+        FailingAnswers::Statuses(ranges) => raw::FailingAnswers::Statuses(ranges.clone()),
     };
     match ejection {
         Ejection::Never => None,
-        Ejection::Pods { consecutive, unanswered, timing } => Some(raw::Outlier {
-            failing_answers,
-            consecutive_answers: Some(*consecutive),
-            consecutive_connections: Some(*consecutive),
-            failing_share: Some(share(*unanswered, false)),
-            ..judged(timing)
-        }),
+        Ejection::Pods { judged, most, timing } => {
+            let outlier = match *judged {
+                PodFailures::InARow { consecutive, unanswered } => raw::Outlier {
+                    consecutive_answers: Some(consecutive),
+                    consecutive_connections: Some(consecutive),
+                    failing_share: Some(share(unanswered, false)),
+                    ..judged_at(timing)
+                },
+                PodFailures::ByShare { failed } => {
+                    raw::Outlier { failing_share: Some(share(failed, true)), ..judged_at(timing) }
+                }
+                PodFailures::Compared { deviation, attempts, endpoints } => raw::Outlier {
+                    compared: Some(raw::Compared { deviation, attempts, endpoints }),
+                    ..judged_at(timing)
+                },
+            };
+            Some(raw::Outlier { failing_answers, max_ejected: (*most < 100).then_some(*most), ..outlier })
+        }
         Ejection::Gateway { consecutive_connections, failed, timing } => Some(raw::Outlier {
             failing_answers,
             consecutive_connections: Some(*consecutive_connections),
             failing_share: Some(share(*failed, true)),
-            ..judged(timing)
+            ..judged_at(timing)
         }),
         Ejection::Connections { consecutive, timing } => {
-            Some(raw::Outlier { consecutive_connections: Some(*consecutive), ..judged(timing) })
+            Some(raw::Outlier { consecutive_connections: Some(*consecutive), ..judged_at(timing) })
         }
     }
 }
 
-fn judged(timing: &EjectionTiming) -> raw::Outlier {
+fn judged_at(timing: &EjectionTiming) -> raw::Outlier {
     let EjectionTiming { interval, ejection } = *timing;
     raw::Outlier {
         failing_answers: raw::FailingAnswers::None,
         consecutive_answers: None,
         consecutive_connections: None,
         failing_share: None,
+        compared: None,
+        max_ejected: None,
         interval: Period::from(interval),
         ejection: Period::from(ejection),
     }

@@ -17,8 +17,18 @@ use meshc_plan::{Placement, Plan, Rendering};
 use meshd_config::Config;
 
 /// One mesh for each thing that a proxy can be asked to do.
-const MESHES: [&str; 9] =
-    ["acme", "balance", "calls", "grpc", "hub-and-spoke", "limits", "permissive", "redirect", "tcp"];
+const MESHES: [&str; 10] = [
+    "acme",
+    "balance",
+    "calls",
+    "grpc",
+    "hub-and-spoke",
+    "limits",
+    "outliers",
+    "permissive",
+    "redirect",
+    "tcp",
+];
 
 fn plan(mesh: &str) -> Plan {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/plan");

@@ -58,6 +58,6 @@ pub use route::{
     VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PoolPlan,
-    Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
+    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PodFailures,
+    PoolPlan, Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
 };

@@ -130,12 +130,14 @@ pub enum Serves {
 }
 
 /// Which answers are failures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailingAnswers {
     /// 502, 503 and 504 (gRPC: UNAVAILABLE): what proxies and overloaded applications answer.
     GatewayErrors,
     /// Every status from 500 to 599 (gRPC: the statuses that stand for them).
     ServerErrors,
+    /// Those in one of these ranges, both ends included.
+    Statuses(Vec<(u16, u16)>),
 }
 
 /// How failing endpoints of a group are ejected. All of them may be. An ejection never refuses a request: when every
@@ -149,11 +151,10 @@ pub enum Ejection {
     Never,
     /// Pods that answer requests.
     Pods {
-        /// So many failing answers in a row eject at once, and so do failed connections where the data plane can tell
-        /// them from timeouts.
-        consecutive: u32,
-        /// Attempts without any answer: failed connections, resets, timeouts.
-        unanswered: Share,
+        /// What ejects one of them.
+        judged: PodFailures,
+        /// How many of a hundred may be ejected at once, rounded down.
+        most: u32,
         /// For how long, and how often it is looked.
         timing: EjectionTiming,
     },
@@ -173,6 +174,33 @@ pub enum Ejection {
         consecutive: u32,
         /// For how long, and how often it is looked.
         timing: EjectionTiming,
+    },
+}
+
+/// What ejects a pod. Envoy's counters are shared, so it is one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodFailures {
+    /// Failures in a row.
+    InARow {
+        /// So many failing answers in a row eject at once, and so do failed connections where the data plane can tell
+        /// them from timeouts.
+        consecutive: u32,
+        /// Attempts without any answer: failed connections, resets, timeouts.
+        unanswered: Share,
+    },
+    /// Failures of any kind: failing answers, failed connections, resets, timeouts.
+    ByShare {
+        /// How many.
+        failed: Share,
+    },
+    /// A rate of successes below that of the others.
+    Compared {
+        /// By so many thousandths of the standard deviation below the mean.
+        deviation: u32,
+        /// Of those with at least so many attempts in the interval.
+        attempts: u32,
+        /// If they are at least so many.
+        endpoints: u32,
     },
 }
 

@@ -7,7 +7,7 @@ mod support;
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     Ejection, Elsewhere, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck,
-    Plan, Principal, ProxyPlan, Serves, Upstream,
+    Plan, PodFailures, Principal, ProxyPlan, Serves, Upstream,
 };
 use support::compile;
 
@@ -79,7 +79,10 @@ fn the_ingress_prefers_its_own_cluster_and_fails_over_to_the_other() {
     let backend = upstream(ingress, "simple-backend.istioinaction:80");
     let names: Vec<_> = backend.groups.iter().map(|group| group.name.as_str()).collect();
     assert_eq!(names, ["west", "east"]);
-    assert!(matches!(backend.groups[0].ejection, Ejection::Pods { consecutive: 1, .. }));
+    assert!(matches!(
+        backend.groups[0].ejection,
+        Ejection::Pods { judged: PodFailures::InARow { consecutive: 1, .. }, .. }
+    ));
     let local = EndpointAddress::Name(String::from("simple-backend-mesh.istioinaction.svc.cluster.local"));
     assert_eq!(backend.groups[0].endpoints[0].address, local);
     let ListenerKind::Http(http) = &http.kind else { panic!("not HTTP") };

@@ -66,7 +66,7 @@ pub(crate) fn at_service(
     let PolicySettings {
         // Connections have localities, are ejected, and have callers. What a rule says of requests is judged at the port.
         failover: _,
-        outlier: _,
+        outlier,
         allow: _,
         deny: _,
         balance,
@@ -83,6 +83,9 @@ pub(crate) fn at_service(
             BalanceBy::RoundRobin | BalanceBy::LeastRequest | BalanceBy::Random => {}
             BalanceBy::Hash(_) => refuse("balance.by", by.span),
         }
+    }
+    if let Some(at) = outlier.as_ref().and_then(|outlier| outlier.of_requests) {
+        refuse("outlier", at);
     }
     retry.iter().for_each(|it| refuse("retry", it.origin.span));
     rate_limits.iter().for_each(|it| refuse("rate_limit", it.origin.span));

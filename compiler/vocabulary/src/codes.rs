@@ -366,12 +366,16 @@ deny { from = [batch], except {} }                        // except { match { pa
     },
     CodeInfo {
         code: TWO_COUNTS_OF_FAILURES,
-        title: "two counts of failures in a row",
-        explanation: r#"`consecutive_gateway_errors` counts 502, 503, 504 and failed connections, `consecutive_5xx` every answer from 500 to
-599 besides. An endpoint's failures are counted in one way, so `outlier` takes one of the two.
+        title: "endpoints are judged in two ways",
+        explanation: r#"An endpoint is ejected after failures in a row (`consecutive_gateway_errors` counts 502, 503 and 504, `consecutive_5xx` every
+answer from 500 to 599, `consecutive_failures` the listed `failures`), for a `failure_percentage`, or for a
+`success_deviation` from the others. Failed connections count in each. On Envoy these ways share their counters, so
+`outlier` takes one of them. `min_requests` and `min_endpoints` are bounds of the last two.
 
 ```mesh
 outlier { consecutive_gateway_errors = 5, consecutive_5xx = 3 }     // keep one of them
+outlier { consecutive_5xx = 3, failures = [429] }                   // consecutive_failures = 3
+outlier { consecutive_5xx = 3, min_requests = 20 }                  // failure_percentage = 50%
 ```"#,
     },
     CodeInfo {

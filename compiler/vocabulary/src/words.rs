@@ -37,6 +37,7 @@ names! {
     COMMON_NAME = "common_name";
     CONNECT_TIMEOUT = "connect_timeout";
     CONSECUTIVE_5XX = "consecutive_5xx";
+    CONSECUTIVE_FAILURES = "consecutive_failures";
     CONSECUTIVE_GATEWAY_ERRORS = "consecutive_gateway_errors";
     CONTAINER = "container";
     CONTENT_TYPE = "content_type";
@@ -53,6 +54,8 @@ names! {
     EXACT = "exact";
     EXTERNAL_TRAFFIC = "external_traffic";
     FAILOVER = "failover";
+    FAILURES = "failures";
+    FAILURE_PERCENTAGE = "failure_percentage";
     FROM = "from";
     GATEWAY = "gateway";
     GATEWAYS = "gateways";
@@ -74,6 +77,7 @@ names! {
     MAX_BODY = "max_body";
     MAX_CONCURRENT_REQUESTS = "max_concurrent_requests";
     MAX_CONNECTIONS = "max_connections";
+    MAX_EJECTED = "max_ejected";
     MAX_PENDING_REQUESTS = "max_pending_requests";
     MAX_RETRY_AFTER = "max_retry_after";
     METHOD = "method";
@@ -84,6 +88,8 @@ names! {
     MIN_REPLICAS = "min_replicas";
     MINIMUM_VERSION = "minimum_version";
     MIN_CONCURRENT_RETRIES = "min_concurrent_retries";
+    MIN_ENDPOINTS = "min_endpoints";
+    MIN_REQUESTS = "min_requests";
     MODE = "mode";
     MTLS = "mtls";
     NAMESPACE = "namespace";
@@ -125,6 +131,7 @@ names! {
     STATE = "state";
     STATUS = "status";
     SUBSTITUTION = "substitution";
+    SUCCESS_DEVIATION = "success_deviation";
     TARGET = "target";
     TARGETS = "targets";
     TIERS = "tiers";

@@ -50,7 +50,7 @@ pub use route::{
     Upgrade, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Balance, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol,
+    Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol,
     RetryBudget, Tls, Upstream,
 };
 

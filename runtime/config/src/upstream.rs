@@ -4,7 +4,7 @@ use crate::SpiffeId;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use crate::raw::{Balance, FailingAnswers, Protocol};
+pub use crate::raw::{Balance, Compared, FailingAnswers, Protocol};
 
 /// Somewhere to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,10 @@ pub struct Outlier {
     pub consecutive_connections: Option<u32>,
     /// The share of failures in one interval that ejects.
     pub failing_share: Option<FailingShare>,
+    /// How much worse than the others an endpoint has to be in one interval.
+    pub compared: Option<Compared>,
+    /// How many of a hundred endpoints may be ejected at once; `None` is all.
+    pub max_ejected: Option<u32>,
     /// How often shares are judged and ejected endpoints return.
     pub interval: Duration,
     /// How long an ejection lasts at least.

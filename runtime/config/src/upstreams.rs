@@ -5,7 +5,8 @@
 use crate::identity::spiffe_id;
 use crate::rules::Context;
 use crate::upstream::{
-    Balance, Endpoint, EndpointHost, FailingShare, Group, Outlier, Pool, RetryBudget, Tls, Upstream,
+    Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool,
+    RetryBudget, Tls, Upstream,
 };
 use crate::{Path, Period, raw};
 use std::time::Duration;
@@ -124,6 +125,8 @@ fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlie
         consecutive_answers,
         consecutive_connections,
         failing_share,
+        compared,
+        max_ejected,
         interval,
         ejection,
     } = raw;
@@ -133,22 +136,49 @@ fn outlier(cx: &mut Context<'_>, raw: &raw::Outlier, at: &Path) -> Option<Outlie
     let answers = count(cx, consecutive_answers, "consecutive_answers");
     let connections = count(cx, consecutive_connections, "consecutive_connections");
     let share = cx.optional(failing_share.as_ref(), &at.field("failing_share"), self::failing_share);
+    if let FailingAnswers::Statuses(ranges) = failing_answers
+        && !ranges.iter().all(|(first, last)| 100 <= *first && first <= last && *last < 600)
+    {
+        cx.wrong(&at.field("failing_answers"), "a status is between 100 and 599, and a range goes upwards");
+    }
+    let compared = cx.optional(compared.as_ref(), &at.field("compared"), self::compared);
+    let max_ejected = cx.optional(max_ejected.as_ref(), &at.field("max_ejected"), |cx, percent, at| {
+        if *percent > 100 {
+            cx.wrong(at, "must be at most 100");
+        }
+        Some(*percent)
+    });
     let interval = cx.some_time(*interval, &at.field("interval"));
     let ejection = cx.some_time(*ejection, &at.field("ejection"));
-    if consecutive_answers.is_none() && consecutive_connections.is_none() && failing_share.is_none() {
+    if consecutive_answers.is_none()
+        && consecutive_connections.is_none()
+        && failing_share.is_none()
+        && raw.compared.is_none()
+    {
         cx.wrong(
             at,
-            "no reason to eject: name `consecutive_answers`, `consecutive_connections` or `failing_share`",
+            "no reason to eject: name `consecutive_answers`, `consecutive_connections`, `failing_share` or `compared`",
         );
     }
     Some(Outlier {
-        failing_answers: *failing_answers,
+        failing_answers: failing_answers.clone(),
         consecutive_answers: answers?,
         consecutive_connections: connections?,
         failing_share: share?,
+        compared: compared?,
+        max_ejected: max_ejected?,
         interval: interval?.duration(),
         ejection: ejection?.duration(),
     })
+}
+
+fn compared(cx: &mut Context<'_>, raw: &Compared, at: &Path) -> Option<Compared> {
+    let Compared { deviation, attempts, endpoints } = *raw;
+    let attempts = cx.positive(attempts, &at.field("attempts"));
+    if endpoints < 2 {
+        cx.wrong(&at.field("endpoints"), "must be at least 2");
+    }
+    Some(Compared { deviation, attempts: attempts?, endpoints })
 }
 
 fn failing_share(cx: &mut Context<'_>, raw: &raw::FailingShare, at: &Path) -> Option<FailingShare> {

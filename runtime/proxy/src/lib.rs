@@ -22,6 +22,7 @@ mod body;
 mod bounds;
 mod buffers;
 mod choice;
+mod comparison;
 mod connect;
 mod control;
 mod deadline;

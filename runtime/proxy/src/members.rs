@@ -1,9 +1,10 @@
 //! The endpoints of a group, and who is next among them: in turn by weight, the less busy of two, any, or by hash.
 
 use crate::choice::{self, Candidate};
+use crate::comparison;
 use crate::route::random;
 use crate::upstream::Endpoint;
-use meshd_config::{Balance, Outlier};
+use meshd_config::{Balance, Compared, Outlier};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,8 @@ pub(crate) struct Members {
     balance: Balance,
     /// How long the share of a new endpoint grows.
     slow_start: Option<Duration>,
+    /// When its members were last compared with each other.
+    compared: Mutex<Option<Instant>>,
     /// Ejections that were found due while an endpoint was looked for, and that no metric has counted yet.
     unseen_ejections: AtomicU32,
 }
@@ -40,7 +43,13 @@ pub(crate) enum Among<'a> {
 impl Members {
     /// No endpoints yet.
     pub(crate) fn new(balance: Balance, slow_start: Option<Duration>) -> Self {
-        Members { list: Mutex::default(), balance, slow_start, unseen_ejections: AtomicU32::new(0) }
+        Members {
+            list: Mutex::default(),
+            balance,
+            slow_start,
+            compared: Mutex::default(),
+            unseen_ejections: AtomicU32::new(0),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Member>> {
@@ -105,10 +114,11 @@ impl Members {
         weigh: impl Fn(&Endpoint) -> u32,
     ) -> Option<Arc<Endpoint>> {
         let mut members = self.lock();
+        let mut room = self.room(among, &members);
         let mut total = 0;
         let mut chosen: Option<&mut Member> = None;
         for member in members.iter_mut() {
-            if !self.is_among(among, &member.endpoint) || !admits(&member.endpoint) {
+            if !self.is_among(among, &mut room, &member.endpoint) || !admits(&member.endpoint) {
                 continue;
             }
             let weight = i64::from(weigh(&member.endpoint));
@@ -133,9 +143,11 @@ impl Members {
     ) -> Option<Arc<Endpoint>> {
         let now = Instant::now();
         let members = self.lock();
+        let mut room = self.room(among, &members);
         let endpoints = members.iter().map(|member| &member.endpoint);
-        let endpoints: Vec<&Arc<Endpoint>> =
-            endpoints.filter(|endpoint| self.is_among(among, endpoint) && admits(endpoint)).collect();
+        let endpoints: Vec<&Arc<Endpoint>> = endpoints
+            .filter(|endpoint| self.is_among(among, &mut room, endpoint) && admits(endpoint))
+            .collect();
         let candidates = endpoints.iter().map(|endpoint| Candidate {
             weight: grown(endpoint, slow_start, now),
             active: endpoint.active.load(Ordering::Relaxed),
@@ -152,21 +164,73 @@ impl Members {
 
     /// Whether any member is among these.
     pub(crate) fn any(&self, among: Among<'_>) -> bool {
-        self.lock().iter().any(|member| self.is_among(among, &member.endpoint))
+        let members = self.lock();
+        let mut room = self.room(among, &members);
+        members.iter().any(|member| self.is_among(among, &mut room, &member.endpoint))
     }
 
-    fn is_among(&self, among: Among<'_>, endpoint: &Endpoint) -> bool {
+    fn is_among(&self, among: Among<'_>, room: &mut usize, endpoint: &Endpoint) -> bool {
         match among {
             Among::All => true,
             Among::Usable(rules, now) => {
-                let (ejected, ejections) = endpoint.is_ejected(rules, now);
+                let (ejected, ejections) = endpoint.is_ejected(rules, now, *room > 0);
                 if ejections > 0 {
+                    *room = room.saturating_sub(1);
                     self.unseen_ejections.fetch_add(ejections, Ordering::Relaxed);
                 }
                 !ejected
             }
         }
     }
+
+    /// How many more may be ejected, after the members were compared where it is time for that.
+    fn room(&self, among: Among<'_>, members: &[Member]) -> usize {
+        let Among::Usable(Some(rules), now) = among else { return usize::MAX };
+        let mut room = left(rules, now, members);
+        if let Some(rule) = rules.compared {
+            self.compare(rules, rule, now, members, &mut room);
+        }
+        room
+    }
+
+    /// Does something that may eject a member, telling it whether there is room for that.
+    pub(crate) fn within_bounds<T>(
+        &self,
+        rules: &Outlier,
+        now: Instant,
+        report: impl FnOnce(bool) -> T,
+    ) -> T {
+        let members = self.lock();
+        report(left(rules, now, &members) > 0)
+    }
+
+    /// Ejects those that answered worse than the others in the interval that has ended, if one has.
+    fn compare(&self, rules: &Outlier, rule: Compared, now: Instant, members: &[Member], room: &mut usize) {
+        let mut last = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *last.get_or_insert(now);
+        if now.saturating_duration_since(since) < rules.interval {
+            return;
+        }
+        *last = Some(now);
+        let rates: Vec<_> = members.iter().map(|member| member.endpoint.take_rate()).collect();
+        for (member, is_worse) in members.iter().zip(comparison::worse(&rates, rule)) {
+            if is_worse && *room > 0 {
+                let ejections = member.endpoint.eject(rules, now);
+                if ejections > 0 {
+                    *room = room.saturating_sub(1);
+                    self.unseen_ejections.fetch_add(ejections, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// How many more of these may be ejected.
+fn left(rules: &Outlier, now: Instant, members: &[Member]) -> usize {
+    let Some(percent) = rules.max_ejected else { return usize::MAX };
+    let most = members.len() * usize::try_from(percent).unwrap_or(100) / 100;
+    let out = members.iter().filter(|member| member.endpoint.ejected_until(Some(rules), now).is_some());
+    most.saturating_sub(out.count())
 }
 
 /// The weight of an endpoint now, in thousandths, while its share may still grow.

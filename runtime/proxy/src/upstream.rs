@@ -6,6 +6,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::choice::number;
+use crate::comparison::Rate;
 use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::outlier::{Record, Report};
@@ -177,7 +178,13 @@ impl Upstream {
     /// Takes into account how an attempt went.
     pub(crate) fn report(&self, group: &Group, endpoint: &Endpoint, report: Report, metrics: &Metrics) {
         let Some(rules) = &group.config.outlier else { return };
-        let ejections = endpoint.lock().report(rules, report, Instant::now());
+        let now = Instant::now();
+        let ejections = match rules.max_ejected {
+            None => endpoint.lock().report(rules, report, now, true),
+            Some(_) => group
+                .members
+                .within_bounds(rules, now, |room| endpoint.lock().report(rules, report, now, room)),
+        };
         self.count_ejections(group, ejections, metrics);
     }
 
@@ -272,12 +279,33 @@ impl Endpoint {
     }
 
     /// Whether it is left out now, and how many ejections were found due.
-    pub(crate) fn is_ejected(&self, rules: Option<&config::Outlier>, now: Instant) -> (bool, u32) {
-        rules.map_or((false, 0), |rules| self.lock().is_ejected(rules, now))
+    pub(crate) fn is_ejected(
+        &self,
+        rules: Option<&config::Outlier>,
+        now: Instant,
+        room: bool,
+    ) -> (bool, u32) {
+        rules.map_or((false, 0), |rules| self.lock().is_ejected(rules, now, room))
+    }
+
+    /// What it did since this was last asked.
+    pub(crate) fn take_rate(&self) -> Rate {
+        self.lock().take_rate()
+    }
+
+    /// Ejects it for being worse than the others; how many ejections that brought.
+    pub(crate) fn eject(&self, rules: &config::Outlier, now: Instant) -> u32 {
+        self.lock().eject_if_in(rules, now)
     }
 
     /// When it returns, if it is ejected.
     pub(crate) fn ejected_until(&self, rules: Option<&config::Outlier>, now: Instant) -> Option<Instant> {
-        self.lock().ejected_until(rules?, now)
+        let rules = rules?;
+        let mut record = self.lock();
+        // Without a bound in the group, an interval that has ended needs nobody else to be judged.
+        if rules.max_ejected.is_none() {
+            record.is_ejected(rules, now, true);
+        }
+        record.ejected_until(rules, now)
     }
 }

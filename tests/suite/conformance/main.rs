@@ -15,6 +15,7 @@ mod fixtures;
 mod gateway;
 mod grpc;
 mod ingress;
+mod judging;
 mod limits;
 mod operators;
 mod redirects;

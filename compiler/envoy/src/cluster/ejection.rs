@@ -10,33 +10,50 @@ use envoy_types::pb::envoy::config::common::matcher::v3::{
     HttpHeadersMatch, MatchPredicate, match_predicate,
 };
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options;
-use meshc_plan::{Ejection, EjectionTiming, FailingAnswers, Group, Share};
+use meshc_plan::{Ejection, EjectionTiming, FailingAnswers, Group, PodFailures, Share};
 
 use crate::pb::cluster::OutlierDetection;
 use crate::pb::{duration, matcher, number, route};
 
 /// The ejection settings of one group; `None` if its endpoints are never ejected.
-pub(super) fn outlier_detection(ejection: &Ejection, failing: FailingAnswers) -> Option<OutlierDetection> {
+pub(super) fn outlier_detection(ejection: &Ejection, failing: &FailingAnswers) -> Option<OutlierDetection> {
     match ejection {
         Ejection::Never => None,
-        Ejection::Pods { consecutive, unanswered, timing } => {
-            Some(pods(*consecutive, *unanswered, failing, timing))
+        Ejection::Pods { judged, most, timing } => {
+            let detection = match *judged {
+                PodFailures::InARow { consecutive, unanswered } => {
+                    pods(consecutive, unanswered, failing, timing)
+                }
+                PodFailures::ByShare { failed } => by_share(failed, timing),
+                PodFailures::Compared { deviation, attempts, endpoints } => OutlierDetection {
+                    enforcing_consecutive_5xx: number(0),
+                    enforcing_success_rate: number(100),
+                    success_rate_stdev_factor: number(deviation),
+                    success_rate_request_volume: number(attempts),
+                    success_rate_minimum_hosts: number(endpoints),
+                    ..common(timing)
+                },
+            };
+            Some(OutlierDetection { max_ejection_percent: number(*most), ..detection })
         }
-        // Everything is a failure here that is not answered well, and all of it counts in one share.
-        Ejection::Gateway { consecutive_connections: _, failed: Share { percent, attempts }, timing } => {
-            Some(OutlierDetection {
-                enforcing_consecutive_5xx: number(0),
-                failure_percentage_threshold: number(*percent),
-                enforcing_failure_percentage: number(100),
-                failure_percentage_minimum_hosts: number(1),
-                failure_percentage_request_volume: number(*attempts),
-                ..common(timing)
-            })
-        }
+        Ejection::Gateway { consecutive_connections: _, failed, timing } => Some(by_share(*failed, timing)),
         // There are no requests that could be slow: what fails is a connection.
         Ejection::Connections { consecutive, timing } => {
             Some(OutlierDetection { consecutive_5xx: number(*consecutive), ..common(timing) })
         }
+    }
+}
+
+/// Everything is a failure here that is not answered well, and all of it counts in one share.
+fn by_share(failed: Share, timing: &EjectionTiming) -> OutlierDetection {
+    let Share { percent, attempts } = failed;
+    OutlierDetection {
+        enforcing_consecutive_5xx: number(0),
+        failure_percentage_threshold: number(percent),
+        enforcing_failure_percentage: number(100),
+        failure_percentage_minimum_hosts: number(1),
+        failure_percentage_request_volume: number(attempts),
+        ..common(timing)
     }
 }
 
@@ -45,12 +62,13 @@ pub(super) fn outlier_detection(ejection: &Ejection, failing: FailingAnswers) ->
 fn pods(
     consecutive: u32,
     unanswered: Share,
-    failing: FailingAnswers,
+    failing: &FailingAnswers,
     timing: &EjectionTiming,
 ) -> OutlierDetection {
     let (server_errors, gateway_errors) = match failing {
-        FailingAnswers::ServerErrors => (number(100), number(0)),
-        // What the matcher below finds is reported as 503, and gRPC's statuses as what stands for them.
+        // What the matcher below finds counts as it is if it is a 5xx, and as 500 if it is not (measured with Envoy 1.40).
+        FailingAnswers::ServerErrors | FailingAnswers::Statuses(_) => (number(100), number(0)),
+        // The matcher finds nothing else, and gRPC's statuses are reported as what stands for them.
         FailingAnswers::GatewayErrors => (number(0), number(100)),
     };
     let Share { percent, attempts } = unanswered;
@@ -88,25 +106,33 @@ fn common(timing: &EjectionTiming) -> OutlierDetection {
 /// `None` if it is every 5xx, as Envoy has it by itself, or if nothing is ever ejected.
 pub(super) fn error_matcher(
     groups: &[Group],
-    failing: FailingAnswers,
+    failing: &FailingAnswers,
 ) -> Option<http_protocol_options::OutlierDetection> {
     let ejects = groups.iter().any(|group| match group.ejection {
-        Ejection::Pods { consecutive: _, unanswered: _, timing: _ }
+        Ejection::Pods { judged: _, most: _, timing: _ }
         | Ejection::Gateway { consecutive_connections: _, failed: _, timing: _ } => true,
         Ejection::Never | Ejection::Connections { consecutive: _, timing: _ } => false,
     });
-    match failing {
-        FailingAnswers::GatewayErrors if ejects => {
-            Some(http_protocol_options::OutlierDetection { error_matcher: Some(gateway_errors()) })
+    let statuses = match failing {
+        FailingAnswers::ServerErrors => return None,
+        FailingAnswers::GatewayErrors => String::from("50[2-4]"),
+        FailingAnswers::Statuses(ranges) => {
+            let ranges: Vec<String> = ranges.iter().copied().map(range).collect();
+            ranges.join("|")
         }
-        FailingAnswers::GatewayErrors | FailingAnswers::ServerErrors => None,
-    }
+    };
+    ejects.then(|| http_protocol_options::OutlierDetection { error_matcher: Some(status_is(statuses)) })
 }
 
-fn gateway_errors() -> MatchPredicate {
+/// A single status, or the hundred of a class, as a regular expression.
+fn range((first, last): (u16, u16)) -> String {
+    if first == last { first.to_string() } else { format!("{}[0-9][0-9]", first / 100) }
+}
+
+fn status_is(regex: String) -> MatchPredicate {
     let status = matcher::StringMatcher {
         match_pattern: Some(matcher::string_matcher::MatchPattern::SafeRegex(matcher::RegexMatcher {
-            regex: "50[2-4]".to_owned(),
+            regex,
             ..Default::default()
         })),
         ..Default::default()

@@ -132,7 +132,7 @@ fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: Stri
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         upstream_bind_config: buffers::of_application(group),
         upstream_connection_options: keepalive::upstream(group),
-        outlier_detection: ejection::outlier_detection(ejection, *failing_answers),
+        outlier_detection: ejection::outlier_detection(ejection, failing_answers),
         common_lb_config: Some(at_once_and_with_a_last_resort()),
         transport_socket: tls.as_ref().map(|settings| tls::upstream(placed, settings)),
         cluster_discovery_type: Some(discovery),
@@ -148,7 +148,7 @@ fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap
     let requests = group.and_then(|group| group.requests_per_connection);
     let options = pool::protocol(upstream.protocol, requests, bounds).map(|options| HttpProtocolOptions {
         outlier_detection: if routed {
-            ejection::error_matcher(&upstream.groups, upstream.failing_answers)
+            ejection::error_matcher(&upstream.groups, &upstream.failing_answers)
         } else {
             None
         },

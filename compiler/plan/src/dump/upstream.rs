@@ -3,7 +3,7 @@
 use super::{Text, parts, words};
 use crate::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Locality,
-    PoolPlan, Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
+    PodFailures, PoolPlan, Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
 };
 
 pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
@@ -24,8 +24,12 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
         }
         self::pool(text, pool);
         text.line(match failing_answers {
-            FailingAnswers::GatewayErrors => "502, 503 and 504 are failures",
-            FailingAnswers::ServerErrors => "5xx are failures",
+            FailingAnswers::GatewayErrors => String::from("502, 503 and 504 are failures"),
+            FailingAnswers::ServerErrors => String::from("5xx are failures"),
+            FailingAnswers::Statuses(ranges) => {
+                let ranges: Vec<_> = ranges.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+                format!("{} are failures", ranges.join(", "))
+            }
         });
         for group in groups {
             self::group(text, group);
@@ -102,8 +106,19 @@ fn balance(balance: GroupBalance) -> Option<String> {
 fn ejection(ejection: &Ejection) -> String {
     let (why, EjectionTiming { interval, ejection }) = match ejection {
         Ejection::Never => return String::from("never ejected"),
-        Ejection::Pods { consecutive, unanswered, timing } => {
-            (format!("after {consecutive} failures, or if {} get no answer", share(*unanswered)), timing)
+        Ejection::Pods { judged, most, timing } => {
+            let why = match *judged {
+                PodFailures::InARow { consecutive, unanswered } => {
+                    format!("after {consecutive} failures, or if {} get no answer", share(unanswered))
+                }
+                PodFailures::ByShare { failed } => format!("if {} fail", share(failed)),
+                PodFailures::Compared { deviation, attempts, endpoints } => format!(
+                    "if {deviation}/1000 standard deviations worse than at least {endpoints} of at least \
+                     {attempts}"
+                ),
+            };
+            let most = if *most == 100 { String::new() } else { format!(" ({most}% at most)") };
+            (format!("{why}{most}"), timing)
         }
         Ejection::Gateway { consecutive_connections, failed, timing } => {
             let share = share(*failed);

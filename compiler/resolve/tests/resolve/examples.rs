@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meshc_resolve::resolve;
 use meshc_vocabulary::model::PathMatch;
-use meshc_vocabulary::model::policy::{FailuresInARow, Source, Tier};
+use meshc_vocabulary::model::policy::{Failures, Source, Tier};
 
 use crate::support::{model, service};
 
@@ -16,7 +16,10 @@ fn acme_s_policies_hold_where_they_should() {
     let model = model(ACME);
     let resolved = resolve(&model);
     let backend = resolved.service(service(&model, "istioinaction.simple-backend"));
-    assert_eq!(backend.outlier.value.in_a_row, FailuresInARow::ServerErrors(1));
+    assert_eq!(
+        (&backend.outlier.value.failures, backend.outlier.value.consecutive),
+        (&Failures::ServerErrors, 1)
+    );
     assert_eq!(backend.pool.value.max_concurrent_requests.value, 10);
     assert_eq!(backend.pool.value.max_connections, model.defaults.pool.max_connections);
     let from = backend.allow.value[0].from[0].value;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meshc_resolve::{LimitId, Provenance, resolve};
 use meshc_vocabulary::Model;
-use meshc_vocabulary::model::policy::FailuresInARow;
+use meshc_vocabulary::model::policy::Failures;
 use meshc_vocabulary::model::{Id, Policy};
 
 use crate::support::{mesh, service};
@@ -40,10 +40,13 @@ fn policy(model: &Model, name: &str) -> Id<Policy> {
 fn the_nearest_policy_wins_for_each_kind_of_setting() {
     let model = mesh(MESH);
     let resolved = resolve(&model);
-    let failures = |name| resolved.service(service(&model, name)).outlier.value.in_a_row;
-    assert_eq!(failures("shop.near"), FailuresInARow::ServerErrors(4));
-    assert_eq!(failures("shop.far"), FailuresInARow::ServerErrors(3));
-    assert_eq!(failures("elsewhere.outside"), FailuresInARow::ServerErrors(2));
+    let failures = |name| {
+        let outlier = resolved.service(service(&model, name)).outlier.value;
+        (outlier.failures.clone(), outlier.consecutive)
+    };
+    assert_eq!(failures("shop.near"), (Failures::ServerErrors, 4));
+    assert_eq!(failures("shop.far"), (Failures::ServerErrors, 3));
+    assert_eq!(failures("elsewhere.outside"), (Failures::ServerErrors, 2));
     let near = resolved.service(service(&model, "shop.near"));
     assert_eq!(near.pool.value.max_connections, 5);
     assert_eq!(near.rate_limits.value.len(), 2);

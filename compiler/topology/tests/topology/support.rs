@@ -8,7 +8,7 @@ use lang_diagnostics::{FileId, Origin, Span, Spanned};
 use meshc_topology::{ProxyKey, Topology, Via};
 use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::{
-    Balance, BalanceBy, Defaults, Failover, FailoverBy, FailuresInARow, OrDefault, Outlier, Pool, Timeout,
+    Balance, BalanceBy, Defaults, Failover, FailoverBy, Failures, Judged, OrDefault, Outlier, Pool, Timeout,
 };
 use meshc_vocabulary::model::*;
 
@@ -438,7 +438,11 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
         outlier: Outlier {
             origin: origin("outlier"),
             enabled: true,
-            in_a_row: FailuresInARow::GatewayErrors(5),
+            failures: Failures::GatewayErrors,
+            consecutive: 5,
+            judged: Judged::InARow,
+            of_requests: None,
+            max_ejected: default(100),
             interval: second,
             ejection: second,
         },

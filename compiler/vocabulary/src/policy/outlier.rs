@@ -1,24 +1,31 @@
 //! `outlier`: ejection of endpoints that fail.
 
-use lang_diagnostics::{Diagnostic, Sink};
-use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Kind, Label, Type};
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_evaluate::schema::{Attribute, Kind, Label, Name, Type};
+use lang_evaluate::{Block, FromValue, Value};
 
-use super::value_or;
+use super::{or_default, value_or};
 use crate::codes;
-use crate::model::policy::{FailuresInARow, Outlier};
+use crate::model::policy::{Failures, Judged, Outlier};
 use crate::words;
 
 /// More would never be reached.
 const MOST: u64 = 1_000_000;
 
+/// Fewer requests in an interval would make a share an accident.
+const MIN_REQUESTS: u32 = 20;
+
+/// Fewer pods have no mean from which one of them could differ. Source: Envoy's default.
+const MIN_ENDPOINTS: u32 = 5;
+
 pub(crate) static KIND: Kind = Kind {
     word: "outlier",
-    documentation: "Ejection of endpoints that fail. All endpoints of a locality may be ejected at once; then the next \
-                    locality takes over. When those of every locality are ejected, all are tried: ejection never refuses \
+    documentation: "Ejection of endpoints that fail. All endpoints of a locality may be ejected at once, unless \
+                    `max_ejected` says otherwise; then the next locality takes over. When those of every locality are ejected, all are tried: ejection never refuses \
                     a request by itself.\n\n\
                     A pod is ejected after failures in a row, or if in one interval at least 85 % of three or more \
-                    requests got no answer (failed connections, resets, timeouts). An east-west gateway is ejected if in \
+                    requests got no answer (failed connections, resets, timeouts); or, if asked for, by the share of its \
+                    failures, or by comparison with the others. An east-west gateway is ejected if in \
                     one interval at least 85 % of what went through it failed, answers included, so that another cluster \
                     takes over from a service that is down, and not from one bad pod of several. A request that exceeds \
                     its timeout never counts in a row.\n\n\
@@ -43,6 +50,47 @@ pub(crate) static KIND: Kind = Kind {
             "Instead of `consecutive_gateway_errors`: how many failures in a row eject an endpoint, where every answer \
              from 500 to 599 is a failure, in a gateway's share too.",
         ),
+        Attribute::optional(
+            words::FAILURES,
+            Type::some(&Type::Union(&[Type::StatusClass, Type::Integer(400, 599)])),
+            "Which answers are failures, besides failed connections: statuses (`429`) and classes of them (`5xx`). \
+             Without it 502, 503 and 504.",
+        ),
+        Attribute::optional(
+            words::CONSECUTIVE_FAILURES,
+            Type::Integer(1, MOST),
+            "Instead of the two counts above: how many in a row of the `failures` eject an endpoint.",
+        ),
+        Attribute::optional(
+            words::FAILURE_PERCENTAGE,
+            Type::WholePercentage,
+            "Instead of a count in a row: which share of an interval's requests ejects a pod if they fail: `failures`, \
+             failed connections, resets and timeouts.",
+        ),
+        Attribute::optional(
+            words::SUCCESS_DEVIATION,
+            Type::Decimal,
+            "Instead of a count in a row: how many standard deviations below the mean of all pods of its locality a \
+             pod's share of successes in an interval may be; beyond it is ejected. `1.9`, say.",
+        ),
+        Attribute::optional(
+            words::MIN_REQUESTS,
+            Type::Integer(1, MOST),
+            "How many requests a pod must have got in an interval to be judged by `failure_percentage` or \
+             `success_deviation`, from one proxy; 20 without it.",
+        ),
+        Attribute::optional(
+            words::MIN_ENDPOINTS,
+            Type::Integer(2, MOST),
+            "How many pods must have got so many for a `success_deviation` to mean something; 5 without it.",
+        ),
+        Attribute::inherited(
+            words::MAX_EJECTED,
+            Type::WholePercentage,
+            "How many of the pods of a locality may be ejected at once, rounded down; the rest stays, whatever they \
+             answer. Below 100 % a locality is never left as a whole, so no other one takes over. East-west gateways \
+             may always be ejected.",
+        ),
         Attribute::inherited(
             words::INTERVAL,
             Type::Duration,
@@ -58,37 +106,133 @@ pub(crate) static KIND: Kind = Kind {
     blocks: &[],
 };
 
-/// Reports an `outlier` that counts failures in two ways.
+/// Reports an `outlier` that judges in two ways, and bounds of a way that it does not have.
 pub(crate) fn check(parent: &Block, sink: &mut Sink) {
     let Some(block) = parent.block(&KIND) else { return };
-    let (Some(gateway_errors), Some(server_errors)) =
-        (block.get::<u32>(words::CONSECUTIVE_GATEWAY_ERRORS), block.get::<u32>(words::CONSECUTIVE_5XX))
+    let ways = [
+        words::CONSECUTIVE_GATEWAY_ERRORS,
+        words::CONSECUTIVE_5XX,
+        words::CONSECUTIVE_FAILURES,
+        words::FAILURE_PERCENTAGE,
+        words::SUCCESS_DEVIATION,
+    ];
+    let written = |name: Name| block.written(name).map(|span| (name, span));
+    let mut given = ways.into_iter().filter_map(written);
+    let ((Some((first, first_at)), second), failures) =
+        ((given.next(), given.next()), written(words::FAILURES))
     else {
-        return;
+        return bounds_without_share(block, sink);
     };
-    sink.push(
-        Diagnostic::error(
-            codes::TWO_COUNTS_OF_FAILURES,
-            server_errors.span,
-            "`consecutive_5xx` takes the place of `consecutive_gateway_errors`",
-        )
-        .label("counts every answer from 500 to 599")
-        .also(gateway_errors.span, "counts 502, 503 and 504 only")
-        .help("keep one of them"),
-    );
+    // Two of these say themselves which answers are failures.
+    let says = [words::CONSECUTIVE_GATEWAY_ERRORS, words::CONSECUTIVE_5XX].contains(&first);
+    let second = second.or_else(|| failures.filter(|_| says));
+    if let Some((second, second_at)) = second {
+        sink.push(
+            Diagnostic::error(
+                codes::TWO_COUNTS_OF_FAILURES,
+                second_at,
+                format!("`{}` takes the place of `{}`", second.text(), first.text()),
+            )
+            .label("the second way to judge")
+            .also(first_at, "the first")
+            .help("keep one of them"),
+        );
+    }
+    bounds_without_share(block, sink);
+}
+
+fn bounds_without_share(block: &Block, sink: &mut Sink) {
+    let shares: &[Name] = &[words::FAILURE_PERCENTAGE, words::SUCCESS_DEVIATION];
+    for (bound, needs) in [(words::MIN_REQUESTS, shares), (words::MIN_ENDPOINTS, &[words::SUCCESS_DEVIATION])]
+    {
+        let Some(at) = block.written(bound) else { continue };
+        if needs.iter().any(|name| block.written(*name).is_some()) {
+            continue;
+        }
+        let needs: Vec<_> = needs.iter().map(|name| format!("`{}`", name.text())).collect();
+        let message = format!("`{}` is a bound of {}", bound.text(), needs.join(" and "));
+        sink.push(
+            Diagnostic::error(codes::TWO_COUNTS_OF_FAILURES, at, message)
+                .label("failures in a row have none")
+                .help("leave it out, or judge by shares"),
+        );
+    }
+}
+
+/// An answer, or a class of answers.
+#[derive(Clone, Copy, Debug)]
+struct Failing((u16, u16));
+
+impl FromValue for Failing {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::StatusClass(class) = value {
+            let first = u16::from(*class) * 100;
+            return Some(Self((first, first + 99)));
+        }
+        let status = u16::from_value(value)?;
+        Some(Self((status, status)))
+    }
+}
+
+/// Thousandths.
+#[derive(Clone, Copy, Debug)]
+struct Thousandths(u32);
+
+impl FromValue for Thousandths {
+    fn from_value(value: &Value) -> Option<Self> {
+        let Value::Decimal(decimal) = value else { return None };
+        u32::try_from(decimal.nanos / 1_000_000).ok().map(Self)
+    }
+}
+
+/// A whole percentage.
+#[derive(Clone, Copy, Debug)]
+struct Percent(u32);
+
+impl FromValue for Percent {
+    fn from_value(value: &Value) -> Option<Self> {
+        let Value::Percentage(share) = value else { return None };
+        u32::try_from(share.nanos / 1_000_000_000).ok().map(Self)
+    }
 }
 
 pub(crate) fn convert(block: &Block, defaults: Option<&Outlier>) -> Option<Outlier> {
-    let gateway_errors = block.get::<u32>(words::CONSECUTIVE_GATEWAY_ERRORS).map(|count| count.value);
-    let in_a_row = match (block.get::<u32>(words::CONSECUTIVE_5XX), gateway_errors) {
-        (Some(count), _) => FailuresInARow::ServerErrors(count.value),
-        (None, Some(count)) => FailuresInARow::GatewayErrors(count),
-        (None, None) => defaults?.in_a_row,
+    let count = |name| block.get::<u32>(name).map(|count| count.value);
+    let listed = block.get::<Vec<Spanned<Failing>>>(words::FAILURES);
+    let listed = listed.map(|list| list.value.into_iter().map(|failing| failing.value.0).collect());
+    let server_errors = count(words::CONSECUTIVE_5XX);
+    let declared =
+        [server_errors, count(words::CONSECUTIVE_GATEWAY_ERRORS), count(words::CONSECUTIVE_FAILURES)];
+    let failures = match (listed, server_errors) {
+        (Some(listed), _) => Failures::Statuses(listed),
+        (None, Some(_)) => Failures::ServerErrors,
+        (None, None) => Failures::GatewayErrors,
     };
+    let requests = count(words::MIN_REQUESTS).unwrap_or(MIN_REQUESTS);
+    let percent = block.get::<Percent>(words::FAILURE_PERCENTAGE).map(|percent| percent.value.0);
+    let deviation = block.get::<Thousandths>(words::SUCCESS_DEVIATION).map(|deviation| deviation.value.0);
+    let judged = match (percent, deviation) {
+        (Some(percent), _) => Judged::ByShare { percent: percent.max(1), requests },
+        (None, Some(deviation)) => {
+            let endpoints = count(words::MIN_ENDPOINTS).unwrap_or(MIN_ENDPOINTS);
+            Judged::Compared { deviation, requests, endpoints }
+        }
+        (None, None) => Judged::InARow,
+    };
+    let of_requests = [words::FAILURES, words::FAILURE_PERCENTAGE, words::SUCCESS_DEVIATION];
+    let max_ejected = defaults.map(|defaults| Percent(defaults.max_ejected.value));
     Some(Outlier {
         origin: block.origin(),
         enabled: value_or(block, words::ENABLED, defaults.map(|defaults| defaults.enabled))?,
-        in_a_row,
+        failures,
+        consecutive: declared
+            .into_iter()
+            .flatten()
+            .next()
+            .or(defaults.map(|defaults| defaults.consecutive))?,
+        judged,
+        of_requests: of_requests.into_iter().find_map(|name| block.written(name)),
+        max_ejected: or_default(block, words::MAX_EJECTED, max_ejected)?.map(|percent| percent.0),
         interval: value_or(block, words::INTERVAL, defaults.map(|defaults| defaults.interval))?,
         ejection: value_or(block, words::EJECTION, defaults.map(|defaults| defaults.ejection))?,
     })

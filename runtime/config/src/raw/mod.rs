@@ -26,8 +26,8 @@ pub use route::{
     Retry, RetryOn, Route, Upgrade, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Balance, Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget, Tls,
-    Upstream,
+    Balance, Compared, Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget,
+    Tls, Upstream,
 };
 
 /// Whether a member equals its default and can be left out of the file.

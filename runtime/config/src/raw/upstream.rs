@@ -108,6 +108,12 @@ pub struct Outlier {
     /// The share of failures in one interval that ejects; absent means that shares are not judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_share: Option<FailingShare>,
+    /// How much worse than the others an endpoint has to be in one interval; absent means that they are not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
+    /// How many of a hundred endpoints of the group may be ejected at once, rounded down; absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ejected: Option<u32>,
     /// How often shares are judged and ejected endpoints return.
     pub interval: Period,
     /// How long an ejection lasts at least.
@@ -115,7 +121,7 @@ pub struct Outlier {
 }
 
 /// Which answers are failures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailingAnswers {
     /// None.
@@ -127,6 +133,20 @@ pub enum FailingAnswers {
     /// its deadline.
     #[serde(rename = "5xx")]
     ServerErrors,
+    /// Those in one of these ranges, both ends included; of gRPC's statuses those that stand for them.
+    Statuses(Vec<(u16, u16)>),
+}
+
+/// A rate of successes below that of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// By so many thousandths of the standard deviation below the mean.
+    pub deviation: u32,
+    /// Of those with at least so many attempts in the interval, at least 1.
+    pub attempts: u32,
+    /// If they are at least so many, at least 2.
+    pub endpoints: u32,
 }
 
 /// A share of failures.

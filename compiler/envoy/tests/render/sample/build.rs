@@ -9,9 +9,9 @@ use lang_diagnostics::{FileId, Origin, Span};
 use meshc_plan::{
     Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
     GatewayDeployment, Group, GroupBalance, HttpAction, HttpListener, HttpRoute, Identity, Listener,
-    ListenerKind, Locality, MetricsListener, PoolPlan, ProbeCheck, ProxyName, ProxyPlan, RetryPlan,
-    RetryReason, Role, Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream, UpstreamProtocol,
-    UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
+    ListenerKind, Locality, MetricsListener, PodFailures, PoolPlan, ProbeCheck, ProxyName, ProxyPlan,
+    RetryPlan, RetryReason, Role, Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream,
+    UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
 use meshc_vocabulary::model::policy::BackOff;
 use meshc_vocabulary::model::{
@@ -237,8 +237,9 @@ pub(crate) fn pods(cluster: &str, service: &str) -> Group {
             serves,
         }],
     );
-    group.ejection =
-        Ejection::Pods { consecutive: 1, unanswered: Share { percent: 85, attempts: 3 }, timing: timing(20) };
+    let unanswered = Share { percent: 85, attempts: 3 };
+    let judged = PodFailures::InARow { consecutive: 1, unanswered };
+    group.ejection = Ejection::Pods { judged, most: 100, timing: timing(20) };
     group.requests_per_connection = Some(10);
     group
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Ejection, GlobalLimit, Group,
-    GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition,
-    Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
-    ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls, Socket, TcpListener, UpstreamProtocol,
-    WeightedUpstream, sni,
+    AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Ejection, FailingAnswers, GlobalLimit,
+    Group, GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol, LimitBucket,
+    LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
+    PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls,
+    Share, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
@@ -97,7 +97,7 @@ pub(crate) fn balanced() -> ProxyPlan {
         ("any", GroupBalance::Random),
         ("hash", GroupBalance::Hash { ring: 4096 }),
     ];
-    let upstreams =
+    let mut upstreams =
         ways.map(|(service, balance)| callee(service, vec![Group { balance, ..pods("west", service) }]));
     let cookie = |ttl| HashKey::Cookie { name: "shop".to_owned(), ttl };
     let keys = [
@@ -123,6 +123,18 @@ pub(crate) fn balanced() -> ProxyPlan {
         metrics(),
         readiness(Vec::new()),
     ];
+    let judged = [
+        PodFailures::ByShare { failed: Share { percent: 40, attempts: 20 } },
+        PodFailures::Compared { deviation: 1900, attempts: 20, endpoints: 5 },
+    ];
+    let [turns, busy, ..] = &mut upstreams;
+    for (upstream, judged) in [turns, busy].into_iter().zip(judged) {
+        upstream.failing_answers = FailingAnswers::Statuses(vec![(429, 429), (500, 599)]);
+        for group in &mut upstream.groups {
+            let Ejection::Pods { judged: before, most, timing: _ } = &mut group.ejection else { continue };
+            (*before, *most) = (judged, 50);
+        }
+    }
     plan.upstreams = shared(upstreams.to_vec());
     plan
 }

@@ -2,9 +2,9 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_vocabulary::model::policy::{FailuresInARow, Outlier};
+use meshc_vocabulary::model::policy::{Failures, Judged, Outlier};
 
-use crate::{Ejection, EjectionTiming, FailingAnswers, Share};
+use crate::{Ejection, EjectionTiming, FailingAnswers, PodFailures, Share};
 
 /// Failed connections in a row that eject a gateway: fewer would punish it for one dead pod behind it, and it tries
 /// several pods itself (measured with Envoy 1.40).
@@ -22,17 +22,26 @@ const OF_PODS: Share = Share { percent: 85, attempts: 3 };
 
 /// Which answers are failures.
 pub(in crate::lower) fn failing_answers(outlier: &Outlier) -> FailingAnswers {
-    match outlier.in_a_row {
-        FailuresInARow::GatewayErrors(_) => FailingAnswers::GatewayErrors,
-        FailuresInARow::ServerErrors(_) => FailingAnswers::ServerErrors,
+    match &outlier.failures {
+        Failures::GatewayErrors => FailingAnswers::GatewayErrors,
+        Failures::ServerErrors => FailingAnswers::ServerErrors,
+        Failures::Statuses(ranges) => FailingAnswers::Statuses(ranges.clone()),
     }
 }
 
 /// Pods that answer requests.
 pub(in crate::lower) fn of_pods(outlier: &Outlier) -> Ejection {
-    enabled(outlier, |in_a_row, timing| Ejection::Pods {
-        consecutive: in_a_row.count(),
-        unanswered: OF_PODS,
+    enabled(outlier, |consecutive, timing| Ejection::Pods {
+        judged: match outlier.judged {
+            Judged::InARow => PodFailures::InARow { consecutive, unanswered: OF_PODS },
+            Judged::ByShare { percent, requests } => {
+                PodFailures::ByShare { failed: Share { percent, attempts: requests } }
+            }
+            Judged::Compared { deviation, requests, endpoints } => {
+                PodFailures::Compared { deviation, attempts: requests, endpoints }
+            }
+        },
+        most: outlier.max_ejected.value,
         timing,
     })
 }
@@ -48,7 +57,7 @@ pub(in crate::lower) fn of_gateways(outlier: &Outlier) -> Ejection {
 
 /// Pods to which only connections are opened: failed connections are the only failures there are to count.
 pub(in crate::lower) fn of_connections(outlier: &Outlier) -> Ejection {
-    enabled(outlier, |in_a_row, timing| Ejection::Connections { consecutive: in_a_row.count(), timing })
+    enabled(outlier, |consecutive, timing| Ejection::Connections { consecutive, timing })
 }
 
 /// Gateways to which only connections are opened.
@@ -56,10 +65,22 @@ pub(in crate::lower) fn of_gateway_connections(outlier: &Outlier) -> Ejection {
     enabled(outlier, |_, timing| Ejection::Connections { consecutive: GATEWAY_CONNECTIONS, timing })
 }
 
-fn enabled(outlier: &Outlier, ejection: impl FnOnce(FailuresInARow, EjectionTiming) -> Ejection) -> Ejection {
-    let Outlier { origin: _, enabled, in_a_row, interval, ejection: length } = outlier;
+fn enabled(outlier: &Outlier, ejection: impl FnOnce(u32, EjectionTiming) -> Ejection) -> Ejection {
+    let Outlier {
+        origin: _,
+        enabled,
+        // Which answers are failures is said of the upstream.
+        failures: _,
+        consecutive,
+        // Only pods that answer requests are judged otherwise, and have a bound.
+        judged: _,
+        of_requests: _,
+        max_ejected: _,
+        interval,
+        ejection: length,
+    } = outlier;
     if *enabled {
-        ejection(*in_a_row, EjectionTiming { interval: *interval, ejection: *length })
+        ejection(*consecutive, EjectionTiming { interval: *interval, ejection: *length })
     } else {
         Ejection::Never
     }

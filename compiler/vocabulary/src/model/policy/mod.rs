@@ -20,7 +20,7 @@ pub use authorization::{AddressRange, AuthorizationRule, Exception, Requests, So
 pub use balance::{Balance, BalanceBy, CookieTtl, HashKey};
 pub use failover::{Failover, FailoverBy};
 pub use or_default::OrDefault;
-pub use outlier::{FailuresInARow, Outlier};
+pub use outlier::{Failures, Judged, Outlier};
 pub use pool::Pool;
 pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{BackOff, GrpcStatus, Retry, RetryOn};

@@ -2,38 +2,63 @@
 
 use std::time::Duration;
 
-use lang_diagnostics::Origin;
+use lang_diagnostics::{Origin, Span};
 
-/// Ejection of failing endpoints. All endpoints may be ejected at once; when those of every locality are, all are tried.
+use super::OrDefault;
+
+/// Ejection of failing endpoints. When those of every locality are ejected, all are tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlier {
     /// Where it is declared.
     pub origin: Origin,
     /// Whether endpoints are ejected at all.
     pub enabled: bool,
-    /// How many failures in a row eject an endpoint, and which answers are failures.
-    pub in_a_row: FailuresInARow,
+    /// Which answers are failures.
+    pub failures: Failures,
+    /// How many failures in a row eject an endpoint; for connections also where requests are judged otherwise.
+    pub consecutive: u32,
+    /// How pods that answer requests are judged.
+    pub judged: Judged,
+    /// Where one of the settings is declared that are about requests only.
+    pub of_requests: Option<Span>,
+    /// How many of a hundred endpoints of a locality may be ejected at once.
+    pub max_ejected: OrDefault<u32>,
     /// How often endpoints are judged by their share of failures, and ejected ones considered for return.
     pub interval: Duration,
     /// How long an ejection lasts, at least; also its longest, so that the promise of the source holds.
     pub ejection: Duration,
 }
 
-/// How many failures in a row eject an endpoint. Failed connections always count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailuresInARow {
-    /// Of answers, 502, 503 and 504 count.
-    GatewayErrors(u32),
-    /// Every answer from 500 to 599 counts, an application's own 500 included.
-    ServerErrors(u32),
+/// Which answers are failures. Failed connections always count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failures {
+    /// 502, 503 and 504.
+    GatewayErrors,
+    /// Every answer from 500 to 599, an application's own 500 included.
+    ServerErrors,
+    /// Those in one of these ranges, both ends included.
+    Statuses(Vec<(u16, u16)>),
 }
 
-impl FailuresInARow {
-    /// How many.
-    #[must_use]
-    pub const fn count(self) -> u32 {
-        match self {
-            Self::GatewayErrors(count) | Self::ServerErrors(count) => count,
-        }
-    }
+/// How pods that answer requests are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// By failures in a row, and by requests without an answer.
+    InARow,
+    /// By the share of failures in an interval.
+    ByShare {
+        /// At least so many of a hundred.
+        percent: u32,
+        /// Out of at least so many.
+        requests: u32,
+    },
+    /// By comparison with each other.
+    Compared {
+        /// So many thousandths of a standard deviation below the mean rate of successes.
+        deviation: u32,
+        /// Those that were asked at least so often in the interval.
+        requests: u32,
+        /// If they are at least so many.
+        endpoints: u32,
+    },
 }
