@@ -22,17 +22,19 @@ pub(crate) fn request(matches: &HttpMatch) -> raw::RequestMatch {
     }
 }
 
-fn header(header: &HeaderMatch) -> raw::HeaderMatch {
+/// A condition on a header.
+pub(crate) fn header(header: &HeaderMatch) -> raw::HeaderMatch {
     let HeaderMatch { name, negated, value } = header;
-    raw::HeaderMatch {
-        name: name.clone(),
-        not: *negated,
-        value: match value {
-            StringMatch::Present => raw::ValueMatch::Present,
-            StringMatch::Exact(value) => raw::ValueMatch::Exact(value.clone()),
-            StringMatch::Prefix(value) => raw::ValueMatch::Prefix(value.clone()),
-            StringMatch::Regex(pattern) => raw::ValueMatch::Regex(pattern.clone()),
-        },
+    raw::HeaderMatch { name: name.clone(), not: *negated, value: self::value(value) }
+}
+
+/// A condition on a value.
+pub(crate) fn value(value: &StringMatch) -> raw::ValueMatch {
+    match value {
+        StringMatch::Present => raw::ValueMatch::Present,
+        StringMatch::Exact(value) => raw::ValueMatch::Exact(value.clone()),
+        StringMatch::Prefix(value) => raw::ValueMatch::Prefix(value.clone()),
+        StringMatch::Regex(pattern) => raw::ValueMatch::Regex(pattern.clone()),
     }
 }
 
@@ -45,6 +47,9 @@ fn query(query: &QueryMatch) -> raw::QueryMatch {
             QueryValue::Present => raw::QueryValue::Present,
             QueryValue::Exact(value) => raw::QueryValue::Exact(value.clone()),
             QueryValue::Prefix(value) => raw::QueryValue::Prefix(value.clone()),
+            QueryValue::Regex { expression, is_met_by_nothing: _ } => {
+                raw::QueryValue::Regex(expression.clone())
+            }
         },
     }
 }

@@ -35,6 +35,9 @@ pub const SETTING_ON_SUBSET: Code = Code("E0420");
 /// An upgrade towards an application that speaks HTTP/2.
 pub const UPGRADE_OVER_HTTP2: Code = Code("E0421");
 
+/// A request that waits on purpose for longer than its stream may be silent.
+pub const DELAY_IN_SILENCE: Code = Code("E0430");
+
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
     CodeInfo {
@@ -282,6 +285,18 @@ route chat { gateway = west.ingress, hosts = ["chat.example"], to = chat, upgrad
 ```
 
 Give the service an `http` port for its WebSockets, or remove `upgrade`.
+"#,
+    },
+    CodeInfo {
+        code: DELAY_IN_SILENCE,
+        title: "a delay beyond the bound on silence",
+        explanation: r#"A stream on which nothing moves for as long as `idle` says is ended with 504. A request that a `fault` lets wait for that long
+would never be sent on, although its `timeout` does not count the time.
+
+```mesh
+policy quick { routes = [shop], timeout { idle = 2s } }
+rule { to = web, fault { delay { time = 5s } } }     // time = 1s
+```
 "#,
     },
 ];

@@ -3,7 +3,10 @@
 //! A chain and a route have a list of filters. Those that may refuse a request come first, in the order in which they are
 //! asked; what follows changes only what is sent on.
 
-use meshc_vocabulary::model::filter::HeaderChanges;
+use std::time::Duration;
+
+use meshc_vocabulary::model::filter::{HeaderChanges, Refused};
+use meshc_vocabulary::model::{HeaderMatch, StringMatch};
 
 use crate::{Audit, Authorization, GlobalLimit, LocalLimit};
 
@@ -22,10 +25,55 @@ pub enum Filter {
     RequestHeaders(HeaderChanges),
     /// Changes the headers of what is answered, also where the proxy answers by itself.
     ResponseHeaders(HeaderChanges),
+    /// Answers preflight requests, and says who may read answers.
+    Cors(Cors),
+    /// Lets requests wait.
+    Delay(Delay),
+    /// Refuses requests on purpose.
+    Abort(Abort),
     /// Changes the path and the host of what is sent on.
     Rewrite(Rewrite),
     /// Sends a copy elsewhere, for which nobody waits.
     Mirror(Mirror),
+}
+
+/// Who may read answers, in the words of the headers that say it; the empty string is a header that is not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// The origins that may; never empty.
+    pub allow_origins: Vec<StringMatch>,
+    /// `access-control-allow-methods`
+    pub allow_methods: String,
+    /// `access-control-allow-headers`
+    pub allow_headers: String,
+    /// `access-control-expose-headers`
+    pub expose_headers: String,
+    /// `access-control-max-age`
+    pub max_age: String,
+    /// `access-control-allow-credentials`
+    pub allow_credentials: bool,
+}
+
+/// Requests that wait before they are sent on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delay {
+    /// Which requests, all conditions at once.
+    pub headers: Vec<HeaderMatch>,
+    /// How many of a million of them; each is drawn anew.
+    pub share: u32,
+    /// How long.
+    pub time: Duration,
+}
+
+/// Requests that are refused on purpose, with the text `fault filter abort`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abort {
+    /// Which requests, all conditions at once.
+    pub headers: Vec<HeaderMatch>,
+    /// How many of a million of them; each is drawn anew.
+    pub share: u32,
+    /// How.
+    pub with: Refused,
 }
 
 /// Another path or host for what is sent on. Whatever decides by these has done so before, and logs and copies have the new

@@ -161,7 +161,11 @@ fn callers(routed: &Routed) -> BTreeMap<Id<Route>, BTreeSet<Id<Service>>> {
 const fn mirrored(filter: &RouteFilter) -> Option<&Destination> {
     match filter {
         RouteFilter::Mirror(Mirror { to, share: _ }) => Some(to),
-        RouteFilter::RequestHeaders(_) | RouteFilter::ResponseHeaders(_) | RouteFilter::Rewrite(_) => None,
+        RouteFilter::RequestHeaders(_)
+        | RouteFilter::ResponseHeaders(_)
+        | RouteFilter::Cors(_)
+        | RouteFilter::Fault(_)
+        | RouteFilter::Rewrite(_) => None,
     }
 }
 

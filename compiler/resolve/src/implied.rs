@@ -113,6 +113,8 @@ fn parameter_covers(wide: &QueryValue, narrow: &QueryValue) -> bool {
         }
         (QueryValue::Prefix(wide), QueryValue::Present) => wide.is_empty(),
         (QueryValue::Exact(_), QueryValue::Present | QueryValue::Prefix(_)) => false,
+        (wide @ QueryValue::Regex { expression: _, is_met_by_nothing: _ }, narrow)
+        | (wide, narrow @ QueryValue::Regex { expression: _, is_met_by_nothing: _ }) => wide == narrow,
     }
 }
 

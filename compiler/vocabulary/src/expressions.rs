@@ -5,10 +5,12 @@
 //! them over bytes. The two agree on everything that is accepted here.
 
 use regex::bytes::RegexBuilder;
+use regex_syntax::ParserBuilder;
 use regex_syntax::ast::{
     self, Ast, ClassSetItem, Flag, Flags, FlagsItemKind, GroupKind, HexLiteralKind, Literal, LiteralKind,
     Visitor,
 };
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// What is wrong with an expression; `None` if it means the same to both data planes.
 pub(crate) fn wrong(text: &str) -> Option<String> {
@@ -29,6 +31,43 @@ pub(crate) fn wrong(text: &str) -> Option<String> {
         }
         Err(regex::Error::CompiledTooBig(limit)) => Some(format!("it needs more than {limit} bytes")),
         Err(_) => Some(String::from("it does not compile")),
+    }
+}
+
+/// The same for an expression that becomes a part of a larger one, behind which stands a sign: it must not match that, since
+/// it would match into what follows, and must not ask what is around it.
+pub(crate) fn wrong_before(text: &str, sign: u8) -> Option<String> {
+    wrong(text).or_else(|| {
+        let parsed = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
+        let sign_shown = char::from(sign);
+        if !parsed.properties().look_set().is_empty() {
+            Some(String::from(r"the whole value must match: leave out `^`, `$` and `\b`"))
+        } else if may_match(&parsed, sign) {
+            Some(format!(
+                "`{sign_shown}` ends the value: write `[^{sign_shown}]` in the place of what could match it"
+            ))
+        } else {
+            None
+        }
+    })
+}
+
+/// Whether a sign may be a part of what an expression matches.
+fn may_match(expression: &Hir, sign: u8) -> bool {
+    match expression.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.contains(&sign),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&sign))
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&char::from(sign)))
+        }
+        HirKind::Repetition(repetition) => may_match(&repetition.sub, sign),
+        HirKind::Capture(capture) => may_match(&capture.sub, sign),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().any(|part| may_match(part, sign))
+        }
     }
 }
 
@@ -54,8 +93,13 @@ pub(crate) fn groups(expression: &str) -> usize {
 
 /// Whether an expression, as a whole, matches the empty text.
 pub(crate) fn matches_nothing(expression: &str) -> bool {
+    matches(expression, "")
+}
+
+/// Whether an expression, as a whole, matches a text.
+pub(crate) fn matches(expression: &str, text: &str) -> bool {
     let whole = RegexBuilder::new(&format!(r"\A(?:{expression})\z")).unicode(false).build();
-    whole.is_ok_and(|whole| whole.is_match(b""))
+    whole.is_ok_and(|whole| whole.is_match(text.as_bytes()))
 }
 
 /// Looks for what one reader would take for characters and the other for bytes.
@@ -182,6 +226,17 @@ mod tests {
             r"\x{7f}",
         ] {
             assert_eq!(wrong(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_sign_does_not_match_it() {
+        for text in ["[a-z]+", "gold|silver", "(?i)gold", r"\d{1,3}", "[^;]*", r"\xff"] {
+            assert_eq!(wrong_before(text, b';'), None, "{text}");
+        }
+        for text in [".*", "a;b", "[^a]", r"\W", "a|.", r"[!-~]", "(.)?", r"\x3b", "^a", "a$", r"\bgold", "("]
+        {
+            assert!(wrong_before(text, b';').is_some(), "{text}");
         }
     }
 

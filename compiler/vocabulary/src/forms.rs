@@ -33,6 +33,14 @@ pub(crate) static COOKIE_NAME: Pattern = Pattern { name: "a cookie's name", chec
 /// A cookie's value as it can be compared.
 pub(crate) static COOKIE_VALUE: Pattern = Pattern { name: "a cookie's value", check: cookie_value };
 
+/// An expression for the value of a cookie.
+pub(crate) static COOKIE_REGEX: Pattern =
+    Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b';') };
+
+/// An expression for the value of a parameter of a query.
+pub(crate) static QUERY_REGEX: Pattern =
+    Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b'&') };
+
 /// The name of a parameter of a query, as it is sent.
 pub(crate) static QUERY_NAME: Pattern = Pattern {
     name: "a parameter's name",
@@ -49,6 +57,17 @@ pub(crate) static GRPC_SERVICE: Pattern =
 
 /// The name of a gRPC method.
 pub(crate) static GRPC_METHOD: Pattern = Pattern { name: "a gRPC method", check: identifier };
+
+/// The origin of a page as browsers send it (RFC 6454, section 6.2), or a pattern for some.
+pub(crate) static ORIGIN: Pattern = Pattern { name: "an origin", check: origin };
+
+/// A method, or `*` for all.
+pub(crate) static CORS_METHOD: Pattern =
+    Pattern { name: "a method", check: |text| if text == "*" { None } else { method(text) } };
+
+/// A header's name, or `*` for all.
+pub(crate) static CORS_HEADER: Pattern =
+    Pattern { name: "a header name", check: |text| if text == "*" { None } else { header_name(text) } };
 
 /// A request's method (RFC 9110, section 9.1).
 pub(crate) static METHOD: Pattern = Pattern { name: "a method", check: method };
@@ -214,6 +233,35 @@ fn address_form(text: &str) -> Option<String> {
     } else {
         None
     }
+}
+
+fn origin(text: &str) -> Option<String> {
+    if text == "*" {
+        return None;
+    }
+    let Some((scheme, host)) = text.split_once("://") else {
+        return wrong("it begins with a scheme, such as `https://`");
+    };
+    if !matches!(scheme, "http" | "https") {
+        return wrong("its scheme is `http` or `https`; for others there is `allow_origin_regexes`");
+    }
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (host, None),
+    };
+    match port {
+        Some(port) if port.parse::<u16>().is_err() => return wrong("a port is a number up to 65535"),
+        Some("80") if scheme == "http" => return wrong("browsers leave the usual port out"),
+        Some("443") if scheme == "https" => return wrong("browsers leave the usual port out"),
+        Some(_) | None => {}
+    }
+    if host.contains('/') {
+        return wrong("it has no path, and no slash at its end");
+    }
+    if host.strip_prefix("*.").unwrap_or(host).contains('*') {
+        return wrong("`*` stands for leading labels only, as in `https://*.shop.example`");
+    }
+    dns_name(host.strip_prefix("*.").unwrap_or(host))
 }
 
 fn host_pattern(text: &str) -> Option<String> {

@@ -261,6 +261,13 @@ fn words(kind: &Kind, name: &str, ty: &Type, text: &mut String) {
             }
             text.push('\n');
         }
+        Type::Template(template) => {
+            line(text, format_args!("What `${{…}}` may stand for in `{name}`, beside names:\n"));
+            for Symbol { word, documentation, .. } in template.properties {
+                line(text, format_args!("- `{}.{word}`: {documentation}", template.root));
+            }
+            text.push('\n');
+        }
         Type::List { of, .. } | Type::Map { of, .. } => words(kind, name, of, text),
         Type::Union(types) => types.iter().for_each(|ty| words(kind, name, ty, text)),
         Type::Boolean

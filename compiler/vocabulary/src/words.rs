@@ -21,6 +21,11 @@ names! {
     ADDRESS = "address";
     ADDRESSES = "addresses";
     ALPN = "alpn";
+    ALLOW_CREDENTIALS = "allow_credentials";
+    ALLOW_HEADERS = "allow_headers";
+    ALLOW_METHODS = "allow_methods";
+    ALLOW_ORIGIN_REGEXES = "allow_origin_regexes";
+    ALLOW_ORIGINS = "allow_origins";
     ANNOTATIONS = "annotations";
     ATTEMPTS = "attempts";
     BETWEEN = "between";
@@ -53,12 +58,14 @@ names! {
     EVERY_GATEWAY = "every_gateway";
     EXACT = "exact";
     EXTERNAL_TRAFFIC = "external_traffic";
+    EXPOSE_HEADERS = "expose_headers";
     FAILOVER = "failover";
     FAILURES = "failures";
     FAILURE_PERCENTAGE = "failure_percentage";
     FROM = "from";
     GATEWAY = "gateway";
     GATEWAYS = "gateways";
+    GRPC = "grpc";
     HEADER = "header";
     HOST = "host";
     HOSTS = "hosts";
@@ -73,6 +80,7 @@ names! {
     LABELS = "labels";
     LATENCY = "latency";
     LIFETIME = "lifetime";
+    MAX_AGE = "max_age";
     MAX_BACK_OFF = "max_back_off";
     MAX_BODY = "max_body";
     MAX_CONCURRENT_REQUESTS = "max_concurrent_requests";
@@ -135,6 +143,7 @@ names! {
     TARGET = "target";
     TARGETS = "targets";
     TIERS = "tiers";
+    TIME = "time";
     TIMEOUT = "timeout";
     TO = "to";
     TRUST = "trust";

@@ -25,6 +25,7 @@ impl Type {
             Self::Cidr => String::from("an address range such as `10.10.0.0/16`"),
             Self::SocketAddress => String::from("an address with a port such as `10.0.0.1:80`"),
             Self::StatusClass => String::from("a class of statuses such as `5xx`"),
+            Self::Template(template) => format!("{} in quotes", template.pattern.name),
             Self::Text(pattern) => format!("{} in quotes", pattern.name),
             Self::Symbol(symbols) => {
                 let words: Vec<_> = symbols.iter().map(|symbol| format!("`{}`", symbol.word)).collect();

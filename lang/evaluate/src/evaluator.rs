@@ -377,6 +377,7 @@ fn refers_to(ty: &Type, kind: &str) -> bool {
         | Type::SocketAddress
         | Type::StatusClass
         | Type::Text(_)
+        | Type::Template(_)
         | Type::Symbol(_)
         | Type::Record(_)
         | Type::Map { .. }

@@ -124,6 +124,7 @@ fn takes_record(ty: &Type, with_word: bool) -> bool {
         | Type::SocketAddress
         | Type::StatusClass
         | Type::Text(_)
+        | Type::Template(_)
         | Type::Symbol(_)
         | Type::Reference(_)
         | Type::List { .. }

@@ -12,8 +12,9 @@ use crate::declarations::EntityId;
 use crate::describe;
 use crate::evaluator::Evaluator;
 use crate::resolve::text;
-use crate::schema::{Constant, Presence};
+use crate::schema::{Constant, Presence, Symbol, Template, Type};
 use crate::suggestion::did_you_mean;
+use crate::value::{Piece, Value};
 
 impl Evaluator<'_, '_> {
     /// The string with everything filled in, or nothing after a report.
@@ -30,6 +31,61 @@ impl Evaluator<'_, '_> {
             }
         }
         complete.then_some(whole)
+    }
+
+    /// A string in which `${…}` may stand for what is known only later.
+    pub(crate) fn template(
+        &mut self,
+        value: &ast::Value,
+        ty: &Type,
+        template: &Template,
+        scope: Option<EntityId>,
+    ) -> Option<Value> {
+        let ValueKind::String(parts) = &value.kind else { return self.mismatch(value, ty) };
+        let Template { pattern, root, properties } = template;
+        let (mut pieces, mut fixed, mut complete) = (Vec::new(), String::new(), true);
+        // A letter stands for what is not known yet.
+        let mut sample = String::new();
+        for part in parts {
+            let text = match part {
+                StringPart::Text(text) => Some(text.clone()),
+                StringPart::Interpolation(inner) => match property(inner, root) {
+                    None => self.fill_in(inner, scope),
+                    Some(name) => {
+                        match properties.iter().find(|symbol| symbol.word == name.value) {
+                            Some(symbol) => {
+                                pieces.extend(piece(&mut fixed));
+                                pieces.push(Piece::Property(symbol.word));
+                                sample.push('x');
+                            }
+                            None => {
+                                self.sink.push(no_property(&name, root, properties));
+                                complete = false;
+                            }
+                        }
+                        continue;
+                    }
+                },
+            };
+            match text {
+                Some(text) => {
+                    sample.push_str(&text);
+                    fixed.push_str(&text);
+                }
+                None => complete = false,
+            }
+        }
+        pieces.extend(piece(&mut fixed));
+        if !complete {
+            return None;
+        }
+        if let Some(wrong) = (pattern.check)(&sample) {
+            let message = format!("this is not {}", pattern.name);
+            let wrong = describe::visible(&wrong).to_string();
+            self.sink.push(Diagnostic::error(codes::WRONG_FORM, value.span, message).label(wrong));
+            return None;
+        }
+        Some(Value::Template(pieces))
     }
 
     fn fill_in(&mut self, value: &ast::Value, scope: Option<EntityId>) -> Option<String> {
@@ -185,4 +241,32 @@ impl Evaluator<'_, '_> {
         let ids = 0..u32::try_from(self.names.entities.len()).unwrap_or(u32::MAX);
         ids.map(|id| self.names.qualified(EntityId(id))).collect()
     }
+}
+
+/// The text so far as a piece, unless there is none.
+fn piece(text: &mut String) -> Option<Piece> {
+    (!text.is_empty()).then(|| Piece::Text(std::mem::take(text)))
+}
+
+/// What is behind the root, if a value begins with that.
+fn property(value: &ast::Value, root: &str) -> Option<Spanned<String>> {
+    let ValueKind::Path(path) = &value.kind else { return None };
+    let (first, rest) = path.segments.split_first()?;
+    if first.value != root {
+        return None;
+    }
+    let words: Vec<_> = rest.iter().map(|segment| segment.value.as_str()).collect();
+    Some(Spanned::new(words.join("."), value.span))
+}
+
+fn no_property(name: &Spanned<String>, root: &str, properties: &[Symbol]) -> Diagnostic {
+    let words: Vec<_> = properties.iter().map(|symbol| symbol.word).collect();
+    let all: Vec<_> = words.iter().map(|word| format!("`{root}.{word}`")).collect();
+    let message = match name.value.as_str() {
+        "" => format!("`{root}` is no text by itself"),
+        other => format!("a {root} has no property `{other}`"),
+    };
+    Diagnostic::error(codes::UNKNOWN_WORD, name.span, message)
+        .label("not known here")
+        .help(format!("one of {}; a literal `${{` is written `$${{`", all.join(", ")))
 }

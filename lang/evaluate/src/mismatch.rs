@@ -93,7 +93,10 @@ impl Evaluator<'_, '_> {
                 let fix = replace(value.span, &title, meant.to_owned(), Applicability::Suggested);
                 Some(Advice::Fix(fix))
             }
-            (ValueKind::Path(_) | ValueKind::Literal(_), Type::Text(_) | Type::Host(_)) => {
+            (
+                ValueKind::Path(_) | ValueKind::Literal(_),
+                Type::Text(_) | Type::Template(_) | Type::Host(_),
+            ) => {
                 let written = self.texts.text(value.span).filter(|text| !text.contains(['"', '\n']))?;
                 let quoted = format!("\"{written}\"");
                 let help = "strings are written in quotes; a name without them refers to something";
@@ -156,6 +159,7 @@ fn reference(ty: &Type) -> Option<&'static Reference> {
         | Type::SocketAddress
         | Type::StatusClass
         | Type::Text(_)
+        | Type::Template(_)
         | Type::Symbol(_)
         | Type::List { .. }
         | Type::Record(_)
@@ -231,6 +235,7 @@ fn takes_name(ty: &Type) -> bool {
         | Type::SocketAddress
         | Type::StatusClass
         | Type::Text(_)
+        | Type::Template(_)
         | Type::Symbol(_)
         | Type::Record(_)
         | Type::Map { .. }
@@ -279,6 +284,7 @@ fn takes_quantity(ty: &Type) -> bool {
         | Type::SocketAddress
         | Type::StatusClass
         | Type::Text(_)
+        | Type::Template(_)
         | Type::Symbol(_)
         | Type::Reference(_)
         | Type::List { .. }

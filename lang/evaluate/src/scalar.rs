@@ -104,7 +104,7 @@ pub(crate) fn scalar(literal: &Literal, ty: &Type) -> Option<Value> {
 pub(crate) fn has_form(value: &ast::Value, ty: &Type) -> bool {
     match ty {
         Type::Boolean => matches!(value.kind, ValueKind::Boolean(_)),
-        Type::Text(_) => matches!(value.kind, ValueKind::String(_)),
+        Type::Text(_) | Type::Template(_) => matches!(value.kind, ValueKind::String(_)),
         Type::Host(_) => matches!(value.kind, ValueKind::String(_) | ValueKind::Literal(Literal::Ip(_))),
         Type::Symbol(symbols) => {
             bare_word(value).is_some_and(|word| symbols.iter().any(|symbol| symbol.word == word))

@@ -220,6 +220,8 @@ pub enum Type {
     StatusClass,
     /// A string of the given form.
     Text(&'static Pattern),
+    /// The same with `${…}` of what is known only later.
+    Template(&'static Template),
     /// One of these words.
     Symbol(&'static [Symbol]),
     /// The name of an entity.
@@ -306,6 +308,17 @@ pub struct Pattern {
     pub name: &'static str,
     /// What is wrong with a string, or `None` if nothing is.
     pub check: fn(&str) -> Option<String>,
+}
+
+/// A string in which `${…}` may also stand for something that is known only later.
+#[derive(Debug)]
+pub struct Template {
+    /// What the rest of the string must look like.
+    pub pattern: &'static Pattern,
+    /// The word before the point: `request` in `${request.path}`.
+    pub root: &'static str,
+    /// What may stand behind the point.
+    pub properties: &'static [Symbol],
 }
 
 /// Any string.

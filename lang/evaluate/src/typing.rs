@@ -26,6 +26,7 @@ impl Evaluator<'_, '_> {
         match ty {
             Type::Union(types) => self.union(value, ty, types, scope),
             Type::Text(pattern) => self.text(value, ty, pattern, scope),
+            Type::Template(template) => self.template(value, ty, template, scope),
             Type::Host(pattern) => {
                 let ValueKind::Literal(Literal::Ip(address)) = &value.kind else {
                     return self.text(value, ty, pattern, scope);

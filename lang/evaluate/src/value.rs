@@ -36,6 +36,8 @@ pub enum Value {
     StatusClass(u8),
     /// A string, interpolated.
     Text(String),
+    /// A string with what is known only later; no two texts follow each other, and none is empty.
+    Template(Vec<Piece>),
     /// A symbol of the schema.
     Symbol(&'static str),
     /// A resolved name.
@@ -50,6 +52,15 @@ pub enum Value {
     Call(Box<Spanned<Value>>, Box<Spanned<Value>>),
     /// `A in C`
     Instance(Target, Target),
+}
+
+/// A part of a string with what is known only later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A text.
+    Text(String),
+    /// One of the properties that the schema names.
+    Property(&'static str),
 }
 
 /// What a name refers to.
@@ -106,6 +117,7 @@ from_variant! {
     IpAddr: Value::Ip(value) => Some(*value);
     SocketAddr: Value::SocketAddress(value) => Some(*value);
     String: Value::Text(value) => Some(value.clone());
+    Vec<Piece>: Value::Template(value) => Some(value.clone());
     Target: Value::Reference(value) => Some(value.clone());
 }
 

@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::authorization::Authorization;
+use crate::fault::{Abort, Cors, Delay};
 use crate::rules::Context;
 use crate::{HeaderChanges, Limit, Path, PathChange, raw};
 
@@ -23,6 +24,12 @@ pub enum Filter {
     Mirror(Mirror),
     /// Changes the path and the host of what is sent on.
     Rewrite(Rewrite),
+    /// Answers preflight requests, and says who may read answers.
+    Cors(Cors),
+    /// Lets requests wait.
+    Delay(Delay),
+    /// Refuses requests on purpose.
+    Abort(Abort),
 }
 
 /// Another path or host for what is sent on.
@@ -44,7 +51,7 @@ pub struct Mirror {
 }
 
 /// All requests.
-const MILLION: u32 = 1_000_000;
+pub(crate) const MILLION: u32 = 1_000_000;
 
 impl Filter {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::filter::Filter, at: &Path) -> Option<Self> {
@@ -68,6 +75,9 @@ impl Filter {
             raw::filter::Filter::Rewrite(raw) => {
                 Rewrite::check(cx, raw, &at.field("rewrite")).map(Filter::Rewrite)
             }
+            raw::filter::Filter::Cors(raw) => Cors::check(cx, raw, &at.field("cors")).map(Filter::Cors),
+            raw::filter::Filter::Delay(raw) => Delay::check(cx, raw, &at.field("delay")).map(Filter::Delay),
+            raw::filter::Filter::Abort(raw) => Abort::check(cx, raw, &at.field("abort")).map(Filter::Abort),
         }
     }
 }

@@ -6,6 +6,8 @@ use crate::matching::header_name;
 use crate::rules::Context;
 use crate::{Path, raw};
 
+pub use raw::filter::{HeaderPart, RequestProperty};
+
 /// Headers that only proxies change: those of one connection, those that say where a body ends, the date that every
 /// answer has, and those by which proxies tell applications and each other something.
 pub const PROXIES_HEADERS: [&str; 12] = [
@@ -32,9 +34,9 @@ pub struct HeaderChanges {
     /// Headers that are removed, before others are written.
     pub remove: Vec<String>,
     /// Headers that have exactly this value afterwards.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(String, Vec<HeaderPart>)>,
     /// Headers that get a further line with this value.
-    pub add: Vec<(String, String)>,
+    pub add: Vec<(String, Vec<HeaderPart>)>,
 }
 
 impl HeaderChanges {
@@ -57,10 +59,21 @@ impl HeaderChanges {
     }
 }
 
-fn line(cx: &mut Context<'_>, raw: &raw::filter::HeaderLine, at: &Path) -> Option<(String, String)> {
+fn line(cx: &mut Context<'_>, raw: &raw::filter::HeaderLine, at: &Path) -> Option<(String, Vec<HeaderPart>)> {
     let raw::filter::HeaderLine { name, value } = raw;
     let name = name_to_change(cx, name, &at.field("name"));
-    let fits = !value.chars().any(|c| c.is_control() && c != '\t') && value.trim() == value;
+    let parts = match value {
+        raw::filter::HeaderValue::Text(text) if text.is_empty() => Vec::new(),
+        raw::filter::HeaderValue::Text(text) => vec![HeaderPart::Text(text.clone())],
+        raw::filter::HeaderValue::Parts(parts) => parts.clone(),
+    };
+    // A letter stands for what is known only with a request.
+    let sample = parts.iter().map(|part| match part {
+        HeaderPart::Text(text) => text.as_str(),
+        HeaderPart::Property(_) => "x",
+    });
+    let sample: String = sample.collect();
+    let fits = !sample.chars().any(|c| c.is_control() && c != '\t') && sample.trim() == sample;
     if !fits {
         cx.wrong(
             &at.field("value"),
@@ -68,7 +81,7 @@ fn line(cx: &mut Context<'_>, raw: &raw::filter::HeaderLine, at: &Path) -> Optio
         );
         return None;
     }
-    Some((name?, value.clone()))
+    Some((name?, parts))
 }
 
 fn name_to_change(cx: &mut Context<'_>, name: &str, at: &Path) -> Option<String> {

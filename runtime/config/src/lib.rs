@@ -10,6 +10,7 @@ pub mod raw;
 
 mod answer;
 mod authorization;
+pub mod fault;
 pub mod filter;
 mod headers;
 mod identity;
@@ -30,7 +31,7 @@ mod upstreams;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
 pub use authorization::{AddressRange, Authorization, Exception, Requests, Rule};
-pub use headers::{HeaderChanges, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
+pub use headers::{HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS, RequestProperty};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{

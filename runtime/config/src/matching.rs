@@ -130,18 +130,35 @@ pub struct HeaderMatch {
     pub value: ValueMatch,
 }
 
-impl HeaderMatch {
-    fn check(cx: &mut Context<'_>, raw: &raw::HeaderMatch, at: &Path) -> Option<Self> {
-        let raw::HeaderMatch { name, not, value } = raw;
-        let name = header_name(cx, name, &at.field("name"));
-        let value = match value {
+impl ValueMatch {
+    /// Whether a value matches.
+    #[must_use]
+    pub fn matches(&self, value: &[u8]) -> bool {
+        match self {
+            ValueMatch::Exact(exact) => value == exact.as_bytes(),
+            ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_bytes()),
+            ValueMatch::Regex(pattern) => pattern.matches(value),
+            ValueMatch::Present => true,
+        }
+    }
+
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::ValueMatch, at: &Path) -> Option<Self> {
+        match raw {
             raw::ValueMatch::Exact(value) => Some(ValueMatch::Exact(value.clone())),
             raw::ValueMatch::Prefix(value) => Some(ValueMatch::Prefix(value.clone())),
             raw::ValueMatch::Regex(source) => {
-                Pattern::check(cx, source, &at.field("value").field("regex")).map(ValueMatch::Regex)
+                Pattern::check(cx, source, &at.field("regex")).map(ValueMatch::Regex)
             }
             raw::ValueMatch::Present => Some(ValueMatch::Present),
-        };
+        }
+    }
+}
+
+impl HeaderMatch {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::HeaderMatch, at: &Path) -> Option<Self> {
+        let raw::HeaderMatch { name, not, value } = raw;
+        let name = header_name(cx, name, &at.field("name"));
+        let value = ValueMatch::check(cx, value, &at.field("value"));
         Some(HeaderMatch { name: name?, not: *not, value: value? })
     }
 }
@@ -166,6 +183,8 @@ pub enum QueryValue {
     Exact(String),
     /// A value that begins so.
     Prefix(String),
+    /// A value that the expression matches.
+    Regex(Pattern),
 }
 
 impl QueryMatch {
@@ -180,6 +199,9 @@ impl QueryMatch {
             raw::QueryValue::Present => QueryValue::Present,
             raw::QueryValue::Exact(value) => QueryValue::Exact(value.clone()),
             raw::QueryValue::Prefix(value) => QueryValue::Prefix(value.clone()),
+            raw::QueryValue::Regex(source) => {
+                QueryValue::Regex(Pattern::check(cx, source, &at.field("value").field("regex"))?)
+            }
         };
         Some(QueryMatch { name, not: *not, value })
     }

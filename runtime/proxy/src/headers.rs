@@ -2,9 +2,12 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::filter::headers::Known;
 use crate::tls::Peer;
+use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use meshd_config::{Edge, SpiffeId};
 use std::net::IpAddr;
 
@@ -156,6 +159,42 @@ pub(crate) fn scheme(parts: &Parts, tls: bool) -> &str {
     parts.uri.scheme_str().or(told).unwrap_or(if tls { "https" } else { "http" })
 }
 
+/// What a header says: its lines in one, as Envoy keeps those that it knows itself.
+fn told(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    lines.join(&b","[..])
+}
+
+/// What is known of a request that was told how it came in.
+pub(crate) fn known(parts: &Parts, arrival: Arrival, authority: &str, path: &PathAndQuery) -> Known {
+    Known {
+        method: parts.method.to_string(),
+        path: path.path().to_owned(),
+        path_and_query: path.to_string(),
+        host: authority.to_owned(),
+        scheme: told(&parts.headers, &FORWARDED_PROTO),
+        protocol: if parts.version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" },
+        id: told(&parts.headers, &REQUEST_ID),
+        client_address: client_address(&parts.headers, arrival).to_string(),
+    }
+}
+
+/// The address of the client: what those in front of an ingress say whom it trusts, and inside the mesh the hop before this
+/// one; otherwise that of the connection.
+fn client_address(headers: &HeaderMap, arrival: Arrival) -> IpAddr {
+    let Arrival { remote, tls: _, edge } = arrival;
+    let passed = match edge {
+        None => Some(0),
+        Some(Edge { trusted_hops: 0 }) => None,
+        // The last one is this connection's.
+        Some(Edge { trusted_hops }) => usize::try_from(trusted_hops).ok(),
+    };
+    let line = told(headers, &FORWARDED_FOR);
+    let said = passed.and_then(|passed| line.rsplit(|byte| *byte == b',').nth(passed));
+    let said = said.and_then(|said| std::str::from_utf8(said.trim_ascii()).ok()?.parse().ok());
+    said.unwrap_or(remote)
+}
+
 /// A random UUID (RFC 9562 section 5.4).
 fn request_id() -> HeaderValue {
     let mut bytes = [0u8; 16];
@@ -300,6 +339,22 @@ mod tests {
             (&map[FORWARDED_PROTO], &map[REQUEST_ID]),
             (&HeaderValue::from_static("https"), &HeaderValue::from_static("mine"))
         );
+    }
+
+    #[test]
+    fn a_client_is_who_those_say_that_are_trusted() {
+        let map = headers(&[("x-forwarded-for", "198.51.100.1, 10.0.0.1,192.0.2.7")]);
+        let address = |map: &HeaderMap, edge| {
+            client_address(map, Arrival { remote: REMOTE, tls: false, edge }).to_string()
+        };
+        assert_eq!(address(&map, Some(config_edge(0))), "192.0.2.7");
+        assert_eq!(address(&map, Some(config_edge(1))), "10.0.0.1");
+        assert_eq!(address(&map, Some(config_edge(2))), "198.51.100.1");
+        assert_eq!(address(&map, Some(config_edge(3))), "192.0.2.7", "nobody said it");
+        assert_eq!(address(&map, None), "192.0.2.7");
+        assert_eq!(address(&headers(&[("x-forwarded-for", "10.0.0.1, 10.0.0.2")]), None), "10.0.0.2");
+        assert_eq!(address(&headers(&[("x-forwarded-for", "unknown")]), None), "192.0.2.7");
+        assert_eq!(address(&HeaderMap::new(), None), "192.0.2.7");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod comparison;
 mod connect;
 mod control;
 mod deadline;
+mod decide;
 mod dns;
 mod drain;
 mod files;

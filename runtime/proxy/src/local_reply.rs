@@ -32,6 +32,8 @@ pub(crate) enum Why {
     OverLimit,
     /// It took longer than the client said it would wait.
     Deadline,
+    /// So that a gRPC client gets this status.
+    Grpc(u16),
     /// Anything else.
     Other,
 }
@@ -85,6 +87,7 @@ fn grpc(status: StatusCode, message: &str, why: Why) -> Response<Body> {
     let number = match why {
         Why::OverLimit => RESOURCE_EXHAUSTED,
         Why::Deadline => DEADLINE_EXCEEDED,
+        Why::Grpc(status) => status,
         Why::Other => grpc_status(status),
     };
     headers.insert(GRPC_STATUS, HeaderValue::from(number));

@@ -1,6 +1,7 @@
 //! Answers to requests that are not forwarded, and why.
 
 use crate::limit::{Judged, Left, LimitState};
+use crate::local_reply::Why;
 use crate::route::{Route, Seen};
 use crate::worker::Worker;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -23,6 +24,8 @@ pub(crate) struct Refusal {
     pub(crate) route: Option<Arc<Route>>,
     /// What is left of the limit that has least left.
     pub(crate) left: Option<Left>,
+    /// Why, for those who have words of their own for it.
+    pub(crate) why: Why,
 }
 
 impl Refusal {
@@ -33,7 +36,16 @@ impl Refusal {
         details: impl Into<Cow<'static, str>>,
     ) -> Self {
         let (body, details) = (Cow::Borrowed(body), details.into());
-        Refusal { status, body, headers: Vec::new(), flags, details, route: None, left: None }
+        Refusal {
+            status,
+            body,
+            headers: Vec::new(),
+            flags,
+            details,
+            route: None,
+            left: None,
+            why: Why::Other,
+        }
     }
 
     /// The same on a route.
@@ -57,6 +69,7 @@ pub(crate) async fn within(
     // The texts are those of Envoy's two filters.
     let text = if limit.counts_here() { "local_rate_limited" } else { "" };
     let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
+    refusal.why = Why::OverLimit;
     refusal.headers.push((HeaderName::from_static("x-envoy-ratelimited"), HeaderValue::from_static("true")));
     refusal.headers.extend(left.iter().flat_map(Left::headers));
     Err(refusal)

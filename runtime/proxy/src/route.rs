@@ -7,7 +7,7 @@ use crate::filter::Filter;
 use crate::hosts::Hosts;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
-use meshd_config::{HashKey, HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch, ValueMatch};
+use meshd_config::{HashKey, HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,14 +36,10 @@ impl Seen<'_> {
             && queries.iter().all(|query| self.parameter(query))
     }
 
-    fn header(&self, wanted: &HeaderMatch) -> bool {
+    /// Whether a condition on a header is met.
+    pub(crate) fn header(&self, wanted: &HeaderMatch) -> bool {
         let HeaderMatch { name, not, value: wanted } = wanted;
-        let found = self.values(name).any(|value| match wanted {
-            ValueMatch::Exact(exact) => value == exact.as_bytes(),
-            ValueMatch::Prefix(prefix) => value.starts_with(prefix.as_bytes()),
-            ValueMatch::Regex(pattern) => pattern.matches(value),
-            ValueMatch::Present => true,
-        });
+        let found = self.values(name).any(|value| wanted.matches(value));
         found != *not
     }
 
@@ -58,6 +54,7 @@ impl Seen<'_> {
             QueryValue::Present => true,
             QueryValue::Exact(exact) => value == exact,
             QueryValue::Prefix(prefix) => value.starts_with(prefix.as_str()),
+            QueryValue::Regex(pattern) => pattern.matches(value.as_bytes()),
         });
         found != *not
     }
@@ -164,6 +161,12 @@ impl Route {
     }
 }
 
+/// Whether a request is one of so many of a million, drawn anew each time.
+pub(crate) fn is_drawn(of_a_million: u32) -> bool {
+    const MILLION: u64 = 1_000_000;
+    random() % MILLION < u64::from(of_a_million)
+}
+
 /// A random number. Without randomness, which the kernel always has once it has started, it is the first of all.
 pub(crate) fn random() -> u64 {
     let mut bytes = [0; 8];
@@ -200,6 +203,7 @@ pub(crate) fn without_port(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meshd_config::ValueMatch;
     use std::collections::BTreeMap;
 
     fn route(name: &str) -> Arc<Route> {

@@ -5,8 +5,10 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::filter::Filter;
+use crate::filter::cors::Cors;
+use crate::filter::headers::Changes;
 use crate::filter::mirror::Mirror;
-use crate::filter::{Changes, Filter};
 use crate::limit::LimitState;
 use crate::route::{Route, Routes};
 use crate::tls::{EdgeTls, Loaded, server_config};
@@ -418,6 +420,9 @@ impl Builder<'_> {
                     };
                     Filter::Mirror(Mirror { route: Arc::new(route), share: *share })
                 }
+                config::filter::Filter::Cors(cors) => Filter::Cors(Cors::new(cors)?),
+                config::filter::Filter::Delay(delay) => Filter::Delay(delay.clone()),
+                config::filter::Filter::Abort(abort) => Filter::Abort(abort.clone()),
                 config::filter::Filter::Rewrite(rewrite) => Filter::Rewrite(rewrite.clone()),
                 config::filter::Filter::ResponseHeaders(changes) => {
                     Filter::ResponseHeaders(Changes::new(changes)?)

@@ -73,6 +73,38 @@ const CASES: &[Case] = &[
         &[("/", &[("cookie", "user=jason")]), ("/", &[("cookie", "a=1; user=j; b=2")])],
     ),
     (
+        r#"cookie user { regex = "j[a-z]*|(?i)anna" }"#,
+        &[("/", &[("cookie", "user=jason")]), ("/", &[("cookie", "a=1; user=ANNA; b=2")])],
+        &[
+            ("/", &[]),
+            ("/", &[("cookie", "user=Jason")]),
+            ("/", &[("cookie", "user=jason1")]),
+            ("/", &[("cookie", "user=x; other=jason")]),
+        ],
+    ),
+    (
+        r#"query n { regex = "[0-9]{2,3}|[^&]*!" }"#,
+        &[("/?n=12", &[]), ("/?a&n=123&b", &[]), ("/?n=1&n=a?b!", &[]), ("/?n=!", &[])],
+        &[
+            ("/", &[]),
+            ("/?n", &[]),
+            ("/?n=1", &[]),
+            ("/?n=1234", &[]),
+            ("/?n=1&m=12", &[]),
+            ("/?n=a&b!", &[]),
+        ],
+    ),
+    (
+        r#"query o { regex = "[a-z]*" }"#,
+        &[("/?o", &[]), ("/?o=", &[]), ("/?o=a", &[])],
+        &[("/", &[]), ("/?o=1", &[]), ("/?oo", &[])],
+    ),
+    (
+        r#"query p { regex = "[0-9]+", not = true }"#,
+        &[("/", &[]), ("/?p", &[]), ("/?p=a", &[])],
+        &[("/?p=1", &[]), ("/?p=a&p=1", &[])],
+    ),
+    (
         r#"query v { exact = "2" }"#,
         &[("/?v=2", &[]), ("/a?b&v=2&c", &[]), ("/?v=1&v=2", &[]), ("/?v=2&v=1", &[])],
         &[
@@ -193,7 +225,8 @@ namespace shop {{
     // What is not gold, or has no tier at all, is counted.
     rate_limit {{
       scope     = pod
-      match     {{ header x-limit {{}}, header x-tier {{ exact = "gold", not = true }}, query free {{ not = true }}, paths = ["/l", "/m"] }}
+      match     {{ header x-limit {{}}, header x-tier {{ exact = "gold", not = true }}, query free {{ not = true }}, path = "/l" }}
+      match     {{ header x-limit {{}}, header x-tier {{ exact = "gold", not = true }}, query free {{ not = true }}, prefix = "/m" }}
       otherwise = 1/h
     }}
   }}

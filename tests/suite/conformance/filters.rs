@@ -117,6 +117,84 @@ fn headers_change_as_a_rule_states(data_plane: DataPlane) {
     assert_eq!((nowhere.status, header(&nowhere, "x-route")), (404, None));
 }
 
+/// Values that say something of the request.
+const TELLING: &str = r#"
+mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
+trust house {}
+network net {}
+cluster west {
+  network = net, region = "here"
+  gateway in  { role = ingress, address = 10.0.0.1, port http { number = 80 } }
+  gateway far { role = ingress, address = 10.0.0.2, trusted_hops = 1, port http { number = 80 } }
+}
+namespace shop {
+  service api { clusters = [west], port http { number = 80 } }
+  client web { clusters = [west], calls = [api] }
+  route api {
+    gateways = [west.in, west.far], hosts = ["api.example"]
+    request_headers {
+      set = {
+        "x-all"   = "${request.method} ${request.scheme}://${request.host}${request.path_and_query} ${request.protocol}"
+        "x-path"  = "<${request.path}>"
+        "x-id"    = "${request.id}"
+        "x-from"  = "${request.client_address}"
+        "x-plain" = "100% %REQ(:PATH)% $${request.path} $5 ${api} größer"
+      }
+      add = { "x-more" = "${request.path}" }
+    }
+    response_headers { set = { "x-path" = "<${request.path}>", "x-sent" = "${request.host}${request.path_and_query}" } }
+    rule { match { prefix = "/v1" }, to = api, rewrite { prefix = "/v2", host = "inner.example" } }
+    rule { match { path = "/moved" }, redirect { path = "/there" } }
+    rule { to = api }
+  }
+  route calls { callee = api, from = [web], to = api, request_headers { set = { "x-from" = "${request.client_address}", "x-all" = "${request.scheme} ${request.host}" } } }
+}
+"#;
+
+fn values_say_something_of_the_request(data_plane: DataPlane) {
+    let mesh = Mesh::up(TELLING, data_plane);
+    let request = |path: &str| {
+        let request = Request::get("api.example:81", path).header("x-forwarded-for", "198.51.100.7");
+        request.header("x-all", "mine").header("x-more", "mine").header("user-agent", "test")
+    };
+    let seen = |answer: &Response, name: &str| answer.json()["headers"][name].as_str().map(str::to_owned);
+    let answer = mesh.ingress("WEST_IN", &request("/a/../v1//x?q=%41%20"));
+    for (name, value) in [
+        ("x-all", "GET http://api.example:81/v1/x?q=%41%20 HTTP/1.1"),
+        ("x-path", "</v1/x>"),
+        ("x-from", "127.0.0.1"),
+        ("x-plain", "100% %REQ(:PATH)% ${request.path} $5 api größer"),
+        ("x-more", "mine, /v1/x"),
+    ] {
+        assert_eq!(seen(&answer, name).as_deref(), Some(value), "{name}: {answer:?}");
+    }
+    assert_eq!(seen(&answer, "x-id"), seen(&answer, "x-request-id"));
+    assert_eq!(seen(&answer, "x-id").map_or(0, |id| id.len()), 36);
+    // An answer says what was sent on.
+    assert_eq!(
+        (header(&answer, "x-path"), header(&answer, "x-sent")),
+        (Some("</v2/x>"), Some("inner.example/v2/x?q=%41%20"))
+    );
+    let far = mesh.ingress("WEST_FAR", &request("/"));
+    assert_eq!(seen(&far, "x-from").as_deref(), Some("198.51.100.7"), "{far:?}");
+    let moved = mesh.ingress("WEST_IN", &request("/moved?q"));
+    assert_eq!(
+        (header(&moved, "x-path"), header(&moved, "x-sent")),
+        (Some("</there>"), Some("api.example:81/there?q"))
+    );
+    let two =
+        one_stream::Request::new("POST", "api.example", "/two").send(mesh.address("MESH_GATEWAY_WEST_IN"));
+    let two: serde_json::Value = serde_json::from_str(&two.body).expect("an answer of the application");
+    assert_eq!(two["headers"]["x-all"], "POST http://api.example/two HTTP/2");
+    let called = mesh.call("WEST_SHOP_WEB__SHOP_API_80", &Request::get("api.shop", "/"));
+    assert_eq!(seen(&called, "x-from").as_deref(), Some("127.0.0.1"));
+    assert_eq!(seen(&called, "x-all").as_deref(), Some("http api.shop"));
+    let told = Request::get("api.shop", "/").header("x-forwarded-for", "198.51.100.1, 198.51.100.2");
+    let told = mesh.call("WEST_SHOP_WEB__SHOP_API_80", &told.header("x-forwarded-proto", "https"));
+    assert_eq!(seen(&told, "x-from").as_deref(), Some("198.51.100.2"));
+    assert_eq!(seen(&told, "x-all").as_deref(), Some("https api.shop"));
+}
+
 /// A service that is copied, and one that gets the copies.
 const COPIED: &str = r#"
 mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
@@ -224,4 +302,8 @@ fn copies_reach_others_and_nobody_waits_for_them(data_plane: DataPlane) {
     assert_eq!(mesh.ingress("WEST_IN", &Request::get("api.example", "/failed")).status, 503);
 }
 
-crate::on_both_data_planes!(headers_change_as_a_rule_states, copies_reach_others_and_nobody_waits_for_them);
+crate::on_both_data_planes!(
+    headers_change_as_a_rule_states,
+    values_say_something_of_the_request,
+    copies_reach_others_and_nobody_waits_for_them
+);

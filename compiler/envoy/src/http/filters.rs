@@ -10,7 +10,7 @@ use meshc_plan::filter::{Filter, Mirror};
 use meshc_plan::{AccessRule, GlobalLimit, LocalLimit};
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{answers, authorization, headers, local_limit, rate_limit};
+use crate::http::{answers, authorization, cors, fault, headers, local_limit, rate_limit};
 use crate::pb::base::RuntimeFractionalPercent;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::kind::FractionalPercent;
@@ -34,6 +34,9 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
         Filter::GlobalLimit(limit) => {
             limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
         }
+        Filter::Cors(cors) => vec![cors::filter(cors)],
+        Filter::Delay(delay) => vec![fault::delay(delay)],
+        Filter::Abort(abort) => vec![fault::abort(abort)],
         // The router does it.
         Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Rewrite(_) | Filter::Mirror(_) => {
             Vec::new()
@@ -82,19 +85,29 @@ pub(crate) fn at_the_router(filters: &[Filter], route: &mut Route) {
                     action.request_mirror_policies.push(mirror(copied));
                 }
             }
-            Filter::Authorize(_) | Filter::Audit(_) | Filter::LocalLimit(_) | Filter::GlobalLimit(_) => {}
+            Filter::Cors(_) => route.response_headers_to_add.push(cors::vary()),
+            Filter::Authorize(_)
+            | Filter::Audit(_)
+            | Filter::LocalLimit(_)
+            | Filter::GlobalLimit(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_) => {}
         }
     }
+}
+
+/// So many of a million.
+pub(crate) fn of_a_million(share: u32) -> FractionalPercent {
+    FractionalPercent { numerator: share, denominator: DenominatorType::Million.into() }
 }
 
 /// Envoy streams the copy, with a timeout as the route has it. It would name another host.
 fn mirror(mirror: &Mirror) -> RequestMirrorPolicy {
     let Mirror { upstream, share } = mirror;
-    let share = FractionalPercent { numerator: *share, denominator: DenominatorType::Million.into() };
     RequestMirrorPolicy {
         cluster: upstream.clone(),
         runtime_fraction: Some(RuntimeFractionalPercent {
-            default_value: Some(share),
+            default_value: Some(of_a_million(*share)),
             runtime_key: String::new(),
         }),
         disable_shadow_host_suffix_append: true,
@@ -124,9 +137,13 @@ pub(crate) fn asked(filter: &Filter) -> Asked<'_> {
         Filter::GlobalLimit(limit) => {
             Asked { conditions: vec![(&limit.matches, &limit.origin)], local: None, global: Some(limit) }
         }
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) | Filter::Rewrite(_) | Filter::Mirror(_) => {
-            Asked::default()
-        }
+        Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Cors(_)
+        | Filter::Delay(_)
+        | Filter::Abort(_)
+        | Filter::Rewrite(_)
+        | Filter::Mirror(_) => Asked::default(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use meshc_vocabulary::model::filter::HeaderChanges;
+use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, RequestProperty};
 
 /// Headers to write, and headers to remove before that.
 pub(crate) fn changes(changes: &HeaderChanges) -> (Vec<HeaderValueOption>, Vec<String>) {
@@ -14,14 +14,30 @@ pub(crate) fn changes(changes: &HeaderChanges) -> (Vec<HeaderValueOption>, Vec<S
     (set.chain(add).collect(), remove.clone())
 }
 
-fn written((name, value): &(String, String), action: HeaderAppendAction) -> HeaderValueOption {
-    // A percent sign begins a command in Envoy's values.
-    let value = value.replace('%', "%%");
+fn written((name, value): &(String, Vec<HeaderPart>), action: HeaderAppendAction) -> HeaderValueOption {
+    let value = value.iter().map(part).collect();
     HeaderValueOption {
         header: Some(HeaderValue { key: name.clone(), value, ..Default::default() }),
         append_action: action.into(),
         // By default Envoy leaves a header without a value out.
         keep_empty_value: true,
         ..Default::default()
+    }
+}
+
+/// A part of a value in Envoy's language of commands, which a percent sign begins.
+fn part(part: &HeaderPart) -> String {
+    match part {
+        HeaderPart::Text(text) => text.replace('%', "%%"),
+        HeaderPart::Property(property) => String::from(match property {
+            RequestProperty::Method => "%REQ(:METHOD)%",
+            RequestProperty::Path => "%PATH(NQ:PATH)%",
+            RequestProperty::PathAndQuery => "%REQ(:PATH)%",
+            RequestProperty::Host => "%REQ(:AUTHORITY)%",
+            RequestProperty::Scheme => "%REQ(X-FORWARDED-PROTO)%",
+            RequestProperty::Protocol => "%PROTOCOL%",
+            RequestProperty::Id => "%REQ(X-REQUEST-ID)%",
+            RequestProperty::ClientAddress => "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        }),
     }
 }

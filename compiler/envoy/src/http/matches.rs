@@ -145,25 +145,30 @@ pub(crate) fn header_matcher(name: &str, matcher: StringMatcher) -> HeaderMatche
 
 /// A condition on a header, or that no line of it meets one. Envoy inverts nothing where the header is missing, unless it
 /// is told to take it for the empty value, which then meets no condition.
-fn header(condition: &HeaderMatch) -> HeaderMatcher {
+pub(crate) fn header(condition: &HeaderMatch) -> HeaderMatcher {
     let HeaderMatch { name, negated, value } = condition;
-    let matcher = match value {
-        StringMatch::Present => {
-            return HeaderMatcher {
-                name: name.clone(),
-                header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
-                invert_match: *negated,
-                ..Default::default()
-            };
-        }
-        StringMatch::Exact(value) => exact(value),
-        StringMatch::Prefix(value) => prefix(value),
-        StringMatch::Regex(value) => regex(value),
+    let Some(matcher) = self::value(value) else {
+        return HeaderMatcher {
+            name: name.clone(),
+            header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+            invert_match: *negated,
+            ..Default::default()
+        };
     };
     HeaderMatcher {
         invert_match: *negated,
         treat_missing_header_as_empty: *negated,
         ..header_matcher(name, matcher)
+    }
+}
+
+/// A condition on a text; none for any.
+pub(crate) fn value(value: &StringMatch) -> Option<StringMatcher> {
+    match value {
+        StringMatch::Present => None,
+        StringMatch::Exact(value) => Some(exact(value)),
+        StringMatch::Prefix(value) => Some(prefix(value)),
+        StringMatch::Regex(value) => Some(regex(value)),
     }
 }
 
@@ -177,6 +182,8 @@ fn query(condition: &QueryMatch) -> HeaderMatcher {
         QueryValue::Exact(value) => format!("={}", escape(value)),
         QueryValue::Prefix(value) if value.is_empty() => String::from("(?:=[^&]*)?"),
         QueryValue::Prefix(value) => format!("={}[^&]*", escape(value)),
+        QueryValue::Regex { expression, is_met_by_nothing: true } => format!("(?:=(?:{expression}))?"),
+        QueryValue::Regex { expression, is_met_by_nothing: false } => format!("=(?:{expression})"),
     };
     let pattern = format!("[^?]*\\?(?:.*&)?{}{value}(?:&.*)?", escape(name));
     HeaderMatcher { invert_match: *negated, ..header_matcher(":path", regex(&pattern)) }

@@ -3,8 +3,10 @@
 mod answers;
 mod authorization;
 pub(crate) mod clients;
+mod cors;
 mod deadline;
 mod descriptor;
+mod fault;
 pub(crate) mod filters;
 mod hash;
 mod headers;

@@ -1,7 +1,7 @@
 //! Listeners as text.
 
 use super::{Text, parts, words};
-use crate::filter::{Filter, Mirror, PathChange, Rewrite};
+use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
 use crate::{
     AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Deadlines,
     Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain, InboundListener,
@@ -11,9 +11,9 @@ use crate::{
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
-use meshc_vocabulary::model::filter::HeaderChanges;
+use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
 use meshc_vocabulary::model::policy::{BackOff, OnError};
-use meshc_vocabulary::model::{HttpMatch, HttpVersion, TlsVersion};
+use meshc_vocabulary::model::{HeaderMatch, HttpMatch, HttpVersion, TlsVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
     let Listener { name, address, socket, kind, origin } = listener;
@@ -229,6 +229,18 @@ fn filters(text: &mut Text, filters: &[Filter]) {
             Filter::GlobalLimit(limit) => global_limit(text, limit),
             Filter::RequestHeaders(changes) => headers(text, "request", changes),
             Filter::ResponseHeaders(changes) => headers(text, "answer", changes),
+            Filter::Cors(cors) => self::cors(text, cors),
+            Filter::Delay(Delay { headers, share, time }) => {
+                let (of, time) = (of(headers), words::duration(*time));
+                text.line(format!("{share} of a million of {of} wait {time}"));
+            }
+            Filter::Abort(Abort { headers, share, with }) => {
+                let with = match with {
+                    Refused::Status(status) => status.to_string(),
+                    Refused::Grpc(status) => format!("gRPC's {status}"),
+                };
+                text.line(format!("{share} of a million of {} refused with {with}", of(headers)));
+            }
             Filter::Rewrite(Rewrite { path, host }) => {
                 let path = path.as_ref().map(|change| format!("path becomes {}", self::path(change)));
                 text.line(parts([path, host.as_ref().map(|host| format!("host becomes {host}"))]));
@@ -238,6 +250,25 @@ fn filters(text: &mut Text, filters: &[Filter]) {
             }
         }
     }
+}
+
+fn of(headers: &[HeaderMatch]) -> String {
+    words::matches(&HttpMatch { headers: headers.to_vec(), ..HttpMatch::EVERYTHING })
+}
+
+fn cors(text: &mut Text, cors: &Cors) {
+    let Cors { allow_origins, allow_methods, allow_headers, expose_headers, max_age, allow_credentials } =
+        cors;
+    let origins: Vec<_> = allow_origins.iter().map(|origin| format!("{origin:?}")).collect();
+    let some = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name} {value}"));
+    text.line(parts([
+        Some(format!("pages of {}", origins.join(" "))),
+        some("methods", allow_methods),
+        some("headers", allow_headers),
+        some("exposed", expose_headers),
+        some("for", max_age),
+        allow_credentials.then(|| String::from("with cookies")),
+    ]));
 }
 
 fn redirect(redirect: &Redirect) -> String {
@@ -267,14 +298,22 @@ fn path(change: &PathChange) -> String {
 fn headers(text: &mut Text, of: &str, changes: &HeaderChanges) {
     let HeaderChanges { origin: _, set, add, remove } = changes;
     for (name, value) in set {
-        text.line(format!("{of} gets {name}: {value}"));
+        text.line(format!("{of} gets {name}: {}", self::value(value)));
     }
     for (name, value) in add {
-        text.line(format!("{of} gets one more {name}: {value}"));
+        text.line(format!("{of} gets one more {name}: {}", self::value(value)));
     }
     for name in remove {
         text.line(format!("{of} loses {name}"));
     }
+}
+
+fn value(parts: &[HeaderPart]) -> String {
+    let parts = parts.iter().map(|part| match part {
+        HeaderPart::Text(text) => text.clone(),
+        HeaderPart::Property(property) => format!("${{{property:?}}}"),
+    });
+    parts.collect()
 }
 
 fn access(text: &mut Text, verb: &str, rule: &AccessRule) {

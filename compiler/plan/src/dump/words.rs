@@ -121,6 +121,7 @@ pub(super) fn matches(matches: &HttpMatch) -> String {
             QueryValue::Present => format!("?{name} present"),
             QueryValue::Exact(value) => format!("?{name} = {value}"),
             QueryValue::Prefix(value) => format!("?{name} begins with {value}"),
+            QueryValue::Regex { expression, is_met_by_nothing: _ } => format!("?{name} ~ {expression}"),
         };
         Some(not(*negated, condition))
     });

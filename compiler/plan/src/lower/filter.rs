@@ -5,7 +5,7 @@
 use meshc_vocabulary::model::filter::{self, RouteFilter};
 use meshc_vocabulary::model::{Destination, HttpMatch};
 
-use super::answer;
+use super::{answer, fault};
 use crate::filter::{Filter, Mirror, Rewrite};
 
 /// The same filters in the same order, for the requests of one of the rule's matches; copies for what cannot be reached are
@@ -15,18 +15,19 @@ pub(super) fn of_rule(
     matches: &HttpMatch,
     mut upstream: impl FnMut(&Destination) -> Option<String>,
 ) -> Vec<Filter> {
-    let filters = filters.iter().filter_map(|filter| {
-        Some(match filter {
-            RouteFilter::RequestHeaders(changes) => Filter::RequestHeaders(changes.clone()),
-            RouteFilter::ResponseHeaders(changes) => Filter::ResponseHeaders(changes.clone()),
-            RouteFilter::Rewrite(filter::Rewrite { origin: _, path, host }) => {
-                let path = path.as_ref().map(|path| answer::path(path, matches));
-                Filter::Rewrite(Rewrite { path, host: host.clone() })
-            }
-            RouteFilter::Mirror(filter::Mirror { to, share }) => {
-                Filter::Mirror(Mirror { upstream: upstream(to)?, share: *share })
-            }
-        })
+    let filters = filters.iter().flat_map(|filter| match filter {
+        RouteFilter::RequestHeaders(changes) => vec![Filter::RequestHeaders(changes.clone())],
+        RouteFilter::ResponseHeaders(changes) => vec![Filter::ResponseHeaders(changes.clone())],
+        RouteFilter::Cors(cors) => vec![Filter::Cors(fault::cors(cors))],
+        RouteFilter::Fault(fault) => fault::filters(fault),
+        RouteFilter::Rewrite(filter::Rewrite { origin: _, path, host }) => {
+            let path = path.as_ref().map(|path| answer::path(path, matches));
+            vec![Filter::Rewrite(Rewrite { path, host: host.clone() })]
+        }
+        RouteFilter::Mirror(filter::Mirror { to, share }) => {
+            let upstream = upstream(to);
+            upstream.map(|upstream| Filter::Mirror(Mirror { upstream, share: *share })).into_iter().collect()
+        }
     });
     filters.collect()
 }

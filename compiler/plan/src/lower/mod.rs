@@ -10,6 +10,7 @@ mod clusters;
 mod companions;
 mod context;
 mod east_west;
+mod fault;
 mod filter;
 mod inbound;
 mod ingress;

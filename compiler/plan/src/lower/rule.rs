@@ -16,7 +16,7 @@ use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
 use super::policy::{AtCaller, outlier};
-use super::{answer, filter, upgrade, upstream};
+use super::{answer, fault, filter, upgrade, upstream};
 use crate::{HttpAction, HttpRoute, WeightedUpstream, codes};
 
 /// What a proxy reaches, by callee and position of the port.
@@ -60,7 +60,11 @@ pub(super) fn http_routes<'m>(
             let port = reached(context, copied, callees, sink)?;
             Some(upstream::callee_name(context, copied.callee, port))
         });
-        routes.push(HttpRoute { matches: matches.clone(), filters, action, origin: origin.clone() });
+        let route = HttpRoute { matches: matches.clone(), filters, action, origin: origin.clone() };
+        if let Some((matches, filters)) = fault::preflight(matches, &route.filters) {
+            routes.push(HttpRoute { matches, filters, ..route.clone() });
+        }
+        routes.push(route);
     }
     routes
 }
@@ -107,6 +111,7 @@ fn forward<'m>(
         });
     }
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
+    fault::check(&rule.filters, idle_timeout, sink);
     let hash = hash.map(|(_, key)| key);
     let upgrades = upgrade::of_rule(rule.upgrade.as_ref(), &ports, sink);
     let deadlines = upgrade::deadlines(ports);

@@ -61,6 +61,12 @@ pub(crate) static COOKIE: Kind = Kind {
             "The value is this one, quotes included.",
         ),
         Attribute::optional(words::PREFIX, Type::Text(&forms::COOKIE_VALUE), "The value begins with this."),
+        Attribute::optional(
+            words::REGEX,
+            Type::Text(&forms::COOKIE_REGEX),
+            "The whole value matches this regular expression (RE2 syntax), in which nothing may match `;`: `[^;]` instead \
+             of `.`.",
+        ),
         NOT,
     ],
     blocks: &[],
@@ -77,6 +83,12 @@ pub(crate) static QUERY: Kind = Kind {
     attributes: &[
         Attribute::optional(words::EXACT, Type::Text(&forms::QUERY_VALUE), "The value is this one."),
         Attribute::optional(words::PREFIX, Type::Text(&forms::QUERY_VALUE), "The value begins with this."),
+        Attribute::optional(
+            words::REGEX,
+            Type::Text(&forms::QUERY_REGEX),
+            "The whole value matches this regular expression (RE2 syntax), in which nothing may match `&`: `[^&]` instead \
+             of `.`.",
+        ),
         NOT,
     ],
     blocks: &[],
@@ -107,13 +119,14 @@ pub(super) fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Optio
     }
     once(block.blocks(&HEADER), str::to_ascii_lowercase, sink);
     for cookie in block.blocks(&COOKIE) {
-        only_one(cookie, &[words::EXACT, words::PREFIX], sink);
+        only_one(cookie, &[words::EXACT, words::PREFIX, words::REGEX], sink);
         wildcard::check_header(cookie, purpose, sink);
         let text = |name: Name| cookie.get::<String>(name).map(|text| text.value);
-        let value = match (text(words::EXACT), text(words::PREFIX)) {
-            (Some(exact), _) => literal(&exact),
-            (None, Some(prefix)) => format!("{}[^;]*", literal(&prefix)),
-            (None, None) => String::from("[^;]*"),
+        let value = match (text(words::EXACT), text(words::PREFIX), text(words::REGEX)) {
+            (Some(exact), _, _) => literal(&exact),
+            (None, Some(prefix), _) => format!("{}[^;]*", literal(&prefix)),
+            (None, None, Some(regex)) => format!("(?:{regex})"),
+            (None, None, None) => String::from("[^;]*"),
         };
         // A cookie is one of the parts of the header's value, which semicolons separate (RFC 6265, section 4.2.1).
         let expression = format!("(?:.*;)?[ \\t]*{}={value}[ \\t]*(?:;.*)?", literal(cookie.name()));
@@ -131,13 +144,17 @@ pub(super) fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Optio
 pub(super) fn queries(block: &Block, purpose: Purpose, sink: &mut Sink) -> Option<Vec<QueryMatch>> {
     let mut queries = Vec::new();
     for query in block.blocks(&QUERY) {
-        only_one(query, &[words::EXACT, words::PREFIX], sink);
+        only_one(query, &[words::EXACT, words::PREFIX, words::REGEX], sink);
         wildcard::check_header(query, purpose, sink);
         let text = |name: Name| query.get::<String>(name).map(|text| text.value);
-        let value = match (text(words::EXACT), text(words::PREFIX)) {
-            (Some(exact), _) => QueryValue::Exact(exact),
-            (None, Some(prefix)) => QueryValue::Prefix(prefix),
-            (None, None) => QueryValue::Present,
+        let value = match (text(words::EXACT), text(words::PREFIX), text(words::REGEX)) {
+            (Some(exact), _, _) => QueryValue::Exact(exact),
+            (None, Some(prefix), _) => QueryValue::Prefix(prefix),
+            (None, None, Some(expression)) => {
+                let is_met_by_nothing = matches_nothing(&expression);
+                QueryValue::Regex { expression, is_met_by_nothing }
+            }
+            (None, None, None) => QueryValue::Present,
         };
         let negated = query.get::<bool>(words::NOT)?.value;
         queries.push(QueryMatch { name: query.name().to_owned(), negated, value });

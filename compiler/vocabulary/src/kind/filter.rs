@@ -3,21 +3,62 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span, Spanned};
-use lang_evaluate::schema::{Attribute, Kind, Label, Type};
-use lang_evaluate::{Block, Target};
+use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Template, Type};
+use lang_evaluate::{Block, Piece, Target};
 use lang_syntax::ast::Decimal;
 
-use super::rewrite;
 use super::service::{DESTINATION as TARGET, callee};
+use super::{cors, fault, rewrite};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
-use crate::model::filter::{HeaderChanges, Mirror, RouteFilter};
+use crate::model::filter::{HeaderChanges, HeaderPart, Mirror, RequestProperty, RouteFilter};
 use crate::model::{Destination, HttpMatch};
 use crate::words;
 
 /// What a header is changed to.
-static VALUE: Type = Type::Text(&forms::HEADER_VALUE);
+static VALUE: Type =
+    Type::Template(&Template { pattern: &forms::HEADER_VALUE, root: "request", properties: PROPERTIES });
+
+/// What a value may say of the request. Before a rule's `rewrite` in requests, and after it in answers.
+const PROPERTIES: &[Symbol] = &[
+    Symbol::new("method", "the method"),
+    Symbol::new("path", "the normalised path, without its query"),
+    Symbol::new("path_and_query", "the normalised path with its query"),
+    Symbol::new("host", "the host, with its port if it was sent with one"),
+    Symbol::new("scheme", "`http` or `https`: what `x-forwarded-proto` says"),
+    Symbol::new("protocol", "`HTTP/1.1` or `HTTP/2`, as the proxy was asked"),
+    Symbol::new("id", "the request's id: what `x-request-id` says"),
+    Symbol::new(
+        "client_address",
+        "the address of the client, without a port: of the connection, or what the `trusted_hops` in front of a gateway say; \
+         inside the mesh the last one in `x-forwarded-for`",
+    ),
+];
+
+/// The property that a word of the schema stands for.
+fn property(word: &str) -> Option<RequestProperty> {
+    match word {
+        "method" => Some(RequestProperty::Method),
+        "path" => Some(RequestProperty::Path),
+        "path_and_query" => Some(RequestProperty::PathAndQuery),
+        "host" => Some(RequestProperty::Host),
+        "scheme" => Some(RequestProperty::Scheme),
+        "protocol" => Some(RequestProperty::Protocol),
+        "id" => Some(RequestProperty::Id),
+        "client_address" => Some(RequestProperty::ClientAddress),
+        _ => None,
+    }
+}
+
+/// A value as the model has it.
+fn parts(pieces: Vec<Piece>) -> Vec<HeaderPart> {
+    let parts = pieces.into_iter().filter_map(|piece| match piece {
+        Piece::Text(text) => Some(HeaderPart::Text(text)),
+        Piece::Property(word) => property(word).map(HeaderPart::Property),
+    });
+    parts.collect()
+}
 
 /// Which header is changed.
 static NAME: Type = Type::Text(&forms::HEADER_NAME);
@@ -108,28 +149,44 @@ pub(crate) fn convert(
     };
     let request = declared(&REQUEST_HEADERS).map(RouteFilter::RequestHeaders);
     let response = declared(&RESPONSE_HEADERS).map(RouteFilter::ResponseHeaders);
+    let cors = match block.block(&cors::KIND) {
+        Some(own) => Some(cors::convert(own, sink)?),
+        None => route.block(&cors::KIND).and_then(|inherited| cors::convert(inherited, &mut known)),
+    };
+    let fault = match block.block(&fault::KIND) {
+        Some(own) => Some(fault::convert(own, sink)?),
+        None => route.block(&fault::KIND).and_then(|inherited| fault::convert(inherited, &mut known)),
+    };
+    let fault = fault.map(RouteFilter::Fault);
     if !forwards {
-        return Some(response.into_iter().collect());
+        return Some(response.into_iter().chain(fault).collect());
     }
+    // Browsers are told something before anything goes wrong on purpose.
+    let asked = response.into_iter().chain(cors.map(RouteFilter::Cors)).chain(fault);
     let rewrite = block.block(&rewrite::KIND).or_else(|| route.block(&rewrite::KIND));
     let rewrite = rewrite.map(|rewrite| RouteFilter::Rewrite(rewrite::convert(rewrite, matches, sink)));
     let around = if block.block(&MIRROR).is_some() { block } else { route };
     let mirrors: Option<Vec<_>> = around.blocks(&MIRROR).map(|mirror| self::mirror(mirror, ids)).collect();
-    Some(request.into_iter().chain(response).chain(rewrite).chain(mirrors?).collect())
+    Some(request.into_iter().chain(asked).chain(rewrite).chain(mirrors?).collect())
+}
+
+/// How many of a million requests a block says; all without a word. A share that is smaller than any that can be drawn is
+/// the smallest, and not none.
+pub(super) fn share(block: &Block) -> u32 {
+    let share = block.get::<Decimal>(words::SHARE).map(|share| share.value.nanos);
+    let share = share.map_or(MILLION, |nanos| nanos.div_ceil(NANOS_OF_A_MILLIONTH).min(MILLION));
+    u32::try_from(share).unwrap_or(u32::MAX)
 }
 
 fn mirror(block: &Block, ids: &Ids) -> Option<RouteFilter> {
     let to = block.get::<Target>(words::TO)?;
-    let share = block.get::<Decimal>(words::SHARE).map(|share| share.value.nanos);
     let destination = Destination {
         origin: Origin::new(to.span, block.origin().name),
         callee: callee(&to.value, ids)?,
         port: to.value.part,
         weight: 1,
     };
-    // A share that is smaller than any that can be drawn is the smallest, and not none.
-    let share = share.map_or(MILLION, |nanos| nanos.div_ceil(NANOS_OF_A_MILLIONTH).min(MILLION));
-    Some(RouteFilter::Mirror(Mirror { to: destination, share: u32::try_from(share).unwrap_or(u32::MAX) }))
+    Some(RouteFilter::Mirror(Mirror { to: destination, share: share(block) }))
 }
 
 /// Reports the mistakes in the filters of a route with rules.
@@ -137,14 +194,20 @@ pub(crate) fn check(route: &Block, sink: &mut Sink) {
     for block in [&REQUEST_HEADERS, &RESPONSE_HEADERS].into_iter().filter_map(|kind| route.block(kind)) {
         changes(block, sink);
     }
+    if let Some(block) = route.block(&cors::KIND) {
+        cors::convert(block, sink);
+    }
+    if let Some(block) = route.block(&fault::KIND) {
+        fault::convert(block, sink);
+    }
 }
 
 fn changes(block: &Block, sink: &mut Sink) -> HeaderChanges {
     let mut names = Names { known: BTreeMap::new(), sink };
     let mut lines = |attribute| {
-        let lines = block.get::<Vec<(Spanned<String>, Spanned<String>)>>(attribute);
+        let lines = block.get::<Vec<(Spanned<String>, Spanned<Vec<Piece>>)>>(attribute);
         let lines = lines.map(|lines| lines.value).unwrap_or_default();
-        let checked = lines.into_iter().map(|(name, value)| (names.check(&name), value.value));
+        let checked = lines.into_iter().map(|(name, value)| (names.check(&name), parts(value.value)));
         checked.collect::<Vec<_>>()
     };
     let (set, add) = (lines(words::SET), lines(words::ADD));
@@ -192,5 +255,18 @@ impl Names<'_> {
             );
         }
         lower
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_property_of_the_schema_is_one_of_the_model() {
+        let known: std::collections::BTreeSet<_> =
+            PROPERTIES.iter().map(|symbol| property(symbol.word)).collect();
+        assert_eq!(known.len(), PROPERTIES.len());
+        assert!(!known.contains(&None));
     }
 }

@@ -95,11 +95,28 @@ pub(crate) fn convert(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Opti
     Some(alternatives)
 }
 
-/// The same where there is one block and no alternative: several paths are one expression.
+/// The same where there is no alternative, since whatever met two of them would count twice: several paths are one
+/// expression, and so are blocks that differ in nothing else.
 pub(crate) fn one(parent: &Block, purpose: Purpose, sink: &mut Sink) -> Option<HttpMatch> {
-    let Some(block) = parent.block(&KIND) else { return Some(HttpMatch::default()) };
-    let rest = without_path(block, purpose, sink)?;
-    let paths = paths(block, purpose, sink);
+    let mut blocks = parent.blocks(&KIND);
+    let Some(first) = blocks.next() else { return Some(HttpMatch::default()) };
+    let rest = without_path(first, purpose, sink)?;
+    let mut paths = self::paths(first, purpose, sink);
+    for other in blocks {
+        if without_path(other, purpose, sink)? != rest {
+            sink.push(
+                Diagnostic::error(
+                    codes::UNCLEAR_CONDITION,
+                    other.kind_span,
+                    "this `match` differs from the first one in more than its path",
+                )
+                .label("a request that meets both would be counted twice")
+                .also(first.kind_span, "the first one")
+                .help("write a limit for each, or repeat the other conditions here"),
+            );
+        }
+        paths.extend(self::paths(other, purpose, sink));
+    }
     let path = match paths.as_slice() {
         [only] => only.clone(),
         several => {

@@ -6,7 +6,7 @@ use lang_evaluate::{Block, FromValue, Target, Value};
 
 use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
-use super::{answer, exclusive, filter, http_match, rewrite};
+use super::{answer, cors, exclusive, fault, filter, http_match, rewrite};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::answer::RuleAction;
@@ -104,7 +104,7 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 /// The blocks of a rule.
-const BLOCKS: [Nested; 9] = [
+const BLOCKS: [Nested; 11] = [
     Nested { kind: &http_match::KIND, count: Count::Many },
     Nested { kind: &DESTINATION, count: Count::Many },
     Nested { kind: &answer::REDIRECT, count: Count::Optional },
@@ -113,14 +113,17 @@ const BLOCKS: [Nested; 9] = [
     Nested { kind: &filter::REQUEST_HEADERS, count: Count::Optional },
     Nested { kind: &filter::RESPONSE_HEADERS, count: Count::Optional },
     Nested { kind: &rewrite::KIND, count: Count::Optional },
+    Nested { kind: &cors::KIND, count: Count::Optional },
+    Nested { kind: &fault::KIND, count: Count::Optional },
     Nested { kind: &filter::MIRROR, count: Count::Many },
 ];
 
 /// The blocks of a route: those of a rule, which it is itself where it has none, and rules.
 pub(crate) static WITH_RULES: [Nested; BLOCKS.len() + 1] = {
-    let [matches, destination, redirect, respond, retry, request, response, rewrite, mirror] = BLOCKS;
+    let [matches, destination, redirect, respond, retry, request, response, rewrite, cors, fault, mirror] =
+        BLOCKS;
     let rules = Nested { kind: &KIND, count: Count::Many };
-    [matches, destination, redirect, respond, rules, retry, request, response, rewrite, mirror]
+    [matches, destination, redirect, respond, rules, retry, request, response, rewrite, cors, fault, mirror]
 };
 
 /// What says what becomes of requests, as far as a block has it.

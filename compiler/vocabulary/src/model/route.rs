@@ -244,6 +244,13 @@ pub enum QueryValue {
     Exact(String),
     /// Begins with this.
     Prefix(String),
+    /// The whole value matches.
+    Regex {
+        /// The expression, in which nothing matches `&` and nothing asks what is around it.
+        expression: String,
+        /// Whether the empty value meets it, and so a parameter without an equals sign.
+        is_met_by_nothing: bool,
+    },
 }
 
 /// A condition on a string.

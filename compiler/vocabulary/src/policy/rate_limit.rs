@@ -36,7 +36,8 @@ symbols! {
 pub(crate) static KIND: Kind = Kind {
     word: "rate_limit",
     documentation: "A limit of requests. Several limits at one place apply all at once. Each service that a policy applies \
-                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either.",
+                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either. Several `match` blocks \
+                    differ in their paths only: a request is counted once.",
     label: Label::None,
     space: None,
     reopen: false,
@@ -76,7 +77,7 @@ pub(crate) static KIND: Kind = Kind {
             "The domain at the rate-limit service.",
         ),
     ],
-    blocks: &[Nested { kind: &http_match::KIND, count: Count::Optional }],
+    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
 };
 
 /// The limits of a policy.

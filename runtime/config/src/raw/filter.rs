@@ -1,6 +1,7 @@
 //! What is done with requests and answers on their way.
 
-use super::{Authorization, Limit, is_default};
+use super::{Authorization, HeaderMatch, Limit, ValueMatch, is_default};
+use crate::Period;
 use serde::{Deserialize, Serialize};
 
 /// One thing that is done with each request. Those that may refuse a request are asked in the order of the file.
@@ -21,6 +22,71 @@ pub enum Filter {
     Mirror(Mirror),
     /// Changes the path and the host of what is sent on, after every filter that may refuse it.
     Rewrite(Rewrite),
+    /// Answers preflight requests, and says who may read answers.
+    Cors(Cors),
+    /// Lets requests wait.
+    Delay(Delay),
+    /// Refuses requests on purpose.
+    Abort(Abort),
+}
+
+/// Who may read answers, in the words of the headers that say it; the empty string is a header that is not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// The origins that may.
+    pub allow_origins: Vec<ValueMatch>,
+    /// `access-control-allow-methods`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub allow_methods: String,
+    /// `access-control-allow-headers`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub allow_headers: String,
+    /// `access-control-expose-headers`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub expose_headers: String,
+    /// `access-control-max-age`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_age: String,
+    /// `access-control-allow-credentials`
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub allow_credentials: bool,
+}
+
+/// Requests that wait before they are sent on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// Which requests, all conditions at once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub headers: Vec<HeaderMatch>,
+    /// How many of a million of them.
+    pub share: u32,
+    /// How long.
+    pub time: Period,
+}
+
+/// Requests that are refused on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Abort {
+    /// Which requests, all conditions at once.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub headers: Vec<HeaderMatch>,
+    /// How many of a million of them.
+    pub share: u32,
+    /// How.
+    pub with: Refused,
+}
+
+/// How a request is refused on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    /// With this status.
+    Status(u16),
+    /// With this status of gRPC.
+    Grpc(u16),
 }
 
 /// Another path or host for what is sent on.
@@ -90,5 +156,47 @@ pub struct HeaderLine {
     /// The header's name, in any case.
     pub name: String,
     /// Its value.
-    pub value: String,
+    pub value: HeaderValue,
+}
+
+/// The value of a header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderValue {
+    /// Always the same.
+    Text(String),
+    /// Another one for each request.
+    Parts(Vec<HeaderPart>),
+}
+
+/// A part of a header's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum HeaderPart {
+    /// A text.
+    Text(String),
+    /// Something of the request.
+    Property(RequestProperty),
+}
+
+/// What can be said of a request. Changes of requests say what the client sent, those of answers what was sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestProperty {
+    /// The method.
+    Method,
+    /// The normalised path without its query.
+    Path,
+    /// The normalised path with its query.
+    PathAndQuery,
+    /// The host, with its port if it was sent with one.
+    Host,
+    /// What `x-forwarded-proto` says.
+    Scheme,
+    /// `HTTP/1.1` or `HTTP/2`.
+    Protocol,
+    /// What `x-request-id` says.
+    Id,
+    /// The address of the client, without a port.
+    ClientAddress,
 }

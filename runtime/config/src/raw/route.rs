@@ -184,6 +184,8 @@ pub enum QueryValue {
     Exact(String),
     /// A value that begins so.
     Prefix(String),
+    /// A value that this regular expression matches as a whole.
+    Regex(String),
 }
 
 /// A match on a header's value.

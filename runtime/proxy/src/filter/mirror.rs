@@ -8,7 +8,7 @@ use crate::forward::forward;
 use crate::from_client::FromClient;
 use crate::memory::{self, Level};
 use crate::outgoing::Outgoing;
-use crate::route::{Route, random};
+use crate::route::{Route, is_drawn};
 use crate::worker::Worker;
 use bytes::Bytes;
 use http_body::Frame;
@@ -29,9 +29,6 @@ pub(crate) struct Mirror {
     pub(crate) share: u32,
 }
 
-/// All of a million.
-const MILLION: u64 = 1_000_000;
-
 /// How many bytes of a body may wait for the copy's upstream: what Envoy keeps of a copy.
 const BOUND: usize = 1 << 20;
 
@@ -41,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(100);
 impl Mirror {
     /// Sends a copy of a request, unless it is not one of the share.
     pub(crate) fn copy(&self, worker: &Rc<Worker>, outgoing: &Outgoing, original: &mut FromClient) {
-        if random() % MILLION >= u64::from(self.share) {
+        if !is_drawn(self.share) {
             return;
         }
         let (worker, route, outgoing) = (Rc::clone(worker), Arc::clone(&self.route), outgoing.clone());

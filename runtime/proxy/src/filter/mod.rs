@@ -3,16 +3,22 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 pub(crate) mod answer;
+pub(crate) mod cors;
+pub(crate) mod fault;
+pub(crate) mod headers;
 pub(crate) mod mirror;
 
 use crate::from_client::FromClient;
 use crate::limit::LimitState;
 use crate::outgoing::Outgoing;
 use crate::worker::Worker;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use cors::Cors;
+use headers::{Changes, Known};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
+use meshd_config::Authorization;
+use meshd_config::fault::{Abort, Delay};
 use meshd_config::filter::Rewrite;
-use meshd_config::{Authorization, HeaderChanges};
 use mirror::Mirror;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,59 +40,36 @@ pub(crate) enum Filter {
     Mirror(Mirror),
     /// Changes the path and the host of what is sent on.
     Rewrite(Rewrite),
+    /// Answers preflight requests, and says who may read answers.
+    Cors(Cors),
+    /// Lets requests wait.
+    Delay(Delay),
+    /// Refuses requests on purpose.
+    Abort(Abort),
 }
 
-/// Changes of headers, with the names and values as the HTTP library has them.
-#[derive(Debug)]
-pub(crate) struct Changes {
-    remove: Vec<HeaderName>,
-    set: Vec<(HeaderName, HeaderValue)>,
-    add: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Changes {
-    /// The answer to what is no header is a sentence.
-    pub(crate) fn new(changes: &HeaderChanges) -> Result<Self, String> {
-        let HeaderChanges { remove, set, add } = changes;
-        let remove = remove.iter().map(|name| self::name(name));
-        Ok(Changes { remove: remove.collect::<Result<_, _>>()?, set: lines(set)?, add: lines(add)? })
-    }
-
-    /// Makes the changes.
-    pub(crate) fn make(&self, headers: &mut HeaderMap) {
-        let Changes { remove, set, add } = self;
-        for name in remove {
-            headers.remove(name);
-        }
-        for (name, value) in set {
-            headers.insert(name.clone(), value.clone());
-        }
-        for (name, value) in add {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-}
-
-fn lines(lines: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let lines = lines.iter().map(|(name, value)| {
-        let bytes = HeaderValue::from_bytes(value.as_bytes());
-        let bytes = bytes.map_err(|_| format!("`{value}` is not the value of a header"))?;
-        Ok((self::name(name)?, bytes))
-    });
-    lines.collect()
-}
-
-fn name(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not the name of a header"))
+/// Whether changes of headers ask for something of the request.
+pub(crate) fn ask(filters: &[Filter]) -> bool {
+    filters.iter().any(|filter| match filter {
+        Filter::RequestHeaders(changes) | Filter::ResponseHeaders(changes) => changes.ask(),
+        Filter::Authorize(_)
+        | Filter::Audit(_)
+        | Filter::Limit(_)
+        | Filter::Rewrite(_)
+        | Filter::Cors(_)
+        | Filter::Delay(_)
+        | Filter::Abort(_)
+        | Filter::Mirror(_) => false,
+    })
 }
 
 /// Changes the headers of what is sent on; whether any filter does.
-pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) -> bool {
+pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap, known: Option<&Known>) -> bool {
     let mut changed = false;
     for filter in filters {
         match filter {
             Filter::RequestHeaders(changes) => {
-                changes.make(headers);
+                changes.make(headers, known);
                 changed = true;
             }
             Filter::Authorize(_)
@@ -94,6 +77,9 @@ pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap) -> boo
             | Filter::Limit(_)
             | Filter::ResponseHeaders(_)
             | Filter::Rewrite(_)
+            | Filter::Cors(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
             | Filter::Mirror(_) => {}
         }
     }
@@ -123,6 +109,9 @@ pub(crate) fn rewrite(
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
             | Filter::ResponseHeaders(_)
+            | Filter::Cors(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
             | Filter::Mirror(_) => {}
         }
     }
@@ -130,15 +119,21 @@ pub(crate) fn rewrite(
 }
 
 /// Changes the headers of what is answered.
-pub(crate) fn change_response(filters: &[Filter], headers: &mut HeaderMap) {
+pub(crate) fn change_response(filters: &[Filter], headers: &mut HeaderMap, known: Option<&Known>) {
     for filter in filters {
         match filter {
-            Filter::ResponseHeaders(changes) => changes.make(headers),
+            Filter::ResponseHeaders(changes) => changes.make(headers, known),
+            // Whoever keeps answers must know that another origin gets another one.
+            Filter::Cors(_) => {
+                headers.append(header::VARY, HeaderValue::from_static("origin"));
+            }
             Filter::Authorize(_)
             | Filter::Audit(_)
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
             | Filter::Rewrite(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
             | Filter::Mirror(_) => {}
         }
     }
@@ -163,7 +158,10 @@ pub(crate) fn copy_request(
             | Filter::Limit(_)
             | Filter::RequestHeaders(_)
             | Filter::ResponseHeaders(_)
-            | Filter::Rewrite(_) => {}
+            | Filter::Rewrite(_)
+            | Filter::Cors(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_) => {}
         }
     }
 }

@@ -1,0 +1,258 @@
+//! What is decided about a request, in order, before it is forwarded.
+//!
+//! Normalise the path, drop what only proxies may say, route, authorise, limit. The order is Envoy's and the compiler relies on
+//! it: authorization comes before limits, and both see the normalised path.
+
+use crate::access_log::{Line, shown};
+use crate::authorize::{self, Asker};
+use crate::bounds::Bounds;
+use crate::filter::answer::{Answered, Asked};
+use crate::filter::cors::{Lines, Told};
+use crate::filter::headers::Known;
+use crate::filter::{Filter, ask, change_request, fault, rewrite};
+use crate::headers::{
+    Arrival, join_cookies, known, remove_hop_by_hop, remove_untrusted, scheme, tell_arrival, tell_caller,
+};
+use crate::limit::Left;
+use crate::local_reply::Form;
+use crate::outgoing::Outgoing;
+use crate::refusal::{Refusal, within};
+use crate::route::{Route, Seen, without_port};
+use crate::serve::{Connection, Entry};
+use crate::snapshot::{App, HttpApp, KindState, ListenerState};
+use crate::target::{Connected, Target, UPGRADE_REFUSED, Unfit, target};
+use crate::worker::Worker;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, StatusCode, Version, header};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// How large a request may be: another proxy has measured it before and added headers of its own.
+pub(crate) fn bounds(entry: &Entry) -> Bounds {
+    match entry {
+        Entry::Listener => Bounds::OUTSIDE,
+        Entry::Chain(_) | Entry::Plaintext => Bounds::BETWEEN_PROXIES,
+    }
+}
+
+/// What a connection's requests are for, if the listener still has it.
+pub(crate) fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
+    let app = match (&state.kind, entry) {
+        (KindState::Http { app, .. }, Entry::Listener) => return Some(app),
+        (KindState::Inbound { chains, .. }, Entry::Chain(name)) => chains.get(name).map(|chain| &chain.app),
+        (KindState::Inbound { plaintext, .. }, Entry::Plaintext) => plaintext.as_ref(),
+        (
+            KindState::Http { .. }
+            | KindState::Tcp(_)
+            | KindState::Inbound { .. }
+            | KindState::PassThrough { .. }
+            | KindState::Readiness(_)
+            | KindState::Metrics(_)
+            | KindState::Redirected,
+            Entry::Listener | Entry::Chain(_) | Entry::Plaintext,
+        ) => None,
+    };
+    match app {
+        Some(App::Http(app)) => Some(app),
+        Some(App::Tcp(_)) | None => None,
+    }
+}
+
+/// What the filters of a route say about a request besides whether it is sent on.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// What the answer says to a page that asked.
+    pub(crate) readable: Lines,
+    /// Whether it waited on purpose.
+    pub(crate) is_delayed: bool,
+    /// What changes of headers ask for.
+    pub(crate) known: Option<Known>,
+}
+
+impl Outcome {
+    /// Answers are told what was sent on.
+    fn sent_on(&mut self, authority: &str, path: &PathAndQuery) {
+        if let Some(known) = &mut self.known {
+            known.host = authority.to_owned();
+            (known.path, known.path_and_query) = (path.path().to_owned(), path.to_string());
+        }
+    }
+}
+
+/// A request that may be forwarded.
+pub(crate) struct Decided {
+    /// Where it goes.
+    pub(crate) route: Arc<Route>,
+    /// As it is sent.
+    pub(crate) outgoing: Outgoing,
+    /// What is left of the limit that has least left.
+    pub(crate) left: Option<Left>,
+}
+
+/// Decides about a request. The log's line is filled with what is found on the way.
+pub(crate) async fn decide(
+    worker: &Worker,
+    connection: &Connection,
+    state: &ListenerState,
+    mut parts: Parts,
+    line: &mut Line,
+    outcome: &mut Outcome,
+) -> Result<Decided, Refusal> {
+    let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
+    let app = app(state, &connection.entry).ok_or_else(gone)?;
+    // A request that is refused for its host is found in the log by what it said.
+    line.host = parts.headers.get(header::HOST).map(|host| shown(host.as_bytes()));
+    let bounds = bounds(&connection.entry);
+    let target = target(&parts, Connected { bounds, tls: connection.tls }, &mut line.host);
+    let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
+    let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
+    line.path = Some(path.to_string());
+    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
+        && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
+    {
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
+    }
+    if upgrade.is_some() {
+        // Whatever the client's hop made of it.
+        parts.method = Method::GET;
+        line.method = Some(parts.method.to_string());
+    }
+
+    if parts.version == Version::HTTP_2 {
+        join_cookies(&mut parts.headers);
+    }
+    remove_untrusted(&mut parts.headers);
+    remove_hop_by_hop(&mut parts.headers);
+    parts.headers.remove(header::HOST);
+    let arrival = Arrival { remote: connection.remote.ip(), tls: connection.tls, edge: app.edge };
+    tell_arrival(&mut parts.headers, arrival);
+    let said = |name: &str| parts.headers.get(name).map(|value| shown(value.as_bytes()));
+    line.request_id = said("x-request-id");
+    line.user_agent = said("user-agent");
+    line.forwarded_for = app.edge.and_then(|_| said("x-forwarded-for"));
+
+    let seen = Seen {
+        host: &authority,
+        path: path.path(),
+        query: path.query(),
+        method: parts.method.as_str(),
+        headers: &parts.headers,
+    };
+    let peer = connection.peer.as_ref();
+    let route = app.routes.find(&authority, &seen);
+    let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
+    if route.answer.is_none() && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade)) {
+        return Err(refused(UPGRADE_REFUSED).on(route));
+    }
+    if ask(&route.filters) {
+        outcome.known = Some(known(&parts, arrival, &authority, &path));
+    }
+    line.upstream = route.upstream_names();
+    line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
+    let asker = || Asker {
+        peer: peer.map(|peer| &peer.spiffe),
+        address: connection.remote.ip(),
+        host: &authority,
+        seen,
+    };
+    let mut least: Option<Left> = None;
+    for filter in &route.filters {
+        match filter {
+            Filter::Authorize(authorization) => {
+                if let Some(rule) = authorize::refuses(authorization, &asker()) {
+                    let sni = line.sni.as_deref().unwrap_or("-");
+                    worker.shared.metrics.denied.add(&[&state.name, sni, rule], 1);
+                    let details = format!("rbac_access_denied_matched_policy[{rule}]");
+                    let refusal = Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details);
+                    return Err(refusal.on(route));
+                }
+            }
+            Filter::Audit(rules) => {
+                if let Some(rule) = authorize::refuses(rules, &asker()) {
+                    let sni = line.sni.as_deref().unwrap_or("-");
+                    worker.shared.metrics.audited.add(&[&state.name, sni, rule], 1);
+                    line.audit = Some(rule.to_owned());
+                }
+            }
+            Filter::Limit(limit) => {
+                let left = within(worker, limit, seen).await.map_err(|refusal| refusal.on(route))?;
+                least = least.into_iter().chain(left).min_by_key(Left::remaining);
+            }
+            Filter::Cors(cors) => {
+                let Some(Told { answer, preflight }) = cors.judge(&seen) else { continue };
+                outcome.readable = answer;
+                if let Some(preflight) = preflight {
+                    let refusal = Refusal::new(StatusCode::OK, "", "", "cors_response");
+                    return Err(Refusal { headers: preflight, ..refusal });
+                }
+            }
+            Filter::Delay(delay) => {
+                let Some(time) = fault::delayed(delay, &seen) else { continue };
+                outcome.is_delayed = true;
+                tokio::time::sleep(time).await;
+            }
+            Filter::Abort(abort) => {
+                let Some((status, why)) = fault::aborted(abort, &seen) else { continue };
+                let flags = if outcome.is_delayed { "DI,FI" } else { "FI" };
+                let refusal = Refusal::new(status, fault::TEXT, flags, "fault_filter_abort");
+                return Err(Refusal { why, ..refusal });
+            }
+            Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Rewrite(_)
+            | Filter::Mirror(_) => {}
+        }
+    }
+    if let Some(answer) = &route.answer {
+        let scheme = scheme(&parts, connection.tls);
+        let asked = Asked { scheme, authority: &authority, path: &path, form: Form::of(&parts.headers) };
+        let made = asked.answer(answer);
+        if let Ok(Answered { path: Some(path), .. }) = &made {
+            outcome.sent_on(&authority, path);
+        }
+        let refusal = made.map_or_else(unfit_address, |made| answered(made, line));
+        return Err(Refusal { left: least, ..refusal.on(route) });
+    }
+    let route = Arc::clone(route);
+    if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
+        tell_caller(&mut parts.headers, &credentials.spiffe, peer);
+    }
+    if change_request(&route.filters, &mut parts.headers, outcome.known.as_ref()) {
+        // As on Envoy, the log has what was sent on.
+        line.user_agent = parts.headers.get(header::USER_AGENT).map(|value| shown(value.as_bytes()));
+    }
+    if rewrite(&route.filters, &mut path, &mut authority).map_err(|why| unfit_address(why).on(&route))? {
+        (line.host, line.path) = (Some(authority.clone()), Some(path.to_string()));
+        outcome.sent_on(&authority, &path);
+    }
+    let outgoing = Outgoing {
+        method: parts.method,
+        authority,
+        path,
+        headers: parts.headers,
+        version: parts.version,
+        upgrade,
+        bounds,
+    };
+    Ok(Decided { route, outgoing, left: least })
+}
+
+fn unfit_address(why: &'static str) -> Refusal {
+    Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "", "", why)
+}
+
+/// The answer of a route that answers by itself.
+fn answered(answered: Answered, line: &mut Line) -> Refusal {
+    // What Envoy's log says of such an answer.
+    const DETAILS: &str = "direct_response";
+    let Answered { status, body, header, path } = answered;
+    if let Some(path) = path {
+        line.path = Some(path.to_string());
+    }
+    Refusal {
+        body: Cow::Owned(body),
+        headers: header.into_iter().collect(),
+        ..Refusal::new(status, "", "", DETAILS)
+    }
+}
