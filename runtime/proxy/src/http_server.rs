@@ -12,7 +12,6 @@ use crate::http_connection;
 use crate::limit::Left;
 use crate::local_reply::{Form, Why};
 use crate::outcome::Failure;
-use crate::outgoing::Outgoing;
 use crate::outlier::Report;
 use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
