@@ -19,6 +19,7 @@ mod ingress;
 mod judging;
 mod limits;
 mod operators;
+mod real_clients;
 mod redirects;
 mod reload;
 mod requests;
