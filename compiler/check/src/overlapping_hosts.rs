@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink, Spanned};
 use meshc_vocabulary::model::{AtGateways, RouteScope};
 
 use crate::context::{Context, in_source_order};
@@ -21,7 +21,8 @@ route admin { gateway = west.ingress, hosts = ["shop.example"], to = admin }
 ```
 
 Join them into one route with ordered rules, or give one of them another host, gateway or port. A pattern such as
-`*.example` beside `shop.example` is no overlap: the more specific name wins."#,
+`*.example` beside `shop.example` is no overlap: the more specific name wins. A port with `protocol = tcp` has one route,
+since connections of bytes carry no host."#,
     },
     run,
 };
@@ -34,16 +35,23 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             RouteScope::Gateways(at) => at,
             RouteScope::Calls(_) => continue,
         };
-        let AtGateways { gateways, ports: _, hosts } = at;
+        let AtGateways { gateways, ports: _, protocol: _, hosts } = at;
         for gateway in gateways {
             let ports = &model.gateways.at(gateway.value).ports;
-            for port in ports.iter().filter(|port| at.serves(gateway.value, &port.name)) {
-                for host in hosts {
-                    let key = (host.value.as_str(), gateway.value, port.number);
+            for port in ports.iter().filter(|port| at.serves(gateway.value, port)) {
+                // Connections of bytes carry no host: one route takes all of them.
+                let all = Spanned::new(String::from("*"), gateway.span);
+                let claimed = if hosts.is_empty() { std::slice::from_ref(&all) } else { hosts.as_slice() };
+                for host in claimed {
+                    let key = (host.value.clone(), gateway.value, port.number);
                     let (first, span) = *taken.entry(key).or_insert((id, host.span));
                     if first != id {
                         let name = model.gateway_name(gateway.value);
-                        let message = format!("two routes at `{name}` answer for `{}`", host.value);
+                        let message = if hosts.is_empty() {
+                            format!("two routes take the connections of port {} at `{name}`", port.number)
+                        } else {
+                            format!("two routes at `{name}` answer for `{}`", host.value)
+                        };
                         sink.push(
                             Diagnostic::error(CHECK.info.code, host.span, message)
                                 .label(format!("{} claims it at port {}", route.origin.name, port.number))

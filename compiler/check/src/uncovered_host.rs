@@ -30,10 +30,10 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             RouteScope::Gateways(at) => at,
             RouteScope::Calls(_) => continue,
         };
-        let AtGateways { gateways, ports: _, hosts } = at;
+        let AtGateways { gateways, ports: _, protocol: _, hosts } = at;
         for gateway in gateways {
             let ports = &model.gateways.at(gateway.value).ports;
-            for port in ports.iter().filter(|port| at.serves(gateway.value, &port.name)) {
+            for port in ports.iter().filter(|port| at.serves(gateway.value, port)) {
                 let Some(tls) = &port.tls else { continue };
                 for host in hosts.iter().filter(|host| !covers(tls, &host.value)) {
                     sink.push(uncovered(host, &model.gateway_name(gateway.value), port, tls));

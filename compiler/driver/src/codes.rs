@@ -157,6 +157,7 @@ pub fn all() -> Vec<&'static CodeInfo> {
         lang_syntax::codes::CODES,
         lang_evaluate::codes::CODES,
         meshc_vocabulary::codes::CODES,
+        meshc_vocabulary::gateway_codes::CODES,
         meshc_check::codes::CODES,
         meshc_plan::codes::CODES,
         meshc_envoy::codes::CODES,

@@ -61,7 +61,9 @@ pub(crate) fn http(listener: &str, clients: Clients) -> Vec<AccessLog> {
         Clients::Strangers { .. } => {
             vec![json(listener, &[&CONNECTION, &REQUEST, &[("forwarded_for", "%REQ(X-FORWARDED-FOR)%")]])]
         }
-        Clients::Peers => vec![json(listener, &[&CONNECTION, &REQUEST, &[("audit", AUDIT), ("peer", PEER)]])],
+        Clients::Peers { .. } => {
+            vec![json(listener, &[&CONNECTION, &REQUEST, &[("audit", AUDIT), ("peer", PEER)]])]
+        }
         Clients::Operators => Vec::new(),
     }
 }

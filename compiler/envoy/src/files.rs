@@ -77,7 +77,8 @@ fn inotify_instances(placed: &Placed<'_>, form: Rendering) -> u32 {
         Rendering::Static => 0,
     };
     let own = if placed.plan.identity.is_some() { 2 + 1 } else { 0 };
-    let servers = u32::try_from(server_certificates(placed).len()).unwrap_or(u32::MAX);
+    let servers = server_certificates(placed).len() + client_roots(placed).len();
+    let servers = u32::try_from(servers).unwrap_or(u32::MAX);
     servers.saturating_mul(2).saturating_add(watched + own)
 }
 
@@ -99,24 +100,34 @@ fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
     for secret in server_certificates(placed) {
         files.insert(tls::server_file(secret), resources([any(&tls::server_secret(placed, secret))])?);
     }
+    for secret in client_roots(placed) {
+        files.insert(tls::clients_file(secret), resources([any(&tls::clients_secret(placed, secret))])?);
+    }
     Ok(files)
+}
+
+/// The Secrets with roots of clients' certificates, each once.
+fn client_roots<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
+    let clients = server_tls(placed).filter_map(|tls| tls.clients.as_ref());
+    clients.map(|clients| clients.secret.as_str()).collect()
 }
 
 /// The Secrets of all ports that end TLS, each once.
 fn server_certificates<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
-    for listener in &placed.plan.listeners {
-        match &listener.kind {
-            ListenerKind::Http(http) => found.extend(http.tls.iter().flat_map(ServerTls::secrets)),
-            ListenerKind::Tcp(_)
-            | ListenerKind::Inbound(_)
-            | ListenerKind::PassThrough(_)
-            | ListenerKind::Readiness(_)
-            | ListenerKind::Redirected
-            | ListenerKind::Metrics(_) => {}
-        }
-    }
-    found
+    server_tls(placed).flat_map(ServerTls::secrets).collect()
+}
+
+/// How each port of an ingress ends TLS that does.
+fn server_tls<'a>(placed: &Placed<'a>) -> impl Iterator<Item = &'a ServerTls> {
+    placed.plan.listeners.iter().filter_map(|listener| match &listener.kind {
+        ListenerKind::Http(http) => http.tls.as_ref(),
+        ListenerKind::Tcp(_)
+        | ListenerKind::Inbound(_)
+        | ListenerKind::PassThrough(_)
+        | ListenerKind::Readiness(_)
+        | ListenerKind::Redirected
+        | ListenerKind::Metrics(_) => None,
+    })
 }
 
 /// A file as Envoy's file subscriptions read it.

@@ -8,7 +8,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{PeerCheck, ServerCertificate, ServerTls, UpstreamTls, paths};
-use meshc_vocabulary::model::{HttpVersion, SpiffeId, TlsVersion};
+use meshc_vocabulary::model::{ClientCertificate, HttpVersion, SpiffeId, TlsVersion};
 
 use crate::http::matches::{exact, prefix};
 use crate::pb::base::config_source::ConfigSourceSpecifier;
@@ -20,7 +20,7 @@ use crate::pb::tls::subject_alt_name_matcher::SanType;
 use crate::pb::tls::tls_parameters::TlsProtocol;
 use crate::pb::tls::{
     CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig, Secret,
-    SubjectAltNameMatcher, TlsCertificate, TlsParameters, UpstreamTlsContext, secret,
+    SubjectAltNameMatcher, TlsCertificate, TlsParameters, UpstreamTlsContext, downstream_tls_context, secret,
 };
 use crate::pb::{file, flag, transport_socket, watched};
 use crate::placed::Placed;
@@ -74,7 +74,7 @@ pub(crate) fn server(
     tls: &ServerTls,
     certificate: &ServerCertificate,
 ) -> TransportSocket {
-    let ServerTls { certificates: _, minimum_version, alpn } = tls;
+    let ServerTls { certificates: _, minimum_version, alpn, clients } = tls;
     let ServerCertificate { secret, hosts: _ } = certificate;
     let oldest = match minimum_version {
         TlsVersion::Tls12 => TlsProtocol::TlSv12,
@@ -84,14 +84,29 @@ pub(crate) fn server(
         HttpVersion::Http1 => "http/1.1".to_owned(),
         HttpVersion::Http2 => "h2".to_owned(),
     });
-    let sds = sds(placed, &server_name(secret), &server_file(secret), &server_directory(secret));
+    let own = sds(placed, &server_name(secret), &server_file(secret), &server_directory(secret));
     let context = DownstreamTlsContext {
         common_tls_context: Some(CommonTlsContext {
             tls_params: Some(versions(oldest)),
-            tls_certificate_sds_secret_configs: vec![sds],
+            tls_certificate_sds_secret_configs: vec![own],
             alpn_protocols: alpn.collect(),
+            validation_context_type: clients.as_ref().map(|clients| {
+                let (name, file) = (clients_name(&clients.secret), clients_file(&clients.secret));
+                let source = sds(placed, &name, &file, &server_directory(&clients.secret));
+                ValidationContextType::ValidationContextSdsSecretConfig(source)
+            }),
             ..Default::default()
         }),
+        require_client_certificate: clients.as_ref().and_then(|clients| match clients.presence {
+            ClientCertificate::Required => flag(true),
+            // Envoy warns where it is not said.
+            ClientCertificate::Optional => flag(false),
+        }),
+        // A resumed session would not look at the client's certificate again.
+        disable_stateful_session_resumption: clients.is_some(),
+        session_ticket_keys_type: clients.is_some().then_some(
+            downstream_tls_context::SessionTicketKeysType::DisableStatelessSessionResumption(true),
+        ),
         ..Default::default()
     };
     transport_socket("envoy.transport_sockets.tls", &context)
@@ -119,6 +134,26 @@ pub(crate) fn server_secret(placed: &Placed<'_>, secret: &str) -> Secret {
     let directory = server_directory(secret);
     let (certificate, key) = (format!("{directory}/tls.crt"), format!("{directory}/tls.key"));
     key_pair(placed, &server_name(secret), &directory, &certificate, &key)
+}
+
+/// The roots of the certificates that clients of an ingress port show.
+pub(crate) fn clients_secret(placed: &Placed<'_>, secret: &str) -> Secret {
+    let directory = server_directory(secret);
+    let context = CertificateValidationContext {
+        trusted_ca: file(placed.path(&format!("{directory}/ca.crt"))),
+        watched_directory: watched(placed.path(&directory)),
+        ..Default::default()
+    };
+    Secret { name: clients_name(secret), r#type: Some(secret::Type::ValidationContext(context)) }
+}
+
+/// File with these roots.
+pub(crate) fn clients_file(secret: &str) -> String {
+    format!("sds-clients-{secret}.yaml")
+}
+
+fn clients_name(secret: &str) -> String {
+    format!("clients-{secret}")
 }
 
 fn server_name(secret: &str) -> String {

@@ -1,5 +1,7 @@
 //! A gateway: Deployment, Service, disruption budget, NetworkPolicy, and its configuration as plain files.
 
+use std::collections::BTreeSet;
+
 use meshc_plan::paths::{METRICS_PORT, READINESS_PORT};
 use meshc_plan::{ClusterPlan, GatewayDeployment, ProxyPlan, RenderedProxy, Role};
 use meshc_vocabulary::model::{Autoscale, ExternalTraffic, GatewayService, Host, ServiceType};
@@ -91,6 +93,13 @@ impl Gateway<'_> {
         Value::from(account)
     }
 
+    /// The Secrets for TLS of its clients, each once, in order.
+    fn secrets(&self) -> Vec<String> {
+        let all: BTreeSet<_> =
+            self.gateway.server_tls_secrets.iter().chain(&self.gateway.client_ca_secrets).cloned().collect();
+        all.into_iter().collect()
+    }
+
     fn deployment(&self) -> Value {
         let mut ports: Vec<Value> =
             self.gateway.ports.iter().map(|port| container::port(&port.name, port.listen)).collect();
@@ -104,7 +113,7 @@ impl Gateway<'_> {
         if let Some(hook) = container::before_the_end(self.cluster, self.rendered) {
             proxy.insert("lifecycle", map! { "preStop" => hook });
         }
-        let (mounts, certificates) = container::server_certificates(&self.gateway.server_tls_secrets);
+        let (mounts, certificates) = container::server_certificates(&self.secrets());
         container::extend(&mut proxy, "volumeMounts", mounts);
         let mut volumes = container::volumes(self.proxy, self.object_name());
         volumes.extend(certificates);

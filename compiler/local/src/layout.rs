@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use meshc_plan::{
     Deployment, GatewayDeployment, HttpListener, Listener, ListenerKind, PassThrough, Placement, Plan,
-    ProxyName, ProxyPlan, RateLimitService, SidecarDeployment, called_at_listener,
+    ProxyName, ProxyPlan, RateLimitService, Role, SidecarDeployment, called_at_listener,
 };
 use meshc_vocabulary::model::{DataPlane, Protocol};
 
@@ -59,8 +59,25 @@ pub struct GatewayAddress {
     pub hosts: Vec<HostAddress>,
     /// Whether clients must speak TLS.
     pub tls: bool,
-    /// Whether it passes TLS on without ending it, as an east-west gateway does.
-    pub passes_through: bool,
+    /// What it carries.
+    pub carries: Carries,
+    /// The Secret with the roots of the certificates that clients show, if they do.
+    pub clients: Option<String>,
+    /// Whether connections begin with the PROXY protocol's header.
+    pub proxy_protocol: bool,
+}
+
+/// What a port of a gateway carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Carries {
+    /// Requests of clients outside the mesh.
+    Requests,
+    /// TLS of clients outside the mesh, which it does not end.
+    Tls,
+    /// Bytes of clients outside the mesh.
+    Bytes,
+    /// mTLS between clusters.
+    BetweenClusters,
 }
 
 /// A host that a port of a gateway routes.
@@ -193,9 +210,17 @@ fn gateway_ports(
                     let hosts = hosts(http).map(|name| HostAddress { secret: secret(&name), name }).collect();
                     (hosts, http.tls.is_some())
                 }
-                ListenerKind::PassThrough(PassThrough { .. }) => (Vec::new(), true),
-                ListenerKind::Tcp(_)
-                | ListenerKind::Inbound(_)
+                ListenerKind::PassThrough(PassThrough { hello_timeout: _, chains }) => {
+                    let names = chains.iter().flat_map(|chain| &chain.names);
+                    let outside = |_: &&String| match proxy.role {
+                        Role::IngressGateway(_) => true,
+                        Role::EastWestGateway(_) | Role::Sidecar(_) => false,
+                    };
+                    let host = |name: &String| HostAddress { name: name.clone(), secret: None };
+                    (names.filter(outside).map(host).collect(), true)
+                }
+                ListenerKind::Tcp(_) => (Vec::new(), false),
+                ListenerKind::Inbound(_)
                 | ListenerKind::Redirected
                 | ListenerKind::Readiness(_)
                 | ListenerKind::Metrics(_) => continue,
@@ -208,11 +233,43 @@ fn gateway_ports(
                 address: at(listener),
                 hosts,
                 tls,
-                passes_through: matches!(listener.kind, ListenerKind::PassThrough(_)),
+                carries: carries(proxy, &listener.kind),
+                clients: clients(&listener.kind),
+                proxy_protocol: listener.proxy_protocol,
             });
         }
     }
     addresses
+}
+
+fn carries(proxy: &ProxyPlan, kind: &ListenerKind) -> Carries {
+    match (proxy.role, kind) {
+        (Role::EastWestGateway(_), _) => Carries::BetweenClusters,
+        (Role::IngressGateway(_) | Role::Sidecar(_), ListenerKind::PassThrough(_)) => Carries::Tls,
+        (Role::IngressGateway(_) | Role::Sidecar(_), ListenerKind::Tcp(_)) => Carries::Bytes,
+        (
+            Role::IngressGateway(_) | Role::Sidecar(_),
+            ListenerKind::Http(_)
+            | ListenerKind::Inbound(_)
+            | ListenerKind::Redirected
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Metrics(_),
+        ) => Carries::Requests,
+    }
+}
+
+/// The Secret with the roots of clients' certificates.
+fn clients(kind: &ListenerKind) -> Option<String> {
+    let tls = match kind {
+        ListenerKind::Http(http) => http.tls.as_ref()?,
+        ListenerKind::Tcp(_)
+        | ListenerKind::Inbound(_)
+        | ListenerKind::PassThrough(_)
+        | ListenerKind::Redirected
+        | ListenerKind::Readiness(_)
+        | ListenerKind::Metrics(_) => return None,
+    };
+    tls.clients.as_ref().map(|clients| clients.secret.clone())
 }
 
 fn hosts(http: &HttpListener) -> impl Iterator<Item = String> {

@@ -3,11 +3,11 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
-    ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck, ServerCertificate,
-    ServerTls, StatusListener, TcpListener, bounds, paths,
+    AppMetrics, AppPort, ClientCertificates, HttpListener, InboundChain, InboundListener, InboundProtocol,
+    Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck,
+    ServerCertificate, ServerTls, StatusListener, TcpListener, bounds, paths,
 };
-use meshc_vocabulary::model::{HttpVersion, TlsVersion};
+use meshc_vocabulary::model::{ClientCertificate, HttpVersion, TlsVersion};
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
@@ -29,11 +29,12 @@ pub(crate) fn all(placed: &Placed<'_>, listeners: &[Listener], trusted_hops: u32
 }
 
 fn one(placed: &Placed<'_>, listener: &Listener, trusted_hops: u32) -> raw::Listener {
-    let Listener { name, address, socket, kind, origin: _ } = listener;
+    let Listener { name, address, socket, proxy_protocol, kind, origin: _ } = listener;
     raw::Listener {
         name: name.clone(),
         bind: placed.listen(name, *address),
         redirected: !placed.binds(*socket),
+        proxy_protocol: *proxy_protocol,
         kind: match kind {
             ListenerKind::Http(http) => raw::Kind::Http(self::http(placed, http, trusted_hops)),
             ListenerKind::Tcp(tcp) => raw::Kind::Tcp(self::tcp(tcp)),
@@ -58,7 +59,7 @@ fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::Htt
 }
 
 fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
-    let ServerTls { certificates, minimum_version, alpn } = tls;
+    let ServerTls { certificates, minimum_version, alpn, clients } = tls;
     let certificate = |one: &ServerCertificate| {
         let ServerCertificate { secret, hosts } = one;
         // The names of the keys of a Secret of type `kubernetes.io/tls`.
@@ -80,6 +81,19 @@ fn server_tls(placed: &Placed<'_>, tls: &ServerTls) -> raw::ServerTls {
             TlsVersion::Tls13 => raw::TlsVersion::Tls13,
         },
         alpn: alpn.collect(),
+        clients: clients.as_ref().map(|clients| self::clients(placed, clients)),
+    }
+}
+
+fn clients(placed: &Placed<'_>, clients: &ClientCertificates) -> raw::ClientCertificates {
+    let ClientCertificates { secret, presence, refused } = clients;
+    raw::ClientCertificates {
+        ca: placed.path(&format!("{}/{secret}/ca.crt", paths::SERVER_TLS)),
+        presence: match presence {
+            ClientCertificate::Required => raw::ClientCertificate::Required,
+            ClientCertificate::Optional => raw::ClientCertificate::Optional,
+        },
+        refused_trust_domains: refused.clone(),
     }
 }
 
@@ -130,11 +144,12 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
     let upstream = upstream.clone();
     match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
-        InboundProtocol::Http { app_http2: _, upgrades, filters } => {
+        InboundProtocol::Http { app_http2: _, upgrades, vouching, filters } => {
             raw::InboundApp::Http(raw::InboundHttp {
                 upstream,
                 timeout: None,
                 upgrades: routes::upgrades(upgrades),
+                vouching: vouching.iter().map(ToString::to_string).collect(),
                 filters: filters::render(filters),
             })
         }
@@ -147,10 +162,12 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
 fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
     let PassThrough { hello_timeout, chains } = pass_through;
     let chains = chains.iter().map(|chain| {
-        let PassThroughChain { sni, upstream, connect_attempts, origin: _ } = chain;
+        let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, origin: _ } = chain;
         raw::PassThroughChain {
-            sni: vec![sni.clone()],
-            upstream: upstream.clone(),
+            sni: names.clone(),
+            to: to.iter().map(routes::weighted).collect(),
+            failover: routes::others_take_over(*dead_share),
+            idle_timeout: idle_timeout.map(Period::from),
             max_connect_attempts: Some(*connect_attempts),
         }
     });

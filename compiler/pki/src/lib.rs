@@ -32,7 +32,7 @@ pub use directory::{KeyDirectory, KeyFile, PRIVATE, PUBLIC};
 pub use error::PkiError;
 pub use export::{SecretManifest, export_cacerts, export_identities, identity_secret_name};
 pub use issue::issue;
-pub use mint::{BACKDATE, server_certificate};
+pub use mint::{BACKDATE, ClientFiles, client_certificate, server_certificate};
 pub use outcome::{Change, Outcome, Reason};
 pub use pem::{PemProblem, public_bundle};
 pub use request::{

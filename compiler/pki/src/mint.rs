@@ -144,6 +144,48 @@ pub fn server_certificate(hosts: &[String], now: SystemTime) -> Result<(String, 
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
+/// Certificates for a client outside a mesh on this machine, all as PEM.
+#[derive(Debug, Clone)]
+pub struct ClientFiles {
+    /// The root that the client's certificate descends from.
+    pub root: String,
+    /// Its key, to make more of them.
+    pub root_key: String,
+    /// The client's certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// A root for clients outside a mesh, and the certificate of one with this URI and this DNS name.
+///
+/// # Errors
+/// If a name cannot be in a certificate.
+pub fn client_certificate(uri: &str, name: &str, now: SystemTime) -> Result<ClientFiles, PkiError> {
+    let fail = |reason: String| PkiError::Unmakeable { what: uri.to_owned(), reason };
+    let validity = Validity::starting(unix_seconds(now), SERVER_LIFETIME, i64::MAX);
+    let mut params = authority(0, validity).map_err(&fail)?;
+    params.distinguished_name.push(DnType::CommonName, "meshc up, clients");
+    let root_key = generate().map_err(&fail)?;
+    let root = params.self_signed(&root_key).map_err(|error| fail(error.to_string()))?;
+    let (root, root_pem) = (root.pem(), root_key.serialize_pem());
+    let issuer = Issuer::new(params, root_key);
+
+    let mut params = profile(validity).map_err(&fail)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    for (text, named) in [(uri, SanType::URI as fn(Ia5String) -> SanType), (name, SanType::DnsName)] {
+        let text = Ia5String::try_from(text).map_err(|error| fail(error.to_string()))?;
+        params.subject_alt_names.push(named(text));
+    }
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    let key = generate().map_err(&fail)?;
+    let certificate = params.signed_by(&key, &issuer).map_err(|error| fail(error.to_string()))?;
+    Ok(ClientFiles { root, root_key: root_pem, certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
 fn authority(path_length: u8, validity: Validity) -> Result<CertificateParams, String> {
     let mut params = profile(validity)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path_length));

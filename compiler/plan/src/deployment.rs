@@ -131,6 +131,8 @@ pub struct GatewayDeployment {
     pub ports: Vec<GatewayPortPlan>,
     /// Secrets with server certificates that must be mounted, in order.
     pub server_tls_secrets: Vec<String>,
+    /// Secrets with the roots of clients' certificates that must be mounted too, in order.
+    pub client_ca_secrets: Vec<String>,
     /// Labels that every object of the gateway carries.
     pub labels: BTreeMap<String, String>,
 }

@@ -37,9 +37,9 @@ pub use deployment::{
 pub use dump::dump;
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
-    AppMetrics, AppPort, HttpListener, InboundChain, InboundListener, InboundProtocol, Listener,
-    ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerCertificate, ServerTls,
-    Socket, StatusListener, TcpListener,
+    AppMetrics, AppPort, ClientCertificates, HttpListener, InboundChain, InboundListener, InboundProtocol,
+    Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerCertificate,
+    ServerTls, Socket, StatusListener, TcpListener,
 };
 pub use lower::lower;
 pub use names::{

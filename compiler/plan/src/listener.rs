@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{DeadShare, HttpVersion, ProbeKind, TlsVersion, Upgrade, contains_host};
+use meshc_vocabulary::model::{
+    ClientCertificate, DeadShare, HttpVersion, ProbeKind, SpiffeId, TlsVersion, Upgrade, contains_host,
+};
 
 use crate::filter::Filter;
 use crate::{PeerCheck, VirtualHost, WeightedUpstream};
@@ -21,6 +23,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// How connections get there.
     pub socket: Socket,
+    /// Whether connections begin with the PROXY protocol's header, which says who the client is.
+    pub proxy_protocol: bool,
     /// What happens there.
     pub kind: ListenerKind,
     /// Where it comes from.
@@ -79,6 +83,20 @@ pub struct ServerTls {
     pub minimum_version: TlsVersion,
     /// What is offered to clients, in order of preference; never empty.
     pub alpn: Vec<HttpVersion>,
+    /// What certificates of clients must be, if they are asked for.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// The certificates that clients of an ingress port show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The Secret with the roots that they descend from, under the key `ca.crt`, mounted below [`crate::paths::SERVER_TLS`].
+    pub secret: String,
+    /// Whether a client may do without.
+    pub presence: ClientCertificate,
+    /// The trust domains of the mesh, in order: a certificate with a SPIFFE id of one of them is answered with 403, since an
+    /// application could take it for a workload's.
+    pub refused: Vec<String>,
 }
 
 /// A server certificate of an ingress port.
@@ -91,7 +109,7 @@ pub struct ServerCertificate {
 }
 
 impl ServerTls {
-    /// The Secrets of its certificates, each once, in order of name.
+    /// The Secrets of its own certificates, each once, in order of name.
     #[must_use]
     pub fn secrets(&self) -> BTreeSet<&str> {
         self.certificates.iter().map(|certificate| certificate.secret.as_str()).collect()
@@ -161,6 +179,9 @@ pub enum InboundProtocol {
         app_http2: bool,
         /// What a request may change to.
         upgrades: Vec<Upgrade>,
+        /// The gateways whose word on the certificates of their clients is passed on, in order. If there are any, a request
+        /// of anybody else who says something of that kind is answered with 403: proxies of the mesh never do.
+        vouching: Vec<SpiffeId>,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },
@@ -185,17 +206,21 @@ pub struct AppPort {
 pub struct PassThrough {
     /// How long a client may take to send its ClientHello.
     pub hello_timeout: Duration,
-    /// One chain per exported SNI, in order of SNI.
+    /// One chain per exported SNI, in order of SNI, or per route of an ingress.
     pub chains: Vec<PassThroughChain>,
 }
 
-/// One exported SNI.
+/// Where TLS for some server names goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassThroughChain {
-    /// The SNI.
-    pub sni: String,
-    /// Name of the upstream.
-    pub upstream: String,
+    /// The names: those of an export, or hosts of a route, `*.example.org` and `*` among them; never empty.
+    pub names: Vec<String>,
+    /// Upstreams with relative weights, of which one is drawn for each connection; never empty.
+    pub to: Vec<WeightedUpstream>,
+    /// What becomes of the share of an upstream of which no endpoint is left.
+    pub dead_share: DeadShare,
+    /// How long a connection may stay silent; that of an export is the caller's affair.
+    pub idle_timeout: Option<Duration>,
     /// How many endpoints are tried before the client is closed.
     pub connect_attempts: u32,
     /// Where it comes from: the exported port.

@@ -101,7 +101,7 @@ fn the_east_west_gateway_passes_on_what_has_callers_outside_and_nothing_else() {
         let ListenerKind::PassThrough(pass) = &listener(proxy, "eastwest").kind else {
             panic!("no pass-through")
         };
-        pass.chains.iter().map(|chain| chain.sni.clone()).collect::<Vec<_>>()
+        pass.chains.iter().map(|chain| chain.names.join(" ")).collect::<Vec<_>>()
     };
     let sni = |service: &str| format!("outbound_.80_._.{service}.istioinaction.svc.cluster.local");
     assert_eq!(exported("east/gateways/eastwest"), [sni("catalog"), sni("simple-backend")]);

@@ -4,6 +4,11 @@ mod answers;
 
 use lang_diagnostics::{Code, CodeInfo};
 
+pub use crate::gateway_codes::{
+    ADDRESS_OF_CERTIFICATE, BAD_RESOURCES, EAST_WEST_PORT, MIXED_PORTS, NO_CERTIFICATE, NO_CLIENT_CA,
+    NO_GATEWAY_PORT, NO_SUCH_GATEWAY, NOT_AN_INGRESS,
+};
+
 /// Two settings that exclude each other.
 pub const EXCLUSIVE: Code = Code("E0201");
 /// Something is listed twice.
@@ -12,22 +17,8 @@ pub const REPEATED: Code = Code("E0202");
 pub const NOT_IN_CLUSTER: Code = Code("E0203");
 /// A link that joins a network to itself.
 pub const LINK_TO_ITSELF: Code = Code("E0204");
-/// An east-west gateway with more than its one port.
-pub const EAST_WEST_PORT: Code = Code("E0205");
-/// An ingress gateway without a port.
-pub const NO_GATEWAY_PORT: Code = Code("E0206");
 /// A route for no requests.
 pub const NO_ROUTE_GATEWAY: Code = Code("E0207");
-/// A route at a gateway that takes no requests.
-pub const NOT_AN_INGRESS: Code = Code("E0208");
-/// Gateways of a name that none has.
-pub const NO_SUCH_GATEWAY: Code = Code("E0209");
-/// TLS at a port without a certificate.
-pub const NO_CERTIFICATE: Code = Code("E0260");
-/// Pods that cannot be as they are declared.
-pub const BAD_RESOURCES: Code = Code("E0262");
-/// A certificate that no client is shown.
-pub const ADDRESS_OF_CERTIFICATE: Code = Code("E0261");
 /// A route or rule that leads nowhere.
 pub const NO_DESTINATION: Code = Code("E0210");
 /// An east-west gateway as the source of a call.
@@ -121,29 +112,6 @@ link { between = [west-net, west-net] }
 ```"#,
     },
     CodeInfo {
-        code: EAST_WEST_PORT,
-        title: "an east-west gateway with more than its one port",
-        explanation: r#"An east-west gateway passes mTLS through by SNI: one port serves all services behind it, and TLS never ends at it. So it
-has one port (15443 unless declared) and no `tls`.
-
-```mesh
-gateway eastwest {
-  role = east_west
-  port mtls  { number = 15443 }
-  port extra { number = 15444 }
-}
-```"#,
-    },
-    CodeInfo {
-        code: NO_GATEWAY_PORT,
-        title: "an ingress gateway without a port",
-        explanation: r#"Clients reach an ingress gateway at the ports that it declares.
-
-```mesh
-gateway ingress { role = ingress, address = 172.18.255.200 }     // port http { number = 80 }
-```"#,
-    },
-    CodeInfo {
         code: NO_ROUTE_GATEWAY,
         title: "a route that applies to no requests",
         explanation: r#"A route is for requests from outside, at the ingress gateways that it names, or for calls of services to the callee
@@ -152,67 +120,6 @@ that it names.
 ```mesh
 route shop   { hosts = ["shop.example"], to = webapp }     // gateway = west.ingress
 route canary { to = reviews-v2 }                           // callee = reviews
-```"#,
-    },
-    CodeInfo {
-        code: NOT_AN_INGRESS,
-        title: "a route at a gateway that takes no requests",
-        explanation: r#"Only ingress gateways end TLS and read requests. An east-west gateway passes encrypted connections through and sees
-nothing of them but the SNI.
-
-```mesh
-route shop { gateway = west.eastwest, hosts = ["shop.example"], to = webapp }
-```"#,
-    },
-    CodeInfo {
-        code: NO_SUCH_GATEWAY,
-        title: "no gateway of this name",
-        explanation: r#"`every_gateway` names the ingress gateways of all clusters that have this name, and may name one port that each of them
-has.
-
-```mesh
-route shop { every_gateway = "ingress.https", hosts = ["shop.example"], to = webapp }
-```"#,
-    },
-    CodeInfo {
-        code: NO_CERTIFICATE,
-        title: "TLS without a certificate",
-        explanation: r#"A port that ends TLS shows a certificate to its clients: one for all hosts, or several that are chosen by the name that
-the client sends.
-
-```mesh
-port https {
-  number = 443
-  tls {
-    certificate { secret = "shop-tls", hosts = ["shop.example", "*.shop.example"] }
-    certificate { secret = "admin-tls", hosts = ["admin.example"] }
-  }
-}
-```"#,
-    },
-    CodeInfo {
-        code: ADDRESS_OF_CERTIFICATE,
-        title: "a certificate that is chosen by an address",
-        explanation: r#"Certificates are chosen by the server name in the client's first message, which is a name and never an address
-(RFC 6066, section 3). A client that connects to an address is shown the certificate for `*`.
-
-```mesh
-certificate { secret = "plain-tls", hosts = ["10.0.0.1"] }       // never shown; write secret = "plain-tls" beside it
-```"#,
-    },
-    CodeInfo {
-        code: BAD_RESOURCES,
-        title: "pods that cannot be as they are declared",
-        explanation: r#"What is reserved for a gateway's pods is at most what they may have, a proxy needs 128MiB of memory to work in, and the
-fewest replicas are at most as many as the most.
-
-```mesh
-gateway ingress {
-  role = ingress
-  port http { number = 80 }
-  resources { memory = 256MiB, memory_limit = 1GiB }
-  autoscale { min_replicas = 2, max_replicas = 10, cpu = 70% }
-}
 ```"#,
     },
     CodeInfo {

@@ -11,6 +11,7 @@ pub mod capability;
 pub mod codes;
 mod expressions;
 mod forms;
+pub mod gateway_codes;
 mod kind;
 pub mod model;
 mod names;

@@ -38,6 +38,8 @@ names! {
     CALLS = "calls";
     CAPTURE = "capture";
     CLASS = "class";
+    CLIENT_CA = "client_ca";
+    CLIENT_CERTIFICATE = "client_certificate";
     CLUSTERS = "clusters";
     COMMON_NAME = "common_name";
     CONNECT_TIMEOUT = "connect_timeout";
@@ -116,6 +118,7 @@ names! {
     PORTS = "ports";
     PREFIX = "prefix";
     PROTOCOL = "protocol";
+    PROXY_PROTOCOL = "proxy_protocol";
     QUERY = "query";
     REDIRECT = "redirect";
     REGEX = "regex";

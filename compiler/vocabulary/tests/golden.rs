@@ -22,7 +22,8 @@ fn cases() -> io::Result<Vec<PathBuf>> {
 
 /// The codes that evaluation and the model raise.
 fn codes() -> impl Iterator<Item = &'static CodeInfo> {
-    lang_evaluate::codes::CODES.iter().chain(meshc_vocabulary::codes::CODES)
+    let model = meshc_vocabulary::codes::CODES.iter().chain(meshc_vocabulary::gateway_codes::CODES);
+    lang_evaluate::codes::CODES.iter().chain(model)
 }
 
 /// What is said about a case, as data and as text.

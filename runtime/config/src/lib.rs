@@ -35,8 +35,8 @@ pub use headers::{HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HE
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Alpn, AppMetrics, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
-    Probe, ServerCertificate, ServerTls, TlsVersion,
+    Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, Inbound, InboundApp, InboundChain, Kind,
+    Listener, PassThrough, PassThroughChain, Probe, ServerCertificate, ServerTls, TlsVersion,
 };
 pub use matching::{
     HeaderMatch, METHODS, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,

@@ -1,7 +1,7 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{HostPattern, PeerPattern, Upgrade, VirtualHost, WeightedUpstream};
+use crate::{HostPattern, PeerPattern, SpiffeId, Upgrade, VirtualHost, WeightedUpstream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// Whether it has no socket of its own: connections reach it through the listener of kind `Redirected`.
     pub redirected: bool,
+    /// Whether connections begin with the header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// What is done with a connection.
     pub kind: Kind,
 }
@@ -104,6 +106,8 @@ pub enum InboundApp {
         timeout: Option<Duration>,
         /// What a request may change to.
         upgrades: Vec<Upgrade>,
+        /// The gateways whose word on the certificates of their clients is passed on.
+        vouching: Vec<SpiffeId>,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },
@@ -128,10 +132,14 @@ pub struct PassThrough {
 /// Where TLS for certain names goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassThroughChain {
-    /// The SNI values in lower case; no other chain has one of them.
-    pub sni: Vec<String>,
-    /// The upstream's name.
-    pub upstream: String,
+    /// The server names; no other chain has one of them.
+    pub sni: Vec<HostPattern>,
+    /// The upstreams by weight; the weights sum to at least 1.
+    pub to: Vec<WeightedUpstream>,
+    /// Whether the others take the share of one of which no endpoint is left.
+    pub failover: bool,
+    /// How long a connection may stay silent; `None` is for ever.
+    pub idle_timeout: Option<Duration>,
     /// How many endpoints are tried, at least 1.
     pub max_connect_attempts: u32,
 }
@@ -145,6 +153,28 @@ pub struct ServerTls {
     pub min_version: TlsVersion,
     /// What is offered to clients, in order of preference; at least one.
     pub alpn: Vec<Alpn>,
+    /// The certificates that clients are asked for.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Certificates of clients outside the mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// PEM: the roots that they descend from.
+    pub ca: PathBuf,
+    /// Whether a client may do without.
+    pub presence: ClientCertificate,
+    /// Trust domains, in lower case, none of whose SPIFFE ids a certificate may have.
+    pub refused_trust_domains: Vec<String>,
+}
+
+/// Whether a client shows a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClientCertificate {
+    /// Always.
+    Required,
+    /// If it has one.
+    Optional,
 }
 
 /// A version of TLS.

@@ -10,7 +10,7 @@ use crate::listener::{
 use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{Path, PeerPattern, Period, raw};
+use crate::{HostPattern, Path, PeerPattern, Period, SpiffeId, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;
@@ -35,7 +35,7 @@ const HELLO_TIMEOUT: Period = Period::from_secs(5);
 
 impl Listener {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Listener, at: &Path) -> Option<Self> {
-        let raw::Listener { name, bind, redirected, kind } = raw;
+        let raw::Listener { name, bind, redirected, proxy_protocol, kind } = raw;
         let takes_redirected = match kind {
             raw::Kind::Http(_) | raw::Kind::Tcp(_) => true,
             raw::Kind::Inbound(_)
@@ -53,7 +53,26 @@ impl Listener {
                 "only connections of the application are redirected: `http` or `tcp`",
             );
         }
-        Some(Listener { name: name?, bind: bind?, redirected: *redirected, kind: kind? })
+        let takes_clients = match raw.kind {
+            raw::Kind::Http(_) | raw::Kind::Tcp(_) | raw::Kind::PassThrough(_) => true,
+            raw::Kind::Inbound(_)
+            | raw::Kind::Readiness(_)
+            | raw::Kind::Metrics(_)
+            | raw::Kind::Redirected {} => false,
+        };
+        if *proxy_protocol && (!takes_clients || *redirected) {
+            cx.wrong(
+                &at.field("proxy_protocol"),
+                "only load balancers send its header: `http`, `tcp` or `pass_through`, with a socket",
+            );
+        }
+        Some(Listener {
+            name: name?,
+            bind: bind?,
+            redirected: *redirected,
+            proxy_protocol: *proxy_protocol,
+            kind: kind?,
+        })
     }
 }
 
@@ -182,16 +201,24 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             Some(InboundApp::Tcp { upstream: upstream?, max_connect_attempts: attempts? })
         }
         raw::InboundApp::Http(raw) => {
-            let raw::InboundHttp { upstream, timeout, upgrades, filters } = raw;
+            let raw::InboundHttp { upstream, timeout, upgrades, vouching, filters } = raw;
             let at = at.field("http");
             let upstream = cx.upstream(upstream, &at.field("upstream"));
             let timeout_at = at.field("timeout");
             let timeout = cx.optional(timeout.as_ref(), &timeout_at, |cx, time, at| cx.some_time(*time, at));
+            let vouching = cx.each(vouching, &at.field("vouching"), |cx, id, at| {
+                let known = SpiffeId::parse(id);
+                if known.is_none() {
+                    cx.wrong(at, format!("`{id}` is not a SPIFFE id"));
+                }
+                known
+            });
             let filters = cx.each(filters, &at.field("filters"), Filter::check);
             Some(InboundApp::Http {
                 upstream: upstream?,
                 timeout: timeout?.map(Period::duration),
                 upgrades: upgrades.clone(),
+                vouching: vouching?,
                 filters: filters?,
             })
         }
@@ -204,11 +231,24 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
     let names = server_names(&chains_at, chains.iter().map(|chain| &chain.sni));
     cx.unique("server name", names.into_iter());
     let chains = cx.each(chains, &chains_at, |cx, chain, at| {
-        let raw::PassThroughChain { sni, upstream, max_connect_attempts } = chain;
-        let sni = chain_names(cx, sni, &at.field("sni"));
-        let upstream = cx.upstream(upstream, &at.field("upstream"));
+        let raw::PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts } = chain;
+        let sni_at = at.field("sni");
+        if sni.is_empty() {
+            cx.wrong(&sni_at, "a chain without a server name is never reached");
+        }
+        let sni = cx.each(sni, &sni_at, |cx, name, at| HostPattern::check(cx, name, at));
+        let to = route::weighted(cx, to, &at.field("to"));
+        let idle_at = at.field("idle_timeout");
+        let idle_timeout =
+            cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
         let attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_PASS_THROUGH, at);
-        Some(PassThroughChain { sni: sni?, upstream: upstream?, max_connect_attempts: attempts? })
+        Some(PassThroughChain {
+            sni: sni?,
+            to: to?,
+            failover: *failover,
+            idle_timeout: idle_timeout?.map(Period::duration),
+            max_connect_attempts: attempts?,
+        })
     });
     let hello_timeout = cx.some_time(hello_timeout.unwrap_or(HELLO_TIMEOUT), &at.field("hello_timeout"));
     Some(PassThrough { hello_timeout: hello_timeout?.duration(), chains: chains? })

@@ -2,13 +2,15 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::listener::{Alpn, ServerCertificate, ServerTls, TlsVersion};
+use crate::listener::{
+    Alpn, ClientCertificate, ClientCertificates, ServerCertificate, ServerTls, TlsVersion,
+};
 use crate::rules::Context;
 use crate::{HostPattern, Path, raw};
 
 impl ServerTls {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::ServerTls, at: &Path) -> Option<Self> {
-        let raw::ServerTls { certificates, min_version, alpn } = raw;
+        let raw::ServerTls { certificates, min_version, alpn, clients } = raw;
         let certificates_at = at.field("certificates");
         if certificates.is_empty() {
             cx.wrong(&certificates_at, "there is no certificate to show");
@@ -43,7 +45,22 @@ impl ServerTls {
             raw::Alpn::Http1 => Alpn::Http1,
             raw::Alpn::Http2 => Alpn::Http2,
         });
-        Some(ServerTls { certificates: certificates?, min_version, alpn: alpn.collect() })
+        let clients = cx.optional(clients.as_ref(), &at.field("clients"), ClientCertificates::check);
+        Some(ServerTls { certificates: certificates?, min_version, alpn: alpn.collect(), clients: clients? })
+    }
+}
+
+impl ClientCertificates {
+    fn check(cx: &mut Context<'_>, raw: &raw::ClientCertificates, at: &Path) -> Option<Self> {
+        let raw::ClientCertificates { ca, presence, refused_trust_domains } = raw;
+        let ca = cx.text(ca, &at.field("ca"));
+        let presence = match presence {
+            raw::ClientCertificate::Required => ClientCertificate::Required,
+            raw::ClientCertificate::Optional => ClientCertificate::Optional,
+        };
+        let refused_trust_domains =
+            refused_trust_domains.iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        Some(ClientCertificates { ca: ca?.into(), presence, refused_trust_domains })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::filter::headers::Known;
 use crate::filter::{Filter, ask, change_request, fault, rewrite};
 use crate::headers::{
     Arrival, join_cookies, known, remove_hop_by_hop, remove_untrusted, scheme, tell_arrival, tell_caller,
+    tell_client,
 };
 use crate::limit::Left;
 use crate::local_reply::Form;
@@ -21,6 +22,7 @@ use crate::route::{Route, Seen, without_port};
 use crate::serve::{Connection, Entry};
 use crate::snapshot::{App, HttpApp, KindState, ListenerState};
 use crate::target::{Connected, Target, UPGRADE_REFUSED, Unfit, target};
+use crate::vouched::{Vouched, vouched};
 use crate::worker::Worker;
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -108,6 +110,12 @@ pub(crate) async fn decide(
     let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
     let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
     line.path = Some(path.to_string());
+    if let (KindState::Http { tls: Some(tls), app: _ }, Some(client)) = (&state.kind, &connection.client)
+        && !tls.may_be_told(client)
+    {
+        worker.shared.metrics.denied.add(&[&state.name, "-", "mesh.clients"], 1);
+        return Err(Refusal::denied("mesh.clients"));
+    }
     if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
         && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
     {
@@ -122,6 +130,11 @@ pub(crate) async fn decide(
     if parts.version == Version::HTTP_2 {
         join_cookies(&mut parts.headers);
     }
+    let vouched = match vouched(app, connection.peer.as_ref(), &parts.headers) {
+        Vouched::Nothing => None,
+        Vouched::Word(said) => Some(said),
+        Vouched::Forged => return Err(Refusal::denied("mesh.vouching")),
+    };
     remove_untrusted(&mut parts.headers);
     remove_hop_by_hop(&mut parts.headers);
     parts.headers.remove(header::HOST);
@@ -163,9 +176,7 @@ pub(crate) async fn decide(
                 if let Some(rule) = authorize::refuses(authorization, &asker()) {
                     let sni = line.sni.as_deref().unwrap_or("-");
                     worker.shared.metrics.denied.add(&[&state.name, sni, rule], 1);
-                    let details = format!("rbac_access_denied_matched_policy[{rule}]");
-                    let refusal = Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details);
-                    return Err(refusal.on(route));
+                    return Err(Refusal::denied(rule).on(route));
                 }
             }
             Filter::Audit(rules) => {
@@ -216,7 +227,10 @@ pub(crate) async fn decide(
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
-        tell_caller(&mut parts.headers, &credentials.spiffe, peer);
+        tell_caller(&mut parts.headers, &credentials.spiffe, peer, vouched.as_ref());
+    }
+    if let Some(client) = &connection.client {
+        tell_client(&mut parts.headers, client);
     }
     if change_request(&route.filters, &mut parts.headers, outcome.known.as_ref()) {
         // As on Envoy, the log has what was sent on.

@@ -3,7 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::filter::headers::Known;
-use crate::tls::Peer;
+use crate::tls::{ClientCertificate, Peer};
 use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -109,8 +109,28 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Tells the application who called: `By=<us>;Hash=<leaf>;URI=<caller>`, Envoy's format with `uri` set.
-pub(crate) fn tell_caller(headers: &mut HeaderMap, own: &SpiffeId, peer: &Peer) {
+/// Before it stands what the caller says of its own client, if that is to be believed.
+pub(crate) fn tell_caller(
+    headers: &mut HeaderMap,
+    own: &SpiffeId,
+    peer: &Peer,
+    vouched: Option<&HeaderValue>,
+) {
     let value = format!("By={own};Hash={};URI={}", peer.hash, peer.spiffe);
+    let line: Vec<&[u8]> = vouched.map(HeaderValue::as_bytes).into_iter().chain([value.as_bytes()]).collect();
+    if let Ok(value) = HeaderValue::from_bytes(&line.join(&b","[..])) {
+        headers.insert(FORWARDED_CLIENT_CERT, value);
+    }
+}
+
+/// The same of a client outside the mesh, by whose certificate the gateway knows it: `Hash=<leaf>;URI=<uri>;DNS=<name>`.
+pub(crate) fn tell_client(headers: &mut HeaderMap, client: &ClientCertificate) {
+    let ClientCertificate { hash, uris, names } = client;
+    let mut value = format!("Hash={hash}");
+    let said = uris.iter().map(|uri| ("URI", uri)).chain(names.iter().map(|name| ("DNS", name)));
+    for (key, name) in said {
+        value.push_str(&format!(";{key}={name}"));
+    }
     if let Ok(value) = HeaderValue::from_str(&value) {
         headers.insert(FORWARDED_CLIENT_CERT, value);
     }

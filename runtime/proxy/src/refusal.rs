@@ -29,6 +29,12 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// Who asks may not, by this rule.
+    pub(crate) fn denied(rule: &str) -> Self {
+        let details = format!("rbac_access_denied_matched_policy[{rule}]");
+        Refusal::new(StatusCode::FORBIDDEN, "RBAC: access denied", "", details)
+    }
+
     pub(crate) fn new(
         status: StatusCode,
         body: &'static str,

@@ -9,11 +9,10 @@ use crate::memory::{ROOM_LIMIT, Reading};
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::replayed::Replayed;
-use crate::route::{by_weight, by_weight_of_the_living};
-use crate::snapshot::{App, KindState, ListenerState, TcpShares};
-use crate::tls::{self, Peer, peer_of};
+use crate::snapshot::{App, KindState, ListenerState};
+use crate::tls::{self, ClientCertificate, Peer, peer_of};
 use crate::worker::Worker;
-use crate::{balance, http_server, probe, tcp};
+use crate::{http_server, probe, proxy_protocol, tcp};
 use rustls::ServerConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -64,6 +63,8 @@ pub(crate) struct Connection {
     pub(crate) tls: bool,
     /// The host that a client outside the mesh asked for in the handshake.
     pub(crate) server_name: Option<String>,
+    /// What the certificate of a client outside the mesh says.
+    pub(crate) client: Option<Rc<ClientCertificate>>,
     /// Who the client proved to be.
     pub(crate) peer: Option<Peer>,
     /// What it takes up.
@@ -188,7 +189,7 @@ impl Client {
 
     fn enters(&self, entry: Entry) -> Connection {
         let Client { slot, remote, place } = self.clone();
-        Connection { slot, remote, entry, tls: false, server_name: None, peer: None, place }
+        Connection { slot, remote, entry, tls: false, server_name: None, client: None, peer: None, place }
     }
 }
 
@@ -219,6 +220,18 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
         let stream = Paced::from_operator(stream, &client.place);
         return Box::pin(probe::serve(worker, client.connection(), stream)).await;
     }
+    let (mut client, mut stream) = (client, stream);
+    if state.proxy_protocol {
+        let header = tokio::time::timeout(HELLO_LIMIT, proxy_protocol::read(&mut stream)).await;
+        match header.unwrap_or(Err("no header of the PROXY protocol in time")) {
+            Ok(None) => {}
+            Ok(Some(said)) => client.remote = said,
+            Err(why) => {
+                accepted();
+                return refuse(&worker, &client.connection(), "NR", why);
+            }
+        }
+    }
     let stream = Paced::from_client(stream, &client.place);
     match &state.kind {
         KindState::Http { tls: None, .. } => {
@@ -231,21 +244,17 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
             match Box::pin(handshake(&worker, &state, Arc::clone(&edge.config), stream)).await {
                 Ok(stream) => {
                     let server_name = stream.get_ref().1.server_name().map(str::to_owned);
-                    let connection = Connection { server_name, ..connection };
+                    let client = stream.get_ref().1.peer_certificates().and_then(tls::client_of);
+                    let connection = Connection { server_name, client: client.map(Rc::new), ..connection };
                     Box::pin(http_server::serve(worker, connection, stream)).await;
                 }
                 Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
-        KindState::Tcp(TcpShares { shares, failover }) => {
+        KindState::Tcp(shares) => {
             accepted();
-            let drawn = if *failover {
-                by_weight_of_the_living(shares, |forwarding| balance::lives(&forwarding.upstream))
-            } else {
-                by_weight(shares)
-            };
             // Of the weights at least one is not 0, so there is always one to take.
-            if let Some(forwarding) = drawn {
+            if let Some(forwarding) = shares.draw() {
                 Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
             }
         }
@@ -276,7 +285,16 @@ async fn by_server_name(
     let (first, bytes) = read_hello(&mut stream, limit).await;
     let name = match first {
         First::Tls(Some(name)) => name,
-        First::Tls(None) => return refuse(&worker, &connection, "NR", "the ClientHello names no server"),
+        First::Tls(None) => {
+            if let KindState::PassThrough { names, chains, .. } = &state.kind
+                && let Some(forwarding) = names.any().and_then(|chain| chains.get(chain)?.draw())
+            {
+                let connection = Connection { entry: Entry::Listener, tls: true, ..connection };
+                let stream = Replayed::new(bytes, stream);
+                return tcp::forward(&worker, &connection, forwarding, stream).await;
+            }
+            return refuse(&worker, &connection, "NR", "the ClientHello names no server");
+        }
         // A client of a server that speaks first sends nothing, so silence may be plaintext where that is welcome.
         First::Late if has_plaintext(state) => {
             return plaintext(worker, connection, state, Replayed::new(bytes, stream)).await;
@@ -291,10 +309,12 @@ async fn by_server_name(
     let stream = Replayed::new(bytes, stream);
     let connection = Connection { entry: Entry::Chain(name.clone()), tls: true, ..connection };
     match &state.kind {
-        KindState::PassThrough { chains, .. } => match chains.get(&name) {
-            Some(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
-            None => refuse(&worker, &connection, "NR", "no chain for this server name"),
-        },
+        KindState::PassThrough { names, chains, .. } => {
+            match names.find(&name).and_then(|chain| chains.get(chain)?.draw()) {
+                Some(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
+                None => refuse(&worker, &connection, "NR", "no chain for this server name"),
+            }
+        }
         KindState::Inbound { chains, .. } => {
             let Some(chain) = chains.get(&name) else {
                 return refuse(&worker, &connection, "NR", "no chain for this server name");

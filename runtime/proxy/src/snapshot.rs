@@ -5,18 +5,20 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::balance;
 use crate::filter::Filter;
 use crate::filter::cors::Cors;
 use crate::filter::headers::Changes;
 use crate::filter::mirror::Mirror;
+use crate::hosts::Hosts;
 use crate::limit::LimitState;
-use crate::route::{Route, Routes};
+use crate::route::{Route, Routes, by_weight, by_weight_of_the_living};
 use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::Upstream;
 use meshd_config as config;
 use meshd_config::{
     AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
-    PassThrough, PassThroughChain, Probe, RequestMatch, VirtualHost, WeightedUpstream,
+    PassThrough, PassThroughChain, Probe, RequestMatch, SpiffeId, VirtualHost, WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -48,6 +50,8 @@ pub(crate) struct ListenerState {
     pub(crate) name: String,
     /// Whether it has a socket of its own.
     pub(crate) has_socket: bool,
+    /// Whether connections begin with the PROXY protocol's header.
+    pub(crate) proxy_protocol: bool,
     /// What is done with a connection.
     pub(crate) kind: KindState,
 }
@@ -75,8 +79,10 @@ pub(crate) enum KindState {
     PassThrough {
         /// How long a client may take to send its ClientHello.
         hello_timeout: Duration,
-        /// By server name.
-        chains: BTreeMap<String, Arc<Forwarding>>,
+        /// Which chain is for a server name.
+        names: Hosts<usize>,
+        /// Where bytes go, with their shares.
+        chains: Vec<TcpShares>,
     },
     /// The readiness probe and the application's probes.
     Readiness(Readiness),
@@ -131,6 +137,8 @@ pub(crate) struct HttpApp {
     pub(crate) routes: Routes,
     /// Whether clients are strangers.
     pub(crate) edge: Option<Edge>,
+    /// The gateways whose word on the certificates of their clients is passed on.
+    pub(crate) vouching: Vec<SpiffeId>,
 }
 
 /// Where connections go, each drawn anew.
@@ -140,6 +148,17 @@ pub(crate) struct TcpShares {
     pub(crate) shares: Vec<(Forwarding, u32)>,
     /// Whether the others take the share of one of which no endpoint is left.
     pub(crate) failover: bool,
+}
+
+impl TcpShares {
+    /// Where a connection goes; `None` if no upstream has any weight.
+    pub(crate) fn draw(&self) -> Option<&Forwarding> {
+        if self.failover {
+            by_weight_of_the_living(&self.shares, |forwarding| balance::lives(&forwarding.upstream))
+        } else {
+            by_weight(&self.shares)
+        }
+    }
 }
 
 /// Where bytes go.
@@ -186,9 +205,14 @@ impl Snapshot {
         }
         let mut listeners = BTreeMap::new();
         for listener in wanted_listeners {
-            let Listener { name, bind, redirected, kind } = listener;
+            let Listener { name, bind, redirected, proxy_protocol, kind } = listener;
             let kind = builder.kind(name, kind)?;
-            let state = ListenerState { name: name.clone(), has_socket: !redirected, kind };
+            let state = ListenerState {
+                name: name.clone(),
+                has_socket: !redirected,
+                proxy_protocol: *proxy_protocol,
+                kind,
+            };
             listeners.insert(*bind, Arc::new(state));
         }
         let Builder { upstreams, limits, credentials, previous: _ } = builder;
@@ -244,19 +268,10 @@ impl Builder<'_> {
                     None => None,
                     Some(tls) => Some(EdgeTls::load(tls)?),
                 };
-                KindState::Http { tls, app: HttpApp { routes, edge: *edge } }
+                KindState::Http { tls, app: HttpApp { routes, edge: *edge, vouching: Vec::new() } }
             }
             Kind::Tcp { to, failover, max_connect_attempts, idle_timeout } => {
-                let mut shares = Vec::with_capacity(to.len());
-                for WeightedUpstream { upstream, weight } in to {
-                    let forwarding = Forwarding {
-                        upstream: self.upstream(upstream)?,
-                        max_connect_attempts: *max_connect_attempts,
-                        idle_timeout: *idle_timeout,
-                    };
-                    shares.push((forwarding, *weight));
-                }
-                KindState::Tcp(TcpShares { shares, failover: *failover })
+                KindState::Tcp(self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?)
             }
             Kind::Inbound(inbound) => {
                 let Inbound { chains: wanted, plaintext } = inbound;
@@ -280,19 +295,13 @@ impl Builder<'_> {
             }
             Kind::PassThrough(pass_through) => {
                 let PassThrough { hello_timeout, chains: wanted } = pass_through;
-                let mut chains = BTreeMap::new();
+                let (mut names, mut chains) = (Hosts::default(), Vec::with_capacity(wanted.len()));
                 for chain in wanted {
-                    let PassThroughChain { sni, upstream, max_connect_attempts } = chain;
-                    let forwarding = Arc::new(Forwarding {
-                        upstream: self.upstream(upstream)?,
-                        max_connect_attempts: *max_connect_attempts,
-                        idle_timeout: None,
-                    });
-                    for name in sni {
-                        chains.insert(name.clone(), Arc::clone(&forwarding));
-                    }
+                    let PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts } = chain;
+                    names.add(sni, chains.len());
+                    chains.push(self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?);
                 }
-                KindState::PassThrough { hello_timeout: *hello_timeout, chains }
+                KindState::PassThrough { hello_timeout: *hello_timeout, names, chains }
             }
             Kind::Readiness { ready_path, live_path, probes } => {
                 let asked = probes.iter().map(|probe| {
@@ -319,6 +328,23 @@ impl Builder<'_> {
         })
     }
 
+    /// Where bytes go, with their shares.
+    fn shares(
+        &self,
+        to: &[WeightedUpstream],
+        failover: bool,
+        max_connect_attempts: u32,
+        idle_timeout: Option<Duration>,
+    ) -> Result<TcpShares, String> {
+        let share = |to: &WeightedUpstream| {
+            let WeightedUpstream { upstream, weight } = to;
+            let upstream = self.upstream(upstream)?;
+            Ok((Forwarding { upstream, max_connect_attempts, idle_timeout }, *weight))
+        };
+        let shares: Result<_, String> = to.iter().map(share).collect();
+        Ok(TcpShares { shares: shares?, failover })
+    }
+
     fn app(&mut self, app: &InboundApp, place: &str) -> Result<App, String> {
         Ok(match app {
             InboundApp::Tcp { upstream, max_connect_attempts } => App::Tcp(Forwarding {
@@ -326,7 +352,7 @@ impl Builder<'_> {
                 max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
             }),
-            InboundApp::Http { upstream, timeout, upgrades, filters } => {
+            InboundApp::Http { upstream, timeout, upgrades, vouching, filters } => {
                 let route = Route {
                     name: String::new(),
                     matching: RequestMatch::any(),
@@ -343,7 +369,7 @@ impl Builder<'_> {
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
-                App::Http(HttpApp { routes, edge: None })
+                App::Http(HttpApp { routes, edge: None, vouching: vouching.clone() })
             }
         })
     }

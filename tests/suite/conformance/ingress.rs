@@ -1,10 +1,14 @@
 //! Gateways towards clients outside the mesh: certificates, ports, and what is known of a client.
 
-use std::net::SocketAddr;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use mesh_tests::http::Request;
 use mesh_tests::mesh::{DataPlane, Mesh};
-use mesh_tests::{process, tools};
+use mesh_tests::{certificates, process, raw, tools};
 
 /// A cluster with the given ports of its ingress gateway, two services, and the given routes.
 fn source(ports: &str, routes: &str) -> String {
@@ -162,4 +166,257 @@ fn the_host_chooses_one_of_several_certificates(data_plane: DataPlane) {
     );
 }
 
-crate::on_both_data_planes!(the_host_chooses_one_of_several_certificates);
+/// What the application was told of who calls.
+fn told(body: &str) -> String {
+    let seen: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    seen["headers"]["x-forwarded-client-cert"].as_str().unwrap_or_default().to_owned()
+}
+
+/// A client outside the mesh: status, or 0 where the handshake failed, and the body.
+fn shows(gateway: SocketAddr, certificate: Option<(&Path, &Path)>, more: &[&str]) -> (u16, String) {
+    let host = "shop.example";
+    let mut command = Command::new(tools::system("curl"));
+    command.args([
+        "--silent",
+        "--insecure",
+        "--max-time",
+        "20",
+        "--noproxy",
+        "*",
+        "--write-out",
+        "\n%{http_code}",
+    ]);
+    command.args(["--resolve", &format!("{host}:{}:127.0.0.1", gateway.port())]).args(more);
+    if let Some((certificate, key)) = certificate {
+        command.arg("--cert").arg(certificate).arg("--key").arg(key);
+    }
+    command.arg(format!("https://{host}:{}/", gateway.port()));
+    let output = process::run(&mut command);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (body, status) = text.rsplit_once('\n').expect("curl writes its line");
+    (status.parse().expect("a number"), body.to_owned())
+}
+
+const OF_GATEWAY: &str = ";URI=spiffe://cluster.local/ns/mesh-system/sa/west-ingress";
+
+fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
+    let ports = r#"
+    port https { number = 443, tls { secret = "shop-tls", client_ca = "partners" } }
+    port open { number = 9443, tls { secret = "shop-tls", client_ca = "partners", client_certificate = optional } }"#;
+    let routes = r#"
+  client inside { clusters = [west], calls = [web] }
+  route web { gateway = west.ingress, hosts = ["shop.example"], to = web }"#;
+    let mesh = Mesh::up(&source(ports, routes), data_plane);
+    let (https, open) =
+        (mesh.address("MESH_GATEWAY_WEST_INGRESS_443"), mesh.address("MESH_GATEWAY_WEST_INGRESS_9443"));
+    let certificate = Path::new(mesh.variable("MESH_CLIENT_CERT_WEST_INGRESS_PARTNERS")).to_owned();
+    let key = Path::new(mesh.variable("MESH_CLIENT_KEY_WEST_INGRESS_PARTNERS")).to_owned();
+    let partner = Some((certificate.as_path(), key.as_path()));
+    let (root, root_key) = (certificate.with_extension("root.pem"), certificate.with_extension("root.key"));
+
+    assert_eq!(shows(https, None, &[]).0, 0, "a certificate is required");
+    let spoofed =
+        ["--header", "x-forwarded-client-cert: Hash=00;URI=spiffe://cluster.local/ns/shop/sa/admin"];
+    for (gateway, version) in [(https, "--http2"), (https, "--http1.1"), (open, "--http2")] {
+        let (status, body) = shows(gateway, partner, &[&[version][..], &spoofed].concat());
+        assert_eq!(status, 200, "{body}");
+        let line = told(&body);
+        let (of_client, of_gateway) = line.split_once(',').expect("the gateway's word and the sidecar's");
+        let names = of_client.strip_prefix("Hash=").and_then(|rest| rest.get(64..));
+        assert_eq!(names, Some(";URI=spiffe://client.example/partners;DNS=client.example"), "{line}");
+        assert!(of_gateway.starts_with("By=spiffe://cluster.local/ns/shop/sa/web;Hash="), "{line}");
+        assert!(of_gateway.ends_with(OF_GATEWAY), "{line}");
+    }
+    let (status, body) = shows(open, None, &spoofed);
+    assert_eq!(status, 200, "{body}");
+    let line = told(&body);
+    assert!(!line.contains(',') && line.ends_with(OF_GATEWAY), "{line}");
+
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let other = certificates::under_another_root(folder.path(), "spiffe://client.example/partners");
+    assert_eq!(shows(open, Some((&other.certificate, &other.key)), &[]).0, 0, "another root");
+    let old =
+        certificates::issued(folder.path(), "old", &root, &root_key, "spiffe://client.example/a", -3, -1);
+    assert_eq!(shows(open, Some((&old.certificate, &old.key)), &[]).0, 0, "expired");
+    let named = |number: usize, uri: &str| {
+        let files =
+            certificates::issued(folder.path(), &format!("named-{number}"), &root, &root_key, uri, -1, 1);
+        shows(https, Some((&files.certificate, &files.key)), &[])
+    };
+    assert_eq!(named(0, "spiffe://client.example/other").0, 200);
+    let confusing = [
+        "spiffe://cluster.local/ns/shop/sa/admin",
+        "SPIFFE://Cluster.Local/ns/shop/sa/admin",
+        "spiffe://client.example/a;URI=spiffe://client.example/b",
+        "spiffe://client.example/a,By=x",
+        "https://client.example/?a=b;URI=c",
+    ];
+    for (number, uri) in confusing.into_iter().enumerate() {
+        assert_eq!(named(number + 1, uri), (403, String::from("RBAC: access denied")), "{uri}");
+    }
+
+    // A workload that passes its own sidecar by is not believed when it speaks of clients.
+    let inbound = mesh.address("MESH_INBOUND_WEST_SIDECARS_SHOP_WEB");
+    let (certificate, key) = mesh.identity("west", "shop", "inside");
+    let inside = |more: &[&str]| {
+        let sni = "outbound_.80_._.web.shop.svc.cluster.local";
+        let connect = format!("{sni}:443:{inbound}");
+        let mut command = Command::new(tools::system("curl"));
+        command.args([
+            "--silent",
+            "--insecure",
+            "--max-time",
+            "20",
+            "--noproxy",
+            "*",
+            "--write-out",
+            "\n%{http_code}",
+        ]);
+        command
+            .args(["--connect-to", &connect])
+            .arg("--cert")
+            .arg(&certificate)
+            .arg("--key")
+            .arg(&key)
+            .args(more);
+        let output = process::run(command.arg(format!("https://{sni}/")));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let honest = inside(&[]);
+    assert!(honest.ends_with("\n200"), "{honest}");
+    assert_eq!(inside(&spoofed), "RBAC: access denied\n403");
+}
+
+fn bytes_and_tls_pass_through_a_gateway(data_plane: DataPlane) {
+    let ports = r#"
+    port http { number = 80 }
+    port sql { number = 5432, protocol = tcp }
+    port unused { number = 5433, protocol = tcp }
+    port tls { number = 9443, protocol = tls }"#;
+    let routes = r#"
+  service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
+  service vault { clusters = [west], port tls { number = 9443, protocol = tcp } }
+  route web { gateway = west.ingress, hosts = ["shop.example"], to = web }
+  route ledger { gateway = west.ingress.sql, to = ledger }
+  route vault { gateway = west.ingress.tls, hosts = ["vault.example", "*.vault.example"], to = vault }"#;
+    let mesh = Mesh::up(&source(ports, routes), data_plane);
+    assert_eq!(mesh.ingress("WEST_INGRESS_80", &Request::get("shop.example", "/")).status, 200);
+    let line = |address: SocketAddr| {
+        let stream = TcpStream::connect(address).expect("the gateway listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        let mut line = String::new();
+        // One that is closed or reset says nothing.
+        let _ = BufReader::new(stream).read_line(&mut line);
+        line
+    };
+    let banner = line(mesh.address("MESH_GATEWAY_WEST_INGRESS_5432"));
+    assert!(banner.contains("shop.ledger"), "{banner:?}");
+    assert_eq!(line(mesh.address("MESH_GATEWAY_WEST_INGRESS_5433")), "", "a port without a route");
+
+    // An application that ends TLS itself.
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+    let mut make = Command::new(tools::system("openssl"));
+    make.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "1",
+    ]);
+    make.args(["-subj", "/CN=vault", "-addext", "subjectAltName=DNS:vault.example,DNS:*.vault.example"]);
+    process::succeed(make.arg("-keyout").arg(&key).arg("-out").arg(&certificate));
+    let listener = mesh.replace("shop.vault", "west", "WEST_SIDECARS_SHOP_VAULT_9443");
+    let address = listener.local_addr().expect("bound");
+    drop(listener);
+    let mut serve = Command::new(tools::system("openssl"));
+    serve.args(["s_server", "-www", "-quiet", "-accept", &address.to_string()]);
+    serve.arg("-cert").arg(&certificate).arg("-key").arg(&key);
+    let mut server = Ended(serve.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("openssl runs"));
+    let gateway = mesh.address("MESH_GATEWAY_WEST_INGRESS_9443");
+    let trusted = certificate.to_str().expect("UTF-8");
+    process::eventually("the application answers", Duration::from_secs(20), || {
+        (curl(gateway, "vault.example", &["--cacert", trusted]).status == 200).then_some(())
+    });
+    assert_eq!(curl(gateway, "deep.vault.example", &["--cacert", trusted]).status, 200);
+    assert_eq!(curl(gateway, "Deep.Vault.Example", &["--cacert", trusted]).status, 200);
+    for host in ["other.example", "127.0.0.1"] {
+        assert_eq!(curl(gateway, host, &["--insecure"]).exit, REFUSED, "{host}");
+    }
+    assert!(server.0.try_wait().expect("it runs").is_none(), "the application is still there");
+}
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn a_load_balancer_says_who_the_client_is(data_plane: DataPlane) {
+    let ports = r#"
+    trusted_hops = 1
+    port http { number = 80, proxy_protocol = true }
+    port https { number = 443, proxy_protocol = true, tls { secret = "shop-tls" } }
+    port sql { number = 5432, protocol = tcp, proxy_protocol = true }"#;
+    let routes = r#"
+  service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
+  route web { gateway = west.ingress, hosts = ["shop.example"], to = web }
+  route ledger { gateway = west.ingress.sql, to = ledger }"#;
+    let mesh = Mesh::up(&source(ports, routes), data_plane);
+    let http = mesh.address("MESH_GATEWAY_WEST_INGRESS_80");
+    let request = b"GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
+    let through =
+        b"GET / HTTP/1.1\r\nhost: shop.example\r\nx-forwarded-for: 198.51.100.9\r\nconnection: close\r\n\r\n";
+    let v4 = b"PROXY TCP4 203.0.113.7 203.0.113.8 5000 80\r\n".to_vec();
+    let v6 = b"PROXY TCP6 2001:db8::7 2001:db8::8 5000 80\r\n".to_vec();
+    let binary =
+        [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\xcb\0\x71\x08\x13\x88\0\x50"[..]].concat();
+    let seen = |header: &[u8], request: &[u8]| {
+        let outcome = raw::http1(http, &[header, request].concat());
+        let line = outcome.json()["headers"]["x-forwarded-for"].as_str().unwrap_or_default().to_owned();
+        // White space between the entries of a list means nothing.
+        line.replace(' ', "")
+    };
+    assert_eq!(seen(&v4, request), "203.0.113.7");
+    assert_eq!(seen(&v4, through), "198.51.100.9,203.0.113.7");
+    assert_eq!(seen(&v6, request), "2001:db8::7");
+    assert_eq!(seen(&binary, request), "203.0.113.9");
+    process::eventually("the log has the client", Duration::from_secs(20), || {
+        let log = mesh.log("west/gateways/ingress");
+        (log.contains("203.0.113.7:5000") && log.contains("203.0.113.9:5000")).then_some(())
+    });
+    for odd in
+        [&b""[..], b"PROXY TCP4 203.0.113.7 203.0.113.8 5000\r\n", b"PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n"]
+    {
+        let answer = raw::http1(http, &[odd, request].concat());
+        assert_eq!(answer.word(), "none", "{}", String::from_utf8_lossy(odd));
+    }
+    let https = mesh.address("MESH_GATEWAY_WEST_INGRESS_443");
+    let trusted = mesh.variable("MESH_CACERT_WEST_INGRESS_443");
+    assert_eq!(
+        curl(https, "shop.example", &["--haproxy-protocol", "--cacert", trusted]).answer(),
+        got(200, "shop.web")
+    );
+    assert_eq!(curl(https, "shop.example", &["--cacert", trusted]).exit, REFUSED, "no header");
+    let mut sql = TcpStream::connect(mesh.address("MESH_GATEWAY_WEST_INGRESS_5432")).expect("it listens");
+    sql.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    sql.write_all(&v4).expect("written");
+    let mut line = String::new();
+    BufReader::new(sql).read_line(&mut line).expect("the server speaks first");
+    assert!(line.contains("shop.ledger"), "{line:?}");
+}
+
+crate::on_both_data_planes!(
+    the_host_chooses_one_of_several_certificates,
+    clients_show_certificates_and_services_are_told,
+    bytes_and_tls_pass_through_a_gateway,
+    a_load_balancer_says_who_the_client_is,
+);

@@ -25,6 +25,7 @@ host:port:
   MESH_APPLICATION_<PROXY>_<PORT>        where a sidecar reaches its application
 and paths: where the mesh keeps its files, its control socket, and which
 certificate a client of a gateway's TLS port trusts (curl --cacert):
+  MESH_CLIENT_CERT_<CLUSTER>_<GATEWAY>_<SECRET>, MESH_CLIENT_KEY_…   a client's
   MESH_DIRECTORY, MESH_CONTROL, MESH_CACERT_<CLUSTER>_<GATEWAY>_<PORT or SECRET>
 Names are in upper case, with `_` for every other character; callers and callees
 are <NAMESPACE>_<SERVICE>.

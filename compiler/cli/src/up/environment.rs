@@ -6,6 +6,7 @@ use std::path::Path;
 use meshc_local::Layout;
 
 use super::running::Running;
+use super::server_tls::ClientPaths;
 use super::{control, names};
 
 /// Names the directory of a running mesh, with `keys/` and `proxies/<proxy>/`.
@@ -42,6 +43,12 @@ pub(crate) fn environment(running: &Running) -> Environment {
     let mut environment = addresses(&running.layout, running.home.path(), running.home.socket());
     for gateway in &running.layout.gateways {
         let (cluster, name) = (&gateway.cluster, &gateway.gateway);
+        if let Some(secret) = &gateway.clients {
+            let ClientPaths { certificate, key } = running.server_tls.client(cluster, name, secret);
+            for (what, path) in [("CERT", certificate), ("KEY", key)] {
+                environment.put(names::client(what, cluster, name, secret), path.display().to_string());
+            }
+        }
         let secrets: BTreeSet<_> = gateway.hosts.iter().filter_map(|host| host.secret.as_ref()).collect();
         for secret in &secrets {
             let file = running.server_tls.public(cluster, name, secret).display().to_string();
@@ -97,7 +104,7 @@ fn addresses(layout: &Layout, directory: &Path, socket: &Path) -> Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meshc_local::GatewayAddress;
+    use meshc_local::{Carries, GatewayAddress};
 
     #[test]
     fn a_name_that_could_mean_two_addresses_means_none() {
@@ -109,7 +116,9 @@ mod tests {
             address: address.parse().unwrap(),
             hosts: Vec::new(),
             tls: false,
-            passes_through: false,
+            carries: Carries::Requests,
+            clients: None,
+            proxy_protocol: false,
         };
         let gateways = vec![
             gateway("a", "b-c", 80, "127.0.0.1:1"),

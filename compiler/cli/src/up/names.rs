@@ -25,6 +25,11 @@ pub(crate) fn certificate_of(cluster: &str, name: &str, secret: &str) -> String 
     format!("MESH_CACERT_{}_{}_{}", variable(cluster), variable(name), variable(secret))
 }
 
+/// The file with the certificate of a client outside the mesh, or with its key, by the Secret with the roots.
+pub(crate) fn client(what: &str, cluster: &str, name: &str, secret: &str) -> String {
+    format!("MESH_CLIENT_{what}_{}_{}_{}", variable(cluster), variable(name), variable(secret))
+}
+
 /// Where a caller's application reaches a callee; both are `namespace.service`.
 pub(crate) fn call(cluster: &str, caller: &str, callee: &str, port: u16) -> String {
     format!("MESH_CALL_{}_{}__{}_{port}", variable(cluster), variable(caller), variable(callee))

@@ -13,7 +13,7 @@ use super::readiness;
 use super::reload::Follower;
 use super::running::Running;
 use super::signals::Signals;
-use super::table::table;
+use super::table::{Files, table};
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
@@ -71,9 +71,11 @@ async fn live(
     }
     *guest = Guest::start(&settings.command, &found.variables)?;
     if guest.is_none() {
-        let certificates =
-            |cluster: &str, gateway: &str, secret: &str| running.server_tls.public(cluster, gateway, secret);
-        print(&table(&running.layout, &certificates)).context(|| String::from("write to standard output"))?;
+        let files = Files {
+            trusted: &|cluster, gateway, secret| running.server_tls.public(cluster, gateway, secret),
+            shown: &|cluster, gateway, secret| running.server_tls.client(cluster, gateway, secret),
+        };
+        print(&table(&running.layout, &files)).context(|| String::from("write to standard output"))?;
         console.note("The mesh runs until Ctrl-C. Make an application fail: meshc fail SERVICE --in CLUSTER");
         let socket = running.home.socket().display();
         console.note(&format!("Where several meshes have that service, this one is MESH_CONTROL={socket}"));

@@ -3,17 +3,30 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use meshc_local::{CallAddress, GatewayAddress, Layout};
+use meshc_local::{CallAddress, Carries, GatewayAddress, HostAddress, Layout};
 
-/// The gateways and calls of a mesh; `certificates` says which file a client trusts where a gateway ends TLS.
-pub(crate) fn table(layout: &Layout, certificates: &dyn Fn(&str, &str, &str) -> PathBuf) -> String {
+use super::server_tls::ClientPaths;
+
+/// Where files for clients of gateways that end TLS are, by cluster, gateway and Secret.
+pub(crate) struct Files<'a> {
+    /// The certificate to trust.
+    pub(crate) trusted: &'a dyn Fn(&str, &str, &str) -> PathBuf,
+    /// What the client itself shows.
+    pub(crate) shown: &'a dyn Fn(&str, &str, &str) -> ClientPaths,
+}
+
+/// The gateways and calls of a mesh.
+pub(crate) fn table(layout: &Layout, files: &Files<'_>) -> String {
     let mut text = String::new();
-    let (east_west, ingress): (Vec<_>, Vec<_>) =
-        layout.gateways.iter().partition(|gateway| gateway.passes_through);
+    let between = |gateway: &&GatewayAddress| match gateway.carries {
+        Carries::BetweenClusters => true,
+        Carries::Requests | Carries::Tls | Carries::Bytes => false,
+    };
+    let (east_west, ingress): (Vec<_>, Vec<_>) = layout.gateways.iter().partition(between);
     if !ingress.is_empty() {
         text.push_str("Through the gateways, as clients outside the mesh:\n");
         for gateway in ingress {
-            gateway_lines(&mut text, gateway, certificates);
+            gateway_lines(&mut text, gateway, files);
         }
     }
     if !layout.calls.is_empty() {
@@ -32,26 +45,50 @@ pub(crate) fn table(layout: &Layout, certificates: &dyn Fn(&str, &str, &str) -> 
     text
 }
 
-fn gateway_lines(
-    text: &mut String,
-    gateway: &GatewayAddress,
-    certificates: &dyn Fn(&str, &str, &str) -> PathBuf,
-) {
-    let _ = writeln!(text, "  {}.{}, port {}", gateway.cluster, gateway.gateway, gateway.number);
-    if gateway.hosts.is_empty() {
+fn gateway_lines(text: &mut String, gateway: &GatewayAddress, files: &Files<'_>) {
+    let GatewayAddress {
+        cluster,
+        gateway: name,
+        port: _,
+        number,
+        address,
+        hosts,
+        tls: _,
+        carries,
+        clients,
+        proxy_protocol,
+    } = gateway;
+    let header = if *proxy_protocol { ", with the PROXY protocol" } else { "" };
+    let _ = writeln!(text, "  {cluster}.{name}, port {number}{header}");
+    let (ip, port) = (address.ip(), address.port());
+    let haproxy = if *proxy_protocol { "--haproxy-protocol " } else { "" };
+    if *carries == Carries::Bytes {
+        let _ = writeln!(text, "    nc {ip} {port}");
+    } else if hosts.is_empty() {
         text.push_str("    no route leads through it\n");
     }
-    for host in &gateway.hosts {
+    let shown = clients.as_ref().map_or_else(String::new, |secret| {
+        let ClientPaths { certificate, key } = (files.shown)(cluster, name, secret);
+        format!("--cert '{}' --key '{}' ", certificate.display(), key.display())
+    });
+    for HostAddress { name: host, secret } in hosts {
         // A host such as `*.example.org` stands for any name below it.
-        let (host, secret) = (host.name.replace('*', "any"), &host.secret);
-        let (ip, port) = (gateway.address.ip(), gateway.address.port());
-        let _ = match secret {
-            None => writeln!(text, "    curl -H 'Host: {host}' http://{ip}:{port}/"),
+        let host = host.replace('*', "any");
+        let _ = match (carries, secret) {
+            (Carries::Tls, _) => {
+                writeln!(text, "    openssl s_client -connect {ip}:{port} -servername {host}")
+            }
+            (Carries::Requests | Carries::Bytes | Carries::BetweenClusters, None) => {
+                writeln!(text, "    curl {haproxy}-H 'Host: {host}' http://{ip}:{port}/")
+            }
             // The name has to be in the address, too: a client asks for the certificate of that.
-            Some(secret) => {
-                let file = certificates(&gateway.cluster, &gateway.gateway, secret);
+            (Carries::Requests | Carries::Bytes | Carries::BetweenClusters, Some(secret)) => {
+                let file = (files.trusted)(cluster, name, secret);
                 let (file, route) = (file.display(), format!("{host}:{port}:{ip}"));
-                writeln!(text, "    curl --cacert '{file}' --resolve {route} https://{host}:{port}/")
+                writeln!(
+                    text,
+                    "    curl {haproxy}{shown}--cacert '{file}' --resolve {route} https://{host}:{port}/"
+                )
             }
         };
     }
@@ -67,8 +104,6 @@ fn call_lines(text: &mut String, call: &CallAddress) {
 
 #[cfg(test)]
 mod tests {
-    use meshc_local::HostAddress;
-
     use super::*;
 
     #[test]
@@ -87,7 +122,14 @@ mod tests {
                 })
                 .collect(),
             tls: name == "eastwest" || name == "secure",
-            passes_through: name == "eastwest",
+            carries: match name {
+                "eastwest" => Carries::BetweenClusters,
+                "passed" => Carries::Tls,
+                "bytes" => Carries::Bytes,
+                _ => Carries::Requests,
+            },
+            clients: (name == "secure").then(|| String::from("partners")),
+            proxy_protocol: name == "balanced",
         };
         let call = |host: Option<&str>| CallAddress {
             cluster: String::from("west"),
@@ -101,6 +143,9 @@ mod tests {
             gateways: vec![
                 gateway("ingress", &["web.example"]),
                 gateway("secure", &["web.example", "*.shop.example"]),
+                gateway("balanced", &["web.example"]),
+                gateway("passed", &["db.example"]),
+                gateway("bytes", &[]),
                 gateway("idle", &[]),
                 gateway("eastwest", &[]),
             ],
@@ -112,8 +157,14 @@ Through the gateways, as clients outside the mesh:
   west.ingress, port 80
     curl -H 'Host: web.example' http://127.0.0.1:1000/
   west.secure, port 80
-    curl --cacert '/run/west.secure.web-example.pem' --resolve web.example:1000:127.0.0.1 https://web.example:1000/
-    curl --cacert '/run/west.secure.any-shop-example.pem' --resolve any.shop.example:1000:127.0.0.1 https://any.shop.example:1000/
+    curl --cert '/run/c' --key '/run/k' --cacert '/run/west.secure.web-example.pem' --resolve web.example:1000:127.0.0.1 https://web.example:1000/
+    curl --cert '/run/c' --key '/run/k' --cacert '/run/west.secure.any-shop-example.pem' --resolve any.shop.example:1000:127.0.0.1 https://any.shop.example:1000/
+  west.balanced, port 80, with the PROXY protocol
+    curl --haproxy-protocol -H 'Host: web.example' http://127.0.0.1:1000/
+  west.passed, port 80
+    openssl s_client -connect 127.0.0.1:1000 -servername db.example
+  west.bytes, port 80
+    nc 127.0.0.1 1000
   west.idle, port 80
     no route leads through it
 Through the sidecars, as the applications inside:
@@ -127,6 +178,10 @@ Between the clusters:
         let file = |cluster: &str, gateway: &str, secret: &str| {
             PathBuf::from(format!("/run/{cluster}.{gateway}.{secret}.pem"))
         };
-        assert_eq!(table(&layout, &file), expected);
+        let shown = |_: &str, _: &str, _: &str| ClientPaths {
+            certificate: PathBuf::from("/run/c"),
+            key: PathBuf::from("/run/k"),
+        };
+        assert_eq!(table(&layout, &Files { trusted: &file, shown: &shown }), expected);
     }
 }

@@ -5,16 +5,20 @@
 use std::collections::HashMap;
 
 use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::{Rbac as RbacFilter, RbacPerRoute};
-use meshc_plan::{AccessException, AccessRequests, AccessRule, Audit, Authorization, NO_RULE, Principal};
-use meshc_vocabulary::model::HttpMatch;
+use meshc_plan::{
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientCertificates, NO_RULE, Principal,
+};
 use meshc_vocabulary::model::policy::AddressRange;
+use meshc_vocabulary::model::{HttpMatch, SpiffeId};
 
 use crate::http::filters::Made;
-use crate::http::matches::{self, Term, exact, permission, prefix};
+use crate::http::matches::{self, Term, exact, header_matcher, permission, prefix, regex};
 use crate::pb::base::CidrRange;
+use crate::pb::hcm::HttpFilter;
 use crate::pb::rbac::principal::{Identifier, Set};
 use crate::pb::rbac::rbac::Action;
 use crate::pb::rbac::{self, Policy, principal};
+use crate::pb::route::HeaderMatcher;
 use crate::pb::{http_filter, matcher::StringMatcher, number};
 use crate::proto::any;
 
@@ -24,6 +28,55 @@ pub(crate) fn filters(authorization: &Authorization) -> Vec<Made> {
     let Authorization { deny, allow } = authorization;
     let refusing = (!deny.is_empty()).then(|| filter("mesh.deny", rules(Action::Deny, policies(deny))));
     refusing.into_iter().chain([filter("mesh.allow", rules(Action::Allow, policies(allow)))]).collect()
+}
+
+/// Refuses clients whose certificates could be taken for a workload's, or whose names could be taken for several: services
+/// are told of them in one header.
+pub(crate) fn clients(certificates: &ClientCertificates) -> HttpFilter {
+    let ClientCertificates { secret: _, presence: _, refused } = certificates;
+    let of_mesh = refused
+        .iter()
+        .map(|domain| StringMatcher { ignore_case: true, ..prefix(&format!("spiffe://{domain}/")) });
+    // What would begin another value in the header. Envoy compares a certificate's subject too, in which an equals sign
+    // comes first; a name that has one first is found in the header, where values have none.
+    let several = authenticated(regex(r#"[^=]*[,;"].*"#));
+    let told = r#"(?:By=[^,;"]*;)?Hash=[0-9a-f]+(?:;(?:URI|DNS)=[^,;"=]*)*"#;
+    let unclear = Identifier::Header(HeaderMatcher {
+        invert_match: true,
+        ..header_matcher("x-forwarded-client-cert", regex(told))
+    });
+    let principals = of_mesh.map(authenticated).chain([several, unclear]);
+    let principals = principals.map(|identifier| rbac::Principal { identifier: Some(identifier) });
+    refusing("mesh.clients", principals.collect())
+}
+
+/// Refuses peers that say what certificates their clients show and are none of these gateways; proxies of the mesh never do.
+/// What a peer said stands before what is said of it.
+pub(crate) fn vouching(gateways: &[SpiffeId]) -> Option<HttpFilter> {
+    if gateways.is_empty() {
+        return None;
+    }
+    let ids =
+        gateways.iter().map(|id| rbac::Principal { identifier: Some(authenticated(exact(&id.to_string()))) });
+    let one_of_them = Identifier::OrIds(Set { ids: ids.collect() });
+    let other = rbac::Principal { identifier: Some(one_of_them) };
+    let other = Identifier::NotId(Box::new(other));
+    let says = Identifier::Header(header_matcher("x-forwarded-client-cert", regex("[^,]*,.*")));
+    let both = [other, says].map(|identifier| rbac::Principal { identifier: Some(identifier) });
+    let both = Identifier::AndIds(Set { ids: both.into() });
+    Some(refusing("mesh.vouching", vec![rbac::Principal { identifier: Some(both) }]))
+}
+
+/// Refuses every request of any of these.
+fn refusing(name: &str, principals: Vec<rbac::Principal>) -> HttpFilter {
+    let everything = rbac::Permission { rule: Some(rbac::permission::Rule::Any(true)) };
+    let policy = Policy { permissions: vec![everything], principals, ..Default::default() };
+    let rules = rbac::Rbac {
+        action: Action::Deny.into(),
+        policies: [(name.to_owned(), policy)].into(),
+        ..Default::default()
+    };
+    http_filter(name, &RbacFilter { rules: Some(rules), ..Default::default() })
 }
 
 /// The filter that refuses nothing. Envoy names the policy of a refusal and not that of an admission, so what no rule

@@ -9,9 +9,14 @@ pub(crate) enum Clients {
     Strangers {
         /// How many.
         trusted_hops: u32,
+        /// Whether they are asked for certificates, of which callees are told.
+        show_certificates: bool,
     },
     /// Other proxies of the mesh, who prove their identity.
-    Peers,
+    Peers {
+        /// Whether some of them say what certificates their own clients show.
+        vouch: bool,
+    },
     /// Probes and metrics collectors.
     Operators,
 }

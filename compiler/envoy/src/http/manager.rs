@@ -26,28 +26,39 @@ pub(crate) fn filter(
     replies: Option<LocalReplyConfig>,
 ) -> Filter {
     let (edge, trusted_hops) = match clients {
-        Clients::Strangers { trusted_hops } => (true, trusted_hops),
-        Clients::Application | Clients::Peers | Clients::Operators => (false, 0),
+        Clients::Strangers { trusted_hops, show_certificates: _ } => (true, trusted_hops),
+        Clients::Application | Clients::Peers { .. } | Clients::Operators => (false, 0),
     };
     let (forward_client_cert, set_client_cert) = match clients {
         // The application learns from this header who called; whatever a caller sent under the name is replaced.
-        Clients::Peers => {
+        Clients::Peers { vouch } => {
             let details = SetCurrentClientCertDetails { uri: true, ..Default::default() };
+            let what = if vouch {
+                ForwardClientCertDetails::AppendForward
+            } else {
+                ForwardClientCertDetails::SanitizeSet
+            };
+            (what, Some(details))
+        }
+        Clients::Strangers { trusted_hops: _, show_certificates: true } => {
+            let details = SetCurrentClientCertDetails { uri: true, dns: true, ..Default::default() };
             (ForwardClientCertDetails::SanitizeSet, Some(details))
         }
-        Clients::Application | Clients::Strangers { .. } | Clients::Operators => {
-            (ForwardClientCertDetails::Sanitize, None)
-        }
+        Clients::Application
+        | Clients::Strangers { trusted_hops: _, show_certificates: false }
+        | Clients::Operators => (ForwardClientCertDetails::Sanitize, None),
     };
     let bounds = match clients {
-        Clients::Peers => limits::BETWEEN_PROXIES,
+        Clients::Peers { .. } => limits::BETWEEN_PROXIES,
         Clients::Application | Clients::Strangers { .. } | Clients::Operators => limits::FROM_OUTSIDE,
     };
     // The application may take its time; everybody else may be somebody else, also on a port that takes plain
     // connections or probes.
     let headers_timeout = match clients {
         Clients::Application => None,
-        Clients::Strangers { .. } | Clients::Peers | Clients::Operators => Some(limits::REQUEST_HEADERS),
+        Clients::Strangers { .. } | Clients::Peers { .. } | Clients::Operators => {
+            Some(limits::REQUEST_HEADERS)
+        }
     };
     let router = Router { suppress_envoy_headers: true, ..Default::default() };
     let manager = HttpConnectionManager {
@@ -99,6 +110,6 @@ fn versions_of(clients: Clients) -> Option<Http1ProtocolOptions> {
             default_host_for_http_10: "localhost".to_owned(),
             ..Default::default()
         }),
-        Clients::Application | Clients::Peers | Clients::Strangers { .. } => None,
+        Clients::Application | Clients::Peers { .. } | Clients::Strangers { .. } => None,
     }
 }

@@ -1,7 +1,7 @@
 //! HTTP: routes, retries, authorization and limits.
 
 mod answers;
-mod authorization;
+pub(crate) mod authorization;
 pub(crate) mod clients;
 mod cors;
 mod deadline;

@@ -26,7 +26,7 @@ pub(crate) fn taken(clients: Clients) -> Vec<UpgradeConfig> {
     let all =
         ALL.map(|upgrade| UpgradeConfig { upgrade_type: token(upgrade).to_owned(), ..Default::default() });
     match clients {
-        Clients::Application | Clients::Strangers { .. } | Clients::Peers => all.to_vec(),
+        Clients::Application | Clients::Strangers { .. } | Clients::Peers { .. } => all.to_vec(),
         Clients::Operators => Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol, bounds
 use meshc_vocabulary::model::Upgrade;
 
 use super::{or_closed, tls_inspector};
+use crate::http::authorization;
 use crate::http::clients::Clients;
 use crate::http::manager;
 use crate::http::matches;
@@ -75,7 +76,7 @@ fn chain(
     let AppPort { upstream, port } = app;
     let name = format!("{listener}_{port}");
     match protocol {
-        InboundProtocol::Http { app_http2, upgrades, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, vouching, filters } => {
             let replies = replies::of(filters);
             let action = RouteAction {
                 upgrade_configs: upgrade::refused(upgrades),
@@ -83,7 +84,9 @@ fn chain(
             };
             let routes = every_request(&name, upstream, action, upgrades, filters);
             let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
-            let manager = manager::filter(&name, Clients::Peers, routes, filters, Some(replies));
+            let filters = authorization::vouching(vouching).into_iter().chain(filters).collect();
+            let clients = Clients::Peers { vouch: !vouching.is_empty() };
+            let manager = manager::filter(&name, clients, routes, filters, Some(replies));
             (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
         }
         // Whoever completed the handshake may speak: RBAC acts on the client's first byte, and by then a server that

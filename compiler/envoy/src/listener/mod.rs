@@ -8,10 +8,10 @@ mod outbound;
 mod pass_through;
 mod status;
 
-use meshc_plan::ListenerKind;
+use meshc_plan::{ListenerKind, bounds};
 
 use crate::pb::listener::{FilterChain, Listener, ListenerFilter};
-use crate::pb::{flag, network_filter};
+use crate::pb::{duration, flag, network_filter};
 use crate::placed::Placed;
 
 /// All listeners of the proxy, in order of name. On a developer's machine nothing is redirected, so the listener for
@@ -35,7 +35,7 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<Listener> {
 }
 
 fn one(placed: &Placed<'_>, planned: &meshc_plan::Listener) -> Listener {
-    let meshc_plan::Listener { name, address, socket, kind, origin: _ } = planned;
+    let meshc_plan::Listener { name, address, socket, proxy_protocol, kind, origin: _ } = planned;
     let settings = match kind {
         ListenerKind::Http(http) => outbound::http(placed, name, http),
         ListenerKind::Tcp(tcp) => outbound::tcp(name, tcp),
@@ -45,8 +45,17 @@ fn one(placed: &Placed<'_>, planned: &meshc_plan::Listener) -> Listener {
         ListenerKind::Metrics(metrics) => status::metrics(name, metrics),
         ListenerKind::Redirected => outbound::redirected(),
     };
+    // Whoever the header names is the client of everything that comes after.
+    let header = proxy_protocol.then(self::proxy_protocol);
+    let listener_filters = header.into_iter().chain(settings.listener_filters).collect();
     Listener {
         name: name.clone(),
+        listener_filters,
+        listener_filters_timeout: if *proxy_protocol {
+            duration(bounds::HELLO_TIMEOUT)
+        } else {
+            settings.listener_filters_timeout
+        },
         address: Some(placed.listen(name, *address)),
         stat_prefix: name.clone(),
         // Without a socket, the listener for redirected connections hands over those that meant this address.
@@ -59,6 +68,12 @@ fn one(placed: &Placed<'_>, planned: &meshc_plan::Listener) -> Listener {
 fn tls_inspector() -> ListenerFilter {
     use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
     crate::pb::listener_filter("envoy.filters.listener.tls_inspector", &TlsInspector::default())
+}
+
+/// Reads the header of the PROXY protocol, version 1 or 2, and closes what does not begin with one.
+fn proxy_protocol() -> ListenerFilter {
+    use envoy_types::pb::envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol;
+    crate::pb::listener_filter("envoy.filters.listener.proxy_protocol", &ProxyProtocol::default())
 }
 
 /// A chain that hands bytes to an upstream.

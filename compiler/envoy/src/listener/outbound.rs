@@ -12,6 +12,7 @@ use meshc_vocabulary::model::DeadShare;
 
 use super::certificates::{self, Served};
 use super::tls_inspector;
+use crate::http::authorization;
 use crate::http::clients::Clients;
 use crate::http::manager;
 use crate::http::{replies, routes};
@@ -25,13 +26,19 @@ use crate::{access_log, keepalive, limits, shares, tls};
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
     let HttpListener { edge, tls, virtual_hosts } = http;
     let clients = if *edge {
-        Clients::Strangers { trusted_hops: placed.plan.trusted_hops }
+        let certificates = tls.as_ref().and_then(|tls| tls.clients.as_ref());
+        Clients::Strangers {
+            trusted_hops: placed.plan.trusted_hops,
+            show_certificates: certificates.is_some(),
+        }
     } else {
         Clients::Application
     };
     let chain = |hosts: &[VirtualHost], others: Vec<route::VirtualHost>| {
         let limiter = placed.plan.rate_limit_upstream.as_deref();
         let (routes, filters) = routes::configuration(name, hosts, others, limiter);
+        let clients_of = tls.as_ref().and_then(|tls| tls.clients.as_ref());
+        let filters = clients_of.map(authorization::clients).into_iter().chain(filters).collect();
         let replies =
             replies::of(hosts.iter().flat_map(|host| &host.routes).flat_map(|route| &route.filters));
         FilterChain {
@@ -70,7 +77,7 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
 }
 
 /// One upstream, or several by weight. Envoy refuses a weight of 0 here, where it may as well be left out.
-fn clusters(to: &[WeightedUpstream], dead_share: DeadShare) -> ClusterSpecifier {
+pub(super) fn clusters(to: &[WeightedUpstream], dead_share: DeadShare) -> ClusterSpecifier {
     let shares = shares::clusters(to, dead_share);
     if let [(cluster, _)] = shares.as_slice() {
         return ClusterSpecifier::Cluster(cluster.clone());

@@ -2,11 +2,10 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
-    TcpProxy, tcp_proxy::ClusterSpecifier,
-};
+use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use meshc_plan::{PassThrough, PassThroughChain};
 
+use super::outbound::clusters;
 use super::{or_closed, tls_inspector};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
@@ -30,21 +29,23 @@ pub(super) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
 }
 
 fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
-    let PassThroughChain { sni, upstream, connect_attempts, origin: _ } = planned;
+    let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, origin: _ } = planned;
+    // Without names it is chosen where no other chain is.
+    let every = names.iter().any(|name| name == "*");
     FilterChain {
-        name: sni.clone(),
+        name: names.join(" "),
         filter_chain_match: Some(FilterChainMatch {
-            server_names: vec![sni.clone()],
+            server_names: if every { Vec::new() } else { names.clone() },
             transport_protocol: "tls".to_owned(),
             ..Default::default()
         }),
         ..super::tcp_proxy(&TcpProxy {
             stat_prefix: listener.to_owned(),
-            // A connection is ended by those who speak on it, not by the gateway in the middle.
-            idle_timeout: timeout(None),
+            // Without one, a connection is ended by those who speak on it, not by the gateway in the middle.
+            idle_timeout: timeout(*idle_timeout),
             // A live gateway in front of dead pods must not look dead.
             max_connect_attempts: number(*connect_attempts),
-            cluster_specifier: Some(ClusterSpecifier::Cluster(upstream.clone())),
+            cluster_specifier: Some(clusters(to, *dead_share)),
             ..Default::default()
         })
     }

@@ -44,6 +44,7 @@ roots! {
     envoy_types::pb::envoy::extensions::filters::http::rbac::v3::RbacPerRoute,
     envoy_types::pb::envoy::extensions::filters::http::router::v3::Router,
     envoy_types::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst,
+    envoy_types::pb::envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol,
     envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector,
     envoy_types::pb::envoy::extensions::filters::network::direct_response::v3::Config,
     envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager,

@@ -49,7 +49,9 @@ fn inbound_chain(chain: &InboundChain, sink: &mut Sink) {
 
 fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
     match protocol {
-        InboundProtocol::Http { app_http2: _, upgrades: _, filters } => self::filters(filters, sink),
+        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, filters } => {
+            self::filters(filters, sink)
+        }
         InboundProtocol::Tcp { connect_attempts: _ } => {}
     }
 }

@@ -216,6 +216,7 @@ fn write_secrets(root: &Path) {
         ("server-tls/shop-certificate", "tls.key", &key),
         ("server-tls/other-certificate", "tls.crt", &certificate),
         ("server-tls/other-certificate", "tls.key", &key),
+        ("server-tls/partners", "ca.crt", &certificate),
         ("../../var/run/mesh", ".keep", &String::new()),
     ] {
         let folder = root.join("etc/mesh").join(folder);

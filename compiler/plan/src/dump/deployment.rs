@@ -83,6 +83,7 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
         addresses,
         ports,
         server_tls_secrets,
+        client_ca_secrets,
         labels,
     } = gateway;
     text.line(format!("gateway {name}, objects {object}, account {account}, replicas {replicas}"));
@@ -102,6 +103,9 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
         }
         for secret in server_tls_secrets {
             text.line(format!("server certificate {secret}"));
+        }
+        for secret in client_ca_secrets {
+            text.line(format!("roots of clients {secret}"));
         }
         for (key, value) in labels {
             text.line(format!("label {key} = {value}"));

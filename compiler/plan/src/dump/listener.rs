@@ -3,25 +3,27 @@
 use super::{Text, parts, words};
 use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
 use crate::{
-    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Deadlines,
-    Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain, InboundListener,
-    InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener,
-    PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, REPLAYED_BODY, Redirect, Respond,
-    RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, VirtualHost,
+    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization,
+    ClientCertificates, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain,
+    InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
+    MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, REPLAYED_BODY,
+    Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener, TcpListener,
+    VirtualHost,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
 use meshc_vocabulary::model::policy::{BackOff, OnError};
-use meshc_vocabulary::model::{HeaderMatch, HttpMatch, HttpVersion, TlsVersion};
+use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, HttpMatch, HttpVersion, TlsVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
-    let Listener { name, address, socket, kind, origin } = listener;
+    let Listener { name, address, socket, proxy_protocol, kind, origin } = listener;
     let socket = match socket {
         Socket::Own => "",
         Socket::Redirected => ", redirected",
     };
-    text.line(format!("listener {name} {address}{socket}, from {}", origin.name));
+    let header = if *proxy_protocol { ", PROXY protocol" } else { "" };
+    text.line(format!("listener {name} {address}{socket}{header}, from {}", origin.name));
     text.nested(|text| match kind {
         ListenerKind::Http(http) => self::http(text, http),
         ListenerKind::Tcp(TcpListener { to, connect_attempts, dead_share, idle_timeout }) => {
@@ -37,8 +39,15 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
         }
         ListenerKind::PassThrough(PassThrough { hello_timeout, chains }) => {
             text.line(format!("hello within {}", words::duration(*hello_timeout)));
-            for PassThroughChain { sni, upstream, connect_attempts, origin } in chains {
-                text.line(format!("{sni} -> {upstream}, {connect_attempts} attempts, from {}", origin.name));
+            for PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, origin } in chains {
+                let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
+                text.line(parts([
+                    Some(format!("{} -> {}", names.join(" "), words::shares(to))),
+                    dead(*dead_share),
+                    Some(format!("{connect_attempts} attempts")),
+                    idle,
+                    Some(format!("from {}", origin.name)),
+                ]));
             }
         }
         ListenerKind::Redirected => text.line("to the listener of the original destination"),
@@ -82,7 +91,7 @@ fn dead(share: DeadShare) -> Option<String> {
 }
 
 fn server_tls(text: &mut Text, tls: &ServerTls) {
-    let ServerTls { certificates, minimum_version, alpn } = tls;
+    let ServerTls { certificates, minimum_version, alpn, clients } = tls;
     let oldest = match minimum_version {
         TlsVersion::Tls12 => "1.2",
         TlsVersion::Tls13 => "1.3",
@@ -95,6 +104,13 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
         })
         .collect();
     text.line(format!("TLS {oldest} or later, {}", offered.join(" ")));
+    if let Some(ClientCertificates { secret, presence, refused }) = clients {
+        let presence = match presence {
+            ClientCertificate::Required => "required",
+            ClientCertificate::Optional => "optional",
+        };
+        text.line(format!("clients of {secret} {presence}, none of {}", refused.join(" ")));
+    }
     for ServerCertificate { secret, hosts } in certificates {
         text.line(format!("certificate {secret} for {}", hosts.join(" ")));
     }
@@ -191,9 +207,12 @@ fn inbound(text: &mut Text, chain: &InboundChain) {
 
 fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
     match protocol {
-        InboundProtocol::Http { app_http2, upgrades, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, vouching, filters } => {
             let spoken = if *app_http2 { "http, application speaks HTTP/2" } else { "http" };
             text.line(parts([Some(spoken.to_owned()), words::upgrades(upgrades)]));
+            for gateway in vouching {
+                text.line(format!("clients as {gateway} says"));
+            }
             self::filters(text, filters);
         }
         InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),

@@ -9,7 +9,8 @@ use meshc_resolve::{Through, destination_port, routed_ports};
 use meshc_vocabulary::model::answer::RuleAction;
 use meshc_vocabulary::model::policy::Timeout;
 use meshc_vocabulary::model::{
-    DeadShare, Destination, HttpMatch, Id, OfCalls, Port, Route, RouteRule, RouteScope, RoutedCallee,
+    AtGateways, DeadShare, Destination, GatewayProtocol, HttpMatch, Id, OfCalls, Port, Route, RouteRule,
+    RouteScope, RoutedCallee,
 };
 
 use super::context::Context;
@@ -21,23 +22,30 @@ use crate::{WeightedUpstream, codes};
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     for (id, route) in context.model.routes.iter() {
         let Route { origin: _, name: _, namespace: _, scope, rules } = route;
-        let OfCalls { callees, from: _ } = match scope {
-            RouteScope::Calls(calls) => calls,
-            RouteScope::Gateways(_) => continue,
+        let (word, port) = match scope {
+            RouteScope::Calls(OfCalls { callees, from: _ }) => {
+                let Some(port) = callees.iter().find_map(|callee| tcp_port(context, callee)) else {
+                    continue;
+                };
+                for callee in callees.iter().filter(|callee| tcp_port(context, callee).is_none()) {
+                    let message = "this callee takes requests";
+                    sink.push(refusal(
+                        callee.span,
+                        message,
+                        "tcp",
+                        &port.origin,
+                        "write a route of its own for it",
+                    ));
+                }
+                ("tcp", &port.origin)
+            }
+            RouteScope::Gateways(at) => match at.protocol {
+                GatewayProtocol::Http => continue,
+                GatewayProtocol::Tcp => ("tcp", gateway_port(context, at)),
+                GatewayProtocol::Tls => ("tls", gateway_port(context, at)),
+            },
         };
-        let Some(port) = callees.iter().find_map(|callee| tcp_port(context, callee)) else { continue };
-        let mut refuse = |at: Span, what: &str, help: &str| {
-            let message = format!("{what}, and the protocol of the port is `tcp`");
-            sink.push(
-                Diagnostic::error(codes::ROUTE_OF_TCP, at, message)
-                    .label("this is about requests")
-                    .also(port.origin.span, "declared here")
-                    .help(help),
-            );
-        };
-        for callee in callees.iter().filter(|callee| tcp_port(context, callee).is_none()) {
-            refuse(callee.span, "this callee takes requests", "write a route of its own for it");
-        }
+        let mut refuse = |at: Span, what: &str, help: &str| sink.push(refusal(at, what, word, port, help));
         for rule in rules.iter().skip(1) {
             refuse(rule.origin.span, "a second rule would choose by request", "keep one rule");
         }
@@ -79,8 +87,28 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
                 }
             }
         }
-        policies(context, id, &port.origin, sink);
+        policies(context, id, port, sink);
     }
+}
+
+/// What cannot be said of the connections of a port.
+fn refusal(at: Span, what: &str, word: &str, port: &Origin, help: &str) -> Diagnostic {
+    let message = format!("{what}, and the protocol of the port is `{word}`");
+    Diagnostic::error(codes::ROUTE_OF_TCP, at, message)
+        .label("this is about requests")
+        .also(port.span, "declared here")
+        .help(help)
+}
+
+/// The first port of a gateway at which a route is served.
+fn gateway_port<'m>(context: &Context<'m>, at: &'m AtGateways) -> &'m Origin {
+    let AtGateways { gateways, ports: _, protocol: _, hosts: _ } = at;
+    let served = gateways.iter().find_map(|gateway| {
+        let declared = &context.model.gateways.at(gateway.value).ports;
+        declared.iter().find(|port| at.serves(gateway.value, port)).map(|port| &port.origin)
+    });
+    // A route has gateways, and the model has reported a port that none of them has.
+    served.unwrap_or(&context.model.mesh.origin)
 }
 
 /// Reports what a policy on the route says of requests.

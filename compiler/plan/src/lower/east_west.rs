@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use meshc_topology::Export;
-use meshc_vocabulary::model::{Callee, Gateway, Id, Port};
+use meshc_vocabulary::model::{Callee, DeadShare, Gateway, Id, Port};
 
 use super::context::Context;
 use super::upstream::EAST_WEST_LISTENER;
 use super::{Lowered, ingress, status, upstream};
 use crate::{
-    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket, bounds,
-    listen_port, paths, sni,
+    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket,
+    WeightedUpstream, bounds, listen_port, paths, sni,
 };
 
 /// How many pods are tried before the client is closed, so that dead pods do not look like a dead gateway.
@@ -31,7 +31,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
             continue;
         }
         let chain = chain(context, export, port, &upstream.name);
-        chains.insert(chain.sni.clone(), chain);
+        chains.insert(chain.names.clone(), chain);
         upstreams.insert(upstream.name.clone(), Arc::new(upstream));
     }
 
@@ -40,6 +40,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
         name: EAST_WEST_LISTENER.to_owned(),
         address: context.wildcard(gateway.cluster, listen_port(number)),
         socket: Socket::Own,
+        proxy_protocol: false,
         kind: ListenerKind::PassThrough(PassThrough {
             hello_timeout: bounds::HELLO_TIMEOUT,
             chains: chains.into_values().collect(),
@@ -72,8 +73,10 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
 fn chain(context: &Context<'_>, export: &Export, port: &Port, upstream: &str) -> PassThroughChain {
     let called = context.called(Callee::Service(export.service));
     PassThroughChain {
-        sni: sni(called.service, called.subset, called.namespace, port.number),
-        upstream: upstream.to_owned(),
+        names: vec![sni(called.service, called.subset, called.namespace, port.number)],
+        to: vec![WeightedUpstream { upstream: upstream.to_owned(), weight: 1 }],
+        dead_share: DeadShare::Kept,
+        idle_timeout: None,
         connect_attempts: CONNECT_ATTEMPTS,
         origin: port.origin.clone(),
     }

@@ -1,7 +1,8 @@
 //! The inbound side of a sidecar: one mTLS listener, one chain per port, selected by SNI.
 
 use lang_diagnostics::{Diagnostic, Sink};
-use meshc_vocabulary::model::{Callee, Cluster, Id, Mtls, Port, Protocol, Service};
+use meshc_topology::ProxyKey;
+use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Mtls, Port, Protocol, Service, SpiffeId};
 
 use super::context::Context;
 use super::policy::authorization::Admission;
@@ -41,12 +42,14 @@ pub(super) fn listener(
     });
     let called = context.called(Callee::Service(id));
     let sni = |subset, port: &Port| sni(called.service, subset, called.namespace, port.number);
+    let vouching = vouching(context, Callee::Service(id));
     let mut chains: Vec<InboundChain> = served
         .map(|(position, port)| {
             let access = Admission::new(context, cluster, id, position, port);
             let http = |authorization, audit| InboundProtocol::Http {
                 app_http2: app_protocol(port) == UpstreamProtocol::Http2,
                 upgrades: upgrade::by_default([port]),
+                vouching: vouching.clone(),
                 filters: filters(authorization, audit, limits),
             };
             let (peers, protocol, plain) = match port.protocol {
@@ -77,9 +80,30 @@ pub(super) fn listener(
         name: INBOUND_LISTENER.to_owned(),
         address: context.wildcard(cluster, paths::INBOUND_PORT),
         socket: Socket::Own,
+        proxy_protocol: false,
         kind: ListenerKind::Inbound(InboundListener { chains }),
         origin: service.origin.clone(),
     })
+}
+
+/// The gateways that tell a service what certificates their clients show, in order: all that ask for them, as soon as one
+/// of these sends it requests.
+fn vouching(context: &Context<'_>, callee: Callee) -> Vec<SpiffeId> {
+    let asks = |gateway: &Gateway| {
+        gateway.ports.iter().filter_map(|port| port.tls.as_ref()).any(|tls| tls.clients.is_some())
+    };
+    let asking = || context.model.gateways.iter().filter(|(_, gateway)| asks(gateway)).map(|(id, _)| id);
+    let reached = |gateway| {
+        let reaches = context.topology.reaches.get(&ProxyKey::Gateway(gateway));
+        reaches.into_iter().flatten().any(|reach| reach.callee == callee)
+    };
+    if !asking().any(reached) {
+        return Vec::new();
+    }
+    let mut known: Vec<SpiffeId> =
+        asking().filter_map(|gateway| context.model.gateway_identity(gateway)).collect();
+    known.sort();
+    known
 }
 
 /// The application's ports, each once.

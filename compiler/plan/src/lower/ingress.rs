@@ -9,17 +9,22 @@ use lang_diagnostics::Sink;
 use meshc_resolve::Through;
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
-    AtGateways, Gateway, GatewayCertificate, GatewayPort, GatewayTls, Id, Route, RouteScope,
+    AtGateways, ClientCertificates, Gateway, GatewayCertificate, GatewayPort, GatewayProtocol, GatewayTls,
+    Id, Route, RouteScope,
 };
 
+use super::calls;
 use super::context::Context;
+use super::outbound::CONNECT_ATTEMPTS;
 use super::rule::{Reaches, by_port, http_routes};
 use super::{Lowered, status};
+use crate as plan;
 use crate::bounds;
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
-    ProxyPlan, Role, ServerCertificate, ServerTls, Socket, Upstream, VirtualHost,
+    PassThrough, PassThroughChain, ProxyPlan, Role, ServerCertificate, ServerTls, Socket, TcpListener,
+    Upstream, VirtualHost,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
@@ -34,11 +39,8 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
             name: format!("ingress_{}", port.name),
             address: context.wildcard(gateway.cluster, listen_port(port.number)),
             socket: Socket::Own,
-            kind: ListenerKind::Http(HttpListener {
-                edge: true,
-                tls: port.tls.as_ref().map(server_tls),
-                virtual_hosts: virtual_hosts(context, id, port, &callees, sink),
-            }),
+            proxy_protocol: port.proxy_protocol,
+            kind: kind(context, id, port, &callees, sink),
             origin: port.origin.clone(),
         })
         .collect();
@@ -78,6 +80,71 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
     Lowered { proxy, domains: Vec::new() }
 }
 
+/// What happens at a port.
+fn kind(
+    context: &Context<'_>,
+    id: Id<Gateway>,
+    port: &GatewayPort,
+    callees: &Reaches<'_>,
+    sink: &mut Sink,
+) -> ListenerKind {
+    match port.protocol {
+        GatewayProtocol::Http => ListenerKind::Http(HttpListener {
+            edge: true,
+            tls: port.tls.as_ref().map(|tls| server_tls(context, tls)),
+            virtual_hosts: virtual_hosts(context, id, port, callees, sink),
+        }),
+        GatewayProtocol::Tls => {
+            let mut chains = Vec::new();
+            for (route, at) in served(context, id, port) {
+                let Some((to, dead_share, idle_timeout)) = calls::shares(context, route, callees, sink)
+                else {
+                    continue;
+                };
+                chains.push(PassThroughChain {
+                    names: at.hosts.iter().map(|host| host.value.clone()).collect(),
+                    to,
+                    dead_share,
+                    idle_timeout,
+                    connect_attempts: CONNECT_ATTEMPTS,
+                    origin: context.model.routes.at(route).origin.clone(),
+                });
+            }
+            ListenerKind::PassThrough(PassThrough { hello_timeout: bounds::HELLO_TIMEOUT, chains })
+        }
+        GatewayProtocol::Tcp => {
+            let shares =
+                served(context, id, port).find_map(|(route, _)| calls::shares(context, route, callees, sink));
+            match shares {
+                Some((to, dead_share, idle_timeout)) => ListenerKind::Tcp(TcpListener {
+                    to,
+                    connect_attempts: CONNECT_ATTEMPTS,
+                    dead_share,
+                    idle_timeout,
+                }),
+                // Without a route, every connection is closed.
+                None => ListenerKind::PassThrough(PassThrough {
+                    hello_timeout: bounds::HELLO_TIMEOUT,
+                    chains: Vec::new(),
+                }),
+            }
+        }
+    }
+}
+
+/// The routes of a port.
+fn served<'m>(
+    context: &Context<'m>,
+    gateway: Id<Gateway>,
+    port: &GatewayPort,
+) -> impl Iterator<Item = (Id<Route>, &'m AtGateways)> {
+    let model = context.model;
+    context.routes(gateway).iter().filter_map(move |id| match &model.routes.at(*id).scope {
+        RouteScope::Gateways(at) => at.serves(gateway, port).then_some((*id, at)),
+        RouteScope::Calls(_) => None,
+    })
+}
+
 /// Memory of a gateway's container in bytes.
 pub(super) fn memory(gateway: &Gateway) -> u64 {
     gateway.resources.memory_limit.unwrap_or(bounds::PROXY_MEMORY)
@@ -102,8 +169,11 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
     } = gateway;
     let mut secrets = BTreeSet::new();
     let mut planned = Vec::with_capacity(ports.len());
-    for GatewayPort { origin: _, name, number, tls } in ports {
+    let mut client_roots = BTreeSet::new();
+    for GatewayPort { origin: _, name, number, protocol: _, proxy_protocol: _, tls } in ports {
         secrets.extend(tls.iter().flat_map(|tls| &tls.certificates).map(|one| one.secret.value.clone()));
+        let clients = tls.iter().filter_map(|tls| tls.clients.as_ref());
+        client_roots.extend(clients.map(|clients| clients.ca.value.clone()));
         planned.push(GatewayPortPlan { name: name.clone(), number: *number, listen: listen_port(*number) });
     }
     GatewayDeployment {
@@ -117,12 +187,13 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
         addresses: addresses.iter().map(|address| address.value.clone()).collect(),
         ports: planned,
         server_tls_secrets: secrets.into_iter().collect(),
+        client_ca_secrets: client_roots.into_iter().collect(),
         labels: BTreeMap::from([(String::from("mesh.meshc.dev/gateway"), name.clone())]),
     }
 }
 
-fn server_tls(tls: &GatewayTls) -> ServerTls {
-    let GatewayTls { origin: _, certificates, minimum_version, alpn } = tls;
+fn server_tls(context: &Context<'_>, tls: &GatewayTls) -> ServerTls {
+    let GatewayTls { origin: _, certificates, minimum_version, alpn, clients } = tls;
     let certificate = |one: &GatewayCertificate| {
         let GatewayCertificate { secret, hosts } = one;
         let hosts = hosts.iter().map(|host| host.value.clone()).collect();
@@ -132,7 +203,18 @@ fn server_tls(tls: &GatewayTls) -> ServerTls {
         certificates: certificates.iter().map(certificate).collect(),
         minimum_version: *minimum_version,
         alpn: alpn.clone(),
+        clients: clients.as_ref().map(|ClientCertificates { ca, presence }| plan::ClientCertificates {
+            secret: ca.value.clone(),
+            presence: *presence,
+            refused: trust_domains(context),
+        }),
     }
+}
+
+/// All trust domains of the mesh, each once, in order.
+fn trust_domains(context: &Context<'_>) -> Vec<String> {
+    let clusters = context.model.clusters.iter().map(|(id, _)| context.model.trust_domain(id).to_owned());
+    clusters.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn virtual_hosts(
@@ -143,19 +225,12 @@ fn virtual_hosts(
     sink: &mut Sink,
 ) -> Arc<[VirtualHost]> {
     let mut hosts = Vec::new();
-    for id in context.routes(gateway) {
-        let Route { origin, name, namespace, scope, rules } = context.model.routes.at(*id);
-        let at = match scope {
-            RouteScope::Gateways(at) => at,
-            RouteScope::Calls(_) => continue,
-        };
-        if !at.serves(gateway, &port.name) {
-            continue;
-        }
-        let AtGateways { gateways: _, ports: _, hosts: names } = at;
+    for (id, at) in served(context, gateway, port) {
+        let Route { origin, name, namespace, scope: _, rules } = context.model.routes.at(id);
+        let AtGateways { gateways: _, ports: _, protocol: _, hosts: names } = at;
         let namespace = &context.model.namespaces.at(*namespace).name;
         let rules = rules.iter().enumerate().flat_map(|(position, rule)| {
-            http_routes(context, Through::Rule { route: *id, position, rule }, rule, callees, sink)
+            http_routes(context, Through::Rule { route: id, position, rule }, rule, callees, sink)
         });
         hosts.push(VirtualHost {
             name: format!("{name}.{namespace}"),

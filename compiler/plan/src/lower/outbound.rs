@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many endpoints a TCP connection is tried at: once more than the first, as HTTP requests are by default.
-const CONNECT_ATTEMPTS: u32 = 2;
+pub(super) const CONNECT_ATTEMPTS: u32 = 2;
 
 /// What a sidecar's outbound side adds to its plan.
 #[derive(Default)]
@@ -124,6 +124,7 @@ fn listener(
             Capture::Loopback => Socket::Own,
             Capture::Redirect => Socket::Redirected,
         },
+        proxy_protocol: false,
         kind,
         origin: reach.origins.first().unwrap_or(&port.origin).clone(),
     }
@@ -186,6 +187,7 @@ fn redirected(origin: &Origin) -> Listener {
         name: String::from("outbound"),
         address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), paths::OUTBOUND_PORT),
         socket: Socket::Own,
+        proxy_protocol: false,
         kind: ListenerKind::Redirected,
         origin: origin.clone(),
     }

@@ -57,6 +57,7 @@ fn listeners(
         name: name.to_owned(),
         address: context.wildcard(cluster, port),
         socket: Socket::Own,
+        proxy_protocol: false,
         kind,
         origin: origin.clone(),
     };

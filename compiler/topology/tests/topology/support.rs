@@ -376,6 +376,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
         scope: RouteScope::Gateways(AtGateways {
             gateways: vec![Spanned::new(gateway, span())],
             ports: Vec::new(),
+            protocol: GatewayProtocol::Http,
             hosts: vec![Spanned::new(format!("{name}.example.org"), span())],
         }),
         rules: vec![RouteRule {

@@ -6,10 +6,10 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
-use super::{gateway_pods as pods, gateway_tls as tls};
+use super::{exclusive, gateway_pods as pods, gateway_tls as tls};
 use crate::codes;
 use crate::forms;
-use crate::model::{Cluster, Gateway, GatewayPort, GatewayRole, Host, Id};
+use crate::model::{Cluster, Gateway, GatewayPort, GatewayProtocol, GatewayRole, Host, Id};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -24,13 +24,38 @@ symbols! {
     }
 }
 
+symbols! {
+    /// What a port of a gateway does with connections.
+    PROTOCOLS: GatewayProtocol {
+        "http" | "https" | "http2" | "grpc" => GatewayProtocol::Http, "requests, by host; with `tls` over TLS that ends here";
+        "tcp" => GatewayProtocol::Tcp, "bytes: all connections go where the port's one route says";
+        "tls" | "passthrough" | "sni" => GatewayProtocol::Tls,
+            "TLS that is passed through by server name, and ended by the application";
+    }
+}
+
 static PORT: Kind = Kind {
     word: words::kind::PORT,
     documentation: "A port of the gateway. An east-west gateway has exactly one, 15443 unless declared.",
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
-    attributes: &[Attribute::required(words::NUMBER, Type::PORT, "The number that clients use.")],
+    attributes: &[
+        Attribute::required(words::NUMBER, Type::PORT, "The number that clients use."),
+        Attribute::defaulted(
+            words::PROTOCOL,
+            Type::Symbol(PROTOCOLS),
+            Constant::Symbol("http"),
+            "What is done with connections, at an ingress gateway.",
+        ),
+        Attribute::defaulted(
+            words::PROXY_PROTOCOL,
+            Type::Boolean,
+            Constant::Boolean(false),
+            "Whether each connection begins with the header of the PROXY protocol, version 1 or 2, by which a load balancer \
+             says who the client is. A connection without one is closed. At an ingress gateway.",
+        ),
+    ],
     blocks: &[Nested { kind: &tls::KIND, count: Count::Optional }],
 };
 
@@ -110,7 +135,7 @@ pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> O
 
 fn addresses(block: &Block, sink: &mut Sink) -> Vec<Spanned<Host>> {
     if let (Some(one), Some(several)) = (block.written(words::ADDRESS), block.written(words::ADDRESSES)) {
-        sink.push(super::exclusive(several, words::ADDRESSES.text(), one, words::ADDRESS.text()));
+        sink.push(exclusive(several, words::ADDRESSES.text(), one, words::ADDRESS.text()));
     }
     let mut all: Vec<_> = block.get::<Host>(words::ADDRESS).into_iter().collect();
     all.extend(block.get::<Vec<Spanned<Host>>>(words::ADDRESSES).into_iter().flat_map(|list| list.value));
@@ -125,7 +150,42 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
             None => None,
         };
         let number = port.get::<u16>(words::NUMBER)?.value;
-        ports.push(GatewayPort { origin: port.origin(), name: port.name().to_owned(), number, tls });
+        let protocol = port.get::<GatewayProtocol>(words::PROTOCOL)?;
+        if let (Some(inner), GatewayProtocol::Tcp | GatewayProtocol::Tls) =
+            (port.block(&tls::KIND), protocol.value)
+        {
+            sink.push(
+                exclusive(inner.kind_span, tls::KIND.word, protocol.span, words::PROTOCOL.text())
+                    .help("TLS ends at ports that take requests; remove `tls`, or `protocol`"),
+            );
+        }
+        let proxy_protocol = port.get::<bool>(words::PROXY_PROTOCOL)?;
+        if role == GatewayRole::EastWest {
+            let ingress_only = [
+                (words::PROTOCOL, protocol.value != GatewayProtocol::Http),
+                (words::PROXY_PROTOCOL, proxy_protocol.value),
+            ];
+            for (name, _) in ingress_only.into_iter().filter(|(_, said)| *said) {
+                let span = port.written(name).unwrap_or(port.origin().span);
+                sink.push(
+                    Diagnostic::error(
+                        codes::EAST_WEST_PORT,
+                        span,
+                        format!("`{name}` is for ingress gateways, and {} is none", block.origin().name),
+                    )
+                    .label("it has no meaning here")
+                    .help("remove it; between clusters there is mTLS only"),
+                );
+            }
+        }
+        ports.push(GatewayPort {
+            origin: port.origin(),
+            name: port.name().to_owned(),
+            number,
+            protocol: protocol.value,
+            proxy_protocol: proxy_protocol.value,
+            tls,
+        });
     }
     match (role, ports.as_slice()) {
         (GatewayRole::EastWest, []) => {
@@ -133,6 +193,8 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                 origin: block.origin(),
                 name: String::from("mtls"),
                 number: EAST_WEST_PORT,
+                protocol: GatewayProtocol::Http,
+                proxy_protocol: false,
                 tls: None,
             });
         }

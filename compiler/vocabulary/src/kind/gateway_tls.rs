@@ -9,7 +9,9 @@ use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Typ
 use super::lower_case_hosts;
 use crate::codes;
 use crate::forms;
-use crate::model::{GatewayCertificate, GatewayTls, HttpVersion, TlsVersion};
+use crate::model::{
+    ClientCertificate, ClientCertificates, GatewayCertificate, GatewayTls, HttpVersion, TlsVersion,
+};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -18,6 +20,14 @@ symbols! {
     VERSIONS: TlsVersion {
         "tls12" | "1.2" | "tlsv1_2" | "tls1_2" => TlsVersion::Tls12, "TLS 1.2 and 1.3";
         "tls13" | "1.3" | "tlsv1_3" | "tls1_3" => TlsVersion::Tls13, "TLS 1.3 only";
+    }
+}
+
+symbols! {
+    /// Whether clients show certificates.
+    CLIENT_CERTIFICATE: ClientCertificate {
+        "required" | "true" | "mutual" => ClientCertificate::Required, "a client without one is refused in the handshake";
+        "optional" => ClientCertificate::Optional, "a client may do without";
     }
 }
 
@@ -79,6 +89,21 @@ pub(crate) static KIND: Kind = Kind {
             Constant::Symbols(&["http2", "http1"]),
             "What is offered to clients, the preferred one first.",
         ),
+        Attribute::optional(
+            words::CLIENT_CA,
+            Type::Text(&forms::DNS_NAME),
+            "The Secret in the mesh's namespace with the roots of clients' certificates, under the key `ca.crt`. With it \
+             clients are asked for a certificate, and services are told in `x-forwarded-client-cert` what it says, before \
+             what they are told of the gateway: its hash, URIs and DNS names. A request with a certificate that has a SPIFFE \
+             id of the mesh, or a name with a comma, semicolon, quote or equals sign, is answered with 403: services could \
+             take it for another.",
+        ),
+        Attribute::derived(
+            words::CLIENT_CERTIFICATE,
+            Type::Symbol(CLIENT_CERTIFICATE),
+            "`required`",
+            "Whether clients must show one. Only with `client_ca`.",
+        ),
     ],
     blocks: &[Nested { kind: &CERTIFICATE, count: Count::Many }],
 };
@@ -117,8 +142,19 @@ pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<GatewayTls> {
             );
         }
     }
+    let (ca, presence) =
+        (block.get::<String>(words::CLIENT_CA), block.get::<ClientCertificate>(words::CLIENT_CERTIFICATE));
+    if let (None, Some(presence)) = (&ca, &presence) {
+        sink.push(
+            Diagnostic::error(codes::NO_CLIENT_CA, presence.span, "clients' certificates cannot be verified")
+                .label("there are no roots that they could descend from")
+                .help("add `client_ca = \"…\"`, the name of a Secret with the key `ca.crt`"),
+        );
+    }
+    let presence = presence.map_or(ClientCertificate::Required, |presence| presence.value);
     Some(GatewayTls {
         origin: block.origin(),
+        clients: ca.map(|ca| ClientCertificates { ca, presence }),
         certificates,
         minimum_version: block.get::<TlsVersion>(words::MINIMUM_VERSION)?.value,
         alpn: alpn.value.into_iter().map(|one| one.value).collect(),

@@ -11,8 +11,8 @@ use crate::build::Ids;
 use crate::codes;
 use crate::forms;
 use crate::model::{
-    AtGateways, CallSource, Gateway, GatewayPortName, GatewayRole, Id, Namespace, OfCalls, Route, RouteScope,
-    RoutedCallee, Table,
+    AtGateways, CallSource, Gateway, GatewayPortName, GatewayProtocol, GatewayRole, Id, Namespace, OfCalls,
+    Route, RouteScope, RoutedCallee, Table,
 };
 use crate::policy::retry;
 use crate::words;
@@ -70,7 +70,8 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::optional(
             words::GATEWAY,
             Type::Reference(&GATEWAY),
-            "The ingress gateway that serves it, or one port of it (`west.ingress.http`).",
+            "The ingress gateway that serves it, at all its ports that take requests, or one port of it (`west.ingress.http`). At \
+             a port with `protocol = tcp` or `tls` it takes connections: one rule, with destinations only.",
         ),
         Attribute::optional(
             words::GATEWAYS,
@@ -86,7 +87,8 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::optional(
             words::HOSTS,
             Type::some(&Type::Text(&forms::HOST_PATTERN)),
-            "Host names, required at gateways; `*.example.org` matches one or more leading labels, `*` everything.",
+            "Host names, required at gateways but for ports with `protocol = tcp`; `*.example.org` matches one or more leading \
+             labels, `*` everything.",
         ),
         Attribute::optional(
             words::CALLEE,
@@ -147,11 +149,21 @@ fn scope(block: &Block, gateways: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -
                 let diagnostic = exclusive(from, words::FROM.text(), gateway.span, gateway.value.text());
                 sink.push(diagnostic.help("clients of a gateway have no identity; remove `from`"));
             }
-            if block.written(words::HOSTS).is_none() {
-                sink.push(no_hosts(block, gateway.span));
+            let Served { gateways: served, ports } = gateways_of(block, gateways, ids, sink)?;
+            let protocol = protocol_of(block, gateways, (&served, &ports), sink);
+            match (protocol, block.written(words::HOSTS)) {
+                (GatewayProtocol::Http | GatewayProtocol::Tls, None) => {
+                    sink.push(no_hosts(block, gateway.span))
+                }
+                (GatewayProtocol::Tcp, Some(hosts)) => sink.push(hosts_of_bytes(hosts, gateway.span)),
+                (GatewayProtocol::Http | GatewayProtocol::Tls, Some(_)) | (GatewayProtocol::Tcp, None) => {}
             }
-            let Served { gateways, ports } = gateways_of(block, gateways, ids, sink)?;
-            Some(RouteScope::Gateways(AtGateways { gateways, ports, hosts: lower_case_hosts(block, sink) }))
+            Some(RouteScope::Gateways(AtGateways {
+                gateways: served,
+                ports,
+                protocol,
+                hosts: lower_case_hosts(block, sink),
+            }))
         }
         (None, callee) => {
             match (callee, block.written(words::HOSTS)) {
@@ -178,6 +190,65 @@ fn no_hosts(block: &Block, gateway: Span) -> Diagnostic {
         .label("it answers for no host")
         .also(gateway, "a gateway chooses the route by the host name")
         .help("add `hosts = [\"shop.example\"]`, or `hosts = [\"*\"]` for all")
+}
+
+fn hosts_of_bytes(hosts: Span, gateway: Span) -> Diagnostic {
+    Diagnostic::error(codes::MIXED_PORTS, hosts, "connections of bytes carry no host")
+        .label("there is nothing to compare these with")
+        .also(gateway, "the protocol of this port is `tcp`")
+        .help("remove `hosts`, or name a port with `protocol = tls` to choose by server name")
+}
+
+/// What the ports of a route do, which must be one thing. Without names, those that take requests are meant.
+fn protocol_of(
+    block: &Block,
+    table: &Table<Gateway>,
+    (gateways, ports): (&[Spanned<Id<Gateway>>], &[GatewayPortName]),
+    sink: &mut Sink,
+) -> GatewayProtocol {
+    let named = |id: Id<Gateway>| ports.iter().filter(move |port| port.gateway == id);
+    let mut found: Option<(GatewayProtocol, Span)> = None;
+    for gateway in gateways {
+        let declared = &table.at(gateway.value).ports;
+        let mut meant: Vec<(GatewayProtocol, Span)> = Vec::new();
+        for name in named(gateway.value) {
+            let port = declared.iter().find(|port| port.name == name.port.value);
+            meant.extend(port.map(|port| (port.protocol, name.port.span)));
+        }
+        if named(gateway.value).next().is_none() {
+            meant.push((GatewayProtocol::Http, gateway.span));
+            if let Some(other) = declared.first()
+                && declared.iter().all(|port| port.protocol != GatewayProtocol::Http)
+            {
+                sink.push(
+                    Diagnostic::error(
+                        codes::MIXED_PORTS,
+                        gateway.span,
+                        "no port of this gateway takes requests",
+                    )
+                    .label(format!("{} is served at none of them", block.origin().name))
+                    .also(other.origin.span, "its first port")
+                    .help("name a port: `<cluster>.<gateway>.<port>`"),
+                );
+            }
+        }
+        for (protocol, span) in meant {
+            match found {
+                Some((first, place)) if first != protocol => sink.push(different_ports(block, span, place)),
+                Some(_) => {}
+                None => found = Some((protocol, span)),
+            }
+        }
+    }
+    found.map_or(GatewayProtocol::Http, |(protocol, _)| protocol)
+}
+
+fn different_ports(block: &Block, span: Span, first: Span) -> Diagnostic {
+    let message = format!("{} is served at ports that do different things", block.origin().name);
+    Diagnostic::error(codes::MIXED_PORTS, span, message)
+        .label("another protocol than at the first port")
+        .also(first, "the first port")
+        .help("write a route for each; a gateway without a port stands for all its ports that take requests")
 }
 
 fn for_nothing(block: &Block) -> Diagnostic {
@@ -260,13 +331,23 @@ fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink
             let (gateway, named) = &other.value;
             *gateway == id && (named.is_none() || port.is_none() || *named == port)
         };
+        let bytes = |name: &Option<String>| {
+            let declared = gateway.ports.iter().find(|port| name.as_ref() == Some(&port.name));
+            declared.is_some_and(|port| port.protocol != GatewayProtocol::Http)
+        };
         if let Some(first) = listed.iter().find(same) {
+            let (_, named) = &first.value;
+            // The one as a whole is its ports that take requests, and the other a port that takes none.
+            if port.is_none() != named.is_none() && (bytes(&port) || bytes(named)) {
+                sink.push(different_ports(block, target.span, first.span));
+                continue;
+            }
             let what = if port.is_some() { "port of the gateway" } else { "gateway" };
             sink.push(
                 Diagnostic::error(codes::REPEATED, target.span, format!("this {what} is listed twice"))
                     .label("listed again")
                     .also(first.span, "listed first")
-                    .help("remove one of them; a gateway without a port stands for all its ports"),
+                    .help("remove one of them; a gateway without a port stands for all its ports that take requests"),
             );
             continue;
         }

@@ -231,8 +231,23 @@ pub struct GatewayPort {
     pub name: String,
     /// The number that clients use.
     pub number: u16,
+    /// What is done with connections.
+    pub protocol: GatewayProtocol,
+    /// Whether connections begin with the PROXY protocol's header.
+    pub proxy_protocol: bool,
     /// How it ends TLS, if it does.
     pub tls: Option<GatewayTls>,
+}
+
+/// What a port of an ingress gateway does with connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GatewayProtocol {
+    /// Requests, by host.
+    Http,
+    /// Bytes, all to one route.
+    Tcp,
+    /// TLS that is never ended here, by server name.
+    Tls,
 }
 
 /// How an ingress port ends TLS.
@@ -246,6 +261,26 @@ pub struct GatewayTls {
     pub minimum_version: TlsVersion,
     /// What is offered to clients, in order of preference; never empty. Default HTTP/2, then HTTP/1.1.
     pub alpn: Vec<HttpVersion>,
+    /// What certificates of clients must be, if they are asked for.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// The certificates that clients of an ingress port show.
+#[derive(Clone, Debug)]
+pub struct ClientCertificates {
+    /// The Secret in the mesh's namespace with the roots that they descend from, under the key `ca.crt`.
+    pub ca: Spanned<String>,
+    /// Whether a client may do without.
+    pub presence: ClientCertificate,
+}
+
+/// Whether a client of an ingress port shows a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientCertificate {
+    /// Always.
+    Required,
+    /// If it has one.
+    Optional,
 }
 
 /// A server certificate of an ingress port.

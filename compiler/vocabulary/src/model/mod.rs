@@ -11,9 +11,10 @@ mod spiffe;
 mod table;
 
 pub use cluster::{
-    Autoscale, Cluster, ClusterState, ExternalTraffic, Gateway, GatewayCertificate, GatewayPort, GatewayRole,
-    GatewayService, GatewayTls, Host, HttpVersion, IpFamily, KubernetesVersion, Link, Network,
-    NetworkPolicyEnforcement, Resources, ServiceType, TlsVersion,
+    Autoscale, ClientCertificate, ClientCertificates, Cluster, ClusterState, ExternalTraffic, Gateway,
+    GatewayCertificate, GatewayPort, GatewayProtocol, GatewayRole, GatewayService, GatewayTls, Host,
+    HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, Resources,
+    ServiceType, TlsVersion,
 };
 pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};

@@ -5,7 +5,7 @@ use lang_diagnostics::{Origin, Span, Spanned};
 use super::answer::RuleAction;
 use super::filter::RouteFilter;
 use super::policy::{Bound, Retry};
-use super::{Callee, Gateway, Id, Model, Namespace, Service};
+use super::{Callee, Gateway, GatewayPort, GatewayProtocol, Id, Model, Namespace, Service};
 
 /// A route.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct AtGateways {
     pub gateways: Vec<Spanned<Id<Gateway>>>,
     /// Ports of gateways, where only some of a gateway's are meant, in source order.
     pub ports: Vec<GatewayPortName>,
+    /// What these ports do with connections.
+    pub protocol: GatewayProtocol,
     /// Host names, lower case; `*.example.org` matches any one or more leading labels, `*` everything.
     pub hosts: Vec<Spanned<String>>,
 }
@@ -68,11 +70,14 @@ pub struct GatewayPortName {
 }
 
 impl AtGateways {
-    /// Whether the route is served at this port of one of its gateways: at all of them, unless it names some.
+    /// Whether the route is served at this port of one of its gateways: at all that take requests, unless it names some.
     #[must_use]
-    pub fn serves(&self, gateway: Id<Gateway>, port: &str) -> bool {
+    pub fn serves(&self, gateway: Id<Gateway>, port: &GatewayPort) -> bool {
         let mut named = self.ports.iter().filter(|named| named.gateway == gateway).peekable();
-        named.peek().is_none() || named.any(|named| named.port.value == port)
+        match named.peek() {
+            None => port.protocol == GatewayProtocol::Http,
+            Some(_) => named.any(|named| named.port.value == port.name),
+        }
     }
 }
 

@@ -16,6 +16,9 @@ pub struct Listener {
     /// Whether it has no socket of its own: connections reach it through the `redirected` listener.
     #[serde(default, skip_serializing_if = "is_default")]
     pub redirected: bool,
+    /// Whether connections begin with the header of the PROXY protocol, version 1 or 2, which says who the client is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub proxy_protocol: bool,
     /// What is done with a connection.
     pub kind: Kind,
 }
@@ -69,6 +72,31 @@ pub struct ServerTls {
     /// What is offered to clients, in order of preference; absent means `h2`, then `http/1.1`.
     #[serde(default = "both", skip_serializing_if = "is_both")]
     pub alpn: Vec<Alpn>,
+    /// The certificates that clients are asked for; absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Certificates of clients outside the mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificates {
+    /// PEM: the roots that they descend from; read again when it changes.
+    pub ca: String,
+    /// Whether a client may do without.
+    pub presence: ClientCertificate,
+    /// A certificate with a SPIFFE id of one of these trust domains is answered with 403.
+    pub refused_trust_domains: Vec<String>,
+}
+
+/// Whether a client shows a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificate {
+    /// Always.
+    Required,
+    /// If it has one.
+    Optional,
 }
 
 /// A version of TLS.
@@ -192,6 +220,10 @@ pub struct InboundHttp {
     /// What a request may change to; absent means nothing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub upgrades: Vec<Upgrade>,
+    /// SPIFFE ids of the gateways whose word on the certificates of their clients is passed on. If there are any, a request of
+    /// anybody else who says something of that kind is answered with 403.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub vouching: Vec<String>,
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,
@@ -212,10 +244,16 @@ pub struct PassThrough {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassThroughChain {
-    /// The SNI values of this chain.
+    /// The SNI values of this chain: names, `*.suffix`, or `*`, which also means clients that send none.
     pub sni: Vec<String>,
-    /// Where the bytes go, the first flight included.
-    pub upstream: String,
+    /// Where the bytes go, the first flight included: one of these by weight.
+    pub to: Vec<WeightedUpstream>,
+    /// Whether the others take the share of one of which no endpoint is left.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failover: bool,
+    /// How long a connection may stay silent; absent means for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Period>,
     /// How many endpoints are tried before the connection is given up; absent means 3, so that a live gateway in front
     /// of some dead pods does not look dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]

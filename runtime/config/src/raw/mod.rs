@@ -17,9 +17,9 @@ pub use authorization::{Authorization, Exception, Rule};
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Alpn, AppMetrics, Edge, HttpListener, Inbound, InboundApp, InboundChain, InboundHttp, Kind, Listener,
-    Metrics, PassThrough, PassThroughChain, Probe, Readiness, ServerCertificate, ServerTls, TcpListener,
-    TlsVersion,
+    Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, HttpListener, Inbound, InboundApp,
+    InboundChain, InboundHttp, Kind, Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness,
+    ServerCertificate, ServerTls, TcpListener, TlsVersion,
 };
 pub use route::{
     CookieKey, CookieLife, GrpcStatus, HashKey, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch,

@@ -83,7 +83,8 @@ pub(crate) fn load_certificate(certificate: &Path, private_key: &Path) -> Result
     Ok(Arc::new(key))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Refused> {
+/// The certificates in a file; at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Refused> {
     let unusable = |problem: String| Refused::Unusable { path: path.to_owned(), problem };
     let pem = read(path)?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)

@@ -24,9 +24,13 @@ pub(crate) struct Peer {
 /// The peer of an accepted connection.
 pub(crate) fn peer_of(chain: &[CertificateDer<'_>]) -> Option<Peer> {
     let leaf = chain.first()?;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
-    let hash = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Peer { spiffe: leaf_identity(leaf)?, hash })
+    Some(Peer { spiffe: leaf_identity(leaf)?, hash: fingerprint(leaf) })
+}
+
+/// SHA-256 of a certificate in DER, in lower-case hexadecimal.
+pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The identity in a leaf: its one URI, which must be a SPIFFE id (X.509-SVID section 2).

@@ -27,7 +27,7 @@ fn gateway(world: &mut World, pods: &[SocketAddr]) -> SocketAddr {
     let bind = address();
     let config = json!({
         "listeners": [{ "name": "eastwest", "bind": bind.to_string(), "kind": { "pass_through": {
-            "hello_timeout": "300ms", "chains": [{ "sni": [sni("catalog")], "upstream": "catalog" }] } } }],
+            "hello_timeout": "300ms", "chains": [{ "sni": [sni("catalog")], "to": [{ "upstream": "catalog" }] }] } } }],
         "upstreams": { "catalog": upstream(&[group("east", pods)]) },
         "access_log": { "file": world.path("gateway.log").to_str().unwrap() },
     });

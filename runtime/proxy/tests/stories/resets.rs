@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A TCP listener's kind with this much patience.
 fn tcp(idle: &str) -> Value {
-    json!({ "tcp": { "to": [{ "upstream": "db" }], "idle_timeout": idle } })
+    json!({ "tcp": { "to": [{ "to": [{ "upstream": "db" }] }], "idle_timeout": idle } })
 }
 
 fn listener(bind: SocketAddr, kind: Value) -> Value {
@@ -41,7 +41,7 @@ fn through_everything(world: &mut World, server: SocketAddr) -> SocketAddr {
     });
     world.start("db", callee);
     let east_west = json!({
-        "listeners": [listener(gateway, json!({ "pass_through": { "chains": [{ "sni": [sni("db")], "upstream": "db" }] } }))],
+        "listeners": [listener(gateway, json!({ "pass_through": { "chains": [{ "sni": [sni("db")], "to": [{ "upstream": "db" }] }] } }))],
         "upstreams": { "db": upstream(&[group("all", &[inbound])]) },
     });
     world.start("gateway", east_west);

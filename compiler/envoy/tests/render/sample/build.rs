@@ -74,6 +74,7 @@ pub(crate) fn gateway_plan(cluster: &str, name: &str) -> ProxyPlan {
         addresses: Vec::new(),
         ports: Vec::new(),
         server_tls_secrets: Vec::new(),
+        client_ca_secrets: Vec::new(),
         labels: BTreeMap::new(),
     });
     plan(cluster, &format!("gateways/{name}"), Role::IngressGateway(Table::default().next_id()), deployment)
@@ -109,6 +110,7 @@ pub(crate) fn listener(name: &str, address: &str, kind: ListenerKind) -> Listene
         name: name.to_owned(),
         address: address.parse().expect("an address"),
         socket: Socket::Own,
+        proxy_protocol: false,
         kind,
         origin: origin(name),
     }

@@ -68,6 +68,7 @@ pub(crate) fn ingress() -> ProxyPlan {
             }],
             minimum_version: TlsVersion::Tls12,
             alpn: vec![HttpVersion::Http2, HttpVersion::Http1],
+            clients: None,
         }),
         virtual_hosts: hosts.into(),
     };
@@ -142,8 +143,10 @@ pub(crate) fn balanced() -> ProxyPlan {
 /// East's east-west gateway: two exported ports, no identity.
 pub(crate) fn east_west() -> ProxyPlan {
     let chain = |service: &str| PassThroughChain {
-        sni: sni(service, None, "istioinaction", 80),
-        upstream: format!("{service}.istioinaction:80"),
+        names: vec![sni(service, None, "istioinaction", 80)],
+        to: vec![WeightedUpstream { upstream: format!("{service}.istioinaction:80"), weight: 1 }],
+        dead_share: meshc_vocabulary::model::DeadShare::Kept,
+        idle_timeout: None,
         connect_attempts: 3,
         origin: origin(service),
     };
@@ -378,6 +381,7 @@ fn http_chain(
         protocol: InboundProtocol::Http {
             app_http2: false,
             upgrades: vec![meshc_vocabulary::model::Upgrade::WebSocket],
+            vouching: Vec::new(),
             filters,
         },
         app: AppPort { upstream: format!("app:{port}"), port },
