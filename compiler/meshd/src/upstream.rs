@@ -4,7 +4,7 @@
 
 use meshc_plan::{
     Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, PodFailures, PoolPlan, Share,
-    Upstream, UpstreamProtocol, UpstreamTls,
+    Spill, Upstream, UpstreamProtocol, UpstreamTls,
 };
 use meshd_config::{Period, raw};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::placed::Placed;
 
 /// One upstream.
 pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream {
-    let Upstream { name: _, protocol, groups, failing_answers, tls, pool, origin: _ } = upstream;
+    let Upstream { name: _, protocol, groups, spill, failing_answers, tls, pool, origin: _ } = upstream;
     let PoolPlan {
         max_connections,
         max_pending_requests,
@@ -32,6 +32,10 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
             UpstreamProtocol::Tcp => raw::Protocol::Downstream,
         },
         connect_timeout: Period::from(connect_timeout),
+        spill: match spill {
+            Spill::WhenEmpty => raw::Spill::WhenEmpty,
+            Spill::ByShare => raw::Spill::ByShare,
+        },
         groups: groups.iter().map(|group| self::group(placed, group, failing_answers, tls)).collect(),
         pool: raw::Pool {
             max_connections,

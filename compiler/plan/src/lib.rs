@@ -59,5 +59,5 @@ pub use route::{
 };
 pub use upstream::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PodFailures,
-    PoolPlan, Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
+    PoolPlan, Serves, Share, Spill, Upstream, UpstreamProtocol, UpstreamTls,
 };

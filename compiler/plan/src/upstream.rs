@@ -18,6 +18,8 @@ pub struct Upstream {
     /// Groups of endpoints in order of preference: a later group takes over only when every earlier one has no
     /// endpoint left. Never empty. One group's ejections never touch another's.
     pub groups: Vec<Group>,
+    /// When a group hands on requests to the next one.
+    pub spill: Spill,
     /// Which of their answers are failures.
     pub failing_answers: FailingAnswers,
     /// mTLS towards the callee's sidecar; `None`: plain.
@@ -39,6 +41,28 @@ pub enum UpstreamProtocol {
     Http2,
     /// Bytes.
     Tcp,
+}
+
+/// When a group hands on requests to the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spill {
+    /// When it has no endpoint left.
+    WhenEmpty,
+    /// When fewer than five in seven of its endpoints are left: it keeps 1.4 times the share that is left.
+    ByShare,
+}
+
+impl Spill {
+    /// How many percent of its requests a group keeps for each percent of its endpoints that is left, times a hundred.
+    /// One healthy endpoint of a thousand is to keep all of them where nothing is handed on before. Source of the other
+    /// number: Envoy's default.
+    #[must_use]
+    pub const fn overprovisioning(self) -> u32 {
+        match self {
+            Self::WhenEmpty => 100_000,
+            Self::ByShare => 140,
+        }
+    }
 }
 
 /// Endpoints of one locality.

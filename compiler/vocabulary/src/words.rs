@@ -138,6 +138,7 @@ names! {
     SHARE = "share";
     SLOW_START = "slow_start";
     SOURCE = "source";
+    SPILL = "spill";
     STARTS_WITH = "starts_with";
     STATE = "state";
     STATUS = "status";

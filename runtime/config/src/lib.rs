@@ -52,7 +52,7 @@ pub use route::{
 };
 pub use upstream::{
     Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol,
-    RetryBudget, Tls, Upstream,
+    RetryBudget, Spill, Tls, Upstream,
 };
 
 /// The version of the schema that this build writes; [`Config::read`] also accepts the one before, once there is one.

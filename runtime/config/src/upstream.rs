@@ -4,7 +4,7 @@ use crate::SpiffeId;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use crate::raw::{Balance, Compared, FailingAnswers, Protocol};
+pub use crate::raw::{Balance, Compared, FailingAnswers, Protocol, Spill};
 
 /// Somewhere to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// Groups in order of preference.
     pub groups: Vec<Group>,
+    /// When a group hands on requests to the next one.
+    pub spill: Spill,
     /// Its limits.
     pub pool: Pool,
     /// How many retries may run at once.

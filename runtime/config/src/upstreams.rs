@@ -22,7 +22,7 @@ const MAX_REPEAT: u32 = 64;
 
 impl Upstream {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Upstream, at: &Path) -> Option<Self> {
-        let raw::Upstream { protocol, connect_timeout, groups, pool, retry_budget } = raw;
+        let raw::Upstream { protocol, connect_timeout, groups, spill, pool, retry_budget } = raw;
         let connect_timeout = cx.some_time(*connect_timeout, &at.field("connect_timeout"));
         let groups_at = at.field("groups");
         if groups.is_empty() {
@@ -38,6 +38,7 @@ impl Upstream {
             protocol: *protocol,
             connect_timeout: connect_timeout?.duration(),
             groups: groups?,
+            spill: *spill,
             pool: pool?,
             retry_budget: retry_budget?.unwrap_or(RETRY_BUDGET),
         })

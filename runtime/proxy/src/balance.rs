@@ -1,11 +1,13 @@
 //! Which endpoint gets the next request: groups in order, ejected endpoints only when there is no other. Who is next
 //! within a group is decided by its members.
 
+use crate::choice;
 use crate::members::Among;
 use crate::metrics::Metrics;
 use crate::outlier::Report;
+use crate::route::random;
 use crate::upstream::{Endpoint, Group, Upstream};
-use meshd_config::Balance;
+use meshd_config::{Balance, Spill};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -91,7 +93,15 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
         group.members.next(Among::Usable(group.config.outlier.as_ref(), now), key, admits)
     };
     let all = |group: &Group, admits: &dyn Fn(&Endpoint) -> bool| group.members.next(Among::All, key, admits);
-    let found = choose(groups, usable, tried, prefer);
+    let found = match upstream.config.spill {
+        Spill::WhenEmpty => choose(groups, usable, tried, prefer),
+        // The drawn one comes first, the others follow in their order.
+        Spill::ByShare => {
+            let first = drawn(upstream, now);
+            let rest = || groups().filter(move |(position, _)| *position != first);
+            choose(|| groups().skip(first).take(1).chain(rest()), usable, tried, prefer)
+        }
+    };
     let (position, endpoint) = found.or_else(|| {
         let first = upstream.desperate.fetch_add(1, Ordering::Relaxed) % upstream.groups.len().max(1);
         choose(|| groups().cycle().skip(first).take(upstream.groups.len()), all, tried, prefer)
@@ -100,6 +110,13 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
     tried.addresses.push(endpoint.address);
     tried.groups.push(position);
     Some(Picked { upstream: Arc::clone(upstream), position, endpoint })
+}
+
+/// The group that gets the next request where groups hand on a part of theirs.
+fn drawn(upstream: &Upstream, now: Instant) -> usize {
+    let among = |group: &Group| group.members.count(Among::Usable(group.config.outlier.as_ref(), now));
+    let usable: Vec<(usize, usize)> = upstream.groups.iter().map(among).collect();
+    choice::group(&usable, random()).unwrap_or(0)
 }
 
 /// The group and endpoint that the preference leads to, in this order of groups.

@@ -35,6 +35,35 @@ pub(crate) fn any(candidates: &[Candidate], random: u64) -> Option<usize> {
     None
 }
 
+/// The position of the group that a random number stands for, where each has so many usable endpoints out of so many. A
+/// group keeps 1.4 times the share of its endpoints that is usable, and the next one gets what it cannot keep; if all
+/// together keep less than everything, each gets as much more. `None` if no endpoint is usable. The arithmetic is that of
+/// Envoy's priorities, whole percentages included.
+pub(crate) fn group(usable: &[(usize, usize)], random: u64) -> Option<usize> {
+    const KEPT: u64 = 140;
+    let keeps = |(usable, all): &(usize, usize)| {
+        let [usable, all] = [*usable, *all].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        (usable.saturating_mul(KEPT)).checked_div(all).unwrap_or(0).min(100)
+    };
+    let together = usable.iter().map(keeps).sum::<u64>().min(100);
+    let mut left = 100;
+    let mut point = random % 100;
+    let mut first = None;
+    for (position, one) in usable.iter().enumerate() {
+        let load = (keeps(one) * 100).checked_div(together)?.min(left);
+        if load > 0 {
+            first = first.or(Some(position));
+        }
+        match point.checked_sub(load) {
+            None => return Some(position),
+            Some(rest) => point = rest,
+        }
+        left -= load;
+    }
+    // What is lost by rounding goes to the first.
+    first
+}
+
 /// Of two at random the one with fewer requests under way; of equals the first. It may be drawn twice.
 pub(crate) fn less_busy(candidates: &[Candidate], random: fn() -> u64) -> Option<usize> {
     let [first, second] = [any(candidates, random())?, any(candidates, random())?];
@@ -89,6 +118,28 @@ mod tests {
         let chosen: Vec<_> = (0..10).map(|random| any(&candidates, random).unwrap()).collect();
         assert_eq!(chosen, [0, 0, 2, 2, 2, 0, 0, 2, 2, 2]);
         assert_eq!((any(&[], 7), any(&of(&[0]), 7)), (None, None));
+    }
+
+    #[test]
+    fn groups_hand_on_what_envoy_s_priorities_do() {
+        // The first five were measured with Envoy 1.40 (1,000 requests each), the others follow from its documentation.
+        for (usable, expected) in [
+            ([(4, 4), (4, 4)], [100, 0]),
+            ([(3, 4), (4, 4)], [100, 0]),
+            ([(2, 4), (4, 4)], [70, 30]),
+            ([(1, 4), (4, 4)], [35, 65]),
+            ([(0, 4), (4, 4)], [0, 100]),
+            ([(1, 4), (1, 4)], [50, 50]),
+            ([(1, 4), (2, 4)], [35, 65]),
+            ([(1, 10), (1, 5)], [34, 66]),
+            ([(4, 4), (0, 4)], [100, 0]),
+            ([(0, 0), (1, 4)], [0, 100]),
+        ] {
+            let mut shares = [0; 2];
+            (0..100).for_each(|random| shares[group(&usable, random).unwrap()] += 1);
+            assert_eq!(shares, expected, "{usable:?}");
+        }
+        assert_eq!((group(&[(0, 4), (0, 4)], 7), group(&[], 7)), (None, None));
     }
 
     #[test]

@@ -162,6 +162,14 @@ impl Members {
         endpoints.get(position?).map(|endpoint| Arc::clone(endpoint))
     }
 
+    /// How many members are among these, and how many there are.
+    pub(crate) fn count(&self, among: Among<'_>) -> (usize, usize) {
+        let members = self.lock();
+        let mut room = self.room(among, &members);
+        let among = members.iter().filter(|member| self.is_among(among, &mut room, &member.endpoint));
+        (among.count(), members.len())
+    }
+
     /// Whether any member is among these.
     pub(crate) fn any(&self, among: Among<'_>) -> bool {
         let members = self.lock();

@@ -141,7 +141,8 @@ impl Upstream {
     /// A new upstream. Endpoints given by name appear with their first answer.
     pub(crate) fn new(name: &str, config: &config::Upstream) -> Arc<Self> {
         // The rest is read where it is enforced: by whoever sends, connects and counts.
-        let config::Upstream { protocol: _, connect_timeout: _, groups, pool, retry_budget: _ } = config;
+        let config::Upstream { protocol: _, connect_timeout: _, groups, spill: _, pool, retry_budget: _ } =
+            config;
         let config::Pool { max_connections: _, max_pending: _, max_requests: _, idle_timeout: _ } = pool;
         let groups = groups.iter().map(Group::new).collect();
         let name = name.to_owned();

@@ -2,17 +2,13 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::EndpointAddress;
+use meshc_plan::{EndpointAddress, Spill};
 
 use crate::pb::base::Locality;
 use crate::pb::endpoint::cluster_load_assignment::Policy;
 use crate::pb::endpoint::{ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint};
 use crate::pb::number;
 use crate::placed::{Placed, endpoint_address};
-
-/// With this factor one healthy endpoint of a thousand still keeps all requests in its group. The default of 140 %
-/// would send some of them on as soon as more than two in seven were ejected.
-const OVERPROVISIONING: u32 = 100_000;
 
 /// An endpoint at the address where it really is.
 pub(super) struct Located {
@@ -51,6 +47,7 @@ pub(super) fn assignment(
     name: &str,
     place: &meshc_plan::Locality,
     endpoints: &[Located],
+    spill: Spill,
 ) -> ClusterLoadAssignment {
     let meshc_plan::Locality { region, zone, cluster: _ } = place;
     let most = endpoints.iter().map(|endpoint| endpoint.copies).max().unwrap_or_default();
@@ -69,7 +66,10 @@ pub(super) fn assignment(
     ClusterLoadAssignment {
         cluster_name: name.to_owned(),
         endpoints: vec![LocalityLbEndpoints { locality: Some(locality), lb_endpoints, ..Default::default() }],
-        policy: Some(Policy { overprovisioning_factor: number(OVERPROVISIONING), ..Default::default() }),
+        policy: Some(Policy {
+            overprovisioning_factor: number(spill.overprovisioning()),
+            ..Default::default()
+        }),
         ..Default::default()
     }
 }
@@ -90,9 +90,10 @@ mod tests {
         };
         let text = String::new;
         let place = meshc_plan::Locality { region: text(), zone: text(), cluster: text() };
-        let assigned = assignment("a", &place, &[endpoint(1, 3), endpoint(2, 2)]);
+        let assigned = assignment("a", &place, &[endpoint(1, 3), endpoint(2, 2)], Spill::WhenEmpty);
         let listed = assigned.endpoints.iter().flat_map(|locality| &locality.lb_endpoints);
-        let expected = [1, 2, 1, 2, 1].map(|last| assignment("a", &place, &[endpoint(last, 1)]));
+        let expected =
+            [1, 2, 1, 2, 1].map(|last| assignment("a", &place, &[endpoint(last, 1)], Spill::WhenEmpty));
         let expected = expected.iter().flat_map(|one| &one.endpoints).flat_map(|one| &one.lb_endpoints);
         assert!(listed.eq(expected));
     }

@@ -89,8 +89,16 @@ fn members(upstream: &Upstream) -> Vec<String> {
 /// Clusters of groups in order. Retries are counted here and nowhere else, so the budget stands here.
 fn aggregate(upstream: &Upstream, cluster: String, alt_stat_name: String, members: &[String]) -> Cluster {
     let config = ClusterConfig { clusters: members.to_vec() };
-    let Upstream { name: _, protocol: spoken, groups: _, failing_answers: _, tls: _, pool, origin: _ } =
-        upstream;
+    let Upstream {
+        name: _,
+        protocol: spoken,
+        groups: _,
+        spill: _,
+        failing_answers: _,
+        tls: _,
+        pool,
+        origin: _,
+    } = upstream;
     Cluster {
         name: cluster,
         alt_stat_name,
@@ -105,7 +113,7 @@ fn aggregate(upstream: &Upstream, cluster: String, alt_stat_name: String, member
 }
 
 fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: String) -> Cluster {
-    let Upstream { name, protocol: spoken, groups, failing_answers, tls, pool, origin: _ } = upstream;
+    let Upstream { name, protocol: spoken, groups, spill, failing_answers, tls, pool, origin: _ } = upstream;
     // Requests on a connection are bounded by the protocol.
     let Group { name: group_name, locality, endpoints, balance, ejection, requests_per_connection: _ } =
         group;
@@ -122,7 +130,7 @@ fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: Stri
         connect_timeout: duration(pool.connect_timeout),
         lb_policy: lb_policy.into(),
         lb_config,
-        load_assignment: Some(endpoints::assignment(&cluster, locality, &endpoints)),
+        load_assignment: Some(endpoints::assignment(&cluster, locality, &endpoints, *spill)),
         circuit_breakers: Some(if is_only {
             pool::with_retries(pool, *spoken)
         } else {

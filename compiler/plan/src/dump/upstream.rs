@@ -3,11 +3,11 @@
 use super::{Text, parts, words};
 use crate::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Locality,
-    PodFailures, PoolPlan, Serves, Share, Upstream, UpstreamProtocol, UpstreamTls,
+    PodFailures, PoolPlan, Serves, Share, Spill, Upstream, UpstreamProtocol, UpstreamTls,
 };
 
 pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
-    let Upstream { name, protocol, groups, failing_answers, tls, pool, origin } = upstream;
+    let Upstream { name, protocol, groups, spill, failing_answers, tls, pool, origin } = upstream;
     let protocol = match protocol {
         UpstreamProtocol::HttpLikeDownstream => "HTTP like downstream",
         UpstreamProtocol::Http1 => "HTTP/1.1",
@@ -31,6 +31,10 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
                 format!("{} are failures", ranges.join(", "))
             }
         });
+        match spill {
+            Spill::WhenEmpty => {}
+            Spill::ByShare => text.line("groups hand on what exceeds 1.4 times the share that is left"),
+        }
         for group in groups {
             self::group(text, group);
         }

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::policy::retry::Beside;
 use super::policy::{AtCaller, balance, failover, outlier, pool};
 use crate::{
-    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Serves, Upstream,
+    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Serves, Spill, Upstream,
     UpstreamProtocol, UpstreamTls, companion_service, object_name, paths, sni, upstream_name,
 };
 
@@ -74,6 +74,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                     Protocol::Tcp => UpstreamProtocol::Tcp,
                 },
                 groups: groups.collect(),
+                spill: failover::spill(settings.failover),
                 failing_answers: outlier::failing_answers(settings.outlier),
                 tls: Some(tls(context, service, port)),
                 pool: pool::plan(settings.pool),
@@ -94,6 +95,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                     Protocol::Tcp => UpstreamProtocol::Tcp,
                 },
                 groups: vec![plain_group(context, caller, endpoint)],
+                spill: Spill::WhenEmpty,
                 failing_answers: FailingAnswers::GatewayErrors,
                 tls: None,
                 pool: pool::plan(AtCaller::of(context, reach.callee).pool),
@@ -138,6 +140,7 @@ pub(super) fn passed_through<'a>(
         name: callee_name(context, Callee::Service(service), port),
         protocol: UpstreamProtocol::Tcp,
         groups: groups.collect(),
+        spill: Spill::WhenEmpty,
         failing_answers: outlier::failing_answers(settings.outlier),
         tls: None,
         pool: pool::unbounded(settings.pool.connect_timeout),
@@ -160,6 +163,7 @@ pub(super) fn app(
         name: app_name(port),
         protocol,
         groups: vec![plain_group(context, cluster, endpoint)],
+        spill: Spill::WhenEmpty,
         failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
         pool: pool::of_application(context.model.defaults.pool.connect_timeout),
@@ -183,6 +187,7 @@ pub(super) fn rate_limit(context: &Context<'_>, cluster: Id<Cluster>, origin: &O
         name: RATE_LIMIT.to_owned(),
         protocol: UpstreamProtocol::Http2,
         groups: vec![plain_group(context, cluster, endpoint)],
+        spill: Spill::WhenEmpty,
         failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
         pool: pool::unbounded(context.model.defaults.pool.connect_timeout),

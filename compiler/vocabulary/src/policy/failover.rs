@@ -32,6 +32,14 @@ pub(crate) static KIND: Kind = Kind {
             Type::some(&Type::Symbol(BY)),
             "What makes a locality near, most important first; the own cluster always comes first.",
         ),
+        Attribute::inherited(
+            words::SPILL,
+            Type::Boolean,
+            "Whether a locality hands on a part of the requests as soon as fewer than five in seven of its endpoints are \
+             left: for each that is left it keeps 1.4 times its share (of four endpoints three keep all, two 70 %, one \
+             35 %), and the next locality takes the rest by the same rule. Without it a locality keeps all requests as \
+             long as it has an endpoint.",
+        ),
     ],
     blocks: &[],
 };
@@ -42,6 +50,7 @@ pub(crate) fn convert(block: &Block, defaults: Option<&Failover>) -> Option<Fail
     Some(Failover {
         origin: block.origin(),
         enabled: value_or(block, words::ENABLED, defaults.map(|defaults| defaults.enabled))?,
+        spill: value_or(block, words::SPILL, defaults.map(|defaults| defaults.spill))?,
         by: by.or(defaults.map(|defaults| defaults.by.clone()))?,
     })
 }

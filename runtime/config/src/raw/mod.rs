@@ -27,7 +27,7 @@ pub use route::{
 };
 pub use upstream::{
     Balance, Compared, Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget,
-    Tls, Upstream,
+    Spill, Tls, Upstream,
 };
 
 /// Whether a member equals its default and can be left out of the file.

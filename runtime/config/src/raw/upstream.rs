@@ -13,13 +13,27 @@ pub struct Upstream {
     pub protocol: Protocol,
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Period,
-    /// Groups in order of preference: the first with a usable endpoint gets the request.
+    /// Groups in order of preference: the first with a usable endpoint gets the request, unless it hands it on.
     pub groups: Vec<Group>,
+    /// When a group hands on requests to the next one; absent means when it has no usable endpoint.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub spill: Spill,
     /// Its limits.
     pub pool: Pool,
     /// How many retries may run at once; absent means 20 % of the active requests, and never fewer than 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_budget: Option<RetryBudget>,
+}
+
+/// When a group hands on requests to the next one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spill {
+    /// When it has no usable endpoint.
+    #[default]
+    WhenEmpty,
+    /// When fewer than five in seven are usable: it keeps 1.4 times the share that is.
+    ByShare,
 }
 
 /// The HTTP version spoken to an upstream.

@@ -10,7 +10,7 @@ use meshc_plan::{
     Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
     GatewayDeployment, Group, GroupBalance, HttpAction, HttpListener, HttpRoute, Identity, Listener,
     ListenerKind, Locality, MetricsListener, PodFailures, PoolPlan, ProbeCheck, ProxyName, ProxyPlan,
-    RetryPlan, RetryReason, Role, Serves, Share, SidecarDeployment, Socket, StatusListener, Upstream,
+    RetryPlan, RetryReason, Role, Serves, Share, SidecarDeployment, Socket, Spill, StatusListener, Upstream,
     UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
 use meshc_vocabulary::model::policy::BackOff;
@@ -186,6 +186,7 @@ pub(crate) fn upstream(name: &str, protocol: UpstreamProtocol, groups: Vec<Group
         name: name.to_owned(),
         protocol,
         groups,
+        spill: Spill::WhenEmpty,
         failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
         pool: PoolPlan {

@@ -5,9 +5,16 @@
 use meshc_topology::Group;
 use meshc_vocabulary::model::policy::Failover;
 
+use crate::Spill;
+
 /// All groups, or only the nearest one.
 pub(in crate::lower) fn groups<'a>(failover: &Failover, groups: &'a [Group]) -> &'a [Group] {
     // The topology has put them in order.
-    let Failover { origin: _, enabled, by: _ } = failover;
+    let Failover { origin: _, enabled, spill: _, by: _ } = failover;
     if *enabled { groups } else { groups.get(..1).unwrap_or(groups) }
+}
+
+/// When a group hands on requests.
+pub(in crate::lower) const fn spill(failover: &Failover) -> Spill {
+    if failover.spill { Spill::ByShare } else { Spill::WhenEmpty }
 }

@@ -9,6 +9,8 @@ pub struct Failover {
     pub origin: Origin,
     /// Whether other localities may take over at all.
     pub enabled: bool,
+    /// Whether a locality hands on a part of the requests when some of its endpoints are left out.
+    pub spill: bool,
     /// What makes a locality near, most important first. Default: zone, then region.
     pub by: Vec<FailoverBy>,
 }
