@@ -55,6 +55,16 @@ impl Mesh {
         Self::start(source, &["--data-plane", data_plane.word()])
     }
 
+    /// The same with processes of the test's own in the place of applications: `namespace.service` and where it listens.
+    #[must_use]
+    pub fn up_with(source: &str, data_plane: DataPlane, apps: &[(&str, SocketAddr)]) -> Self {
+        let apps: Vec<String> =
+            apps.iter().map(|(service, address)| format!("--app={service}={address}")).collect();
+        let mut arguments = vec!["--data-plane", data_plane.word()];
+        arguments.extend(apps.iter().map(String::as_str));
+        Self::start(source, &arguments)
+    }
+
     /// The same with the data planes that the mesh declares.
     #[must_use]
     pub fn up_as_declared(source: &str) -> Self {

@@ -1,5 +1,6 @@
 //! Clients and servers that people use, from their own packages: grpcio, websockets, curl.
 
+use std::net::TcpListener;
 use std::process::Command;
 
 use mesh_tests::mesh::{DataPlane, Mesh};
@@ -25,18 +26,15 @@ namespace shop {
 "#;
 
 fn real_clients_and_servers_understand_each_other(data_plane: DataPlane) {
-    let mesh = Mesh::up(SHOP, data_plane);
+    let servers = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let [api, chat] = [0, 1].map(|server: usize| servers[server].local_addr().expect("it is bound"));
+    let mesh = Mesh::up_with(SHOP, data_plane, &[("shop.api", api), ("chat", chat)]);
     let python = tools::workspace().join("tests/.tools/venv/bin/python");
     assert!(python.is_file(), "{} is missing: run tests/tools/install", python.display());
     let mut command = Command::new(python);
-    command.arg(tools::workspace().join("tests/clients/real.py"));
-    for (service, application) in
-        [("shop.api", "WEST_SIDECARS_SHOP_API_80"), ("shop.chat", "WEST_SIDECARS_SHOP_CHAT_80")]
-    {
-        // Its port is free now, for the server that is started there.
-        drop(mesh.replace(service, "west", application));
-        command.arg(mesh.address(&format!("MESH_APPLICATION_{application}")).to_string());
-    }
+    command.arg(tools::workspace().join("tests/clients/real.py")).args([api.to_string(), chat.to_string()]);
+    // Their ports are free now, for the servers that are started there.
+    drop(servers);
     for address in ["GATEWAY_WEST_IN", "CALL_WEST_SHOP_WEB__SHOP_API_80", "CALL_WEST_SHOP_WEB__SHOP_CHAT_80"]
     {
         command.arg(mesh.address(&format!("MESH_{address}")).to_string());

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::compile::DataPlaneWord;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::up::{self, Programs, Settings};
+use crate::up::{self, App, Programs, Settings};
 
 pub(crate) const EXAMPLE: &str = r#"Example:
   $ meshc up mesh.mesh --data-plane meshd
@@ -55,6 +55,10 @@ pub(crate) struct Arguments {
     /// Write a copy of every proxy's configuration to this directory.
     #[arg(long, value_name = "DIR")]
     show_config: Option<PathBuf>,
+    /// Let a process of your own, which listens on this port of 127.0.0.1, take the place of a service's
+    /// application, in every cluster. A port of an application that has several: SERVICE:PORT=PORT.
+    #[arg(long = "app", value_name = "SERVICE=PORT")]
+    apps: Vec<App>,
     /// What to run once the mesh is ready.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -62,7 +66,7 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<Exit, Failure> {
-    let Arguments { file, data_plane, envoy, meshd, keep_logs, show_config, command } = arguments;
+    let Arguments { file, data_plane, envoy, meshd, keep_logs, show_config, apps, command } = arguments;
     let programs = Programs { envoy, meshd };
-    up::run(&Settings { file, data_plane, programs, keep_logs, show_config, command }, console)
+    up::run(&Settings { file, data_plane, programs, keep_logs, show_config, apps, command }, console)
 }

@@ -7,6 +7,7 @@
 //! and its directory is removed; if it is killed outright, the kernel ends its processes and the next mesh removes the
 //! directory.
 
+mod apps;
 mod control;
 mod environment;
 mod files;
@@ -36,6 +37,7 @@ use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
 
+pub(crate) use apps::App;
 pub(crate) use programs::Programs;
 pub(crate) use stand_in::Behaviour;
 
@@ -52,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) keep_logs: Option<PathBuf>,
     /// Where the rendered configuration is written for people to look at.
     pub(crate) show_config: Option<PathBuf>,
+    /// Processes in the place of applications.
+    pub(crate) apps: Vec<App>,
     /// What is run once all is ready; empty: nothing.
     pub(crate) command: Vec<OsString>,
 }

@@ -15,6 +15,7 @@ use meshc_vocabulary::model::{DataPlane, Protocol};
 use tokio::net::{TcpSocket, UnixListener};
 use tokio::task::JoinSet;
 
+use super::apps::App;
 use super::fleet::Fleet;
 use super::placing::{placing, ports};
 use super::ports::Ports;
@@ -97,7 +98,7 @@ impl Running {
             home,
         };
         running.write_configuration()?;
-        running.stand_in(&settings.file)?;
+        running.stand_in(&settings.file, &settings.apps)?;
         Ok(running)
     }
 
@@ -202,16 +203,18 @@ impl Running {
     }
 
     /// Starts the stand-in applications and the control socket.
-    fn stand_in(&mut self, file: &Path) -> Result<(), Failure> {
+    fn stand_in(&mut self, file: &Path, apps: &[App]) -> Result<(), Failure> {
+        App::check(apps, &self.layout.applications)?;
         let mut switchboard = Switchboard::default();
         for application in &self.layout.applications {
             let service = format!("{}.{}", application.namespace, application.service);
             let instance = Instance { service, cluster: application.proxy.cluster.clone() };
             for port in &application.ports {
                 let Some(held) = self.ports.claim(port.address) else { continue };
-                let speech = match port.protocol {
-                    Protocol::Http | Protocol::Http2 | Protocol::Grpc => Speech::Http,
-                    Protocol::Tcp => Speech::Tcp,
+                let speech = match (App::of(apps, &instance, port.target), port.protocol) {
+                    (Some(address), _) => Speech::Process(address),
+                    (None, Protocol::Http | Protocol::Http2 | Protocol::Grpc) => Speech::Http,
+                    (None, Protocol::Tcp) => Speech::Tcp,
                 };
                 let behaviour = switchboard.follow(&instance);
                 self.tasks.spawn(serve(held, port.address, speech, instance.clone(), behaviour));

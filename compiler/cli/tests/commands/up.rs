@@ -61,6 +61,24 @@ fn a_proxy_that_does_not_start_is_reported_with_its_last_words() {
 }
 
 #[test]
+fn a_process_takes_the_place_of_an_application_on_this_machine_only() {
+    let directory = Directory::new();
+    for (app, said) in [
+        ("simple-backend=10.0.0.1:80", "10.0.0.1:80 is not on loopback"),
+        ("simple-backend", "is not of the form SERVICE=PORT"),
+        ("nothing=8080", "no application of a service `nothing` runs here"),
+        ("simple-backend:1=8080", "the application of `simple-backend` has no port 1"),
+    ] {
+        let mut command = directory.meshc(&["up"]);
+        command.arg(example()).args(["--data-plane", "meshd", "--meshd"]).arg(meshd());
+        let output = command.args(["--app", app, "--", "true"]).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{app}: {errors}");
+        assert!(errors.contains(said), "{app}: {errors}");
+    }
+}
+
+#[test]
 fn without_the_program_the_way_out_is_said() {
     let directory = Directory::new();
     let mut command = directory.meshc(&["up"]);

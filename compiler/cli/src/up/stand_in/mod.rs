@@ -6,6 +6,7 @@ mod tcp;
 mod xfcc;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -33,6 +34,8 @@ pub(crate) enum Speech {
     Http,
     /// A banner, then every byte back.
     Tcp,
+    /// Whatever the process at this address of loopback speaks.
+    Process(SocketAddr),
 }
 
 /// Which application something is about.

@@ -89,6 +89,9 @@ async fn connection(
         Speech::Tcp => {
             let _ = tcp::converse(stream, &instance, behaviour).await;
         }
+        Speech::Process(address) => {
+            let _ = tcp::pass_on(stream, address, behaviour).await;
+        }
     }
 }
 
@@ -149,6 +152,20 @@ mod tests {
         while ask(address, REQUEST).await.is_err() {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_process_takes_the_place_of_an_application() {
+        let (process, _process) = start(Speech::Tcp).await;
+        let (address, switch) = start(Speech::Process(process)).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "shop.web in west\nhello");
+        switch.send_replace(Behaviour::Error);
+        assert_eq!(ask(address, "hello").await.unwrap_or_default(), "", "it can be made to fail as any can");
     }
 
     #[tokio::test]

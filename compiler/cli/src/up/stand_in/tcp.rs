@@ -1,6 +1,7 @@
 //! What a stand-in application says over plain TCP: a line with its name, then every byte back.
 
 use std::io;
+use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -26,4 +27,21 @@ pub(super) async fn converse(
     let (mut reader, mut writer) = stream.split();
     tokio::io::copy(&mut reader, &mut writer).await?;
     writer.shutdown().await
+}
+
+/// Passes one connection on to the process that stands in the application's place, unless it is told to fail.
+pub(super) async fn pass_on(
+    mut stream: TcpStream,
+    process: SocketAddr,
+    mut behaviour: watch::Receiver<Behaviour>,
+) -> io::Result<()> {
+    let hangs = |behaviour: &Behaviour| *behaviour == Behaviour::Hang;
+    if behaviour.wait_for(|behaviour| !hangs(behaviour)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    if *behaviour.borrow() != Behaviour::Well {
+        return Ok(());
+    }
+    let mut process = TcpStream::connect(process).await?;
+    tokio::io::copy_bidirectional(&mut stream, &mut process).await.map(drop)
 }
