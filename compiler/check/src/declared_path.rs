@@ -1,7 +1,7 @@
 //! A condition on a path that no normalised path can meet.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
-use meshc_vocabulary::model::{HttpMatch, PathMatch};
+use meshc_vocabulary::model::{HttpMatch, NotMatch, PathMatch};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -42,7 +42,17 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 }
 
 fn look(matches: &HttpMatch, origin: &Origin, sink: &mut Sink) {
-    let path = match &matches.path {
+    path(&matches.path, origin, sink);
+    for not in &matches.not {
+        match not {
+            NotMatch::Path(not) => path(not, origin, sink),
+            NotMatch::Methods(_) => {}
+        }
+    }
+}
+
+fn path(path: &PathMatch, origin: &Origin, sink: &mut Sink) {
+    let path = match path {
         PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::StartsWith(path) => path,
         PathMatch::Any | PathMatch::Regex(_) => return,
     };

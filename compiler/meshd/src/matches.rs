@@ -2,23 +2,34 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, QueryValue, StringMatch};
+use meshc_vocabulary::model::{
+    HeaderMatch, HttpMatch, NotMatch, PathMatch, QueryMatch, QueryValue, StringMatch,
+};
 use meshd_config::raw;
 
 /// The same condition in meshd's spelling.
 pub(crate) fn request(matches: &HttpMatch) -> raw::RequestMatch {
-    let HttpMatch { path, methods, headers, queries } = matches;
+    let HttpMatch { path, methods, headers, queries, not } = matches;
+    let not = not.iter().filter_map(|not| match not {
+        NotMatch::Path(path) => self::path(path).map(raw::NotMatch::Path),
+        NotMatch::Methods(methods) => Some(raw::NotMatch::Methods(methods.clone())),
+    });
     raw::RequestMatch {
-        path: match path {
-            PathMatch::Any => None,
-            PathMatch::Exact(path) => Some(raw::PathMatch::Exact(path.clone())),
-            PathMatch::Prefix(path) => Some(raw::PathMatch::Prefix(path.clone())),
-            PathMatch::StartsWith(text) => Some(raw::PathMatch::StartsWith(text.clone())),
-            PathMatch::Regex(pattern) => Some(raw::PathMatch::Regex(pattern.clone())),
-        },
+        path: self::path(path),
         methods: methods.clone(),
         headers: headers.iter().map(header).collect(),
         queries: queries.iter().map(query).collect(),
+        not: not.collect(),
+    }
+}
+
+fn path(path: &PathMatch) -> Option<raw::PathMatch> {
+    match path {
+        PathMatch::Any => None,
+        PathMatch::Exact(path) => Some(raw::PathMatch::Exact(path.clone())),
+        PathMatch::Prefix(path) => Some(raw::PathMatch::Prefix(path.clone())),
+        PathMatch::StartsWith(text) => Some(raw::PathMatch::StartsWith(text.clone())),
+        PathMatch::Regex(pattern) => Some(raw::PathMatch::Regex(pattern.clone())),
     }
 }
 

@@ -1,6 +1,8 @@
 //! When every request of one match also meets another one.
 
-use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, QueryValue, StringMatch};
+use meshc_vocabulary::model::{
+    HeaderMatch, HttpMatch, NotMatch, PathMatch, QueryMatch, QueryValue, StringMatch,
+};
 
 /// Whether every request that `narrow` takes meets `wide` as well. `false` may also mean that it cannot be told
 /// (regular expressions are compared as text).
@@ -14,6 +16,16 @@ pub fn covers(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
         && path_covers(&wide.path, &narrow.path)
         && wide.headers.iter().all(header)
         && wide.queries.iter().all(query)
+        && wide.not.iter().all(|not| narrow.not.contains(not) || excludes(not, narrow))
+}
+
+/// Whether no request of a match meets what may not hold.
+fn excludes(not: &NotMatch, narrow: &HttpMatch) -> bool {
+    let other = match not {
+        NotMatch::Path(path) => HttpMatch { path: path.clone(), ..HttpMatch::default() },
+        NotMatch::Methods(methods) => HttpMatch { methods: methods.clone(), ..HttpMatch::default() },
+    };
+    disjoint(&other, narrow)
 }
 
 /// Whether every request that meets any of `narrow` meets one of `wide` as well. `false` may also mean that it cannot be
@@ -148,6 +160,17 @@ mod tests {
 
     fn prefix(text: &str) -> HttpMatch {
         path(PathMatch::Prefix(text.to_owned()))
+    }
+
+    #[test]
+    fn what_may_not_hold_covers_less() {
+        let not = |not| HttpMatch { not: vec![not], ..HttpMatch::default() };
+        let admin = || not(NotMatch::Path(PathMatch::Prefix(String::from("/admin"))));
+        assert!(covers(&HttpMatch::default(), &admin()) && !covers(&admin(), &HttpMatch::default()));
+        assert!(covers(&admin(), &admin()));
+        assert!(covers(&admin(), &exact("/items")) && !covers(&admin(), &exact("/admin/x")));
+        let reads = || not(NotMatch::Methods(vec![String::from("GET")]));
+        assert!(!covers(&reads(), &admin()) && !covers_all(&[admin(), reads()], &[HttpMatch::default()]));
     }
 
     #[test]

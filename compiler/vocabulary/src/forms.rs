@@ -41,6 +41,10 @@ pub(crate) static COOKIE_REGEX: Pattern =
 pub(crate) static QUERY_REGEX: Pattern =
     Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b'&') };
 
+/// An expression for a path that may not be.
+pub(crate) static NOT_PATH_REGEX: Pattern =
+    Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b'?') };
+
 /// The name of a parameter of a query, as it is sent.
 pub(crate) static QUERY_NAME: Pattern = Pattern {
     name: "a parameter's name",

@@ -39,7 +39,7 @@ pub use listener::{
     Listener, PassThrough, PassThroughChain, Probe, ServerCertificate, ServerTls, TlsVersion,
 };
 pub use matching::{
-    HeaderMatch, METHODS, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,
+    HeaderMatch, METHODS, NotMatch, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,
 };
 pub use path::Path;
 pub use path_change::{Part, PathChange};

@@ -218,22 +218,52 @@ pub struct RequestMatch {
     pub headers: Vec<HeaderMatch>,
     /// The parameters of the query, all of which must match.
     pub queries: Vec<QueryMatch>,
+    /// What may not hold, none of it.
+    pub not: Vec<NotMatch>,
+}
+
+/// A condition that may not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NotMatch {
+    /// The path.
+    Path(PathMatch),
+    /// The method is one of these.
+    Methods(Vec<String>),
+}
+
+impl NotMatch {
+    fn check(cx: &mut Context<'_>, raw: &raw::NotMatch, at: &Path) -> Option<Self> {
+        match raw {
+            raw::NotMatch::Path(path) => PathMatch::check(cx, path, &at.field("path")).map(NotMatch::Path),
+            raw::NotMatch::Methods(methods) => {
+                let at = at.field("methods");
+                cx.each(methods, &at, |cx, name, at| method(cx, name, at)).map(NotMatch::Methods)
+            }
+        }
+    }
 }
 
 impl RequestMatch {
     /// Matches every request.
     #[must_use]
     pub fn any() -> Self {
-        RequestMatch { path: None, methods: Vec::new(), headers: Vec::new(), queries: Vec::new() }
+        RequestMatch {
+            path: None,
+            methods: Vec::new(),
+            headers: Vec::new(),
+            queries: Vec::new(),
+            not: Vec::new(),
+        }
     }
 
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::RequestMatch, at: &Path) -> Option<Self> {
-        let raw::RequestMatch { path, methods, headers, queries } = raw;
+        let raw::RequestMatch { path, methods, headers, queries, not } = raw;
         let path = cx.optional(path.as_ref(), &at.field("path"), PathMatch::check);
         let methods = cx.each(methods, &at.field("methods"), |cx, name, at| method(cx, name, at));
         let headers = cx.each(headers, &at.field("headers"), HeaderMatch::check);
         let queries = cx.each(queries, &at.field("queries"), QueryMatch::check);
-        Some(RequestMatch { path: path?, methods: methods?, headers: headers?, queries: queries? })
+        let not = cx.each(not, &at.field("not"), NotMatch::check);
+        Some(RequestMatch { path: path?, methods: methods?, headers: headers?, queries: queries?, not: not? })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::filter::Filter;
 use crate::hosts::Hosts;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
-use meshd_config::{HashKey, HeaderMatch, HostPattern, QueryMatch, QueryValue, RequestMatch};
+use meshd_config::{HashKey, HeaderMatch, HostPattern, NotMatch, QueryMatch, QueryValue, RequestMatch};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,11 +29,12 @@ pub(crate) struct Seen<'a> {
 impl Seen<'_> {
     /// Whether everything that `wanted` names is so.
     pub(crate) fn matches(&self, wanted: &RequestMatch) -> bool {
-        let RequestMatch { path, methods, headers, queries } = wanted;
+        let RequestMatch { path, methods, headers, queries, not } = wanted;
         path.as_ref().is_none_or(|path| path.matches(self.path))
             && (methods.is_empty() || methods.iter().any(|method| method == self.method))
             && headers.iter().all(|header| self.header(header))
             && queries.iter().all(|query| self.parameter(query))
+            && !not.iter().any(|not| self.meets(not))
     }
 
     /// Whether a condition on a header is met.
@@ -41,6 +42,13 @@ impl Seen<'_> {
         let HeaderMatch { name, not, value: wanted } = wanted;
         let found = self.values(name).any(|value| wanted.matches(value));
         found != *not
+    }
+
+    fn meets(&self, not: &NotMatch) -> bool {
+        match not {
+            NotMatch::Path(path) => path.matches(self.path),
+            NotMatch::Methods(methods) => methods.iter().any(|method| method == self.method),
+        }
     }
 
     fn parameter(&self, wanted: &QueryMatch) -> bool {

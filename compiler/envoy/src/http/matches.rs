@@ -7,7 +7,9 @@
 
 use std::borrow::Cow;
 
-use meshc_vocabulary::model::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, QueryValue, StringMatch};
+use meshc_vocabulary::model::{
+    HeaderMatch, HttpMatch, NotMatch, PathMatch, QueryMatch, QueryValue, StringMatch,
+};
 
 use crate::pb::matcher::{PathMatcher, RegexMatcher, StringMatcher, path_matcher, string_matcher};
 use crate::pb::rbac::{Permission, permission};
@@ -30,7 +32,7 @@ fn path(path: &PathMatch) -> Cow<'_, PathMatch> {
 
 /// The condition as a route's match.
 pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
-    let HttpMatch { path, methods, headers, queries } = matches;
+    let HttpMatch { path, methods, headers, queries, not } = matches;
     let path = match self::path(path).as_ref() {
         PathMatch::Any => PathSpecifier::Prefix("/".to_owned()),
         PathMatch::Exact(path) => PathSpecifier::Path(path.clone()),
@@ -43,6 +45,7 @@ pub(crate) fn route(matches: &HttpMatch) -> RouteMatch {
     };
     let headers =
         method(methods).into_iter().chain(headers.iter().map(header)).chain(queries.iter().map(query));
+    let headers = headers.chain(not.iter().filter_map(excluded));
     RouteMatch { path_specifier: Some(path), headers: headers.collect(), ..Default::default() }
 }
 
@@ -56,7 +59,7 @@ pub(crate) enum Term {
 
 /// The condition as those of RBAC, all of which must hold; none if it is every request.
 pub(crate) fn terms(matches: &HttpMatch) -> Vec<Term> {
-    let HttpMatch { path, methods, headers, queries } = matches;
+    let HttpMatch { path, methods, headers, queries, not } = matches;
     let path = match self::path(path).as_ref() {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(exact(path)),
@@ -70,6 +73,7 @@ pub(crate) fn terms(matches: &HttpMatch) -> Vec<Term> {
     let path = path.map(|matcher| Term::Path(PathMatcher { rule: Some(path_matcher::Rule::Path(matcher)) }));
     let headers =
         method(methods).into_iter().chain(headers.iter().map(header)).chain(queries.iter().map(query));
+    let headers = headers.chain(not.iter().filter_map(excluded));
     path.into_iter().chain(headers.map(Term::Header)).collect()
 }
 
@@ -109,8 +113,15 @@ pub(crate) fn host(host: &str) -> HeaderMatcher {
 /// Rate-limit actions see `:path` with its query, so the pattern admits one. A regular expression that itself
 /// matches a `?` may therefore also match into the query, and then counts too many requests, never too few.
 pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
-    let HttpMatch { path, methods, headers, queries } = matches;
-    let path = match self::path(path).as_ref() {
+    let HttpMatch { path, methods, headers, queries, not } = matches;
+    let path = with_query(path).map(|pattern| header_matcher(":path", regex(&pattern)));
+    let headers = headers.iter().map(header).chain(queries.iter().map(query));
+    path.into_iter().chain(method(methods)).chain(headers).chain(not.iter().filter_map(excluded)).collect()
+}
+
+/// What `:path`, which has the query, matches as a whole; `None` if it is any.
+fn with_query(path: &PathMatch) -> Option<String> {
+    match self::path(path).as_ref() {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(format!("{}(?:\\?.*)?", escape(path))),
         PathMatch::Prefix(path) => match segments(path) {
@@ -119,10 +130,19 @@ pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
         },
         PathMatch::StartsWith(text) => Some(format!("{}.*", escape(text))),
         PathMatch::Regex(regex) => Some(format!("(?:{regex})(?:\\?.*)?")),
+    }
+}
+
+/// What may not hold. Envoy's own condition on the path cannot be negated. What is everything is never met.
+fn excluded(not: &NotMatch) -> Option<HeaderMatcher> {
+    let matcher = match not {
+        NotMatch::Path(path) => {
+            let pattern = with_query(path).unwrap_or_else(|| String::from(".*"));
+            header_matcher(":path", regex(&pattern))
+        }
+        NotMatch::Methods(methods) => method(methods)?,
     };
-    let path = path.map(|pattern| header_matcher(":path", regex(&pattern)));
-    let headers = headers.iter().map(header).chain(queries.iter().map(query));
-    path.into_iter().chain(method(methods)).chain(headers).collect()
+    Some(HeaderMatcher { invert_match: true, ..matcher })
 }
 
 /// Any of these methods; `None` if there are none, which means every method.
@@ -273,6 +293,7 @@ mod tests {
                 value: StringMatch::Present,
             }],
             queries: Vec::new(),
+            not: Vec::new(),
         };
         assert_eq!(headers(&matches).len(), 3);
         assert_eq!(headers(&matches)[0], header_matcher(":path", regex("/a\\.b(?:\\?.*)?")));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use meshc_vocabulary::model::{
-    Bind, HeaderMatch, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, PathMatch, ProbeKind, Protocol,
-    QueryMatch, QueryValue, StringMatch, Upgrade,
+    Bind, HeaderMatch, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, NotMatch, PathMatch, ProbeKind,
+    Protocol, QueryMatch, QueryValue, StringMatch, Upgrade,
 };
 
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
@@ -96,16 +96,24 @@ pub(super) fn duration(duration: Duration) -> String {
     format!("{duration:?}")
 }
 
-/// `any request`, or its conditions.
-pub(super) fn matches(matches: &HttpMatch) -> String {
-    let HttpMatch { path, methods, headers, queries } = matches;
-    let path = match path {
+fn path(path: &PathMatch) -> Option<String> {
+    match path {
         PathMatch::Any => None,
         PathMatch::Exact(path) => Some(format!("path = {path}")),
         PathMatch::Prefix(path) => Some(format!("path below {path}")),
         PathMatch::StartsWith(path) => Some(format!("path begins with {path}")),
         PathMatch::Regex(path) => Some(format!("path ~ {path}")),
-    };
+    }
+}
+
+/// `any request`, or its conditions.
+pub(super) fn matches(matches: &HttpMatch) -> String {
+    let HttpMatch { path, methods, headers, queries, not: excluded } = matches;
+    let path = self::path(path);
+    let excluded = excluded.iter().map(|excluded| match excluded {
+        NotMatch::Path(path) => self::path(path).map(|path| format!("not ({path})")),
+        NotMatch::Methods(methods) => Some(format!("not ({})", methods.join("|"))),
+    });
     let methods = (!methods.is_empty()).then(|| methods.join("|"));
     let headers = headers.iter().map(|HeaderMatch { name, negated, value }| {
         let condition = match value {
@@ -125,7 +133,7 @@ pub(super) fn matches(matches: &HttpMatch) -> String {
         };
         Some(not(*negated, condition))
     });
-    let line = super::parts([methods, path].into_iter().chain(headers).chain(queries));
+    let line = super::parts([methods, path].into_iter().chain(headers).chain(queries).chain(excluded));
     if line.is_empty() { String::from("any request") } else { line }
 }
 

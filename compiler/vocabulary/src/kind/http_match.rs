@@ -10,7 +10,7 @@ use super::wildcard::{self, Purpose};
 use crate::codes;
 use crate::expressions::literal;
 use crate::forms;
-use crate::model::{HttpMatch, PathMatch};
+use crate::model::{HttpMatch, NotMatch, PathMatch};
 use crate::words;
 
 static GRPC: Kind = Kind {
@@ -30,6 +30,69 @@ static GRPC: Kind = Kind {
     blocks: &[],
 };
 
+/// One of several paths.
+static A_PATH: Type = Type::Text(&forms::PATH);
+
+/// One of several methods.
+static A_METHOD: Type = Type::Text(&forms::METHOD);
+
+const PATH: Attribute = Attribute::optional(
+    words::PATH,
+    Type::Text(&forms::PATH),
+    "The path is exactly this one; no character stands for others.",
+);
+
+const PATHS: Attribute = Attribute::optional(words::PATHS, Type::some(&A_PATH), "The path is one of these.");
+
+const PREFIX: Attribute = Attribute::optional(
+    words::PREFIX,
+    Type::Text(&forms::PATH),
+    "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`. No character \
+     stands for others.",
+);
+
+const STARTS_WITH: Attribute = Attribute::optional(
+    words::STARTS_WITH,
+    Type::Text(&forms::PATH),
+    "The text of the path begins with this: `/items` matches `/itemsfoo` too.",
+);
+
+const IGNORE_CASE: Attribute = Attribute::defaulted(
+    words::IGNORE_CASE,
+    Type::Boolean,
+    Constant::Boolean(false),
+    "Whether `path`, `paths`, `prefix` and `starts_with` take ASCII letters of either case.",
+);
+
+const METHODS: Attribute = Attribute::optional(
+    words::METHODS,
+    Type::some(&A_METHOD),
+    "The method is one of these, such as `[\"GET\", \"HEAD\"]`.",
+);
+
+static NOT: Kind = Kind {
+    word: "not",
+    documentation: "What may not hold: one condition on the path, or methods. Of several blocks none may hold.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        PATH,
+        PATHS,
+        PREFIX,
+        STARTS_WITH,
+        Attribute::optional(
+            words::REGEX,
+            Type::Text(&forms::NOT_PATH_REGEX),
+            "The whole path matches this regular expression (RE2 syntax), in which nothing may match `?`: `[^?]` instead \
+             of `.`.",
+        ),
+        IGNORE_CASE,
+        METHODS,
+    ],
+    blocks: &[],
+};
+
 pub(crate) static KIND: Kind = Kind {
     word: "match",
     documentation: "Which requests are meant; all conditions hold at once. Of several blocks any one will do. Paths are \
@@ -39,41 +102,20 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     attributes: &[
-        Attribute::optional(
-            words::PATH,
-            Type::Text(&forms::PATH),
-            "The path is exactly this one; no character stands for others.",
-        ),
-        Attribute::optional(words::PATHS, Type::some(&Type::Text(&forms::PATH)), "The path is one of these."),
-        Attribute::optional(
-            words::PREFIX,
-            Type::Text(&forms::PATH),
-            "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`. \
-             No character stands for others.",
-        ),
-        Attribute::optional(
-            words::STARTS_WITH,
-            Type::Text(&forms::PATH),
-            "The text of the path begins with this: `/items` matches `/itemsfoo` too.",
-        ),
+        PATH,
+        PATHS,
+        PREFIX,
+        STARTS_WITH,
         Attribute::optional(
             words::REGEX,
             Type::Text(&forms::REGEX),
             "The whole path matches this regular expression (RE2 syntax): `/users/[^/]+` for one segment of any name.",
         ),
-        Attribute::defaulted(
-            words::IGNORE_CASE,
-            Type::Boolean,
-            Constant::Boolean(false),
-            "Whether `path`, `paths`, `prefix` and `starts_with` take ASCII letters of either case.",
-        ),
-        Attribute::optional(
-            words::METHODS,
-            Type::some(&Type::Text(&forms::METHOD)),
-            "The method is one of these, such as `[\"GET\", \"HEAD\"]`.",
-        ),
+        IGNORE_CASE,
+        METHODS,
     ],
     blocks: &[
+        Nested { kind: &NOT, count: Count::Many },
         Nested { kind: &GRPC, count: Count::Optional },
         Nested { kind: &HEADER, count: Count::Many },
         Nested { kind: &COOKIE, count: Count::Many },
@@ -135,13 +177,44 @@ fn without_path(block: &Block, purpose: Purpose, sink: &mut Sink) -> Option<Http
         methods: methods.into_iter().map(|method| method.value).collect(),
         headers: conditions::headers(block, purpose, sink)?,
         queries: conditions::queries(block, purpose, sink)?,
+        not: excluded(block, purpose, sink),
     })
 }
 
+/// What may not hold.
+fn excluded(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<NotMatch> {
+    let mut excluded = Vec::new();
+    for not in block.blocks(&NOT) {
+        let methods = not.get::<Vec<Spanned<String>>>(words::METHODS).map(|list| list.value);
+        let has_path = WAYS.iter().any(|name| not.written(*name).is_some());
+        let unclear = |message: &str| Diagnostic::error(codes::UNCLEAR_CONDITION, not.kind_span, message);
+        match (has_path, methods) {
+            (true, None) => excluded.extend(paths(not, purpose, sink).into_iter().map(NotMatch::Path)),
+            (false, Some(methods)) => {
+                let methods = methods.into_iter().map(|method| method.value).collect();
+                excluded.push(NotMatch::Methods(methods));
+            }
+            (true, Some(_)) => sink.push(
+                unclear("this `not` has a path and methods")
+                    .label("may neither hold, or not both at once?")
+                    .help("write a `not` block for each: then neither may hold"),
+            ),
+            (false, None) => sink.push(
+                unclear("this `not` has no condition")
+                    .label("what may not hold?")
+                    .help("add `path`, `prefix` or `methods`, or remove it"),
+            ),
+        }
+    }
+    excluded
+}
+
+/// The ways to say a path.
+const WAYS: [Name; 5] = [words::PATH, words::PATHS, words::PREFIX, words::STARTS_WITH, words::REGEX];
+
 /// The conditions on the path, any of which will do; never empty.
 fn paths(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<PathMatch> {
-    const PATHS: [Name; 5] = [words::PATH, words::PATHS, words::PREFIX, words::STARTS_WITH, words::REGEX];
-    only_one(block, &PATHS, sink);
+    only_one(block, &WAYS, sink);
     wildcard::check_path(block, purpose, sink);
     let text = |name: Name| block.get::<String>(name).map(|text| text.value);
     let mut paths: Vec<PathMatch> = if let Some(path) = text(words::PATH) {
@@ -158,7 +231,7 @@ fn paths(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<PathMatch> {
         vec![PathMatch::Any]
     };
     if let Some(grpc) = block.block(&GRPC) {
-        if let Some((name, span)) = PATHS.into_iter().find_map(|name| Some((name, block.written(name)?))) {
+        if let Some((name, span)) = WAYS.into_iter().find_map(|name| Some((name, block.written(name)?))) {
             sink.push(exclusive(grpc.kind_span, GRPC.word, span, name.text()));
         }
         paths = vec![called(grpc, sink)];

@@ -19,9 +19,9 @@ pub use cluster::{
 pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
 pub use route::{
-    AtGateways, CallSource, DeadShare, Destination, GatewayPortName, HeaderMatch, HttpMatch, OfCalls,
-    PathMatch, QueryMatch, QueryValue, Route, RouteRule, RouteScope, RoutedCallee, StringMatch, Upgrade,
-    contains_host,
+    AtGateways, CallSource, DeadShare, Destination, GatewayPortName, HeaderMatch, HttpMatch, NotMatch,
+    OfCalls, PathMatch, QueryMatch, QueryValue, Route, RouteRule, RouteScope, RoutedCallee, StringMatch,
+    Upgrade, contains_host,
 };
 pub use service::{
     Bind, Call, Callee, ExternalHost, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service,

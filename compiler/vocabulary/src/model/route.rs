@@ -193,12 +193,28 @@ pub struct HttpMatch {
     pub headers: Vec<HeaderMatch>,
     /// Parameters of the query.
     pub queries: Vec<QueryMatch>,
+    /// What may not hold, none of it.
+    pub not: Vec<NotMatch>,
+}
+
+/// A condition that may not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotMatch {
+    /// The path. An expression matches no `?`, and asks for nothing around it.
+    Path(PathMatch),
+    /// The method is one of these; never empty.
+    Methods(Vec<String>),
 }
 
 impl HttpMatch {
     /// Every request.
-    pub const EVERYTHING: Self =
-        Self { path: PathMatch::Any, methods: Vec::new(), headers: Vec::new(), queries: Vec::new() };
+    pub const EVERYTHING: Self = Self {
+        path: PathMatch::Any,
+        methods: Vec::new(),
+        headers: Vec::new(),
+        queries: Vec::new(),
+        not: Vec::new(),
+    };
 }
 
 /// A condition on the path, without its query.

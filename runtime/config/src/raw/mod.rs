@@ -22,8 +22,8 @@ pub use listener::{
     ServerCertificate, ServerTls, TcpListener, TlsVersion,
 };
 pub use route::{
-    CookieKey, CookieLife, GrpcStatus, HashKey, HeaderMatch, PathMatch, QueryMatch, QueryValue, RequestMatch,
-    Retry, RetryOn, Route, Upgrade, ValueMatch, VirtualHost, WeightedUpstream,
+    CookieKey, CookieLife, GrpcStatus, HashKey, HeaderMatch, NotMatch, PathMatch, QueryMatch, QueryValue,
+    RequestMatch, Retry, RetryOn, Route, Upgrade, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
     Balance, Compared, Endpoint, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol, RetryBudget,

@@ -132,6 +132,19 @@ pub struct RequestMatch {
     /// Parameters of the query, all of which must match.
     #[serde(default, skip_serializing_if = "is_default")]
     pub queries: Vec<QueryMatch>,
+    /// What may not hold, none of it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub not: Vec<NotMatch>,
+}
+
+/// A condition that may not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum NotMatch {
+    /// The path.
+    Path(PathMatch),
+    /// The method is one of these.
+    Methods(Vec<String>),
 }
 
 /// A match on the normalised path without the query.

@@ -415,6 +415,7 @@ fn guarded() -> Authorization {
             value: StringMatch::Present,
         }],
         queries: Vec::new(),
+        not: Vec::new(),
     };
     let rule = |name: &str, principals, matches| AccessRule {
         name: name.to_owned(),
@@ -468,6 +469,7 @@ fn split() -> Vec<meshc_plan::VirtualHost> {
             value: StringMatch::Prefix("beta".to_owned()),
         }],
         queries: Vec::new(),
+        not: Vec::new(),
     };
     let mut again = retry(
         2,
