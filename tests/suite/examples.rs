@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use mesh_tests::http::{Request, Response};
+use mesh_tests::mesh::{DataPlane, Mesh};
 use mesh_tests::{process, tools};
 
 fn examples() -> Vec<PathBuf> {
@@ -58,10 +60,18 @@ fn copy_tracked(folder: &Path, to: &Path) {
     }
 }
 
+/// The examples whose tree is shown; that of the others is long and teaches nothing more.
+const SHOWN: [&str; 3] = ["acme", "canary", "single-cluster"];
+
 #[test]
 fn expected_output_is_what_a_build_writes() {
     for example in examples() {
         assert!(example.join("README.md").is_file(), "{} has a README", example.display());
+        let shown = SHOWN.iter().any(|name| example.ends_with(name));
+        assert_eq!(example.join("expected").is_dir(), shown, "{}", example.display());
+        if !shown {
+            continue;
+        }
         let copy = tempfile::tempdir().expect("a temporary directory");
         copy_tracked(&example, copy.path());
         if std::env::var_os("MESH_BLESS").is_some() {
@@ -297,4 +307,49 @@ fn links_of_the_documents_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// What the READMEs of the demonstrations say happens, on one machine.
+#[test]
+fn the_demonstrations_run_in_three_clusters() {
+    let up = |name: &str| Mesh::up(&mesh_tests::build::example(name), DataPlane::Meshd);
+    let who = |answer: &Response| {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        format!("{} in {}", answer.field("service"), answer.field("cluster"))
+    };
+
+    let bookinfo = up("bookinfo");
+    let reviews =
+        |request: &Request| who(&bookinfo.call("WEST_BOOKINFO_PRODUCTPAGE__BOOKINFO_REVIEWS_9080", request));
+    let anybody = Request::get("reviews", "/");
+    assert_eq!(reviews(&anybody.clone().header("end-user", "jason")), "bookinfo.reviews.v3 in north");
+    let page = bookinfo.ingress("WEST_INGRESS", &Request::get("bookinfo.example", "/"));
+    assert_eq!(who(&page), "bookinfo.productpage in west");
+    let ratings = Request::get("ratings", "/");
+    let of_a_version = who(&bookinfo.call("NORTH_BOOKINFO_REVIEWS_V3__BOOKINFO_RATINGS_9080", &ratings));
+    assert_eq!(of_a_version, "bookinfo.ratings in north");
+    for cluster in ["west", "east", "north"] {
+        bookinfo.fail("reviews.v1", cluster, "gone");
+    }
+    process::eventually("the second version has the share of the first", Duration::from_secs(30), || {
+        let answers =
+            (0..20).map(|_| bookinfo.call("WEST_BOOKINFO_PRODUCTPAGE__BOOKINFO_REVIEWS_9080", &anybody));
+        let all: Vec<Response> = answers.collect();
+        all.iter().all(|one| one.status == 200 && one.field("service") == "bookinfo.reviews.v2").then_some(())
+    });
+    drop(bookinfo);
+
+    let boutique = up("online-boutique");
+    let shop = || boutique.ingress("WEST_INGRESS", &Request::get("boutique.example", "/"));
+    assert_eq!(who(&shop()), "boutique.frontend in west");
+    boutique.fail("frontend", "west", "gone");
+    process::eventually("the other front takes over", Duration::from_secs(30), || {
+        (shop().status == 200 && shop().field("cluster") == "east").then_some(())
+    });
+    drop(boutique);
+
+    let emojivoto = up("emojivoto");
+    let vote = emojivoto.call("THREE_EMOJIVOTO_VOTE_BOT__EMOJIVOTO_WEB_80", &Request::get("web", "/"));
+    assert_eq!(who(&vote), "emojivoto.web in one");
+    assert_eq!(vote.field("caller"), "spiffe://emojivoto.example/ns/emojivoto/sa/vote-bot");
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_plan::paths::{INBOUND_PORT, METRICS_PORT, OUTBOUND_PORT, READINESS_PORT};
+use meshc_plan::paths::OUTBOUND_PORT;
 use meshc_vocabulary::model::{Capture, Port};
+use meshc_vocabulary::sidecar;
 
 use crate::context::Context;
 use crate::list::Check;
@@ -30,10 +31,6 @@ Choose another `number`, or let the application listen elsewhere (`target`)."#,
     run,
 };
 
-/// What a sidecar opens on all addresses of its pod.
-pub(crate) const SIDECAR: [(u16, &str); 3] =
-    [(INBOUND_PORT, "mTLS"), (READINESS_PORT, "readiness and probes"), (METRICS_PORT, "metrics")];
-
 /// What it opens there beyond that with `capture = redirect`.
 const REDIRECT: (u16, &str) = (OUTBOUND_PORT, "redirected calls");
 
@@ -55,7 +52,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 numbers.insert(port.number, port);
             }
         }
-        let redirect = match service.capture {
+        let redirect = match context.resolved.captured(id).capture() {
             Capture::Loopback => None,
             Capture::Redirect => Some(&REDIRECT),
         };
@@ -63,7 +60,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let probes = service.probes.iter().map(|probe| (probe.port, &probe.origin));
         let metrics = service.scrape.iter().map(|scrape| (scrape.port, &scrape.origin));
         for (number, origin) in ports.chain(probes).chain(metrics) {
-            let reserved = SIDECAR.iter().chain(redirect).find(|(reserved, _)| *reserved == number);
+            let reserved = sidecar::PORTS.iter().chain(redirect).find(|(reserved, _)| *reserved == number);
             let Some((_, purpose)) = reserved else { continue };
             let message =
                 format!("the sidecar of `{}` needs port {number} itself", context.model.service_name(id));

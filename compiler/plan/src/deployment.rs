@@ -67,6 +67,9 @@ pub struct SidecarDeployment {
     pub probes: Vec<Probe>,
     /// The application's own metrics.
     pub scrape: Option<Scrape>,
+    /// The port that the pod listens on and calls elsewhere, where that is why its calls are redirected: nobody asked for
+    /// it.
+    pub redirected_for: Option<u16>,
     /// Whether a callee's port below 1024 makes the pod need the sysctl `net.ipv4.ip_unprivileged_port_start`; the
     /// lowest such port.
     pub lowest_privileged_port: Option<u16>,

@@ -3,17 +3,13 @@
 
 use meshc_vocabulary::model::ProbeKind;
 
-/// mTLS from other proxies (a sidecar's inbound side).
-pub const INBOUND_PORT: u16 = 15006;
+pub use meshc_vocabulary::sidecar::{INBOUND_PORT, METRICS_PORT, READINESS_PORT};
+
 /// Redirected outbound connections, with `capture = redirect`.
 pub const OUTBOUND_PORT: u16 = 15001;
 /// Virtual addresses of callees with `capture = redirect`: reserved for future use (RFC 1112, section 4), so that no
 /// network has a host there.
 pub const REDIRECTED_RANGE: &str = "240.240.0.0/16";
-/// Readiness and the application's probes.
-pub const READINESS_PORT: u16 = 15021;
-/// Prometheus metrics.
-pub const METRICS_PORT: u16 = 15090;
 /// East-west gateways.
 pub const EAST_WEST_PORT: u16 = meshc_vocabulary::EAST_WEST_PORT;
 /// The rate-limit service: gRPC, HTTP (health) and debugging, as envoyproxy/ratelimit has them.

@@ -9,6 +9,7 @@
 //! whole); an answer depends on ids, never on places in the source, which two things may share; nothing is reported here.
 
 mod access;
+mod capture;
 mod conduct;
 mod edge;
 mod implied;
@@ -20,6 +21,7 @@ mod service;
 mod setting;
 
 pub use access::{Access, Peer, Refusal};
+pub use capture::{Captured, HeldPort, Holder, held_ports};
 pub use conduct::{Conduct, Through};
 pub use edge::{Caller, Edge, destination_port};
 pub use implied::{covers, covers_all, disjoint};

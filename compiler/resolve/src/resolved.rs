@@ -7,11 +7,12 @@ use meshc_vocabulary::model::{
     Callee, ExternalHost, Id, Model, Namespace, Policy, PolicyScope, Port, Route, Service,
 };
 
+use crate::capture::captures;
 use crate::edge::edges;
 use crate::routed::{Routed, routed};
 use crate::{
-    Access, CalledPort, Conduct, Edge, Misplaced, Obstacle, Peer, Provenance, RoutePolicies, ServicePolicies,
-    Through, misplaced,
+    Access, CalledPort, Captured, Conduct, Edge, Misplaced, Obstacle, Peer, Provenance, RoutePolicies,
+    ServicePolicies, Through, misplaced,
 };
 
 /// What holds where in a mesh.
@@ -28,6 +29,8 @@ pub struct Resolved<'m> {
     defaults: ServicePolicies<'m>,
     services: Vec<ServicePolicies<'m>>,
     routes: Vec<RoutePolicies<'m>>,
+    /// How the calls of each service are captured.
+    captures: Vec<Captured<'m>>,
     /// The calls that routes take.
     routed: Routed,
     /// For each service the positions of the edges that lead to it.
@@ -81,6 +84,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
 
     let routed = routed(model);
     let (edges, outside) = edges(model, &routed);
+    let captures = captures(model, &edges);
     let mut incoming = vec![Vec::new(); model.services.len()];
     for (place, edge) in edges.iter().enumerate() {
         if let Some(list) = incoming.get_mut(edge.callee.index()) {
@@ -93,7 +97,19 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
             list.push(id);
         }
     }
-    Resolved { model, edges, outside, misplaced, defaults, services, routes, routed, incoming, members }
+    Resolved {
+        model,
+        edges,
+        outside,
+        misplaced,
+        defaults,
+        services,
+        routes,
+        captures,
+        routed,
+        incoming,
+        members,
+    }
 }
 
 impl<'m> Resolved<'m> {
@@ -111,6 +127,13 @@ impl<'m> Resolved<'m> {
             Callee::Service(service) => self.service(service),
             Callee::External(_) => &self.defaults,
         }
+    }
+
+    /// How the calls of a service reach its sidecar.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "one entry was made for each service of the model")]
+    pub fn captured(&self, service: Id<Service>) -> Captured<'m> {
+        self.captures[service.index()]
     }
 
     /// What policies say about a route.

@@ -17,6 +17,7 @@ pub mod model;
 mod names;
 mod policy;
 mod reference;
+pub mod sidecar;
 mod standard;
 mod symbols;
 mod words;

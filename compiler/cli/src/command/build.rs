@@ -1,5 +1,6 @@
 //! `meshc build`: writes the files of a mesh, all of them or none.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use meshc_driver::output::{
 };
 use meshc_driver::{CheckedMesh, Compilation, Forms, build};
 use meshc_pki::{layout, public_bundle};
+use meshc_plan::{Deployment, Plan};
 
 use crate::compile::{DataPlaneWord, compile, show};
 use crate::console::Console;
@@ -179,6 +181,7 @@ fn write(
     console: &Console,
 ) -> Result<Exit, Failure> {
     let root = &arguments.output;
+    let redirected = compilation.mesh.as_ref().and_then(|mesh| redirected(&mesh.plan));
     let progress = console.progress("writing");
     let written = output::write(&Disk, root, mesh, tree, edits(arguments));
     drop(progress);
@@ -195,7 +198,35 @@ fn write(
             return Ok(Exit::Findings);
         }
     }
+    if let Some(redirected) = redirected {
+        console.note(&redirected);
+    }
     Ok(Exit::Ok)
+}
+
+/// How many services are told of by name.
+const MOST_NAMED: usize = 3;
+
+/// Whose calls are redirected although nobody asked for that: it takes a privilege that a namespace may not grant.
+fn redirected(plan: &Plan) -> Option<String> {
+    let chosen = plan.proxies.iter().filter_map(|proxy| match &proxy.deployment {
+        Deployment::Sidecar(sidecar) => {
+            sidecar.redirected_for.map(|port| (format!("{}.{}", sidecar.namespace, sidecar.service), port))
+        }
+        Deployment::Gateway(_) => None,
+    });
+    let chosen: BTreeMap<String, u16> = chosen.collect();
+    let named: Vec<String> =
+        chosen.iter().take(MOST_NAMED).map(|(name, port)| format!("`{name}` (port {port})")).collect();
+    let more = chosen.len().saturating_sub(named.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    (!named.is_empty()).then(|| {
+        format!(
+            "capture = redirect is chosen, with an init container that needs NET_ADMIN, where pods listen on a port that they \
+             call: {}{more}",
+            named.join(", ")
+        )
+    })
 }
 
 fn edits(arguments: &Arguments) -> Edits {

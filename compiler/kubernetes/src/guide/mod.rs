@@ -19,6 +19,7 @@ const DEFAULT_INOTIFY_INSTANCES: u32 = 128;
 /// Writes `README.md` into the cluster's folder.
 pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&ProxyPlan], tree: &mut Tree) {
     let mut sidecars = Vec::new();
+    let mut redirected = Vec::new();
     let mut identities = BTreeSet::new();
     let mut written = false;
     for proxy in proxies {
@@ -32,6 +33,13 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
                     .filter(|workload| workload.image.is_none())
                     .map(|workload| format!("{} `{}`", sidecar::kind_word(workload.kind), workload.name))
                     .collect();
+                if sidecar::redirects(proxy) {
+                    let why = deployed.redirected_for.map_or_else(String::new, |port| {
+                        format!(" (chosen, since its pods listen on port {port}, which they call elsewhere)")
+                    });
+                    let name = format!("{}/{}", deployed.namespace, deployed.called());
+                    redirected.push(entry(&[("name", &name), ("why", &why)]));
+                }
                 sidecars.push(entry(&[
                     ("namespace", &deployed.namespace),
                     ("service", &deployed.called()),
@@ -80,6 +88,7 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
     context.insert("seconds", &sidecar::PAUSE_SECONDS);
     context.insert("kubernetes", &format!("{}.{}", cluster.kubernetes.major, cluster.kubernetes.minor));
     context.insert("sidecars", &sidecars);
+    context.insert("redirected", &redirected);
     context.insert("identities", &identities);
     // The template is a constant and every name in it is inserted above; a test renders it.
     if let Ok(text) = Tera::one_off(TEMPLATE, &context, false) {

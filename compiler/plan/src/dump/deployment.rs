@@ -25,6 +25,7 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
         ports,
         probes,
         scrape,
+        redirected_for,
         lowest_privileged_port,
     } = sidecar;
     let called = sidecar.called();
@@ -64,6 +65,9 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
         }
         if let Some(scrape) = scrape {
             text.line(format!("metrics {} at {}", scrape.path, scrape.port));
+        }
+        if let Some(port) = redirected_for {
+            text.line(format!("redirected, since it listens on port {port} and calls it"));
         }
         if let Some(port) = lowest_privileged_port {
             text.line(format!("lowest privileged port {port}"));

@@ -40,6 +40,7 @@ pub(super) fn lower(
     sink: &mut Sink,
 ) -> Outbound {
     let caller = context.model.services.at(caller_id);
+    let capture = context.resolved.captured(caller_id).capture();
     let by_port = rule::by_port(reaches);
     let mut outbound = Outbound::default();
     let mut addresses: BTreeMap<Ipv4Addr, Callee> = BTreeMap::new();
@@ -51,10 +52,10 @@ pub(super) fn lower(
             Asked::ByRoute => continue,
         }
         let call = reach.origins.first().unwrap_or(&port.origin);
-        let address = address(context, caller.capture, reach.callee, call, sink);
+        let address = address(context, capture, reach.callee, call, sink);
         match addresses.get(&address) {
             Some(other) if *other != reach.callee => {
-                same_address(context, address, caller.capture, [*other, reach.callee], sink);
+                same_address(context, address, capture, [*other, reach.callee], sink);
                 continue;
             }
             Some(_) => {}
@@ -67,10 +68,10 @@ pub(super) fn lower(
         }
         let route = route_of(context, caller_id, reach);
         let called = Called { cluster, reach, port, routed: route.map(|route| (route, &by_port)) };
-        outbound.listeners.push(listener(context, &called, caller, address, sink));
+        outbound.listeners.push(listener(context, &called, capture, address, sink));
     }
     outbound.host_aliases.sort();
-    if caller.capture == Capture::Redirect && !outbound.listeners.is_empty() {
+    if capture == Capture::Redirect && !outbound.listeners.is_empty() {
         outbound.listeners.push(redirected(&caller.origin));
     }
     outbound
@@ -97,7 +98,7 @@ fn route_of(context: &Context<'_>, caller: Id<Service>, reach: &Reach) -> Option
 fn listener(
     context: &Context<'_>,
     call: &Called<'_>,
-    caller: &Service,
+    capture: Capture,
     address: Ipv4Addr,
     sink: &mut Sink,
 ) -> Listener {
@@ -120,7 +121,7 @@ fn listener(
     Listener {
         name: outbound_listener(called.name, called.namespace, port.number),
         address: SocketAddr::new(IpAddr::V4(address), port.number),
-        socket: match caller.capture {
+        socket: match capture {
             Capture::Loopback => Socket::Own,
             Capture::Redirect => Socket::Redirected,
         },

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use lang_diagnostics::Sink;
+use meshc_resolve::{Captured, HeldPort};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Port, Service, SubsetOf};
 
@@ -30,6 +31,7 @@ pub(super) fn lower(
     let limits =
         if takes_requests(service) { rate_limit::limits(context, whole, sink) } else { Limits::default() };
     let outbound = outbound::lower(context, cluster, whole, reaches, sink);
+    let captured = context.resolved.captured(id);
 
     let mut listeners = outbound.listeners;
     let lowest_privileged_port = lowest_privileged_port(&listeners);
@@ -60,12 +62,17 @@ pub(super) fn lower(
         }),
         listeners,
         upstreams,
-        capture: Some(service.capture),
+        capture: Some(captured.capture()),
         host_aliases: outbound.host_aliases,
         memory: bounds::PROXY_MEMORY,
         trusted_hops: 0,
         rate_limit_upstream: counts.then(|| RATE_LIMIT.to_owned()),
-        deployment: Deployment::Sidecar(deployment(context, cluster, service, lowest_privileged_port)),
+        deployment: Deployment::Sidecar(deployment(
+            context,
+            cluster,
+            (service, captured),
+            lowest_privileged_port,
+        )),
         origin: service.origin.clone(),
     };
     Lowered { proxy, domains: limits.domains }
@@ -79,7 +86,7 @@ fn takes_requests(service: &Service) -> bool {
 fn deployment(
     context: &Context<'_>,
     cluster: Id<Cluster>,
-    service: &Service,
+    (service, captured): (&Service, Captured<'_>),
     lowest_privileged_port: Option<u16>,
 ) -> SidecarDeployment {
     let replicas = service.presence(cluster).map_or(1, |presence| presence.replicas);
@@ -90,7 +97,8 @@ fn deployment(
         ports,
         account,
         workloads,
-        capture,
+        // What it comes to was resolved, with its reason.
+        capture: _,
         probes,
         scrape,
         // For readers of the source.
@@ -130,7 +138,11 @@ fn deployment(
         ports: ports.iter().map(port).collect(),
         probes: probes.clone(),
         scrape: scrape.clone(),
-        lowest_privileged_port: match capture {
+        redirected_for: match captured {
+            Captured::Hindered(HeldPort { call: _, callee: _, port, holder: _ }) => Some(port.number),
+            Captured::Declared(_) | Captured::Unhindered => None,
+        },
+        lowest_privileged_port: match captured.capture() {
             Capture::Loopback => lowest_privileged_port,
             Capture::Redirect => None,
         },

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod capture;
 mod conduct;
 mod examples;
 mod misplaced;

@@ -360,7 +360,7 @@ fn service(name: &str, namespace: Id<Namespace>, clusters: Vec<Presence>, calls:
         calls,
         account: name.to_owned(),
         workloads: Vec::new(),
-        capture: Capture::Loopback,
+        capture: CaptureChoice::Loopback,
         vip: None,
         probes: Vec::new(),
         scrape: None,
@@ -404,7 +404,7 @@ fn mesh() -> Mesh {
         trust_domain: String::from("cluster.local"),
         data_plane: DataPlane::Envoy,
         namespace: String::from("mesh-system"),
-        capture: Capture::Loopback,
+        capture: CaptureChoice::Loopback,
     }
 }
 

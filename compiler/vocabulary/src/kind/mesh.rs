@@ -4,7 +4,7 @@ use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Reference, Type};
 
 use crate::forms;
-use crate::model::{Capture, DataPlane, Mesh};
+use crate::model::{CaptureChoice, DataPlane, Mesh};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -18,10 +18,12 @@ symbols! {
 
 symbols! {
     /// How outbound connections reach the sidecar.
-    CAPTURES: Capture {
-        "loopback" => Capture::Loopback,
+    CAPTURES: CaptureChoice {
+        "auto" => CaptureChoice::Auto,
+            "`loopback` where the kernel allows it; `redirect` for a service whose pods listen on a port that they call elsewhere";
+        "loopback" => CaptureChoice::Loopback,
             "virtual addresses in 127.64.0.0/10, on which the sidecar listens; needs no privileges";
-        "redirect" => Capture::Redirect,
+        "redirect" => CaptureChoice::Redirect,
             "virtual addresses in 240.240.0.0/16, redirected by an init container with NET_ADMIN; works with any ports";
     }
 }
@@ -58,7 +60,7 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::defaulted(
             words::CAPTURE,
             Type::Symbol(CAPTURES),
-            Constant::Symbol("loopback"),
+            Constant::Symbol("auto"),
             "How an application's outbound connections reach its sidecar, unless a service declares another way.",
         ),
     ],
@@ -72,6 +74,6 @@ pub(crate) fn convert(block: &Block) -> Option<Mesh> {
         trust_domain: block.get::<String>(words::TRUST_DOMAIN)?.value,
         data_plane: block.get::<DataPlane>(words::DATA_PLANE)?.value,
         namespace: block.get::<String>(words::NAMESPACE)?.value,
-        capture: block.get::<Capture>(words::CAPTURE)?.value,
+        capture: block.get::<CaptureChoice>(words::CAPTURE)?.value,
     })
 }

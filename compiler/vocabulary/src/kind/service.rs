@@ -9,7 +9,7 @@ use lang_evaluate::{Block, Target};
 use super::{mesh, metrics, port, presence, probe, subset, workload};
 use crate::build::Ids;
 use crate::forms;
-use crate::model::{Call, Callee, Capture, Id, Namespace, Service};
+use crate::model::{Call, Callee, CaptureChoice, Id, Namespace, Service};
 use crate::words;
 
 /// Why clients and gateways are not called.
@@ -95,7 +95,7 @@ pub(crate) static KIND: Kind = Kind {
 pub(crate) fn convert(
     block: &Block,
     namespace: Id<Namespace>,
-    capture: Capture,
+    capture: CaptureChoice,
     ids: &Ids,
     sink: &mut Sink,
 ) -> Option<Service> {
@@ -116,7 +116,7 @@ pub(crate) fn convert(
         },
         subset_of: None,
         subsets: Vec::new(),
-        capture: block.get::<Capture>(words::CAPTURE).map_or(capture, |capture| capture.value),
+        capture: block.get::<CaptureChoice>(words::CAPTURE).map_or(capture, |capture| capture.value),
         vip: block.get::<Ipv4Addr>(words::VIP),
         probes: probe::convert(block, sink)?,
         scrape: match block.block(&metrics::KIND) {

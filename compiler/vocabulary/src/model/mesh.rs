@@ -18,7 +18,7 @@ pub struct Mesh {
     /// The Kubernetes namespace of gateways, trust bundle and rate-limit service. Default `mesh-system`.
     pub namespace: String,
     /// How outbound connections reach the sidecar, unless a service declares another way.
-    pub capture: Capture,
+    pub capture: CaptureChoice,
 }
 
 /// Which proxy carries the traffic.
@@ -39,6 +39,17 @@ impl DataPlane {
             Self::Meshd => "meshd",
         }
     }
+}
+
+/// What is said about how outbound connections reach the sidecar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CaptureChoice {
+    /// Without privileges where the kernel allows that for a workload, else redirected. The default.
+    Auto,
+    /// On loopback.
+    Loopback,
+    /// Redirected.
+    Redirect,
 }
 
 /// How outbound connections reach the sidecar.

@@ -16,7 +16,7 @@ pub use cluster::{
     HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, Resources,
     ServiceType, TlsVersion,
 };
-pub use mesh::{Capture, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
+pub use mesh::{Capture, CaptureChoice, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
 pub use route::{
     AtGateways, CallSource, DeadShare, Destination, GatewayPortName, HeaderMatch, HttpMatch, NotMatch,

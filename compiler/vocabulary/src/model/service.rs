@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Origin, Span, Spanned};
 
-use super::{Capture, Cluster, Id, Namespace};
+use super::{CaptureChoice, Cluster, Id, Namespace};
 
 /// A service, or a client (which calls and offers nothing: its `ports` are empty), or a subset of a service: some of its
 /// pods, with workloads and clusters of their own. A subset has the ports, the account, the probes and the capture of its
@@ -36,8 +36,8 @@ pub struct Service {
     /// The parts that its pods make up, in order of name; empty if there is no such distinction. None of its pods is in
     /// none of them.
     pub subsets: Vec<Id<Service>>,
-    /// How its outbound connections reach the sidecar.
-    pub capture: Capture,
+    /// What is said about how its outbound connections reach the sidecar.
+    pub capture: CaptureChoice,
     /// A virtual address that overrides the derived one.
     pub vip: Option<Spanned<Ipv4Addr>>,
     /// Probes that the sidecar answers in the application's place by asking it on loopback.

@@ -45,6 +45,7 @@ pub(crate) fn sidecar_plan(cluster: &str, service: &str) -> ProxyPlan {
         ports: Vec::new(),
         probes: Vec::new(),
         scrape: None,
+        redirected_for: None,
         lowest_privileged_port: None,
     });
     let mut plan = plan(
