@@ -2,7 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{AccessException, AccessRequests, AccessRule, Audit, Authorization, Principal};
+use meshc_plan::{AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, Principal};
 use meshc_vocabulary::model::policy::AddressRange;
 use meshd_config::raw;
 
@@ -31,7 +31,8 @@ fn rule(rule: &AccessRule) -> raw::Rule {
     let AccessRequests { hosts, addresses, matches } = requests;
     raw::Rule {
         name: name.clone(),
-        principals: principals.iter().map(principal).collect(),
+        principals: principals.iter().filter_map(principal).collect(),
+        clients: principals.iter().filter_map(client).collect(),
         hosts: hosts.clone(),
         addresses: addresses.iter().map(range).collect(),
         matches: matches.iter().map(matches::request).collect(),
@@ -43,7 +44,7 @@ fn exception(except: &AccessException) -> raw::Exception {
     let AccessException { principals, requests } = except;
     let AccessRequests { hosts, addresses, matches } = requests;
     raw::Exception {
-        principals: principals.iter().map(principal).collect(),
+        principals: principals.iter().filter_map(principal).collect(),
         hosts: hosts.clone(),
         addresses: addresses.iter().map(range).collect(),
         matches: matches.iter().map(matches::request).collect(),
@@ -55,12 +56,23 @@ fn range(range: &AddressRange) -> String {
     format!("{address}/{bits}")
 }
 
-fn principal(principal: &Principal) -> String {
+fn principal(principal: &Principal) -> Option<String> {
     match principal {
-        Principal::Identity(identity) => identity.to_string(),
+        Principal::Identity(identity) => Some(identity.to_string()),
         Principal::Namespace { trust_domain, namespace } => {
-            format!("spiffe://{trust_domain}/ns/{namespace}/sa/*")
+            Some(format!("spiffe://{trust_domain}/ns/{namespace}/sa/*"))
         }
-        Principal::Anyone => "*".to_owned(),
+        Principal::Anyone => Some("*".to_owned()),
+        Principal::Client(_) => None,
+    }
+}
+
+fn client(principal: &Principal) -> Option<String> {
+    match principal {
+        Principal::Client(ClientName::Exact(name)) => Some(name.clone()),
+        Principal::Client(ClientName::Prefix(prefix)) => Some(format!("{prefix}*")),
+        Principal::Identity(_)
+        | Principal::Namespace { trust_domain: _, namespace: _ }
+        | Principal::Anyone => None,
     }
 }

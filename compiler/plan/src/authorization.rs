@@ -81,6 +81,17 @@ pub enum Principal {
         /// The namespace.
         namespace: String,
     },
+    /// Clients outside the mesh, at an ingress gateway, with this URI or DNS name in their certificate.
+    Client(ClientName),
     /// Everybody on this chain: on a plain one, callers without an identity.
     Anyone,
+}
+
+/// A name in a client's certificate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClientName {
+    /// Exactly this one.
+    Exact(String),
+    /// One that begins so.
+    Prefix(String),
 }

@@ -29,7 +29,7 @@ mod route;
 mod upstream;
 
 pub use authorization::{
-    AccessException, AccessRequests, AccessRule, Audit, Authorization, NO_RULE, Principal,
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, NO_RULE, Principal,
 };
 pub use deployment::{
     ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment,

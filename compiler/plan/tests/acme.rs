@@ -123,7 +123,7 @@ fn a_callee_admits_its_declared_callers_and_allow_narrows_them() {
         principals
             .map(|principal| match principal {
                 Principal::Identity(id) => id.to_string(),
-                Principal::Namespace { .. } | Principal::Anyone => panic!("too wide"),
+                Principal::Namespace { .. } | Principal::Client(_) | Principal::Anyone => panic!("too wide"),
             })
             .collect::<Vec<_>>()
     };

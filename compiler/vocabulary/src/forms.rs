@@ -21,6 +21,9 @@ pub(crate) static HOST_PATTERN: Pattern = Pattern { name: "a host name", check: 
 pub(crate) static GATEWAY_NAME: Pattern =
     Pattern { name: "the name of a gateway", check: |text| text.splitn(2, '.').find_map(name) };
 
+/// A URI or DNS name in a client's certificate, possibly with `*` at its end.
+pub(crate) static CLIENT_NAME: Pattern = Pattern { name: "a client's name", check: client_name };
+
 /// A header's name (RFC 9110, section 5.1).
 pub(crate) static HEADER_NAME: Pattern = Pattern { name: "a header name", check: header_name };
 
@@ -283,6 +286,15 @@ fn host_pattern(text: &str) -> Option<String> {
         return wrong("a port is no part of a host name; it matches every port of the gateway");
     }
     dns_name(&rest.to_ascii_lowercase())
+}
+
+fn client_name(text: &str) -> Option<String> {
+    let rest = text.strip_suffix('*').unwrap_or(text);
+    if rest.is_empty() {
+        return wrong("every client has one; leave `clients` out for all of them");
+    }
+    let other = rest.chars().find(|c| !c.is_ascii_graphic() || matches!(c, ',' | ';' | '"' | '=' | '*'))?;
+    Some(format!("`{}` stands in no name that a gateway accepts", other.escape_default()))
 }
 
 fn token(c: char) -> bool {

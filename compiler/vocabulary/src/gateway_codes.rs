@@ -12,6 +12,8 @@ pub const NOT_AN_INGRESS: Code = Code("E0208");
 pub const NO_SUCH_GATEWAY: Code = Code("E0209");
 /// TLS at a port without a certificate.
 pub const NO_CERTIFICATE: Code = Code("E0260");
+/// Names of clients where none are known.
+pub const CLIENTS_OF_NOBODY: Code = Code("E0289");
 /// A certificate that no client is shown.
 pub const ADDRESS_OF_CERTIFICATE: Code = Code("E0261");
 /// Pods that cannot be as they are declared.
@@ -134,6 +136,19 @@ gateway ingress {
   port sql  { number = 5432, protocol = tcp }
 }
 route ledger { gateway = west.ingress.sql, to = ledger.sql }
+```"#,
+    },
+    CodeInfo {
+        code: CLIENTS_OF_NOBODY,
+        title: "names of clients where none are known",
+        explanation: r#"`clients` of `allow` and `deny` are names in certificates that clients outside the mesh show to an ingress gateway. The
+gateway decides by them, so a rule with `clients` means ingress gateways only, and those that ask for certificates.
+
+```mesh
+policy partners {
+  targets = [orders]
+  allow { from = [west.ingress], clients = ["spiffe://partner.example/*", "shop.partner.example"] }
+}
 ```"#,
     },
 ];

@@ -38,6 +38,7 @@ names! {
     CALLS = "calls";
     CAPTURE = "capture";
     CLASS = "class";
+    CLIENTS = "clients";
     CLIENT_CA = "client_ca";
     CLIENT_CERTIFICATE = "client_certificate";
     CLUSTERS = "clusters";

@@ -20,8 +20,10 @@ pub struct Authorization {
 pub struct Rule {
     /// The name in logs and metrics.
     pub name: String,
-    /// Who; never empty.
+    /// Who; empty only if clients are meant.
     pub principals: Vec<PeerPattern>,
+    /// Which clients outside the mesh.
+    pub clients: Vec<ClientPattern>,
     /// What.
     pub requests: Requests,
     /// What of it is not meant.
@@ -48,6 +50,34 @@ pub struct Exception {
     pub requests: Requests,
 }
 
+/// A name in the certificate of a client outside the mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientPattern {
+    /// Exactly this one.
+    Exact(String),
+    /// One that begins so.
+    Prefix(String),
+}
+
+impl ClientPattern {
+    /// Whether a URI or DNS name is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            ClientPattern::Exact(exact) => name == exact,
+            ClientPattern::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        }
+    }
+
+    fn check(cx: &mut Context<'_>, text: &str, at: &Path) -> Option<Self> {
+        let name = cx.text(text, at)?;
+        Some(match name.strip_suffix('*') {
+            Some(prefix) => ClientPattern::Prefix(prefix.to_owned()),
+            None => ClientPattern::Exact(name),
+        })
+    }
+}
+
 /// A range of addresses of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRange {
@@ -66,16 +96,23 @@ impl Authorization {
 }
 
 fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
-    let raw::Rule { name, principals, hosts, addresses, matches, except } = raw;
+    let raw::Rule { name, principals, clients, hosts, addresses, matches, except } = raw;
     let name = cx.text(name, &at.field("name"));
-    if principals.is_empty() {
+    if principals.is_empty() && clients.is_empty() {
         cx.wrong(&at.field("principals"), "a rule needs a principal; `*` is anyone");
     }
     let principals =
         cx.each(principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
     let requests = Requests::check(cx, (hosts, addresses, matches), at);
     let except = cx.each(except, &at.field("except"), exception);
-    Some(Rule { name: name?, principals: principals?, requests: requests?, except: except? })
+    let clients = cx.each(clients, &at.field("clients"), |cx, name, at| ClientPattern::check(cx, name, at));
+    Some(Rule {
+        name: name?,
+        principals: principals?,
+        clients: clients?,
+        requests: requests?,
+        except: except?,
+    })
 }
 
 fn exception(cx: &mut Context<'_>, raw: &raw::Exception, at: &Path) -> Option<Exception> {

@@ -30,7 +30,7 @@ mod upstream;
 mod upstreams;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
-pub use authorization::{AddressRange, Authorization, Exception, Requests, Rule};
+pub use authorization::{AddressRange, Authorization, ClientPattern, Exception, Requests, Rule};
 pub use headers::{HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS, RequestProperty};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};

@@ -3,7 +3,8 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::route::{Seen, without_port};
-use meshd_config::{Authorization, Exception, PeerPattern, Requests, Rule, SpiffeId};
+use crate::tls::ClientCertificate;
+use meshd_config::{Authorization, ClientPattern, Exception, PeerPattern, Requests, Rule, SpiffeId};
 use std::net::IpAddr;
 
 /// What is named where no rule admits a request.
@@ -14,6 +15,8 @@ const NO_RULE: &str = "none";
 pub(crate) struct Asker<'a> {
     /// The identity that was proved, if one was.
     pub(crate) peer: Option<&'a SpiffeId>,
+    /// The certificate of a client outside the mesh.
+    pub(crate) client: Option<&'a ClientCertificate>,
     /// The address that connected.
     pub(crate) address: IpAddr,
     /// The host that the request names.
@@ -35,12 +38,17 @@ pub(crate) fn refuses<'a>(authorization: &'a Authorization, asker: &Asker<'_>) -
 
 impl Asker<'_> {
     fn is_meant_by(&self, rule: &Rule) -> bool {
-        let Rule { name: _, principals, requests, except } = rule;
-        self.is_one_of(principals)
+        let Rule { name: _, principals, clients, requests, except } = rule;
+        (self.is_one_of(principals) || self.is_client(clients))
             && self.asks_for(requests)
             && !except.iter().any(|Exception { principals, requests }| {
                 (principals.is_empty() || self.is_one_of(principals)) && self.asks_for(requests)
             })
+    }
+
+    fn is_client(&self, clients: &[ClientPattern]) -> bool {
+        let mut names = self.client.into_iter().flat_map(|client| client.uris.iter().chain(&client.names));
+        names.any(|name| clients.iter().any(|pattern| pattern.matches(name)))
     }
 
     fn is_one_of(&self, principals: &[PeerPattern]) -> bool {

@@ -165,6 +165,7 @@ pub(crate) async fn decide(
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
     let asker = || Asker {
         peer: peer.map(|peer| &peer.spiffe),
+        client: connection.client.as_deref(),
         address: connection.remote.ip(),
         host: &authority,
         seen,

@@ -205,7 +205,18 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
     port open { number = 9443, tls { secret = "shop-tls", client_ca = "partners", client_certificate = optional } }"#;
     let routes = r#"
   client inside { clusters = [west], calls = [web] }
-  route web { gateway = west.ingress, hosts = ["shop.example"], to = web }"#;
+  route web {
+    gateway = west.ingress
+    hosts   = ["shop.example"]
+    rule { match { prefix = "/orders" }, to = admin }
+    rule { to = web }
+  }
+  policy partners {
+    targets = [admin]
+    allow { from = [west.ingress], clients = ["spiffe://client.example/part*", "second.example"] }
+    allow { from = [west.ingress], match { path = "/orders/list" } }
+    deny  { from = [west.ingress], clients = ["client.example"], match { path = "/orders/secret" } }
+  }"#;
     let mesh = Mesh::up(&source(ports, routes), data_plane);
     let (https, open) =
         (mesh.address("MESH_GATEWAY_WEST_INGRESS_443"), mesh.address("MESH_GATEWAY_WEST_INGRESS_9443"));
@@ -232,7 +243,33 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
     let line = told(&body);
     assert!(!line.contains(',') && line.ends_with(OF_GATEWAY), "{line}");
 
+    // Rules about clients: which requests of whom.
     let folder = tempfile::tempdir().expect("a temporary directory");
+    let stranger = certificates::issued(
+        folder.path(),
+        "stranger",
+        &root,
+        &root_key,
+        "spiffe://client.example/other",
+        -1,
+        1,
+    );
+    let stranger = Some((stranger.certificate.as_path(), stranger.key.as_path()));
+    let at = |who: Option<(&Path, &Path)>, path: &str| {
+        let (status, body) = shows(open, who, &["--request-target", path]);
+        assert!(status == 200 || body == "RBAC: access denied", "{path}: {status} {body}");
+        status
+    };
+    for (path, statuses) in [
+        ("/orders", [200, 403, 403]),
+        ("/orders/list", [200, 200, 200]),
+        ("/orders/secret", [403, 403, 403]),
+        ("/", [200, 200, 200]),
+    ] {
+        let found = [partner, stranger, None].map(|who| at(who, path));
+        assert_eq!(found, statuses, "{path}: a partner, a stranger, and nobody known");
+    }
+
     let other = certificates::under_another_root(folder.path(), "spiffe://client.example/partners");
     assert_eq!(shows(open, Some((&other.certificate, &other.key)), &[]).0, 0, "another root");
     let old =

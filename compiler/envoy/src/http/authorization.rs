@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::{Rbac as RbacFilter, RbacPerRoute};
 use meshc_plan::{
-    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientCertificates, NO_RULE, Principal,
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientCertificates, ClientName,
+    NO_RULE, Principal,
 };
 use meshc_vocabulary::model::policy::AddressRange;
 use meshc_vocabulary::model::{HttpMatch, SpiffeId};
@@ -208,6 +209,9 @@ fn principal(who: &Principal) -> Identifier {
         Principal::Namespace { trust_domain, namespace } => {
             authenticated(prefix(&format!("spiffe://{trust_domain}/ns/{namespace}/sa/")))
         }
+        // Envoy compares URIs, DNS names and the subject; a name without an equals sign is no subject.
+        Principal::Client(ClientName::Exact(name)) => authenticated(exact(name)),
+        Principal::Client(ClientName::Prefix(text)) => authenticated(prefix(text)),
         Principal::Anyone => anyone(),
     }
 }

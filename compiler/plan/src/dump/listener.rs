@@ -4,11 +4,11 @@ use super::{Text, parts, words};
 use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
 use crate::{
     AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization,
-    ClientCertificates, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute, InboundChain,
-    InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit,
-    MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck, REPLAYED_BODY,
-    Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener, TcpListener,
-    VirtualHost,
+    ClientCertificates, ClientName, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute,
+    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
+    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck,
+    REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener,
+    TcpListener, VirtualHost,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
@@ -359,6 +359,8 @@ fn who(principal: &Principal) -> String {
         Principal::Namespace { trust_domain, namespace } => {
             format!("all of namespace {namespace} in {trust_domain}")
         }
+        Principal::Client(ClientName::Exact(name)) => format!("client {name}"),
+        Principal::Client(ClientName::Prefix(prefix)) => format!("client {prefix}*"),
         Principal::Anyone => String::from("anyone"),
     }
 }

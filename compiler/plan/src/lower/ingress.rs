@@ -6,20 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lang_diagnostics::Sink;
-use meshc_resolve::Through;
+use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
-    AtGateways, ClientCertificates, Gateway, GatewayCertificate, GatewayPort, GatewayProtocol, GatewayTls,
-    Id, Route, RouteScope,
+    AtGateways, Callee, ClientCertificates, Destination, Gateway, GatewayCertificate, GatewayPort,
+    GatewayProtocol, GatewayTls, Id, Route, RouteRule, RouteScope,
 };
 
 use super::calls;
 use super::context::Context;
 use super::outbound::CONNECT_ATTEMPTS;
+use super::policy::authorization::Admission;
 use super::rule::{Reaches, by_port, http_routes};
 use super::{Lowered, status};
 use crate as plan;
 use crate::bounds;
+use crate::filter::Filter;
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
@@ -211,6 +213,24 @@ fn server_tls(context: &Context<'_>, tls: &GatewayTls) -> ServerTls {
     }
 }
 
+/// What the destinations of a rule ask of the clients of a gateway: the gateway knows their certificates.
+fn of_clients(context: &Context<'_>, gateway: Id<Gateway>, rule: &RouteRule) -> Vec<Filter> {
+    let cluster = context.model.gateways.at(gateway).cluster;
+    let mut filters = Vec::new();
+    for Destination { origin: _, callee, port: named, weight: _ } in rule.action.destinations() {
+        let Callee::Service(service) = *callee else { continue };
+        let ports = &context.model.services.at(service).ports;
+        let position = destination_port(ports, named.as_ref());
+        let Some((position, port)) = position.and_then(|position| Some((position, ports.get(position)?)))
+        else {
+            continue;
+        };
+        let admission = Admission::new(context, cluster, service, position, port);
+        filters.extend(admission.at_gateway(gateway).map(Filter::Authorize));
+    }
+    filters
+}
+
 /// All trust domains of the mesh, each once, in order.
 fn trust_domains(context: &Context<'_>) -> Vec<String> {
     let clusters = context.model.clusters.iter().map(|(id, _)| context.model.trust_domain(id).to_owned());
@@ -230,7 +250,12 @@ fn virtual_hosts(
         let AtGateways { gateways: _, ports: _, protocol: _, hosts: names } = at;
         let namespace = &context.model.namespaces.at(*namespace).name;
         let rules = rules.iter().enumerate().flat_map(|(position, rule)| {
-            http_routes(context, Through::Rule { route: id, position, rule }, rule, callees, sink)
+            let mut routes =
+                http_routes(context, Through::Rule { route: id, position, rule }, rule, callees, sink);
+            for route in &mut routes {
+                route.filters.splice(0..0, of_clients(context, gateway, rule));
+            }
+            routes
         });
         hosts.push(VirtualHost {
             name: format!("{name}.{namespace}"),

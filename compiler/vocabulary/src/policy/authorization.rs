@@ -7,8 +7,8 @@ use lang_evaluate::{Block, FromValue, Target, Value};
 use super::Context;
 use crate::codes;
 use crate::forms;
-use crate::kind::http_match;
 use crate::kind::wildcard::Purpose;
+use crate::kind::{exclusive, http_match};
 use crate::model::GatewayRole;
 use crate::model::policy::{AddressRange, AuthorizationRule, Exception, Requests, Source};
 use crate::symbols::symbols;
@@ -93,6 +93,18 @@ const MODE: Attribute = Attribute::defaulted(
     "Whether the rule is enforced.",
 );
 
+static CLIENT: Type = Type::Text(&forms::CLIENT_NAME);
+
+const CLIENTS: Attribute = Attribute::optional(
+    words::CLIENTS,
+    Type::some(&CLIENT),
+    "URIs or DNS names in the certificates of clients outside the mesh (`client_ca` of a gateway's port), of which one must \
+     be there; `*` at the end is any text. The ingress gateways in `from` decide it, by the request as it arrives there, before a \
+     destination is drawn: a route's rule asks what each of its destinations asks. A \
+     name never means a workload of the mesh. Beside such a rule, rules of the service with `addresses` or `except` admit \
+     nothing through the same gateway. Not together with `addresses`, `except` or `mode = audit`.",
+);
+
 static EXCEPT: Kind = Kind {
     word: "except",
     documentation: "Requests that the rule does not mean although they meet the rest of it; all conditions hold at once. Of \
@@ -124,7 +136,7 @@ pub(crate) static ALLOW: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[FROM, HOSTS, PORTS, ADDRESSES, MODE],
+    attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };
 
@@ -135,7 +147,7 @@ pub(crate) static DENY: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[FROM, HOSTS, PORTS, ADDRESSES, MODE],
+    attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };
 
@@ -178,13 +190,59 @@ pub(crate) fn convert(
         let requests = requests(block, sink)?;
         let except = block.blocks(&EXCEPT).map(|inner| exception(inner, context, sink));
         let except = except.collect::<Option<_>>()?;
-        let rule = AuthorizationRule { origin: block.origin(), from, requests, except };
+        let clients = clients(block, &from, context, sink);
+        let rule = AuthorizationRule { origin: block.origin(), from, clients, requests, except };
         match block.get::<Mode>(words::MODE)?.value {
             Mode::Enforce => enforced.push(rule),
             Mode::Audit => audited.push(rule),
         }
     }
     Some([enforced, audited])
+}
+
+/// The names of clients, which only ingress gateways that ask for certificates know.
+fn clients(
+    block: &Block,
+    from: &[Spanned<Source>],
+    context: Context<'_>,
+    sink: &mut Sink,
+) -> Vec<Spanned<String>> {
+    let Some(clients) = block.get::<Vec<Spanned<String>>>(words::CLIENTS) else { return Vec::new() };
+    let at_the_sidecar = [(words::ADDRESSES.text(), block.written(words::ADDRESSES))]
+        .into_iter()
+        .chain([(EXCEPT.word, block.block(&EXCEPT).map(|except| except.kind_span))])
+        .chain([(words::MODE.text(), block.written(words::MODE))]);
+    for (name, span) in at_the_sidecar.filter_map(|(name, span)| Some((name, span?))) {
+        let diagnostic =
+            exclusive(span, name, block.written(words::CLIENTS).unwrap_or(span), words::CLIENTS.text());
+        sink.push(
+            diagnostic
+                .help("gateways decide by `clients`, and the service's sidecar by this; write two rules"),
+        );
+    }
+    for source in from {
+        let why = match source.value {
+            Source::Gateway(id) => {
+                let mut tls = context.gateways.at(id).ports.iter().filter_map(|port| port.tls.as_ref());
+                if tls.any(|tls| tls.clients.is_some()) {
+                    continue;
+                }
+                "this gateway asks no client for a certificate"
+            }
+            Source::Service(_) | Source::Namespace(_) | Source::Unauthenticated => {
+                "only ingress gateways know certificates of clients"
+            }
+        };
+        sink.push(
+            Diagnostic::error(codes::CLIENTS_OF_NOBODY, source.span, why)
+                .label("no request from here meets `clients`")
+                .also(clients.span, "the names of clients")
+                .help(
+                    "name ingress gateways with `client_ca` only, and write another rule for everybody else",
+                ),
+        );
+    }
+    clients.value
 }
 
 /// Whom a block names; nobody without `from`.

@@ -23,6 +23,9 @@ pub struct Rule {
     pub name: String,
     /// SPIFFE ids, or prefixes that end in `*`; `*` is anyone.
     pub principals: Vec<String>,
+    /// URIs or DNS names in certificates of clients outside the mesh, or prefixes that end in `*`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub clients: Vec<String>,
     /// Hosts without a port, exact or `*.suffix`; none means any.
     #[serde(default, skip_serializing_if = "is_default")]
     pub hosts: Vec<String>,

@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use lang_diagnostics::{Diagnostic, Origin, Sink, Spanned};
 use meshc_resolve::{Access, Peer, Resolved, Setting};
 use meshc_vocabulary::model::policy::{AuthorizationRule, Exception, Requests, Source};
-use meshc_vocabulary::model::{Cluster, HttpMatch, Id, Mtls, Port, Service, SpiffeId};
+use meshc_vocabulary::model::{Cluster, Gateway, HttpMatch, Id, Mtls, Port, Service, SpiffeId};
 
 use super::AtCallee;
 use crate::codes;
 use crate::lower::context::Context;
-use crate::{AccessException, AccessRequests, AccessRule, Audit, Authorization, PeerCheck, Principal};
+use crate::{
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, PeerCheck, Principal,
+};
 
 /// Who may call one port of a service, seen from one of its sidecars.
 pub(in crate::lower) struct Admission<'m> {
@@ -96,6 +98,33 @@ impl<'m> Admission<'m> {
         audit(self.refused("deny", self.audited_deny), allow)
     }
 
+    /// Which requests of which clients an ingress gateway sends to the service; `None` if their certificates do not matter.
+    pub(in crate::lower) fn at_gateway(&self, gateway: Id<Gateway>) -> Option<Authorization> {
+        let of_gateway = |verb, rules| {
+            let rules = self.named(verb, rules);
+            rules.filter(|(_, rule)| Peer::Gateway(gateway).is_in(self.resolved.model, rule))
+        };
+        let of_some = |rule: &AuthorizationRule| !rule.clients.is_empty() && rule.is_about(self.port);
+        let rule = |(name, rule): (String, &AuthorizationRule)| {
+            self.access(name, named_clients(rule), rule, |_| Vec::new())
+        };
+        let deny = of_gateway("deny", self.deny).filter(|(_, rule)| of_some(rule)).filter_map(rule);
+        let deny: Vec<AccessRule> = deny.collect();
+        if deny.is_empty() && !of_gateway("allow", self.allow).any(|(_, rule)| of_some(rule)) {
+            return None;
+        }
+        let allow = if self.allow.value.is_empty() {
+            vec![everything("anyone", vec![Principal::Anyone], &self.port.origin)]
+        } else {
+            // The sidecar knows other things of a request than the gateway, and cannot know by which rule that one admitted
+            // it: so a rule about what only the sidecar knows admits nothing there.
+            let told =
+                |rule: &AuthorizationRule| rule.requests.addresses.is_empty() && rule.except.is_empty();
+            of_gateway("allow", self.allow).filter(|(_, rule)| told(rule)).filter_map(rule).collect()
+        };
+        Some(Authorization { deny: by_name(deny), allow })
+    }
+
     /// Which requests may be sent without an identity; `None` if plain connections are not accepted. With an `allow`, only
     /// those of rules that name callers without an identity, so that adoption does not undo authorization.
     pub(in crate::lower) fn of_plain_requests(&self) -> Option<Authorization> {
@@ -134,7 +163,9 @@ impl<'m> Admission<'m> {
 
     /// Rules that refuse, over mTLS, in order of name.
     fn refused(&self, verb: &'static str, rules: Setting<'m, &'m [AuthorizationRule]>) -> Vec<AccessRule> {
-        let rules = self.named(verb, rules).filter_map(|(name, rule)| {
+        // Which of a gateway's clients it is decides the gateway.
+        let rules = self.named(verb, rules).filter(|(_, rule)| rule.clients.is_empty());
+        let rules = rules.filter_map(|(name, rule)| {
             self.access(name, self.all_principals(&rule.from), rule, |sources| self.all_principals(sources))
         });
         by_name(rules.collect())
@@ -159,7 +190,7 @@ impl<'m> Admission<'m> {
         if principals.is_empty() || !rule.is_about(self.port) {
             return None;
         }
-        let AuthorizationRule { origin, from: _, requests: meant, except } = rule;
+        let AuthorizationRule { origin, from: _, clients: _, requests: meant, except } = rule;
         let except = except.iter().filter(|except| except.requests.are_at(self.port));
         let except = except.filter_map(|Exception { origin: _, from, requests: meant }| {
             let principals = who(from);
@@ -255,6 +286,20 @@ impl<'m> Admission<'m> {
         let callers = self.callers.keys().map(|caller| caller.trust_domain.as_str());
         callers.chain([self.own_trust_domain]).collect()
     }
+}
+
+/// The clients that a rule means.
+fn named_clients(rule: &AuthorizationRule) -> Vec<Principal> {
+    if rule.clients.is_empty() {
+        return vec![Principal::Anyone];
+    }
+    let name = |name: &Spanned<String>| {
+        Principal::Client(match name.value.strip_suffix('*') {
+            Some(prefix) => ClientName::Prefix(prefix.to_owned()),
+            None => ClientName::Exact(name.value.clone()),
+        })
+    };
+    rule.clients.iter().map(name).collect()
 }
 
 /// Rules in order of their names, in which Envoy looks at them too.

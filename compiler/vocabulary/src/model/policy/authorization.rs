@@ -13,6 +13,8 @@ pub struct AuthorizationRule {
     pub origin: Origin,
     /// Whom it speaks of, in source order; never empty.
     pub from: Vec<Spanned<Source>>,
+    /// Names in certificates that clients of these ingress gateways show, of which one must be there; empty: any client.
+    pub clients: Vec<Spanned<String>>,
     /// Which requests.
     pub requests: Requests,
     /// What it does not mean of these: requests that meet any of the exceptions.
@@ -70,9 +72,10 @@ impl AuthorizationRule {
     /// Whether it means all requests at a port that its `matches` take.
     #[must_use]
     pub fn is_exact_at(&self, port: &Port) -> bool {
-        let Self { origin: _, from: _, requests, except } = self;
+        let Self { origin: _, from: _, clients, requests, except } = self;
         let Requests { hosts, ports: _, addresses, matches: _ } = requests;
-        hosts.is_empty()
+        clients.is_empty()
+            && hosts.is_empty()
             && addresses.is_empty()
             && requests.are_at(port)
             && !except.iter().any(|except| except.requests.are_at(port))
