@@ -67,7 +67,7 @@ namespace shop {
     timeout { request = 5s }
     outlier { interval = 1s, ejection = 1s }
   }
-  policy of-v2 { targets = [reviews.v2], timeout { request = 300ms } }
+  policy of-v2 { targets = [reviews.v2], timeout { request = 1s } }
 }
 "#;
 
@@ -154,7 +154,8 @@ fn pods_of_a_subset_take_its_name_only(mesh: &Mesh) {
 }
 
 fn a_subset_fails_over_within_itself(data_plane: DataPlane) {
-    let mesh = Mesh::up(MESH, data_plane);
+    // No request of this story is slow on purpose.
+    let mesh = Mesh::up(&MESH.replace("timeout { request = 1s }", "timeout { request = 20s }"), data_plane);
     let answers = |target: &str, expected: &(String, String)| {
         process::eventually(&format!("{expected:?} answers {target}"), Duration::from_secs(20), || {
             let answer = mesh.call(WEB, &get(target));
