@@ -1,9 +1,9 @@
 //! A rate limit that never refuses anything, because another one refuses first.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use lang_syntax::ast::{Rate, RateUnit};
+use lang_syntax::ast::Rate;
 use meshc_resolve::covers;
-use meshc_vocabulary::model::policy::{RateLimit, RateLimitScope};
+use meshc_vocabulary::model::policy::{Enforcement, RateLimit, RateLimitScope};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -56,7 +56,20 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 /// Whether `strict` refuses whatever `loose` would: it counts all that `loose` counts into one counter, in the same
 /// place or a larger one, and admits no more.
 fn shadows(strict: &RateLimit, loose: &RateLimit) -> bool {
-    let (Some(bound), true) = (&strict.otherwise, strict.tiers.is_empty()) else { return false };
+    match strict.mode {
+        Enforcement::Enforced => {}
+        // It refuses nothing, so nothing is refused before.
+        Enforcement::Audited => return false,
+    }
+    let bound = match (&strict.total, &strict.otherwise, strict.tiers.is_empty()) {
+        (Some(total), _, _) => total.value,
+        (None, Some(otherwise), true) => otherwise.value,
+        (None, Some(_), false) | (None, None, _) => return false,
+    };
+    // What is saved up may be more than the rate, in either of them.
+    if strict.burst.is_some() || loose.burst.is_some() {
+        return false;
+    }
     let place = match (strict.scope.value, loose.scope.value) {
         (RateLimitScope::Pod, RateLimitScope::Pod)
         | (RateLimitScope::Cluster, RateLimitScope::Pod | RateLimitScope::Cluster)
@@ -64,16 +77,16 @@ fn shadows(strict: &RateLimit, loose: &RateLimit) -> bool {
         (RateLimitScope::Pod, RateLimitScope::Cluster | RateLimitScope::Mesh)
         | (RateLimitScope::Cluster, RateLimitScope::Mesh) => false,
     };
-    let rates = loose.tiers.iter().map(|tier| tier.rate).chain(loose.otherwise.map(|rate| rate.value));
-    place
-        && covers(&strict.matches, &loose.matches)
-        && rates.into_iter().all(|rate| at_most(bound.value, rate))
+    let alone = [&loose.otherwise, &loose.total].into_iter().flatten().map(|rate| rate.value);
+    let each = loose.each.iter().map(|each| each.rate.value);
+    let rates = loose.tiers.iter().map(|tier| tier.rate).chain(alone).chain(each);
+    place && covers(&strict.matches, &loose.matches) && rates.into_iter().all(|rate| at_most(bound, rate))
 }
 
 /// Whether whatever fits into `strict` fits into `loose`: no more in any window of `loose`. Windows of one length
 /// compare by count; `10/s` lets 600 through in a minute.
 fn at_most(strict: Rate, loose: Rate) -> bool {
-    let (inner, outer) = (seconds(strict.unit), seconds(loose.unit));
+    let (inner, outer) = (strict.unit.seconds(), loose.unit.seconds());
     if inner <= outer {
         strict.count.saturating_mul(outer / inner) <= loose.count
     } else {
@@ -81,16 +94,10 @@ fn at_most(strict: Rate, loose: Rate) -> bool {
     }
 }
 
-fn seconds(unit: RateUnit) -> u64 {
-    match unit {
-        RateUnit::Second => 1,
-        RateUnit::Minute => 60,
-        RateUnit::Hour => 3600,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use lang_syntax::ast::RateUnit;
+
     use super::*;
 
     fn rate(count: u64, unit: RateUnit) -> Rate {

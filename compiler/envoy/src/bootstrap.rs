@@ -97,18 +97,26 @@ fn peers_only(placed: &Placed<'_>) -> bool {
 fn runtime(placed: &Placed<'_>) -> RuntimeLayer {
     // By default Envoy refuses a listener with an expression of more than a hundred instructions, which a dozen methods or
     // tiers need. How long one may be is bounded when the mesh is checked, and RE2 bounds its memory itself.
-    let mut fields = vec![("re2.max_program_size.error_level", 1_000_000.0)];
+    let number = protobuf::value::Kind::NumberValue;
+    let mut fields = vec![
+        ("re2.max_program_size.error_level", number(1_000_000.0)),
+        // The values by which limits count are formats. Without this they would be texts, and all requests counted together.
+        (
+            "envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value",
+            protobuf::value::Kind::BoolValue(true),
+        ),
+    ];
     if peers_only(placed) {
         // Envoy closes a connection when half of its streams were reset within a second: with a peer's connection it would
         // end the requests of everybody who shares it, for what one client does. Strangers' connections are their own, so
         // at an edge the rule stays.
         fields.push((
             "overload.premature_reset_total_stream_count",
-            limits::STREAMS_BEFORE_RESETS_COUNT.into(),
+            number(limits::STREAMS_BEFORE_RESETS_COUNT.into()),
         ));
     }
-    let value = |number| protobuf::Value { kind: Some(protobuf::value::Kind::NumberValue(number)) };
-    let fields = fields.into_iter().map(|(name, number)| (name.to_owned(), value(number))).collect();
+    let value = |kind| protobuf::Value { kind: Some(kind) };
+    let fields = fields.into_iter().map(|(name, kind)| (name.to_owned(), value(kind))).collect();
     RuntimeLayer {
         name: "mesh".to_owned(),
         layer_specifier: Some(LayerSpecifier::StaticLayer(protobuf::Struct { fields })),

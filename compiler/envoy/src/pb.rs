@@ -50,11 +50,20 @@ pub(crate) fn timeout(value: Option<Duration>) -> Option<protobuf::Duration> {
 
 /// All requests, as the fraction that several filters want before they do anything.
 pub(crate) fn always() -> Option<base::RuntimeFractionalPercent> {
-    let hundred = kind::FractionalPercent {
-        numerator: 100,
+    share(100)
+}
+
+/// No request, where a filter would otherwise do all of what it does.
+pub(crate) fn never() -> Option<base::RuntimeFractionalPercent> {
+    share(0)
+}
+
+fn share(hundredths: u32) -> Option<base::RuntimeFractionalPercent> {
+    let share = kind::FractionalPercent {
+        numerator: hundredths,
         denominator: kind::fractional_percent::DenominatorType::Hundred.into(),
     };
-    Some(base::RuntimeFractionalPercent { default_value: Some(hundred), runtime_key: String::new() })
+    Some(base::RuntimeFractionalPercent { default_value: Some(share), runtime_key: String::new() })
 }
 
 /// An address to listen on or to connect to.

@@ -2,18 +2,19 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{DESCRIPTOR_KEY, GlobalLimit, LimitBucket, LimitCondition, LocalLimit};
-use meshc_vocabulary::model::policy::OnError;
+use meshc_plan::{DESCRIPTOR_KEY, GlobalLimit, LimitBucket, LimitCondition, LimitKey, LocalLimit, key_name};
+use meshc_vocabulary::model::policy::{Enforcement, OnError};
 use meshd_config::{Period, raw};
 
 use crate::matches;
 
 /// A limit that the pod counts.
 pub(crate) fn counted_here(limit: &LocalLimit) -> raw::Limit {
-    let LocalLimit { name, matches, buckets, origin: _ } = limit;
+    let LocalLimit { name, matches, buckets, mode, origin: _ } = limit;
     raw::Limit {
         name: name.clone(),
         matching: matches::request(matches),
+        audit: audited(*mode),
         scope: raw::LimitScope::Proxy {},
         buckets: buckets.iter().map(|one| bucket(one, Counted::Here)).collect(),
     }
@@ -21,10 +22,11 @@ pub(crate) fn counted_here(limit: &LocalLimit) -> raw::Limit {
 
 /// A limit that the service counts.
 pub(crate) fn counted_there(limit: &GlobalLimit) -> raw::Limit {
-    let GlobalLimit { domain, matches, buckets, on_error, timeout, origin: _ } = limit;
+    let GlobalLimit { domain, matches, buckets, mode, on_error, timeout, origin: _ } = limit;
     raw::Limit {
         name: domain.clone(),
         matching: matches::request(matches),
+        audit: audited(*mode),
         scope: raw::LimitScope::Service {
             domain: domain.clone(),
             descriptor_key: DESCRIPTOR_KEY.to_owned(),
@@ -46,9 +48,10 @@ enum Counted {
 }
 
 fn bucket(bucket: &LimitBucket, counted: Counted) -> raw::Bucket {
-    let LimitBucket { value, condition, requests, per } = bucket;
+    let LimitBucket { value, condition, keys, requests, burst, per } = bucket;
     raw::Bucket {
         name: value.clone(),
+        keys: keys.iter().map(key).collect(),
         when: match condition {
             LimitCondition::Always => None,
             LimitCondition::HeaderIs { header, value } => {
@@ -59,8 +62,42 @@ fn bucket(bucket: &LimitBucket, counted: Counted) -> raw::Bucket {
             }
         },
         rate: match counted {
-            Counted::Here => Some(raw::Rate { requests: *requests, per: Period::from(*per) }),
+            Counted::Here => Some(raw::Rate {
+                requests: *requests,
+                per: Period::from(*per),
+                burst: (burst != requests).then_some(*burst),
+            }),
             Counted::There => None,
         },
+    }
+}
+
+fn key(key: &LimitKey) -> raw::LimitKey {
+    let of = match key {
+        LimitKey::Caller => raw::KeyOf::Caller,
+        LimitKey::Address => raw::KeyOf::Address,
+        LimitKey::Path => raw::KeyOf::Path,
+        LimitKey::Header(name) => raw::KeyOf::Header(name.clone()),
+        LimitKey::Cookie(name) => raw::KeyOf::Cookie(name.clone()),
+        LimitKey::Query(name) => raw::KeyOf::Query(name.clone()),
+    };
+    raw::LimitKey { descriptor_key: key_name(key), of }
+}
+
+const fn audited(mode: Enforcement) -> bool {
+    match mode {
+        Enforcement::Enforced => false,
+        Enforcement::Audited => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn both_data_planes_tell_requests_apart_alike() {
+        assert_eq!(meshc_plan::UNPRINTABLE, meshd_config::UNPRINTABLE);
+        assert_eq!(meshc_plan::NO_VALUE, meshd_config::NO_VALUE);
+        assert_eq!(meshc_plan::KEY_LENGTH, meshd_config::KEY_LENGTH);
+        assert_eq!(usize::try_from(meshc_plan::MOST_KEYS), Ok(meshd_config::MOST_KEYS));
     }
 }

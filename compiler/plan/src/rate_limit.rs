@@ -3,12 +3,26 @@
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::policy::OnError;
+pub use meshc_vocabulary::model::policy::LimitKey;
+use meshc_vocabulary::model::policy::{Enforcement, OnError};
 use meshc_vocabulary::model::{Cluster, HttpMatch, Id};
 
 /// The key of every descriptor that a proxy sends and that the rate-limit service counts: Envoy's own for requests whose
 /// headers match.
 pub const DESCRIPTOR_KEY: &str = "header_match";
+
+/// The key and value of the descriptor's entry for requests that cannot be told apart: some byte in what is looked at is
+/// no printable ASCII. Text of the protocol is UTF-8, and what is not would be refused instead of counted.
+pub const UNPRINTABLE: (&str, &str) = ("unprintable", "true");
+
+/// How many counters a pod keeps for one bucket with keys; of more, those that were used last.
+pub const MOST_KEYS: u32 = 10_000;
+
+/// How many bytes of a value tell counters apart.
+pub const KEY_LENGTH: usize = 256;
+
+/// What stands for a value that is missing or empty.
+pub const NO_VALUE: &str = "-";
 
 /// The rate-limit service of a cluster.
 #[derive(Clone, Debug)]
@@ -32,16 +46,15 @@ pub struct RateLimitDomain {
     pub origin: Origin,
 }
 
-/// One counter: the descriptor `header_match = <value>` and its limit.
+/// One counter, or one for each value: the entries of a descriptor and their limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// The descriptor's key: always [`DESCRIPTOR_KEY`].
-    pub key: String,
-    /// The descriptor's value: `<tier>_request` or `otherwise`.
-    pub value: String,
+    /// The entries, outermost first: [`DESCRIPTOR_KEY`] with `<tier>_request`, `otherwise`, `total` or `each_1`, then the
+    /// keys. Without a value an entry stands for any, and each is counted for itself.
+    pub entries: Vec<(String, Option<String>)>,
     /// How many are admitted per unit.
     pub requests: u64,
-    /// The unit of time, as the rate-limit service's configuration spells it: `second`, `minute`, `hour`.
+    /// The unit of time, as the rate-limit service's configuration spells it: `second`, `minute` and so on.
     pub unit: String,
 }
 
@@ -54,6 +67,8 @@ pub struct GlobalLimit {
     pub matches: HttpMatch,
     /// Which counters a request touches.
     pub buckets: Vec<LimitBucket>,
+    /// Whether requests are refused.
+    pub mode: Enforcement,
     /// What happens when the service does not answer in time.
     pub on_error: OnError,
     /// How long the service may take.
@@ -71,17 +86,23 @@ pub struct LocalLimit {
     pub matches: HttpMatch,
     /// Which counters a request touches, each with its own limit.
     pub buckets: Vec<LimitBucket>,
+    /// Whether requests are refused.
+    pub mode: Enforcement,
     /// Where it comes from.
     pub origin: Origin,
 }
 
-/// One counter of a limit and the requests that it counts.
+/// One counter of a limit, or one for each combination of values, and the requests that it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitBucket {
-    /// The descriptor's value: `<tier>_request` or `otherwise`.
+    /// The descriptor's value: `<tier>_request`, `otherwise`, `total` or `each_1`.
     pub value: String,
     /// Which requests.
     pub condition: LimitCondition,
+    /// What there is a counter for each value of; empty: there is one.
+    pub keys: Vec<LimitKey>,
+    /// How many are admitted at once, where a pod counts.
+    pub burst: u64,
     /// How many are admitted …
     pub requests: u64,
     /// … per this long.
@@ -107,4 +128,17 @@ pub enum LimitCondition {
         /// The values.
         values: Vec<String>,
     },
+}
+
+/// The key of the descriptor's entry for a value.
+#[must_use]
+pub fn key_name(key: &LimitKey) -> String {
+    match key {
+        LimitKey::Caller => String::from("caller"),
+        LimitKey::Address => String::from("address"),
+        LimitKey::Path => String::from("path"),
+        LimitKey::Header(name) => format!("header_{name}"),
+        LimitKey::Cookie(name) => format!("cookie_{name}"),
+        LimitKey::Query(name) => format!("query_{name}"),
+    }
 }

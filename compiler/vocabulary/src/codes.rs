@@ -1,6 +1,7 @@
 //! The codes that the model raises.
 
 mod answers;
+mod limits;
 
 use lang_diagnostics::{Code, CodeInfo};
 
@@ -25,6 +26,10 @@ pub const NO_DESTINATION: Code = Code("E0210");
 pub const GATEWAY_WITHOUT_IDENTITY: Code = Code("E0211");
 /// A rate limit that cannot limit.
 pub const RATE_LIMIT_WITHOUT_RATE: Code = Code("E0212");
+/// Counters for each of nothing.
+pub const LIMIT_WITHOUT_KEY: Code = Code("E0270");
+/// A burst of what is counted in windows.
+pub const BURST_OF_WINDOWS: Code = Code("E0271");
 /// A name that no Kubernetes object can bear.
 pub const BAD_NAME: Code = Code("E0213");
 /// A policy that says nothing.
@@ -151,6 +156,8 @@ allow { from = [west.eastwest] }     // allow { from = [webapp] }
 rate_limit { scope = cluster, tiers = { gold = 10/min } }     // chosen by which header?
 ```"#,
     },
+    limits::WITHOUT_KEY,
+    limits::BURST,
     CodeInfo {
         code: BAD_NAME,
         title: "not a valid Kubernetes name",

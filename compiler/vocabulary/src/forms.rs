@@ -107,6 +107,9 @@ pub(crate) static TRUST_DOMAIN: Pattern = Pattern { name: "a trust domain", chec
 /// A string with at least one character.
 pub(crate) static NON_EMPTY: Pattern = Pattern { name: "a string", check: non_empty };
 
+/// The name of what keys the counters of a rate limit: a header, a cookie or a parameter.
+pub(crate) static LIMIT_KEY: Pattern = Pattern { name: "a name", check: |text| plain_word(text, 64) };
+
 /// The domain of a rate limit, which is the name of its file too.
 pub(crate) static LIMIT_DOMAIN: Pattern = Pattern { name: "a rate-limit domain", check: limit_domain };
 

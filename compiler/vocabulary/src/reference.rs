@@ -21,7 +21,8 @@ inside its own namespace a service is `catalog`, and `istioinaction.catalog` eve
 a port `catalog.http` or `west.ingress.http`. Two matches are an error. Strings stand in quotes and may contain
 `${…}` with a name, or with an attribute of something: `\"${west.region}\"`.
 
-**Durations** are `500ms`, `20s`, `5m`, `2h`, `90d`, `10y` (a year has 365 days); **rates** `10/s`, `10/min`, `10/h`.
+**Durations** are `500ms`, `20s`, `5m`, `2h`, `90d`, `10y` (a year has 365 days); **rates** `10/s`, `10/min`,
+`10/h`, `10/d`, `10/w`, `10/mo` (30 days), `10/y`.
 ";
 
 /// Bounds that protect a proxy from its clients. They are constants of the data planes (`limits.rs` of the Envoy backend,

@@ -32,6 +32,7 @@ names! {
     BACK_OFF = "back_off";
     BIND = "bind";
     BODY = "body";
+    BURST = "burst";
     BY = "by";
     CALLEE = "callee";
     CALLEES = "callees";
@@ -50,6 +51,7 @@ names! {
     CONTAINER = "container";
     CONTENT_TYPE = "content_type";
     COOKIE = "cookie";
+    COOKIES = "cookies";
     COST = "cost";
     CPU = "cpu";
     CPU_LIMIT = "cpu_limit";
@@ -70,6 +72,7 @@ names! {
     GATEWAYS = "gateways";
     GRPC = "grpc";
     HEADER = "header";
+    HEADERS = "headers";
     HOST = "host";
     HOSTS = "hosts";
     IDLE = "idle";
@@ -122,6 +125,8 @@ names! {
     PROXY_PROTOCOL = "proxy_protocol";
     QUERY = "query";
     REDIRECT = "redirect";
+    QUERIES = "queries";
+    RATE = "rate";
     REGEX = "regex";
     REGION = "region";
     REMOVE = "remove";
@@ -151,6 +156,7 @@ names! {
     TIME = "time";
     TIMEOUT = "timeout";
     TO = "to";
+    TOTAL = "total";
     TRUST = "trust";
     TRUST_DOMAIN = "trust_domain";
     TYPE = "type";

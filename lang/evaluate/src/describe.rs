@@ -154,5 +154,9 @@ pub(crate) fn rate_unit(unit: RateUnit) -> &'static str {
         RateUnit::Second => "/s",
         RateUnit::Minute => "/min",
         RateUnit::Hour => "/h",
+        RateUnit::Day => "/d",
+        RateUnit::Week => "/w",
+        RateUnit::Month => "/mo",
+        RateUnit::Year => "/y",
     }
 }

@@ -186,4 +186,29 @@ pub enum RateUnit {
     Minute,
     /// `/h`
     Hour,
+    /// `/d`
+    Day,
+    /// `/w`
+    Week,
+    /// `/mo`: 30 days.
+    Month,
+    /// `/y`: 365 days.
+    Year,
+}
+
+impl RateUnit {
+    /// Its length in seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        const DAY: u64 = 24 * 60 * 60;
+        match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::Hour => 60 * 60,
+            Self::Day => DAY,
+            Self::Week => 7 * DAY,
+            Self::Month => 30 * DAY,
+            Self::Year => 365 * DAY,
+        }
+    }
 }

@@ -96,7 +96,7 @@ What begins with a digit is a number with its unit, an address or a range, writt
 integer = 10_000
 decimal = 0.5
 duration = 90d        // ms s m h d y; a year is 365 days
-rate = 10/min         // /s /min /h
+rate = 10/min         // /s /min /h /d /w /mo /y
 size = 64KiB          // B kB MB GB TB KiB MiB GiB TiB
 percentage = 99.9%
 address = 172.18.255.200

@@ -116,10 +116,14 @@ fn rate(text: &str, count: &str, per: &str) -> Result<Literal, Malformed> {
         "s" | "sec" | "second" | "seconds" => Some("s"),
         "m" | "min" | "mins" | "minute" | "minutes" => Some("min"),
         "h" | "hr" | "hour" | "hours" => Some("h"),
+        "d" | "day" | "days" => Some("d"),
+        "w" | "wk" | "week" | "weeks" => Some("w"),
+        "mo" | "mon" | "month" | "months" => Some("mo"),
+        "y" | "yr" | "year" | "years" => Some("y"),
         _ => None,
     };
     Err(Malformed::new(
-        format!("has the unknown unit `/{per}`: a rate is per `/s`, `/min` or `/h`"),
+        format!("has the unknown unit `/{per}`: a rate is per `/s`, `/min`, `/h`, `/d`, `/w`, `/mo` or `/y`"),
         nearest.map(|unit| format!("{count}/{unit}")),
     ))
 }
@@ -318,6 +322,8 @@ mod tests {
             ("5XX", "5xx"),
             ("10/minute", "10/min"),
             ("10/m", "10/min"),
+            ("10/month", "10/mo"),
+            ("10/week", "10/w"),
             ("64kb", "64kB"),
             ("64Ki", "64KiB"),
             ("50percent", "50%"),

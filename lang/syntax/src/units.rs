@@ -29,8 +29,15 @@ pub(crate) const SIZE_UNITS: [(&str, u64); 9] = [
 ];
 
 /// Units of rates.
-pub(crate) const RATE_UNITS: [(&str, RateUnit); 3] =
-    [("s", RateUnit::Second), ("min", RateUnit::Minute), ("h", RateUnit::Hour)];
+pub(crate) const RATE_UNITS: [(&str, RateUnit); 7] = [
+    ("s", RateUnit::Second),
+    ("min", RateUnit::Minute),
+    ("h", RateUnit::Hour),
+    ("d", RateUnit::Day),
+    ("w", RateUnit::Week),
+    ("mo", RateUnit::Month),
+    ("y", RateUnit::Year),
+];
 
 /// A number in the largest unit that divides it. The last unit of `units` must have the scale 1.
 pub(crate) fn in_largest_unit(number: u64, units: &[(&str, u64)]) -> String {

@@ -33,7 +33,10 @@ pub use answer::{Answer, Redirect, Respond, UrlScheme};
 pub use authorization::{AddressRange, Authorization, ClientPattern, Exception, Requests, Rule};
 pub use headers::{HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS, RequestProperty};
 pub use identity::{Identity, PeerPattern, SpiffeId};
-pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
+pub use limit::{
+    Bucket, KEY_LENGTH, KeyOf, Limit, LimitKey, LimitScope, MOST_KEYS, NO_VALUE, OnError, Rate, UNPRINTABLE,
+    When,
+};
 pub use listener::{
     Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, Inbound, InboundApp, InboundChain, Kind,
     Listener, PassThrough, PassThroughChain, Probe, ServerCertificate, ServerTls, TlsVersion,

@@ -7,7 +7,19 @@ use crate::rules::Context;
 use crate::{Path, RequestMatch, raw};
 use std::time::Duration;
 
-pub use raw::OnError;
+pub use raw::{KeyOf, OnError};
+
+/// The entry of a descriptor for requests that cannot be told apart: some byte in what is looked at is no printable ASCII.
+pub const UNPRINTABLE: (&str, &str) = ("unprintable", "true");
+
+/// How many counters are kept for one bucket with keys; of more, those that were used last.
+pub const MOST_KEYS: usize = 10_000;
+
+/// How many bytes of a value tell counters apart.
+pub const KEY_LENGTH: usize = 256;
+
+/// What stands for a value that is missing or empty.
+pub const NO_VALUE: &str = "-";
 
 /// Limits on matching requests.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +28,8 @@ pub struct Limit {
     pub name: String,
     /// Which requests are limited.
     pub matching: RequestMatch,
+    /// Whether it only counts: what it would refuse passes.
+    pub audit: bool,
     /// Who counts what.
     pub scope: LimitScope,
 }
@@ -47,6 +61,17 @@ pub struct Bucket {
     pub name: String,
     /// Which requests it counts; `None` is all.
     pub when: Option<When>,
+    /// What there is a counter for each value of; empty: there is one.
+    pub keys: Vec<LimitKey>,
+}
+
+/// Something that requests have a value of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitKey {
+    /// The key of the descriptor's entry.
+    pub descriptor_key: String,
+    /// What it is; names of headers in lower case.
+    pub of: KeyOf,
 }
 
 /// A condition on one header, whose name is in lower case.
@@ -71,15 +96,17 @@ pub enum When {
 /// So many requests in so long a time, both more than nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many; also the size of a burst.
+    /// How many.
     pub requests: u64,
     /// In which time they are granted again.
     pub per: Duration,
+    /// How many may come at once.
+    pub burst: u64,
 }
 
 impl Limit {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
-        let raw::Limit { name, matching, scope, buckets } = raw;
+        let raw::Limit { name, matching, audit, scope, buckets } = raw;
         let name = cx.text(name, &at.field("name"));
         let matching = RequestMatch::check(cx, matching, &at.field("match"));
         let scope = LimitScope::check(cx, scope, buckets, at);
@@ -88,7 +115,7 @@ impl Limit {
             "bucket",
             names.map(|(i, b)| (b.name.as_str(), at.field("buckets").index(i).field("name"))),
         );
-        Some(Limit { name: name?, matching: matching?, scope: scope? })
+        Some(Limit { name: name?, matching: matching?, audit: *audit, scope: scope? })
     }
 }
 
@@ -131,7 +158,7 @@ impl LimitScope {
 impl Bucket {
     fn check(cx: &mut Context<'_>, raw: &raw::Bucket, at: &Path) -> Option<Self> {
         // The rate is read where it is known whether one is needed.
-        let raw::Bucket { name, when, rate: _ } = raw;
+        let raw::Bucket { name, when, keys, rate: _ } = raw;
         let name = cx.text(name, &at.field("name"));
         let when = cx.optional(when.as_ref(), &at.field("when"), |cx, when, at| match when {
             raw::When::Is { header, value } => {
@@ -143,7 +170,23 @@ impl Bucket {
                 Some(When::NoneOf { header, values: values.clone() })
             }
         });
-        Some(Bucket { name: name?, when: when? })
+        let keys = cx.each(keys, &at.field("keys"), LimitKey::check);
+        Some(Bucket { name: name?, when: when?, keys: keys? })
+    }
+}
+
+impl LimitKey {
+    fn check(cx: &mut Context<'_>, raw: &raw::LimitKey, at: &Path) -> Option<Self> {
+        let raw::LimitKey { descriptor_key, of } = raw;
+        let descriptor_key = cx.text(descriptor_key, &at.field("descriptor_key"));
+        let of_at = at.field("of");
+        let of = match of {
+            KeyOf::Caller | KeyOf::Address | KeyOf::Path => Some(of.clone()),
+            KeyOf::Header(name) => header_name(cx, name, &of_at.field("header")).map(KeyOf::Header),
+            KeyOf::Cookie(name) => cx.text(name, &of_at.field("cookie")).map(KeyOf::Cookie),
+            KeyOf::Query(name) => cx.text(name, &of_at.field("query")).map(KeyOf::Query),
+        };
+        Some(LimitKey { descriptor_key: descriptor_key?, of: of? })
     }
 }
 
@@ -153,9 +196,13 @@ impl Rate {
             cx.wrong(at, "a bucket that this proxy counts needs a rate");
             return None;
         };
-        let raw::Rate { requests, per } = raw;
+        let raw::Rate { requests, per, burst } = raw;
         let requests = cx.positive(requests, &at.field("requests"));
         let per = cx.some_time(per, &at.field("per"));
-        Some(Rate { requests: requests?, per: per?.duration() })
+        let burst = match burst {
+            None => requests,
+            Some(burst) => cx.positive(burst, &at.field("burst")),
+        };
+        Some(Rate { requests: requests?, per: per?.duration(), burst: burst? })
     }
 }

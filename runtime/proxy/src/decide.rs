@@ -188,7 +188,7 @@ pub(crate) async fn decide(
                 }
             }
             Filter::Limit(limit) => {
-                let left = within(worker, limit, seen).await.map_err(|refusal| refusal.on(route))?;
+                let left = within(worker, limit, &asker()).await.map_err(|refusal| refusal.on(route))?;
                 least = least.into_iter().chain(left).min_by_key(Left::remaining);
             }
             Filter::Cors(cors) => {

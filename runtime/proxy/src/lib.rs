@@ -42,6 +42,7 @@ mod hosts;
 mod http_connection;
 mod http_server;
 mod limit;
+mod limit_keys;
 mod limiter;
 mod linger;
 mod listen;

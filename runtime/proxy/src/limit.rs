@@ -2,12 +2,14 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::authorize::Asker;
+use crate::limit_keys::{Kept, values};
 use crate::limiter::{Limiter, Question, Verdict};
 use crate::metrics::Metrics;
 use crate::route::Seen;
 use crate::token_bucket::TokenBucket;
 use http::{HeaderName, HeaderValue};
-use meshd_config::{Bucket, Limit, LimitScope, OnError, Rate, When};
+use meshd_config::{Bucket, Limit, LimitScope, MOST_KEYS, OnError, UNPRINTABLE, When};
 use meshd_rate_limit::Quota;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,15 +47,23 @@ impl Left {
         self.remaining
     }
 
+    /// After how many seconds asking again is of use, for a request that is refused: at least one.
+    pub(crate) fn retry_after(&self) -> HeaderValue {
+        HeaderValue::from(self.seconds().max(1))
+    }
+
+    /// Rounded up: asking again too early is of no use.
+    fn seconds(&self) -> u64 {
+        self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)
+    }
+
     /// The headers.
     pub(crate) fn headers(&self) -> [(HeaderName, HeaderValue); 3] {
-        // Rounded up: asking again too early is of no use.
-        let seconds = self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0);
         let limit = HeaderValue::from_str(&self.limit).unwrap_or(HeaderValue::from_static("0"));
         [
             (HeaderName::from_static("x-ratelimit-limit"), limit),
             (HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(self.remaining)),
-            (HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(seconds)),
+            (HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(self.seconds())),
         ]
     }
 }
@@ -64,24 +74,60 @@ pub(crate) struct LimitState {
     /// What the file says about it.
     pub(crate) config: Limit,
     /// One per bucket that this proxy counts.
-    buckets: Mutex<Vec<TokenBucket>>,
+    counters: Mutex<Vec<Counter>>,
+}
+
+/// What one bucket counts with.
+#[derive(Debug)]
+enum Counter {
+    /// All that it counts together.
+    One(TokenBucket),
+    /// Each combination of values for itself; what cannot be told apart together.
+    Each { kept: Kept, unprintable: TokenBucket },
+}
+
+/// Whose counter of a bucket a request touches.
+#[derive(Debug)]
+enum Touched {
+    /// The one for all.
+    All,
+    /// That of these values.
+    Of(Vec<String>),
+    /// That of what cannot be told apart.
+    Unprintable,
+}
+
+impl Counter {
+    fn bucket(&mut self, touched: &Touched, now: Instant) -> &mut TokenBucket {
+        match (self, touched) {
+            (Counter::One(bucket), _) => bucket,
+            (Counter::Each { kept, unprintable: _ }, Touched::Of(values)) => kept.of(values, now),
+            (Counter::Each { kept: _, unprintable }, Touched::All | Touched::Unprintable) => unprintable,
+        }
+    }
 }
 
 impl LimitState {
     /// Full buckets.
     pub(crate) fn new(config: &Limit) -> Self {
         let now = Instant::now();
-        let full = |rate: &Rate| {
-            let Rate { requests, per } = *rate;
-            TokenBucket::new(requests, per, now)
-        };
-        let buckets = match &config.scope {
-            LimitScope::Proxy(buckets) => buckets.iter().map(|(_, rate)| full(rate)).collect(),
+        let counters = match &config.scope {
+            LimitScope::Proxy(buckets) => buckets
+                .iter()
+                .map(|(Bucket { name: _, when: _, keys }, rate)| {
+                    let full = TokenBucket::new(*rate, now);
+                    if keys.is_empty() {
+                        Counter::One(full)
+                    } else {
+                        Counter::Each { kept: Kept::new(*rate, MOST_KEYS), unprintable: full }
+                    }
+                })
+                .collect(),
             LimitScope::Service { domain: _, descriptor_key: _, timeout: _, on_error: _, buckets: _ } => {
                 Vec::new()
             }
         };
-        LimitState { config: config.clone(), buckets: Mutex::new(buckets) }
+        LimitState { config: config.clone(), counters: Mutex::new(counters) }
     }
 
     /// Whether this proxy counts, and not a service for many.
@@ -92,25 +138,24 @@ impl LimitState {
     /// Counts the request and says whether it may pass. When a bucket of this proxy refuses it, the others do not count.
     pub(crate) async fn judge(
         &self,
-        seen: Seen<'_>,
+        asker: &Asker<'_>,
         limiter: Option<&dyn Limiter>,
         metrics: &Metrics,
     ) -> Judged {
         let free = Judged { admits: true, left: None };
-        let Limit { name, matching, scope } = &self.config;
-        if !seen.matches(matching) {
+        let Limit { name, matching, audit, scope } = &self.config;
+        if !asker.seen.matches(matching) {
             return free;
         }
         let (outcome, admits, left) = match scope {
             LimitScope::Proxy(buckets) => {
-                let applies: Vec<bool> = buckets.iter().map(|(bucket, _)| applies(bucket, &seen)).collect();
-                let (admits, left) = self.take(&applies, Instant::now());
+                let touched = buckets.iter().map(|(bucket, _)| touched(bucket, asker)).collect();
+                let (admits, left) = self.take(touched, Instant::now());
                 (if admits { "ok" } else { "over" }, admits, left)
             }
             LimitScope::Service { domain, descriptor_key, timeout, on_error, buckets } => {
-                let touched = buckets.iter().filter(|bucket| applies(bucket, &seen));
-                let descriptors: Vec<(String, String)> =
-                    touched.map(|bucket| (descriptor_key.clone(), bucket.name.clone())).collect();
+                let descriptors: Vec<Vec<(String, String)>> =
+                    buckets.iter().filter_map(|bucket| descriptor(descriptor_key, bucket, asker)).collect();
                 if descriptors.is_empty() {
                     return free;
                 }
@@ -123,15 +168,23 @@ impl LimitState {
                 }
             }
         };
+        if *audit {
+            let outcome = if outcome == "over" { "would_be_over" } else { outcome };
+            metrics.limits.add(&[name, outcome], 1);
+            return free;
+        }
         metrics.limits.add(&[name, outcome], 1);
         Judged { admits, left }
     }
 
-    /// Takes one token from every bucket that applies, or from none; with what is left in the one that has least.
-    fn take(&self, applies: &[bool], now: Instant) -> (bool, Option<Left>) {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        for (bucket, _) in buckets.iter_mut().zip(applies).filter(|(_, applies)| **applies) {
+    /// Takes one token from the counter of every bucket that is touched, or from none; with what is left in the one that has
+    /// least.
+    fn take(&self, touched: Vec<Option<Touched>>, now: Instant) -> (bool, Option<Left>) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken: Vec<&mut TokenBucket> = Vec::new();
+        for (counter, touched) in counters.iter_mut().zip(touched) {
+            let Some(touched) = touched else { continue };
+            let bucket = counter.bucket(&touched, now);
             if !bucket.take(now) {
                 taken.into_iter().for_each(TokenBucket::give_back);
                 return (false, Some(left(bucket)));
@@ -147,6 +200,34 @@ fn left(bucket: &TokenBucket) -> Left {
     Left { limit: bucket.capacity().to_string(), remaining, reset }
 }
 
+/// Which counter of a bucket a request touches, if any.
+fn touched(bucket: &Bucket, asker: &Asker<'_>) -> Option<Touched> {
+    if !applies(bucket, &asker.seen) {
+        return None;
+    }
+    if bucket.keys.is_empty() {
+        return Some(Touched::All);
+    }
+    Some(values(&bucket.keys, asker).map_or(Touched::Unprintable, Touched::Of))
+}
+
+/// The entries that the rate-limit service is asked about for a bucket, if the request touches it.
+fn descriptor(descriptor_key: &str, bucket: &Bucket, asker: &Asker<'_>) -> Option<Vec<(String, String)>> {
+    let mut entries = vec![(descriptor_key.to_owned(), bucket.name.clone())];
+    match touched(bucket, asker)? {
+        Touched::All => {}
+        Touched::Of(values) => {
+            let keys = bucket.keys.iter().map(|key| key.descriptor_key.clone());
+            entries.extend(keys.zip(values));
+        }
+        Touched::Unprintable => {
+            let (key, value) = UNPRINTABLE;
+            entries.push((key.to_owned(), value.to_owned()));
+        }
+    }
+    Some(entries)
+}
+
 async fn ask(
     limiter: Option<&dyn Limiter>,
     question: Question,
@@ -160,7 +241,7 @@ async fn ask(
 
 /// Whether a bucket counts this request. With several lines of a header, each is looked at on its own, as Envoy does.
 fn applies(bucket: &Bucket, seen: &Seen<'_>) -> bool {
-    let Bucket { name: _, when } = bucket;
+    let Bucket { name: _, when, keys: _ } = bucket;
     match when {
         None => true,
         Some(When::Is { header, value }) => seen.values(header).any(|line| line == value.as_bytes()),

@@ -14,8 +14,8 @@ use std::time::Duration;
 pub struct Question {
     /// The domain of the descriptors.
     pub domain: String,
-    /// Each descriptor is one key and one value.
-    pub descriptors: Vec<(String, String)>,
+    /// Each descriptor is a list of keys with their values, outermost first.
+    pub descriptors: Vec<Vec<(String, String)>>,
 }
 
 /// The answer to a question, with the limit that matters most if the service names it.
@@ -83,7 +83,7 @@ pub(crate) async fn greet(limiter: &Arc<Box<dyn Limiter>>) {
 }
 
 async fn answers(limiter: &dyn Limiter) -> bool {
-    let descriptors = vec![(String::from("greeting"), String::from("hello"))];
+    let descriptors = vec![vec![(String::from("greeting"), String::from("hello"))]];
     let question = Question { domain: "meshd".into(), descriptors };
     matches!(tokio::time::timeout(GREETING, limiter.ask(question)).await, Ok(Ok(_)))
 }
@@ -92,7 +92,7 @@ impl Limiter for Service {
     fn ask(&self, question: Question) -> Answer<'_> {
         Box::pin(async move {
             let descriptors: Vec<Descriptor> =
-                question.descriptors.into_iter().map(|(key, value)| Descriptor::one(key, value)).collect();
+                question.descriptors.into_iter().map(|entries| Descriptor { entries }).collect();
             match self.0.should_limit(&question.domain, &descriptors, 1).await {
                 Decision::Ok { quota } => Ok(Verdict::Within(quota)),
                 Decision::OverLimit { quota } => Ok(Verdict::Over(quota)),

@@ -197,7 +197,7 @@ impl Default for Metrics {
             ),
             limits: Counters::new(
                 "meshd_rate_limit_total",
-                "What limits said: ok, over, allowed_on_error, denied_on_error.",
+                "What limits said: ok, over, would_be_over (in audit), allowed_on_error, denied_on_error.",
                 &["policy", "outcome"],
             ),
             denied: Counters::new(

@@ -1,10 +1,11 @@
 //! Answers to requests that are not forwarded, and why.
 
+use crate::authorize::Asker;
 use crate::limit::{Judged, Left, LimitState};
 use crate::local_reply::Why;
-use crate::route::{Route, Seen};
+use crate::route::Route;
 use crate::worker::Worker;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -64,11 +65,11 @@ impl Refusal {
 pub(crate) async fn within(
     worker: &Worker,
     limit: &LimitState,
-    seen: Seen<'_>,
+    asker: &Asker<'_>,
 ) -> Result<Option<Left>, Refusal> {
     let limiter = worker.shared.limiter.load_full();
     let limiter = limiter.as_deref().map(AsRef::as_ref);
-    let Judged { admits, left } = limit.judge(seen, limiter, &worker.shared.metrics).await;
+    let Judged { admits, left } = limit.judge(asker, limiter, &worker.shared.metrics).await;
     if admits {
         return Ok(left);
     }
@@ -77,6 +78,7 @@ pub(crate) async fn within(
     let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, text, "RL", "rate_limited");
     refusal.why = Why::OverLimit;
     refusal.headers.push((HeaderName::from_static("x-envoy-ratelimited"), HeaderValue::from_static("true")));
+    refusal.headers.extend(left.iter().map(|left| (header::RETRY_AFTER, left.retry_after())));
     refusal.headers.extend(left.iter().flat_map(Left::headers));
     Err(refusal)
 }

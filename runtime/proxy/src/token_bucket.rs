@@ -1,5 +1,8 @@
 //! A token bucket that fills steadily: pure state, with the time handed in.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use meshd_config::Rate;
 use std::time::{Duration, Instant};
 
 /// So many tokens, granted again over so long a time.
@@ -16,11 +19,12 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     /// A full bucket.
-    pub(crate) fn new(capacity: u64, per: Duration, now: Instant) -> Self {
-        // Requests per period stay far below 2^52, where a double is still exact.
-        #[expect(clippy::cast_precision_loss, reason = "a burst of 2^52 requests does not occur")]
-        let capacity = capacity as f64;
-        TokenBucket { capacity, rate: capacity / per.as_secs_f64(), tokens: capacity, at: now }
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
+        let Rate { requests, per, burst } = rate;
+        // Both stay far below 2^52, where a double is still exact.
+        #[expect(clippy::cast_precision_loss, reason = "2^52 requests do not occur")]
+        let (requests, capacity) = (requests as f64, burst as f64);
+        TokenBucket { capacity, rate: requests / per.as_secs_f64(), tokens: capacity, at: now }
     }
 
     /// Takes one token, if there is one.
@@ -69,10 +73,24 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn bucket(requests: u64, burst: u64, now: Instant) -> TokenBucket {
+        TokenBucket::new(Rate { requests, per: MINUTE, burst }, now)
+    }
+
+    #[test]
+    fn a_burst_may_be_larger_or_smaller_than_the_rate() {
+        let start = Instant::now();
+        for (burst, at_once) in [(20, 20), (3, 3)] {
+            let mut bucket = bucket(10, burst, start);
+            assert_eq!((0..50).filter(|_| bucket.take(start)).count(), at_once);
+            assert_eq!(bucket.left(), (0, Duration::from_secs(6)), "the rate is the same");
+        }
+    }
+
     #[test]
     fn a_burst_then_one_at_a_time() {
         let start = Instant::now();
-        let mut bucket = TokenBucket::new(10, MINUTE, start);
+        let mut bucket = bucket(10, 10, start);
         assert_eq!((0..20).filter(|_| bucket.take(start)).count(), 10);
         assert_eq!(bucket.left(), (0, Duration::from_secs(6)));
         assert!(!bucket.take(start + Duration::from_millis(5_900)));
@@ -83,7 +101,7 @@ mod tests {
     #[test]
     fn it_never_holds_more_than_a_burst() {
         let start = Instant::now();
-        let mut bucket = TokenBucket::new(3, MINUTE, start);
+        let mut bucket = bucket(3, 3, start);
         let later = start + 100 * MINUTE;
         assert_eq!((0..20).filter(|_| bucket.take(later)).count(), 3);
     }
@@ -92,7 +110,7 @@ mod tests {
         #[test]
         fn it_admits_at_most_a_burst_plus_the_rate(gaps in proptest::collection::vec(0u64..3_000, 1..200)) {
             let start = Instant::now();
-            let mut bucket = TokenBucket::new(10, MINUTE, start);
+            let mut bucket = bucket(10, 10, start);
             let mut now = start;
             let mut admitted = 0u64;
             for gap in gaps {

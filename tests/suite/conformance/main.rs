@@ -17,6 +17,7 @@ mod gateway;
 mod grpc;
 mod ingress;
 mod judging;
+mod limit_keys;
 mod limits;
 mod operators;
 mod real_clients;

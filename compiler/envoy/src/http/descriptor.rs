@@ -1,21 +1,60 @@
-//! From a request to the counters it touches: the descriptor `header_match = <bucket>`.
+//! From a request to the counters it touches: the descriptor `header_match = <bucket>`, and behind it the values of which
+//! each is counted for itself.
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{DESCRIPTOR_KEY, LimitBucket, LimitCondition};
+use meshc_plan::{
+    DESCRIPTOR_KEY, KEY_LENGTH, LimitBucket, LimitCondition, LimitKey, NO_VALUE, UNPRINTABLE, key_name,
+};
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::matches::{exact, header_matcher, headers, one_of};
+use crate::http::matches::{exact, header_matcher, headers, one_of, regex};
 use crate::pb::flag;
 use crate::pb::route::rate_limit::action::{ActionSpecifier, GenericKey, HeaderValueMatch};
 use crate::pb::route::{HeaderMatcher, RateLimit, rate_limit::Action};
 
-/// Sends the bucket's descriptor for each request that the limit and the bucket both match.
-pub(crate) fn rate_limit(matches: &HttpMatch, bucket: &LimitBucket) -> RateLimit {
+/// Where values of cookies are kept for the filters behind: what they can read has none.
+pub(crate) const COOKIES: &str = "mesh.cookies";
+
+/// Sends the bucket's descriptor for each request that the limit and the bucket both match; with keys one of two, since
+/// what is no printable text cannot be sent.
+pub(crate) fn rate_limits(matches: &HttpMatch, bucket: &LimitBucket) -> Vec<RateLimit> {
     // Whoever counts has the rate.
-    let LimitBucket { value: name, condition, requests: _, per: _ } = bucket;
+    let LimitBucket { value: name, condition, keys, requests: _, burst: _, per: _ } = bucket;
+    let mut printable: Vec<HeaderMatcher> = keys.iter().filter_map(guard).collect();
+    printable.dedup();
+    let told_apart = named(name, matches, condition, &printable);
+    let told_apart = std::iter::once(told_apart).chain(keys.iter().map(value)).map(action).collect();
+    let told_apart = RateLimit { actions: told_apart, ..Default::default() };
+    if printable.is_empty() {
+        return vec![told_apart];
+    }
+    let (key, value) = UNPRINTABLE;
+    let not_printable = ActionSpecifier::HeaderValueMatch(HeaderValueMatch {
+        descriptor_key: key.to_owned(),
+        descriptor_value: value.to_owned(),
+        expect_match: flag(false),
+        headers: printable,
+        ..Default::default()
+    });
+    let together = vec![action(named(name, matches, condition, &[])), action(not_printable)];
+    vec![told_apart, RateLimit { actions: together, ..Default::default() }]
+}
+
+const fn action(action: ActionSpecifier) -> Action {
+    Action { action_specifier: Some(action) }
+}
+
+/// The entry with the bucket's name, for requests that also meet `more`.
+fn named(
+    name: &str,
+    matches: &HttpMatch,
+    condition: &LimitCondition,
+    more: &[HeaderMatcher],
+) -> ActionSpecifier {
     let mut conditions = headers(matches);
-    let action = match condition {
+    conditions.extend(more.iter().cloned());
+    match condition {
         LimitCondition::Always => matching(name, conditions),
         LimitCondition::HeaderIs { header, value } => {
             conditions.push(header_matcher(header, exact(value)));
@@ -41,15 +80,44 @@ pub(crate) fn rate_limit(matches: &HttpMatch, bucket: &LimitBucket) -> RateLimit
                 matching(name, conditions)
             }
         }
+    }
+}
+
+/// The entry with a value. Its text is a format, by a switch of the bootstrap.
+fn value(key: &LimitKey) -> ActionSpecifier {
+    let longest = KEY_LENGTH;
+    let format = match key {
+        LimitKey::Caller => String::from("%DOWNSTREAM_PEER_URI_SAN%"),
+        LimitKey::Address => String::from("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        LimitKey::Path => format!("%PATH(NQ:PATH):{longest}%"),
+        LimitKey::Header(name) => format!("%REQ({name}):{longest}%"),
+        LimitKey::Cookie(name) => format!("%DYNAMIC_METADATA({COOKIES}:{name}):{longest}%"),
+        LimitKey::Query(name) => format!("%QUERY_PARAM({name}):{longest}%"),
     };
-    RateLimit { actions: vec![Action { action_specifier: Some(action) }], ..Default::default() }
+    ActionSpecifier::GenericKey(GenericKey {
+        descriptor_key: key_name(key),
+        descriptor_value: format,
+        default_value: NO_VALUE.to_owned(),
+    })
+}
+
+/// What must be printable for a value to be sent. Parameters are unescaped first, and must be printable then.
+fn guard(key: &LimitKey) -> Option<HeaderMatcher> {
+    let (header, pattern) = match key {
+        LimitKey::Caller | LimitKey::Address => return None,
+        LimitKey::Path => (":path", "[ -~]*"),
+        LimitKey::Header(name) => (name.as_str(), "[ -~]*"),
+        LimitKey::Cookie(_) => ("cookie", "[ -~]*"),
+        LimitKey::Query(_) => (":path", "[^?]*(?:\\?(?:[ -$&-~]|%[2-7][0-9A-Fa-f])*)?"),
+    };
+    Some(HeaderMatcher { treat_missing_header_as_empty: true, ..header_matcher(header, regex(pattern)) })
 }
 
 fn matching(name: &str, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
     if conditions.is_empty() {
         ActionSpecifier::GenericKey(GenericKey {
             descriptor_key: DESCRIPTOR_KEY.to_owned(),
-            descriptor_value: name.to_owned(),
+            descriptor_value: literal(name),
             ..Default::default()
         })
     } else {
@@ -57,10 +125,15 @@ fn matching(name: &str, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
     }
 }
 
+/// A text that stands for itself where formats are read.
+fn literal(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
 /// Its descriptor's key, where none is given, is [`DESCRIPTOR_KEY`].
 fn header_value_match(name: &str, headers: Vec<HeaderMatcher>, expect_match: bool) -> ActionSpecifier {
     ActionSpecifier::HeaderValueMatch(HeaderValueMatch {
-        descriptor_value: name.to_owned(),
+        descriptor_value: literal(name),
         expect_match: if expect_match { None } else { flag(false) },
         headers,
         ..Default::default()
@@ -80,10 +153,12 @@ mod tests {
         let bucket = LimitBucket {
             value: "otherwise".to_owned(),
             condition: LimitCondition::HeaderIsNoneOf { header: "x-loyalty".to_owned(), values },
+            keys: Vec::new(),
             requests: 1,
+            burst: 1,
             per: Duration::from_mins(1),
         };
-        let limit = rate_limit(matches, &bucket);
+        let limit = rate_limits(matches, &bucket).remove(0);
         match limit.actions.into_iter().next().and_then(|action| action.action_specifier) {
             Some(ActionSpecifier::HeaderValueMatch(found)) => found,
             other => panic!("{other:?}"),

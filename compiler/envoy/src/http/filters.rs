@@ -10,7 +10,7 @@ use meshc_plan::filter::{Filter, Mirror};
 use meshc_plan::{AccessRule, GlobalLimit, LocalLimit};
 use meshc_vocabulary::model::HttpMatch;
 
-use crate::http::{answers, authorization, cors, fault, headers, local_limit, rate_limit};
+use crate::http::{answers, authorization, cookies, cors, fault, headers, local_limit, rate_limit};
 use crate::pb::base::RuntimeFractionalPercent;
 use crate::pb::hcm::HttpFilter;
 use crate::pb::kind::FractionalPercent;
@@ -30,9 +30,14 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
     let made = filters.iter().flat_map(|filter| match filter {
         Filter::Authorize(authorization) => authorization::filters(authorization),
         Filter::Audit(audit) => vec![authorization::audit(audit)],
-        Filter::LocalLimit(limit) => vec![local_limit::filter(limit)],
+        Filter::LocalLimit(limit) => {
+            let cookies = cookies::filter(&limit.name, &limit.buckets);
+            cookies.into_iter().chain([local_limit::filter(limit)]).collect()
+        }
         Filter::GlobalLimit(limit) => {
-            limiter.map(|service| rate_limit::filter(limit, service)).into_iter().collect()
+            let cookies = cookies::filter(&limit.domain, &limit.buckets);
+            let asked = limiter.map(|service| rate_limit::filter(limit, service));
+            cookies.into_iter().chain(asked).collect()
         }
         Filter::Cors(cors) => vec![cors::filter(cors)],
         Filter::Delay(delay) => vec![fault::delay(delay)],

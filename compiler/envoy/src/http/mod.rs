@@ -3,6 +3,7 @@
 mod answers;
 pub(crate) mod authorization;
 pub(crate) mod clients;
+mod cookies;
 mod cors;
 mod deadline;
 mod descriptor;

@@ -8,21 +8,21 @@ use envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::{
     RateLimit as RateLimitFilter, RateLimitPerRoute,
 };
 use meshc_plan::GlobalLimit;
-use meshc_vocabulary::model::policy::OnError;
+use meshc_vocabulary::model::policy::{Enforcement, OnError};
 
 use crate::http::descriptor;
 use crate::http::filters::Made;
 use crate::pb::base::{ApiVersion, GrpcService, grpc_service};
 use crate::pb::kind::{HttpStatus, StatusCode};
-use crate::pb::{duration, http_filter};
+use crate::pb::{duration, http_filter, never};
 use crate::proto::any;
 
 /// One filter per limit, since each has a domain of its own.
 pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> Made {
-    let GlobalLimit { domain, matches, buckets, on_error, timeout, origin: _ } = limit;
-    let deny = match on_error {
-        OnError::Allow => false,
-        OnError::Deny => true,
+    let GlobalLimit { domain, matches, buckets, mode, on_error, timeout, origin: _ } = limit;
+    let deny = match (on_error, mode) {
+        (OnError::Allow, _) | (OnError::Deny, Enforcement::Audited) => false,
+        (OnError::Deny, Enforcement::Enforced) => true,
     };
     let grpc = grpc_service::EnvoyGrpc { cluster_name: service.to_owned(), ..Default::default() };
     let service = RateLimitServiceConfig {
@@ -41,9 +41,22 @@ pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> Made {
         // Otherwise a gRPC client is told UNAVAILABLE, which counts against the pod: limits would eject it.
         rate_limited_as_resource_exhausted: true,
         rate_limit_service: Some(service),
-        enable_x_ratelimit_headers: XRateLimitHeadersRfcVersion::DraftVersion03.into(),
+        // What is only tried is no business of clients.
+        enable_x_ratelimit_headers: match mode {
+            Enforcement::Enforced => XRateLimitHeadersRfcVersion::DraftVersion03.into(),
+            Enforcement::Audited => XRateLimitHeadersRfcVersion::Off.into(),
+        },
+        disable_x_envoy_ratelimited_header: match mode {
+            Enforcement::Enforced => false,
+            Enforcement::Audited => true,
+        },
+        filter_enforced: match mode {
+            Enforcement::Enforced => None,
+            Enforcement::Audited => never(),
+        },
+        enable_retry_after_header: true,
         stat_prefix: domain.clone(),
-        rate_limits: buckets.iter().map(|bucket| descriptor::rate_limit(matches, bucket)).collect(),
+        rate_limits: buckets.iter().flat_map(|bucket| descriptor::rate_limits(matches, bucket)).collect(),
         ..Default::default()
     };
     let on_route = RateLimitPerRoute {

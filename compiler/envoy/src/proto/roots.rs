@@ -36,6 +36,7 @@ roots! {
     envoy_types::pb::envoy::extensions::filters::http::fault::v3::HttpFault,
     envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::HeaderMutation,
     envoy_types::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck,
+    envoy_types::pb::envoy::extensions::filters::http::header_to_metadata::v3::Config,
     envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit,
     envoy_types::pb::envoy::extensions::filters::http::lua::v3::Lua,
     envoy_types::pb::envoy::extensions::filters::http::ratelimit::v3::RateLimit,

@@ -8,12 +8,12 @@ use crate::{
     InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
     LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck,
     REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener,
-    TcpListener, VirtualHost,
+    TcpListener, VirtualHost, key_name,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
-use meshc_vocabulary::model::policy::{BackOff, OnError};
+use meshc_vocabulary::model::policy::{BackOff, Enforcement, OnError};
 use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, HttpMatch, HttpVersion, TlsVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
@@ -241,8 +241,13 @@ fn filters(text: &mut Text, filters: &[Filter]) {
                     text.line("tried: allow no one");
                 }
             }
-            Filter::LocalLimit(LocalLimit { name, matches, buckets, origin }) => {
-                text.line(format!("local limit {name} of {}, from {}", words::matches(matches), origin.name));
+            Filter::LocalLimit(LocalLimit { name, matches, buckets, mode, origin }) => {
+                let tried = tried(*mode);
+                text.line(format!(
+                    "{tried}local limit {name} of {}, from {}",
+                    words::matches(matches),
+                    origin.name
+                ));
                 self::buckets(text, buckets);
             }
             Filter::GlobalLimit(limit) => global_limit(text, limit),
@@ -375,19 +380,27 @@ fn requests(requests: &AccessRequests) -> String {
 }
 
 fn global_limit(text: &mut Text, limit: &GlobalLimit) {
-    let GlobalLimit { domain, matches, buckets, on_error, timeout, origin } = limit;
+    let GlobalLimit { domain, matches, buckets, mode, on_error, timeout, origin } = limit;
     let on_error = match on_error {
         OnError::Allow => "allow",
         OnError::Deny => "deny",
     };
-    text.line(format!("global limit {domain} of {}, from {}", words::matches(matches), origin.name));
+    let tried = tried(*mode);
+    text.line(format!("{tried}global limit {domain} of {}, from {}", words::matches(matches), origin.name));
     text.nested(|text| text.line(format!("within {}, else {on_error}", words::duration(*timeout))));
     self::buckets(text, buckets);
 }
 
+const fn tried(mode: Enforcement) -> &'static str {
+    match mode {
+        Enforcement::Enforced => "",
+        Enforcement::Audited => "tried: ",
+    }
+}
+
 fn buckets(text: &mut Text, buckets: &[LimitBucket]) {
     text.nested(|text| {
-        for LimitBucket { value, condition, requests, per } in buckets {
+        for LimitBucket { value, condition, keys, requests, burst, per } in buckets {
             let condition = match condition {
                 LimitCondition::Always => String::from("always"),
                 LimitCondition::HeaderIs { header, value } => format!("if {header} = {value}"),
@@ -395,7 +408,12 @@ fn buckets(text: &mut Text, buckets: &[LimitBucket]) {
                     format!("if {header} is none of {}", values.join(" "))
                 }
             };
-            text.line(format!("{value}: {requests} per {} {condition}", words::duration(*per)));
+            let keys: Vec<_> = keys.iter().map(key_name).collect();
+            text.line(parts([
+                Some(format!("{value}: {requests} per {} {condition}", words::duration(*per))),
+                (burst != requests).then(|| format!("{burst} at once")),
+                (!keys.is_empty()).then(|| format!("for each {}", keys.join(" and "))),
+            ]));
         }
     });
 }

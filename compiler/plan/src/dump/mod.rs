@@ -156,8 +156,13 @@ fn rate_limit_service(text: &mut Text, service: &RateLimitService) {
         for RateLimitDomain { name, descriptors, origin } in domains {
             text.line(format!("domain {name}, from {}", origin.name));
             text.nested(|text| {
-                for Descriptor { key, value, requests, unit } in descriptors {
-                    text.line(format!("{key} = {value}: {requests} per {unit}"));
+                for Descriptor { entries, requests, unit } in descriptors {
+                    let entry = |(key, value): &(String, Option<String>)| match value {
+                        Some(value) => format!("{key} = {value}"),
+                        None => format!("each {key}"),
+                    };
+                    let entries: Vec<_> = entries.iter().map(entry).collect();
+                    text.line(format!("{}: {requests} per {unit}", entries.join(", ")));
                 }
             });
         }

@@ -59,13 +59,6 @@ symbols! {
     }
 }
 
-/// Whether a rule is enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Enforce,
-    Audit,
-}
-
 static HOST: Type = Type::Text(&forms::HOST_PATTERN);
 static PORT: Type = Type::Text(&forms::NON_EMPTY);
 
@@ -150,6 +143,13 @@ pub(crate) static DENY: Kind = Kind {
     attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };
+
+/// Whether a rule is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Enforce,
+    Audit,
+}
 
 /// What `from` names.
 #[derive(Clone, Debug)]

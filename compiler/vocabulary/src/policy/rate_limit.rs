@@ -11,7 +11,7 @@ use crate::codes;
 use crate::forms;
 use crate::kind::http_match;
 use crate::kind::wildcard::{self, Purpose};
-use crate::model::policy::{OnError, RateLimit, RateLimitScope, Tier};
+use crate::model::policy::{Each, Enforcement, LimitKey, OnError, RateLimit, RateLimitScope, Tier};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -33,11 +33,63 @@ symbols! {
     }
 }
 
+symbols! {
+    /// Whether a limit is enforced.
+    MODES: Enforcement {
+        "enforce" => Enforcement::Enforced, "requests beyond it are answered with 429";
+        "audit" => Enforcement::Audited, "no request is refused: those that would be are counted (Envoy: \
+            `http_local_rate_limit_rate_limited`, `ratelimit_over_limit`; meshd: the outcome `would_be_over`)";
+    }
+}
+
+symbols! {
+    /// What requests have without a name.
+    KEYS: LimitKey {
+        "caller" => LimitKey::Caller, "the identity of the caller; those without one share a counter";
+        "address" => LimitKey::Address, "the address that connects to the service's sidecar, as in `allow`: behind a gateway \
+            that of its pod";
+        "path" => LimitKey::Path, "the path after normalisation, without the query";
+    }
+}
+
+static NAME_OF_KEY: Type = Type::Text(&forms::LIMIT_KEY);
+
+static EACH: Kind = Kind {
+    word: "each",
+    documentation: "A counter for each combination of values that requests have. A value that is missing is empty, and the \
+                    first of several of one name counts; of a value the first 256 bytes. Requests with bytes that are no \
+                    printable ASCII in what is looked at share one more counter. With `scope = pod` a pod keeps the 10,000 \
+                    counters that were used last, for each block, and one that is dropped begins anew; the rate-limit \
+                    service keeps a million in a window, and beyond them does what `on_error` says. A `total` bounds what \
+                    many values get together.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[
+        Attribute::optional(words::BY, Type::some(&Type::Symbol(KEYS)), "What requests have without a name."),
+        Attribute::optional(words::HEADERS, Type::some(&NAME_OF_KEY), "Headers, by name."),
+        Attribute::optional(
+            words::COOKIES,
+            Type::some(&NAME_OF_KEY),
+            "Cookies, by name; quotes around a value do not count.",
+        ),
+        Attribute::optional(
+            words::QUERIES,
+            Type::some(&NAME_OF_KEY),
+            "Parameters of the query, by name; values are compared unescaped.",
+        ),
+        Attribute::required(words::RATE, Type::Rate, "How many requests each counter admits."),
+    ],
+    blocks: &[],
+};
+
 pub(crate) static KIND: Kind = Kind {
     word: "rate_limit",
-    documentation: "A limit of requests. Several limits at one place apply all at once. Each service that a policy applies \
-                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either. Several `match` blocks \
-                    differ in their paths only: a request is counted once.",
+    documentation: "A limit of requests. Several limits at one place apply all at once, and so do the parts of one; a request \
+                    that one counter refuses may have been counted by another one. Each service that a policy applies \
+                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either. An answer with \
+                    429 says in `retry-after` after how many seconds the next request is admitted, or the window ends. Several `match` blocks differ in their paths only: a \
+                    request is counted once.",
     label: Label::None,
     space: None,
     reopen: false,
@@ -58,6 +110,23 @@ pub(crate) static KIND: Kind = Kind {
             Type::Rate,
             "How many requests are admitted that no tier counts, all together; without it they are free.",
         ),
+        Attribute::optional(
+            words::TOTAL,
+            Type::Rate,
+            "How many requests are admitted in all, beside what tiers, `otherwise` and `each` admit.",
+        ),
+        Attribute::optional(
+            words::BURST,
+            Type::Integer(1, u32::MAX as u64),
+            "How many requests each counter admits at once, after a pause; without it as many as its rate says. With \
+             `scope = pod` only: the rate-limit service counts in windows, which save nothing up.",
+        ),
+        Attribute::defaulted(
+            words::MODE,
+            Type::Symbol(MODES),
+            Constant::Symbol("enforce"),
+            "Whether the limit is enforced.",
+        ),
         Attribute::defaulted(
             words::ON_ERROR,
             Type::Symbol(ON_ERROR),
@@ -77,7 +146,10 @@ pub(crate) static KIND: Kind = Kind {
             "The domain at the rate-limit service.",
         ),
     ],
-    blocks: &[Nested { kind: &http_match::KIND, count: Count::Many }],
+    blocks: &[
+        Nested { kind: &http_match::KIND, count: Count::Many },
+        Nested { kind: &EACH, count: Count::Many },
+    ],
 };
 
 /// The limits of a policy.
@@ -88,16 +160,32 @@ pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>>
             block.get::<String>(words::HEADER).map(|header| header.map(|name| name.to_ascii_lowercase()));
         let tiers = block.get::<Vec<(Spanned<String>, Spanned<Rate>)>>(words::TIERS);
         let otherwise = block.get::<Rate>(words::OTHERWISE);
-        check(block, header.is_some(), tiers.as_ref().is_some_and(|tiers| !tiers.value.is_empty()), sink);
+        let total = block.get::<Rate>(words::TOTAL);
+        let each = block.blocks(&EACH).map(|inner| each(inner, sink)).collect::<Option<Vec<_>>>()?;
+        let has_rate = otherwise.is_some() || total.is_some() || !each.is_empty();
+        check(
+            block,
+            header.is_some(),
+            tiers.as_ref().is_some_and(|tiers| !tiers.value.is_empty()),
+            has_rate,
+            sink,
+        );
+        let scope = block.get::<RateLimitScope>(words::SCOPE)?;
+        let burst = block.get::<u64>(words::BURST);
+        check_burst(burst.as_ref(), &scope, sink);
         let tiers = tiers.map(|tiers| tiers.value).unwrap_or_default();
         tiers.iter().for_each(|(value, _)| wildcard::check_tier(value, sink));
         limits.push(RateLimit {
             origin: block.origin(),
-            scope: block.get::<RateLimitScope>(words::SCOPE)?,
+            scope,
             matches: http_match::one(block, Purpose::Protection, sink)?,
             header,
             tiers: tiers.into_iter().map(|(value, rate)| Tier { value, rate: rate.value }).collect(),
             otherwise,
+            total,
+            each,
+            burst,
+            mode: block.get::<Enforcement>(words::MODE)?.value,
             on_error: block.get::<OnError>(words::ON_ERROR)?.value,
             timeout: block.get::<Duration>(words::TIMEOUT)?.value,
             domain: block.get::<String>(words::DOMAIN),
@@ -106,13 +194,77 @@ pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>>
     Some(limits)
 }
 
+/// A counter for each combination of values.
+fn each(block: &Block, sink: &mut Sink) -> Option<Each> {
+    let names = |name: Name| {
+        let list = block.get::<Vec<Spanned<String>>>(name).map(|list| list.value).unwrap_or_default();
+        list.into_iter().map(|name| name.value)
+    };
+    let by = block.get::<Vec<Spanned<LimitKey>>>(words::BY).map(|list| list.value).unwrap_or_default();
+    let mut keys: Vec<LimitKey> = by.into_iter().map(|key| key.value).collect();
+    keys.extend(names(words::HEADERS).map(|name| LimitKey::Header(name.to_ascii_lowercase())));
+    keys.extend(names(words::COOKIES).map(LimitKey::Cookie));
+    keys.extend(names(words::QUERIES).map(LimitKey::Query));
+    if keys.is_empty() {
+        sink.push(
+            Diagnostic::error(
+                codes::LIMIT_WITHOUT_KEY,
+                block.kind_span,
+                "`each` does not say for each of what",
+            )
+            .label("one counter for all requests?")
+            .help("add `by = [caller]` or `headers = [\"x-user\"]`, or write `total = …` instead"),
+        );
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    if let Some(twice) = keys.iter().find(|key| !seen.insert(*key)) {
+        let message = format!("`each` names {} twice", named(twice));
+        sink.push(
+            Diagnostic::error(codes::LIMIT_WITHOUT_KEY, block.kind_span, message)
+                .label("the second one tells nothing apart")
+                .help("remove one of them"),
+        );
+    }
+    Some(Each { origin: block.origin(), keys, rate: block.get::<Rate>(words::RATE)? })
+}
+
+fn named(key: &LimitKey) -> String {
+    match key {
+        LimitKey::Caller => String::from("`caller`"),
+        LimitKey::Address => String::from("`address`"),
+        LimitKey::Path => String::from("`path`"),
+        LimitKey::Header(name) => format!("the header `{name}`"),
+        LimitKey::Cookie(name) => format!("the cookie `{name}`"),
+        LimitKey::Query(name) => format!("the parameter `{name}`"),
+    }
+}
+
+/// Windows begin with all that they admit, and save nothing up for the next one.
+fn check_burst(burst: Option<&Spanned<u64>>, scope: &Spanned<RateLimitScope>, sink: &mut Sink) {
+    match scope.value {
+        RateLimitScope::Pod => {}
+        RateLimitScope::Cluster | RateLimitScope::Mesh => {
+            let Some(burst) = burst else { return };
+            sink.push(
+                Diagnostic::error(
+                    codes::BURST_OF_WINDOWS,
+                    burst.span,
+                    "the rate-limit service counts in windows, which have no burst",
+                )
+                .also(scope.span, "counted by the service")
+                .help("use `scope = pod`, or a rate of a longer unit: `600/min` admits what comes of it at once"),
+            );
+        }
+    }
+}
+
 /// A limit must limit something, and tiers need the header that chooses among them.
-fn check(block: &Block, header: bool, tiers: bool, sink: &mut Sink) {
+fn check(block: &Block, header: bool, tiers: bool, has_rate: bool, sink: &mut Sink) {
     let report = |name: Option<Name>, message: &str, help: &str| {
         let span = name.and_then(|name| block.written(name)).unwrap_or(block.kind_span);
         Diagnostic::error(codes::RATE_LIMIT_WITHOUT_RATE, span, message.to_owned()).help(help.to_owned())
     };
-    match (header, tiers, block.written(words::OTHERWISE).is_some()) {
+    match (header, tiers, has_rate) {
         (false, true, _) => sink.push(
             report(
                 Some(words::TIERS),
@@ -130,8 +282,12 @@ fn check(block: &Block, header: bool, tiers: bool, sink: &mut Sink) {
             .label("there are no `tiers`"),
         ),
         (false, false, false) => sink.push(
-            report(None, "this limit admits everything", "add `otherwise = 10/min`, or `header` and `tiers`")
-                .label("no rate"),
+            report(
+                None,
+                "this limit admits everything",
+                "add `otherwise = 10/min`, `each { by = [caller], rate = 10/min }`, or `header` and `tiers`",
+            )
+            .label("no rate"),
         ),
         (true, true, _) | (false, false, true) => {}
     }

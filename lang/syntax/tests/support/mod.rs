@@ -140,7 +140,15 @@ fn any_text() -> BoxedStrategy<String> {
 
 fn literal() -> BoxedStrategy<Literal> {
     let decimal = || (0..=u64::MAX).prop_map(|nanos| Decimal { nanos });
-    let unit = prop::sample::select(vec![RateUnit::Second, RateUnit::Minute, RateUnit::Hour]);
+    let unit = prop::sample::select(vec![
+        RateUnit::Second,
+        RateUnit::Minute,
+        RateUnit::Hour,
+        RateUnit::Day,
+        RateUnit::Week,
+        RateUnit::Month,
+        RateUnit::Year,
+    ]);
     prop_oneof![
         any::<u64>().prop_map(Literal::Integer),
         decimal().prop_map(Literal::Decimal),

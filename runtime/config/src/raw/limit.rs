@@ -13,6 +13,9 @@ pub struct Limit {
     /// Which requests are limited; empty means all.
     #[serde(default, rename = "match", skip_serializing_if = "is_default")]
     pub matching: RequestMatch,
+    /// Whether it only counts: what it would refuse passes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub audit: bool,
     /// Who counts.
     pub scope: LimitScope,
     /// What is counted.
@@ -57,9 +60,40 @@ pub struct Bucket {
     /// Which of the matching requests it counts; absent means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
+    /// What there is a counter for each value of; none means that there is one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keys: Vec<LimitKey>,
     /// How much it admits. Required by scope `proxy`, unused by scope `service`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+}
+
+/// Something that requests have a value of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitKey {
+    /// The key of the descriptor's entry, for scope `service`.
+    pub descriptor_key: String,
+    /// What it is.
+    pub of: KeyOf,
+}
+
+/// What requests have values of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KeyOf {
+    /// The caller's identity.
+    Caller,
+    /// The address that connected.
+    Address,
+    /// The normalised path.
+    Path,
+    /// The first line of a header.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query, unescaped.
+    Query(String),
 }
 
 /// A condition on one header.
@@ -86,8 +120,11 @@ pub enum When {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// How many, at least 1; also the size of a burst.
+    /// How many, at least 1.
     pub requests: u64,
     /// In which time they are granted again.
     pub per: Period,
+    /// How many may come at once; absent means as many as `requests`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u64>,
 }

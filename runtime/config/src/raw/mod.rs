@@ -15,7 +15,7 @@ mod upstream;
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
 pub use authorization::{Authorization, Exception, Rule};
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
-pub use limit::{Bucket, Limit, LimitScope, OnError, Rate, When};
+pub use limit::{Bucket, KeyOf, Limit, LimitKey, LimitScope, OnError, Rate, When};
 pub use listener::{
     Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, HttpListener, Inbound, InboundApp,
     InboundChain, InboundHttp, Kind, Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness,

@@ -1,6 +1,7 @@
 //! Plans of ACME's two clusters, one for each role, and one sidecar that has everything else.
 
 mod build;
+mod limits;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use meshc_plan::{
     PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls,
     Share, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
 };
-use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey, OnError};
+use meshc_vocabulary::model::policy::{CookieTtl, Enforcement, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
     Capture, DeadShare, HeaderMatch, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind, StringMatch,
     TlsVersion,
@@ -23,6 +24,7 @@ use build::{
     app, callee, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin, pods,
     readiness, retry, route, shared, sidecar_plan, upstream, virtual_host,
 };
+use limits::per_pod;
 
 /// All of them, by the name of their golden folder.
 pub(crate) fn plans() -> Vec<(&'static str, ProxyPlan)> {
@@ -235,7 +237,9 @@ pub(crate) fn limited_callee() -> ProxyPlan {
     let tier = |value: &str, requests| LimitBucket {
         value: format!("{value}_request"),
         condition: LimitCondition::HeaderIs { header: "x-loyalty".to_owned(), value: value.to_owned() },
+        keys: Vec::new(),
         requests,
+        burst: requests,
         per: Duration::from_mins(1),
     };
     let values = ["gold", "silver", "bronze"].map(str::to_owned).to_vec();
@@ -249,10 +253,13 @@ pub(crate) fn limited_callee() -> ProxyPlan {
             LimitBucket {
                 value: "otherwise".to_owned(),
                 condition: LimitCondition::HeaderIsNoneOf { header: "x-loyalty".to_owned(), values },
+                keys: Vec::new(),
                 requests: 1,
+                burst: 1,
                 per: Duration::from_mins(1),
             },
         ],
+        mode: Enforcement::Enforced,
         on_error: OnError::Deny,
         timeout: Duration::from_millis(100),
         origin: origin("loyalty"),
@@ -433,29 +440,6 @@ fn guarded() -> Authorization {
             rule("shop", vec![namespace], HttpMatch::default()),
             rule("all", vec![Principal::Anyone], items),
         ],
-    }
-}
-
-fn per_pod() -> LocalLimit {
-    let values = vec!["gold".to_owned()];
-    LocalLimit {
-        name: "burst".to_owned(),
-        matches: HttpMatch { path: PathMatch::Prefix("/".to_owned()), ..Default::default() },
-        buckets: vec![
-            LimitBucket {
-                value: "otherwise".to_owned(),
-                condition: LimitCondition::HeaderIsNoneOf { header: "x-loyalty".to_owned(), values },
-                requests: 100,
-                per: Duration::from_secs(1),
-            },
-            LimitBucket {
-                value: "all_request".to_owned(),
-                condition: LimitCondition::Always,
-                requests: 1000,
-                per: Duration::from_secs(1),
-            },
-        ],
-        origin: origin("burst"),
     }
 }
 

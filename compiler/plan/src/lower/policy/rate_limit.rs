@@ -7,7 +7,7 @@ use std::time::Duration;
 use lang_diagnostics::Sink;
 use lang_syntax::ast::{Rate, RateUnit};
 use meshc_resolve::LimitId;
-use meshc_vocabulary::model::policy::{Policy, PolicyScope, RateLimit, RateLimitScope, Tier};
+use meshc_vocabulary::model::policy::{Each, Policy, PolicyScope, RateLimit, RateLimitScope, Tier};
 use meshc_vocabulary::model::{Callee, Id, Service};
 
 use super::AtCallee;
@@ -15,10 +15,13 @@ use crate::capability;
 use crate::lower::context::Context;
 use crate::{
     DESCRIPTOR_KEY, Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain,
+    UNPRINTABLE, key_name,
 };
 
 /// The descriptor's value for what no tier counts.
 const OTHERWISE: &str = "otherwise";
+/// The one for all requests.
+const TOTAL: &str = "total";
 
 /// The limits of a service, the same on each of its HTTP ports.
 #[derive(Default)]
@@ -32,7 +35,21 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
     let mut limits = Limits::default();
     let blocks: Vec<_> = AtCallee::of(context, service).rate_limits.identified().collect();
     for (id, block) in &blocks {
-        let RateLimit { origin, scope, matches, header, tiers, otherwise, on_error, timeout, domain } = block;
+        let RateLimit {
+            origin,
+            scope,
+            matches,
+            header,
+            tiers,
+            otherwise,
+            total,
+            each,
+            burst,
+            mode,
+            on_error,
+            timeout,
+            domain,
+        } = block;
         let common = derived(context, context.model.policies.at(id.policy), service);
         let derived = match blocks.len() {
             1 => common,
@@ -40,18 +57,32 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
         };
         let name = domain.as_ref().map_or(derived, |domain| domain.value.clone());
         let header = header.as_ref().map(|header| header.value.as_str());
-        let counters = counters(header, tiers, otherwise.map(|rate| rate.value));
+        let mut counters = counters(header, tiers, otherwise.map(|rate| rate.value));
+        counters.extend(total.map(|rate| counter(TOTAL.to_owned(), LimitCondition::Always, rate.value)));
+        counters.extend(each.iter().enumerate().map(|(position, each)| keyed(position, each)));
+        if let Some(burst) = burst {
+            counters.iter_mut().for_each(|(bucket, _)| bucket.burst = burst.value);
+        }
+        let mode = *mode;
         let buckets = counters.iter().map(|(bucket, _)| bucket.clone()).collect();
         let (matches, origin) = (matches.clone(), origin.clone());
         match scope.value {
-            RateLimitScope::Pod => limits.local.push(LocalLimit { name, matches, buckets, origin }),
+            RateLimitScope::Pod => limits.local.push(LocalLimit { name, matches, buckets, mode, origin }),
             RateLimitScope::Cluster => {
-                let descriptors = counters.into_iter().map(|(bucket, unit)| descriptor(bucket, unit));
+                let descriptors = counters.into_iter().flat_map(|(bucket, unit)| descriptors(bucket, unit));
                 let descriptors = descriptors.collect();
                 let counted = RateLimitDomain { name: name.clone(), descriptors, origin: origin.clone() };
                 limits.domains.push((*id, counted));
                 let (on_error, timeout) = (*on_error, *timeout);
-                limits.global.push(GlobalLimit { domain: name, matches, buckets, on_error, timeout, origin });
+                limits.global.push(GlobalLimit {
+                    domain: name,
+                    matches,
+                    buckets,
+                    mode,
+                    on_error,
+                    timeout,
+                    origin,
+                });
             }
             RateLimitScope::Mesh => capability::mesh_wide(context.model, scope.span, sink),
         }
@@ -105,25 +136,40 @@ fn counters(header: Option<&str>, tiers: &[Tier], otherwise: Option<Rate>) -> Ve
 }
 
 fn counter(value: String, condition: LimitCondition, rate: Rate) -> (LimitBucket, RateUnit) {
-    let seconds = match rate.unit {
-        RateUnit::Second => 1,
-        RateUnit::Minute => 60,
-        RateUnit::Hour => 3600,
-    };
-    let per = Duration::from_secs(seconds);
-    (LimitBucket { value, condition, requests: rate.count, per }, rate.unit)
+    let Rate { count, unit } = rate;
+    let per = Duration::from_secs(unit.seconds());
+    (LimitBucket { value, condition, keys: Vec::new(), requests: count, burst: count, per }, unit)
 }
 
-fn descriptor(bucket: LimitBucket, unit: RateUnit) -> Descriptor {
+fn keyed(position: usize, each: &Each) -> (LimitBucket, RateUnit) {
+    let Each { origin: _, keys, rate } = each;
+    let name = format!("each_{}", position.saturating_add(1));
+    let (bucket, unit) = counter(name, LimitCondition::Always, rate.value);
+    (LimitBucket { keys: keys.clone(), ..bucket }, unit)
+}
+
+/// The descriptor of a counter; of one with keys also that for what cannot be told apart.
+fn descriptors(bucket: LimitBucket, unit: RateUnit) -> Vec<Descriptor> {
     let unit = match unit {
         RateUnit::Second => "second",
         RateUnit::Minute => "minute",
         RateUnit::Hour => "hour",
+        RateUnit::Day => "day",
+        RateUnit::Week => "week",
+        RateUnit::Month => "month",
+        RateUnit::Year => "year",
     };
-    Descriptor {
-        key: DESCRIPTOR_KEY.to_owned(),
-        value: bucket.value,
-        requests: bucket.requests,
+    let LimitBucket { value, condition: _, keys, requests, burst: _, per: _ } = bucket;
+    let named = (DESCRIPTOR_KEY.to_owned(), Some(value));
+    let of = |inner: Vec<(String, Option<String>)>| Descriptor {
+        entries: std::iter::once(named.clone()).chain(inner).collect(),
+        requests,
         unit: unit.to_owned(),
+    };
+    if keys.is_empty() {
+        return vec![of(Vec::new())];
     }
+    let (key, value) = UNPRINTABLE;
+    let told_apart = of(keys.iter().map(|key| (key_name(key), None)).collect());
+    vec![told_apart, of(vec![(key.to_owned(), Some(value.to_owned()))])]
 }

@@ -22,7 +22,7 @@ pub use failover::{Failover, FailoverBy};
 pub use or_default::OrDefault;
 pub use outlier::{Failures, Judged, Outlier};
 pub use pool::Pool;
-pub use rate_limit::{OnError, RateLimit, RateLimitScope, Tier};
+pub use rate_limit::{Each, Enforcement, LimitKey, OnError, RateLimit, RateLimitScope, Tier};
 pub use retry::{BackOff, GrpcStatus, Retry, RetryOn};
 pub use timeout::{Bound, Timeout};
 

@@ -22,6 +22,14 @@ pub struct RateLimit {
     pub tiers: Vec<Tier>,
     /// The rate of requests that no tier counts, all together; `None`: they are free.
     pub otherwise: Option<Spanned<Rate>>,
+    /// The rate of all requests together, beside everything else.
+    pub total: Option<Spanned<Rate>>,
+    /// Counters for each value of something, in source order.
+    pub each: Vec<Each>,
+    /// How many requests each counter admits at once; `None`: as many as its rate says.
+    pub burst: Option<Spanned<u64>>,
+    /// Whether requests are refused.
+    pub mode: Enforcement,
     /// What happens when the rate-limit service does not answer.
     pub on_error: OnError,
     /// How long the rate-limit service may take.
@@ -37,6 +45,43 @@ pub struct Tier {
     pub value: Spanned<String>,
     /// How many are admitted.
     pub rate: Rate,
+}
+
+/// A counter for each combination of values that requests have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Each {
+    /// Where it is declared.
+    pub origin: Origin,
+    /// What tells the counters apart, in order; never empty.
+    pub keys: Vec<LimitKey>,
+    /// How many requests each of them admits.
+    pub rate: Spanned<Rate>,
+}
+
+/// What a counter is kept for each value of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LimitKey {
+    /// The identity of the caller.
+    Caller,
+    /// The address that connects.
+    Address,
+    /// The path.
+    Path,
+    /// A header of this name, in lower case.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query.
+    Query(String),
+}
+
+/// Whether a limit or a rule is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Enforcement {
+    /// It refuses requests.
+    Enforced,
+    /// It is tried: it counts, and refuses nothing.
+    Audited,
 }
 
 /// Who counts.
