@@ -107,9 +107,6 @@ pub(crate) static TRUST_DOMAIN: Pattern = Pattern { name: "a trust domain", chec
 /// A string with at least one character.
 pub(crate) static NON_EMPTY: Pattern = Pattern { name: "a string", check: non_empty };
 
-/// The name of what keys the counters of a rate limit: a header, a cookie or a parameter.
-pub(crate) static LIMIT_KEY: Pattern = Pattern { name: "a name", check: |text| plain_word(text, 64) };
-
 /// The domain of a rate limit, which is the name of its file too.
 pub(crate) static LIMIT_DOMAIN: Pattern = Pattern { name: "a rate-limit domain", check: limit_domain };
 
@@ -179,7 +176,7 @@ pub(crate) fn service_name(text: &str) -> Option<String> {
 
 /// What labels and file names may both consist of: at most so many letters, digits, `-`, `_` and `.`, with a letter
 /// or digit at both ends.
-fn plain_word(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn plain_word(text: &str, longest: usize) -> Option<String> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.is_empty() {
         wrong("it is empty")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Pattern, Type};
 use lang_syntax::ast::Rate;
 
 use crate::codes;
@@ -52,7 +52,9 @@ symbols! {
     }
 }
 
-static NAME_OF_KEY: Type = Type::Text(&forms::LIMIT_KEY);
+/// The name of a header, a cookie or a parameter that tells counters apart.
+static KEY_NAME: Pattern = Pattern { name: "a name", check: |text| forms::plain_word(text, 64) };
+static NAME_OF_KEY: Type = Type::Text(&KEY_NAME);
 
 static EACH: Kind = Kind {
     word: "each",
