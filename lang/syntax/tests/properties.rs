@@ -121,6 +121,14 @@ fn scattered(text: &str, choices: &[u8]) -> String {
     scattered
 }
 
+/// Found at random, and kept: what was read of a mistake inside a string was printed as the mistake.
+#[test]
+fn mixtures_that_were_not_survived() {
+    for text in ["a = \"x${\u{e9}{", "a = \"x${\u{e9}{}}\"", "a = [\"x${[\u{e9} { b = 1 }]}\"]"] {
+        survives(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -45,6 +45,8 @@ fn value_with(value: &Value, text: Text) -> Option<String> {
             format!("[{}]", values?.join(", "))
         }
         ValueKind::Record(entries) => record(entries, text)?,
+        // A tag cannot be quoted.
+        ValueKind::Tagged(tag, _) if !scalars::is_bare(&tag.value) => return None,
         ValueKind::Tagged(tag, entries) => {
             format!("{} {}", scalars::first_name(&tag.value), record(entries, text)?)
         }
