@@ -226,16 +226,23 @@ fn prepare(root: &Path, built: &Built) {
     for file in ["tls.crt", "tls.key"] {
         std::fs::copy(folder.join(file), identity.join(file)).expect("copied");
     }
-    let server = root.join("etc/mesh/server-tls/shop-certificate");
-    std::fs::create_dir_all(&server).expect("writable");
-    for file in ["tls.crt", "tls.key"] {
-        std::fs::copy(folder.join(file), server.join(file)).expect("copied");
+    // Secrets that the user makes, by the paths at which Envoy is told to find them.
+    let all = tree(&built.out());
+    let texts = all.values().map(|bytes| String::from_utf8_lossy(bytes));
+    for text in texts {
+        for rest in text.split("/etc/mesh/server-tls/").skip(1) {
+            let end = rest.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
+            let secret = root.join("etc/mesh/server-tls").join(&rest[..end.unwrap_or(rest.len())]);
+            std::fs::create_dir_all(&secret).expect("writable");
+            for (from, to) in [("tls.crt", "tls.crt"), ("tls.key", "tls.key"), ("tls.crt", "ca.crt")] {
+                std::fs::copy(folder.join(from), secret.join(to)).expect("copied");
+            }
+        }
     }
     let roots = certificates.get("roots.pem").expect("a bundle");
     std::fs::write(trust.join("roots.pem"), roots).expect("writable");
     // All clusters have the same bundle.
-    let built = tree(&built.out());
-    let secret = built.iter().find(|(name, _)| name.ends_with("/trust/envoy.yaml"));
+    let secret = all.iter().find(|(name, _)| name.ends_with("/trust/envoy.yaml"));
     std::fs::write(trust.join("envoy.yaml"), secret.expect("the bundle as Envoy reads it").1)
         .expect("writable");
 }
