@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A TCP listener's kind with this much patience.
 fn tcp(idle: &str) -> Value {
-    json!({ "tcp": { "to": [{ "to": [{ "upstream": "db" }] }], "idle_timeout": idle } })
+    json!({ "tcp": { "to": [{ "upstream": "db" }], "idle_timeout": idle } })
 }
 
 fn listener(bind: SocketAddr, kind: Value) -> Value {
