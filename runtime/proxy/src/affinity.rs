@@ -1,6 +1,7 @@
 //! What of a request decides which endpoint gets it, where a group is balanced by hash.
 
 use crate::choice::number;
+use crate::route::parameters;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use meshd_config::{CookieKey, CookieLife, HashKey};
 
@@ -32,12 +33,8 @@ pub(crate) fn of(key: &HashKey, headers: &HeaderMap, query: Option<&str>, random
         }
         HashKey::Source { trusted_hops } => source(headers, *trusted_hops).map(number),
         HashKey::Query(name) => {
-            let parameters = query.into_iter().flat_map(|query| query.split('&'));
-            let mut named = parameters.filter_map(|one| {
-                let (found, value) = one.split_once('=').unwrap_or((one, ""));
-                (found == name).then_some(value)
-            });
-            named.next().map(|value| number(value.as_bytes()))
+            let named = parameters(query).find(|(found, _)| found == name);
+            named.map(|(_, value)| number(value.as_bytes()))
         }
     };
     Affinity { key: found, cookie: None }
@@ -69,10 +66,8 @@ fn set_cookie(name: &str, value: &str, life: CookieLife) -> Option<HeaderValue> 
 /// that of the proxy or client before it; each trusted hop has put one there before.
 fn source(headers: &HeaderMap, trusted_hops: u32) -> Option<&[u8]> {
     let line = headers.get_all("x-forwarded-for").iter().next_back()?.as_bytes();
-    let mut told = line.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let hops = usize::try_from(trusted_hops).unwrap_or(usize::MAX);
-    let last = told.next()?;
-    Some(hops.checked_sub(1).and_then(|before| told.nth(before)).unwrap_or(last))
+    let before = |hops| line.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii).nth(hops);
+    before(usize::try_from(trusted_hops).unwrap_or(usize::MAX)).or_else(|| before(0))
 }
 
 #[cfg(test)]

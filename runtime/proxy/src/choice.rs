@@ -24,10 +24,15 @@ pub(crate) fn thousandths(age: Duration, window: Duration) -> u32 {
 
 /// The position that a random number stands for, where each has as much room as it weighs.
 pub(crate) fn any(candidates: &[Candidate], random: u64) -> Option<usize> {
-    let total: u64 = candidates.iter().map(|one| u64::from(one.weight)).sum();
+    by_weight(candidates.iter().map(|one| one.weight), random)
+}
+
+/// The same of bare weights; `None` if none of them is above 0.
+pub(crate) fn by_weight(weights: impl Iterator<Item = u32> + Clone, random: u64) -> Option<usize> {
+    let total: u64 = weights.clone().map(u64::from).sum();
     let mut point = random.checked_rem(total)?;
-    for (position, one) in candidates.iter().enumerate() {
-        match point.checked_sub(u64::from(one.weight)) {
+    for (position, weight) in weights.enumerate() {
+        match point.checked_sub(u64::from(weight)) {
             None => return Some(position),
             Some(rest) => point = rest,
         }

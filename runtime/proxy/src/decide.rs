@@ -110,16 +110,14 @@ pub(crate) async fn decide(
     let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
     let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
     line.path = Some(path.to_string());
-    if let (KindState::Http { tls: Some(tls), app: _ }, Some(client)) = (&state.kind, &connection.client)
-        && !tls.may_be_told(client)
-    {
-        worker.shared.metrics.denied.add(&[&state.name, "-", "mesh.clients"], 1);
-        return Err(Refusal::denied("mesh.clients"));
-    }
-    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
-        && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
-    {
-        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
+    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind {
+        if connection.client.as_deref().is_some_and(|client| !tls.may_be_told(client)) {
+            worker.shared.metrics.denied.add(&[&state.name, "-", "mesh.clients"], 1);
+            return Err(Refusal::denied("mesh.clients"));
+        }
+        if !tls.is_for(connection.server_name.as_deref(), without_port(&authority)) {
+            return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
+        }
     }
     if upgrade.is_some() {
         // Whatever the client's hop made of it.

@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::authorize::Asker;
+use crate::route::parameters;
 use crate::token_bucket::TokenBucket;
 use meshd_config::{KEY_LENGTH, KeyOf, LimitKey, NO_VALUE, Rate};
 use std::collections::{BTreeMap, HashMap};
@@ -63,8 +64,7 @@ fn cookie<'l>(lines: &[&'l str], name: &str) -> Option<&'l str> {
 
 /// The first parameter of a name, unescaped; empty if there is none.
 fn parameter(query: &str, name: &str) -> Option<String> {
-    for parameter in query.split('&') {
-        let (found, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    for (found, value) in parameters(Some(query)) {
         if unescaped(found)? == name {
             return unescaped(value);
         }

@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::balance;
+use crate::choice;
 use crate::filter::Filter;
 use crate::hosts::Hosts;
 use crate::upstream::Upstream;
@@ -53,12 +54,8 @@ impl Seen<'_> {
 
     fn parameter(&self, wanted: &QueryMatch) -> bool {
         let QueryMatch { name, not, value: wanted } = wanted;
-        let parameters = self.query.into_iter().flat_map(|query| query.split('&'));
-        let mut values = parameters.filter_map(|parameter| {
-            let (found, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            (found == name).then_some(value)
-        });
-        let found = values.any(|value| match wanted {
+        let mut values = parameters(self.query).filter(|(found, _)| found == name);
+        let found = values.any(|(_, value)| match wanted {
             QueryValue::Present => true,
             QueryValue::Exact(exact) => value == exact,
             QueryValue::Prefix(prefix) => value.starts_with(prefix.as_str()),
@@ -73,6 +70,12 @@ impl Seen<'_> {
         let host = (name == "host").then_some(self.host.as_bytes());
         host.into_iter().chain(self.headers.get_all(name).into_iter().map(HeaderValue::as_bytes))
     }
+}
+
+/// The parameters of a query with their values, as they are sent; `a` is `a=`.
+pub(crate) fn parameters(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    let parameters = query.into_iter().flat_map(|query| query.split('&'));
+    parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
 }
 
 /// The routes of a listener.
@@ -115,17 +118,18 @@ impl Route {
     /// The upstream of the next request: each request draws anew, so that a small share is small from the first request
     /// of every proxy.
     pub(crate) fn upstream(&self) -> Option<&Arc<Upstream>> {
-        if self.failover {
-            by_weight_of_the_living(&self.to, |upstream| balance::lives(upstream))
-        } else {
-            by_weight(&self.to)
-        }
+        draw(&self.to, self.failover, |upstream| balance::lives(upstream))
     }
+}
+
+/// One of several by weight, drawn anew each time; with `failover` none that is dead, as long as one lives.
+pub(crate) fn draw<T>(shares: &[(T, u32)], failover: bool, lives: impl Fn(&T) -> bool) -> Option<&T> {
+    if failover { by_weight_of_the_living(shares, lives) } else { by_weight(shares) }
 }
 
 /// One of several by weight, drawn anew each time. If it is dead, one of those that live is drawn in its place, if any does:
 /// so each of these gets of all requests as much as it weighs among them.
-pub(crate) fn by_weight_of_the_living<T>(shares: &[(T, u32)], lives: impl Fn(&T) -> bool) -> Option<&T> {
+fn by_weight_of_the_living<T>(shares: &[(T, u32)], lives: impl Fn(&T) -> bool) -> Option<&T> {
     let drawn = by_weight(shares)?;
     if lives(drawn) {
         return Some(drawn);
@@ -139,7 +143,7 @@ pub(crate) fn by_weight_of_the_living<T>(shares: &[(T, u32)], lives: impl Fn(&T)
 }
 
 /// One of several by weight, drawn anew each time; `None` if none has any.
-pub(crate) fn by_weight<T>(shares: &[(T, u32)]) -> Option<&T> {
+fn by_weight<T>(shares: &[(T, u32)]) -> Option<&T> {
     match shares {
         [(only, _)] => Some(only),
         several => at_point(several, random()),
@@ -148,15 +152,8 @@ pub(crate) fn by_weight<T>(shares: &[(T, u32)]) -> Option<&T> {
 
 /// What is at a point of the line on which each has as much room as it weighs.
 fn at_point<T>(shares: &[(T, u32)], point: u64) -> Option<&T> {
-    let total: u64 = shares.iter().map(|(_, weight)| u64::from(*weight)).sum();
-    let mut point = point.checked_rem(total)?;
-    for (one, weight) in shares {
-        match point.checked_sub(u64::from(*weight)) {
-            None => return Some(one),
-            Some(rest) => point = rest,
-        }
-    }
-    None
+    let drawn = choice::by_weight(shares.iter().map(|(_, weight)| *weight), point)?;
+    shares.get(drawn).map(|(one, _)| one)
 }
 
 impl Route {

@@ -12,7 +12,7 @@ use crate::filter::headers::Changes;
 use crate::filter::mirror::Mirror;
 use crate::hosts::Hosts;
 use crate::limit::LimitState;
-use crate::route::{Route, Routes, by_weight, by_weight_of_the_living};
+use crate::route::{Route, Routes, draw};
 use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::Upstream;
 use meshd_config as config;
@@ -153,11 +153,7 @@ pub(crate) struct TcpShares {
 impl TcpShares {
     /// Where a connection goes; `None` if no upstream has any weight.
     pub(crate) fn draw(&self) -> Option<&Forwarding> {
-        if self.failover {
-            by_weight_of_the_living(&self.shares, |forwarding| balance::lives(&forwarding.upstream))
-        } else {
-            by_weight(&self.shares)
-        }
+        draw(&self.shares, self.failover, |forwarding| balance::lives(&forwarding.upstream))
     }
 }
 
