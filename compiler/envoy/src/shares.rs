@@ -56,8 +56,10 @@ pub(crate) fn of_proxy(plan: &ProxyPlan) -> BTreeMap<String, Order<'_>> {
             shares.collect()
         }
         ListenerKind::Tcp(tcp) => vec![(tcp.to.as_slice(), tcp.dead_share)],
+        ListenerKind::PassThrough(passed) => {
+            passed.chains.iter().map(|chain| (chain.to.as_slice(), chain.dead_share)).collect()
+        }
         ListenerKind::Inbound(_)
-        | ListenerKind::PassThrough(_)
         | ListenerKind::Redirected
         | ListenerKind::Readiness(_)
         | ListenerKind::Metrics(_) => Vec::new(),

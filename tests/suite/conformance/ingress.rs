@@ -333,9 +333,17 @@ fn bytes_and_tls_pass_through_a_gateway(data_plane: DataPlane) {
     let routes = r#"
   service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
   service vault { clusters = [west], port tls { number = 9443, protocol = tcp } }
+  service spare { clusters = [west], port tls { number = 9443, protocol = tcp } }
   route web { gateway = west.ingress, hosts = ["shop.example"], to = web }
   route ledger { gateway = west.ingress.sql, to = ledger }
-  route vault { gateway = west.ingress.tls, hosts = ["vault.example", "*.vault.example"], to = vault }"#;
+  route vault { gateway = west.ingress.tls, hosts = ["vault.example", "*.vault.example"], to = vault }
+  route either {
+    gateway  = west.ingress.tls
+    hosts    = ["either.vault.example"]
+    failover = destinations
+    destination { to = spare }
+    destination { to = vault }
+  }"#;
     let mesh = Mesh::up(&source(ports, routes), data_plane);
     assert_eq!(mesh.ingress("WEST_INGRESS_80", &Request::get("shop.example", "/")).status, 200);
     let line = |address: SocketAddr| {
@@ -381,6 +389,12 @@ fn bytes_and_tls_pass_through_a_gateway(data_plane: DataPlane) {
     });
     assert_eq!(curl(gateway, "deep.vault.example", &["--cacert", trusted]).status, 200);
     assert_eq!(curl(gateway, "Deep.Vault.Example", &["--cacert", trusted]).status, 200);
+    // Of two destinations the one that lives gets what the other one would have got.
+    mesh.fail("shop.spare", "west", "gone");
+    let either = || curl(gateway, "either.vault.example", &["--cacert", trusted]).status == 200;
+    process::eventually("the other one takes over", Duration::from_secs(20), || {
+        (0..6).all(|_| either()).then_some(())
+    });
     for host in ["other.example", "127.0.0.1"] {
         assert_eq!(curl(gateway, host, &["--insecure"]).exit, REFUSED, "{host}");
     }
