@@ -10,6 +10,7 @@ use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use crate::http::clients::Clients;
 use crate::pb::access_log::{AccessLog, access_log::ConfigType};
 use crate::pb::base::{SubstitutionFormatString, substitution_format_string::Format};
+use crate::pb::literal;
 use crate::proto::any;
 
 /// What is known of every connection.
@@ -79,8 +80,7 @@ pub(crate) fn tls(listener: &str) -> Vec<AccessLog> {
 }
 
 fn json(listener: &str, groups: &[&[(&str, &str)]]) -> AccessLog {
-    // A percent sign would begin an operator.
-    let listener = listener.replace('%', "%%");
+    let listener = literal(listener);
     let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
     let fields = groups.iter().copied().flatten().copied().chain([("listener", listener.as_str())]);
     let fields = fields.map(|(name, operator)| (name.to_owned(), text(operator))).collect();

@@ -53,6 +53,11 @@ pub(crate) fn always() -> Option<base::RuntimeFractionalPercent> {
     share(100)
 }
 
+/// A text that stands for itself where Envoy reads operators, each of which a percent sign begins.
+pub(crate) fn literal(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
 /// No request, where a filter would otherwise do all of what it does.
 pub(crate) fn never() -> Option<base::RuntimeFractionalPercent> {
     share(0)

@@ -1,6 +1,6 @@
 //! `--app SERVICE=PORT`: a process of the user's own in the place of a stand-in application.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use meshc_local::Application;
@@ -37,7 +37,7 @@ impl FromStr for App {
             (Err(_), Ok(address)) => address,
             (Err(_), Err(_)) => return Err(form()),
         };
-        if !is_loopback(address.ip()) {
+        if !address.ip().is_loopback() {
             return Err(format!(
                 "{address} is not on loopback, and nothing of a mesh that runs here leaves this machine"
             ));
@@ -46,13 +46,6 @@ impl FromStr for App {
             return Err(form());
         }
         Ok(Self { service: service.to_owned(), target, address })
-    }
-}
-
-const fn is_loopback(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
     }
 }
 

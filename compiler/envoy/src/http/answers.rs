@@ -9,6 +9,7 @@ use meshc_vocabulary::model::answer::Scheme;
 use crate::http::matches::{escape, header_matcher, regex};
 use crate::pb::base::header_value_option::HeaderAppendAction;
 use crate::pb::base::{DataSource, HeaderValue, HeaderValueOption, data_source};
+use crate::pb::literal;
 use crate::pb::matcher::{RegexMatchAndSubstitute, RegexMatcher};
 use crate::pb::route::redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier};
 use crate::pb::route::route_action::HostRewriteSpecifier;
@@ -72,7 +73,7 @@ pub(crate) fn respond(respond: &Respond, route: &mut Route) {
     let kind = content_type.as_ref().map(|kind| HeaderValueOption {
         header: Some(HeaderValue {
             key: String::from("content-type"),
-            value: kind.replace('%', "%%"),
+            value: literal(kind),
             ..Default::default()
         }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),

@@ -46,9 +46,7 @@ pub(crate) fn clients(certificates: &ClientCertificates) -> HttpFilter {
         invert_match: true,
         ..header_matcher("x-forwarded-client-cert", regex(told))
     });
-    let principals = of_mesh.map(authenticated).chain([several, unclear]);
-    let principals = principals.map(|identifier| rbac::Principal { identifier: Some(identifier) });
-    refusing("mesh.clients", principals.collect())
+    refusing("mesh.clients", of_mesh.map(authenticated).chain([several, unclear]))
 }
 
 /// Refuses peers that say what certificates their clients show and are none of these gateways; proxies of the mesh never do.
@@ -57,27 +55,17 @@ pub(crate) fn vouching(gateways: &[SpiffeId]) -> Option<HttpFilter> {
     if gateways.is_empty() {
         return None;
     }
-    let ids =
-        gateways.iter().map(|id| rbac::Principal { identifier: Some(authenticated(exact(&id.to_string()))) });
+    let ids = gateways.iter().map(|id| who(authenticated(exact(&id.to_string()))));
     let one_of_them = Identifier::OrIds(Set { ids: ids.collect() });
-    let other = rbac::Principal { identifier: Some(one_of_them) };
-    let other = Identifier::NotId(Box::new(other));
+    let other = Identifier::NotId(Box::new(who(one_of_them)));
     let says = Identifier::Header(header_matcher("x-forwarded-client-cert", regex("[^,]*,.*")));
-    let both = [other, says].map(|identifier| rbac::Principal { identifier: Some(identifier) });
-    let both = Identifier::AndIds(Set { ids: both.into() });
-    Some(refusing("mesh.vouching", vec![rbac::Principal { identifier: Some(both) }]))
+    Some(refusing("mesh.vouching", [all_of(vec![other, says])]))
 }
 
 /// Refuses every request of any of these.
-fn refusing(name: &str, principals: Vec<rbac::Principal>) -> HttpFilter {
-    let everything = rbac::Permission { rule: Some(rbac::permission::Rule::Any(true)) };
-    let policy = Policy { permissions: vec![everything], principals, ..Default::default() };
-    let rules = rbac::Rbac {
-        action: Action::Deny.into(),
-        policies: [(name.to_owned(), policy)].into(),
-        ..Default::default()
-    };
-    http_filter(name, &RbacFilter { rules: Some(rules), ..Default::default() })
+fn refusing(name: &str, principals: impl IntoIterator<Item = Identifier>) -> HttpFilter {
+    let policies = [(name.to_owned(), policy_of(principals))].into();
+    http_filter(name, &RbacFilter { rules: Some(rules(Action::Deny, policies)), ..Default::default() })
 }
 
 /// The filter that refuses nothing. Envoy names the policy of a refusal and not that of an admission, so what no rule
@@ -88,7 +76,7 @@ pub(crate) fn audit(audit: &Audit) -> Made {
     if let Some(allow) = allow {
         let admitted = any_of(allow.iter().map(whole_rule).collect());
         let refused = admitted.map_or_else(anyone, |admitted| Identifier::NotId(Box::new(who(admitted))));
-        policies.insert(NO_RULE.to_owned(), policy_of(refused));
+        policies.insert(NO_RULE.to_owned(), policy_of([refused]));
     }
     made("mesh.audit", RbacFilter { shadow_rules: Some(rules(Action::Deny, policies)), ..Default::default() })
 }
@@ -114,7 +102,7 @@ fn policy(rule: &AccessRule) -> Policy {
     let AccessRule { name: _, principals, requests, except, origin: _ } = rule;
     let AccessRequests { hosts, addresses, matches } = requests;
     if !hosts.is_empty() || !addresses.is_empty() || !except.is_empty() {
-        return policy_of(whole_rule(rule));
+        return policy_of([whole_rule(rule)]);
     }
     let every_request = [HttpMatch::EVERYTHING];
     let matches = if matches.is_empty() { &every_request } else { matches.as_slice() };
@@ -125,11 +113,11 @@ fn policy(rule: &AccessRule) -> Policy {
     }
 }
 
-/// A policy about all requests of one principal.
-fn policy_of(principal: Identifier) -> Policy {
+/// A policy about all requests of these.
+fn policy_of(principals: impl IntoIterator<Item = Identifier>) -> Policy {
     Policy {
         permissions: vec![permission(&HttpMatch::EVERYTHING)],
-        principals: vec![who(principal)],
+        principals: principals.into_iter().map(who).collect(),
         ..Default::default()
     }
 }

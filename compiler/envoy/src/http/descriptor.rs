@@ -9,9 +9,9 @@ use meshc_plan::{
 use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::matches::{exact, header_matcher, headers, one_of, regex};
-use crate::pb::flag;
 use crate::pb::route::rate_limit::action::{ActionSpecifier, GenericKey, HeaderValueMatch};
 use crate::pb::route::{HeaderMatcher, RateLimit, rate_limit::Action};
+use crate::pb::{flag, literal};
 
 /// Where values of cookies are kept for the filters behind: what they can read has none.
 pub(crate) const COOKIES: &str = "mesh.cookies";
@@ -123,11 +123,6 @@ fn matching(name: &str, conditions: Vec<HeaderMatcher>) -> ActionSpecifier {
     } else {
         header_value_match(name, conditions, true)
     }
-}
-
-/// A text that stands for itself where formats are read.
-fn literal(text: &str) -> String {
-    text.replace('%', "%%")
 }
 
 /// Its descriptor's key, where none is given, is [`DESCRIPTOR_KEY`].

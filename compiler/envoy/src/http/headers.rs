@@ -6,6 +6,8 @@ use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendA
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, RequestProperty};
 
+use crate::pb::literal;
+
 /// Headers to write, and headers to remove before that.
 pub(crate) fn changes(changes: &HeaderChanges) -> (Vec<HeaderValueOption>, Vec<String>) {
     let HeaderChanges { origin: _, set, add, remove } = changes;
@@ -25,10 +27,10 @@ fn written((name, value): &(String, Vec<HeaderPart>), action: HeaderAppendAction
     }
 }
 
-/// A part of a value in Envoy's language of commands, which a percent sign begins.
+/// A part of a value in Envoy's language of operators.
 fn part(part: &HeaderPart) -> String {
     match part {
-        HeaderPart::Text(text) => text.replace('%', "%%"),
+        HeaderPart::Text(text) => literal(text),
         HeaderPart::Property(property) => String::from(match property {
             RequestProperty::Method => "%REQ(:METHOD)%",
             RequestProperty::Path => "%PATH(NQ:PATH)%",

@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Behaviour, Instance, xfcc};
+use super::{Behaviour, Instance, awake, xfcc};
 
 /// The longest delay that a request may ask for with `?delay=`.
 const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -42,11 +42,7 @@ pub(super) async fn answer(
     instance: &Instance,
     behaviour: &mut watch::Receiver<Behaviour>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    // A request that hangs is answered when the application is healed; if the switch is gone, never.
-    let hangs = |behaviour: &Behaviour| *behaviour == Behaviour::Hang;
-    if behaviour.wait_for(|behaviour| !hangs(behaviour)).await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    awake(behaviour).await;
     if let Some(delay) = delay(request.uri().query().unwrap_or_default()) {
         tokio::time::sleep(delay).await;
     }

@@ -27,6 +27,16 @@ pub(crate) enum Behaviour {
     Gone,
 }
 
+/// How an application behaves, once it does not hang: what hangs goes on when the application is healed; if the switch is
+/// gone, never.
+async fn awake(behaviour: &mut watch::Receiver<Behaviour>) -> Behaviour {
+    let awake = behaviour.wait_for(|behaviour| *behaviour != Behaviour::Hang).await.map(|awake| *awake);
+    match awake {
+        Ok(behaviour) => behaviour,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// What speaks on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speech {

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::{Behaviour, Instance};
+use super::{Behaviour, Instance, awake};
 
 /// Serves one connection as the application is told to behave.
 pub(super) async fn converse(
@@ -15,11 +15,7 @@ pub(super) async fn converse(
     instance: &Instance,
     mut behaviour: watch::Receiver<Behaviour>,
 ) -> io::Result<()> {
-    let hangs = |behaviour: &Behaviour| *behaviour == Behaviour::Hang;
-    if behaviour.wait_for(|behaviour| !hangs(behaviour)).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    if *behaviour.borrow() != Behaviour::Well {
+    if awake(&mut behaviour).await != Behaviour::Well {
         return Ok(());
     }
     let banner = format!("{} in {}\n", instance.service, instance.cluster);
@@ -35,11 +31,7 @@ pub(super) async fn pass_on(
     process: SocketAddr,
     mut behaviour: watch::Receiver<Behaviour>,
 ) -> io::Result<()> {
-    let hangs = |behaviour: &Behaviour| *behaviour == Behaviour::Hang;
-    if behaviour.wait_for(|behaviour| !hangs(behaviour)).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    if *behaviour.borrow() != Behaviour::Well {
+    if awake(&mut behaviour).await != Behaviour::Well {
         return Ok(());
     }
     let mut process = TcpStream::connect(process).await?;
