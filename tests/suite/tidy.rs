@@ -263,7 +263,6 @@ const BOUNDARIES: &[Boundary] = &[
             ("LimitId", "compared"),
             ("CalledPort", "a question"),
             ("Edge", "the topology's"),
-            ("RoutePolicies", "part of the conduct of a call"),
         ],
     },
     Boundary { types: &["runtime/config/src/raw/"], readers: &["runtime/config/src/"], whole: &[] },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_vocabulary::model::policy::{Policy, PolicyScope, PolicySettings};
-use meshc_vocabulary::model::{Id, Namespace, Route, Service};
+use meshc_vocabulary::model::{Gateway, Id, Namespace, Route, Service};
 
 use crate::context::{Context, in_source_order};
 use crate::list::Check;
@@ -13,7 +13,7 @@ pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("E0313"),
         title: "two policies compete at one level",
-        explanation: r#"A policy attaches to services and routes, to a namespace, or to the mesh, and for each kind of setting the nearest policy
+        explanation: r#"A policy attaches to services, routes and gateways, to a namespace, or to the mesh, and for each kind of setting the nearest policy
 that has it wins as a whole. Of two at one level neither is nearer.
 
 ```mesh
@@ -33,6 +33,7 @@ enum Level {
     Namespace(Id<Namespace>),
     Service(Id<Service>),
     Route(Id<Route>),
+    Gateway(Id<Gateway>),
 }
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
@@ -53,6 +54,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                     Level::Namespace(id) => format!("namespace `{}`", model.namespaces.at(id).name),
                     Level::Service(id) => format!("`{}`", model.service_name(id)),
                     Level::Route(id) => model.routes.at(id).origin.name.to_string(),
+                    Level::Gateway(id) => model.gateways.at(id).origin.name.to_string(),
                 };
                 let message = format!("two policies for {place} set `{kind}`");
                 sink.push(
@@ -70,9 +72,10 @@ fn levels(scope: &PolicyScope) -> Vec<Level> {
     match scope {
         PolicyScope::Mesh => vec![Level::Mesh],
         PolicyScope::Namespace(id) => vec![Level::Namespace(*id)],
-        PolicyScope::Targets { services, routes } => {
+        PolicyScope::Targets { services, routes, gateways } => {
             let services = services.iter().map(|it| Level::Service(it.value));
-            services.chain(routes.iter().map(|it| Level::Route(it.value))).collect()
+            let routes = routes.iter().map(|it| Level::Route(it.value));
+            services.chain(routes).chain(gateways.iter().map(|it| Level::Gateway(it.value))).collect()
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::NetworkPolicyEnforcement;
-use meshc_vocabulary::model::policy::RateLimitScope;
+use meshc_resolve::Setting;
+use meshc_vocabulary::model::policy::{RateLimit, RateLimitScope};
+use meshc_vocabulary::model::{Cluster, Id, NetworkPolicyEnforcement};
 
 use crate::context::{Context, listed};
 use crate::list::Check;
@@ -30,18 +31,32 @@ Use a network plugin that enforces NetworkPolicies, or let each pod count for it
     run,
 };
 
+/// Limits of one thing, and the clusters in which they count.
+type Counted<'m> = (Setting<'m, &'m [RateLimit]>, Vec<Id<Cluster>>);
+
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
-    let mut open = BTreeMap::new();
+    let resolved = context.resolved;
+    let mut counted: Vec<Counted<'_>> = Vec::new();
     for (id, service) in model.whole_services() {
-        let shared = context.resolved.service(id).rate_limits.identified().filter(|(_, limit)| {
-            match limit.scope.value {
-                RateLimitScope::Cluster | RateLimitScope::Mesh => true,
-                RateLimitScope::Pod => false,
-            }
+        let clusters = service.clusters.iter().map(|presence| presence.cluster).collect();
+        counted.push((resolved.service(id).rate_limits, clusters));
+    }
+    for (id, route) in model.routes.iter() {
+        let clusters = route.scope.gateways().iter().map(|it| model.gateways.at(it.value).cluster).collect();
+        counted.push((resolved.route(id).rate_limits, clusters));
+    }
+    for (id, gateway) in model.gateways.iter() {
+        counted.push((resolved.gateway(id).rate_limits, vec![gateway.cluster]));
+    }
+    let mut open = BTreeMap::new();
+    for (limits, clusters) in counted {
+        let shared = limits.identified().filter(|(_, limit)| match limit.scope.value {
+            RateLimitScope::Cluster | RateLimitScope::Mesh => true,
+            RateLimitScope::Pod => false,
         });
         for (id, limit) in shared {
-            let clusters = service.clusters.iter().map(|presence| model.clusters.at(presence.cluster));
+            let clusters = clusters.iter().map(|id| model.clusters.at(*id));
             let unguarded =
                 clusters.filter(|cluster| cluster.network_policy == NetworkPolicyEnforcement::None);
             for cluster in unguarded {

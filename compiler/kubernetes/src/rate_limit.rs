@@ -85,6 +85,8 @@ fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
         "namespaceSelector" => map! {},
         "podSelector" => map! { "matchExpressions" => list![map! { "key" => key, "operator" => "Exists" }] },
     };
+    let gateways =
+        map! { "podSelector" => map! { "matchLabels" => labels(&[(COMPONENT, "ingress-gateway")]) } };
     vec![
         deployment(cluster, RATE_LIMIT_SERVICE, &own, 2, container, vec![volume]),
         service(
@@ -97,12 +99,15 @@ fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
                 ("debug", RATE_LIMIT_DEBUG_PORT),
             ],
         ),
-        // Questions come from sidecars; metrics may be fetched by whoever fetches those of proxies.
+        // Questions come from sidecars and ingress gateways; metrics may be fetched by whoever fetches those of proxies.
         network_policy(
             RATE_LIMIT_SERVICE,
             namespace,
             &own,
-            &[rule(&[RATE_LIMIT_GRPC_PORT], Some(list![sidecars])), rule(&[RATE_LIMIT_HTTP_PORT], None)],
+            &[
+                rule(&[RATE_LIMIT_GRPC_PORT], Some(list![sidecars, gateways])),
+                rule(&[RATE_LIMIT_HTTP_PORT], None),
+            ],
         ),
         budget(metadata(RATE_LIMIT_SERVICE, namespace, &own), &[(NAME, RATE_LIMIT_SERVICE)]),
     ]
@@ -113,8 +118,8 @@ fn redis_documents(cluster: &ClusterPlan) -> Vec<Value> {
     let container = map! {
         "name" => "redis",
         "image" => REDIS_IMAGE,
-        // Counters live for an hour at most: nothing is worth a disk. Protected mode would refuse every other pod; the
-        // policy below admits the rate-limit service alone.
+        // Counters live until their window ends, and a restart begins it anew: nothing is worth a disk. Protected mode
+        // would refuse every other pod; the policy below admits the rate-limit service alone.
         "args" => list![
             "--protected-mode", "no", "--save", "", "--appendonly", "no",
             "--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl",

@@ -2,11 +2,21 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{DESCRIPTOR_KEY, GlobalLimit, LimitBucket, LimitCondition, LimitKey, LocalLimit, key_name};
+use meshc_plan::{
+    DESCRIPTOR_KEY, GlobalLimit, Limit, LimitBucket, LimitCondition, LimitKey, LocalLimit, key_name,
+};
 use meshc_vocabulary::model::policy::{Enforcement, OnError};
 use meshd_config::{Period, raw};
 
 use crate::matches;
+
+/// A limit.
+pub(crate) fn render(limit: &Limit) -> raw::Limit {
+    match limit {
+        Limit::Local(limit) => counted_here(limit),
+        Limit::Global(limit) => counted_there(limit),
+    }
+}
 
 /// A limit that the pod counts.
 pub(crate) fn counted_here(limit: &LocalLimit) -> raw::Limit {
@@ -76,6 +86,7 @@ fn key(key: &LimitKey) -> raw::LimitKey {
     let of = match key {
         LimitKey::Caller => raw::KeyOf::Caller,
         LimitKey::Address => raw::KeyOf::Address,
+        LimitKey::Client => raw::KeyOf::Client,
         LimitKey::Path => raw::KeyOf::Path,
         LimitKey::Header(name) => raw::KeyOf::Header(name.clone()),
         LimitKey::Cookie(name) => raw::KeyOf::Cookie(name.clone()),

@@ -11,7 +11,7 @@ use meshc_vocabulary::model::{ClientCertificate, HttpVersion, TlsVersion};
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
-use crate::{filters, routes};
+use crate::{filters, limits, routes};
 
 /// All listeners, in order of name. On a developer's machine nothing is redirected, so the listener for redirected
 /// connections is left out there.
@@ -50,10 +50,11 @@ fn one(placed: &Placed<'_>, listener: &Listener, trusted_hops: u32) -> raw::List
 }
 
 fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::HttpListener {
-    let HttpListener { edge, tls, virtual_hosts } = http;
+    let HttpListener { edge, tls, limits, virtual_hosts } = http;
     raw::HttpListener {
         edge: edge.then_some(raw::Edge { trusted_hops }),
         tls: tls.as_ref().map(|tls| server_tls(placed, tls)),
+        limits: limits.iter().map(limits::render).collect(),
         virtual_hosts: virtual_hosts.iter().map(|host| routes::virtual_host(placed, host)).collect(),
     }
 }

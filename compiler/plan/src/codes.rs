@@ -6,7 +6,7 @@ use lang_diagnostics::{Code, CodeInfo};
 pub const NOT_ENFORCED: Code = Code("E0401");
 /// A limit over the whole mesh.
 pub const MESH_WIDE_LIMIT: Code = Code("E0402");
-/// A setting that no route can have.
+/// A setting that no route or gateway can have.
 pub const SETTING_ON_ROUTE: Code = Code("E0403");
 /// A setting about requests where there are none.
 pub const SETTING_WITHOUT_REQUESTS: Code = Code("E0404");
@@ -71,9 +71,10 @@ Use `scope = cluster`, with each cluster's share of the rate.
     },
     CodeInfo {
         code: SETTING_ON_ROUTE,
-        title: "a policy on a route makes a setting that belongs to a service",
-        explanation: r#"A policy may name `routes` too. There it can say how requests are sent (`retry`, `timeout`). Everything else is a
-property of the service that is called, whoever calls it.
+        title: "a policy on a route or a gateway makes a setting that belongs to a service",
+        explanation: r#"A policy may name `routes` and `gateways` too. On a route it can say how requests are sent (`retry`, `timeout`); on a
+gateway, and on a route at gateways, how many are (`rate_limit`). Everything else is a property of the service that is
+called, whoever calls it. So is the limit of calls inside the mesh: what each caller counts for itself bounds nothing.
 
 ```mesh
 policy p {
@@ -89,7 +90,7 @@ Name the services in `targets` instead.
         code: SETTING_WITHOUT_REQUESTS,
         title: "a policy about requests applies to a service that has none",
         explanation: r#"`retry`, `rate_limit`, a request's timeout and bounds on requests are about requests. A service all of whose ports speak
-`tcp` has connections only, so nothing would be counted, timed or sent again.
+`tcp` has connections only, and so has a gateway all of whose ports are `tcp` or `tls`, so nothing would be counted, timed or sent again.
 
 ```mesh
 service database {

@@ -115,3 +115,21 @@ pub struct Mirror {
     /// How many of a million requests are copied; each is drawn anew.
     pub share: u32,
 }
+
+/// The filters that say who may ask, and everything after them.
+#[must_use]
+pub fn who_then_what(filters: &[Filter]) -> (&[Filter], &[Filter]) {
+    let says_who = |filter: &&Filter| match filter {
+        Filter::Authorize(_) | Filter::Audit(_) => true,
+        Filter::LocalLimit(_)
+        | Filter::GlobalLimit(_)
+        | Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Cors(_)
+        | Filter::Delay(_)
+        | Filter::Abort(_)
+        | Filter::Rewrite(_)
+        | Filter::Mirror(_) => false,
+    };
+    filters.split_at(filters.iter().take_while(says_who).count())
+}

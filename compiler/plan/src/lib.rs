@@ -49,8 +49,8 @@ pub use names::{
 pub use placement::Placement;
 pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};
 pub use rate_limit::{
-    DESCRIPTOR_KEY, Descriptor, GlobalLimit, KEY_LENGTH, LimitBucket, LimitCondition, LimitKey, LocalLimit,
-    MOST_KEYS, NO_VALUE, RateLimitDomain, RateLimitService, UNPRINTABLE, key_name,
+    DESCRIPTOR_KEY, Descriptor, GlobalLimit, KEY_LENGTH, Limit, LimitBucket, LimitCondition, LimitKey,
+    LocalLimit, MOST_KEYS, NO_VALUE, RateLimitDomain, RateLimitService, UNPRINTABLE, key_name,
 };
 pub use rendered::{RenderedProxy, Rendering};
 pub use route::{

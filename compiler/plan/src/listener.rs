@@ -11,7 +11,7 @@ use meshc_vocabulary::model::{
 };
 
 use crate::filter::Filter;
-use crate::{PeerCheck, VirtualHost, WeightedUpstream};
+use crate::{Limit, PeerCheck, VirtualHost, WeightedUpstream};
 
 /// One listening socket.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct HttpListener {
     pub edge: bool,
     /// How TLS ends here, if it does.
     pub tls: Option<ServerTls>,
+    /// Limits of all requests, counted before anything else is decided about them.
+    pub limits: Vec<Limit>,
     /// Hosts and their routes; the most specific host wins. A request for no host is answered with 404. All callers of
     /// a callee port in one cluster and namespace share one value.
     pub virtual_hosts: Arc<[VirtualHost]>,

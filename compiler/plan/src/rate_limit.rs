@@ -7,6 +7,8 @@ pub use meshc_vocabulary::model::policy::LimitKey;
 use meshc_vocabulary::model::policy::{Enforcement, OnError};
 use meshc_vocabulary::model::{Cluster, HttpMatch, Id};
 
+use crate::filter::Filter;
+
 /// The key of every descriptor that a proxy sends and that the rate-limit service counts: Envoy's own for requests whose
 /// headers match.
 pub const DESCRIPTOR_KEY: &str = "header_match";
@@ -35,7 +37,7 @@ pub struct RateLimitService {
     pub domains: Vec<RateLimitDomain>,
 }
 
-/// One domain: one `rate_limit` of one policy at one service.
+/// One domain: one `rate_limit` of one policy at one service, route or gateway.
 #[derive(Clone, Debug)]
 pub struct RateLimitDomain {
     /// Its name, unique in the cluster.
@@ -56,6 +58,26 @@ pub struct Descriptor {
     pub requests: u64,
     /// The unit of time, as the rate-limit service's configuration spells it: `second`, `minute` and so on.
     pub unit: String,
+}
+
+/// A limit, by who counts.
+#[derive(Clone, Debug)]
+pub enum Limit {
+    /// The pod.
+    Local(LocalLimit),
+    /// The rate-limit service.
+    Global(GlobalLimit),
+}
+
+impl Limit {
+    /// The same as a filter.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        match self {
+            Self::Local(limit) => Filter::LocalLimit(limit.clone()),
+            Self::Global(limit) => Filter::GlobalLimit(limit.clone()),
+        }
+    }
 }
 
 /// A limit that the rate-limit service counts.
@@ -135,7 +157,7 @@ pub enum LimitCondition {
 pub fn key_name(key: &LimitKey) -> String {
     match key {
         LimitKey::Caller => String::from("caller"),
-        LimitKey::Address => String::from("address"),
+        LimitKey::Address | LimitKey::Client => String::from("address"),
         LimitKey::Path => String::from("path"),
         LimitKey::Header(name) => format!("header_{name}"),
         LimitKey::Cookie(name) => format!("cookie_{name}"),

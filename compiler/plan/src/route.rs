@@ -8,6 +8,7 @@ use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{BackOff, GrpcStatus, HashKey};
 use meshc_vocabulary::model::{DeadShare, HttpMatch, Upgrade};
 
+use crate::Limit;
 use crate::filter::{Filter, PathChange};
 
 /// Routes for a set of host names.
@@ -18,6 +19,9 @@ pub struct VirtualHost {
     /// Host names in lower case without port, whatever port a request names beside them; `*.example.org` matches any
     /// one or more leading labels, `*` everything.
     pub hosts: Arc<[String]>,
+    /// Limits of the requests that one of its routes takes, all of them together: counted after it is clear who may ask,
+    /// before anything else is done.
+    pub limits: Vec<Limit>,
     /// Ordered; the first that matches wins. No match is answered with 404.
     pub routes: Vec<HttpRoute>,
     /// Where it comes from.

@@ -44,7 +44,8 @@ impl<'m> Conduct<'m> {
         callee: &ServicePolicies<'m>,
         protocol: Protocol,
     ) -> Self {
-        let RoutePolicies { retry: route_retry, timeout: route_timeout } = *route;
+        // Limits are the gateway's, whatever is called.
+        let RoutePolicies { retry: route_retry, timeout: route_timeout, rate_limits: _ } = *route;
         let timeouts = match route_timeout {
             Setting { value: Some(value), from } => Setting { value, from },
             Setting { value: None, from: _ } => callee.timeout,

@@ -1,6 +1,6 @@
 //! What holds where, worked out once: the one place that weighs scopes against each other.
 //!
-//! For each service and each route there is one value of each kind of policy, with its provenance: declared for this very
+//! For each service, route and gateway there is one value of each kind of policy, with its provenance: declared for this very
 //! thing, inherited from the namespace or the mesh, or the default. For each call there is the conduct that results (the
 //! rule of a route, then the route's policy, then the callee's), and for each caller and callee what the access rules
 //! make of it. Topology, checks and plan read this and look at no scope themselves.
@@ -27,7 +27,7 @@ pub use edge::{Caller, Edge, destination_port};
 pub use implied::{covers, covers_all, disjoint};
 pub use misplaced::{Misplaced, Obstacle};
 pub use resolved::{Resolved, resolve};
-pub use route::RoutePolicies;
+pub use route::{GatewayPolicies, RoutePolicies};
 pub use routed::{CalledPort, routed_ports};
 pub use service::{LimitId, ServicePolicies};
 pub use setting::{Provenance, Setting};

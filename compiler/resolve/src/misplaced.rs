@@ -24,6 +24,12 @@ pub struct Misplaced {
 pub enum Obstacle {
     /// It is about a callee, and the policy names a route.
     Route,
+    /// It is about what arrives somewhere, and the policy names a route for what callers send.
+    Callers,
+    /// It is about calls, and the policy names a gateway.
+    Gateway,
+    /// It is about requests, and the policy names a route or a gateway of connections.
+    Connections,
     /// It is about who may call and how often, which is the same for all pods of a service, and the policy names a subset.
     Subset,
     /// It is about requests, and all ports of the service speak TCP.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Spanned;
 use meshc_vocabulary::model::{
-    Callee, ExternalHost, Id, Model, Namespace, Policy, PolicyScope, Port, Route, Service,
+    Callee, ExternalHost, Gateway, Id, Model, Namespace, Policy, PolicyScope, Port, Route, Service,
 };
 
 use crate::capture::captures;
 use crate::edge::edges;
 use crate::routed::{Routed, routed};
 use crate::{
-    Access, CalledPort, Captured, Conduct, Edge, Misplaced, Obstacle, Peer, Provenance, RoutePolicies,
-    ServicePolicies, Through, misplaced,
+    Access, CalledPort, Captured, Conduct, Edge, GatewayPolicies, Misplaced, Obstacle, Peer, Provenance,
+    RoutePolicies, ServicePolicies, Through, misplaced,
 };
 
 /// What holds where in a mesh.
@@ -24,11 +24,12 @@ pub struct Resolved<'m> {
     pub edges: Vec<Edge<'m>>,
     /// Those that lead to hosts outside, in order of caller.
     pub outside: Vec<Edge<'m, Id<ExternalHost>>>,
-    /// Settings that cannot hold where their policies attach: those at services, then those at routes.
+    /// Settings that cannot hold where their policies attach: those at services, then those at routes, then those at gateways.
     pub misplaced: Vec<Misplaced>,
     defaults: ServicePolicies<'m>,
     services: Vec<ServicePolicies<'m>>,
     routes: Vec<RoutePolicies<'m>>,
+    gateways: Vec<GatewayPolicies<'m>>,
     /// How the calls of each service are captured.
     captures: Vec<Captured<'m>>,
     /// The calls that routes take.
@@ -74,13 +75,23 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
     let routes = model.routes.ids().map(|id| {
         attached.routes.get(&id).into_iter().flatten().fold(RoutePolicies::NONE, |outer, named| {
             let said = |at| Provenance::Declared { policy: named.value, at };
-            outer.with(&model.policies.at(named.value).settings, said, |setting, at| {
-                let (target, obstacle) = (named.span, Obstacle::Route);
-                misplaced.push(Misplaced { setting, at: at.span, target, obstacle });
+            let (scope, settings) = (&model.routes.at(id).scope, &model.policies.at(named.value).settings);
+            outer.with(scope, settings, said, |setting, at, obstacle| {
+                misplaced.push(Misplaced { setting, at: at.span, target: named.span, obstacle });
             })
         })
     });
     let routes = routes.collect();
+    let gateways = model.gateways.iter().map(|(id, gateway)| {
+        attached.gateways.get(&id).into_iter().flatten().fold(GatewayPolicies::NONE, |outer, named| {
+            let said = |at| Provenance::Declared { policy: named.value, at };
+            let settings = &model.policies.at(named.value).settings;
+            outer.with(gateway, settings, said, |setting, at, obstacle| {
+                misplaced.push(Misplaced { setting, at: at.span, target: named.span, obstacle });
+            })
+        })
+    });
+    let gateways = gateways.collect();
 
     let routed = routed(model);
     let (edges, outside) = edges(model, &routed);
@@ -105,6 +116,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
         defaults,
         services,
         routes,
+        gateways,
         captures,
         routed,
         incoming,
@@ -141,6 +153,13 @@ impl<'m> Resolved<'m> {
     #[expect(clippy::indexing_slicing, reason = "one entry was made for each route of the model")]
     pub fn route(&self, route: Id<Route>) -> &RoutePolicies<'m> {
         &self.routes[route.index()]
+    }
+
+    /// What policies say about a gateway.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "one entry was made for each gateway of the model")]
+    pub fn gateway(&self, gateway: Id<Gateway>) -> &GatewayPolicies<'m> {
+        &self.gateways[gateway.index()]
     }
 
     /// How calls of a port are handled.
@@ -188,7 +207,9 @@ impl<'m> Resolved<'m> {
     #[must_use]
     pub fn reached_by(&self, scope: &PolicyScope) -> Vec<Id<Service>> {
         match scope {
-            PolicyScope::Targets { services, routes: _ } => services.iter().map(|it| it.value).collect(),
+            PolicyScope::Targets { services, routes: _, gateways: _ } => {
+                services.iter().map(|it| it.value).collect()
+            }
             PolicyScope::Namespace(id) => self.members.get(id.index()).cloned().unwrap_or_default(),
             PolicyScope::Mesh => self.model.whole_services().map(|(id, _)| id).collect(),
         }
@@ -202,6 +223,7 @@ struct Attached {
     namespaces: Vec<Vec<Id<Policy>>>,
     services: BTreeMap<Id<Service>, Vec<Spanned<Id<Policy>>>>,
     routes: BTreeMap<Id<Route>, Vec<Spanned<Id<Policy>>>>,
+    gateways: BTreeMap<Id<Gateway>, Vec<Spanned<Id<Policy>>>>,
 }
 
 impl Attached {
@@ -211,18 +233,23 @@ impl Attached {
             namespaces: vec![Vec::new(); model.namespaces.len()],
             services: BTreeMap::new(),
             routes: BTreeMap::new(),
+            gateways: BTreeMap::new(),
         };
         for (id, policy) in model.policies.iter().rev() {
             match &policy.scope {
                 PolicyScope::Mesh => attached.mesh.push(id),
                 PolicyScope::Namespace(namespace) => attached.add_to_namespace(*namespace, id),
-                PolicyScope::Targets { services, routes } => {
+                PolicyScope::Targets { services, routes, gateways } => {
                     for named in services {
                         let list = attached.services.entry(named.value).or_default();
                         list.push(Spanned::new(id, named.span));
                     }
                     for named in routes {
                         let list = attached.routes.entry(named.value).or_default();
+                        list.push(Spanned::new(id, named.span));
+                    }
+                    for named in gateways {
+                        let list = attached.gateways.entry(named.value).or_default();
                         list.push(Spanned::new(id, named.span));
                     }
                 }

@@ -1,11 +1,12 @@
-//! What policies say about a route, and what they cannot say about one.
+//! What policies say about a route or a gateway, and what they cannot say about one.
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::policy::{PolicySettings, Retry, Timeout};
+use meshc_vocabulary::model::policy::{PolicySettings, RateLimit, Retry, Timeout};
+use meshc_vocabulary::model::{Gateway, GatewayProtocol, RouteScope};
 
-use crate::{Provenance, Setting};
+use crate::{Obstacle, Provenance, Setting};
 
 /// What policies say about a route. What is absent is decided by the callee's own settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,19 +15,33 @@ pub struct RoutePolicies<'m> {
     pub retry: Setting<'m, Option<&'m Retry>>,
     /// Timeouts of its rules that set none themselves.
     pub timeout: Setting<'m, Option<&'m Timeout>>,
+    /// Limits of its requests where gateways serve it, all of one policy.
+    pub rate_limits: Setting<'m, &'m [RateLimit]>,
+}
+
+/// What policies say about an ingress gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GatewayPolicies<'m> {
+    /// Limits of all requests at its ports, all of one policy.
+    pub rate_limits: Setting<'m, &'m [RateLimit]>,
 }
 
 impl<'m> RoutePolicies<'m> {
     /// A route that no policy names.
-    pub(crate) const NONE: Self = Self { retry: Setting::assumed(None), timeout: Setting::assumed(None) };
+    pub(crate) const NONE: Self = Self {
+        retry: Setting::assumed(None),
+        timeout: Setting::assumed(None),
+        rate_limits: Setting::assumed(&[]),
+    };
 
     /// What holds at a route that a policy with these settings names. A setting that a route cannot carry is refused by
     /// name and place: here, and nowhere else, is it decided which those are.
     pub(crate) fn with(
         self,
+        scope: &RouteScope,
         settings: &'m PolicySettings,
         said: impl Fn(&'m Origin) -> Provenance<'m>,
-        mut refuse: impl FnMut(&'static str, &'m Origin),
+        mut note: impl FnMut(&'static str, &'m Origin, Obstacle),
     ) -> Self {
         let PolicySettings {
             balance,
@@ -48,7 +63,18 @@ impl<'m> RoutePolicies<'m> {
         if let Some(value) = timeout {
             inner.timeout = Setting { value: Some(value), from: said(&value.origin) };
         }
+        if let Some(first) = rate_limits.first() {
+            match scope {
+                RouteScope::Gateways(at) if at.protocol == GatewayProtocol::Http => {
+                    inner.rate_limits = Setting { value: rate_limits, from: said(&first.origin) };
+                }
+                RouteScope::Gateways(_) => note("rate_limit", &first.origin, Obstacle::Connections),
+                // What callers count, each for itself, bounds nothing.
+                RouteScope::Calls(_) => note("rate_limit", &first.origin, Obstacle::Callers),
+            }
+        }
         // These belong to a callee, whoever calls it.
+        let mut refuse = |setting, at| note(setting, at, Obstacle::Route);
         balance.iter().for_each(|it| refuse("balance", &it.origin));
         failover.iter().for_each(|it| refuse("failover", &it.origin));
         outlier.iter().for_each(|it| refuse("outlier", &it.origin));
@@ -57,7 +83,54 @@ impl<'m> RoutePolicies<'m> {
         deny.iter().for_each(|it| refuse("deny", &it.origin));
         audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
         audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
-        rate_limits.iter().for_each(|it| refuse("rate_limit", &it.origin));
+        inner
+    }
+}
+
+impl<'m> GatewayPolicies<'m> {
+    /// A gateway that no policy names.
+    pub(crate) const NONE: Self = Self { rate_limits: Setting::assumed(&[]) };
+
+    /// What holds at a gateway that a policy with these settings names; all others are refused by name and place.
+    pub(crate) fn with(
+        self,
+        gateway: &Gateway,
+        settings: &'m PolicySettings,
+        said: impl Fn(&'m Origin) -> Provenance<'m>,
+        mut note: impl FnMut(&'static str, &'m Origin, Obstacle),
+    ) -> Self {
+        let PolicySettings {
+            balance,
+            failover,
+            outlier,
+            pool,
+            retry,
+            timeout,
+            allow,
+            deny,
+            audited_allow,
+            audited_deny,
+            rate_limits,
+        } = settings;
+        let mut inner = self;
+        if let Some(first) = rate_limits.first() {
+            if gateway.ports.iter().any(|port| port.protocol == GatewayProtocol::Http) {
+                inner.rate_limits = Setting { value: rate_limits, from: said(&first.origin) };
+            } else {
+                note("rate_limit", &first.origin, Obstacle::Connections);
+            }
+        }
+        let mut refuse = |setting, at| note(setting, at, Obstacle::Gateway);
+        balance.iter().for_each(|it| refuse("balance", &it.origin));
+        failover.iter().for_each(|it| refuse("failover", &it.origin));
+        outlier.iter().for_each(|it| refuse("outlier", &it.origin));
+        pool.iter().for_each(|it| refuse("pool", &it.origin));
+        retry.iter().for_each(|it| refuse("retry", &it.origin));
+        timeout.iter().for_each(|it| refuse("timeout", &it.origin));
+        allow.iter().for_each(|it| refuse("allow", &it.origin));
+        deny.iter().for_each(|it| refuse("deny", &it.origin));
+        audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
+        audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
         inner
     }
 }

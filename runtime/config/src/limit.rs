@@ -105,6 +105,13 @@ pub struct Rate {
 }
 
 impl Limit {
+    /// Limits of one place, each with a name of its own.
+    pub(crate) fn all(cx: &mut Context<'_>, raw: &[raw::Limit], at: &Path) -> Option<Vec<Self>> {
+        let names = raw.iter().enumerate();
+        cx.unique("limit", names.map(|(i, limit)| (limit.name.as_str(), at.index(i).field("name"))));
+        cx.each(raw, at, Limit::check)
+    }
+
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Limit, at: &Path) -> Option<Self> {
         let raw::Limit { name, matching, audit, scope, buckets } = raw;
         let name = cx.text(name, &at.field("name"));
@@ -181,7 +188,7 @@ impl LimitKey {
         let descriptor_key = cx.text(descriptor_key, &at.field("descriptor_key"));
         let of_at = at.field("of");
         let of = match of {
-            KeyOf::Caller | KeyOf::Address | KeyOf::Path => Some(of.clone()),
+            KeyOf::Caller | KeyOf::Address | KeyOf::Client | KeyOf::Path => Some(of.clone()),
             KeyOf::Header(name) => header_name(cx, name, &of_at.field("header")).map(KeyOf::Header),
             KeyOf::Cookie(name) => cx.text(name, &of_at.field("cookie")).map(KeyOf::Cookie),
             KeyOf::Query(name) => cx.text(name, &of_at.field("query")).map(KeyOf::Query),

@@ -1,7 +1,7 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{HostPattern, PeerPattern, SpiffeId, Upgrade, VirtualHost, WeightedUpstream};
+use crate::{HostPattern, Limit, PeerPattern, SpiffeId, Upgrade, VirtualHost, WeightedUpstream};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub enum Kind {
         edge: Option<Edge>,
         /// How TLS is ended; `None` is plaintext.
         tls: Option<ServerTls>,
+        /// Limits of all requests, counted before anything else is decided about them.
+        limits: Vec<Limit>,
         /// The routes by host.
         virtual_hosts: Vec<VirtualHost>,
     },

@@ -10,7 +10,7 @@ use crate::listener::{
 use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{HostPattern, Path, PeerPattern, Period, SpiffeId, raw};
+use crate::{HostPattern, Limit, Path, PeerPattern, Period, SpiffeId, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;
@@ -79,15 +79,16 @@ impl Listener {
 fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
     match raw {
         raw::Kind::Http(raw) => {
-            let raw::HttpListener { edge, tls, virtual_hosts } = raw;
+            let raw::HttpListener { edge, tls, limits, virtual_hosts } = raw;
             let at = at.field("http");
             let tls = cx.optional(tls.as_ref(), &at.field("tls"), ServerTls::check);
+            let limits = Limit::all(cx, limits, &at.field("limits"));
             let virtual_hosts = route::virtual_hosts(cx, virtual_hosts, &at.field("virtual_hosts"));
             let edge = edge.as_ref().map(|raw| {
                 let raw::Edge { trusted_hops } = *raw;
                 Edge { trusted_hops }
             });
-            Some(Kind::Http { edge, tls: tls?, virtual_hosts: virtual_hosts? })
+            Some(Kind::Http { edge, tls: tls?, limits: limits?, virtual_hosts: virtual_hosts? })
         }
         raw::Kind::Tcp(raw) => {
             let raw::TcpListener { to, failover, max_connect_attempts, idle_timeout } = raw;

@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::headers::Arrival;
 use crate::route::{Seen, without_port};
 use crate::tls::ClientCertificate;
 use meshd_config::{Authorization, ClientPattern, Exception, PeerPattern, Requests, Rule, SpiffeId};
@@ -19,6 +20,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) client: Option<&'a ClientCertificate>,
     /// The address that connected.
     pub(crate) address: IpAddr,
+    /// How the request came in, by which the address of the client is found.
+    pub(crate) arrival: Arrival,
     /// The host that the request names.
     pub(crate) host: &'a str,
     /// What is requested.

@@ -384,7 +384,7 @@ fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
         ]);
     }
     for listener in &config.listeners {
-        if let Kind::Http { edge: _, tls: Some(tls), virtual_hosts: _ } = &listener.kind {
+        if let Kind::Http { edge: _, tls: Some(tls), limits: _, virtual_hosts: _ } = &listener.kind {
             files.extend(tls.clients.iter().map(|clients| clients.ca.clone()));
             for one in &tls.certificates {
                 files.extend([one.certificate.clone(), one.private_key.clone()]);

@@ -1,7 +1,7 @@
 //! What is decided about a request, in order, before it is forwarded.
 //!
-//! Normalise the path, drop what only proxies may say, route, authorise, limit. The order is Envoy's and the compiler relies on
-//! it: authorization comes before limits, and both see the normalised path.
+//! Normalise the path, drop what only proxies may say, count what arrives, route, authorise, limit. The order is Envoy's and the
+//! compiler relies on it: authorization comes before the limits of routes, and all see the normalised path.
 
 use crate::access_log::{Line, shown};
 use crate::authorize::{self, Asker};
@@ -14,7 +14,7 @@ use crate::headers::{
     Arrival, join_cookies, known, remove_hop_by_hop, remove_untrusted, scheme, tell_arrival, tell_caller,
     tell_client,
 };
-use crate::limit::Left;
+use crate::limit::{Left, LimitState};
 use crate::local_reply::Form;
 use crate::outgoing::Outgoing;
 use crate::refusal::{Refusal, within};
@@ -70,9 +70,19 @@ pub(crate) struct Outcome {
     pub(crate) is_delayed: bool,
     /// What changes of headers ask for.
     pub(crate) known: Option<Known>,
+    /// What is left of the limit that has least left, unless one of them refuses and says so itself.
+    pub(crate) left: Option<Left>,
 }
 
 impl Outcome {
+    /// Counts a request.
+    async fn count(&mut self, worker: &Worker, limit: &LimitState, asker: &Asker<'_>) -> Result<(), Refusal> {
+        let before = self.left.take();
+        let left = within(worker, limit, asker).await?;
+        self.left = before.into_iter().chain(left).min_by_key(Left::remaining);
+        Ok(())
+    }
+
     /// Answers are told what was sent on.
     fn sent_on(&mut self, authority: &str, path: &PathAndQuery) {
         if let Some(known) = &mut self.known {
@@ -88,8 +98,6 @@ pub(crate) struct Decided {
     pub(crate) route: Arc<Route>,
     /// As it is sent.
     pub(crate) outgoing: Outgoing,
-    /// What is left of the limit that has least left.
-    pub(crate) left: Option<Left>,
 }
 
 /// Decides about a request. The log's line is filled with what is found on the way.
@@ -110,14 +118,11 @@ pub(crate) async fn decide(
     let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
     let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
     line.path = Some(path.to_string());
-    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind {
-        if connection.client.as_deref().is_some_and(|client| !tls.may_be_told(client)) {
-            worker.shared.metrics.denied.add(&[&state.name, "-", "mesh.clients"], 1);
-            return Err(Refusal::denied("mesh.clients"));
-        }
-        if !tls.is_for(connection.server_name.as_deref(), without_port(&authority)) {
-            return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
-        }
+    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
+        && connection.client.as_deref().is_some_and(|client| !tls.may_be_told(client))
+    {
+        worker.shared.metrics.denied.add(&[&state.name, "-", "mesh.clients"], 1);
+        return Err(Refusal::denied("mesh.clients"));
     }
     if upgrade.is_some() {
         // Whatever the client's hop made of it.
@@ -151,24 +156,37 @@ pub(crate) async fn decide(
         headers: &parts.headers,
     };
     let peer = connection.peer.as_ref();
+    let asker = || Asker {
+        peer: peer.map(|peer| &peer.spiffe),
+        client: connection.client.as_deref(),
+        address: connection.remote.ip(),
+        arrival,
+        host: &authority,
+        seen,
+    };
+    for limit in app.limits.iter().filter(|limit| limit.counts_here()) {
+        outcome.count(worker, limit, &asker()).await?;
+    }
+    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
+        && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
+    {
+        return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
+    }
     let route = app.routes.find(&authority, &seen);
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
     if route.answer.is_none() && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade)) {
         return Err(refused(UPGRADE_REFUSED).on(route));
+    }
+    // As on Envoy, nobody is asked about what is answered here.
+    let counts = |limit: &LimitState| limit.counts_here() || route.answer.is_none();
+    for limit in app.limits.iter().filter(|limit| !limit.counts_here() && counts(limit)) {
+        outcome.count(worker, limit, &asker()).await.map_err(|refusal| refusal.on(route))?;
     }
     if ask(&route.filters) {
         outcome.known = Some(known(&parts, arrival, &authority, &path));
     }
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
-    let asker = || Asker {
-        peer: peer.map(|peer| &peer.spiffe),
-        client: connection.client.as_deref(),
-        address: connection.remote.ip(),
-        host: &authority,
-        seen,
-    };
-    let mut least: Option<Left> = None;
     for filter in &route.filters {
         match filter {
             Filter::Authorize(authorization) => {
@@ -185,9 +203,9 @@ pub(crate) async fn decide(
                     line.audit = Some(rule.to_owned());
                 }
             }
+            Filter::Limit(limit) if !counts(limit) => {}
             Filter::Limit(limit) => {
-                let left = within(worker, limit, &asker()).await.map_err(|refusal| refusal.on(route))?;
-                least = least.into_iter().chain(left).min_by_key(Left::remaining);
+                outcome.count(worker, limit, &asker()).await.map_err(|refusal| refusal.on(route))?;
             }
             Filter::Cors(cors) => {
                 let Some(Told { answer, preflight }) = cors.judge(&seen) else { continue };
@@ -222,7 +240,7 @@ pub(crate) async fn decide(
             outcome.sent_on(&authority, path);
         }
         let refusal = made.map_or_else(unfit_address, |made| answered(made, line));
-        return Err(Refusal { left: least, ..refusal.on(route) });
+        return Err(refusal.on(route));
     }
     let route = Arc::clone(route);
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
@@ -248,7 +266,7 @@ pub(crate) async fn decide(
         upgrade,
         bounds,
     };
-    Ok(Decided { route, outgoing, left: least })
+    Ok(Decided { route, outgoing })
 }
 
 fn unfit_address(why: &'static str) -> Refusal {

@@ -201,7 +201,7 @@ pub(crate) fn known(parts: &Parts, arrival: Arrival, authority: &str, path: &Pat
 
 /// The address of the client: what those in front of an ingress say whom it trusts, and inside the mesh the hop before this
 /// one; otherwise that of the connection.
-fn client_address(headers: &HeaderMap, arrival: Arrival) -> IpAddr {
+pub(crate) fn client_address(headers: &HeaderMap, arrival: Arrival) -> IpAddr {
     let Arrival { remote, tls: _, edge } = arrival;
     let passed = match edge {
         None => Some(0),

@@ -110,12 +110,10 @@ async fn answer(
     line.protocol = Some(format!("{version:?}"));
     // Nothing can follow a request that makes no sense, or one whose body may never be read.
     let is_last;
-    let left_of_limits;
     let taken;
     let mut outcome = Outcome::default();
     let mut response = match decide(worker, connection, &state, parts, &mut line, &mut outcome).await {
-        Ok(Decided { route, outgoing, left }) => {
-            left_of_limits = left;
+        Ok(Decided { route, outgoing }) => {
             let agreement = outgoing.upgrade.map(|upgrade| (upgrade, upgrade::key(&outgoing.headers)));
             copy_request(worker, &route.filters, &outgoing, &mut incoming);
             let forwarded = forward(worker, &route, outgoing, incoming).await;
@@ -191,7 +189,6 @@ async fn answer(
             for (name, value) in refusal.headers {
                 response.headers_mut().insert(name, value);
             }
-            left_of_limits = refusal.left;
             taken = refusal.route;
             response
         }
@@ -202,7 +199,7 @@ async fn answer(
     for (name, value) in outcome.readable {
         response.headers_mut().insert(name, value);
     }
-    for (name, value) in left_of_limits.iter().flat_map(Left::headers) {
+    for (name, value) in outcome.left.iter().flat_map(Left::headers) {
         response.headers_mut().insert(name, value);
     }
     let is_last = is_last || presence.has_unread() || worker.shared.phase.borrow().is_leaving();

@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::authorize::Asker;
+use crate::headers::client_address;
 use crate::route::parameters;
 use crate::token_bucket::TokenBucket;
 use meshd_config::{KEY_LENGTH, KeyOf, LimitKey, NO_VALUE, Rate};
@@ -21,6 +22,7 @@ fn value(key: &LimitKey, asker: &Asker<'_>) -> Option<String> {
     let text = match of {
         KeyOf::Caller => asker.peer.map(ToString::to_string).unwrap_or_default(),
         KeyOf::Address => asker.address.to_canonical().to_string(),
+        KeyOf::Client => client_address(seen.headers, asker.arrival).to_canonical().to_string(),
         KeyOf::Path => {
             printable(seen.query.unwrap_or_default().as_bytes())?;
             printable(seen.path.as_bytes())?.to_owned()

@@ -23,8 +23,6 @@ pub(crate) struct Refusal {
     pub(crate) details: Cow<'static, str>,
     /// The route that it would have taken, if that is known.
     pub(crate) route: Option<Arc<Route>>,
-    /// What is left of the limit that has least left.
-    pub(crate) left: Option<Left>,
     /// Why, for those who have words of their own for it.
     pub(crate) why: Why,
 }
@@ -43,16 +41,7 @@ impl Refusal {
         details: impl Into<Cow<'static, str>>,
     ) -> Self {
         let (body, details) = (Cow::Borrowed(body), details.into());
-        Refusal {
-            status,
-            body,
-            headers: Vec::new(),
-            flags,
-            details,
-            route: None,
-            left: None,
-            why: Why::Other,
-        }
+        Refusal { status, body, headers: Vec::new(), flags, details, route: None, why: Why::Other }
     }
 
     /// The same on a route.

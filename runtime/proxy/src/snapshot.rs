@@ -133,6 +133,8 @@ pub(crate) enum App {
 /// What is done with requests.
 #[derive(Debug)]
 pub(crate) struct HttpApp {
+    /// What counts all of them, before anything else is decided about them.
+    pub(crate) limits: Vec<Arc<LimitState>>,
     /// Where they go.
     pub(crate) routes: Routes,
     /// Whether clients are strangers.
@@ -251,20 +253,25 @@ impl Builder<'_> {
 
     fn kind(&mut self, listener: &str, kind: &Kind) -> Result<KindState, String> {
         Ok(match kind {
-            Kind::Http { edge, tls, virtual_hosts } => {
+            Kind::Http { edge, tls, limits, virtual_hosts } => {
+                let limits = limits.iter().map(|limit| self.limit(limit, listener)).collect();
                 let mut routes = Routes::default();
                 for virtual_host in virtual_hosts {
-                    let VirtualHost { name, hosts, routes: wanted } = virtual_host;
+                    let VirtualHost { name, hosts, limits, routes: wanted } = virtual_host;
                     let place = format!("{listener}/{name}");
-                    let made: Result<Vec<_>, String> =
-                        wanted.iter().enumerate().map(|(i, route)| self.route(route, &place, i)).collect();
+                    let of_all: Vec<_> = limits.iter().map(|limit| self.limit(limit, &place)).collect();
+                    let made: Result<Vec<_>, String> = wanted
+                        .iter()
+                        .enumerate()
+                        .map(|(i, route)| self.route(route, &of_all, &place, i))
+                        .collect();
                     routes.add(hosts, made?);
                 }
                 let tls = match tls {
                     None => None,
                     Some(tls) => Some(EdgeTls::load(tls)?),
                 };
-                KindState::Http { tls, app: HttpApp { routes, edge: *edge, vouching: Vec::new() } }
+                KindState::Http { tls, app: HttpApp { limits, routes, edge: *edge, vouching: Vec::new() } }
             }
             Kind::Tcp { to, failover, max_connect_attempts, idle_timeout } => {
                 KindState::Tcp(self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?)
@@ -365,7 +372,7 @@ impl Builder<'_> {
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
-                App::Http(HttpApp { routes, edge: None, vouching: vouching.clone() })
+                App::Http(HttpApp { limits: Vec::new(), routes, edge: None, vouching: vouching.clone() })
             }
         })
     }
@@ -373,6 +380,7 @@ impl Builder<'_> {
     fn route(
         &mut self,
         route: &meshd_config::Route,
+        limits: &[Arc<LimitState>],
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
@@ -390,6 +398,9 @@ impl Builder<'_> {
             grpc_deadlines,
             filters,
         } = route;
+        let mut filters = self.filters(filters, &format!("{place}/{position}"), (*timeout, *idle_timeout))?;
+        let who = filters.iter().take_while(|filter| filter.says_who()).count();
+        filters.splice(who..who, limits.iter().cloned().map(Filter::Limit));
         let to = to.iter().map(|to| {
             let WeightedUpstream { upstream, weight } = to;
             Ok((self.upstream(upstream)?, *weight))
@@ -406,7 +417,7 @@ impl Builder<'_> {
             retry: retry.clone(),
             upgrades: upgrades.clone(),
             grpc_deadlines: *grpc_deadlines,
-            filters: self.filters(filters, &format!("{place}/{position}"), (*timeout, *idle_timeout))?,
+            filters,
         }))
     }
 

@@ -14,6 +14,7 @@ mod faults;
 mod filters;
 mod fixtures;
 mod gateway;
+mod gateway_limits;
 mod grpc;
 mod ingress;
 mod judging;

@@ -25,6 +25,7 @@ pub(crate) fn filter(name: &str, buckets: &[LimitBucket]) -> Option<Made> {
             }
             LimitKey::Caller
             | LimitKey::Address
+            | LimitKey::Client
             | LimitKey::Path
             | LimitKey::Header(_)
             | LimitKey::Query(_) => {}

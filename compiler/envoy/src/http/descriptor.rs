@@ -89,6 +89,7 @@ fn value(key: &LimitKey) -> ActionSpecifier {
     let format = match key {
         LimitKey::Caller => String::from("%DOWNSTREAM_PEER_URI_SAN%"),
         LimitKey::Address => String::from("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        LimitKey::Client => String::from("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
         LimitKey::Path => format!("%PATH(NQ:PATH):{longest}%"),
         LimitKey::Header(name) => format!("%REQ({name}):{longest}%"),
         LimitKey::Cookie(name) => format!("%DYNAMIC_METADATA({COOKIES}:{name}):{longest}%"),
@@ -104,7 +105,7 @@ fn value(key: &LimitKey) -> ActionSpecifier {
 /// What must be printable for a value to be sent. Parameters are unescaped first, and must be printable then.
 fn guard(key: &LimitKey) -> Option<HeaderMatcher> {
     let (header, pattern) = match key {
-        LimitKey::Caller | LimitKey::Address => return None,
+        LimitKey::Caller | LimitKey::Address | LimitKey::Client => return None,
         LimitKey::Path => (":path", "[ -~]*"),
         LimitKey::Header(name) => (name.as_str(), "[ -~]*"),
         LimitKey::Cookie(_) => ("cookie", "[ -~]*"),

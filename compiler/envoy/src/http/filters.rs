@@ -56,7 +56,14 @@ pub(crate) fn before_the_router(filters: &[Filter], limiter: Option<&str>) -> Ve
     made(filters, limiter).into_iter().map(|made| made.filter).collect()
 }
 
-/// The same for one of several routes: the filters, which pass every request that no route sends through them, and what
+/// The same for everything that arrives at a listener whose hosts have filters of their own, with names that none of these
+/// has.
+pub(crate) fn of_every_request(filters: &[Filter], limiter: Option<&str>) -> Vec<HttpFilter> {
+    let of_all = |filter: HttpFilter| HttpFilter { name: format!("{}.*", filter.name), ..filter };
+    before_the_router(filters, limiter).into_iter().map(of_all).collect()
+}
+
+/// The same for one of several routes, or of several hosts: the filters, which pass every request that no route sends through them, and what
 /// the route says to do that. `route` makes the names unique.
 pub(crate) fn of_one_route(
     filters: &[Filter],

@@ -2,7 +2,8 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{HttpAction, HttpRoute, REPLAYED_BODY, RetryPlan, VirtualHost, WeightedUpstream};
+use meshc_plan::filter::{Filter, who_then_what};
+use meshc_plan::{HttpAction, HttpRoute, Limit, REPLAYED_BODY, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::{DeadShare, HttpMatch};
 
@@ -24,10 +25,22 @@ pub(crate) fn configuration(
     others: Vec<route::VirtualHost>,
     limiter: Option<&str>,
 ) -> (RouteConfiguration, Vec<HttpFilter>) {
-    let mut filters = Vec::new();
-    let hosts = hosts.iter().map(|host| virtual_host(host, limiter, &mut filters));
+    let mut before = Before::default();
+    let hosts = hosts.iter().map(|host| virtual_host(host, limiter, &mut before));
     let hosts = hosts.chain(others).collect();
-    (of(name, hosts), filters)
+    let Before { who, limits, what } = before;
+    (of(name, hosts), who.into_iter().chain(limits).chain(what).collect())
+}
+
+/// What stands before the router for some of the hosts and routes, in order.
+#[derive(Default)]
+struct Before {
+    /// What says who may ask.
+    who: Vec<HttpFilter>,
+    /// What counts for whole hosts.
+    limits: Vec<HttpFilter>,
+    /// Everything else.
+    what: Vec<HttpFilter>,
 }
 
 /// A table of these virtual hosts.
@@ -72,15 +85,20 @@ fn refuse_unless(header: &str, fits: StringMatcher) -> Route {
     }
 }
 
-fn virtual_host(
-    host: &VirtualHost,
-    limiter: Option<&str>,
-    filters: &mut Vec<HttpFilter>,
-) -> route::VirtualHost {
-    let VirtualHost { name, hosts, routes, origin: _ } = host;
+fn virtual_host(host: &VirtualHost, limiter: Option<&str>, before: &mut Before) -> route::VirtualHost {
+    let VirtualHost { name, hosts, limits, routes, origin: _ } = host;
+    // Said of the host, a limit has one count for all its routes.
+    let limits: Vec<Filter> = limits.iter().map(Limit::filter).collect();
+    let (counting, counted) = filters::of_one_route(&limits, limiter, name);
+    before.limits.extend(counting);
     let routes = routes.iter().enumerate().flat_map(|(position, route)| {
-        let (before, asked) = filters::of_one_route(&route.filters, limiter, &format!("{name}.{position}"));
-        filters.extend(before);
+        let place = format!("{name}.{position}");
+        let (who, what) = who_then_what(&route.filters);
+        let (filters, mut asked) = filters::of_one_route(who, limiter, &place);
+        before.who.extend(filters);
+        let (filters, also_asked) = filters::of_one_route(what, limiter, &place);
+        before.what.extend(filters);
+        asked.extend(also_asked);
         self::routes(route)
             .into_iter()
             .map(move |made| Route { typed_per_filter_config: asked.clone(), ..made })
@@ -89,6 +107,7 @@ fn virtual_host(
         name: name.clone(),
         domains: hosts.to_vec(),
         routes: routes.collect(),
+        typed_per_filter_config: counted,
         request_body_buffer_limit: long(REPLAYED_BODY),
         ..Default::default()
     }

@@ -7,7 +7,8 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy,
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
-use meshc_plan::{HttpListener, TcpListener, VirtualHost, WeightedUpstream, bounds};
+use meshc_plan::filter::Filter;
+use meshc_plan::{HttpListener, Limit, TcpListener, VirtualHost, WeightedUpstream, bounds};
 use meshc_vocabulary::model::DeadShare;
 
 use super::certificates::{self, Served};
@@ -15,7 +16,7 @@ use super::tls_inspector;
 use crate::http::authorization;
 use crate::http::clients::Clients;
 use crate::http::manager;
-use crate::http::{replies, routes};
+use crate::http::{filters, replies, routes};
 use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, Listener};
 use crate::pb::{duration, flag, listener_filter, number, route, timeout};
@@ -24,7 +25,8 @@ use crate::{access_log, keepalive, limits, shares, tls};
 
 /// HTTP by host and path.
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
-    let HttpListener { edge, tls, virtual_hosts } = http;
+    let HttpListener { edge, tls, limits, virtual_hosts } = http;
+    let of_all: Vec<Filter> = limits.iter().map(Limit::filter).collect();
     let clients = if *edge {
         let certificates = tls.as_ref().and_then(|tls| tls.clients.as_ref());
         Clients::Strangers {
@@ -38,9 +40,12 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
         let limiter = placed.plan.rate_limit_upstream.as_deref();
         let (routes, filters) = routes::configuration(name, hosts, others, limiter);
         let clients_of = tls.as_ref().and_then(|tls| tls.clients.as_ref());
-        let filters = clients_of.map(authorization::clients).into_iter().chain(filters).collect();
-        let replies =
-            replies::of(hosts.iter().flat_map(|host| &host.routes).flat_map(|route| &route.filters));
+        let counting = filters::of_every_request(&of_all, limiter);
+        let filters =
+            clients_of.map(authorization::clients).into_iter().chain(counting).chain(filters).collect();
+        let of_hosts: Vec<Filter> = hosts.iter().flat_map(|host| &host.limits).map(Limit::filter).collect();
+        let of_routes = hosts.iter().flat_map(|host| &host.routes).flat_map(|route| &route.filters);
+        let replies = replies::of(of_all.iter().chain(&of_hosts).chain(of_routes));
         FilterChain {
             filters: vec![manager::filter(name, clients, routes, filters, Some(replies))],
             ..Default::default()

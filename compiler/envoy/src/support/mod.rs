@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_plan::filter::Filter;
-use meshc_plan::{InboundChain, InboundProtocol, ListenerKind, LocalLimit, ProxyPlan};
+use meshc_plan::{InboundChain, InboundProtocol, Limit, ListenerKind, LocalLimit, ProxyPlan};
 use meshc_vocabulary::model::{HttpMatch, PathMatch, StringMatch};
 
 use crate::codes;
@@ -21,6 +21,9 @@ pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
     for listener in &plan.listeners {
         match &listener.kind {
             ListenerKind::Http(http) => {
+                let of_hosts = http.virtual_hosts.iter().flat_map(|host| &host.limits);
+                let limits: Vec<Filter> = http.limits.iter().chain(of_hosts).map(Limit::filter).collect();
+                filters(&limits, sink);
                 for route in http.virtual_hosts.iter().flat_map(|host| &host.routes) {
                     expressions(&route.matches, &route.origin, sink);
                     filters(&route.filters, sink);

@@ -5,10 +5,10 @@ use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
 use crate::{
     AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization,
     ClientCertificates, ClientName, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute,
-    InboundChain, InboundListener, InboundProtocol, LimitBucket, LimitCondition, Listener, ListenerKind,
-    LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal, ProbeCheck,
-    REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket, StatusListener,
-    TcpListener, VirtualHost, key_name,
+    InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket, LimitCondition, Listener,
+    ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
+    ProbeCheck, REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket,
+    StatusListener, TcpListener, VirtualHost, key_name,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
@@ -66,16 +66,18 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
 }
 
 fn http(text: &mut Text, listener: &HttpListener) {
-    let HttpListener { edge, tls, virtual_hosts } = listener;
+    let HttpListener { edge, tls, limits, virtual_hosts } = listener;
     if *edge {
         text.line("clients are strangers");
     }
     if let Some(tls) = tls {
         server_tls(text, tls);
     }
-    for VirtualHost { name, hosts, routes, origin } in virtual_hosts.iter() {
+    self::limits(text, limits);
+    for VirtualHost { name, hosts, limits, routes, origin } in virtual_hosts.iter() {
         text.line(format!("host {name}: {}, from {}", hosts.join(" "), origin.name));
         text.nested(|text| {
+            self::limits(text, limits);
             for route in routes {
                 self::route(text, route);
             }
@@ -217,6 +219,11 @@ fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
         }
         InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),
     }
+}
+
+fn limits(text: &mut Text, limits: &[Limit]) {
+    let filters: Vec<Filter> = limits.iter().map(Limit::filter).collect();
+    self::filters(text, &filters);
 }
 
 fn filters(text: &mut Text, filters: &[Filter]) {

@@ -11,16 +11,16 @@ use super::upgrade;
 use super::upstream::{self, INBOUND_LISTENER};
 use crate::filter::Filter;
 use crate::{
-    AppPort, Audit, Authorization, InboundChain, InboundListener, InboundProtocol, Listener, ListenerKind,
-    Socket, Upstream, UpstreamProtocol, codes, paths, sni,
+    AppPort, Audit, Authorization, InboundChain, InboundListener, InboundProtocol, Limit, Listener,
+    ListenerKind, Socket, Upstream, UpstreamProtocol, codes, paths, sni,
 };
 
 /// Refused requests must not use up limits, so authorization comes first; then what is counted here, which asks nobody.
 fn filters(authorization: Authorization, audit: Option<Audit>, limits: &Limits) -> Vec<Filter> {
-    let local = limits.local.iter().cloned().map(Filter::LocalLimit);
-    let global = limits.global.iter().cloned().map(Filter::GlobalLimit);
+    let limits = limits.in_order();
     let audit = audit.into_iter().map(Filter::Audit);
-    std::iter::once(Filter::Authorize(authorization)).chain(audit).chain(local).chain(global).collect()
+    let limits = limits.iter().map(Limit::filter);
+    std::iter::once(Filter::Authorize(authorization)).chain(audit).chain(limits).collect()
 }
 
 /// TCP to the application, which is one endpoint: a second attempt would find what the first one found.

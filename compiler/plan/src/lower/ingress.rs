@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lang_diagnostics::Sink;
-use meshc_resolve::{Through, destination_port};
+use lang_diagnostics::{Origin, Sink};
+use meshc_resolve::{LimitId, Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
     AtGateways, Callee, ClientCertificates, Destination, Gateway, GatewayCertificate, GatewayPort,
@@ -17,22 +17,26 @@ use super::calls;
 use super::context::Context;
 use super::outbound::CONNECT_ATTEMPTS;
 use super::policy::authorization::Admission;
+use super::policy::rate_limit::{self, Limits};
 use super::rule::{Reaches, by_port, http_routes};
-use super::{Lowered, status};
+use super::upstream::RATE_LIMIT;
+use super::{Lowered, status, upstream};
 use crate as plan;
 use crate::bounds;
 use crate::filter::Filter;
 use crate::listen_port;
 use crate::{
     Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
-    PassThrough, PassThroughChain, ProxyPlan, Role, ServerCertificate, ServerTls, Socket, TcpListener,
-    Upstream, VirtualHost,
+    PassThrough, PassThroughChain, ProxyPlan, RateLimitDomain, Role, ServerCertificate, ServerTls, Socket,
+    TcpListener, Upstream, VirtualHost,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
     let model = context.model;
     let gateway = model.gateways.at(id);
     let callees = by_port(reaches);
+    let mut limited =
+        Limited { of_all: rate_limit::of_gateway(context, id, sink), of_routes: BTreeMap::new() };
 
     let mut listeners: Vec<Listener> = gateway
         .ports
@@ -42,7 +46,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
             address: context.wildcard(gateway.cluster, listen_port(port.number)),
             socket: Socket::Own,
             proxy_protocol: port.proxy_protocol,
-            kind: kind(context, id, port, &callees, sink),
+            kind: kind(context, id, port, &callees, &mut limited, sink),
             origin: port.origin.clone(),
         })
         .collect();
@@ -56,6 +60,10 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
             Some(context.shared.upstream(context, gateway.cluster, reach, port))
         })
         .collect();
+    let (asks, domains) = limited.asked();
+    if let Some(origin) = &asks {
+        upstreams.push(Arc::new(upstream::rate_limit(context, gateway.cluster, origin)));
+    }
     upstreams.sort_by(|left, right| left.name.cmp(&right.name));
 
     let deployment = deployment(context, gateway);
@@ -75,11 +83,29 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         host_aliases: Vec::new(),
         memory: memory(gateway),
         trusted_hops: gateway.trusted_hops,
-        rate_limit_upstream: None,
+        rate_limit_upstream: asks.map(|_| RATE_LIMIT.to_owned()),
         deployment: Deployment::Gateway(deployment),
         origin: gateway.origin.clone(),
     };
-    Lowered { proxy, domains: Vec::new() }
+    Lowered { proxy, domains }
+}
+
+/// What a gateway counts.
+struct Limited {
+    /// Whatever arrives.
+    of_all: Limits,
+    /// What its routes take, each at all its ports alike.
+    of_routes: BTreeMap<Id<Route>, Limits>,
+}
+
+impl Limited {
+    /// Whether the rate-limit service is asked, and where that is said; and what it must count.
+    fn asked(self) -> (Option<Origin>, Vec<(LimitId, RateLimitDomain)>) {
+        let Self { of_all, of_routes } = self;
+        let all: Vec<Limits> = std::iter::once(of_all).chain(of_routes.into_values()).collect();
+        let first = all.iter().find_map(|limits| limits.global.first()).map(|limit| limit.origin.clone());
+        (first, all.into_iter().flat_map(|limits| limits.domains).collect())
+    }
 }
 
 /// What happens at a port.
@@ -88,13 +114,15 @@ fn kind(
     id: Id<Gateway>,
     port: &GatewayPort,
     callees: &Reaches<'_>,
+    limited: &mut Limited,
     sink: &mut Sink,
 ) -> ListenerKind {
     match port.protocol {
         GatewayProtocol::Http => ListenerKind::Http(HttpListener {
             edge: true,
             tls: port.tls.as_ref().map(|tls| server_tls(context, tls)),
-            virtual_hosts: virtual_hosts(context, id, port, callees, sink),
+            limits: limited.of_all.in_order(),
+            virtual_hosts: virtual_hosts(context, id, port, callees, limited, sink),
         }),
         GatewayProtocol::Tls => {
             let mut chains = Vec::new();
@@ -242,6 +270,7 @@ fn virtual_hosts(
     gateway: Id<Gateway>,
     port: &GatewayPort,
     callees: &Reaches<'_>,
+    limited: &mut Limited,
     sink: &mut Sink,
 ) -> Arc<[VirtualHost]> {
     let mut hosts = Vec::new();
@@ -257,10 +286,13 @@ fn virtual_hosts(
             }
             routes
         });
+        let routes = rules.collect();
+        let limits = limited.of_routes.entry(id).or_insert_with(|| rate_limit::of_route(context, id, sink));
         hosts.push(VirtualHost {
             name: format!("{name}.{namespace}"),
+            limits: limits.in_order(),
             hosts: names.iter().map(|host| host.value.clone()).collect(),
-            routes: rules.collect(),
+            routes,
             origin: origin.clone(),
         });
     }

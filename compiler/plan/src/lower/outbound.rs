@@ -106,7 +106,7 @@ fn listener(
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
         let virtual_hosts = context.shared.virtual_hosts(context, call, sink);
-        ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts })
+        ListenerKind::Http(HttpListener { edge: false, tls: None, limits: Vec::new(), virtual_hosts })
     } else {
         let shares = routed.and_then(|(route, reaches)| calls::shares(context, route, reaches, sink));
         let (to, dead_share, idle_timeout) = shares.unwrap_or_else(|| {
@@ -152,6 +152,8 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
     VirtualHost {
         name: format!("{}.{}", called.name, called.namespace),
         hosts: Arc::from([String::from("*")]),
+        // What its callers count, each for itself, would bound nothing.
+        limits: Vec::new(),
         routes,
         origin: upstream::origin(context, reach.callee, port),
     }

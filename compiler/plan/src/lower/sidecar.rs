@@ -28,8 +28,11 @@ pub(super) fn lower(
     let service = model.services.at(id);
     // Limits and calls are those of the whole service, whichever of its pods these are.
     let whole = model.whole(id);
-    let limits =
-        if takes_requests(service) { rate_limit::limits(context, whole, sink) } else { Limits::default() };
+    let limits = if takes_requests(service) {
+        rate_limit::of_service(context, whole, sink)
+    } else {
+        Limits::default()
+    };
     let outbound = outbound::lower(context, cluster, whole, reaches, sink);
     let captured = context.resolved.captured(id);
 

@@ -33,7 +33,7 @@ namespace shop {
         let found = resolved.misplaced.iter().filter(|it| it.obstacle == obstacle);
         found.map(|it| it.setting).collect()
     };
-    assert_eq!(at(Obstacle::Route), ["failover", "outlier", "pool", "allow", "deny", "rate_limit"]);
+    assert_eq!(at(Obstacle::Route), ["failover", "outlier", "pool", "allow", "deny"]);
     let once = [
         "retry",
         "rate_limit",

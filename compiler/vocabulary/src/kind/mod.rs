@@ -36,6 +36,7 @@ use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::schema::{Count, Kind, Label, Nested, Schema};
 use lang_evaluate::{Block, EntityId, Target};
 
+use crate::model::{Gateway, GatewayRole};
 use crate::{codes, words};
 
 /// The vocabulary of a mesh.
@@ -94,6 +95,23 @@ pub(crate) fn report_repeated(targets: &[Spanned<Target>], sink: &mut Sink) {
                     .help("remove one of them"),
             );
         }
+    }
+}
+
+/// Reports a gateway where an ingress is meant.
+pub(crate) fn report_no_ingress(gateway: &Gateway, named: Span, sink: &mut Sink) {
+    match gateway.role {
+        GatewayRole::Ingress => {}
+        GatewayRole::EastWest => sink.push(
+            Diagnostic::error(
+                codes::NOT_AN_INGRESS,
+                named,
+                format!("{} takes no requests from outside", gateway.origin.name),
+            )
+            .label("an east-west gateway")
+            .also(gateway.origin.span, "declared here")
+            .help("name a gateway with `role = ingress`"),
+        ),
     }
 }
 

@@ -4,17 +4,16 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Kind, Label, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use crate::build::Ids;
 use crate::codes;
 use crate::forms;
-use crate::model::{Id, Namespace, Policy, PolicyScope};
+use crate::model::{Gateway, Id, Namespace, Policy, PolicyScope};
 use crate::policy::{self, Context, SETTINGS};
 use crate::words;
 
 pub(crate) static KIND: Kind = Kind {
     word: "policy",
-    documentation: "Settings for what it attaches to: the `targets` and `routes` that it names; else the namespace it \
-                    stands in; else the mesh. For each kind of setting the nearest policy wins as a whole.",
+    documentation: "Settings for what it attaches to: the `targets`, `routes` and `gateways` that it names; else the \
+                    namespace it stands in; else the mesh. For each kind of setting the nearest policy wins as a whole.",
     label: Label::Required(&forms::NAME),
     space: Some("policy"),
     reopen: false,
@@ -45,7 +44,21 @@ pub(crate) static KIND: Kind = Kind {
                 inner: &[],
                 refused: &[(words::kind::SERVICE, "services are named in `targets = […]`")],
             })),
-            "The routes that it attaches to; `retry` and `timeout` have a meaning there.",
+            "The routes that it attaches to; `retry` and `timeout` have a meaning there, and at gateways `rate_limit`.",
+        ),
+        Attribute::optional(
+            words::GATEWAYS,
+            Type::some(&Type::Reference(&Reference {
+                kinds: &[words::kind::GATEWAY],
+                part: None,
+                inner: &[],
+                refused: &[
+                    (words::kind::SERVICE, "services are named in `targets = […]`"),
+                    (words::kind::ROUTE, "routes are named in `routes = […]`"),
+                    (words::kind::CLUSTER, "write the gateway's name behind it: `<cluster>.<gateway>`"),
+                ],
+            })),
+            "The ingress gateways that it attaches to; `rate_limit` has a meaning there.",
         ),
     ],
     blocks: SETTINGS,
@@ -72,21 +85,29 @@ pub(crate) fn convert(
         origin: block.origin(),
         name: block.name().to_owned(),
         namespace,
-        scope: scope(block, namespace, context.ids, sink)?,
+        scope: scope(block, namespace, context, sink)?,
         settings: policy::convert(block, context, sink)?,
     })
 }
 
-fn scope(block: &Block, namespace: Option<Id<Namespace>>, ids: &Ids, sink: &mut Sink) -> Option<PolicyScope> {
+fn scope(
+    block: &Block,
+    namespace: Option<Id<Namespace>>,
+    Context { ids, gateways: declared, defaults: _ }: Context<'_>,
+    sink: &mut Sink,
+) -> Option<PolicyScope> {
     let targets = block.get::<Vec<Spanned<Target>>>(words::TARGETS);
     let routes = block.get::<Vec<Spanned<Target>>>(words::ROUTES);
-    if targets.is_none() && routes.is_none() {
+    let gateways = block.get::<Vec<Spanned<Target>>>(words::GATEWAYS);
+    if targets.is_none() && routes.is_none() && gateways.is_none() {
         return Some(namespace.map_or(PolicyScope::Mesh, PolicyScope::Namespace));
     }
     let targets = targets.map(|list| list.value).unwrap_or_default();
     let routes = routes.map(|list| list.value).unwrap_or_default();
     super::report_repeated(&targets, sink);
+    let gateways = gateways.map(|list| list.value).unwrap_or_default();
     super::report_repeated(&routes, sink);
+    super::report_repeated(&gateways, sink);
     let services = targets
         .into_iter()
         .map(|target| Some(Spanned::new(*ids.services.get(&target.value.entity)?, target.span)))
@@ -95,5 +116,12 @@ fn scope(block: &Block, namespace: Option<Id<Namespace>>, ids: &Ids, sink: &mut 
         .into_iter()
         .map(|target| Some(Spanned::new(*ids.routes.get(&target.value.entity)?, target.span)))
         .collect::<Option<_>>()?;
-    Some(PolicyScope::Targets { services, routes })
+    let gateways: Vec<Spanned<Id<Gateway>>> = gateways
+        .into_iter()
+        .map(|target| Some(Spanned::new(*ids.gateways.get(&target.value.entity)?, target.span)))
+        .collect::<Option<_>>()?;
+    for named in &gateways {
+        super::report_no_ingress(declared.at(named.value), named.span, sink);
+    }
+    Some(PolicyScope::Targets { services, routes, gateways })
 }

@@ -314,18 +314,7 @@ fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink
     for target in targets {
         let id = *ids.gateways.get(&target.value.entity)?;
         let gateway = table.at(id);
-        if gateway.role == GatewayRole::EastWest {
-            sink.push(
-                Diagnostic::error(
-                    codes::NOT_AN_INGRESS,
-                    target.span,
-                    format!("{} takes no requests from outside", gateway.origin.name),
-                )
-                .label("an east-west gateway")
-                .also(gateway.origin.span, "declared here")
-                .help("name a gateway with `role = ingress`"),
-            );
-        }
+        super::report_no_ingress(gateway, target.span, sink);
         let port = target.value.part.as_ref().map(|port| port.value.clone());
         let same = |other: &&Spanned<(Id<Gateway>, Option<String>)>| {
             let (gateway, named) = &other.value;

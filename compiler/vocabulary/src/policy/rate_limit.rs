@@ -46,7 +46,8 @@ symbols! {
     /// What requests have without a name.
     KEYS: LimitKey {
         "caller" => LimitKey::Caller, "the identity of the caller; those without one share a counter";
-        "address" => LimitKey::Address, "the address that connects to the service's sidecar, as in `allow`: behind a gateway \
+        "address" => LimitKey::Address, "on a route or a gateway the address of the client, behind as many proxies as \
+            `trusted_hops` says; on a service the address that connects to its sidecar, as in `allow`: behind a gateway \
             that of its pod";
         "path" => LimitKey::Path, "the path after normalisation, without the query";
     }
@@ -89,7 +90,12 @@ pub(crate) static KIND: Kind = Kind {
     word: "rate_limit",
     documentation: "A limit of requests. Several limits at one place apply all at once, and so do the parts of one; a request \
                     that one counter refuses may have been counted by another one. Each service that a policy applies \
-                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either. An answer with \
+                    to has a count of its own: `10/s` with two targets admits 10 requests a second to either. So has each \
+                    route at gateways that it names, for all its rules together, and each gateway that it names, for all \
+                    that arrives at its ports. They count before a request is sent anywhere: with `scope = pod` each pod and \
+                    port of a gateway by itself (on Envoy also each certificate of the port), whatever becomes of the \
+                    request; with the other scopes only requests that are sent on, and none that the gateway answers by \
+                    itself. Calls are bounded where they arrive, so a route for calls inside the mesh has no limit. An answer with \
                     429 says in `retry-after` after how many seconds the next request is admitted, or the window ends. Several `match` blocks differ in their paths only: a \
                     request is counted once.",
     label: Label::None,
@@ -233,7 +239,7 @@ fn each(block: &Block, sink: &mut Sink) -> Option<Each> {
 fn named(key: &LimitKey) -> String {
     match key {
         LimitKey::Caller => String::from("`caller`"),
-        LimitKey::Address => String::from("`address`"),
+        LimitKey::Address | LimitKey::Client => String::from("`address`"),
         LimitKey::Path => String::from("`path`"),
         LimitKey::Header(name) => format!("the header `{name}`"),
         LimitKey::Cookie(name) => format!("the cookie `{name}`"),

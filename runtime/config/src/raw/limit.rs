@@ -86,6 +86,9 @@ pub enum KeyOf {
     Caller,
     /// The address that connected.
     Address,
+    /// The address of the client: behind as many proxies as an edge listener trusts; inside the mesh as the hop before
+    /// says it.
+    Client,
     /// The normalised path.
     Path,
     /// The first line of a header.

@@ -1,7 +1,7 @@
 //! What the proxy listens on.
 
 use super::filter::Filter;
-use super::{Upgrade, VirtualHost, WeightedUpstream, is_default};
+use super::{Limit, Upgrade, VirtualHost, WeightedUpstream, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct HttpListener {
     /// How TLS is ended; absent means plaintext.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,
+    /// Limits of all requests, whatever becomes of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Vec<Limit>,
     /// Routes by host; a request for any other host is answered with 404.
     pub virtual_hosts: Vec<VirtualHost>,
 }

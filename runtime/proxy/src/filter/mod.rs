@@ -48,6 +48,23 @@ pub(crate) enum Filter {
     Abort(Abort),
 }
 
+impl Filter {
+    /// Whether it is about who may ask, which is decided before anything is counted.
+    pub(crate) fn says_who(&self) -> bool {
+        match self {
+            Filter::Authorize(_) | Filter::Audit(_) => true,
+            Filter::Limit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Rewrite(_)
+            | Filter::Cors(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
+            | Filter::Mirror(_) => false,
+        }
+    }
+}
+
 /// Whether changes of headers ask for something of the request.
 pub(crate) fn ask(filters: &[Filter]) -> bool {
     filters.iter().any(|filter| match filter {

@@ -118,7 +118,12 @@ pub(crate) fn listener(name: &str, address: &str, kind: ListenerKind) -> Listene
 }
 
 pub(crate) fn http(virtual_hosts: Vec<VirtualHost>) -> ListenerKind {
-    ListenerKind::Http(HttpListener { edge: false, tls: None, virtual_hosts: virtual_hosts.into() })
+    ListenerKind::Http(HttpListener {
+        edge: false,
+        tls: None,
+        limits: Vec::new(),
+        virtual_hosts: virtual_hosts.into(),
+    })
 }
 
 pub(crate) fn readiness(probes: Vec<ProbeCheck>) -> Listener {
@@ -133,6 +138,7 @@ pub(crate) fn virtual_host(name: &str, hosts: &[&str], routes: Vec<HttpRoute>) -
     VirtualHost {
         name: name.to_owned(),
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        limits: Vec::new(),
         routes,
         origin: origin(name),
     }

@@ -60,7 +60,8 @@ pub(crate) fn ingress() -> ProxyPlan {
             )],
         ),
     ];
-    let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.clone().into() };
+    let plain =
+        HttpListener { edge: true, tls: None, limits: Vec::new(), virtual_hosts: hosts.clone().into() };
     let secure = HttpListener {
         edge: true,
         tls: Some(ServerTls {
@@ -72,6 +73,7 @@ pub(crate) fn ingress() -> ProxyPlan {
             alpn: vec![HttpVersion::Http2, HttpVersion::Http1],
             clients: None,
         }),
+        limits: Vec::new(),
         virtual_hosts: hosts.into(),
     };
     let mut plan = gateway_plan("west", "ingress");
@@ -118,7 +120,7 @@ pub(crate) fn balanced() -> ProxyPlan {
         route(HttpMatch::default(), action)
     });
     let hosts = vec![virtual_host("istioinaction.hash", &["hash.example"], routes.collect())];
-    let plain = HttpListener { edge: true, tls: None, virtual_hosts: hosts.into() };
+    let plain = HttpListener { edge: true, tls: None, limits: Vec::new(), virtual_hosts: hosts.into() };
     let mut plan = gateway_plan("west", "ingress");
     plan.identity = Some(identity("mesh-system", "west-ingress"));
     plan.listeners = vec![

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use lang_diagnostics::Sink;
 use lang_syntax::ast::{Rate, RateUnit};
-use meshc_resolve::LimitId;
-use meshc_vocabulary::model::policy::{Each, Policy, PolicyScope, RateLimit, RateLimitScope, Tier};
-use meshc_vocabulary::model::{Callee, Id, Service};
+use meshc_resolve::{GatewayPolicies, LimitId, RoutePolicies, Setting};
+use meshc_vocabulary::model::policy::{Each, LimitKey, Policy, PolicyScope, RateLimit, RateLimitScope, Tier};
+use meshc_vocabulary::model::{Callee, Gateway, Id, Route, Service};
 
 use super::AtCallee;
 use crate::capability;
 use crate::lower::context::Context;
 use crate::{
-    DESCRIPTOR_KEY, Descriptor, GlobalLimit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain,
+    DESCRIPTOR_KEY, Descriptor, GlobalLimit, Limit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain,
     UNPRINTABLE, key_name,
 };
 
@@ -23,7 +23,7 @@ const OTHERWISE: &str = "otherwise";
 /// The one for all requests.
 const TOTAL: &str = "total";
 
-/// The limits of a service, the same on each of its HTTP ports.
+/// The limits of a service, the same on each of its HTTP ports, of a route or of a gateway.
 #[derive(Default)]
 pub(in crate::lower) struct Limits {
     pub(in crate::lower) local: Vec<LocalLimit>,
@@ -31,9 +31,58 @@ pub(in crate::lower) struct Limits {
     pub(in crate::lower) domains: Vec<(LimitId, RateLimitDomain)>,
 }
 
-pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink: &mut Sink) -> Limits {
+impl Limits {
+    /// What is counted in the pod comes first: it asks nobody.
+    pub(in crate::lower) fn in_order(&self) -> Vec<Limit> {
+        let local = self.local.iter().cloned().map(Limit::Local);
+        local.chain(self.global.iter().cloned().map(Limit::Global)).collect()
+    }
+}
+
+/// Those of a service.
+pub(in crate::lower) fn of_service(context: &Context<'_>, service: Id<Service>, sink: &mut Sink) -> Limits {
+    let setting = AtCallee::of(context, service).rate_limits;
+    limits(context, setting, |policy| derived(context, policy, service), LimitKey::clone, sink)
+}
+
+/// Those of a route at gateways.
+pub(in crate::lower) fn of_route(context: &Context<'_>, route: Id<Route>, sink: &mut Sink) -> Limits {
+    // How requests are sent on is said call by call.
+    let RoutePolicies { retry: _, timeout: _, rate_limits } = *context.resolved.route(route);
+    let Route { origin: _, name, namespace, scope: _, rules: _ } = context.model.routes.at(route);
+    let whole = || format!("route.{}.{name}", context.model.namespaces.at(*namespace).name);
+    limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client, sink)
+}
+
+/// Those of a gateway.
+pub(in crate::lower) fn of_gateway(context: &Context<'_>, gateway: Id<Gateway>, sink: &mut Sink) -> Limits {
+    let GatewayPolicies { rate_limits } = *context.resolved.gateway(gateway);
+    let declared = context.model.gateways.at(gateway);
+    let whole = || format!("gateway.{}.{}", context.model.clusters.at(declared.cluster).name, declared.name);
+    limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client, sink)
+}
+
+/// The address that is meant at a gateway is that of the client.
+fn of_client(key: &LimitKey) -> LimitKey {
+    match key {
+        LimitKey::Address | LimitKey::Client => LimitKey::Client,
+        other @ (LimitKey::Caller
+        | LimitKey::Path
+        | LimitKey::Header(_)
+        | LimitKey::Cookie(_)
+        | LimitKey::Query(_)) => other.clone(),
+    }
+}
+
+fn limits<'m>(
+    context: &Context<'m>,
+    setting: Setting<'m, &'m [RateLimit]>,
+    derived: impl Fn(&Policy) -> String,
+    key: impl Fn(&LimitKey) -> LimitKey,
+    sink: &mut Sink,
+) -> Limits {
     let mut limits = Limits::default();
-    let blocks: Vec<_> = AtCallee::of(context, service).rate_limits.identified().collect();
+    let blocks: Vec<_> = setting.identified().collect();
     for (id, block) in &blocks {
         let RateLimit {
             origin,
@@ -50,7 +99,7 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
             timeout,
             domain,
         } = block;
-        let common = derived(context, context.model.policies.at(id.policy), service);
+        let common = derived(context.model.policies.at(id.policy));
         let derived = match blocks.len() {
             1 => common,
             _ => format!("{common}.{}", id.index.saturating_add(1)),
@@ -60,6 +109,9 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
         let mut counters = counters(header, tiers, otherwise.map(|rate| rate.value));
         counters.extend(total.map(|rate| counter(TOTAL.to_owned(), LimitCondition::Always, rate.value)));
         counters.extend(each.iter().enumerate().map(|(position, each)| keyed(position, each)));
+        for (bucket, _) in &mut counters {
+            bucket.keys = bucket.keys.iter().map(&key).collect();
+        }
         if let Some(burst) = burst {
             counters.iter_mut().for_each(|(bucket, _)| bucket.burst = burst.value);
         }
@@ -90,19 +142,21 @@ pub(in crate::lower) fn limits(context: &Context<'_>, service: Id<Service>, sink
     limits
 }
 
-/// The name of a domain that has none: `<namespace>.<policy>`, and `.<service>` if the policy holds for more than one.
+/// The name of a domain that has none: `<namespace>.<policy>`, and `.<service>` if the policy holds for more than one
+/// thing.
 fn derived(context: &Context<'_>, policy: &Policy, service: Id<Service>) -> String {
-    let model = context.model;
     let called = context.called(Callee::Service(service));
-    let owner = match policy.namespace {
-        Some(id) => model.namespaces.at(id).name.as_str(),
-        None => model.mesh.name.as_str(),
-    };
-    let base = format!("{owner}.{}", policy.name);
+    let base = base(context, policy);
     let same_namespace = policy.namespace == Some(called.namespace_id);
     let among_its_own = match &policy.scope {
-        PolicyScope::Targets { services, routes: _ } if services.len() == 1 => return base,
-        PolicyScope::Targets { services: _, routes: _ } | PolicyScope::Namespace(_) => same_namespace,
+        PolicyScope::Targets { services, routes, gateways }
+            if services.len() + routes.len() + gateways.len() == 1 =>
+        {
+            return base;
+        }
+        PolicyScope::Targets { services: _, routes: _, gateways: _ } | PolicyScope::Namespace(_) => {
+            same_namespace
+        }
         PolicyScope::Mesh => false,
     };
     if among_its_own {
@@ -110,6 +164,29 @@ fn derived(context: &Context<'_>, policy: &Policy, service: Id<Service>) -> Stri
     } else {
         format!("{base}.{}.{}", called.namespace, called.name)
     }
+}
+
+/// The same for a route or a gateway, which is named as a whole if the policy holds for more than it.
+fn derived_outside(context: &Context<'_>, policy: &Policy, whole: &str) -> String {
+    let base = base(context, policy);
+    match &policy.scope {
+        PolicyScope::Targets { services, routes, gateways }
+            if services.len() + routes.len() + gateways.len() == 1 =>
+        {
+            base
+        }
+        PolicyScope::Targets { services: _, routes: _, gateways: _ }
+        | PolicyScope::Namespace(_)
+        | PolicyScope::Mesh => format!("{base}.{whole}"),
+    }
+}
+
+fn base(context: &Context<'_>, policy: &Policy) -> String {
+    let owner = match policy.namespace {
+        Some(id) => context.model.namespaces.at(id).name.as_str(),
+        None => context.model.mesh.name.as_str(),
+    };
+    format!("{owner}.{}", policy.name)
 }
 
 /// One counter per tier, then the one for everything else.

@@ -16,7 +16,26 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                 let message = format!("`{setting}` cannot apply to a route");
                 Diagnostic::error(codes::SETTING_ON_ROUTE, *at, message)
                     .also(*target, "the policy names this route")
-                    .help("a policy on a route may set `retry` and `timeout`; name the services instead")
+                    .help("a policy on a route may set `retry` and `timeout`, and `rate_limit` at gateways; name the services instead")
+            }
+            Obstacle::Callers => {
+                let message = format!("`{setting}` cannot apply to a route for calls inside the mesh");
+                Diagnostic::error(codes::SETTING_ON_ROUTE, *at, message)
+                    .label("each caller would count for itself, and bound nothing")
+                    .also(*target, "the policy names this route")
+                    .help("name the service that is called in `targets`: its sidecars count whatever arrives")
+            }
+            Obstacle::Gateway => {
+                let message = format!("`{setting}` cannot apply to a gateway");
+                Diagnostic::error(codes::SETTING_ON_ROUTE, *at, message)
+                    .also(*target, "the policy names this gateway")
+                    .help("a policy on a gateway may set `rate_limit`; name the routes or the services instead")
+            }
+            Obstacle::Connections => {
+                let message = format!("`{setting}` is about requests, and here are connections only");
+                Diagnostic::error(codes::SETTING_WITHOUT_REQUESTS, *at, message)
+                    .also(*target, "it takes connections: `protocol = tcp` or `tls`")
+                    .help("name what takes requests, or bound connections with `pool` at the service")
             }
             Obstacle::Subset => {
                 let message = format!("`{setting}` cannot apply to a subset");

@@ -1,6 +1,6 @@
 //! Policies: what they say and what they attach to. Which of them hold where is worked out by the stage after this.
 //!
-//! A policy attaches to the mesh, a namespace, services or routes. For each kind of setting the nearest policy that
+//! A policy attaches to the mesh, a namespace, services, routes or gateways. For each kind of setting the nearest policy that
 //! has it wins as a whole; what it leaves out takes the defaults, never an outer policy's value. Two policies with
 //! the same kind of setting at one level are an error.
 
@@ -26,7 +26,7 @@ pub use rate_limit::{Each, Enforcement, LimitKey, OnError, RateLimit, RateLimitS
 pub use retry::{BackOff, GrpcStatus, Retry, RetryOn};
 pub use timeout::{Bound, Timeout};
 
-use super::{HttpMatch, Id, Namespace, Route, Service};
+use super::{Gateway, HttpMatch, Id, Namespace, Route, Service};
 
 /// A policy.
 #[derive(Clone, Debug)]
@@ -50,12 +50,14 @@ pub enum PolicyScope {
     Mesh,
     /// Declared in a namespace without targets.
     Namespace(Id<Namespace>),
-    /// `targets = […]` and `routes = […]`, each in source order.
+    /// `targets = […]`, `routes = […]` and `gateways = […]`, each in source order.
     Targets {
         /// The services.
         services: Vec<Spanned<Id<Service>>>,
         /// The routes.
         routes: Vec<Spanned<Id<Route>>>,
+        /// The ingress gateways.
+        gateways: Vec<Spanned<Id<Gateway>>>,
     },
 }
 

@@ -65,6 +65,8 @@ pub enum LimitKey {
     Caller,
     /// The address that connects.
     Address,
+    /// The address of the client, as an ingress gateway makes it out: what `address` is at a gateway.
+    Client,
     /// The path.
     Path,
     /// A header of this name, in lower case.

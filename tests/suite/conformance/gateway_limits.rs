@@ -1,0 +1,93 @@
+//! Limits where requests come in: of routes, for all their rules together, and of whole gateways.
+
+use mesh_tests::http::Request;
+use mesh_tests::mesh::{DataPlane, Mesh};
+
+/// Clients are behind one trusted proxy, so that a test can be several of them. Days are long enough for exact counts.
+const SOURCE: &str = r#"
+mesh shop { trust_domain = "cluster.local", trust = house, data_plane = envoy }
+trust house {}
+network net {}
+cluster west {
+  network = net
+  region  = "here"
+  gateway in    { role = ingress, address = 192.0.2.10, trusted_hops = 1, port http { number = 80 } }
+  gateway front { role = ingress, address = 192.0.2.11, trusted_hops = 1, port http { number = 80 } }
+}
+namespace shop {
+  service web   { clusters = [west], port http { number = 80 } }
+  service items { clusters = [west], port http { number = 80 } }
+  route pods {
+    gateway = west.in
+    hosts   = ["pods.example"]
+    rule { match { prefix = "/items" }, to = items }
+    rule { match { prefix = "/here" }, respond { status = 200 } }
+    rule { to = web }
+  }
+  route shared {
+    gateway = west.in
+    hosts   = ["shared.example"]
+    rule { match { prefix = "/items" }, to = items }
+    rule { match { prefix = "/here" }, respond { status = 200 } }
+    rule { to = web }
+  }
+  route free  { gateway = west.in, hosts = ["free.example"], to = web }
+  route front { gateway = west.front, hosts = ["front.example"], to = web }
+  route other { gateway = west.front, hosts = ["other.example"], rule { match { path = "/known" }, to = items } }
+  policy pods   { routes = [pods],   rate_limit { scope = pod, each { by = [address], rate = 4/d }, total = 9/d } }
+  policy shared { routes = [shared], rate_limit { scope = cluster, each { by = [address], rate = 4/d }, total = 9/d, timeout = 5s } }
+  policy front {
+    gateways = [west.front]
+    rate_limit { scope = pod, match { prefix = "/pods" }, total = 4/d }
+    rate_limit { scope = cluster, match { prefix = "/shared" }, each { by = [address], rate = 4/d }, timeout = 5s }
+  }
+}
+"#;
+
+fn routes_and_gateways_have_limits(data_plane: DataPlane) {
+    let mesh = Mesh::up(SOURCE, data_plane);
+    for host in ["pods.example", "shared.example"] {
+        let admitted = |client: &str, target: &str, count: usize| {
+            let request = Request::get(host, target).header("x-forwarded-for", client);
+            let statuses: Vec<_> = (0..count).map(|_| mesh.ingress("WEST_IN", &request).status).collect();
+            assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+            statuses.iter().filter(|status| **status == 200).count()
+        };
+        // All rules of a route count together, for each client.
+        assert_eq!(admitted("203.0.113.1", "/items", 2), 2, "{host}");
+        assert_eq!(admitted("203.0.113.1", "/other", 1), 1, "{host}");
+        // What the gateway answers by itself it counts by itself, and asks nobody about.
+        assert_eq!(admitted("203.0.113.1", "/here", 1), 1, "{host}");
+        let counted_here = host == "pods.example";
+        assert_eq!(admitted("203.0.113.1", "/items", 2), if counted_here { 0 } else { 1 }, "{host}");
+        assert_eq!(admitted("203.0.113.1", "/here", 1), if counted_here { 0 } else { 1 }, "{host}");
+        // What a client says before the proxy is not its address.
+        assert_eq!(admitted("198.51.100.7, 203.0.113.2", "/", 2), 2, "{host}");
+        assert_eq!(admitted("203.0.113.2", "/", 1), 1, "{host}");
+    }
+    let free = Request::get("free.example", "/").header("x-forwarded-for", "203.0.113.1");
+    assert_eq!((0..9).filter(|_| mesh.ingress("WEST_IN", &free).status == 200).count(), 9);
+    let refused = Request::get("pods.example", "/").header("x-forwarded-for", "203.0.113.1");
+    let refused = mesh.ingress("WEST_IN", &refused);
+    assert_eq!(refused.headers.get("x-envoy-ratelimited").map(String::as_str), Some("true"), "{refused:?}");
+    assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
+
+    // Whatever arrives at a gateway counts in its pod, for any host, also what no route takes.
+    let statuses = |host: &str, target: &str, client: &str, count: usize| -> Vec<u16> {
+        let request = Request::get(host, target).header("x-forwarded-for", client);
+        (0..count).map(|_| mesh.ingress("WEST_FRONT", &request).status).collect()
+    };
+    for (target, counted_here) in [("/pods", true), ("/shared", false)] {
+        assert_eq!(statuses("front.example", target, "203.0.113.1", 2), [200, 200], "{target}");
+        assert_eq!(statuses("other.example", target, "203.0.113.1", 1), [404], "{target}");
+        assert_eq!(statuses("nobody.example", target, "203.0.113.1", 1), [404], "{target}");
+        let counted = statuses("front.example", target, "203.0.113.1", 3);
+        assert_eq!(counted, if counted_here { [429; 3] } else { [200, 200, 429] }, "{target}");
+        let unknown = statuses("nobody.example", target, "203.0.113.1", 1);
+        assert_eq!(unknown, [if counted_here { 429 } else { 404 }], "{target}");
+    }
+    assert_eq!(statuses("front.example", "/shared", "203.0.113.2", 1), [200]);
+    assert_eq!(statuses("front.example", "/", "203.0.113.1", 9), [200; 9]);
+}
+
+crate::on_both_data_planes!(routes_and_gateways_have_limits);
