@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span, Spanned};
-use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Template, Type};
-use lang_evaluate::{Block, Piece, Target};
+use lang_evaluate::schema::{Attribute, Kind, Label, Template, Type};
+use lang_evaluate::{Block, FromValue, Piece, Target, Value};
 use lang_syntax::ast::Decimal;
 
 use super::service::{DESTINATION as TARGET, callee};
@@ -14,41 +14,32 @@ use crate::codes;
 use crate::forms;
 use crate::model::filter::{HeaderChanges, HeaderPart, Mirror, RequestProperty, RouteFilter};
 use crate::model::{Destination, HttpMatch};
+use crate::symbols::symbols;
 use crate::words;
 
 /// What a header is changed to.
 static VALUE: Type =
     Type::Template(&Template { pattern: &forms::HEADER_VALUE, root: "request", properties: PROPERTIES });
 
-/// What a value may say of the request. Before a rule's `rewrite` in requests, and after it in answers.
-const PROPERTIES: &[Symbol] = &[
-    Symbol::new("method", "the method"),
-    Symbol::new("path", "the normalised path, without its query"),
-    Symbol::new("path_and_query", "the normalised path with its query"),
-    Symbol::new("host", "the host, with its port if it was sent with one"),
-    Symbol::new("scheme", "`http` or `https`: what `x-forwarded-proto` says"),
-    Symbol::new("protocol", "`HTTP/1.1` or `HTTP/2`, as the proxy was asked"),
-    Symbol::new("id", "the request's id: what `x-request-id` says"),
-    Symbol::new(
-        "client_address",
-        "the address of the client, without a port: of the connection, or what the `trusted_hops` in front of a gateway say; \
-         inside the mesh the last one in `x-forwarded-for`",
-    ),
-];
+symbols! {
+    /// What a value may say of the request. Before a rule's `rewrite` in requests, and after it in answers.
+    PROPERTIES: RequestProperty {
+        "method" => RequestProperty::Method, "the method";
+        "path" => RequestProperty::Path, "the normalised path, without its query";
+        "path_and_query" => RequestProperty::PathAndQuery, "the normalised path with its query";
+        "host" => RequestProperty::Host, "the host, with its port if it was sent with one";
+        "scheme" => RequestProperty::Scheme, "`http` or `https`: what `x-forwarded-proto` says";
+        "protocol" => RequestProperty::Protocol, "`HTTP/1.1` or `HTTP/2`, as the proxy was asked";
+        "id" => RequestProperty::Id, "the request's id: what `x-request-id` says";
+        "client_address" => RequestProperty::ClientAddress,
+            "the address of the client, without a port: of the connection, or what the `trusted_hops` in front of a gateway say; \
+             inside the mesh the last one in `x-forwarded-for`";
+    }
+}
 
 /// The property that a word of the schema stands for.
-fn property(word: &str) -> Option<RequestProperty> {
-    match word {
-        "method" => Some(RequestProperty::Method),
-        "path" => Some(RequestProperty::Path),
-        "path_and_query" => Some(RequestProperty::PathAndQuery),
-        "host" => Some(RequestProperty::Host),
-        "scheme" => Some(RequestProperty::Scheme),
-        "protocol" => Some(RequestProperty::Protocol),
-        "id" => Some(RequestProperty::Id),
-        "client_address" => Some(RequestProperty::ClientAddress),
-        _ => None,
-    }
+fn property(word: &'static str) -> Option<RequestProperty> {
+    RequestProperty::from_value(&Value::Symbol(word))
 }
 
 /// A value as the model has it.

@@ -11,6 +11,7 @@ use super::exclusive;
 use crate::codes;
 use crate::forms;
 use crate::model::{Autoscale, ExternalTraffic, GatewayService, Resources, ServiceType};
+use crate::policy::Percent;
 use crate::symbols::symbols;
 use crate::words;
 
@@ -217,8 +218,7 @@ pub(crate) fn scale(block: &Block, sink: &mut Sink) -> Option<(u32, Option<Autos
                 .help("raise `max_replicas`, or lower `min_replicas`, which is 2 unless said"),
         );
     }
-    // A percentage is in units of 10⁻⁹ too.
-    let share = |name: Name| u8::try_from(inner.get::<Decimal>(name)?.value.nanos / 1_000_000_000).ok();
+    let share = |name: Name| u8::try_from(inner.get::<Percent>(name)?.value.0).ok();
     let (cpu, memory) = (share(words::CPU), share(words::MEMORY));
     // Kubernetes' own choice.
     let cpu = if cpu.is_none() && memory.is_none() { Some(80) } else { cpu };

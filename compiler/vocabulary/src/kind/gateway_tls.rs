@@ -6,7 +6,7 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 
-use super::lower_case_hosts;
+use super::{listed_twice, lower_case_hosts};
 use crate::codes;
 use crate::forms;
 use crate::model::{
@@ -134,12 +134,7 @@ pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<GatewayTls> {
     let alpn = block.get::<Vec<Spanned<HttpVersion>>>(words::ALPN)?;
     for (position, one) in alpn.value.iter().enumerate() {
         if let Some(first) = alpn.value.iter().take(position).find(|other| other.value == one.value) {
-            sink.push(
-                Diagnostic::error(codes::REPEATED, one.span, "this protocol is listed twice")
-                    .label("listed again")
-                    .also(first.span, "listed first")
-                    .help("remove one of them"),
-            );
+            sink.push(listed_twice(one.span, "this protocol", first.span));
         }
     }
     let (ca, presence) =

@@ -82,18 +82,21 @@ pub(crate) fn exclusive(span: Span, name: &str, other_span: Span, other: &str) -
         .help("keep one of them")
 }
 
+/// What a list has for the second time.
+pub(crate) fn listed_twice(span: Span, what: &str, first: Span) -> Diagnostic {
+    Diagnostic::error(codes::REPEATED, span, format!("{what} is listed twice"))
+        .label("listed again")
+        .also(first, "listed first")
+        .help("remove one of them")
+}
+
 /// Reports what a list of names has twice.
 pub(crate) fn report_repeated(targets: &[Spanned<Target>], sink: &mut Sink) {
     let mut seen: BTreeMap<(EntityId, Option<&str>), Span> = BTreeMap::new();
     for target in targets {
         let part = target.value.part.as_ref().map(|part| part.value.as_str());
         if let Some(first) = seen.insert((target.value.entity, part), target.span) {
-            sink.push(
-                Diagnostic::error(codes::REPEATED, target.span, "this is listed twice")
-                    .label("listed again")
-                    .also(first, "listed first")
-                    .help("remove one of them"),
-            );
+            sink.push(listed_twice(target.span, "this", first));
         }
     }
 }
@@ -121,12 +124,7 @@ pub(crate) fn lower_case_hosts(block: &Block, sink: &mut Sink) -> Vec<Spanned<St
     for host in block.get::<Vec<Spanned<String>>>(words::HOSTS).into_iter().flat_map(|list| list.value) {
         let host = host.map(|text| text.to_ascii_lowercase());
         if let Some(first) = hosts.iter().find(|other| other.value == host.value) {
-            sink.push(
-                Diagnostic::error(codes::REPEATED, host.span, format!("`{}` is listed twice", host.value))
-                    .label("listed again")
-                    .also(first.span, "listed first")
-                    .help("remove one of them"),
-            );
+            sink.push(listed_twice(host.span, &format!("`{}`", host.value), first.span));
             continue;
         }
         hosts.push(host);

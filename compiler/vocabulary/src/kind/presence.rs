@@ -4,6 +4,7 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Reference, Type};
 use lang_evaluate::{Block, Target};
 
+use super::listed_twice;
 use crate::build::Ids;
 use crate::codes;
 use crate::model::Presence;
@@ -54,9 +55,7 @@ pub(crate) fn convert(
         let id = *ids.clusters.get(&cluster.value.entity)?;
         if let Some(first) = presences.iter().find(|presence| presence.cluster == id) {
             sink.push(
-                Diagnostic::error(codes::REPEATED, cluster.span, "this cluster is listed twice")
-                    .label("listed again")
-                    .also(first.span, "listed first")
+                listed_twice(cluster.span, "this cluster", first.span)
                     .help("remove one of them; `in` sets how many replicas run there"),
             );
             continue;

@@ -6,7 +6,7 @@ use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
 use lang_evaluate::schema::{Attribute, Kind, Label, Name, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{answer, exclusive, filter, http_match, lower_case_hosts, report_repeated, rule};
+use super::{answer, exclusive, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -331,13 +331,10 @@ fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink
                 sink.push(different_ports(block, target.span, first.span));
                 continue;
             }
-            let what = if port.is_some() { "port of the gateway" } else { "gateway" };
-            sink.push(
-                Diagnostic::error(codes::REPEATED, target.span, format!("this {what} is listed twice"))
-                    .label("listed again")
-                    .also(first.span, "listed first")
-                    .help("remove one of them; a gateway without a port stands for all its ports that take requests"),
-            );
+            let what = if port.is_some() { "this port of the gateway" } else { "this gateway" };
+            sink.push(listed_twice(target.span, what, first.span).help(
+                "remove one of them; a gateway without a port stands for all its ports that take requests",
+            ));
             continue;
         }
         listed.push(Spanned::new((id, port), target.span));

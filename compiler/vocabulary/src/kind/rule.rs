@@ -149,28 +149,19 @@ fn action(block: &Block, matches: &[HttpMatch], ids: &Ids, sink: &mut Sink) -> O
         }
     }
     let answered = if let Some(redirect) = block.block(&answer::REDIRECT) {
-        Some((redirect.kind_span, RuleAction::Redirect(answer::redirect(redirect, matches, sink)?)))
+        RuleAction::Redirect(answer::redirect(redirect, matches, sink)?)
     } else if let Some(span) = block.written(words::REDIRECT) {
-        Some((span, RuleAction::Redirect(answer::to_https(block, span))))
+        RuleAction::Redirect(answer::to_https(block, span))
     } else if let Some(respond) = block.block(&answer::RESPOND) {
-        Some((respond.kind_span, RuleAction::Respond(answer::respond(respond, sink)?)))
+        RuleAction::Respond(answer::respond(respond, sink)?)
     } else {
-        None
+        return destinations(block, ids, sink).map(RuleAction::Forward);
     };
-    match answered {
-        Some((span, action)) => {
-            let word = match &action {
-                RuleAction::Respond(_) => answer::RESPOND.word,
-                RuleAction::Redirect(_) | RuleAction::Forward(_) => answer::REDIRECT.word,
-            };
-            // A rule that does two things has been reported.
-            if actions.len() == 1 {
-                answer::check(block, (span, word), sink);
-            }
-            Some(action)
-        }
-        None => destinations(block, ids, sink).map(RuleAction::Forward),
+    // A rule that does two things has been reported.
+    if let [only] = actions.as_slice() {
+        answer::check(block, *only, sink);
     }
+    Some(answered)
 }
 
 /// The destinations of a rule; at least one, or a report.
@@ -250,14 +241,10 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         None => None,
     };
     let upgrade = [block, route].iter().find_map(|block| block.get::<Vec<Spanned<Upgrade>>>(words::UPGRADE));
-    let to = match &action {
-        RuleAction::Forward(to) => to.as_slice(),
-        RuleAction::Redirect(_) | RuleAction::Respond(_) => &[],
-    };
     Some(RouteRule {
         origin: block.origin(),
         matches,
-        dead_share: dead_share(block, route, to, sink),
+        dead_share: dead_share(block, route, action.destinations(), sink),
         action,
         filters,
         timeout: timeout.map(|timeout| timeout.value),

@@ -15,7 +15,7 @@ pub(crate) mod timeout;
 
 use lang_diagnostics::Sink;
 use lang_evaluate::schema::{Count, Name, Nested};
-use lang_evaluate::{Block, FromValue};
+use lang_evaluate::{Block, FromValue, Value};
 
 use crate::build::Ids;
 use crate::model::policy::{Defaults, OrDefault, PolicySettings};
@@ -82,6 +82,17 @@ pub(crate) fn defaults(block: &Block) -> Option<Defaults> {
         pool: pool::convert(block.block(&pool::KIND)?, None)?,
         timeout: timeout::convert(block.block(&timeout::KIND)?, None)?,
     })
+}
+
+/// A whole percentage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Percent(pub(crate) u32);
+
+impl FromValue for Percent {
+    fn from_value(value: &Value) -> Option<Self> {
+        let Value::Percentage(share) = value else { return None };
+        u32::try_from(share.nanos / 1_000_000_000).ok().map(Self)
+    }
 }
 
 /// A conversion of a block that need not be there.

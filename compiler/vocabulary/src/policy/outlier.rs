@@ -4,7 +4,7 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Kind, Label, Name, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
-use super::{or_default, value_or};
+use super::{Percent, or_default, value_or};
 use crate::codes;
 use crate::model::policy::{Failures, Judged, Outlier};
 use crate::words;
@@ -182,17 +182,6 @@ impl FromValue for Thousandths {
     fn from_value(value: &Value) -> Option<Self> {
         let Value::Decimal(decimal) = value else { return None };
         u32::try_from(decimal.nanos / 1_000_000).ok().map(Self)
-    }
-}
-
-/// A whole percentage.
-#[derive(Clone, Copy, Debug)]
-struct Percent(u32);
-
-impl FromValue for Percent {
-    fn from_value(value: &Value) -> Option<Self> {
-        let Value::Percentage(share) = value else { return None };
-        u32::try_from(share.nanos / 1_000_000_000).ok().map(Self)
     }
 }
 

@@ -3,7 +3,7 @@
 use lang_evaluate::schema::{Attribute, Kind, Label, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
-use super::{or_default, value_or};
+use super::{Percent, or_default, value_or};
 use crate::model::policy::Pool;
 use crate::words;
 
@@ -63,17 +63,6 @@ impl FromValue for Bound {
             return Some(Self(None));
         }
         u32::from_value(value).map(|bound| Self(Some(bound)))
-    }
-}
-
-/// A whole percentage.
-#[derive(Clone, Copy, Debug)]
-struct Percent(u32);
-
-impl FromValue for Percent {
-    fn from_value(value: &Value) -> Option<Self> {
-        let Value::Percentage(share) = value else { return None };
-        u32::try_from(share.nanos / 1_000_000_000).ok().map(Self)
     }
 }
 
