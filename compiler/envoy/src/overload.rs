@@ -34,16 +34,16 @@ const STREAM_POWER: u32 = 15;
 /// For a proxy in a container of its own: the fuller of heap and container decides.
 pub(crate) fn of_container(memory: u64) -> OverloadManager {
     let container = CgroupMemoryConfig { max_memory_bytes: memory };
-    manager(memory, &[(HEAP, heap(memory)), (CONTAINER, any(&container))])
+    manager(memory, &[(HEAP, heap(bounds::heap(memory))), (CONTAINER, any(&container))])
 }
 
 /// For a proxy of which only the heap has a bound.
 pub(crate) fn of_heap(memory: u64) -> OverloadManager {
-    manager(memory, &[(HEAP, heap(memory))])
+    manager(memory, &[(HEAP, heap(bounds::heap_alone(memory)))])
 }
 
-fn heap(memory: u64) -> Any {
-    any(&FixedHeapConfig { max_heap_size_bytes: bounds::heap(memory), ..Default::default() })
+fn heap(most: u64) -> Any {
+    any(&FixedHeapConfig { max_heap_size_bytes: most, ..Default::default() })
 }
 
 /// Connections have a number; as memory fills, connections without a request live shorter, streams that hold the most

@@ -5,8 +5,17 @@
 
 use std::time::Duration;
 
+use meshc_vocabulary::model::DataPlane;
+
 /// Memory of a proxy's container in bytes unless its mesh says otherwise, that of the kernel for its sockets included.
-pub const PROXY_MEMORY: u64 = 512 << 20;
+/// Envoy needs twice as much as meshd for the same clients, and cannot end the answers over HTTP/1.1 that nobody reads.
+#[must_use]
+pub const fn memory(data_plane: DataPlane) -> u64 {
+    match data_plane {
+        DataPlane::Envoy => 1 << 30,
+        DataPlane::Meshd => 512 << 20,
+    }
+}
 
 /// What a client's connection without a request may cost in bytes, on either data plane: with TLS, and with what the
 /// kernel needs for it.
@@ -27,10 +36,19 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the application's own metrics may take: as long as Prometheus waits by default.
 pub const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What Envoy may have on its heap in bytes, of so many of its container. The rest is for the kernel and for the program.
+/// What Envoy may have on its heap in bytes, of so many that it may use with what the kernel holds for it.
 #[must_use]
 pub const fn heap(memory: u64) -> u64 {
+    memory / 4 * 3
+}
+
+/// The same where nobody tells Envoy what the kernel holds.
+#[must_use]
+pub const fn heap_alone(memory: u64) -> u64 {
     memory / 2
 }
 
-const _: () = assert!(MOST_CONNECTIONS as u64 * CONNECTION_MEMORY <= PROXY_MEMORY, "all connections fit");
+const _: () = assert!(
+    MOST_CONNECTIONS as u64 * CONNECTION_MEMORY <= memory(DataPlane::Meshd),
+    "all connections fit where memory is smallest"
+);

@@ -6,6 +6,7 @@
 //! addition for each allocation.
 //!
 //! Invariant: this is the only unsafe code of the workspace, and it hands every call to the system's allocator as it is.
+//! Only where memory is tight it asks that allocator to give back what is free.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -33,6 +34,19 @@ static COUNTING: Counting = Counting;
 pub fn in_use() -> u64 {
     u64::try_from(IN_USE.load(Ordering::Relaxed)).unwrap_or(0)
 }
+
+/// Gives back to the kernel what was freed, as far as it makes up whole pages; the allocator keeps these otherwise, for
+/// whoever asks next. Threads that allocate wait for it, some tens of milliseconds for some hundred MiB in small pieces.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "a function of the C library")]
+pub fn give_back() {
+    // SAFETY: it takes a number, may be called at any time from any thread, and moves nothing that is in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Nothing: this allocator gives back what it can by itself.
+#[cfg(not(target_env = "gnu"))]
+pub fn give_back() {}
 
 /// The system's allocator, counted.
 struct Counting;
@@ -126,5 +140,29 @@ mod tests {
         );
         drop(many);
         assert!(in_use().abs_diff(before) < SLACK, "and freed: {before} and {}", in_use());
+        given_back();
+    }
+
+    /// What is free between pieces that are in use stays with the process until it is given back.
+    fn given_back() {
+        let pieces: Vec<Vec<u8>> = (0..2000).map(|_| vec![1; 64 << 10]).collect();
+        let kept: Vec<Vec<u8>> = pieces.into_iter().step_by(10).collect();
+        let before = resident();
+        give_back();
+        let after = resident();
+        assert!(
+            kept.iter().all(|piece| piece.iter().all(|byte| *byte == 1)),
+            "what is in use stays as it is"
+        );
+        if cfg!(target_env = "gnu") {
+            assert!(after + (64 << 20) < before, "125 MiB, a tenth of which is in use: {before} and {after}");
+        }
+    }
+
+    /// Bytes of the process that are in memory. Source: Linux, Documentation/filesystems/proc.rst, "statm".
+    #[expect(clippy::disallowed_methods, reason = "the kernel says it in a file")]
+    fn resident() -> u64 {
+        let statistics = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statistics.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
     }
 }

@@ -1,6 +1,7 @@
 //! A connection to an endpoint: TCP, then mutual TLS if the group wants it, within one time limit.
 
 use crate::balance::Picked;
+use crate::growing::Growing;
 use crate::listen::prepare;
 use crate::memory;
 use crate::metrics::Metrics;
@@ -122,7 +123,12 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
         message: format!("cannot connect to {address}: {error}"),
     })?;
     prepare(&stream);
-    let stream = Paced::to_upstream(stream);
+    let growing = match spoken {
+        Spoken::Http1 | Spoken::Bytes => Some(Growing::new()),
+        // Streams that share a connection grow in its buffers, which have a bound of their own.
+        Spoken::Http2 => None,
+    };
+    let stream = Paced::to_upstream(stream, growing);
     let group = picked.group();
     let Some(group) = group.filter(|group| group.config.tls.is_some()) else {
         return Ok(Upward::Plain(stream));

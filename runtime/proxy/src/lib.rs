@@ -35,6 +35,7 @@ mod fit;
 mod forward;
 mod frames;
 mod from_client;
+mod growing;
 mod headers;
 mod heartbeat;
 mod hello;

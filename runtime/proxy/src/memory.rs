@@ -1,14 +1,17 @@
 //! How much memory the proxy uses, how much it may, and what follows from that.
 //!
 //! The limit is the pod's, which the compiler writes into the configuration. What counts against it is the heap, which
-//! is counted exactly and at any moment, without what was allocated and never touched, and what the kernel holds for the
-//! process, above all in the buffers of its sockets; both are read from the kernel from time to time, or estimated. Three levels follow. Where memory is
+//! is counted exactly and at any moment, without what was allocated and never touched; what was freed and stays with the
+//! process all the same; and what the kernel holds for the process, above all in the buffers of its sockets. These are
+//! read from the kernel from time to time, or estimated. What does not show yet, because a connection has only just been
+//! opened, is reserved (see `growing`). Three levels follow. Where memory is
 //! tight, connections are closed (see `room`); where it is full, the proxy reads nothing more from clients until there is
 //! room again, and hardly anything from upstreams, and opens no more connections to these, so that nobody can fill it
 //! faster than it is cleared.
 //!
 //! Memory belongs to the process, and so do these numbers.
 
+use crate::growing;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -22,6 +25,10 @@ static BEYOND_HEAP: AtomicU64 = AtomicU64::new(0);
 /// Bytes that are on the heap and do not count yet: of large buffers in which little was written, most of what idle
 /// connections have, the kernel has not given every page.
 static UNTOUCHED: AtomicU64 = AtomicU64::new(0);
+
+/// The share of the limit that may stay with the process after it was freed before it is given back, in percent, once
+/// memory is tight. Less would be given back only to be asked for again.
+const KEPT: u64 = 3;
 
 /// From this share of the limit on memory is tight, in percent. What is left between the highest level and the limit is
 /// for what the allocator cannot reuse at once, and for the program itself.
@@ -115,12 +122,14 @@ impl Reading {
         self.limit.is_none_or(|limit| self.used < percent(limit, NO_MORE))
     }
 
-    /// How many connections to upstreams may be added: what each sends fills its receive buffer whether it is read or not,
-    /// and another buffer when it is. They are fewer the closer memory is to being full.
-    fn upstreams(self) -> usize {
+    /// How many connections to upstreams may be added while `growing` ones have been opened that do not show in full yet:
+    /// what each sends fills its receive buffer whether it is read or not, and other buffers when it is. They are fewer
+    /// the closer memory is to being full.
+    fn upstreams(self, growing: u64) -> usize {
         let Some(limit) = self.limit else { return ANY_NUMBER };
-        let left = percent(limit, FULL).saturating_sub(self.used);
-        usize::try_from(left / (BACKLOGGED_SOCKET + READ)).unwrap_or(ANY_NUMBER).min(ANY_NUMBER)
+        let reserved = growing.saturating_mul(GROWN);
+        let left = percent(limit, FULL).saturating_sub(self.used).saturating_sub(reserved);
+        usize::try_from(left / GROWN).unwrap_or(ANY_NUMBER).min(ANY_NUMBER)
     }
 
     /// How many bytes have to be freed until memory is no longer tight.
@@ -139,6 +148,9 @@ const ANY_NUMBER: usize = 1 << 20;
 
 /// What is read of an answer and waits for its client, at most: see `paced`.
 const READ: u64 = 64 << 10;
+
+/// What a connection to an upstream, and that of the client for whom it is, may grow by.
+const GROWN: u64 = BACKLOGGED_SOCKET + READ + STALLED_SOCKET;
 
 /// How long somebody waits for room before it is refused: a client, or a request for a connection to an upstream. Whoever
 /// fills memory has been told to leave by then.
@@ -173,12 +185,31 @@ pub(crate) fn limit(bytes: Option<u64>) {
 /// Looks how much the kernel holds for the process, and lets in as many connections to upstreams as there is room for: `connections` from clients are open, `stalled` of them do not read
 /// their answers.
 pub(crate) fn look(connections: u64, stalled: u64) {
-    let untouched = own().map_or(0, |own| meshd_heap::in_use().saturating_sub(own));
-    UNTOUCHED.store(untouched, Ordering::Relaxed);
     let backlogged = BACKLOGGED.load(Ordering::Relaxed);
     let kernel = of_control_group().unwrap_or_else(|| estimate(connections, stalled, backlogged));
-    BEYOND_HEAP.store(PROGRAM.saturating_add(kernel), Ordering::Relaxed);
-    let_in(Reading::now().upstreams());
+    let kept = weigh(kernel);
+    let reading = Reading::now();
+    if reading.level() > Level::Ample && reading.limit.is_some_and(|limit| kept > percent(limit, KEPT)) {
+        meshd_heap::give_back();
+        weigh(kernel);
+    }
+    let_in(Reading::now().upstreams(growing::count()));
+    growing::turn();
+}
+
+/// Notes what counts beside the heap and what of the heap does not, where the kernel holds so much. The answer is what was
+/// freed and stays with the process, in bytes.
+fn weigh(kernel: u64) -> u64 {
+    let heap = meshd_heap::in_use();
+    let (untouched, kept) = own().map_or((0, 0), |own| apart(heap, own));
+    UNTOUCHED.store(untouched, Ordering::Relaxed);
+    BEYOND_HEAP.store(PROGRAM.saturating_add(kernel).saturating_add(kept), Ordering::Relaxed);
+    kept
+}
+
+/// What of a heap of so many bytes was never touched, and what was freed and stays, where `own` bytes are the process's.
+fn apart(heap: u64, own: u64) -> (u64, u64) {
+    (heap.saturating_sub(own), own.saturating_sub(heap).saturating_sub(PROGRAM))
 }
 
 /// Quiet connections to upstreams are few where it matters: most of many clients are idle.
@@ -249,9 +280,10 @@ mod tests {
 
     #[test]
     fn connections_to_upstreams_are_opened_as_far_as_there_is_room() {
-        let at = |used| Reading { used, limit: Some(100 << 20) }.upstreams();
-        assert_eq!((at(0), at(60 << 20), at(74 << 20), at(75 << 20), at(u64::MAX)), (400, 80, 5, 0, 0));
-        assert_eq!(Reading { used: u64::MAX, limit: None }.upstreams(), ANY_NUMBER);
+        let at = |used, growing| Reading { used, limit: Some(100 << 20) }.upstreams(growing);
+        assert_eq!([0, 60 << 20, 74 << 20, 75 << 20, u64::MAX].map(|used| at(used, 0)), [320, 64, 4, 0, 0]);
+        assert_eq!((at(0, 300), at(0, 320), at(60 << 20, 60), at(0, u64::MAX)), (20, 0, 4, 0));
+        assert_eq!(Reading { used: u64::MAX, limit: None }.upstreams(7), ANY_NUMBER);
     }
 
     #[test]
@@ -269,6 +301,13 @@ mod tests {
         assert_eq!(own_pages("6134 1850 1420 2500 0 1217 0\n"), Some(430));
         assert_eq!((own_pages(""), own_pages("1 2"), own_pages("1 2 3 4")), (None, None, None));
         assert!(own().is_some_and(|own| own > 100 << 10), "{:?}", own());
+    }
+
+    #[test]
+    fn what_was_freed_and_stays_counts() {
+        assert_eq!(apart(100 << 20, 60 << 20), (40 << 20, 0));
+        assert_eq!(apart(100 << 20, 300 << 20), (0, (200 << 20) - PROGRAM));
+        assert_eq!(apart(100 << 20, 104 << 20), (0, 0), "the program has memory of its own");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A TCP connection that reads in small pieces, hardly anything while memory is full, and tells its place what moves.
 
 use crate::files::Upstream;
+use crate::growing::Growing;
 use crate::memory::{self, Backlog, Level};
 use crate::place::Place;
 use std::io;
@@ -37,6 +38,8 @@ pub(crate) struct Paced {
     reads: Reads,
     /// Whether more has come than was read; only of upstreams.
     backlog: Option<Backlog>,
+    /// Until it shows in what memory is used: a connection for the answer to one client.
+    growing: Option<Growing>,
     _counted: Option<Upstream>,
 }
 
@@ -57,10 +60,10 @@ impl Paced {
         Paced::new(stream, Some(Rc::clone(place)), Reads::WithRoom)
     }
 
-    /// A connection to an upstream.
-    pub(crate) fn to_upstream(stream: TcpStream) -> Self {
+    /// A connection to an upstream; for the answer to one client it is `growing`.
+    pub(crate) fn to_upstream(stream: TcpStream, growing: Option<Growing>) -> Self {
         let (backlog, counted) = (Some(Backlog::default()), Some(Upstream::new()));
-        Paced { backlog, _counted: counted, ..Paced::new(stream, None, Reads::Seldom) }
+        Paced { backlog, growing, _counted: counted, ..Paced::new(stream, None, Reads::Seldom) }
     }
 
     /// A connection on which probes and metrics are asked for.
@@ -69,7 +72,15 @@ impl Paced {
     }
 
     fn new(stream: TcpStream, place: Option<Rc<Place>>, reads: Reads) -> Self {
-        Paced { stream: stream.take(PIECE), place, pause: None, reads, backlog: None, _counted: None }
+        Paced {
+            stream: stream.take(PIECE),
+            place,
+            pause: None,
+            reads,
+            backlog: None,
+            growing: None,
+            _counted: None,
+        }
     }
 
     /// The connection itself.
@@ -122,8 +133,12 @@ impl AsyncRead for Paced {
         let most = usize::try_from(piece).unwrap_or(usize::MAX).min(buffer.remaining());
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let got = buffer.filled().len() - before;
         if let Some(backlog) = &mut self.backlog {
-            backlog.set(result.is_ready() && buffer.filled().len() - before == most);
+            backlog.set(result.is_ready() && got == most);
+        }
+        if self.growing.as_mut().is_some_and(|growing| growing.shows(got)) {
+            self.growing = None;
         }
         let result = ready!(result);
         if let Some(place) = &self.place {

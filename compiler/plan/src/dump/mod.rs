@@ -130,7 +130,7 @@ fn dump_proxy(text: &mut Text, proxy: &ProxyPlan) {
         for (address, names) in host_aliases {
             text.line(format!("alias {address} {}", names.join(" ")));
         }
-        if *memory != bounds::PROXY_MEMORY {
+        if *memory != bounds::memory(*data_plane) {
             text.line(format!("memory {memory} bytes"));
         }
         if *trusted_hops > 0 {

@@ -61,7 +61,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
         upstreams: upstreams.into_values().collect(),
         capture: None,
         host_aliases: Vec::new(),
-        memory: ingress::memory(gateway),
+        memory: ingress::memory(context, gateway),
         trusted_hops: 0,
         rate_limit_upstream: None,
         deployment: Deployment::Gateway(ingress::deployment(context, gateway)),

@@ -81,7 +81,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         upstreams,
         capture: None,
         host_aliases: Vec::new(),
-        memory: memory(gateway),
+        memory: memory(context, gateway),
         trusted_hops: gateway.trusted_hops,
         rate_limit_upstream: asks.map(|_| RATE_LIMIT.to_owned()),
         deployment: Deployment::Gateway(deployment),
@@ -176,8 +176,9 @@ fn served<'m>(
 }
 
 /// Memory of a gateway's container in bytes.
-pub(super) fn memory(gateway: &Gateway) -> u64 {
-    gateway.resources.memory_limit.unwrap_or(bounds::PROXY_MEMORY)
+pub(super) fn memory(context: &Context<'_>, gateway: &Gateway) -> u64 {
+    let usual = || bounds::memory(context.model.data_plane(gateway.cluster));
+    gateway.resources.memory_limit.unwrap_or_else(usual)
 }
 
 /// How a gateway is deployed.

@@ -67,7 +67,7 @@ pub(super) fn lower(
         upstreams,
         capture: Some(captured.capture()),
         host_aliases: outbound.host_aliases,
-        memory: bounds::PROXY_MEMORY,
+        memory: bounds::memory(model.data_plane(cluster)),
         trusted_hops: 0,
         rate_limit_upstream: counts.then(|| RATE_LIMIT.to_owned()),
         deployment: Deployment::Sidecar(deployment(

@@ -81,7 +81,7 @@ pub(crate) static RESOURCES: Kind = Kind {
         Attribute::derived(
             words::MEMORY_LIMIT,
             Type::Size,
-            "`512MiB`",
+            "`1GiB`, on meshd `512MiB`",
             "The most memory, at least 128MiB. The proxy's own bounds follow it: how many clients it takes, and when it \
              lets some of them go.",
         ),

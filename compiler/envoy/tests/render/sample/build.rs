@@ -94,7 +94,7 @@ fn plan(cluster: &str, path: &str, role: Role, deployment: Deployment) -> ProxyP
         upstreams: Vec::new(),
         capture: None,
         host_aliases: Vec::new(),
-        memory: bounds::PROXY_MEMORY,
+        memory: bounds::memory(DataPlane::Envoy),
         trusted_hops: 0,
         rate_limit_upstream: None,
         deployment,
