@@ -198,7 +198,9 @@ fn every_static_bootstrap_is_valid_for_the_real_envoy() {
 
 #[test]
 fn every_meshd_configuration_is_valid_for_meshd() {
-    for name in ["calls", "grpc", "hub-and-spoke", "limits", "many-shapes", "redirect", "same-network"] {
+    for name in
+        ["calls", "grpc", "hub-and-spoke", "limits", "many-shapes", "outside", "redirect", "same-network"]
+    {
         let built = Built::new(&planned_mesh(name), DataPlane::Meshd, &[]);
         let all = tree(&built.out());
         let files: Vec<_> = all.keys().filter(|name| name.ends_with("/meshd.json")).collect();
@@ -230,12 +232,14 @@ fn prepare(root: &Path, built: &Built) {
     let all = tree(&built.out());
     let texts = all.values().map(|bytes| String::from_utf8_lossy(bytes));
     for text in texts {
-        for rest in text.split("/etc/mesh/server-tls/").skip(1) {
-            let end = rest.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
-            let secret = root.join("etc/mesh/server-tls").join(&rest[..end.unwrap_or(rest.len())]);
-            std::fs::create_dir_all(&secret).expect("writable");
-            for (from, to) in [("tls.crt", "tls.crt"), ("tls.key", "tls.key"), ("tls.crt", "ca.crt")] {
-                std::fs::copy(folder.join(from), secret.join(to)).expect("copied");
+        for kind in ["server-tls", "outside-tls"] {
+            for rest in text.split(&format!("/etc/mesh/{kind}/")).skip(1) {
+                let end = rest.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
+                let secret = root.join("etc/mesh").join(kind).join(&rest[..end.unwrap_or(rest.len())]);
+                std::fs::create_dir_all(&secret).expect("writable");
+                for (from, to) in [("tls.crt", "tls.crt"), ("tls.key", "tls.key"), ("tls.crt", "ca.crt")] {
+                    std::fs::copy(folder.join(from), secret.join(to)).expect("copied");
+                }
             }
         }
     }

@@ -218,6 +218,8 @@ const PLAN: &[&str] = &[
 /// Types of the plan that no proxy's configuration is made of.
 const NOT_OF_PROXIES: &[(&str, &str)] = &[
     ("Plan", "rendered proxy by proxy"),
+    ("ExternalPlan", "the local placement's"),
+    ("ExternalPortPlan", "the local placement's"),
     ("RateLimitService", "the manifests' and the local placement's"),
     ("RateLimitDomain", "the manifests' and the local placement's"),
     ("Descriptor", "the manifests' and the local placement's"),
@@ -247,7 +249,7 @@ const BOUNDARIES: &[Boundary] = &[
             ("Presence", "the topology's"),
             ("Network", "the topology's"),
             ("Link", "the topology's"),
-            ("ExternalHost", "no data plane reaches one yet"),
+            ("OutsideTls", "handed on to the backends, which take it apart"),
             ("Namespace", "a name"),
             ("Mesh", "asked by the model for what holds in a cluster"),
             ("Trust", "the authority's, not a proxy's"),

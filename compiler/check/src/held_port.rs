@@ -1,8 +1,8 @@
 //! A callee's port that the caller's pod already holds on all addresses.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_resolve::{Captured, HeldPort, Holder, held_ports};
-use meshc_vocabulary::model::Capture;
+use meshc_resolve::{Captured, Edge, HeldPort, Holder, held_ports};
+use meshc_vocabulary::model::{Callee, Capture};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -35,37 +35,44 @@ well, on all addresses unless a `port` with that `target` says `bind = loopback`
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
-    let model = context.model;
     for edge in &context.resolved.edges {
-        let Some(caller) = edge.caller.service() else { continue };
-        match context.resolved.captured(caller) {
-            Captured::Declared(Capture::Loopback) => {}
-            Captured::Declared(Capture::Redirect) | Captured::Unhindered | Captured::Hindered(_) => continue,
-        }
-        for HeldPort { call, callee, port, holder } in held_ports(model, edge) {
-            let (caller, name, number) =
-                (model.service_name(caller), model.service_name(callee), port.number);
-            let cannot = format!("`{caller}` cannot call `{name}` on port {number}");
-            sink.push(match holder {
-                Holder::Application(own, what) => {
-                    let message = format!("{cannot}: its own application listens on it");
-                    Diagnostic::error(CHECK.info.code, call.span, message)
-                        .label(format!("the sidecar must listen on {number} for this call"))
-                        .also(own.span, format!("the application {what} {number} on all addresses"))
-                        .also(port.origin.span, "the port that is called")
-                        .help(
-                            "use `capture = auto` or `redirect` on the caller, let the application listen on 127.0.0.1 and add \
-                             `bind = loopback` to its port, or give the callee's port another `number`",
-                        )
-                }
-                Holder::Sidecar => {
-                    let message = format!("{cannot}: its sidecar listens on it");
-                    Diagnostic::error(CHECK.info.code, call.span, message)
-                        .label("called here")
-                        .also(port.origin.span, "the port that is called")
-                        .help("use `capture = auto` or `redirect` on the caller, or give the callee's port another `number`")
-                }
-            });
-        }
+        edge_of_call(context, edge, sink);
+    }
+    for edge in &context.resolved.outside {
+        edge_of_call(context, edge, sink);
+    }
+}
+
+/// Reports the ports of a call that cannot be captured as it is declared.
+fn edge_of_call<'m, To: Copy + Into<Callee>>(context: &Context<'m>, edge: &Edge<'m, To>, sink: &mut Sink) {
+    let model = context.model;
+    let Some(caller) = edge.caller.service() else { return };
+    match context.resolved.captured(caller) {
+        Captured::Declared(Capture::Loopback) => {}
+        Captured::Declared(Capture::Redirect) | Captured::Unhindered | Captured::Hindered(_) => return,
+    }
+    for HeldPort { call, callee, port, holder } in held_ports(model, edge) {
+        let (caller, name, number) = (model.service_name(caller), model.callee_name(callee), port.number);
+        let cannot = format!("`{caller}` cannot call `{name}` on port {number}");
+        sink.push(match holder {
+            Holder::Application(own, what) => {
+                let message = format!("{cannot}: its own application listens on it");
+                Diagnostic::error(CHECK.info.code, call.span, message)
+                    .label(format!("the sidecar must listen on {number} for this call"))
+                    .also(own.span, format!("the application {what} {number} on all addresses"))
+                    .also(port.origin.span, "the port that is called")
+                    .help(
+                        "use `capture = auto` or `redirect` on the caller, let the application listen on 127.0.0.1 and add \
+                         `bind = loopback` to its port, or give the callee's port another `number`",
+                    )
+            }
+            Holder::Sidecar => {
+                let message = format!("{cannot}: its sidecar listens on it");
+                Diagnostic::error(CHECK.info.code, call.span, message)
+                    .label("called here")
+                    .also(port.origin.span, "the port that is called")
+                    .help("use `capture = auto` or `redirect` on the caller, or give the callee's port another `number`")
+            }
+        });
     }
 }

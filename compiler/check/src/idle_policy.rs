@@ -29,7 +29,8 @@ Name the `targets`, move the policy to where its services are, or remove it."#,
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let services = model.services.iter().filter(|(_, service)| !service.is_client());
-    let occupied: BTreeSet<_> = services.map(|(_, service)| service.namespace).collect();
+    let mut occupied: BTreeSet<_> = services.map(|(_, service)| service.namespace).collect();
+    occupied.extend(model.externals.iter().map(|(_, external)| external.namespace));
     for (_, policy) in model.policies.iter() {
         let (why, help) = match &policy.scope {
             PolicyScope::Namespace(id) if !occupied.contains(id) => (

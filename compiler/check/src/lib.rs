@@ -34,6 +34,7 @@ mod list;
 mod long_timeout;
 mod long_try;
 mod multiplied_retries;
+mod nameless_host;
 mod no_path;
 mod nobody_calls;
 mod odd_lifetime;

@@ -56,4 +56,5 @@ pub(crate) const CHECKS: &[Check] = &[
     hash_behind_gateway::CHECK,
     uncovered_host::CHECK,
     idle_address::CHECK,
+    nameless_host::CHECK,
 ];

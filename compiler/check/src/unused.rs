@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
-use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::{AuthorizationRule, Source};
 
 use crate::context::Context;
@@ -55,10 +54,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             report(&namespace.origin, "it is empty", "declare something in it, or remove it", sink);
         }
     }
-    // As long as no data plane reaches them, each is an error of its own: advice to call one would lead to the next.
-    let reachable = Feature::ExternalHosts.supported();
     let called: BTreeSet<_> = context.resolved.outside.iter().map(|edge| edge.callee).collect();
-    for (id, external) in model.externals.iter().filter(|_| reachable) {
+    for (id, external) in model.externals.iter() {
         if !called.contains(&id) {
             report(
                 &external.origin,

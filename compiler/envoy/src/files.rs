@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::{ListenerKind, ProxyPlan, RenderedProxy, Rendering, Role, ServerTls};
+use meshc_plan::{ListenerKind, OutsideSecrets, ProxyPlan, RenderedProxy, Rendering, Role, ServerTls};
 
 use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
 use crate::placed::Placed;
@@ -77,7 +77,11 @@ fn inotify_instances(placed: &Placed<'_>, form: Rendering) -> u32 {
         Rendering::Static => 0,
     };
     let own = if placed.plan.identity.is_some() { 2 + 1 } else { 0 };
-    let servers = server_certificates(placed).len() + client_roots(placed).len();
+    let outside = placed.plan.outside_secrets();
+    let servers = server_certificates(placed).len()
+        + client_roots(placed).len()
+        + outside.roots.len()
+        + outside.pairs.len();
     let servers = u32::try_from(servers).unwrap_or(u32::MAX);
     servers.saturating_mul(2).saturating_add(watched + own)
 }
@@ -102,6 +106,13 @@ fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
     }
     for secret in client_roots(placed) {
         files.insert(tls::clients_file(secret), resources([any(&tls::clients_secret(placed, secret))])?);
+    }
+    let OutsideSecrets { roots, pairs } = placed.plan.outside_secrets();
+    for secret in roots {
+        files.insert(tls::roots_file(secret), resources([any(&tls::roots_secret(placed, secret))])?);
+    }
+    for secret in pairs {
+        files.insert(tls::pair_file(secret), resources([any(&tls::pair_secret(placed, secret))])?);
     }
     Ok(files)
 }

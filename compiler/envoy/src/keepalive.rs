@@ -36,7 +36,7 @@ const MOST_UNSENT: u32 = 32 * 1024;
 /// For connections to other proxies; `None` for a group on this machine.
 pub(crate) fn upstream(group: &Group) -> Option<UpstreamConnectionOptions> {
     let leaves = group.endpoints.iter().any(|endpoint| match endpoint.serves {
-        Serves::Proxy { .. } | Serves::External => true,
+        Serves::Proxy { .. } | Serves::External { .. } => true,
         Serves::App | Serves::RateLimit => false,
     });
     let keepalive = TcpKeepalive {

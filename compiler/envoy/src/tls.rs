@@ -8,7 +8,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{PeerCheck, ServerCertificate, ServerTls, UpstreamTls, paths};
-use meshc_vocabulary::model::{ClientCertificate, HttpVersion, SpiffeId, TlsVersion};
+use meshc_vocabulary::model::{ClientCertificate, HttpVersion, OutsideTls, SpiffeId, TlsVersion};
 
 use crate::http::matches::{exact, prefix};
 use crate::pb::base::config_source::ConfigSourceSpecifier;
@@ -36,15 +36,56 @@ pub(crate) fn server_file(secret: &str) -> String {
     format!("sds-server-{secret}.yaml")
 }
 
-/// Towards the callee's sidecar. ALPN is never set: Envoy sets it from the protocol that it will speak.
+/// Towards the callee's sidecar, or a host outside. ALPN is never set: Envoy sets it from the protocol that it will speak.
 pub(crate) fn upstream(placed: &Placed<'_>, tls: &UpstreamTls) -> TransportSocket {
-    let UpstreamTls { sni, peers } = tls;
-    let context = UpstreamTlsContext {
-        common_tls_context: Some(mutual(placed, peers.iter().map(identity).collect(), &[])),
-        sni: sni.clone(),
+    let (sni, common) = match tls {
+        UpstreamTls::Mutual { sni, peers } => {
+            (sni, mutual(placed, peers.iter().map(identity).collect(), &[]))
+        }
+        UpstreamTls::Outside(outside) => (&outside.sni, self::outside(placed, outside)),
+    };
+    let context =
+        UpstreamTlsContext { common_tls_context: Some(common), sni: sni.clone(), ..Default::default() };
+    transport_socket("envoy.transport_sockets.tls", &context)
+}
+
+/// A host outside shows a certificate for one of its names.
+fn outside(placed: &Placed<'_>, tls: &OutsideTls) -> CommonTlsContext {
+    let OutsideTls { sni: _, names, ca, client, minimum_version } = tls;
+    let names = names.iter().map(|name| SubjectAltNameMatcher {
+        san_type: SanType::Dns.into(),
+        matcher: Some(exact(name)),
+        ..Default::default()
+    });
+    let validation = CombinedCertificateValidationContext {
+        default_validation_context: Some(CertificateValidationContext {
+            match_typed_subject_alt_names: names.collect(),
+            ..Default::default()
+        }),
+        validation_context_sds_secret_config: Some(sds(
+            placed,
+            &roots_name(ca),
+            &roots_file(ca),
+            &outside_directory(ca),
+        )),
         ..Default::default()
     };
-    transport_socket("envoy.transport_sockets.tls", &context)
+    let client = client
+        .as_ref()
+        .map(|secret| sds(placed, &pair_name(secret), &pair_file(secret), &outside_directory(secret)));
+    CommonTlsContext {
+        tls_params: Some(versions(oldest(*minimum_version))),
+        tls_certificate_sds_secret_configs: client.into_iter().collect(),
+        validation_context_type: Some(ValidationContextType::CombinedValidationContext(validation)),
+        ..Default::default()
+    }
+}
+
+const fn oldest(version: TlsVersion) -> TlsProtocol {
+    match version {
+        TlsVersion::Tls12 => TlsProtocol::TlSv12,
+        TlsVersion::Tls13 => TlsProtocol::TlSv13,
+    }
 }
 
 /// From other proxies. `None` if no peer is admitted, so that there is nothing to shake hands with.
@@ -76,10 +117,7 @@ pub(crate) fn server(
 ) -> TransportSocket {
     let ServerTls { certificates: _, minimum_version, alpn, clients } = tls;
     let ServerCertificate { secret, hosts: _ } = certificate;
-    let oldest = match minimum_version {
-        TlsVersion::Tls12 => TlsProtocol::TlSv12,
-        TlsVersion::Tls13 => TlsProtocol::TlSv13,
-    };
+    let oldest = oldest(*minimum_version);
     let alpn = alpn.iter().map(|version| match version {
         HttpVersion::Http1 => "http/1.1".to_owned(),
         HttpVersion::Http2 => "h2".to_owned(),
@@ -138,13 +176,50 @@ pub(crate) fn server_secret(placed: &Placed<'_>, secret: &str) -> Secret {
 
 /// The roots of the certificates that clients of an ingress port show.
 pub(crate) fn clients_secret(placed: &Placed<'_>, secret: &str) -> Secret {
-    let directory = server_directory(secret);
+    roots(placed, clients_name(secret), &server_directory(secret))
+}
+
+/// The roots of the certificates that hosts outside show.
+pub(crate) fn roots_secret(placed: &Placed<'_>, secret: &str) -> Secret {
+    roots(placed, roots_name(secret), &outside_directory(secret))
+}
+
+/// The key pair that is shown to hosts outside.
+pub(crate) fn pair_secret(placed: &Placed<'_>, secret: &str) -> Secret {
+    let directory = outside_directory(secret);
+    let (certificate, key) = (format!("{directory}/tls.crt"), format!("{directory}/tls.key"));
+    key_pair(placed, &pair_name(secret), &directory, &certificate, &key)
+}
+
+/// File with the roots of hosts outside.
+pub(crate) fn roots_file(secret: &str) -> String {
+    format!("sds-outside-roots-{secret}.yaml")
+}
+
+/// File with the key pair that is shown to hosts outside.
+pub(crate) fn pair_file(secret: &str) -> String {
+    format!("sds-outside-pair-{secret}.yaml")
+}
+
+fn roots_name(secret: &str) -> String {
+    format!("outside-roots-{secret}")
+}
+
+fn pair_name(secret: &str) -> String {
+    format!("outside-pair-{secret}")
+}
+
+fn outside_directory(secret: &str) -> String {
+    format!("{}/{secret}", paths::OUTSIDE_TLS)
+}
+
+fn roots(placed: &Placed<'_>, name: String, directory: &str) -> Secret {
     let context = CertificateValidationContext {
         trusted_ca: file(placed.path(&format!("{directory}/ca.crt"))),
-        watched_directory: watched(placed.path(&directory)),
+        watched_directory: watched(placed.path(directory)),
         ..Default::default()
     };
-    Secret { name: clients_name(secret), r#type: Some(secret::Type::ValidationContext(context)) }
+    Secret { name, r#type: Some(secret::Type::ValidationContext(context)) }
 }
 
 /// File with these roots.

@@ -214,6 +214,9 @@ fn mounts(proxy: &ProxyPlan) -> Value {
         mounts.push(mount(IDENTITY_VOLUME, paths::IDENTITY));
     }
     mounts.push(mount(TRUST_VOLUME, paths::TRUST));
+    for (position, secret) in proxy.outside_secrets().all().into_iter().enumerate() {
+        mounts.push(mount(&outside_volume(position), &format!("{}/{secret}", paths::OUTSIDE_TLS)));
+    }
     mounts.push(map! { "name" => RUN_VOLUME, "mountPath" => paths::RUN });
     Value::List(mounts)
 }
@@ -227,10 +230,19 @@ pub(crate) fn volumes(proxy: &ProxyPlan, config_map: &str) -> Vec<Value> {
         volumes.push(map! { "name" => IDENTITY_VOLUME, "secret" => secret });
     }
     volumes.push(map! { "name" => TRUST_VOLUME, "configMap" => map! { "name" => paths::TRUST_CONFIG_MAP } });
+    for (position, secret) in proxy.outside_secrets().all().into_iter().enumerate() {
+        let source = map! { "secretName" => secret };
+        volumes.push(map! { "name" => outside_volume(position), "secret" => source });
+    }
     volumes.push(
         map! { "name" => RUN_VOLUME, "emptyDir" => map! { "medium" => "Memory", "sizeLimit" => "16Mi" } },
     );
     volumes
+}
+
+/// The volume of a Secret for TLS towards hosts outside: a number, as for server certificates.
+fn outside_volume(position: usize) -> String {
+    format!("mesh-outside-tls-{position}")
 }
 
 /// Mounts and volumes of server certificates, each below the name of its Secret. The volumes have numbers: their names

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use meshc_plan::{
-    Deployment, GatewayDeployment, HttpListener, Listener, ListenerKind, PassThrough, Placement, Plan,
-    ProxyName, ProxyPlan, RateLimitService, Role, SidecarDeployment, called_at_listener,
+    Deployment, EndpointAddress, ExternalPlan, ExternalPortPlan, GatewayDeployment, HttpListener, Listener,
+    ListenerKind, PassThrough, Placement, Plan, ProxyName, ProxyPlan, RateLimitService, Role,
+    SidecarDeployment, called_at_listener,
 };
-use meshc_vocabulary::model::{DataPlane, Protocol};
+use meshc_vocabulary::model::{DataPlane, OutsideTls, Protocol};
 
 use crate::place::app_ports;
 
@@ -21,6 +22,8 @@ pub struct Layout {
     pub calls: Vec<CallAddress>,
     /// The applications that somebody must stand in for, in order of proxy.
     pub applications: Vec<Application>,
+    /// What somebody must stand in for outside the mesh, in order of name, port and preference.
+    pub externals: Vec<ExternalAddress>,
     /// The rate-limit services, in order of cluster.
     pub rate_limits: Vec<RateLimitAddress>,
 }
@@ -104,6 +107,8 @@ pub struct CallAddress {
     pub address: SocketAddr,
     /// What belongs into the Host header: the callee's longest name. `None` for TCP.
     pub host: Option<String>,
+    /// The server name of TLS that the application begins, and a pattern where only patterns are known.
+    pub server_name: Option<String>,
 }
 
 /// An application beside a sidecar.
@@ -127,6 +132,25 @@ pub struct ApplicationAddress {
     /// What it speaks there; HTTP for ports that only probes and metrics use.
     pub protocol: Protocol,
     /// Where it must listen.
+    pub address: SocketAddr,
+}
+
+/// An address of a host outside the mesh, at one of its ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalAddress {
+    /// `namespace.name` of the host.
+    pub external: String,
+    /// The names by which it is called.
+    pub hosts: Vec<String>,
+    /// The number by which callers know the port.
+    pub number: u16,
+    /// The declared address or name.
+    pub declared: String,
+    /// What applications speak there.
+    pub protocol: Protocol,
+    /// TLS that proxies begin.
+    pub tls: Option<OutsideTls>,
+    /// Where something must listen in its place.
     pub address: SocketAddr,
 }
 
@@ -158,6 +182,7 @@ pub fn layout(plan: &Plan, placement: &Placement) -> Layout {
         .gateways
         .sort_by(|left, right| (&left.cluster, &left.gateway).cmp(&(&right.cluster, &right.gateway)));
     layout.calls.sort_by(|left, right| key(left).cmp(&key(right)));
+    layout.externals = plan.externals.iter().flat_map(|external| outside(external, placement)).collect();
     layout.rate_limits = plan.rate_limits.iter().map(|service| rate_limit(service, placement)).collect();
     layout
 }
@@ -283,17 +308,20 @@ fn calls(
 ) -> Vec<CallAddress> {
     let outbound = proxy.listeners.iter().filter_map(|listener| {
         let (service, namespace, port) = called_at_listener(&listener.name)?;
-        let host = match &listener.kind {
-            ListenerKind::Http(_) => {
-                // The listener serves any host; the full name is the one that applications use.
+        let (host, server_name) = match &listener.kind {
+            ListenerKind::Http(http) => {
+                // A service answers to any host, and the full name is the one that applications use.
                 let names =
                     proxy.host_aliases.iter().filter(|(address, _)| *address == listener.address.ip());
-                let names = names.flat_map(|(_, names)| names.iter());
-                names.max_by_key(|name| name.len()).cloned()
+                let names = names.flat_map(|(_, names)| names.iter().cloned());
+                (names.max_by_key(String::len).or_else(|| hosts(http).next()), None)
             }
-            ListenerKind::Tcp(_) => None,
+            ListenerKind::PassThrough(PassThrough { hello_timeout: _, chains }) => {
+                let names = chains.iter().flat_map(|chain| &chain.names);
+                (None, names.min_by_key(|name| name.starts_with('*')).cloned())
+            }
+            ListenerKind::Tcp(_) => (None, None),
             ListenerKind::Inbound(_)
-            | ListenerKind::PassThrough(_)
             | ListenerKind::Redirected
             | ListenerKind::Readiness(_)
             | ListenerKind::Metrics(_) => return None,
@@ -305,6 +333,7 @@ fn calls(
             port,
             address: at(listener),
             host,
+            server_name,
         })
     });
     outbound.collect()
@@ -329,6 +358,30 @@ fn application(proxy: &ProxyPlan, sidecar: &SidecarDeployment, placement: &Place
         service: sidecar.called(),
         ports,
     })
+}
+
+/// Every address of a host outside that has a place.
+fn outside(external: &ExternalPlan, placement: &Placement) -> Vec<ExternalAddress> {
+    let ExternalPlan { name, hosts, addresses, ports, origin: _ } = external;
+    let mut found = Vec::new();
+    for ExternalPortPlan { number, target: _, protocol, tls } in ports {
+        for declared in addresses {
+            let Some(address) = placement.external(name, *number, declared) else { continue };
+            found.push(ExternalAddress {
+                external: name.clone(),
+                hosts: hosts.clone(),
+                number: *number,
+                declared: match declared {
+                    EndpointAddress::Ip(ip) => ip.to_string(),
+                    EndpointAddress::Name(name) => name.clone(),
+                },
+                protocol: *protocol,
+                tls: tls.clone(),
+                address,
+            });
+        }
+    }
+    found
 }
 
 fn rate_limit(service: &RateLimitService, placement: &Placement) -> RateLimitAddress {

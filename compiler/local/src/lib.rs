@@ -7,7 +7,7 @@ mod layout;
 mod place;
 
 pub use layout::{
-    Application, ApplicationAddress, CallAddress, Carries, GatewayAddress, HostAddress, Layout, ProxyAddress,
-    RateLimitAddress, layout,
+    Application, ApplicationAddress, CallAddress, Carries, ExternalAddress, GatewayAddress, HostAddress,
+    Layout, ProxyAddress, RateLimitAddress, layout,
 };
 pub use place::{place, ports, root};

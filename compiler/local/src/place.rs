@@ -36,6 +36,14 @@ pub fn place(plan: &Plan, ports: &mut dyn FnMut(&str) -> u16, directory: &str) -
             placement.put_app(&proxy.name, port, next(format!("{} application {port}", proxy.name)));
         }
     }
+    for external in &plan.externals {
+        for port in &external.ports {
+            for declared in &external.addresses {
+                let name = format!("outside {} {} {declared:?}", external.name, port.number);
+                placement.put_external(&external.name, port.number, declared, next(name));
+            }
+        }
+    }
     for service in &plan.rate_limits {
         let address = next(format!("{} rate-limit", service.cluster_name));
         placement.put_rate_limit(&service.cluster_name, address);
@@ -70,7 +78,7 @@ pub(crate) fn app_ports(proxy: &ProxyPlan) -> BTreeSet<u16> {
     endpoints
         .filter(|endpoint| match endpoint.serves {
             Serves::App => true,
-            Serves::Proxy { .. } | Serves::RateLimit | Serves::External => false,
+            Serves::Proxy { .. } | Serves::RateLimit | Serves::External { .. } => false,
         })
         .map(|endpoint| endpoint.port)
         .collect()

@@ -12,9 +12,15 @@ use meshc_plan::{EndpointAddress, Placement, Plan};
 use support::compile;
 
 const ACME: &str = include_str!("../../../tests/golden/plan/acme/mesh.mesh");
+/// A mesh with hosts outside, whose addresses are real ones.
+const OUTSIDE: &str = include_str!("../../../tests/golden/plan/outside/mesh.mesh");
 
 fn placed() -> (Plan, Placement, Layout) {
-    let plan = compile(ACME).unwrap();
+    placed_from(ACME)
+}
+
+fn placed_from(mesh: &str) -> (Plan, Placement, Layout) {
+    let plan = compile(mesh).unwrap();
     let mut next = 20_000;
     let mut ports = |_: &str| {
         next += 1;
@@ -27,7 +33,32 @@ fn placed() -> (Plan, Placement, Layout) {
 
 #[test]
 fn nothing_is_ever_sent_to_an_address_that_the_mesh_declares() {
-    let (plan, placement, _) = placed();
+    [ACME, OUTSIDE].into_iter().for_each(every_address_is_on_loopback);
+}
+
+#[test]
+fn every_address_of_a_host_outside_has_a_place_of_its_own() {
+    let (_, _, layout) = placed_from(OUTSIDE);
+    let listed: Vec<_> =
+        layout.externals.iter().map(|it| format!("{}:{} {}", it.external, it.number, it.declared)).collect();
+    let expected = [
+        "shop.cdn:443 203.0.113.20",
+        "shop.pay:80 edge.pay.example",
+        "shop.pay:80 203.0.113.10",
+        "shop.pay:80 spare.pay.example",
+        "shop.pay:5432 edge.pay.example",
+        "shop.pay:5432 203.0.113.10",
+        "shop.pay:5432 spare.pay.example",
+    ];
+    assert_eq!(listed, expected);
+    let places: BTreeSet<_> = layout.externals.iter().map(|it| it.address).collect();
+    assert_eq!(places.len(), expected.len());
+    let (_, _, acme) = placed();
+    assert!(acme.externals.is_empty());
+}
+
+fn every_address_is_on_loopback(mesh: &str) {
+    let (plan, placement, _) = placed_from(mesh);
     let mut used = BTreeSet::new();
     for proxy in &plan.proxies {
         for listener in &proxy.listeners {

@@ -4,8 +4,9 @@
 
 use meshc_plan::{
     Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, PodFailures, PoolPlan, Share,
-    Spill, Upstream, UpstreamProtocol, UpstreamTls,
+    Spill, Upstream, UpstreamProtocol, UpstreamTls, paths,
 };
+use meshc_vocabulary::model::{OutsideTls, TlsVersion};
 use meshd_config::{Period, raw};
 use std::time::Duration;
 
@@ -65,7 +66,8 @@ fn group(
         balance,
         slow_start: slow_start.map(Period::from),
         outlier: outlier(ejection, answers),
-        tls: tls.map(self::tls),
+        tls: tls.and_then(self::mutual),
+        origination: tls.and_then(|tls| self::origination(placed, tls)),
         requests_per_connection: *requests_per_connection,
     }
 }
@@ -81,9 +83,34 @@ const fn balance(balance: GroupBalance) -> (raw::Balance, Option<Duration>) {
     }
 }
 
-fn tls(tls: &UpstreamTls) -> raw::Tls {
-    let UpstreamTls { sni, peers } = tls;
-    raw::Tls { sni: sni.clone(), peers: peers.iter().map(ToString::to_string).collect() }
+fn mutual(tls: &UpstreamTls) -> Option<raw::Tls> {
+    match tls {
+        UpstreamTls::Mutual { sni, peers } => {
+            Some(raw::Tls { sni: sni.clone(), peers: peers.iter().map(ToString::to_string).collect() })
+        }
+        UpstreamTls::Outside(_) => None,
+    }
+}
+
+fn origination(placed: &Placed<'_>, tls: &UpstreamTls) -> Option<raw::Origination> {
+    let OutsideTls { sni, names, ca, client, minimum_version } = match tls {
+        UpstreamTls::Mutual { sni: _, peers: _ } => return None,
+        UpstreamTls::Outside(outside) => outside,
+    };
+    let file = |secret: &str, name: &str| placed.path(&format!("{}/{secret}/{name}", paths::OUTSIDE_TLS));
+    Some(raw::Origination {
+        sni: sni.clone(),
+        names: names.clone(),
+        ca: file(ca, "ca.crt"),
+        certificate: client.as_ref().map(|secret| raw::KeyPair {
+            certificate: file(secret, "tls.crt"),
+            private_key: file(secret, "tls.key"),
+        }),
+        min_version: match minimum_version {
+            TlsVersion::Tls12 => raw::TlsVersion::Tls12,
+            TlsVersion::Tls13 => raw::TlsVersion::Tls13,
+        },
+    })
 }
 
 fn endpoint(placed: &Placed<'_>, endpoint: &Endpoint) -> raw::Endpoint {

@@ -17,7 +17,7 @@ use meshc_plan::{Placement, Plan, Rendering};
 use meshd_config::Config;
 
 /// One mesh for each thing that a proxy can be asked to do.
-const MESHES: [&str; 10] = [
+const MESHES: [&str; 11] = [
     "acme",
     "balance",
     "calls",
@@ -25,6 +25,7 @@ const MESHES: [&str; 10] = [
     "hub-and-spoke",
     "limits",
     "outliers",
+    "outside",
     "permissive",
     "redirect",
     "tcp",

@@ -116,3 +116,16 @@ fn uris(certificate: &X509Certificate<'_>) -> Vec<String> {
         })
         .collect()
 }
+
+/// The DNS names in a certificate; none if it cannot be read.
+#[must_use]
+pub fn dns_names(der: &[u8]) -> Vec<String> {
+    let Ok((_, certificate)) = parse_x509_certificate(der) else { return Vec::new() };
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.map(|names| &names.value.general_names).into_iter().flatten();
+    let dns = names.filter_map(|name| {
+        let GeneralName::DNSName(name) = name else { return None };
+        Some((*name).to_owned())
+    });
+    dns.collect()
+}

@@ -28,11 +28,12 @@ mod verify_files;
 pub use adopt::adopt_files;
 pub use authority::init;
 pub use brought::{BroughtCluster, BroughtFile, BroughtTrust, FileProblem, FileProblemKind};
+pub use certificate::dns_names;
 pub use directory::{KeyDirectory, KeyFile, PRIVATE, PUBLIC};
 pub use error::PkiError;
 pub use export::{SecretManifest, export_cacerts, export_identities, identity_secret_name};
 pub use issue::issue;
-pub use mint::{BACKDATE, ClientFiles, client_certificate, server_certificate};
+pub use mint::{BACKDATE, ClientFiles, OutsideRoot, client_certificate, server_certificate};
 pub use outcome::{Change, Outcome, Reason};
 pub use pem::{PemProblem, public_bundle};
 pub use request::{

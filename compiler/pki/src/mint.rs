@@ -157,33 +157,93 @@ pub struct ClientFiles {
     pub key: String,
 }
 
+/// A root for what is outside a mesh on this machine, servers or clients.
+#[derive(Debug)]
+pub struct OutsideRoot {
+    certificate: String,
+    key: String,
+    issuer: Issuer<'static, KeyPair>,
+    validity: Validity,
+}
+
+impl OutsideRoot {
+    /// A new one, with this common name.
+    ///
+    /// # Errors
+    /// If the name cannot be in a certificate.
+    pub fn new(name: &str, now: SystemTime) -> Result<Self, PkiError> {
+        let fail = |reason: String| PkiError::Unmakeable { what: name.to_owned(), reason };
+        let validity = Validity::starting(unix_seconds(now), SERVER_LIFETIME, i64::MAX);
+        let mut params = authority(0, validity).map_err(&fail)?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        let root_key = generate().map_err(&fail)?;
+        let root = params.self_signed(&root_key).map_err(|error| fail(error.to_string()))?;
+        let (certificate, key) = (root.pem(), root_key.serialize_pem());
+        Ok(Self { certificate, key, issuer: Issuer::new(params, root_key), validity })
+    }
+
+    /// Its certificate, as PEM.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Its key, as PEM, to make more of them elsewhere.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The certificate and the key, both as PEM, of a server that has these DNS names.
+    ///
+    /// # Errors
+    /// If a name cannot be in a certificate.
+    pub fn server(&self, names: &[String]) -> Result<(String, String), PkiError> {
+        let dns = |name: &String| (name.clone(), SanType::DnsName as fn(Ia5String) -> SanType);
+        self.issue("meshc up", names.iter().map(dns), ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// The same of a client with this URI and this DNS name.
+    ///
+    /// # Errors
+    /// If a name cannot be in a certificate.
+    pub fn client(&self, uri: &str, name: &str) -> Result<(String, String), PkiError> {
+        let names =
+            [(uri.to_owned(), SanType::URI as fn(Ia5String) -> SanType), (name.to_owned(), SanType::DnsName)];
+        self.issue(name, names.into_iter(), ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue(
+        &self,
+        common_name: &str,
+        names: impl Iterator<Item = (String, fn(Ia5String) -> SanType)>,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<(String, String), PkiError> {
+        let fail = |reason: String| PkiError::Unmakeable { what: common_name.to_owned(), reason };
+        let mut params = profile(self.validity).map_err(&fail)?;
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        for (text, named) in names {
+            let text = Ia5String::try_from(text).map_err(|error| fail(error.to_string()))?;
+            params.subject_alt_names.push(named(text));
+        }
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![purpose];
+        params.use_authority_key_identifier_extension = true;
+        let key = generate().map_err(&fail)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(|error| fail(error.to_string()))?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+}
+
 /// A root for clients outside a mesh, and the certificate of one with this URI and this DNS name.
 ///
 /// # Errors
 /// If a name cannot be in a certificate.
 pub fn client_certificate(uri: &str, name: &str, now: SystemTime) -> Result<ClientFiles, PkiError> {
-    let fail = |reason: String| PkiError::Unmakeable { what: uri.to_owned(), reason };
-    let validity = Validity::starting(unix_seconds(now), SERVER_LIFETIME, i64::MAX);
-    let mut params = authority(0, validity).map_err(&fail)?;
-    params.distinguished_name.push(DnType::CommonName, "meshc up, clients");
-    let root_key = generate().map_err(&fail)?;
-    let root = params.self_signed(&root_key).map_err(|error| fail(error.to_string()))?;
-    let (root, root_pem) = (root.pem(), root_key.serialize_pem());
-    let issuer = Issuer::new(params, root_key);
-
-    let mut params = profile(validity).map_err(&fail)?;
-    params.distinguished_name.push(DnType::CommonName, name);
-    for (text, named) in [(uri, SanType::URI as fn(Ia5String) -> SanType), (name, SanType::DnsName)] {
-        let text = Ia5String::try_from(text).map_err(|error| fail(error.to_string()))?;
-        params.subject_alt_names.push(named(text));
-    }
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params.use_authority_key_identifier_extension = true;
-    let key = generate().map_err(&fail)?;
-    let certificate = params.signed_by(&key, &issuer).map_err(|error| fail(error.to_string()))?;
-    Ok(ClientFiles { root, root_key: root_pem, certificate: certificate.pem(), key: key.serialize_pem() })
+    let root = OutsideRoot::new("meshc up, clients", now)?;
+    let (certificate, key) = root.client(uri, name)?;
+    Ok(ClientFiles { root: root.certificate, root_key: root.key, certificate, key })
 }
 
 fn authority(path_length: u8, validity: Validity) -> Result<CertificateParams, String> {

@@ -5,12 +5,9 @@ use lang_diagnostics::{Code, Diagnostic, Origin, Sink, Span};
 use meshc_resolve::Resolved;
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::RateLimitScope;
-use meshc_vocabulary::model::{Cluster, DataPlane, ExternalHost, Id, IpFamily, Issuer, Model, Mtls};
+use meshc_vocabulary::model::{Cluster, DataPlane, Id, IpFamily, Issuer, Model, Mtls};
 
 use crate::codes;
-
-/// In how many places a call of something is shown.
-const MOST_CALLS: usize = 4;
 
 /// Reports whatever a mesh asks for that its data planes cannot enforce. It needs no topology, so it is said
 /// together with everything else that is wrong with a mesh.
@@ -22,9 +19,6 @@ pub fn check(resolved: &Resolved<'_>, sink: &mut Sink) {
             IpFamily::V4 => {}
             IpFamily::V6 | IpFamily::Dual => need(model, Feature::Ipv6, [id], &cluster.origin, sink),
         }
-    }
-    for (id, external) in model.externals.iter() {
-        self::external(resolved, id, external, sink);
     }
     for (_, service) in model.whole_services() {
         let clusters = || service.clusters.iter().map(|presence| presence.cluster);
@@ -48,11 +42,6 @@ pub fn check(resolved: &Resolved<'_>, sink: &mut Sink) {
 /// What a feature is called in a message, and what to do without it.
 const fn words(feature: Feature) -> (Code, &'static str, &'static str) {
     match feature {
-        Feature::ExternalHosts => (
-            codes::NOT_ENFORCED,
-            "calls to hosts outside the mesh",
-            "remove it and its calls: the application connects to the host itself, past the sidecar",
-        ),
         Feature::PlainPorts => {
             (codes::NOT_ENFORCED, "ports with `mtls = off`", "use `mtls = permissive`, or leave the port out")
         }
@@ -106,22 +95,6 @@ fn issuer(model: &Model, sink: &mut Sink) {
             sink.push(report.label("it has `issuer = cert_manager`"));
         }
     }
-}
-
-/// The declaration is one mistake, however many call it, and also if none does: to add a call would be the next one.
-fn external(resolved: &Resolved<'_>, id: Id<ExternalHost>, external: &ExternalHost, sink: &mut Sink) {
-    if Feature::ExternalHosts.supported() {
-        return;
-    }
-    let data_plane = resolved.model.mesh.data_plane;
-    let report =
-        missing(Feature::ExternalHosts, data_plane, external.origin.span).label("a host outside the mesh");
-    let calls = resolved.outside.iter().filter(|edge| edge.callee == id);
-    let mut places: Vec<Span> = calls.map(|edge| edge.origin.span).collect();
-    // A destination of a route at several gateways is one place.
-    places.dedup();
-    let places = places.into_iter().take(MOST_CALLS);
-    sink.push(places.fold(report, |report, place| report.also(place, "called here")));
 }
 
 /// A limit that all pods of the mesh would count.

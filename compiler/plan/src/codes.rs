@@ -34,6 +34,8 @@ pub const ROUTE_OF_TCP: Code = Code("E0414");
 pub const SETTING_ON_SUBSET: Code = Code("E0420");
 /// An upgrade towards an application that speaks HTTP/2.
 pub const UPGRADE_OVER_HTTP2: Code = Code("E0421");
+/// Two callees of one caller that applications call by the same name.
+pub const SAME_NAME: Code = Code("E0440");
 
 /// A request that waits on purpose for longer than its stream may be silent.
 pub const DELAY_IN_SILENCE: Code = Code("E0430");
@@ -48,13 +50,25 @@ meshd, can enforce; the reference marks them. A setting that would silently have
 an error at the place that asks for it.
 
 ```mesh
-namespace shop {
-  external pay { host = "api.pay.example", port https { number = 443, protocol = tcp } }
-  service web  { clusters = [west], port http { number = 80 }, calls = [pay] }    // no data plane does this yet
+service ledger {
+  clusters = [west]
+  port sql { number = 5432, protocol = tcp, mtls = off }     // no data plane does this yet
 }
 ```
 
 Use what the message suggests.
+"#,
+    },
+    CodeInfo {
+        code: SAME_NAME,
+        title: "two callees with the same name at one caller",
+        explanation: r#"An application calls a host outside the mesh by its own name, which the hosts file of its pod maps to one virtual address.
+Two callees of one caller cannot have the same name.
+
+```mesh
+external pay   { hosts = ["api.pay.example"], port https { number = 443, protocol = tls } }
+external admin { hosts = ["api.pay.example"], port tls { number = 8443, protocol = tls } }     // a second port of `pay`
+```
 "#,
     },
     CodeInfo {

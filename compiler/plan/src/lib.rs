@@ -20,6 +20,7 @@ mod identity;
 mod listener;
 mod lower;
 mod names;
+mod outside_secrets;
 pub mod paths;
 mod placement;
 mod proxy;
@@ -46,8 +47,9 @@ pub use names::{
     app_label, called_at_listener, called_by_upstream, companion_service, listen_port, object_name,
     outbound_listener, sni, upstream_name, virtual_address,
 };
+pub use outside_secrets::OutsideSecrets;
 pub use placement::Placement;
-pub use proxy::{Locality, Plan, ProxyName, ProxyPlan, Role};
+pub use proxy::{ExternalPlan, ExternalPortPlan, Locality, Plan, ProxyName, ProxyPlan, Role};
 pub use rate_limit::{
     DESCRIPTOR_KEY, Descriptor, GlobalLimit, KEY_LENGTH, Limit, LimitBucket, LimitCondition, LimitKey,
     LocalLimit, MOST_KEYS, NO_VALUE, RateLimitDomain, RateLimitService, UNPRINTABLE, key_name,

@@ -54,6 +54,9 @@ pub const TRUST_BUNDLE: &str = "/etc/mesh/trust/roots.pem";
 pub const TRUST_SECRET: &str = "/etc/mesh/trust/envoy.yaml";
 /// Directory below which each server certificate of an ingress port is mounted under its Secret's name.
 pub const SERVER_TLS: &str = "/etc/mesh/server-tls";
+/// Directory below which each Secret for TLS towards hosts outside is mounted under its name: roots as `ca.crt`, or a key
+/// pair as `tls.crt` and `tls.key`.
+pub const OUTSIDE_TLS: &str = "/etc/mesh/outside-tls";
 /// Directory of sockets and other run-time files: an `emptyDir` that the application does not mount.
 pub const RUN: &str = "/var/run/mesh";
 /// The admin socket.

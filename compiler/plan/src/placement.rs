@@ -19,6 +19,8 @@ struct Local {
     listeners: BTreeMap<(ProxyName, String), SocketAddr>,
     /// (proxy, declared port) → the stand-in application's local address.
     apps: BTreeMap<(ProxyName, u16), SocketAddr>,
+    /// (external host, number of its port, declared address) → where something stands in for it.
+    externals: BTreeMap<(String, u16, EndpointAddress), SocketAddr>,
     /// Cluster → its rate-limit service's local address.
     rate_limits: BTreeMap<String, SocketAddr>,
     /// Proxy → the directory that stands for `/`.
@@ -51,6 +53,13 @@ impl Placement {
     pub fn put_app(&mut self, proxy: &ProxyName, port: u16, address: SocketAddr) {
         if let Some(local) = &mut self.local {
             local.apps.insert((proxy.clone(), port), address);
+        }
+    }
+
+    /// Puts an address of a host outside, at one of its ports, at a local one.
+    pub fn put_external(&mut self, external: &str, number: u16, declared: &EndpointAddress, at: SocketAddr) {
+        if let Some(local) = &mut self.local {
+            local.externals.insert((external.to_owned(), number, declared.clone()), at);
         }
     }
 
@@ -108,7 +117,7 @@ impl Placement {
     pub fn found<'e>(&self, endpoints: &'e [Endpoint]) -> impl Iterator<Item = &'e Endpoint> {
         let unready = |endpoint: &Endpoint| match (&self.local, &endpoint.serves) {
             (Some(local), Serves::Proxy { proxy, listener: _ }) => local.unready.contains(proxy),
-            (Some(_), Serves::App | Serves::RateLimit | Serves::External) | (None, _) => false,
+            (Some(_), Serves::App | Serves::RateLimit | Serves::External { .. }) | (None, _) => false,
         };
         let none = endpoints.iter().all(unready);
         endpoints.iter().filter(move |endpoint| none || !unready(endpoint))
@@ -127,10 +136,18 @@ impl Placement {
             }
             Serves::App => local.apps.get(&(proxy.clone(), endpoint.port)),
             Serves::RateLimit => local.rate_limits.get(&proxy.cluster),
-            Serves::External => None,
+            Serves::External { external, number } => {
+                local.externals.get(&(external.clone(), *number, endpoint.address.clone()))
+            }
         };
         let place = place.copied().unwrap_or(NOWHERE);
         (EndpointAddress::Ip(place.ip()), place.port())
+    }
+
+    /// Where connections to an address of a host outside really go, at the port with this number.
+    #[must_use]
+    pub fn external(&self, external: &str, number: u16, declared: &EndpointAddress) -> Option<SocketAddr> {
+        self.local.as_ref()?.externals.get(&(external.to_owned(), number, declared.clone())).copied()
     }
 
     /// Where the application beside a proxy listens for this declared port: on loopback, in a pod and on one machine.

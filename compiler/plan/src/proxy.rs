@@ -5,9 +5,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{Capture, Cluster, DataPlane, Gateway, Id, IpFamily, Service};
+use meshc_vocabulary::model::{
+    Capture, Cluster, DataPlane, Gateway, Id, IpFamily, OutsideTls, Protocol, Service,
+};
 
-use crate::{ClusterPlan, Deployment, Identity, Listener, RateLimitService, Upstream};
+use crate::{ClusterPlan, Deployment, EndpointAddress, Identity, Listener, RateLimitService, Upstream};
 
 /// The plan of a whole mesh.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +18,38 @@ pub struct Plan {
     pub clusters: Vec<ClusterPlan>,
     /// One plan per proxy, in order of name.
     pub proxies: Vec<ProxyPlan>,
+    /// The hosts outside that some proxy connects to, in order of name.
+    pub externals: Vec<ExternalPlan>,
     /// One rate-limit service for each cluster that counts anything, in order of cluster name.
     pub rate_limits: Vec<RateLimitService>,
+}
+
+/// A host outside the mesh that some proxy connects to.
+#[derive(Clone, Debug)]
+pub struct ExternalPlan {
+    /// `namespace.name`, as it is declared.
+    pub name: String,
+    /// The names by which it is called, as virtual hosts are written; never empty.
+    pub hosts: Vec<String>,
+    /// Its addresses, in order of preference; never empty.
+    pub addresses: Vec<EndpointAddress>,
+    /// The ports that are called, in source order.
+    pub ports: Vec<ExternalPortPlan>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A port of a host outside the mesh.
+#[derive(Clone, Debug)]
+pub struct ExternalPortPlan {
+    /// The number by which callers know it.
+    pub number: u16,
+    /// The number that the host listens on.
+    pub target: u16,
+    /// What applications speak on it.
+    pub protocol: Protocol,
+    /// TLS that proxies begin.
+    pub tls: Option<OutsideTls>,
 }
 
 /// The name of a proxy, unique in the mesh, and the path of its files below the cluster's folder:

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::SpiffeId;
+use meshc_vocabulary::model::{OutsideTls, SpiffeId};
 
 use crate::{Locality, ProxyName};
 
@@ -22,7 +22,7 @@ pub struct Upstream {
     pub spill: Spill,
     /// Which of their answers are failures.
     pub failing_answers: FailingAnswers,
-    /// mTLS towards the callee's sidecar; `None`: plain.
+    /// TLS towards the endpoints; `None`: plain.
     pub tls: Option<UpstreamTls>,
     /// Connection pools and circuit breakers, over all groups.
     pub pool: PoolPlan,
@@ -150,7 +150,12 @@ pub enum Serves {
     /// The rate-limit service of the proxy's cluster.
     RateLimit,
     /// A host outside the mesh.
-    External,
+    External {
+        /// `namespace.name`, as it is declared.
+        external: String,
+        /// The number by which callers know the port.
+        number: u16,
+    },
 }
 
 /// Which answers are failures.
@@ -246,13 +251,18 @@ pub struct EjectionTiming {
     pub ejection: Duration,
 }
 
-/// mTLS towards the callee's sidecar, TLS 1.3 only.
+/// TLS towards endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamTls {
-    /// The SNI.
-    pub sni: String,
-    /// The identities that the callee may prove, in order; never empty.
-    pub peers: Vec<SpiffeId>,
+pub enum UpstreamTls {
+    /// mTLS towards the callee's sidecar, TLS 1.3 only.
+    Mutual {
+        /// The SNI.
+        sni: String,
+        /// The identities that the callee may prove, in order; never empty.
+        peers: Vec<SpiffeId>,
+    },
+    /// TLS towards a host outside the mesh. Its Secrets are mounted below [`crate::paths::OUTSIDE_TLS`].
+    Outside(OutsideTls),
 }
 
 /// Connection pools and circuit breakers of an upstream.

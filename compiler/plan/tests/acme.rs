@@ -7,7 +7,7 @@ mod support;
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     Ejection, Elsewhere, EndpointAddress, HttpAction, InboundProtocol, Listener, ListenerKind, PeerCheck,
-    Plan, PodFailures, Principal, ProxyPlan, Serves, Upstream,
+    Plan, PodFailures, Principal, ProxyPlan, Serves, Upstream, UpstreamTls,
 };
 use support::compile;
 
@@ -58,9 +58,9 @@ fn a_caller_reaches_a_remote_service_at_a_virtual_address_through_the_other_gate
     assert_eq!(*http.virtual_hosts[0].hosts, ["*"], "whatever the application calls it");
 
     let catalog = upstream(webapp, "catalog.istioinaction:80");
-    let tls = catalog.tls.as_ref().unwrap();
-    assert_eq!(tls.sni, "outbound_.80_._.catalog.istioinaction.svc.cluster.local");
-    assert_eq!(tls.peers[0].to_string(), "spiffe://cluster.local/ns/istioinaction/sa/catalog");
+    let Some(UpstreamTls::Mutual { sni, peers }) = &catalog.tls else { panic!("no mTLS") };
+    assert_eq!(sni, "outbound_.80_._.catalog.istioinaction.svc.cluster.local");
+    assert_eq!(peers[0].to_string(), "spiffe://cluster.local/ns/istioinaction/sa/catalog");
     let group = &catalog.groups[0];
     let endpoint = &group.endpoints[0];
     assert_eq!(endpoint.address, EndpointAddress::Ip("172.18.255.202".parse().unwrap()));

@@ -5,7 +5,7 @@
 //! port, so that is common. Redirection takes one port of its own, and any ports of callees.
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{Bind, Capture, CaptureChoice, Id, Model, Port, Service};
+use meshc_vocabulary::model::{Bind, Callee, Capture, CaptureChoice, ExternalHost, Id, Model, Port, Service};
 use meshc_vocabulary::sidecar;
 
 use crate::{Caller, Edge};
@@ -27,7 +27,7 @@ pub struct HeldPort<'m> {
     /// The call.
     pub call: &'m Origin,
     /// What is called.
-    pub callee: Id<Service>,
+    pub callee: Callee,
     /// The callee's port.
     pub port: &'m Port,
     /// Who holds the number.
@@ -56,14 +56,17 @@ impl Captured<'_> {
 }
 
 /// The calls of an edge that `capture = loopback` could not capture, port by port.
-pub fn held_ports<'m>(model: &'m Model, edge: &Edge<'m>) -> impl Iterator<Item = HeldPort<'m>> {
+pub fn held_ports<'m, To: Copy + Into<Callee>>(
+    model: &'m Model,
+    edge: &Edge<'m, To>,
+) -> impl Iterator<Item = HeldPort<'m>> {
     let caller = match edge.caller {
         Caller::Service(service) => Some(model.services.at(service)),
         // What only rules lead to has no address at the caller.
         Caller::Route { .. } | Caller::Routed { .. } => None,
     };
-    let (call, callee) = (edge.origin, edge.callee);
-    let ports = edge.ports.iter().filter_map(move |port| model.services.at(callee).ports.get(*port));
+    let (call, callee) = (edge.origin, edge.callee.into());
+    let ports = edge.ports.iter().filter_map(move |port| model.ports(callee).get(*port));
     let held: Vec<_> = caller
         .into_iter()
         .flat_map(|caller| ports.clone().flat_map(move |port| holders(caller, port)))
@@ -93,7 +96,11 @@ fn application(service: &Service, number: u16) -> Option<(&Origin, &'static str)
 }
 
 /// How the calls of each service are captured; those of a subset as those of its service.
-pub(crate) fn captures<'m>(model: &'m Model, edges: &[Edge<'m>]) -> Vec<Captured<'m>> {
+pub(crate) fn captures<'m>(
+    model: &'m Model,
+    edges: &[Edge<'m>],
+    outside: &[Edge<'m, Id<ExternalHost>>],
+) -> Vec<Captured<'m>> {
     let mut captures: Vec<Captured<'m>> = model
         .services
         .iter()
@@ -104,12 +111,10 @@ pub(crate) fn captures<'m>(model: &'m Model, edges: &[Edge<'m>]) -> Vec<Captured
         })
         .collect();
     for edge in edges {
-        let Caller::Service(caller) = edge.caller else { continue };
-        if let Some(captured @ Captured::Unhindered) = captures.get_mut(caller.index())
-            && let Some(held) = held_ports(model, edge).next()
-        {
-            *captured = Captured::Hindered(held);
-        }
+        note(model, edge, &mut captures);
+    }
+    for edge in outside {
+        note(model, edge, &mut captures);
     }
     for (id, _) in model.services.iter() {
         let whole = captures.get(model.whole(id).index()).copied();
@@ -118,4 +123,14 @@ pub(crate) fn captures<'m>(model: &'m Model, edges: &[Edge<'m>]) -> Vec<Captured
         }
     }
     captures
+}
+
+/// Takes down the first call of a service that prevents the capture without privileges.
+fn note<'m, To: Copy + Into<Callee>>(model: &'m Model, edge: &Edge<'m, To>, captures: &mut [Captured<'m>]) {
+    let Caller::Service(caller) = edge.caller else { return };
+    if let Some(captured @ Captured::Unhindered) = captures.get_mut(caller.index())
+        && let Some(held) = held_ports(model, edge).next()
+    {
+        *captured = Captured::Hindered(held);
+    }
 }

@@ -58,7 +58,7 @@ impl<'m> Conduct<'m> {
                 (through.timeout().unwrap_or_else(request), through.retry().unwrap_or(retry))
             }
             // Nothing on the connection is a request.
-            Protocol::Tcp => (Setting::assumed(None), Setting::assumed(None)),
+            Protocol::Tcp | Protocol::Tls => (Setting::assumed(None), Setting::assumed(None)),
         };
         let mut idle = bound(*idle, timeouts.from, protocol);
         // The default for silence bounds what a peer that went away can hold; it never cuts a request that was given
@@ -105,6 +105,6 @@ fn bound<'m>(
     match (declared, protocol) {
         (Some(_), _) => Setting { value, from },
         (None, Protocol::Http | Protocol::Http2) => Setting::assumed(value),
-        (None, Protocol::Grpc | Protocol::Tcp) => Setting::assumed(None),
+        (None, Protocol::Grpc | Protocol::Tcp | Protocol::Tls) => Setting::assumed(None),
     }
 }

@@ -26,8 +26,8 @@ pub struct Resolved<'m> {
     pub outside: Vec<Edge<'m, Id<ExternalHost>>>,
     /// Settings that cannot hold where their policies attach: those at services, then those at routes, then those at gateways.
     pub misplaced: Vec<Misplaced>,
-    defaults: ServicePolicies<'m>,
     services: Vec<ServicePolicies<'m>>,
+    externals: Vec<ServicePolicies<'m>>,
     routes: Vec<RoutePolicies<'m>>,
     gateways: Vec<GatewayPolicies<'m>>,
     /// How the calls of each service are captured.
@@ -72,6 +72,9 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
         });
         services.push(holds);
     }
+    let externals = model.externals.iter();
+    let externals = externals.map(|(_, it)| namespaces.get(it.namespace.index()).copied().unwrap_or(mesh));
+    let externals = externals.collect();
     let routes = model.routes.ids().map(|id| {
         attached.routes.get(&id).into_iter().flatten().fold(RoutePolicies::NONE, |outer, named| {
             let said = |at| Provenance::Declared { policy: named.value, at };
@@ -95,7 +98,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
 
     let routed = routed(model);
     let (edges, outside) = edges(model, &routed);
-    let captures = captures(model, &edges);
+    let captures = captures(model, &edges, &outside);
     let mut incoming = vec![Vec::new(); model.services.len()];
     for (place, edge) in edges.iter().enumerate() {
         if let Some(list) = incoming.get_mut(edge.callee.index()) {
@@ -113,8 +116,8 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
         edges,
         outside,
         misplaced,
-        defaults,
         services,
+        externals,
         routes,
         gateways,
         captures,
@@ -132,12 +135,13 @@ impl<'m> Resolved<'m> {
         &self.services[service.index()]
     }
 
-    /// What holds at a callee. No policy names a host outside, so the defaults hold there.
+    /// What holds at a callee. No policy names a host outside: those of its namespace and of the mesh hold there.
     #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "one entry was made for each host of the model")]
     pub fn callee(&self, callee: Callee) -> &ServicePolicies<'m> {
         match callee {
             Callee::Service(service) => self.service(service),
-            Callee::External(_) => &self.defaults,
+            Callee::External(external) => &self.externals[external.index()],
         }
     }
 

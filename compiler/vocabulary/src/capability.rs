@@ -3,7 +3,7 @@
 
 use lang_evaluate::schema::{Kind, Name};
 
-use crate::kind::{cluster, external, port, trust};
+use crate::kind::{cluster, port, trust};
 use crate::model::DataPlane;
 use crate::policy::rate_limit;
 use crate::words;
@@ -11,8 +11,6 @@ use crate::words;
 /// What a mesh may ask for and does not get everywhere. What every data plane does has no place here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
-    /// Calls to hosts outside the mesh.
-    ExternalHosts,
     /// Ports that the sidecar stays out of (`mtls = off`).
     PlainPorts,
     /// Pods without IPv4 addresses, or with both families: never proved with traffic.
@@ -29,11 +27,7 @@ impl Feature {
     pub const fn supported_by(self, data_plane: DataPlane) -> bool {
         match (self, data_plane) {
             (
-                Self::ExternalHosts
-                | Self::PlainPorts
-                | Self::Ipv6
-                | Self::MeshWideLimits
-                | Self::CertManager,
+                Self::PlainPorts | Self::Ipv6 | Self::MeshWideLimits | Self::CertManager,
                 DataPlane::Envoy | DataPlane::Meshd,
             ) => false,
         }
@@ -57,7 +51,6 @@ struct Written {
 }
 
 static WRITTEN: &[Written] = &[
-    Written { feature: Feature::ExternalHosts, kind: &external::KIND, attribute: None, values: &[] },
     Written {
         feature: Feature::PlainPorts,
         kind: &port::KIND,

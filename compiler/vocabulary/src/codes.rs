@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod outside;
 
 use lang_diagnostics::{Code, CodeInfo};
 
@@ -73,6 +74,13 @@ pub const ANSWERED_HERE: Code = Code("E0230");
 pub const UNCLEAR_PATH: Code = Code("E0231");
 /// An answer that cannot be sent.
 pub const IMPOSSIBLE_ANSWER: Code = Code("E0232");
+
+/// A wildcard that leads nowhere.
+pub const WILDCARD_WITHOUT_ADDRESS: Code = Code("E0280");
+/// TLS inside TLS.
+pub const TLS_TWICE: Code = Code("E0281");
+/// TLS without a server name.
+pub const NO_SERVER_NAME: Code = Code("E0282");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -372,6 +380,9 @@ balance { by = random, slow_start = 30s }     // by = least_request
     answers::ANSWERED_HERE,
     answers::UNCLEAR_PATH,
     answers::IMPOSSIBLE_ANSWER,
+    outside::WILDCARD_WITHOUT_ADDRESS,
+    outside::TLS_TWICE,
+    outside::NO_SERVER_NAME,
     CodeInfo {
         code: FAILOVER_OF_DESTINATIONS,
         title: "destinations that cannot stand in for each other",

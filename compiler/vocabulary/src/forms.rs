@@ -271,7 +271,7 @@ fn origin(text: &str) -> Option<String> {
     dns_name(host.strip_prefix("*.").unwrap_or(host))
 }
 
-fn host_pattern(text: &str) -> Option<String> {
+pub(crate) fn host_pattern(text: &str) -> Option<String> {
     if text == "*" {
         return None;
     }

@@ -34,6 +34,7 @@ names! {
     BODY = "body";
     BURST = "burst";
     BY = "by";
+    CA = "ca";
     CALLEE = "callee";
     CALLEES = "callees";
     CALLS = "calls";
@@ -65,6 +66,7 @@ names! {
     EXTERNAL_TRAFFIC = "external_traffic";
     EXPOSE_HEADERS = "expose_headers";
     FAILOVER = "failover";
+    FALLBACK = "fallback";
     FAILURES = "failures";
     FAILURE_PERCENTAGE = "failure_percentage";
     FROM = "from";
@@ -106,6 +108,7 @@ names! {
     MIN_REQUESTS = "min_requests";
     MODE = "mode";
     MTLS = "mtls";
+    NAMES = "names";
     NAMESPACE = "namespace";
     NETWORK = "network";
     NETWORK_POLICY = "network_policy";
@@ -143,6 +146,7 @@ names! {
     SET = "set";
     SHARE = "share";
     SLOW_START = "slow_start";
+    SNI = "sni";
     SOURCE = "source";
     SPILL = "spill";
     STARTS_WITH = "starts_with";

@@ -18,6 +18,7 @@ mod limit;
 mod listener;
 mod listeners;
 mod matching;
+mod origination;
 mod path;
 mod path_change;
 mod period;
@@ -44,6 +45,7 @@ pub use listener::{
 pub use matching::{
     HeaderMatch, METHODS, NotMatch, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,
 };
+pub use origination::{KeyPair, Origination};
 pub use path::Path;
 pub use path_change::{Part, PathChange};
 pub use period::Period;

@@ -1,6 +1,6 @@
 //! Upstreams as the proxy uses them: numbers in range, addresses parsed.
 
-use crate::SpiffeId;
+use crate::{Origination, SpiffeId};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub struct Group {
     pub outlier: Option<Outlier>,
     /// Mutual TLS towards the endpoints.
     pub tls: Option<Tls>,
+    /// TLS towards servers outside the mesh; never beside `tls`.
+    pub origination: Option<Origination>,
     /// Requests on one connection before it is replaced; `None` is no bound.
     pub requests_per_connection: Option<u32>,
 }

@@ -8,7 +8,7 @@ use crate::upstream::{
     Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool,
     RetryBudget, Tls, Upstream,
 };
-use crate::{Path, Period, raw};
+use crate::{Origination, Path, Period, raw};
 use std::time::Duration;
 
 /// How long an unused connection is kept unless the file says otherwise.
@@ -55,7 +55,16 @@ fn retry_budget(cx: &mut Context<'_>, raw: &raw::RetryBudget, at: &Path) -> Opti
 }
 
 fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
-    let raw::Group { name, endpoints, balance, slow_start, outlier, tls, requests_per_connection } = raw;
+    let raw::Group {
+        name,
+        endpoints,
+        balance,
+        slow_start,
+        outlier,
+        tls,
+        origination,
+        requests_per_connection,
+    } = raw;
     let name = cx.text(name, &at.field("name"));
     let endpoints_at = at.field("endpoints");
     if endpoints.is_empty() {
@@ -71,7 +80,12 @@ fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
         cx.some_time(*time, at)
     });
     let outlier = cx.optional(outlier.as_ref(), &at.field("outlier"), self::outlier);
+    let origination_at = at.field("origination");
+    if tls.is_some() && origination.is_some() {
+        cx.wrong(&origination_at, "excludes `tls`: a connection has one kind of TLS");
+    }
     let tls = cx.optional(tls.as_ref(), &at.field("tls"), self::tls);
+    let origination = cx.optional(origination.as_ref(), &origination_at, Origination::check);
     let per_connection_at = at.field("requests_per_connection");
     let requests_per_connection =
         cx.optional(requests_per_connection.as_ref(), &per_connection_at, |cx, n, at| cx.positive(*n, at));
@@ -82,6 +96,7 @@ fn group(cx: &mut Context<'_>, raw: &raw::Group, at: &Path) -> Option<Group> {
         slow_start: slow_start?.map(Period::duration),
         outlier: outlier?,
         tls: tls?,
+        origination: origination?,
         requests_per_connection: requests_per_connection?,
     })
 }

@@ -189,6 +189,34 @@ fn mutual_tls_without_an_identity_is_refused_on_both_sides() {
 }
 
 #[test]
+fn tls_towards_a_server_outside_needs_no_identity_and_names_what_it_believes() {
+    let mutual = r#""tls": { "sni": "outbound_.80_._.catalog.shop.svc.cluster.local", "peers": ["spiffe://cluster.local/ns/shop/sa/catalog"] }"#;
+    let outside = |text: &str| with(mutual, &format!(r#""origination": {{ {text} }}"#));
+    let good = r#""sni": "api.pay.example", "names": ["API.pay.example", "pay.example"], "ca": "/ca.crt",
+        "certificate": { "certificate": "/tls.crt", "private_key": "/tls.key" }, "min_version": "1.3""#;
+    let mut raw: raw::Config = serde_json::from_str(&outside(good)).unwrap();
+    raw.identity = None;
+    raw.listeners.remove(1);
+    let config = Config::try_from(raw).unwrap();
+    let origination = config.upstreams["catalog"].groups[0].origination.as_ref().unwrap();
+    assert_eq!(origination.names, ["api.pay.example", "pay.example"]);
+    let files: Vec<_> = origination.files().map(|file| file.to_str().unwrap()).collect();
+    assert_eq!(files, ["/ca.crt", "/tls.crt", "/tls.key"]);
+
+    let at = "upstreams.catalog.groups[0].origination";
+    assert_eq!(
+        problems(&outside(r#""sni": "10.0.0.1", "names": [], "ca": """#)),
+        [
+            format!("{at}.sni: `10.0.0.1` is not a server name without a final dot"),
+            format!("{at}.names: without a name, any server's certificate would do"),
+            format!("{at}.ca: must not be empty"),
+        ]
+    );
+    let both = with(mutual, &format!(r#"{mutual}, "origination": {{ {good} }}"#));
+    assert_eq!(problems(&both), [format!("{at}: excludes `tls`: a connection has one kind of TLS")]);
+}
+
+#[test]
 fn a_principal_without_its_scheme_is_refused_because_it_would_match_nobody() {
     let found = problems(&with("spiffe://cluster.local/ns/mesh", "cluster.local/ns/mesh"));
     assert!(found[0].contains("is neither a SPIFFE id"), "{found:?}");

@@ -130,7 +130,7 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
     };
     let stream = Paced::to_upstream(stream, growing);
     let group = picked.group();
-    let Some(group) = group.filter(|group| group.config.tls.is_some()) else {
+    let Some(group) = group.filter(|group| !group.is_plain()) else {
         return Ok(Upward::Plain(stream));
     };
     let Some((config, sni)) = group.tls(spoken) else {
@@ -145,7 +145,7 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
         Err(error) => Err(ConnectFailure {
             reason: "tls",
             message: format!(
-                "{address} did not prove to be one of the expected identities of `{sni}`: {}",
+                "{address} did not prove to be what is expected of `{sni}`: {}",
                 crate::tls::problem(&error)
             ),
         }),

@@ -383,6 +383,9 @@ fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
             identity.trust_bundle.clone(),
         ]);
     }
+    let groups = config.upstreams.values().flat_map(|upstream| &upstream.groups);
+    let outside = groups.filter_map(|group| group.origination.as_ref());
+    files.extend(outside.flat_map(meshd_config::Origination::files).cloned());
     for listener in &config.listeners {
         if let Kind::Http { edge: _, tls: Some(tls), limits: _, virtual_hosts: _ } = &listener.kind {
             files.extend(tls.clients.iter().map(|clients| clients.ca.clone()));

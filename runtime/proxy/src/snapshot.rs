@@ -14,7 +14,7 @@ use crate::hosts::Hosts;
 use crate::limit::LimitState;
 use crate::route::{Route, Routes, draw};
 use crate::tls::{EdgeTls, Loaded, server_config};
-use crate::upstream::Upstream;
+use crate::upstream::{GroupTls, Upstream};
 use meshd_config as config;
 use meshd_config::{
     AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
@@ -41,7 +41,12 @@ pub(crate) struct Snapshot {
     pub(crate) listeners: BTreeMap<SocketAddr, Arc<ListenerState>>,
     /// The limits by listener, chain and name.
     limits: BTreeMap<String, Arc<LimitState>>,
+    /// What the groups of each upstream need for TLS towards servers outside.
+    originations: Vec<(Arc<Upstream>, Originations)>,
 }
+
+/// For each group of an upstream, in their order.
+type Originations = Vec<Option<Arc<GroupTls>>>;
 
 /// A listener, ready for connections.
 #[derive(Debug)]
@@ -201,6 +206,9 @@ impl Snapshot {
             };
             builder.upstreams.insert(name.clone(), upstream);
         }
+        let upstreams = builder.upstreams.values();
+        let read = upstreams.map(|upstream| Ok((Arc::clone(upstream), upstream.read_originations()?)));
+        let originations = read.collect::<Result<_, String>>()?;
         let mut listeners = BTreeMap::new();
         for listener in wanted_listeners {
             let Listener { name, bind, redirected, proxy_protocol, kind } = listener;
@@ -214,7 +222,7 @@ impl Snapshot {
             listeners.insert(*bind, Arc::new(state));
         }
         let Builder { upstreams, limits, credentials, previous: _ } = builder;
-        Ok(Snapshot { config, source, credentials, upstreams, listeners, limits })
+        Ok(Snapshot { config, source, credentials, upstreams, listeners, limits, originations })
     }
 
     /// What is in force before anything is: nothing.
@@ -226,12 +234,16 @@ impl Snapshot {
             upstreams: BTreeMap::new(),
             listeners: BTreeMap::new(),
             limits: BTreeMap::new(),
+            originations: Vec::new(),
         }
     }
 
     /// Lets its upstreams connect with its certificates: the last step before it takes effect, since upstreams are
     /// shared with the snapshot before.
     pub(crate) fn adopt(&self) -> Result<(), String> {
+        for (upstream, read) in &self.originations {
+            upstream.originate(read);
+        }
         let Some(credentials) = &self.credentials else { return Ok(()) };
         self.upstreams
             .values()

@@ -11,7 +11,7 @@ use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::outlier::{Record, Report};
 use crate::retry_budget;
-use crate::tls::{ALPN_HTTP1, ALPN_HTTP2, Credentials, client_config};
+use crate::tls::{ALPN_HTTP1, ALPN_HTTP2, Credentials, Outside, client_config};
 use arc_swap::ArcSwapOption;
 use meshd_config as config;
 use rustls::ClientConfig;
@@ -50,9 +50,9 @@ pub(crate) struct Group {
     tls: ArcSwapOption<GroupTls>,
 }
 
-/// How to connect to a group with mutual TLS, by the protocol that follows.
+/// How to connect to a group with TLS, by the protocol that follows.
 #[derive(Debug)]
-struct GroupTls {
+pub(crate) struct GroupTls {
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
     bytes: Arc<ClientConfig>,
@@ -156,16 +156,27 @@ impl Upstream {
         })
     }
 
+    /// Reads what its groups need for TLS towards servers outside, in their order. The answer to what is wrong is a
+    /// sentence.
+    pub(crate) fn read_originations(&self) -> Result<Vec<Option<Arc<GroupTls>>>, String> {
+        let read = |group: &Group| group.config.origination.as_ref().map(GroupTls::outside).transpose();
+        self.groups.iter().map(read).collect()
+    }
+
+    /// Uses these for connections to servers outside from now on.
+    pub(crate) fn originate(&self, read: &[Option<Arc<GroupTls>>]) {
+        for (group, tls) in self.groups.iter().zip(read) {
+            if let Some(tls) = tls {
+                group.tls.store(Some(Arc::clone(tls)));
+            }
+        }
+    }
+
     /// Uses these credentials for connections from now on.
     pub(crate) fn trust(&self, credentials: &Credentials) -> Result<(), rustls::Error> {
         for group in &self.groups {
             let Some(tls) = &group.config.tls else { continue };
-            let new = GroupTls {
-                http1: client_config(credentials, tls, &[ALPN_HTTP1])?,
-                http2: client_config(credentials, tls, &[ALPN_HTTP2])?,
-                bytes: client_config(credentials, tls, &[])?,
-            };
-            group.tls.store(Some(Arc::new(new)));
+            group.tls.store(Some(GroupTls::with(|alpn| client_config(credentials, tls, alpn))?));
         }
         Ok(())
     }
@@ -198,6 +209,20 @@ impl Upstream {
     }
 }
 
+impl GroupTls {
+    /// For each protocol what `make` gives for the names of it that are offered.
+    fn with(
+        make: impl Fn(&[&[u8]]) -> Result<Arc<ClientConfig>, rustls::Error>,
+    ) -> Result<Arc<Self>, rustls::Error> {
+        Ok(Arc::new(GroupTls { http1: make(&[ALPN_HTTP1])?, http2: make(&[ALPN_HTTP2])?, bytes: make(&[])? }))
+    }
+
+    fn outside(wanted: &config::Origination) -> Result<Arc<Self>, String> {
+        let outside = Outside::read(wanted)?;
+        Self::with(|alpn| outside.config(alpn)).map_err(|error| error.to_string())
+    }
+}
+
 impl Group {
     fn new(config: &config::Group) -> Self {
         let config::Group {
@@ -207,6 +232,7 @@ impl Group {
             slow_start,
             outlier: _,
             tls: _,
+            origination: _,
             requests_per_connection: _,
         } = config;
         let group = Group {
@@ -247,9 +273,16 @@ impl Group {
         self.members.renew(&wanted, Endpoint::new);
     }
 
-    /// How to connect to its endpoints; `None` is plaintext.
+    /// Whether connections to its endpoints are plaintext.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.config.tls.is_none() && self.config.origination.is_none()
+    }
+
+    /// How to connect to its endpoints with TLS; `None` where that is not known.
     pub(crate) fn tls(&self, spoken: Spoken) -> Option<(Arc<ClientConfig>, &str)> {
-        let sni = self.config.tls.as_ref()?.sni.as_str();
+        let mutual = self.config.tls.as_ref().map(|tls| &tls.sni);
+        let outside = || self.config.origination.as_ref().map(|outside| &outside.sni);
+        let sni = mutual.or_else(outside)?.as_str();
         let tls = self.tls.load();
         let tls = tls.as_ref()?;
         let config = match spoken {

@@ -21,6 +21,7 @@ mod judging;
 mod limit_keys;
 mod limits;
 mod operators;
+mod outside;
 mod real_clients;
 mod redirects;
 mod reload;

@@ -12,6 +12,9 @@ use super::{control, names};
 /// Names the directory of a running mesh, with `keys/` and `proxies/<proxy>/`.
 const DIRECTORY: &str = "MESH_DIRECTORY";
 
+/// Names the file that a client of a host outside trusts.
+const OUTSIDE_ROOTS: &str = "MESH_CACERT_OUTSIDE";
+
 /// What the command finds.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
@@ -59,6 +62,9 @@ pub(crate) fn environment(running: &Running) -> Environment {
             environment.put(names::certificate_of(cluster, name, secret), file);
         }
     }
+    if !running.layout.externals.is_empty() {
+        environment.put(OUTSIDE_ROOTS.to_owned(), running.outside.roots().display().to_string());
+    }
     environment
 }
 
@@ -97,6 +103,13 @@ fn addresses(layout: &Layout, directory: &Path, socket: &Path) -> Environment {
             let name = names::application(&application.proxy.to_string(), port.target);
             environment.put(name, port.address.to_string());
         }
+    }
+    let mut positions: BTreeMap<(&str, u16), usize> = BTreeMap::new();
+    for outside in &layout.externals {
+        let position = positions.entry((&outside.external, outside.number)).or_default();
+        let name = names::outside(&outside.external, outside.number, *position);
+        *position += 1;
+        environment.put(name, outside.address.to_string());
     }
     environment
 }

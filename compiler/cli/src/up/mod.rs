@@ -16,6 +16,7 @@ mod guest;
 mod inotify;
 mod mount;
 mod names;
+mod outside;
 mod placing;
 mod ports;
 mod programs;

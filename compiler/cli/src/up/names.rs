@@ -35,6 +35,12 @@ pub(crate) fn call(cluster: &str, caller: &str, callee: &str, port: u16) -> Stri
     format!("MESH_CALL_{}_{}__{}_{port}", variable(cluster), variable(caller), variable(callee))
 }
 
+/// Where a stand-in for a host outside listens: at a port, for the address at a position of those declared.
+pub(crate) fn outside(external: &str, port: u16, position: usize) -> String {
+    let name = format!("MESH_OUTSIDE_{}_{port}", variable(external));
+    if position == 0 { name } else { format!("{name}_{}", position + 1) }
+}
+
 /// The metrics of a proxy.
 pub(crate) fn metrics(proxy: &str) -> String {
     format!("MESH_METRICS_{}", variable(proxy))

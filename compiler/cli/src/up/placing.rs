@@ -73,6 +73,14 @@ pub(crate) fn shape(plan: &Plan) -> BTreeSet<String> {
             }
         }
     }
+    for external in &plan.externals {
+        for port in &external.ports {
+            for address in &external.addresses {
+                // What a stand-in speaks does not change while it runs.
+                shape.insert(format!("{address:?} of {}, {port:?}, {:?}", external.name, external.hosts));
+            }
+        }
+    }
     shape.extend(
         plan.rate_limits.iter().map(|each| format!("the rate-limit service of {}", each.cluster_name)),
     );

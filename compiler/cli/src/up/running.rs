@@ -17,13 +17,14 @@ use tokio::task::JoinSet;
 
 use super::apps::App;
 use super::fleet::Fleet;
+use super::outside::Outside;
 use super::placing::{placing, ports};
 use super::ports::Ports;
 use super::programs::Programs;
 use super::readiness::{Awaited, Question};
 use super::runtime::{self, Home};
 use super::server_tls::ServerTls;
-use super::stand_in::{Instance, Speech, Switchboard, serve};
+use super::stand_in::{Instance, Speech, Stand, Switchboard, serve};
 use super::{Settings, control, files, inotify};
 use crate::exit::{Context, Failure};
 
@@ -48,6 +49,8 @@ pub(crate) struct Running {
     rendered: Vec<RenderedProxy>,
     /// The certificates that gateways show to clients outside the mesh.
     pub(crate) server_tls: ServerTls,
+    /// The certificates of hosts outside the mesh.
+    pub(crate) outside: Outside,
     /// The applications that were not ready at the last look.
     unready: BTreeSet<ProxyName>,
     /// The directory of everything.
@@ -82,6 +85,7 @@ impl Running {
             files::show(&rendered, directory)?;
         }
         let (fleet, server_tls) = (Fleet::default(), ServerTls::new(home.path()));
+        let outside = Outside::new(home.path())?;
         let (tasks, switchboard) = (JoinSet::new(), Arc::default());
         let mut running = Self {
             fleet,
@@ -94,6 +98,7 @@ impl Running {
             mesh,
             rendered,
             server_tls,
+            outside,
             unready: BTreeSet::new(),
             home,
         };
@@ -186,6 +191,7 @@ impl Running {
         let mut changed = Changed::default();
         for proxy in &self.mesh.plan.proxies {
             self.server_tls.furnish(proxy, &self.placement)?;
+            self.outside.furnish(proxy, &self.placement)?;
         }
         // What is counted changes before what is asked, so that no proxy asks for a counter that is unknown.
         for service in &self.mesh.plan.rate_limits {
@@ -214,11 +220,25 @@ impl Running {
                 let speech = match (App::of(apps, &instance, port.target), port.protocol) {
                     (Some(address), _) => Speech::Process(address),
                     (None, Protocol::Http | Protocol::Http2 | Protocol::Grpc) => Speech::Http,
-                    (None, Protocol::Tcp) => Speech::Tcp,
+                    (None, Protocol::Tcp | Protocol::Tls) => Speech::Tcp,
                 };
                 let behaviour = switchboard.follow(&instance);
-                self.tasks.spawn(serve(held, port.address, speech, instance.clone(), behaviour));
+                let stand = Stand { speech, tls: None };
+                self.tasks.spawn(serve(held, port.address, stand, instance.clone(), behaviour));
             }
+        }
+        for outside in &self.layout.externals {
+            // `meshc fail` calls the address what it calls the cluster of an application.
+            let instance = Instance { service: outside.external.clone(), cluster: outside.declared.clone() };
+            let Some(held) = self.ports.claim(outside.address) else { continue };
+            let speech = match outside.protocol {
+                // What begins TLS on a port of its own speaks HTTP inside it, most likely.
+                Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tls => Speech::Http,
+                Protocol::Tcp => Speech::Tcp,
+            };
+            let stand = Stand { speech, tls: self.outside.acceptor(outside)? };
+            let behaviour = switchboard.follow(&instance);
+            self.tasks.spawn(serve(held, outside.address, stand, instance, behaviour));
         }
         let socket = self.home.socket();
         let listener = UnixListener::bind(socket).context(|| format!("listen at `{}`", socket.display()))?;

@@ -74,6 +74,7 @@ async fn live(
         let files = Files {
             trusted: &|cluster, gateway, secret| running.server_tls.public(cluster, gateway, secret),
             shown: &|cluster, gateway, secret| running.server_tls.client(cluster, gateway, secret),
+            outside: running.outside.roots(),
         };
         print(&table(&running.layout, &files)).context(|| String::from("write to standard output"))?;
         console.note("The mesh runs until Ctrl-C. Make an application fail: meshc fail SERVICE --in CLUSTER");

@@ -1,9 +1,9 @@
 //! What `meshc up` prints when the mesh is ready: where everything is, with lines to copy.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use meshc_local::{CallAddress, Carries, GatewayAddress, HostAddress, Layout};
+use meshc_local::{CallAddress, Carries, ExternalAddress, GatewayAddress, HostAddress, Layout};
 
 use super::server_tls::ClientPaths;
 
@@ -13,6 +13,8 @@ pub(crate) struct Files<'a> {
     pub(crate) trusted: &'a dyn Fn(&str, &str, &str) -> PathBuf,
     /// What the client itself shows.
     pub(crate) shown: &'a dyn Fn(&str, &str, &str) -> ClientPaths,
+    /// The roots of hosts outside the mesh.
+    pub(crate) outside: &'a Path,
 }
 
 /// The gateways and calls of a mesh.
@@ -32,7 +34,13 @@ pub(crate) fn table(layout: &Layout, files: &Files<'_>) -> String {
     if !layout.calls.is_empty() {
         text.push_str("Through the sidecars, as the applications inside:\n");
         for call in &layout.calls {
-            call_lines(&mut text, call);
+            call_lines(&mut text, call, files.outside);
+        }
+    }
+    if !layout.externals.is_empty() {
+        text.push_str("In the place of hosts outside the mesh, which nothing here connects to:\n");
+        for ExternalAddress { external, declared, number, address, .. } in &layout.externals {
+            let _ = writeln!(text, "  {external}:{number}, {declared}, is at {address}");
         }
     }
     if !east_west.is_empty() {
@@ -94,17 +102,25 @@ fn gateway_lines(text: &mut String, gateway: &GatewayAddress, files: &Files<'_>)
     }
 }
 
-fn call_lines(text: &mut String, call: &CallAddress) {
-    let _ = writeln!(text, "  {} in {} calls {}:{}", call.caller, call.cluster, call.callee, call.port);
-    let _ = match &call.host {
-        Some(host) => writeln!(text, "    curl -H 'Host: {host}' http://{}/", call.address),
-        None => writeln!(text, "    nc {} {}", call.address.ip(), call.address.port()),
+fn call_lines(text: &mut String, call: &CallAddress, roots: &Path) {
+    let CallAddress { cluster, caller, callee, port, address, host, server_name } = call;
+    let _ = writeln!(text, "  {caller} in {cluster} calls {callee}:{port}");
+    // A host such as `*.example.org` stands for any name below it.
+    let any = |host: &String| host.replace('*', "any");
+    let _ = match (host.as_ref().map(any), server_name.as_ref().map(any)) {
+        (Some(host), _) => writeln!(text, "    curl -H 'Host: {host}' http://{address}/"),
+        (None, Some(host)) => {
+            let (roots, to) = (roots.display(), format!("{host}:{port}:{address}"));
+            writeln!(text, "    curl --cacert '{roots}' --connect-to {to} https://{host}:{port}/")
+        }
+        (None, None) => writeln!(text, "    nc {} {}", address.ip(), address.port()),
     };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meshc_vocabulary::model::Protocol;
 
     #[test]
     fn lines_can_be_copied() {
@@ -137,7 +153,8 @@ mod tests {
             callee: String::from("shop.db"),
             port: 5432,
             address: "127.0.0.1:2000".parse().unwrap(),
-            host: host.map(str::to_owned),
+            host: host.filter(|host| !host.starts_with("tls:")).map(str::to_owned),
+            server_name: host.and_then(|host| host.strip_prefix("tls:")).map(str::to_owned),
         };
         let layout = Layout {
             gateways: vec![
@@ -149,7 +166,16 @@ mod tests {
                 gateway("idle", &[]),
                 gateway("eastwest", &[]),
             ],
-            calls: vec![call(Some("db.shop")), call(None)],
+            calls: vec![call(Some("db.shop")), call(None), call(Some("tls:*.pay.example"))],
+            externals: vec![ExternalAddress {
+                external: String::from("shop.pay"),
+                hosts: vec![String::from("*.pay.example")],
+                number: 443,
+                declared: String::from("edge.pay.example"),
+                protocol: Protocol::Tls,
+                tls: None,
+                address: "127.0.0.1:3000".parse().unwrap(),
+            }],
             ..Layout::default()
         };
         let expected = "\
@@ -172,6 +198,10 @@ Through the sidecars, as the applications inside:
     curl -H 'Host: db.shop' http://127.0.0.1:2000/
   shop.web in west calls shop.db:5432
     nc 127.0.0.1 2000
+  shop.web in west calls shop.db:5432
+    curl --cacert '/run/outside.crt' --connect-to any.pay.example:5432:127.0.0.1:2000 https://any.pay.example:5432/
+In the place of hosts outside the mesh, which nothing here connects to:
+  shop.pay:443, edge.pay.example, is at 127.0.0.1:3000
 Between the clusters:
   west.eastwest is at 127.0.0.1:1000
 ";
@@ -182,6 +212,9 @@ Between the clusters:
             certificate: PathBuf::from("/run/c"),
             key: PathBuf::from("/run/k"),
         };
-        assert_eq!(table(&layout, &Files { trusted: &file, shown: &shown }), expected);
+        assert_eq!(
+            table(&layout, &Files { trusted: &file, shown: &shown, outside: Path::new("/run/outside.crt") }),
+            expected
+        );
     }
 }

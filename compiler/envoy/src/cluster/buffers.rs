@@ -13,7 +13,7 @@ const RECEIVE_BUFFER: (i64, i64) = (1, 8);
 pub(super) fn of_application(group: &Group) -> Option<BindConfig> {
     let is_application = |endpoint: &meshc_plan::Endpoint| match endpoint.serves {
         Serves::App => true,
-        Serves::Proxy { .. } | Serves::External | Serves::RateLimit => false,
+        Serves::Proxy { .. } | Serves::External { .. } | Serves::RateLimit => false,
     };
     let option =
         keepalive::option(RECEIVE_BUFFER, limits::LOOPBACK_BUFFER, "bytes that are received and not read");

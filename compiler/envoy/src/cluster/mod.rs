@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use envoy_types::pb::envoy::extensions::clusters::aggregate::v3::ClusterConfig;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::{Group, ListenerKind, Upstream, called_by_upstream, paths};
+use meshc_plan::{Group, ListenerKind, Upstream, UpstreamTls, called_by_upstream, paths};
 
 use crate::pb::base::Address;
 use crate::pb::cluster::Cluster;
@@ -152,7 +152,10 @@ fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: Stri
 /// The protocol of one group, or of the aggregate, which holds no connections but says which answers are failures.
 fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap<String, Any> {
     // Whoever is behind mutual TLS is a proxy.
-    let bounds = if upstream.tls.is_some() { limits::BETWEEN_PROXIES } else { limits::FROM_OUTSIDE };
+    let bounds = match upstream.tls {
+        Some(UpstreamTls::Mutual { sni: _, peers: _ }) => limits::BETWEEN_PROXIES,
+        Some(UpstreamTls::Outside(_)) | None => limits::FROM_OUTSIDE,
+    };
     let requests = group.and_then(|group| group.requests_per_connection);
     let options = pool::protocol(upstream.protocol, requests, bounds).map(|options| HttpProtocolOptions {
         outlier_detection: if routed {

@@ -217,6 +217,9 @@ fn write_secrets(root: &Path) {
         ("server-tls/other-certificate", "tls.crt", &certificate),
         ("server-tls/other-certificate", "tls.key", &key),
         ("server-tls/partners", "ca.crt", &certificate),
+        ("outside-tls/pay-ca", "ca.crt", &certificate),
+        ("outside-tls/pay-client", "tls.crt", &certificate),
+        ("outside-tls/pay-client", "tls.key", &key),
         ("../../var/run/mesh", ".keep", &String::new()),
     ] {
         let folder = root.join("etc/mesh").join(folder);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use meshc_plan::paths::METRICS_PORT;
-use meshc_plan::{ClusterPlan, Deployment, ListenerKind, ProxyPlan, app_label};
+use meshc_plan::{ClusterPlan, Deployment, ListenerKind, OutsideSecrets, ProxyPlan, app_label};
 use meshc_vocabulary::model::{DataPlane, NetworkPolicyEnforcement};
 use tera::{Context, Tera};
 
@@ -22,6 +22,7 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
     let mut redirected = Vec::new();
     let mut identities = BTreeSet::new();
     let mut written = false;
+    let mut outside: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for proxy in proxies {
         let namespace = match &proxy.deployment {
             Deployment::Gateway(_) => &cluster.mesh_namespace,
@@ -49,6 +50,12 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
                 &deployed.namespace
             }
         };
+        let OutsideSecrets { roots, pairs } = proxy.outside_secrets();
+        let roots = roots.into_iter().map(|secret| (secret, &["`ca.crt`"][..]));
+        let pairs = pairs.into_iter().map(|secret| (secret, &["`tls.crt`", "`tls.key`"][..]));
+        for (secret, keys) in roots.chain(pairs) {
+            outside.entry(format!("{namespace}/{secret}")).or_default().extend(keys);
+        }
         if let Some(identity) = &proxy.identity {
             identities.insert((identity.spiffe.to_string(), namespace.clone(), identity.secret.clone()));
         }
@@ -59,7 +66,15 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
             entry(&[("spiffe", spiffe), ("namespace", namespace), ("secret", secret)])
         })
         .collect();
+    let outside: Vec<_> = outside
+        .into_iter()
+        .map(|(name, keys): (String, BTreeSet<&str>)| {
+            let keys: Vec<_> = keys.into_iter().collect();
+            entry(&[("name", &name), ("keys", &keys.join(", "))])
+        })
+        .collect();
     let mut context = Context::new();
+    context.insert("outside", &outside);
     context.insert("cluster", &cluster.name);
     context.insert("mesh_namespace", &cluster.mesh_namespace);
     context.insert("namespaces", &namespaces(cluster));

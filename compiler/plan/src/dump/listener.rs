@@ -14,7 +14,7 @@ use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
 use meshc_vocabulary::model::policy::{BackOff, Enforcement, OnError};
-use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, HttpMatch, HttpVersion, TlsVersion};
+use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, HttpMatch, HttpVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
     let Listener { name, address, socket, proxy_protocol, kind, origin } = listener;
@@ -94,10 +94,7 @@ fn dead(share: DeadShare) -> Option<String> {
 
 fn server_tls(text: &mut Text, tls: &ServerTls) {
     let ServerTls { certificates, minimum_version, alpn, clients } = tls;
-    let oldest = match minimum_version {
-        TlsVersion::Tls12 => "1.2",
-        TlsVersion::Tls13 => "1.3",
-    };
+    let oldest = words::tls_version(*minimum_version);
     let offered: Vec<_> = alpn
         .iter()
         .map(|version| match version {

@@ -13,13 +13,14 @@ use meshc_vocabulary::model::Capture;
 
 use crate::bounds;
 use crate::{
-    ClusterPlan, Descriptor, Identity, Locality, Plan, ProxyPlan, RateLimitDomain, RateLimitService, Role,
+    ClusterPlan, Descriptor, ExternalPlan, ExternalPortPlan, Identity, Locality, Plan, ProxyPlan,
+    RateLimitDomain, RateLimitService, Role,
 };
 
 /// The whole plan as text.
 #[must_use]
 pub fn dump(plan: &Plan) -> String {
-    let Plan { clusters, proxies, rate_limits } = plan;
+    let Plan { clusters, proxies, externals, rate_limits } = plan;
     let mut text = Text::default();
     for cluster in clusters {
         self::cluster(&mut text, cluster);
@@ -27,6 +28,10 @@ pub fn dump(plan: &Plan) -> String {
     for proxy in proxies {
         text.end_paragraph();
         dump_proxy(&mut text, proxy);
+    }
+    for external in externals {
+        text.end_paragraph();
+        self::external(&mut text, external);
     }
     for service in rate_limits {
         text.end_paragraph();
@@ -145,6 +150,20 @@ fn dump_proxy(text: &mut Text, proxy: &ProxyPlan) {
         }
         for upstream in upstreams {
             upstream::dump(text, upstream);
+        }
+    });
+}
+
+fn external(text: &mut Text, external: &ExternalPlan) {
+    let ExternalPlan { name, hosts, addresses, ports, origin } = external;
+    text.line(format!("outside {name}, {}, from {}", hosts.join(" "), origin.name));
+    text.nested(|text| {
+        for address in addresses {
+            text.line(format!("at {}", upstream::address(address)));
+        }
+        for ExternalPortPlan { number, target, protocol, tls } in ports {
+            let port = format!("port {number}, target {target}, {}", words::protocol(*protocol));
+            text.line(parts([Some(port), tls.as_ref().map(upstream::outside_tls)]));
         }
     });
 }

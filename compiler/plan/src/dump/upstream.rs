@@ -1,5 +1,7 @@
 //! Upstreams as text.
 
+use meshc_vocabulary::model::OutsideTls;
+
 use super::{Text, parts, words};
 use crate::{
     Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Locality,
@@ -16,11 +18,15 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
     };
     text.line(format!("upstream {name}, {protocol}, from {}", origin.name));
     text.nested(|text| {
-        if let Some(UpstreamTls { sni, peers }) = tls {
-            text.line(format!("mTLS as {sni}"));
-            for peer in peers {
-                text.line(format!("peer {peer}"));
+        match tls {
+            Some(UpstreamTls::Mutual { sni, peers }) => {
+                text.line(format!("mTLS as {sni}"));
+                for peer in peers {
+                    text.line(format!("peer {peer}"));
+                }
             }
+            Some(UpstreamTls::Outside(outside)) => text.line(outside_tls(outside)),
+            None => {}
         }
         self::pool(text, pool);
         text.line(match failing_answers {
@@ -39,6 +45,27 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
             self::group(text, group);
         }
     });
+}
+
+pub(super) fn address(address: &EndpointAddress) -> String {
+    match address {
+        EndpointAddress::Ip(ip) => ip.to_string(),
+        EndpointAddress::Name(name) => name.clone(),
+    }
+}
+
+/// TLS that a proxy begins towards a host outside.
+pub(super) fn outside_tls(tls: &OutsideTls) -> String {
+    let OutsideTls { sni, names, ca, client, minimum_version } = tls;
+    parts([
+        Some(format!(
+            "TLS {} or later as {sni} to {}",
+            words::tls_version(*minimum_version),
+            names.join(" or ")
+        )),
+        Some(format!("roots of {ca}")),
+        client.as_ref().map(|secret| format!("with the certificate of {secret}")),
+    ])
 }
 
 fn pool(text: &mut Text, pool: &PoolPlan) {
@@ -79,15 +106,12 @@ fn group(text: &mut Text, group: &Group) {
     ]));
     text.nested(|text| {
         for Endpoint { address, port, weight, copies, serves } in endpoints {
-            let address = match address {
-                EndpointAddress::Ip(ip) => ip.to_string(),
-                EndpointAddress::Name(name) => name.clone(),
-            };
+            let address = self::address(address);
             let serves = match serves {
                 Serves::Proxy { proxy, listener } => format!("{proxy} {listener}"),
                 Serves::App => String::from("application"),
                 Serves::RateLimit => String::from("rate-limit service"),
-                Serves::External => String::from("outside the mesh"),
+                Serves::External { external, number } => format!("{external}:{number} outside the mesh"),
             };
             text.line(format!("{address}:{port}, weight {weight}, {copies} copies: {serves}"));
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meshc_vocabulary::model::{
     Bind, HeaderMatch, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, NotMatch, PathMatch, ProbeKind,
-    Protocol, QueryMatch, QueryValue, StringMatch, Upgrade,
+    Protocol, QueryMatch, QueryValue, StringMatch, TlsVersion, Upgrade,
 };
 
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
@@ -32,6 +32,14 @@ pub(super) const fn protocol(protocol: Protocol) -> &'static str {
         Protocol::Http2 => "http2",
         Protocol::Grpc => "grpc",
         Protocol::Tcp => "tcp",
+        Protocol::Tls => "tls",
+    }
+}
+
+pub(super) const fn tls_version(oldest: TlsVersion) -> &'static str {
+    match oldest {
+        TlsVersion::Tls12 => "1.2",
+        TlsVersion::Tls13 => "1.3",
     }
 }
 

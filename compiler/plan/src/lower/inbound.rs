@@ -58,7 +58,7 @@ pub(super) fn listener(
                     http(access.of_requests(), access.audit_of_requests()),
                     access.of_plain_requests().map(|plain| http(plain, access.audit_of_plain_requests())),
                 ),
-                Protocol::Tcp => {
+                Protocol::Tcp | Protocol::Tls => {
                     access.refuse_conditions(sink);
                     let plain = access.admits_plain_connections().then_some(BYTES);
                     (access.peers_of_connections(), BYTES, plain)
@@ -121,7 +121,7 @@ const fn app_protocol(port: &Port) -> UpstreamProtocol {
     match port.protocol {
         Protocol::Http => UpstreamProtocol::Http1,
         Protocol::Http2 | Protocol::Grpc => UpstreamProtocol::Http2,
-        Protocol::Tcp => UpstreamProtocol::Tcp,
+        Protocol::Tcp | Protocol::Tls => UpstreamProtocol::Tcp,
     }
 }
 

@@ -15,6 +15,7 @@ mod filter;
 mod inbound;
 mod ingress;
 mod outbound;
+mod outside;
 mod policy;
 mod rate_limits;
 mod rule;
@@ -63,5 +64,10 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     lowered.sort_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
     let rate_limits = rate_limits::services(model, &lowered, sink);
     let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
-    Plan { clusters: clusters::lower(model, &proxies), proxies, rate_limits }
+    Plan {
+        clusters: clusters::lower(model, &proxies),
+        proxies,
+        externals: outside::called(&context),
+        rate_limits,
+    }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use meshc_resolve::{CalledPort, Conduct, Through, covers_all};
 use meshc_topology::{Asked, Reach};
-use meshc_vocabulary::model::{Callee, Capture, Cluster, DeadShare, HttpMatch, Id, Port, Route, Service};
+use meshc_vocabulary::model::{
+    Callee, Capture, Cluster, DeadShare, HttpMatch, Id, Port, Protocol, Route, Service,
+};
 
 use super::context::Context;
 use super::policy::AtCaller;
@@ -15,7 +17,7 @@ use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::rule::{self, Reaches};
 use super::shared::Vicinity;
-use super::{calls, upgrade, upstream};
+use super::{calls, outside, upgrade, upstream};
 use crate::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
     WeightedUpstream, codes, outbound_listener, paths, virtual_address,
@@ -44,6 +46,9 @@ pub(super) fn lower(
     let by_port = rule::by_port(reaches);
     let mut outbound = Outbound::default();
     let mut addresses: BTreeMap<Ipv4Addr, Callee> = BTreeMap::new();
+    let mut names: BTreeMap<String, Callee> = BTreeMap::new();
+    // Names of services are apart by their making.
+    let outside = reaches.iter().any(|reach| is_outside(reach.callee));
     for reach in reaches {
         let Some(port) = context.called(reach.callee).ports.get(reach.port) else { continue };
         outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
@@ -62,8 +67,15 @@ pub(super) fn lower(
             None => {
                 addresses.insert(address, reach.callee);
                 let vicinity = vicinity(context, caller, reach.callee);
-                let names = context.shared.names(context, cluster, reach.callee, vicinity);
-                outbound.host_aliases.push((address, names));
+                let aliases = context.shared.names(context, cluster, reach.callee, vicinity);
+                for alias in aliases.iter().filter(|_| outside) {
+                    if let Some(other) = names.insert(alias.clone(), reach.callee) {
+                        same_name(context, alias, [other, reach.callee], sink);
+                    }
+                }
+                if !aliases.is_empty() {
+                    outbound.host_aliases.push((address, aliases));
+                }
             }
         }
         let route = route_of(context, caller_id, reach);
@@ -107,6 +119,8 @@ fn listener(
     let kind = if port.protocol.is_http() {
         let virtual_hosts = context.shared.virtual_hosts(context, call, sink);
         ListenerKind::Http(HttpListener { edge: false, tls: None, limits: Vec::new(), virtual_hosts })
+    } else if let (Callee::External(id), Protocol::Tls) = (reach.callee, port.protocol) {
+        ListenerKind::PassThrough(outside::pass_through(context, id, port))
     } else {
         let shares = routed.and_then(|(route, reaches)| calls::shares(context, route, reaches, sink));
         let (to, dead_share, idle_timeout) = shares.unwrap_or_else(|| {
@@ -131,7 +145,7 @@ fn listener(
     }
 }
 
-/// The one host of an outbound HTTP listener: the callee, whatever the application calls it. Each callee has an address
+/// The one host of an outbound HTTP listener: the callee, whatever the application calls it if it is a service. Each callee has an address
 /// of its own, so whoever connects to it has said whom it means. What no rule of a route takes goes to the callee.
 pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut Sink) -> VirtualHost {
     let Called { cluster: _, reach, port, routed } = *call;
@@ -149,13 +163,17 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
     if rest {
         routes.push(to_callee(context, reach, port));
     }
-    VirtualHost {
+    let all = VirtualHost {
         name: format!("{}.{}", called.name, called.namespace),
         hosts: Arc::from([String::from("*")]),
         // What its callers count, each for itself, would bound nothing.
         limits: Vec::new(),
         routes,
         origin: upstream::origin(context, reach.callee, port),
+    };
+    match reach.callee {
+        Callee::Service(_) => all,
+        Callee::External(id) => outside::of_hosts(context, id, all),
     }
 }
 
@@ -214,7 +232,7 @@ pub(super) fn names(
 ) -> Vec<String> {
     let called = context.called(callee);
     if let Callee::External(id) = callee {
-        return vec![context.model.externals.at(id).host.to_ascii_lowercase()];
+        return context.model.externals.at(id).names().map(str::to_owned).collect();
     }
     let mut names = Vec::with_capacity(5);
     match vicinity {
@@ -245,7 +263,7 @@ fn address(
     let called = context.called(callee);
     let declared = match callee {
         Callee::Service(id) => context.model.services.at(id).vip.as_ref(),
-        Callee::External(_) => None,
+        Callee::External(id) => context.model.externals.at(id).vip.as_ref(),
     };
     let Some(declared) = declared else {
         return virtual_address(called.name, called.namespace, capture);
@@ -293,6 +311,27 @@ fn same_address(
         .label(format!("is reached at {address}"))
         .also(first_span, format!("is reached at {address} too"))
         .help(format!("give one of them an address of its own, such as `vip = {free}`")),
+    );
+}
+
+const fn is_outside(callee: Callee) -> bool {
+    match callee {
+        Callee::Service(_) => false,
+        Callee::External(_) => true,
+    }
+}
+
+/// Two callees of one caller by one name: a hosts file maps it to one address.
+fn same_name(context: &Context<'_>, name: &str, callees: [Callee; 2], sink: &mut Sink) {
+    let [first_span, second_span] = callees.map(|callee| declaration(context, callee));
+    let [first, second] = callees.map(|callee| context.model.callee_name(callee));
+    let message =
+        format!("`{first}` and `{second}` are both called by the name `{name}`, and one caller calls both");
+    sink.push(
+        Diagnostic::error(codes::SAME_NAME, second_span, message)
+            .label("called by this name")
+            .also(first_span, "called by it too")
+            .help("declare both ports in one `external`"),
     );
 }
 

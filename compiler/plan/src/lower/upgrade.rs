@@ -36,7 +36,7 @@ pub(super) fn of_rule(
 fn takes_upgrades(port: &Port) -> bool {
     match port.protocol {
         Protocol::Http => true,
-        Protocol::Http2 | Protocol::Grpc | Protocol::Tcp => false,
+        Protocol::Http2 | Protocol::Grpc | Protocol::Tcp | Protocol::Tls => false,
     }
 }
 
@@ -44,7 +44,7 @@ fn takes_upgrades(port: &Port) -> bool {
 pub(super) fn deadlines<'a>(ports: impl IntoIterator<Item = &'a Port>) -> Deadlines {
     let is_grpc = |port: &Port| match port.protocol {
         Protocol::Grpc => true,
-        Protocol::Http | Protocol::Http2 | Protocol::Tcp => false,
+        Protocol::Http | Protocol::Http2 | Protocol::Tcp | Protocol::Tls => false,
     };
     if ports.into_iter().all(is_grpc) { Deadlines::OfGrpc } else { Deadlines::Unknown }
 }

@@ -7,6 +7,7 @@ use meshc_topology::{Reach, Via};
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol, Service};
 
 use super::context::Context;
+use super::outside;
 use super::policy::retry::Beside;
 use super::policy::{AtCaller, balance, failover, outlier, pool};
 use crate::{
@@ -56,7 +57,7 @@ pub(super) fn app_name(port: u16) -> String {
     format!("app:{port}")
 }
 
-/// A callee port, as a proxy sees it that speaks mTLS to the callee's sidecars.
+/// A callee port, as a proxy sees it that speaks mTLS to the callee's sidecars, or connects to a host outside.
 pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, port: &Port) -> Upstream {
     match reach.callee {
         Callee::Service(service) => {
@@ -71,7 +72,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 protocol: match port.protocol {
                     Protocol::Http => UpstreamProtocol::HttpLikeDownstream,
                     Protocol::Http2 | Protocol::Grpc => UpstreamProtocol::Http2,
-                    Protocol::Tcp => UpstreamProtocol::Tcp,
+                    Protocol::Tcp | Protocol::Tls => UpstreamProtocol::Tcp,
                 },
                 groups: groups.collect(),
                 spill: failover::spill(settings.failover),
@@ -81,27 +82,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 origin: origin(context, reach.callee, port),
             }
         }
-        Callee::External(id) => {
-            let host = &context.model.externals.at(id).host;
-            let address =
-                host.parse().map_or_else(|_| EndpointAddress::Name(host.clone()), EndpointAddress::Ip);
-            let endpoint =
-                Endpoint { address, port: port.number, weight: 1, copies: 1, serves: Serves::External };
-            Upstream {
-                name: callee_name(context, reach.callee, port),
-                protocol: match port.protocol {
-                    Protocol::Http => UpstreamProtocol::Http1,
-                    Protocol::Http2 | Protocol::Grpc => UpstreamProtocol::Http2,
-                    Protocol::Tcp => UpstreamProtocol::Tcp,
-                },
-                groups: vec![plain_group(context, caller, endpoint)],
-                spill: Spill::WhenEmpty,
-                failing_answers: FailingAnswers::GatewayErrors,
-                tls: None,
-                pool: pool::plan(AtCaller::of(context, reach.callee).pool),
-                origin: origin(context, reach.callee, port),
-            }
-        }
+        Callee::External(id) => outside::upstream(context, caller, id, reach.port, port),
     }
 }
 
@@ -109,7 +90,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
 pub(super) fn beside(context: &Context<'_>, reach: &Reach) -> Beside {
     match reach.callee {
         Callee::Service(_) => {}
-        Callee::External(_) => return Beside::OnlyEndpoints,
+        Callee::External(id) => return outside::beside(context, id),
     }
     let groups = failover::groups(AtCaller::of(context, reach.callee).failover, &reach.groups);
     let [nearest, _, ..] = groups else { return Beside::OnlyEndpoints };
@@ -314,7 +295,7 @@ fn gateway_endpoints(
 
 fn tls(context: &Context<'_>, service: Id<Service>, port: &Port) -> UpstreamTls {
     let called = context.called(Callee::Service(service));
-    UpstreamTls {
+    UpstreamTls::Mutual {
         sni: sni(called.service, called.subset, called.namespace, port.number),
         peers: context.model.service_identities(service),
     }

@@ -1,7 +1,7 @@
 //! How calls are captured: without privileges where nothing in the pod holds the port.
 
 use meshc_resolve::{Captured, Holder, resolve};
-use meshc_vocabulary::model::Capture;
+use meshc_vocabulary::model::{Callee, Capture};
 
 use crate::support::{mesh, model, service};
 
@@ -41,7 +41,7 @@ fn calls_are_redirected_where_the_pod_holds_the_port() {
     }
     assert!(matches!(captured("shop.said"), Captured::Declared(Capture::Loopback)));
     let Captured::Hindered(held) = captured("shop.web") else { panic!("web holds 8080") };
-    assert_eq!((held.callee, held.port.number), (service(&model, "shop.cart"), 8080));
+    assert_eq!((held.callee, held.port.number), (Callee::Service(service(&model, "shop.cart")), 8080));
     assert!(matches!(held.holder, Holder::Application(_, "holds")));
     let Captured::Hindered(held) = captured("shop.odd") else { panic!("its sidecar holds 15021") };
     assert_eq!(held.holder, Holder::Sidecar);

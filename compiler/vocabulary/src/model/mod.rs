@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod cluster;
+mod external;
 pub mod filter;
 mod mesh;
 pub mod policy;
@@ -16,6 +17,7 @@ pub use cluster::{
     HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, Resources,
     ServiceType, TlsVersion,
 };
+pub use external::{ExternalHost, OutsideTls};
 pub use mesh::{Capture, CaptureChoice, DataPlane, Issuer, IssuerFiles, Mesh, Namespace, Trust};
 pub use policy::{Policy, PolicyScope, PolicySettings};
 pub use route::{
@@ -24,8 +26,8 @@ pub use route::{
     Upgrade, contains_host,
 };
 pub use service::{
-    Bind, Call, Callee, ExternalHost, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service,
-    SubsetOf, Workload, WorkloadKind,
+    Bind, Call, Callee, Mtls, Port, Presence, Probe, ProbeKind, Protocol, Scrape, Service, SubsetOf,
+    Workload, WorkloadKind,
 };
 pub use spiffe::SpiffeId;
 pub use table::{Id, Table};
@@ -61,6 +63,15 @@ pub struct Model {
 }
 
 impl Model {
+    /// The ports of a callee, in source order.
+    #[must_use]
+    pub fn ports(&self, callee: Callee) -> &[Port] {
+        match callee {
+            Callee::Service(service) => &self.services.at(service).ports,
+            Callee::External(external) => &self.externals.at(external).ports,
+        }
+    }
+
     /// The identity of a service in a cluster (the trust domain may differ per cluster).
     #[must_use]
     pub fn service_identity(&self, service: Id<Service>, cluster: Id<Cluster>) -> SpiffeId {
@@ -132,6 +143,18 @@ impl Model {
     pub fn service_name(&self, service: Id<Service>) -> String {
         let service = self.services.at(service);
         format!("{}.{}", self.namespaces.at(service.namespace).name, service.name)
+    }
+
+    /// `namespace.name` of a service, a subset of one, or a host outside.
+    #[must_use]
+    pub fn callee_name(&self, callee: Callee) -> String {
+        match callee {
+            Callee::Service(service) => self.service_name(service),
+            Callee::External(external) => {
+                let external = self.externals.at(external);
+                format!("{}.{}", self.namespaces.at(external.namespace).name, external.name)
+            }
+        }
     }
 
     /// `cluster.gateway`, as messages and references name a gateway.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Origin, Span, Spanned};
 
-use super::{CaptureChoice, Cluster, Id, Namespace};
+use super::{CaptureChoice, Cluster, ExternalHost, Id, Namespace};
 
 /// A service, or a client (which calls and offers nothing: its `ports` are empty), or a subset of a service: some of its
 /// pods, with workloads and clusters of their own. A subset has the ports, the account, the probes and the capture of its
@@ -112,6 +112,9 @@ pub enum Protocol {
     Grpc,
     /// Anything over TCP.
     Tcp,
+    /// TLS that the application begins, told apart by the server name that it sends. At hosts outside only: at a service it
+    /// is bytes.
+    Tls,
 }
 
 impl Protocol {
@@ -120,7 +123,7 @@ impl Protocol {
     pub const fn is_http(self) -> bool {
         match self {
             Self::Http | Self::Http2 | Self::Grpc => true,
-            Self::Tcp => false,
+            Self::Tcp | Self::Tls => false,
         }
     }
 }
@@ -154,6 +157,18 @@ pub enum Callee {
     External(Id<ExternalHost>),
 }
 
+impl From<Id<Service>> for Callee {
+    fn from(service: Id<Service>) -> Self {
+        Self::Service(service)
+    }
+}
+
+impl From<Id<ExternalHost>> for Callee {
+    fn from(external: Id<ExternalHost>) -> Self {
+        Self::External(external)
+    }
+}
+
 /// A declared call.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -163,21 +178,6 @@ pub struct Call {
     pub callee: Callee,
     /// Name of the port, if only one of several is meant.
     pub port: Option<Spanned<String>>,
-}
-
-/// A host outside the mesh.
-#[derive(Clone, Debug)]
-pub struct ExternalHost {
-    /// Where it is declared.
-    pub origin: Origin,
-    /// Its name, unique among services and external hosts of its namespace.
-    pub name: String,
-    /// Its namespace.
-    pub namespace: Id<Namespace>,
-    /// DNS name.
-    pub host: String,
-    /// Its ports, in source order.
-    pub ports: Vec<Port>,
 }
 
 /// A Kubernetes workload that runs a service.

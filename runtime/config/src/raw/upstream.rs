@@ -1,6 +1,6 @@
 //! Upstreams: groups of endpoints in order of preference, and how they are treated.
 
-use super::is_default;
+use super::{TlsVersion, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,9 @@ pub struct Group {
     /// Mutual TLS towards the endpoints; absent means plaintext.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// TLS towards the endpoints as towards any server; absent means none. Not together with `tls`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origination: Option<Origination>,
     /// Requests on one connection before it is replaced; absent means no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_connection: Option<u32>,
@@ -184,6 +187,34 @@ pub struct Tls {
     pub sni: String,
     /// The SPIFFE ids of which the endpoint must prove one.
     pub peers: Vec<String>,
+}
+
+/// TLS towards servers outside the mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origination {
+    /// The SNI to send.
+    pub sni: String,
+    /// The DNS names of which the server's certificate must be for one.
+    pub names: Vec<String>,
+    /// File with the roots that its certificate descends from.
+    pub ca: String,
+    /// The certificate that is shown to it; absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<KeyPair>,
+    /// The oldest version that is spoken; absent means 1.2.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub min_version: TlsVersion,
+}
+
+/// Files with a certificate chain and its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPair {
+    /// The chain.
+    pub certificate: String,
+    /// The key.
+    pub private_key: String,
 }
 
 /// The limits of an upstream, summed over its groups. What exceeds them is answered with 503 at once.

@@ -33,7 +33,7 @@ pub(crate) fn client_config(
 
 /// Shows the same chain to everyone.
 #[derive(Debug)]
-struct OwnCertificate(Arc<CertifiedKey>);
+pub(super) struct OwnCertificate(pub(super) Arc<CertifiedKey>);
 
 impl ResolvesClientCert for OwnCertificate {
     fn resolve(&self, _issuers: &[&[u8]], _schemes: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {

@@ -3,12 +3,14 @@
 mod client;
 mod edge;
 mod files;
+mod outside;
 mod server;
 mod verify;
 
 pub(crate) use client::client_config;
 pub(crate) use edge::{ClientCertificate, EdgeTls, client_of};
 pub(crate) use files::{Credentials, Loaded, load, load_certificate};
+pub(crate) use outside::Outside;
 pub(crate) use server::server_config;
 pub(crate) use verify::{Peer, peer_of};
 

@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Behaviour, Instance, awake, xfcc};
+use super::{Behaviour, Instance, Shaken, awake, xfcc};
 
 /// The longest delay that a request may ask for with `?delay=`.
 const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -32,6 +32,9 @@ struct Answer<'a> {
     /// How many bytes its body had.
     received: u64,
     headers: BTreeMap<&'a str, String>,
+    /// What was said in the TLS handshake, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'a Shaken>,
 }
 
 /// Answers one request as the application is told to behave, once all of it has been read: an application that answers
@@ -40,6 +43,7 @@ struct Answer<'a> {
 pub(super) async fn answer(
     mut request: Request<Incoming>,
     instance: &Instance,
+    tls: Option<&Shaken>,
     behaviour: &mut watch::Receiver<Behaviour>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     awake(behaviour).await;
@@ -61,7 +65,7 @@ pub(super) async fn answer(
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         return Ok(response);
     } else {
-        (StatusCode::OK, describe(&request, received, instance))
+        (StatusCode::OK, describe(&request, received, instance, tls))
     };
     // Over HTTP/2, hyper would send the body of an answer that has none.
     let body = if request.method() == Method::HEAD { Vec::new() } else { body };
@@ -85,7 +89,12 @@ fn grpc_failure() -> Response<Full<Bytes>> {
     response
 }
 
-fn describe(request: &Request<Incoming>, received: u64, instance: &Instance) -> Vec<u8> {
+fn describe(
+    request: &Request<Incoming>,
+    received: u64,
+    instance: &Instance,
+    tls: Option<&Shaken>,
+) -> Vec<u8> {
     let headers = request.headers();
     let certificate = headers.get("x-forwarded-client-cert").and_then(|value| value.to_str().ok());
     let answer = Answer {
@@ -96,6 +105,7 @@ fn describe(request: &Request<Incoming>, received: u64, instance: &Instance) -> 
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()),
         received,
         headers: joined(headers),
+        tls,
     };
     line(&answer)
 }

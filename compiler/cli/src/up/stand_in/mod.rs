@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) use server::serve;
 
@@ -46,6 +47,24 @@ pub(crate) enum Speech {
     Tcp,
     /// Whatever the process at this address of loopback speaks.
     Process(SocketAddr),
+}
+
+/// What is behind a port.
+#[derive(Clone)]
+pub(crate) struct Stand {
+    /// What speaks.
+    pub(crate) speech: Speech,
+    /// How TLS ends there, if it is spoken.
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
+/// What was said in a TLS handshake.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Shaken {
+    /// The server name that the client sent.
+    sni: Option<String>,
+    /// DNS names in the certificate that it showed.
+    client: Vec<String>,
 }
 
 /// Which application something is about.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Behaviour, Instance, Speech, http, tcp};
+use super::{Behaviour, Instance, Shaken, Speech, Stand, http, tcp};
 
 /// How long to wait before a port is tried again that could not be listened on or accepted from.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -20,7 +21,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub(crate) async fn serve(
     held: HeldListener,
     address: SocketAddr,
-    speech: Speech,
+    stand: Stand,
     instance: Instance,
     mut behaviour: watch::Receiver<Behaviour>,
 ) {
@@ -43,7 +44,7 @@ pub(crate) async fn serve(
         let mut until_gone = behaviour.clone();
         let mut connections = JoinSet::new();
         tokio::select! {
-            () = accept(&open, &mut connections, speech, &instance, &behaviour) => {}
+            () = accept(&open, &mut connections, &stand, &instance, &behaviour) => {}
             _ = until_gone.wait_for(gone) => {}
         }
         // Dropping the set ends its connections, dropping the listener closes the port.
@@ -53,14 +54,14 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     connections: &mut JoinSet<()>,
-    speech: Speech,
+    stand: &Stand,
     instance: &Instance,
     behaviour: &watch::Receiver<Behaviour>,
 ) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, speech, instance.clone(), behaviour.clone()));
+                connections.spawn(connection(stream, stand.clone(), instance.clone(), behaviour.clone()));
             }
             // Out of file descriptors, most likely: the connections that are open will free some.
             Err(_) => tokio::time::sleep(AGAIN).await,
@@ -72,25 +73,50 @@ async fn accept(
 /// A connection that breaks concerns nobody but its client.
 async fn connection(
     stream: TcpStream,
-    speech: Speech,
+    stand: Stand,
     instance: Instance,
     behaviour: watch::Receiver<Behaviour>,
 ) {
     let _ = stream.set_nodelay(true);
+    let Stand { speech, tls } = stand;
+    match (speech, tls) {
+        (Speech::Process(address), _) => {
+            let _ = tcp::pass_on(stream, address, behaviour).await;
+        }
+        (Speech::Http | Speech::Tcp, None) => speak(stream, speech, None, instance, behaviour).await,
+        (Speech::Http | Speech::Tcp, Some(acceptor)) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let (_, session) = stream.get_ref();
+                let shown = session.peer_certificates().and_then(<[_]>::first);
+                let shaken = Shaken {
+                    sni: session.server_name().map(str::to_owned),
+                    client: shown.map(|shown| meshc_pki::dns_names(shown)).unwrap_or_default(),
+                };
+                speak(stream, speech, Some(shaken), instance, behaviour).await;
+            }
+        }
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    speech: Speech,
+    tls: Option<Shaken>,
+    instance: Instance,
+    behaviour: watch::Receiver<Behaviour>,
+) {
     match speech {
         Speech::Http => {
             let service = service_fn(|request| {
-                let (instance, mut behaviour) = (instance.clone(), behaviour.clone());
-                async move { http::answer(request, &instance, &mut behaviour).await }
+                let (instance, tls, mut behaviour) = (instance.clone(), tls.clone(), behaviour.clone());
+                async move { http::answer(request, &instance, tls.as_ref(), &mut behaviour).await }
             });
             let builder = Builder::new(TokioExecutor::new());
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         }
-        Speech::Tcp => {
+        // Processes are not spoken for here.
+        Speech::Tcp | Speech::Process(_) => {
             let _ = tcp::converse(stream, &instance, behaviour).await;
-        }
-        Speech::Process(address) => {
-            let _ = tcp::pass_on(stream, address, behaviour).await;
         }
     }
 }
@@ -105,7 +131,7 @@ mod tests {
         let address = held.local_addr().unwrap();
         let (switch, behaviour) = watch::channel(Behaviour::Well);
         let instance = Instance { service: String::from("shop.web"), cluster: String::from("west") };
-        tokio::spawn(serve(held, address, speech, instance, behaviour));
+        tokio::spawn(serve(held, address, Stand { speech, tls: None }, instance, behaviour));
         (address, switch)
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -11,7 +11,7 @@ use super::{Behaviour, Instance, awake};
 
 /// Serves one connection as the application is told to behave.
 pub(super) async fn converse(
-    mut stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite,
     instance: &Instance,
     mut behaviour: watch::Receiver<Behaviour>,
 ) -> io::Result<()> {
@@ -19,8 +19,8 @@ pub(super) async fn converse(
         return Ok(());
     }
     let banner = format!("{} in {}\n", instance.service, instance.cluster);
-    stream.write_all(banner.as_bytes()).await?;
-    let (mut reader, mut writer) = stream.split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    writer.write_all(banner.as_bytes()).await?;
     tokio::io::copy(&mut reader, &mut writer).await?;
     writer.shutdown().await
 }

@@ -180,7 +180,7 @@ pub(crate) fn retry(attempts: u32, when: Vec<RetryReason>, other_localities: boo
 pub(crate) fn callee(service: &str, groups: Vec<Group>) -> Upstream {
     let mut upstream =
         upstream(&format!("{service}.istioinaction:80"), UpstreamProtocol::HttpLikeDownstream, groups);
-    upstream.tls = Some(UpstreamTls {
+    upstream.tls = Some(UpstreamTls::Mutual {
         sni: sni(service, None, "istioinaction", 80),
         peers: vec![identity("istioinaction", service).spiffe],
     });
@@ -290,7 +290,7 @@ pub(crate) fn literal(address: IpAddr, weight: u32) -> Endpoint {
         port: 8080,
         weight,
         copies: 1,
-        serves: Serves::External,
+        serves: Serves::External { external: "shop.pay".to_owned(), number: 8080 },
     }
 }
 

@@ -1,0 +1,156 @@
+//! Hosts outside the mesh: what proxies connect to, and what of them is called.
+//!
+//! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use meshc_vocabulary::model::{Callee, Cluster, DeadShare, ExternalHost, Host, Id, Port, Protocol};
+
+use super::context::Context;
+use super::outbound::CONNECT_ATTEMPTS;
+use super::policy::retry::Beside;
+use super::policy::{AtCaller, balance, failover, outlier, pool};
+use super::upstream;
+use crate::{
+    Endpoint, EndpointAddress, ExternalPlan, ExternalPortPlan, Group, PassThrough, PassThroughChain, Serves,
+    Upstream, UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds,
+};
+
+/// A port of a host outside, as a proxy of a cluster sees it that connects to it. All addresses are equally good, and each
+/// fallback is a group of its own.
+pub(super) fn upstream(
+    context: &Context<'_>,
+    caller: Id<Cluster>,
+    id: Id<ExternalHost>,
+    position: usize,
+    port: &Port,
+) -> Upstream {
+    let external = context.model.externals.at(id);
+    let callee = Callee::External(id);
+    let AtCaller { balance, failover: _, outlier, pool } = AtCaller::of(context, callee);
+    let requests = port.protocol.is_http();
+    let groups = groups(external).map(|addresses| Group {
+        name: addresses.first().map(ToString::to_string).unwrap_or_default(),
+        locality: context.locality(caller),
+        endpoints: addresses.iter().map(|address| endpoint(context, callee, port, address)).collect(),
+        balance: if requests { balance::of_pods(balance) } else { balance::without_hash(balance) },
+        ejection: if requests { outlier::of_pods(outlier) } else { outlier::of_connections(outlier) },
+        requests_per_connection: if requests { pool.requests_per_connection.value } else { None },
+    });
+    Upstream {
+        name: upstream::callee_name(context, callee, port),
+        protocol: match port.protocol {
+            Protocol::Http => UpstreamProtocol::Http1,
+            Protocol::Http2 | Protocol::Grpc => UpstreamProtocol::Http2,
+            Protocol::Tcp | Protocol::Tls => UpstreamProtocol::Tcp,
+        },
+        groups: groups.collect(),
+        spill: failover::spill(AtCaller::of(context, callee).failover),
+        failing_answers: outlier::failing_answers(outlier),
+        tls: external.tls(position).cloned().map(UpstreamTls::Outside),
+        pool: pool::plan(pool),
+        origin: upstream::origin(context, callee, port),
+    }
+}
+
+/// Its addresses, those first that are used while one of them answers.
+fn groups(external: &ExternalHost) -> impl Iterator<Item = &[Host]> {
+    let fallback = external.fallback.iter().map(std::slice::from_ref);
+    std::iter::once(external.addresses.as_slice()).chain(fallback).filter(|group| !group.is_empty())
+}
+
+fn endpoint(context: &Context<'_>, callee: Callee, port: &Port, address: &Host) -> Endpoint {
+    Endpoint {
+        address: place(address),
+        port: port.target,
+        weight: 1,
+        copies: 1,
+        serves: Serves::External { external: context.model.callee_name(callee), number: port.number },
+    }
+}
+
+fn place(address: &Host) -> EndpointAddress {
+    match address {
+        Host::Ip(ip) => EndpointAddress::Ip(*ip),
+        Host::Name(name) => EndpointAddress::Name(name.clone()),
+    }
+}
+
+/// What there is beside an address that failed.
+pub(super) fn beside(context: &Context<'_>, id: Id<ExternalHost>) -> Beside {
+    let external = context.model.externals.at(id);
+    match (external.fallback.is_empty(), external.addresses.len()) {
+        (true, _) => Beside::OnlyEndpoints,
+        (false, 0 | 1) => Beside::OnlyGroups,
+        (false, _) => Beside::EndpointsAndGroups,
+    }
+}
+
+/// TLS that applications begin, told apart by the server name: what asks for another host is closed.
+pub(super) fn pass_through(context: &Context<'_>, id: Id<ExternalHost>, port: &Port) -> PassThrough {
+    let callee = Callee::External(id);
+    let chain = PassThroughChain {
+        names: hosts(context.model.externals.at(id)),
+        to: vec![WeightedUpstream { upstream: upstream::callee_name(context, callee, port), weight: 1 }],
+        dead_share: DeadShare::Kept,
+        idle_timeout: context.resolved.conduct(meshc_resolve::Through::Call, callee, port).idle.value,
+        connect_attempts: CONNECT_ATTEMPTS,
+        origin: upstream::origin(context, callee, port),
+    };
+    PassThrough { hello_timeout: bounds::HELLO_TIMEOUT, chains: vec![chain] }
+}
+
+/// The same routes for the hosts of an external, and for nothing else: who may send requests to one name of a server may
+/// not ask it for the sites of others.
+pub(super) fn of_hosts(context: &Context<'_>, id: Id<ExternalHost>, all: VirtualHost) -> VirtualHost {
+    VirtualHost { hosts: hosts(context.model.externals.at(id)).into(), ..all }
+}
+
+fn hosts(external: &ExternalHost) -> Vec<String> {
+    external.hosts.iter().map(|host| host.value.clone()).collect()
+}
+
+/// The hosts outside that any proxy connects to, with the ports that are called.
+pub(super) fn called(context: &Context<'_>) -> Vec<ExternalPlan> {
+    let mut called: BTreeMap<Id<ExternalHost>, BTreeSet<usize>> = BTreeMap::new();
+    for reach in context.topology.reaches.values().flatten() {
+        if let Callee::External(id) = reach.callee {
+            called.entry(id).or_default().insert(reach.port);
+        }
+    }
+    let plan = |(id, positions): (Id<ExternalHost>, BTreeSet<usize>)| {
+        let external = context.model.externals.at(id);
+        let ExternalHost {
+            origin,
+            name: _,
+            namespace: _,
+            hosts: _,
+            addresses: _,
+            fallback: _,
+            // Its callers'.
+            vip: _,
+            ports,
+            tls: _,
+        } = external;
+        let port = |position: usize| {
+            let Port { origin: _, name: _, number, target, protocol, bind: _, mtls: _ } =
+                ports.get(position)?;
+            Some(ExternalPortPlan {
+                number: *number,
+                target: *target,
+                protocol: *protocol,
+                tls: external.tls(position).cloned(),
+            })
+        };
+        ExternalPlan {
+            name: context.model.callee_name(Callee::External(id)),
+            hosts: hosts(external),
+            addresses: groups(external).flatten().map(place).collect(),
+            ports: positions.into_iter().filter_map(port).collect(),
+            origin: origin.clone(),
+        }
+    };
+    let mut called: Vec<ExternalPlan> = called.into_iter().map(plan).collect();
+    called.sort_by(|left, right| left.name.cmp(&right.name));
+    called
+}
