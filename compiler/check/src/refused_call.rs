@@ -2,7 +2,8 @@
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_resolve::{Access, Caller, Edge, Refusal};
-use meshc_vocabulary::model::Model;
+use meshc_vocabulary::model::policy::AuthorizationRule;
+use meshc_vocabulary::model::{Model, Port};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -37,17 +38,17 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let who = edge.caller.peer(model);
         let refusal = edge.ports.iter().filter_map(|port| ports.get(*port)).find_map(|port| {
             match context.resolved.access(who, edge.callee, port) {
-                Access::Refused(refusal) => Some(refusal),
+                Access::Refused(refusal) => Some((port, refusal)),
                 Access::Admitted | Access::ByRequest { .. } => None,
             }
         });
-        if let Some(refusal) = refusal {
-            sink.push(report(model, edge, refusal));
+        if let Some((port, refusal)) = refusal {
+            sink.push(report(model, edge, port, refusal));
         }
     }
 }
 
-fn report(model: &Model, edge: &Edge<'_>, refusal: Refusal<'_>) -> Diagnostic {
+fn report(model: &Model, edge: &Edge<'_>, port: &Port, refusal: Refusal<'_>) -> Diagnostic {
     let (caller, callee) = (edge.caller.name(model), model.service_name(edge.callee));
     let message = format!("`{callee}` refuses the declared call from `{caller}`");
     let diagnostic = Diagnostic::error(CHECK.info.code, edge.origin.span, message).label(match edge.caller {
@@ -55,12 +56,22 @@ fn report(model: &Model, edge: &Edge<'_>, refusal: Refusal<'_>) -> Diagnostic {
         Caller::Route { .. } | Caller::Routed { .. } => "routed here",
     });
     match refusal {
-        Refusal::NotAllowed(rules) => rules
-            .iter()
-            .fold(diagnostic, |diagnostic, rule| {
-                diagnostic.also(rule.origin.span, format!("this does not admit `{caller}`"))
+        Refusal::NotAllowed(rules) => {
+            let who = edge.caller.peer(model);
+            let elsewhere = |rule: &AuthorizationRule| who.is_in(model, rule);
+            let diagnostic = rules.iter().fold(diagnostic, |diagnostic, rule| {
+                let at = if elsewhere(rule) { format!(" at port `{}`", port.name) } else { String::new() };
+                diagnostic.also(rule.origin.span, format!("this does not admit `{caller}`{at}"))
+            });
+            diagnostic.help(if rules.iter().any(elsewhere) {
+                format!(
+                    "admit it at port `{}` as well, or call other ports only: `calls = [{callee}.…]`",
+                    port.name
+                )
+            } else {
+                format!("add `{caller}` to `from`, or remove the call")
             })
-            .help(format!("add `{caller}` to `from`, or remove the call")),
+        }
         Refusal::Denied(rules) => rules
             .iter()
             .fold(diagnostic, |diagnostic, rule| {

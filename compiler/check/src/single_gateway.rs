@@ -35,7 +35,10 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             Diagnostic::warning(CHECK.info.code, gateway.origin.span, message)
                 .label("one replica")
                 .also(user.span, "this depends on it")
-                .help("run two or more with `replicas = …`"),
+                .help(match gateway.autoscale {
+                    None => "run two or more with `replicas = …`",
+                    Some(_) => "run two or more with `min_replicas = …`",
+                }),
         );
     }
 }

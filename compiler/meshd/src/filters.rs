@@ -107,5 +107,6 @@ mod tests {
     fn the_language_and_meshd_leave_the_same_headers_to_proxies() {
         assert_eq!(meshc_vocabulary::PROXIES_HEADERS, meshd_config::PROXIES_HEADERS);
         assert_eq!(meshc_vocabulary::PROXIES_HEADER_PREFIXES, meshd_config::PROXIES_HEADER_PREFIXES);
+        assert_eq!(meshc_vocabulary::APPLICATIONS_HEADERS, meshd_config::APPLICATIONS_HEADERS);
     }
 }

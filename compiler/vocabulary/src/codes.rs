@@ -308,7 +308,7 @@ outlier { consecutive_5xx = 3, min_requests = 20 }                  // failure_p
         explanation: r#"Some headers belong to one connection, say where a body ends, or are the proxy's own statement: `connection`,
 `content-length`, `date`, `expect`, `host`, `keep-alive`, `proxy-connection`, `te`, `trailer`, `transfer-encoding`,
 `upgrade`. Others are how proxies tell applications and each other who called and from where: `x-request-id`, and all
-that begin with `x-forwarded-` or `x-envoy-`. A rule that could change them could forge an identity or make two proxies read one connection differently.
+that begin with `x-forwarded-` or `x-envoy-`; but `x-forwarded-prefix`, below which path an application is published, is its own. A rule that could change them could forge an identity or make two proxies read one connection differently.
 An underscore counts as a dash, as many applications read it.
 
 ```mesh

@@ -1,8 +1,11 @@
 //! What strings and names must look like.
 
+use std::net::Ipv6Addr;
+
 use lang_evaluate::schema::Pattern;
 
 use crate::expressions;
+use crate::forwarded::METHODS;
 
 /// A name between a block's word and its brace. Whether Kubernetes can bear it is checked on the model, where the
 /// derived names are known too.
@@ -37,16 +40,22 @@ pub(crate) static COOKIE_NAME: Pattern = Pattern { name: "a cookie's name", chec
 pub(crate) static COOKIE_VALUE: Pattern = Pattern { name: "a cookie's value", check: cookie_value };
 
 /// An expression for the value of a cookie.
-pub(crate) static COOKIE_REGEX: Pattern =
-    Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b';') };
+pub(crate) static COOKIE_REGEX: Pattern = Pattern {
+    name: "a regular expression for the value of a cookie",
+    check: |text| expressions::wrong_before(text, b';'),
+};
 
 /// An expression for the value of a parameter of a query.
-pub(crate) static QUERY_REGEX: Pattern =
-    Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b'&') };
+pub(crate) static QUERY_REGEX: Pattern = Pattern {
+    name: "a regular expression for a value in a query",
+    check: |text| expressions::wrong_before(text, b'&'),
+};
 
 /// An expression for a path that may not be.
-pub(crate) static NOT_PATH_REGEX: Pattern =
-    Pattern { name: "a regular expression", check: |text| expressions::wrong_before(text, b'?') };
+pub(crate) static NOT_PATH_REGEX: Pattern = Pattern {
+    name: "a regular expression for a path without its query",
+    check: |text| expressions::wrong_before(text, b'?'),
+};
 
 /// The name of a parameter of a query, as it is sent.
 pub(crate) static QUERY_NAME: Pattern = Pattern {
@@ -69,7 +78,7 @@ pub(crate) static GRPC_METHOD: Pattern = Pattern { name: "a gRPC method", check:
 pub(crate) static ORIGIN: Pattern = Pattern { name: "an origin", check: origin };
 
 /// A method, or `*` for all.
-pub(crate) static CORS_METHOD: Pattern =
+pub(crate) static ANY_METHOD: Pattern =
     Pattern { name: "a method", check: |text| if text == "*" { None } else { method(text) } };
 
 /// A header's name, or `*` for all.
@@ -217,6 +226,9 @@ fn dns_name(text: &str) -> Option<String> {
     if let Some(why) = address_form(text) {
         return Some(why);
     }
+    if text.trim_start_matches('[').trim_end_matches(']').parse::<Ipv6Addr>().is_ok() {
+        return wrong("it is an address; where one may stand it is written without quotes and brackets");
+    }
     if let Some((_, port)) = text.rsplit_once(':')
         && !port.is_empty()
         && port.bytes().all(|byte| byte.is_ascii_digit())
@@ -343,74 +355,6 @@ fn identifier(text: &str) -> Option<String> {
     Some(format!("only letters, digits and `_` may stand in its parts, not `{other}`"))
 }
 
-/// Headers that only proxies change: those of one connection, those that say where a body ends, the date that every
-/// answer has, and those by which proxies tell applications and each other something. meshd has the same list; a test of the crate that sees both
-/// compares them.
-pub const PROXIES_HEADERS: [&str; 12] = [
-    "connection",
-    "content-length",
-    "date",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-request-id",
-];
-
-/// The same for every name that begins so.
-pub const PROXIES_HEADER_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
-
-/// Whether only proxies change the header, in lower case. Applications behind gateways of the CGI kind read an underscore
-/// as a dash.
-pub(crate) fn is_proxies_header(name: &str) -> bool {
-    let name = name.replace('_', "-");
-    PROXIES_HEADERS.contains(&name.as_str())
-        || PROXIES_HEADER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// The methods that are forwarded, by both data planes and over every version of HTTP. Source: the list of Envoy 1.40's
-/// parser of HTTP/1.1, without CONNECT. The list of meshd is the same; a test of the crate that sees both compares them.
-pub const METHODS: [&str; 34] = [
-    "ACL",
-    "BIND",
-    "CHECKOUT",
-    "COPY",
-    "DELETE",
-    "GET",
-    "HEAD",
-    "LINK",
-    "LOCK",
-    "MERGE",
-    "MKACTIVITY",
-    "MKCALENDAR",
-    "MKCOL",
-    "MOVE",
-    "MSEARCH",
-    "NOTIFY",
-    "OPTIONS",
-    "PATCH",
-    "POST",
-    "PROPFIND",
-    "PROPPATCH",
-    "PURGE",
-    "PUT",
-    "QUERY",
-    "REBIND",
-    "REPORT",
-    "SEARCH",
-    "SOURCE",
-    "SUBSCRIBE",
-    "TRACE",
-    "UNBIND",
-    "UNLINK",
-    "UNLOCK",
-    "UNSUBSCRIBE",
-];
-
 fn method(text: &str) -> Option<String> {
     if METHODS.contains(&text) {
         None
@@ -421,12 +365,17 @@ fn method(text: &str) -> Option<String> {
     }
 }
 
+/// Why there is a `?` in no path.
+const NO_QUERY: &str = "a query, which begins with `?`, is no part of a path";
+
 fn path(text: &str) -> Option<String> {
     if !text.starts_with('/') {
         return wrong("it must begin with `/`");
     }
-    if let Some(other) = text.chars().find(|c| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#'))
-    {
+    if text.contains('?') {
+        return wrong(NO_QUERY);
+    }
+    if let Some(other) = text.chars().find(|c| c.is_control() || c.is_whitespace() || *c == '#') {
         return Some(format!("`{}` cannot stand in it", other.escape_default()));
     }
     None
@@ -443,6 +392,9 @@ fn new_path(text: &str) -> Option<String> {
     }
     if text.split('/').any(|segment| matches!(segment, "." | "..")) {
         return wrong("a segment of dots stands for another path");
+    }
+    if text.contains('?') {
+        return wrong(NO_QUERY);
     }
     if let Some(other) = text.chars().find(|c| odd(*c)) {
         return Some(format!(
@@ -468,7 +420,9 @@ fn substitution(text: &str) -> Option<String> {
     let mut parts = text.split('\\');
     let mut plain = parts.next().unwrap_or_default().to_owned();
     if !plain.starts_with('/') {
-        return wrong("it must begin with `/`");
+        return wrong(
+            "it must begin with `/`, before any group: what a group holds is known only with a request",
+        );
     }
     for part in parts {
         let Some(rest) = part.strip_prefix(|c: char| c.is_ascii_digit()) else {

@@ -11,6 +11,7 @@ pub mod capability;
 pub mod codes;
 mod expressions;
 mod forms;
+mod forwarded;
 pub mod gateway_codes;
 mod kind;
 pub mod model;
@@ -25,7 +26,7 @@ mod words;
 use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::ast;
 
-pub use forms::{METHODS, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
+pub use forwarded::{APPLICATIONS_HEADERS, METHODS, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use kind::SCHEMA;
 pub use kind::gateway::EAST_WEST_PORT;
 pub use model::Model;

@@ -28,6 +28,9 @@ pub const PROXIES_HEADERS: [&str; 12] = [
 /// The same for every name that begins so.
 pub const PROXIES_HEADER_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
 
+/// But not these, which no proxy reads: below which path an application is published.
+pub const APPLICATIONS_HEADERS: [&str; 1] = ["x-forwarded-prefix"];
+
 /// Changes of headers. Names are in lower case, and none occurs twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderChanges {
@@ -88,8 +91,9 @@ fn name_to_change(cx: &mut Context<'_>, name: &str, at: &Path) -> Option<String>
     let name = header_name(cx, name, at)?;
     // Applications behind gateways of the CGI kind read an underscore as a dash.
     let dashed = name.replace('_', "-");
+    let begins_so = PROXIES_HEADER_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix));
     if PROXIES_HEADERS.contains(&dashed.as_str())
-        || PROXIES_HEADER_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix))
+        || (begins_so && !APPLICATIONS_HEADERS.contains(&dashed.as_str()))
     {
         cx.wrong(at, format!("proxies own the header `{name}`"));
         return None;

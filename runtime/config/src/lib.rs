@@ -32,7 +32,10 @@ mod upstreams;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
 pub use authorization::{AddressRange, Authorization, ClientPattern, Exception, Requests, Rule};
-pub use headers::{HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS, RequestProperty};
+pub use headers::{
+    APPLICATIONS_HEADERS, HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS,
+    RequestProperty,
+};
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{
     Bucket, KEY_LENGTH, KeyOf, Limit, LimitKey, LimitScope, MOST_KEYS, NO_VALUE, OnError, Rate, UNPRINTABLE,

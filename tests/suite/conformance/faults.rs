@@ -139,6 +139,10 @@ namespace shop {
       allow_credentials    = true
     }
     rule { match { prefix = "/any" }, to = api, cors { allow_origins = ["*"] } }
+    rule {
+      match { prefix = "/all" }, to = api
+      cors { allow_origins = ["https://shop.example"], allow_methods = ["*", "PUT"], allow_headers = ["*"], allow_credentials = true }
+    }
     rule { match { prefix = "/put", methods = ["PUT"] }, to = api }
     rule { match { prefix = "/moved" }, redirect { path = "/" } }
     rule { match { prefix = "/broken" }, to = api, fault { abort { status = 500 } } }
@@ -214,6 +218,23 @@ fn pages_of_other_origins_are_told_what_they_may(data_plane: DataPlane) {
     // A rule has its own words, or those of the route; one for other methods takes their preflight requests.
     let any = send("OPTIONS", "/any", &[("origin", "https://evil.example"), PREFLIGHT]);
     assert_eq!((any.status, said(&any)), (200, ["https://evil.example", "-", "-", "-"].map(str::to_owned)));
+    // What is allowed altogether is allowed by name, as browsers want it beside cookies.
+    let asks = [
+        ("origin", "https://shop.example"),
+        PREFLIGHT,
+        ("access-control-request-headers", "X-A, b"),
+        ("access-control-request-headers", "c"),
+    ];
+    let all = send("OPTIONS", "/all", &asks);
+    assert_eq!(
+        (all.status, said(&all)),
+        (200, ["https://shop.example", "true", "PUT", "X-A, b,c"].map(str::to_owned))
+    );
+    let all = send("OPTIONS", "/all", &asks[..2]);
+    assert_eq!(
+        (all.status, said(&all)),
+        (200, ["https://shop.example", "true", "PUT", ""].map(str::to_owned))
+    );
     let put = send("OPTIONS", "/put", &[("origin", "https://shop.example"), PREFLIGHT]);
     assert_eq!((put.status, said(&put)[2].as_str()), (200, "PUT, DELETE"));
     // Also of answers that the proxy gives by itself, but for those that a rule is there for.

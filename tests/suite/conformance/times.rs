@@ -26,7 +26,7 @@ namespace shop {
   route page {
     gateway = west.in
     hosts   = ["page.example"]
-    retry   { attempts = 1, when = [503], methods = ["GET", "POST"], back_off = 10ms, max_back_off = 20ms }
+    retry   { attempts = 1, when = [503], methods = ["*"], back_off = 10ms, max_back_off = 20ms }
     rule { match { paths = ["/small", "/kept"] }, to = page }
     rule {
       match { path = "/large" }

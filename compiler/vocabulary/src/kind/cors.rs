@@ -41,13 +41,13 @@ pub(crate) static KIND: Kind = Kind {
         ),
         Attribute::optional(
             words::ALLOW_METHODS,
-            Type::some(&Type::Text(&forms::CORS_METHOD)),
-            "The methods beside GET, HEAD and POST, which need no permission; `*` for all.",
+            Type::some(&Type::Text(&forms::ANY_METHOD)),
+            "The methods beside GET, HEAD and POST, which need no permission; `*` for all: the answer names what was asked for.",
         ),
         Attribute::optional(
             words::ALLOW_HEADERS,
             Type::some(&Type::Text(&forms::CORS_HEADER)),
-            "The headers of a request that a page may set; `*` for all.",
+            "The headers of a request that a page may set; `*` for all: the answer names those that were asked for.",
         ),
         Attribute::optional(
             words::EXPOSE_HEADERS,
@@ -64,7 +64,7 @@ pub(crate) static KIND: Kind = Kind {
             words::ALLOW_CREDENTIALS,
             Type::Boolean,
             Constant::Boolean(false),
-            "Whether requests may carry cookies. Not together with `*`.",
+            "Whether requests may carry cookies. Not together with `*` in `allow_origins` or `expose_headers`.",
         ),
     ],
     blocks: &[],
@@ -99,8 +99,7 @@ pub(super) fn convert(block: &Block, sink: &mut Sink) -> Option<Cors> {
     let (methods, headers) = (texts(words::ALLOW_METHODS), texts(words::ALLOW_HEADERS));
     let exposed = texts(words::EXPOSE_HEADERS);
     if credentials.value {
-        let all =
-            [&origins, &methods, &headers, &exposed].into_iter().flatten().find(|text| text.value == ANY);
+        let all = [&origins, &exposed].into_iter().flatten().find(|text| text.value == ANY);
         if let Some(all) = all {
             sink.push(everybody(all.span, block.written(words::ALLOW_CREDENTIALS).unwrap_or(all.span)));
         }
@@ -111,12 +110,17 @@ pub(super) fn convert(block: &Block, sink: &mut Sink) -> Option<Cors> {
     Some(Cors {
         origin: block.origin(),
         allow_origins: allow_origins.chain(regexes).collect(),
-        allow_methods: plain(methods),
-        allow_headers: plain(headers),
+        allow_methods: all_or(plain(methods)),
+        allow_headers: all_or(plain(headers)),
         expose_headers: plain(exposed),
         max_age: block.get::<Duration>(words::MAX_AGE).map(|age| age.value),
         allow_credentials: credentials.value,
     })
+}
+
+/// `*` alone, where it is among others.
+fn all_or(names: Vec<String>) -> Vec<String> {
+    if names.iter().any(|name| name == ANY) { vec![ANY.to_owned()] } else { names }
 }
 
 fn everybody(all: Span, credentials: Span) -> Diagnostic {

@@ -12,6 +12,7 @@ use super::{cors, fault, rewrite};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
+use crate::forwarded;
 use crate::model::filter::{HeaderChanges, HeaderPart, Mirror, RequestProperty, RouteFilter};
 use crate::model::{Destination, HttpMatch};
 use crate::symbols::symbols;
@@ -227,7 +228,7 @@ impl Names<'_> {
     /// The name in lower case. One that is a proxy's own is reported, and so is one that is changed twice.
     fn check(&mut self, name: &Spanned<String>) -> String {
         let lower = name.value.to_ascii_lowercase();
-        if forms::is_proxies_header(&lower) {
+        if forwarded::is_proxies_header(&lower) {
             self.sink.push(
                 Diagnostic::error(
                     codes::RESERVED_HEADER,

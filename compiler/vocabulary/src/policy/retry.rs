@@ -11,6 +11,9 @@ use crate::forms;
 use crate::model::policy::{BackOff, GrpcStatus, Retry, RetryOn};
 use crate::words;
 
+/// All methods.
+const ANY: &str = "*";
+
 /// The idempotent methods (RFC 9110, section 9.2.2) that a mesh forwards.
 const IDEMPOTENT: &[&str] = &["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
 
@@ -67,9 +70,9 @@ pub(crate) static KIND: Kind = Kind {
         ),
         Attribute::derived(
             words::METHODS,
-            Type::some(&Type::Text(&forms::METHOD)),
+            Type::some(&Type::Text(&forms::ANY_METHOD)),
             "the idempotent ones: `[\"GET\", \"HEAD\", \"OPTIONS\", \"TRACE\", \"PUT\", \"DELETE\"]`",
-            "The methods that may be sent again.",
+            "The methods that may be sent again; `[\"*\"]` is all of them: what an application did before it failed is then done again.",
         ),
         Attribute::optional(words::PER_TRY_TIMEOUT, Type::Duration, "How long one attempt may take."),
         Attribute::optional(
@@ -174,6 +177,7 @@ pub(crate) fn convert(block: &Block) -> Option<Retry> {
     let when = when.map(|when| when.value.into_iter().map(|failure| failure.value).collect());
     let methods = block.get::<Vec<Spanned<String>>>(words::METHODS);
     let methods = match methods {
+        Some(list) if list.value.iter().any(|method| method.value == ANY) => Vec::new(),
         Some(list) => list.value.into_iter().map(|method| method.value).collect(),
         None => IDEMPOTENT.iter().map(|method| (*method).to_owned()).collect(),
     };

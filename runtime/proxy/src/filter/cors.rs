@@ -15,10 +15,22 @@ pub(crate) type Lines = Vec<(HeaderName, HeaderValue)>;
 pub(crate) struct Cors {
     allow_origins: Vec<ValueMatch>,
     /// What every answer to a preflight request says.
-    preflight: Lines,
+    preflight: Vec<(HeaderName, Says)>,
     /// What every answer says that may be read.
     readable: Lines,
 }
+
+/// What a line of an answer says.
+#[derive(Debug)]
+enum Says {
+    /// Always the same.
+    Text(HeaderValue),
+    /// What was asked for with this header: browsers take `*` for a name in answers to requests with cookies.
+    Asked(HeaderName),
+}
+
+/// What allows everything.
+const ALL: &str = "*";
 
 /// What a request of a page is told.
 #[derive(Debug)]
@@ -48,7 +60,13 @@ impl Cors {
                 (header::ACCESS_CONTROL_ALLOW_METHODS, allow_methods),
                 (header::ACCESS_CONTROL_ALLOW_HEADERS, allow_headers),
                 (header::ACCESS_CONTROL_MAX_AGE, max_age),
-            ])?,
+            ])?
+            .into_iter()
+            .map(|(name, value)| {
+                let says = says(&name, value);
+                (name, says)
+            })
+            .collect(),
             readable: lines([
                 (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, credentials),
                 (header::ACCESS_CONTROL_EXPOSE_HEADERS, expose_headers),
@@ -72,8 +90,34 @@ impl Cors {
         }
         let mut asked = seen.values("access-control-request-method");
         let is_preflight = seen.method == "OPTIONS" && asked.any(|method| !method.is_empty());
-        Some(Told { answer, preflight: is_preflight.then(|| preflight.clone()) })
+        Some(Told { answer, preflight: is_preflight.then(|| said(preflight, seen)) })
     }
+}
+
+/// What a line of an answer to a preflight request says.
+fn says(name: &HeaderName, value: HeaderValue) -> Says {
+    if value == ALL && *name == header::ACCESS_CONTROL_ALLOW_METHODS {
+        Says::Asked(header::ACCESS_CONTROL_REQUEST_METHOD)
+    } else if value == ALL && *name == header::ACCESS_CONTROL_ALLOW_HEADERS {
+        Says::Asked(header::ACCESS_CONTROL_REQUEST_HEADERS)
+    } else {
+        Says::Text(value)
+    }
+}
+
+/// The lines of the answer to this preflight request.
+fn said(lines: &[(HeaderName, Says)], seen: &Seen<'_>) -> Lines {
+    let line = |(name, says): &(HeaderName, Says)| {
+        let value = match says {
+            Says::Text(value) => value.clone(),
+            Says::Asked(with) => {
+                let asked: Vec<&[u8]> = seen.values(with.as_str()).collect();
+                HeaderValue::from_bytes(&asked.join(&b","[..])).ok()?
+            }
+        };
+        Some((name.clone(), value))
+    };
+    lines.iter().filter_map(line).collect()
 }
 
 /// Those that say something.

@@ -15,7 +15,7 @@ pub struct Retry {
     pub when: Vec<RetryOn>,
     /// Whether the next attempt goes to the next locality.
     pub other_localities: bool,
-    /// Methods in upper case that may be sent again. Default: the idempotent ones (RFC 9110, section 9.2.2).
+    /// Methods in upper case that may be sent again; empty is every method. Default: the idempotent ones (RFC 9110, section 9.2.2).
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
