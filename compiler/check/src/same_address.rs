@@ -51,13 +51,14 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
-/// Whether anybody could mean either gateway by one address. Proxies everywhere connect to east-west gateways; but the
+/// Whether anybody could mean either gateway by one address. Proxies everywhere connect to east-west and egress gateways; but the
 /// clients of two ingresses in different networks may well be different people behind the same private address.
 fn meet(model: &Model, first: Id<Gateway>, second: Id<Gateway>) -> bool {
     let (first, second) = (model.gateways.at(first), model.gateways.at(second));
     let network = |gateway: &Gateway| model.clusters.at(gateway.cluster).network;
     match (first.role, second.role) {
         (GatewayRole::Ingress, GatewayRole::Ingress) => network(first) == network(second),
-        (GatewayRole::EastWest, _) | (_, GatewayRole::EastWest) => true,
+        (GatewayRole::EastWest | GatewayRole::Egress, _)
+        | (_, GatewayRole::EastWest | GatewayRole::Egress) => true,
     }
 }

@@ -1,6 +1,6 @@
 //! A gateway that is a single point of failure.
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink, Spanned};
 use meshc_vocabulary::model::{Gateway, GatewayRole, Id};
 
 use crate::context::Context;
@@ -56,6 +56,11 @@ fn user<'a>(context: &'a Context<'_>, id: Id<Gateway>, gateway: &Gateway) -> Opt
             });
             let first = context.exports(id).first().and_then(|export| export.origins.first());
             first.filter(|_| twins.next().is_none())
+        }
+        GatewayRole::Egress => {
+            let mut externals = context.model.externals.iter().map(|(_, external)| external);
+            let through = |gateway: &Spanned<Id<Gateway>>| gateway.value == id;
+            externals.find(|it| it.through.as_ref().is_some_and(through)).map(|external| &external.origin)
         }
         GatewayRole::Ingress => {
             let mut routes = context.model.routes.iter().map(|(_, route)| route);

@@ -89,7 +89,7 @@ fn watchdog() -> Watchdog {
 fn peers_only(placed: &Placed<'_>) -> bool {
     match placed.plan.role {
         Role::IngressGateway(_) | Role::EastWestGateway(_) => false,
-        Role::Sidecar(_) => true,
+        Role::Sidecar(_) | Role::EgressGateway(_) => true,
     }
 }
 

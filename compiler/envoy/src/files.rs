@@ -53,7 +53,9 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProx
     };
     files.insert(BOOTSTRAP_FILE.to_owned(), to_yaml(&bootstrap)?);
     let drain = match role {
-        Role::IngressGateway(_) | Role::EastWestGateway(_) => Some(drain::FILE.to_owned()),
+        Role::IngressGateway(_) | Role::EastWestGateway(_) | Role::EgressGateway(_) => {
+            Some(drain::FILE.to_owned())
+        }
         // Kubernetes ends a sidecar after its application, with which all that was in flight has ended.
         Role::Sidecar(_) => None,
     };

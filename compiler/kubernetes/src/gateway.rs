@@ -73,6 +73,7 @@ impl Gateway<'_> {
         let role = match self.proxy.role {
             Role::IngressGateway(_) => "ingress-gateway",
             Role::EastWestGateway(_) => "east-west-gateway",
+            Role::EgressGateway(_) => "egress-gateway",
             Role::Sidecar(_) => "sidecar",
         };
         let own = self.gateway.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));

@@ -95,6 +95,9 @@ fn size_of(proxy: &ProxyPlan) -> (String, Vec<&Origin>, &'static str) {
     let (what, help) = match proxy.role {
         Role::Sidecar(_) => ("ports that it calls", "declare fewer calls, or split the service"),
         Role::IngressGateway(_) => ("rules of its routes", "spread the routes over several gateways"),
+        Role::EgressGateway(_) => {
+            ("ports of hosts outside", "spread the hosts over several gateways, with `through`")
+        }
         Role::EastWestGateway(_) => {
             ("ports that other clusters call", "let fewer services be called from other clusters")
         }

@@ -239,7 +239,7 @@ fn gateway_ports(
                     let names = chains.iter().flat_map(|chain| &chain.names);
                     let outside = |_: &&String| match proxy.role {
                         Role::IngressGateway(_) => true,
-                        Role::EastWestGateway(_) | Role::Sidecar(_) => false,
+                        Role::EastWestGateway(_) | Role::EgressGateway(_) | Role::Sidecar(_) => false,
                     };
                     let host = |name: &String| HostAddress { name: name.clone(), secret: None };
                     (names.filter(outside).map(host).collect(), true)
@@ -269,7 +269,7 @@ fn gateway_ports(
 
 fn carries(proxy: &ProxyPlan, kind: &ListenerKind) -> Carries {
     match (proxy.role, kind) {
-        (Role::EastWestGateway(_), _) => Carries::BetweenClusters,
+        (Role::EastWestGateway(_) | Role::EgressGateway(_), _) => Carries::BetweenClusters,
         (Role::IngressGateway(_) | Role::Sidecar(_), ListenerKind::PassThrough(_)) => Carries::Tls,
         (Role::IngressGateway(_) | Role::Sidecar(_), ListenerKind::Tcp(_)) => Carries::Bytes,
         (

@@ -5,7 +5,7 @@
 use meshc_plan::{
     AppMetrics, AppPort, ClientCertificates, HttpListener, InboundChain, InboundListener, InboundProtocol,
     Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck,
-    ServerCertificate, ServerTls, StatusListener, TcpListener, bounds, paths,
+    ServerCertificate, ServerTls, StatusListener, TcpListener, Told, bounds, paths,
 };
 use meshc_vocabulary::model::{ClientCertificate, HttpVersion, TlsVersion};
 use meshd_config::{Period, raw};
@@ -145,12 +145,16 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
     let upstream = upstream.clone();
     match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
-        InboundProtocol::Http { app_http2: _, upgrades, vouching, filters } => {
+        InboundProtocol::Http { app_http2: _, upgrades, vouching, told, filters } => {
             raw::InboundApp::Http(raw::InboundHttp {
                 upstream,
                 timeout: None,
                 upgrades: routes::upgrades(upgrades),
                 vouching: vouching.iter().map(ToString::to_string).collect(),
+                anonymous: match told {
+                    Told::Caller => false,
+                    Told::Nothing => true,
+                },
                 filters: filters::render(filters),
             })
         }

@@ -74,6 +74,7 @@ fn node(name: &ProxyName, role: Role, locality: &Locality) -> raw::Node {
     let role = match role {
         Role::IngressGateway(_) => "ingress gateway",
         Role::EastWestGateway(_) => "east-west gateway",
+        Role::EgressGateway(_) => "egress gateway",
         Role::Sidecar(_) => "sidecar",
     };
     let facts = [("region", region.as_str()), ("role", role), ("zone", zone.as_str())];

@@ -17,10 +17,11 @@ use meshc_plan::{Placement, Plan, Rendering};
 use meshd_config::Config;
 
 /// One mesh for each thing that a proxy can be asked to do.
-const MESHES: [&str; 11] = [
+const MESHES: [&str; 12] = [
     "acme",
     "balance",
     "calls",
+    "egress",
     "grpc",
     "hub-and-spoke",
     "limits",

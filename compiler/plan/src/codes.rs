@@ -36,6 +36,8 @@ pub const SETTING_ON_SUBSET: Code = Code("E0420");
 pub const UPGRADE_OVER_HTTP2: Code = Code("E0421");
 /// Two callees of one caller that applications call by the same name.
 pub const SAME_NAME: Code = Code("E0440");
+/// An egress gateway that callers in other clusters cannot reach.
+pub const EGRESS_WITHOUT_ADDRESS: Code = Code("E0441");
 
 /// A request that waits on purpose for longer than its stream may be silent.
 pub const DELAY_IN_SILENCE: Code = Code("E0430");
@@ -57,6 +59,21 @@ service ledger {
 ```
 
 Use what the message suggests.
+"#,
+    },
+    CodeInfo {
+        code: EGRESS_WITHOUT_ADDRESS,
+        title: "an egress gateway without an address, called from another cluster",
+        explanation: r#"In its own cluster an egress gateway is found by the name of its Service. Callers in other clusters connect to its
+address.
+
+```mesh
+cluster east {
+  network = east-net
+  region  = "eastus"
+  gateway egress { role = egress, address = 172.18.255.203 }
+}
+```
 "#,
     },
     CodeInfo {

@@ -40,7 +40,7 @@ pub use identity::{Identity, PeerCheck};
 pub use listener::{
     AppMetrics, AppPort, ClientCertificates, HttpListener, InboundChain, InboundListener, InboundProtocol,
     Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerCertificate,
-    ServerTls, Socket, StatusListener, TcpListener,
+    ServerTls, Socket, StatusListener, TcpListener, Told,
 };
 pub use lower::lower;
 pub use names::{

@@ -184,6 +184,8 @@ pub enum InboundProtocol {
         /// The gateways whose word on the certificates of their clients is passed on, in order. If there are any, a request
         /// of anybody else who says something of that kind is answered with 403: proxies of the mesh never do.
         vouching: Vec<SpiffeId>,
+        /// What the application is told of the caller.
+        told: Told,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },
@@ -192,6 +194,15 @@ pub enum InboundProtocol {
         /// How many times the application is connected to before the client is closed.
         connect_attempts: u32,
     },
+}
+
+/// What is said of a caller to whom requests are passed on to, in `x-forwarded-client-cert`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Who it proved to be.
+    Caller,
+    /// Nothing, whatever it says itself.
+    Nothing,
 }
 
 /// The application's port on loopback.

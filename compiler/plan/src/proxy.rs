@@ -75,6 +75,8 @@ pub enum Role {
     IngressGateway(Id<Gateway>),
     /// Passes mTLS between clusters through.
     EastWestGateway(Id<Gateway>),
+    /// Connects to hosts outside, for proxies of the mesh.
+    EgressGateway(Id<Gateway>),
     /// Stands beside an application.
     Sidecar(Id<Service>),
 }

@@ -175,14 +175,26 @@ impl<'m> Builder<'m> {
 
     fn external(&mut self, external: Id<ExternalHost>, asks: CalleeAsks) {
         let callee = model::Callee::External(external);
+        let through = self.model.externals.at(external).through.as_ref().map(|gateway| gateway.value);
+        let mut passed: BTreeMap<usize, Vec<Origin>> = BTreeMap::new();
         for ((port, caller), (by, origins)) in asks {
             let origins = in_order(origins);
+            passed.entry(port).or_default().extend(origins.iter().cloned());
             for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
                 let nearness = nearness(self.model, cluster, cluster);
                 let groups = Arc::from([Group { cluster, nearness, via: Via::External, weight: 1 }]);
                 let reach = Reach { callee, port, asked: by, groups, origins: Arc::clone(&origins) };
                 self.add(caller, place, reach);
             }
+        }
+        // Whoever calls through a gateway makes the gateway call.
+        let Some(gateway) = through else { return };
+        let cluster = self.model.gateways.at(gateway).cluster;
+        let nearness = nearness(self.model, cluster, cluster);
+        for (port, origins) in passed {
+            let groups = Arc::from([Group { cluster, nearness, via: Via::External, weight: 1 }]);
+            let reach = Reach { callee, port, asked: Asked::ByRoute, groups, origins: in_order(origins) };
+            self.add(Caller::Gateway(gateway), 0, reach);
         }
     }
 
@@ -266,7 +278,7 @@ impl<'m> Builder<'m> {
         reaches.extend(gateways.map(|(gateway, list)| (ProxyKey::Gateway(gateway), list)));
         let exports = self.model.gateways.iter().zip(self.exports);
         let exports = exports.filter_map(|((id, gateway), list)| match gateway.role {
-            GatewayRole::Ingress => None,
+            GatewayRole::Ingress | GatewayRole::Egress => None,
             GatewayRole::EastWest => Some((id, list)),
         });
         Topology { reaches, exports: exports.collect(), unreachable: self.unreachable }

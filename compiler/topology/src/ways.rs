@@ -154,7 +154,7 @@ fn entries(model: &Model) -> Vec<Result<Arc<[Id<Gateway>]>, BrokenHop>> {
     for (id, gateway) in model.gateways.iter() {
         let index = gateway.cluster.index();
         match gateway.role {
-            GatewayRole::Ingress => {}
+            GatewayRole::Ingress | GatewayRole::Egress => {}
             GatewayRole::EastWest if gateway.addresses.is_empty() => {
                 if let Some(slot @ None) = silent.get_mut(index) {
                     *slot = Some(id);

@@ -97,7 +97,10 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
     }
     let mut externals = Table::default();
     for (namespace, block) in inside(EXTERNALS) {
-        ids.externals.insert(block.entity?, externals.push(external::convert(block, namespace, sink)?));
+        ids.externals.insert(
+            block.entity?,
+            externals.push(external::convert(block, namespace, &gateways, &ids, sink)?),
+        );
     }
     for (_, block) in inside(CALLERS) {
         let calls = service::calls(block, &ids, sink)?;

@@ -81,6 +81,8 @@ pub const WILDCARD_WITHOUT_ADDRESS: Code = Code("E0280");
 pub const TLS_TWICE: Code = Code("E0281");
 /// TLS without a server name.
 pub const NO_SERVER_NAME: Code = Code("E0282");
+/// A gateway that connects to no hosts outside.
+pub const NOT_AN_EGRESS: Code = Code("E0283");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -383,6 +385,7 @@ balance { by = random, slow_start = 30s }     // by = least_request
     outside::WILDCARD_WITHOUT_ADDRESS,
     outside::TLS_TWICE,
     outside::NO_SERVER_NAME,
+    outside::NOT_AN_EGRESS,
     CodeInfo {
         code: FAILOVER_OF_DESTINATIONS,
         title: "destinations that cannot stand in for each other",

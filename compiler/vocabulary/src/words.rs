@@ -156,6 +156,7 @@ names! {
     SUCCESS_DEVIATION = "success_deviation";
     TARGET = "target";
     TARGETS = "targets";
+    THROUGH = "through";
     TIERS = "tiers";
     TIME = "time";
     TIMEOUT = "timeout";

@@ -110,6 +110,8 @@ pub enum InboundApp {
         upgrades: Vec<Upgrade>,
         /// The gateways whose word on the certificates of their clients is passed on.
         vouching: Vec<SpiffeId>,
+        /// Whether the application is told nothing of who called.
+        anonymous: bool,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },

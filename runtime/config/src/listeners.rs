@@ -202,7 +202,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             Some(InboundApp::Tcp { upstream: upstream?, max_connect_attempts: attempts? })
         }
         raw::InboundApp::Http(raw) => {
-            let raw::InboundHttp { upstream, timeout, upgrades, vouching, filters } = raw;
+            let raw::InboundHttp { upstream, timeout, upgrades, vouching, anonymous, filters } = raw;
             let at = at.field("http");
             let upstream = cx.upstream(upstream, &at.field("upstream"));
             let timeout_at = at.field("timeout");
@@ -220,6 +220,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
                 timeout: timeout?.map(Period::duration),
                 upgrades: upgrades.clone(),
                 vouching: vouching?,
+                anonymous: *anonymous,
                 filters: filters?,
             })
         }

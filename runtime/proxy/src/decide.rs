@@ -243,6 +243,8 @@ pub(crate) async fn decide(
         return Err(refusal.on(route));
     }
     let route = Arc::clone(route);
+    // Whatever it says itself was removed on its way in.
+    let peer = if app.anonymous { None } else { peer };
     if let (Some(peer), Some(credentials)) = (peer, &worker.shared.snapshot.load().credentials) {
         tell_caller(&mut parts.headers, &credentials.spiffe, peer, vouched.as_ref());
     }

@@ -14,7 +14,7 @@ use crate::hosts::Hosts;
 use crate::limit::LimitState;
 use crate::route::{Route, Routes, draw};
 use crate::tls::{EdgeTls, Loaded, server_config};
-use crate::upstream::{GroupTls, Upstream};
+use crate::upstream::{Originations, Upstream};
 use meshd_config as config;
 use meshd_config::{
     AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
@@ -44,9 +44,6 @@ pub(crate) struct Snapshot {
     /// What the groups of each upstream need for TLS towards servers outside.
     originations: Vec<(Arc<Upstream>, Originations)>,
 }
-
-/// For each group of an upstream, in their order.
-type Originations = Vec<Option<Arc<GroupTls>>>;
 
 /// A listener, ready for connections.
 #[derive(Debug)]
@@ -146,6 +143,8 @@ pub(crate) struct HttpApp {
     pub(crate) edge: Option<Edge>,
     /// The gateways whose word on the certificates of their clients is passed on.
     pub(crate) vouching: Vec<SpiffeId>,
+    /// Whether nothing is said of a caller that proved its identity.
+    pub(crate) anonymous: bool,
 }
 
 /// Where connections go, each drawn anew.
@@ -283,7 +282,10 @@ impl Builder<'_> {
                     None => None,
                     Some(tls) => Some(EdgeTls::load(tls)?),
                 };
-                KindState::Http { tls, app: HttpApp { limits, routes, edge: *edge, vouching: Vec::new() } }
+                KindState::Http {
+                    tls,
+                    app: HttpApp { limits, routes, edge: *edge, vouching: Vec::new(), anonymous: false },
+                }
             }
             Kind::Tcp { to, failover, max_connect_attempts, idle_timeout } => {
                 KindState::Tcp(self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?)
@@ -367,7 +369,7 @@ impl Builder<'_> {
                 max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
             }),
-            InboundApp::Http { upstream, timeout, upgrades, vouching, filters } => {
+            InboundApp::Http { upstream, timeout, upgrades, vouching, anonymous, filters } => {
                 let route = Route {
                     name: String::new(),
                     matching: RequestMatch::any(),
@@ -384,7 +386,13 @@ impl Builder<'_> {
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
-                App::Http(HttpApp { limits: Vec::new(), routes, edge: None, vouching: vouching.clone() })
+                App::Http(HttpApp {
+                    limits: Vec::new(),
+                    routes,
+                    edge: None,
+                    vouching: vouching.clone(),
+                    anonymous: *anonymous,
+                })
             }
         })
     }

@@ -58,6 +58,9 @@ pub(crate) struct GroupTls {
     bytes: Arc<ClientConfig>,
 }
 
+/// For each group of an upstream, in their order, how to connect to servers outside.
+pub(crate) type Originations = Vec<Option<Arc<GroupTls>>>;
+
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Spoken {
@@ -158,7 +161,7 @@ impl Upstream {
 
     /// Reads what its groups need for TLS towards servers outside, in their order. The answer to what is wrong is a
     /// sentence.
-    pub(crate) fn read_originations(&self) -> Result<Vec<Option<Arc<GroupTls>>>, String> {
+    pub(crate) fn read_originations(&self) -> Result<Originations, String> {
         let read = |group: &Group| group.config.origination.as_ref().map(GroupTls::outside).transpose();
         self.groups.iter().map(read).collect()
     }

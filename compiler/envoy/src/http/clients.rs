@@ -1,5 +1,7 @@
 //! Whose requests a connection manager takes.
 
+use meshc_plan::Told;
+
 /// Who the clients of a connection manager are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clients {
@@ -16,6 +18,8 @@ pub(crate) enum Clients {
     Peers {
         /// Whether some of them say what certificates their own clients show.
         vouch: bool,
+        /// What is said of them to whom their requests are passed on to.
+        told: Told,
     },
     /// Probes and metrics collectors.
     Operators,

@@ -2,6 +2,8 @@
 
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 
+use meshc_plan::Told;
+
 use super::clients::Clients;
 use super::upgrade;
 use crate::http::reserved;
@@ -31,7 +33,8 @@ pub(crate) fn filter(
     };
     let (forward_client_cert, set_client_cert) = match clients {
         // The application learns from this header who called; whatever a caller sent under the name is replaced.
-        Clients::Peers { vouch } => {
+        Clients::Peers { vouch: _, told: Told::Nothing } => (ForwardClientCertDetails::Sanitize, None),
+        Clients::Peers { vouch, told: Told::Caller } => {
             let details = SetCurrentClientCertDetails { uri: true, ..Default::default() };
             let what = if vouch {
                 ForwardClientCertDetails::AppendForward

@@ -76,7 +76,7 @@ fn chain(
     let AppPort { upstream, port } = app;
     let name = format!("{listener}_{port}");
     match protocol {
-        InboundProtocol::Http { app_http2, upgrades, vouching, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, vouching, told, filters } => {
             let replies = replies::of(filters);
             let action = RouteAction {
                 upgrade_configs: upgrade::refused(upgrades),
@@ -85,7 +85,7 @@ fn chain(
             let routes = every_request(&name, upstream, action, upgrades, filters);
             let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
             let filters = authorization::vouching(vouching).into_iter().chain(filters).collect();
-            let clients = Clients::Peers { vouch: !vouching.is_empty() };
+            let clients = Clients::Peers { vouch: !vouching.is_empty(), told: *told };
             let manager = manager::filter(&name, clients, routes, filters, Some(replies));
             (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
         }

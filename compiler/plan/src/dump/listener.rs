@@ -8,7 +8,7 @@ use crate::{
     InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
     ProbeCheck, REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket,
-    StatusListener, TcpListener, VirtualHost, key_name,
+    StatusListener, TcpListener, Told, VirtualHost, key_name,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
@@ -206,11 +206,15 @@ fn inbound(text: &mut Text, chain: &InboundChain) {
 
 fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
     match protocol {
-        InboundProtocol::Http { app_http2, upgrades, vouching, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, vouching, told, filters } => {
             let spoken = if *app_http2 { "http, application speaks HTTP/2" } else { "http" };
             text.line(parts([Some(spoken.to_owned()), words::upgrades(upgrades)]));
             for gateway in vouching {
                 text.line(format!("clients as {gateway} says"));
+            }
+            match told {
+                Told::Caller => {}
+                Told::Nothing => text.line("nothing is said of the caller"),
             }
             self::filters(text, filters);
         }

@@ -118,6 +118,7 @@ fn dump_proxy(text: &mut Text, proxy: &ProxyPlan) {
         let role = match role {
             Role::IngressGateway(_) => "ingress gateway",
             Role::EastWestGateway(_) => "east-west gateway",
+            Role::EgressGateway(_) => "egress gateway",
             Role::Sidecar(_) => "sidecar",
         };
         let Locality { region, zone, cluster } = locality;

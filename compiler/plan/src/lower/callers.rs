@@ -40,7 +40,7 @@ impl Callers {
     }
 }
 
-fn identity(model: &Model, key: ProxyKey) -> Option<(SpiffeId, Peer<'_>)> {
+pub(super) fn identity(model: &Model, key: ProxyKey) -> Option<(SpiffeId, Peer<'_>)> {
     match key {
         ProxyKey::Sidecar { cluster, service } => {
             Some((model.service_identity(service, cluster), Peer::of_service(model, service)))

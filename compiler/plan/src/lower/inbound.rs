@@ -12,7 +12,7 @@ use super::upstream::{self, INBOUND_LISTENER};
 use crate::filter::Filter;
 use crate::{
     AppPort, Audit, Authorization, InboundChain, InboundListener, InboundProtocol, Limit, Listener,
-    ListenerKind, Socket, Upstream, UpstreamProtocol, codes, paths, sni,
+    ListenerKind, Socket, Told, Upstream, UpstreamProtocol, codes, paths, sni,
 };
 
 /// Refused requests must not use up limits, so authorization comes first; then what is counted here, which asks nobody.
@@ -50,6 +50,7 @@ pub(super) fn listener(
                 app_http2: app_protocol(port) == UpstreamProtocol::Http2,
                 upgrades: upgrade::by_default([port]),
                 vouching: vouching.clone(),
+                told: Told::Caller,
                 filters: filters(authorization, audit, limits),
             };
             let (peers, protocol, plain) = match port.protocol {

@@ -10,6 +10,7 @@ mod clusters;
 mod companions;
 mod context;
 mod east_west;
+mod egress;
 mod fault;
 mod filter;
 mod inbound;
@@ -49,6 +50,7 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     companions::check(&context, sink);
     policy::targets::check(&context, sink);
     calls::check(&context, sink);
+    outside::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
     for (key, reaches) in &topology.reaches {
         lowered.push(match *key {
@@ -58,6 +60,7 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
             ProxyKey::Gateway(gateway) => match model.gateways.at(gateway).role {
                 GatewayRole::Ingress => ingress::lower(&context, gateway, reaches, sink),
                 GatewayRole::EastWest => east_west::lower(&context, gateway),
+                GatewayRole::Egress => egress::lower(&context, gateway, reaches),
             },
         });
     }

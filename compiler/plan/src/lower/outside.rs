@@ -4,21 +4,112 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshc_vocabulary::model::{Callee, Cluster, DeadShare, ExternalHost, Host, Id, Port, Protocol};
+use lang_diagnostics::{Diagnostic, Sink};
+use meshc_topology::ProxyKey;
+use meshc_vocabulary::model::{Callee, Cluster, DeadShare, ExternalHost, Gateway, Host, Id, Port, Protocol};
 
 use super::context::Context;
+use super::egress::EGRESS_LISTENER;
 use super::outbound::CONNECT_ATTEMPTS;
 use super::policy::retry::Beside;
 use super::policy::{AtCaller, balance, failover, outlier, pool};
 use super::upstream;
 use crate::{
     Endpoint, EndpointAddress, ExternalPlan, ExternalPortPlan, Group, PassThrough, PassThroughChain, Serves,
-    Upstream, UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds,
+    Upstream, UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, codes, paths, sni,
 };
+
+/// A port of a host outside, as its callers in a cluster see it: the host, or the gateway that connects to it.
+pub(super) fn upstream(
+    context: &Context<'_>,
+    caller: Id<Cluster>,
+    id: Id<ExternalHost>,
+    position: usize,
+    port: &Port,
+) -> Upstream {
+    let direct = direct(context, caller, id, position, port);
+    let Some(gateway) = &context.model.externals.at(id).through else { return direct };
+    let (called, gateway) = (context.called(Callee::External(id)), gateway.value);
+    let AtCaller { balance, failover: _, outlier, pool } = AtCaller::of(context, Callee::External(id));
+    let requests = port.protocol.is_http();
+    let at = context.model.gateways.at(gateway).cluster;
+    Upstream {
+        protocol: match port.protocol {
+            Protocol::Http => UpstreamProtocol::HttpLikeDownstream,
+            Protocol::Http2 | Protocol::Grpc => UpstreamProtocol::Http2,
+            Protocol::Tcp | Protocol::Tls => UpstreamProtocol::Tcp,
+        },
+        groups: vec![Group {
+            name: context.model.clusters.at(at).name.clone(),
+            locality: context.locality(at),
+            endpoints: gateway_endpoints(context, caller, gateway),
+            balance: balance::without_hash(balance),
+            ejection: if requests { outlier::of_pods(outlier) } else { outlier::of_connections(outlier) },
+            requests_per_connection: if requests { pool.requests_per_connection.value } else { None },
+        }],
+        tls: Some(UpstreamTls::Mutual {
+            sni: sni(called.service, called.subset, called.namespace, port.number),
+            peers: context.model.gateway_identity(gateway).into_iter().collect(),
+        }),
+        ..direct
+    }
+}
+
+/// An egress gateway: by the name of its Service in its own cluster, by its addresses elsewhere.
+fn gateway_endpoints(context: &Context<'_>, caller: Id<Cluster>, id: Id<Gateway>) -> Vec<Endpoint> {
+    let gateway = context.model.gateways.at(id);
+    let cluster = context.model.clusters.at(gateway.cluster);
+    let service = || {
+        let (name, namespace) = (&gateway.name, &context.model.mesh.namespace);
+        EndpointAddress::Name(format!("{}-{name}.{namespace}.svc.{}", cluster.name, cluster.domain))
+    };
+    let addresses: Vec<EndpointAddress> = if caller == gateway.cluster {
+        vec![service()]
+    } else {
+        gateway.addresses.iter().map(|address| place(&address.value)).collect()
+    };
+    let endpoint = |address| Endpoint {
+        address,
+        port: gateway.ports.first().map_or(paths::EAST_WEST_PORT, |port| port.number),
+        weight: 1,
+        copies: 1,
+        serves: Serves::Proxy { proxy: context.gateway_proxy_name(id), listener: EGRESS_LISTENER.to_owned() },
+    };
+    addresses.into_iter().map(endpoint).collect()
+}
+
+/// Reports callers that no way leads from to the egress gateway of a host.
+pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
+    let mut known = BTreeSet::new();
+    for (key, reaches) in &context.topology.reaches {
+        let caller = match *key {
+            ProxyKey::Sidecar { cluster, service: _ } => cluster,
+            ProxyKey::Gateway(gateway) => context.model.gateways.at(gateway).cluster,
+        };
+        for reach in reaches {
+            let Callee::External(id) = reach.callee else { continue };
+            let Some(through) = &context.model.externals.at(id).through else { continue };
+            let gateway = context.model.gateways.at(through.value);
+            if caller == gateway.cluster || !gateway.addresses.is_empty() || !known.insert((id, caller)) {
+                continue;
+            }
+            let name = &context.model.clusters.at(caller).name;
+            let message = format!("callers in `{name}` cannot reach {}", gateway.origin.name);
+            let report = Diagnostic::error(codes::EGRESS_WITHOUT_ADDRESS, through.span, message)
+                .label("it is in another cluster, and has no address")
+                .also(gateway.origin.span, "declared here")
+                .help("give the gateway the `address` at which other clusters reach it");
+            sink.push(match reach.origins.first() {
+                Some(call) => report.also(call.span, "called here"),
+                None => report,
+            });
+        }
+    }
+}
 
 /// A port of a host outside, as a proxy of a cluster sees it that connects to it. All addresses are equally good, and each
 /// fallback is a group of its own.
-pub(super) fn upstream(
+pub(super) fn direct(
     context: &Context<'_>,
     caller: Id<Cluster>,
     id: Id<ExternalHost>,
@@ -79,6 +170,9 @@ fn place(address: &Host) -> EndpointAddress {
 /// What there is beside an address that failed.
 pub(super) fn beside(context: &Context<'_>, id: Id<ExternalHost>) -> Beside {
     let external = context.model.externals.at(id);
+    if external.through.is_some() {
+        return Beside::OnlyEndpoints;
+    }
     match (external.fallback.is_empty(), external.addresses.len()) {
         (true, _) => Beside::OnlyEndpoints,
         (false, 0 | 1) => Beside::OnlyGroups,
@@ -106,7 +200,7 @@ pub(super) fn of_hosts(context: &Context<'_>, id: Id<ExternalHost>, all: Virtual
     VirtualHost { hosts: hosts(context.model.externals.at(id)).into(), ..all }
 }
 
-fn hosts(external: &ExternalHost) -> Vec<String> {
+pub(super) fn hosts(external: &ExternalHost) -> Vec<String> {
     external.hosts.iter().map(|host| host.value.clone()).collect()
 }
 
@@ -128,6 +222,7 @@ pub(super) fn called(context: &Context<'_>) -> Vec<ExternalPlan> {
             addresses: _,
             fallback: _,
             // Its callers'.
+            through: _,
             vip: _,
             ports,
             tls: _,

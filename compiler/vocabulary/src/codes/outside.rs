@@ -45,3 +45,20 @@ external pay {
 }
 ```"#,
 };
+
+pub(super) const NOT_AN_EGRESS: CodeInfo = CodeInfo {
+    code: super::NOT_AN_EGRESS,
+    title: "a gateway that connects to no hosts outside",
+    explanation: r#"`through` names the gateway that connects to a host outside in the place of its callers. Only an egress gateway does that.
+
+```mesh
+cluster west {
+  network = west-net
+  region  = "westus"
+  gateway egress { role = egress }
+}
+namespace shop {
+  external pay { hosts = ["api.pay.example"], through = west.egress, port https { number = 443, protocol = tls } }
+}
+```"#,
+};

@@ -4,15 +4,27 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
-use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Pattern, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Pattern, Reference, Type};
+use lang_evaluate::{Block, Target};
 
-use super::{gateway_tls, lower_case_hosts};
+use super::{gateway, gateway_tls, lower_case_hosts};
+use crate::build::Ids;
 use crate::codes;
 use crate::forms;
-use crate::model::{Bind, ExternalHost, Host, Id, Mtls, Namespace, OutsideTls, Port, Protocol, TlsVersion};
+use crate::model::{
+    Bind, ExternalHost, Gateway, GatewayRole, Host, Id, Mtls, Namespace, OutsideTls, Port, Protocol, Table,
+    TlsVersion,
+};
 use crate::symbols::symbols;
 use crate::words;
+
+/// A gateway that connects to hosts outside.
+const EGRESS: Reference = Reference {
+    kinds: &[words::kind::GATEWAY],
+    part: None,
+    inner: &[],
+    refused: &[(words::kind::CLUSTER, "write the gateway's name behind it: `<cluster>.<gateway>`")],
+};
 
 /// A name of a host outside the mesh, possibly beginning with `*.`.
 static HOST: Pattern = Pattern { name: "a host name", check: host };
@@ -155,6 +167,13 @@ pub(crate) static KIND: Kind = Kind {
             "Addresses or DNS names that take over, in order, when all before them are ejected. With `tls` they have a \
              certificate for the same `names`.",
         ),
+        Attribute::optional(
+            words::THROUGH,
+            Type::Reference(&EGRESS),
+            "The egress gateway that connects to it. Callers reach that over mTLS, from its own cluster by the name of its \
+             Service and from others at its address; it admits those that have declared their call, and tells the host \
+             nothing of their identities. The Secrets of `tls` are then needed in the mesh's namespace of its cluster only.",
+        ),
         Attribute::derived(
             words::VIP,
             Type::Ipv4,
@@ -165,7 +184,13 @@ pub(crate) static KIND: Kind = Kind {
     blocks: &[Nested { kind: &PORT, count: Count::Some }],
 };
 
-pub(crate) fn convert(block: &Block, namespace: Id<Namespace>, sink: &mut Sink) -> Option<ExternalHost> {
+pub(crate) fn convert(
+    block: &Block,
+    namespace: Id<Namespace>,
+    gateways: &Table<Gateway>,
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Option<ExternalHost> {
     let hosts = lower_case_hosts(block, sink);
     let own = hosts.iter().find(|host| !host.value.starts_with('*'));
     let mut named = Named::default();
@@ -201,10 +226,38 @@ pub(crate) fn convert(block: &Block, namespace: Id<Namespace>, sink: &mut Sink) 
         hosts,
         addresses,
         fallback,
+        through: match block.get::<Target>(words::THROUGH) {
+            Some(target) => Some(through(&target, gateways, ids, sink)?),
+            None => None,
+        },
         vip: block.get::<Ipv4Addr>(words::VIP),
         ports,
         tls,
     })
+}
+
+fn through(
+    target: &Spanned<Target>,
+    gateways: &Table<Gateway>,
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Option<Spanned<Id<Gateway>>> {
+    let id = *ids.gateways.get(&target.value.entity)?;
+    let gateway = gateways.at(id);
+    match gateway.role {
+        GatewayRole::Egress => {}
+        role @ (GatewayRole::Ingress | GatewayRole::EastWest) => sink.push(
+            Diagnostic::error(
+                codes::NOT_AN_EGRESS,
+                target.span,
+                format!("{} connects to no hosts outside", gateway.origin.name),
+            )
+            .label(format!("an {} gateway", gateway::word(role)))
+            .also(gateway.origin.span, "declared here")
+            .help("name a gateway with `role = egress`"),
+        ),
+    }
+    Some(Spanned::new(id, target.span))
 }
 
 /// Addresses that were read, each with its place.

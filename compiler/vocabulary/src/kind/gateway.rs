@@ -21,6 +21,8 @@ symbols! {
     ROLES: GatewayRole {
         "ingress" => GatewayRole::Ingress, "takes requests from outside the mesh";
         "east_west" => GatewayRole::EastWest, "passes mTLS between clusters through, by SNI, and never ends it";
+        "egress" => GatewayRole::Egress,
+            "connects to hosts outside the mesh that name it in `through`, for callers that prove who they are";
     }
 }
 
@@ -36,7 +38,7 @@ symbols! {
 
 static PORT: Kind = Kind {
     word: words::kind::PORT,
-    documentation: "A port of the gateway. An east-west gateway has exactly one, 15443 unless declared.",
+    documentation: "A port of the gateway. An east-west or egress gateway has exactly one, 15443 unless declared.",
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
@@ -127,7 +129,7 @@ pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> O
         replicas,
         autoscale,
         account: block.get::<String>(words::ACCOUNT),
-        service: pods::service(block, sink)?,
+        service: pods::service(block, role, sink)?,
         resources: pods::resources(block, sink),
         trusted_hops: block.get::<u32>(words::TRUSTED_HOPS)?.value,
     })
@@ -140,6 +142,15 @@ fn addresses(block: &Block, sink: &mut Sink) -> Vec<Spanned<Host>> {
     let mut all: Vec<_> = block.get::<Host>(words::ADDRESS).into_iter().collect();
     all.extend(block.get::<Vec<Spanned<Host>>>(words::ADDRESSES).into_iter().flat_map(|list| list.value));
     all
+}
+
+/// A role as messages name it.
+pub(crate) const fn word(role: GatewayRole) -> &'static str {
+    match role {
+        GatewayRole::Ingress => "ingress",
+        GatewayRole::EastWest => "east-west",
+        GatewayRole::Egress => "egress",
+    }
 }
 
 fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<GatewayPort>> {
@@ -160,7 +171,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
             );
         }
         let proxy_protocol = port.get::<bool>(words::PROXY_PROTOCOL)?;
-        if role == GatewayRole::EastWest {
+        if role != GatewayRole::Ingress {
             let ingress_only = [
                 (words::PROTOCOL, protocol.value != GatewayProtocol::Http),
                 (words::PROXY_PROTOCOL, proxy_protocol.value),
@@ -174,7 +185,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                         format!("`{name}` is for ingress gateways, and {} is none", block.origin().name),
                     )
                     .label("it has no meaning here")
-                    .help("remove it; between clusters there is mTLS only"),
+                    .help("remove it; between proxies there is mTLS only"),
                 );
             }
         }
@@ -188,7 +199,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
         });
     }
     match (role, ports.as_slice()) {
-        (GatewayRole::EastWest, []) => {
+        (GatewayRole::EastWest | GatewayRole::Egress, []) => {
             ports.push(GatewayPort {
                 origin: block.origin(),
                 name: String::from("mtls"),
@@ -198,17 +209,17 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                 tls: None,
             });
         }
-        (GatewayRole::EastWest, [first, rest @ ..]) => {
+        (GatewayRole::EastWest | GatewayRole::Egress, [first, rest @ ..]) => {
             if let Some(second) = rest.first() {
                 sink.push(
                     Diagnostic::error(
                         codes::EAST_WEST_PORT,
                         second.origin.span,
-                        format!("{} is an east-west gateway and has one port", block.origin().name),
+                        format!("{} is an {} gateway and has one port", block.origin().name, word(role)),
                     )
                     .label("a second one")
                     .also(first.origin.span, "the first one")
-                    .help("everything between clusters passes through one port; the SNI tells the services apart"),
+                    .help("everything passes through one port; the SNI tells the callees apart"),
                 );
             }
             if let Some(port) = ports.iter().find(|port| port.tls.is_some()) {
@@ -216,10 +227,14 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                     Diagnostic::error(
                         codes::EAST_WEST_PORT,
                         port.origin.span,
-                        format!("{} is an east-west gateway and never ends TLS", block.origin().name),
+                        format!(
+                            "{} is an {} gateway and shows no certificate of yours",
+                            block.origin().name,
+                            word(role)
+                        ),
                     )
                     .label("`tls` has no meaning here")
-                    .help("remove `tls`; callers and callees prove their identities to each other, through the gateway"),
+                    .help("remove `tls`; proxies prove the identities of the mesh to each other"),
                 );
             }
         }

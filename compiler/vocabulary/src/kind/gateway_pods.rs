@@ -10,7 +10,7 @@ use lang_syntax::ast::Decimal;
 use super::exclusive;
 use crate::codes;
 use crate::forms;
-use crate::model::{Autoscale, ExternalTraffic, GatewayService, Resources, ServiceType};
+use crate::model::{Autoscale, ExternalTraffic, GatewayRole, GatewayService, Resources, ServiceType};
 use crate::policy::Percent;
 use crate::symbols::symbols;
 use crate::words;
@@ -117,10 +117,17 @@ pub(crate) static AUTOSCALE: Kind = Kind {
     blocks: &[],
 };
 
-pub(crate) fn service(block: &Block, sink: &mut Sink) -> Option<GatewayService> {
+pub(crate) fn service(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<GatewayService> {
+    let has_address =
+        [words::ADDRESS, words::ADDRESSES].into_iter().any(|name| block.written(name).is_some());
     let Some(block) = block.block(&SERVICE) else {
         return Some(GatewayService {
-            kind: ServiceType::LoadBalancer,
+            kind: match role {
+                GatewayRole::Ingress | GatewayRole::EastWest => ServiceType::LoadBalancer,
+                // Its callers are in the cluster, unless an address says that others are not.
+                GatewayRole::Egress if has_address => ServiceType::LoadBalancer,
+                GatewayRole::Egress => ServiceType::ClusterIp,
+            },
             class: None,
             annotations: BTreeMap::new(),
             external_traffic: ExternalTraffic::Cluster,

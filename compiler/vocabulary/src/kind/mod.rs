@@ -105,13 +105,13 @@ pub(crate) fn report_repeated(targets: &[Spanned<Target>], sink: &mut Sink) {
 pub(crate) fn report_no_ingress(gateway: &Gateway, named: Span, sink: &mut Sink) {
     match gateway.role {
         GatewayRole::Ingress => {}
-        GatewayRole::EastWest => sink.push(
+        role @ (GatewayRole::EastWest | GatewayRole::Egress) => sink.push(
             Diagnostic::error(
                 codes::NOT_AN_INGRESS,
                 named,
                 format!("{} takes no requests from outside", gateway.origin.name),
             )
-            .label("an east-west gateway")
+            .label(format!("an {} gateway", gateway::word(role)))
             .also(gateway.origin.span, "declared here")
             .help("name a gateway with `role = ingress`"),
         ),

@@ -202,6 +202,8 @@ pub enum GatewayRole {
     Ingress,
     /// Passes mTLS between clusters through, by SNI.
     EastWest,
+    /// Connects to hosts outside, for callers that prove who they are.
+    Egress,
 }
 
 /// An address or a host name.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use lang_diagnostics::{Origin, Spanned};
 
-use super::{Host, Id, Namespace, Port, TlsVersion};
+use super::{Gateway, Host, Id, Namespace, Port, TlsVersion};
 
 /// A host outside the mesh.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct ExternalHost {
     pub addresses: Vec<Host>,
     /// Where they go when none of those before answers, in order.
     pub fallback: Vec<Host>,
+    /// The egress gateway that connects to it; `None`: each caller's own proxy.
+    pub through: Option<Spanned<Id<Gateway>>>,
     /// A virtual address that overrides the derived one.
     pub vip: Option<Spanned<Ipv4Addr>>,
     /// Its ports, in source order.

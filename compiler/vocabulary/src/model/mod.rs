@@ -94,13 +94,13 @@ impl Model {
         identities
     }
 
-    /// The identity of an ingress gateway; a pure east-west gateway has none.
+    /// The identity of an ingress or egress gateway; a pure east-west gateway has none.
     #[must_use]
     pub fn gateway_identity(&self, gateway: Id<Gateway>) -> Option<SpiffeId> {
         let gateway = self.gateways.at(gateway);
         match gateway.role {
             GatewayRole::EastWest => None,
-            GatewayRole::Ingress => Some(SpiffeId {
+            GatewayRole::Ingress | GatewayRole::Egress => Some(SpiffeId {
                 trust_domain: self.trust_domain(gateway.cluster).to_owned(),
                 namespace: self.mesh.namespace.clone(),
                 account: self.gateway_account(gateway),

@@ -295,17 +295,24 @@ fn source(target: &Spanned<Target>, context: Context<'_>, sink: &mut Sink) -> Op
     }
     let id = *ids.gateways.get(&entity)?;
     let gateway = context.gateways.at(id);
-    if gateway.role == GatewayRole::EastWest {
-        sink.push(
-            Diagnostic::error(
-                codes::GATEWAY_WITHOUT_IDENTITY,
-                target.span,
-                format!("{} has no identity", gateway.origin.name),
-            )
-            .label("an east-west gateway")
-            .also(gateway.origin.span, "declared here")
-            .help("it passes mTLS through without ending it; name the services behind it"),
-        );
-    }
+    let (label, help) = match gateway.role {
+        GatewayRole::Ingress => return Some(Source::Gateway(id)),
+        GatewayRole::EastWest => {
+            ("an east-west gateway", "it passes mTLS through without ending it; name the services behind it")
+        }
+        GatewayRole::Egress => {
+            ("an egress gateway", "it connects to hosts outside only; name those who call")
+        }
+    };
+    sink.push(
+        Diagnostic::error(
+            codes::GATEWAY_WITHOUT_IDENTITY,
+            target.span,
+            format!("{} calls no services", gateway.origin.name),
+        )
+        .label(label)
+        .also(gateway.origin.span, "declared here")
+        .help(help),
+    );
     Some(Source::Gateway(id))
 }

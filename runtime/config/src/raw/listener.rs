@@ -227,6 +227,9 @@ pub struct InboundHttp {
     /// anybody else who says something of that kind is answered with 403.
     #[serde(default, skip_serializing_if = "is_default")]
     pub vouching: Vec<String>,
+    /// Whether the application is told nothing of who called; absent means that it is told.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub anonymous: bool,
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,

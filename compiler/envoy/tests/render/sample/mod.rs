@@ -12,7 +12,7 @@ use meshc_plan::{
     Group, GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol, LimitBucket,
     LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
     PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls,
-    Share, Socket, TcpListener, UpstreamProtocol, WeightedUpstream, sni,
+    Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream, sni,
 };
 use meshc_vocabulary::model::policy::{CookieTtl, Enforcement, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
@@ -391,6 +391,7 @@ fn http_chain(
             app_http2: false,
             upgrades: vec![meshc_vocabulary::model::Upgrade::WebSocket],
             vouching: Vec::new(),
+            told: Told::Caller,
             filters,
         },
         app: AppPort { upstream: format!("app:{port}"), port },
