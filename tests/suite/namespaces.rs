@@ -3,6 +3,8 @@
 
 #[path = "namespaces/balance.rs"]
 mod balance;
+#[path = "namespaces/outside.rs"]
+mod outside;
 
 use std::time::{Duration, Instant};
 

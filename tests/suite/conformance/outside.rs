@@ -337,9 +337,19 @@ fn routes_lead_to_hosts_outside(data_plane: DataPlane) {
   }
   route tls { gateway = west.ingress.tls, hosts = ["api.pay.example", "*.pay.example"], to = pay.tls }
   route sql { gateway = west.ingress.sql, to = pay.sql }
+  external spare {
+    hosts = ["api.spare.example"]
+    port http { number = 80, target = 443, protocol = http, tls { ca = "spare-ca" } }
+  }
   route moving {
     callee = catalog
     rule { match { prefix = "/old" }, to = pay.http, rewrite { host = "api.pay.example" } }
+    rule {
+      match { prefix = "/either" }
+      failover = destinations
+      destination { to = pay.http }
+      destination { to = spare.http }
+    }
   }"#;
     let mesh = Mesh::up(&source(inside), data_plane);
     let seen = serde_json::json!({ "sni": "api.pay.example", "client": ["pay-client"] });
@@ -369,6 +379,19 @@ fn routes_lead_to_hosts_outside(data_plane: DataPlane) {
         (&"api.pay.example".into(), &seen)
     );
     assert_eq!(answered(&call("/new")), by("shop.catalog", "west"));
+
+    // Two hosts, each with its own TLS: half of the requests each, and all at one of them when the other is dead.
+    let either: Vec<String> = (0..40).map(|_| answered(&call("/either")).1).collect();
+    let spare = either.iter().filter(|service| *service == "shop.spare").count();
+    assert!((1..40).contains(&spare), "all of 40 to one of two has a chance of 10^-12: {spare}");
+    mesh.fail("shop.pay", "api.pay.example", "gone");
+    process::eventually("the other host takes over", Duration::from_secs(60), || {
+        let answers: Vec<Response> = (0..8).map(|_| call("/either")).collect();
+        answers.iter().all(|answer| answer.status == 200).then_some(())
+    });
+    let answer = call("/either");
+    assert_eq!(answered(&answer), by("shop.spare", "api.spare.example"));
+    assert_eq!(answer.json()["tls"]["sni"], "api.spare.example");
 }
 
 fn an_egress_gateway_connects_for_those_who_declared_their_call(data_plane: DataPlane) {

@@ -113,6 +113,59 @@ fn a_mesh_of_many_shapes_renders_and_is_valid() {
     }
 }
 
+/// Who connects to hosts outside mounts the Secrets for that, and nobody else does; the guide names them.
+fn secrets_for_hosts_outside_are_mounted_by_who_connects(data_plane: DataPlane) {
+    let sources = |document: &Value| -> BTreeSet<String> {
+        let volumes = document["spec"]["template"]["spec"]["volumes"].as_array().into_iter().flatten();
+        volumes.filter_map(|volume| Some(volume["secret"]["secretName"].as_str()?.to_owned())).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let built = Built::new(&planned_mesh("egress"), data_plane, &[]);
+    let mesh = kustomize(&built.out().join("one"));
+    assert_valid(&mesh);
+    let mesh = documents(&mesh);
+    assert_eq!(sources(named(&mesh, "Deployment", "one-egress")), set(&["mesh-id-one-egress", "pay-ca"]));
+    let web = component_of(&built, "one", "web");
+    assert_eq!(sources(named(&web, "Deployment", "web")), set(&["mesh-id-web"]));
+    let guide = std::fs::read_to_string(built.out().join("one/README.md")).expect("a guide");
+    assert!(guide.contains("| `mesh-system/pay-ca` | `ca.crt` |"), "{guide}");
+
+    let built = Built::new(&planned_mesh("outside"), data_plane, &[]);
+    for cluster in ["one", "two"] {
+        assert_valid(&kustomize(&built.out().join(cluster)));
+    }
+    let web = component_of(&built, "one", "web");
+    let web = named(&web, "Deployment", "web");
+    assert_eq!(sources(web), set(&["mesh-id-web", "pay-ca", "pay-client"]));
+    let aliases = &web["spec"]["template"]["spec"]["hostAliases"];
+    assert!(aliases.to_string().contains(r#"["api.pay.example","pay.example"]"#), "{aliases}");
+    let guide = std::fs::read_to_string(built.out().join("one/README.md")).expect("a guide");
+    assert!(guide.contains("| `shop/pay-client` | `tls.crt`, `tls.key` |"), "{guide}");
+}
+
+#[test]
+fn secrets_for_hosts_outside_are_mounted_by_who_connects_on_envoy() {
+    secrets_for_hosts_outside_are_mounted_by_who_connects(DataPlane::Envoy);
+}
+
+#[test]
+fn secrets_for_hosts_outside_are_mounted_by_who_connects_on_meshd() {
+    secrets_for_hosts_outside_are_mounted_by_who_connects(DataPlane::Meshd);
+}
+
+/// A minimal workload in the namespace `shop` with its component, rendered.
+fn component_of(built: &Built, cluster: &str, service: &str) -> Vec<Value> {
+    let folder = built.path().join("workloads").join(cluster).join(service);
+    std::fs::create_dir_all(&folder).expect("writable");
+    std::fs::write(folder.join("workload.yaml"), workload(service, "  namespace: shop\n")).expect("writable");
+    let component = format!("../../../out/{cluster}/sidecars/shop/{service}");
+    let kustomization = format!("resources: [workload.yaml]\ncomponents: [{component}]\n");
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+    let rendered = kustomize(&folder);
+    assert_valid(&rendered);
+    documents(&rendered)
+}
+
 /// A user's own Deployment of a service with everything that a careless patch would lose.
 fn workload(service: &str, namespace: &str) -> String {
     format!(
