@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 /// A request to `/hold` is answered with its first bytes and ends when `release` is called. One with the query
 /// `trailer=<bytes>` has a trailer `x-large` with a value of so many bytes, one with `trailers=<number>` so many of them.
 /// One to a path that begins with `/failing/<status>` is answered with this status of gRPC, in headers alone.
+/// A health check of gRPC of the service `shop.Api` is answered with SERVING, or NOT_SERVING once `serves` was told so.
 /// Every other answer has the trailer `grpc-status: 0`, and a body that lists the trailers of the request.
 pub struct Application {
     _runtime: Runtime,
@@ -28,6 +29,7 @@ struct Shared {
     held: AtomicUsize,
     failing: AtomicUsize,
     released: watch::Sender<bool>,
+    serves: AtomicBool,
 }
 
 impl Application {
@@ -46,6 +48,7 @@ impl Application {
             held: AtomicUsize::new(0),
             failing: AtomicUsize::new(0),
             released: watch::Sender::new(false),
+            serves: AtomicBool::new(true),
         });
         listener.set_nonblocking(true).expect("it is open");
         let accepting = Arc::clone(&shared);
@@ -68,6 +71,11 @@ impl Application {
     #[must_use]
     pub fn failing(&self) -> usize {
         self.shared.failing.swap(0, Ordering::SeqCst)
+    }
+
+    /// Answers health checks so from now on.
+    pub fn serves(&self, well: bool) {
+        self.shared.serves.store(well, Ordering::SeqCst);
     }
 
     /// Ends all answers to `/hold`, those of later requests as well.
@@ -113,6 +121,18 @@ async fn answer(
             _ = poll_fn(|cx| sending.poll_reset(cx)) => {}
         }
         shared.held.fetch_sub(1, Ordering::SeqCst);
+        return sending.send_trailers(trailers(""));
+    }
+    if head.uri.path() == "/grpc.health.v1.Health/Check" {
+        let mut asked = Vec::new();
+        while let Some(part) = body.data().await {
+            asked.extend_from_slice(&part?);
+        }
+        // A frame with a message whose field 1 is the name.
+        let known = asked == [&[0, 0, 0, 0, 10, 10, 8], b"shop.Api".as_slice()].concat();
+        let status = if known { 2 - u8::from(shared.serves.load(Ordering::SeqCst)) } else { 3 };
+        let mut sending = response.send_response(ok, false)?;
+        send(&mut sending, Bytes::from(vec![0, 0, 0, 0, 2, 8, status])).await?;
         return sending.send_trailers(trailers(""));
     }
     let mut received = 0;

@@ -85,6 +85,7 @@ fn kinds(settings: &PolicySettings) -> impl Iterator<Item = &'static str> {
     let PolicySettings {
         balance,
         failover,
+        health,
         outlier,
         pool,
         retry,
@@ -98,6 +99,7 @@ fn kinds(settings: &PolicySettings) -> impl Iterator<Item = &'static str> {
     let kinds = [
         ("balance", balance.is_some()),
         ("failover", failover.is_some()),
+        ("health", health.is_some()),
         ("outlier", outlier.is_some()),
         ("pool", pool.is_some()),
         ("retry", retry.is_some()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink, Span};
 use meshc_resolve::Provenance;
+use meshc_vocabulary::model::policy::HealthCheck;
 
 use crate::context::{Context, listed};
 use crate::list::Check;
@@ -50,6 +51,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         if model.services.at(*id).subset_of.is_some() && !declared {
             continue;
         }
+        // What fails is noticed by checks then.
+        let is_checked = holds.health.value.is_some_and(|health| health.check.value != HealthCheck::Off);
         let several = model.services.at(*id).clusters.len() > 1;
         let outlier = holds.outlier.value;
         let keeps = match (outlier.enabled, outlier.max_ejected.value) {
@@ -57,7 +60,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             (true, ..100) => Keeps::Some,
             (true, _) => continue,
         };
-        if several && holds.failover.value.enabled {
+        if several && !is_checked && holds.failover.value.enabled {
             let place = match keeps {
                 Keeps::All => outlier.origin.span,
                 Keeps::Some => outlier.max_ejected.declared.unwrap_or(outlier.origin.span),

@@ -33,6 +33,7 @@ mod link_order;
 mod list;
 mod long_timeout;
 mod long_try;
+mod many_checks;
 mod multiplied_retries;
 mod nameless_host;
 mod no_path;

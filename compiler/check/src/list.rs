@@ -54,6 +54,7 @@ pub(crate) const CHECKS: &[Check] = &[
     idle_route::CHECK,
     hash_of_source::CHECK,
     hash_behind_gateway::CHECK,
+    many_checks::CHECK,
     uncovered_host::CHECK,
     idle_address::CHECK,
     nameless_host::CHECK,

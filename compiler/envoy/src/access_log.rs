@@ -2,13 +2,19 @@
 //!
 //! What meshd logs too has the same name here, so that one query finds both.
 
+use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 use envoy_types::pb::envoy::extensions::access_loggers::stream::v3::{
     StdoutAccessLog, stdout_access_log::AccessLogFormat,
 };
 use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 
+use meshc_plan::{CHECK_SNI, Carried};
+
 use crate::http::clients::Clients;
-use crate::pb::access_log::{AccessLog, access_log::ConfigType};
+use crate::pb::access_log::access_log_filter::FilterSpecifier;
+use crate::pb::access_log::{
+    AccessLog, AccessLogFilter, ExtensionFilter, access_log::ConfigType, extension_filter,
+};
 use crate::pb::base::{SubstitutionFormatString, substitution_format_string::Format};
 use crate::pb::literal;
 use crate::proto::any;
@@ -55,7 +61,7 @@ const AUDIT: &str = "%DYNAMIC_METADATA(envoy.filters.http.rbac:shadow_effective_
 /// Who called.
 const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
 
-/// Requests of these clients. Probes and metrics are not logged: they come every few seconds and say nothing.
+/// Requests of these clients. Probes, checks and metrics are not logged: they come every few seconds and say nothing.
 pub(crate) fn http(listener: &str, clients: Clients) -> Vec<AccessLog> {
     match clients {
         Clients::Application => vec![json(listener, &[&CONNECTION, &REQUEST])],
@@ -65,7 +71,7 @@ pub(crate) fn http(listener: &str, clients: Clients) -> Vec<AccessLog> {
         Clients::Peers { .. } => {
             vec![json(listener, &[&CONNECTION, &REQUEST, &[("audit", AUDIT), ("peer", PEER)]])]
         }
-        Clients::Operators => Vec::new(),
+        Clients::Checkers | Clients::Operators => Vec::new(),
     }
 }
 
@@ -74,9 +80,22 @@ pub(crate) fn tcp(listener: &str) -> Vec<AccessLog> {
     vec![json(listener, &[&CONNECTION, &BYTES])]
 }
 
-/// Connections from other proxies, passed through or ended here.
-pub(crate) fn tls(listener: &str) -> Vec<AccessLog> {
-    vec![json(listener, &[&CONNECTION, &BYTES, &TLS])]
+/// Connections from other proxies, passed through or ended here. Where health checks are among `carried`, those that are made
+/// are left out; one whose handshake fails is not.
+pub(crate) fn tls(listener: &str, mut carried: impl Iterator<Item = Carried>) -> Vec<AccessLog> {
+    let log = json(listener, &[&CONNECTION, &BYTES, &TLS]);
+    let filter = carried.any(|carried| carried == Carried::Checks).then(|| {
+        let expression = format!(
+            "!connection.requested_server_name.startsWith('{CHECK_SNI}') || connection.transport_failure_reason != ''"
+        );
+        let calls = ExpressionFilter { expression, ..Default::default() };
+        let extension = ExtensionFilter {
+            name: "envoy.access_loggers.extension_filters.cel".to_owned(),
+            config_type: Some(extension_filter::ConfigType::TypedConfig(any(&calls))),
+        };
+        AccessLogFilter { filter_specifier: Some(FilterSpecifier::ExtensionFilter(extension)) }
+    });
+    vec![AccessLog { filter, ..log }]
 }
 
 fn json(listener: &str, groups: &[&[(&str, &str)]]) -> AccessLog {

@@ -3,9 +3,9 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    AppMetrics, AppPort, ClientCertificates, HttpListener, InboundChain, InboundListener, InboundProtocol,
-    Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck, ProbeCheck,
-    ServerCertificate, ServerTls, StatusListener, TcpListener, Told, bounds, paths,
+    AppMetrics, AppPort, Carried, ClientCertificates, HttpListener, InboundChain, InboundListener,
+    InboundProtocol, Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck,
+    ProbeCheck, ServerCertificate, ServerTls, StatusListener, TcpListener, Told, bounds, paths,
 };
 use meshc_vocabulary::model::{ClientCertificate, HttpVersion, TlsVersion};
 use meshd_config::{Period, raw};
@@ -120,13 +120,21 @@ fn inbound(inbound: &InboundListener) -> raw::Inbound {
 
 /// The chain for mTLS, and what plain connections to the same port reach.
 fn chain(chain: &InboundChain) -> (raw::InboundChain, Option<raw::InboundApp>) {
-    let InboundChain { sni, subset_sni, peers, protocol, plain, app, origin: _ } = chain;
+    let InboundChain { sni, subset_sni, peers, protocol, plain, app, carries, origin: _ } = chain;
     let mutual = raw::InboundChain {
         sni: [sni].into_iter().chain(subset_sni).cloned().collect(),
         peers: self::peers(peers),
         app: self::app(app, protocol),
+        checks: checks(*carries),
     };
     (mutual, plain.as_ref().map(|protocol| self::app(app, protocol)))
+}
+
+const fn checks(carries: Carried) -> bool {
+    match carries {
+        Carried::Calls => false,
+        Carried::Checks => true,
+    }
 }
 
 fn peers(peers: &PeerCheck) -> Vec<String> {
@@ -167,13 +175,15 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
 fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
     let PassThrough { hello_timeout, chains } = pass_through;
     let chains = chains.iter().map(|chain| {
-        let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, origin: _ } = chain;
+        let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, carries, origin: _ } =
+            chain;
         raw::PassThroughChain {
             sni: names.clone(),
             to: to.iter().map(routes::weighted).collect(),
             failover: routes::others_take_over(*dead_share),
             idle_timeout: idle_timeout.map(Period::from),
             max_connect_attempts: Some(*connect_attempts),
+            checks: checks(*carries),
         }
     });
     raw::PassThrough { hello_timeout: Some(Period::from(*hello_timeout)), chains: chains.collect() }

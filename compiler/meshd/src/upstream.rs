@@ -3,8 +3,8 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, PodFailures, PoolPlan, Share,
-    Spill, Upstream, UpstreamProtocol, UpstreamTls, paths,
+    CheckPlan, Ejection, EjectionTiming, Endpoint, FailingAnswers, Group, GroupBalance, HealthPlan,
+    PodFailures, PoolPlan, Share, Spill, Upstream, UpstreamProtocol, UpstreamTls, paths,
 };
 use meshc_vocabulary::model::{OutsideTls, TlsVersion};
 use meshd_config::{Period, raw};
@@ -14,7 +14,8 @@ use crate::placed::Placed;
 
 /// One upstream.
 pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream {
-    let Upstream { name: _, protocol, groups, spill, failing_answers, tls, pool, origin: _ } = upstream;
+    let Upstream { name: _, protocol, groups, spill, failing_answers, tls, health, pool, origin: _ } =
+        upstream;
     let PoolPlan {
         max_connections,
         max_pending_requests,
@@ -38,6 +39,7 @@ pub(crate) fn render(placed: &Placed<'_>, upstream: &Upstream) -> raw::Upstream 
             Spill::ByShare => raw::Spill::ByShare,
         },
         groups: groups.iter().map(|group| self::group(placed, group, failing_answers, tls)).collect(),
+        health: health.as_ref().map(self::health),
         pool: raw::Pool {
             max_connections,
             max_pending: max_pending_requests,
@@ -111,6 +113,25 @@ fn origination(placed: &Placed<'_>, tls: &UpstreamTls) -> Option<raw::Originatio
             TlsVersion::Tls13 => raw::TlsVersion::Tls13,
         },
     })
+}
+
+fn health(health: &HealthPlan) -> raw::Health {
+    let HealthPlan { check, sni, host, interval, timeout, unhealthy, healthy } = health;
+    let host = host.clone();
+    raw::Health {
+        check: match check {
+            CheckPlan::Http { path } => raw::Check::Http { host, path: path.clone() },
+            CheckPlan::Grpc { service } => raw::Check::Grpc { host, service: service.clone() },
+            CheckPlan::Tcp { send, receive } => {
+                raw::Check::Tcp { send: send.clone(), receive: receive.clone() }
+            }
+        },
+        sni: sni.clone(),
+        interval: Period::from(*interval),
+        timeout: Period::from(*timeout),
+        unhealthy: *unhealthy,
+        healthy: *healthy,
+    }
 }
 
 fn endpoint(placed: &Placed<'_>, endpoint: &Endpoint) -> raw::Endpoint {

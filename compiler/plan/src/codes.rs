@@ -10,6 +10,8 @@ pub const MESH_WIDE_LIMIT: Code = Code("E0402");
 pub const SETTING_ON_ROUTE: Code = Code("E0403");
 /// A setting about requests where there are none.
 pub const SETTING_WITHOUT_REQUESTS: Code = Code("E0404");
+/// A health check that suits no port of a service.
+pub const UNSUITED_CHECK: Code = Code("E0450");
 /// A rule about requests on a TCP port.
 pub const CONDITION_ON_TCP: Code = Code("E0405");
 /// A route to a TCP port.
@@ -290,7 +292,7 @@ A policy that names the route bounds silence with `timeout { idle = … }`.
     CodeInfo {
         code: SETTING_ON_SUBSET,
         title: "a policy on a subset makes a setting that belongs to its service",
-        explanation: r#"A policy may name a subset of a service. There it says how callers treat those pods: `failover`, `outlier`, `pool`,
+        explanation: r#"A policy may name a subset of a service. There it says how callers treat those pods: `balance`, `failover`, `health`, `outlier`, `pool`,
 `retry`, `timeout`. Who may call, and how often, is the same for all pods of a service: they have one account, and a call to
 the service itself reaches any of them.
 
@@ -317,6 +319,21 @@ route chat { gateway = west.ingress, hosts = ["chat.example"], to = chat, upgrad
 ```
 
 Give the service an `http` port for its WebSockets, or remove `upgrade`.
+"#,
+    },
+    CodeInfo {
+        code: UNSUITED_CHECK,
+        title: "a health check that suits no port",
+        explanation: r#"A port is checked if the `check` suits its protocol: `http` asks ports with requests, `grpc` those of applications that speak
+HTTP/2, and `tcp` opens a connection to any. What `send` and `receive` say is for ports with `protocol = tcp`: elsewhere bytes
+would reach the application past the rules about requests.
+
+```mesh
+service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
+policy watch { targets = [ledger], health { check = http { path = "/healthz" } } }     // check = tcp
+```
+
+Check in another way, or name services with such a port.
 "#,
     },
     CodeInfo {

@@ -38,14 +38,14 @@ pub use deployment::{
 pub use dump::dump;
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
-    AppMetrics, AppPort, ClientCertificates, HttpListener, InboundChain, InboundListener, InboundProtocol,
-    Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck, ServerCertificate,
-    ServerTls, Socket, StatusListener, TcpListener, Told,
+    AppMetrics, AppPort, Carried, ClientCertificates, HttpListener, InboundChain, InboundListener,
+    InboundProtocol, Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck,
+    ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, Told,
 };
 pub use lower::lower;
 pub use names::{
-    app_label, called_at_listener, called_by_upstream, companion_service, listen_port, object_name,
-    outbound_listener, sni, upstream_name, virtual_address,
+    CHECK_SNI, app_label, called_at_listener, called_by_upstream, check_sni, companion_service, listen_port,
+    object_name, outbound_listener, sni, upstream_name, virtual_address,
 };
 pub use outside_secrets::OutsideSecrets;
 pub use placement::Placement;
@@ -60,6 +60,6 @@ pub use route::{
     VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, PodFailures,
-    PoolPlan, Serves, Share, Spill, Upstream, UpstreamProtocol, UpstreamTls,
+    CheckPlan, Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance,
+    HealthPlan, PodFailures, PoolPlan, Serves, Share, Spill, Upstream, UpstreamProtocol, UpstreamTls,
 };

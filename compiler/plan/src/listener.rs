@@ -167,8 +167,19 @@ pub struct InboundChain {
     pub plain: Option<InboundProtocol>,
     /// The application's port.
     pub app: AppPort,
+    /// What its connections carry.
+    pub carries: Carried,
     /// Where it comes from: the port.
     pub origin: Origin,
+}
+
+/// What connections from other proxies carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// What applications and clients send.
+    Calls,
+    /// Health checks, which are in no log.
+    Checks,
 }
 
 /// What is spoken on an inbound chain. Nothing is timed here, neither requests nor silence: the caller's side knows
@@ -236,6 +247,8 @@ pub struct PassThroughChain {
     pub idle_timeout: Option<Duration>,
     /// How many endpoints are tried before the client is closed.
     pub connect_attempts: u32,
+    /// What its connections carry.
+    pub carries: Carried,
     /// Where it comes from: the exported port.
     pub origin: Origin,
 }

@@ -13,6 +13,16 @@ pub fn sni(service: &str, subset: Option<&str>, namespace: &str, port: u16) -> S
     format!("outbound_.{port}_.{subset}_.{service}.{namespace}.svc.cluster.local")
 }
 
+/// The SNI of health checks of the same: it leads to where nothing but the check is taken.
+#[must_use]
+pub fn check_sni(service: &str, subset: Option<&str>, namespace: &str, port: u16) -> String {
+    let subset = subset.unwrap_or_default();
+    format!("{CHECK_SNI}{port}_.{subset}_.{service}.{namespace}.svc.cluster.local")
+}
+
+/// What the SNI of each health check begins with, and no other.
+pub const CHECK_SNI: &str = "check_.";
+
 /// The name of a callee port's upstream: `catalog.istioinaction:80`, and `reviews.v2.shop:9080` for a subset.
 #[must_use]
 pub fn upstream_name(service: &str, namespace: &str, port: u16) -> String {

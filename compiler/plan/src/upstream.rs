@@ -24,6 +24,8 @@ pub struct Upstream {
     pub failing_answers: FailingAnswers,
     /// TLS towards the endpoints; `None`: plain.
     pub tls: Option<UpstreamTls>,
+    /// How each endpoint is checked, if it is; over mTLS.
+    pub health: Option<HealthPlan>,
     /// Connection pools and circuit breakers, over all groups.
     pub pool: PoolPlan,
     /// Where it comes from: the callee's port, not one of its many calls.
@@ -108,6 +110,47 @@ pub enum GroupBalance {
 impl GroupBalance {
     /// In turn, and at once.
     pub const EVENLY: Self = Self::RoundRobin { slow_start: None };
+}
+
+/// How endpoints are checked. One that was never checked is unhealthy, and healthy if it passes its first check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthPlan {
+    /// What is asked.
+    pub check: CheckPlan,
+    /// The SNI of checks.
+    pub sni: String,
+    /// The host of requests: the callee.
+    pub host: String,
+    /// From the answer to one check to the next check; up to a tenth is added at random.
+    pub interval: Duration,
+    /// How long a check may take, the connection included.
+    pub timeout: Duration,
+    /// So many failed checks in a row make an endpoint unhealthy.
+    pub unhealthy: u32,
+    /// So many passed checks in a row make it healthy again.
+    pub healthy: u32,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckPlan {
+    /// `GET` of this path over HTTP/1.1, answered with 200 to 399.
+    Http {
+        /// The path.
+        path: String,
+    },
+    /// `grpc.health.v1.Health/Check`, answered with `SERVING`.
+    Grpc {
+        /// The service that is asked about; may be empty.
+        service: String,
+    },
+    /// A connection, over which these bytes go.
+    Tcp {
+        /// What is sent.
+        send: Option<String>,
+        /// What has to be among what is received.
+        receive: Option<String>,
+    },
 }
 
 /// One address to connect to.

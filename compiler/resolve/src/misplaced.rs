@@ -4,7 +4,9 @@
 
 use lang_diagnostics::Span;
 use meshc_vocabulary::model::Service;
-use meshc_vocabulary::model::policy::{Balance, BalanceBy, OrDefault, PolicySettings, Pool, Timeout};
+use meshc_vocabulary::model::policy::{
+    Balance, BalanceBy, Health, HealthCheck, OrDefault, PolicySettings, Pool, Timeout,
+};
 
 /// A setting that cannot hold at one of the things that its policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub enum Obstacle {
     Subset,
     /// It is about requests, and all ports of the service speak TCP.
     NoRequests,
+    /// It asks what no port of the service could answer.
+    NoPort,
 }
 
 /// Notes the settings that a subset cannot have by itself: those that the callee's sidecar enforces. Its pods have the
@@ -43,6 +47,7 @@ pub(crate) fn at_subset(settings: &PolicySettings, mut refuse: impl FnMut(&'stat
         // What a caller does towards the pods that it calls.
         balance: _,
         failover: _,
+        health: _,
         outlier: _,
         pool: _,
         retry: _,
@@ -60,6 +65,29 @@ pub(crate) fn at_subset(settings: &PolicySettings, mut refuse: impl FnMut(&'stat
     rate_limits.iter().for_each(|it| refuse("rate_limit", it.origin.span));
 }
 
+/// Notes a health check that suits no port of a service.
+pub(crate) fn unsuited(
+    settings: &PolicySettings,
+    service: &Service,
+    mut refuse: impl FnMut(&'static str, Span),
+) {
+    let Some(Health { origin: _, check, interval: _, timeout: _, unhealthy: _, healthy: _ }) =
+        &settings.health
+    else {
+        return;
+    };
+    let asks = match check.value {
+        HealthCheck::Off => false,
+        HealthCheck::Http { path: _ }
+        | HealthCheck::Grpc { service: _ }
+        | HealthCheck::Tcp { send: _, receive: _ } => true,
+    };
+    if asks && !service.ports.is_empty() && !service.ports.iter().any(|port| check.value.suits(port.protocol))
+    {
+        refuse("health.check", check.span);
+    }
+}
+
 /// Notes the settings that mean nothing at a service without requests: those that were declared, whatever their values.
 pub(crate) fn at_service(
     settings: &PolicySettings,
@@ -72,6 +100,8 @@ pub(crate) fn at_service(
     let PolicySettings {
         // Connections have localities, are ejected, and have callers. What a rule says of requests is judged at the port.
         failover: _,
+        // Judged for all services, by what is asked.
+        health: _,
         outlier,
         allow: _,
         deny: _,

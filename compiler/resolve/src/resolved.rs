@@ -65,6 +65,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
                 misplaced.push(Misplaced { setting, at, target: named.span, obstacle });
             };
             misplaced::at_service(settings, service, |setting, at| note(setting, at, Obstacle::NoRequests));
+            misplaced::unsuited(settings, service, |setting, at| note(setting, at, Obstacle::NoPort));
             if service.subset_of.is_some() {
                 misplaced::at_subset(settings, |setting, at| note(setting, at, Obstacle::Subset));
             }

@@ -46,6 +46,7 @@ impl<'m> RoutePolicies<'m> {
         let PolicySettings {
             balance,
             failover,
+            health,
             outlier,
             pool,
             retry,
@@ -77,6 +78,7 @@ impl<'m> RoutePolicies<'m> {
         let mut refuse = |setting, at| note(setting, at, Obstacle::Route);
         balance.iter().for_each(|it| refuse("balance", &it.origin));
         failover.iter().for_each(|it| refuse("failover", &it.origin));
+        health.iter().for_each(|it| refuse("health", &it.origin));
         outlier.iter().for_each(|it| refuse("outlier", &it.origin));
         pool.iter().for_each(|it| refuse("pool", &it.origin));
         allow.iter().for_each(|it| refuse("allow", &it.origin));

@@ -4,7 +4,8 @@
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::policy::{
-    AuthorizationRule, Balance, Defaults, Failover, Outlier, PolicySettings, Pool, RateLimit, Retry, Timeout,
+    AuthorizationRule, Balance, Defaults, Failover, Health, Outlier, PolicySettings, Pool, RateLimit, Retry,
+    Timeout,
 };
 use meshc_vocabulary::model::{Id, Policy};
 
@@ -18,6 +19,8 @@ pub struct ServicePolicies<'m> {
     pub balance: Setting<'m, &'m Balance>,
     /// Order of localities.
     pub failover: Setting<'m, &'m Failover>,
+    /// Checks of endpoints; `None`: nobody asked for any.
+    pub health: Setting<'m, Option<&'m Health>>,
     /// Ejection of failing endpoints.
     pub outlier: Setting<'m, &'m Outlier>,
     /// Connection pools and circuit breakers.
@@ -54,6 +57,7 @@ impl<'m> ServicePolicies<'m> {
         Self {
             balance: Setting::assumed(balance),
             failover: Setting::assumed(failover),
+            health: Setting::assumed(None),
             outlier: Setting::assumed(outlier),
             pool: Setting::assumed(pool),
             retry: Setting::assumed(None),
@@ -71,6 +75,7 @@ impl<'m> ServicePolicies<'m> {
         let Self {
             balance,
             failover,
+            health,
             outlier,
             pool,
             retry,
@@ -84,6 +89,7 @@ impl<'m> ServicePolicies<'m> {
         Self {
             balance: balance.inherited(),
             failover: failover.inherited(),
+            health: health.inherited(),
             outlier: outlier.inherited(),
             pool: pool.inherited(),
             retry: retry.inherited(),
@@ -105,6 +111,7 @@ impl<'m> ServicePolicies<'m> {
         let PolicySettings {
             balance,
             failover,
+            health,
             outlier,
             pool,
             retry,
@@ -121,6 +128,9 @@ impl<'m> ServicePolicies<'m> {
         }
         if let Some(value) = failover {
             inner.failover = Setting { value, from: said(&value.origin) };
+        }
+        if let Some(value) = health {
+            inner.health = Setting { value: Some(value), from: said(&value.origin) };
         }
         if let Some(value) = outlier {
             inner.outlier = Setting { value, from: said(&value.origin) };

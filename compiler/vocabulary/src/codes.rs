@@ -43,6 +43,8 @@ pub const RETRY_OF_SUCCESS: Code = Code("E0216");
 pub const RETRY_BOUNDS: Code = Code("E0265");
 /// A hash that names no single property of a request.
 pub const HASH_KEY: Code = Code("E0250");
+/// Health checks at times that make no sense.
+pub const HEALTH_TIMES: Code = Code("E0252");
 /// A slow start where nothing grows.
 pub const SLOW_START: Code = Code("E0251");
 /// An `outlier` counts failures in two ways.
@@ -377,6 +379,16 @@ balance { by = hash { header = "x-user", ttl = 1h } }           // cookie = "…
 
 ```mesh
 balance { by = random, slow_start = 30s }     // by = least_request
+```"#,
+    },
+    CodeInfo {
+        code: HEALTH_TIMES,
+        title: "health checks without a pause",
+        explanation: r#"Each proxy that calls a service checks each of its pods. What is asked more than ten times a second by one proxy does
+little else.
+
+```mesh
+health { check = http { path = "/healthz" }, interval = 1ms }     // interval = 1s
 ```"#,
     },
     answers::ANSWERED_HERE,

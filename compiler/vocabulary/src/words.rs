@@ -39,6 +39,7 @@ names! {
     CALLEES = "callees";
     CALLS = "calls";
     CAPTURE = "capture";
+    CHECK = "check";
     CLASS = "class";
     CLIENTS = "clients";
     CLIENT_CA = "client_ca";
@@ -75,6 +76,7 @@ names! {
     GRPC = "grpc";
     HEADER = "header";
     HEADERS = "headers";
+    HEALTHY = "healthy";
     HOST = "host";
     HOSTS = "hosts";
     IDLE = "idle";
@@ -127,6 +129,7 @@ names! {
     PROTOCOL = "protocol";
     PROXY_PROTOCOL = "proxy_protocol";
     QUERY = "query";
+    RECEIVE = "receive";
     REDIRECT = "redirect";
     QUERIES = "queries";
     RATE = "rate";
@@ -142,6 +145,7 @@ names! {
     SCHEME = "scheme";
     SCOPE = "scope";
     SECRET = "secret";
+    SEND = "send";
     SERVICE = "service";
     SET = "set";
     SHARE = "share";
@@ -167,6 +171,7 @@ names! {
     TYPE = "type";
     TRUSTED_HOPS = "trusted_hops";
     TTL = "ttl";
+    UNHEALTHY = "unhealthy";
     UPGRADE = "upgrade";
     VIP = "vip";
     WEIGHT = "weight";

@@ -59,8 +59,8 @@ pub use route::{
     Upgrade, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool, Protocol,
-    RetryBudget, Spill, Tls, Upstream,
+    Balance, Check, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Health, Outlier,
+    Pool, Protocol, RetryBudget, Spill, Tls, Upstream,
 };
 
 /// The version of the schema that this build writes; [`Config::read`] also accepts the one before, once there is one.

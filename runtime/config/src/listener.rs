@@ -95,6 +95,8 @@ pub struct InboundChain {
     pub peers: Vec<PeerPattern>,
     /// What is behind it.
     pub app: InboundApp,
+    /// Whether only health checks come here, which no log has.
+    pub checks: bool,
 }
 
 /// How the application is spoken to.
@@ -146,6 +148,8 @@ pub struct PassThroughChain {
     pub idle_timeout: Option<Duration>,
     /// How many endpoints are tried, at least 1.
     pub max_connect_attempts: u32,
+    /// Whether only health checks come here, which no log has.
+    pub checks: bool,
 }
 
 /// How TLS of clients outside the mesh is ended.

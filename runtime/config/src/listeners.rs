@@ -183,11 +183,11 @@ fn inbound(cx: &mut Context<'_>, raw: &raw::Inbound, at: &Path) -> Option<Inboun
     let names = server_names(&chains_at, chains.iter().map(|chain| &chain.sni));
     cx.unique("server name", names.into_iter());
     let chains = cx.each(chains, &chains_at, |cx, chain, at| {
-        let raw::InboundChain { sni, peers, app } = chain;
+        let raw::InboundChain { sni, peers, app, checks } = chain;
         let sni = chain_names(cx, sni, &at.field("sni"));
         let peers = cx.each(peers, &at.field("peers"), |cx, peer, at| PeerPattern::check(cx, peer, at));
         let app = self::app(cx, app, &at.field("app"));
-        Some(InboundChain { sni: sni?, peers: peers?, app: app? })
+        Some(InboundChain { sni: sni?, peers: peers?, app: app?, checks: *checks })
     });
     let plaintext = cx.optional(plaintext.as_ref(), &at.field("plaintext"), app);
     Some(Inbound { chains: chains?, plaintext: plaintext? })
@@ -233,7 +233,7 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
     let names = server_names(&chains_at, chains.iter().map(|chain| &chain.sni));
     cx.unique("server name", names.into_iter());
     let chains = cx.each(chains, &chains_at, |cx, chain, at| {
-        let raw::PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts } = chain;
+        let raw::PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts, checks } = chain;
         let sni_at = at.field("sni");
         if sni.is_empty() {
             cx.wrong(&sni_at, "a chain without a server name is never reached");
@@ -250,6 +250,7 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
             failover: *failover,
             idle_timeout: idle_timeout?.map(Period::duration),
             max_connect_attempts: attempts?,
+            checks: *checks,
         })
     });
     let hello_timeout = cx.some_time(hello_timeout.unwrap_or(HELLO_TIMEOUT), &at.field("hello_timeout"));

@@ -4,7 +4,7 @@ use crate::{Origination, SpiffeId};
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use crate::raw::{Balance, Compared, FailingAnswers, Protocol, Spill};
+pub use crate::raw::{Balance, Check, Compared, FailingAnswers, Protocol, Spill};
 
 /// Somewhere to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Upstream {
     pub groups: Vec<Group>,
     /// When a group hands on requests to the next one.
     pub spill: Spill,
+    /// How its endpoints are checked.
+    pub health: Option<Health>,
     /// Its limits.
     pub pool: Pool,
     /// How many retries may run at once.
@@ -96,6 +98,23 @@ pub struct FailingShare {
     pub attempts: u32,
     /// Whether failing answers count, beside attempts without an answer.
     pub answers: bool,
+}
+
+/// Checks of each endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What is asked.
+    pub check: Check,
+    /// The SNI of checks.
+    pub sni: String,
+    /// From the answer to one check to the next one, but for what is added at random.
+    pub interval: Duration,
+    /// How long a check may take.
+    pub timeout: Duration,
+    /// How many failed checks in a row make an endpoint unhealthy, at least 1.
+    pub unhealthy: u32,
+    /// How many passed checks in a row make it healthy again, at least 1.
+    pub healthy: u32,
 }
 
 /// Mutual TLS towards endpoints.

@@ -5,7 +5,7 @@
 use crate::identity::spiffe_id;
 use crate::rules::Context;
 use crate::upstream::{
-    Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Outlier, Pool,
+    Balance, Compared, Endpoint, EndpointHost, FailingAnswers, FailingShare, Group, Health, Outlier, Pool,
     RetryBudget, Tls, Upstream,
 };
 use crate::{Origination, Path, Period, raw};
@@ -22,7 +22,7 @@ const MAX_REPEAT: u32 = 64;
 
 impl Upstream {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Upstream, at: &Path) -> Option<Self> {
-        let raw::Upstream { protocol, connect_timeout, groups, spill, pool, retry_budget } = raw;
+        let raw::Upstream { protocol, connect_timeout, groups, spill, health, pool, retry_budget } = raw;
         let connect_timeout = cx.some_time(*connect_timeout, &at.field("connect_timeout"));
         let groups_at = at.field("groups");
         if groups.is_empty() {
@@ -31,6 +31,12 @@ impl Upstream {
         let names = groups.iter().enumerate();
         cx.unique("group", names.map(|(i, group)| (group.name.as_str(), groups_at.index(i).field("name"))));
         let groups = cx.each(groups, &groups_at, group);
+        let health = cx.optional(health.as_ref(), &at.field("health"), |cx, health, at| {
+            if raw.groups.iter().any(|group| group.tls.is_none()) {
+                cx.wrong(at, "checks go over mutual TLS, and a group has none");
+            }
+            self::health(cx, health, at)
+        });
         let pool = self::pool(cx, pool, &at.field("pool"));
         let budget_at = at.field("retry_budget");
         let retry_budget = cx.optional(retry_budget.as_ref(), &budget_at, self::retry_budget);
@@ -39,6 +45,7 @@ impl Upstream {
             connect_timeout: connect_timeout?.duration(),
             groups: groups?,
             spill: *spill,
+            health: health?,
             pool: pool?,
             retry_budget: retry_budget?.unwrap_or(RETRY_BUDGET),
         })
@@ -204,6 +211,36 @@ fn failing_share(cx: &mut Context<'_>, raw: &raw::FailingShare, at: &Path) -> Op
         cx.wrong(&at.field("percent"), "must be between 1 and 100");
     }
     Some(FailingShare { percent, attempts: attempts?, answers })
+}
+
+fn health(cx: &mut Context<'_>, raw: &raw::Health, at: &Path) -> Option<Health> {
+    let raw::Health { check, sni, interval, timeout, unhealthy, healthy } = raw;
+    match check {
+        raw::Check::Http { host, path } => {
+            let at = at.field("check").field("http");
+            cx.text(host, &at.field("host"));
+            if !path.starts_with('/') {
+                cx.wrong(&at.field("path"), format!("`{path}` does not begin with `/`"));
+            }
+        }
+        raw::Check::Grpc { host, service: _ } => {
+            cx.text(host, &at.field("check").field("grpc").field("host"));
+        }
+        raw::Check::Tcp { send: _, receive: _ } => {}
+    }
+    let sni = self::sni(cx, sni, &at.field("sni"));
+    let interval = cx.some_time(*interval, &at.field("interval"));
+    let timeout = cx.some_time(*timeout, &at.field("timeout"));
+    let unhealthy = cx.positive(*unhealthy, &at.field("unhealthy"));
+    let healthy = cx.positive(*healthy, &at.field("healthy"));
+    Some(Health {
+        check: check.clone(),
+        sni: sni?,
+        interval: interval?.duration(),
+        timeout: timeout?.duration(),
+        unhealthy: unhealthy?,
+        healthy: healthy?,
+    })
 }
 
 fn tls(cx: &mut Context<'_>, raw: &raw::Tls, at: &Path) -> Option<Tls> {

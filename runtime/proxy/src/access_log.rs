@@ -76,6 +76,8 @@ pub(crate) struct Line {
     pub(crate) audit: Option<String>,
     /// From the first byte in to the last byte out.
     pub(crate) duration: Duration,
+    /// Whether it is about a health check, and not written.
+    pub(crate) is_of_check: bool,
 }
 
 impl Line {
@@ -149,6 +151,9 @@ impl Log {
 
     /// Queues a line.
     pub(crate) fn write(&self, line: Line) {
+        if line.is_of_check {
+            return;
+        }
         match self.sender.try_send(Told::Line(SystemTime::now(), Box::new(line))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.metrics.log_dropped.add(1),

@@ -106,7 +106,11 @@ fn endpoints(shared: &Shared) -> Value {
                         "copy": endpoint.copy,
                         "weight": endpoint.weight,
                         "active": endpoint.active.load(Ordering::Relaxed),
-                        "state": if ejected.is_some() { "ejected" } else { "healthy" },
+                        "state": match (endpoint.is_healthy(), ejected) {
+                            (false, _) => "unhealthy",
+                            (true, Some(_)) => "ejected",
+                            (true, None) => "healthy",
+                        },
                         "ejected_for_ms": ejected.map(|until| {
                             u64::try_from(until.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX)
                         }),

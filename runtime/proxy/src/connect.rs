@@ -54,7 +54,7 @@ pub(crate) async fn connect(
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
     let limit = picked.upstream.config.connect_timeout;
-    let result = match tokio::time::timeout(limit, attempt(picked, spoken)).await {
+    let result = match tokio::time::timeout(limit, attempt(picked, spoken, None)).await {
         Ok(result) => result,
         Err(_) => Err(ConnectFailure {
             reason: "timeout",
@@ -81,6 +81,15 @@ pub(crate) async fn connect_for_client(
     }
     metrics.connect_failures.add(&[&picked.upstream.name, picked.group_name(), EXHAUSTED], 1);
     Err(ConnectFailure { reason: EXHAUSTED, message: "memory is full".to_owned() })
+}
+
+/// Connects to an endpoint in order to check it, by the server name of checks. Whoever checks bounds the time, and counts.
+pub(crate) async fn connect_to_check(
+    picked: &Picked,
+    spoken: Spoken,
+    sni: &str,
+) -> Result<Upward, ConnectFailure> {
+    attempt(picked, spoken, Some(sni)).await
 }
 
 /// The kernel's buffer for what an application in the same pod sends, in bytes; it takes twice as much with its own
@@ -112,7 +121,8 @@ async fn open(address: SocketAddr, spoken: Spoken) -> io::Result<TcpStream> {
     socket.connect(address).await
 }
 
-async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailure> {
+/// A connection by the server name of the group, unless there is another one.
+async fn attempt(picked: &Picked, spoken: Spoken, other: Option<&str>) -> Result<Upward, ConnectFailure> {
     let address = picked.endpoint.address;
     let stream = open(address, spoken).await.map_err(|error| ConnectFailure {
         reason: match error.raw_os_error() {
@@ -136,6 +146,7 @@ async fn attempt(picked: &Picked, spoken: Spoken) -> Result<Upward, ConnectFailu
     let Some((config, sni)) = group.tls(spoken) else {
         return Err(ConnectFailure { reason: "tls", message: "no certificate was loaded".into() });
     };
+    let sni = other.unwrap_or(sni);
     let name = ServerName::try_from(sni.to_owned()).map_err(|error| ConnectFailure {
         reason: "tls",
         message: format!("`{sni}` cannot be sent as a server name: {error}"),

@@ -4,6 +4,7 @@ use crate::access_log::Log;
 use crate::admin;
 use crate::dns::{Directory, Names};
 use crate::drain::Phase;
+use crate::health;
 use crate::heartbeat::Heartbeats;
 use crate::limiter::{Limiter, Service, greet};
 use crate::listen::{Slot, listen};
@@ -42,6 +43,9 @@ const MEMORY_LOOK: Duration = Duration::from_millis(200);
 
 /// How often at most a line says that connections were closed for it.
 const MEMORY_LINE: Duration = Duration::from_secs(10);
+
+/// How long the first health checks of new upstreams may take before these are used all the same.
+const FIRST_CHECKS: Duration = Duration::from_secs(15);
 
 /// How long the last lines of the access log may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -278,6 +282,8 @@ impl Control {
         snapshot.adopt()?;
         self.directory.tell(&snapshot.upstreams);
 
+        self.check_health(&snapshot).await;
+
         let snapshot = Arc::new(snapshot);
         self.shared.log.store(log);
         self.shared.limiter.store(limiter);
@@ -293,6 +299,27 @@ impl Control {
         self.certificate_files = certificate_files;
         self.shared.metrics.config_version.add(1);
         Ok(())
+    }
+
+    /// Begins to check the endpoints of upstreams that are new, and waits for the first answers: until then none of them
+    /// would get requests.
+    async fn check_health(&self, snapshot: &Snapshot) {
+        let Some((status, _)) = &self.status else { return };
+        let mut waiting = Vec::new();
+        for upstream in snapshot.upstreams.values() {
+            let Some(checks) = upstream.checks.as_ref().filter(|checks| checks.begin()) else { continue };
+            let (weak, metrics) = (Arc::downgrade(upstream), Arc::clone(&self.shared.metrics));
+            let job = move || drop(tokio::task::spawn_local(health::follow(weak, metrics)));
+            if status.send(Command::Run(Box::new(job))).is_ok() {
+                waiting.push(checks);
+            }
+        }
+        let first_rounds = async {
+            for checks in waiting {
+                checks.first_round().await;
+            }
+        };
+        let _ = tokio::time::timeout(FIRST_CHECKS, first_rounds).await;
     }
 
     /// Sockets for every address that needs some and has none.

@@ -268,6 +268,10 @@ fn switched(
 }
 
 fn finish(worker: &Worker, mut line: Line, status: StatusCode, start: Instant) {
+    // Checks are counted by whoever makes them.
+    if line.is_of_check {
+        return;
+    }
     let upstream = line.upstream.as_deref().unwrap_or("-");
     worker.shared.metrics.requests.add(&[&line.listener, upstream, status.as_str()], 1);
     line.status = Some(status.as_u16());

@@ -37,6 +37,7 @@ mod frames;
 mod from_client;
 mod growing;
 mod headers;
+mod health;
 mod heartbeat;
 mod hello;
 mod hosts;

@@ -34,7 +34,7 @@ struct Member {
 /// The endpoints from which one is chosen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Among<'a> {
-    /// Those that these rules have not ejected.
+    /// Those that these rules have not ejected and that are healthy.
     Usable(Option<&'a Outlier>, Instant),
     /// All of them.
     All,
@@ -180,6 +180,7 @@ impl Members {
     fn is_among(&self, among: Among<'_>, room: &mut usize, endpoint: &Endpoint) -> bool {
         match among {
             Among::All => true,
+            Among::Usable(_, _) if !endpoint.is_healthy() => false,
             Among::Usable(rules, now) => {
                 let (ejected, ejections) = endpoint.is_ejected(rules, now, *room > 0);
                 if ejections > 0 {
@@ -245,10 +246,7 @@ fn left(rules: &Outlier, now: Instant, members: &[Member]) -> usize {
 fn grown(endpoint: &Endpoint, slow_start: Option<Duration>, now: Instant) -> u32 {
     match slow_start {
         None => endpoint.weight,
-        Some(window) => {
-            let age = now.saturating_duration_since(endpoint.since);
-            endpoint.weight.saturating_mul(choice::thousandths(age, window))
-        }
+        Some(window) => endpoint.weight.saturating_mul(choice::thousandths(endpoint.age(now), window)),
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) struct Metrics {
     pub(crate) retries: Counters,
     /// Ejections.
     pub(crate) ejections: Counters,
+    /// Checks of endpoints.
+    pub(crate) health_checks: Counters,
     /// Connections that were accepted.
     pub(crate) accepted: Counters,
     /// Connections that were closed before anything could be done with them.
@@ -169,6 +171,11 @@ impl Default for Metrics {
                 "meshd_retries_total",
                 "Retries that ran, and those that the budget or the body's size forbade.",
                 &["upstream", "outcome"],
+            ),
+            health_checks: Counters::new(
+                "meshd_health_checks_total",
+                "Health checks of endpoints.",
+                &["upstream", "group", "result"],
             ),
             ejections: Counters::new(
                 "meshd_ejections_total",
@@ -280,6 +287,7 @@ impl Metrics {
             &self.attempts,
             &self.retries,
             &self.ejections,
+            &self.health_checks,
             &self.accepted,
             &self.refused,
             &self.handshake_failures,

@@ -69,6 +69,8 @@ pub(crate) struct Connection {
     pub(crate) peer: Option<Peer>,
     /// What it takes up.
     pub(crate) place: Rc<Place>,
+    /// Whether it is for health checks only.
+    pub(crate) checks: bool,
 }
 
 impl Connection {
@@ -82,6 +84,7 @@ impl Connection {
                 Entry::Chain(name) => Some(name.clone()),
                 Entry::Listener | Entry::Plaintext => None,
             },
+            is_of_check: self.checks,
             ..Line::default()
         }
     }
@@ -189,7 +192,17 @@ impl Client {
 
     fn enters(&self, entry: Entry) -> Connection {
         let Client { slot, remote, place } = self.clone();
-        Connection { slot, remote, entry, tls: false, server_name: None, client: None, peer: None, place }
+        Connection {
+            slot,
+            remote,
+            entry,
+            tls: false,
+            server_name: None,
+            client: None,
+            peer: None,
+            place,
+            checks: false,
+        }
     }
 }
 
@@ -287,7 +300,7 @@ async fn by_server_name(
         First::Tls(Some(name)) => name,
         First::Tls(None) => {
             if let KindState::PassThrough { names, chains, .. } = &state.kind
-                && let Some(forwarding) = names.any().and_then(|chain| chains.get(chain)?.draw())
+                && let Some(forwarding) = names.any().and_then(|chain| chains.get(chain)?.shares.draw())
             {
                 let connection = Connection { entry: Entry::Listener, tls: true, ..connection };
                 let stream = Replayed::new(bytes, stream);
@@ -310,8 +323,12 @@ async fn by_server_name(
     let connection = Connection { entry: Entry::Chain(name.clone()), tls: true, ..connection };
     match &state.kind {
         KindState::PassThrough { names, chains, .. } => {
-            match names.find(&name).and_then(|chain| chains.get(chain)?.draw()) {
-                Some(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
+            let chain = names.find(&name).and_then(|chain| chains.get(chain));
+            match chain.and_then(|chain| Some((chain.shares.draw()?, chain.checks))) {
+                Some((forwarding, checks)) => {
+                    let connection = Connection { checks, ..connection };
+                    tcp::forward(&worker, &connection, forwarding, stream).await;
+                }
                 None => refuse(&worker, &connection, "NR", "no chain for this server name"),
             }
         }
@@ -324,7 +341,7 @@ async fn by_server_name(
                 Err(error) => return refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             };
             let peer = stream.get_ref().1.peer_certificates().and_then(peer_of);
-            let connection = Connection { peer, ..connection };
+            let connection = Connection { peer, checks: chain.checks, ..connection };
             match &chain.app {
                 App::Http(_) => http_server::serve(worker, connection, stream).await,
                 App::Tcp(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,

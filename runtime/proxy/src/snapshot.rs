@@ -84,7 +84,7 @@ pub(crate) enum KindState {
         /// Which chain is for a server name.
         names: Hosts<usize>,
         /// Where bytes go, with their shares.
-        chains: Vec<TcpShares>,
+        chains: Vec<Passing>,
     },
     /// The readiness probe and the application's probes.
     Readiness(Readiness),
@@ -121,6 +121,8 @@ pub(crate) struct Chain {
     pub(crate) tls: Arc<ServerConfig>,
     /// What is behind it.
     pub(crate) app: App,
+    /// Whether only health checks come here.
+    pub(crate) checks: bool,
 }
 
 /// What is behind a chain.
@@ -145,6 +147,15 @@ pub(crate) struct HttpApp {
     pub(crate) vouching: Vec<SpiffeId>,
     /// Whether nothing is said of a caller that proved its identity.
     pub(crate) anonymous: bool,
+}
+
+/// TLS of others for certain names.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    /// Where it goes.
+    pub(crate) shares: TcpShares,
+    /// Whether only health checks come here.
+    pub(crate) checks: bool,
 }
 
 /// Where connections go, each drawn anew.
@@ -294,12 +305,12 @@ impl Builder<'_> {
                 let Inbound { chains: wanted, plaintext } = inbound;
                 let mut chains = BTreeMap::new();
                 for chain in wanted {
-                    let InboundChain { sni, peers, app } = chain;
+                    let InboundChain { sni, peers, app, checks } = chain;
                     let app = self.app(app, &format!("{listener}/{}", sni.join(",")))?;
                     let http = matches!(app, App::Http(_));
                     let credentials = self.credentials.as_ref().ok_or("mutual TLS needs an identity")?;
                     let tls = server_config(credentials, peers, http).map_err(|error| error.to_string())?;
-                    let chain_state = Arc::new(Chain { tls, app });
+                    let chain_state = Arc::new(Chain { tls, app, checks: *checks });
                     for name in sni {
                         chains.insert(name.clone(), Arc::clone(&chain_state));
                     }
@@ -314,9 +325,11 @@ impl Builder<'_> {
                 let PassThrough { hello_timeout, chains: wanted } = pass_through;
                 let (mut names, mut chains) = (Hosts::default(), Vec::with_capacity(wanted.len()));
                 for chain in wanted {
-                    let PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts } = chain;
+                    let PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts, checks } =
+                        chain;
                     names.add(sni, chains.len());
-                    chains.push(self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?);
+                    let shares = self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?;
+                    chains.push(Passing { shares, checks: *checks });
                 }
                 KindState::PassThrough { hello_timeout: *hello_timeout, names, chains }
             }

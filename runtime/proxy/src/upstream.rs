@@ -7,6 +7,7 @@
 
 use crate::choice::number;
 use crate::comparison::Rate;
+use crate::health::Checks;
 use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::outlier::{Record, Report};
@@ -17,9 +18,10 @@ use meshd_config as config;
 use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Somewhere to send to.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Upstream {
     pub(crate) groups: Vec<Group>,
     /// How loaded it is.
     pub(crate) load: Load,
+    /// Its checks, if its endpoints are checked.
+    pub(crate) checks: Option<Checks>,
     /// How often an endpoint was picked although all are ejected: where the next such pick begins.
     pub(crate) desperate: AtomicUsize,
 }
@@ -45,6 +49,8 @@ pub(crate) struct Group {
     pub(crate) config: config::Group,
     /// The endpoints that are known now.
     pub(crate) members: Members,
+    /// Who has to know when the members change.
+    renewed: Option<Arc<Notify>>,
     /// The last answer for each name among its endpoints.
     answers: Mutex<BTreeMap<String, Vec<IpAddr>>>,
     tls: ArcSwapOption<GroupTls>,
@@ -87,6 +93,10 @@ pub(crate) struct Endpoint {
     pub(crate) active: AtomicU32,
     /// When it became known.
     pub(crate) since: Instant,
+    /// Whether checks find nothing wrong; always, where there are none.
+    is_healthy: AtomicBool,
+    /// When it was last found healthy after it was not, in milliseconds after it became known.
+    healthy_since: AtomicU64,
     /// What stands for it where endpoints are chosen by hash, the same in every proxy.
     pub(crate) mark: u64,
     record: Mutex<Record>,
@@ -144,10 +154,19 @@ impl Upstream {
     /// A new upstream. Endpoints given by name appear with their first answer.
     pub(crate) fn new(name: &str, config: &config::Upstream) -> Arc<Self> {
         // The rest is read where it is enforced: by whoever sends, connects and counts.
-        let config::Upstream { protocol: _, connect_timeout: _, groups, spill: _, pool, retry_budget: _ } =
-            config;
+        let config::Upstream {
+            protocol: _,
+            connect_timeout: _,
+            groups,
+            spill: _,
+            health,
+            pool,
+            retry_budget: _,
+        } = config;
+        let checks = health.as_ref().map(|_| Checks::new());
+        let renewed = checks.as_ref().map(|checks| &checks.renewed);
         let config::Pool { max_connections: _, max_pending: _, max_requests: _, idle_timeout: _ } = pool;
-        let groups = groups.iter().map(Group::new).collect();
+        let groups = groups.iter().map(|group| Group::new(group, renewed)).collect();
         let name = name.to_owned();
         Arc::new(Upstream {
             id: fresh_id(),
@@ -155,6 +174,7 @@ impl Upstream {
             config: config.clone(),
             groups,
             load: Load::default(),
+            checks,
             desperate: AtomicUsize::new(0),
         })
     }
@@ -227,7 +247,8 @@ impl GroupTls {
 }
 
 impl Group {
-    fn new(config: &config::Group) -> Self {
+    /// A group; whose endpoints are checked if anybody has to know of them.
+    fn new(config: &config::Group, renewed: Option<&Arc<Notify>>) -> Self {
         let config::Group {
             name: _,
             endpoints: _,
@@ -241,6 +262,7 @@ impl Group {
         let group = Group {
             config: config.clone(),
             members: Members::new(*balance, *slow_start),
+            renewed: renewed.cloned(),
             answers: Mutex::default(),
             tls: ArcSwapOption::empty(),
         };
@@ -273,7 +295,13 @@ impl Group {
                 wanted.extend(addresses.iter().map(place));
             }
         }
-        self.members.renew(&wanted, Endpoint::new);
+        match &self.renewed {
+            None => self.members.renew(&wanted, Endpoint::new),
+            Some(renewed) => {
+                self.members.renew(&wanted, Endpoint::unchecked);
+                renewed.notify_one();
+            }
+        }
     }
 
     /// Whether connections to its endpoints are plaintext.
@@ -306,9 +334,35 @@ impl Endpoint {
             weight,
             active: AtomicU32::new(0),
             since: Instant::now(),
+            is_healthy: AtomicBool::new(true),
+            healthy_since: AtomicU64::new(0),
             mark: number(format!("{address}/{copy}").as_bytes()),
             record: Mutex::default(),
         }
+    }
+
+    /// One that gets no requests before it has passed a check.
+    fn unchecked(address: SocketAddr, copy: u32, weight: u32) -> Self {
+        Endpoint { is_healthy: AtomicBool::new(false), ..Endpoint::new(address, copy, weight) }
+    }
+
+    /// Whether checks find nothing wrong.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.is_healthy.load(Ordering::Relaxed)
+    }
+
+    /// Takes what its checks have found.
+    pub(crate) fn is_found(&self, healthy: bool) {
+        if !self.is_healthy.swap(healthy, Ordering::Relaxed) && healthy {
+            let age = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.healthy_since.store(age, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long it has been there and healthy.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        let unhealthy = Duration::from_millis(self.healthy_since.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.since).saturating_sub(unhealthy)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Record> {

@@ -16,6 +16,7 @@ mod fixtures;
 mod gateway;
 mod gateway_limits;
 mod grpc;
+mod health;
 mod ingress;
 mod judging;
 mod limit_keys;

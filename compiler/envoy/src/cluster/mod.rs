@@ -10,6 +10,7 @@ mod buffers;
 pub(crate) mod dns;
 mod ejection;
 mod endpoints;
+mod health;
 mod pool;
 
 use std::collections::HashMap;
@@ -96,6 +97,7 @@ fn aggregate(upstream: &Upstream, cluster: String, alt_stat_name: String, member
         spill: _,
         failing_answers: _,
         tls: _,
+        health: _,
         pool,
         origin: _,
     } = upstream;
@@ -113,7 +115,8 @@ fn aggregate(upstream: &Upstream, cluster: String, alt_stat_name: String, member
 }
 
 fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: String) -> Cluster {
-    let Upstream { name, protocol: spoken, groups, spill, failing_answers, tls, pool, origin: _ } = upstream;
+    let Upstream { name, protocol: spoken, groups, spill, failing_answers, tls, health, pool, origin: _ } =
+        upstream;
     // Requests on a connection are bounded by the protocol.
     let Group { name: group_name, locality, endpoints, balance, ejection, requests_per_connection: _ } =
         group;
@@ -140,7 +143,10 @@ fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: Stri
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         upstream_bind_config: buffers::of_application(group),
         upstream_connection_options: keepalive::upstream(group),
-        outlier_detection: ejection::outlier_detection(ejection, failing_answers),
+        outlier_detection: ejection::outlier_detection(ejection, failing_answers)
+            .map(|detection| health::beside(detection, health.as_ref())),
+        health_checks: health.iter().map(health::check).collect(),
+        transport_socket_matches: health::sockets(placed, health.as_ref(), tls.as_ref()),
         common_lb_config: Some(at_once_and_with_a_last_resort()),
         transport_socket: tls.as_ref().map(|settings| tls::upstream(placed, settings)),
         cluster_discovery_type: Some(discovery),

@@ -21,6 +21,8 @@ pub(crate) enum Clients {
         /// What is said of them to whom their requests are passed on to.
         told: Told,
     },
+    /// Other proxies of the mesh that check whether the application answers.
+    Checkers,
     /// Probes and metrics collectors.
     Operators,
 }

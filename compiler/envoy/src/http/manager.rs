@@ -29,7 +29,7 @@ pub(crate) fn filter(
 ) -> Filter {
     let (edge, trusted_hops) = match clients {
         Clients::Strangers { trusted_hops, show_certificates: _ } => (true, trusted_hops),
-        Clients::Application | Clients::Peers { .. } | Clients::Operators => (false, 0),
+        Clients::Application | Clients::Peers { .. } | Clients::Checkers | Clients::Operators => (false, 0),
     };
     let (forward_client_cert, set_client_cert) = match clients {
         // The application learns from this header who called; whatever a caller sent under the name is replaced.
@@ -49,17 +49,18 @@ pub(crate) fn filter(
         }
         Clients::Application
         | Clients::Strangers { trusted_hops: _, show_certificates: false }
+        | Clients::Checkers
         | Clients::Operators => (ForwardClientCertDetails::Sanitize, None),
     };
     let bounds = match clients {
-        Clients::Peers { .. } => limits::BETWEEN_PROXIES,
+        Clients::Peers { .. } | Clients::Checkers => limits::BETWEEN_PROXIES,
         Clients::Application | Clients::Strangers { .. } | Clients::Operators => limits::FROM_OUTSIDE,
     };
     // The application may take its time; everybody else may be somebody else, also on a port that takes plain
     // connections or probes.
     let headers_timeout = match clients {
         Clients::Application => None,
-        Clients::Strangers { .. } | Clients::Peers { .. } | Clients::Operators => {
+        Clients::Strangers { .. } | Clients::Peers { .. } | Clients::Checkers | Clients::Operators => {
             Some(limits::REQUEST_HEADERS)
         }
     };
@@ -113,6 +114,6 @@ fn versions_of(clients: Clients) -> Option<Http1ProtocolOptions> {
             default_host_for_http_10: "localhost".to_owned(),
             ..Default::default()
         }),
-        Clients::Application | Clients::Peers { .. } | Clients::Strangers { .. } => None,
+        Clients::Application | Clients::Peers { .. } | Clients::Checkers | Clients::Strangers { .. } => None,
     }
 }

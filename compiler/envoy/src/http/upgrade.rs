@@ -27,7 +27,7 @@ pub(crate) fn taken(clients: Clients) -> Vec<UpgradeConfig> {
         ALL.map(|upgrade| UpgradeConfig { upgrade_type: token(upgrade).to_owned(), ..Default::default() });
     match clients {
         Clients::Application | Clients::Strangers { .. } | Clients::Peers { .. } => all.to_vec(),
-        Clients::Operators => Vec::new(),
+        Clients::Checkers | Clients::Operators => Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
 use meshc_plan::filter::Filter;
-use meshc_plan::{AppPort, InboundChain, InboundListener, InboundProtocol, bounds};
+use meshc_plan::{AppPort, Carried, InboundChain, InboundListener, InboundProtocol, bounds};
 use meshc_vocabulary::model::Upgrade;
 
 use super::{or_closed, tls_inspector};
@@ -36,15 +36,15 @@ pub(super) fn listener(placed: &Placed<'_>, name: &str, inbound: &InboundListene
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
-        access_log: access_log::tls(name),
+        access_log: access_log::tls(name, chains.iter().map(|chain| chain.carries)),
         ..Default::default()
     }
 }
 
 /// The chain for mTLS, unless nobody may call, and the one for plain connections to a permissive port.
 fn both(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<FilterChain> {
-    let InboundChain { sni, subset_sni, peers, protocol, plain, app, origin: _ } = planned;
-    let (served, alpn) = chain(placed, listener, app, protocol);
+    let InboundChain { sni, subset_sni, peers, protocol, plain, app, carries, origin: _ } = planned;
+    let (served, alpn) = chain(placed, listener, app, protocol, *carries);
     let mutual = tls::downstream(placed, peers, alpn).map(|transport_socket| FilterChain {
         name: sni.clone(),
         filter_chain_match: Some(FilterChainMatch {
@@ -61,7 +61,7 @@ fn both(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<Filt
             transport_protocol: "raw_buffer".to_owned(),
             ..Default::default()
         }),
-        ..chain(placed, listener, app, protocol).0
+        ..chain(placed, listener, app, protocol, *carries).0
     });
     mutual.into_iter().chain(plain).collect()
 }
@@ -72,9 +72,13 @@ fn chain(
     listener: &str,
     app: &AppPort,
     protocol: &InboundProtocol,
+    carries: Carried,
 ) -> (FilterChain, &'static [&'static str]) {
     let AppPort { upstream, port } = app;
-    let name = format!("{listener}_{port}");
+    let name = match carries {
+        Carried::Calls => format!("{listener}_{port}"),
+        Carried::Checks => format!("checks_{port}"),
+    };
     match protocol {
         InboundProtocol::Http { app_http2, upgrades, vouching, told, filters } => {
             let replies = replies::of(filters);
@@ -85,7 +89,10 @@ fn chain(
             let routes = every_request(&name, upstream, action, upgrades, filters);
             let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
             let filters = authorization::vouching(vouching).into_iter().chain(filters).collect();
-            let clients = Clients::Peers { vouch: !vouching.is_empty(), told: *told };
+            let clients = match carries {
+                Carried::Calls => Clients::Peers { vouch: !vouching.is_empty(), told: *told },
+                Carried::Checks => Clients::Checkers,
+            };
             let manager = manager::filter(&name, clients, routes, filters, Some(replies));
             (FilterChain { filters: vec![manager], ..Default::default() }, &["h2", "http/1.1"])
         }

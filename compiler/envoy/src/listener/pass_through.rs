@@ -23,13 +23,14 @@ pub(super) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         traffic_direction: TrafficDirection::Inbound.into(),
         socket_options: keepalive::downstream(),
-        access_log: access_log::tls(name),
+        access_log: access_log::tls(name, chains.iter().map(|chain| chain.carries)),
         ..Default::default()
     }
 }
 
 fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
-    let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, origin: _ } = planned;
+    let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, carries: _, origin: _ } =
+        planned;
     // Without names it is chosen where no other chain is.
     let every = names.iter().any(|name| name == "*");
     FilterChain {

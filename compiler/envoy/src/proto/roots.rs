@@ -28,6 +28,7 @@ roots! {
     envoy_types::pb::envoy::config::cluster::v3::Cluster,
     envoy_types::pb::envoy::config::listener::v3::Listener,
     envoy_types::pb::envoy::config::overload::v3::ScaleTimersOverloadActionConfig,
+    envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter,
     envoy_types::pb::envoy::extensions::access_loggers::stream::v3::StdoutAccessLog,
     envoy_types::pb::envoy::extensions::clusters::aggregate::v3::ClusterConfig,
     envoy_types::pb::envoy::extensions::clusters::dns::v3::DnsCluster,

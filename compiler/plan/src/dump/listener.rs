@@ -3,7 +3,7 @@
 use super::{Text, parts, words};
 use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
 use crate::{
-    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization,
+    AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Carried,
     ClientCertificates, ClientName, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute,
     InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
@@ -39,13 +39,23 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
         }
         ListenerKind::PassThrough(PassThrough { hello_timeout, chains }) => {
             text.line(format!("hello within {}", words::duration(*hello_timeout)));
-            for PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, origin } in chains {
+            for chain in chains {
+                let PassThroughChain {
+                    names,
+                    to,
+                    dead_share,
+                    idle_timeout,
+                    connect_attempts,
+                    carries,
+                    origin,
+                } = chain;
                 let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
                 text.line(parts([
                     Some(format!("{} -> {}", names.join(" "), words::shares(to))),
                     dead(*dead_share),
                     Some(format!("{connect_attempts} attempts")),
                     idle,
+                    self::carries(*carries),
                     Some(format!("from {}", origin.name)),
                 ]));
             }
@@ -179,10 +189,21 @@ fn route(text: &mut Text, route: &HttpRoute) {
     });
 }
 
+fn carries(carries: Carried) -> Option<String> {
+    match carries {
+        Carried::Calls => None,
+        Carried::Checks => Some(String::from("health checks")),
+    }
+}
+
 fn inbound(text: &mut Text, chain: &InboundChain) {
-    let InboundChain { sni, subset_sni, peers, protocol, plain, app: AppPort { upstream, port }, origin } =
-        chain;
-    text.line(format!("{sni} -> {upstream} ({port}), from {}", origin.name));
+    let InboundChain { sni, subset_sni, peers, protocol, plain, app, carries, origin } = chain;
+    let AppPort { upstream, port } = app;
+    text.line(parts([
+        Some(format!("{sni} -> {upstream} ({port})")),
+        self::carries(*carries),
+        Some(format!("from {}", origin.name)),
+    ]));
     text.nested(|text| {
         if let Some(sni) = subset_sni {
             text.line(format!("also {sni}"));

@@ -4,12 +4,13 @@ use meshc_vocabulary::model::OutsideTls;
 
 use super::{Text, parts, words};
 use crate::{
-    Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Locality,
-    PodFailures, PoolPlan, Serves, Share, Spill, Upstream, UpstreamProtocol, UpstreamTls,
+    CheckPlan, Ejection, EjectionTiming, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance,
+    HealthPlan, Locality, PodFailures, PoolPlan, Serves, Share, Spill, Upstream, UpstreamProtocol,
+    UpstreamTls,
 };
 
 pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
-    let Upstream { name, protocol, groups, spill, failing_answers, tls, pool, origin } = upstream;
+    let Upstream { name, protocol, groups, spill, failing_answers, tls, health, pool, origin } = upstream;
     let protocol = match protocol {
         UpstreamProtocol::HttpLikeDownstream => "HTTP like downstream",
         UpstreamProtocol::Http1 => "HTTP/1.1",
@@ -27,6 +28,9 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
             }
             Some(UpstreamTls::Outside(outside)) => text.line(outside_tls(outside)),
             None => {}
+        }
+        if let Some(health) = health {
+            self::health(text, health);
         }
         self::pool(text, pool);
         text.line(match failing_answers {
@@ -66,6 +70,23 @@ pub(super) fn outside_tls(tls: &OutsideTls) -> String {
         Some(format!("roots of {ca}")),
         client.as_ref().map(|secret| format!("with the certificate of {secret}")),
     ])
+}
+
+fn health(text: &mut Text, health: &HealthPlan) {
+    let HealthPlan { check, sni, host, interval, timeout, unhealthy, healthy } = health;
+    let quoted =
+        |said: &Option<String>| said.as_ref().map_or(String::from("nothing"), |said| format!("{said:?}"));
+    let check = match check {
+        CheckPlan::Http { path } => format!("GET {path} of {host}"),
+        CheckPlan::Grpc { service } => format!("gRPC health of {service:?} of {host}"),
+        CheckPlan::Tcp { send, receive } => {
+            format!("a connection, sends {}, expects {}", quoted(send), quoted(receive))
+        }
+    };
+    let (interval, timeout) = (words::duration(*interval), words::duration(*timeout));
+    text.line(format!(
+        "checked as {sni} every {interval}: {check}, within {timeout}; unhealthy after {unhealthy}, healthy after {healthy}"
+    ));
 }
 
 fn pool(text: &mut Text, pool: &PoolPlan) {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use meshc_topology::Export;
 use meshc_vocabulary::model::{Callee, DeadShare, Gateway, Id, Port};
 
 use super::context::Context;
+use super::policy::health;
 use super::upstream::EAST_WEST_LISTENER;
 use super::{Lowered, ingress, status, upstream};
 use crate::{
-    Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket,
-    WeightedUpstream, bounds, listen_port, paths, sni,
+    Carried, Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket,
+    WeightedUpstream, bounds, check_sni, listen_port, paths, sni,
 };
 
 /// How many pods are tried before the client is closed, so that dead pods do not look like a dead gateway.
@@ -30,8 +30,16 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
         if upstream.groups.is_empty() {
             continue;
         }
-        let chain = chain(context, export, port, &upstream.name);
-        chains.insert(chain.names.clone(), chain);
+        let called = context.called(Callee::Service(export.service));
+        let names = |sni: fn(&str, Option<&str>, &str, u16) -> String| {
+            vec![sni(called.service, called.subset, called.namespace, port.number)]
+        };
+        let calls = chain(names(sni), Carried::Calls, port, &upstream.name);
+        let checks = health::plan(context, export.service, port)
+            .map(|_| chain(names(check_sni), Carried::Checks, port, &upstream.name));
+        for chain in [calls].into_iter().chain(checks) {
+            chains.insert(chain.names.clone(), chain);
+        }
         upstreams.insert(upstream.name.clone(), Arc::new(upstream));
     }
 
@@ -70,14 +78,14 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
     Lowered { proxy, domains: Vec::new() }
 }
 
-fn chain(context: &Context<'_>, export: &Export, port: &Port, upstream: &str) -> PassThroughChain {
-    let called = context.called(Callee::Service(export.service));
+fn chain(names: Vec<String>, carries: Carried, port: &Port, upstream: &str) -> PassThroughChain {
     PassThroughChain {
-        names: vec![sni(called.service, called.subset, called.namespace, port.number)],
+        names,
         to: vec![WeightedUpstream { upstream: upstream.to_owned(), weight: 1 }],
         dead_share: DeadShare::Kept,
         idle_timeout: None,
         connect_attempts: CONNECT_ATTEMPTS,
+        carries,
         origin: port.origin.clone(),
     }
 }

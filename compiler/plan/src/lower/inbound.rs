@@ -6,12 +6,12 @@ use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Mtls, Port, Protocol
 
 use super::context::Context;
 use super::policy::authorization::Admission;
-use super::policy::rate_limit::Limits;
+use super::policy::{health, rate_limit::Limits};
 use super::upgrade;
 use super::upstream::{self, INBOUND_LISTENER};
 use crate::filter::Filter;
 use crate::{
-    AppPort, Audit, Authorization, InboundChain, InboundListener, InboundProtocol, Limit, Listener,
+    AppPort, Audit, Authorization, Carried, InboundChain, InboundListener, InboundProtocol, Limit, Listener,
     ListenerKind, Socket, Told, Upstream, UpstreamProtocol, codes, paths, sni,
 };
 
@@ -72,10 +72,15 @@ pub(super) fn listener(
                 protocol,
                 plain,
                 app: AppPort { upstream: upstream::app_name(port.target), port: port.target },
+                carries: Carried::Calls,
                 origin: port.origin.clone(),
             }
         })
         .collect();
+    for (position, port) in service.ports.iter().enumerate() {
+        let http2 = app_protocol(port) == UpstreamProtocol::Http2;
+        chains.extend(health::chains(context, cluster, id, position, http2));
+    }
     chains.sort_by(|left, right| left.sni.cmp(&right.sni));
     (!chains.is_empty()).then(|| Listener {
         name: INBOUND_LISTENER.to_owned(),

@@ -26,7 +26,7 @@ use crate::bounds;
 use crate::filter::Filter;
 use crate::listen_port;
 use crate::{
-    Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
+    Carried, Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
     PassThrough, PassThroughChain, ProxyPlan, RateLimitDomain, Role, ServerCertificate, ServerTls, Socket,
     TcpListener, Upstream, VirtualHost,
 };
@@ -137,6 +137,7 @@ fn kind(
                     dead_share,
                     idle_timeout,
                     connect_attempts: CONNECT_ATTEMPTS,
+                    carries: Carried::Calls,
                     origin: context.model.routes.at(route).origin.clone(),
                 });
             }

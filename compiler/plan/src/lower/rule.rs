@@ -198,7 +198,7 @@ fn hash_apart(rule: &RouteRule, first: &Destination, other: &Destination, sink: 
 /// destination and those that stand in for it together.
 fn stand_in_differently(context: &Context<'_>, dead_share: DeadShare, callees: [Callee; 2]) -> bool {
     let counted = |callee| {
-        let AtCaller { failover: _, outlier, pool, balance: _ } = AtCaller::of(context, callee);
+        let AtCaller { failover: _, health: _, outlier, pool, balance: _ } = AtCaller::of(context, callee);
         let retries = (pool.retry_budget_percent.value, pool.min_concurrent_retries.value);
         (outlier::failing_answers(outlier), retries)
     };

@@ -9,7 +9,7 @@ use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol
 use super::context::Context;
 use super::outside;
 use super::policy::retry::Beside;
-use super::policy::{AtCaller, balance, failover, outlier, pool};
+use super::policy::{AtCaller, balance, failover, health, outlier, pool};
 use crate::{
     Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Serves, Spill, Upstream,
     UpstreamProtocol, UpstreamTls, companion_service, object_name, paths, sni, upstream_name,
@@ -78,6 +78,7 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
                 spill: failover::spill(settings.failover),
                 failing_answers: outlier::failing_answers(settings.outlier),
                 tls: Some(tls(context, service, port)),
+                health: health::plan(context, service, port),
                 pool: pool::plan(settings.pool),
                 origin: origin(context, reach.callee, port),
             }
@@ -124,6 +125,7 @@ pub(super) fn passed_through<'a>(
         spill: Spill::WhenEmpty,
         failing_answers: outlier::failing_answers(settings.outlier),
         tls: None,
+        health: None,
         pool: pool::unbounded(settings.pool.connect_timeout),
         origin: port.origin.clone(),
     }
@@ -147,6 +149,7 @@ pub(super) fn app(
         spill: Spill::WhenEmpty,
         failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
+        health: None,
         pool: pool::of_application(context.model.defaults.pool.connect_timeout),
         origin: origin.clone(),
     }
@@ -171,6 +174,7 @@ pub(super) fn rate_limit(context: &Context<'_>, cluster: Id<Cluster>, origin: &O
         spill: Spill::WhenEmpty,
         failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
+        health: None,
         pool: pool::unbounded(context.model.defaults.pool.connect_timeout),
         origin: origin.clone(),
     }

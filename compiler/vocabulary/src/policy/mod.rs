@@ -7,6 +7,7 @@
 pub(crate) mod authorization;
 pub(crate) mod balance;
 pub(crate) mod failover;
+pub(crate) mod health;
 pub(crate) mod outlier;
 pub(crate) mod pool;
 pub(crate) mod rate_limit;
@@ -25,6 +26,7 @@ use crate::model::{Gateway, Table};
 pub(crate) const SETTINGS: &[Nested] = &[
     Nested { kind: &balance::KIND, count: Count::Optional },
     Nested { kind: &failover::KIND, count: Count::Optional },
+    Nested { kind: &health::KIND, count: Count::Optional },
     Nested { kind: &outlier::KIND, count: Count::Optional },
     Nested { kind: &pool::KIND, count: Count::Optional },
     Nested { kind: &retry::KIND, count: Count::Optional },
@@ -46,6 +48,7 @@ pub(crate) struct Context<'a> {
 pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<PolicySettings> {
     let Context { defaults, .. } = context;
     balance::check(block, sink);
+    health::check(block, sink);
     outlier::check(block, sink);
     retry::check(block, sink);
     let [allow, audited_allow] = authorization::convert(block, &authorization::ALLOW, context, sink)?;
@@ -57,6 +60,7 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
         failover: optional(block.block(&failover::KIND), |inner| {
             failover::convert(inner, Some(&defaults.failover))
         })?,
+        health: optional(block.block(&health::KIND), health::convert)?,
         outlier: optional(block.block(&outlier::KIND), |inner| {
             outlier::convert(inner, Some(&defaults.outlier))
         })?,

@@ -193,6 +193,9 @@ pub struct InboundChain {
     pub peers: Vec<String>,
     /// What is behind it.
     pub app: InboundApp,
+    /// Whether only health checks come here, which no log has.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checks: bool,
 }
 
 /// How the application behind a chain is spoken to.
@@ -264,6 +267,9 @@ pub struct PassThroughChain {
     /// of some dead pods does not look dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connect_attempts: Option<u32>,
+    /// Whether only health checks come here, which no log has.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checks: bool,
 }
 
 /// The readiness listener.

@@ -26,8 +26,8 @@ pub use route::{
     RequestMatch, Retry, RetryOn, Route, Upgrade, ValueMatch, VirtualHost, WeightedUpstream,
 };
 pub use upstream::{
-    Balance, Compared, Endpoint, FailingAnswers, FailingShare, Group, KeyPair, Origination, Outlier, Pool,
-    Protocol, RetryBudget, Spill, Tls, Upstream,
+    Balance, Check, Compared, Endpoint, FailingAnswers, FailingShare, Group, Health, KeyPair, Origination,
+    Outlier, Pool, Protocol, RetryBudget, Spill, Tls, Upstream,
 };
 
 /// Whether a member equals its default and can be left out of the file.

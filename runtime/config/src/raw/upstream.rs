@@ -18,6 +18,9 @@ pub struct Upstream {
     /// When a group hands on requests to the next one; absent means when it has no usable endpoint.
     #[serde(default, skip_serializing_if = "is_default")]
     pub spill: Spill,
+    /// How its endpoints are checked; absent means that only requests tell how they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// Its limits.
     pub pool: Pool,
     /// How many retries may run at once; absent means 20 % of the active requests, and never fewer than 3.
@@ -177,6 +180,55 @@ pub struct FailingShare {
     /// Whether failing answers count, beside attempts without an answer.
     #[serde(default, skip_serializing_if = "is_default")]
     pub answers: bool,
+}
+
+/// Checks of each endpoint, over mutual TLS. One that was never checked is unhealthy; it is healthy if it passes its first
+/// check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// What is asked.
+    pub check: Check,
+    /// The SNI of checks.
+    pub sni: String,
+    /// From the answer to one check to the next one; up to a tenth is added at random.
+    pub interval: Period,
+    /// How long a check may take, the connection included.
+    pub timeout: Period,
+    /// How many failed checks in a row make an endpoint unhealthy, at least 1.
+    pub unhealthy: u32,
+    /// How many passed checks in a row make it healthy again, at least 1.
+    pub healthy: u32,
+}
+
+/// What a check asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Check {
+    /// A GET request over HTTP/1.1, answered with 200 to 399.
+    Http {
+        /// Its host.
+        host: String,
+        /// Its path.
+        path: String,
+    },
+    /// A call of `grpc.health.v1.Health/Check`, answered with `SERVING`.
+    Grpc {
+        /// Its host.
+        host: String,
+        /// The service that is asked about; absent means the server as a whole.
+        #[serde(default, skip_serializing_if = "is_default")]
+        service: String,
+    },
+    /// A connection, and what is said on it.
+    Tcp {
+        /// What is sent; absent means nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        send: Option<String>,
+        /// What has to be among the first 64 KiB that are received; absent means nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receive: Option<String>,
+    },
 }
 
 /// Mutual TLS towards endpoints.

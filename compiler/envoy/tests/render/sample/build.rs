@@ -196,6 +196,7 @@ pub(crate) fn upstream(name: &str, protocol: UpstreamProtocol, groups: Vec<Group
         spill: Spill::WhenEmpty,
         failing_answers: FailingAnswers::GatewayErrors,
         tls: None,
+        health: None,
         pool: PoolPlan {
             max_connections: 1024,
             max_pending_requests: 1024,

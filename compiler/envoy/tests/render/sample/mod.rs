@@ -1,6 +1,7 @@
 //! Plans of ACME's two clusters, one for each role, and one sidecar that has everything else.
 
 mod build;
+mod checks;
 mod limits;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Ejection, FailingAnswers, GlobalLimit,
-    Group, GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol, LimitBucket,
-    LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
-    PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls,
-    Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream, sni,
+    AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Carried, Ejection, FailingAnswers,
+    GlobalLimit, Group, GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol,
+    LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough,
+    PassThroughChain, PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason,
+    ServerCertificate, ServerTls, Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream,
+    check_sni, sni,
 };
 use meshc_vocabulary::model::policy::{CookieTtl, Enforcement, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
@@ -24,6 +26,7 @@ use build::{
     app, callee, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin, pods,
     readiness, retry, route, shared, sidecar_plan, upstream, virtual_host,
 };
+use checks::checked;
 use limits::per_pod;
 
 /// All of them, by the name of their golden folder.
@@ -140,6 +143,7 @@ pub(crate) fn balanced() -> ProxyPlan {
             (*before, *most) = (judged, 50);
         }
     }
+    checked(&mut upstreams);
     plan.upstreams = shared(upstreams.to_vec());
     plan
 }
@@ -152,6 +156,7 @@ pub(crate) fn east_west() -> ProxyPlan {
         dead_share: meshc_vocabulary::model::DeadShare::Kept,
         idle_timeout: None,
         connect_attempts: 3,
+        carries: Carried::Calls,
         origin: origin(service),
     };
     let mut plan = gateway_plan("east", "eastwest");
@@ -296,12 +301,18 @@ pub(crate) fn everything_else() -> ProxyPlan {
         plain: None,
         protocol: InboundProtocol::Tcp { connect_attempts: 1 },
         app: AppPort { upstream: "app:5432".to_owned(), port: 5432 },
+        carries: Carried::Calls,
         origin: origin("database"),
     };
     let unused = InboundChain {
         sni: sni("everything", None, "istioinaction", 9999),
         peers: PeerCheck::Nobody,
         app: AppPort { upstream: "app:9999".to_owned(), port: 9999 },
+        ..database.clone()
+    };
+    let checks = InboundChain {
+        sni: check_sni("everything", None, "istioinaction", 5432),
+        carries: Carried::Checks,
         ..database.clone()
     };
     let mut open = http_chain("everything", 8080, guarded(), vec![per_pod()], Vec::new());
@@ -317,7 +328,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
         timeout: Duration::from_secs(1),
     };
     plan.listeners = vec![
-        inbound(vec![open, database, unused]),
+        inbound(vec![checks, open, database, unused]),
         listener(
             "metrics",
             "[::]:15090",
@@ -395,6 +406,7 @@ fn http_chain(
             filters,
         },
         app: AppPort { upstream: format!("app:{port}"), port },
+        carries: Carried::Calls,
         origin: origin(service),
     }
 }

@@ -38,7 +38,7 @@ impl<'m> Admission<'m> {
         position: usize,
         port: &'m Port,
     ) -> Self {
-        let AtCallee { allow, deny, audited_allow, audited_deny, rate_limits: _ } =
+        let AtCallee { health: _, allow, deny, audited_allow, audited_deny, rate_limits: _ } =
             AtCallee::of(context, service);
         Self {
             resolved: context.resolved,
@@ -51,6 +51,11 @@ impl<'m> Admission<'m> {
             audited_allow,
             audited_deny,
         }
+    }
+
+    /// Everybody with an identity who has declared a call, in order.
+    pub(in crate::lower) fn callers(&self) -> Vec<SpiffeId> {
+        self.callers.keys().cloned().collect()
     }
 
     /// Who may complete the handshake before requests are authorised one by one.

@@ -7,6 +7,7 @@ pub(super) mod authorization;
 pub(super) mod balance;
 pub(super) mod conduct;
 pub(super) mod failover;
+pub(super) mod health;
 pub(super) mod outlier;
 pub(super) mod pool;
 pub(super) mod rate_limit;
@@ -14,7 +15,9 @@ pub(super) mod retry;
 pub(super) mod targets;
 
 use meshc_resolve::{ServicePolicies, Setting};
-use meshc_vocabulary::model::policy::{AuthorizationRule, Balance, Failover, Outlier, Pool, RateLimit};
+use meshc_vocabulary::model::policy::{
+    AuthorizationRule, Balance, Failover, Health, Outlier, Pool, RateLimit,
+};
 use meshc_vocabulary::model::{Callee, Id, Service};
 
 use super::context::Context;
@@ -24,6 +27,7 @@ use super::context::Context;
 pub(super) struct AtCaller<'m> {
     pub(super) balance: &'m Balance,
     pub(super) failover: &'m Failover,
+    pub(super) health: Option<&'m Health>,
     pub(super) outlier: &'m Outlier,
     pub(super) pool: &'m Pool,
 }
@@ -31,6 +35,8 @@ pub(super) struct AtCaller<'m> {
 /// What the callee's own sidecar does with whatever arrives.
 #[derive(Clone, Copy)]
 struct AtCallee<'m> {
+    /// What it is asked; by whom and how often is the callers' affair.
+    health: Option<&'m Health>,
     allow: Setting<'m, &'m [AuthorizationRule]>,
     deny: Setting<'m, &'m [AuthorizationRule]>,
     audited_allow: Setting<'m, &'m [AuthorizationRule]>,
@@ -54,6 +60,7 @@ fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
     let ServicePolicies {
         balance,
         failover,
+        health,
         outlier,
         pool,
         // A route may say otherwise, so these are read call by call.
@@ -68,8 +75,9 @@ fn sides<'m>(policies: &ServicePolicies<'m>) -> (AtCaller<'m>, AtCallee<'m>) {
     let caller = AtCaller {
         balance: balance.value,
         failover: failover.value,
+        health: health.value,
         outlier: outlier.value,
         pool: pool.value,
     };
-    (caller, AtCallee { allow, deny, audited_allow, audited_deny, rate_limits })
+    (caller, AtCallee { health: health.value, allow, deny, audited_allow, audited_deny, rate_limits })
 }

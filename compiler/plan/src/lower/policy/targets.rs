@@ -43,6 +43,12 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                     .also(*target, "the policy names this subset")
                     .help("name the service instead: its subsets have one account, and its callers reach all of them")
             }
+            Obstacle::NoPort => {
+                let message = format!("`{setting}` suits no port of this service");
+                Diagnostic::error(codes::UNSUITED_CHECK, *at, message)
+                    .also(*target, "the policy names this service")
+                    .help("`http` asks ports with requests, `grpc` those of `http2` and `grpc`, and `tcp` all, but `send` and `receive` only those of `tcp`")
+            }
             Obstacle::NoRequests => {
                 let message = format!("`{setting}` is about requests, and a TCP port has none");
                 Diagnostic::error(codes::SETTING_WITHOUT_REQUESTS, *at, message)

@@ -7,6 +7,7 @@
 mod authorization;
 mod balance;
 mod failover;
+mod health;
 mod or_default;
 mod outlier;
 mod pool;
@@ -19,6 +20,7 @@ use lang_diagnostics::{Origin, Spanned};
 pub use authorization::{AddressRange, AuthorizationRule, Exception, Requests, Source};
 pub use balance::{Balance, BalanceBy, CookieTtl, HashKey};
 pub use failover::{Failover, FailoverBy};
+pub use health::{Health, HealthCheck};
 pub use or_default::OrDefault;
 pub use outlier::{Failures, Judged, Outlier};
 pub use pool::Pool;
@@ -68,6 +70,8 @@ pub struct PolicySettings {
     pub balance: Option<Balance>,
     /// Order of localities.
     pub failover: Option<Failover>,
+    /// Checks of endpoints.
+    pub health: Option<Health>,
     /// Ejection of failing endpoints.
     pub outlier: Option<Outlier>,
     /// Connection pools and circuit breakers.
@@ -99,6 +103,7 @@ impl PolicySettings {
         let Self {
             balance: _,
             failover: _,
+            health: _,
             outlier: _,
             pool: _,
             retry: _,
