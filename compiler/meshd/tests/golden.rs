@@ -23,6 +23,7 @@ const MESHES: [&str; 12] = [
     "calls",
     "egress",
     "grpc",
+    "health",
     "hub-and-spoke",
     "limits",
     "outliers",

@@ -104,6 +104,7 @@ impl<'m> GatewayPolicies<'m> {
         let PolicySettings {
             balance,
             failover,
+            health,
             outlier,
             pool,
             retry,
@@ -125,6 +126,7 @@ impl<'m> GatewayPolicies<'m> {
         let mut refuse = |setting, at| note(setting, at, Obstacle::Gateway);
         balance.iter().for_each(|it| refuse("balance", &it.origin));
         failover.iter().for_each(|it| refuse("failover", &it.origin));
+        health.iter().for_each(|it| refuse("health", &it.origin));
         outlier.iter().for_each(|it| refuse("outlier", &it.origin));
         pool.iter().for_each(|it| refuse("pool", &it.origin));
         retry.iter().for_each(|it| refuse("retry", &it.origin));

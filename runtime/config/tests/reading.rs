@@ -116,6 +116,32 @@ fn what_could_never_match_is_refused() {
 }
 
 #[test]
+fn checks_have_a_connection_a_question_and_bounds() {
+    let checked = |upstream: &str, health: &str| {
+        let begin = format!(r#""{upstream}": {{ "connect_timeout""#);
+        with(&begin, &begin.replace(r#""connect"#, &format!(r#""health": {health}, "connect"#)))
+    };
+    let health = |path: &str, healthy: u32| {
+        format!(
+            r#"{{ "check": {{ "http": {{ "host": "catalog", "path": "{path}" }} }}, "sni": "check_.80_._.catalog.shop",
+                 "interval": "1s", "timeout": "1s", "unhealthy": 1, "healthy": {healthy} }}"#
+        )
+    };
+    assert!(Config::read(&checked("catalog", &health("/healthz", 1))).is_ok());
+    assert_eq!(
+        problems(&checked("catalog", &health("healthz", 0))),
+        [
+            "upstreams.catalog.health.check.http.path: `healthz` does not begin with `/`",
+            "upstreams.catalog.health.healthy: must be at least 1",
+        ]
+    );
+    assert_eq!(
+        problems(&checked("app", &health("/healthz", 1))),
+        ["upstreams.app.health: checks go over mutual TLS, and a group has none"]
+    );
+}
+
+#[test]
 fn a_parameter_has_a_name_that_a_query_can_hold() {
     let queries = |name: &str| {
         let condition = format!(
