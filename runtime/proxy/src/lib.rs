@@ -72,6 +72,7 @@ mod retry_budget;
 mod room;
 mod route;
 mod serve;
+mod shares;
 mod snapshot;
 mod sni;
 mod stream;

@@ -5,14 +5,14 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::balance;
 use crate::filter::Filter;
 use crate::filter::cors::Cors;
 use crate::filter::headers::Changes;
 use crate::filter::mirror::Mirror;
 use crate::hosts::Hosts;
 use crate::limit::LimitState;
-use crate::route::{Route, Routes, draw};
+use crate::route::{Route, Routes};
+use crate::shares::{Forwarding, Passing, TcpShares};
 use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::{Originations, Upstream};
 use meshd_config as config;
@@ -147,42 +147,6 @@ pub(crate) struct HttpApp {
     pub(crate) vouching: Vec<SpiffeId>,
     /// Whether nothing is said of a caller that proved its identity.
     pub(crate) anonymous: bool,
-}
-
-/// TLS of others for certain names.
-#[derive(Debug)]
-pub(crate) struct Passing {
-    /// Where it goes.
-    pub(crate) shares: TcpShares,
-    /// Whether only health checks come here.
-    pub(crate) checks: bool,
-}
-
-/// Where connections go, each drawn anew.
-#[derive(Debug)]
-pub(crate) struct TcpShares {
-    /// The upstreams with their shares.
-    pub(crate) shares: Vec<(Forwarding, u32)>,
-    /// Whether the others take the share of one of which no endpoint is left.
-    pub(crate) failover: bool,
-}
-
-impl TcpShares {
-    /// Where a connection goes; `None` if no upstream has any weight.
-    pub(crate) fn draw(&self) -> Option<&Forwarding> {
-        draw(&self.shares, self.failover, |forwarding| balance::lives(&forwarding.upstream))
-    }
-}
-
-/// Where bytes go.
-#[derive(Debug)]
-pub(crate) struct Forwarding {
-    /// The upstream.
-    pub(crate) upstream: Arc<Upstream>,
-    /// How many endpoints are tried.
-    pub(crate) max_connect_attempts: u32,
-    /// How long the connection may stay silent; `None` is for ever.
-    pub(crate) idle_timeout: Option<Duration>,
 }
 
 impl Snapshot {

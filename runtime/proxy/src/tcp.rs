@@ -6,7 +6,7 @@ use crate::connect::{Upward, connect_for_client};
 use crate::outlier::Report;
 use crate::relay::{Breaks, Counts, End, relay};
 use crate::serve::Connection;
-use crate::snapshot::Forwarding;
+use crate::shares::Forwarding;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::worker::Worker;
 use std::sync::atomic::AtomicU32;

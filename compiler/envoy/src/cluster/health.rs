@@ -99,8 +99,10 @@ pub(super) fn sockets(
     health: Option<&HealthPlan>,
     tls: Option<&UpstreamTls>,
 ) -> Vec<TransportSocketMatch> {
-    let (Some(health), Some(UpstreamTls { sni: _, peers })) = (health, tls) else { return Vec::new() };
-    let checks = UpstreamTls { sni: health.sni.clone(), peers: peers.clone() };
+    let (Some(health), Some(UpstreamTls::Mutual { sni: _, peers })) = (health, tls) else {
+        return Vec::new();
+    };
+    let checks = UpstreamTls::Mutual { sni: health.sni.clone(), peers: peers.clone() };
     vec![TransportSocketMatch {
         name: "checks".to_owned(),
         r#match: Some(marked()),

@@ -14,9 +14,9 @@ use super::outbound::CONNECT_ATTEMPTS;
 use super::{Lowered, ingress, outside, status, upgrade, upstream};
 use crate::filter::Filter;
 use crate::{
-    AccessRequests, AccessRule, AppPort, Authorization, Deployment, Identity, InboundChain, InboundListener,
-    InboundProtocol, Listener, ListenerKind, PeerCheck, Principal, ProxyPlan, Role, Socket, Told, Upstream,
-    UpstreamProtocol, listen_port, paths, sni,
+    AccessRequests, AccessRule, AppPort, Authorization, Carried, Deployment, Identity, InboundChain,
+    InboundListener, InboundProtocol, Listener, ListenerKind, PeerCheck, Principal, ProxyPlan, Role, Socket,
+    Told, Upstream, UpstreamProtocol, listen_port, paths, sni,
 };
 
 /// The name of the listener on which egress gateways take mTLS.
@@ -117,6 +117,7 @@ fn chain(
         protocol,
         plain: None,
         app: AppPort { upstream: towards.name.clone(), port: port.number },
+        carries: Carried::Calls,
         origin: upstream::origin(context, callee, port),
     }
 }

@@ -15,8 +15,9 @@ use super::policy::retry::Beside;
 use super::policy::{AtCaller, balance, failover, outlier, pool};
 use super::upstream;
 use crate::{
-    Endpoint, EndpointAddress, ExternalPlan, ExternalPortPlan, Group, PassThrough, PassThroughChain, Serves,
-    Upstream, UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, codes, paths, sni,
+    Carried, Endpoint, EndpointAddress, ExternalPlan, ExternalPortPlan, Group, PassThrough, PassThroughChain,
+    Serves, Upstream, UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, codes, paths,
+    sni,
 };
 
 /// A port of a host outside, as its callers in a cluster see it: the host, or the gateway that connects to it.
@@ -30,7 +31,8 @@ pub(super) fn upstream(
     let direct = direct(context, caller, id, position, port);
     let Some(gateway) = &context.model.externals.at(id).through else { return direct };
     let (called, gateway) = (context.called(Callee::External(id)), gateway.value);
-    let AtCaller { balance, failover: _, outlier, pool } = AtCaller::of(context, Callee::External(id));
+    let AtCaller { balance, failover: _, health: _, outlier, pool } =
+        AtCaller::of(context, Callee::External(id));
     let requests = port.protocol.is_http();
     let at = context.model.gateways.at(gateway).cluster;
     Upstream {
@@ -118,7 +120,7 @@ pub(super) fn direct(
 ) -> Upstream {
     let external = context.model.externals.at(id);
     let callee = Callee::External(id);
-    let AtCaller { balance, failover: _, outlier, pool } = AtCaller::of(context, callee);
+    let AtCaller { balance, failover: _, health: _, outlier, pool } = AtCaller::of(context, callee);
     let requests = port.protocol.is_http();
     let groups = groups(external).map(|addresses| Group {
         name: addresses.first().map(ToString::to_string).unwrap_or_default(),
@@ -139,6 +141,8 @@ pub(super) fn direct(
         spill: failover::spill(AtCaller::of(context, callee).failover),
         failing_answers: outlier::failing_answers(outlier),
         tls: external.tls(position).cloned().map(UpstreamTls::Outside),
+        // Checks need a sidecar that takes them.
+        health: None,
         pool: pool::plan(pool),
         origin: upstream::origin(context, callee, port),
     }
@@ -189,6 +193,7 @@ pub(super) fn pass_through(context: &Context<'_>, id: Id<ExternalHost>, port: &P
         dead_share: DeadShare::Kept,
         idle_timeout: context.resolved.conduct(meshc_resolve::Through::Call, callee, port).idle.value,
         connect_attempts: CONNECT_ATTEMPTS,
+        carries: Carried::Calls,
         origin: upstream::origin(context, callee, port),
     };
     PassThrough { hello_timeout: bounds::HELLO_TIMEOUT, chains: vec![chain] }

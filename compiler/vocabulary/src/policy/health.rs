@@ -63,7 +63,7 @@ pub(crate) static KIND: Kind = Kind {
                     In its own network a proxy checks each pod, in others the callee behind the east-west gateway: through \
                     each of the gateway's entries one of the pods behind it, so that a service that is down as a whole hands \
                     over to the next cluster, and one bad pod of several does not. A port is checked if the `check` suits its \
-                    protocol.\n\n\
+                    protocol. Hosts outside the mesh are not checked.\n\n\
                     An endpoint that was never asked is not healthy. It is after its first check, if it passes that; a proxy \
                     that starts, or gets a new configuration, waits for the first checks. Ejection goes on beside the checks: \
                     an endpoint gets requests if it is neither ejected nor unhealthy.\n\n\

@@ -15,7 +15,7 @@ use crate::lower::context::Context;
 use crate::lower::upstream;
 use crate::{
     AccessRequests, AccessRule, AppPort, Authorization, Carried, CheckPlan, HealthPlan, InboundChain,
-    InboundProtocol, PeerCheck, Principal, check_sni,
+    InboundProtocol, PeerCheck, Principal, Told, check_sni,
 };
 
 /// The path of every gRPC health check. Source: the protocol of gRPC's health checking.
@@ -91,6 +91,7 @@ fn chain(
         app_http2,
         upgrades: Vec::new(),
         vouching: Vec::new(),
+        told: Told::Nothing,
         filters: vec![Filter::Authorize(Authorization {
             deny: Vec::new(),
             allow: requests

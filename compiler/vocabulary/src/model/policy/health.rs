@@ -53,7 +53,8 @@ impl HealthCheck {
     #[must_use]
     pub fn suits(&self, protocol: Protocol) -> bool {
         match (self, protocol) {
-            (Self::Off, _) => false,
+            // What passes on TLS that it does not end can be asked nothing; only hosts outside have such ports.
+            (Self::Off, _) | (_, Protocol::Tls) => false,
             (Self::Http { path: _ }, Protocol::Http | Protocol::Http2 | Protocol::Grpc)
             | (Self::Grpc { service: _ }, Protocol::Http2 | Protocol::Grpc)
             | (Self::Tcp { send: _, receive: _ }, Protocol::Tcp)
