@@ -61,6 +61,15 @@ fn open(address: SocketAddr) -> TcpStream {
 /// If nothing listens there.
 #[must_use]
 pub fn http1(address: SocketAddr, request: &[u8]) -> Outcome {
+    http1_with_head(address, request).0
+}
+
+/// The same, and the head of the answer as far as it came.
+///
+/// # Panics
+/// If nothing listens there.
+#[must_use]
+pub fn http1_with_head(address: SocketAddr, request: &[u8]) -> (Outcome, Vec<u8>) {
     let mut stream = open(address);
     // The proxy may answer and close while we still write.
     let _ = stream.write_all(request);
@@ -68,17 +77,17 @@ pub fn http1(address: SocketAddr, request: &[u8]) -> Outcome {
     let mut part = [0; 16 * 1024];
     loop {
         if let Some(outcome) = whole_answer(&bytes, request.starts_with(b"HEAD ")) {
-            return outcome;
+            return (outcome, split(&bytes).map(|(head, _)| head.to_vec()).unwrap_or_default());
         }
         match stream.read(&mut part) {
             Ok(0) => break,
             Ok(count) => bytes.extend_from_slice(&part[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
-            Err(_) => return Outcome { status: None, body: bytes, waits: true },
+            Err(_) => return (Outcome { status: None, body: bytes, waits: true }, Vec::new()),
         }
     }
     let (head, body) = split(&bytes).unwrap_or((&bytes, &[]));
-    Outcome::new(status(head), body)
+    (Outcome::new(status(head), body), head.to_vec())
 }
 
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -10,7 +10,7 @@ use crate::frames::Flood;
 use crate::from_client::FromClient;
 use crate::http_connection;
 use crate::limit::Left;
-use crate::local_reply::{Form, Why};
+use crate::local_reply::{Form, Why, headers_only};
 use crate::outcome::Failure;
 use crate::outlier::Report;
 use crate::place::Leaving;
@@ -23,12 +23,13 @@ use crate::tunnel::{Next, Over, Tunnel};
 use crate::upgrade;
 use crate::watched::Ending;
 use crate::worker::Worker;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use meshd_config::Upgrade;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Instant;
@@ -105,6 +106,11 @@ async fn answer(
     let stream = parts.extensions.remove::<OnUpgrade>().filter(|_| parts.version == Version::HTTP_2);
     let version = parts.version;
     let form = Form::of(&parts.headers);
+    let is_head = parts.method == Method::HEAD;
+    let reply = |status, body, why| {
+        let reply = form.reply(status, body, why);
+        if is_head { headers_only(reply) } else { reply }
+    };
     let mut line = connection.line();
     line.method = Some(parts.method.to_string());
     line.protocol = Some(format!("{version:?}"));
@@ -173,7 +179,7 @@ async fn answer(
                     line.flags = failure.flag();
                     line.details = forwarded.details.or_else(|| Some(body.to_owned()));
                     let why = if failure == Failure::Deadline { Why::Deadline } else { Why::Other };
-                    let response = form.reply(status, body, why);
+                    let response = reply(status, Cow::Borrowed(body), why);
                     finish(worker, line, response.status(), start);
                     response
                 }
@@ -184,7 +190,7 @@ async fn answer(
             is_last = refusal.flags == "DPE";
             line.flags = refusal.flags;
             line.details = Some(refusal.details.into_owned()).filter(|details| !details.is_empty());
-            let mut response = form.reply(refusal.status, refusal.body, refusal.why);
+            let mut response = reply(refusal.status, refusal.body, refusal.why);
             finish(worker, line, response.status(), start);
             for (name, value) in refusal.headers {
                 response.headers_mut().insert(name, value);

@@ -3,6 +3,7 @@
 use crate::body::{Body, text};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -76,6 +77,16 @@ pub(crate) fn plain(status: StatusCode, body: impl Into<Cow<'static, str>>) -> R
     if !is_empty {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     }
+    response
+}
+
+/// The answer to HEAD: without the body, whose length is still told. Over HTTP/2, hyper sends whatever body there is, and a
+/// client must take that for a broken stream (RFC 9113, section 8.1.1).
+pub(crate) fn headers_only(mut response: Response<Body>) -> Response<Body> {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    *response.body_mut() = text("");
     response
 }
 

@@ -4,7 +4,7 @@ use crate::balance::{Prefer, Tried, pick};
 use crate::body::{Body, text};
 use crate::connect::connect;
 use crate::headers::remove_hop_by_hop;
-use crate::local_reply::plain;
+use crate::local_reply::{headers_only, plain};
 use crate::paced::Paced;
 use crate::serve::Connection;
 use crate::snapshot::{KindState, Metrics};
@@ -28,7 +28,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: Pa
     let connection = Rc::new(connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
-        async move { Ok::<_, Infallible>(answer(&worker, &connection, &request).await) }
+        async move {
+            let reply = answer(&worker, &connection, &request).await;
+            Ok::<_, Infallible>(if request.method() == Method::HEAD { headers_only(reply) } else { reply })
+        }
     });
     let mut builder = auto::Builder::new(Streams);
     builder.http1().timer(TokioTimer::new()).http2().timer(TokioTimer::new());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mesh_tests::http::Request;
 use mesh_tests::mesh::DataPlane;
+use mesh_tests::raw::Http2;
 
 use crate::fixtures::{BACKEND_HOST, WEBAPP_TO_CATALOG, WEST_INGRESS, acme, to_catalog};
 
@@ -74,6 +75,28 @@ fn strange_requests_are_refused(data_plane: DataPlane) {
     }
 }
 
+/// The answer to HEAD has no body, whoever answers and over whichever version: over HTTP/2 a client must take one for a broken
+/// stream.
+fn nothing_follows_the_answer_to_head(data_plane: DataPlane) {
+    let mesh = acme(data_plane);
+    let ingress = mesh.address("MESH_GATEWAY_WEST_INGRESS");
+    for (host, path, status) in
+        [(BACKEND_HOST, "/", 200), (BACKEND_HOST, "/a%00b", 400), ("unknown.example", "/", 404)]
+    {
+        let answer = Http2::new("HEAD", host, path).send(ingress);
+        assert_eq!(
+            (answer.status, answer.body.len(), answer.waits),
+            (Some(status), 0, false),
+            "{host}{path}"
+        );
+        let answer = Request::get(host, path).method("HEAD", "").header("connection", "close").send(ingress);
+        assert_eq!((answer.status, answer.body.len()), (status, 0), "{host}{path}");
+    }
+    let metrics = mesh.address("MESH_METRICS_WEST_GATEWAYS_INGRESS");
+    let answer = Http2::new("HEAD", "localhost", "/metrics").send(metrics);
+    assert_eq!((answer.body.len(), answer.waits), (0, false), "{answer:?}");
+}
+
 fn a_path_has_one_spelling(data_plane: DataPlane) {
     let mesh = acme(data_plane);
     for (asked, seen) in [
@@ -94,4 +117,8 @@ fn a_path_has_one_spelling(data_plane: DataPlane) {
     }
 }
 
-crate::on_both_data_planes!(strange_requests_are_refused, a_path_has_one_spelling);
+crate::on_both_data_planes!(
+    strange_requests_are_refused,
+    nothing_follows_the_answer_to_head,
+    a_path_has_one_spelling,
+);

@@ -1,6 +1,7 @@
 //! Requests of every odd shape that is harmless to its reader: each part of a request in its variants, alone and in
 //! seeded combinations.
 
+use mesh_tests::random::Random;
 use mesh_tests::raw::{Field, Http2, field};
 
 use super::parts::{HOSTS, LINES, METHODS, TARGETS};
@@ -391,7 +392,7 @@ fn get_with_pseudo(name: &str, value: &str) -> Http2 {
 
 /// A request of parts that are drawn from the lists above.
 fn combination(seed: u64) -> Case {
-    let mut draw = Draw(seed);
+    let mut draw = Random::new(seed);
     let method = METHODS[draw.below(11)];
     let target = draw.of(&TARGETS);
     let host = draw.of(&HOSTS[..8]);
@@ -410,21 +411,4 @@ fn combination(seed: u64) -> Case {
         request = request.header(line[..at].to_ascii_lowercase(), line[at + 1..].trim_ascii());
     }
     http2(name, request)
-}
-
-/// Numbers that are the same in every run. Source: the generator SplitMix64 (Steele, Lea and Flood, 2014).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("below a small bound")
-    }
-
-    fn of<'a>(&mut self, list: &[&'a [u8]]) -> &'a [u8] {
-        list[self.below(list.len())]
-    }
 }
