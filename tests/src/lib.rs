@@ -12,6 +12,7 @@ pub mod mesh;
 pub mod one_stream;
 pub mod pods;
 pub mod process;
+pub mod random;
 pub mod raw;
 pub mod synthetic;
 pub mod tools;

@@ -139,6 +139,12 @@ impl Mesh {
         value.parse().unwrap_or_else(|_| panic!("{variable}={value} is no address"))
     }
 
+    /// Whether there is a variable of this name, such as that of a call which only some meshes declare.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.environment.contains_key(name)
+    }
+
     /// A variable of the environment that starts with `MESH_`.
     ///
     /// # Panics
@@ -187,6 +193,12 @@ impl Mesh {
         let mut command = Command::new(tools::binary("meshc"));
         command.args(arguments).envs(&self.environment);
         process::succeed(&mut command)
+    }
+
+    /// The same, where it may fail; whether it did not.
+    pub fn try_meshc(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new(tools::binary("meshc"));
+        process::run(command.args(arguments).envs(&self.environment)).status.success()
     }
 
     /// The log of a proxy, by its name such as `west/gateways/ingress`.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::random::Random;
+
 /// The size and shape of a synthetic mesh.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
@@ -21,26 +23,12 @@ const PER_NAMESPACE: usize = 50;
 /// what passes through it, and at 10,000 services in two clusters it must still fit a ConfigMap.
 const RARE: usize = 64;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): small, seeded, and good enough to choose callees.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        usize::try_from(mixed % bound.max(1) as u64).unwrap_or(0)
-    }
-}
-
 /// The text of a synthetic mesh. Every service has a port; few leave their
 /// cluster, as in meshes that people run.
 #[must_use]
 pub fn mesh(shape: Shape) -> String {
     let Shape { services, clusters, calls, seed } = shape;
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut text = String::new();
     // Writing to a String cannot fail.
     let out = &mut text;

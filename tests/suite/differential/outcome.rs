@@ -1,0 +1,93 @@
+//! What became of a request, in words that are the same where it is the same.
+
+use mesh_tests::mesh::Mesh;
+use mesh_tests::{one_stream, raw};
+use serde_json::Value;
+
+use crate::requests::Sent;
+
+/// Headers of answers that rules make or that clients act on. What else there is may differ: the date, the server.
+const TOLD: [&str; 8] =
+    ["location", "grpc-status", "retry-after", "allow", "x-out-set", "x-out-add", "x-tier", "x-user"];
+
+/// Headers of requests that differ from one to the next, and the length of a body: how much arrived is compared, and whether
+/// it was told may change where a request is sent again.
+const FRESH: [&str; 4] = ["x-request-id", "x-forwarded-client-cert", "x-forwarded-for", "content-length"];
+
+/// Sends a request and says what came back: a status, who answered and what was seen there, and what was told.
+pub(crate) fn of(mesh: &Mesh, variable: &str, sent: &Sent) -> String {
+    if !mesh.has(variable) {
+        return String::from("no such place");
+    }
+    let address = mesh.address(variable);
+    match sent {
+        Sent::Http1(bytes) => {
+            let (outcome, head) = raw::http1_with_head(address, bytes);
+            format!("{}{}", became(&outcome), told(&headers(&head)))
+        }
+        Sent::Http2(request) => became(&request.send(address)),
+        Sent::Grpc { host, path, headers } => {
+            let request = one_stream::Request::grpc(host, path);
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+            match request.try_send(address) {
+                Ok(answer) => {
+                    let status = answer.headers.get("grpc-status").or(answer.trailers.get("grpc-status"));
+                    let seen = seen(&serde_json::from_str(&answer.body).unwrap_or_default());
+                    format!("{} grpc-status {status:?} {seen}", answer.status)
+                }
+                // Which of several ways to refuse over HTTP/2 it is means nothing.
+                Err(_) => String::from("refused"),
+            }
+        }
+    }
+}
+
+fn became(outcome: &raw::Outcome) -> String {
+    match outcome.status {
+        // Which of these it is depends on how much of a request had been understood.
+        Some(400 | 426 | 501) => String::from("refused"),
+        None if !outcome.waits => String::from("refused"),
+        Some(_) | None => {
+            let body = if outcome.body == b"said" { " said" } else { "" };
+            format!("{}{body}{}", outcome.word(), seen(&outcome.json()))
+        }
+    }
+}
+
+fn headers(head: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(head);
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect()
+}
+
+fn told(headers: &[(String, String)]) -> String {
+    let mut told: Vec<String> = headers
+        .iter()
+        .filter(|(name, _)| TOLD.contains(&name.as_str()))
+        .map(|(name, value)| format!(" {name}: {value}"))
+        .collect();
+    told.sort();
+    told.concat()
+}
+
+/// What an application told of a request; nothing if it was none that answered.
+fn seen(answer: &Value) -> String {
+    if answer["service"].is_null() {
+        return String::new();
+    }
+    let mut headers = answer["headers"].clone();
+    if let Some(headers) = headers.as_object_mut() {
+        headers.retain(|name, _| !FRESH.contains(&name.as_str()));
+    }
+    let text = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
+    let headers = headers.to_string().replace(", ", ",");
+    format!(
+        " from {} in {} to {} {} {} {} {headers}",
+        text("service"),
+        text("cluster"),
+        text("caller"),
+        text("method"),
+        text("path"),
+        answer["received"]
+    )
+}
