@@ -6,10 +6,11 @@ The answer to `/slow/N` takes N s.
 import http.server
 import json
 import os
+import socket
 import sys
 import time
 
-SERVICE, CLUSTER, PORT, SWITCH, POD = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]
+SERVICE, CLUSTER, PORT, SWITCH, POD, OWN = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5], sys.argv[6]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -45,6 +46,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     # As many connections as a mesh may open at once; five by default.
     request_queue_size = 128
+    address_family = socket.AF_INET6 if ":" in OWN else socket.AF_INET
+
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            # As nginx does: connections over IPv4 are not for it.
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
 
 
-Server(("127.0.0.1", PORT), Handler).serve_forever()
+Server((OWN, PORT), Handler).serve_forever()

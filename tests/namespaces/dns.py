@@ -1,6 +1,6 @@
-"""A DNS server for one cluster: A records from a JSON file that is read anew for each question.
+"""A DNS server for one cluster: A and AAAA records from a JSON file that is read anew for each question.
 
-The names that it was asked for stand in a file beside that one, each once.
+The names that it was asked for stand in a file beside that one, each once; in another one with the type of records.
 """
 
 import json
@@ -25,29 +25,32 @@ def answer(packet, records):
     addresses = records.get(name)
     # Answers: authoritative, NXDOMAIN for a name nobody knows, empty for another type (RFC 1035, section 4.1.1).
     code = 0 if addresses is not None else 3
-    found = addresses if addresses and kind == 1 else []
+    family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+    found = [address for address in addresses or [] if family == (socket.AF_INET6 if ":" in address else socket.AF_INET)]
     head = packet[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(found), 0, 0)
     body = packet[12:end]
     for address in found:
-        body += struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(address)
+        packed = socket.inet_pton(family, address)
+        body += struct.pack("!HHHIH", 0xC00C, kind, 1, 1, len(packed)) + packed
     return head + body
 
 
 def main():
     address, records = sys.argv[1], sys.argv[2]
     asked = set()
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((address, 53))
     while True:
         packet, peer = server.recvfrom(2048)
         try:
             with open(records, encoding="utf-8") as file:
                 reply = answer(packet, json.load(file))
-            name, _, _ = question(packet)
-            if name not in asked:
-                asked.add(name)
-                with open(f"{records}.asked", "a", encoding="utf-8") as file:
-                    file.write(f"{name}\n")
+            name, kind, _ = question(packet)
+            for what, line in (("asked", name), ("types", f"{ {1: 'A', 28: 'AAAA'}.get(kind, kind)} {name}")):
+                if (what, line) not in asked:
+                    asked.add((what, line))
+                    with open(f"{records}.{what}", "a", encoding="utf-8") as file:
+                        file.write(f"{line}\n")
         except (IndexError, ValueError, struct.error, UnicodeDecodeError):
             continue
         server.sendto(reply, peer)

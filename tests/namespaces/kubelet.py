@@ -3,7 +3,9 @@
 Runs inside network, mount and process namespaces of its own (see `pods` in tests/src/pods.rs). Every pod of every
 Deployment becomes a network namespace and a root directory with exactly the files that its volumes name; its
 containers are started with exactly the arguments of the manifest. Clusters are bridges without a route between them;
-only gateways' load-balancer addresses can be reached from everywhere. Reads one JSON command a line, answers with one
+only gateways' load-balancer addresses can be reached from everywhere. Pods have addresses of the cluster's families and no
+others, and a Service that demands another family is refused. A load balancer has the address that its Service asks for, or
+those of its annotation for MetalLB; its annotation for external-dns gives them a name in all clusters. Reads one JSON command a line, answers with one
 JSON line:
 
     {"get": {"pod": …, "url": …, "headers": {…}}}   →  {"status": …, "body": …, "grpc": […]}
@@ -48,8 +50,10 @@ def run(*arguments):
 class Pod:
     """One pod: a network namespace, a root directory, and the processes of its containers."""
 
-    def __init__(self, cluster, namespace, name, template, objects, address):
-        self.cluster, self.namespace, self.name, self.address = cluster, namespace, name, address
+    def __init__(self, cluster, namespace, name, template, objects, addresses):
+        self.cluster, self.namespace, self.name, self.addresses = cluster, namespace, name, addresses
+        # The first family is the cluster's own.
+        self.address = addresses[0]
         self.labels = template["metadata"].get("labels", {})
         self.spec = template["spec"]
         self.objects = objects
@@ -63,21 +67,32 @@ class Pod:
         """Makes namespace, addresses and root."""
         self.logs.mkdir(parents=True, exist_ok=True)
         run("ip", "netns", "add", self.id)
-        self.link(self.cluster["bridge"], f"c{index}", f"{self.address}/16")
+        self.link(self.cluster["bridge"], f"c{index}", self.addresses)
         # How pods reach load balancers, and where gateways get their own address.
-        self.link("wan", f"w{index}", f"172.18.{index // 250}.{index % 250 + 1}/16")
+        wan = {"IPv4": f"172.18.{index // 250}.{index % 250 + 1}", "IPv6": f"fd18::{index + 1:x}"}
+        self.wan = f"w{index}"
+        self.link("wan", self.wan, [wan[family] for family in self.cluster["families"]])
         self.inside("ip", "link", "set", "lo", "up")
-        # A pod has a default route. This one leads to a bridge on which nobody forwards anything.
-        self.inside("ip", "route", "add", "default", "dev", f"c{index}")
+        # A pod has a default route of each family. This one leads to a bridge on which nobody forwards anything.
+        for family in self.cluster["families"]:
+            self.inside("ip", FLAGS[family], "route", "add", "default", "dev", f"c{index}")
         for sysctl in (self.spec.get("securityContext") or {}).get("sysctls", []):
             self.inside("sysctl", "-qw", f"{sysctl['name']}={sysctl['value']}")
         self.fill()
 
-    def link(self, bridge, name, address):
+    def link(self, bridge, name, addresses):
         run("ip", "link", "add", f"{name}h", "type", "veth", "peer", "name", name, "netns", self.id)
         run("ip", "link", "set", f"{name}h", "master", bridge, "up")
-        self.inside("ip", "address", "add", address, "dev", name)
         self.inside("ip", "link", "set", name, "up")
+        for address in addresses:
+            self.give(address, name)
+
+    def give(self, address, name):
+        """One more address. It is nobody else's, so that need not be found out first."""
+        if family_of(address) == "IPv6":
+            self.inside("ip", "-6", "address", "add", f"{address}/64", "dev", name, "nodad")
+        else:
+            self.inside("ip", "address", "add", f"{address}/16", "dev", name)
 
     def inside(self, *arguments):
         return run("nsenter", f"--net=/run/netns/{self.id}", *arguments)
@@ -107,7 +122,7 @@ class Pod:
                 shutil.copytree(source, self.root / "etc" / entry, symlinks=True)
             elif source.exists():
                 shutil.copy(source, self.root / "etc" / entry)
-        hosts = ["127.0.0.1 localhost", f"{self.address} {self.name}"]
+        hosts = ["127.0.0.1 localhost", "::1 localhost"] + [f"{address} {self.name}" for address in self.addresses]
         hosts += [f"{alias['ip']} {' '.join(alias['hostnames'])}" for alias in self.spec.get("hostAliases", [])]
         (self.root / "etc/hosts").write_text("\n".join(hosts) + "\n", encoding="utf-8")
         domain = self.cluster["domain"]
@@ -176,7 +191,9 @@ class Pod:
         if name == "app":
             port = container["ports"][0]["containerPort"]
             switch = "/tmp/failing"
-            command = [PROGRAMS["python"], str(HERE / "app.py"), container["name"], self.cluster["name"], str(port), switch, self.id]
+            # All addresses, as most programs do.
+            own = {"IPv4": "0.0.0.0", "IPv6": "::"}[family_of(self.address)]
+            command = [PROGRAMS["python"], str(HERE / "app.py"), container["name"], self.cluster["name"], str(port), switch, self.id, own]
         else:
             command = [PROGRAMS[name], *arguments]
         log = open(self.logs / f"{self.id}-{container['name']}.log", "wb")
@@ -251,7 +268,8 @@ class Pod:
 
     def passes(self, probe):
         if "httpGet" in probe:
-            status, _, _ = self.get(f"http://{self.address}:{probe['httpGet']['port']}{probe['httpGet']['path']}", {})
+            host = f"[{self.address}]" if family_of(self.address) == "IPv6" else self.address
+            status, _, _ = self.get(f"http://{host}:{probe['httpGet']['port']}{probe['httpGet']['path']}", {})
             return 200 <= status < 400
         check = ["bash", "-c", f"exec 3<>/dev/tcp/{self.address}/{probe['tcpSocket']['port']}"]
         return subprocess.run(self.enter() + check, capture_output=True, check=False).returncode == 0
@@ -266,6 +284,38 @@ class Pod:
         body, _, said = done.stdout.rpartition("\n")
         status, *grpc = said.split(";", 2)
         return int(status or 0), body, grpc
+
+
+def family_of(address):
+    return "IPv6" if ":" in address else "IPv4"
+
+
+FLAGS = {"IPv4": "-4", "IPv6": "-6"}
+
+
+def address_of(cluster, number, block, place):
+    """The addresses of a pod, one for each family of its cluster."""
+    own = {"IPv4": f"10.{10 * (number + 1)}.{block}.{place}", "IPv6": f"fd10:{number + 1}::{block}:{place:x}"}
+    return [own[family] for family in cluster["families"]]
+
+
+def served(service, cluster):
+    """The families of a Service, as Kubernetes admits them: the cluster's first one unless it says so."""
+    spec, has = service["spec"], cluster["families"]
+    families = spec.get("ipFamilies", has[:1])
+    if not set(families) <= set(has) or (spec.get("ipFamilyPolicy") == "RequireDualStack" and len(has) < 2):
+        raise SystemExit(f"{service['metadata']['name']}: the cluster {cluster['name']} has {has}, not {families}")
+    return families
+
+
+def balance(service, pod):
+    """Gives a pod the addresses of its load balancer; returns their name, if they have one."""
+    annotations = service["metadata"].get("annotations", {})
+    addresses = annotations.get("metallb.io/loadBalancerIPs", service["spec"].get("loadBalancerIP", "")).split(",")
+    for address in addresses:
+        pod.give(address, pod.wan)
+    name = annotations.get("external-dns.alpha.kubernetes.io/hostname")
+    return {name: addresses} if name else {}
 
 
 def templates(documents):
@@ -286,10 +336,11 @@ def main():
     run("ip", "link", "set", "lo", "up")
     run("ip", "link", "add", "wan", "type", "bridge")
     run("ip", "link", "set", "wan", "up")
-    pods, index = [], 0
+    pods, index, tables, outside = [], 0, [], {}
     for number, cluster in enumerate(SPECIFICATION["clusters"]):
         cluster["bridge"] = f"br{number}"
-        cluster["dns"] = f"10.{10 * (number + 1)}.0.2"
+        cluster["families"] = cluster.get("families", ["IPv4"])
+        cluster["dns"] = address_of(cluster, number, 0, 2)[0]
         run("ip", "link", "add", cluster["bridge"], "type", "bridge")
         run("ip", "link", "set", cluster["bridge"], "up")
         documents = []
@@ -298,8 +349,7 @@ def main():
         objects = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in documents}
         mine = []
         for place, (namespace, name, template) in enumerate(templates(documents)):
-            address = f"10.{10 * (number + 1)}.1.{place + 1}"
-            pod = Pod(cluster, namespace, name, template, objects, address)
+            pod = Pod(cluster, namespace, name, template, objects, address_of(cluster, number, 1, place + 1))
             pod.build(index)
             index += 1
             mine.append(pod)
@@ -309,17 +359,21 @@ def main():
                 selector = document["spec"].get("selector", {})
                 chosen = [pod for pod in mine if selector.items() <= pod.labels.items() and pod.namespace == document["metadata"]["namespace"]]
                 name = f"{document['metadata']['name']}.{document['metadata']['namespace']}.svc.{cluster['domain']}"
-                records[name] = [pod.address for pod in chosen]
+                families = served(document, cluster)
+                records[name] = [address for pod in chosen for address in pod.addresses if family_of(address) in families]
                 if document["spec"].get("type") == "LoadBalancer" and chosen:
-                    chosen[0].inside("ip", "address", "add", f"{document['spec']['loadBalancerIP']}/16", "dev", f"w{pods_index(pods, mine, chosen[0])}")
-        table = WORK / f"dns-{cluster['name']}.json"
-        table.write_text(json.dumps(records), encoding="utf-8")
-        dns = Pod(cluster, "kube-system", "dns", {"metadata": {}, "spec": {"containers": []}}, {}, cluster["dns"])
+                    outside |= balance(document, chosen[0])
+        tables.append((cluster, records))
+        dns = Pod(cluster, "kube-system", "dns", {"metadata": {}, "spec": {"containers": []}}, {}, [cluster["dns"]])
         dns.build(index)
         index += 1
+        table = WORK / f"dns-{cluster['name']}.json"
         server = ["nsenter", f"--net=/run/netns/{dns.id}", PROGRAMS["python"], str(HERE / "dns.py"), cluster["dns"], str(table)]
         subprocess.Popen(server, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         pods += mine + [dns]
+    for cluster, records in tables:
+        table = WORK / f"dns-{cluster['name']}.json"
+        table.write_text(json.dumps(records | outside), encoding="utf-8")
     # What answers for others first: rate limits and their Redis, then the rest in any order.
     for pod in sorted(pods, key=lambda pod: (0 if "redis" in pod.name else 1 if pod.name == "rate-limit" else 2)):
         pod.start()
@@ -382,14 +436,10 @@ def forget(pod):
     """Endpoints lose a pod as soon as its end was asked for."""
     table = WORK / f"dns-{pod.cluster['name']}.json"
     records = json.loads(table.read_text(encoding="utf-8"))
-    kept = {name: [one for one in addresses if one != pod.address] for name, addresses in records.items()}
+    kept = {name: [one for one in addresses if one not in pod.addresses] for name, addresses in records.items()}
     fresh = table.with_suffix(".new")
     fresh.write_text(json.dumps(kept), encoding="utf-8")
     fresh.replace(table)
-
-
-def pods_index(before, mine, pod):
-    return len(before) + mine.index(pod)
 
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -49,6 +49,28 @@ pub const ACME: [Application; 4] = [
     one("east", "catalog", 3000),
 ];
 
+/// Which addresses the pods of a cluster have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// Both, IPv4 first.
+    Dual,
+}
+
+impl Families {
+    /// As Kubernetes names them.
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::V4 => &["IPv4"],
+            Self::V6 => &["IPv6"],
+            Self::Dual => &["IPv4", "IPv6"],
+        }
+    }
+}
+
 impl Pods {
     /// Starts the pods of the ACME mesh in both clusters from what `meshc build` and `meshc trust export` wrote.
     ///
@@ -74,9 +96,24 @@ impl Pods {
     /// If a pod does not get ready; with its log.
     #[must_use]
     pub fn watched(built: &Built, names: &[&str], applications: &[Application], memory: Duration) -> Self {
+        let clusters: Vec<_> = names.iter().map(|name| (*name, Families::V4)).collect();
+        Self::in_clusters(built, &clusters, applications, memory)
+    }
+
+    /// The same in clusters whose pods have these addresses.
+    ///
+    /// # Panics
+    /// If a pod does not get ready; with its log.
+    #[must_use]
+    pub fn in_clusters(
+        built: &Built,
+        names: &[(&str, Families)],
+        applications: &[Application],
+        memory: Duration,
+    ) -> Self {
         let work = built.path().join("namespaces");
         let mut clusters = Vec::new();
-        for cluster in names {
+        for (cluster, families) in names {
             let folder = built.path().join("rendered").join(cluster);
             std::fs::create_dir_all(&folder).expect("writable");
             let mut manifests = vec![folder.join("mesh.yaml"), folder.join("identities.yaml")];
@@ -88,7 +125,9 @@ impl Pods {
                 std::fs::write(&file, application.rendered(built)).expect("writable");
                 manifests.push(file);
             }
-            clusters.push(json!({ "name": cluster, "domain": "cluster.local", "manifests": manifests }));
+            clusters.push(json!({
+                "name": cluster, "domain": "cluster.local", "families": families.words(), "manifests": manifests,
+            }));
         }
         let specification = json!({
             "work": work,
@@ -195,6 +234,13 @@ impl Pods {
     #[must_use]
     pub fn asked(&self, cluster: &str) -> Vec<String> {
         let file = self.logs.with_file_name(format!("dns-{cluster}.json.asked"));
+        std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// The questions that a cluster's DNS server was asked, such as `AAAA catalog.shop.svc.cluster.local`.
+    #[must_use]
+    pub fn questions(&self, cluster: &str) -> Vec<String> {
+        let file = self.logs.with_file_name(format!("dns-{cluster}.json.types"));
         std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 

@@ -3,6 +3,8 @@
 
 #[path = "namespaces/balance.rs"]
 mod balance;
+#[path = "namespaces/families.rs"]
+mod families;
 #[path = "namespaces/outside.rs"]
 mod outside;
 

@@ -7,15 +7,17 @@ use std::process::{Command, Output};
 
 use mesh_tests::tools;
 
-/// Two virtual addresses, one for HTTP and one for bytes, in front of the same application.
+/// Virtual addresses, one for HTTP, one for bytes and one of IPv6, in front of the same application.
 const CONFIGURATION: &str = r#"{
   "version": 1,
   "node": { "name": "web", "cluster": "one" },
   "listeners": [
-    { "name": "outbound", "bind": "0.0.0.0:15001", "kind": { "redirected": {} } },
+    { "name": "outbound", "bind": "127.0.0.1:15001", "kind": { "redirected": {} } },
     { "name": "http", "bind": "240.240.1.2:80", "redirected": true, "kind": { "http": { "virtual_hosts": [
       { "name": "all", "hosts": ["*"], "routes": [{ "to": [{ "upstream": "app" }] }] } ] } } },
     { "name": "bytes", "bind": "240.240.1.3:5432", "redirected": true, "kind": { "tcp": { "to": [{ "upstream": "app" }] } } },
+    { "name": "outbound6", "bind": "[::1]:15001", "kind": { "redirected": {} } },
+    { "name": "six", "bind": "[100::12]:80", "redirected": true, "kind": { "tcp": { "to": [{ "upstream": "app" }] } } },
     { "name": "ready", "bind": "127.0.0.1:15021", "kind": { "readiness": {} } }
   ],
   "upstreams": { "app": {
@@ -32,8 +34,10 @@ const SCRIPT: &str = r#"
 meshd=$1 python=$2 curl=$3
 ip link set lo up
 ip route add local 240.240.0.0/16 dev lo
-"$meshd" redirect --range 240.240.0.0/16 --to-port 15001 || exit 1
+ip -6 route add local 100::/64 dev lo
+"$meshd" redirect --range 240.240.0.0/16 --range 100::/64 --to-port 15001 || exit 1
 "$meshd" redirect || exit 1
+"$meshd" redirect --range 100::/64 || exit 1
 "$python" -m http.server 8080 --bind 127.0.0.1 >app.log 2>&1 &
 "$meshd" run --config meshd.json --workers 1 --drain-seconds 0 >meshd.log 2>&1 &
 running=$!
@@ -49,10 +53,13 @@ ask() {
 ask 240.240.1.2
 ask 240.240.1.3:5432
 ask 240.240.9.9
+ask '[100::12]'
+ask '[100::13]'
 "$python" -c 'import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-try: print(s.sendto(b"x", ("240.240.1.2", 80)))
-except OSError as error: print(type(error).__name__)'
+for family, address in ((socket.AF_INET, "240.240.1.2"), (socket.AF_INET6, "100::12")):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    try: print(s.sendto(b"x", (address, 80)))
+    except OSError as error: print(type(error).__name__)'
 kill "$running"
 wait "$running"
 "#;
@@ -78,11 +85,24 @@ fn redirected_connections_reach_the_listener_they_meant() {
     let lines: Vec<&str> = said.lines().map(str::trim_end).collect();
     assert_eq!(
         lines,
-        ["200 240.240.1.2 hello", "200 240.240.1.3:5432 hello", "000 240.240.9.9", "PermissionError"],
+        [
+            "200 240.240.1.2 hello",
+            "200 240.240.1.3:5432 hello",
+            "000 240.240.9.9",
+            "200 [100::12] hello",
+            "000 [100::13]",
+            "PermissionError",
+            "PermissionError",
+        ],
         "{}\n--- meshd\n{log}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for told in [r#""listener":"http""#, r#""listener":"bytes""#, "no listener at the original destination"] {
+    for told in [
+        r#""listener":"http""#,
+        r#""listener":"bytes""#,
+        r#""listener":"six""#,
+        "no listener at the original destination",
+    ] {
         assert!(log.contains(told), "{told} is not in\n{log}");
     }
 }

@@ -40,6 +40,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             BrokenHop::NoLink(..)
             | BrokenHop::NoTransit(_)
             | BrokenHop::NoGateway(_)
+            | BrokenHop::OtherFamily(..)
             | BrokenHop::Hidden { .. } => !context.resolved.service(call.callee).failover.value.enabled,
         };
         if !deliberate {

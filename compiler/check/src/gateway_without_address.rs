@@ -42,6 +42,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             BrokenHop::NoLink(..)
             | BrokenHop::NoTransit(_)
             | BrokenHop::NoGateway(_)
+            | BrokenHop::OtherFamily(..)
             | BrokenHop::NotActive(_)
             | BrokenHop::Hidden { .. } => {}
         }

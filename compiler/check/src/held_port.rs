@@ -49,7 +49,10 @@ fn edge_of_call<'m, To: Copy + Into<Callee>>(context: &Context<'m>, edge: &Edge<
     let Some(caller) = edge.caller.service() else { return };
     match context.resolved.captured(caller) {
         Captured::Declared(Capture::Loopback) => {}
-        Captured::Declared(Capture::Redirect) | Captured::Unhindered | Captured::Hindered(_) => return,
+        Captured::Declared(Capture::Redirect)
+        | Captured::Unhindered
+        | Captured::Hindered(_)
+        | Captured::NoLoopback => return,
     }
     for HeldPort { call, callee, port, holder } in held_ports(model, edge) {
         let (caller, name, number) = (model.service_name(caller), model.callee_name(callee), port.number);

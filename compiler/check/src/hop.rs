@@ -21,6 +21,15 @@ pub(crate) fn place(model: &Model, hop: BrokenHop) -> (Span, String) {
         BrokenHop::NoAddress(gateway) => {
             (model.gateways.at(gateway).origin.span, String::from("this gateway has no address"))
         }
+        BrokenHop::OtherFamily(gateway, from) => {
+            let from = model.clusters.at(from);
+            let text = format!(
+                "pods of `{}` have {} addresses, and this gateway has none",
+                from.name,
+                from.ip_family.words()
+            );
+            (model.gateways.at(gateway).origin.span, text)
+        }
         BrokenHop::NotActive(cluster) => {
             let cluster = model.clusters.at(cluster);
             let state = match cluster.state {
@@ -59,6 +68,10 @@ pub(crate) fn way_out(model: &Model, hop: BrokenHop) -> String {
         BrokenHop::NoAddress(_) => {
             String::from("add `address = …`, the address or host name at which other clusters reach it")
         }
+        BrokenHop::OtherFamily(_, from) => format!(
+            "add an {} address or a host name to the gateway: `addresses = [ … ]`",
+            model.clusters.at(from).ip_family.words()
+        ),
         BrokenHop::NotActive(_) => String::from(
             "run the callee in an active cluster too, or wait with the call until this one is active",
         ),

@@ -1,12 +1,10 @@
 //! A rule about addresses that its callers do not have at the callee.
 
-use std::net::IpAddr;
-
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_resolve::Peer;
 use meshc_topology::{ProxyKey, Via};
 use meshc_vocabulary::model::policy::{AddressRange, AuthorizationRule, Source};
-use meshc_vocabulary::model::{Callee, Id, IpFamily, Service};
+use meshc_vocabulary::model::{Callee, Id, Service};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -108,8 +106,5 @@ fn all_come_through_gateways(
 fn any_has(context: &Context<'_>, services: &[Id<Service>], range: AddressRange) -> bool {
     let presences = services.iter().flat_map(|service| &context.model.services.at(*service).clusters);
     let mut families = presences.map(|presence| context.model.clusters.at(presence.cluster).ip_family);
-    families.any(|family| match (family, range.address) {
-        (IpFamily::V4, IpAddr::V4(_)) | (IpFamily::V6, IpAddr::V6(_)) | (IpFamily::Dual, _) => true,
-        (IpFamily::V4, IpAddr::V6(_)) | (IpFamily::V6, IpAddr::V4(_)) => false,
-    })
+    families.any(|family| family.has(range.address))
 }

@@ -41,6 +41,7 @@ mod nobody_calls;
 mod odd_lifetime;
 mod open_counters;
 mod overlapping_hosts;
+mod outside_family;
 mod own_ports;
 mod refused_call;
 mod retry_elsewhere;

@@ -57,5 +57,6 @@ pub(crate) const CHECKS: &[Check] = &[
     many_checks::CHECK,
     uncovered_host::CHECK,
     idle_address::CHECK,
+    outside_family::CHECK,
     nameless_host::CHECK,
 ];

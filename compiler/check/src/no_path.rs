@@ -18,7 +18,8 @@ pub(crate) const CHECK: Check = Check {
         title: "no path between caller and callee",
         explanation: r#"Pods reach pods of their own cluster, pods in a cluster of the same network whose `domain` is declared, and everything
 else through east-west gateways: the callee's, and on the way those of networks in between. Once any `link` is declared,
-only declared links lead from network to network. The message shows the hop where the path breaks.
+only declared links lead from network to network. Pods reach addresses of their own cluster's `ip_family` only. The message
+shows the hop where the path breaks.
 
 ```mesh
 cluster west { network = west-net, region = "westus" }

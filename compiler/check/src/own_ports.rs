@@ -52,10 +52,12 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 numbers.insert(port.number, port);
             }
         }
-        let redirect = match context.resolved.captured(id).capture() {
-            Capture::Loopback => None,
-            Capture::Redirect => Some(&REDIRECT),
+        let redirected = |cluster| match context.resolved.captured_in(id, cluster).capture() {
+            Capture::Loopback => false,
+            Capture::Redirect => true,
         };
+        let redirect =
+            service.clusters.iter().any(|presence| redirected(presence.cluster)).then_some(&REDIRECT);
         let ports = service.ports.iter().map(|port| (port.target, &port.origin));
         let probes = service.probes.iter().map(|probe| (probe.port, &probe.origin));
         let metrics = service.scrape.iter().map(|scrape| (scrape.port, &scrape.origin));

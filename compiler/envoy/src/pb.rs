@@ -73,16 +73,25 @@ fn share(hundredths: u32) -> Option<base::RuntimeFractionalPercent> {
 
 /// An address to listen on or to connect to.
 pub(crate) fn socket(address: SocketAddr) -> base::Address {
-    host_and_port(address.ip().to_string(), address.port())
+    // All addresses of IPv6 are those of IPv4 too, whatever the kernel's default is (`net.ipv6.bindv6only`).
+    let all = address.is_ipv6() && address.ip().is_unspecified();
+    at(base::SocketAddress { ipv4_compat: all, ..socket_address(address.ip().to_string(), address.port()) })
 }
 
 /// An IP address or a DNS name with a port.
 pub(crate) fn host_and_port(host: String, port: u16) -> base::Address {
-    let socket = base::SocketAddress {
+    at(socket_address(host, port))
+}
+
+fn socket_address(host: String, port: u16) -> base::SocketAddress {
+    base::SocketAddress {
         address: host,
         port_specifier: Some(base::socket_address::PortSpecifier::PortValue(port.into())),
         ..Default::default()
-    };
+    }
+}
+
+fn at(socket: base::SocketAddress) -> base::Address {
     base::Address { address: Some(base::address::Address::SocketAddress(socket)) }
 }
 

@@ -7,6 +7,7 @@ use meshc_vocabulary::model::{Mtls, NetworkPolicyEnforcement};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
+use crate::families::with_families;
 use crate::metadata::{labels, metadata, object};
 use crate::sidecar::instance;
 
@@ -21,14 +22,10 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
     let own = [(key.as_str(), value.as_str())];
     let instance = instance::value(sidecar);
     let pods = [(key.as_str(), value.as_str()), (instance::LABEL, instance.as_str())];
-    let service = object("v1", "Service", metadata(&name, &sidecar.namespace, &own)).with(
-        "spec",
-        map! {
-            "clusterIP" => "None",
-            "selector" => labels(&pods),
-            "ports" => list![map! { "name" => "mesh", "port" => INBOUND_PORT, "targetPort" => INBOUND_PORT }],
-        },
-    );
+    let ports = list![map! { "name" => "mesh", "port" => INBOUND_PORT, "targetPort" => INBOUND_PORT }];
+    let spec = Map::new().with("clusterIP", "None").with("selector", labels(&pods)).with("ports", ports);
+    let service = object("v1", "Service", metadata(&name, &sidecar.namespace, &own))
+        .with("spec", with_families(spec, cluster));
     let mut documents = vec![Value::from(service)];
     match cluster.network_policy {
         NetworkPolicyEnforcement::None => {}

@@ -2,8 +2,8 @@
 
 use meshc_plan::paths;
 use meshc_plan::paths::{LIVE_PATH, READINESS_PORT, READY_PATH};
-use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy};
-use meshc_vocabulary::model::{DataPlane, Resources};
+use meshc_plan::{ClusterPlan, ProxyPlan, RenderedProxy, VirtualRange};
+use meshc_vocabulary::model::{Capture, DataPlane, Resources};
 use meshc_yaml::{Map, Value, list, map};
 
 use crate::metadata::{labels, object};
@@ -133,12 +133,13 @@ fn user(name: &str) -> i32 {
 /// What redirects the application's outbound connections before anything of the pod sends one. Packet-filter rules need
 /// a capability, and a capability needs root: this container has both, alone in its pod, and ends before the
 /// application starts.
-pub(crate) fn redirection() -> Value {
+pub(crate) fn redirection(cluster: &ClusterPlan) -> Value {
+    let range = VirtualRange::of(Capture::Redirect, cluster.ip_family).text();
     let port = paths::OUTBOUND_PORT.to_string();
     map! {
         "name" => "mesh-redirect",
         "image" => MESHD_IMAGE,
-        "args" => list!["redirect", "--range", paths::REDIRECTED_RANGE, "--to-port", port.as_str()],
+        "args" => list!["redirect", "--range", range, "--to-port", port.as_str()],
         "resources" => map! {
             "requests" => map! { "cpu" => "10m", "memory" => "16Mi" },
             "limits" => map! { "memory" => "64Mi" },

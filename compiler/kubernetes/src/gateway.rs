@@ -10,6 +10,7 @@ use meshc_yaml::{Map, Stream, Value, list, map};
 use crate::Tree;
 use crate::companion::{network_policy, rule};
 use crate::container;
+use crate::families::with_families;
 use crate::metadata::{COMPONENT, NAME, annotated, generator, labels, managed, metadata, object, texts};
 
 /// Writes a gateway's folder; returns it.
@@ -167,6 +168,7 @@ impl Gateway<'_> {
         }
         let spec =
             spec.with("selector", labels(&self.selector())).with("ports", Value::List(ports.collect()));
+        let spec = with_families(spec, self.cluster);
         let metadata = if annotations.is_empty() {
             self.metadata()
         } else {

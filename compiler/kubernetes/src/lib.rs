@@ -10,6 +10,7 @@ pub mod codes;
 mod collisions;
 mod companion;
 mod container;
+mod families;
 mod gateway;
 mod guard;
 mod guide;

@@ -1,16 +1,18 @@
 //! The rate-limit service of a cluster, its descriptors, and the Redis that its replicas count in.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use meshc_plan::paths::{
     RATE_LIMIT_DEBUG_PORT, RATE_LIMIT_GRPC_PORT, RATE_LIMIT_HTTP_PORT, RATE_LIMIT_SERVICE,
 };
-use meshc_plan::{ClusterPlan, app_label};
-use meshc_yaml::{Stream, Value, list, map};
+use meshc_plan::{ClusterPlan, app_label, wildcard};
+use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
 use crate::companion::{network_policy, rule};
 use crate::container::{MESHD_IMAGE, USER, apart, budget, liveness, locked_down};
+use crate::families::with_families;
 use crate::metadata::{COMPONENT, NAME, generator, labels, managed, metadata, object, texts};
 
 /// Where the service finds its descriptors.
@@ -46,7 +48,7 @@ fn service_documents(cluster: &ClusterPlan) -> Vec<Value> {
     let own = [(NAME, RATE_LIMIT_SERVICE), (COMPONENT, "rate-limit")];
     let namespace = &cluster.mesh_namespace;
     let redis = format!("redis://{REDIS}.{namespace}.svc.{}.:{REDIS_PORT}", cluster.domain);
-    let listen = |port: u16| format!("0.0.0.0:{port}");
+    let listen = |port: u16| SocketAddr::new(wildcard(cluster.ip_family), port).to_string();
     let container = map! {
         "name" => "rate-limit",
         "image" => MESHD_IMAGE,
@@ -157,7 +159,7 @@ fn deployment(
     volumes: Vec<Value>,
 ) -> Value {
     let spread = if replicas > 1 { vec![apart(&[(NAME, name)])] } else { Vec::new() };
-    let pod = meshc_yaml::Map::new()
+    let pod = Map::new()
         .with("automountServiceAccountToken", false)
         .with_non_empty("topologySpreadConstraints", Value::List(spread))
         .with("containers", list![container])
@@ -174,6 +176,8 @@ fn deployment(
 fn service(cluster: &ClusterPlan, name: &str, own: &[(&str, &str)], ports: &[(&str, u16)]) -> Value {
     let ports =
         ports.iter().map(|(name, port)| map! { "name" => *name, "port" => *port, "targetPort" => *port });
-    let spec = map! { "selector" => labels(&[(NAME, name)]), "ports" => Value::List(ports.collect()) };
+    let spec =
+        Map::new().with("selector", labels(&[(NAME, name)])).with("ports", Value::List(ports.collect()));
+    let spec = with_families(spec, cluster);
     Value::from(object("v1", "Service", metadata(name, &cluster.mesh_namespace, own)).with("spec", spec))
 }

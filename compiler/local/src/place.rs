@@ -1,20 +1,22 @@
 //! Where each listener, application port and rate-limit service is.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use meshc_plan::{ListenerKind, Placement, Plan, ProxyPlan, Serves};
+use meshc_plan::{ListenerKind, Placement, Plan, ProxyPlan, Serves, localhost};
+use meshc_vocabulary::model::IpFamily;
 
 /// Characters of a proxy's name in its directory: socket paths must stay below 108 bytes (`sockaddr_un`).
 const NAME_LENGTH: usize = 24;
 
-/// Gives everything in a plan a place of its own on 127.0.0.1, and each proxy a directory below `directory`. `ports`
-/// hands out a free port with each call and is told what for, by a name that stays as long as the thing is declared; it
-/// is asked in the plan's order, so the same answers give the same placement.
+/// Gives everything in a plan a place of its own on loopback, and each proxy a directory below `directory`: on ::1 what
+/// belongs to a cluster whose pods have IPv6 addresses alone, else on 127.0.0.1. `ports` hands out a free port of both
+/// with each call and is told what for, by a name that stays as long as the thing is declared; it is asked in the plan's
+/// order, so the same answers give the same placement.
 #[must_use]
 pub fn place(plan: &Plan, ports: &mut dyn FnMut(&str) -> u16, directory: &str) -> Placement {
     let mut placement = Placement::local();
-    let mut next = |name: String| SocketAddr::from((Ipv4Addr::LOCALHOST, ports(&name)));
+    let mut next = |family, name: String| SocketAddr::new(localhost(family), ports(&name));
     for (index, proxy) in plan.proxies.iter().enumerate() {
         placement.put_root(&proxy.name, &root(directory, index, proxy));
         for listener in &proxy.listeners {
@@ -27,13 +29,14 @@ pub fn place(plan: &Plan, ports: &mut dyn FnMut(&str) -> u16, directory: &str) -
                 | ListenerKind::PassThrough(_)
                 | ListenerKind::Readiness(_)
                 | ListenerKind::Metrics(_) => {
-                    let address = next(format!("{} {}", proxy.name, listener.name));
+                    let address = next(proxy.ip_family, format!("{} {}", proxy.name, listener.name));
                     placement.put_listener(&proxy.name, &listener.name, address);
                 }
             }
         }
         for port in app_ports(proxy) {
-            placement.put_app(&proxy.name, port, next(format!("{} application {port}", proxy.name)));
+            let name = format!("{} application {port}", proxy.name);
+            placement.put_app(&proxy.name, port, next(proxy.ip_family, name));
         }
     }
     for external in &plan.externals {
@@ -45,7 +48,9 @@ pub fn place(plan: &Plan, ports: &mut dyn FnMut(&str) -> u16, directory: &str) -
         }
     }
     for service in &plan.rate_limits {
-        let address = next(format!("{} rate-limit", service.cluster_name));
+        let of_cluster = plan.clusters.iter().find(|cluster| cluster.name == service.cluster_name);
+        let family = of_cluster.map_or(IpFamily::V4, |cluster| cluster.ip_family);
+        let address = next(family, format!("{} rate-limit", service.cluster_name));
         placement.put_rate_limit(&service.cluster_name, address);
     }
     placement

@@ -55,7 +55,7 @@ pub(crate) fn config(placed: &Placed<'_>) -> raw::Config {
             family: match ip_family {
                 IpFamily::V4 => raw::Family::Ipv4,
                 IpFamily::V6 => raw::Family::Ipv6,
-                IpFamily::Dual => raw::Family::Both,
+                IpFamily::Dual => raw::Family::Ipv4Preferred,
             },
             refresh: Period::from(dns::REFRESH),
             refresh_after_failure: Some(Period::from(dns::REFRESH_AFTER_FAILURE)),

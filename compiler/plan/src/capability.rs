@@ -5,7 +5,7 @@ use lang_diagnostics::{Code, Diagnostic, Origin, Sink, Span};
 use meshc_resolve::Resolved;
 use meshc_vocabulary::capability::Feature;
 use meshc_vocabulary::model::policy::RateLimitScope;
-use meshc_vocabulary::model::{Cluster, DataPlane, Id, IpFamily, Issuer, Model, Mtls};
+use meshc_vocabulary::model::{Cluster, DataPlane, Id, Issuer, Model, Mtls};
 
 use crate::codes;
 
@@ -14,12 +14,6 @@ use crate::codes;
 pub fn check(resolved: &Resolved<'_>, sink: &mut Sink) {
     let model = resolved.model;
     issuer(model, sink);
-    for (id, cluster) in model.clusters.iter() {
-        match cluster.ip_family {
-            IpFamily::V4 => {}
-            IpFamily::V6 | IpFamily::Dual => need(model, Feature::Ipv6, [id], &cluster.origin, sink),
-        }
-    }
     for (_, service) in model.whole_services() {
         let clusters = || service.clusters.iter().map(|presence| presence.cluster);
         for port in &service.ports {
@@ -45,7 +39,6 @@ const fn words(feature: Feature) -> (Code, &'static str, &'static str) {
         Feature::PlainPorts => {
             (codes::NOT_ENFORCED, "ports with `mtls = off`", "use `mtls = permissive`, or leave the port out")
         }
-        Feature::Ipv6 => (codes::NOT_ENFORCED, "pods with IPv6 addresses", "use `ip_family = ipv4`"),
         Feature::MeshWideLimits => (
             codes::MESH_WIDE_LIMIT,
             "limits over the whole mesh",

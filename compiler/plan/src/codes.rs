@@ -202,7 +202,7 @@ service catalog { clusters = [west], port http { number = 80 }, vip = 127.64.7.9
         code: VIRTUAL_ADDRESS_OUT_OF_RANGE,
         title: "a declared virtual address is outside the range of a caller's capture",
         explanation: r#"A caller with `capture = loopback` listens on addresses in 127.64.0.0/10; with `capture = redirect` only 240.240.0.0/16 is
-redirected to its sidecar. A `vip` outside the range would bypass the sidecar.
+redirected to its sidecar, or 100::/64 where pods have IPv6 addresses alone. A `vip` outside the range would bypass the sidecar.
 
 ```mesh
 service catalog { clusters = [west], port http { number = 80 }, vip = 10.0.0.7 }

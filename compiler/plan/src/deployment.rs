@@ -1,6 +1,7 @@
 //! What whoever deploys a proxy must know beyond what the proxy itself does.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::{
@@ -9,6 +10,25 @@ use meshc_vocabulary::model::{
 };
 
 use crate::object_name;
+
+/// All addresses of a pod, as one socket takes them: that of IPv6 takes connections over IPv4, too, on both data planes.
+#[must_use]
+pub const fn wildcard(family: IpFamily) -> IpAddr {
+    match family {
+        IpFamily::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpFamily::V6 | IpFamily::Dual => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// The address of loopback at which a pod talks to itself. Programs that take IPv6 connections do not always take those
+/// over IPv4 (`IPV6_V6ONLY`), so where pods have IPv6 addresses alone it is that of IPv6.
+#[must_use]
+pub const fn localhost(family: IpFamily) -> IpAddr {
+    match family {
+        IpFamily::V4 | IpFamily::Dual => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpFamily::V6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    }
+}
 
 /// A cluster as the deployment sees it.
 #[derive(Clone, Debug)]
@@ -67,12 +87,20 @@ pub struct SidecarDeployment {
     pub probes: Vec<Probe>,
     /// The application's own metrics.
     pub scrape: Option<Scrape>,
-    /// The port that the pod listens on and calls elsewhere, where that is why its calls are redirected: nobody asked for
-    /// it.
-    pub redirected_for: Option<u16>,
+    /// Why its calls are redirected although nobody asked for that.
+    pub redirected_for: Option<RedirectedFor>,
     /// Whether a callee's port below 1024 makes the pod need the sysctl `net.ipv4.ip_unprivileged_port_start`; the
     /// lowest such port.
     pub lowest_privileged_port: Option<u16>,
+}
+
+/// Why calls are redirected that need not be by declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectedFor {
+    /// The pod listens on this port and calls it elsewhere.
+    HeldPort(u16),
+    /// The pod has IPv6 addresses alone.
+    Ipv6,
 }
 
 impl SidecarDeployment {

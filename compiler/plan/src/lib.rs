@@ -33,7 +33,8 @@ pub use authorization::{
     AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, NO_RULE, Principal,
 };
 pub use deployment::{
-    ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment,
+    ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, RedirectedFor,
+    SidecarDeployment, localhost, wildcard,
 };
 pub use dump::dump;
 pub use identity::{Identity, PeerCheck};
@@ -44,7 +45,7 @@ pub use listener::{
 };
 pub use lower::lower;
 pub use names::{
-    CHECK_SNI, app_label, called_at_listener, called_by_upstream, check_sni, companion_service, listen_port,
+    CHECK_SNI, VirtualRange, app_label, called_at_listener, called_by_upstream, check_sni, companion_service, listen_port,
     object_name, outbound_listener, sni, upstream_name, virtual_address,
 };
 pub use outside_secrets::OutsideSecrets;

@@ -1,8 +1,10 @@
 //! Names and numbers that several stages must derive alike.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use meshc_vocabulary::model::Capture;
+use meshc_vocabulary::model::{Capture, IpFamily};
+
+use crate::paths;
 
 /// The SNI of a port of a service or of a subset of it, in Istio's own format, with a constant suffix whatever the
 /// clusters' domains are.
@@ -87,11 +89,61 @@ pub fn app_label(object: &str) -> (String, String) {
     (String::from("mesh.meshc.dev/service"), object.to_owned())
 }
 
-/// The stable virtual address of a callee, derived from its name alone: in 127.64.0.0/10 for `capture = loopback`,
-/// in 240.240.0.0/16 for `capture = redirect`. The last octet is never 0 or 255. FNV-1a (64 bit, offset basis and
-/// prime as published by Fowler, Noll and Vo) over `<service>.<namespace>`.
+/// Where virtual addresses are, by the caller's capture and the addresses of its pods.
+///
+/// Pods with both kinds of addresses are called as those with IPv4 addresses: every program that runs there can use them.
+/// The loopback of IPv6 has a single address, so that of IPv4, which every pod has, serves all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VirtualRange {
+    /// 127.64.0.0/10, with `capture = loopback`.
+    Loopback,
+    /// [`paths::REDIRECTED_RANGE`], with `capture = redirect`.
+    Redirected,
+    /// [`paths::REDIRECTED_RANGE_V6`], with `capture = redirect` where pods have IPv6 addresses alone.
+    RedirectedV6,
+}
+
+impl VirtualRange {
+    /// The range for callers with this capture and these addresses.
+    #[must_use]
+    pub const fn of(capture: Capture, family: IpFamily) -> Self {
+        match (capture, family) {
+            (Capture::Loopback, IpFamily::V4 | IpFamily::V6 | IpFamily::Dual) => Self::Loopback,
+            (Capture::Redirect, IpFamily::V4 | IpFamily::Dual) => Self::Redirected,
+            (Capture::Redirect, IpFamily::V6) => Self::RedirectedV6,
+        }
+    }
+
+    /// The range as a text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Loopback => "127.64.0.0/10",
+            Self::Redirected => paths::REDIRECTED_RANGE,
+            Self::RedirectedV6 => paths::REDIRECTED_RANGE_V6,
+        }
+    }
+
+    /// Whether it holds an address.
+    #[must_use]
+    pub fn holds(self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::Loopback, IpAddr::V4(address)) => {
+                let [first, second, ..] = address.octets();
+                first == 127 && (64..128).contains(&second)
+            }
+            (Self::Redirected, IpAddr::V4(address)) => address.octets().starts_with(&[240, 240]),
+            (Self::RedirectedV6, IpAddr::V6(address)) => address.segments().starts_with(&[0x100, 0, 0, 0]),
+            (Self::Loopback | Self::Redirected, IpAddr::V6(_)) | (Self::RedirectedV6, IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+/// The stable virtual address of a callee, derived from its name alone. The last octet of an IPv4 address is never 0 or
+/// 255; that of the subnet's routers is none of those of IPv6. FNV-1a (64 bit, offset basis and prime as published by
+/// Fowler, Noll and Vo) over `<service>.<namespace>`.
 #[must_use]
-pub fn virtual_address(service: &str, namespace: &str, capture: Capture) -> Ipv4Addr {
+pub fn virtual_address(service: &str, namespace: &str, range: VirtualRange) -> IpAddr {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in service.bytes().chain([b'.']).chain(namespace.bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -99,9 +151,12 @@ pub fn virtual_address(service: &str, namespace: &str, capture: Capture) -> Ipv4
     hash ^= hash >> 32;
     let low = |modulus: u64, value: u64| u8::try_from(value % modulus).unwrap_or(0);
     let last = low(254, hash) + 1;
-    match capture {
-        Capture::Loopback => Ipv4Addr::new(127, 64 + low(64, hash >> 8), low(256, hash >> 16), last),
-        Capture::Redirect => Ipv4Addr::new(240, 240, low(256, hash >> 16), last),
+    match range {
+        VirtualRange::Loopback => {
+            Ipv4Addr::new(127, 64 + low(64, hash >> 8), low(256, hash >> 16), last).into()
+        }
+        VirtualRange::Redirected => Ipv4Addr::new(240, 240, low(256, hash >> 16), last).into(),
+        VirtualRange::RedirectedV6 => Ipv6Addr::from_bits(0x100 << 112 | u128::from(hash.max(1))).into(),
     }
 }
 
@@ -139,13 +194,33 @@ mod tests {
 
     #[test]
     fn virtual_addresses_are_stable_and_in_their_range() {
-        let first = virtual_address("catalog", "istioinaction", Capture::Loopback);
-        assert_eq!(first, virtual_address("catalog", "istioinaction", Capture::Loopback));
-        for index in 0..2000 {
-            let [a, b, _, d] = virtual_address(&format!("s{index}"), "n", Capture::Loopback).octets();
-            assert!(a == 127 && (64..128).contains(&b) && (1..255).contains(&d));
-            let [a, b, _, d] = virtual_address(&format!("s{index}"), "n", Capture::Redirect).octets();
-            assert!(a == 240 && b == 240 && (1..255).contains(&d));
+        let derived = |range| virtual_address("catalog", "istioinaction", range).to_string();
+        assert_eq!(derived(VirtualRange::Loopback), "127.100.131.180");
+        assert_eq!(derived(VirtualRange::Redirected), "240.240.131.180");
+        assert_eq!(derived(VirtualRange::RedirectedV6), "100::84ae:44e2:f383:2489");
+        for range in [VirtualRange::Loopback, VirtualRange::Redirected, VirtualRange::RedirectedV6] {
+            for index in 0..2000 {
+                let address = virtual_address(&format!("s{index}"), "n", range);
+                assert!(range.holds(address), "{address}");
+                match address {
+                    IpAddr::V4(address) => assert!((1..255).contains(&address.octets()[3])),
+                    IpAddr::V6(address) => assert_ne!(address, Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_are_apart() {
+        let holds = |range: VirtualRange, address: &str| range.holds(address.parse().unwrap());
+        for (inside, outside) in [
+            ((VirtualRange::Loopback, "127.127.255.254"), (VirtualRange::Loopback, "127.0.0.1")),
+            ((VirtualRange::Loopback, "127.64.0.1"), (VirtualRange::Loopback, "::1")),
+            ((VirtualRange::Redirected, "240.240.0.1"), (VirtualRange::Redirected, "240.241.0.1")),
+            ((VirtualRange::RedirectedV6, "100::ffff"), (VirtualRange::RedirectedV6, "100:0:0:1::1")),
+            ((VirtualRange::RedirectedV6, "100::1"), (VirtualRange::RedirectedV6, "240.240.0.1")),
+        ] {
+            assert!(holds(inside.0, inside.1) && !holds(outside.0, outside.1), "{inside:?} {outside:?}");
         }
     }
 }

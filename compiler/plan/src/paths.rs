@@ -10,6 +10,9 @@ pub const OUTBOUND_PORT: u16 = 15001;
 /// Virtual addresses of callees with `capture = redirect`: reserved for future use (RFC 1112, section 4), so that no
 /// network has a host there.
 pub const REDIRECTED_RANGE: &str = "240.240.0.0/16";
+/// The same where pods have IPv6 addresses alone: set aside for what is to be discarded (RFC 6666), so that no network has
+/// a host there either.
+pub const REDIRECTED_RANGE_V6: &str = "100::/64";
 /// East-west gateways.
 pub const EAST_WEST_PORT: u16 = meshc_vocabulary::EAST_WEST_PORT;
 /// The rate-limit service: gRPC, HTTP (health) and debugging, as envoyproxy/ratelimit has them.

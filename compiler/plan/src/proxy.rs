@@ -1,7 +1,7 @@
 //! The plan of a mesh and of one proxy.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use lang_diagnostics::Origin;
@@ -118,7 +118,7 @@ pub struct ProxyPlan {
     /// How the application's outbound connections reach it (sidecars only).
     pub capture: Option<Capture>,
     /// Names that the pod's `hostAliases` map to virtual addresses, in order of address.
-    pub host_aliases: Vec<(Ipv4Addr, Arc<[String]>)>,
+    pub host_aliases: Vec<(IpAddr, Arc<[String]>)>,
     /// How many proxies in front are trusted to have set `x-forwarded-for` (ingress gateways).
     pub trusted_hops: u32,
     /// The cluster's rate-limit service as an upstream's name, if any listener asks it.

@@ -3,9 +3,15 @@
 //! With `capture = loopback` the sidecar listens on the callee's virtual address at the callee's port. The kernel refuses
 //! that where something in the pod listens on the same port of all addresses: applications of one kind listen on one
 //! port, so that is common. Redirection takes one port of its own, and any ports of callees.
+//!
+//! The loopback of IPv6 has one address, so where pods have IPv6 addresses alone, virtual addresses on loopback are those
+//! of IPv4. The kernel has them there too, but programs that look up addresses of the pod's own family do not find them:
+//! so nobody gets them who does not ask for them.
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{Bind, Callee, Capture, CaptureChoice, ExternalHost, Id, Model, Port, Service};
+use meshc_vocabulary::model::{
+    Bind, Callee, Capture, CaptureChoice, ExternalHost, Id, IpFamily, Model, Port, Service,
+};
 use meshc_vocabulary::sidecar;
 
 use crate::{Caller, Edge};
@@ -19,6 +25,8 @@ pub enum Captured<'m> {
     Unhindered,
     /// This call prevents it, the first of those that do.
     Hindered(HeldPort<'m>),
+    /// The pods have IPv6 addresses alone.
+    NoLoopback,
 }
 
 /// A port that a callee's address would need at the caller, and that the caller's pod holds on all addresses.
@@ -50,7 +58,18 @@ impl Captured<'_> {
         match self {
             Self::Declared(capture) => capture,
             Self::Unhindered => Capture::Loopback,
-            Self::Hindered(_) => Capture::Redirect,
+            Self::Hindered(_) | Self::NoLoopback => Capture::Redirect,
+        }
+    }
+
+    /// The same in a cluster whose pods have addresses of this family.
+    pub(crate) const fn among(self, family: IpFamily) -> Self {
+        match (self, family) {
+            (Self::Unhindered, IpFamily::V6) => Self::NoLoopback,
+            (
+                Self::Declared(_) | Self::Unhindered | Self::Hindered(_) | Self::NoLoopback,
+                IpFamily::V4 | IpFamily::V6 | IpFamily::Dual,
+            ) => self,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Spanned;
 use meshc_vocabulary::model::{
-    Callee, ExternalHost, Gateway, Id, Model, Namespace, Policy, PolicyScope, Port, Route, Service,
+    Callee, Cluster, ExternalHost, Gateway, Id, Model, Namespace, Policy, PolicyScope, Port, Route, Service,
 };
 
 use crate::capture::captures;
@@ -146,11 +146,17 @@ impl<'m> Resolved<'m> {
         }
     }
 
-    /// How the calls of a service reach its sidecar.
+    /// How the calls of a service reach its sidecar, as far as the service decides.
     #[must_use]
     #[expect(clippy::indexing_slicing, reason = "one entry was made for each service of the model")]
     pub fn captured(&self, service: Id<Service>) -> Captured<'m> {
         self.captures[service.index()]
+    }
+
+    /// How they reach it in a cluster, whose family of addresses decides too.
+    #[must_use]
+    pub fn captured_in(&self, service: Id<Service>, cluster: Id<Cluster>) -> Captured<'m> {
+        self.captured(service).among(self.model.clusters.at(cluster).ip_family)
     }
 
     /// What policies say about a route.

@@ -95,7 +95,7 @@ impl<'a> Callee<'a> {
         way: &Way,
         entered: &mut BTreeSet<Id<Cluster>>,
     ) -> Option<Group> {
-        let Via::Gateways { gateways, .. } = &way.via else {
+        let Via::Gateways { gateways, from: family, hops: _ } = &way.via else {
             return Some(self.group(from, to, way.via.clone()));
         };
         let entry = way.entry()?;
@@ -110,7 +110,7 @@ impl<'a> Callee<'a> {
         if let Via::Gateways { hops: rest, .. } = &first.via {
             hops.extend(rest.iter().copied());
         }
-        let via = Via::Gateways { gateways: Arc::clone(gateways), hops: Arc::from(hops) };
+        let via = Via::Gateways { gateways: Arc::clone(gateways), from: *family, hops: Arc::from(hops) };
         Some(self.group(from, first.cluster, via))
     }
 

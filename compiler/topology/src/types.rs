@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lang_diagnostics::Origin;
-use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Network, Service};
+use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, IpFamily, Network, Service};
 
 /// A proxy of the mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,8 +96,10 @@ pub enum Via {
     /// gateways pass the connection on. The last is the group's own, unless the last gateway reaches the pods of a
     /// cluster in its own network by their names.
     Gateways {
-        /// The gateways to connect to, in order, each with an address; never empty.
+        /// The gateways to connect to, in order, each with an address that `from` reaches; never empty.
         gateways: Arc<[Id<Gateway>]>,
+        /// The addresses of the pods that connect to them.
+        from: IpFamily,
         /// The clusters passed, in order; never empty.
         hops: Arc<[Id<Cluster>]>,
     },
@@ -159,6 +161,8 @@ pub enum BrokenHop {
     NoGateway(Id<Cluster>),
     /// This gateway must be reached from outside, and has no address.
     NoAddress(Id<Gateway>),
+    /// This gateway must be reached from pods of that cluster, and has no address of their family.
+    OtherFamily(Id<Gateway>, Id<Cluster>),
     /// This cluster is joining or draining, so it gets no traffic from others.
     NotActive(Id<Cluster>),
     /// The path leads through the gateways of a cluster that pass this callee on to another cluster: an SNI names no

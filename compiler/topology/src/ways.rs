@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use meshc_vocabulary::model::{Cluster, ClusterState, Gateway, GatewayRole, Id, Model, Network};
+use meshc_vocabulary::model::{Cluster, ClusterState, Gateway, GatewayRole, Id, IpFamily, Model, Network};
 
 use crate::networks::{Length, Metric, Networks};
 use crate::{BrokenHop, Via};
@@ -26,11 +26,23 @@ impl Way {
     }
 }
 
+/// The east-west gateways of a cluster that can be reached, or why there is none.
+#[derive(Clone, Debug)]
+enum Entry {
+    Gateways(Arc<[Id<Gateway>]>),
+    /// It has none.
+    None,
+    /// This one has no address.
+    Silent(Id<Gateway>),
+    /// This one has addresses of another family only.
+    OtherFamily(Id<Gateway>),
+}
+
 /// All ways between clusters, measured once per metric when first asked for.
 pub(crate) struct Ways<'m> {
     model: &'m Model,
-    /// For each cluster its east-west gateways that can be reached, or why there is none.
-    entries: Vec<Result<Arc<[Id<Gateway>]>, BrokenHop>>,
+    /// For each cluster its east-west gateways that pods with IPv4 addresses, with IPv6 addresses and with both reach.
+    entries: [Vec<Entry>; 3],
     /// For each network the cluster that passes connections on to other networks.
     transits: Vec<Option<Id<Cluster>>>,
     /// For each cluster whether its DNS names are its own within its network.
@@ -40,11 +52,14 @@ pub(crate) struct Ways<'m> {
 
 impl<'m> Ways<'m> {
     pub(crate) fn new(model: &'m Model) -> Self {
-        let entries = entries(model);
+        let entries = [IpFamily::V4, IpFamily::V6, IpFamily::Dual].map(|family| entries(model, family));
         let mut transits = vec![None; model.networks.len()];
-        for ((id, cluster), entry) in model.clusters.iter().zip(&entries) {
+        let [.., any] = &entries;
+        for ((id, cluster), entry) in model.clusters.iter().zip(any) {
             let slot = transits.get_mut(cluster.network.index());
-            if let (Some(slot @ None), true, ClusterState::Active) = (slot, entry.is_ok(), cluster.state) {
+            if let (Some(slot @ None), Entry::Gateways(_), ClusterState::Active) =
+                (slot, entry, cluster.state)
+            {
                 *slot = Some(id);
             }
         }
@@ -84,9 +99,9 @@ impl<'m> Ways<'m> {
                 ways.push(if from == to {
                     Ok(Way { via: Via::Pods, length: Length::default() })
                 } else if caller.network == callee.network {
-                    self.within_network(to)
+                    self.within_network(from, to)
                 } else {
-                    self.across(&networks, caller.network, to).map_err(|entry| {
+                    self.across(&networks, from, to).map_err(|entry| {
                         let regardless =
                             regardless.get_or_init(|| Networks::measure(self.model, metric, |_| true));
                         entry.unwrap_or_else(|| self.why(regardless, caller.network, callee.network))
@@ -97,33 +112,38 @@ impl<'m> Ways<'m> {
         ways
     }
 
-    fn within_network(&self, to: Id<Cluster>) -> Result<Way, BrokenHop> {
+    fn within_network(&self, from: Id<Cluster>, to: Id<Cluster>) -> Result<Way, BrokenHop> {
         let length = Length::default();
-        if self.resolvable.get(to.index()).copied().unwrap_or(false) {
+        let [caller, callee] = [from, to].map(|cluster| self.model.clusters.at(cluster).ip_family);
+        if caller.meets(callee) && self.resolvable.get(to.index()).copied().unwrap_or(false) {
             return Ok(Way { via: Via::Pods, length });
         }
-        let gateways = self.entry(to)?;
-        Ok(Way { via: Via::Gateways { gateways, hops: Arc::from([to]) }, length })
+        let gateways = self.entry(from, to)?;
+        Ok(Way { via: Via::Gateways { gateways, from: caller, hops: Arc::from([to]) }, length })
     }
 
     /// The chain of gateways to a cluster in another network. `Err(None)`: no way between the networks.
     fn across(
         &self,
         networks: &Networks,
-        from: Id<Network>,
+        from: Id<Cluster>,
         to: Id<Cluster>,
     ) -> Result<Way, Option<BrokenHop>> {
-        let goal = self.model.clusters.at(to).network;
-        let length = networks.leg(from, goal).ok_or(None)?.length;
+        let [start, goal] = [from, to].map(|cluster| self.model.clusters.at(cluster).network);
+        let length = networks.leg(start, goal).ok_or(None)?.length;
         let mut hops = Vec::new();
-        let mut here = from;
+        let mut here = start;
         while here != goal {
             here = networks.leg(here, goal).ok_or(None)?.next;
             hops.push(if here == goal { to } else { self.transit(here).ok_or(None)? });
         }
-        self.entry(to)?;
-        let first = hops.first().copied().unwrap_or(to);
-        Ok(Way { via: Via::Gateways { gateways: self.entry(first)?, hops: Arc::from(hops) }, length })
+        // Each gateway on the way connects from a pod of its own cluster.
+        let mut last = hops.iter().copied();
+        let first = last.next().unwrap_or(to);
+        let gateways = self.entry(from, first)?;
+        last.try_fold(first, |at, next| self.entry(at, next).map(|_| next))?;
+        let from = self.model.clusters.at(from).ip_family;
+        Ok(Way { via: Via::Gateways { gateways, from, hops: Arc::from(hops) }, length })
     }
 
     /// Why no way leads from one network to another one: there is no link at all, or the shortest chain of links
@@ -139,8 +159,20 @@ impl<'m> Ways<'m> {
         BrokenHop::NoLink(from, to)
     }
 
-    fn entry(&self, cluster: Id<Cluster>) -> Result<Arc<[Id<Gateway>]>, BrokenHop> {
-        self.entries.get(cluster.index()).cloned().unwrap_or(Err(BrokenHop::NoGateway(cluster)))
+    /// The gateways of a cluster as the pods of another one reach them.
+    fn entry(&self, from: Id<Cluster>, cluster: Id<Cluster>) -> Result<Arc<[Id<Gateway>]>, BrokenHop> {
+        let [v4, v6, both] = &self.entries;
+        let entries = match self.model.clusters.at(from).ip_family {
+            IpFamily::V4 => v4,
+            IpFamily::V6 => v6,
+            IpFamily::Dual => both,
+        };
+        match entries.get(cluster.index()) {
+            Some(Entry::Gateways(gateways)) => Ok(Arc::clone(gateways)),
+            Some(Entry::Silent(gateway)) => Err(BrokenHop::NoAddress(*gateway)),
+            Some(Entry::OtherFamily(gateway)) => Err(BrokenHop::OtherFamily(*gateway, from)),
+            Some(Entry::None) | None => Err(BrokenHop::NoGateway(cluster)),
+        }
     }
 
     fn transit(&self, network: Id<Network>) -> Option<Id<Cluster>> {
@@ -148,32 +180,29 @@ impl<'m> Ways<'m> {
     }
 }
 
-fn entries(model: &Model) -> Vec<Result<Arc<[Id<Gateway>]>, BrokenHop>> {
+/// How pods of a family enter each cluster.
+fn entries(model: &Model, family: IpFamily) -> Vec<Entry> {
     let mut reachable = vec![Vec::new(); model.clusters.len()];
-    let mut silent = vec![None; model.clusters.len()];
+    let mut others = vec![Entry::None; model.clusters.len()];
     for (id, gateway) in model.gateways.iter() {
         let index = gateway.cluster.index();
         match gateway.role {
-            GatewayRole::Ingress | GatewayRole::Egress => {}
-            GatewayRole::EastWest if gateway.addresses.is_empty() => {
-                if let Some(slot @ None) = silent.get_mut(index) {
-                    *slot = Some(id);
-                }
+            GatewayRole::Ingress | GatewayRole::Egress => continue,
+            GatewayRole::EastWest => {}
+        }
+        if gateway.addresses_for(family).next().is_some() {
+            if let Some(list) = reachable.get_mut(index) {
+                list.push(id);
             }
-            GatewayRole::EastWest => {
-                if let Some(list) = reachable.get_mut(index) {
-                    list.push(id);
-                }
-            }
+        } else if let Some(slot @ Entry::None) = others.get_mut(index) {
+            *slot = if gateway.addresses.is_empty() { Entry::Silent(id) } else { Entry::OtherFamily(id) };
         }
     }
-    let clusters = model.clusters.ids().zip(reachable).zip(silent);
+    let clusters = reachable.into_iter().zip(others);
     clusters
-        .map(|((cluster, reachable), silent)| match (reachable.is_empty(), silent) {
-            (false, _) => Ok(Arc::from(reachable)),
-            (true, Some(gateway)) => Err(BrokenHop::NoAddress(gateway)),
-            (true, None) => Err(BrokenHop::NoGateway(cluster)),
-        })
+        .map(
+            |(reachable, other)| if reachable.is_empty() { other } else { Entry::Gateways(reachable.into()) },
+        )
         .collect()
 }
 

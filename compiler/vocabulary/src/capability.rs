@@ -3,7 +3,7 @@
 
 use lang_evaluate::schema::{Kind, Name};
 
-use crate::kind::{cluster, port, trust};
+use crate::kind::{port, trust};
 use crate::model::DataPlane;
 use crate::policy::rate_limit;
 use crate::words;
@@ -13,8 +13,6 @@ use crate::words;
 pub enum Feature {
     /// Ports that the sidecar stays out of (`mtls = off`).
     PlainPorts,
-    /// Pods without IPv4 addresses, or with both families: never proved with traffic.
-    Ipv6,
     /// Limits that all pods of the mesh count together (`scope = mesh`).
     MeshWideLimits,
     /// Certificates that cert-manager signs.
@@ -27,7 +25,7 @@ impl Feature {
     pub const fn supported_by(self, data_plane: DataPlane) -> bool {
         match (self, data_plane) {
             (
-                Self::PlainPorts | Self::Ipv6 | Self::MeshWideLimits | Self::CertManager,
+                Self::PlainPorts | Self::MeshWideLimits | Self::CertManager,
                 DataPlane::Envoy | DataPlane::Meshd,
             ) => false,
         }
@@ -56,12 +54,6 @@ static WRITTEN: &[Written] = &[
         kind: &port::KIND,
         attribute: Some(words::MTLS),
         values: &["off"],
-    },
-    Written {
-        feature: Feature::Ipv6,
-        kind: &cluster::KIND,
-        attribute: Some(words::IP_FAMILY),
-        values: &["ipv6", "dual"],
     },
     Written {
         feature: Feature::MeshWideLimits,

@@ -32,7 +32,9 @@ pub(crate) struct Names {
 #[derive(Debug)]
 struct Resolver {
     dns: Dns,
-    resolver: TokioResolver,
+    first: TokioResolver,
+    /// Asks for addresses of the other family, where a name has none of the first.
+    second: Option<TokioResolver>,
 }
 
 impl Names {
@@ -46,7 +48,7 @@ impl Names {
             groups.flat_map(meshd_config::Group::names).map(str::to_owned).collect();
         let resolver = match names.is_empty() {
             true => None,
-            false => Some(Arc::new(Resolver { dns: dns.clone(), resolver: resolver(dns)? })),
+            false => Some(Arc::new(Resolver::new(dns)?)),
         };
         Ok(Names { names, resolver })
     }
@@ -123,14 +125,33 @@ fn tell(upstreams: &BTreeMap<String, Arc<Upstream>>, name: &str, addresses: &[Ip
 }
 
 impl Resolver {
-    /// The addresses of a name in a fixed order; `None` if nobody answered.
+    fn new(dns: &Dns) -> Result<Self, String> {
+        let (first, second) = match dns.family {
+            Family::Ipv4 => (LookupIpStrategy::Ipv4Only, None),
+            Family::Ipv6 => (LookupIpStrategy::Ipv6Only, None),
+            Family::Ipv4Preferred => (LookupIpStrategy::Ipv4Only, Some(LookupIpStrategy::Ipv6Only)),
+        };
+        let second = second.map(|family| resolver(dns, family)).transpose()?;
+        Ok(Resolver { dns: dns.clone(), first: resolver(dns, first)?, second })
+    }
+
+    /// The addresses of a name in a fixed order, all of one family: a pod that has both is one endpoint. `None` if nobody
+    /// answered.
     async fn ask(&self, name: &str, metrics: &Metrics) -> Option<Vec<IpAddr>> {
+        let addresses = self.ask_for(&self.first, name, metrics).await?;
+        match &self.second {
+            Some(second) if addresses.is_empty() => self.ask_for(second, name, metrics).await,
+            Some(_) | None => Some(addresses),
+        }
+    }
+
+    async fn ask_for(&self, resolver: &TokioResolver, name: &str, metrics: &Metrics) -> Option<Vec<IpAddr>> {
         let most = self.dns.timeout.saturating_mul(self.dns.tries);
         let failed = |reason: &str| {
             metrics.dns_failures.add(&[name, reason], 1);
             None
         };
-        match tokio::time::timeout(most, self.resolver.lookup_ip(name)).await {
+        match tokio::time::timeout(most, resolver.lookup_ip(name)).await {
             Err(_) => failed("timeout"),
             Ok(Ok(lookup)) => {
                 let mut addresses: Vec<IpAddr> = lookup.iter().collect();
@@ -149,20 +170,16 @@ impl Resolver {
 }
 
 /// Names are complete, so no search domains; a pod's hosts file maps callees to virtual addresses, so not that either.
-fn resolver(dns: &Dns) -> Result<TokioResolver, String> {
-    // How often a name is asked for again is the affair of whoever follows it.
-    let Dns { servers, family, refresh: _, refresh_after_failure: _, timeout, tries } = dns;
+fn resolver(dns: &Dns, family: LookupIpStrategy) -> Result<TokioResolver, String> {
+    // How often a name is asked for again is the affair of whoever follows it, and what else it has of whoever asks.
+    let Dns { servers, family: _, refresh: _, refresh_after_failure: _, timeout, tries } = dns;
     let mut options = ResolverOpts::default();
     options.timeout = *timeout;
     options.attempts = usize::try_from(tries.saturating_sub(1)).unwrap_or(1);
     options.cache_size = 0;
     options.ndots = 0;
     options.use_hosts_file = ResolveHosts::Never;
-    options.ip_strategy = match family {
-        Family::Ipv4 => LookupIpStrategy::Ipv4Only,
-        Family::Ipv6 => LookupIpStrategy::Ipv6Only,
-        Family::Both => LookupIpStrategy::Ipv4AndIpv6,
-    };
+    options.ip_strategy = family;
     let servers: Vec<NameServerConfig> = servers
         .iter()
         .map(|server| {

@@ -79,6 +79,10 @@ pub(crate) fn prepare(stream: &TcpStream) {
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // All addresses are those of IPv4 too, whatever the kernel's default is (`net.ipv6.bindv6only`).
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;

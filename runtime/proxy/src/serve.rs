@@ -182,6 +182,9 @@ struct Client {
 
 impl Client {
     fn new(slot: &Arc<Slot>, remote: SocketAddr, place: Rc<Place>) -> Self {
+        // A socket of both families shows IPv4 clients as `::ffff:192.0.2.7`; logs, headers and conditions are about
+        // the client's own address.
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         Client { slot: Arc::clone(slot), remote, place }
     }
 

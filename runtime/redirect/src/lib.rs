@@ -5,8 +5,8 @@
 //! instead of leaving the pod for a network that knows no such address. They are written through netlink, so that
 //! neither a shell nor `iptables` has to be in the image.
 //!
-//! Invariant: all or nothing, and again is the same as once: the rules live in a table of their own, which is replaced
-//! in one transaction.
+//! Invariant: all or nothing, and again is the same as once: the rules live in a table of their own for each family of
+//! addresses, and all are replaced in one transaction. A family without a range is left alone: a kernel may lack it.
 
 mod message;
 mod range;
@@ -23,7 +23,8 @@ pub enum Error {
     NotPermitted,
     /// No nf_tables, or without NAT.
     #[error(
-        "this kernel has no nf_tables with NAT; load the modules nf_tables, nft_redir and nft_reject_ipv4"
+        "this kernel has no nf_tables with NAT; load the modules nf_tables, nft_redir, and nft_reject_ipv4 or \
+         nft_reject_ipv6"
     )]
     Unsupported,
     /// The kernel said something else, or nothing.
@@ -31,10 +32,11 @@ pub enum Error {
     Kernel(#[source] std::io::Error),
 }
 
-/// Redirects connections to addresses in `range` to `port` on 127.0.0.1, in the network namespace of this process.
+/// Redirects connections to addresses in `ranges` to `port` on loopback (127.0.0.1 or ::1, as the address is), in the
+/// network namespace of this process.
 ///
 /// # Errors
 /// If the kernel does not take the rules; then none of them holds.
-pub fn install(range: Range, port: u16) -> Result<(), Error> {
-    socket::commit(&rules::replace(range, port))
+pub fn install(ranges: &[Range], port: u16) -> Result<(), Error> {
+    socket::commit(&rules::replace(ranges, port))
 }

@@ -16,8 +16,7 @@ const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
 /// Bit in an attribute's type that says that it holds attributes.
 const NESTED: u16 = 0x8000;
-/// Family of IPv4 rules, and of none in particular.
-const FAMILY_IPV4: u8 = 2;
+/// Family of a message about none in particular.
 const FAMILY_NONE: u8 = 0;
 /// Messages and attributes begin at multiples of this.
 const ALIGNMENT: usize = 4;
@@ -46,6 +45,23 @@ impl Request {
             Self::NewTable | Self::NewChain => CREATE,
             Self::NewRule => CREATE | APPEND,
             Self::DeleteTable => 0,
+        }
+    }
+}
+
+/// Whose packets a table sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    /// `NFPROTO_IPV4` and `NFPROTO_IPV6` (`linux/netfilter.h`).
+    const fn number(self) -> u8 {
+        match self {
+            Self::Ipv4 => 2,
+            Self::Ipv6 => 10,
         }
     }
 }
@@ -99,10 +115,10 @@ impl Batch {
         batch
     }
 
-    /// Adds a request.
-    pub(crate) fn request(mut self, request: Request, attributes: &Attributes) -> Self {
+    /// Adds a request about rules of a family.
+    pub(crate) fn request(mut self, family: Family, request: Request, attributes: &Attributes) -> Self {
         let kind = u16::from(SUBSYSTEM) << 8 | u16::from(request.kind());
-        self.message(kind, request.flags() | ACKNOWLEDGE, FAMILY_IPV4, 0, &attributes.0);
+        self.message(kind, request.flags() | ACKNOWLEDGE, family.number(), 0, &attributes.0);
         self
     }
 
@@ -188,11 +204,13 @@ mod tests {
 
     #[test]
     fn a_batch_is_framed_and_numbered() {
-        let (bytes, last) = Batch::new().request(Request::NewTable, &Attributes::default()).finish();
+        let (bytes, last) =
+            Batch::new().request(Family::Ipv6, Request::NewTable, &Attributes::default()).finish();
         assert_eq!((bytes.len(), last), (60, 1));
         assert_eq!(bytes[4..6], 16_u16.to_ne_bytes());
         assert_eq!(bytes[24..26], 0x0a00_u16.to_ne_bytes());
         assert_eq!(bytes[28..32], 1_u32.to_ne_bytes());
+        assert_eq!(bytes[36], 10);
         assert_eq!(bytes[44..46], 17_u16.to_ne_bytes());
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Numbers are nf_tables' own (`linux/netfilter/nf_tables.h`), named after their constants there.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use crate::Range;
-use crate::message::{Attributes, Batch, Request};
+use crate::message::{Attributes, Batch, Family, Request};
 
 /// The table's name; it holds nothing else.
 const TABLE: &str = "mesh";
@@ -25,29 +28,60 @@ const META_PROTOCOL: u32 = 16;
 const TCP: u8 = 6;
 /// `NFT_PAYLOAD_NETWORK_HEADER`.
 const NETWORK_HEADER: u32 = 1;
-/// Where an IPv4 header has its destination (RFC 791, section 3.1), and how long that is.
-const DESTINATION: (u32, u32) = (16, 4);
 /// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
 const EQUAL: u32 = 0;
 const DIFFERENT: u32 = 1;
-/// `NFT_REJECT_ICMP_UNREACH`, and the code for an unreachable port (RFC 792).
+/// `NFT_REJECT_ICMP_UNREACH`.
 const REJECT_UNREACHABLE: u32 = 0;
-const PORT_UNREACHABLE: u8 = 3;
 
-/// The transaction that puts the rules in the place of whatever the table held: its bytes, and the sequence number of
+impl Family {
+    fn of(range: &Range) -> Self {
+        match range.network() {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+
+    /// Where a header has its destination (RFC 791, section 3.1; RFC 8200, section 3).
+    const fn destination(self) -> u32 {
+        match self {
+            Self::Ipv4 => 16,
+            Self::Ipv6 => 24,
+        }
+    }
+
+    /// The code for an unreachable port (RFC 792; RFC 4443, section 3.1).
+    const fn port_unreachable(self) -> u8 {
+        match self {
+            Self::Ipv4 => 3,
+            Self::Ipv6 => 4,
+        }
+    }
+}
+
+/// The transaction that puts the rules in the place of whatever the tables held: its bytes, and the sequence number of
 /// its last request.
-pub(crate) fn replace(range: Range, port: u16) -> (Vec<u8>, u32) {
+pub(crate) fn replace(ranges: &[Range], port: u16) -> (Vec<u8>, u32) {
     let table = Attributes::default().text(1, TABLE);
-    // A table that is not there cannot be deleted, so it is made first.
-    Batch::new()
-        .request(Request::NewTable, &table)
-        .request(Request::DeleteTable, &table)
-        .request(Request::NewTable, &table)
-        .request(Request::NewChain, &chain(REDIRECT, "nat", PRIORITY_NAT))
-        .request(Request::NewChain, &chain(REFUSE, "filter", PRIORITY_FILTER))
-        .request(Request::NewRule, &rule(REDIRECT, &redirect(range, port)))
-        .request(Request::NewRule, &rule(REFUSE, &refuse(range)))
-        .finish()
+    let families: BTreeSet<Family> = ranges.iter().map(Family::of).collect();
+    let mut batch = Batch::new();
+    for family in families {
+        // A table that is not there cannot be deleted, so it is made first.
+        batch = batch
+            .request(family, Request::NewTable, &table)
+            .request(family, Request::DeleteTable, &table)
+            .request(family, Request::NewTable, &table)
+            .request(family, Request::NewChain, &chain(REDIRECT, "nat", PRIORITY_NAT))
+            .request(family, Request::NewChain, &chain(REFUSE, "filter", PRIORITY_FILTER));
+        for range in ranges.iter().filter(|range| Family::of(range) == family) {
+            batch = batch.request(family, Request::NewRule, &rule(REDIRECT, &redirect(range, port))).request(
+                family,
+                Request::NewRule,
+                &rule(REFUSE, &refuse(range)),
+            );
+        }
+    }
+    batch.finish()
 }
 
 /// A chain at the hook for the host's own packets.
@@ -62,8 +96,8 @@ fn rule(chain: &str, expressions: &[Attributes]) -> Attributes {
     Attributes::default().text(1, TABLE).text(2, chain).nested(4, &list)
 }
 
-/// TCP to the range goes to the port on 127.0.0.1.
-fn redirect(range: Range, port: u16) -> Vec<Attributes> {
+/// TCP to the range goes to the port on loopback.
+fn redirect(range: &Range, port: u16) -> Vec<Attributes> {
     let value = Attributes::default().bytes(1, &port.to_be_bytes());
     let load = Attributes::default().number(1, REGISTER).nested(2, &value);
     let mut expressions = protocol(EQUAL, TCP);
@@ -74,10 +108,11 @@ fn redirect(range: Range, port: u16) -> Vec<Attributes> {
 }
 
 /// Anything but TCP to the range is refused: it would leave the pod for a network that knows no such address.
-fn refuse(range: Range) -> Vec<Attributes> {
+fn refuse(range: &Range) -> Vec<Attributes> {
     let mut expressions = protocol(DIFFERENT, TCP);
     expressions.extend(destination(range));
-    let answer = Attributes::default().number(1, REJECT_UNREACHABLE).bytes(2, &[PORT_UNREACHABLE]);
+    let answer =
+        Attributes::default().number(1, REJECT_UNREACHABLE).bytes(2, &[Family::of(range).port_unreachable()]);
     expressions.push(expression("reject", &answer));
     expressions
 }
@@ -89,24 +124,22 @@ fn protocol(comparison: u32, number: u8) -> Vec<Attributes> {
 }
 
 /// Whether the destination lies in the range.
-fn destination(range: Range) -> Vec<Attributes> {
-    let (offset, length) = DESTINATION;
+fn destination(range: &Range) -> Vec<Attributes> {
+    let network = range.bytes();
+    // Four bytes or sixteen.
+    let length = u32::try_from(network.len()).unwrap_or_default();
     let address = Attributes::default()
         .number(1, REGISTER)
         .number(2, NETWORK_HEADER)
-        .number(3, offset)
+        .number(3, Family::of(range).destination())
         .number(4, length);
     let bits = Attributes::default()
         .number(1, REGISTER)
         .number(2, REGISTER)
         .number(3, length)
-        .nested(4, &Attributes::default().bytes(1, &range.mask().octets()))
-        .nested(5, &Attributes::default().bytes(1, &[0; 4]));
-    vec![
-        expression("payload", &address),
-        expression("bitwise", &bits),
-        compare(EQUAL, &range.network().octets()),
-    ]
+        .nested(4, &Attributes::default().bytes(1, range.mask()))
+        .nested(5, &Attributes::default().bytes(1, &vec![0; network.len()]));
+    vec![expression("payload", &address), expression("bitwise", &bits), compare(EQUAL, &network)]
 }
 
 /// Whether the register holds, or does not hold, these bytes.

@@ -10,6 +10,7 @@ mod cross_cluster;
 mod differences;
 mod ejection;
 mod failover;
+mod families;
 mod faults;
 mod filters;
 mod fixtures;

@@ -1,5 +1,6 @@
 //! The Kubernetes tree as its readers see it: kustomize renders it, the schemas accept it, components lose nothing.
 
+mod families;
 mod guide;
 mod overlays;
 mod workloads;

@@ -12,7 +12,7 @@ use meshc_driver::output::{
 };
 use meshc_driver::{CheckedMesh, Compilation, Forms, build};
 use meshc_pki::{layout, public_bundle};
-use meshc_plan::{Deployment, Plan};
+use meshc_plan::{Deployment, Plan, RedirectedFor};
 
 use crate::compile::{DataPlaneWord, compile, show};
 use crate::console::Console;
@@ -211,19 +211,25 @@ const MOST_NAMED: usize = 3;
 fn redirected(plan: &Plan) -> Option<String> {
     let chosen = plan.proxies.iter().filter_map(|proxy| match &proxy.deployment {
         Deployment::Sidecar(sidecar) => {
-            sidecar.redirected_for.map(|port| (format!("{}.{}", sidecar.namespace, sidecar.service), port))
+            sidecar.redirected_for.map(|why| (format!("{}.{}", sidecar.namespace, sidecar.service), why))
         }
         Deployment::Gateway(_) => None,
     });
-    let chosen: BTreeMap<String, u16> = chosen.collect();
-    let named: Vec<String> =
-        chosen.iter().take(MOST_NAMED).map(|(name, port)| format!("`{name}` (port {port})")).collect();
+    let chosen: BTreeMap<String, RedirectedFor> = chosen.collect();
+    let named: Vec<String> = chosen
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(name, why)| match why {
+            RedirectedFor::HeldPort(port) => format!("`{name}` (port {port})"),
+            RedirectedFor::Ipv6 => format!("`{name}` (IPv6)"),
+        })
+        .collect();
     let more = chosen.len().saturating_sub(named.len());
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     (!named.is_empty()).then(|| {
         format!(
             "capture = redirect is chosen, with an init container that needs NET_ADMIN, where pods listen on a port that they \
-             call: {}{more}",
+             call, or have IPv6 addresses alone: {}{more}",
             named.join(", ")
         )
     })

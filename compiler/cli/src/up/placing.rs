@@ -1,10 +1,12 @@
 //! Where each part of a mesh goes on this machine.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use meshc_local::place;
 use meshc_plan::{Placement, Plan, paths};
+use meshc_vocabulary::model::IpFamily;
 
 use super::ports::Ports;
 use crate::exit::Failure;
@@ -17,7 +19,7 @@ const SOCKET_PATH: usize = 108;
 pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Result<Placement, Failure> {
     let mut refused = None;
     let mut port = |name: &str| match ports.take(name) {
-        Ok(address) => address.port(),
+        Ok(port) => port,
         Err(error) => {
             refused = Some(error);
             0
@@ -45,11 +47,15 @@ pub(crate) fn placing(plan: &Plan, directory: &Path, ports: &mut Ports) -> Resul
 /// The ports of a mesh, which stay the same from run to run of one file.
 pub(crate) fn ports(plan: &Plan, file: &Path) -> Result<Ports, Failure> {
     let whole = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
-    Ports::new(&whole.to_string_lossy(), meshc_local::ports(plan)).map_err(|error| no_port(&error))
+    let further: &[IpAddr] = match plan.proxies.iter().any(|proxy| proxy.ip_family == IpFamily::V6) {
+        true => &[IpAddr::V6(Ipv6Addr::LOCALHOST)],
+        false => &[],
+    };
+    Ports::new(&whole.to_string_lossy(), meshc_local::ports(plan), further).map_err(|error| no_port(&error))
 }
 
 fn no_port(error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot find a free port on 127.0.0.1: {error}"))
+    Failure::new(format!("cannot find a free port on loopback: {error}"))
         .help("a large mesh needs many open files; allow them with: ulimit -n 65536")
 }
 

@@ -7,12 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 /// Ports are taken from this range. It lies below the range from which Linux picks the ports of outgoing connections
 /// (`net.ipv4.ip_local_port_range`, 32768 and up), so that no client takes a port that was let go.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 22_016;
+
+/// Where the marks of all meshes are.
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Ports in a block. Its first one says that the block is taken.
 const BLOCK: u16 = 64;
@@ -23,6 +26,8 @@ const ROOM: usize = 4;
 /// Ports that are held by listening on them.
 #[derive(Debug)]
 pub(crate) struct Ports {
+    /// Every address of loopback at which a port is taken.
+    hosts: Vec<IpAddr>,
     held: BTreeMap<SocketAddr, TcpListener>,
     /// The first port of every block of the span, held as long as the value lives.
     _taken: Vec<TcpListener>,
@@ -31,8 +36,10 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Takes a span for about `count` ports, at the place that follows from `mesh` or the next one that is free.
-    pub(crate) fn new(mesh: &str, count: usize) -> io::Result<Self> {
+    /// Takes a span for about `count` ports, at the place that follows from `mesh` or the next one that is free. Ports are
+    /// free at 127.0.0.1, which all meshes agree about, and at `further` addresses.
+    pub(crate) fn new(mesh: &str, count: usize, further: &[IpAddr]) -> io::Result<Self> {
+        let hosts = std::iter::once(LOCALHOST).chain(further.iter().copied()).collect();
         let wanted = count.saturating_mul(ROOM).div_ceil(usize::from(BLOCK)).next_power_of_two();
         let all = usize::from(COUNT / BLOCK);
         let blocks = u16::try_from(wanted.min(all)).unwrap_or(1);
@@ -44,7 +51,7 @@ impl Ports {
             let length = blocks * BLOCK;
             let marks = (0..blocks).map(|block| TcpListener::bind(address(start + block * BLOCK)));
             match marks.collect::<io::Result<Vec<_>>>() {
-                Ok(taken) => return Ok(Self { held: BTreeMap::new(), _taken: taken, start, length }),
+                Ok(taken) => return Ok(Self { hosts, held: BTreeMap::new(), _taken: taken, start, length }),
                 // Another mesh's, or somebody else's. Whatever else is wrong is wrong at every port.
                 Err(error) if is_taken(&error) => last = error,
                 Err(error) => return Err(error),
@@ -53,18 +60,20 @@ impl Ports {
         Err(last)
     }
 
-    /// Takes the port that follows from a name, or the next one that is free.
-    pub(crate) fn take(&mut self, name: &str) -> io::Result<SocketAddr> {
+    /// Takes the port that follows from a name, or the next one that is free at each address.
+    pub(crate) fn take(&mut self, name: &str) -> io::Result<u16> {
         let first = place(name, self.length);
         let mut last = io::Error::from(ErrorKind::AddrInUse);
         for next in 0..self.length {
             let offset = (first + next) % self.length;
-            let address = address(self.start + offset);
+            let port = self.start + offset;
+            let addresses = self.hosts.iter().map(|host| SocketAddr::new(*host, port));
+            let held = addresses.map(|address| Ok((address, TcpListener::bind(address)?)));
             // The first one of a block, and what has been taken for another name, are in use here.
-            match TcpListener::bind(address) {
-                Ok(listener) => {
-                    self.held.insert(address, listener);
-                    return Ok(address);
+            match held.collect::<io::Result<Vec<_>>>() {
+                Ok(held) => {
+                    self.held.extend(held);
+                    return Ok(port);
                 }
                 Err(error) if is_taken(&error) => last = error,
                 Err(error) => return Err(error),
@@ -85,7 +94,7 @@ impl Ports {
 }
 
 fn address(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    SocketAddr::new(LOCALHOST, port)
 }
 
 fn is_taken(error: &io::Error) -> bool {
@@ -115,33 +124,48 @@ mod tests {
 
     #[test]
     fn no_port_is_given_twice_while_it_is_held() {
-        let mut ports = Ports::new(&mesh("a mesh"), 3).unwrap();
+        let mut ports = Ports::new(&mesh("a mesh"), 3, &[]).unwrap();
         let first = ports.take("one").unwrap();
         let second = ports.take("two").unwrap();
         assert_ne!(first, second);
-        assert!(TcpListener::bind(first).is_err());
-        assert_eq!(ports.claim(first).unwrap().local_addr().unwrap(), first);
+        assert!(TcpListener::bind(address(first)).is_err());
+        assert_eq!(ports.claim(address(first)).unwrap().local_addr().unwrap(), address(first));
         ports.release();
-        assert!(TcpListener::bind(second).is_ok());
+        assert!(TcpListener::bind(address(second)).is_ok());
+    }
+
+    #[test]
+    fn a_port_is_free_at_every_address() {
+        let further = IpAddr::from([127, 0, 0, 2]);
+        let name = mesh("two addresses");
+        let mut ports = Ports::new(&name, 3, &[further]).unwrap();
+        let before = ports.take("one").unwrap();
+        assert!(TcpListener::bind((further, before)).is_err(), "it is held there too");
+        assert!(ports.claim(SocketAddr::new(further, before)).is_some());
+        drop(ports);
+        let foreign = TcpListener::bind((further, before)).unwrap();
+        let mut ports = Ports::new(&name, 3, &[further]).unwrap();
+        assert_ne!(ports.take("one").unwrap(), before);
+        drop(foreign);
     }
 
     #[test]
     fn a_mesh_keeps_its_ports_whatever_comes_and_goes() {
         let take =
             |ports: &mut Ports, names: &[&str]| names.iter().map(|name| ports.take(name).unwrap()).collect();
-        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
-        let before: Vec<SocketAddr> = take(&mut ports, &["a", "b", "c"]);
+        let mut ports = Ports::new(&mesh("steady"), 3, &[]).unwrap();
+        let before: Vec<u16> = take(&mut ports, &["a", "b", "c"]);
         drop(ports);
-        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
+        let mut ports = Ports::new(&mesh("steady"), 3, &[]).unwrap();
         assert_eq!(take(&mut ports, &["a", "b", "c"]), before, "the same again");
         drop(ports);
-        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
-        let after: Vec<SocketAddr> = take(&mut ports, &["c", "a"]);
+        let mut ports = Ports::new(&mesh("steady"), 3, &[]).unwrap();
+        let after: Vec<u16> = take(&mut ports, &["c", "a"]);
         assert_eq!(after, [before[2], before[0]], "with one less, and in another order");
         drop(ports);
-        let foreign = TcpListener::bind(before[0]).unwrap();
-        let mut ports = Ports::new(&mesh("steady"), 3).unwrap();
-        let after: Vec<SocketAddr> = take(&mut ports, &["a", "b", "c"]);
+        let foreign = TcpListener::bind(address(before[0])).unwrap();
+        let mut ports = Ports::new(&mesh("steady"), 3, &[]).unwrap();
+        let after: Vec<u16> = take(&mut ports, &["a", "b", "c"]);
         assert_ne!(after[0], before[0]);
         assert_eq!(after[1..], before[1..], "only what is taken moves");
         drop(foreign);
@@ -149,13 +173,13 @@ mod tests {
 
     #[test]
     fn a_running_mesh_keeps_others_out_of_its_span() {
-        let mut running = Ports::new(&mesh("twice"), 3).unwrap();
+        let mut running = Ports::new(&mesh("twice"), 3, &[]).unwrap();
         let own = running.take("a").unwrap();
         running.release();
-        let mut second = Ports::new(&mesh("twice"), 3).unwrap();
-        assert!(!(running.start..running.start + running.length).contains(&second.take("a").unwrap().port()));
+        let mut second = Ports::new(&mesh("twice"), 3, &[]).unwrap();
+        assert!(!(running.start..running.start + running.length).contains(&second.take("a").unwrap()));
         drop(running);
         drop(second);
-        assert_eq!(Ports::new(&mesh("twice"), 3).unwrap().take("a").unwrap(), own);
+        assert_eq!(Ports::new(&mesh("twice"), 3, &[]).unwrap().take("a").unwrap(), own);
     }
 }

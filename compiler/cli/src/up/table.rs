@@ -84,15 +84,16 @@ fn gateway_lines(text: &mut String, gateway: &GatewayAddress, files: &Files<'_>)
         let host = host.replace('*', "any");
         let _ = match (carries, secret) {
             (Carries::Tls, _) => {
-                writeln!(text, "    openssl s_client -connect {ip}:{port} -servername {host}")
+                writeln!(text, "    openssl s_client -connect {address} -servername {host}")
             }
             (Carries::Requests | Carries::Bytes | Carries::BetweenClusters, None) => {
-                writeln!(text, "    curl {haproxy}-H 'Host: {host}' http://{ip}:{port}/")
+                writeln!(text, "    curl {haproxy}-H 'Host: {host}' http://{address}/")
             }
             // The name has to be in the address, too: a client asks for the certificate of that.
             (Carries::Requests | Carries::Bytes | Carries::BetweenClusters, Some(secret)) => {
                 let file = (files.trusted)(cluster, name, secret);
-                let (file, route) = (file.display(), format!("{host}:{port}:{ip}"));
+                let bracketed = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+                let (file, route) = (file.display(), format!("{host}:{port}:{bracketed}"));
                 writeln!(
                     text,
                     "    curl {haproxy}{shown}--cacert '{file}' --resolve {route} https://{host}:{port}/"
@@ -121,6 +122,48 @@ fn call_lines(text: &mut String, call: &CallAddress, roots: &Path) {
 mod tests {
     use super::*;
     use meshc_vocabulary::model::Protocol;
+
+    #[test]
+    fn addresses_of_ipv6_have_brackets_where_a_port_follows() {
+        let host = |secret: Option<&str>| HostAddress {
+            name: String::from("web.example"),
+            secret: secret.map(str::to_owned),
+        };
+        let gateway = |carries, hosts| GatewayAddress {
+            cluster: String::from("west"),
+            gateway: String::from("in"),
+            port: String::from("http"),
+            number: 80,
+            address: "[::1]:1000".parse().unwrap(),
+            hosts,
+            tls: false,
+            carries,
+            clients: None,
+            proxy_protocol: false,
+        };
+        let gateways = vec![
+            gateway(Carries::Requests, vec![host(None), host(Some("web"))]),
+            gateway(Carries::Tls, vec![host(None)]),
+            gateway(Carries::Bytes, Vec::new()),
+        ];
+        let layout = Layout { gateways, ..Layout::default() };
+        let file = |_: &str, _: &str, _: &str| PathBuf::from("/run/web.pem");
+        let shown = |_: &str, _: &str, _: &str| ClientPaths {
+            certificate: PathBuf::from("/run/c"),
+            key: PathBuf::from("/run/k"),
+        };
+        let expected = "\
+Through the gateways, as clients outside the mesh:
+  west.in, port 80
+    curl -H 'Host: web.example' http://[::1]:1000/
+    curl --cacert '/run/web.pem' --resolve web.example:1000:[::1] https://web.example:1000/
+  west.in, port 80
+    openssl s_client -connect [::1]:1000 -servername web.example
+  west.in, port 80
+    nc ::1 1000
+";
+        assert_eq!(table(&layout, &Files { trusted: &file, shown: &shown }), expected);
+    }
 
     #[test]
     fn lines_can_be_copied() {

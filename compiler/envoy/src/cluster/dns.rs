@@ -39,11 +39,11 @@ pub(super) fn cluster(placed: &Placed<'_>) -> DnsCluster {
     }
 }
 
-/// What names are resolved to.
+/// What names are resolved to: addresses of one family, so that a pod with both is one endpoint and not two.
 fn family(placed: &Placed<'_>) -> DnsLookupFamily {
     match placed.plan.ip_family {
         IpFamily::V4 => DnsLookupFamily::V4Only,
         IpFamily::V6 => DnsLookupFamily::V6Only,
-        IpFamily::Dual => DnsLookupFamily::All,
+        IpFamily::Dual => DnsLookupFamily::V4Preferred,
     }
 }

@@ -2,10 +2,11 @@
 //! how to take things away.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use meshc_plan::paths::METRICS_PORT;
-use meshc_plan::{ClusterPlan, Deployment, ListenerKind, OutsideSecrets, ProxyPlan, app_label};
-use meshc_vocabulary::model::{DataPlane, NetworkPolicyEnforcement};
+use meshc_plan::{ClusterPlan, Deployment, ListenerKind, OutsideSecrets, ProxyPlan, RedirectedFor, app_label};
+use meshc_vocabulary::model::{DataPlane, Host, NetworkPolicyEnforcement};
 use tera::{Context, Tera};
 
 use crate::{Input, Tree, container, rate_limit, sidecar};
@@ -35,9 +36,15 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
                     .map(|workload| format!("{} `{}`", sidecar::kind_word(workload.kind), workload.name))
                     .collect();
                 if sidecar::redirects(proxy) {
-                    let why = deployed.redirected_for.map_or_else(String::new, |port| {
-                        format!(" (chosen, since its pods listen on port {port}, which they call elsewhere)")
-                    });
+                    let why = match deployed.redirected_for {
+                        Some(RedirectedFor::HeldPort(port)) => format!(
+                            " (chosen, since its pods listen on port {port}, which they call elsewhere)"
+                        ),
+                        Some(RedirectedFor::Ipv6) => {
+                            String::from(" (chosen, since the loopback of IPv6 has one address)")
+                        }
+                        None => String::new(),
+                    };
                     let name = format!("{}/{}", deployed.namespace, deployed.called());
                     redirected.push(entry(&[("name", &name), ("why", &why)]));
                 }
@@ -143,7 +150,10 @@ fn gateways(proxies: &[&ProxyPlan]) -> Vec<BTreeMap<String, String>> {
 fn requests(proxies: &[&ProxyPlan]) -> Vec<String> {
     let of_proxy = |proxy: &&ProxyPlan| {
         let Deployment::Gateway(gateway) = &proxy.deployment else { return None };
-        let address = gateway.addresses.first()?;
+        let address = match gateway.addresses.first()? {
+            Host::Ip(IpAddr::V6(address)) => format!("[{address}]"),
+            address @ (Host::Ip(IpAddr::V4(_)) | Host::Name(_)) => address.to_string(),
+        };
         let http = proxy.listeners.iter().find_map(|listener| match &listener.kind {
             ListenerKind::Http(http) => Some((listener.address.port(), http)),
             ListenerKind::Tcp(_)

@@ -139,7 +139,7 @@ impl Component<'_> {
         });
         let mut containers = Vec::new();
         if redirects(self.proxy) {
-            containers.push(container::redirection());
+            containers.push(container::redirection(self.cluster));
         }
         containers.push(Value::from(proxy));
         let (key, value) = app_label(&self.sidecar.object_name());

@@ -5,7 +5,9 @@ use meshc_vocabulary::model::{
 };
 
 use super::{Text, parts, words};
-use crate::{ApplicationPort, Deployment, GatewayDeployment, GatewayPortPlan, SidecarDeployment};
+use crate::{
+    ApplicationPort, Deployment, GatewayDeployment, GatewayPortPlan, RedirectedFor, SidecarDeployment,
+};
 
 pub(super) fn dump(text: &mut Text, deployment: &Deployment) {
     match deployment {
@@ -66,8 +68,12 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
         if let Some(scrape) = scrape {
             text.line(format!("metrics {} at {}", scrape.path, scrape.port));
         }
-        if let Some(port) = redirected_for {
-            text.line(format!("redirected, since it listens on port {port} and calls it"));
+        match redirected_for {
+            Some(RedirectedFor::HeldPort(port)) => {
+                text.line(format!("redirected, since it listens on port {port} and calls it"));
+            }
+            Some(RedirectedFor::Ipv6) => text.line("redirected, since its pods have IPv6 addresses alone"),
+            None => {}
         }
         if let Some(port) = lowest_privileged_port {
             text.line(format!("lowest privileged port {port}"));

@@ -84,10 +84,7 @@ fn cluster(text: &mut Text, cluster: &ClusterPlan) {
     text.line(format!("cluster {name}, from {}", origin.name));
     text.nested(|text| {
         text.line(format!("{}, Kubernetes {}.{}", data_plane.word(), kubernetes.major, kubernetes.minor));
-        text.line(format!(
-            "mesh namespace {mesh_namespace}, domain {domain}, {}",
-            words::ip_family(*ip_family)
-        ));
+        text.line(format!("mesh namespace {mesh_namespace}, domain {domain}, {}", ip_family.words()));
         text.line(format!("network policy {}", words::network_policy(*network_policy)));
         text.line(format!("namespaces {}", namespaces.join(" ")));
         text.line(format!("trust domains {}", trust_domains.join(" ")));
@@ -122,7 +119,7 @@ fn dump_proxy(text: &mut Text, proxy: &ProxyPlan) {
             Role::Sidecar(_) => "sidecar",
         };
         let Locality { region, zone, cluster } = locality;
-        let family = words::ip_family(*ip_family);
+        let family = ip_family.words();
         text.line(format!("{role}, {}, {family}, in {region}/{zone} of {cluster}", data_plane.word()));
         match identity {
             Some(Identity { spiffe, secret }) => text.line(format!("identity {spiffe}, secret {secret}")),

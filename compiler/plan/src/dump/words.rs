@@ -3,21 +3,13 @@
 use std::time::Duration;
 
 use meshc_vocabulary::model::{
-    Bind, HeaderMatch, HttpMatch, IpFamily, Mtls, NetworkPolicyEnforcement, NotMatch, PathMatch, ProbeKind,
+    Bind, HeaderMatch, HttpMatch, Mtls, NetworkPolicyEnforcement, NotMatch, PathMatch, ProbeKind,
     Protocol, QueryMatch, QueryValue, StringMatch, TlsVersion, Upgrade,
 };
 
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
 
 use crate::{RetryReason, WeightedUpstream};
-
-pub(super) const fn ip_family(family: IpFamily) -> &'static str {
-    match family {
-        IpFamily::V4 => "IPv4",
-        IpFamily::V6 => "IPv6",
-        IpFamily::Dual => "IPv4 and IPv6",
-    }
-}
 
 pub(super) const fn network_policy(enforcement: NetworkPolicyEnforcement) -> &'static str {
     match enforcement {

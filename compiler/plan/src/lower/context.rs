@@ -1,7 +1,7 @@
 //! What every part of the lowering looks things up in; made once per mesh.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use meshc_resolve::Resolved;
 use meshc_topology::Topology;
@@ -11,7 +11,7 @@ use meshc_vocabulary::model::{
 
 use super::callers::Callers;
 use super::shared::Shared;
-use crate::{Locality, ProxyName};
+use crate::{Locality, ProxyName, localhost, wildcard};
 
 /// The mesh and the indexes over it.
 pub(super) struct Context<'m> {
@@ -99,10 +99,15 @@ impl<'m> Context<'m> {
 
     /// Every address of a pod of this cluster, at a port.
     pub(super) fn wildcard(&self, cluster: Id<Cluster>, port: u16) -> SocketAddr {
-        let any: IpAddr = match self.model.clusters.at(cluster).ip_family {
-            IpFamily::V4 => Ipv4Addr::UNSPECIFIED.into(),
-            IpFamily::V6 | IpFamily::Dual => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        SocketAddr::new(any, port)
+        SocketAddr::new(wildcard(self.family(cluster)), port)
+    }
+
+    /// The address of loopback at which a pod of this cluster talks to itself.
+    pub(super) fn localhost(&self, cluster: Id<Cluster>) -> IpAddr {
+        localhost(self.family(cluster))
+    }
+
+    pub(super) fn family(&self, cluster: Id<Cluster>) -> IpFamily {
+        self.model.clusters.at(cluster).ip_family
     }
 }

@@ -1,7 +1,7 @@
 //! The outbound side of a sidecar: a listener for each callee port at the callee's virtual address.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
@@ -20,7 +20,7 @@ use super::shared::Vicinity;
 use super::{calls, outside, upgrade, upstream};
 use crate::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
-    WeightedUpstream, codes, outbound_listener, paths, virtual_address,
+    VirtualRange, WeightedUpstream, codes, outbound_listener, paths, virtual_address,
 };
 
 /// How many endpoints a TCP connection is tried at: once more than the first, as HTTP requests are by default.
@@ -31,7 +31,7 @@ pub(super) const CONNECT_ATTEMPTS: u32 = 2;
 pub(super) struct Outbound {
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Arc<Upstream>>,
-    pub(super) host_aliases: Vec<(Ipv4Addr, Arc<[String]>)>,
+    pub(super) host_aliases: Vec<(IpAddr, Arc<[String]>)>,
 }
 
 pub(super) fn lower(
@@ -42,10 +42,11 @@ pub(super) fn lower(
     sink: &mut Sink,
 ) -> Outbound {
     let caller = context.model.services.at(caller_id);
-    let capture = context.resolved.captured(caller_id).capture();
+    let capture = context.resolved.captured_in(caller_id, cluster).capture();
+    let range = VirtualRange::of(capture, context.family(cluster));
     let by_port = rule::by_port(reaches);
     let mut outbound = Outbound::default();
-    let mut addresses: BTreeMap<Ipv4Addr, Callee> = BTreeMap::new();
+    let mut addresses: BTreeMap<IpAddr, Callee> = BTreeMap::new();
     let mut names: BTreeMap<String, Callee> = BTreeMap::new();
     // Names of services are apart by their making.
     let outside = reaches.iter().any(|reach| is_outside(reach.callee));
@@ -57,10 +58,10 @@ pub(super) fn lower(
             Asked::ByRoute => continue,
         }
         let call = reach.origins.first().unwrap_or(&port.origin);
-        let address = address(context, capture, reach.callee, call, sink);
+        let address = address(context, range, reach.callee, call, sink);
         match addresses.get(&address) {
             Some(other) if *other != reach.callee => {
-                same_address(context, address, capture, [*other, reach.callee], sink);
+                same_address(context, address, range, [*other, reach.callee], sink);
                 continue;
             }
             Some(_) => {}
@@ -84,7 +85,7 @@ pub(super) fn lower(
     }
     outbound.host_aliases.sort();
     if capture == Capture::Redirect && !outbound.listeners.is_empty() {
-        outbound.listeners.push(redirected(&caller.origin));
+        outbound.listeners.push(redirected(context, cluster, &caller.origin));
     }
     outbound
 }
@@ -111,7 +112,7 @@ fn listener(
     context: &Context<'_>,
     call: &Called<'_>,
     capture: Capture,
-    address: Ipv4Addr,
+    address: IpAddr,
     sink: &mut Sink,
 ) -> Listener {
     let Called { cluster: _, reach, port, routed } = *call;
@@ -134,7 +135,7 @@ fn listener(
     };
     Listener {
         name: outbound_listener(called.name, called.namespace, port.number),
-        address: SocketAddr::new(IpAddr::V4(address), port.number),
+        address: SocketAddr::new(address, port.number),
         socket: match capture {
             Capture::Loopback => Socket::Own,
             Capture::Redirect => Socket::Redirected,
@@ -202,11 +203,11 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
 }
 
 /// Where the pod's rules send connections to virtual addresses. The kernel's REDIRECT turns the destination of what
-/// the pod itself sends into 127.0.0.1, so nobody outside the pod needs to reach it.
-fn redirected(origin: &Origin) -> Listener {
+/// the pod itself sends into the address of loopback, so nobody outside the pod needs to reach it.
+fn redirected(context: &Context<'_>, cluster: Id<Cluster>, origin: &Origin) -> Listener {
     Listener {
         name: String::from("outbound"),
-        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), paths::OUTBOUND_PORT),
+        address: SocketAddr::new(context.localhost(cluster), paths::OUTBOUND_PORT),
         socket: Socket::Own,
         proxy_protocol: false,
         kind: ListenerKind::Redirected,
@@ -255,25 +256,21 @@ pub(super) fn names(
 /// The callee's virtual address: the declared one or the derived one.
 fn address(
     context: &Context<'_>,
-    capture: Capture,
+    range: VirtualRange,
     callee: Callee,
     call: &Origin,
     sink: &mut Sink,
-) -> Ipv4Addr {
+) -> IpAddr {
     let called = context.called(callee);
     let declared = match callee {
         Callee::Service(id) => context.model.services.at(id).vip.as_ref(),
         Callee::External(id) => context.model.externals.at(id).vip.as_ref(),
     };
     let Some(declared) = declared else {
-        return virtual_address(called.name, called.namespace, capture);
+        return virtual_address(called.name, called.namespace, range);
     };
-    let [first, second, ..] = declared.value.octets();
-    let (fits, range) = match capture {
-        Capture::Loopback => (first == 127 && (64..128).contains(&second), "127.64.0.0/10"),
-        Capture::Redirect => (first == 240 && second == 240, paths::REDIRECTED_RANGE),
-    };
-    if !fits {
+    if !range.holds(declared.value) {
+        let range = range.text();
         sink.push(
             Diagnostic::error(
                 codes::VIRTUAL_ADDRESS_OUT_OF_RANGE,
@@ -291,14 +288,14 @@ fn address(
 /// Two callees of one caller at one address: the fix is an address of its own for one of them.
 fn same_address(
     context: &Context<'_>,
-    address: Ipv4Addr,
-    capture: Capture,
+    address: IpAddr,
+    range: VirtualRange,
     callees: [Callee; 2],
     sink: &mut Sink,
 ) {
     let [first, second] = callees.map(|callee| context.called(callee));
     let [first_span, second_span] = callees.map(|callee| declaration(context, callee));
-    let free = virtual_address(second.name, &format!("{}.other", second.namespace), capture);
+    let free = virtual_address(second.name, &format!("{}.other", second.namespace), range);
     sink.push(
         Diagnostic::error(
             codes::SAME_VIRTUAL_ADDRESS,

@@ -68,7 +68,7 @@ fn gateway_endpoints(context: &Context<'_>, caller: Id<Cluster>, id: Id<Gateway>
     let addresses: Vec<EndpointAddress> = if caller == gateway.cluster {
         vec![service()]
     } else {
-        gateway.addresses.iter().map(|address| place(&address.value)).collect()
+        gateway.addresses_for(context.family(caller)).map(place).collect()
     };
     let endpoint = |address| Endpoint {
         address,
@@ -92,13 +92,17 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
             let Callee::External(id) = reach.callee else { continue };
             let Some(through) = &context.model.externals.at(id).through else { continue };
             let gateway = context.model.gateways.at(through.value);
-            if caller == gateway.cluster || !gateway.addresses.is_empty() || !known.insert((id, caller)) {
+            let family = context.family(caller);
+            let reached = gateway.addresses_for(family).next().is_some();
+            if caller == gateway.cluster || reached || !known.insert((id, caller)) {
                 continue;
             }
+            let lacking = if gateway.addresses.is_empty() { "" } else { family.words() };
+            let lacking = if lacking.is_empty() { String::from("no address") } else { format!("no {lacking} address") };
             let name = &context.model.clusters.at(caller).name;
             let message = format!("callers in `{name}` cannot reach {}", gateway.origin.name);
             let report = Diagnostic::error(codes::EGRESS_WITHOUT_ADDRESS, through.span, message)
-                .label("it is in another cluster, and has no address")
+                .label(format!("it is in another cluster, and has {lacking}"))
                 .also(gateway.origin.span, "declared here")
                 .help("give the gateway the `address` at which other clusters reach it");
             sink.push(match reach.origins.first() {
@@ -109,8 +113,8 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
-/// A port of a host outside, as a proxy of a cluster sees it that connects to it. All addresses are equally good, and each
-/// fallback is a group of its own.
+/// A port of a host outside, as a proxy of a cluster sees it that connects to it. All addresses that its pods reach are
+/// equally good, and each fallback is a group of its own.
 pub(super) fn direct(
     context: &Context<'_>,
     caller: Id<Cluster>,
@@ -122,10 +126,14 @@ pub(super) fn direct(
     let callee = Callee::External(id);
     let AtCaller { balance, failover: _, health: _, outlier, pool } = AtCaller::of(context, callee);
     let requests = port.protocol.is_http();
-    let groups = groups(external).map(|addresses| Group {
+    let family = context.family(caller);
+    let reached = groups(external)
+        .map(|addresses| addresses.iter().filter(|address| family.reaches(address)).collect::<Vec<_>>())
+        .filter(|addresses| !addresses.is_empty());
+    let groups = reached.map(|addresses| Group {
         name: addresses.first().map(ToString::to_string).unwrap_or_default(),
         locality: context.locality(caller),
-        endpoints: addresses.iter().map(|address| endpoint(context, callee, port, address)).collect(),
+        endpoints: addresses.into_iter().map(|address| endpoint(context, callee, port, address)).collect(),
         balance: if requests { balance::of_pods(balance) } else { balance::without_hash(balance) },
         ejection: if requests { outlier::of_pods(outlier) } else { outlier::of_connections(outlier) },
         requests_per_connection: if requests { pool.requests_per_connection.value } else { None },

@@ -15,7 +15,9 @@ use super::upstream::RATE_LIMIT;
 use super::{Lowered, inbound, outbound, status, upstream};
 use crate::bounds;
 use crate::names::FIRST_UNPRIVILEGED_PORT;
-use crate::{ApplicationPort, Deployment, Identity, Listener, ProxyPlan, Role, SidecarDeployment};
+use crate::{
+    ApplicationPort, Deployment, Identity, Listener, ProxyPlan, RedirectedFor, Role, SidecarDeployment,
+};
 
 pub(super) fn lower(
     context: &Context<'_>,
@@ -34,7 +36,8 @@ pub(super) fn lower(
         Limits::default()
     };
     let outbound = outbound::lower(context, cluster, whole, reaches, sink);
-    let captured = context.resolved.captured(id);
+    let captured = context.resolved.captured_in(id, cluster);
+    let calls = !outbound.listeners.is_empty();
 
     let mut listeners = outbound.listeners;
     let lowest_privileged_port = lowest_privileged_port(&listeners);
@@ -74,6 +77,7 @@ pub(super) fn lower(
             context,
             cluster,
             (service, captured),
+            calls,
             lowest_privileged_port,
         )),
         origin: service.origin.clone(),
@@ -90,6 +94,7 @@ fn deployment(
     context: &Context<'_>,
     cluster: Id<Cluster>,
     (service, captured): (&Service, Captured<'_>),
+    calls: bool,
     lowest_privileged_port: Option<u16>,
 ) -> SidecarDeployment {
     let replicas = service.presence(cluster).map_or(1, |presence| presence.replicas);
@@ -142,7 +147,10 @@ fn deployment(
         probes: probes.clone(),
         scrape: scrape.clone(),
         redirected_for: match captured {
-            Captured::Hindered(HeldPort { call: _, callee: _, port, holder: _ }) => Some(port.number),
+            Captured::Hindered(HeldPort { call: _, callee: _, port, holder: _ }) => {
+                Some(RedirectedFor::HeldPort(port.number))
+            }
+            Captured::NoLoopback => calls.then_some(RedirectedFor::Ipv6),
             Captured::Declared(_) | Captured::Unhindered => None,
         },
         lowest_privileged_port: match captured.capture() {

@@ -1,10 +1,8 @@
 //! What a proxy connects to: callees of other proxies, its own application, the rate-limit service.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use lang_diagnostics::Origin;
 use meshc_topology::{Reach, Via};
-use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, Port, Protocol, Service};
+use meshc_vocabulary::model::{Callee, Cluster, Gateway, Host, Id, IpFamily, Port, Protocol, Service};
 
 use super::context::Context;
 use super::outside;
@@ -97,12 +95,14 @@ pub(super) fn beside(context: &Context<'_>, reach: &Reach) -> Beside {
     let [nearest, _, ..] = groups else { return Beside::OnlyEndpoints };
     let several = match &nearest.via {
         Via::Pods | Via::External => nearest.weight > 1,
-        Via::Gateways { gateways, .. } => {
-            let addresses = gateways.iter().map(|id| context.model.gateways.at(*id).addresses.len());
-            addresses.sum::<usize>() > 1
-        }
+        Via::Gateways { gateways, from, hops: _ } => addresses(context, gateways, *from) > 1,
     };
     if several { Beside::EndpointsAndGroups } else { Beside::OnlyGroups }
+}
+
+/// At how many addresses pods of a family reach gateways.
+fn addresses(context: &Context<'_>, gateways: &[Id<Gateway>], from: IpFamily) -> usize {
+    gateways.iter().map(|id| context.model.gateways.at(*id).addresses_for(from).count()).sum()
 }
 
 /// An exported port, as an east-west gateway passes it through: no TLS of its own, connections only.
@@ -140,7 +140,7 @@ pub(super) fn app(
     protocol: UpstreamProtocol,
     origin: &Origin,
 ) -> Upstream {
-    let address = EndpointAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let address = EndpointAddress::Ip(context.localhost(cluster));
     let endpoint = Endpoint { address, port, weight: 1, copies: 1, serves: Serves::App };
     Upstream {
         name: app_name(port),
@@ -209,8 +209,8 @@ fn group(
             let requests = settings.pool.requests_per_connection.value;
             (pods(context, target), balance, ejection, requests)
         }
-        Via::Gateways { gateways, .. } => {
-            let endpoints = gateway_endpoints(context, target, gateways, carries);
+        Via::Gateways { gateways, from, hops: _ } => {
+            let endpoints = gateway_endpoints(context, target, (gateways, *from), carries);
             let requests = pool::requests_through_gateway(settings.pool);
             let ejection = match carries {
                 Carries::Requests => outlier::of_gateways(settings.outlier),
@@ -262,15 +262,15 @@ fn pods_of(context: &Context<'_>, target: Target) -> Endpoint {
     }
 }
 
-/// One endpoint for each address of each gateway. Together they weigh what stands behind them; none weighs nothing.
+/// One endpoint for each address of each gateway that these pods reach. Together they weigh what stands behind them; none weighs nothing.
 fn gateway_endpoints(
     context: &Context<'_>,
     target: Target,
-    gateways: &[Id<Gateway>],
+    (gateways, from): (&[Id<Gateway>], IpFamily),
     carries: Carries,
 ) -> Vec<Endpoint> {
     let model = context.model;
-    let addresses: usize = gateways.iter().map(|id| model.gateways.at(*id).addresses.len()).sum();
+    let addresses = addresses(context, gateways, from);
     let share = target.weight / u32::try_from(addresses).unwrap_or(u32::MAX).max(1);
     let copies = match carries {
         Carries::Requests => target.weight.clamp(MIN_COPIES, MAX_COPIES),
@@ -280,8 +280,8 @@ fn gateway_endpoints(
     for id in gateways {
         let gateway = model.gateways.at(*id);
         let port = gateway.ports.first().map_or(paths::EAST_WEST_PORT, |port| port.number);
-        endpoints.extend(gateway.addresses.iter().map(|address| Endpoint {
-            address: match &address.value {
+        endpoints.extend(gateway.addresses_for(from).map(|address| Endpoint {
+            address: match address {
                 Host::Ip(ip) => EndpointAddress::Ip(*ip),
                 Host::Name(name) => EndpointAddress::Name(name.clone()),
             },

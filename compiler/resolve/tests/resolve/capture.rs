@@ -48,6 +48,35 @@ fn calls_are_redirected_where_the_pod_holds_the_port() {
 }
 
 #[test]
+fn where_pods_have_ipv6_alone_only_loopback_that_is_asked_for_is_used() {
+    let text = r#"
+mesh m { trust_domain = "cluster.local", trust = t }
+trust t {}
+network n {}
+cluster four { network = n, region = "r" }
+cluster six { network = n, region = "r", ip_family = ipv6 }
+cluster dual { network = n, region = "r", ip_family = dual }
+namespace shop {
+  client free { clusters = [four, six, dual], calls = [cart] }
+  client said { clusters = [four, six, dual], calls = [cart], capture = loopback }
+  service cart { clusters = [four, six, dual], port http { number = 8080 } }
+}
+"#;
+    let model = model(text);
+    let resolved = resolve(&model);
+    let captured = |name: &str| {
+        let service = service(&model, name);
+        let clusters: Vec<_> = model.clusters.ids().collect();
+        let families = clusters.iter().map(|cluster| model.clusters.at(*cluster).name.as_str());
+        let captures = clusters.iter().map(|cluster| resolved.captured_in(service, *cluster));
+        families.zip(captures).map(|(name, captured)| (name, captured.capture())).collect::<Vec<_>>()
+    };
+    let expected = |six| vec![("dual", Capture::Loopback), ("four", Capture::Loopback), ("six", six)];
+    assert_eq!(captured("shop.free"), expected(Capture::Redirect));
+    assert_eq!(captured("shop.said"), expected(Capture::Loopback));
+}
+
+#[test]
 fn a_mesh_may_say_it_for_all() {
     let text = format!(
         "mesh m {{ trust_domain = \"cluster.local\", trust = t, capture = redirect }}\ntrust t {{}}\nnetwork n {{}}\n\

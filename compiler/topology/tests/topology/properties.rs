@@ -120,7 +120,7 @@ proptest! {
                 let own = reach.groups.iter().position(|it| it.cluster == *cluster);
                 prop_assert!(own.is_none_or(|place| place == 0));
                 for group in reach.groups.iter() {
-                    let Via::Gateways { gateways, hops } = &group.via else { continue };
+                    let Via::Gateways { gateways, from: _, hops } = &group.via else { continue };
                     let last = hops.last().map(|it| model.clusters.at(*it).network);
                     prop_assert_eq!(last, Some(model.clusters.at(group.cluster).network));
                     for gateway in gateways.iter() {

@@ -264,7 +264,7 @@ fn place(model: &Model, cluster: Id<Cluster>, via: &Via) -> String {
     match via {
         Via::Pods => name.clone(),
         Via::External => String::from("outside"),
-        Via::Gateways { gateways, hops } => {
+        Via::Gateways { gateways, from: _, hops } => {
             let gateways: Vec<_> = gateways.iter().map(|it| model.gateway_name(*it)).collect();
             let hops: Vec<_> = hops.iter().map(|it| model.clusters.at(*it).name.as_str()).collect();
             match hops.as_slice() {

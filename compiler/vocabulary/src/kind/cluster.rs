@@ -16,7 +16,7 @@ symbols! {
     IP_FAMILIES: IpFamily {
         "ipv4" => IpFamily::V4, "IPv4 only";
         "ipv6" => IpFamily::V6, "IPv6 only";
-        "dual" => IpFamily::Dual, "both";
+        "dual" => IpFamily::Dual, "both; a name that has IPv4 addresses is reached at those";
     }
 }
 

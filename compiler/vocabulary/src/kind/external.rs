@@ -1,7 +1,7 @@
 //! `external`: a host outside the mesh.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Pattern, Reference, Type};
@@ -176,7 +176,7 @@ pub(crate) static KIND: Kind = Kind {
         ),
         Attribute::derived(
             words::VIP,
-            Type::Ipv4,
+            Type::Ip,
             "derived from its name",
             "The virtual address by which callers reach it, if the derived one clashes with another callee's.",
         ),
@@ -230,7 +230,7 @@ pub(crate) fn convert(
             Some(target) => Some(through(&target, gateways, ids, sink)?),
             None => None,
         },
-        vip: block.get::<Ipv4Addr>(words::VIP),
+        vip: block.get::<IpAddr>(words::VIP),
         ports,
         tls,
     })

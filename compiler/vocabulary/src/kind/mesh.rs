@@ -20,11 +20,11 @@ symbols! {
     /// How outbound connections reach the sidecar.
     CAPTURES: CaptureChoice {
         "auto" => CaptureChoice::Auto,
-            "`loopback` where the kernel allows it; `redirect` for a service whose pods listen on a port that they call elsewhere";
+            "`loopback` where the kernel allows it; `redirect` for a service whose pods listen on a port that they call elsewhere, and in clusters with `ip_family = ipv6`";
         "loopback" => CaptureChoice::Loopback,
-            "virtual addresses in 127.64.0.0/10, on which the sidecar listens; needs no privileges";
+            "virtual addresses in 127.64.0.0/10, on which the sidecar listens; needs no privileges. In pods that have IPv6 addresses alone, programs that look up addresses of the pod's family only (Node.js, glibc's `AI_ADDRCONFIG`) do not find them";
         "redirect" => CaptureChoice::Redirect,
-            "virtual addresses in 240.240.0.0/16, redirected by an init container with NET_ADMIN; works with any ports";
+            "virtual addresses in 240.240.0.0/16, or in 100::/64 in clusters with `ip_family = ipv6`, redirected by an init container with NET_ADMIN; works with any ports";
     }
 }
 

@@ -22,7 +22,7 @@ symbols! {
 symbols! {
     /// Which addresses an application listens on.
     BINDS: Bind {
-        "loopback" => Bind::Loopback, "127.0.0.1 only, so that all connections come from the sidecar";
+        "loopback" => Bind::Loopback, "127.0.0.1 only (::1 in clusters with `ip_family = ipv6`), so that all connections come from the sidecar";
         "any" => Bind::Any, "all addresses: a NetworkPolicy closes the port to others";
     }
 }

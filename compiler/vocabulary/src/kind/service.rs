@@ -1,6 +1,6 @@
 //! `service`: what is called.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use lang_diagnostics::{Origin, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
@@ -76,7 +76,7 @@ pub(crate) static KIND: Kind = Kind {
         CAPTURE,
         Attribute::derived(
             words::VIP,
-            Type::Ipv4,
+            Type::Ip,
             "derived from its name",
             "The virtual address by which callers reach it, if the derived one clashes with another callee's.",
         ),
@@ -117,7 +117,7 @@ pub(crate) fn convert(
         subset_of: None,
         subsets: Vec::new(),
         capture: block.get::<CaptureChoice>(words::CAPTURE).map_or(capture, |capture| capture.value),
-        vip: block.get::<Ipv4Addr>(words::VIP),
+        vip: block.get::<IpAddr>(words::VIP),
         probes: probe::convert(block, sink)?,
         scrape: match block.block(&metrics::KIND) {
             Some(metrics) => Some(metrics::convert(metrics)?),

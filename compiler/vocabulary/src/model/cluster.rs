@@ -78,6 +78,45 @@ pub enum IpFamily {
     Dual,
 }
 
+impl IpFamily {
+    /// Whether pods of this family have addresses of the same kind, and so reach it.
+    #[must_use]
+    pub const fn has(self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4 | Self::Dual, IpAddr::V4(_)) | (Self::V6 | Self::Dual, IpAddr::V6(_)) => true,
+            (Self::V4, IpAddr::V6(_)) | (Self::V6, IpAddr::V4(_)) => false,
+        }
+    }
+
+    /// Whether pods of this family reach a host: a name may have addresses of any family.
+    #[must_use]
+    pub const fn reaches(self, host: &Host) -> bool {
+        match host {
+            Host::Ip(address) => self.has(*address),
+            Host::Name(_) => true,
+        }
+    }
+
+    /// Whether pods of this family and of another one have a kind of addresses in common.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::V4, Self::V6) | (Self::V6, Self::V4) => false,
+            (Self::V4 | Self::V6 | Self::Dual, _) => true,
+        }
+    }
+
+    /// Its words for a message: `IPv4`, `IPv6`, `IPv4 and IPv6`.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+            Self::Dual => "IPv4 and IPv6",
+        }
+    }
+}
+
 /// A Kubernetes version such as 1.33.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KubernetesVersion {
@@ -134,6 +173,13 @@ pub struct Gateway {
     pub resources: Resources,
     /// How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`. Default 0.
     pub trusted_hops: u32,
+}
+
+impl Gateway {
+    /// Where pods of this family reach it, in source order.
+    pub fn addresses_for(&self, family: IpFamily) -> impl Iterator<Item = &Host> {
+        self.addresses.iter().map(|address| &address.value).filter(move |address| family.reaches(address))
+    }
 }
 
 /// How the number of a gateway's replicas follows their load.

@@ -1,6 +1,6 @@
 //! Hosts outside the mesh.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use lang_diagnostics::{Origin, Spanned};
 
@@ -25,7 +25,7 @@ pub struct ExternalHost {
     /// The egress gateway that connects to it; `None`: each caller's own proxy.
     pub through: Option<Spanned<Id<Gateway>>>,
     /// A virtual address that overrides the derived one.
-    pub vip: Option<Spanned<Ipv4Addr>>,
+    pub vip: Option<Spanned<IpAddr>>,
     /// Its ports, in source order.
     pub ports: Vec<Port>,
     /// For each port, in their order, how the proxy begins TLS, if it does.

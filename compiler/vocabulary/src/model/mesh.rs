@@ -57,7 +57,8 @@ pub enum CaptureChoice {
 pub enum Capture {
     /// Virtual addresses in 127.64.0.0/10; the sidecar listens on each at the service's port.
     Loopback,
-    /// Virtual addresses in 240.240.0.0/16, redirected to one outbound port by an init container.
+    /// Virtual addresses in 240.240.0.0/16, or in 100::/64 where pods have IPv6 addresses alone, redirected to one
+    /// outbound port by an init container.
     Redirect,
 }
 

@@ -1,7 +1,7 @@
 //! Services, clients, external hosts, and what they call.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lang_diagnostics::{Origin, Span, Spanned};
@@ -39,7 +39,7 @@ pub struct Service {
     /// What is said about how its outbound connections reach the sidecar.
     pub capture: CaptureChoice,
     /// A virtual address that overrides the derived one.
-    pub vip: Option<Spanned<Ipv4Addr>>,
+    pub vip: Option<Spanned<IpAddr>>,
     /// Probes that the sidecar answers in the application's place by asking it on loopback.
     pub probes: Vec<Probe>,
     /// The application's own metrics that the sidecar serves.
@@ -131,7 +131,7 @@ impl Protocol {
 /// Which addresses an application listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bind {
-    /// 127.0.0.1 only, so that all connections come from the sidecar.
+    /// 127.0.0.1 only (::1 where pods have IPv6 addresses alone), so that all connections come from the sidecar.
     Loopback,
     /// All addresses (the default): only a NetworkPolicy closes the port.
     Any,

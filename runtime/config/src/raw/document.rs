@@ -113,8 +113,8 @@ pub enum Family {
     Ipv4,
     /// IPv6.
     Ipv6,
-    /// Both.
-    Both,
+    /// IPv4, and IPv6 for names that have no IPv4 addresses.
+    Ipv4Preferred,
 }
 
 /// Where the access log goes: one JSON object per request or connection.

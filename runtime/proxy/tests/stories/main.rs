@@ -14,6 +14,7 @@ mod clients;
 mod dns;
 mod drain;
 mod failover;
+mod families;
 mod floods;
 mod grpc;
 mod held;
