@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import socket
+import socketserver
 import sys
 import time
 
@@ -52,7 +53,8 @@ class Server(http.server.ThreadingHTTPServer):
         if self.address_family == socket.AF_INET6:
             # As nginx does: connections over IPv4 are not for it.
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        super().server_bind()
+        # Without asking the DNS for a name of its own.
+        socketserver.TCPServer.server_bind(self)
 
 
 Server((OWN, PORT), Handler).serve_forever()
