@@ -19,7 +19,7 @@ pub(crate) const CHECK: Check = Check {
 cluster west { network = net, region = "us", ip_family = ipv6 }
 namespace shop {
   client web { clusters = [west], calls = [bank] }
-  external bank { host = "bank.example", addresses = [192.0.2.7], port https { number = 443 } }
+  external bank { hosts = ["bank.example"], addresses = [192.0.2.7], port https { number = 443 } }
 }
 ```
 
@@ -35,10 +35,13 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             ProxyKey::Sidecar { cluster, service: _ } => *cluster,
             ProxyKey::Gateway(gateway) => context.model.gateways.at(*gateway).cluster,
         };
-        let family = context.model.clusters.at(cluster).ip_family;
         for reach in reaches {
             let Callee::External(id) = reach.callee else { continue };
             let external = context.model.externals.at(id);
+            // Who connects to it.
+            let through = external.through.as_ref();
+            let cluster = through.map_or(cluster, |gateway| context.model.gateways.at(gateway.value).cluster);
+            let family = context.model.clusters.at(cluster).ip_family;
             if external.addresses.iter().chain(&external.fallback).any(|address| family.reaches(address)) {
                 continue;
             }

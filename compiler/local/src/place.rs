@@ -43,7 +43,7 @@ pub fn place(plan: &Plan, ports: &mut dyn FnMut(&str) -> u16, directory: &str) -
         for port in &external.ports {
             for declared in &external.addresses {
                 let name = format!("outside {} {} {declared:?}", external.name, port.number);
-                placement.put_external(&external.name, port.number, declared, next(name));
+                placement.put_external(&external.name, port.number, declared, next(IpFamily::V4, name));
             }
         }
     }

@@ -162,7 +162,10 @@ Through the gateways, as clients outside the mesh:
   west.in, port 80
     nc ::1 1000
 ";
-        assert_eq!(table(&layout, &Files { trusted: &file, shown: &shown }), expected);
+        assert_eq!(
+            table(&layout, &Files { trusted: &file, shown: &shown, outside: Path::new("/run/o") }),
+            expected
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use meshc_plan::paths::METRICS_PORT;
-use meshc_plan::{ClusterPlan, Deployment, ListenerKind, OutsideSecrets, ProxyPlan, RedirectedFor, app_label};
+use meshc_plan::{
+    ClusterPlan, Deployment, ListenerKind, OutsideSecrets, ProxyPlan, RedirectedFor, app_label,
+};
 use meshc_vocabulary::model::{DataPlane, Host, NetworkPolicyEnforcement};
 use tera::{Context, Tera};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use meshc_vocabulary::model::{
-    Bind, HeaderMatch, HttpMatch, Mtls, NetworkPolicyEnforcement, NotMatch, PathMatch, ProbeKind,
-    Protocol, QueryMatch, QueryValue, StringMatch, TlsVersion, Upgrade,
+    Bind, HeaderMatch, HttpMatch, Mtls, NetworkPolicyEnforcement, NotMatch, PathMatch, ProbeKind, Protocol,
+    QueryMatch, QueryValue, StringMatch, TlsVersion, Upgrade,
 };
 
 use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};

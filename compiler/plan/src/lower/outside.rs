@@ -98,7 +98,8 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
                 continue;
             }
             let lacking = if gateway.addresses.is_empty() { "" } else { family.words() };
-            let lacking = if lacking.is_empty() { String::from("no address") } else { format!("no {lacking} address") };
+            let lacking =
+                if lacking.is_empty() { String::from("no address") } else { format!("no {lacking} address") };
             let name = &context.model.clusters.at(caller).name;
             let message = format!("callers in `{name}` cannot reach {}", gateway.origin.name);
             let report = Diagnostic::error(codes::EGRESS_WITHOUT_ADDRESS, through.span, message)
