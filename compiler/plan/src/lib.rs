@@ -45,8 +45,8 @@ pub use listener::{
 };
 pub use lower::lower;
 pub use names::{
-    CHECK_SNI, VirtualRange, app_label, called_at_listener, called_by_upstream, check_sni, companion_service, listen_port,
-    object_name, outbound_listener, sni, upstream_name, virtual_address,
+    CHECK_SNI, VirtualRange, app_label, called_at_listener, called_by_upstream, check_sni, companion_service,
+    listen_port, object_name, outbound_listener, sni, upstream_name, virtual_address,
 };
 pub use outside_secrets::OutsideSecrets;
 pub use placement::Placement;

@@ -50,7 +50,10 @@ fn names_lead_to_the_sidecar_and_the_sidecar_out(data_plane: DataPlane) {
         assert_eq!(status, 404, "{caller}");
     }
     let (status, body) = pods.get("west-idle", &url, &[]);
-    assert_eq!(status, 0, "who does not call the host finds it in DNS, where nothing listens on port 80: {body}");
+    assert_eq!(
+        status, 0,
+        "who does not call the host finds it in DNS, where nothing listens on port 80: {body}"
+    );
     assert!(pods.asked("west").iter().any(|asked| asked == name));
 }
 
