@@ -26,6 +26,39 @@ pub fn normalize(path_and_query: &str) -> Normalized {
         Some(at) => path_and_query.split_at(at),
         None => (path_and_query, ""),
     };
+    if is_plain(path) {
+        return Normalized::Unchanged;
+    }
+    resolve(path, query)
+}
+
+/// Whether nothing in a path could have another spelling, as in nearly all: it begins with a slash, escapes nothing, and
+/// no segment is empty, but for the last one, or begins with a dot. What is not plain may be in its one spelling all
+/// the same.
+fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    for byte in path.bytes() {
+        let follows_slash = before == b'/';
+        if !stays(byte) || (follows_slash && matches!(byte, b'/' | b'.')) {
+            return false;
+        }
+        before = byte;
+    }
+    path.starts_with('/')
+}
+
+/// Whether a byte may stand in a path as it is, and escapes nothing.
+const fn stays(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && !matches!(byte, b'%' | b'\\' | b'?') && !is_unsafe(byte)
+}
+
+/// Whether what is visible may not stand in a path as it is.
+const fn is_unsafe(byte: u8) -> bool {
+    matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^' | b'|')
+}
+
+/// The one spelling of a path that may have others.
+fn resolve(path: &str, query: &str) -> Normalized {
     if has_escaped_slash(path) {
         return Normalized::Refused;
     }
@@ -93,7 +126,7 @@ fn escape(segment: &str) -> Option<String> {
                 Some(_) => {}
             }
         }
-        if *byte <= b' ' || *byte >= 0x7f || b"\"#<>`{}^|".contains(byte) {
+        if *byte <= b' ' || *byte >= 0x7f || is_unsafe(*byte) {
             output.push_str(&format!("%{byte:02X}"));
         } else {
             output.push(char::from(*byte));
@@ -173,6 +206,16 @@ mod tests {
     }
 
     #[test]
+    fn nearly_all_paths_are_plain() {
+        for path in ["/", "/items", "/items/", "/a/b.c/d;e=f", "/a!$&'()*+,=:@~-_"] {
+            assert!(is_plain(path), "{path}");
+        }
+        for path in ["", "*", "a", "//", "/a//", "/.a", "/a/./", "/a%20", "/a b", "/é", "/\\", "/{", "/a?"] {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+
+    #[test]
     fn an_escaped_slash_is_refused_wherever_it_stands_in_the_path() {
         for path in ["/items%2f", "/a%5C..%2Fitems", "/%2e%2e%2fitems?q=1", "/items%00"] {
             assert_eq!(normalize(path), Normalized::Refused, "{path}");
@@ -208,6 +251,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_plain_has_no_other_spelling(path in "/?[a-z%./\\\\0-9ef;|é !{~]{0,12}") {
+            prop_assert!(!is_plain(&path) || resolve(&path, "") == Normalized::Unchanged, "{}", path);
+        }
+
         #[test]
         fn what_is_normal_stays_normal(path in "/[a-z%./\\\\0-9ef;|?]{0,30}") {
             let once = settled(&path);
