@@ -28,6 +28,7 @@ mod idle_limit;
 mod idle_policy;
 mod idle_route;
 mod idle_rule;
+mod idle_share;
 mod lifetimes;
 mod link_order;
 mod list;

@@ -55,6 +55,7 @@ pub(crate) const CHECKS: &[Check] = &[
     hash_of_source::CHECK,
     hash_behind_gateway::CHECK,
     many_checks::CHECK,
+    idle_share::CHECK,
     uncovered_host::CHECK,
     idle_address::CHECK,
     outside_family::CHECK,

@@ -10,6 +10,8 @@ pub const MESH_WIDE_LIMIT: Code = Code("E0402");
 pub const SETTING_ON_ROUTE: Code = Code("E0403");
 /// A setting about requests where there are none.
 pub const SETTING_WITHOUT_REQUESTS: Code = Code("E0404");
+/// Shares of clusters inside shares of destinations.
+pub const SHARES_IN_SHARES: Code = Code("E0451");
 /// A health check that suits no port of a service.
 pub const UNSUITED_CHECK: Code = Code("E0450");
 /// A rule about requests on a TCP port.
@@ -319,6 +321,24 @@ route chat { gateway = west.ingress, hosts = ["chat.example"], to = chat, upgrad
 ```
 
 Give the service an `http` port for its WebSockets, or remove `upgrade`.
+"#,
+    },
+    CodeInfo {
+        code: SHARES_IN_SHARES,
+        title: "shares of clusters inside shares of destinations",
+        explanation: r#"One draw decides where a request goes: among the destinations of a rule, or among the clusters of its one destination. Both at
+once would take a list of clusters for each order of all of them, of which there are thousands.
+
+```mesh
+policy spread { targets = [cart], failover { locality = { west = 80, east = 20 } } }
+route canary {
+  callee = cart
+  destination { to = cart, weight = 9 }           // its clusters have shares
+  destination { to = cart.new, weight = 1 }
+}
+```
+
+Use one destination in such a rule, or let an order of localities apply to its destinations.
 "#,
     },
     CodeInfo {

@@ -45,6 +45,8 @@ pub const RETRY_BOUNDS: Code = Code("E0265");
 pub const HASH_KEY: Code = Code("E0250");
 /// Health checks at times that make no sense.
 pub const HEALTH_TIMES: Code = Code("E0252");
+/// Shares of localities that cannot be given.
+pub const LOCALITY_SHARES: Code = Code("E0253");
 /// A slow start where nothing grows.
 pub const SLOW_START: Code = Code("E0251");
 /// An `outlier` counts failures in two ways.
@@ -379,6 +381,16 @@ balance { by = hash { header = "x-user", ttl = 1h } }           // cookie = "…
 
 ```mesh
 balance { by = random, slow_start = 30s }     // by = least_request
+```"#,
+    },
+    CodeInfo {
+        code: LOCALITY_SHARES,
+        title: "shares of localities that cannot be given",
+        explanation: r#"Localities have an order, in which one takes over from the other, or shares. An order and what belongs to one (`by`, `spill`)
+mean nothing beside shares, and shares need from one to four clusters that have one.
+
+```mesh
+failover { by = [zone], locality = { west = 80, east = 20 } }     // locality = { west = 80, east = 20 }
 ```"#,
     },
     CodeInfo {

@@ -90,6 +90,7 @@ names! {
     LABELS = "labels";
     LATENCY = "latency";
     LIFETIME = "lifetime";
+    LOCALITY = "locality";
     MAX_AGE = "max_age";
     MAX_BACK_OFF = "max_back_off";
     MAX_BODY = "max_body";

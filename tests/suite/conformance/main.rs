@@ -22,6 +22,7 @@ mod ingress;
 mod judging;
 mod limit_keys;
 mod limits;
+mod localities;
 mod operators;
 mod outside;
 mod real_clients;

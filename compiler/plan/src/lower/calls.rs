@@ -14,7 +14,7 @@ use meshc_vocabulary::model::{
 };
 
 use super::context::Context;
-use super::rule::Reaches;
+use super::rule::{self, Reaches};
 use super::upstream;
 use crate::{WeightedUpstream, codes};
 
@@ -148,15 +148,14 @@ pub(super) fn shares(
     let rule = rules.first()?;
     let through = Through::Rule { route: id, position: 0, rule };
     let destinations = rule.action.destinations();
+    let mut told = false;
     let mut to = Vec::with_capacity(destinations.len());
     let mut first: Option<(&Origin, Option<Duration>)> = None;
     for Destination { origin, callee, port: named, weight } in destinations {
         let ports = context.called(*callee).ports;
         let Some(position) = destination_port(ports, named.as_ref()) else { continue };
         let Some(port) = ports.get(position) else { continue };
-        if !reaches.contains_key(&(*callee, position)) {
-            continue;
-        }
+        let Some(reach) = reaches.get(&(*callee, position)) else { continue };
         let idle = context.resolved.conduct(through, *callee, port).idle.value;
         match first {
             Some((other, known)) if known != idle => sink.push(
@@ -171,6 +170,15 @@ pub(super) fn shares(
             ),
             Some(_) => {}
             None => first = Some((origin, idle)),
+        }
+        if let Some(shares) = upstream::shares(context, reach, port) {
+            if let [_] = destinations {
+                let (_, idle) = first?;
+                return Some((shares, DeadShare::ToOthers, idle));
+            }
+            if !std::mem::replace(&mut told, true) {
+                rule::shares_in_shares(rule, origin, sink);
+            }
         }
         let upstream = upstream::callee_name(context, *callee, port);
         to.push(WeightedUpstream { upstream, weight: *weight });

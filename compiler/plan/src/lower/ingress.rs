@@ -57,8 +57,9 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         .iter()
         .filter_map(|reach| {
             let port = context.called(reach.callee).ports.get(reach.port)?;
-            Some(context.shared.upstream(context, gateway.cluster, reach, port))
+            Some(context.shared.upstreams(context, gateway.cluster, reach, port))
         })
+        .flat_map(|upstreams| upstreams.to_vec())
         .collect();
     let (asks, domains) = limited.asked();
     if let Some(origin) = &asks {

@@ -52,7 +52,8 @@ pub(super) fn lower(
     let outside = reaches.iter().any(|reach| is_outside(reach.callee));
     for reach in reaches {
         let Some(port) = context.called(reach.callee).ports.get(reach.port) else { continue };
-        outbound.upstreams.push(context.shared.upstream(context, cluster, reach, port));
+        let upstreams = context.shared.upstreams(context, cluster, reach, port);
+        outbound.upstreams.extend(upstreams.iter().cloned());
         match reach.asked {
             Asked::ByName => {}
             Asked::ByRoute => continue,
@@ -128,8 +129,8 @@ fn listener(
             // A connection is not sent again, and what it carries has no bound but on silence.
             let Conduct { timeout: _, idle, retry: _ } =
                 context.resolved.conduct(Through::Call, reach.callee, port);
-            let upstream = upstream::callee_name(context, reach.callee, port);
-            (vec![WeightedUpstream { upstream, weight: 1 }], DeadShare::Kept, idle.value)
+            let (to, dead_share) = destination(context, reach, port);
+            (to, dead_share, idle.value)
         });
         ListenerKind::Tcp(TcpListener { to, connect_attempts: CONNECT_ATTEMPTS, dead_share, idle_timeout })
     };
@@ -184,13 +185,13 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
     let beside = upstream::beside(context, reach);
     let Handling { timeout, idle_timeout, retry } =
         Handling::of(context, Through::Call, callee, port, beside);
-    let upstream = upstream::callee_name(context, callee, port);
+    let (to, dead_share) = destination(context, reach, port);
     HttpRoute {
         matches: HttpMatch::default(),
         filters: Vec::new(),
         action: HttpAction::Forward {
-            to: vec![WeightedUpstream { upstream, weight: 1 }],
-            dead_share: DeadShare::Kept,
+            to,
+            dead_share,
             hash: balance::key(AtCaller::of(context, callee).balance, port, Sender::Sidecar),
             timeout,
             idle_timeout,
@@ -200,6 +201,19 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
         },
         origin: upstream::origin(context, callee, port),
     }
+}
+
+/// Where calls of a port go by themselves.
+pub(super) fn destination(
+    context: &Context<'_>,
+    reach: &Reach,
+    port: &Port,
+) -> (Vec<WeightedUpstream>, DeadShare) {
+    if let Some(shares) = upstream::shares(context, reach, port) {
+        return (shares, DeadShare::ToOthers);
+    }
+    let upstream = upstream::callee_name(context, reach.callee, port);
+    (vec![WeightedUpstream { upstream, weight: 1 }], DeadShare::Kept)
 }
 
 /// Where the pod's rules send connections to virtual addresses. The kernel's REDIRECT turns the destination of what

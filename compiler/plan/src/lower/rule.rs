@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::{Diagnostic, Sink};
+use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::answer::RuleAction;
@@ -78,7 +78,8 @@ fn forward<'m>(
     callees: &Reaches<'_>,
     sink: &mut Sink,
 ) -> Option<HttpAction> {
-    let dead_share = rule.dead_share;
+    let mut dead_share = rule.dead_share;
+    let mut told = false;
     let mut first: Option<(&Destination, Handling)> = None;
     let mut to = Vec::with_capacity(destinations.len());
     let mut ports = Vec::with_capacity(destinations.len());
@@ -104,6 +105,16 @@ fn forward<'m>(
             (None, Some(key)) => hash = Some((destination, key)),
             (Some(_), Some(_)) | (_, None) => {}
         }
+        if let Some(shares) = shares(context, destination, callees) {
+            if let [_] = destinations {
+                (to, dead_share) = (shares, DeadShare::ToOthers);
+                ports.push(port);
+                continue;
+            }
+            if !std::mem::replace(&mut told, true) {
+                shares_in_shares(rule, &destination.origin, sink);
+            }
+        }
         ports.push(port);
         to.push(WeightedUpstream {
             upstream: upstream::callee_name(context, *callee, port),
@@ -116,6 +127,30 @@ fn forward<'m>(
     let upgrades = upgrade::of_rule(rule.upgrade.as_ref(), &ports, sink);
     let deadlines = upgrade::deadlines(ports);
     Some(HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines })
+}
+
+/// Where requests for a destination go whose clusters have shares of them.
+fn shares(
+    context: &Context<'_>,
+    destination: &Destination,
+    callees: &Reaches<'_>,
+) -> Option<Vec<WeightedUpstream>> {
+    let ports = context.called(destination.callee).ports;
+    let position = destination_port(ports, destination.port.as_ref())?;
+    upstream::shares(context, callees.get(&(destination.callee, position))?, ports.get(position)?)
+}
+
+/// Shares of clusters are drawn as those of destinations are, and not inside of these.
+pub(super) fn shares_in_shares(rule: &RouteRule, destination: &Origin, sink: &mut Sink) {
+    sink.push(
+        Diagnostic::error(
+            codes::SHARES_IN_SHARES,
+            destination.span,
+            "this destination's `failover` gives shares to clusters, and it has a share itself",
+        )
+        .also(rule.origin.span, "this rule has several destinations")
+        .help("use one destination in the rule, or let an order apply to it: `failover { by = [zone, region] }`"),
+    );
 }
 
 /// Who carries the rule.

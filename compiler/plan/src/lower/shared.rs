@@ -33,24 +33,24 @@ type RoutedPort = (Id<Cluster>, CalleePort, Option<Id<Route>>);
 /// Upstreams, names and hosts by the caller's cluster.
 #[derive(Default)]
 pub(super) struct Shared {
-    upstreams: Memo<(Id<Cluster>, CalleePort), Upstream>,
+    upstreams: Memo<(Id<Cluster>, CalleePort), [Arc<Upstream>]>,
     names: Memo<(Id<Cluster>, Callee, Vicinity), [String]>,
     virtual_hosts: Memo<RoutedPort, [VirtualHost]>,
 }
 
 impl Shared {
     /// A callee port as every proxy of a cluster sees it: the topology gives them all the same groups.
-    pub(super) fn upstream(
+    pub(super) fn upstreams(
         &self,
         context: &Context<'_>,
         caller: Id<Cluster>,
         reach: &Reach,
         port: &Port,
-    ) -> Arc<Upstream> {
+    ) -> Arc<[Arc<Upstream>]> {
         let mut known = self.upstreams.borrow_mut();
-        let made = known
-            .entry((caller, (reach.callee, reach.port)))
-            .or_insert_with(|| Arc::new(upstream::callee(context, caller, reach, port)));
+        let made = known.entry((caller, (reach.callee, reach.port))).or_insert_with(|| {
+            upstream::callees(context, caller, reach, port).into_iter().map(Arc::new).collect()
+        });
         Arc::clone(made)
     }
 

@@ -10,7 +10,8 @@ use super::policy::retry::Beside;
 use super::policy::{AtCaller, balance, failover, health, outlier, pool};
 use crate::{
     Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Serves, Spill, Upstream,
-    UpstreamProtocol, UpstreamTls, companion_service, object_name, paths, sni, upstream_name,
+    UpstreamProtocol, UpstreamTls, WeightedUpstream, companion_service, object_name, paths, sni,
+    upstream_name,
 };
 
 /// The name of the rate-limit upstream.
@@ -83,6 +84,46 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
         }
         Callee::External(id) => outside::upstream(context, caller, id, reach.port, port),
     }
+}
+
+/// The same port as its callers need it: by itself, and once more for each cluster that has a share of the requests, so that
+/// clusters stand in for each other as the destinations of a rule do. Copies of requests have no shares.
+pub(super) fn callees(
+    context: &Context<'_>,
+    caller: Id<Cluster>,
+    reach: &Reach,
+    port: &Port,
+) -> Vec<Upstream> {
+    let whole = callee(context, caller, reach, port);
+    let shares = failover::shares(context, AtCaller::of(context, reach.callee).failover, &reach.groups);
+    if shares.is_empty() {
+        return vec![whole];
+    }
+    let of_cluster = |(cluster, _): &(&str, u32)| Upstream {
+        name: share_name(context, reach.callee, port, cluster),
+        groups: whole.groups.iter().filter(|group| group.name == *cluster).cloned().collect(),
+        ..whole.clone()
+    };
+    let shares: Vec<Upstream> = shares.iter().map(of_cluster).collect();
+    // Nothing but copies goes there, so what they are for need not be checked once more.
+    [Upstream { health: None, ..whole }].into_iter().chain(shares).collect()
+}
+
+/// Where calls of a port go where clusters have shares of them; `None` where they have an order.
+pub(super) fn shares(context: &Context<'_>, reach: &Reach, port: &Port) -> Option<Vec<WeightedUpstream>> {
+    let shares = failover::shares(context, AtCaller::of(context, reach.callee).failover, &reach.groups);
+    let shares = shares.into_iter().map(|(cluster, weight)| {
+        let upstream = share_name(context, reach.callee, port, cluster);
+        WeightedUpstream { upstream, weight }
+    });
+    let shares: Vec<_> = shares.collect();
+    (!shares.is_empty()).then_some(shares)
+}
+
+/// The name of the upstream for one cluster's share: `cart@west.shop:80`.
+fn share_name(context: &Context<'_>, callee: Callee, port: &Port, cluster: &str) -> String {
+    let called = context.called(callee);
+    upstream_name(&format!("{}@{cluster}", called.name), called.namespace, port.number)
 }
 
 /// What there is beside an endpoint of a callee that failed.

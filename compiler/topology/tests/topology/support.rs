@@ -435,7 +435,7 @@ fn defaults(failover: Option<(bool, Vec<FailoverBy>)>) -> Defaults {
             by: Spanned::new(BalanceBy::RoundRobin, origin("by").span),
             slow_start: None,
         },
-        failover: Failover { origin: origin("failover"), enabled, spill: false, by },
+        failover: Failover { origin: origin("failover"), enabled, spill: false, by, locality: Vec::new() },
         outlier: Outlier {
             origin: origin("outlier"),
             enabled: true,

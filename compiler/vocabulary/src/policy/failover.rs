@@ -1,10 +1,12 @@
 //! `failover`: the order in which localities take over.
 
-use lang_diagnostics::Spanned;
+use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Kind, Label, Type};
 
 use super::value_or;
+use crate::codes;
+use crate::forms;
 use crate::model::policy::{Failover, FailoverBy};
 use crate::symbols::symbols;
 use crate::words;
@@ -40,9 +42,61 @@ pub(crate) static KIND: Kind = Kind {
              35 %), and the next locality takes the rest by the same rule. Without it a locality keeps all requests as \
              long as it has an endpoint.",
         ),
+        Attribute::optional(
+            words::LOCALITY,
+            Type::Map { key: &forms::DNS_LABEL, of: &Type::Integer(0, 1_000_000) },
+            "Shares of requests by cluster in the place of an order: `{ west = 80, east = 20 }`, drawn at random for each \
+             request and connection of every caller. The share of a cluster that has no endpoint left goes to the others, to \
+             each as much of it as it weighs. A cluster that is not listed, or has 0, gets none. At most four may have more. \
+             Copies that a `mirror` sends go to the nearest cluster.",
+        ),
     ],
     blocks: &[],
 };
+
+/// Reports shares beside an order or without one that could be given away, and too many of them.
+pub(crate) fn check(parent: &Block, sink: &mut Sink) {
+    const MOST: usize = 4;
+    let Some(block) = parent.block(&KIND) else { return };
+    let Some(shares) = block.get::<Shares>(words::LOCALITY) else { return };
+    for other in [words::BY, words::SPILL] {
+        if let Some(at) = block.written(other) {
+            sink.push(
+                Diagnostic::error(
+                    codes::LOCALITY_SHARES,
+                    at,
+                    format!(
+                        "`{}` is about an order of localities, and `locality` gives them shares",
+                        other.text()
+                    ),
+                )
+                .also(shares.span, "shares in the place of an order")
+                .help("keep one of them"),
+            );
+        }
+    }
+    if let Some(enabled) = block.get::<bool>(words::ENABLED).filter(|enabled| !enabled.value) {
+        sink.push(
+            Diagnostic::error(
+                codes::LOCALITY_SHARES,
+                enabled.span,
+                "without failover all requests stay in one locality",
+            )
+            .also(shares.span, "shares of several")
+            .help("leave `enabled` out"),
+        );
+    }
+    let weighed = shares.value.iter().filter(|(_, share)| share.value > 0).count();
+    if weighed == 0 || weighed > MOST {
+        sink.push(
+            Diagnostic::error(codes::LOCALITY_SHARES, shares.span, format!("{weighed} clusters have a share"))
+                .help("give from one to four of them a share: Envoy needs a list of clusters for each order in which they take over"),
+        );
+    }
+}
+
+/// Shares by the name of a cluster.
+type Shares = Vec<(Spanned<String>, Spanned<u32>)>;
 
 pub(crate) fn convert(block: &Block, defaults: Option<&Failover>) -> Option<Failover> {
     let by = block.get::<Vec<Spanned<FailoverBy>>>(words::BY);
@@ -51,6 +105,10 @@ pub(crate) fn convert(block: &Block, defaults: Option<&Failover>) -> Option<Fail
         origin: block.origin(),
         enabled: value_or(block, words::ENABLED, defaults.map(|defaults| defaults.enabled))?,
         spill: value_or(block, words::SPILL, defaults.map(|defaults| defaults.spill))?,
+        locality: block
+            .get::<Shares>(words::LOCALITY)
+            .map(|shares| shares.value.into_iter().map(|(name, share)| (name, share.value)).collect())
+            .unwrap_or_default(),
         by: by.or(defaults.map(|defaults| defaults.by.clone()))?,
     })
 }

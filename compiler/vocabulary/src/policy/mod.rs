@@ -48,6 +48,7 @@ pub(crate) struct Context<'a> {
 pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<PolicySettings> {
     let Context { defaults, .. } = context;
     balance::check(block, sink);
+    failover::check(block, sink);
     health::check(block, sink);
     outlier::check(block, sink);
     retry::check(block, sink);

@@ -1,6 +1,6 @@
 //! `failover`: the order in which localities take over.
 
-use lang_diagnostics::Origin;
+use lang_diagnostics::{Origin, Spanned};
 
 /// Order of localities. Failover is on unless `enabled` is false.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Failover {
     pub spill: bool,
     /// What makes a locality near, most important first. Default: zone, then region.
     pub by: Vec<FailoverBy>,
+    /// Shares of requests by the name of a cluster, in the place of an order; empty: in order.
+    pub locality: Vec<(Spanned<String>, u32)>,
 }
 
 /// What makes a locality near.
