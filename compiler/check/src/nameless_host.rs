@@ -34,7 +34,9 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let called = match edge.caller {
             Caller::Service(_) => true,
             // A rule's requests need no name.
-            Caller::Route { .. } | Caller::Routed { .. } => false,
+            Caller::Route { .. } | Caller::Routed { .. } | Caller::Limited(_) | Caller::LimitedGateway(_) => {
+                false
+            }
         };
         if !called || external.vip.is_some() || external.names().next().is_some() {
             continue;

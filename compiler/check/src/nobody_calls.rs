@@ -34,6 +34,18 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         if service.is_client() || open || incoming.next().is_some() {
             continue;
         }
+        if context.model.limiter == Some(id) {
+            sink.push(
+                Diagnostic::warning(
+                    CHECK.info.code,
+                    service.origin.span,
+                    "no limit is counted for the whole mesh",
+                )
+                .label("this cluster has nothing to count")
+                .help("remove `rate_limits`, or set `scope = mesh` in a `rate_limit`"),
+            );
+            continue;
+        }
         let name = context.model.service_name(id);
         sink.push(
             Diagnostic::warning(

@@ -51,12 +51,13 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     }
     let mut open = BTreeMap::new();
     for (limits, clusters) in counted {
-        let shared = limits.identified().filter(|(_, limit)| match limit.scope.value {
-            RateLimitScope::Cluster | RateLimitScope::Mesh => true,
-            RateLimitScope::Pod => false,
-        });
-        for (id, limit) in shared {
-            let clusters = clusters.iter().map(|id| model.clusters.at(*id));
+        for (id, limit) in limits.identified() {
+            let counting: Vec<Id<Cluster>> = match limit.scope.value {
+                RateLimitScope::Pod => continue,
+                RateLimitScope::Cluster => clusters.clone(),
+                RateLimitScope::Mesh => model.mesh.rate_limits.iter().map(|named| named.value).collect(),
+            };
+            let clusters = counting.iter().map(|id| model.clusters.at(*id));
             let unguarded =
                 clusters.filter(|cluster| cluster.network_policy == NetworkPolicyEnforcement::None);
             for cluster in unguarded {

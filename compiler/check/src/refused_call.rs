@@ -53,6 +53,7 @@ fn report(model: &Model, edge: &Edge<'_>, port: &Port, refusal: Refusal<'_>) -> 
     let message = format!("`{callee}` refuses the declared call from `{caller}`");
     let diagnostic = Diagnostic::error(CHECK.info.code, edge.origin.span, message).label(match edge.caller {
         Caller::Service(_) => "called here",
+        Caller::Limited(_) | Caller::LimitedGateway(_) => "counted for the whole mesh",
         Caller::Route { .. } | Caller::Routed { .. } => "routed here",
     });
     match refusal {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_plan::paths::{RATE_LIMIT_SERVICE, TRUST_CONFIG_MAP};
-use meshc_plan::{ClusterPlan, Deployment, Plan, SidecarDeployment, companion_service};
+use meshc_plan::{ClusterPlan, Deployment, Owner, Plan, SidecarDeployment, companion_service};
 use meshc_vocabulary::model::WorkloadKind;
 
 use crate::{codes, rate_limit, sidecar};
@@ -50,8 +50,16 @@ fn of_mesh<'p>(plan: &'p Plan, cluster: &'p ClusterPlan, claims: &mut Claims<'p,
 
 /// A service's own Service and workloads, which are the user's, and what we put beside them.
 fn of_service<'p>(sidecar: &'p SidecarDeployment, origin: &'p Origin, claims: &mut Claims<'p, '_>) {
-    let SidecarDeployment { namespace, service, subset, workloads, ports, .. } = sidecar;
+    let SidecarDeployment { owner, namespace, service, subset, workloads, ports, .. } = sidecar;
     claims.ours(Kind::ConfigMap, namespace, sidecar::config_map(sidecar), origin);
+    match owner {
+        Owner::User => {}
+        // What it stands beside has been claimed.
+        Owner::Mesh => {
+            claims.ours(Kind::Service, namespace, companion_service(&sidecar.object_name()), origin);
+            return;
+        }
+    }
     if !ports.is_empty() {
         // The subsets of a service share its Service, whose name nothing else can have: services have different names.
         match subset {
@@ -83,13 +91,6 @@ impl Kind {
             Self::Workload(kind) => sidecar::kind_word(kind),
         }
     }
-}
-
-/// Whose object it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Mesh,
-    User,
 }
 
 /// Who wants which name in one cluster.

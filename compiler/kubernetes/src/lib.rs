@@ -88,7 +88,7 @@ fn render_cluster(
     resources.push(guard::render(cluster, tree));
     resources.push(trust::render(cluster, input.trust, tree));
     if let Some(files) = input.rate_limits.get(&cluster.name) {
-        resources.push(rate_limit::render(cluster, files, tree));
+        resources.push(rate_limit::render(cluster, proxies, files, tree));
     }
     cluster::kustomization(cluster, resources, tree);
     guide::render(input, cluster, proxies, tree);

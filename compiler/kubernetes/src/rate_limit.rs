@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use meshc_plan::paths::{
     RATE_LIMIT_DEBUG_PORT, RATE_LIMIT_GRPC_PORT, RATE_LIMIT_HTTP_PORT, RATE_LIMIT_SERVICE,
 };
-use meshc_plan::{ClusterPlan, app_label, wildcard};
+use meshc_plan::{ClusterPlan, Deployment, Owner, ProxyPlan, app_label, wildcard};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
 use crate::Tree;
@@ -24,7 +24,12 @@ pub(crate) const REDIS: &str = "rate-limit-redis";
 const REDIS_PORT: u16 = 6379;
 
 /// Writes the folder; returns it.
-pub(crate) fn render(cluster: &ClusterPlan, files: &BTreeMap<String, String>, tree: &mut Tree) -> String {
+pub(crate) fn render(
+    cluster: &ClusterPlan,
+    proxies: &[&ProxyPlan],
+    files: &BTreeMap<String, String>,
+    tree: &mut Tree,
+) -> String {
     let folder = format!("{}/rate-limit", cluster.name);
     for (file, contents) in files {
         tree.insert(format!("{folder}/config/{file}"), contents.clone());
@@ -34,13 +39,23 @@ pub(crate) fn render(cluster: &ClusterPlan, files: &BTreeMap<String, String>, tr
         tree.insert(format!("{folder}/{file}"), Stream::new().documents(documents).emit());
     }
     let configuration = files.keys().map(|file| format!("config/{file}"));
-    let kustomization = map! {
-        "apiVersion" => "kustomize.config.k8s.io/v1beta1",
-        "kind" => "Kustomization",
-        "resources" => texts(["redis.yaml", "service.yaml"].map(String::from)),
-        "configMapGenerator" => list![generator(RATE_LIMIT_SERVICE, &cluster.mesh_namespace, configuration)],
+    let generators = list![generator(RATE_LIMIT_SERVICE, &cluster.mesh_namespace, configuration)];
+    // What counts for the whole mesh has a sidecar.
+    let of_mesh = |proxy: &&&ProxyPlan| match &proxy.deployment {
+        Deployment::Sidecar(sidecar) => sidecar.owner == Owner::Mesh,
+        Deployment::Gateway(_) => false,
     };
-    tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
+    let sidecars = proxies.iter().filter(of_mesh).map(|proxy| format!("../{}", proxy.name.path));
+    let kustomization = Map::new()
+        .with("apiVersion", "kustomize.config.k8s.io/v1beta1")
+        .with("kind", "Kustomization")
+        .with("resources", texts(["redis.yaml", "service.yaml"].map(String::from)))
+        .with("configMapGenerator", generators)
+        .with_non_empty("components", texts(sidecars));
+    tree.insert(
+        format!("{folder}/kustomization.yaml"),
+        Stream::new().document(Value::from(kustomization)).emit(),
+    );
     String::from("rate-limit")
 }
 

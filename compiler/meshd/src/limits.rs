@@ -3,7 +3,8 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    DESCRIPTOR_KEY, GlobalLimit, Limit, LimitBucket, LimitCondition, LimitKey, LocalLimit, key_name,
+    DESCRIPTOR_KEY, GlobalLimit, Limit, LimitBucket, LimitCondition, LimitKey, LocalLimit,
+    RATE_LIMIT_UPSTREAM, key_name,
 };
 use meshc_vocabulary::model::policy::{Enforcement, OnError};
 use meshd_config::{Period, raw};
@@ -32,12 +33,13 @@ pub(crate) fn counted_here(limit: &LocalLimit) -> raw::Limit {
 
 /// A limit that the service counts.
 pub(crate) fn counted_there(limit: &GlobalLimit) -> raw::Limit {
-    let GlobalLimit { domain, matches, buckets, mode, on_error, timeout, origin: _ } = limit;
+    let GlobalLimit { upstream, domain, matches, buckets, mode, on_error, timeout, origin: _ } = limit;
     raw::Limit {
         name: domain.clone(),
         matching: matches::request(matches),
         audit: audited(*mode),
         scope: raw::LimitScope::Service {
+            upstream: (upstream != RATE_LIMIT_UPSTREAM).then(|| upstream.clone()),
             domain: domain.clone(),
             descriptor_key: DESCRIPTOR_KEY.to_owned(),
             timeout: Period::from(*timeout),

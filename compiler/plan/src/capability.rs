@@ -39,11 +39,6 @@ const fn words(feature: Feature) -> (Code, &'static str, &'static str) {
         Feature::PlainPorts => {
             (codes::NOT_ENFORCED, "ports with `mtls = off`", "use `mtls = permissive`, or leave the port out")
         }
-        Feature::MeshWideLimits => (
-            codes::MESH_WIDE_LIMIT,
-            "limits over the whole mesh",
-            "use `scope = cluster` with each cluster's share of the rate",
-        ),
         Feature::CertManager => (
             codes::ISSUER_NOT_SUPPORTED,
             "certificates from cert-manager",
@@ -90,10 +85,15 @@ fn issuer(model: &Model, sink: &mut Sink) {
     }
 }
 
-/// A limit that all pods of the mesh would count.
-pub(crate) fn mesh_wide(model: &Model, scope: Span, sink: &mut Sink) {
-    if !Feature::MeshWideLimits.supported_by(model.mesh.data_plane) {
-        let report = missing(Feature::MeshWideLimits, model.mesh.data_plane, scope);
-        sink.push(report.label("no service counts for all clusters"));
+/// A limit that all pods of the mesh would count, and no cluster does.
+fn mesh_wide(model: &Model, scope: Span, sink: &mut Sink) {
+    if model.mesh.rate_limits.is_some() {
+        return;
     }
+    sink.push(
+        Diagnostic::error(codes::MESH_WIDE_LIMIT, scope, "no cluster counts for the whole mesh")
+            .label("counted where?")
+            .also(model.mesh.origin.span, "the mesh does not say it")
+            .help("add `rate_limits = <cluster>` to the mesh, or use `scope = cluster` with each cluster's share of the rate"),
+    );
 }

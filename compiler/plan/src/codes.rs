@@ -94,14 +94,20 @@ external admin { hosts = ["api.pay.example"], port tls { number = 8443, protocol
     },
     CodeInfo {
         code: MESH_WIDE_LIMIT,
-        title: "a rate limit over the whole mesh is not supported yet",
-        explanation: r#"A limit with `scope = mesh` would have to be counted in one place for all clusters, and nothing counts there yet.
+        title: "a rate limit over the whole mesh that no cluster counts",
+        explanation: r#"A limit with `scope = mesh` is counted in one place for all clusters: by the rate-limit service of the cluster that the
+mesh names. Proxies of other clusters ask it through the east-west gateways, for each request.
 
 ```mesh
-rate_limit { scope = mesh, otherwise = 100/s }
+mesh shop { rate_limits = west }        // missing
+policy few {
+  targets = [web]
+  rate_limit { scope = mesh, otherwise = 100/s, timeout = 200ms, on_error = allow }
+}
 ```
 
-Use `scope = cluster`, with each cluster's share of the rate.
+Add `rate_limits` to the mesh, or use `scope = cluster`, with each cluster's share of the rate: it costs no hop between
+clusters, and a cluster that is cut off goes on counting.
 "#,
     },
     CodeInfo {

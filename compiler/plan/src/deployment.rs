@@ -66,9 +66,20 @@ pub enum Deployment {
     Gateway(GatewayDeployment),
 }
 
+/// Whose a workload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The user's.
+    User,
+    /// The mesh's: it counts for all clusters.
+    Mesh,
+}
+
 /// A sidecar beside the user's own workloads.
 #[derive(Clone, Debug)]
 pub struct SidecarDeployment {
+    /// Whose workload it stands beside.
+    pub owner: Owner,
     /// The namespace.
     pub namespace: String,
     /// The service's name.

@@ -33,7 +33,7 @@ pub use authorization::{
     AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, NO_RULE, Principal,
 };
 pub use deployment::{
-    ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, RedirectedFor,
+    ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, Owner, RedirectedFor,
     SidecarDeployment, localhost, wildcard,
 };
 pub use dump::dump;
@@ -53,7 +53,8 @@ pub use placement::Placement;
 pub use proxy::{ExternalPlan, ExternalPortPlan, Locality, Plan, ProxyName, ProxyPlan, Role};
 pub use rate_limit::{
     DESCRIPTOR_KEY, Descriptor, GlobalLimit, KEY_LENGTH, Limit, LimitBucket, LimitCondition, LimitKey,
-    LocalLimit, MOST_KEYS, NO_VALUE, RateLimitDomain, RateLimitService, UNPRINTABLE, key_name,
+    LocalLimit, MOST_KEYS, NO_VALUE, RATE_LIMIT_UPSTREAM, RateLimitDomain, RateLimitService, UNPRINTABLE,
+    key_name,
 };
 pub use rendered::{RenderedProxy, Rendering};
 pub use route::{

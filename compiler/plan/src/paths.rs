@@ -16,7 +16,7 @@ pub const REDIRECTED_RANGE_V6: &str = "100::/64";
 /// East-west gateways.
 pub const EAST_WEST_PORT: u16 = meshc_vocabulary::EAST_WEST_PORT;
 /// The rate-limit service: gRPC, HTTP (health) and debugging, as envoyproxy/ratelimit has them.
-pub const RATE_LIMIT_GRPC_PORT: u16 = 8081;
+pub use meshc_vocabulary::RATE_LIMIT_GRPC_PORT;
 /// Health and metrics of the rate-limit service.
 pub const RATE_LIMIT_HTTP_PORT: u16 = 8080;
 /// Debugging of the rate-limit service.
@@ -71,4 +71,4 @@ pub const DRAIN_ADMIN_SOCKET: &str = "/var/run/mesh/drain-admin.sock";
 /// Name of the ConfigMap with the trust bundle, in every namespace that has a proxy.
 pub const TRUST_CONFIG_MAP: &str = "mesh-trust";
 /// Name of the rate-limit service in the mesh's namespace.
-pub const RATE_LIMIT_SERVICE: &str = "rate-limit";
+pub use meshc_vocabulary::RATE_LIMIT_SERVICE;

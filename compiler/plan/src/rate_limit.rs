@@ -23,6 +23,9 @@ pub const MOST_KEYS: u32 = 10_000;
 /// How many bytes of a value tell counters apart.
 pub const KEY_LENGTH: usize = 256;
 
+/// The name of the upstream that is the rate-limit service of the proxy's cluster.
+pub const RATE_LIMIT_UPSTREAM: &str = "rate-limit";
+
 /// What stands for a value that is missing or empty.
 pub const NO_VALUE: &str = "-";
 
@@ -83,6 +86,8 @@ impl Limit {
 /// A limit that the rate-limit service counts.
 #[derive(Clone, Debug)]
 pub struct GlobalLimit {
+    /// The upstream that is asked: [`RATE_LIMIT_UPSTREAM`], or the service that counts for the whole mesh.
+    pub upstream: String,
     /// The domain at the service.
     pub domain: String,
     /// Which requests are counted at all.

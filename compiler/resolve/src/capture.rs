@@ -82,7 +82,7 @@ pub fn held_ports<'m, To: Copy + Into<Callee>>(
     let caller = match edge.caller {
         Caller::Service(service) => Some(model.services.at(service)),
         // What only rules lead to has no address at the caller.
-        Caller::Route { .. } | Caller::Routed { .. } => None,
+        Caller::Route { .. } | Caller::Routed { .. } | Caller::Limited(_) | Caller::LimitedGateway(_) => None,
     };
     let (call, callee) = (edge.origin, edge.callee.into());
     let ports = edge.ports.iter().filter_map(move |port| model.ports(callee).get(*port));

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Origin, Spanned};
 use meshc_vocabulary::model::filter::{Mirror, RouteFilter};
+use meshc_vocabulary::model::policy::{RateLimit, RateLimitScope};
 use meshc_vocabulary::model::{
-    Call, Callee, Destination, ExternalHost, Gateway, Id, Model, Port, Route, RouteRule, Service,
+    Call, Callee, Destination, ExternalHost, Gateway, Id, Model, Mtls, Port, Route, RouteRule, Service,
 };
 
 use crate::routed::Routed;
-use crate::{Peer, Through};
+use crate::{GatewayPolicies, Peer, RoutePolicies, ServicePolicies, Through};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,10 @@ pub enum Caller<'m> {
         /// The rule.
         rule: &'m RouteRule,
     },
+    /// The sidecars of a service, for a limit of it that is counted for the whole mesh.
+    Limited(Id<Service>),
+    /// A gateway, for such a limit of it or of a route.
+    LimitedGateway(Id<Gateway>),
 }
 
 /// One call of a service, or one destination of a route at one of its gateways or for one of its callers.
@@ -60,10 +65,12 @@ impl<'m> Caller<'m> {
     #[must_use]
     pub fn name(self, model: &Model) -> String {
         match self {
-            Self::Service(service) | Self::Routed { service, route: _, position: _, rule: _ } => {
-                model.service_name(service)
+            Self::Service(service)
+            | Self::Limited(service)
+            | Self::Routed { service, route: _, position: _, rule: _ } => model.service_name(service),
+            Self::LimitedGateway(gateway) | Self::Route { gateway, route: _, position: _, rule: _ } => {
+                model.gateway_name(gateway)
             }
-            Self::Route { gateway, route: _, position: _, rule: _ } => model.gateway_name(gateway),
         }
     }
 
@@ -71,21 +78,25 @@ impl<'m> Caller<'m> {
     #[must_use]
     pub fn peer(self, model: &'m Model) -> Peer<'m> {
         match self {
-            Self::Service(service) | Self::Routed { service, route: _, position: _, rule: _ } => {
-                Peer::of_service(model, service)
+            Self::Service(service)
+            | Self::Limited(service)
+            | Self::Routed { service, route: _, position: _, rule: _ } => Peer::of_service(model, service),
+            Self::LimitedGateway(gateway) | Self::Route { gateway, route: _, position: _, rule: _ } => {
+                Peer::Gateway(gateway)
             }
-            Self::Route { gateway, route: _, position: _, rule: _ } => Peer::Gateway(gateway),
         }
     }
 
-    /// The service or client that calls, unless it is a gateway.
+    /// The service or client whose application calls.
     #[must_use]
     pub const fn service(self) -> Option<Id<Service>> {
         match self {
             Self::Service(service) | Self::Routed { service, route: _, position: _, rule: _ } => {
                 Some(service)
             }
-            Self::Route { gateway: _, route: _, position: _, rule: _ } => None,
+            Self::Limited(_)
+            | Self::LimitedGateway(_)
+            | Self::Route { gateway: _, route: _, position: _, rule: _ } => None,
         }
     }
 
@@ -93,7 +104,7 @@ impl<'m> Caller<'m> {
     #[must_use]
     pub const fn through(self) -> Through<'m> {
         match self {
-            Self::Service(_) => Through::Call,
+            Self::Service(_) | Self::Limited(_) | Self::LimitedGateway(_) => Through::Call,
             Self::Route { gateway: _, route, position, rule }
             | Self::Routed { service: _, route, position, rule } => Through::Rule { route, position, rule },
         }
@@ -144,6 +155,44 @@ pub(crate) fn edges<'m>(
         }
     }
     (inside, outside)
+}
+
+/// The edges to the service that counts for the whole mesh: of whatever has a limit that it counts.
+pub(crate) fn counted<'m>(
+    model: &'m Model,
+    services: &[ServicePolicies<'m>],
+    routes: &[RoutePolicies<'m>],
+    gateways: &[GatewayPolicies<'m>],
+) -> Vec<Edge<'m>> {
+    let Some(callee) = model.limiter else { return Vec::new() };
+    let mut found: Vec<(Caller<'m>, &'m Origin)> = Vec::new();
+    for ((id, service), policies) in model.services.iter().zip(services) {
+        let sees_requests =
+            service.ports.iter().any(|port| port.protocol.is_http() && port.mtls != Mtls::Off);
+        if sees_requests && service.subset_of.is_none() {
+            found.extend(mesh_wide(policies.rate_limits.value).map(|origin| (Caller::Limited(id), origin)));
+        }
+    }
+    for ((_, route), policies) in model.routes.iter().zip(routes) {
+        for gateway in route.scope.gateways() {
+            let caller = Caller::LimitedGateway(gateway.value);
+            found.extend(mesh_wide(policies.rate_limits.value).map(|origin| (caller, origin)));
+        }
+    }
+    for (id, policies) in model.gateways.ids().zip(gateways) {
+        let limits = mesh_wide(policies.rate_limits.value);
+        found.extend(limits.map(|origin| (Caller::LimitedGateway(id), origin)));
+    }
+    found.into_iter().map(|(caller, origin)| Edge { caller, callee, ports: vec![0], origin }).collect()
+}
+
+/// Where limits are declared that are counted for the whole mesh.
+fn mesh_wide(limits: &[RateLimit]) -> impl Iterator<Item = &Origin> {
+    let mesh_wide = |limit: &&RateLimit| match limit.scope.value {
+        RateLimitScope::Mesh => true,
+        RateLimitScope::Pod | RateLimitScope::Cluster => false,
+    };
+    limits.iter().filter(mesh_wide).map(|limit| &limit.origin)
 }
 
 /// Whose calls each route takes, in order.

@@ -8,7 +8,7 @@ use meshc_vocabulary::model::{
 };
 
 use crate::capture::captures;
-use crate::edge::edges;
+use crate::edge::{counted, edges};
 use crate::routed::{Routed, routed};
 use crate::{
     Access, CalledPort, Captured, Conduct, Edge, GatewayPolicies, Misplaced, Obstacle, Peer, Provenance,
@@ -52,6 +52,11 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
     let mut misplaced = Vec::new();
     let mut services: Vec<ServicePolicies<'_>> = Vec::with_capacity(model.services.len());
     for (id, service) in model.services.iter() {
+        if model.limiter == Some(id) {
+            // What counts must not be counted, nor refused by what is said of everything.
+            services.push(defaults);
+            continue;
+        }
         // A service comes before its subsets.
         let around = service.subset_of.as_ref().and_then(|subset| services.get(subset.service.index()));
         let outer = match around {
@@ -85,7 +90,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
             })
         })
     });
-    let routes = routes.collect();
+    let routes: Vec<_> = routes.collect();
     let gateways = model.gateways.iter().map(|(id, gateway)| {
         attached.gateways.get(&id).into_iter().flatten().fold(GatewayPolicies::NONE, |outer, named| {
             let said = |at| Provenance::Declared { policy: named.value, at };
@@ -95,10 +100,11 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
             })
         })
     });
-    let gateways = gateways.collect();
+    let gateways: Vec<_> = gateways.collect();
 
     let routed = routed(model);
-    let (edges, outside) = edges(model, &routed);
+    let (mut edges, outside) = edges(model, &routed);
+    edges.extend(counted(model, &services, &routes, &gateways));
     let captures = captures(model, &edges, &outside);
     let mut incoming = vec![Vec::new(); model.services.len()];
     for (place, edge) in edges.iter().enumerate() {
@@ -107,7 +113,7 @@ pub fn resolve(model: &Model) -> Resolved<'_> {
         }
     }
     let mut members = vec![Vec::new(); model.namespaces.len()];
-    for (id, service) in model.whole_services() {
+    for (id, service) in model.whole_services().filter(|(id, _)| model.limiter != Some(*id)) {
         if let Some(list) = members.get_mut(service.namespace.index()) {
             list.push(id);
         }
@@ -222,7 +228,7 @@ impl<'m> Resolved<'m> {
                 services.iter().map(|it| it.value).collect()
             }
             PolicyScope::Namespace(id) => self.members.get(id.index()).cloned().unwrap_or_default(),
-            PolicyScope::Mesh => self.model.whole_services().map(|(id, _)| id).collect(),
+            PolicyScope::Mesh => self.members.iter().flatten().copied().collect(),
         }
     }
 }

@@ -70,7 +70,10 @@ fn add<To>(asks: Option<&mut CalleeAsks>, edge: &Edge<'_, To>) {
     let (caller, asked) = match edge.caller {
         resolve::Caller::Service(service) => (Caller::Service(service), Asked::ByName),
         resolve::Caller::Routed { service, .. } => (Caller::Service(service), Asked::ByRoute),
-        resolve::Caller::Route { gateway, .. } => (Caller::Gateway(gateway), Asked::ByRoute),
+        resolve::Caller::Route { gateway, .. } | resolve::Caller::LimitedGateway(gateway) => {
+            (Caller::Gateway(gateway), Asked::ByRoute)
+        }
+        resolve::Caller::Limited(service) => (Caller::Service(service), Asked::ByRoute),
     };
     for port in &edge.ports {
         let (strongest, origins) = asks.entry((*port, caller)).or_insert((asked, Vec::new()));

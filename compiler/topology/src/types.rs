@@ -55,7 +55,7 @@ pub struct Reach {
 /// How a proxy is asked for a callee; the order is that of what it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Asked {
-    /// Only rules of routes lead there: it has no name and no address at the caller.
+    /// Only rules of routes lead there, or limits: it has no name and no address at the caller.
     ByRoute,
     /// The caller's application calls it by its name.
     ByName,

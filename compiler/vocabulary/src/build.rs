@@ -10,6 +10,7 @@ use lang_diagnostics::Sink;
 use lang_evaluate::schema::Kind;
 use lang_evaluate::{Block, Declarations, EntityId};
 
+use crate::counting::Counting;
 use crate::kind::{
     client, cluster, external, gateway, link, mesh, namespace, network, policy, route, service, subset, trust,
 };
@@ -41,7 +42,6 @@ pub(crate) struct Ids {
 pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut Sink) -> Option<Model> {
     let top =
         |kind: &'static Kind| declarations.blocks.iter().filter(move |block| block.kind.word == kind.word);
-    let mesh = mesh::convert(top(&mesh::KIND).next()?)?;
     let trust = trust::convert(top(&trust::KIND).next()?)?;
     let mut ids = Ids::default();
 
@@ -58,6 +58,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
             ids.gateways.insert(inner.entity?, gateways.push(gateway::convert(inner, cluster, sink)?));
         }
     }
+    let mesh = mesh::convert(top(&mesh::KIND).next()?, &ids)?;
     let mut links: Vec<_> =
         top(&link::KIND).map(|block| link::convert(block, &ids, sink)).collect::<Option<_>>()?;
     links.sort_by_key(|link| (link.from, link.to, link.latency, link.cost));
@@ -65,8 +66,10 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
     let mut namespaces = Table::default();
     let opened = by_name(top(&namespace::KIND));
     let mut contents: Vec<(Id<Namespace>, Vec<&Block>)> = Vec::new();
+    let mut counting = Counting::of(&mesh);
     for block in opened {
         let entity = block.entity?;
+        counting.namespace(&mesh, Some(block.name()), &mut namespaces);
         match contents.last_mut() {
             Some((id, blocks)) if ids.namespaces.get(&entity) == Some(id) => blocks.push(block),
             _ => {
@@ -76,6 +79,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
             }
         }
     }
+    counting.namespace(&mesh, None, &mut namespaces);
     let inside = |kinds: &'static [&'static Kind]| {
         contents.iter().flat_map(move |(id, blocks)| {
             let inner =
@@ -86,6 +90,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
 
     let mut services = Table::default();
     for (namespace, block) in inside(CALLERS) {
+        counting.service(&mesh, Some((namespace, block.name())), &mut services);
         let converted = service::convert(block, namespace, mesh.capture, &ids, sink)?;
         let id = services.push(converted);
         ids.services.insert(block.entity?, id);
@@ -95,6 +100,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
         }
         subset::join(id, &mut services, block, sink);
     }
+    counting.service(&mesh, None, &mut services);
     let mut externals = Table::default();
     for (namespace, block) in inside(EXTERNALS) {
         ids.externals.insert(
@@ -129,6 +135,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
         links,
         namespaces,
         services,
+        limiter: counting.service,
         externals,
         routes,
         policies,

@@ -5,7 +5,6 @@ use lang_evaluate::schema::{Kind, Name};
 
 use crate::kind::{port, trust};
 use crate::model::DataPlane;
-use crate::policy::rate_limit;
 use crate::words;
 
 /// What a mesh may ask for and does not get everywhere. What every data plane does has no place here.
@@ -13,8 +12,6 @@ use crate::words;
 pub enum Feature {
     /// Ports that the sidecar stays out of (`mtls = off`).
     PlainPorts,
-    /// Limits that all pods of the mesh count together (`scope = mesh`).
-    MeshWideLimits,
     /// Certificates that cert-manager signs.
     CertManager,
 }
@@ -24,10 +21,7 @@ impl Feature {
     #[must_use]
     pub const fn supported_by(self, data_plane: DataPlane) -> bool {
         match (self, data_plane) {
-            (
-                Self::PlainPorts | Self::MeshWideLimits | Self::CertManager,
-                DataPlane::Envoy | DataPlane::Meshd,
-            ) => false,
+            (Self::PlainPorts | Self::CertManager, DataPlane::Envoy | DataPlane::Meshd) => false,
         }
     }
 
@@ -54,12 +48,6 @@ static WRITTEN: &[Written] = &[
         kind: &port::KIND,
         attribute: Some(words::MTLS),
         values: &["off"],
-    },
-    Written {
-        feature: Feature::MeshWideLimits,
-        kind: &rate_limit::KIND,
-        attribute: Some(words::SCOPE),
-        values: &["mesh"],
     },
     Written {
         feature: Feature::CertManager,

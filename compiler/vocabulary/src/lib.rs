@@ -9,6 +9,7 @@
 mod build;
 pub mod capability;
 pub mod codes;
+mod counting;
 mod expressions;
 mod forms;
 mod forwarded;
@@ -26,6 +27,7 @@ mod words;
 use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::ast;
 
+pub use counting::{RATE_LIMIT_GRPC_PORT, RATE_LIMIT_SERVICE};
 pub use forwarded::{APPLICATIONS_HEADERS, METHODS, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS};
 pub use kind::SCHEMA;
 pub use kind::gateway::EAST_WEST_PORT;

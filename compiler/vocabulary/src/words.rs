@@ -134,6 +134,7 @@ names! {
     REDIRECT = "redirect";
     QUERIES = "queries";
     RATE = "rate";
+    RATE_LIMITS = "rate_limits";
     REGEX = "regex";
     REGION = "region";
     REMOVE = "remove";

@@ -41,6 +41,8 @@ pub enum LimitScope {
     Proxy(Vec<(Bucket, Rate)>),
     /// The rate-limit service.
     Service {
+        /// The upstream that is the service, which exists; `None`: the `rate_limit_service` of the file.
+        upstream: Option<String>,
         /// The domain of the descriptors.
         domain: String,
         /// The key of every descriptor.
@@ -141,9 +143,11 @@ impl LimitScope {
                 });
                 Some(LimitScope::Proxy(buckets?))
             }
-            raw::LimitScope::Service { domain, descriptor_key, timeout, on_error } => {
+            raw::LimitScope::Service { upstream, domain, descriptor_key, timeout, on_error } => {
                 let at = at.field("scope").field("service");
-                if !cx.has_rate_limit_service {
+                let upstream = cx
+                    .optional(upstream.as_ref(), &at.field("upstream"), |cx, name, at| cx.upstream(name, at));
+                if !cx.has_rate_limit_service && upstream == Some(None) {
                     cx.wrong(&at, "the file names no `rate_limit_service` to ask");
                 }
                 let domain = cx.text(domain, &at.field("domain"));
@@ -151,6 +155,7 @@ impl LimitScope {
                 let timeout = cx.some_time(*timeout, &at.field("timeout"));
                 let buckets = cx.each(raw, &buckets_at, Bucket::check);
                 Some(LimitScope::Service {
+                    upstream: upstream?,
                     domain: domain?,
                     descriptor_key: descriptor_key?,
                     timeout: timeout?.duration(),

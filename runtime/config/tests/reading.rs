@@ -255,6 +255,13 @@ fn a_shared_limit_needs_a_service_to_ask() {
     let found = problems(&with(r#""timeout": "15s""#, limit));
     assert_eq!(found.len(), 1);
     assert!(found[0].ends_with("the file names no `rate_limit_service` to ask"), "{found:?}");
+    // An upstream may be the service; it has to be there.
+    let found = problems(&with(
+        r#""timeout": "15s""#,
+        &limit.replace("\"domain\"", "\"upstream\": \"nobody\", \"domain\""),
+    ));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("nobody"), "{found:?}");
 }
 
 #[test]

@@ -151,15 +151,42 @@ async fn attempt(picked: &Picked, spoken: Spoken, other: Option<&str>) -> Result
         reason: "tls",
         message: format!("`{sni}` cannot be sent as a server name: {error}"),
     })?;
-    match TlsConnector::from(config).connect(name, stream).await {
-        Ok(stream) => Ok(Upward::Tls(Box::new(stream))),
-        Err(error) => Err(ConnectFailure {
-            reason: "tls",
-            message: format!(
-                "{address} did not prove to be what is expected of `{sni}`: {}",
-                crate::tls::problem(&error)
-            ),
-        }),
+    let handshake = TlsConnector::from(config).connect(name, stream).await;
+    handshake.map(|stream| Upward::Tls(Box::new(stream))).map_err(|error| not_proved(address, sni, &error))
+}
+
+/// A connection to an endpoint for what this proxy asks by itself over HTTP/2, which no client waits for alone and which may
+/// move between threads: mutual TLS, without which the mesh has nothing that it asks.
+pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpStream>, ConnectFailure> {
+    let address = picked.endpoint.address;
+    let limit = picked.upstream.config.connect_timeout;
+    let attempt = async {
+        let unreachable = |error: io::Error| ConnectFailure {
+            reason: "unreachable",
+            message: format!("cannot connect to {address}: {error}"),
+        };
+        let stream = open(address, Spoken::Http2).await.map_err(unreachable)?;
+        prepare(&stream);
+        let tls = picked.group().and_then(|group| group.tls(Spoken::Http2));
+        let name =
+            tls.and_then(|(config, sni)| Some((config, sni, ServerName::try_from(sni.to_owned()).ok()?)));
+        let Some((config, sni, name)) = name else {
+            return Err(ConnectFailure { reason: "tls", message: "no certificate was loaded".into() });
+        };
+        let handshake = TlsConnector::from(config).connect(name, stream).await;
+        handshake.map_err(|error| not_proved(address, sni, &error))
+    };
+    let late = || ConnectFailure { reason: "timeout", message: format!("{address} did not answer in time") };
+    tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn not_proved(address: SocketAddr, sni: &str, error: &io::Error) -> ConnectFailure {
+    ConnectFailure {
+        reason: "tls",
+        message: format!(
+            "{address} did not prove to be what is expected of `{sni}`: {}",
+            crate::tls::problem(error)
+        ),
     }
 }
 

@@ -281,6 +281,12 @@ impl Control {
         }
         snapshot.adopt()?;
         self.directory.tell(&snapshot.upstreams);
+        for (name, (_, limiter)) in &snapshot.limiters {
+            let known = previous.limiters.get(name);
+            if known.is_none_or(|(_, known)| !Arc::ptr_eq(known, limiter)) {
+                greet(limiter).await;
+            }
+        }
 
         self.check_health(&snapshot).await;
 

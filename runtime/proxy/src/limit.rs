@@ -123,9 +123,14 @@ impl LimitState {
                     }
                 })
                 .collect(),
-            LimitScope::Service { domain: _, descriptor_key: _, timeout: _, on_error: _, buckets: _ } => {
-                Vec::new()
-            }
+            LimitScope::Service {
+                upstream: _,
+                domain: _,
+                descriptor_key: _,
+                timeout: _,
+                on_error: _,
+                buckets: _,
+            } => Vec::new(),
         };
         LimitState { config: config.clone(), counters: Mutex::new(counters) }
     }
@@ -133,6 +138,21 @@ impl LimitState {
     /// Whether this proxy counts, and not a service for many.
     pub(crate) fn counts_here(&self) -> bool {
         matches!(self.config.scope, LimitScope::Proxy(_))
+    }
+
+    /// The upstream that is asked, if that is not the service of this cluster.
+    pub(crate) fn asks(&self) -> Option<&str> {
+        match &self.config.scope {
+            LimitScope::Proxy(_) => None,
+            LimitScope::Service {
+                upstream,
+                domain: _,
+                descriptor_key: _,
+                timeout: _,
+                on_error: _,
+                buckets: _,
+            } => upstream.as_deref(),
+        }
     }
 
     /// Counts the request and says whether it may pass. When a bucket of this proxy refuses it, the others do not count.
@@ -153,7 +173,8 @@ impl LimitState {
                 let (admits, left) = self.take(touched, Instant::now());
                 (if admits { "ok" } else { "over" }, admits, left)
             }
-            LimitScope::Service { domain, descriptor_key, timeout, on_error, buckets } => {
+            // Who is asked was said by `asks`.
+            LimitScope::Service { upstream: _, domain, descriptor_key, timeout, on_error, buckets } => {
                 let descriptors: Vec<Vec<(String, String)>> =
                     buckets.iter().filter_map(|bucket| descriptor(descriptor_key, bucket, asker)).collect();
                 if descriptors.is_empty() {

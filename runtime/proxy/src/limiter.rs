@@ -2,9 +2,13 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::balance::{Prefer, Tried, pick};
+use crate::connect::connect_for_itself;
+use crate::upstream::Upstream;
 use meshd_config::{EndpointHost, RateLimitService};
 use meshd_rate_limit::{Decision, Descriptor, Quota, RateLimitClient};
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +58,19 @@ impl Service {
             EndpointHost::Name(name) => format!("{name}:{port}"),
         };
         RateLimitClient::new(&endpoint, LONGEST).map(Service).map_err(|error| error.to_string())
+    }
+
+    /// A client of a service that is an upstream: each connection goes to its next endpoint.
+    pub(crate) fn over(upstream: &Arc<Upstream>) -> Self {
+        let upstream = Arc::clone(upstream);
+        let connect = move || {
+            let picked = pick(&upstream, &mut Tried::default(), Prefer::AnotherEndpoint);
+            async move {
+                let picked = picked.ok_or_else(|| io::Error::other("no endpoint is known"))?;
+                connect_for_itself(&picked).await.map_err(|failure| io::Error::other(failure.message))
+            }
+        };
+        Service(RateLimitClient::over(connect, LONGEST))
     }
 }
 

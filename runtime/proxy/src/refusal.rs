@@ -56,7 +56,13 @@ pub(crate) async fn within(
     limit: &LimitState,
     asker: &Asker<'_>,
 ) -> Result<Option<Left>, Refusal> {
-    let limiter = worker.shared.limiter.load_full();
+    let limiter = match limit.asks() {
+        None => worker.shared.limiter.load_full(),
+        Some(upstream) => {
+            let snapshot = worker.shared.snapshot.load();
+            snapshot.limiters.get(upstream).map(|(_, limiter)| Arc::clone(limiter))
+        }
+    };
     let limiter = limiter.as_deref().map(AsRef::as_ref);
     let Judged { admits, left } = limit.judge(asker, limiter, &worker.shared.metrics).await;
     if admits {

@@ -11,6 +11,7 @@ use crate::filter::headers::Changes;
 use crate::filter::mirror::Mirror;
 use crate::hosts::Hosts;
 use crate::limit::LimitState;
+use crate::limiter::{Limiter, Service};
 use crate::route::{Route, Routes};
 use crate::shares::{Forwarding, Passing, TcpShares};
 use crate::tls::{EdgeTls, Loaded, server_config};
@@ -39,11 +40,16 @@ pub(crate) struct Snapshot {
     pub(crate) upstreams: BTreeMap<String, Arc<Upstream>>,
     /// The listeners by address.
     pub(crate) listeners: BTreeMap<SocketAddr, Arc<ListenerState>>,
+    /// Who counts for the whole mesh, by the upstream that it is.
+    pub(crate) limiters: BTreeMap<String, Asked>,
     /// The limits by listener, chain and name.
     limits: BTreeMap<String, Arc<LimitState>>,
     /// What the groups of each upstream need for TLS towards servers outside.
     originations: Vec<(Arc<Upstream>, Originations)>,
 }
+
+/// An upstream that counts for the whole mesh, and the client that asks it.
+pub(crate) type Asked = (Arc<Upstream>, Arc<Box<dyn Limiter>>);
 
 /// A listener, ready for connections.
 #[derive(Debug)]
@@ -157,8 +163,13 @@ impl Snapshot {
         credentials: Option<Loaded>,
         previous: Option<&Snapshot>,
     ) -> Result<Self, String> {
-        let mut builder =
-            Builder { upstreams: BTreeMap::new(), limits: BTreeMap::new(), previous, credentials };
+        let mut builder = Builder {
+            upstreams: BTreeMap::new(),
+            limiters: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            previous,
+            credentials,
+        };
         // The rest is taken up by `control`, which holds what is there once for the whole process.
         let Config {
             node: _,
@@ -195,8 +206,8 @@ impl Snapshot {
             };
             listeners.insert(*bind, Arc::new(state));
         }
-        let Builder { upstreams, limits, credentials, previous: _ } = builder;
-        Ok(Snapshot { config, source, credentials, upstreams, listeners, limits, originations })
+        let Builder { upstreams, limiters, limits, credentials, previous: _ } = builder;
+        Ok(Snapshot { config, source, credentials, upstreams, listeners, limiters, limits, originations })
     }
 
     /// What is in force before anything is: nothing.
@@ -207,6 +218,7 @@ impl Snapshot {
             credentials: None,
             upstreams: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            limiters: BTreeMap::new(),
             limits: BTreeMap::new(),
             originations: Vec::new(),
         }
@@ -227,6 +239,7 @@ impl Snapshot {
 
 struct Builder<'a> {
     upstreams: BTreeMap<String, Arc<Upstream>>,
+    limiters: BTreeMap<String, Asked>,
     limits: BTreeMap<String, Arc<LimitState>>,
     previous: Option<&'a Snapshot>,
     credentials: Option<Loaded>,
@@ -240,12 +253,15 @@ impl Builder<'_> {
     fn kind(&mut self, listener: &str, kind: &Kind) -> Result<KindState, String> {
         Ok(match kind {
             Kind::Http { edge, tls, limits, virtual_hosts } => {
-                let limits = limits.iter().map(|limit| self.limit(limit, listener)).collect();
+                let limits =
+                    limits.iter().map(|limit| self.limit(limit, listener)).collect::<Result<_, String>>()?;
                 let mut routes = Routes::default();
                 for virtual_host in virtual_hosts {
                     let VirtualHost { name, hosts, limits, routes: wanted } = virtual_host;
                     let place = format!("{listener}/{name}");
-                    let of_all: Vec<_> = limits.iter().map(|limit| self.limit(limit, &place)).collect();
+                    let of_all: Result<Vec<_>, String> =
+                        limits.iter().map(|limit| self.limit(limit, &place)).collect();
+                    let of_all = of_all?;
                     let made: Result<Vec<_>, String> = wanted
                         .iter()
                         .enumerate()
@@ -429,7 +445,7 @@ impl Builder<'_> {
             Ok(match filter {
                 config::filter::Filter::Authorize(authorization) => Filter::Authorize(authorization.clone()),
                 config::filter::Filter::Audit(rules) => Filter::Audit(rules.clone()),
-                config::filter::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)),
+                config::filter::Filter::Limit(limit) => Filter::Limit(self.limit(limit, place)?),
                 config::filter::Filter::RequestHeaders(changes) => {
                     Filter::RequestHeaders(Changes::new(changes)?)
                 }
@@ -463,14 +479,22 @@ impl Builder<'_> {
     }
 
     /// A limit with its counters, those of the snapshot before where nothing changed.
-    fn limit(&mut self, limit: &Limit, place: &str) -> Arc<LimitState> {
+    fn limit(&mut self, limit: &Limit, place: &str) -> Result<Arc<LimitState>, String> {
         let key = format!("{place}/{}", limit.name);
         let known = self.previous.and_then(|previous| previous.limits.get(&key));
         let state = match known.filter(|known| known.config == *limit) {
             Some(known) => Arc::clone(known),
             None => Arc::new(LimitState::new(limit)),
         };
+        if let Some(name) = state.asks() {
+            let upstream = self.upstream(name)?;
+            let known = self.previous.and_then(|previous| previous.limiters.get(name));
+            let same = known.filter(|(known, _)| Arc::ptr_eq(known, &upstream)).cloned();
+            let asked =
+                || (Arc::clone(&upstream), Arc::new(Box::new(Service::over(&upstream)) as Box<dyn Limiter>));
+            self.limiters.entry(name.to_owned()).or_insert_with(|| same.unwrap_or_else(asked));
+        }
         self.limits.insert(key, Arc::clone(&state));
-        state
+        Ok(state)
     }
 }

@@ -1,8 +1,14 @@
 //! The client: asks a rate-limit service whether a request may pass, and never takes longer than its timeout.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+use tonic::codegen::Service;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::protocol::{self, Client};
@@ -86,6 +92,25 @@ impl RateLimitClient {
         Ok(Self { client: protocol::client(channel), timeout })
     }
 
+    /// The same of a service to which whoever asks connects by himself, over TLS: `connect` is called for each connection.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, as [`RateLimitClient::new`].
+    pub fn over<Connect, Connecting, Stream>(connect: Connect, timeout: Duration) -> Self
+    where
+        Connect: Fn() -> Connecting + Send + 'static,
+        Connecting: Future<Output = io::Result<Stream>> + Send + 'static,
+        Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        // The name is only what requests say; nobody looks it up.
+        let channel = Endpoint::from_static("https://rate-limit")
+            .connect_timeout(timeout)
+            .http2_keep_alive_interval(PROBE_EVERY)
+            .keep_alive_timeout(PROBE_EVERY)
+            .connect_with_connector_lazy(Connector(connect));
+        Self { client: protocol::client(channel), timeout }
+    }
+
     /// Asks whether a request with these descriptors may pass, and counts it as `hits` in each of them. All
     /// descriptors are counted; the request is over the limit if any of them is.
     pub async fn should_limit(&self, domain: &str, descriptors: &[Descriptor], hits: u32) -> Decision {
@@ -97,6 +122,29 @@ impl RateLimitClient {
             Ok(Err(status)) => Decision::Error(protocol::failure(&status)),
             Ok(Ok(response)) => protocol::decision(response.into_inner()),
         }
+    }
+}
+
+/// Connections that somebody else opens, as the library asks for them.
+struct Connector<Connect>(Connect);
+
+impl<Connect, Connecting, Stream> Service<http::Uri> for Connector<Connect>
+where
+    Connect: Fn() -> Connecting,
+    Connecting: Future<Output = io::Result<Stream>> + Send + 'static,
+    Stream: AsyncRead + AsyncWrite,
+{
+    type Response = TokioIo<Stream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Stream>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Uri) -> Self::Future {
+        let connecting = (self.0)();
+        Box::pin(async move { connecting.await.map(TokioIo::new) })
     }
 }
 

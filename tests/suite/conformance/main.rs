@@ -23,6 +23,7 @@ mod judging;
 mod limit_keys;
 mod limits;
 mod localities;
+mod mesh_limits;
 mod operators;
 mod outside;
 mod real_clients;

@@ -167,6 +167,26 @@ fn component_of(built: &Built, cluster: &str, service: &str) -> Vec<Value> {
     documents(&rendered)
 }
 
+/// What counts for the whole mesh is a Deployment of ours, in one cluster, with a sidecar that nobody has to apply.
+#[test]
+fn what_counts_for_the_whole_mesh_has_a_sidecar() {
+    let built = Built::new(&planned_mesh("mesh-limits"), DataPlane::Envoy, &[]);
+    let sidecars = ["one", "two"].map(|cluster| {
+        let rendered = kustomize(&built.out().join(cluster));
+        assert_valid(&rendered);
+        let of_deployment = |document: &&str| {
+            document.contains("kind: Deployment") && document.contains("\n  name: rate-limit\n")
+        };
+        let deployment = rendered.split("\n---\n").find(of_deployment).expect("either cluster counts");
+        deployment.contains("secretName: mesh-id-rate-limit") && deployment.contains("name: mesh-inbound")
+    });
+    assert_eq!(sidecars, [true, false]);
+    let guide = built.out().join("one/README.md");
+    let guide = std::fs::read_to_string(guide).expect("a guide");
+    assert!(!guide.contains("sidecars/mesh-system/rate-limit"), "nothing to apply:\n{guide}");
+    assert!(guide.contains("mesh-id-rate-limit"), "its certificate has to be put there:\n{guide}");
+}
+
 /// A user's own Deployment of a service with everything that a careless patch would lose.
 fn workload(service: &str, namespace: &str) -> String {
     format!(

@@ -26,7 +26,7 @@ pub(crate) struct Made {
     pub(crate) on_route: Any,
 }
 
-fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
+fn made(filters: &[Filter]) -> Vec<Made> {
     let made = filters.iter().flat_map(|filter| match filter {
         Filter::Authorize(authorization) => authorization::filters(authorization),
         Filter::Audit(audit) => vec![authorization::audit(audit)],
@@ -36,8 +36,7 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
         }
         Filter::GlobalLimit(limit) => {
             let cookies = cookies::filter(&limit.domain, &limit.buckets);
-            let asked = limiter.map(|service| rate_limit::filter(limit, service));
-            cookies.into_iter().chain(asked).collect()
+            cookies.into_iter().chain([rate_limit::filter(limit)]).collect()
         }
         Filter::Cors(cors) => vec![cors::filter(cors)],
         Filter::Delay(delay) => vec![fault::delay(delay)],
@@ -50,27 +49,22 @@ fn made(filters: &[Filter], limiter: Option<&str>) -> Vec<Made> {
     made.collect()
 }
 
-/// What stands before the router where every request passes these filters. `limiter` is the cluster of the rate-limit
-/// service.
-pub(crate) fn before_the_router(filters: &[Filter], limiter: Option<&str>) -> Vec<HttpFilter> {
-    made(filters, limiter).into_iter().map(|made| made.filter).collect()
+/// What stands before the router where every request passes these filters.
+pub(crate) fn before_the_router(filters: &[Filter]) -> Vec<HttpFilter> {
+    made(filters).into_iter().map(|made| made.filter).collect()
 }
 
 /// The same for everything that arrives at a listener whose hosts have filters of their own, with names that none of these
 /// has.
-pub(crate) fn of_every_request(filters: &[Filter], limiter: Option<&str>) -> Vec<HttpFilter> {
+pub(crate) fn of_every_request(filters: &[Filter]) -> Vec<HttpFilter> {
     let of_all = |filter: HttpFilter| HttpFilter { name: format!("{}.*", filter.name), ..filter };
-    before_the_router(filters, limiter).into_iter().map(of_all).collect()
+    before_the_router(filters).into_iter().map(of_all).collect()
 }
 
 /// The same for one of several routes, or of several hosts: the filters, which pass every request that no route sends through them, and what
 /// the route says to do that. `route` makes the names unique.
-pub(crate) fn of_one_route(
-    filters: &[Filter],
-    limiter: Option<&str>,
-    route: &str,
-) -> (Vec<HttpFilter>, HashMap<String, Any>) {
-    let made = made(filters, limiter).into_iter().map(|Made { filter, on_route }| {
+pub(crate) fn of_one_route(filters: &[Filter], route: &str) -> (Vec<HttpFilter>, HashMap<String, Any>) {
+    let made = made(filters).into_iter().map(|Made { filter, on_route }| {
         let name = format!("{}.{route}", filter.name);
         (HttpFilter { name: name.clone(), disabled: true, ..filter }, (name, on_route))
     });

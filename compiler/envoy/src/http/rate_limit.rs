@@ -18,13 +18,13 @@ use crate::pb::{duration, http_filter, never};
 use crate::proto::any;
 
 /// One filter per limit, since each has a domain of its own.
-pub(crate) fn filter(limit: &GlobalLimit, service: &str) -> Made {
-    let GlobalLimit { domain, matches, buckets, mode, on_error, timeout, origin: _ } = limit;
+pub(crate) fn filter(limit: &GlobalLimit) -> Made {
+    let GlobalLimit { upstream, domain, matches, buckets, mode, on_error, timeout, origin: _ } = limit;
     let deny = match (on_error, mode) {
         (OnError::Allow, _) | (OnError::Deny, Enforcement::Audited) => false,
         (OnError::Deny, Enforcement::Enforced) => true,
     };
-    let grpc = grpc_service::EnvoyGrpc { cluster_name: service.to_owned(), ..Default::default() };
+    let grpc = grpc_service::EnvoyGrpc { cluster_name: upstream.clone(), ..Default::default() };
     let service = RateLimitServiceConfig {
         grpc_service: Some(GrpcService {
             target_specifier: Some(grpc_service::TargetSpecifier::EnvoyGrpc(grpc)),

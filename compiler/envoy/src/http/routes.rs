@@ -23,10 +23,9 @@ pub(crate) fn configuration(
     name: &str,
     hosts: &[VirtualHost],
     others: Vec<route::VirtualHost>,
-    limiter: Option<&str>,
 ) -> (RouteConfiguration, Vec<HttpFilter>) {
     let mut before = Before::default();
-    let hosts = hosts.iter().map(|host| virtual_host(host, limiter, &mut before));
+    let hosts = hosts.iter().map(|host| virtual_host(host, &mut before));
     let hosts = hosts.chain(others).collect();
     let Before { who, limits, what } = before;
     (of(name, hosts), who.into_iter().chain(limits).chain(what).collect())
@@ -85,18 +84,18 @@ fn refuse_unless(header: &str, fits: StringMatcher) -> Route {
     }
 }
 
-fn virtual_host(host: &VirtualHost, limiter: Option<&str>, before: &mut Before) -> route::VirtualHost {
+fn virtual_host(host: &VirtualHost, before: &mut Before) -> route::VirtualHost {
     let VirtualHost { name, hosts, limits, routes, origin: _ } = host;
     // Said of the host, a limit has one count for all its routes.
     let limits: Vec<Filter> = limits.iter().map(Limit::filter).collect();
-    let (counting, counted) = filters::of_one_route(&limits, limiter, name);
+    let (counting, counted) = filters::of_one_route(&limits, name);
     before.limits.extend(counting);
     let routes = routes.iter().enumerate().flat_map(|(position, route)| {
         let place = format!("{name}.{position}");
         let (who, what) = who_then_what(&route.filters);
-        let (filters, mut asked) = filters::of_one_route(who, limiter, &place);
+        let (filters, mut asked) = filters::of_one_route(who, &place);
         before.who.extend(filters);
-        let (filters, also_asked) = filters::of_one_route(what, limiter, &place);
+        let (filters, also_asked) = filters::of_one_route(what, &place);
         before.what.extend(filters);
         asked.extend(also_asked);
         self::routes(route)

@@ -44,7 +44,7 @@ pub(super) fn listener(placed: &Placed<'_>, name: &str, inbound: &InboundListene
 /// The chain for mTLS, unless nobody may call, and the one for plain connections to a permissive port.
 fn both(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<FilterChain> {
     let InboundChain { sni, subset_sni, peers, protocol, plain, app, carries, origin: _ } = planned;
-    let (served, alpn) = chain(placed, listener, app, protocol, *carries);
+    let (served, alpn) = chain(listener, app, protocol, *carries);
     let mutual = tls::downstream(placed, peers, alpn).map(|transport_socket| FilterChain {
         name: sni.clone(),
         filter_chain_match: Some(FilterChainMatch {
@@ -61,14 +61,13 @@ fn both(placed: &Placed<'_>, listener: &str, planned: &InboundChain) -> Vec<Filt
             transport_protocol: "raw_buffer".to_owned(),
             ..Default::default()
         }),
-        ..chain(placed, listener, app, protocol, *carries).0
+        ..chain(listener, app, protocol, *carries).0
     });
     mutual.into_iter().chain(plain).collect()
 }
 
 /// What is done with the connections of a chain, and what may be spoken on them (ALPN).
 fn chain(
-    placed: &Placed<'_>,
     listener: &str,
     app: &AppPort,
     protocol: &InboundProtocol,
@@ -87,7 +86,7 @@ fn chain(
                 ..to_application(upstream, *app_http2)
             };
             let routes = every_request(&name, upstream, action, upgrades, filters);
-            let filters = filters::before_the_router(filters, placed.plan.rate_limit_upstream.as_deref());
+            let filters = filters::before_the_router(filters);
             let filters = authorization::vouching(vouching).into_iter().chain(filters).collect();
             let clients = match carries {
                 Carried::Calls => Clients::Peers { vouch: !vouching.is_empty(), told: *told },

@@ -37,10 +37,9 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
         Clients::Application
     };
     let chain = |hosts: &[VirtualHost], others: Vec<route::VirtualHost>| {
-        let limiter = placed.plan.rate_limit_upstream.as_deref();
-        let (routes, filters) = routes::configuration(name, hosts, others, limiter);
+        let (routes, filters) = routes::configuration(name, hosts, others);
         let clients_of = tls.as_ref().and_then(|tls| tls.clients.as_ref());
-        let counting = filters::of_every_request(&of_all, limiter);
+        let counting = filters::of_every_request(&of_all);
         let filters =
             clients_of.map(authorization::clients).into_iter().chain(counting).chain(filters).collect();
         let of_hosts: Vec<Filter> = hosts.iter().flat_map(|host| &host.limits).map(Limit::filter).collect();

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use meshc_plan::paths::METRICS_PORT;
 use meshc_plan::{
-    ClusterPlan, Deployment, ListenerKind, OutsideSecrets, ProxyPlan, RedirectedFor, app_label,
+    ClusterPlan, Deployment, ListenerKind, OutsideSecrets, Owner, ProxyPlan, RedirectedFor, app_label,
 };
 use meshc_vocabulary::model::{DataPlane, Host, NetworkPolicyEnforcement};
 use tera::{Context, Tera};
@@ -50,12 +50,16 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
                     let name = format!("{}/{}", deployed.namespace, deployed.called());
                     redirected.push(entry(&[("name", &name), ("why", &why)]));
                 }
-                sidecars.push(entry(&[
-                    ("namespace", &deployed.namespace),
-                    ("service", &deployed.called()),
-                    ("workloads", &workloads.join(", ")),
-                    ("path", &proxy.name.path),
-                ]));
+                match deployed.owner {
+                    // Its component is applied already.
+                    Owner::Mesh => {}
+                    Owner::User => sidecars.push(entry(&[
+                        ("namespace", &deployed.namespace),
+                        ("service", &deployed.called()),
+                        ("workloads", &workloads.join(", ")),
+                        ("path", &proxy.name.path),
+                    ])),
+                }
                 &deployed.namespace
             }
         };

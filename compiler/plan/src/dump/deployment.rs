@@ -6,7 +6,7 @@ use meshc_vocabulary::model::{
 
 use super::{Text, parts, words};
 use crate::{
-    ApplicationPort, Deployment, GatewayDeployment, GatewayPortPlan, RedirectedFor, SidecarDeployment,
+    ApplicationPort, Deployment, GatewayDeployment, GatewayPortPlan, Owner, RedirectedFor, SidecarDeployment,
 };
 
 pub(super) fn dump(text: &mut Text, deployment: &Deployment) {
@@ -18,6 +18,7 @@ pub(super) fn dump(text: &mut Text, deployment: &Deployment) {
 
 fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
     let SidecarDeployment {
+        owner,
         namespace,
         service: _,
         subset: _,
@@ -33,6 +34,10 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
     let called = sidecar.called();
     text.line(format!("application {namespace}.{called}, account {account}, replicas {replicas}"));
     text.nested(|text| {
+        match owner {
+            Owner::User => {}
+            Owner::Mesh => text.line("of the mesh"),
+        }
         for workload in workloads {
             let kind = match workload.kind {
                 WorkloadKind::Deployment => "Deployment",

@@ -7,8 +7,8 @@ use crate::{
     ClientCertificates, ClientName, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute,
     InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket, LimitCondition, Listener,
     ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
-    ProbeCheck, REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate, ServerTls, Socket,
-    StatusListener, TcpListener, Told, VirtualHost, key_name,
+    ProbeCheck, RATE_LIMIT_UPSTREAM, REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate,
+    ServerTls, Socket, StatusListener, TcpListener, Told, VirtualHost, key_name,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
@@ -409,14 +409,16 @@ fn requests(requests: &AccessRequests) -> String {
 }
 
 fn global_limit(text: &mut Text, limit: &GlobalLimit) {
-    let GlobalLimit { domain, matches, buckets, mode, on_error, timeout, origin } = limit;
+    let GlobalLimit { upstream, domain, matches, buckets, mode, on_error, timeout, origin } = limit;
     let on_error = match on_error {
         OnError::Allow => "allow",
         OnError::Deny => "deny",
     };
     let tried = tried(*mode);
     text.line(format!("{tried}global limit {domain} of {}, from {}", words::matches(matches), origin.name));
-    text.nested(|text| text.line(format!("within {}, else {on_error}", words::duration(*timeout))));
+    let asked =
+        if upstream == RATE_LIMIT_UPSTREAM { String::new() } else { format!(", asked at {upstream}") };
+    text.nested(|text| text.line(format!("within {}, else {on_error}{asked}", words::duration(*timeout))));
     self::buckets(text, buckets);
 }
 

@@ -12,7 +12,7 @@ use super::upstream::{self, INBOUND_LISTENER};
 use crate::filter::Filter;
 use crate::{
     AppPort, Audit, Authorization, Carried, InboundChain, InboundListener, InboundProtocol, Limit, Listener,
-    ListenerKind, Socket, Told, Upstream, UpstreamProtocol, codes, paths, sni,
+    ListenerKind, Serves, Socket, Told, Upstream, UpstreamProtocol, codes, paths, sni,
 };
 
 /// Refused requests must not use up limits, so authorization comes first; then what is counted here, which asks nobody.
@@ -113,11 +113,16 @@ fn vouching(context: &Context<'_>, callee: Callee) -> Vec<SpiffeId> {
 }
 
 /// The application's ports, each once.
-pub(super) fn upstreams(context: &Context<'_>, cluster: Id<Cluster>, service: &Service) -> Vec<Upstream> {
+pub(super) fn upstreams(context: &Context<'_>, cluster: Id<Cluster>, id: Id<Service>) -> Vec<Upstream> {
+    let service = context.model.services.at(id);
+    // What counts for the whole mesh counts for its own cluster too.
+    let serves = if context.model.limiter == Some(id) { Serves::RateLimit } else { Serves::App };
     let mut upstreams: Vec<Upstream> = Vec::with_capacity(service.ports.len());
     for port in &service.ports {
         if !upstreams.iter().any(|known| known.name == upstream::app_name(port.target)) {
-            upstreams.push(upstream::app(context, cluster, port.target, app_protocol(port), &port.origin));
+            let protocol = app_protocol(port);
+            let (serves, origin) = (serves.clone(), &port.origin);
+            upstreams.push(upstream::app(context, cluster, port.target, protocol, serves, origin));
         }
     }
     upstreams

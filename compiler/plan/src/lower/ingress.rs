@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lang_diagnostics::{Origin, Sink};
-use meshc_resolve::{LimitId, Through, destination_port};
+use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
     AtGateways, Callee, ClientCertificates, Destination, Gateway, GatewayCertificate, GatewayPort,
@@ -17,9 +17,8 @@ use super::calls;
 use super::context::Context;
 use super::outbound::CONNECT_ATTEMPTS;
 use super::policy::authorization::Admission;
-use super::policy::rate_limit::{self, Limits};
+use super::policy::rate_limit::{self, CountedDomain, Limits};
 use super::rule::{Reaches, by_port, http_routes};
-use super::upstream::RATE_LIMIT;
 use super::{Lowered, status, upstream};
 use crate as plan;
 use crate::bounds;
@@ -27,16 +26,15 @@ use crate::filter::Filter;
 use crate::listen_port;
 use crate::{
     Carried, Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
-    PassThrough, PassThroughChain, ProxyPlan, RateLimitDomain, Role, ServerCertificate, ServerTls, Socket,
-    TcpListener, Upstream, VirtualHost,
+    PassThrough, PassThroughChain, ProxyPlan, RATE_LIMIT_UPSTREAM, Role, ServerCertificate, ServerTls,
+    Socket, TcpListener, Upstream, VirtualHost,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
     let model = context.model;
     let gateway = model.gateways.at(id);
     let callees = by_port(reaches);
-    let mut limited =
-        Limited { of_all: rate_limit::of_gateway(context, id, sink), of_routes: BTreeMap::new() };
+    let mut limited = Limited { of_all: rate_limit::of_gateway(context, id), of_routes: BTreeMap::new() };
 
     let mut listeners: Vec<Listener> = gateway
         .ports
@@ -84,7 +82,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         host_aliases: Vec::new(),
         memory: memory(context, gateway),
         trusted_hops: gateway.trusted_hops,
-        rate_limit_upstream: asks.map(|_| RATE_LIMIT.to_owned()),
+        rate_limit_upstream: asks.map(|_| RATE_LIMIT_UPSTREAM.to_owned()),
         deployment: Deployment::Gateway(deployment),
         origin: gateway.origin.clone(),
     };
@@ -100,12 +98,11 @@ struct Limited {
 }
 
 impl Limited {
-    /// Whether the rate-limit service is asked, and where that is said; and what it must count.
-    fn asked(self) -> (Option<Origin>, Vec<(LimitId, RateLimitDomain)>) {
+    /// Whether the rate-limit service of the cluster is asked, and where that is said; and what is to be counted.
+    fn asked(self) -> (Option<Origin>, Vec<CountedDomain>) {
         let Self { of_all, of_routes } = self;
         let all: Vec<Limits> = std::iter::once(of_all).chain(of_routes.into_values()).collect();
-        let first = all.iter().find_map(|limits| limits.global.first()).map(|limit| limit.origin.clone());
-        (first, all.into_iter().flat_map(|limits| limits.domains).collect())
+        (all.iter().find_map(Limits::asked), all.into_iter().flat_map(|limits| limits.domains).collect())
     }
 }
 
@@ -290,7 +287,7 @@ fn virtual_hosts(
             routes
         });
         let routes = rules.collect();
-        let limits = limited.of_routes.entry(id).or_insert_with(|| rate_limit::of_route(context, id, sink));
+        let limits = limited.of_routes.entry(id).or_insert_with(|| rate_limit::of_route(context, id));
         hosts.push(VirtualHost {
             name: format!("{name}.{namespace}"),
             limits: limits.in_order(),

@@ -27,17 +27,18 @@ mod upgrade;
 mod upstream;
 
 use lang_diagnostics::Sink;
-use meshc_resolve::{LimitId, Resolved};
+use meshc_resolve::Resolved;
 use meshc_topology::{ProxyKey, Topology};
 use meshc_vocabulary::model::GatewayRole;
 
-use crate::{Plan, ProxyPlan, RateLimitDomain, capability};
+use crate::{Plan, ProxyPlan, capability};
 use context::Context;
+use policy::rate_limit::CountedDomain;
 
-/// What one proxy comes to: its plan, and what the cluster's rate-limit service must count for it.
+/// What one proxy comes to: its plan, and what rate-limit services must count for it.
 struct Lowered {
     proxy: ProxyPlan,
-    domains: Vec<(LimitId, RateLimitDomain)>,
+    domains: Vec<CountedDomain>,
 }
 
 /// The plan of every proxy of the mesh. Calls without a path are left out (the topology reports them); what cannot
@@ -54,6 +55,12 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
     for (key, reaches) in &topology.reaches {
         lowered.push(match *key {
+            // No limit is counted for the whole mesh.
+            ProxyKey::Sidecar { cluster: _, service }
+                if model.limiter == Some(service) && resolved.incoming(service).next().is_none() =>
+            {
+                continue;
+            }
             ProxyKey::Sidecar { cluster, service } => {
                 sidecar::lower(&context, cluster, service, reaches, sink)
             }

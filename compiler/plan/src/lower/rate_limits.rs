@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Sink};
-use meshc_resolve::LimitId;
 use meshc_vocabulary::model::{Cluster, Id, Model};
 
 use super::Lowered;
-use crate::{RateLimitDomain, RateLimitService, codes};
+use super::policy::rate_limit::CountedDomain;
+use crate::{RateLimitService, codes};
 
 /// One service for each cluster in which anything is counted. Services with the same limit under a name of the
 /// user's own share its counters; two limits under one name would share them by accident, which is an error.
 pub(super) fn services(model: &Model, lowered: &[Lowered], sink: &mut Sink) -> Vec<RateLimitService> {
-    let mut clusters: BTreeMap<Id<Cluster>, BTreeMap<&str, &(LimitId, RateLimitDomain)>> = BTreeMap::new();
+    let mut clusters: BTreeMap<Id<Cluster>, BTreeMap<&str, &CountedDomain>> = BTreeMap::new();
     for one in lowered {
         for counted in &one.domains {
-            let (limit, domain) = counted;
-            let known = clusters.entry(one.proxy.cluster).or_default().entry(&domain.name).or_insert(counted);
-            let (first, known) = *known;
+            let CountedDomain { limit, cluster, domain } = counted;
+            let cluster = cluster.unwrap_or(one.proxy.cluster);
+            let known = clusters.entry(cluster).or_default().entry(&domain.name).or_insert(counted);
+            let CountedDomain { limit: first, cluster: _, domain: known } = *known;
             if first != limit {
                 sink.push(
                     Diagnostic::error(
@@ -36,7 +37,7 @@ pub(super) fn services(model: &Model, lowered: &[Lowered], sink: &mut Sink) -> V
         .map(|(cluster, domains)| RateLimitService {
             cluster,
             cluster_name: model.clusters.at(cluster).name.clone(),
-            domains: domains.into_values().map(|(_, domain)| domain.clone()).collect(),
+            domains: domains.into_values().map(|counted| counted.domain.clone()).collect(),
         })
         .collect()
 }

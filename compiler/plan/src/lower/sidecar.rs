@@ -11,12 +11,12 @@ use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Port, Service, SubsetO
 
 use super::context::Context;
 use super::policy::rate_limit::{self, Limits};
-use super::upstream::RATE_LIMIT;
 use super::{Lowered, inbound, outbound, status, upstream};
 use crate::bounds;
 use crate::names::FIRST_UNPRIVILEGED_PORT;
 use crate::{
-    ApplicationPort, Deployment, Identity, Listener, ProxyPlan, RedirectedFor, Role, SidecarDeployment,
+    ApplicationPort, Deployment, Identity, Listener, Owner, ProxyPlan, RATE_LIMIT_UPSTREAM, RedirectedFor,
+    Role, SidecarDeployment,
 };
 
 pub(super) fn lower(
@@ -30,11 +30,8 @@ pub(super) fn lower(
     let service = model.services.at(id);
     // Limits and calls are those of the whole service, whichever of its pods these are.
     let whole = model.whole(id);
-    let limits = if takes_requests(service) {
-        rate_limit::of_service(context, whole, sink)
-    } else {
-        Limits::default()
-    };
+    let limits =
+        if takes_requests(service) { rate_limit::of_service(context, whole) } else { Limits::default() };
     let outbound = outbound::lower(context, cluster, whole, reaches, sink);
     let captured = context.resolved.captured_in(id, cluster);
     let calls = !outbound.listeners.is_empty();
@@ -42,16 +39,16 @@ pub(super) fn lower(
     let mut listeners = outbound.listeners;
     let lowest_privileged_port = lowest_privileged_port(&listeners);
     let inbound = inbound::listener(context, cluster, id, &limits, sink);
-    let counts = !limits.global.is_empty();
+    let asked = limits.asked();
     listeners.extend(inbound);
     listeners.extend(status::sidecar(context, cluster, service));
     listeners.sort_by(|left, right| left.name.cmp(&right.name));
 
     let mut upstreams = outbound.upstreams;
-    upstreams.extend(inbound::upstreams(context, cluster, service).into_iter().map(Arc::new));
+    upstreams.extend(inbound::upstreams(context, cluster, id).into_iter().map(Arc::new));
     upstreams.extend(status::upstreams(context, cluster, service).into_iter().map(Arc::new));
-    if let Some(limit) = limits.global.first() {
-        upstreams.push(Arc::new(upstream::rate_limit(context, cluster, &limit.origin)));
+    if let Some(origin) = &asked {
+        upstreams.push(Arc::new(upstream::rate_limit(context, cluster, origin)));
     }
     upstreams.sort_by(|left, right| left.name.cmp(&right.name));
 
@@ -72,11 +69,11 @@ pub(super) fn lower(
         host_aliases: outbound.host_aliases,
         memory: bounds::memory(model.data_plane(cluster)),
         trusted_hops: 0,
-        rate_limit_upstream: counts.then(|| RATE_LIMIT.to_owned()),
+        rate_limit_upstream: asked.map(|_| RATE_LIMIT_UPSTREAM.to_owned()),
         deployment: Deployment::Sidecar(deployment(
             context,
             cluster,
-            (service, captured),
+            (id, captured),
             calls,
             lowest_privileged_port,
         )),
@@ -93,10 +90,11 @@ fn takes_requests(service: &Service) -> bool {
 fn deployment(
     context: &Context<'_>,
     cluster: Id<Cluster>,
-    (service, captured): (&Service, Captured<'_>),
+    (id, captured): (Id<Service>, Captured<'_>),
     calls: bool,
     lowest_privileged_port: Option<u16>,
 ) -> SidecarDeployment {
+    let service = context.model.services.at(id);
     let replicas = service.presence(cluster).map_or(1, |presence| presence.replicas);
     let Service {
         origin: _,
@@ -137,6 +135,7 @@ fn deployment(
         }
     };
     SidecarDeployment {
+        owner: if context.model.limiter == Some(id) { Owner::Mesh } else { Owner::User },
         namespace: context.model.namespaces.at(*namespace).name.clone(),
         service: service_name.clone(),
         subset: subset.cloned(),

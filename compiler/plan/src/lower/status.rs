@@ -42,7 +42,9 @@ pub(super) fn upstreams(context: &Context<'_>, cluster: Id<Cluster>, service: &S
     let mut known = offered;
     asked
         .filter(|(port, _)| known.insert(*port))
-        .map(|(port, origin)| upstream::app(context, cluster, port, crate::UpstreamProtocol::Http1, origin))
+        .map(|(port, origin)| {
+            upstream::app(context, cluster, port, crate::UpstreamProtocol::Http1, crate::Serves::App, origin)
+        })
         .collect()
 }
 

@@ -9,13 +9,11 @@ use super::outside;
 use super::policy::retry::Beside;
 use super::policy::{AtCaller, balance, failover, health, outlier, pool};
 use crate::{
-    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, Serves, Spill, Upstream,
-    UpstreamProtocol, UpstreamTls, WeightedUpstream, companion_service, object_name, paths, sni,
-    upstream_name,
+    Ejection, Endpoint, EndpointAddress, FailingAnswers, Group, GroupBalance, RATE_LIMIT_UPSTREAM, Serves,
+    Spill, Upstream, UpstreamProtocol, UpstreamTls, WeightedUpstream, companion_service, object_name, paths,
+    sni, upstream_name,
 };
 
-/// The name of the rate-limit upstream.
-pub(super) const RATE_LIMIT: &str = "rate-limit";
 /// The name of the listener on which east-west gateways pass connections through.
 pub(super) const EAST_WEST_LISTENER: &str = "eastwest";
 /// The name of the listener on which sidecars take mTLS.
@@ -32,6 +30,9 @@ const MAX_COPIES: u32 = 32;
 enum Carries {
     /// HTTP requests, which can be counted and sent again.
     Requests,
+    /// What a proxy asks before it sends a request on: a few connections that stay, since opening one takes longer than
+    /// an answer may.
+    Questions,
     /// Bytes: TCP, or the mTLS of others that a gateway passes through.
     Connections,
 }
@@ -61,7 +62,11 @@ pub(super) fn callee(context: &Context<'_>, caller: Id<Cluster>, reach: &Reach, 
     match reach.callee {
         Callee::Service(service) => {
             let settings = AtCaller::of(context, reach.callee);
-            let carries = if port.protocol.is_http() { Carries::Requests } else { Carries::Connections };
+            let carries = match port.protocol.is_http() {
+                _ if context.model.limiter == Some(service) => Carries::Questions,
+                true => Carries::Requests,
+                false => Carries::Connections,
+            };
             let groups = failover::groups(settings.failover, &reach.groups).iter().map(|to| {
                 let target = Target { service, cluster: to.cluster, weight: to.weight };
                 group(context, target, &to.via, &settings, carries)
@@ -179,10 +184,11 @@ pub(super) fn app(
     cluster: Id<Cluster>,
     port: u16,
     protocol: UpstreamProtocol,
+    serves: Serves,
     origin: &Origin,
 ) -> Upstream {
     let address = EndpointAddress::Ip(context.localhost(cluster));
-    let endpoint = Endpoint { address, port, weight: 1, copies: 1, serves: Serves::App };
+    let endpoint = Endpoint { address, port, weight: 1, copies: 1, serves };
     Upstream {
         name: app_name(port),
         protocol,
@@ -209,7 +215,7 @@ pub(super) fn rate_limit(context: &Context<'_>, cluster: Id<Cluster>, origin: &O
         serves: Serves::RateLimit,
     };
     Upstream {
-        name: RATE_LIMIT.to_owned(),
+        name: RATE_LIMIT_UPSTREAM.to_owned(),
         protocol: UpstreamProtocol::Http2,
         groups: vec![plain_group(context, cluster, endpoint)],
         spill: Spill::WhenEmpty,
@@ -240,11 +246,11 @@ fn group(
     let (endpoints, balance, ejection, requests_per_connection) = match via {
         Via::Pods | Via::External => {
             let ejection = match carries {
-                Carries::Requests => outlier::of_pods(settings.outlier),
+                Carries::Requests | Carries::Questions => outlier::of_pods(settings.outlier),
                 Carries::Connections => outlier::of_connections(settings.outlier),
             };
             let balance = match carries {
-                Carries::Requests => balance::of_pods(settings.balance),
+                Carries::Requests | Carries::Questions => balance::of_pods(settings.balance),
                 Carries::Connections => balance::without_hash(settings.balance),
             };
             let requests = settings.pool.requests_per_connection.value;
@@ -254,7 +260,7 @@ fn group(
             let endpoints = gateway_endpoints(context, target, (gateways, *from), carries);
             let requests = pool::requests_through_gateway(settings.pool);
             let ejection = match carries {
-                Carries::Requests => outlier::of_gateways(settings.outlier),
+                Carries::Requests | Carries::Questions => outlier::of_gateways(settings.outlier),
                 Carries::Connections => outlier::of_gateway_connections(settings.outlier),
             };
             (endpoints, balance::without_hash(settings.balance), ejection, Some(requests))
@@ -268,7 +274,7 @@ fn group(
         ejection,
         requests_per_connection: match carries {
             Carries::Requests => requests_per_connection,
-            Carries::Connections => None,
+            Carries::Questions | Carries::Connections => None,
         },
     }
 }
@@ -315,7 +321,7 @@ fn gateway_endpoints(
     let share = target.weight / u32::try_from(addresses).unwrap_or(u32::MAX).max(1);
     let copies = match carries {
         Carries::Requests => target.weight.clamp(MIN_COPIES, MAX_COPIES),
-        Carries::Connections => 1,
+        Carries::Questions | Carries::Connections => 1,
     };
     let mut endpoints = Vec::with_capacity(addresses);
     for id in gateways {

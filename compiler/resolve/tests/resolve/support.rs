@@ -51,7 +51,7 @@ pub(crate) fn edges<'r, 'm>(resolved: &'r Resolved<'m>, caller: &str, callee: &s
 /// Whether an edge comes through a route.
 pub(crate) fn is_routed(edge: &Edge<'_>) -> bool {
     match edge.caller {
-        Caller::Service(_) => false,
+        Caller::Service(_) | Caller::Limited(_) | Caller::LimitedGateway(_) => false,
         Caller::Route { .. } | Caller::Routed { .. } => true,
     }
 }

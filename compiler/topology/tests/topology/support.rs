@@ -187,6 +187,7 @@ impl Sketch {
             links,
             namespaces,
             services,
+            limiter: None,
             externals: Table::default(),
             routes,
             policies: Table::default(),
@@ -405,6 +406,7 @@ fn mesh() -> Mesh {
         data_plane: DataPlane::Envoy,
         namespace: String::from("mesh-system"),
         capture: CaptureChoice::Loopback,
+        rate_limits: None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! `mesh`: what holds for the whole mesh.
 
-use lang_evaluate::Block;
+use lang_diagnostics::Spanned;
 use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Reference, Type};
+use lang_evaluate::{Block, Target};
 
+use crate::build::Ids;
 use crate::forms;
 use crate::model::{CaptureChoice, DataPlane, Mesh};
 use crate::symbols::symbols;
@@ -63,11 +65,20 @@ pub(crate) static KIND: Kind = Kind {
             Constant::Symbol("auto"),
             "How an application's outbound connections reach its sidecar, unless a service declares another way.",
         ),
+        Attribute::optional(
+            words::RATE_LIMITS,
+            Type::Reference(&Reference::to(&[words::kind::CLUSTER])),
+            "The cluster whose rate-limit service counts for the whole mesh, for limits with `scope = mesh`. It becomes a \
+             service of the mesh, `rate-limit` in the mesh's namespace, with a sidecar of its own: proxies ask it over mTLS, \
+             those of other clusters through east-west gateways as they call any service, and only proxies with such a \
+             limit may. Each request that is counted waits for a round trip to that cluster, within the limit's `timeout`; \
+             while the cluster cannot be reached, `on_error` says what happens. No policy applies to it.",
+        ),
     ],
     blocks: &[],
 };
 
-pub(crate) fn convert(block: &Block) -> Option<Mesh> {
+pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Mesh> {
     Some(Mesh {
         origin: block.origin(),
         name: block.name().to_owned(),
@@ -75,5 +86,9 @@ pub(crate) fn convert(block: &Block) -> Option<Mesh> {
         data_plane: block.get::<DataPlane>(words::DATA_PLANE)?.value,
         namespace: block.get::<String>(words::NAMESPACE)?.value,
         capture: block.get::<CaptureChoice>(words::CAPTURE)?.value,
+        rate_limits: match block.get::<Target>(words::RATE_LIMITS) {
+            Some(target) => Some(Spanned::new(*ids.clusters.get(&target.value.entity)?, target.span)),
+            None => None,
+        },
     })
 }

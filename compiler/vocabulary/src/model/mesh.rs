@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use lang_diagnostics::{Origin, Spanned};
 
+use super::{Cluster, Id};
+
 /// The `mesh` block.
 #[derive(Clone, Debug)]
 pub struct Mesh {
@@ -19,6 +21,8 @@ pub struct Mesh {
     pub namespace: String,
     /// How outbound connections reach the sidecar, unless a service declares another way.
     pub capture: CaptureChoice,
+    /// The cluster whose rate-limit service counts for the whole mesh.
+    pub rate_limits: Option<Spanned<Id<Cluster>>>,
 }
 
 /// Which proxy carries the traffic.

@@ -51,6 +51,8 @@ pub struct Model {
     pub namespaces: Table<Namespace>,
     /// Services and clients, in order of (namespace name, service name), each followed by its subsets.
     pub services: Table<Service>,
+    /// The service that counts for the whole mesh, if there is one: made for `rate_limits` of the mesh, and of the mesh.
+    pub limiter: Option<Id<Service>>,
     /// Hosts outside the mesh, in order of (namespace name, name).
     pub externals: Table<ExternalHost>,
     /// Routes, in order of (namespace name, route name).

@@ -21,7 +21,8 @@ symbols! {
         "pod" => RateLimitScope::Pod, "each pod by itself. On Envoy, a pod begins to count anew with every change of what \
             its port admits or limits; on meshd, only with a change of this limit";
         "cluster" => RateLimitScope::Cluster, "all pods of a cluster together, through its rate-limit service";
-        "mesh" => RateLimitScope::Mesh, "all pods of the mesh together";
+        "mesh" => RateLimitScope::Mesh, "all pods of the mesh together, through the rate-limit service of the cluster that \
+            `rate_limits` of the mesh names: each request waits for a round trip to it";
     }
 }
 
@@ -145,7 +146,8 @@ pub(crate) static KIND: Kind = Kind {
             words::TIMEOUT,
             Type::Duration,
             Constant::Milliseconds(100),
-            "How long the rate-limit service may take.",
+            "How long the rate-limit service may take, the way there and back included: with `scope = mesh` that between the \
+             clusters.",
         ),
         Attribute::derived(
             words::DOMAIN,

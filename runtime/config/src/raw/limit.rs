@@ -28,8 +28,11 @@ pub struct Limit {
 pub enum LimitScope {
     /// This proxy alone, in memory; every bucket needs its `rate`.
     Proxy {},
-    /// The rate-limit service, which knows the rates.
+    /// A rate-limit service, which knows the rates.
     Service {
+        /// The upstream that is the service; absent means the `rate_limit_service` of the file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upstream: Option<String>,
         /// The domain of the descriptors.
         domain: String,
         /// The key of the descriptor that a bucket sends; its value is the bucket's name.

@@ -9,7 +9,7 @@ use lang_diagnostics::{FileId, Origin, Span};
 use meshc_plan::{
     Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
     GatewayDeployment, Group, GroupBalance, HttpAction, HttpListener, HttpRoute, Identity, Listener,
-    ListenerKind, Locality, MetricsListener, PodFailures, PoolPlan, ProbeCheck, ProxyName, ProxyPlan,
+    ListenerKind, Locality, MetricsListener, Owner, PodFailures, PoolPlan, ProbeCheck, ProxyName, ProxyPlan,
     RetryPlan, RetryReason, Role, Serves, Share, SidecarDeployment, Socket, Spill, StatusListener, Upstream,
     UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
@@ -36,6 +36,7 @@ pub(crate) fn identity(namespace: &str, account: &str) -> Identity {
 
 pub(crate) fn sidecar_plan(cluster: &str, service: &str) -> ProxyPlan {
     let deployment = Deployment::Sidecar(SidecarDeployment {
+        owner: Owner::User,
         namespace: "istioinaction".to_owned(),
         service: service.to_owned(),
         subset: None,

@@ -251,6 +251,7 @@ pub(crate) fn limited_callee() -> ProxyPlan {
     };
     let values = ["gold", "silver", "bronze"].map(str::to_owned).to_vec();
     let limit = GlobalLimit {
+        upstream: "rate-limit".to_owned(),
         domain: "loyalty.catalog.istioinaction".to_owned(),
         matches: HttpMatch { path: PathMatch::Exact("/items".to_owned()), ..Default::default() },
         buckets: vec![

@@ -4,18 +4,18 @@
 
 use std::time::Duration;
 
-use lang_diagnostics::Sink;
+use lang_diagnostics::Origin;
 use lang_syntax::ast::{Rate, RateUnit};
 use meshc_resolve::{GatewayPolicies, LimitId, RoutePolicies, Setting};
 use meshc_vocabulary::model::policy::{Each, LimitKey, Policy, PolicyScope, RateLimit, RateLimitScope, Tier};
-use meshc_vocabulary::model::{Callee, Gateway, Id, Route, Service};
+use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Route, Service};
 
 use super::AtCallee;
-use crate::capability;
 use crate::lower::context::Context;
+use crate::lower::upstream;
 use crate::{
-    DESCRIPTOR_KEY, Descriptor, GlobalLimit, Limit, LimitBucket, LimitCondition, LocalLimit, RateLimitDomain,
-    UNPRINTABLE, key_name,
+    DESCRIPTOR_KEY, Descriptor, GlobalLimit, Limit, LimitBucket, LimitCondition, LocalLimit,
+    RATE_LIMIT_UPSTREAM, RateLimitDomain, UNPRINTABLE, key_name,
 };
 
 /// The descriptor's value for what no tier counts.
@@ -28,10 +28,23 @@ const TOTAL: &str = "total";
 pub(in crate::lower) struct Limits {
     pub(in crate::lower) local: Vec<LocalLimit>,
     pub(in crate::lower) global: Vec<GlobalLimit>,
-    pub(in crate::lower) domains: Vec<(LimitId, RateLimitDomain)>,
+    pub(in crate::lower) domains: Vec<CountedDomain>,
+}
+
+/// What is counted, for which limit, and by the service of which cluster; `None`: the proxy's own.
+pub(in crate::lower) struct CountedDomain {
+    pub(in crate::lower) limit: LimitId,
+    pub(in crate::lower) cluster: Option<Id<Cluster>>,
+    pub(in crate::lower) domain: RateLimitDomain,
 }
 
 impl Limits {
+    /// Whether the rate-limit service of the proxy's own cluster is asked, and where that is said.
+    pub(in crate::lower) fn asked(&self) -> Option<Origin> {
+        let asks = |limit: &&GlobalLimit| limit.upstream == RATE_LIMIT_UPSTREAM;
+        self.global.iter().find(asks).map(|limit| limit.origin.clone())
+    }
+
     /// What is counted in the pod comes first: it asks nobody.
     pub(in crate::lower) fn in_order(&self) -> Vec<Limit> {
         let local = self.local.iter().cloned().map(Limit::Local);
@@ -40,26 +53,26 @@ impl Limits {
 }
 
 /// Those of a service.
-pub(in crate::lower) fn of_service(context: &Context<'_>, service: Id<Service>, sink: &mut Sink) -> Limits {
+pub(in crate::lower) fn of_service(context: &Context<'_>, service: Id<Service>) -> Limits {
     let setting = AtCallee::of(context, service).rate_limits;
-    limits(context, setting, |policy| derived(context, policy, service), LimitKey::clone, sink)
+    limits(context, setting, |policy| derived(context, policy, service), LimitKey::clone)
 }
 
 /// Those of a route at gateways.
-pub(in crate::lower) fn of_route(context: &Context<'_>, route: Id<Route>, sink: &mut Sink) -> Limits {
+pub(in crate::lower) fn of_route(context: &Context<'_>, route: Id<Route>) -> Limits {
     // How requests are sent on is said call by call.
     let RoutePolicies { retry: _, timeout: _, rate_limits } = *context.resolved.route(route);
     let Route { origin: _, name, namespace, scope: _, rules: _ } = context.model.routes.at(route);
     let whole = || format!("route.{}.{name}", context.model.namespaces.at(*namespace).name);
-    limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client, sink)
+    limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client)
 }
 
 /// Those of a gateway.
-pub(in crate::lower) fn of_gateway(context: &Context<'_>, gateway: Id<Gateway>, sink: &mut Sink) -> Limits {
+pub(in crate::lower) fn of_gateway(context: &Context<'_>, gateway: Id<Gateway>) -> Limits {
     let GatewayPolicies { rate_limits } = *context.resolved.gateway(gateway);
     let declared = context.model.gateways.at(gateway);
     let whole = || format!("gateway.{}.{}", context.model.clusters.at(declared.cluster).name, declared.name);
-    limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client, sink)
+    limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client)
 }
 
 /// The address that is meant at a gateway is that of the client.
@@ -79,7 +92,6 @@ fn limits<'m>(
     setting: Setting<'m, &'m [RateLimit]>,
     derived: impl Fn(&Policy) -> String,
     key: impl Fn(&LimitKey) -> LimitKey,
-    sink: &mut Sink,
 ) -> Limits {
     let mut limits = Limits::default();
     let blocks: Vec<_> = setting.identified().collect();
@@ -120,13 +132,15 @@ fn limits<'m>(
         let (matches, origin) = (matches.clone(), origin.clone());
         match scope.value {
             RateLimitScope::Pod => limits.local.push(LocalLimit { name, matches, buckets, mode, origin }),
-            RateLimitScope::Cluster => {
+            RateLimitScope::Cluster | RateLimitScope::Mesh => {
+                let Some((upstream, cluster)) = counted_at(context, scope.value) else { continue };
                 let descriptors = counters.into_iter().flat_map(|(bucket, unit)| descriptors(bucket, unit));
                 let descriptors = descriptors.collect();
                 let counted = RateLimitDomain { name: name.clone(), descriptors, origin: origin.clone() };
-                limits.domains.push((*id, counted));
+                limits.domains.push(CountedDomain { limit: *id, cluster, domain: counted });
                 let (on_error, timeout) = (*on_error, *timeout);
                 limits.global.push(GlobalLimit {
+                    upstream,
                     domain: name,
                     matches,
                     buckets,
@@ -136,10 +150,22 @@ fn limits<'m>(
                     origin,
                 });
             }
-            RateLimitScope::Mesh => capability::mesh_wide(context.model, scope.span, sink),
         }
     }
     limits
+}
+
+/// The upstream that counts, and its cluster if that is not the proxy's own; `None` if there is none, which was reported.
+fn counted_at(context: &Context<'_>, scope: RateLimitScope) -> Option<(String, Option<Id<Cluster>>)> {
+    match scope {
+        RateLimitScope::Pod | RateLimitScope::Cluster => Some((RATE_LIMIT_UPSTREAM.to_owned(), None)),
+        RateLimitScope::Mesh => {
+            let callee = Callee::Service(context.model.limiter?);
+            let port = context.called(callee).ports.first()?;
+            let cluster = context.model.mesh.rate_limits?.value;
+            Some((upstream::callee_name(context, callee, port), Some(cluster)))
+        }
+    }
 }
 
 /// The name of a domain that has none: `<namespace>.<policy>`, and `.<service>` if the policy holds for more than one
