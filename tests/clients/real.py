@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -17,8 +16,9 @@ import websockets.exceptions
 import websockets.sync.client
 import websockets.sync.server
 
+from waiting import PATIENCE, error_of, eventually
+
 DETAILS = 20_000
-PATIENCE = 30
 # grpcio itself takes no more than 16 KiB of metadata unless it is told to.
 OPTIONS = [("grpc.max_metadata_size", 64 * 1024), ("grpc.absolute_max_metadata_size", 64 * 1024)]
 
@@ -89,26 +89,6 @@ def call_all(address, host, service):
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, error
         assert service.cancelled.wait(PATIENCE), "the server still works for nobody"
         assert error_of(lambda: unary("Nothing")(b"", timeout=PATIENCE)).code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-def eventually(attempt):
-    """Until the proxies have noticed that there is a server again."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return attempt()
-        except (grpc.RpcError, websockets.exceptions.InvalidStatus):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-
-
-def error_of(call):
-    try:
-        answer = call()
-    except grpc.RpcError as error:
-        return error
-    raise AssertionError(f"answered with {answer!r}")
 
 
 def converse(connection):

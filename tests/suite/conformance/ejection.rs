@@ -43,7 +43,7 @@ fn get(mesh: &Mesh, target: &str) -> Response {
 }
 
 fn call(mesh: &Mesh) -> Response {
-    let request = Request::get("rpc.shop", "/shop.Rpc/Call").method("POST", "");
+    let request = Request::get("rpc.shop", "/call").method("POST", "");
     mesh.call(RPC, &request.header("content-type", "application/grpc").header("te", "trailers"))
 }
 
@@ -248,7 +248,7 @@ fn a_failed_connection_is_made_elsewhere(data_plane: DataPlane) {
     }
 
     // The status is in a header of gRPC's own, and the call is made again by what it stands for.
-    let request = Request::get("rpc.shop", "/shop.Rpc/Call").method("POST", "");
+    let request = Request::get("rpc.shop", "/call").method("POST", "");
     let request = request.header("content-type", "application/grpc").header("te", "trailers");
     let call = || mesh.call("WEST_SHOP_WEB__SHOP_RPC_90", &request);
     assert_eq!(cluster(&call()).as_deref(), Some("west"));

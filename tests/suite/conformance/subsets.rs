@@ -181,8 +181,11 @@ fn a_subset_fails_over_within_itself(data_plane: DataPlane) {
         assert_eq!(mesh.call(WEB, &get("/v2")).status, 503, "v1 and v3 are well, and are not v2");
     }
     assert_eq!(who(&mesh.call(WEB, &get("/v1"))), version("v1", "west"));
-    // With its last pods the service leaves the cluster.
-    mesh.fail("reviews.v1", "west", "gone");
+    // With its last pods the service leaves the cluster; its own name means all subsets that run there.
+    mesh.heal("reviews.v2", "west");
+    let gone = mesh.meshc(&["fail", "reviews", "--in", "west", "--how", "gone"]);
+    let named: Vec<&str> = gone.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(named, ["shop.reviews.v1", "shop.reviews.v2"]);
     process::eventually("east answers for the service", Duration::from_secs(20), || {
         let answer = mesh.call(BATCH, &get("/"));
         (answer.status == 200 && who(&answer).1 == "east").then_some(())

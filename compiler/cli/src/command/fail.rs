@@ -10,6 +10,8 @@ Example:
   $ meshc fail simple-backend --in west
   $ meshc fail istioinaction.simple-backend --in west --how gone
 
+A service with subsets fails in all of them, or in one: SERVICE.SUBSET.
+
 With several meshes running, the one that has the service in that cluster is
 meant. Where several have it, they are listed, and MESH_CONTROL=SOCKET says
 which one is meant; `meshc up` prints the socket of its own.";
@@ -17,7 +19,7 @@ which one is meant; `meshc up` prints the socket of its own.";
 /// Arguments of `meshc fail`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The service: `namespace.name`, or only the name if that is enough.
+    /// The service: `namespace.name`, or only the name if that is enough; `name.subset`: one of its subsets.
     service: String,
     /// The cluster whose instance fails.
     #[arg(long = "in", value_name = "CLUSTER")]
@@ -30,7 +32,7 @@ pub(crate) struct Arguments {
 /// How an application fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum How {
-    /// Every request is answered with 500.
+    /// Every request is answered with 500, every call of gRPC with INTERNAL.
     Error,
     /// No request is answered.
     Hang,

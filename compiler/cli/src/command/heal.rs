@@ -12,7 +12,7 @@ Example:
 /// Arguments of `meshc heal`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The service: `namespace.name`, or only the name if that is enough.
+    /// The service: `namespace.name`, or only the name if that is enough; `name.subset`: one of its subsets.
     service: String,
     /// The cluster whose instance works again.
     #[arg(long = "in", value_name = "CLUSTER")]

@@ -16,9 +16,14 @@ pub(crate) const EXAMPLE: &str = r#"Example:
     sh -c 'curl -sH "Host: webapp.istioinaction.io" $MESH_GATEWAY_WEST_INGRESS'
 
 Every proxy of every cluster runs as a process of its own on ports of 127.0.0.1,
-or of ::1 in clusters with ip_family = ipv6; applications are stood in for and
-answer with JSON. A command runs once all is ready, and its status is that of
-meshc. It finds in its environment, each as host:port:
+or of ::1 in clusters with ip_family = ipv6; applications are stood in for.
+They answer HTTP with JSON (?delay=MS waits first, ?bytes=N answers with so many
+bytes), return every message of a WebSocket, and serve over gRPC: health,
+reflection, meshc.v1.Echo, and any other method with an empty message. TCP gets
+every byte back.
+
+A command runs once all is ready, and its status is that of meshc. It finds in
+its environment, each as host:port:
   MESH_GATEWAY_<CLUSTER>_<GATEWAY>           a gateway (a port of it: …_<PORT>)
   MESH_CALL_<CLUSTER>_<CALLER>__<CALLEE>_<PORT>          where a caller calls
   MESH_READINESS_<PROXY>, MESH_METRICS_<PROXY>, MESH_INBOUND_<PROXY>

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 /// Whose place a process takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct App {
-    /// `namespace.service`, or only `service` if that is enough.
+    /// `namespace.service`, or only `service` if that is enough; with a subset, or all of them.
     service: String,
     /// The application's port, if it has several.
     target: Option<u16>,

@@ -53,8 +53,8 @@ pub(crate) struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Answer {
-    /// Which application it was.
-    Done(Instance),
+    /// Which applications they were: one, or those of all subsets of a service.
+    Done(Vec<Instance>),
     /// Why not.
     Refused(String),
     /// What the mesh is.
@@ -100,7 +100,7 @@ async fn exchange(
         Ok(Question::Describe) => Answer::Mesh(description.clone()),
         Ok(Question::Set(request)) => {
             match applications.set(&request.service, &request.cluster, request.behaviour) {
-                Ok(instance) => Answer::Done(instance),
+                Ok(instances) => Answer::Done(instances),
                 Err(why) => Answer::Refused(why),
             }
         }
@@ -225,7 +225,7 @@ mod tests {
         let (_, behaviour) = mesh(runtime.path(), "7", &[("shop.web", "west")]);
         let ask = |cluster: &str| ask(runtime.path(), None, &request("web", cluster)).unwrap();
         let instance = Instance { service: String::from("shop.web"), cluster: String::from("west") };
-        assert_eq!(ask("west"), Answer::Done(instance));
+        assert_eq!(ask("west"), Answer::Done(vec![instance]));
         assert_eq!(*behaviour.borrow(), Behaviour::Gone);
         assert_eq!(
             ask("north"),

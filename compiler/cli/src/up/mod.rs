@@ -37,6 +37,7 @@ use crate::compile::{DataPlaneWord, compile, show};
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
+use stand_in::Instance;
 
 pub(crate) use apps::App;
 pub(crate) use programs::Programs;
@@ -75,22 +76,24 @@ pub(crate) fn run(settings: &Settings, console: &Console) -> Result<Exit, Failur
     executor.block_on(session::session(settings, mesh, console))
 }
 
-/// Sets how an application of the running mesh behaves.
+/// Sets how an application of the running mesh behaves, or those of all subsets of a service.
 pub(crate) fn switch(service: &str, cluster: &str, behaviour: Behaviour) -> Result<(), Failure> {
     let given = std::env::var_os(control::VARIABLE);
     let request = control::Request { service: service.to_owned(), cluster: cluster.to_owned(), behaviour };
     match control::ask(&runtime::directory()?, given.as_deref().map(Path::new), &request)? {
         control::Answer::Refused(why) => Err(Failure::new(why)),
         control::Answer::Mesh(_) => Err(Failure::new("the running mesh gave an answer to another question")),
-        control::Answer::Done(instance) => {
+        control::Answer::Done(instances) => {
             let state = match behaviour {
                 Behaviour::Well => "works",
                 Behaviour::Error => "answers every request with 500",
                 Behaviour::Hang => "answers no request",
                 Behaviour::Gone => "has closed its ports",
             };
-            let line = format!("{} in {} {state}\n", instance.service, instance.cluster);
-            print(&line).context(|| String::from("write to standard output"))
+            let line =
+                |instance: &Instance| format!("{} in {} {state}\n", instance.service, instance.cluster);
+            print(&instances.iter().map(line).collect::<String>())
+                .context(|| String::from("write to standard output"))
         }
     }
 }

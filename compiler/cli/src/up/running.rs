@@ -24,7 +24,7 @@ use super::programs::Programs;
 use super::readiness::{Awaited, Question};
 use super::runtime::{self, Home};
 use super::server_tls::ServerTls;
-use super::stand_in::{Instance, Speech, Stand, Switchboard, serve};
+use super::stand_in::{Instance, Speech, Stand, Switchboard, Told, serve};
 use super::{Settings, control, files, inotify};
 use crate::exit::{Context, Failure};
 
@@ -224,7 +224,8 @@ impl Running {
                 };
                 let behaviour = switchboard.follow(&instance);
                 let stand = Stand { speech, tls: None };
-                self.tasks.spawn(serve(held, port.address, stand, instance.clone(), behaviour));
+                let told = Told { instance: instance.clone(), behaviour };
+                self.tasks.spawn(serve(held, port.address, stand, told));
             }
         }
         for outside in &self.layout.externals {
@@ -238,7 +239,7 @@ impl Running {
             };
             let stand = Stand { speech, tls: self.outside.acceptor(outside)? };
             let behaviour = switchboard.follow(&instance);
-            self.tasks.spawn(serve(held, outside.address, stand, instance, behaviour));
+            self.tasks.spawn(serve(held, outside.address, stand, Told { instance, behaviour }));
         }
         let socket = self.home.socket();
         let listener = UnixListener::bind(socket).context(|| format!("listen at `{}`", socket.display()))?;

@@ -1,4 +1,4 @@
-//! What a stand-in application answers over HTTP.
+//! What a stand-in application answers over HTTP; what is gRPC or a WebSocket is handed on.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -10,15 +10,15 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::watch;
+use tonic::body::Body;
 
-use super::{Behaviour, Instance, Shaken, awake, xfcc};
+use super::{Behaviour, Instance, Shaken, Told, awake, grpc, websocket, xfcc};
 
 /// The longest delay that a request may ask for with `?delay=`.
-const MAX_DELAY: Duration = Duration::from_secs(60);
+pub(super) const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// The longest answer that a request may ask for with `?bytes=`.
-const MAX_BYTES: usize = 4 << 20;
+/// The longest answer that a request may ask for with `?bytes=`, and the longest text that is echoed.
+pub(super) const MAX_BYTES: usize = 4 << 20;
 
 /// The answer.
 #[derive(Serialize)]
@@ -42,26 +42,33 @@ struct Answer<'a> {
 /// much later; one whose query says `bytes=<number>` gets so many bytes instead of JSON.
 pub(super) async fn answer(
     mut request: Request<Incoming>,
-    instance: &Instance,
     tls: Option<&Shaken>,
-    behaviour: &mut watch::Receiver<Behaviour>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    awake(behaviour).await;
+    mut told: Told,
+) -> Result<Response<Body>, Infallible> {
+    awake(&mut told.behaviour).await;
     if let Some(delay) = delay(request.uri().query().unwrap_or_default()) {
         tokio::time::sleep(delay).await;
+    }
+    let failing = *told.behaviour.borrow() != Behaviour::Well;
+    if grpc::is_asked(&request) {
+        return Ok(if failing { grpc::failure() } else { grpc::answer(request, told).await });
+    }
+    if websocket::is_asked(&request) && !failing {
+        return Ok(websocket::agree(request, told));
     }
     let mut received = 0;
     while let Some(Ok(frame)) = request.body_mut().frame().await {
         received += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
-    let failing = *behaviour.borrow() != Behaviour::Well;
-    if failing && is_grpc(request.headers()) {
-        return Ok(grpc_failure());
+    let instance = &told.instance;
+    let failing = *told.behaviour.borrow() != Behaviour::Well;
+    if failing && grpc::has_content_of(request.headers()) {
+        return Ok(grpc::failure());
     }
     let (status, body) = if failing {
         (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance))
     } else if let Some(count) = bytes(request.uri().query().unwrap_or_default()) {
-        let mut response = Response::new(Full::new(filling(count)));
+        let mut response = Response::new(Body::new(Full::new(filling(count))));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         return Ok(response);
     } else {
@@ -69,24 +76,10 @@ pub(super) async fn answer(
     };
     // Over HTTP/2, hyper would send the body of an answer that has none.
     let body = if request.method() == Method::HEAD { Vec::new() } else { body };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Body::new(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
-}
-
-/// What a gRPC server answers when a call fails inside it: INTERNAL, without a message.
-fn grpc_failure() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-status", HeaderValue::from_static("13"));
-    headers.insert("grpc-message", HeaderValue::from_static("told to fail"));
-    response
 }
 
 fn describe(
@@ -128,7 +121,7 @@ fn line(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Headers by name; repeated ones are joined with `, `.
-fn joined(headers: &HeaderMap) -> BTreeMap<&str, String> {
+pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<&str, String> {
     let mut joined: BTreeMap<&str, String> = BTreeMap::new();
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes());

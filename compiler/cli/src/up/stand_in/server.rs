@@ -8,27 +8,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Behaviour, Instance, Shaken, Speech, Stand, http, tcp};
+use super::{Behaviour, Shaken, Speech, Stand, Told, http, tcp};
 
 /// How long to wait before a port is tried again that could not be listened on or accepted from.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Serves one port of an application until the task is dropped. While it is told to be gone, the port is closed and
 /// so are its connections.
-pub(crate) async fn serve(
-    held: HeldListener,
-    address: SocketAddr,
-    stand: Stand,
-    instance: Instance,
-    mut behaviour: watch::Receiver<Behaviour>,
-) {
+pub(crate) async fn serve(held: HeldListener, address: SocketAddr, stand: Stand, mut told: Told) {
     let mut listener = held.set_nonblocking(true).and_then(|()| TcpListener::from_std(held)).ok();
     loop {
         let gone = |behaviour: &Behaviour| *behaviour == Behaviour::Gone;
-        if behaviour.wait_for(|behaviour| !gone(behaviour)).await.is_err() {
+        if told.behaviour.wait_for(|behaviour| !gone(behaviour)).await.is_err() {
             return;
         }
         let open = match listener.take() {
@@ -41,27 +34,21 @@ pub(crate) async fn serve(
                 }
             },
         };
-        let mut until_gone = behaviour.clone();
+        let mut until_gone = told.behaviour.clone();
         let mut connections = JoinSet::new();
         tokio::select! {
-            () = accept(&open, &mut connections, &stand, &instance, &behaviour) => {}
+            () = accept(&open, &mut connections, &stand, &told) => {}
             _ = until_gone.wait_for(gone) => {}
         }
         // Dropping the set ends its connections, dropping the listener closes the port.
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &mut JoinSet<()>,
-    stand: &Stand,
-    instance: &Instance,
-    behaviour: &watch::Receiver<Behaviour>,
-) {
+async fn accept(listener: &TcpListener, connections: &mut JoinSet<()>, stand: &Stand, told: &Told) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, stand.clone(), instance.clone(), behaviour.clone()));
+                connections.spawn(connection(stream, stand.clone(), told.clone()));
             }
             // Out of file descriptors, most likely: the connections that are open will free some.
             Err(_) => tokio::time::sleep(AGAIN).await,
@@ -71,19 +58,14 @@ async fn accept(
 }
 
 /// A connection that breaks concerns nobody but its client.
-async fn connection(
-    stream: TcpStream,
-    stand: Stand,
-    instance: Instance,
-    behaviour: watch::Receiver<Behaviour>,
-) {
+async fn connection(stream: TcpStream, stand: Stand, told: Told) {
     let _ = stream.set_nodelay(true);
     let Stand { speech, tls } = stand;
     match (speech, tls) {
         (Speech::Process(address), _) => {
-            let _ = tcp::pass_on(stream, address, behaviour).await;
+            let _ = tcp::pass_on(stream, address, told).await;
         }
-        (Speech::Http | Speech::Tcp, None) => speak(stream, speech, None, instance, behaviour).await,
+        (Speech::Http | Speech::Tcp, None) => speak(stream, speech, None, told).await,
         (Speech::Http | Speech::Tcp, Some(acceptor)) => {
             if let Ok(stream) = acceptor.accept(stream).await {
                 let (_, session) = stream.get_ref();
@@ -92,7 +74,7 @@ async fn connection(
                     sni: session.server_name().map(str::to_owned),
                     client: shown.map(|shown| meshc_pki::dns_names(shown)).unwrap_or_default(),
                 };
-                speak(stream, speech, Some(shaken), instance, behaviour).await;
+                speak(stream, speech, Some(shaken), told).await;
             }
         }
     }
@@ -102,36 +84,37 @@ async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     speech: Speech,
     tls: Option<Shaken>,
-    instance: Instance,
-    behaviour: watch::Receiver<Behaviour>,
+    told: Told,
 ) {
     match speech {
         Speech::Http => {
             let service = service_fn(|request| {
-                let (instance, tls, mut behaviour) = (instance.clone(), tls.clone(), behaviour.clone());
-                async move { http::answer(request, &instance, tls.as_ref(), &mut behaviour).await }
+                let (tls, told) = (tls.clone(), told.clone());
+                async move { http::answer(request, tls.as_ref(), told).await }
             });
             let builder = Builder::new(TokioExecutor::new());
-            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+            let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
         }
         // Processes are not spoken for here.
         Speech::Tcp | Speech::Process(_) => {
-            let _ = tcp::converse(stream, &instance, behaviour).await;
+            let _ = tcp::converse(stream, told).await;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Instance;
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::watch;
 
     async fn start(speech: Speech) -> (SocketAddr, watch::Sender<Behaviour>) {
         let held = HeldListener::bind("127.0.0.1:0").unwrap();
         let address = held.local_addr().unwrap();
         let (switch, behaviour) = watch::channel(Behaviour::Well);
         let instance = Instance { service: String::from("shop.web"), cluster: String::from("west") };
-        tokio::spawn(serve(held, address, Stand { speech, tls: None }, instance, behaviour));
+        tokio::spawn(serve(held, address, Stand { speech, tls: None }, Told { instance, behaviour }));
         (address, switch)
     }
 
@@ -192,6 +175,37 @@ mod tests {
         assert_eq!(heard, "shop.web in west\nhello");
         switch.send_replace(Behaviour::Error);
         assert_eq!(ask(address, "hello").await.unwrap_or_default(), "", "it can be made to fail as any can");
+    }
+
+    #[tokio::test]
+    async fn a_websocket_ends_when_the_application_goes() {
+        let (address, switch) = start(Speech::Http).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let asked = "GET / HTTP/1.1\r\nhost: web\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+                     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        // A text of one byte, masked with zeros (RFC 6455, section 5.2).
+        stream.write_all(&[asked.as_bytes(), b"\x81\x81\0\0\0\0a"].concat()).await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\r\n\r\n\x81\x01a") {
+            assert_ne!(stream.read_buf(&mut heard).await.unwrap(), 0, "{}", String::from_utf8_lossy(&heard));
+        }
+        let head = String::from_utf8_lossy(&heard);
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+        switch.send_replace(Behaviour::Gone);
+        while stream.read_buf(&mut heard).await.is_ok_and(|bytes| bytes > 0) {}
+        let refused = asked.replace("version: 13", "version: 8").replace("Upgrade", "close, Upgrade");
+        switch.send_replace(Behaviour::Well);
+        let answer = loop {
+            match ask(address, &refused).await {
+                Ok(answer) => break answer,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        assert!(
+            answer.starts_with("HTTP/1.1 426 ") && answer.contains("sec-websocket-version: 13"),
+            "{answer}"
+        );
     }
 
     #[tokio::test]
