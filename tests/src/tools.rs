@@ -34,6 +34,19 @@ pub fn tool(name: &str) -> PathBuf {
     path
 }
 
+/// A Chromium: the one of Debian that has no window, or whichever else is there.
+///
+/// # Panics
+/// If none is installed.
+#[must_use]
+pub fn browser() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
+    let mut found = names.iter().flat_map(|name| places.iter().map(move |place| place.join(name)));
+    found.find(|candidate| candidate.is_file()).expect("a browser is installed; run: tests/tools/install")
+}
+
 /// A program of the system, such as `redis-server` or `openssl`.
 ///
 /// # Panics

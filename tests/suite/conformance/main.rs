@@ -3,6 +3,7 @@
 mod adoption;
 mod answers;
 mod authorization;
+mod browser;
 mod calls;
 mod certificates;
 mod conditions;

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""A browser, Chromium without a window, at the TLS port of an ingress gateway: a page over HTTP/2, a WebSocket, and requests
+to another origin that are allowed and refused (CORS). It is told what to do over the DevTools protocol.
+
+Arguments: the browser, the address of the port, the certificate that its clients trust, and whether the end of a WebSocket is
+`clean` or `reset`. Every name under `.example` is that address to the browser, and no other name is found. Prints `ok` at
+the end.
+"""
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import subprocess
+import sys
+import tempfile
+
+import websockets.sync.client
+
+PATIENCE = 60
+
+CONVERSE = """new Promise((done, failed) => {
+  const heard = [], socket = new WebSocket('wss://page.example/room', ['one', 'two'])
+  socket.onopen = () => { socket.send('first'); socket.send('second') }
+  socket.onmessage = message => { heard.push(message.data); if (heard.length == 2) socket.close(4000, 'over') }
+  socket.onclose = end => done({ heard, protocol: socket.protocol, code: end.code, clean: end.wasClean })
+  socket.onerror = () => failed(new Error('no WebSocket'))
+})"""
+
+PUT = """fetch('https://api.example/PATH', { method: 'PUT', headers: { 'x-kind': 'gold' }, body: 'text' }).then(
+  async answer => ({ status: answer.status, readable: answer.headers.get('x-served'), body: await answer.json() }),
+  error => String(error))"""
+
+
+class Browser:
+    """A connection to it."""
+
+    def __init__(self, url):
+        self.socket = websockets.sync.client.connect(url, max_size=None, open_timeout=PATIENCE, legacy=True)
+        self.numbers = itertools.count()
+        self.session = None
+        self.events = []
+
+    def ask(self, method, **params):
+        number = next(self.numbers)
+        request = {"id": number, "method": method, "params": params}
+        if self.session:
+            request["sessionId"] = self.session
+        self.socket.send(json.dumps(request))
+        while True:
+            message = json.loads(self.socket.recv(PATIENCE))
+            if message.get("id") == number:
+                assert "result" in message, message
+                return message["result"]
+            self.events.append(message)
+
+    def wait(self, method):
+        """The first event of this kind that has not been waited for."""
+        while True:
+            for place, event in enumerate(self.events):
+                if event.get("method") == method:
+                    return self.events.pop(place)["params"]
+            self.events.append(json.loads(self.socket.recv(PATIENCE)))
+
+    def run(self, script):
+        """What a script of the page comes to."""
+        result = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"]["value"]
+
+    def open_page(self):
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Network", "Runtime"):
+            self.ask(f"{domain}.enable")
+
+
+def look(browser, end):
+    browser.open_page()
+    gone = browser.ask("Page.navigate", url="https://page.example/start")
+    assert "errorText" not in gone, gone
+    browser.wait("Page.loadEventFired")
+    assert browser.run("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+    page = json.loads(browser.run("document.body.innerText"))
+    assert (page["service"], page["path"]) == ("shop.page", "/start"), page
+    # Chromium sends "sec-fetch-mode: navigate", so this was no request of curl's.
+    assert page["headers"]["sec-fetch-mode"] == "navigate", page
+
+    said = browser.run(CONVERSE)
+    assert said == {"heard": ["first", "second"], "protocol": "one", "code": 4000, "clean": end == "clean"}, said
+    answer = browser.wait("Network.webSocketHandshakeResponseReceived")["response"]
+    # It goes over the connection that there is, as an extended CONNECT, whose answer is 200 (RFC 8441).
+    assert answer["status"] == 200, answer
+
+    got = browser.run(PUT.replace("PATH", "open"))
+    assert (got["status"], got["readable"]) == (200, "yes"), got
+    assert (got["body"]["service"], got["body"]["method"]) == ("shop.api", "PUT"), got
+    assert got["body"]["headers"]["x-kind"] == "gold" and got["body"]["received"] == 4, got
+    missing, unlisted = "PreflightMissingAllowOriginHeader", "HeaderDisallowedByPreflightResponse"
+    for path, reason in (("closed", missing), ("narrow", unlisted), ("silent", missing)):
+        browser.events.clear()
+        assert browser.run(PUT.replace("PATH", path)) == "TypeError: Failed to fetch", path
+        failed = browser.wait("Network.loadingFailed")
+        assert failed["corsErrorStatus"]["corsError"] == reason, (path, failed)
+
+
+def key_of(certificate):
+    """The hash of its public key, as Chromium takes it."""
+    run = lambda *words, given=None: subprocess.run(["openssl", *words], input=given, check=True, capture_output=True).stdout
+    key = run("x509", "-in", certificate, "-pubkey", "-noout")
+    key = run("pkey", "-pubin", "-outform", "der", given=key)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+def main():
+    program, address, certificate, end = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as home:
+        command = [
+            program,
+            "--headless",
+            # In containers and as root there is none to be had.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--no-first-run",
+            "--no-proxy-server",
+            f"--user-data-dir={home}",
+            f"--host-resolver-rules=MAP *.example {address},MAP * ~NOTFOUND",
+            f"--ignore-certificate-errors-spki-list={key_of(certificate)}",
+            "--remote-debugging-port=0",
+            "about:blank",
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                if found := re.search(r"DevTools listening on (ws://127\.0\.0\.1:\S+)", line):
+                    break
+            else:
+                raise AssertionError("".join(said))
+            look(Browser(found[1]), end)
+        finally:
+            process.kill()
+            process.wait()
+    print("ok")
+
+
+main()
