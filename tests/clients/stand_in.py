@@ -5,6 +5,7 @@ reader of reflection, which finds the messages of the echo; websockets.
 Arguments: the ingress, the calls of two services, the application of the second, and meshc. Prints `ok` at the end.
 """
 
+import json
 import queue
 import socket
 import subprocess
@@ -87,6 +88,9 @@ def echoed(channel):
     for kind in ("unary_unary", "unary_stream"):
         answer = getattr(channel, kind)("/shop.Api/Get")(b"anything", timeout=PATIENCE)
         assert (answer if kind == "unary_unary" else b"".join(answer)) == b""
+    _, call = channel.unary_unary("/shop.Api/Get").with_call(b"anything", timeout=PATIENCE)
+    told = json.loads(dict(call.trailing_metadata())["x-answer"])
+    assert (told["service"], told["path"], told["received"]) == ("shop.api", "/shop.Api/Get", 5 + 8), told
     return caller
 
 

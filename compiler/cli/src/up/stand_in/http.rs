@@ -56,10 +56,7 @@ pub(super) async fn answer(
     if websocket::is_asked(&request) && !failing {
         return Ok(websocket::agree(request, told));
     }
-    let mut received = 0;
-    while let Some(Ok(frame)) = request.body_mut().frame().await {
-        received += frame.data_ref().map_or(0, |data| data.len() as u64);
-    }
+    let received = read(request.body_mut()).await;
     let instance = &told.instance;
     let failing = *told.behaviour.borrow() != Behaviour::Well;
     if failing && grpc::has_content_of(request.headers()) {
@@ -82,7 +79,17 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-fn describe(
+/// Reads a body to its end; how many bytes it had.
+pub(super) async fn read(body: &mut Incoming) -> u64 {
+    let mut received = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        received += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    received
+}
+
+/// What an answer says.
+pub(super) fn describe(
     request: &Request<Incoming>,
     received: u64,
     instance: &Instance,

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 
 use futures_util::{Stream, stream};
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Request, Response, Version};
@@ -21,10 +21,14 @@ use tonic::server::{Grpc, StreamingService};
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
 
-use super::{Behaviour, Told, awake};
+use super::{Behaviour, Instance, Told, awake, http};
 
 /// gRPC's type of content.
 const CONTENT: HeaderValue = HeaderValue::from_static("application/grpc");
+/// Which trailer says who answers a method that is only stood in for, and what was asked.
+const ANSWER: &str = "x-answer";
+/// The longest that it may be: many clients take no more than 8 KiB of metadata.
+const MAX_ANSWER: usize = 4096;
 /// The message without a field: a byte that says that it is not compressed, and its length (gRPC over HTTP/2, "Data Frames").
 const EMPTY: Bytes = Bytes::from_static(&[0; 5]);
 
@@ -71,7 +75,7 @@ pub(super) async fn answer(request: Request<Incoming>, told: Told) -> Response<B
         | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => {
             call(request, reflection::describe).await
         }
-        _ => nothing(request.into_body()),
+        _ => nothing(request, told.instance),
     }
 }
 
@@ -128,15 +132,21 @@ async fn well(told: &mut Told) -> Result<(), Status> {
 }
 
 /// An answer at once, whose end waits for that of the request: whichever kind of method the client takes it for, it is one.
-fn nothing(asked: Incoming) -> Response<Body> {
-    let frames = stream::unfold((Some(EMPTY), Some(asked)), |(message, asked)| async move {
+/// Its trailers say what an answer over HTTP does.
+fn nothing(request: Request<Incoming>, instance: Instance) -> Response<Body> {
+    let begin = (Some(EMPTY), Some((request, instance)));
+    let frames = stream::unfold(begin, |(message, asked)| async move {
         if let Some(message) = message {
             return Some((Ok::<_, Infallible>(Frame::data(message)), (None, asked)));
         }
-        let mut asked = asked?;
-        while let Some(Ok(_)) = asked.frame().await {}
+        let (mut request, instance) = asked?;
+        let received = http::read(request.body_mut()).await;
         let mut trailers = HeaderMap::new();
         trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+        let answer = ascii(&http::describe(&request, received, &instance, None));
+        if let Some(answer) = answer.filter(|answer| answer.len() <= MAX_ANSWER) {
+            trailers.insert(ANSWER, answer);
+        }
         Some((Ok(Frame::trailers(trailers)), (None, None)))
     });
     let mut response = Response::new(Body::new(StreamBody::new(frames)));
@@ -144,9 +154,35 @@ fn nothing(asked: Incoming) -> Response<Body> {
     response
 }
 
+/// JSON as a header's value, with everything beyond ASCII escaped.
+fn ascii(json: &[u8]) -> Option<HeaderValue> {
+    let text = std::str::from_utf8(json).ok()?.trim_end();
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() {
+            escaped.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    HeaderValue::from_str(&escaped).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_fits_into_a_header() {
+        let value = ascii("{\"a\":\"\u{e4}\u{1f600}\"}\n".as_bytes()).unwrap();
+        assert_eq!(value, r#"{"a":"\u00e4\ud83d\ude00"}"#);
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(value.as_bytes()).unwrap()["a"],
+            "\u{e4}\u{1f600}"
+        );
+    }
 
     #[test]
     fn a_call_has_a_service_and_a_method() {
