@@ -99,7 +99,7 @@ const ORDER: &[&[&str]] = &[
     &["meshc-resolve"],
     &["meshc-topology"],
     &["meshc-plan"],
-    &["meshc-check", "meshc-envoy", "meshc-meshd", "meshc-kubernetes", "meshc-local"],
+    &["meshc-check", "meshc-envoy", "meshc-meshd", "meshc-kubernetes", "meshc-local", "meshc-machines"],
     &["meshc-driver"],
     &["meshc-cli", "meshd"],
     &["mesh-tests", "mesh-fuzz"],

@@ -66,6 +66,10 @@ fn tree(mesh: &CheckedMesh, forms: Forms, roots: &str, sink: &mut Sink) -> Tree 
     for (path, text) in meshc_kubernetes::render(&input, sink) {
         put(&mut tree, path, text);
     }
+    let machines = meshc_machines::Input { plan: &mesh.plan, rendered: &rendered, trust: &trust };
+    for (path, text) in meshc_machines::render(&machines) {
+        put(&mut tree, path, text);
+    }
     match forms {
         Forms::Watched => {}
         Forms::WatchedAndStatic => {
@@ -150,7 +154,11 @@ fn render_proxy(
 }
 
 fn put(tree: &mut Tree, path: String, text: String) {
-    let text = if path.ends_with(".yaml") { format!("{HEADER}{text}") } else { text };
+    let text = if path.ends_with(".yaml") || path.ends_with(".service") || path.ends_with("/hosts") {
+        format!("{HEADER}{text}")
+    } else {
+        text
+    };
     tree.insert(path, text.into_bytes());
 }
 

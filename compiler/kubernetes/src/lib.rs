@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::Sink;
 use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyName, ProxyPlan, RenderedProxy};
+use meshc_vocabulary::model::Platform;
 
 /// What manifests are made of.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,10 @@ pub fn check(plan: &Plan, sink: &mut Sink) {
 pub fn render(input: &Input<'_>, sink: &mut Sink) -> Tree {
     let mut tree = Tree::new();
     for cluster in &input.plan.clusters {
+        match cluster.platform {
+            Platform::Kubernetes => {}
+            Platform::Machines => continue,
+        }
         let proxies: Vec<&ProxyPlan> =
             input.plan.proxies.iter().filter(|proxy| proxy.cluster == cluster.id).collect();
         render_cluster(input, cluster, &proxies, &mut tree, sink);

@@ -26,6 +26,7 @@ const MESHES: [&str; 13] = [
     "health",
     "hub-and-spoke",
     "limits",
+    "machines",
     "outliers",
     "outside",
     "permissive",

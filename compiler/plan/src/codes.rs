@@ -42,6 +42,8 @@ pub const UPGRADE_OVER_HTTP2: Code = Code("E0421");
 pub const SAME_NAME: Code = Code("E0440");
 /// An egress gateway that callers in other clusters cannot reach.
 pub const EGRESS_WITHOUT_ADDRESS: Code = Code("E0441");
+/// What machines outside Kubernetes do not have.
+pub const NOT_ON_MACHINES: Code = Code("E0442");
 
 /// A request that waits on purpose for longer than its stream may be silent.
 pub const DELAY_IN_SILENCE: Code = Code("E0430");
@@ -63,6 +65,27 @@ service ledger {
 ```
 
 Use what the message suggests.
+"#,
+    },
+    CodeInfo {
+        code: NOT_ON_MACHINES,
+        title: "this needs Kubernetes",
+        explanation: r#"On machines a proxy takes the application's calls at addresses of its own (`capture = loopback`): packets are redirected
+in pods only. So the application leaves the ports of its callees to the proxy. And counters that pods share are kept by a
+service in Kubernetes.
+
+```mesh
+cluster dc { network = dc-net, region = "dc", platform = machines }
+namespace shop {
+  service ledger {
+    clusters = [dc]
+    in dc { addresses = [10.0.0.5] }
+    port http { number = 8080, bind = loopback }       // without it, it would hold a port of what it calls
+    calls    = [cart]
+  }
+  service cart { clusters = [west], port http { number = 8080 } }
+}
+```
 "#,
     },
     CodeInfo {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::{
     Autoscale, Bind, Cluster, DataPlane, GatewayService, Host, Id, IpFamily, KubernetesVersion, Mtls,
-    NetworkPolicyEnforcement, Probe, Protocol, Resources, Scrape, Workload,
+    NetworkPolicyEnforcement, Platform, Probe, Protocol, Resources, Scrape, Workload,
 };
 
 use crate::object_name;
@@ -47,6 +47,8 @@ pub struct ClusterPlan {
     pub kubernetes: KubernetesVersion,
     /// Whether it enforces NetworkPolicy.
     pub network_policy: NetworkPolicyEnforcement,
+    /// What its proxies run on.
+    pub platform: Platform,
     /// The data plane of its proxies.
     pub data_plane: DataPlane,
     /// Namespaces that have a proxy in this cluster, in order: each gets the trust bundle.

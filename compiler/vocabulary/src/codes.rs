@@ -87,6 +87,10 @@ pub const TLS_TWICE: Code = Code("E0281");
 pub const NO_SERVER_NAME: Code = Code("E0282");
 /// A gateway that connects to no hosts outside.
 pub const NOT_AN_EGRESS: Code = Code("E0283");
+/// A service on machines that nobody could find.
+pub const MACHINE_WITHOUT_ADDRESS: Code = Code("E0285");
+/// The address of something that is found by name.
+pub const ADDRESS_OF_POD: Code = Code("E0286");
 
 /// All of them, with what `meshc explain` says.
 pub const CODES: &[CodeInfo] = &[
@@ -410,6 +414,8 @@ health { check = http { path = "/healthz" }, interval = 1ms }     // interval = 
     outside::TLS_TWICE,
     outside::NO_SERVER_NAME,
     outside::NOT_AN_EGRESS,
+    outside::MACHINE_WITHOUT_ADDRESS,
+    outside::ADDRESS_OF_POD,
     CodeInfo {
         code: FAILOVER_OF_DESTINATIONS,
         title: "destinations that cannot stand in for each other",

@@ -55,7 +55,8 @@ impl Counting {
             return;
         }
         let origin = Origin::new(cluster.span, "`rate_limits`");
-        let presence = Presence { cluster: cluster.value, span: cluster.span, replicas: 2 };
+        let presence =
+            Presence { cluster: cluster.value, span: cluster.span, replicas: 2, addresses: Vec::new() };
         self.service = Some(services.push(service(namespace, presence, &origin)));
     }
 }

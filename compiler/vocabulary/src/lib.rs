@@ -15,6 +15,7 @@ mod forms;
 mod forwarded;
 pub mod gateway_codes;
 mod kind;
+mod machines;
 pub mod model;
 mod names;
 mod policy;
@@ -43,6 +44,7 @@ pub fn evaluate(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -
     let model = build::build(&declarations, defaults, &mut found);
     if let Some(model) = &model {
         names::check(model, &mut found);
+        machines::check(model, &mut found);
     }
     let sound = !found.has_errors();
     for diagnostic in found.into_sorted() {

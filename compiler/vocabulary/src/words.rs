@@ -124,6 +124,7 @@ names! {
     PATHS = "paths";
     PER_TRY_IDLE = "per_try_idle";
     PER_TRY_TIMEOUT = "per_try_timeout";
+    PLATFORM = "platform";
     PORT = "port";
     PORTS = "ports";
     PREFIX = "prefix";

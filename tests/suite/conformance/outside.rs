@@ -72,17 +72,22 @@ fn call(mesh: &Mesh, callee: &str, host: &str) -> Response {
 }
 
 /// Which stand-in answered.
-fn answered(response: &Response) -> (u16, String, String) {
+pub(crate) fn answered(response: &Response) -> (u16, String, String) {
     assert_eq!(response.status, 200, "{response:?}");
     (response.status, response.field("service"), response.field("cluster"))
 }
 
-fn by(service: &str, address: &str) -> (u16, String, String) {
+pub(crate) fn by(service: &str, address: &str) -> (u16, String, String) {
     (200, service.to_owned(), address.to_owned())
 }
 
 /// A client that begins TLS itself and believes the given root: exit status of curl, status, and body.
-fn curl(at: SocketAddr, host: &str, port: u16, root: &str) -> (Option<i32>, u16, serde_json::Value) {
+pub(crate) fn curl(
+    at: SocketAddr,
+    host: &str,
+    port: u16,
+    root: &str,
+) -> (Option<i32>, u16, serde_json::Value) {
     let mut command = Command::new(tools::system("curl"));
     command.args(["--silent", "--max-time", "20", "--noproxy", "*", "--write-out", "\n%{http_code}"]);
     command.args(["--cacert", root, "--connect-to", &format!("{host}:{port}:{at}")]);
@@ -94,10 +99,10 @@ fn curl(at: SocketAddr, host: &str, port: u16, root: &str) -> (Option<i32>, u16,
 }
 
 /// Curl's exit status for a handshake that failed.
-const REFUSED: Option<i32> = Some(35);
+pub(crate) const REFUSED: Option<i32> = Some(35);
 
 /// What comes back over a connection of bytes.
-fn conversation(at: SocketAddr, said: &str) -> String {
+pub(crate) fn conversation(at: SocketAddr, said: &str) -> String {
     let mut stream = TcpStream::connect(at).expect("somebody listens");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
     // Whoever closes at once hears nothing of it.
@@ -232,7 +237,7 @@ impl Drop for Ended {
 }
 
 /// Every file of configuration of every proxy.
-fn files(mesh: &Mesh) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(mesh: &Mesh) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![mesh.directory().join("proxies")];
     while let Some(folder) = open.pop() {
@@ -251,7 +256,7 @@ fn files(mesh: &Mesh) -> Vec<std::path::PathBuf> {
 }
 
 /// All hosts that a file of configuration connects to.
-fn endpoints(file: &Path) -> Vec<String> {
+pub(crate) fn endpoints(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).expect("it can be read");
     // JSON is YAML.
     let document: serde_json::Value = serde_yaml::from_str(&text).expect("it is YAML");
@@ -394,100 +399,7 @@ fn routes_lead_to_hosts_outside(data_plane: DataPlane) {
     assert_eq!(answer.json()["tls"]["sni"], "api.spare.example");
 }
 
-fn an_egress_gateway_connects_for_those_who_declared_their_call(data_plane: DataPlane) {
-    let mesh = Mesh::up(
-        r#"
-mesh usmesh { trust_domain = "cluster.local", trust = acme }
-trust acme {}
-network west-net {}
-network east-net {}
-cluster west {
-  network = west-net
-  region  = "westus"
-  gateway ingress { role = ingress, address = 172.18.255.200, port http { number = 80 } }
-  gateway egress { role = egress, address = 172.18.255.201 }
-}
-cluster east { network = east-net, region = "eastus" }
-namespace shop {
-  service web { clusters = [west, east], port http { number = 8080 }, calls = [pay] }
-  service idle { clusters = [west], port http { number = 8080 } }
-  external pay {
-    hosts    = ["api.pay.example"]
-    through  = west.egress
-    port http { number = 80, target = 443, protocol = http, tls { ca = "pay-ca", client_certificate = "pay-client" } }
-    port tls  { number = 443, protocol = tls }
-    port sql  { number = 5432, protocol = tcp }
-  }
-  route shop {
-    gateway = west.ingress
-    hosts   = ["shop.example"]
-    rule { match { prefix = "/idle" }, to = idle }
-    rule { to = pay.http, rewrite { host = "api.pay.example" } }
-  }
-}
-"#,
-        data_plane,
-    );
-    let seen = serde_json::json!({ "sni": "api.pay.example", "client": ["pay-client"] });
-    let told = |answer: &Response| {
-        assert_eq!(answered(answer), by("shop.pay", "api.pay.example"));
-        assert_eq!(answer.json()["tls"], seen);
-        assert!(answer.json()["headers"].get("x-forwarded-client-cert").is_none(), "{answer:?}");
-    };
-    let root = mesh.variable("MESH_CACERT_OUTSIDE").to_owned();
-    for cluster in ["WEST", "EAST"] {
-        let at = |port: u16| mesh.address(&format!("MESH_CALL_{cluster}_SHOP_WEB__SHOP_PAY_{port}"));
-        let forged =
-            Request::get("api.pay.example", "/").header("x-forwarded-client-cert", "URI=spiffe://x/y");
-        told(&forged.send(at(80)));
-        assert_eq!(Request::get("other.example", "/").send(at(80)).status, 404);
-        let (exit, status, body) = curl(at(443), "api.pay.example", 443, &root);
-        assert_eq!((exit, status, &body["service"]), (Some(0), 200, &"shop.pay".into()), "{body}");
-        assert_eq!(curl(at(443), "other.example", 443, &root).0, REFUSED);
-        assert_eq!(conversation(at(5432), "x"), "shop.pay in api.pay.example\nx");
-    }
-    told(&mesh.ingress("WEST_INGRESS_80", &Request::get("shop.example", "/")));
-
-    // Past its own sidecar, too, nobody gets through who has not declared the call, nor to another host.
-    let gateway = mesh.address("MESH_INBOUND_WEST_GATEWAYS_EGRESS");
-    let through = |account: &str, port: u16, host: &str| {
-        let sni = format!("outbound_.{port}_._.pay.shop.svc.cluster.local");
-        let (certificate, key) = mesh.identity("west", "shop", account);
-        let mut command = Command::new(tools::system("curl"));
-        command.args([
-            "--silent",
-            "--insecure",
-            "--max-time",
-            "20",
-            "--noproxy",
-            "*",
-            "--output",
-            "/dev/null",
-        ]);
-        command.args(["--write-out", "%{http_code}", "--connect-to", &format!("{sni}:443:{gateway}")]);
-        command.arg("--cert").arg(certificate).arg("--key").arg(key);
-        command.args(["--header", &format!("Host: {host}")]);
-        let output = process::run(command.arg(format!("https://{sni}/")));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    assert_eq!(through("web", 80, "api.pay.example"), "200");
-    assert_eq!(through("web", 80, "other.example"), "403");
-    assert_eq!(through("idle", 80, "api.pay.example"), "403");
-    assert_eq!(through("idle", 5432, "api.pay.example"), "000", "refused in the handshake");
-    assert_eq!(through("web", 81, "api.pay.example"), "000", "a port that is not declared");
-
-    // The secrets of the host are the gateway's alone.
-    let secrets =
-        |proxy: &str| mesh.directory().join("proxies").join(proxy).join("etc/mesh/outside-tls").exists();
-    assert!(secrets("west/gateways/egress"));
-    assert!(!secrets("west/sidecars/shop/web") && !secrets("west/gateways/ingress"));
-    for file in files(&mesh).iter().filter(|file| !file.to_string_lossy().contains("/gateways/egress/")) {
-        assert!(!endpoints(file).iter().any(|host| host.contains("pay.example")), "{}", file.display());
-    }
-}
-
 crate::on_both_data_planes!(
-    an_egress_gateway_connects_for_those_who_declared_their_call,
     applications_call_hosts_outside_by_their_names,
     others_take_the_place_of_a_host_that_is_gone,
     routes_lead_to_hosts_outside,

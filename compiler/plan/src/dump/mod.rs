@@ -9,7 +9,7 @@ mod words;
 
 use std::fmt::Write;
 
-use meshc_vocabulary::model::Capture;
+use meshc_vocabulary::model::{Capture, Platform};
 
 use crate::bounds;
 use crate::{
@@ -76,6 +76,7 @@ fn cluster(text: &mut Text, cluster: &ClusterPlan) {
         ip_family,
         kubernetes,
         network_policy,
+        platform,
         data_plane,
         namespaces,
         trust_domains,
@@ -86,6 +87,10 @@ fn cluster(text: &mut Text, cluster: &ClusterPlan) {
         text.line(format!("{}, Kubernetes {}.{}", data_plane.word(), kubernetes.major, kubernetes.minor));
         text.line(format!("mesh namespace {mesh_namespace}, domain {domain}, {}", ip_family.words()));
         text.line(format!("network policy {}", words::network_policy(*network_policy)));
+        match platform {
+            Platform::Kubernetes => {}
+            Platform::Machines => text.line("machines"),
+        }
         text.line(format!("namespaces {}", namespaces.join(" ")));
         text.line(format!("trust domains {}", trust_domains.join(" ")));
     });

@@ -30,6 +30,7 @@ pub(super) fn lower(model: &Model, proxies: &[ProxyPlan]) -> Vec<ClusterPlan> {
                 ip_family,
                 kubernetes,
                 network_policy,
+                platform,
                 data_plane_origin,
                 // A cluster of its own says these only if they differ from the mesh's, so the model is asked.
                 trust_domain: _,
@@ -50,6 +51,7 @@ pub(super) fn lower(model: &Model, proxies: &[ProxyPlan]) -> Vec<ClusterPlan> {
                 ip_family: *ip_family,
                 kubernetes: *kubernetes,
                 network_policy: *network_policy,
+                platform: *platform,
                 data_plane: model.data_plane(id),
                 namespaces: namespaces.get(&id).map(owned).unwrap_or_default(),
                 trust_domains: owned(&trust_domains),

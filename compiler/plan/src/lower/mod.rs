@@ -15,6 +15,7 @@ mod fault;
 mod filter;
 mod inbound;
 mod ingress;
+mod machines;
 mod outbound;
 mod outside;
 mod policy;
@@ -74,6 +75,7 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     lowered.sort_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
     let rate_limits = rate_limits::services(model, &lowered, sink);
     let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
+    machines::check(&context, &proxies, sink);
     Plan {
         clusters: clusters::lower(model, &proxies),
         proxies,

@@ -173,7 +173,7 @@ fn endpoint(context: &Context<'_>, callee: Callee, port: &Port, address: &Host) 
     }
 }
 
-fn place(address: &Host) -> EndpointAddress {
+pub(super) fn place(address: &Host) -> EndpointAddress {
     match address {
         Host::Ip(ip) => EndpointAddress::Ip(*ip),
         Host::Name(name) => EndpointAddress::Name(name.clone()),

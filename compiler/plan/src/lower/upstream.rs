@@ -285,28 +285,38 @@ fn pods(context: &Context<'_>, target: Target) -> Vec<Endpoint> {
     let runs_here = |subset: &&Id<Service>| model.services.at(**subset).presence(target.cluster).is_some();
     let subsets: Vec<_> = model.services.at(target.service).subsets.iter().filter(runs_here).collect();
     if subsets.is_empty() {
-        return vec![pods_of(context, target)];
+        return pods_of(context, target);
     }
     subsets
         .into_iter()
-        .map(|subset| pods_of(context, Target { service: *subset, weight: 1, ..target }))
+        .flat_map(|subset| pods_of(context, Target { service: *subset, weight: 1, ..target }))
         .collect()
 }
 
-fn pods_of(context: &Context<'_>, target: Target) -> Endpoint {
+/// By one name in Kubernetes; machines at their addresses, which together weigh what there is.
+fn pods_of(context: &Context<'_>, target: Target) -> Vec<Endpoint> {
     let called = context.called(Callee::Service(target.service));
-    let companion = companion_service(&object_name(called.service, called.subset));
-    let domain = &context.model.clusters.at(target.cluster).domain;
-    Endpoint {
-        address: EndpointAddress::Name(format!("{companion}.{}.svc.{domain}", called.namespace)),
+    let presence = context.model.services.at(target.service).presence(target.cluster);
+    let machines = presence.map_or(&[][..], |presence| presence.addresses.as_slice());
+    let addresses: Vec<EndpointAddress> = if machines.is_empty() {
+        let companion = companion_service(&object_name(called.service, called.subset));
+        let domain = &context.model.clusters.at(target.cluster).domain;
+        vec![EndpointAddress::Name(format!("{companion}.{}.svc.{domain}", called.namespace))]
+    } else {
+        machines.iter().map(|address| outside::place(&address.value)).collect()
+    };
+    let share = target.weight / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let endpoint = |address| Endpoint {
+        address,
         port: paths::INBOUND_PORT,
-        weight: target.weight.max(1),
+        weight: share.max(1),
         copies: 1,
         serves: Serves::Proxy {
             proxy: context.sidecar_name(target.cluster, target.service),
             listener: INBOUND_LISTENER.to_owned(),
         },
-    }
+    };
+    addresses.into_iter().map(endpoint).collect()
 }
 
 /// One endpoint for each address of each gateway that these pods reach. Together they weigh what stands behind them; none weighs nothing.

@@ -162,7 +162,12 @@ impl Sketch {
             let mut presences: Vec<_> = sketch
                 .clusters
                 .iter()
-                .map(|it| Presence { cluster: cluster_ids[it], span: span(), replicas: sketch.replicas })
+                .map(|it| Presence {
+                    cluster: cluster_ids[it],
+                    span: span(),
+                    replicas: sketch.replicas,
+                    addresses: Vec::new(),
+                })
                 .collect();
             presences.sort_by_key(|it| it.cluster);
             let call = |callee: &String| Call {
@@ -301,6 +306,7 @@ fn cluster(sketch: &ClusterSketch, network: Id<Network>) -> Cluster {
         ip_family: IpFamily::V4,
         kubernetes: KubernetesVersion { major: 1, minor: 33 },
         network_policy: NetworkPolicyEnforcement::Enforced,
+        platform: Platform::Kubernetes,
         state: sketch.state,
         trust_domain: None,
         data_plane: None,

@@ -1,4 +1,4 @@
-//! What `meshc explain` says about hosts outside the mesh.
+//! What `meshc explain` says about hosts outside the mesh, and machines outside Kubernetes.
 
 use lang_diagnostics::CodeInfo;
 
@@ -60,5 +60,33 @@ cluster west {
 namespace shop {
   external pay { hosts = ["api.pay.example"], through = west.egress, port https { number = 443, protocol = tls } }
 }
+```"#,
+};
+
+pub(super) const MACHINE_WITHOUT_ADDRESS: CodeInfo = CodeInfo {
+    code: super::MACHINE_WITHOUT_ADDRESS,
+    title: "a service on machines without addresses",
+    explanation: r#"Pods are found by name. Machines outside Kubernetes are where their addresses say.
+
+```mesh
+cluster dc { network = dc-net, region = "dc", platform = machines }
+namespace shop {
+  service ledger {
+    clusters = [dc]
+    in dc { addresses = [10.0.0.5, 10.0.0.6] }
+    port http { number = 80, target = 8080, bind = loopback }
+  }
+}
+```"#,
+};
+
+pub(super) const ADDRESS_OF_POD: CodeInfo = CodeInfo {
+    code: super::ADDRESS_OF_POD,
+    title: "an address of pods",
+    explanation: r#"Pods come and go with other addresses, so those of a service are found by name. `addresses` are those of machines, in a
+cluster with `platform = machines`.
+
+```mesh
+cluster dc { network = dc-net, region = "dc", platform = machines }
 ```"#,
 };

@@ -7,7 +7,9 @@ use lang_evaluate::{Block, Target};
 use super::{gateway, mesh};
 use crate::build::Ids;
 use crate::forms;
-use crate::model::{Cluster, ClusterState, DataPlane, IpFamily, KubernetesVersion, NetworkPolicyEnforcement};
+use crate::model::{
+    Cluster, ClusterState, DataPlane, IpFamily, KubernetesVersion, NetworkPolicyEnforcement, Platform,
+};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -29,6 +31,16 @@ symbols! {
 }
 
 symbols! {
+    /// What services run on.
+    PLATFORMS: Platform {
+        "kubernetes" => Platform::Kubernetes, "pods of Kubernetes";
+        "machines" | "vm" | "vms" | "systemd" => Platform::Machines,
+            "machines with systemd: `build` writes a folder for each service and gateway, with a unit, the configuration and \
+             a README";
+    }
+}
+
+symbols! {
     /// Where a cluster stands in its life.
     STATES: ClusterState {
         "joining" => ClusterState::Joining, "it gets its configuration, but no traffic from other clusters yet";
@@ -39,7 +51,11 @@ symbols! {
 
 pub(crate) static KIND: Kind = Kind {
     word: words::kind::CLUSTER,
-    documentation: "A Kubernetes cluster.",
+    documentation: "A Kubernetes cluster, or machines of one place that are not in Kubernetes (`platform = machines`). Services \
+                    there say where they are (`in dc { addresses = [10.0.0.5] }`), call others and are called as pods are, \
+                    with the identity of their account; clusters of other networks reach them through an east-west gateway \
+                    of theirs, which is a machine too. Each machine has one proxy. There are no NetworkPolicies, so \
+                    applications listen on 127.0.0.1, and no rate-limit service.",
     label: Label::Required(&forms::NAME),
     space: Some("cluster"),
     reopen: false,
@@ -81,6 +97,12 @@ pub(crate) static KIND: Kind = Kind {
             "Whether its network plugin enforces NetworkPolicy.",
         ),
         Attribute::defaulted(
+            words::PLATFORM,
+            Type::Symbol(PLATFORMS),
+            Constant::Symbol("kubernetes"),
+            "What its services and gateways run on.",
+        ),
+        Attribute::defaulted(
             words::STATE,
             Type::Symbol(STATES),
             Constant::Symbol("active"),
@@ -107,6 +129,7 @@ pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Cluster> {
     let domain = block.get::<String>(words::DOMAIN).map(|domain| domain.value);
     let (major, minor) = forms::kubernetes_version(&block.get::<String>(words::KUBERNETES)?.value)?;
     let data_plane = block.get::<DataPlane>(words::DATA_PLANE);
+    let platform = block.get::<Platform>(words::PLATFORM)?.value;
     Some(Cluster {
         origin: block.origin(),
         name: block.name().to_owned(),
@@ -117,7 +140,11 @@ pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Cluster> {
         domain: domain.unwrap_or_else(|| String::from("cluster.local")),
         ip_family: block.get::<IpFamily>(words::IP_FAMILY)?.value,
         kubernetes: KubernetesVersion { major, minor },
-        network_policy: block.get::<NetworkPolicyEnforcement>(words::NETWORK_POLICY)?.value,
+        network_policy: match platform {
+            Platform::Kubernetes => block.get::<NetworkPolicyEnforcement>(words::NETWORK_POLICY)?.value,
+            Platform::Machines => NetworkPolicyEnforcement::None,
+        },
+        platform,
         state: block.get::<ClusterState>(words::STATE)?.value,
         trust_domain: block.get::<String>(words::TRUST_DOMAIN).map(|domain| domain.value),
         data_plane: data_plane.map(|choice| choice.value),

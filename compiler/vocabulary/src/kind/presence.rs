@@ -7,7 +7,8 @@ use lang_evaluate::{Block, Target};
 use super::listed_twice;
 use crate::build::Ids;
 use crate::codes;
-use crate::model::Presence;
+use crate::forms;
+use crate::model::{Host, Presence};
 use crate::words;
 
 /// The replicas of a service in a cluster that says nothing else.
@@ -26,12 +27,19 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Reference(&Reference::to(&[words::kind::CLUSTER])),
     space: None,
     reopen: false,
-    attributes: &[Attribute::defaulted(
-        words::REPLICAS,
-        Type::Integer(1, 100_000),
-        Constant::Integer(REPLICAS as u64),
-        "How many replicas run there: the weight of the cluster among several.",
-    )],
+    attributes: &[
+        Attribute::defaulted(
+            words::REPLICAS,
+            Type::Integer(1, 100_000),
+            Constant::Integer(REPLICAS as u64),
+            "How many replicas run there: the weight of the cluster among several.",
+        ),
+        Attribute::optional(
+            words::ADDRESSES,
+            Type::some(&Type::Host(&forms::DNS_NAME)),
+            "The machines, in a cluster with `platform = machines`: their addresses or DNS names, each as good as the others.",
+        ),
+    ],
     blocks: &[],
 };
 
@@ -45,9 +53,10 @@ pub(crate) fn convert(
 ) -> Option<Vec<Presence>> {
     let listed = block.get::<Vec<Spanned<Target>>>(words::CLUSTERS).map(|list| list.value);
     let mut presences: Vec<Presence> = match (&listed, service) {
-        (None, Some((_, all))) => {
-            all.iter().map(|it| Presence { replicas: REPLICAS, ..it.clone() }).collect()
-        }
+        (None, Some((_, all))) => all
+            .iter()
+            .map(|it| Presence { replicas: REPLICAS, addresses: Vec::new(), ..it.clone() })
+            .collect(),
         (None, None) => return None,
         (Some(_), _) => Vec::new(),
     };
@@ -75,7 +84,12 @@ pub(crate) fn convert(
                 .help("add the cluster to the `clusters` of the service, or leave it out here"),
             );
         }
-        presences.push(Presence { cluster: id, span: cluster.span, replicas: REPLICAS });
+        presences.push(Presence {
+            cluster: id,
+            span: cluster.span,
+            replicas: REPLICAS,
+            addresses: Vec::new(),
+        });
     }
     let mut seen: Vec<&Block> = Vec::new();
     for special in block.blocks(&KIND) {
@@ -95,7 +109,11 @@ pub(crate) fn convert(
         }
         seen.push(special);
         match presences.iter_mut().find(|presence| presence.cluster == id) {
-            Some(presence) => presence.replicas = special.get::<u32>(words::REPLICAS)?.value,
+            Some(presence) => {
+                presence.replicas = special.get::<u32>(words::REPLICAS)?.value;
+                let addresses = special.get::<Vec<Spanned<Host>>>(words::ADDRESSES);
+                presence.addresses = addresses.map(|list| list.value).unwrap_or_default();
+            }
             None => {
                 let listed = block.written(words::CLUSTERS).unwrap_or(block.name_span());
                 sink.push(

@@ -57,6 +57,8 @@ pub struct Cluster {
     pub kubernetes: KubernetesVersion,
     /// Whether its network plugin enforces NetworkPolicy.
     pub network_policy: NetworkPolicyEnforcement,
+    /// What its services run on.
+    pub platform: Platform,
     /// Whether it is joining, active or draining.
     pub state: ClusterState,
     /// Its own trust domain, if it differs from the mesh's.
@@ -239,6 +241,15 @@ pub struct Resources {
     pub memory: Option<u64>,
     /// The most memory, in bytes.
     pub memory_limit: Option<u64>,
+}
+
+/// What the services of a cluster run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Platform {
+    /// Pods of Kubernetes.
+    Kubernetes,
+    /// Machines with systemd, which are found by their addresses.
+    Machines,
 }
 
 /// What a gateway does.

@@ -14,7 +14,7 @@ mod table;
 pub use cluster::{
     Autoscale, ClientCertificate, ClientCertificates, Cluster, ClusterState, ExternalTraffic, Gateway,
     GatewayCertificate, GatewayPort, GatewayProtocol, GatewayRole, GatewayService, GatewayTls, Host,
-    HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, Resources,
+    HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, Platform, Resources,
     ServiceType, TlsVersion,
 };
 pub use external::{ExternalHost, OutsideTls};

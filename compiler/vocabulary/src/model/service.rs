@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Origin, Span, Spanned};
 
-use super::{CaptureChoice, Cluster, ExternalHost, Id, Namespace};
+use super::{CaptureChoice, Cluster, ExternalHost, Host, Id, Namespace};
 
 /// A service, or a client (which calls and offers nothing: its `ports` are empty), or a subset of a service: some of its
 /// pods, with workloads and clusters of their own. A subset has the ports, the account, the probes and the capture of its
@@ -80,6 +80,8 @@ pub struct Presence {
     pub span: Span,
     /// How many replicas run there: the weight of the cluster's endpoints. Default 1.
     pub replicas: u32,
+    /// Where they are, on machines; empty in Kubernetes.
+    pub addresses: Vec<Spanned<Host>>,
 }
 
 /// A port of a service.
