@@ -17,7 +17,7 @@ use meshc_plan::{Placement, Plan, Rendering};
 use meshd_config::Config;
 
 /// One mesh for each thing that a proxy can be asked to do.
-const MESHES: [&str; 13] = [
+const MESHES: [&str; 14] = [
     "acme",
     "balance",
     "calls",
