@@ -83,7 +83,7 @@ Where the two differ, no request means something else to one of them than to the
 | a line of a header that is folded, or holds a carriage return | passes in one line, without it | 400 |
 | more white space in the first line than belongs there | passes | 400 |
 | `https://…` as target without TLS, at a sidecar | passes | 403 |
-| no host that is one, at an ingress | 404 | 400 |
+| no host that is one, at an ingress; an absolute target without a path | 404 | 400 |
 | several equal lengths of a body | 400 | pass as one |
 | a length beside `chunked` | 400 | is dropped, and the connection closed after the answer |
 | an empty scheme, or a trailer that begins with a colon, over HTTP/2 | reset | the connection's scheme; is dropped |
@@ -113,6 +113,27 @@ An application's answer that is none, or that states its length twice, is answer
 | an answer from 200 to 299 to a request for a WebSocket | passes without its body, and the connection closes | passes |
 | headers that its `connection` lists | pass | are dropped |
 | a chunk whose length is no number | 200, and a body that is cut | 503 |
+| one to an upload, whose connection the application resets with it | may be 503 | passes |
+
+## Where the two data planes differ otherwise
+
+Everything else in this reference means the same on both. The tables above are about odd requests and answers; this one is
+about what a mesh declares.
+
+| what | Envoy | meshd | why |
+|---|---|---|---|
+| certificates that SPIFFE does not allow (`trust`) | some are accepted | refused | Envoy's verifier has no setting for them |
+| an attempt after the first, where destinations stand in for each other (`failover`) | at another destination, once each locality of the first was tried | at the first | in Envoy they are one list of clusters |
+| copies (`mirror`) | name the proxy as one more hop in `x-forwarded-for` | break off a MiB behind the request | Envoy routes a copy as a request of its own; meshd bounds what is kept for it |
+| requests that move when one of n pods goes (`balance`) | fewer than 2/n | those of that pod | the points of Envoy's ring depend on the number of pods; meshd has no ring |
+| failed connections to HTTP and gRPC endpoints (`outlier`) | count by their share only | count in a row, too | Envoy counts them together with timeouts |
+| UNKNOWN, INTERNAL, UNIMPLEMENTED and DATA_LOSS without a message, of a service behind a gateway (`outlier`) | always count in the gateway's share | count as other answers do | the setting of Envoy that chooses answers does not see gRPC's statuses |
+| a limit with `scope = pod` (`rate_limit`) | counts for each certificate of a port by itself, and anew after each change of the port's rules | counts for the whole port, anew after a change of the limit | Envoy's counters belong to a chain of filters |
+| rates above 4,294,967,295, and some regular expressions | an error of the compiler | are accepted | Envoy cannot represent them |
+| the end of a WebSocket over HTTP/2, once the application has closed its connection | a reset, after all that was said | an end | meshd tells a failure from an end |
+| a TCP connection for which no endpoint can be reached | ends in order | is reset | meshd tells a failure from an end |
+| `memory_limit` of a gateway, unless declared | 1 GiB | 512 MiB | meshd needs less |
+| names of metrics | Envoy's | `meshd_…` | each has its own |
 ";
 
 /// The reference as Markdown.

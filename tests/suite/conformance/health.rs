@@ -114,7 +114,7 @@ namespace shop {
   policy ledger {
     targets = [ledger]
     outlier { enabled = false }
-    health { check = tcp { receive = "ledger in" }, interval = 100ms, timeout = 500ms, unhealthy = 1 }
+    health { check = tcp { send = "hello", receive = "ledger in" }, healthy = 1, interval = 100ms, timeout = 500ms, unhealthy = 1 }
   }
   policy api {
     targets = [api]

@@ -35,6 +35,7 @@ mod reload;
 mod requests;
 mod resets;
 mod rules;
+mod settings;
 mod shapes;
 mod shared;
 mod shutdown;

@@ -1,0 +1,77 @@
+//! What no story of both data planes can show, and what shows it.
+
+/// A word of the language that says nothing that traffic on one machine could show.
+pub(crate) struct Elsewhere {
+    /// The word, as in `vocabulary.rs`.
+    pub(crate) word: &'static str,
+    /// Why no story has it.
+    #[expect(dead_code, reason = "it is for those who read the list")]
+    why: &'static str,
+    /// A golden mesh that has it.
+    pub(crate) proof: &'static str,
+}
+
+const fn elsewhere(word: &'static str, why: &'static str, proof: &'static str) -> Elsewhere {
+    Elsewhere { word, why, proof }
+}
+
+const SHAPES: &str = "tests/golden/plan/many-shapes/mesh.mesh";
+const MODEL: &str = "tests/golden/model/no-mistake-everything/mesh.mesh";
+const BALANCE: &str = "tests/golden/plan/balance/mesh.mesh";
+
+const OBJECT: &str = "It is in Kubernetes objects only; traffic is the same with and without it.";
+const PLACE: &str =
+    "It is about addresses and names inside a cluster, which a mesh on one machine does not have.";
+const COUNT: &str = "It is about how many pods there are, and stories have one of each.";
+const FILES: &str = "It is where certificates of the user's own are; the tests of `meshc trust` use them.";
+const BOUND: &str =
+    "It is a bound that holds before anything can be seen of it; each data plane's own tests reach it.";
+const KEY: &str = "One key of a hash is like another; stories have the others.";
+
+/// All of them.
+pub(crate) const ELSEWHERE: &[Elsewhere] = &[
+    elsewhere("cluster kubernetes", OBJECT, MODEL),
+    elsewhere("cluster network_policy", OBJECT, MODEL),
+    elsewhere("cluster state", OBJECT, MODEL),
+    elsewhere("cluster.gateway replicas", OBJECT, MODEL),
+    elsewhere("cluster.gateway.autoscale", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.autoscale cpu", OBJECT, MODEL),
+    elsewhere("cluster.gateway.autoscale max_replicas", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.autoscale memory", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.autoscale min_replicas", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.resources", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.resources cpu", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.resources cpu_limit", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.resources memory", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.resources memory_limit", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.service class", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.service external_traffic", OBJECT, SHAPES),
+    elsewhere("cluster.gateway.service type", OBJECT, SHAPES),
+    elsewhere("namespace.service.workload", OBJECT, SHAPES),
+    elsewhere("namespace.service.workload kind", OBJECT, SHAPES),
+    elsewhere("namespace.service.workload annotations", OBJECT, MODEL),
+    elsewhere("namespace.service.workload container", OBJECT, MODEL),
+    elsewhere("namespace.service.workload image", OBJECT, MODEL),
+    elsewhere("namespace.service.workload labels", OBJECT, MODEL),
+    elsewhere("namespace.service.probe", OBJECT, SHAPES),
+    elsewhere("namespace.service.probe path", OBJECT, SHAPES),
+    elsewhere("namespace.service.probe port", OBJECT, SHAPES),
+    elsewhere("namespace.service.probe timeout", OBJECT, MODEL),
+    elsewhere("namespace.service.metrics", OBJECT, SHAPES),
+    elsewhere("namespace.service.metrics path", OBJECT, MODEL),
+    elsewhere("namespace.service.metrics port", OBJECT, SHAPES),
+    elsewhere("cluster domain", PLACE, SHAPES),
+    elsewhere("namespace.client capture", PLACE, MODEL),
+    elsewhere("namespace.service vip", PLACE, MODEL),
+    elsewhere("namespace.external vip", PLACE, MODEL),
+    elsewhere("namespace.service.port bind", PLACE, SHAPES),
+    elsewhere("namespace.service.in", COUNT, SHAPES),
+    elsewhere("namespace.service.in replicas", COUNT, SHAPES),
+    elsewhere("namespace.policy.balance slow_start", COUNT, BALANCE),
+    elsewhere("trust issuer.files.directory", FILES, MODEL),
+    elsewhere("namespace.policy.pool connect_timeout", BOUND, MODEL),
+    elsewhere("namespace.policy.pool max_connections", BOUND, MODEL),
+    elsewhere("namespace.policy.pool min_concurrent_retries", BOUND, MODEL),
+    elsewhere("namespace.policy.pool retry_budget", BOUND, MODEL),
+    elsewhere("namespace.policy.balance by.hash.query", KEY, BALANCE),
+];
