@@ -40,7 +40,7 @@ pub(crate) fn stories() -> BTreeMap<String, bool> {
             stem(path).filter(|stem| stem != "mod").or_else(|| stem(path.parent()?)).expect("a name");
         let text = read(path);
         let mut add = |name: &str, on_both: bool| found.insert(format!("{module}::{name}"), on_both);
-        for list in text.split("crate::on_both_data_planes!(").skip(1) {
+        for list in text.split("on_both_data_planes!(").skip(1) {
             let list = list.split(')').next().unwrap_or_default();
             for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
                 add(name, true);
