@@ -59,5 +59,7 @@ pub(crate) const CHECKS: &[Check] = &[
     uncovered_host::CHECK,
     idle_address::CHECK,
     outside_family::CHECK,
+    copied_to_clients::CHECK,
+    other_host::CHECK,
     nameless_host::CHECK,
 ];

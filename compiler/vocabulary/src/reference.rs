@@ -56,7 +56,8 @@ The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below s
   MSEARCH, NOTIFY, OPTIONS, PATCH, POST, PROPFIND, PROPPATCH, PURGE, PUT, QUERY (with a `content-type`), REBIND, REPORT,
   SEARCH, SOURCE, SUBSCRIBE, TRACE, UNBIND, UNLINK, UNLOCK and UNSUBSCRIBE, in upper case. Everything else is 400.
 - A sidecar forwards any host to the callee whose address the application called; to a host outside the mesh, only those
-  that are declared for it, so that who may call one name of a server cannot ask it for others. A gateway forwards the hosts of its
+  that are declared for it, so that who may call one name of a server cannot ask it for others. A route sends on
+  the name that its requests have, or that of its `rewrite` (`W0381`). A gateway forwards the hosts of its
   routes. A final dot in a host is left out. What is neither a name nor an address, with or without a port, is refused.
 - Applications that look up a callee's name with a final dot (`catalog.shop.svc.cluster.local.`) pass their sidecar by:
   the resolver of glibc does not find such names in the hosts file of a pod, Kubernetes takes none for it, and the

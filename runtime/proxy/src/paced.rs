@@ -3,7 +3,7 @@
 use crate::files::Upstream;
 use crate::growing::Growing;
 use crate::memory::{self, Backlog, Level};
-use crate::place::Place;
+use crate::place::{Leaving, Place};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -62,8 +62,11 @@ impl Paced {
 
     /// A connection to an upstream; for the answer to one client it is `growing`.
     pub(crate) fn to_upstream(stream: TcpStream, growing: Option<Growing>) -> Self {
-        let (backlog, counted) = (Some(Backlog::default()), Some(Upstream::new()));
-        Paced { backlog, growing, _counted: counted, ..Paced::new(stream, None, Reads::Seldom) }
+        let mut paced = Paced::new(stream, None, Reads::Seldom);
+        paced.backlog = Some(Backlog::default());
+        paced.growing = growing;
+        paced._counted = Some(Upstream::new());
+        paced
     }
 
     /// A connection on which probes and metrics are asked for.
@@ -122,6 +125,16 @@ impl Paced {
     }
 }
 
+impl Drop for Paced {
+    /// The kernel would keep what a client does not read after the end of its connection, for as long as that client asks
+    /// for patience: nothing would become free.
+    fn drop(&mut self) {
+        if self.place.as_ref().is_some_and(|place| place.why_told() == Some(Leaving::Unread)) {
+            let _ = self.tcp().set_zero_linger();
+        }
+    }
+}
+
 impl AsyncRead for Paced {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -173,5 +186,33 @@ impl AsyncWrite for Paced {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.writer().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    /// How a connection ends for a client that begins to read only afterwards.
+    async fn end(why: Leaving) -> io::Result<usize> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let place = Place::new(Instant::now());
+        let mut stream = Paced::from_client(listener.accept().await.unwrap().0, &place);
+        stream.write_all(&[b'x'; 1000]).await.unwrap();
+        // More than all buffers hold.
+        let much = vec![b'x'; 32 << 20];
+        assert!(tokio::time::timeout(Duration::from_millis(200), stream.write_all(&much)).await.is_err());
+        place.leave(why);
+        drop(stream);
+        client.read_to_end(&mut Vec::new()).await
+    }
+
+    #[tokio::test]
+    async fn what_a_client_does_not_read_does_not_outlive_its_connection() {
+        assert_eq!(end(Leaving::Unread).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert!(end(Leaving::Idle).await.is_ok_and(|bytes| bytes > 1000), "others get what was written");
     }
 }

@@ -170,6 +170,8 @@ fn other_spellings_of_a_proxys_headers_stay_behind(data_plane: DataPlane) {
         "x-forwarded-client-cert",
         "x_forwarded_client_cert",
         "x-forwarded_client-cert",
+        "x-forwarded-client_cert",
+        "x-forwarded-any_thing",
         "x_forwarded_for",
         "x-forwarded_proto",
         "x_forwarded_host",

@@ -31,7 +31,9 @@ const NOT_IN_TRAILERS: [&str; 5] = ["connection", "te", "upgrade", "expect", "ho
 /// are for the connection manager, which knows whom it may believe.
 pub(crate) fn without() -> TypedExtensionConfig {
     let disguised = NAMES.iter().flat_map(|name| with_underscore(name));
-    let forwarded = with_underscore(FORWARDED).into_iter().map(|prefix| prefix + ".*");
+    // The first underscore may stand in what follows the prefix, too.
+    let prefixes = with_underscore(FORWARDED).into_iter().chain([format!("{FORWARDED}.*_")]);
+    let forwarded = prefixes.map(|prefix| prefix + ".*");
     // An expectation that Envoy itself has not met is none that it can promise for the application.
     let own = [String::from("x[-_]envoy[-_].*"), String::from("expect")].into_iter();
     let mutations = vec![remove(own.chain(forwarded).chain(disguised))];

@@ -48,7 +48,7 @@ struct Before {
 /// other, and listeners refused for a cluster that comes a moment later would never be tried again.
 pub(crate) fn of(name: &str, mut virtual_hosts: Vec<route::VirtualHost>) -> RouteConfiguration {
     for host in &mut virtual_hosts {
-        host.routes.splice(0..0, [no_such_method(), no_host()]);
+        host.routes.splice(0..0, [no_such_method(), no_host(), dots_with_parameters()]);
     }
     RouteConfiguration {
         name: name.to_owned(),
@@ -73,9 +73,19 @@ fn no_host() -> Route {
     refuse_unless(":authority", matches::regex(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]*\])(?::[0-9]{0,5})?"))
 }
 
+/// Refuses a segment of dots with parameters. A path in its one spelling has none, and whoever resolves it, the next proxy or
+/// an application that knows parameters, reads another path than the one that was decided by here.
+fn dots_with_parameters() -> Route {
+    refuse(matches::header_matcher(":path", matches::regex(r"[^?]*/\.\.?(?:;|%3[Bb]).*")))
+}
+
 fn refuse_unless(header: &str, fits: StringMatcher) -> Route {
+    refuse(HeaderMatcher { invert_match: true, ..matches::header_matcher(header, fits) })
+}
+
+fn refuse(what: HeaderMatcher) -> Route {
     let mut matches = matches::route(&HttpMatch::default());
-    matches.headers.push(HeaderMatcher { invert_match: true, ..matches::header_matcher(header, fits) });
+    matches.headers.push(what);
     let refused = DirectResponseAction { status: 400, ..Default::default() };
     Route {
         r#match: Some(matches),

@@ -144,13 +144,6 @@ pub(super) const ALLOWED: &[Allowed] = &[
     },
     Allowed {
         at: None,
-        names: &[r"line connection: upgrade\r\nupgrade: websocket"],
-        envoy: "200   null",
-        meshd: "200 GET / ",
-        why: "Envoy drops the body of an answer that succeeds and does not agree to a WebSocket",
-    },
-    Allowed {
-        at: None,
         names: &["h2 scheme "],
         envoy: "refused",
         meshd: "200",
