@@ -42,9 +42,13 @@ fn a_final_dot_leaves_the_mesh(pods: &mut Pods) {
 /// Each proxy is told what its container may use and uses, and the container stays below that. Envoy reads it.
 fn memory_is_watched(pods: &mut Pods, data_plane: DataPlane) {
     let used = pods.memory();
+    let most = match data_plane {
+        DataPlane::Envoy => 1 << 30,
+        DataPlane::Meshd => 512 << 20,
+    };
     for pod in ["west-west-ingress", "west-webapp", "east-east-eastwest"] {
         let [limit, sum] = ["limit", "sum"].map(|name| used[pod][name].as_u64().unwrap_or_default());
-        assert!(0 < sum && sum < limit && limit == 512 << 20, "{pod}: {used:#}");
+        assert!(0 < sum && sum < limit && limit == most, "{pod}: {used:#}");
     }
     if data_plane == DataPlane::Envoy {
         let (_, page) = pods.get("west-west-ingress", "http://127.0.0.1:15090/metrics", &[]);
