@@ -26,9 +26,16 @@ static BEYOND_HEAP: AtomicU64 = AtomicU64::new(0);
 /// connections have, the kernel has not given every page.
 static UNTOUCHED: AtomicU64 = AtomicU64::new(0);
 
-/// The share of the limit that may stay with the process after it was freed before it is given back, in percent, once
-/// memory is tight. Less would be given back only to be asked for again.
-const KEPT: u64 = 3;
+/// The share of the limit that may stay with the process after it was freed, in percent: less is asked for again at once,
+/// and fits between the highest level and the limit. What is more counts, and is given back: now and then, since threads
+/// that allocate wait for it, and at every look while memory is tight.
+const KEPT: u64 = 8;
+
+/// How many looks (see `control`) lie between two times at least, while there is room.
+const SELDOM: u64 = 50;
+
+/// How many looks there were since it was last given back.
+static LOOKS: AtomicU64 = AtomicU64::new(0);
 
 /// From this share of the limit on memory is tight, in percent. What is left between the highest level and the limit is
 /// for what the allocator cannot reuse at once, and for the program itself.
@@ -187,9 +194,10 @@ pub(crate) fn limit(bytes: Option<u64>) {
 pub(crate) fn look(connections: u64, stalled: u64) {
     let backlogged = BACKLOGGED.load(Ordering::Relaxed);
     let kernel = of_control_group().unwrap_or_else(|| estimate(connections, stalled, backlogged));
-    let kept = weigh(kernel);
-    let reading = Reading::now();
-    if reading.level() > Level::Ample && reading.limit.is_some_and(|limit| kept > percent(limit, KEPT)) {
+    let too_much = weigh(kernel);
+    let looks = LOOKS.fetch_add(1, Ordering::Relaxed);
+    if too_much > 0 && (level() > Level::Ample || looks >= SELDOM) {
+        LOOKS.store(0, Ordering::Relaxed);
         meshd_heap::give_back();
         weigh(kernel);
     }
@@ -198,13 +206,14 @@ pub(crate) fn look(connections: u64, stalled: u64) {
 }
 
 /// Notes what counts beside the heap and what of the heap does not, where the kernel holds so much. The answer is what was
-/// freed and stays with the process, in bytes.
+/// freed and stays with the process beyond what may, in bytes.
 fn weigh(kernel: u64) -> u64 {
     let heap = meshd_heap::in_use();
     let (untouched, kept) = own().map_or((0, 0), |own| apart(heap, own));
+    let too_much = kept.saturating_sub(percent(LIMIT.load(Ordering::Relaxed), KEPT));
     UNTOUCHED.store(untouched, Ordering::Relaxed);
-    BEYOND_HEAP.store(PROGRAM.saturating_add(kernel).saturating_add(kept), Ordering::Relaxed);
-    kept
+    BEYOND_HEAP.store(PROGRAM.saturating_add(kernel).saturating_add(too_much), Ordering::Relaxed);
+    too_much
 }
 
 /// What of a heap of so many bytes was never touched, and what was freed and stays, where `own` bytes are the process's.
