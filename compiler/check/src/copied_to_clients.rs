@@ -1,7 +1,7 @@
 //! Copies for a service that asks gateways which client it is.
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
-use meshc_vocabulary::model::filter::RouteFilter;
+use meshc_resolve::mirrored;
 use meshc_vocabulary::model::{Callee, RouteScope};
 
 use crate::context::Context;
@@ -33,9 +33,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     for (_, route) in model.routes.iter() {
         let RouteScope::Gateways(_) = &route.scope else { continue };
-        for filter in route.rules.iter().flat_map(|rule| &rule.filters) {
-            let RouteFilter::Mirror(mirror) = filter else { continue };
-            let Callee::Service(service) = mirror.to.callee else { continue };
+        for to in route.rules.iter().flat_map(|rule| &rule.filters).filter_map(mirrored) {
+            let Callee::Service(service) = to.callee else { continue };
             let policies = context.resolved.service(service);
             let rules = policies.allow.value.iter().chain(policies.deny.value);
             let Some(client) = rules.flat_map(|rule| &rule.clients).next() else { continue };
@@ -43,7 +42,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             sink.push(
                 Diagnostic::error(
                     CHECK.info.code,
-                    mirror.to.origin.span,
+                    to.origin.span,
                     format!("`{name}` asks which client it is, and nobody asks it for copies"),
                 )
                 .label("copied here")

@@ -1,10 +1,10 @@
 //! A route that leads to a host outside the mesh under a name that is not declared for it.
 
-use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use std::collections::BTreeSet;
+
+use lang_diagnostics::{Code, CodeInfo, Diagnostic, Origin, Sink};
 use meshc_vocabulary::model::filter::RouteFilter;
-use meshc_vocabulary::model::{
-    Callee, Destination, ExternalHost, Route, RouteRule, RouteScope, contains_host,
-};
+use meshc_vocabulary::model::{Callee, ExternalHost, RouteRule, RouteScope, contains_host};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -33,37 +33,25 @@ Add a `rewrite` with the name that the server knows, or declare the name for it.
 };
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
-    for (_, route) in context.model.routes.iter() {
-        for rule in &route.rules {
-            let copies = rule.filters.iter().filter_map(|filter| match filter {
-                RouteFilter::Mirror(mirror) => Some(&mirror.to),
-                RouteFilter::RequestHeaders(_)
-                | RouteFilter::ResponseHeaders(_)
-                | RouteFilter::Cors(_)
-                | RouteFilter::Fault(_)
-                | RouteFilter::Rewrite(_) => None,
-            });
-            for to in rule.action.destinations().iter().chain(copies) {
-                let Callee::External(id) = to.callee else { continue };
-                let external = context.model.externals.at(id);
-                if !is_http(external, to) {
-                    continue;
-                }
-                if let Some(name) = other_name(route, rule, external) {
-                    sink.push(report(context, to, external, &name));
-                }
-            }
+    let model = context.model;
+    // One rule leads there from several gateways, or for several callers.
+    let mut seen = BTreeSet::new();
+    for edge in &context.resolved.outside {
+        let Some((route, rule)) = edge.caller.rule() else { continue };
+        let external = model.externals.at(edge.callee);
+        let asks = edge.ports.iter().filter_map(|port| external.ports.get(*port));
+        if !asks.into_iter().any(|port| port.protocol.is_http()) || !seen.insert(edge.origin.span) {
+            continue;
+        }
+        if let Some(name) = other_name(&model.routes.at(route).scope, rule, external) {
+            let callee = model.callee_name(Callee::External(edge.callee));
+            sink.push(report(edge.origin, external, &callee, &name));
         }
     }
 }
 
-fn is_http(external: &ExternalHost, to: &Destination) -> bool {
-    let named = |name: &str| to.port.as_ref().is_none_or(|port| port.value == name);
-    external.ports.iter().any(|port| named(&port.name) && port.protocol.is_http())
-}
-
 /// A name that requests of this rule have when they are sent on, and that is not declared for the host.
-fn other_name(route: &Route, rule: &RouteRule, external: &ExternalHost) -> Option<String> {
+fn other_name(scope: &RouteScope, rule: &RouteRule, external: &ExternalHost) -> Option<String> {
     let is_declared = |name: &str| external.hosts.iter().any(|host| contains_host(&host.value, name));
     let rewritten = rule.filters.iter().find_map(|filter| match filter {
         RouteFilter::Rewrite(rewrite) => rewrite.host.as_deref(),
@@ -73,7 +61,7 @@ fn other_name(route: &Route, rule: &RouteRule, external: &ExternalHost) -> Optio
         | RouteFilter::Fault(_)
         | RouteFilter::Mirror(_) => None,
     });
-    match (rewritten, &route.scope) {
+    match (rewritten, scope) {
         (Some(name), _) => (!is_declared(name)).then(|| format!("`{name}`")),
         (None, RouteScope::Gateways(at)) => {
             at.hosts.iter().find(|host| !is_declared(&host.value)).map(|host| format!("`{}`", host.value))
@@ -82,10 +70,9 @@ fn other_name(route: &Route, rule: &RouteRule, external: &ExternalHost) -> Optio
     }
 }
 
-fn report(context: &Context<'_>, to: &Destination, external: &ExternalHost, name: &str) -> Diagnostic {
-    let callee = context.model.callee_name(to.callee);
+fn report(to: &Origin, external: &ExternalHost, callee: &str, name: &str) -> Diagnostic {
     let known = external.names().next().unwrap_or("…");
-    Diagnostic::warning(CHECK.info.code, to.origin.span, format!("`{callee}` would be asked for {name}"))
+    Diagnostic::warning(CHECK.info.code, to.span, format!("`{callee}` would be asked for {name}"))
         .label("sent there under that name")
         .also(external.origin.span, "the names that it is called by are declared here")
         .help(format!("add `rewrite {{ host = \"{known}\" }}`, or add the name to `hosts` of `{callee}`"))

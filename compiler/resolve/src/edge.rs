@@ -100,6 +100,16 @@ impl<'m> Caller<'m> {
         }
     }
 
+    /// The rule of a route that makes it call, if it is one.
+    #[must_use]
+    pub const fn rule(self) -> Option<(Id<Route>, &'m RouteRule)> {
+        match self {
+            Self::Route { gateway: _, route, position: _, rule }
+            | Self::Routed { service: _, route, position: _, rule } => Some((route, rule)),
+            Self::Service(_) | Self::Limited(_) | Self::LimitedGateway(_) => None,
+        }
+    }
+
     /// What decides how its requests are handled.
     #[must_use]
     pub const fn through(self) -> Through<'m> {
@@ -207,7 +217,8 @@ fn callers(routed: &Routed) -> BTreeMap<Id<Route>, BTreeSet<Id<Service>>> {
 }
 
 /// What a filter sends requests to beside the rule's destinations.
-const fn mirrored(filter: &RouteFilter) -> Option<&Destination> {
+#[must_use]
+pub const fn mirrored(filter: &RouteFilter) -> Option<&Destination> {
     match filter {
         RouteFilter::Mirror(Mirror { to, share: _ }) => Some(to),
         RouteFilter::RequestHeaders(_)

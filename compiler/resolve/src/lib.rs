@@ -23,7 +23,7 @@ mod setting;
 pub use access::{Access, Peer, Refusal};
 pub use capture::{Captured, HeldPort, Holder, held_ports};
 pub use conduct::{Conduct, Through};
-pub use edge::{Caller, Edge, destination_port};
+pub use edge::{Caller, Edge, destination_port, mirrored};
 pub use implied::{covers, covers_all, disjoint};
 pub use misplaced::{Misplaced, Obstacle};
 pub use resolved::{Resolved, resolve};

@@ -43,20 +43,7 @@ impl<'m> RoutePolicies<'m> {
         said: impl Fn(&'m Origin) -> Provenance<'m>,
         mut note: impl FnMut(&'static str, &'m Origin, Obstacle),
     ) -> Self {
-        let PolicySettings {
-            balance,
-            failover,
-            health,
-            outlier,
-            pool,
-            retry,
-            timeout,
-            allow,
-            deny,
-            audited_allow,
-            audited_deny,
-            rate_limits,
-        } = settings;
+        let (retry, timeout, rate_limits) = (&settings.retry, &settings.timeout, &settings.rate_limits);
         let mut inner = self;
         if let Some(value) = retry {
             inner.retry = Setting { value: Some(value), from: said(&value.origin) };
@@ -74,17 +61,7 @@ impl<'m> RoutePolicies<'m> {
                 RouteScope::Calls(_) => note("rate_limit", &first.origin, Obstacle::Callers),
             }
         }
-        // These belong to a callee, whoever calls it.
-        let mut refuse = |setting, at| note(setting, at, Obstacle::Route);
-        balance.iter().for_each(|it| refuse("balance", &it.origin));
-        failover.iter().for_each(|it| refuse("failover", &it.origin));
-        health.iter().for_each(|it| refuse("health", &it.origin));
-        outlier.iter().for_each(|it| refuse("outlier", &it.origin));
-        pool.iter().for_each(|it| refuse("pool", &it.origin));
-        allow.iter().for_each(|it| refuse("allow", &it.origin));
-        deny.iter().for_each(|it| refuse("deny", &it.origin));
-        audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
-        audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
+        of_a_callee(settings, |setting, at| note(setting, at, Obstacle::Route));
         inner
     }
 }
@@ -101,20 +78,7 @@ impl<'m> GatewayPolicies<'m> {
         said: impl Fn(&'m Origin) -> Provenance<'m>,
         mut note: impl FnMut(&'static str, &'m Origin, Obstacle),
     ) -> Self {
-        let PolicySettings {
-            balance,
-            failover,
-            health,
-            outlier,
-            pool,
-            retry,
-            timeout,
-            allow,
-            deny,
-            audited_allow,
-            audited_deny,
-            rate_limits,
-        } = settings;
+        let (retry, timeout, rate_limits) = (&settings.retry, &settings.timeout, &settings.rate_limits);
         let mut inner = self;
         if let Some(first) = rate_limits.first() {
             if gateway.ports.iter().any(|port| port.protocol == GatewayProtocol::Http) {
@@ -124,17 +88,37 @@ impl<'m> GatewayPolicies<'m> {
             }
         }
         let mut refuse = |setting, at| note(setting, at, Obstacle::Gateway);
-        balance.iter().for_each(|it| refuse("balance", &it.origin));
-        failover.iter().for_each(|it| refuse("failover", &it.origin));
-        health.iter().for_each(|it| refuse("health", &it.origin));
-        outlier.iter().for_each(|it| refuse("outlier", &it.origin));
-        pool.iter().for_each(|it| refuse("pool", &it.origin));
+        of_a_callee(settings, &mut refuse);
         retry.iter().for_each(|it| refuse("retry", &it.origin));
         timeout.iter().for_each(|it| refuse("timeout", &it.origin));
-        allow.iter().for_each(|it| refuse("allow", &it.origin));
-        deny.iter().for_each(|it| refuse("deny", &it.origin));
-        audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
-        audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
         inner
     }
+}
+
+/// What belongs to a callee, whoever calls it, by name and place: neither a route nor a gateway can carry it. What is left
+/// out here, each of the two decides about.
+fn of_a_callee<'m>(settings: &'m PolicySettings, mut refuse: impl FnMut(&'static str, &'m Origin)) {
+    let PolicySettings {
+        balance,
+        failover,
+        health,
+        outlier,
+        pool,
+        retry: _,
+        timeout: _,
+        allow,
+        deny,
+        audited_allow,
+        audited_deny,
+        rate_limits: _,
+    } = settings;
+    balance.iter().for_each(|it| refuse("balance", &it.origin));
+    failover.iter().for_each(|it| refuse("failover", &it.origin));
+    health.iter().for_each(|it| refuse("health", &it.origin));
+    outlier.iter().for_each(|it| refuse("outlier", &it.origin));
+    pool.iter().for_each(|it| refuse("pool", &it.origin));
+    allow.iter().for_each(|it| refuse("allow", &it.origin));
+    deny.iter().for_each(|it| refuse("deny", &it.origin));
+    audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
+    audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
 }

@@ -180,7 +180,7 @@ pub(crate) fn scheme(parts: &Parts, tls: bool) -> &str {
 }
 
 /// What a header says: its lines in one, as Envoy keeps those that it knows itself.
-fn told(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
+pub(crate) fn told(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
     let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     lines.join(&b","[..])
 }

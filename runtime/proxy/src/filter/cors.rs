@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::headers::told;
 use crate::route::Seen;
 use http::header::{self, HeaderName, HeaderValue};
 use meshd_config::ValueMatch;
@@ -77,8 +78,7 @@ impl Cors {
     /// What is said to a request, if it comes from a page.
     pub(crate) fn judge(&self, seen: &Seen<'_>) -> Option<Told> {
         let Cors { allow_origins, preflight, readable } = self;
-        let lines: Vec<&[u8]> = seen.values("origin").collect();
-        let origin = lines.join(&b","[..]);
+        let origin = told(seen.headers, &header::ORIGIN);
         if origin.is_empty() {
             return None;
         }
@@ -110,10 +110,7 @@ fn said(lines: &[(HeaderName, Says)], seen: &Seen<'_>) -> Lines {
     let line = |(name, says): &(HeaderName, Says)| {
         let value = match says {
             Says::Text(value) => value.clone(),
-            Says::Asked(with) => {
-                let asked: Vec<&[u8]> = seen.values(with.as_str()).collect();
-                HeaderValue::from_bytes(&asked.join(&b","[..])).ok()?
-            }
+            Says::Asked(with) => HeaderValue::from_bytes(&told(seen.headers, with)).ok()?,
         };
         Some((name.clone(), value))
     };
