@@ -100,6 +100,15 @@ impl Pods {
         Self::in_clusters(built, &clusters, applications, memory)
     }
 
+    /// The same in one cluster whose services have this DNS domain.
+    ///
+    /// # Panics
+    /// If a pod does not get ready; with its log.
+    #[must_use]
+    pub fn with_domain(built: &Built, name: &str, domain: &str, applications: &[Application]) -> Self {
+        Self::everywhere(built, &[(name, Families::V4, domain)], applications, Duration::from_secs(1))
+    }
+
     /// The same in clusters whose pods have these addresses.
     ///
     /// # Panics
@@ -111,9 +120,20 @@ impl Pods {
         applications: &[Application],
         memory: Duration,
     ) -> Self {
+        let clusters: Vec<_> =
+            names.iter().map(|(name, families)| (*name, *families, "cluster.local")).collect();
+        Self::everywhere(built, &clusters, applications, memory)
+    }
+
+    fn everywhere(
+        built: &Built,
+        names: &[(&str, Families, &str)],
+        applications: &[Application],
+        memory: Duration,
+    ) -> Self {
         let work = built.path().join("namespaces");
         let mut clusters = Vec::new();
-        for (cluster, families) in names {
+        for (cluster, families, domain) in names {
             let folder = built.path().join("rendered").join(cluster);
             std::fs::create_dir_all(&folder).expect("writable");
             let mut manifests = vec![folder.join("mesh.yaml"), folder.join("identities.yaml")];
@@ -126,7 +146,7 @@ impl Pods {
                 manifests.push(file);
             }
             clusters.push(json!({
-                "name": cluster, "domain": "cluster.local", "families": families.words(), "manifests": manifests,
+                "name": cluster, "domain": domain, "families": families.words(), "manifests": manifests,
             }));
         }
         let specification = json!({

@@ -126,6 +126,7 @@ about what a mesh declares.
 | certificates that SPIFFE does not allow (`trust`) | some are accepted | refused | Envoy's verifier has no setting for them |
 | an attempt after the first, where destinations stand in for each other (`failover`) | at another destination, once each locality of the first was tried | at the first | in Envoy they are one list of clusters |
 | copies (`mirror`) | name the proxy as one more hop in `x-forwarded-for` | break off a MiB behind the request | Envoy routes a copy as a request of its own; meshd bounds what is kept for it |
+| `retry_budget` of a service in several clusters (`pool`) | is a share of no requests, so that `min_concurrent_retries` is the bound | is a share of those under way | Envoy counts requests where they are sent, and retries where they come from |
 | requests that move when one of n pods goes (`balance`) | fewer than 2/n | those of that pod | the points of Envoy's ring depend on the number of pods; meshd has no ring |
 | failed connections to HTTP and gRPC endpoints (`outlier`) | count by their share only | count in a row, too | Envoy counts them together with timeouts |
 | UNKNOWN, INTERNAL, UNIMPLEMENTED and DATA_LOSS without a message, of a service behind a gateway (`outlier`) | always count in the gateway's share | count as other answers do | the setting of Envoy that chooses answers does not see gRPC's statuses |

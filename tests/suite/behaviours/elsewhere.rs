@@ -17,15 +17,10 @@ const fn elsewhere(word: &'static str, why: &'static str, proof: &'static str) -
 
 const SHAPES: &str = "tests/golden/plan/many-shapes/mesh.mesh";
 const MODEL: &str = "tests/golden/model/no-mistake-everything/mesh.mesh";
-const BALANCE: &str = "tests/golden/plan/balance/mesh.mesh";
 
 const OBJECT: &str = "It is in Kubernetes objects only; traffic is the same with and without it.";
-const PLACE: &str =
-    "It is about addresses and names inside a cluster, which a mesh on one machine does not have.";
 const COUNT: &str = "It is about how many pods there are, and stories have one of each.";
 const FILES: &str = "It is where certificates of the user's own are; the tests of `meshc trust` use them.";
-const BOUND: &str = "It is a bound that no story of both data planes reaches yet; goldens have it.";
-const KEY: &str = "One key of a hash is like another; stories have the others.";
 
 /// All of them.
 pub(crate) const ELSEWHERE: &[Elsewhere] = &[
@@ -59,15 +54,6 @@ pub(crate) const ELSEWHERE: &[Elsewhere] = &[
     elsewhere("namespace.service.metrics", OBJECT, SHAPES),
     elsewhere("namespace.service.metrics path", OBJECT, MODEL),
     elsewhere("namespace.service.metrics port", OBJECT, SHAPES),
-    elsewhere("cluster domain", PLACE, SHAPES),
-    elsewhere("namespace.client capture", PLACE, MODEL),
-    elsewhere("namespace.service vip", PLACE, MODEL),
-    elsewhere("namespace.external vip", PLACE, MODEL),
     elsewhere("namespace.service.in replicas", COUNT, SHAPES),
-    elsewhere("namespace.policy.balance slow_start", COUNT, BALANCE),
     elsewhere("trust issuer.files.directory", FILES, MODEL),
-    elsewhere("namespace.policy.pool max_connections", BOUND, MODEL),
-    elsewhere("namespace.policy.pool min_concurrent_retries", BOUND, MODEL),
-    elsewhere("namespace.policy.pool retry_budget", BOUND, MODEL),
-    elsewhere("namespace.policy.balance by.hash.query", KEY, BALANCE),
 ];

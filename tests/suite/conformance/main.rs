@@ -3,6 +3,7 @@
 mod adoption;
 mod answers;
 mod authorization;
+mod balancing;
 mod browser;
 mod calls;
 mod certificates;
@@ -29,6 +30,7 @@ mod machines;
 mod mesh_limits;
 mod operators;
 mod outside;
+mod pools;
 mod real_clients;
 mod redirects;
 mod reload;
