@@ -37,6 +37,26 @@ pub enum Filter {
     Mirror(Mirror),
 }
 
+impl Filter {
+    /// What it says about pages, if it is about them.
+    #[must_use]
+    pub fn cors(&self) -> Option<&Cors> {
+        match self {
+            Filter::Cors(cors) => Some(cors),
+            Filter::Authorize(_)
+            | Filter::Audit(_)
+            | Filter::LocalLimit(_)
+            | Filter::GlobalLimit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
+            | Filter::Rewrite(_)
+            | Filter::Mirror(_) => None,
+        }
+    }
+}
+
 /// Who may read answers, in the words of the headers that say it; the empty string is a header that is not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {

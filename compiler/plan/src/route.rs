@@ -90,6 +90,17 @@ impl HttpAction {
     }
 }
 
+impl HttpAction {
+    /// Whether the proxy answers by itself.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        match self {
+            HttpAction::Forward { .. } => false,
+            HttpAction::Redirect(_) | HttpAction::Respond(_) => true,
+        }
+    }
+}
+
 /// Another address for the client. What is absent is as in the request, and so is the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {

@@ -177,10 +177,12 @@ pub(crate) async fn decide(
     if route.answer.is_none() && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade)) {
         return Err(refused(UPGRADE_REFUSED).on(route));
     }
+    // As on Envoy, what is refused in front of an answer of the route's own has nothing of the route.
+    let before = |refusal: Refusal| if route.answer.is_some() { refusal } else { refusal.on(route) };
     // As on Envoy, nobody is asked about what is answered here.
     let counts = |limit: &LimitState| limit.counts_here() || route.answer.is_none();
     for limit in app.limits.iter().filter(|limit| !limit.counts_here() && counts(limit)) {
-        outcome.count(worker, limit, &asker()).await.map_err(|refusal| refusal.on(route))?;
+        outcome.count(worker, limit, &asker()).await.map_err(before)?;
     }
     if ask(&route.filters) {
         outcome.known = Some(known(&parts, arrival, &authority, &path));
@@ -193,7 +195,7 @@ pub(crate) async fn decide(
                 if let Some(rule) = authorize::refuses(authorization, &asker()) {
                     let sni = line.sni.as_deref().unwrap_or("-");
                     worker.shared.metrics.denied.add(&[&state.name, sni, rule], 1);
-                    return Err(Refusal::denied(rule).on(route));
+                    return Err(before(Refusal::denied(rule)));
                 }
             }
             Filter::Audit(rules) => {
@@ -205,7 +207,7 @@ pub(crate) async fn decide(
             }
             Filter::Limit(limit) if !counts(limit) => {}
             Filter::Limit(limit) => {
-                outcome.count(worker, limit, &asker()).await.map_err(|refusal| refusal.on(route))?;
+                outcome.count(worker, limit, &asker()).await.map_err(before)?;
             }
             Filter::Cors(cors) => {
                 let Some(Told { answer, preflight }) = cors.judge(&seen) else { continue };
@@ -222,9 +224,12 @@ pub(crate) async fn decide(
             }
             Filter::Abort(abort) => {
                 let Some((status, why)) = fault::aborted(abort, &seen) else { continue };
+                if route.answer.is_some() {
+                    outcome.readable.clear();
+                }
                 let flags = if outcome.is_delayed { "DI,FI" } else { "FI" };
                 let refusal = Refusal::new(status, fault::TEXT, flags, "fault_filter_abort");
-                return Err(Refusal { why, ..refusal });
+                return Err(before(Refusal { why, ..refusal }));
             }
             Filter::RequestHeaders(_)
             | Filter::ResponseHeaders(_)

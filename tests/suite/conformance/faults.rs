@@ -148,11 +148,22 @@ namespace shop {
       cors { allow_origins = ["https://shop.example"], allow_methods = ["*", "PUT"], allow_headers = ["*"], allow_credentials = true }
     }
     rule { match { prefix = "/put", methods = ["PUT"] }, to = api }
-    rule { match { prefix = "/moved" }, redirect { path = "/" } }
+    rule { match { prefix = "/moved" }, redirect { scheme = https } }
+    rule {
+      match { path = "/said" }, respond { status = 200, body = "{}", content_type = "application/json" }
+      response_headers { set = { "x-said" = "yes", "access-control-allow-origin" = "*" } }
+    }
+    rule { match { prefix = "/told" }, respond { status = 404 }, cors { allow_origins = ["*"], allow_methods = ["*"], allow_headers = ["*"] } }
+    rule {
+      match { path = "/got", methods = ["GET"] }, respond { status = 403, body = "no" }
+      fault { header x-chaos {}, abort { status = 500 } }
+    }
     rule { match { prefix = "/broken" }, to = api, fault { abort { status = 500 } } }
     rule { match { prefix = "/open" }, to = api, response_headers { set = { "vary" = "accept" } } }
     rule { match { methods = ["GET", "OPTIONS"] }, to = api }
   }
+  route limited { gateway = west.in, hosts = ["limited.example"], respond { status = 200 }, cors { allow_origins = ["*"] }, response_headers { set = { "x-said" = "yes" } } }
+  policy limited { routes = [limited], rate_limit { scope = pod, otherwise = 1/h } }
   route calls { callee = api, from = [web], to = api, cors { allow_origins = ["https://shop.example"] } }
 }
 "#;
@@ -241,13 +252,59 @@ fn pages_of_other_origins_are_told_what_they_may(data_plane: DataPlane) {
     );
     let put = send("OPTIONS", "/put", &[("origin", "https://shop.example"), PREFLIGHT]);
     assert_eq!((put.status, said(&put)[2].as_str()), (200, "PUT, DELETE"));
-    // Also of answers that the proxy gives by itself, but for those that a rule is there for.
-    for (path, status, told) in [("/moved", 302, "-"), ("/broken", 500, "https://shop.example")] {
-        let answer = send("GET", path, &[("origin", "https://shop.example")]);
-        assert_eq!((answer.status, said(&answer)[0].as_str()), (status, told), "{answer:?}");
+    // Also of answers that the proxy gives by itself: because something fails, or because a rule is there for it.
+    const SHOP: (&str, &str) = ("origin", "https://shop.example");
+    const EVIL: (&str, &str) = ("origin", "https://evil.example");
+    for (path, status) in [("/broken", 500), ("/moved", 302), ("/said", 200), ("/got", 403)] {
+        let answer = send("GET", path, &[SHOP]);
+        assert_eq!((answer.status, said(&answer)), (status, [SHOP.1, "true", "-", "-"].map(str::to_owned)));
+        let (exposed, vary) = (header(&answer, "access-control-expose-headers"), header(&answer, "vary"));
+        assert_eq!((exposed, vary), ("x-total", "origin"), "{path}");
+        let preflight = send("OPTIONS", path, &[SHOP, PREFLIGHT, ("x-chaos", "")]);
+        let told = [SHOP.1, "true", "PUT, DELETE", "X-Token, content-type"].map(str::to_owned);
+        assert_eq!((preflight.status, preflight.body.as_str(), said(&preflight)), (200, "", told), "{path}");
+        assert_eq!((header(&preflight, "location"), header(&preflight, "x-said")), ("-", "-"));
+        let other = send("OPTIONS", path, &[EVIL, PREFLIGHT]);
+        assert_eq!((other.status, other.body.as_str(), said(&other)[0].as_str()), (200, "", "-"), "{path}");
     }
-    let preflight = send("OPTIONS", "/broken", &[("origin", "https://shop.example"), PREFLIGHT]);
-    assert_eq!((preflight.status, said(&preflight)[0].as_str()), (200, "https://shop.example"));
+    let moved = send("GET", "/moved", &[SHOP]);
+    assert_eq!(header(&moved, "location"), "https://api.example/moved");
+    let answered = |headers: &[(&str, &str)]| {
+        let answer = send("GET", "/said", headers);
+        (answer.body.clone(), header(&answer, "content-type").to_owned(), said(&answer)[0].clone())
+    };
+    let json = |allowed: &str| ("{}".to_owned(), "application/json".to_owned(), allowed.to_owned());
+    assert_eq!(answered(&[SHOP]), json(SHOP.1), "what is allowed replaces what `response_headers` says");
+    assert_eq!((answered(&[EVIL]), answered(&[])), (json("*"), json("*")));
+    for (headers, told) in [
+        (&[EVIL][..], ["https://evil.example", "-", "-", "-"]),
+        (&[("origin", "")], ["-"; 4]),
+        (&[], ["-"; 4]),
+    ] {
+        let answer = send("GET", "/told", headers);
+        assert_eq!((answer.status, said(&answer)), (404, told.map(str::to_owned)), "{headers:?}");
+    }
+    let plain = send("OPTIONS", "/told", &[EVIL]);
+    assert_eq!((plain.status, said(&plain)[0].as_str()), (404, EVIL.1), "no preflight request");
+    let asks =
+        [EVIL, PREFLIGHT, ("access-control-request-headers", "a"), ("access-control-request-headers", "b")];
+    let preflight = send("OPTIONS", "/told", &asks);
+    assert_eq!((preflight.status, said(&preflight)), (200, [EVIL.1, "-", "PUT", "a,b"].map(str::to_owned)));
+    let preflight = send("OPTIONS", "/told", &asks[..2]);
+    assert_eq!((preflight.status, said(&preflight)), (200, [EVIL.1, "-", "PUT", ""].map(str::to_owned)));
+    let failing = send("GET", "/got", &[SHOP, ("x-chaos", "")]);
+    assert_eq!((failing.status, said(&failing)[0].as_str()), (500, "-"));
+    // The rule for GET takes the preflight requests for it, whatever goes wrong on purpose.
+    let gets = [SHOP, ("access-control-request-method", "GET"), ("x-chaos", "")];
+    let preflight = send("OPTIONS", "/got", &gets);
+    assert_eq!((preflight.status, preflight.body.as_str(), said(&preflight)[0].as_str()), (200, "", SHOP.1));
+    let open = send("OPTIONS", "/open", &[SHOP, PREFLIGHT]);
+    assert_eq!((open.status, header(&open, "vary")), (200, "-"), "changes are for other answers");
+    let limited = || mesh.ingress("WEST_IN", &Request::get("limited.example", "/").header(SHOP.0, SHOP.1));
+    let (first, second) = (limited(), limited());
+    assert_eq!((first.status, second.status), (200, 429));
+    assert_eq!((said(&first)[0].as_str(), said(&second)[0].as_str()), (SHOP.1, "-"), "{second:?}");
+    assert_eq!((header(&first, "x-said"), header(&second, "x-said")), ("yes", "-"));
     assert_eq!(header(&send("GET", "/open", &[]), "vary").replace(' ', ""), "accept,origin");
     // Inside the mesh, and where there is nobody to answer.
     let call = |origin: &str| {

@@ -2,12 +2,15 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use std::collections::HashMap;
+
+use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::filter::{Filter, who_then_what};
 use meshc_plan::{HttpAction, HttpRoute, Limit, REPLAYED_BODY, RetryPlan, VirtualHost, WeightedUpstream};
 use meshc_vocabulary::METHODS;
 use meshc_vocabulary::model::{DeadShare, HttpMatch};
 
-use crate::http::{answers, deadline, filters, hash, matches, retry, upgrade};
+use crate::http::{answers, cors, deadline, filters, hash, matches, retry, upgrade};
 use crate::pb::hcm::HttpFilter;
 use crate::pb::matcher::StringMatcher;
 use crate::pb::route::route_action::ClusterSpecifier;
@@ -103,14 +106,14 @@ fn virtual_host(host: &VirtualHost, before: &mut Before) -> route::VirtualHost {
     let routes = routes.iter().enumerate().flat_map(|(position, route)| {
         let place = format!("{name}.{position}");
         let (who, what) = who_then_what(&route.filters);
-        let (filters, mut asked) = filters::of_one_route(who, &place);
+        let (filters, asked) = filters::of_one_route(who, &place);
         before.who.extend(filters);
-        let (filters, also_asked) = filters::of_one_route(what, &place);
+        let preflights = asking(cors::preflights(route), &asked);
+        let what: Vec<Filter> = what.iter().filter(|filter| cors::is_made(route, filter)).cloned().collect();
+        let (filters, also_asked) = filters::of_one_route(&what, &place);
         before.what.extend(filters);
-        asked.extend(also_asked);
-        self::routes(route)
-            .into_iter()
-            .map(move |made| Route { typed_per_filter_config: asked.clone(), ..made })
+        let asked = asked.into_iter().chain(also_asked).collect();
+        preflights.into_iter().chain(asking(self::routes(route), &asked))
     });
     route::VirtualHost {
         name: name.clone(),
@@ -122,7 +125,13 @@ fn virtual_host(host: &VirtualHost, before: &mut Before) -> route::VirtualHost {
     }
 }
 
-/// One route, or two where methods decide how a request is retried.
+/// Routes whose requests pass these filters.
+fn asking(routes: Vec<Route>, asked: &HashMap<String, Any>) -> Vec<Route> {
+    let asking = |route| Route { typed_per_filter_config: asked.clone(), ..route };
+    routes.into_iter().map(asking).collect()
+}
+
+/// One route, or several where methods decide how a request is retried, or the origin what its page may read.
 fn routes(planned: &HttpRoute) -> Vec<Route> {
     let HttpRoute { matches, filters, action, origin: _ } = planned;
     let route = |matches: &HttpMatch, action| Route {
@@ -139,16 +148,16 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
                 let mut route = route(matches, route::route::Action::Redirect(redirect));
                 route.r#match.iter_mut().for_each(|matches| matches.headers.extend(asked.clone()));
                 filters::at_the_router(filters, &mut route);
-                route
+                cors::for_pages(filters, route)
             });
-            return redirects.collect();
+            return redirects.flatten().collect();
         }
         HttpAction::Respond(respond) => {
             let answer = DirectResponseAction::default();
             let mut route = route(matches, route::route::Action::DirectResponse(answer));
             filters::at_the_router(filters, &mut route);
             answers::respond(respond, &mut route);
-            return vec![route];
+            return cors::for_pages(filters, route);
         }
     };
     let action = |policy| RouteAction {

@@ -84,20 +84,7 @@ pub(super) fn cors(cors: &filter::Cors) -> Cors {
 /// one they ask for.
 pub(super) fn preflight(matches: &HttpMatch, filters: &[Filter]) -> Option<(HttpMatch, Vec<Filter>)> {
     const OPTIONS: &str = "OPTIONS";
-    let is_cors = |filter: &&Filter| match filter {
-        Filter::Cors(_) => true,
-        Filter::Authorize(_)
-        | Filter::Audit(_)
-        | Filter::LocalLimit(_)
-        | Filter::GlobalLimit(_)
-        | Filter::RequestHeaders(_)
-        | Filter::ResponseHeaders(_)
-        | Filter::Delay(_)
-        | Filter::Abort(_)
-        | Filter::Rewrite(_)
-        | Filter::Mirror(_) => false,
-    };
-    let cors: Vec<Filter> = filters.iter().filter(is_cors).cloned().collect();
+    let cors: Vec<Filter> = filters.iter().filter(|filter| filter.cors().is_some()).cloned().collect();
     if cors.is_empty() || matches.methods.is_empty() || matches.methods.iter().any(|method| method == OPTIONS)
     {
         return None;

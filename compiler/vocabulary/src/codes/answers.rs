@@ -6,7 +6,7 @@ pub(super) const ANSWERED_HERE: CodeInfo = CodeInfo {
     code: super::ANSWERED_HERE,
     title: "a setting for requests that are sent on, in a rule that answers them",
     explanation: r#"A rule with `redirect` or `respond` sends no request on: it has no use for a timeout, for retries, for copies, or for
-changes of the request, and says nothing to pages of other origins (`cors`). What the route around it says of these applies to its other rules.
+changes of the request. What the route around it says of these applies to its other rules.
 
 ```mesh
 rule { redirect = https, timeout = 3s }     // remove `timeout`

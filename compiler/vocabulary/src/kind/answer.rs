@@ -4,7 +4,7 @@ use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Symbol, Type};
 
-use super::{cors, filter, rewrite};
+use super::{filter, rewrite};
 use crate::codes;
 use crate::forms;
 use crate::model::HttpMatch;
@@ -178,8 +178,7 @@ pub(super) fn respond(block: &Block, sink: &mut Sink) -> Option<Respond> {
 pub(super) fn check(block: &Block, action: (Span, &str), sink: &mut Sink) {
     let attributes = [words::TIMEOUT, words::FAILOVER].into_iter();
     let attributes = attributes.filter_map(|name| Some((block.written(name)?, name.text())));
-    // Envoy says nothing to pages where a route answers.
-    let kinds = [&retry::KIND, &filter::REQUEST_HEADERS, &rewrite::KIND, &cors::KIND, &filter::MIRROR];
+    let kinds = [&retry::KIND, &filter::REQUEST_HEADERS, &rewrite::KIND, &filter::MIRROR];
     let blocks = kinds.into_iter().filter_map(|kind| Some((block.block(kind)?.kind_span, kind.word)));
     for (span, word) in attributes.chain(blocks) {
         let message = format!("`{word}` is about requests that are sent on");

@@ -22,8 +22,9 @@ pub(crate) static KIND: Kind = Kind {
                     requests by itself, with 200; one of an origin that is not listed gets no permission. Other requests are sent on \
                     whatever their origin is, and the answer says whether a page of that origin may read it. A rule that \
                     names methods takes the preflight requests for these too; conditions on headers and cookies are for them \
-                    as well, and a browser sends none of its own with them. A rule with `redirect` or `respond` says nothing to \
-                    pages.",
+                    as well, and a browser sends none of its own with them. It holds for what `redirect` and `respond` answer, too; \
+                    a browser follows a redirect only if its new address allows the page as well. What refuses a request before \
+                    it is answered so, a limit or a `fault`, says nothing to pages.",
     label: Label::None,
     space: None,
     reopen: false,

@@ -150,11 +150,11 @@ pub(crate) fn convert(
         None => route.block(&fault::KIND).and_then(|inherited| fault::convert(inherited, &mut known)),
     };
     let fault = fault.map(RouteFilter::Fault);
-    if !forwards {
-        return Some(response.into_iter().chain(fault).collect());
-    }
     // Browsers are told something before anything goes wrong on purpose.
     let asked = response.into_iter().chain(cors.map(RouteFilter::Cors)).chain(fault);
+    if !forwards {
+        return Some(asked.collect());
+    }
     let rewrite = block.block(&rewrite::KIND).or_else(|| route.block(&rewrite::KIND));
     let rewrite = rewrite.map(|rewrite| RouteFilter::Rewrite(rewrite::convert(rewrite, matches, sink)));
     let around = if block.block(&MIRROR).is_some() { block } else { route };
