@@ -1,8 +1,8 @@
 """What the kernel would charge to containers, and say to them below /sys/fs/cgroup, on a machine without control groups.
 
 A control group's second version charges for what its processes have in memory, for the buffers of their sockets and for
-the sockets themselves. All are read from outside here, now and then, and written where a container looks: `memory.max` and
-`memory.current`.
+the sockets themselves. All are read from outside here, now and then, and written where a container looks: `memory.max`,
+`memory.current`, and what of it is whose in `memory.stat`.
 """
 
 import pathlib
@@ -51,11 +51,13 @@ class Charged:
             ["nsenter", f"--net=/run/netns/{self.pod.id}", "ss", "-tanmHO", *self.others], capture_output=True, check=False
         )
         found = SOCKET.findall(listed.stdout)
-        sockets = sum(int(part) for parts in found for part in parts) + OBJECTS * len(found)
-        now = {"resident": resident(self.process.pid), "sockets": sockets}
+        buffers, objects = sum(int(part) for parts in found for part in parts), OBJECTS * len(found)
+        now = {"resident": resident(self.process.pid), "sockets": buffers + objects}
         now["sum"] = now["resident"] + now["sockets"]
         self.peak = {name: max(self.peak[name], value) for name, value in now.items()}
         write(self.pod, "memory.current", now["sum"])
+        write(self.pod, "memory.stat", f"anon {now['resident']}\nsock {buffers}\nslab_unreclaimable {objects}")
+        write(self.pod, "cgroup.procs", self.process.pid)
 
 
 def prepare(pod, containers):

@@ -53,8 +53,18 @@ pub(crate) async fn connect(
     spoken: Spoken,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
+    connect_through(picked, spoken, buffer(picked, spoken), metrics).await
+}
+
+/// Connects with a receive buffer of so many bytes, if it has a bound.
+async fn connect_through(
+    picked: &Picked,
+    spoken: Spoken,
+    buffer: Option<u32>,
+    metrics: &Metrics,
+) -> Result<Upward, ConnectFailure> {
     let limit = picked.upstream.config.connect_timeout;
-    let result = match tokio::time::timeout(limit, attempt(picked, spoken, None)).await {
+    let result = match tokio::time::timeout(limit, attempt(picked, spoken, buffer, None)).await {
         Ok(result) => result,
         Err(_) => Err(ConnectFailure {
             reason: "timeout",
@@ -76,8 +86,9 @@ pub(crate) async fn connect_for_client(
     spoken: Spoken,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
-    if memory::room_for_upstream().await {
-        return connect(picked, spoken, metrics).await;
+    let buffer = buffer(picked, spoken);
+    if memory::room_for_upstream(memory::grown(kept(buffer))).await {
+        return connect_through(picked, spoken, buffer, metrics).await;
     }
     metrics.connect_failures.add(&[&picked.upstream.name, picked.group_name(), EXHAUSTED], 1);
     Err(ConnectFailure { reason: EXHAUSTED, message: "memory is full".to_owned() })
@@ -89,7 +100,7 @@ pub(crate) async fn connect_to_check(
     spoken: Spoken,
     sni: &str,
 ) -> Result<Upward, ConnectFailure> {
-    attempt(picked, spoken, Some(sni)).await
+    attempt(picked, spoken, buffer(picked, spoken), Some(sni)).await
 }
 
 /// The kernel's buffer for what an application in the same pod sends, in bytes; it takes twice as much with its own
@@ -104,17 +115,35 @@ const LOOPBACK_BUFFER: u32 = 64 * 1024;
 /// has one whose bytes may be such a connection's.
 const DISTANT_BUFFER: u32 = 256 * 1024;
 
-fn receive_buffer(address: SocketAddr, spoken: Spoken) -> Option<u32> {
-    match spoken {
+/// The same where memory fills: many connections that carry less are better than few. What may be a connection of many
+/// streams, which lives long, gets the larger bound then.
+const TIGHT_BUFFER: u32 = 64 * 1024;
+
+/// What a connection that has no bound of its own may come to before it shows, in bytes.
+const UNBOUND: u64 = 512 << 10;
+
+/// The bound of the receive buffer of a connection that is opened now.
+fn buffer(picked: &Picked, spoken: Spoken) -> Option<u32> {
+    receive_buffer(picked.endpoint.address, spoken, memory::is_filling())
+}
+
+fn receive_buffer(address: SocketAddr, spoken: Spoken, is_filling: bool) -> Option<u32> {
+    match (spoken, is_filling) {
         _ if address.ip().is_loopback() => Some(LOOPBACK_BUFFER),
-        Spoken::Http1 => Some(DISTANT_BUFFER),
-        Spoken::Http2 | Spoken::Bytes => None,
+        (Spoken::Http1, false) | (Spoken::Bytes, true) => Some(DISTANT_BUFFER),
+        (Spoken::Http1, true) => Some(TIGHT_BUFFER),
+        (Spoken::Http2, _) | (Spoken::Bytes, false) => None,
     }
 }
 
-async fn open(address: SocketAddr, spoken: Spoken) -> io::Result<TcpStream> {
+/// What the kernel keeps at most of what comes through a buffer of this size, in bytes: twice as much, see socket(7).
+fn kept(buffer: Option<u32>) -> u64 {
+    buffer.map_or(UNBOUND, |bytes| 2 * u64::from(bytes))
+}
+
+async fn open(address: SocketAddr, buffer: Option<u32>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(bytes) = receive_buffer(address, spoken) {
+    if let Some(bytes) = buffer {
         // The bound must stand before the connection, since the largest window is agreed on there.
         socket.set_recv_buffer_size(bytes)?;
     }
@@ -122,9 +151,14 @@ async fn open(address: SocketAddr, spoken: Spoken) -> io::Result<TcpStream> {
 }
 
 /// A connection by the server name of the group, unless there is another one.
-async fn attempt(picked: &Picked, spoken: Spoken, other: Option<&str>) -> Result<Upward, ConnectFailure> {
+async fn attempt(
+    picked: &Picked,
+    spoken: Spoken,
+    buffer: Option<u32>,
+    other: Option<&str>,
+) -> Result<Upward, ConnectFailure> {
     let address = picked.endpoint.address;
-    let stream = open(address, spoken).await.map_err(|error| ConnectFailure {
+    let stream = open(address, buffer).await.map_err(|error| ConnectFailure {
         reason: match error.raw_os_error() {
             Some(number) if OUT_OF_SOMETHING.contains(&number) => EXHAUSTED,
             _ if error.kind() == io::ErrorKind::ConnectionRefused => "refused",
@@ -134,11 +168,11 @@ async fn attempt(picked: &Picked, spoken: Spoken, other: Option<&str>) -> Result
     })?;
     prepare(&stream);
     let growing = match spoken {
-        Spoken::Http1 | Spoken::Bytes => Some(Growing::new()),
+        Spoken::Http1 | Spoken::Bytes => Some(Growing::new(memory::grown(kept(buffer)))),
         // Streams that share a connection grow in its buffers, which have a bound of their own.
         Spoken::Http2 => None,
     };
-    let stream = Paced::to_upstream(stream, growing);
+    let stream = Paced::to_upstream(stream, kept(buffer), growing);
     let group = picked.group();
     let Some(group) = group.filter(|group| !group.is_plain()) else {
         return Ok(Upward::Plain(stream));
@@ -165,7 +199,7 @@ pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpS
             reason: "unreachable",
             message: format!("cannot connect to {address}: {error}"),
         };
-        let stream = open(address, Spoken::Http2).await.map_err(unreachable)?;
+        let stream = open(address, None).await.map_err(unreachable)?;
         prepare(&stream);
         let tls = picked.group().and_then(|group| group.tls(Spoken::Http2));
         let name =
@@ -251,17 +285,22 @@ mod tests {
     #[tokio::test]
     async fn what_an_application_sends_fills_a_bounded_buffer() -> io::Result<()> {
         let application = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let stream = open(application.local_addr()?, Spoken::Http1).await?.into_std()?;
+        let address = application.local_addr()?;
+        let buffer = receive_buffer(address, Spoken::Http1, false);
+        let stream = open(address, buffer).await?.into_std()?;
         let bound = TcpSocket::from_std_stream(stream).recv_buffer_size()?;
-        assert_eq!(bound, 2 * LOOPBACK_BUFFER, "the kernel takes twice as much");
+        assert_eq!(u64::from(bound), kept(Some(LOOPBACK_BUFFER)), "the kernel takes twice as much");
         Ok(())
     }
 
     #[test]
     fn a_connection_for_one_client_has_a_bound_and_one_that_many_share_has_none() {
         let distant = SocketAddr::from(([192, 0, 2, 1], 80));
-        let bounds =
-            [Spoken::Http1, Spoken::Bytes, Spoken::Http2].map(|spoken| receive_buffer(distant, spoken));
-        assert_eq!(bounds, [Some(DISTANT_BUFFER), None, None]);
+        let bounds = |is_filling| {
+            [Spoken::Http1, Spoken::Bytes, Spoken::Http2]
+                .map(|spoken| receive_buffer(distant, spoken, is_filling))
+        };
+        assert_eq!(bounds(false), [Some(DISTANT_BUFFER), None, None]);
+        assert_eq!(bounds(true), [Some(TIGHT_BUFFER), Some(DISTANT_BUFFER), None], "where memory fills");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many looks at memory (see `control`) it takes at most until a connection shows in full.
 const LOOKS: u64 = 5;
 
-/// How many were opened since each of the last looks, and are growing.
+/// What those that were opened since each of the last looks, and are growing, may grow by, in bytes.
 static OPENED: [AtomicU64; LOOKS as usize] = [const { AtomicU64::new(0) }; LOOKS as usize];
 
 /// How many looks there were.
@@ -21,16 +21,17 @@ const SHOWS: u64 = 64 << 10;
 /// One of them, until it has shown or is dropped.
 #[derive(Debug)]
 pub(crate) struct Growing {
+    bytes: u64,
     opened: u64,
     read: u64,
 }
 
 impl Growing {
-    /// One more.
-    pub(crate) fn new() -> Self {
+    /// One more, which may grow by so many bytes.
+    pub(crate) fn new(bytes: u64) -> Self {
         let opened = LOOK.load(Ordering::Relaxed);
-        slot(opened).fetch_add(1, Ordering::Relaxed);
-        Growing { opened, read: 0 }
+        slot(opened).fetch_add(bytes, Ordering::Relaxed);
+        Growing { bytes, opened, read: 0 }
     }
 
     /// So many more bytes were read; whether it shows in full now.
@@ -44,15 +45,15 @@ impl Drop for Growing {
     fn drop(&mut self) {
         // After so many looks its slot is another one's, and it has shown anyway.
         if LOOK.load(Ordering::Relaxed) - self.opened < LOOKS {
-            let less = |count: u64| Some(count.saturating_sub(1));
+            let less = |bytes: u64| Some(bytes.saturating_sub(self.bytes));
             let _ = slot(self.opened).fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
 }
 
-/// How many there are.
-pub(crate) fn count() -> u64 {
-    OPENED.iter().map(|opened| opened.load(Ordering::Relaxed)).sum()
+/// What all of them may grow by, in bytes.
+pub(crate) fn bytes() -> u64 {
+    OPENED.iter().map(|opened| opened.load(Ordering::Relaxed)).fold(0, u64::saturating_add)
 }
 
 /// One more look: those that were opened longest ago show.
@@ -74,26 +75,26 @@ mod tests {
     /// One test, since these numbers belong to the whole process.
     #[test]
     fn a_connection_is_growing_until_it_has_shown() {
-        let before = count();
-        let mut many: Vec<_> = (0..10).map(|_| Growing::new()).collect();
-        assert_eq!(count() - before, 10);
+        let before = bytes();
+        let mut many: Vec<_> = (0..10).map(|_| Growing::new(7)).collect();
+        assert_eq!(bytes() - before, 70);
         let mut read = many.pop().unwrap();
         assert!(!read.shows(65_535) && read.shows(1));
         drop(read);
-        assert_eq!(count() - before, 9);
+        assert_eq!(bytes() - before, 63);
         turn();
         many.truncate(5);
-        many.push(Growing::new());
-        assert_eq!(count() - before, 6, "it does not matter when it ends");
+        many.push(Growing::new(100));
+        assert_eq!(bytes() - before, 135, "it does not matter when it ends");
         for _ in 2..LOOKS {
             turn();
         }
-        assert_eq!(count() - before, 6);
+        assert_eq!(bytes() - before, 135);
         turn();
-        assert_eq!(count(), 1, "by now the first ones show");
+        assert_eq!(bytes(), 100, "by now the first ones show");
         many.truncate(3);
-        assert_eq!(count(), 0, "the last one has ended, and nobody is counted twice");
+        assert_eq!(bytes(), 0, "the last one has ended, and nobody is counted twice");
         turn();
-        assert_eq!(count(), 0);
+        assert_eq!(bytes(), 0);
     }
 }

@@ -37,6 +37,9 @@ const SELDOM: u64 = 50;
 /// How many looks there were since it was last given back.
 static LOOKS: AtomicU64 = AtomicU64::new(0);
 
+/// From this share of the limit on memory fills, in percent: new connections get smaller buffers.
+const FILLING: u64 = 45;
+
 /// From this share of the limit on memory is tight, in percent. What is left between the highest level and the limit is
 /// for what the allocator cannot reuse at once, and for the program itself.
 const TIGHT: u64 = 65;
@@ -55,27 +58,34 @@ const PROGRAM: u64 = 8 << 20;
 const QUIET_SOCKET: u64 = 4 << 10;
 
 /// What the kernel takes for an answer that its client does not read, in the send buffer towards it (see
-/// `listen::prepare`), and for a connection from an upstream that has sent more than was read, in its receive buffer (see
-/// `connect`). Source: measured with `ss -m` on Linux 6.18 with an answer of 8 MB over loopback.
+/// `listen::prepare`). Source: measured with `ss -m` on Linux 6.18 with an answer of 8 MB over loopback.
 const STALLED_SOCKET: u64 = 48 << 10;
-const BACKLOGGED_SOCKET: u64 = 128 << 10;
 
-/// Connections from upstreams that have sent more than was read.
+/// What the kernel keeps at most, in bytes, of what upstreams have sent and was not read.
 static BACKLOGGED: AtomicU64 = AtomicU64::new(0);
 
-/// Whether one such connection is among them; none when dropped.
-#[derive(Debug, Default)]
-pub(crate) struct Backlog(bool);
+/// What one connection adds to it; nothing when dropped.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    kept: u64,
+    is_backlogged: bool,
+}
 
 impl Backlog {
+    /// That of a connection whose receive buffer keeps so many bytes at most (see `connect`): all of them once more has
+    /// come than was read.
+    pub(crate) fn new(kept: u64) -> Self {
+        Backlog { kept, is_backlogged: false }
+    }
+
     /// Notes what the last read tells.
     pub(crate) fn set(&mut self, is_backlogged: bool) {
-        match (self.0, is_backlogged) {
-            (false, true) => BACKLOGGED.fetch_add(1, Ordering::Relaxed),
-            (true, false) => BACKLOGGED.fetch_sub(1, Ordering::Relaxed),
+        match (self.is_backlogged, is_backlogged) {
+            (false, true) => BACKLOGGED.fetch_add(self.kept, Ordering::Relaxed),
+            (true, false) => BACKLOGGED.fetch_sub(self.kept, Ordering::Relaxed),
             (true, true) | (false, false) => return,
         };
-        self.0 = is_backlogged;
+        self.is_backlogged = is_backlogged;
     }
 }
 
@@ -129,14 +139,17 @@ impl Reading {
         self.limit.is_none_or(|limit| self.used < percent(limit, NO_MORE))
     }
 
-    /// How many connections to upstreams may be added while `growing` ones have been opened that do not show in full yet:
-    /// what each sends fills its receive buffer whether it is read or not, and other buffers when it is. They are fewer
-    /// the closer memory is to being full.
-    fn upstreams(self, growing: u64) -> usize {
-        let Some(limit) = self.limit else { return ANY_NUMBER };
-        let reserved = growing.saturating_mul(GROWN);
-        let left = percent(limit, FULL).saturating_sub(self.used).saturating_sub(reserved);
-        usize::try_from(left / GROWN).unwrap_or(ANY_NUMBER).min(ANY_NUMBER)
+    /// By how many bytes connections to upstreams that are added may grow, while those that have been opened, and do not
+    /// show in full yet, may grow by so many: what each sends fills its receive buffer whether it is read or not, and other
+    /// buffers when it is.
+    fn room(self, growing: u64) -> u64 {
+        let left = |limit| percent(limit, FULL).saturating_sub(self.used).saturating_sub(growing);
+        self.limit.map_or(ANY, left)
+    }
+
+    /// Whether what is added should be small, as far as those that do not show in full yet may grow by so many bytes.
+    fn is_filling(self, growing: u64) -> bool {
+        self.limit.is_some_and(|limit| self.used.saturating_add(growing) >= percent(limit, FILLING))
     }
 
     /// How many bytes have to be freed until memory is no longer tight.
@@ -149,34 +162,47 @@ fn percent(limit: u64, percent: u64) -> u64 {
     limit / 100 * percent
 }
 
-/// How many connections to upstreams may be added until it is looked again.
-static UPSTREAMS: Semaphore = Semaphore::const_new(ANY_NUMBER);
-const ANY_NUMBER: usize = 1 << 20;
+/// By how many pages connections to upstreams that are added may grow until it is looked again.
+static ROOM: Semaphore = Semaphore::const_new((ANY / PAGE) as usize);
+const PAGE: u64 = 4 << 10;
+/// So much that nobody waits, in bytes.
+const ANY: u64 = 1 << 40;
 
 /// What is read of an answer and waits for its client, at most: see `paced`.
 const READ: u64 = 64 << 10;
 
-/// What a connection to an upstream, and that of the client for whom it is, may grow by.
-const GROWN: u64 = BACKLOGGED_SOCKET + READ + STALLED_SOCKET;
+/// What a connection to an upstream may grow by of which the kernel keeps so many bytes, with that of the client for whom
+/// it is.
+pub(crate) const fn grown(kept: u64) -> u64 {
+    kept + READ + STALLED_SOCKET
+}
+
+/// Whether memory fills: a connection should get small buffers.
+pub(crate) fn is_filling() -> bool {
+    Reading::now().is_filling(growing::bytes())
+}
 
 /// How long somebody waits for room before it is refused: a client, or a request for a connection to an upstream. Whoever
 /// fills memory has been told to leave by then.
 pub(crate) const ROOM_LIMIT: Duration = Duration::from_secs(10);
 
-/// Returns once there is room for one more connection to an upstream; false if there is none for too long.
-pub(crate) async fn room_for_upstream() -> bool {
-    let one = match UPSTREAMS.try_acquire() {
-        Ok(one) => Some(one),
-        Err(_) => tokio::time::timeout(ROOM_LIMIT, UPSTREAMS.acquire()).await.ok().and_then(Result::ok),
+/// Returns once there is room for one more connection to an upstream, which may grow by so many bytes; false if there is
+/// none for too long.
+pub(crate) async fn room_for_upstream(bytes: u64) -> bool {
+    let pages = u32::try_from(bytes.div_ceil(PAGE)).unwrap_or(u32::MAX);
+    let room = match ROOM.try_acquire_many(pages) {
+        Ok(room) => Some(room),
+        Err(_) => tokio::time::timeout(ROOM_LIMIT, ROOM.acquire_many(pages)).await.ok().and_then(Result::ok),
     };
-    one.map(SemaphorePermit::forget).is_some()
+    room.map(SemaphorePermit::forget).is_some()
 }
 
-/// Lets so many more wait no longer.
-fn let_in(count: usize) {
-    let before = UPSTREAMS.available_permits();
-    UPSTREAMS.add_permits(count.saturating_sub(before));
-    UPSTREAMS.forget_permits(before.saturating_sub(count));
+/// Lets as many wait no longer as may grow by so many bytes.
+fn let_in(bytes: u64) {
+    let pages = usize::try_from(bytes / PAGE).unwrap_or(usize::MAX);
+    let before = ROOM.available_permits();
+    ROOM.add_permits(pages.saturating_sub(before));
+    ROOM.forget_permits(before.saturating_sub(pages));
 }
 
 /// Which level memory is at. This is cheap enough to be asked at every read.
@@ -189,8 +215,8 @@ pub(crate) fn limit(bytes: Option<u64>) {
     LIMIT.store(bytes.unwrap_or(0), Ordering::Relaxed);
 }
 
-/// Looks how much the kernel holds for the process, and lets in as many connections to upstreams as there is room for: `connections` from clients are open, `stalled` of them do not read
-/// their answers.
+/// Looks how much the kernel holds for the process, and lets in as many connections to upstreams as there is room for:
+/// `connections` from clients are open, `stalled` of them do not read their answers.
 pub(crate) fn look(connections: u64, stalled: u64) {
     let backlogged = BACKLOGGED.load(Ordering::Relaxed);
     let kernel = of_control_group().unwrap_or_else(|| estimate(connections, stalled, backlogged));
@@ -201,7 +227,7 @@ pub(crate) fn look(connections: u64, stalled: u64) {
         meshd_heap::give_back();
         weigh(kernel);
     }
-    let_in(Reading::now().upstreams(growing::count()));
+    let_in(Reading::now().room(growing::bytes()));
     growing::turn();
 }
 
@@ -223,8 +249,8 @@ fn apart(heap: u64, own: u64) -> (u64, u64) {
 
 /// Quiet connections to upstreams are few where it matters: most of many clients are idle.
 fn estimate(connections: u64, stalled: u64, backlogged: u64) -> u64 {
-    let parts = [(connections, QUIET_SOCKET), (stalled, STALLED_SOCKET), (backlogged, BACKLOGGED_SOCKET)];
-    parts.iter().fold(0, |sum, (count, each)| sum.saturating_add(count.saturating_mul(*each)))
+    let parts = [(connections, QUIET_SOCKET), (stalled, STALLED_SOCKET)];
+    parts.iter().fold(backlogged, |sum, (count, each)| sum.saturating_add(count.saturating_mul(*each)))
 }
 
 /// The pages that belong to the process alone, in bytes: the heap as far as the kernel has given it, with what the
@@ -289,10 +315,18 @@ mod tests {
 
     #[test]
     fn connections_to_upstreams_are_opened_as_far_as_there_is_room() {
-        let at = |used, growing| Reading { used, limit: Some(100 << 20) }.upstreams(growing);
-        assert_eq!([0, 60 << 20, 74 << 20, 75 << 20, u64::MAX].map(|used| at(used, 0)), [320, 64, 4, 0, 0]);
-        assert_eq!((at(0, 300), at(0, 320), at(60 << 20, 60), at(0, u64::MAX)), (20, 0, 4, 0));
-        assert_eq!(Reading { used: u64::MAX, limit: None }.upstreams(7), ANY_NUMBER);
+        let at = |used, growing| Reading { used, limit: Some(100 << 20) }.room(growing);
+        let rooms = [0, 60 << 20, 74 << 20, 75 << 20, u64::MAX].map(|used| at(used, 0));
+        assert_eq!(rooms, [75 << 20, 15 << 20, 1 << 20, 0, 0]);
+        assert_eq!((at(0, 70 << 20), at(60 << 20, 15 << 20), at(0, u64::MAX)), (5 << 20, 0, 0));
+        assert_eq!(Reading { used: u64::MAX, limit: None }.room(7), ANY);
+    }
+
+    #[test]
+    fn where_memory_fills_is_known_before_it_shows() {
+        let at = |used, growing| Reading { used, limit: Some(100 << 20) }.is_filling(growing);
+        assert!(!at(44 << 20, 0) && at(45 << 20, 0) && at(1 << 20, 44 << 20) && at(u64::MAX, u64::MAX));
+        assert!(!Reading { used: u64::MAX, limit: None }.is_filling(7));
     }
 
     #[test]
@@ -332,7 +366,7 @@ mod tests {
         assert_eq!(estimate(0, 0, 0), 0);
         assert_eq!(estimate(1000, 0, 0), 1000 * 4096);
         assert!(
-            estimate(3000, 3000, 3000) > (512 << 20),
+            estimate(3000, 3000, 3000 * (128 << 10)) > (512 << 20),
             "those who do not read have to go before the limit"
         );
         assert_eq!(estimate(u64::MAX, u64::MAX, 1), u64::MAX);
@@ -340,16 +374,16 @@ mod tests {
 
     #[test]
     fn a_connection_counts_once_as_backlogged_until_it_is_read_or_dropped() {
-        let count = || BACKLOGGED.load(Ordering::Relaxed);
-        let before = count();
-        let mut backlog = Backlog::default();
+        let bytes = || BACKLOGGED.load(Ordering::Relaxed);
+        let before = bytes();
+        let mut backlog = Backlog::new(9);
         backlog.set(true);
         backlog.set(true);
-        assert_eq!(count() - before, 1);
+        assert_eq!(bytes() - before, 9);
         backlog.set(false);
-        assert_eq!(count() - before, 0);
+        assert_eq!(bytes() - before, 0);
         backlog.set(true);
         drop(backlog);
-        assert_eq!(count() - before, 0);
+        assert_eq!(bytes() - before, 0);
     }
 }

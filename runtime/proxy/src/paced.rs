@@ -60,10 +60,11 @@ impl Paced {
         Paced::new(stream, Some(Rc::clone(place)), Reads::WithRoom)
     }
 
-    /// A connection to an upstream; for the answer to one client it is `growing`.
-    pub(crate) fn to_upstream(stream: TcpStream, growing: Option<Growing>) -> Self {
+    /// A connection to an upstream, of which the kernel keeps so many bytes at most that came and were not read; for the
+    /// answer to one client it is `growing`.
+    pub(crate) fn to_upstream(stream: TcpStream, kept: u64, growing: Option<Growing>) -> Self {
         let mut paced = Paced::new(stream, None, Reads::Seldom);
-        paced.backlog = Some(Backlog::default());
+        paced.backlog = Some(Backlog::new(kept));
         paced.growing = growing;
         paced._counted = Some(Upstream::new());
         paced

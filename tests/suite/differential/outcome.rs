@@ -14,6 +14,34 @@ const TOLD: [&str; 8] =
 /// it was told may change where a request is sent again.
 const FRESH: [&str; 4] = ["x-request-id", "x-forwarded-client-cert", "x-forwarded-for", "content-length"];
 
+/// By how many seconds two data planes may differ in when they have room again: one got its first request before the other.
+const APART: u64 = 60;
+
+/// Whether the same became of a request on both.
+pub(crate) fn alike([envoy, meshd]: &[String; 2]) -> bool {
+    let pairs = || envoy.split(' ').zip(meshd.split(' '));
+    let before = std::iter::once("").chain(envoy.split(' '));
+    envoy.split(' ').count() == meshd.split(' ').count()
+        && pairs().zip(before).all(|((envoy, meshd), before)| {
+            envoy == meshd || before == "retry-after:" && are_close(envoy, meshd)
+        })
+}
+
+fn are_close(one: &str, other: &str) -> bool {
+    let seconds = |word: &str| word.parse::<u64>().ok();
+    seconds(one).zip(seconds(other)).is_some_and(|(one, other)| one.abs_diff(other) <= APART)
+}
+
+#[test]
+fn only_when_there_is_room_again_may_differ_a_little() {
+    let is = |envoy: &str, meshd: &str| alike(&[envoy.to_owned(), meshd.to_owned()]);
+    assert!(is("429 retry-after: 3594", "429 retry-after: 3595"));
+    assert!(!is("429 retry-after: 3594", "429 retry-after: 894"));
+    assert!(!is("429 retry-after: 3594", "429"));
+    assert!(!is("200 from a", "200 from b"));
+    assert!(!is("200 x-tier: 1", "200 x-tier: 2"), "another number is another answer");
+}
+
 /// Sends a request and says what came back: a status, who answered and what was seen there, and what was told.
 pub(crate) fn of(mesh: &Mesh, variable: &str, sent: &Sent) -> String {
     if !mesh.has(variable) {
