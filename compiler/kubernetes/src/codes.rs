@@ -58,7 +58,7 @@ or declare fewer calls.",
         title: "meshc writes only Deployments of its own",
         explanation: "\
 A `workload` with an `image` asks meshc to write the workload too. It does so for Deployments; a StatefulSet, DaemonSet,
-Job or CronJob needs settings that only you know.
+Rollout, Job or CronJob needs settings that only you know.
 
 ```mesh
 service ledger {

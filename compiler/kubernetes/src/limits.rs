@@ -114,6 +114,7 @@ fn check_workloads(sidecar: &SidecarDeployment, sink: &mut Sink) {
             WorkloadKind::Deployment => {}
             WorkloadKind::StatefulSet
             | WorkloadKind::DaemonSet
+            | WorkloadKind::Rollout
             | WorkloadKind::Job
             | WorkloadKind::CronJob => {
                 sink.push(

@@ -20,6 +20,7 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
             // Refused by the check.
             WorkloadKind::StatefulSet
             | WorkloadKind::DaemonSet
+            | WorkloadKind::Rollout
             | WorkloadKind::Job
             | WorkloadKind::CronJob => {}
         }

@@ -199,8 +199,8 @@ policy strict { targets = [catalog] }
     CodeInfo {
         code: WRONG_WORKLOAD,
         title: "a workload that cannot run this",
-        explanation: r#"A Job or CronJob ends by itself and offers nothing, so it runs a `client`; a `service` runs in a Deployment, StatefulSet or
-DaemonSet.
+        explanation: r#"A Job or CronJob ends by itself and offers nothing, so it runs a `client`; a `service` runs in a Deployment, StatefulSet,
+DaemonSet or Rollout.
 
 ```mesh
 service catalog { clusters = [east], port http { number = 80 }, workload { kind = job } }

@@ -1,7 +1,10 @@
 //! Every kind of workload gets its sidecar, and probes keep all but their handler.
 
+use std::process::Command;
+
 use mesh_tests::build::{Built, kustomize};
 use mesh_tests::mesh::DataPlane;
+use mesh_tests::{process, tools};
 use serde_json::{Value, json};
 
 use crate::{assert_valid, documents, named, names};
@@ -281,4 +284,130 @@ spec:
         assert_eq!(&labels[key], value);
     }
     assert!(selectors[0] != selectors[1] && labels["version"] == "v1");
+}
+
+/// kustomize has no schema of a Rollout, by which lists of a patch would merge with the user's.
+#[test]
+fn a_rollout_keeps_what_it_has() {
+    for (capture, ours) in
+        [("loopback", vec!["mesh-proxy"]), ("redirect", vec!["mesh-redirect", "mesh-proxy"])]
+    {
+        let mesh = r#"
+mesh m { trust_domain = "cluster.local", trust = t, capture = CAPTURE }
+trust t {}
+network n {}
+cluster west { network = n, region = "here" }
+namespace shop {
+  service web {
+    clusters = [west]
+    port http { number = 80, target = 80, bind = loopback }
+    workload canary { kind = rollout, container = "main", labels = { team = "one" } }
+    probe readiness { path = "/ready", port = 80 }
+    calls = [stock]
+  }
+  service stock { clusters = [west], port http { number = 88, target = 8080 }, workload { kind = rollout } }
+  client page { clusters = [west], calls = [web, stock], workload { kind = rollout } }
+}
+"#;
+        let built = Built::new(&mesh.replace("CAPTURE", capture), DataPlane::Meshd, &[]);
+        assert_valid(&kustomize(&built.out().join("west")));
+        let folder = built.path().join("app");
+        std::fs::create_dir_all(&folder).expect("writable");
+        let rollouts = "apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: canary, namespace: shop}
+spec:
+  replicas: 3
+  strategy: {canary: {steps: [{setWeight: 20}, {pause: {}}]}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      hostAliases: [{ip: 192.0.2.1, hostnames: [own.example]}]
+      initContainers: [{name: migrate, image: \"migrate:1\"}]
+      containers:
+      - {name: helper, image: \"helper:1\"}
+      - {name: main, image: \"web:1\", args: [\"8\"], readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 3}}
+      volumes: [{name: own, emptyDir: {}}]
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: stock, namespace: shop}
+spec:
+  selector: {matchLabels: {app: stock}}
+  template:
+    metadata: {labels: {app: stock}}
+    spec: {containers: [{name: stock, image: \"stock:1\"}]}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: page, namespace: shop}
+spec:
+  selector: {matchLabels: {app: page}}
+  template:
+    metadata: {labels: {app: page}}
+    spec: {containers: [{name: page, image: \"page:1\"}]}
+";
+        std::fs::write(folder.join("rollouts.yaml"), rollouts).expect("writable");
+        let sidecars = "../out/west/sidecars/shop";
+        let kustomization = format!(
+            "namePrefix: next-\nresources: [rollouts.yaml]\ncomponents: [{sidecars}/web, {sidecars}/stock, {sidecars}/page]\n"
+        );
+        std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("writable");
+        let rendered = documents(&kustomize(&folder));
+        // A Rollout's pod template is a Deployment's, of which there is a schema.
+        for rollout in rendered.iter().filter(|one| one["kind"] == "Rollout") {
+            let mut deployment = rollout.clone();
+            deployment["apiVersion"] = json!("apps/v1");
+            deployment["kind"] = json!("Deployment");
+            if let Some(spec) = deployment["spec"].as_object_mut() {
+                spec.remove("strategy");
+            }
+            assert_valid(&deployment.to_string());
+        }
+        let web = &named(&rendered, "Rollout", "next-canary")["spec"];
+        assert_eq!(web["strategy"]["canary"]["steps"][0]["setWeight"], 20);
+        let labels = &web["template"]["metadata"]["labels"];
+        let expected = json!({
+            "app": "web", "team": "one", "mesh.meshc.dev/service": "web", "mesh.meshc.dev/workload": "next-canary",
+        });
+        assert_eq!(labels, &expected, "what an overlay has renamed is not sent the requests of the other");
+        let pod = &web["template"]["spec"];
+        let first: Vec<&str> = ours.iter().copied().chain(["migrate"]).collect();
+        assert_eq!(names(&pod["initContainers"], "name"), first, "the user's own may call others");
+        assert_eq!(names(&pod["containers"], "name"), ["helper", "main"]);
+        let main = &pod["containers"][1];
+        let readiness = json!({"httpGet": {"path": "/app/readiness", "port": 15021}, "periodSeconds": 3, "timeoutSeconds": 1});
+        assert_eq!(
+            (&main["readinessProbe"], &main["image"], &main["args"]),
+            (&readiness, &json!("web:1"), &json!(["8"]))
+        );
+        assert_eq!(main["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+        let sysctl = &pod["securityContext"]["sysctls"][0]["value"];
+        assert_eq!(sysctl.as_str(), (capture == "loopback").then_some("0"));
+        assert_eq!(names(&pod["volumes"], "name")[..2], ["own", "mesh-config"]);
+        assert_eq!(
+            pod["volumes"][1]["configMap"]["name"], "next-mesh-web",
+            "the name that the overlay gave it"
+        );
+        let aliases = pod["hostAliases"].as_array().expect("host aliases");
+        assert!(aliases.len() > 1 && aliases[0]["ip"] == "192.0.2.1", "{aliases:?}");
+        for other in ["next-stock", "next-page"] {
+            let pod = &named(&rendered, "Rollout", other)["spec"]["template"]["spec"];
+            assert_eq!(
+                pod["initContainers"].as_array().map(Vec::len),
+                Some(if other == "next-page" { ours.len() } else { 1 }),
+                "{other}"
+            );
+        }
+        // A pod in the host's network is refused as in other kinds.
+        let hosted = rollouts.replace(
+            "    spec: {containers: [{name: stock,",
+            "    spec: {hostNetwork: true, containers: [{name: stock,",
+        );
+        std::fs::write(folder.join("rollouts.yaml"), hosted).expect("writable");
+        let refused = process::run(Command::new(tools::tool("kubectl")).arg("kustomize").arg(&folder));
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("hostNetwork"), "{said}");
+    }
 }

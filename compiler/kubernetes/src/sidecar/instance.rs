@@ -7,7 +7,7 @@
 
 use meshc_plan::SidecarDeployment;
 use meshc_vocabulary::model::Workload;
-use meshc_yaml::{Value, list, map};
+use meshc_yaml::{Value, map};
 
 use super::{config_map, template};
 
@@ -30,8 +30,11 @@ fn alone(sidecar: &SidecarDeployment) -> Option<&Workload> {
     }
 }
 
-/// What tells kustomize that the label is a reference.
-pub(super) fn name_references(sidecar: &SidecarDeployment) -> Value {
+/// What tells kustomize that the label is a reference; `None` where there is no such label.
+pub(super) fn name_reference(sidecar: &SidecarDeployment) -> Option<Value> {
+    if sidecar.ports.is_empty() {
+        return None;
+    }
     let fields = sidecar.workloads.iter().map(|workload| {
         let (group, version, kind, path) = template(workload.kind);
         // A slash inside a name is escaped.
@@ -39,12 +42,11 @@ pub(super) fn name_references(sidecar: &SidecarDeployment) -> Value {
         map! { "group" => group, "version" => version, "kind" => kind, "path" => path }
     });
     let fields = Value::List(fields.collect());
-    let reference = match alone(sidecar) {
+    Some(match alone(sidecar) {
         Some(workload) => {
             let (group, version, kind, _) = template(workload.kind);
             map! { "group" => group, "version" => version, "kind" => kind, "fieldSpecs" => fields }
         }
         None => map! { "version" => "v1", "kind" => "ConfigMap", "fieldSpecs" => fields },
-    };
-    map! { "nameReference" => list![reference] }
+    })
 }

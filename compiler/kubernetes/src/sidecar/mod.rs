@@ -1,11 +1,13 @@
 //! A sidecar: a kustomize Component that the user's own kustomization applies to the user's own workloads.
 //!
-//! It adds and never replaces: containers, volumes and host aliases merge by their keys; the sysctl and the application's
+//! It adds and never replaces: containers, volumes and host aliases merge by their keys (`lists` does that where
+//! kustomize cannot); the sysctl and the application's
 //! pause, whose lists and maps a patch would replace as a whole, are set through kustomize's replacements, which create
 //! what is missing and leave the rest alone; its probes through transformers that run after those. A last replacement reads our label back from
 //! the workload: if no workload matched, kustomize fails instead of rendering a pod without its proxy.
 
 pub(crate) mod instance;
+mod lists;
 mod probes;
 
 use meshc_plan::paths::{APP_METRICS_PATH, INBOUND_PORT, METRICS_PORT};
@@ -41,6 +43,7 @@ pub(crate) const fn kind_word(kind: WorkloadKind) -> &'static str {
         WorkloadKind::Deployment => "Deployment",
         WorkloadKind::StatefulSet => "StatefulSet",
         WorkloadKind::DaemonSet => "DaemonSet",
+        WorkloadKind::Rollout => "Rollout",
         WorkloadKind::Job => "Job",
         WorkloadKind::CronJob => "CronJob",
     }
@@ -48,14 +51,15 @@ pub(crate) const fn kind_word(kind: WorkloadKind) -> &'static str {
 
 /// Where a workload's kind keeps its pod template, as a kustomize field path.
 fn template(kind: WorkloadKind) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
-    let (group, path): (_, &[_]) = match kind {
+    let (group, version, path): (_, _, &[_]) = match kind {
         WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-            ("apps", &["spec", "template"])
+            ("apps", "v1", &["spec", "template"])
         }
-        WorkloadKind::Job => ("batch", &["spec", "template"]),
-        WorkloadKind::CronJob => ("batch", &["spec", "jobTemplate", "spec", "template"]),
+        WorkloadKind::Rollout => ("argoproj.io", "v1alpha1", &["spec", "template"]),
+        WorkloadKind::Job => ("batch", "v1", &["spec", "template"]),
+        WorkloadKind::CronJob => ("batch", "v1", &["spec", "jobTemplate", "spec", "template"]),
     };
-    (group, "v1", kind_word(kind), path)
+    (group, version, kind_word(kind), path)
 }
 
 /// Writes the component.
@@ -89,17 +93,26 @@ pub(crate) fn render(
         .with("configMapGenerator", list![generator(&component.name(), &sidecar.namespace, configuration)])
         .with("patches", Value::List(patches))
         .with("replacements", Value::List(replacements));
-    if !sidecar.ports.is_empty() {
-        let references = Stream::new().document(instance::name_references(sidecar)).emit();
-        tree.insert(format!("{folder}/names.yaml"), references);
+    let references: Vec<Value> =
+        instance::name_reference(sidecar).into_iter().chain(lists::name_reference(sidecar)).collect();
+    if !references.is_empty() {
+        let references = map! { "nameReference" => Value::List(references) };
+        tree.insert(format!("{folder}/names.yaml"), Stream::new().document(references).emit());
         kustomization.insert("configurations", texts([String::from("names.yaml")]));
     }
+    let order: Vec<Value> = sidecar.workloads.iter().flat_map(|workload| component.order(workload)).collect();
     let numbered = sidecar.workloads.iter().enumerate();
-    let transformers: Vec<Value> =
+    let probes: Vec<Value> =
         numbered.flat_map(|(position, workload)| probes::transformers(sidecar, workload, position)).collect();
+    let mut transformers = Vec::new();
+    for (name, documents) in [("order.yaml", order), ("probes.yaml", probes)] {
+        if !documents.is_empty() {
+            tree.insert(format!("{folder}/{name}"), Stream::new().documents(documents).emit());
+            transformers.push(name.to_owned());
+        }
+    }
     if !transformers.is_empty() {
-        tree.insert(format!("{folder}/probes.yaml"), Stream::new().documents(transformers).emit());
-        kustomization.insert("transformers", texts([String::from("probes.yaml")]));
+        kustomization.insert("transformers", texts(transformers));
     }
     tree.insert(
         format!("{folder}/kustomization.yaml"),
@@ -120,8 +133,8 @@ impl Component<'_> {
         config_map(self.sidecar)
     }
 
-    /// The strategic merge patch of a workload.
-    fn patch(&self, workload: &Workload) -> Value {
+    /// What the pod gets, in lists whose entries have names.
+    fn pod(&self) -> Map {
         let mut ports = Vec::new();
         if !self.sidecar.ports.is_empty() {
             ports.push(map! { "name" => "mesh-inbound", "containerPort" => INBOUND_PORT });
@@ -142,6 +155,14 @@ impl Component<'_> {
             containers.push(container::redirection(self.cluster));
         }
         containers.push(Value::from(proxy));
+        Map::new()
+            .with_non_empty("hostAliases", Value::List(aliases.collect()))
+            .with("initContainers", Value::List(containers))
+            .with("volumes", Value::List(container::volumes(self.proxy, &self.name())))
+    }
+
+    /// The strategic merge patch of a workload.
+    fn patch(&self, workload: &Workload) -> Value {
         let (key, value) = app_label(&self.sidecar.object_name());
         let own = workload.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let instance = instance::value(self.sidecar);
@@ -151,12 +172,17 @@ impl Component<'_> {
         }
         let annotations = self.annotations(workload);
         let metadata = Map::new().with("labels", labels(&all)).with_non_empty("annotations", annotations);
-        let pod = Map::new()
-            .with_non_empty("hostAliases", Value::List(aliases.collect()))
-            .with("initContainers", Value::List(containers))
-            .with("volumes", Value::List(container::volumes(self.proxy, &self.name())));
-        let template = map! { "metadata" => Value::from(metadata), "spec" => Value::from(pod) };
-        partial(workload, template)
+        let mut template = Map::new().with("metadata", Value::from(metadata));
+        if lists::merge(workload.kind) {
+            template.insert("spec", Value::from(self.pod()));
+        }
+        partial(workload, Value::from(template))
+    }
+
+    /// What puts the containers of a workload first whose lists do not merge.
+    fn order(&self, workload: &Workload) -> Option<Value> {
+        let count = if redirects(self.proxy) { 2 } else { 1 };
+        (!lists::merge(workload.kind)).then(|| lists::first(workload, &self.name(), count))
     }
 
     /// The annotations of the pod: where its own metrics are found behind the sidecar, if it has any, and what the
@@ -212,6 +238,9 @@ impl Component<'_> {
         for (field, value) in probes::settings_of(self.sidecar) {
             document.insert(field, value);
         }
+        if self.sidecar.workloads.iter().any(|workload| !lists::merge(workload.kind)) {
+            document.insert(lists::POD, Value::from(self.pod()));
+        }
         Value::from(document.with("guard", ""))
     }
 
@@ -228,6 +257,9 @@ impl Component<'_> {
             }]
         };
         let mut replacements = Vec::new();
+        if !lists::merge(workload.kind) {
+            replacements.extend(lists::replacements(workload, &self.name(), &self.pod()));
+        }
         if self.sidecar.lowest_privileged_port.is_some() {
             let field =
                 format!("{path}.spec.securityContext.sysctls.[name=net.ipv4.ip_unprivileged_port_start]");

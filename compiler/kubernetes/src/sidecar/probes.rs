@@ -10,7 +10,7 @@ use meshc_plan::paths::READINESS_PORT;
 use meshc_vocabulary::model::{Probe, ProbeKind, Workload};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
-use super::{SETTINGS_KIND, config_map, partial, select, template};
+use super::{SETTINGS_KIND, config_map, select, template};
 use crate::metadata::texts;
 
 /// The handlers of a probe other than ours.
@@ -30,55 +30,46 @@ pub(super) fn transformers(sidecar: &SidecarDeployment, workload: &Workload, pos
     let replacing = |part: &str, replacements: Vec<Value>| {
         Value::from(kind("ReplacementTransformer", part).with("replacements", Value::List(replacements)))
     };
-    let patching = |patch: Value| {
-        let text = Stream::new().document(patch).emit();
-        Value::from(kind("PatchTransformer", "handlers").with("target", select(workload)).with("patch", text))
+    let patching = |target: Map, pointer: &str| {
+        let operations = sidecar.probes.iter().flat_map(|probe| operations(pointer, probe)).collect();
+        let text = Stream::new().document(Value::List(operations)).emit();
+        Value::from(kind("PatchTransformer", "handlers").with("target", target).with("patch", text))
+    };
+    // Patches remove, and fail where there is nothing yet: so each probe has a handler first.
+    let handlers = |target: &Map, container: &str| -> Vec<Value> {
+        let each = sidecar.probes.iter().map(|probe| {
+            let from = format!("{}.httpGet.path", field(probe.kind));
+            let into = format!("{container}.{from}");
+            copy(settings(sidecar, &from), Value::from(target.clone()), into, true)
+        });
+        each.collect()
     };
     let (_, _, _, path) = template(workload.kind);
     let containers = format!("{}.spec.containers", path.join("."));
     match &workload.container {
         None => {
-            let first = |probe: &Probe| {
-                let from = format!("{}.httpGet.path", field(probe.kind));
-                let into = format!("{containers}.0.{from}");
-                copy(settings(sidecar, &from), Value::from(select(workload)), into, true)
-            };
-            // Positions are for JSON patches, which fail where there is nothing yet.
             let pointer = format!("/{}/spec/containers/0", path.join("/"));
+            let workload = select(workload);
             vec![
-                replacing("paths", sidecar.probes.iter().map(first).collect()),
-                patching(Value::List(
-                    sidecar.probes.iter().flat_map(|probe| operations(&pointer, probe)).collect(),
-                )),
+                replacing("paths", handlers(&workload, &format!("{containers}.0"))),
+                patching(workload, &pointer),
             ]
         }
         Some(name) => {
-            // Names are for merge patches, which put the container that they name first. Its place among the others is
-            // where the user put it, so the list is kept before and comes back after, with this container changed.
-            let own = || map! { "kind" => SETTINGS_KIND, "name" => config_map(sidecar) };
-            let of_workload = |field: String| Value::from(select(workload).with("fieldPath", field));
-            let mut container = Map::new().with("name", name.as_str());
-            for probe in &sidecar.probes {
-                container.insert(field(probe.kind), merged(probe));
-            }
-            let pod = map! { "spec" => map! { "containers" => list![Value::from(container)] } };
-            let kept = format!("workload{position}");
-            vec![
-                replacing("keep", vec![copy(of_workload(containers.clone()), own(), kept.clone(), true)]),
-                patching(partial(workload, pod)),
-                replacing(
-                    "order",
-                    vec![
-                        copy(
-                            of_workload(format!("{containers}.[name={name}]")),
-                            own(),
-                            format!("{kept}.[name={name}]"),
-                            false,
-                        ),
-                        copy(settings(sidecar, &kept), Value::from(select(workload)), containers, false),
-                    ],
-                ),
-            ]
+            // Patches of this kind find entries of lists by their positions, and the user has put this container where he
+            // likes. So it is copied to where its place is known, changed there, and copied back.
+            let own = Map::new().with("kind", SETTINGS_KIND).with("name", config_map(sidecar));
+            let there = format!("{containers}.[name={name}]");
+            let kept = format!("container{position}");
+            let mut out = vec![copy(
+                Value::from(select(workload).with("fieldPath", there.clone())),
+                Value::from(own.clone()),
+                kept.clone(),
+                true,
+            )];
+            out.extend(handlers(&own, &kept));
+            let back = copy(settings(sidecar, &kept), Value::from(select(workload)), there, false);
+            vec![replacing("out", out), patching(own, &format!("/{kept}")), replacing("back", vec![back])]
         }
     }
 }
@@ -97,19 +88,6 @@ fn copy(source: Value, target: Value, field: String, create: bool) -> Value {
     let target = Map::new().with("select", target).with("fieldPaths", texts([field]));
     let target = if create { target.with("options", map! { "create" => true }) } else { target };
     map! { "source" => source, "targets" => list![Value::from(target)] }
-}
-
-/// One probe in the form of a merge patch.
-fn merged(probe: &Probe) -> Value {
-    let mut handler = Map::new().with("path", paths::probe_path(probe.kind)).with("port", READINESS_PORT);
-    for name in NOT_OURS {
-        handler.insert(name, Value::Null);
-    }
-    let mut merged = Map::new();
-    for name in OTHER_HANDLERS {
-        merged.insert(name, Value::Null);
-    }
-    Value::from(merged.with("httpGet", Value::from(handler)).with("timeoutSeconds", seconds(probe)))
 }
 
 /// One probe as operations of a JSON patch (RFC 6902). `remove` fails where there is nothing, so it follows an `add`.

@@ -43,6 +43,7 @@ fn sidecar(text: &mut Text, sidecar: &SidecarDeployment) {
                 WorkloadKind::Deployment => "Deployment",
                 WorkloadKind::StatefulSet => "StatefulSet",
                 WorkloadKind::DaemonSet => "DaemonSet",
+                WorkloadKind::Rollout => "Rollout",
                 WorkloadKind::Job => "Job",
                 WorkloadKind::CronJob => "CronJob",
             };

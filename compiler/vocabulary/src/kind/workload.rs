@@ -18,6 +18,7 @@ symbols! {
         "deployment" => WorkloadKind::Deployment, "`apps/v1` Deployment";
         "stateful_set" => WorkloadKind::StatefulSet, "`apps/v1` StatefulSet";
         "daemon_set" => WorkloadKind::DaemonSet, "`apps/v1` DaemonSet";
+        "rollout" => WorkloadKind::Rollout, "`argoproj.io/v1alpha1` Rollout of Argo Rollouts, whose pod template is its own; its steps decide how many pods are new, and a `trafficRouting` of its own changes nothing in the mesh";
         "job" => WorkloadKind::Job, "`batch/v1` Job, for a client";
         "cron_job" => WorkloadKind::CronJob, "`batch/v1` CronJob, for a client";
     }
@@ -107,7 +108,10 @@ pub(crate) fn convert(service: &Block, named: &str, sink: &mut Sink) -> Option<V
 fn ends_by_itself(kind: WorkloadKind) -> bool {
     match kind {
         WorkloadKind::Job | WorkloadKind::CronJob => true,
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => false,
+        WorkloadKind::Deployment
+        | WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::Rollout => false,
     }
 }
 

@@ -210,6 +210,8 @@ pub enum WorkloadKind {
     StatefulSet,
     /// `apps/v1` DaemonSet.
     DaemonSet,
+    /// `argoproj.io/v1alpha1` Rollout.
+    Rollout,
     /// `batch/v1` Job.
     Job,
     /// `batch/v1` CronJob.
