@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
+use meshc_plan::listen_port;
 use meshc_plan::paths::{METRICS_PORT, READINESS_PORT};
 use meshc_vocabulary::model::GatewayPort;
 
@@ -13,14 +14,15 @@ pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("E0305"),
         title: "ports of a gateway clash",
-        explanation: r#"All ports of a gateway are open in one pod. The proxy itself takes 15021 (readiness) and 15090 (metrics) there, and a
-declared port below 1024 is opened 8000 higher, so that the pod needs no privilege: clients still use the declared one.
+        explanation: r#"All ports of a gateway are open in one pod, so each has a number of its own. The proxy itself takes 15021 (readiness) and
+15090 (metrics) there. A declared port below 1024 is opened 8000 higher, so that the pod needs no privilege, or 16000 if
+that number is declared as well: clients use the declared one all the same.
 
 ```mesh
 gateway ingress {
   role = ingress
-  port http { number = 80 }          // opened as 8080 in the pod …
-  port more { number = 8080 }        // … where this is already
+  port http { number = 80 }
+  port more { number = 80 }
 }
 ```
 
@@ -36,7 +38,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, gateway) in context.model.gateways.iter() {
         let mut open: BTreeMap<u16, &GatewayPort> = BTreeMap::new();
         for port in &gateway.ports {
-            let listen = in_pod(port.number);
+            let listen = listen_port(port.number, &gateway.ports);
+            let opened = format!("opened as {listen} in the pod");
             let message = |what: &str| {
                 format!("port {} of gateway `{}` {what}", port.number, context.model.gateway_name(id))
             };
@@ -53,26 +56,13 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             } else if let Some(first) = open.get(&listen) {
                 sink.push(
                     Diagnostic::error(CHECK.info.code, port.origin.span, message("is taken"))
-                        .label(opened(port.number))
-                        .also(first.origin.span, opened(first.number))
+                        .label(opened.clone())
+                        .also(first.origin.span, opened)
                         .help("choose another number for one of them"),
                 );
             } else {
                 open.insert(listen, port);
             }
         }
-    }
-}
-
-/// The number that the proxy listens on for a declared one.
-fn in_pod(number: u16) -> u16 {
-    if number < 1024 { number + 8000 } else { number }
-}
-
-fn opened(number: u16) -> String {
-    if number < 1024 {
-        format!("opened as {} in the pod", in_pod(number))
-    } else {
-        format!("opened as {number} in the pod")
     }
 }

@@ -48,8 +48,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let callers = callers(context, &policy.scope);
         for source in sources {
             let (calls, help) = match source.value {
-                // A whole namespace means whoever comes; callers without an identity declare no calls.
-                Source::Namespace(_) | Source::Unauthenticated => continue,
+                // A whole namespace or mesh means whoever comes; callers without an identity declare no calls.
+                Source::Namespace(_) | Source::Everyone | Source::Unauthenticated => continue,
                 Source::Service(id) => {
                     let principal = Peer::of_service(model, id);
                     (callers.contains(&principal), "declare the call, or take it out of the rule")
@@ -140,6 +140,7 @@ fn source_name(model: &Model, source: Source) -> String {
         Source::Service(service) => model.service_name(service),
         Source::Gateway(gateway) => model.gateway_name(gateway),
         Source::Namespace(namespace) => model.namespaces.at(namespace).name.clone(),
+        Source::Everyone => String::from("everyone"),
         Source::Unauthenticated => String::from("unauthenticated"),
     }
 }

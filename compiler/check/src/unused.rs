@@ -45,7 +45,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 Source::Namespace(id) => {
                     namespaces.insert(id);
                 }
-                Source::Service(_) | Source::Gateway(_) | Source::Unauthenticated => {}
+                Source::Service(_) | Source::Gateway(_) | Source::Everyone | Source::Unauthenticated => {}
             }
         }
     }

@@ -188,7 +188,6 @@ pub struct GatewayPortPlan {
     pub name: String,
     /// The number that clients use.
     pub number: u16,
-    /// The number that the proxy listens on: the same from 1024 up, else 8000 more, so that the pod needs no
-    /// privilege.
+    /// The number that the proxy listens on (`listen_port`).
     pub listen: u16,
 }

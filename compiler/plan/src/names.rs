@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use meshc_vocabulary::model::{Capture, IpFamily};
+use meshc_vocabulary::model::{Capture, GatewayPort, IpFamily};
 
 use crate::paths;
 
@@ -61,11 +61,17 @@ pub(crate) const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 /// What a gateway adds to lower ones.
 const UNPRIVILEGED_OFFSET: u16 = 8000;
 
-/// The port that a gateway's proxy listens on for one that clients use: 8000 more below 1024, so that the pod needs
-/// no privilege, else the same.
+/// The port that a gateway's proxy listens on for one that clients use: the same from 1024 up, else 8000 more, so that the
+/// pod needs no privilege, or 16000, 24000 and so on if clients use that one, too. So 80 and 8080 are 16080 and 8080. No
+/// two numbers below 1024 get the same one.
 #[must_use]
-pub const fn listen_port(number: u16) -> u16 {
-    if number < FIRST_UNPRIVILEGED_PORT { number + UNPRIVILEGED_OFFSET } else { number }
+pub fn listen_port(number: u16, used_by_clients: &[GatewayPort]) -> u16 {
+    if number >= FIRST_UNPRIVILEGED_PORT {
+        return number;
+    }
+    let moved = |times: u16| UNPRIVILEGED_OFFSET.checked_mul(times)?.checked_add(number);
+    let is_free = |moved: &u16| !used_by_clients.iter().any(|port| port.number == *moved);
+    (1..).map_while(moved).find(is_free).unwrap_or(number + UNPRIVILEGED_OFFSET)
 }
 
 /// What Kubernetes objects of a service or of a subset are called: `catalog`, `reviews-v2`.

@@ -65,12 +65,14 @@ impl<'m> Peer<'m> {
             (Self::Gateway(_), Source::Namespace(namespace)) => {
                 model.namespaces.at(namespace).name == model.mesh.namespace
             }
-            (Self::Unauthenticated, Source::Unauthenticated) => true,
+            (Self::Account(..) | Self::Gateway(_), Source::Everyone)
+            | (Self::Unauthenticated, Source::Unauthenticated) => true,
             (Self::Account(..), Source::Gateway(_) | Source::Unauthenticated)
             | (Self::Gateway(_), Source::Service(_) | Source::Unauthenticated)
-            | (Self::Unauthenticated, Source::Service(_) | Source::Gateway(_) | Source::Namespace(_)) => {
-                false
-            }
+            | (
+                Self::Unauthenticated,
+                Source::Service(_) | Source::Gateway(_) | Source::Namespace(_) | Source::Everyone,
+            ) => false,
         }
     }
 

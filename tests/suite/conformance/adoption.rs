@@ -13,8 +13,8 @@ trust house {}
 network net {}
 cluster west { network = net, region = "here" }
 namespace shop {
-  client web   { clusters = [west], calls = [open, cart, sealed, ledger, sealed-ledger] }
-  client batch { clusters = [west], calls = [open, cart] }
+  client web   { clusters = [west], calls = [open, cart, sealed, ledger, sealed-ledger, mixed] }
+  client batch { clusters = [west], calls = [open, cart, mixed] }
 
   // Without an `allow`: everybody, but what `deny` names.
   service open { clusters = [west], port http { number = 80, mtls = permissive } }
@@ -36,6 +36,17 @@ namespace shop {
   // Without such a rule they are refused.
   service sealed { clusters = [west], port http { number = 80, mtls = permissive } }
   policy sealed { targets = [sealed], allow { from = [web] } }
+
+  // Whoever has an identity, in both kinds of rules and in exceptions.
+  service mixed { clusters = [west], port http { number = 80, mtls = permissive } }
+  policy mixed {
+    targets = [mixed]
+    allow { from = [everyone], match { prefix = "/members" } }
+    allow { from = [everyone, unauthenticated], match { path = "/page" } }
+    allow { from = [unauthenticated], match { prefix = "/signup" } }
+    deny  { from = [everyone], match { path = "/members/closed" } }
+    deny  { from = [batch], match { prefix = "/members/web" } }
+  }
 
   // On a TCP port there are connections only.
   service ledger { clusters = [west], port sql { number = 5432, protocol = tcp, mtls = permissive } }
@@ -85,6 +96,20 @@ fn callers_without_identity_need_a_rule_of_their_own(data_plane: DataPlane) {
     assert_eq!(known(&mesh, "BATCH", "open", "/admin/x"), refused());
     assert_eq!(unknown(&mesh, "open", "/admin/x"), refused());
     assert_eq!(known(&mesh, "WEB", "open", "/admin/x").0, 200);
+
+    // Everyone with an identity, and nobody else.
+    for (path, of_both, of_neither) in [
+        ("/members/list", 200, 403),
+        ("/members/closed", 403, 403),
+        ("/page", 200, 200),
+        ("/signup", 403, 200),
+        ("/", 403, 403),
+    ] {
+        let found = ["WEB", "BATCH"].map(|caller| known(&mesh, caller, "mixed", path).0);
+        assert_eq!((found, unknown(&mesh, "mixed", path).0), ([of_both; 2], of_neither), "{path}");
+    }
+    let found = ["WEB", "BATCH"].map(|caller| known(&mesh, caller, "mixed", "/members/web").0);
+    assert_eq!(found, [200, 403], "`deny` wins over what everyone may");
 
     // An `allow`: each kind of caller by its own rules, and `deny` wins.
     assert_eq!(known(&mesh, "WEB", "cart", "/anything").0, 200);

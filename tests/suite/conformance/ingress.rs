@@ -327,6 +327,7 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
 fn bytes_and_tls_pass_through_a_gateway(data_plane: DataPlane) {
     let ports = r#"
     port http { number = 80 }
+    port more { number = 8080 }
     port sql { number = 5432, protocol = tcp }
     port unused { number = 5433, protocol = tcp }
     port tls { number = 9443, protocol = tls }"#;
@@ -334,7 +335,8 @@ fn bytes_and_tls_pass_through_a_gateway(data_plane: DataPlane) {
   service ledger { clusters = [west], port sql { number = 5432, protocol = tcp } }
   service vault { clusters = [west], port tls { number = 9443, protocol = tcp } }
   service spare { clusters = [west], port tls { number = 9443, protocol = tcp } }
-  route web { gateway = west.ingress, hosts = ["shop.example"], to = web }
+  route web { gateway = west.ingress.http, hosts = ["shop.example"], to = web }
+  route more { gateway = west.ingress.more, hosts = ["shop.example"], respond { status = 418 } }
   route ledger { gateway = west.ingress.sql, to = ledger }
   route vault { gateway = west.ingress.tls, hosts = ["vault.example", "*.vault.example"], to = vault }
   route either {
@@ -345,7 +347,11 @@ fn bytes_and_tls_pass_through_a_gateway(data_plane: DataPlane) {
     destination { to = vault }
   }"#;
     let mesh = Mesh::up(&source(ports, routes), data_plane);
-    assert_eq!(mesh.ingress("WEST_INGRESS_80", &Request::get("shop.example", "/")).status, 200);
+    // Of 80 and 8080 each is itself, although the first one is moved in the pod.
+    for (port, status) in [("80", 200), ("8080", 418)] {
+        let answer = mesh.ingress(&format!("WEST_INGRESS_{port}"), &Request::get("shop.example", "/"));
+        assert_eq!(answer.status, status, "{port}");
+    }
     let line = |address: SocketAddr| {
         let stream = TcpStream::connect(address).expect("the gateway listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");

@@ -31,6 +31,8 @@ namespace shop {
     rule { match { path = "/full" }, redirect { scheme = https, host = "other.example", port = 8443, path = "/here" } }
     rule { match { path = "/port" }, redirect { port = 8080 } }
     rule { match { path = "/host" }, redirect { host = "other.example" } }
+    rule { match { path = "/form", methods = ["POST"] }, redirect { status = 303 } }
+    rule { match { path = "/form" }, respond { status = 200, body = "sent" } }
     rule { match { prefix = "/people" }, redirect { regex = "/people/([0-9]+)", substitution = "/users/\\1", status = 303 } }
     rule {
       match { path = "/tea" }
@@ -105,6 +107,11 @@ fn a_rule_answers_with_another_address(data_plane: DataPlane) {
     let body = "x".repeat(100_000);
     let posted = Request::get("shop.example", "/old/form").method("POST", &body);
     assert_eq!(header(&mesh.ingress("WEST_IN", &posted), "location"), "http://shop.example/new/form");
+    // A status alone: the same address, asked for with GET.
+    let form = Request::get("shop.example:81", "/form?q=1").method("POST", &body);
+    let form = mesh.ingress("WEST_IN", &form);
+    assert_eq!((form.status, header(&form, "location")), (303, "http://shop.example:81/form?q=1"));
+    assert_eq!(ask("shop.example:81", "/form?q=1").body, "sent");
     let two =
         one_stream::Request::new("GET", "shop.example", "/two?q").send(mesh.address("MESH_GATEWAY_WEST_IN"));
     assert_eq!((two.status, two.header("location")), (301, "https://shop.example/two?q"));

@@ -40,7 +40,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach]) -
     let number = gateway.ports.first().map_or(paths::EAST_WEST_PORT, |port| port.number);
     let mut listeners = vec![Listener {
         name: EGRESS_LISTENER.to_owned(),
-        address: context.wildcard(gateway.cluster, listen_port(number)),
+        address: context.wildcard(gateway.cluster, listen_port(number, &gateway.ports)),
         socket: Socket::Own,
         proxy_protocol: false,
         kind: ListenerKind::Inbound(InboundListener { chains }),

@@ -41,7 +41,7 @@ pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], s
         .iter()
         .map(|port| Listener {
             name: format!("ingress_{}", port.name),
-            address: context.wildcard(gateway.cluster, listen_port(port.number)),
+            address: context.wildcard(gateway.cluster, listen_port(port.number, &gateway.ports)),
             socket: Socket::Own,
             proxy_protocol: port.proxy_protocol,
             kind: kind(context, id, port, &callees, &mut limited, sink),
@@ -204,7 +204,11 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
         secrets.extend(tls.iter().flat_map(|tls| &tls.certificates).map(|one| one.secret.value.clone()));
         let clients = tls.iter().filter_map(|tls| tls.clients.as_ref());
         client_roots.extend(clients.map(|clients| clients.ca.value.clone()));
-        planned.push(GatewayPortPlan { name: name.clone(), number: *number, listen: listen_port(*number) });
+        planned.push(GatewayPortPlan {
+            name: name.clone(),
+            number: *number,
+            listen: listen_port(*number, ports),
+        });
     }
     GatewayDeployment {
         name: name.clone(),

@@ -65,7 +65,7 @@ pub(crate) static REDIRECT: Kind = Kind {
             Type::Integer(301, 308),
             Constant::Integer(302),
             "The status: 301 or 308 may be remembered by clients, 302, 303 and 307 not; with 307 and 308 the method stays \
-             the same.",
+             the same. Alone it leads to where the request came: with 303 as a GET, with 307 and 308 for ever.",
         ),
     ],
     blocks: &[],
@@ -110,7 +110,8 @@ pub(super) fn to_https(block: &Block, span: Span) -> Redirect {
 
 /// A redirect; `matches` are the conditions of the rule around it.
 pub(super) fn redirect(block: &Block, matches: &[HttpMatch], sink: &mut Sink) -> Option<Redirect> {
-    let all = [words::SCHEME, words::HOST, words::PORT, words::PATH, words::PREFIX, words::REGEX];
+    let all =
+        [words::SCHEME, words::HOST, words::PORT, words::PATH, words::PREFIX, words::REGEX, words::STATUS];
     if all.iter().all(|name| block.written(*name).is_none()) {
         sink.push(
             Diagnostic::error(
@@ -118,7 +119,7 @@ pub(super) fn redirect(block: &Block, matches: &[HttpMatch], sink: &mut Sink) ->
                 block.kind_span,
                 "this `redirect` leads to where the request came",
             )
-            .help("name a `scheme`, `host`, `port`, `path`, `prefix` or `regex`"),
+            .help("name a `scheme`, `host`, `port`, `path`, `prefix` or `regex`, or a `status` alone, such as 303 for a GET"),
         );
     }
     let status = block.get::<u16>(words::STATUS)?;

@@ -26,27 +26,33 @@ const SOURCE: Reference = Reference {
             "identities carry no cluster, so that no proxy could tell; name the services or the gateway that may call",
         ),
         (words::kind::EXTERNAL, "a host outside the mesh proves no identity"),
-        (
-            "*",
-            "without any `allow`, everybody who declares the call is admitted; a namespace means everybody in it",
-        ),
+        ("*", "`everyone` means every caller with an identity of the mesh, and a namespace everybody in it"),
     ],
 };
 
 const UNAUTHENTICATED: &str = "unauthenticated";
 
-/// Who has no identity and can be named all the same.
-const NOBODY_KNOWN: &[Symbol] = &[Symbol {
-    word: UNAUTHENTICATED,
-    documentation: "whoever connects to a permissive port without an identity",
-    also: &["anonymous", "unknown", "plain"],
-}];
+const EVERYONE: &str = "everyone";
+
+/// Who is named by no declaration.
+const UNDECLARED: &[Symbol] = &[
+    Symbol {
+        word: EVERYONE,
+        documentation: "every caller with an identity of the mesh, gateways included; in `allow`, all of them that declare the call",
+        also: &["anyone", "everybody", "all", "authenticated", "any"],
+    },
+    Symbol {
+        word: UNAUTHENTICATED,
+        documentation: "whoever connects to a permissive port without an identity",
+        also: &["anonymous", "unknown", "plain"],
+    },
+];
 
 const FROM: Attribute = Attribute::required(
     words::FROM,
-    Type::some(&Type::Union(&[Type::Symbol(NOBODY_KNOWN), Type::Reference(&SOURCE)])),
-    "Whom it means: services and clients wherever they run, ingress gateways, everybody in a namespace, or callers without \
-     an identity.",
+    Type::some(&Type::Union(&[Type::Symbol(UNDECLARED), Type::Reference(&SOURCE)])),
+    "Whom it means: services and clients wherever they run, ingress gateways, everybody in a namespace or in the mesh, or \
+     callers without an identity.",
 );
 
 symbols! {
@@ -108,7 +114,7 @@ static EXCEPT: Kind = Kind {
     attributes: &[
         Attribute::optional(
             words::FROM,
-            Type::some(&Type::Union(&[Type::Symbol(NOBODY_KNOWN), Type::Reference(&SOURCE)])),
+            Type::some(&Type::Union(&[Type::Symbol(UNDECLARED), Type::Reference(&SOURCE)])),
             "Whose requests; without it, those of everybody whom the rule means.",
         ),
         HOSTS,
@@ -154,6 +160,7 @@ enum Mode {
 /// What `from` names.
 #[derive(Clone, Debug)]
 enum Named {
+    Everyone,
     Unauthenticated,
     Entity(Target),
 }
@@ -170,8 +177,12 @@ impl FromValue for AddressRange {
 
 impl FromValue for Named {
     fn from_value(value: &Value) -> Option<Self> {
-        if let Value::Symbol(UNAUTHENTICATED) = value {
-            return Some(Self::Unauthenticated);
+        if let Value::Symbol(word) = value {
+            return match *word {
+                EVERYONE => Some(Self::Everyone),
+                UNAUTHENTICATED => Some(Self::Unauthenticated),
+                _ => None,
+            };
         }
         Target::from_value(value).map(Self::Entity)
     }
@@ -229,7 +240,7 @@ fn clients(
                 }
                 "this gateway asks no client for a certificate"
             }
-            Source::Service(_) | Source::Namespace(_) | Source::Unauthenticated => {
+            Source::Service(_) | Source::Namespace(_) | Source::Everyone | Source::Unauthenticated => {
                 "only ingress gateways know certificates of clients"
             }
         };
@@ -251,6 +262,7 @@ fn sources(block: &Block, context: Context<'_>, sink: &mut Sink) -> Option<Vec<S
     let mut sources = Vec::with_capacity(named.len());
     for named in named {
         let source = match &named.value {
+            Named::Everyone => Source::Everyone,
             Named::Unauthenticated => Source::Unauthenticated,
             Named::Entity(target) => source(&Spanned::new(target.clone(), named.span), context, sink)?,
         };

@@ -264,6 +264,10 @@ impl<'m> Admission<'m> {
                         namespace: namespace.clone(),
                     }));
                 }
+                // Whoever completes a handshake has an identity of the mesh.
+                Source::Everyone => {
+                    principals.insert(Principal::Anyone);
+                }
                 // Nobody without an identity completes a handshake.
                 Source::Unauthenticated => {}
             }

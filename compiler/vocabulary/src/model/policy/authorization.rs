@@ -64,6 +64,8 @@ pub enum Source {
     Gateway(Id<Gateway>),
     /// Every identity of a namespace.
     Namespace(Id<Namespace>),
+    /// Every identity of the mesh.
+    Everyone,
     /// Whoever connects without an identity, at a permissive port.
     Unauthenticated,
 }
