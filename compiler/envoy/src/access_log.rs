@@ -62,7 +62,7 @@ const AUDIT: &str = "%DYNAMIC_METADATA(envoy.filters.http.rbac:shadow_effective_
 const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
 
 /// Requests of these clients. Probes, checks and metrics are not logged: they come every few seconds and say nothing.
-pub(crate) fn http(listener: &str, clients: Clients) -> Vec<AccessLog> {
+pub(crate) fn http(listener: &str, clients: Clients<'_>) -> Vec<AccessLog> {
     match clients {
         Clients::Application => vec![json(listener, &[&CONNECTION, &REQUEST])],
         Clients::Strangers { .. } => {

@@ -7,7 +7,7 @@ use meshc_plan::{
     InboundProtocol, Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, PeerCheck,
     ProbeCheck, ServerCertificate, ServerTls, StatusListener, TcpListener, Told, bounds, paths,
 };
-use meshc_vocabulary::model::{ClientCertificate, HttpVersion, TlsVersion};
+use meshc_vocabulary::model::{ClientCertificate, Http10, HttpVersion, TlsVersion};
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
@@ -50,9 +50,12 @@ fn one(placed: &Placed<'_>, listener: &Listener, trusted_hops: u32) -> raw::List
 }
 
 fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::HttpListener {
-    let HttpListener { edge, tls, limits, virtual_hosts } = http;
+    let HttpListener { edge, tls, http10, limits, virtual_hosts } = http;
     raw::HttpListener {
         edge: edge.then_some(raw::Edge { trusted_hops }),
+        http10: http10
+            .as_ref()
+            .map(|Http10 { default_host }| raw::Http10 { default_host: default_host.clone() }),
         tls: tls.as_ref().map(|tls| server_tls(placed, tls)),
         limits: limits.iter().map(limits::render).collect(),
         virtual_hosts: virtual_hosts.iter().map(|host| routes::virtual_host(placed, host)).collect(),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use lang_diagnostics::Origin;
 use meshc_vocabulary::model::{
-    ClientCertificate, DeadShare, HttpVersion, ProbeKind, SpiffeId, TlsVersion, Upgrade, contains_host,
+    ClientCertificate, DeadShare, Http10, HttpVersion, ProbeKind, SpiffeId, TlsVersion, Upgrade,
+    contains_host,
 };
 
 use crate::filter::Filter;
@@ -69,6 +70,8 @@ pub struct HttpListener {
     pub edge: bool,
     /// How TLS ends here, if it does.
     pub tls: Option<ServerTls>,
+    /// Whether clients may speak HTTP/1.0. Others are answered with 426.
+    pub http10: Option<Http10>,
     /// Limits of all requests, counted before anything else is decided about them.
     pub limits: Vec<Limit>,
     /// Hosts and their routes; the most specific host wins. A request for no host is answered with 404. All callers of

@@ -90,6 +90,7 @@ Where the two differ, no request means something else to one of them than to the
 | an empty scheme, or a trailer that begins with a colon, over HTTP/2 | reset | the connection's scheme; is dropped |
 | a head that is too large, over HTTP/2 | reset | 431 |
 | a WebSocket that is asked for with a body, or with another method than GET | waits, or passes | 400 |
+| a WebSocket, or a body in chunks, in HTTP/1.0 where that is accepted | passes | 403, 400 |
 
 ## WebSockets
 

@@ -59,6 +59,7 @@ names! {
     CPU_LIMIT = "cpu_limit";
     DATA_PLANE = "data_plane";
     DIRECTORY = "directory";
+    DEFAULT_HOST = "default_host";
     DOMAIN = "domain";
     EJECTION = "ejection";
     ENABLED = "enabled";

@@ -42,8 +42,8 @@ pub use limit::{
     When,
 };
 pub use listener::{
-    Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, Inbound, InboundApp, InboundChain, Kind,
-    Listener, PassThrough, PassThroughChain, Probe, ServerCertificate, ServerTls, TlsVersion,
+    Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, Http10, Inbound, InboundApp, InboundChain,
+    Kind, Listener, PassThrough, PassThroughChain, Probe, ServerCertificate, ServerTls, TlsVersion,
 };
 pub use matching::{
     HeaderMatch, METHODS, NotMatch, PathMatch, Pattern, QueryMatch, QueryValue, RequestMatch, ValueMatch,

@@ -30,6 +30,8 @@ pub enum Kind {
         edge: Option<Edge>,
         /// How TLS is ended; `None` is plaintext.
         tls: Option<ServerTls>,
+        /// Present where clients may speak HTTP/1.0.
+        http10: Option<Http10>,
         /// Limits of all requests, counted before anything else is decided about them.
         limits: Vec<Limit>,
         /// The routes by host.
@@ -75,6 +77,13 @@ pub enum Kind {
 pub struct Edge {
     /// How many proxies in front are trusted.
     pub trusted_hops: u32,
+}
+
+/// Clients that speak HTTP/1.0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http10 {
+    /// The host of requests that name none.
+    pub default_host: Option<String>,
 }
 
 /// The chains of an inbound listener.

@@ -4,8 +4,8 @@
 
 use crate::filter::Filter;
 use crate::listener::{
-    AppMetrics, Edge, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough, PassThroughChain,
-    Probe, ServerTls,
+    AppMetrics, Edge, Http10, Inbound, InboundApp, InboundChain, Kind, Listener, PassThrough,
+    PassThroughChain, Probe, ServerTls,
 };
 use crate::route;
 use crate::rules::Context;
@@ -79,7 +79,7 @@ impl Listener {
 fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
     match raw {
         raw::Kind::Http(raw) => {
-            let raw::HttpListener { edge, tls, limits, virtual_hosts } = raw;
+            let raw::HttpListener { edge, tls, http10, limits, virtual_hosts } = raw;
             let at = at.field("http");
             let tls = cx.optional(tls.as_ref(), &at.field("tls"), ServerTls::check);
             let limits = Limit::all(cx, limits, &at.field("limits"));
@@ -88,7 +88,18 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
                 let raw::Edge { trusted_hops } = *raw;
                 Edge { trusted_hops }
             });
-            Some(Kind::Http { edge, tls: tls?, limits: limits?, virtual_hosts: virtual_hosts? })
+            let http10 = cx.optional(http10.as_ref(), &at.field("http10"), |cx, raw, at| {
+                let raw::Http10 { default_host } = raw;
+                let host = cx.optional(default_host.as_ref(), &at.field("default_host"), crate::answer::host);
+                Some(Http10 { default_host: host? })
+            });
+            Some(Kind::Http {
+                edge,
+                tls: tls?,
+                http10: http10?,
+                limits: limits?,
+                virtual_hosts: virtual_hosts?,
+            })
         }
         raw::Kind::Tcp(raw) => {
             let raw::TcpListener { to, failover, max_connect_attempts, idle_timeout } = raw;

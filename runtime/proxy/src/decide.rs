@@ -114,7 +114,8 @@ pub(crate) async fn decide(
     // A request that is refused for its host is found in the log by what it said.
     line.host = parts.headers.get(header::HOST).map(|host| shown(host.as_bytes()));
     let bounds = bounds(&connection.entry);
-    let target = target(&parts, Connected { bounds, tls: connection.tls }, &mut line.host);
+    let over = Connected { bounds, tls: connection.tls, http10: app.http10.as_ref() };
+    let target = target(&parts, over, &mut line.host);
     let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
     let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
     line.path = Some(path.to_string());

@@ -193,7 +193,11 @@ pub(crate) fn known(parts: &Parts, arrival: Arrival, authority: &str, path: &Pat
         path_and_query: path.to_string(),
         host: authority.to_owned(),
         scheme: told(&parts.headers, &FORWARDED_PROTO),
-        protocol: if parts.version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" },
+        protocol: match parts.version {
+            Version::HTTP_2 => "HTTP/2",
+            Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        },
         id: told(&parts.headers, &REQUEST_ID),
         client_address: client_address(&parts.headers, arrival).to_string(),
     }

@@ -24,6 +24,7 @@ use crate::upgrade;
 use crate::watched::Ending;
 use crate::worker::Worker;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -107,6 +108,8 @@ async fn answer(
     let version = parts.version;
     let form = Form::of(&parts.headers);
     let is_head = parts.method == Method::HEAD;
+    let stays = |name: &[u8]| name.eq_ignore_ascii_case(b"keep-alive");
+    let stays = version > Version::HTTP_10 || upgrade::lists(&parts.headers, &header::CONNECTION, stays);
     let reply = |status, body, why| {
         let reply = form.reply(status, body, why);
         if is_head { headers_only(reply) } else { reply }
@@ -209,10 +212,22 @@ async fn answer(
         response.headers_mut().insert(name, value);
     }
     let is_last = is_last || presence.has_unread() || worker.shared.phase.borrow().is_leaving();
-    if version < Version::HTTP_2 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    if version < Version::HTTP_11 {
+        answer_old(&mut response, stays && !is_last);
+    } else if version < Version::HTTP_2 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Makes an answer one in HTTP/1.0. What has no length there ends with the connection, which otherwise stays if the client
+/// wants that.
+fn answer_old(response: &mut Response<Body>, stays: bool) {
+    let has_length = response.headers().contains_key(header::CONTENT_LENGTH)
+        || response.body().size_hint().exact().is_some();
+    let next = if stays && has_length { "keep-alive" } else { "close" };
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static(next));
+    *response.version_mut() = Version::HTTP_10;
 }
 
 /// What is told at the end of a tunnel.

@@ -54,6 +54,7 @@ mod memory;
 mod metrics;
 mod normalize;
 mod noticed;
+mod operators;
 mod outcome;
 mod outgoing;
 mod outlier;

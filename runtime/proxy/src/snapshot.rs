@@ -12,14 +12,15 @@ use crate::filter::mirror::Mirror;
 use crate::hosts::Hosts;
 use crate::limit::LimitState;
 use crate::limiter::{Limiter, Service};
+use crate::operators::{Metrics, Readiness};
 use crate::route::{Route, Routes};
 use crate::shares::{Forwarding, Passing, TcpShares};
 use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::{Originations, Upstream};
 use meshd_config as config;
 use meshd_config::{
-    AppMetrics, Bounds, Config, Edge, HostPattern, Inbound, InboundApp, InboundChain, Kind, Limit, Listener,
-    PassThrough, PassThroughChain, Probe, RequestMatch, SpiffeId, VirtualHost, WeightedUpstream,
+    AppMetrics, Bounds, Config, Edge, HostPattern, Http10, Inbound, InboundApp, InboundChain, Kind, Limit,
+    Listener, PassThrough, PassThroughChain, Probe, RequestMatch, SpiffeId, VirtualHost, WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -100,26 +101,6 @@ pub(crate) enum KindState {
     Redirected,
 }
 
-/// Where operators are told how the proxy and the application are.
-#[derive(Debug)]
-pub(crate) struct Readiness {
-    /// Whether the proxy takes requests.
-    pub(crate) ready_path: String,
-    /// Whether its threads run.
-    pub(crate) live_path: String,
-    /// The application's probes.
-    pub(crate) probes: Vec<(Probe, Arc<Upstream>)>,
-}
-
-/// Where metrics are served.
-#[derive(Debug)]
-pub(crate) struct Metrics {
-    /// The proxy's own.
-    pub(crate) path: String,
-    /// The application's.
-    pub(crate) app: Option<(AppMetrics, Arc<Upstream>)>,
-}
-
 /// Mutual TLS for certain names.
 #[derive(Debug)]
 pub(crate) struct Chain {
@@ -149,6 +130,8 @@ pub(crate) struct HttpApp {
     pub(crate) routes: Routes,
     /// Whether clients are strangers.
     pub(crate) edge: Option<Edge>,
+    /// Present where clients may speak HTTP/1.0.
+    pub(crate) http10: Option<Http10>,
     /// The gateways whose word on the certificates of their clients is passed on.
     pub(crate) vouching: Vec<SpiffeId>,
     /// Whether nothing is said of a caller that proved its identity.
@@ -252,7 +235,7 @@ impl Builder<'_> {
 
     fn kind(&mut self, listener: &str, kind: &Kind) -> Result<KindState, String> {
         Ok(match kind {
-            Kind::Http { edge, tls, limits, virtual_hosts } => {
+            Kind::Http { edge, tls, http10, limits, virtual_hosts } => {
                 let limits =
                     limits.iter().map(|limit| self.limit(limit, listener)).collect::<Result<_, String>>()?;
                 let mut routes = Routes::default();
@@ -275,7 +258,16 @@ impl Builder<'_> {
                 };
                 KindState::Http {
                     tls,
-                    app: HttpApp { limits, routes, edge: *edge, vouching: Vec::new(), anonymous: false },
+                    app: HttpApp {
+                        limits,
+                        routes,
+                        edge: *edge,
+                        http10: http10
+                            .as_ref()
+                            .map(|Http10 { default_host }| Http10 { default_host: default_host.clone() }),
+                        vouching: Vec::new(),
+                        anonymous: false,
+                    },
                 }
             }
             Kind::Tcp { to, failover, max_connect_attempts, idle_timeout } => {
@@ -383,6 +375,7 @@ impl Builder<'_> {
                     limits: Vec::new(),
                     routes,
                     edge: None,
+                    http10: None,
                     vouching: vouching.clone(),
                     anonymous: *anonymous,
                 })

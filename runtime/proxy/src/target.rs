@@ -11,7 +11,7 @@ use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Version};
-use meshd_config::{METHODS, Upgrade};
+use meshd_config::{Http10, METHODS, Upgrade};
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -49,16 +49,19 @@ pub(crate) const UPGRADE_REFUSED: Unfit =
 
 /// How a request came in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Connected {
+pub(crate) struct Connected<'a> {
     /// How large it may be.
     pub(crate) bounds: Bounds,
     /// Whether it came over TLS.
     pub(crate) tls: bool,
+    /// Present where it may have come in HTTP/1.0.
+    pub(crate) http10: Option<&'a Http10>,
 }
 
 /// The target of a request that may be forwarded. The host is returned as soon as it is known, for the log.
-pub(crate) fn target(parts: &Parts, over: Connected, host: &mut Option<String>) -> Result<Target, Unfit> {
-    if parts.version < Version::HTTP_11 {
+pub(crate) fn target(parts: &Parts, over: Connected<'_>, host: &mut Option<String>) -> Result<Target, Unfit> {
+    let old = over.http10.filter(|_| parts.version == Version::HTTP_10);
+    if parts.version < Version::HTTP_11 && old.is_none() {
         return Err(unfit(StatusCode::UPGRADE_REQUIRED, "low_version"));
     }
     if !over.bounds.admits_request(parts) {
@@ -67,7 +70,7 @@ pub(crate) fn target(parts: &Parts, over: Connected, host: &mut Option<String>) 
     if !is_chunked_or_plain(&parts.headers) {
         return Err(unfit(StatusCode::NOT_IMPLEMENTED, "a transfer-encoding other than chunked"));
     }
-    let authority = authority(parts)?;
+    let authority = authority(parts, old)?;
     *host = Some(authority.clone());
     let upgrade = upgrade::asked(parts).map_err(|()| UPGRADE_REFUSED)?;
     if parts.method == Method::CONNECT && (upgrade.is_none() || parts.version < Version::HTTP_2) {
@@ -80,6 +83,10 @@ pub(crate) fn target(parts: &Parts, over: Connected, host: &mut Option<String>) 
     scheme(parts, over.tls)?;
     if lists(&parts.headers, &header::CONNECTION, |name| name.eq_ignore_ascii_case(b"host")) {
         return Err(bad("the host is for this connection only"));
+    }
+    if upgrade.is_some() && old.is_some() {
+        // HTTP/1.0 has no upgrades (RFC 9110, section 7.8).
+        return Err(UPGRADE_REFUSED);
     }
     if upgrade.is_some() && parts.version < Version::HTTP_2 && !is_plain_get(parts) {
         return Err(bad("an upgrade of something else than a GET without a body"));
@@ -115,8 +122,8 @@ fn method(parts: &Parts) -> Result<(), Unfit> {
 }
 
 /// The host that was asked for. A final dot is only another spelling of the same name, and is left out.
-fn authority(parts: &Parts) -> Result<String, Unfit> {
-    let asked = asked_authority(parts)?;
+fn authority(parts: &Parts, old: Option<&Http10>) -> Result<String, Unfit> {
+    let asked = asked_authority(parts, old)?;
     let (host, port) = asked.split_at(without_port(&asked).len());
     let authority = match host.strip_suffix('.') {
         Some(host) => format!("{host}{port}"),
@@ -125,7 +132,7 @@ fn authority(parts: &Parts) -> Result<String, Unfit> {
     if is_authority(&authority) { Ok(authority) } else { Err(bad("the host is no host")) }
 }
 
-fn asked_authority(parts: &Parts) -> Result<String, Unfit> {
+fn asked_authority(parts: &Parts, old: Option<&Http10>) -> Result<String, Unfit> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
     if another.is_some() {
@@ -140,7 +147,10 @@ fn asked_authority(parts: &Parts) -> Result<String, Unfit> {
             Some(_) => return Err(bad("a user in the host")),
         },
         (None, Some(host)) => host.to_str().map_err(|_| bad("the host is no text"))?,
-        (None, None) => return Err(bad("no host")),
+        (None, None) => {
+            let usual = old.and_then(|Http10 { default_host }| default_host.as_deref());
+            usual.ok_or(bad("no host"))?
+        }
     };
     Ok(asked.to_owned())
 }
@@ -202,7 +212,7 @@ mod tests {
     use super::*;
     use http::Request;
 
-    const STRANGERS: Connected = Connected { bounds: Bounds::OUTSIDE, tls: false };
+    const STRANGERS: Connected<'static> = Connected { bounds: Bounds::OUTSIDE, tls: false, http10: None };
 
     fn status(method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
         let mut request = Request::builder().method(method).uri(uri);
@@ -274,6 +284,36 @@ mod tests {
             let parts = Request::get("/").header("host", asked).body(()).unwrap().into_parts().0;
             assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority, host, "{asked}");
         }
+    }
+
+    #[test]
+    fn http_1_0_needs_no_host_where_it_is_accepted() {
+        let old = |default: Option<&str>| Http10 { default_host: default.map(str::to_owned) };
+        let (named, nameless) = (old(Some("old.example")), old(None));
+        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+        for (http10, headers, expected) in [
+            (None, &[("host", "a")][..], Err(426)),
+            (Some(&nameless), &[("host", "a")], Ok("a")),
+            (Some(&nameless), &[], Err(400)),
+            (Some(&named), &[], Ok("old.example")),
+            (Some(&named), &[("host", "a")], Ok("a")),
+            (Some(&named), &[("host", "")], Err(400)),
+            (Some(&named), &upgrade, Err(403)),
+        ] {
+            let mut request = Request::get("/").version(Version::HTTP_10);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let parts = request.body(()).unwrap().into_parts().0;
+            let found = target(&parts, Connected { http10, ..STRANGERS }, &mut None);
+            let found = found.map(|target| target.authority).map_err(|unfit| unfit.status.as_u16());
+            assert_eq!(found, expected.map(str::to_owned), "{http10:?} {headers:?}");
+        }
+        let parts = Request::get("/").body(()).unwrap().into_parts().0;
+        assert!(
+            target(&parts, Connected { http10: Some(&named), ..STRANGERS }, &mut None).is_err(),
+            "HTTP/1.1"
+        );
     }
 
     #[test]

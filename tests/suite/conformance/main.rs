@@ -21,6 +21,7 @@ mod gateway;
 mod gateway_limits;
 mod grpc;
 mod health;
+mod http10;
 mod ingress;
 mod judging;
 mod limit_keys;

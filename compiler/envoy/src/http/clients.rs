@@ -1,10 +1,11 @@
 //! Whose requests a connection manager takes.
 
 use meshc_plan::Told;
+use meshc_vocabulary::model::Http10;
 
 /// Who the clients of a connection manager are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clients {
+pub(crate) enum Clients<'a> {
     /// The application beside the proxy.
     Application,
     /// Strangers, behind so many proxies that are trusted to have set `x-forwarded-for`.
@@ -13,6 +14,8 @@ pub(crate) enum Clients {
         trusted_hops: u32,
         /// Whether they are asked for certificates, of which callees are told.
         show_certificates: bool,
+        /// Whether they may speak HTTP/1.0.
+        http10: Option<&'a Http10>,
     },
     /// Other proxies of the mesh, who prove their identity.
     Peers {

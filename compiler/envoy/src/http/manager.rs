@@ -3,6 +3,7 @@
 use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
 
 use meshc_plan::Told;
+use meshc_vocabulary::model::Http10;
 
 use super::clients::Clients;
 use super::upgrade;
@@ -22,13 +23,13 @@ use crate::{access_log, limits};
 /// the proxy answers by itself.
 pub(crate) fn filter(
     name: &str,
-    clients: Clients,
+    clients: Clients<'_>,
     routes: RouteConfiguration,
     filters: Vec<HttpFilter>,
     replies: Option<LocalReplyConfig>,
 ) -> Filter {
     let (edge, trusted_hops) = match clients {
-        Clients::Strangers { trusted_hops, show_certificates: _ } => (true, trusted_hops),
+        Clients::Strangers { trusted_hops, show_certificates: _, http10: _ } => (true, trusted_hops),
         Clients::Application | Clients::Peers { .. } | Clients::Checkers | Clients::Operators => (false, 0),
     };
     let (forward_client_cert, set_client_cert) = match clients {
@@ -43,12 +44,12 @@ pub(crate) fn filter(
             };
             (what, Some(details))
         }
-        Clients::Strangers { trusted_hops: _, show_certificates: true } => {
+        Clients::Strangers { trusted_hops: _, show_certificates: true, http10: _ } => {
             let details = SetCurrentClientCertDetails { uri: true, dns: true, ..Default::default() };
             (ForwardClientCertDetails::SanitizeSet, Some(details))
         }
         Clients::Application
-        | Clients::Strangers { trusted_hops: _, show_certificates: false }
+        | Clients::Strangers { trusted_hops: _, show_certificates: false, http10: _ }
         | Clients::Checkers
         | Clients::Operators => (ForwardClientCertDetails::Sanitize, None),
     };
@@ -106,14 +107,24 @@ pub(crate) fn filter(
     network_filter("envoy.filters.network.http_connection_manager", &manager)
 }
 
-/// Probes and collectors of metrics may speak HTTP/1.0, which needs no Host; to others it is refused.
-fn versions_of(clients: Clients) -> Option<Http1ProtocolOptions> {
-    match clients {
-        Clients::Operators => Some(Http1ProtocolOptions {
-            accept_http_10: true,
-            default_host_for_http_10: "localhost".to_owned(),
-            ..Default::default()
-        }),
-        Clients::Application | Clients::Peers { .. } | Clients::Checkers | Clients::Strangers { .. } => None,
-    }
+/// Probes and collectors of metrics may speak HTTP/1.0, which needs no Host, and so may strangers where that is declared; to
+/// others it is refused.
+fn versions_of(clients: Clients<'_>) -> Option<Http1ProtocolOptions> {
+    let default_host = match clients {
+        Clients::Operators => Some("localhost"),
+        Clients::Strangers {
+            trusted_hops: _,
+            show_certificates: _,
+            http10: Some(Http10 { default_host }),
+        } => default_host.as_deref(),
+        Clients::Application
+        | Clients::Peers { .. }
+        | Clients::Checkers
+        | Clients::Strangers { trusted_hops: _, show_certificates: _, http10: None } => return None,
+    };
+    Some(Http1ProtocolOptions {
+        accept_http_10: true,
+        default_host_for_http_10: default_host.unwrap_or_default().to_owned(),
+        ..Default::default()
+    })
 }

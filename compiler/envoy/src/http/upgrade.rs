@@ -22,7 +22,7 @@ const fn token(upgrade: Upgrade) -> &'static str {
 }
 
 /// Those that a connection manager takes.
-pub(crate) fn taken(clients: Clients) -> Vec<UpgradeConfig> {
+pub(crate) fn taken(clients: Clients<'_>) -> Vec<UpgradeConfig> {
     let all =
         ALL.map(|upgrade| UpgradeConfig { upgrade_type: token(upgrade).to_owned(), ..Default::default() });
     match clients {
@@ -33,7 +33,7 @@ pub(crate) fn taken(clients: Clients) -> Vec<UpgradeConfig> {
 
 /// HTTP/2 on which clients may ask for them (RFC 8441). Between proxies each must announce it before any asks: a request in
 /// this form that was not announced ends the connection.
-pub(crate) fn announced(clients: Clients, options: Http2ProtocolOptions) -> Http2ProtocolOptions {
+pub(crate) fn announced(clients: Clients<'_>, options: Http2ProtocolOptions) -> Http2ProtocolOptions {
     Http2ProtocolOptions { allow_connect: !taken(clients).is_empty(), ..options }
 }
 

@@ -25,13 +25,14 @@ use crate::{access_log, keepalive, limits, shares, tls};
 
 /// HTTP by host and path.
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
-    let HttpListener { edge, tls, limits, virtual_hosts } = http;
+    let HttpListener { edge, tls, http10, limits, virtual_hosts } = http;
     let of_all: Vec<Filter> = limits.iter().map(Limit::filter).collect();
     let clients = if *edge {
         let certificates = tls.as_ref().and_then(|tls| tls.clients.as_ref());
         Clients::Strangers {
             trusted_hops: placed.plan.trusted_hops,
             show_certificates: certificates.is_some(),
+            http10: http10.as_ref(),
         }
     } else {
         Clients::Application

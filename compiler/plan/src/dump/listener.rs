@@ -14,7 +14,7 @@ use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
 use meshc_vocabulary::model::policy::{BackOff, Enforcement, OnError};
-use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, HttpMatch, HttpVersion};
+use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, Http10, HttpMatch, HttpVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
     let Listener { name, address, socket, proxy_protocol, kind, origin } = listener;
@@ -76,9 +76,15 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
 }
 
 fn http(text: &mut Text, listener: &HttpListener) {
-    let HttpListener { edge, tls, limits, virtual_hosts } = listener;
+    let HttpListener { edge, tls, http10, limits, virtual_hosts } = listener;
     if *edge {
         text.line("clients are strangers");
+    }
+    if let Some(Http10 { default_host }) = http10 {
+        let host = default_host
+            .as_deref()
+            .map_or_else(String::new, |host| format!(", for {host} where they name no host"));
+        text.line(format!("they may speak HTTP/1.0{host}"));
     }
     if let Some(tls) = tls {
         server_tls(text, tls);

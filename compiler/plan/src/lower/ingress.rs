@@ -10,7 +10,7 @@ use meshc_resolve::{Through, destination_port};
 use meshc_topology::Reach;
 use meshc_vocabulary::model::{
     AtGateways, Callee, ClientCertificates, Destination, Gateway, GatewayCertificate, GatewayPort,
-    GatewayProtocol, GatewayTls, Id, Route, RouteRule, RouteScope,
+    GatewayProtocol, GatewayTls, Http10, Id, Route, RouteRule, RouteScope,
 };
 
 use super::calls;
@@ -119,6 +119,10 @@ fn kind(
         GatewayProtocol::Http => ListenerKind::Http(HttpListener {
             edge: true,
             tls: port.tls.as_ref().map(|tls| server_tls(context, tls)),
+            http10: port
+                .http10
+                .as_ref()
+                .map(|Http10 { default_host }| Http10 { default_host: default_host.clone() }),
             limits: limited.of_all.in_order(),
             virtual_hosts: virtual_hosts(context, id, port, callees, limited, sink),
         }),
@@ -200,7 +204,7 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
     let mut secrets = BTreeSet::new();
     let mut planned = Vec::with_capacity(ports.len());
     let mut client_roots = BTreeSet::new();
-    for GatewayPort { origin: _, name, number, protocol: _, proxy_protocol: _, tls } in ports {
+    for GatewayPort { origin: _, name, number, protocol: _, proxy_protocol: _, http10: _, tls } in ports {
         secrets.extend(tls.iter().flat_map(|tls| &tls.certificates).map(|one| one.secret.value.clone()));
         let clients = tls.iter().filter_map(|tls| tls.clients.as_ref());
         client_roots.extend(clients.map(|clients| clients.ca.value.clone()));

@@ -120,7 +120,13 @@ fn listener(
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
         let virtual_hosts = context.shared.virtual_hosts(context, call, sink);
-        ListenerKind::Http(HttpListener { edge: false, tls: None, limits: Vec::new(), virtual_hosts })
+        ListenerKind::Http(HttpListener {
+            edge: false,
+            tls: None,
+            http10: None,
+            limits: Vec::new(),
+            virtual_hosts,
+        })
     } else if let (Callee::External(id), Protocol::Tls) = (reach.callee, port.protocol) {
         ListenerKind::PassThrough(outside::pass_through(context, id, port))
     } else {

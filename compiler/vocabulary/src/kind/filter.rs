@@ -30,7 +30,7 @@ symbols! {
         "path_and_query" => RequestProperty::PathAndQuery, "the normalised path with its query";
         "host" => RequestProperty::Host, "the host, with its port if it was sent with one";
         "scheme" => RequestProperty::Scheme, "`http` or `https`: what `x-forwarded-proto` says";
-        "protocol" => RequestProperty::Protocol, "`HTTP/1.1` or `HTTP/2`, as the proxy was asked";
+        "protocol" => RequestProperty::Protocol, "`HTTP/1.1` or `HTTP/2`, as the proxy was asked; `HTTP/1.0` where that is accepted";
         "id" => RequestProperty::Id, "the request's id: what `x-request-id` says";
         "client_address" => RequestProperty::ClientAddress,
             "the address of the client, without a port: of the connection, or what the `trusted_hops` in front of a gateway say; \

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::{exclusive, gateway_pods as pods, gateway_tls as tls};
 use crate::codes;
 use crate::forms;
-use crate::model::{Cluster, Gateway, GatewayPort, GatewayProtocol, GatewayRole, Host, Id};
+use crate::model::{Cluster, Gateway, GatewayPort, GatewayProtocol, GatewayRole, Host, Http10, Id};
 use crate::symbols::symbols;
 use crate::words;
 
@@ -36,6 +36,23 @@ symbols! {
     }
 }
 
+static HTTP10: Kind = Kind {
+    word: "http10",
+    documentation: "Accepts clients that speak HTTP/1.0 at this port of an ingress gateway. Without it, and everywhere else, they are \
+                    answered with 426; the ports for probes and metrics always accept them. Applications are asked in the HTTP of their \
+                    port. An answer is never chunked: where its length is not known, the end of the connection ends it. A \
+                    connection stays open for more requests if the client says `connection: keep-alive`.",
+    label: Label::None,
+    space: None,
+    reopen: false,
+    attributes: &[Attribute::optional(
+        words::DEFAULT_HOST,
+        Type::Text(&forms::HOST),
+        "The host of requests that name none, without a port. Without it they are answered with 400.",
+    )],
+    blocks: &[],
+};
+
 static PORT: Kind = Kind {
     word: words::kind::PORT,
     documentation: "A port of the gateway. An east-west or egress gateway has exactly one, 15443 unless declared.",
@@ -58,7 +75,10 @@ static PORT: Kind = Kind {
              says who the client is. A connection without one is closed. At an ingress gateway.",
         ),
     ],
-    blocks: &[Nested { kind: &tls::KIND, count: Count::Optional }],
+    blocks: &[
+        Nested { kind: &tls::KIND, count: Count::Optional },
+        Nested { kind: &HTTP10, count: Count::Optional },
+    ],
 };
 
 pub(crate) static KIND: Kind = Kind {
@@ -170,14 +190,23 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                     .help("TLS ends at ports that take requests; remove `tls`, or `protocol`"),
             );
         }
+        if let (Some(inner), GatewayProtocol::Tcp | GatewayProtocol::Tls) =
+            (port.block(&HTTP10), protocol.value)
+        {
+            sink.push(
+                exclusive(inner.kind_span, HTTP10.word, protocol.span, words::PROTOCOL.text())
+                    .help("no requests are seen at this port; remove `http10`, or `protocol`"),
+            );
+        }
         let proxy_protocol = port.get::<bool>(words::PROXY_PROTOCOL)?;
         if role != GatewayRole::Ingress {
+            let said = |name: Name| (name.text(), port.written(name).unwrap_or(port.origin().span));
             let ingress_only = [
-                (words::PROTOCOL, protocol.value != GatewayProtocol::Http),
-                (words::PROXY_PROTOCOL, proxy_protocol.value),
+                (protocol.value != GatewayProtocol::Http).then(|| said(words::PROTOCOL)),
+                proxy_protocol.value.then(|| said(words::PROXY_PROTOCOL)),
+                port.block(&HTTP10).map(|inner| (HTTP10.word, inner.kind_span)),
             ];
-            for (name, _) in ingress_only.into_iter().filter(|(_, said)| *said) {
-                let span = port.written(name).unwrap_or(port.origin().span);
+            for (name, span) in ingress_only.into_iter().flatten() {
                 sink.push(
                     Diagnostic::error(
                         codes::EAST_WEST_PORT,
@@ -195,6 +224,11 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
             number,
             protocol: protocol.value,
             proxy_protocol: proxy_protocol.value,
+            http10: port.block(&HTTP10).map(|block| Http10 {
+                default_host: block
+                    .get::<String>(words::DEFAULT_HOST)
+                    .map(|host| host.value.to_ascii_lowercase()),
+            }),
             tls,
         });
     }
@@ -206,6 +240,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                 number: EAST_WEST_PORT,
                 protocol: GatewayProtocol::Http,
                 proxy_protocol: false,
+                http10: None,
                 tls: None,
             });
         }

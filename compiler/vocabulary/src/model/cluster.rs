@@ -294,8 +294,17 @@ pub struct GatewayPort {
     pub protocol: GatewayProtocol,
     /// Whether connections begin with the PROXY protocol's header.
     pub proxy_protocol: bool,
+    /// Whether clients may speak HTTP/1.0.
+    pub http10: Option<Http10>,
     /// How it ends TLS, if it does.
     pub tls: Option<GatewayTls>,
+}
+
+/// Clients that speak HTTP/1.0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http10 {
+    /// The host of requests that name none, in lower case and without a port.
+    pub default_host: Option<String>,
 }
 
 /// What a port of an ingress gateway does with connections.

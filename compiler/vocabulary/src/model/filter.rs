@@ -140,7 +140,7 @@ pub enum RequestProperty {
     Host,
     /// `http` or `https`, as the client spoke it.
     Scheme,
-    /// `HTTP/1.1` or `HTTP/2`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
     Protocol,
     /// The request's id.
     Id,

@@ -13,7 +13,7 @@ mod table;
 
 pub use cluster::{
     Autoscale, ClientCertificate, ClientCertificates, Cluster, ClusterState, ExternalTraffic, Gateway,
-    GatewayCertificate, GatewayPort, GatewayProtocol, GatewayRole, GatewayService, GatewayTls, Host,
+    GatewayCertificate, GatewayPort, GatewayProtocol, GatewayRole, GatewayService, GatewayTls, Host, Http10,
     HttpVersion, IpFamily, KubernetesVersion, Link, Network, NetworkPolicyEnforcement, Platform, Resources,
     ServiceType, TlsVersion,
 };

@@ -193,7 +193,7 @@ pub enum RequestProperty {
     Host,
     /// What `x-forwarded-proto` says.
     Scheme,
-    /// `HTTP/1.1` or `HTTP/2`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
     Protocol,
     /// What `x-request-id` says.
     Id,

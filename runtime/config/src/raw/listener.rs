@@ -55,11 +55,23 @@ pub struct HttpListener {
     /// How TLS is ended; absent means plaintext.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,
+    /// Present where clients may speak HTTP/1.0; others are answered with 426.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http10: Option<Http10>,
     /// Limits of all requests, whatever becomes of them.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Vec<Limit>,
     /// Routes by host; a request for any other host is answered with 404.
     pub virtual_hosts: Vec<VirtualHost>,
+}
+
+/// Clients that speak HTTP/1.0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http10 {
+    /// The host of requests that name none; absent refuses them with 400.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_host: Option<String>,
 }
 
 /// How TLS of clients outside the mesh is ended.

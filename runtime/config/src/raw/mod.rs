@@ -17,7 +17,7 @@ pub use authorization::{Authorization, Exception, Rule};
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, KeyOf, Limit, LimitKey, LimitScope, OnError, Rate, When};
 pub use listener::{
-    Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, HttpListener, Inbound, InboundApp,
+    Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, Http10, HttpListener, Inbound, InboundApp,
     InboundChain, InboundHttp, Kind, Listener, Metrics, PassThrough, PassThroughChain, Probe, Readiness,
     ServerCertificate, ServerTls, TcpListener, TlsVersion,
 };

@@ -35,7 +35,7 @@ pub(crate) struct Known {
     pub(crate) host: String,
     /// What `x-forwarded-proto` says.
     pub(crate) scheme: Vec<u8>,
-    /// `HTTP/1.1` or `HTTP/2`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
     pub(crate) protocol: &'static str,
     /// What `x-request-id` says.
     pub(crate) id: Vec<u8>,

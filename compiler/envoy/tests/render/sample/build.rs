@@ -118,10 +118,21 @@ pub(crate) fn listener(name: &str, address: &str, kind: ListenerKind) -> Listene
     }
 }
 
+pub(crate) fn edge(virtual_hosts: Vec<VirtualHost>) -> HttpListener {
+    HttpListener {
+        edge: true,
+        tls: None,
+        http10: None,
+        limits: Vec::new(),
+        virtual_hosts: virtual_hosts.into(),
+    }
+}
+
 pub(crate) fn http(virtual_hosts: Vec<VirtualHost>) -> ListenerKind {
     ListenerKind::Http(HttpListener {
         edge: false,
         tls: None,
+        http10: None,
         limits: Vec::new(),
         virtual_hosts: virtual_hosts.into(),
     })

@@ -18,13 +18,13 @@ use meshc_plan::{
 };
 use meshc_vocabulary::model::policy::{CookieTtl, Enforcement, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
-    Capture, DeadShare, HeaderMatch, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind, StringMatch,
-    TlsVersion,
+    Capture, DeadShare, HeaderMatch, Http10, HttpMatch, HttpVersion, IpFamily, PathMatch, ProbeKind,
+    StringMatch, TlsVersion,
 };
 
 use build::{
-    app, callee, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin, pods,
-    readiness, retry, route, shared, sidecar_plan, upstream, virtual_host,
+    app, callee, edge, forward, gateway, gateway_plan, group, http, identity, listener, metrics, origin,
+    pods, readiness, retry, route, shared, sidecar_plan, upstream, virtual_host,
 };
 use checks::checked;
 use limits::per_pod;
@@ -63,10 +63,11 @@ pub(crate) fn ingress() -> ProxyPlan {
             )],
         ),
     ];
-    let plain =
-        HttpListener { edge: true, tls: None, limits: Vec::new(), virtual_hosts: hosts.clone().into() };
+    let http10 = Some(Http10 { default_host: Some("old.example".to_owned()) });
+    let plain = HttpListener { http10, ..edge(hosts.clone()) };
     let secure = HttpListener {
         edge: true,
+        http10: None,
         tls: Some(ServerTls {
             certificates: vec![ServerCertificate {
                 secret: "shop-certificate".to_owned(),
@@ -123,7 +124,7 @@ pub(crate) fn balanced() -> ProxyPlan {
         route(HttpMatch::default(), action)
     });
     let hosts = vec![virtual_host("istioinaction.hash", &["hash.example"], routes.collect())];
-    let plain = HttpListener { edge: true, tls: None, limits: Vec::new(), virtual_hosts: hosts.into() };
+    let plain = edge(hosts);
     let mut plan = gateway_plan("west", "ingress");
     plan.identity = Some(identity("mesh-system", "west-ingress"));
     plan.listeners = vec![
