@@ -36,6 +36,10 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         for rule in policy.settings.rules() {
             let mut ranges = rule.requests().flat_map(|requests| &requests.addresses).peekable();
             let Some(first) = ranges.peek().copied() else { continue };
+            // Clients outside the mesh may have any address.
+            if rule.is_about_clients() {
+                continue;
+            }
             let services = context.resolved.reached_by(&policy.scope);
             if all_come_through_gateways(context, rule, &services) {
                 sink.push(

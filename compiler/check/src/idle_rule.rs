@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lang_diagnostics::{Code, CodeInfo, Diagnostic, Sink};
 use meshc_resolve::Peer;
 use meshc_vocabulary::model::policy::{AuthorizationRule, PolicyScope, Source};
-use meshc_vocabulary::model::{Model, Mtls};
+use meshc_vocabulary::model::{Gateway, Model, Mtls, RouteScope};
 
 use crate::context::Context;
 use crate::list::Check;
@@ -30,7 +30,8 @@ Add the call to the caller, or take it out of the rule.
 Callers without an identity reach only ports with `mtls = permissive`, so `unauthenticated` in `allow` or `deny` matches no
 request where all ports are strict.
 
-`ports` names ports of the services that the policy applies to."#,
+`ports` names ports of the services or gateways that the policy applies to. `clients` are names in certificates, which only
+ports with `client_ca` ask for."#,
     },
     run,
 };
@@ -38,6 +39,7 @@ request where all ports are strict.
 fn run(context: &Context<'_>, sink: &mut Sink) {
     unauthenticated(context, sink);
     ports(context, sink);
+    certificates(context, sink);
     let model = context.model;
     for (_, policy) in model.policies.iter() {
         let rules = policy.settings.allow.iter().chain(&policy.settings.audited_allow);
@@ -106,6 +108,7 @@ fn ports(context: &Context<'_>, sink: &mut Sink) {
         let ports: BTreeSet<&str> = services
             .flat_map(|service| &model.services.at(service).ports)
             .map(|port| port.name.as_str())
+            .chain(gateways(model, &policy.scope).flat_map(|it| &it.ports).map(|port| port.name.as_str()))
             .collect();
         for port in named.filter(|port| !ports.contains(port.value.as_str())) {
             let message =
@@ -114,7 +117,7 @@ fn ports(context: &Context<'_>, sink: &mut Sink) {
             let help = if known.is_empty() {
                 String::from("take it out of the rule")
             } else {
-                format!("ports are named as their services declare them: {}", known.join(", "))
+                format!("ports are named as they are declared: {}", known.join(", "))
             };
             sink.push(
                 Diagnostic::warning(CHECK.info.code, port.span, message)
@@ -123,6 +126,39 @@ fn ports(context: &Context<'_>, sink: &mut Sink) {
             );
         }
     }
+}
+
+/// Reports rules about certificates of clients that nobody asks for. Of rules with `from` the model says it.
+fn certificates(context: &Context<'_>, sink: &mut Sink) {
+    let model = context.model;
+    for (_, policy) in model.policies.iter() {
+        let mut asking = gateways(model, &policy.scope).flat_map(|gateway| &gateway.ports);
+        if asking.any(|port| port.tls.as_ref().is_some_and(|tls| tls.clients.is_some())) {
+            continue;
+        }
+        for rule in policy.settings.rules().filter(|rule| rule.is_about_clients()) {
+            let Some(first) = rule.clients.first() else { continue };
+            let message =
+                format!("no gateway that {} applies to asks clients for certificates", policy.origin.name);
+            let diagnostic = Diagnostic::warning(CHECK.info.code, first.span, message);
+            let help = "add `client_ca` to the port's `tls`, or take `clients` out of the rule";
+            sink.push(diagnostic.label("matches no request").help(help));
+        }
+    }
+}
+
+/// The gateways that a policy names, and those of the routes that it names.
+fn gateways<'a>(model: &'a Model, scope: &'a PolicyScope) -> impl Iterator<Item = &'a Gateway> {
+    let (routes, gateways) = match scope {
+        PolicyScope::Targets { services: _, routes, gateways } => (routes.as_slice(), gateways.as_slice()),
+        PolicyScope::Namespace(_) | PolicyScope::Mesh => (&[][..], &[][..]),
+    };
+    let of_routes = routes.iter().filter_map(|route| match &model.routes.at(route.value).scope {
+        RouteScope::Gateways(at) => Some(&at.gateways),
+        RouteScope::Calls(_) => None,
+    });
+    let ids = of_routes.flatten().map(|named| named.value).chain(gateways.iter().map(|named| named.value));
+    ids.map(|id| model.gateways.at(id))
 }
 
 /// Everybody with a declared call to something that a policy applies to.

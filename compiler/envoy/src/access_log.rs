@@ -65,8 +65,10 @@ const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
 pub(crate) fn http(listener: &str, clients: Clients<'_>) -> Vec<AccessLog> {
     match clients {
         Clients::Application => vec![json(listener, &[&CONNECTION, &REQUEST])],
-        Clients::Strangers { .. } => {
-            vec![json(listener, &[&CONNECTION, &REQUEST, &[("forwarded_for", "%REQ(X-FORWARDED-FOR)%")]])]
+        Clients::Strangers { trusted_hops: _, show_certificates: _, http10: _, tries } => {
+            let tried: &[_] = if tries { &[("audit", AUDIT)] } else { &[] };
+            let told = [("forwarded_for", "%REQ(X-FORWARDED-FOR)%")];
+            vec![json(listener, &[&CONNECTION, &REQUEST, &told, tried])]
         }
         Clients::Peers { .. } => {
             vec![json(listener, &[&CONNECTION, &REQUEST, &[("audit", AUDIT), ("peer", PEER)]])]

@@ -19,6 +19,7 @@ mod overload;
 mod pb;
 mod placed;
 mod proto;
+mod ranges;
 mod shares;
 mod support;
 mod tls;

@@ -2,7 +2,10 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::{AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, Principal};
+use meshc_plan::{
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, ClientRanges, Entrance,
+    Principal,
+};
 use meshc_vocabulary::model::policy::AddressRange;
 use meshd_config::raw;
 
@@ -26,15 +29,22 @@ pub(crate) fn audit(audit: &Audit) -> raw::Authorization {
     }
 }
 
+/// Who may come in.
+pub(crate) fn entrance(entrance: &Entrance) -> raw::Entrance {
+    let Entrance { rules, tried } = entrance;
+    raw::Entrance { rules: rules.as_ref().map(render), tried: tried.as_ref().map(audit) }
+}
+
 fn rule(rule: &AccessRule) -> raw::Rule {
     let AccessRule { name, principals, requests, except, origin: _ } = rule;
-    let AccessRequests { hosts, addresses, matches } = requests;
+    let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
     raw::Rule {
         name: name.clone(),
         principals: principals.iter().filter_map(principal).collect(),
         clients: principals.iter().filter_map(client).collect(),
         hosts: hosts.clone(),
-        addresses: addresses.iter().map(range).collect(),
+        addresses: ranges(addresses),
+        client_addresses: ranges(client_addresses),
         matches: matches.iter().map(matches::request).collect(),
         except: except.iter().map(exception).collect(),
     }
@@ -42,18 +52,24 @@ fn rule(rule: &AccessRule) -> raw::Rule {
 
 fn exception(except: &AccessException) -> raw::Exception {
     let AccessException { principals, requests } = except;
-    let AccessRequests { hosts, addresses, matches } = requests;
+    let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
     raw::Exception {
         principals: principals.iter().filter_map(principal).collect(),
         hosts: hosts.clone(),
-        addresses: addresses.iter().map(range).collect(),
+        addresses: ranges(addresses),
+        client_addresses: ranges(client_addresses),
         matches: matches.iter().map(matches::request).collect(),
     }
 }
 
-fn range(range: &AddressRange) -> String {
-    let AddressRange { address, bits } = range;
-    format!("{address}/{bits}")
+/// From which addresses connections are taken.
+pub(crate) fn clients(clients: &ClientRanges) -> raw::ClientRanges {
+    let ClientRanges { admitted, refused } = clients;
+    raw::ClientRanges { admitted: ranges(admitted), refused: ranges(refused) }
+}
+
+fn ranges(ranges: &[AddressRange]) -> Vec<String> {
+    ranges.iter().map(|AddressRange { address, bits }| format!("{address}/{bits}")).collect()
 }
 
 fn principal(principal: &Principal) -> Option<String> {

@@ -11,7 +11,7 @@ use meshc_vocabulary::model::{ClientCertificate, Http10, HttpVersion, TlsVersion
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
-use crate::{filters, limits, routes};
+use crate::{authorization, filters, limits, routes};
 
 /// All listeners, in order of name. On a developer's machine nothing is redirected, so the listener for redirected
 /// connections is left out there.
@@ -50,13 +50,14 @@ fn one(placed: &Placed<'_>, listener: &Listener, trusted_hops: u32) -> raw::List
 }
 
 fn http(placed: &Placed<'_>, http: &HttpListener, trusted_hops: u32) -> raw::HttpListener {
-    let HttpListener { edge, tls, http10, limits, virtual_hosts } = http;
+    let HttpListener { edge, tls, http10, entrance, limits, virtual_hosts } = http;
     raw::HttpListener {
         edge: edge.then_some(raw::Edge { trusted_hops }),
         http10: http10
             .as_ref()
             .map(|Http10 { default_host }| raw::Http10 { default_host: default_host.clone() }),
         tls: tls.as_ref().map(|tls| server_tls(placed, tls)),
+        entrance: authorization::entrance(entrance),
         limits: limits.iter().map(limits::render).collect(),
         virtual_hosts: virtual_hosts.iter().map(|host| routes::virtual_host(placed, host)).collect(),
     }
@@ -102,12 +103,13 @@ fn clients(placed: &Placed<'_>, clients: &ClientCertificates) -> raw::ClientCert
 }
 
 fn tcp(tcp: &TcpListener) -> raw::TcpListener {
-    let TcpListener { to, connect_attempts, dead_share, idle_timeout } = tcp;
+    let TcpListener { to, connect_attempts, dead_share, idle_timeout, clients } = tcp;
     raw::TcpListener {
         to: to.iter().map(routes::weighted).collect(),
         failover: routes::others_take_over(*dead_share),
         max_connect_attempts: Some(*connect_attempts),
         idle_timeout: idle_timeout.map(Period::from),
+        clients: clients.as_ref().map(authorization::clients),
     }
 }
 
@@ -178,8 +180,16 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
 fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
     let PassThrough { hello_timeout, chains } = pass_through;
     let chains = chains.iter().map(|chain| {
-        let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, carries, origin: _ } =
-            chain;
+        let PassThroughChain {
+            names,
+            to,
+            dead_share,
+            idle_timeout,
+            connect_attempts,
+            carries,
+            clients,
+            origin: _,
+        } = chain;
         raw::PassThroughChain {
             sni: names.clone(),
             to: to.iter().map(routes::weighted).collect(),
@@ -187,6 +197,7 @@ fn pass_through(pass_through: &PassThrough) -> raw::PassThrough {
             idle_timeout: idle_timeout.map(Period::from),
             max_connect_attempts: Some(*connect_attempts),
             checks: checks(*carries),
+            clients: clients.as_ref().map(authorization::clients),
         }
     });
     raw::PassThrough { hello_timeout: Some(Period::from(*hello_timeout)), chains: chains.collect() }

@@ -12,15 +12,16 @@ use meshc_vocabulary::model::{DeadShare, Upgrade};
 use meshd_config::{Period, raw};
 
 use crate::placed::Placed;
-use crate::{filters, limits, matches};
+use crate::{authorization, filters, limits, matches};
 
 /// The routes of some hosts.
 pub(crate) fn virtual_host(placed: &Placed<'_>, host: &VirtualHost) -> raw::VirtualHost {
-    let VirtualHost { name, hosts, limits, routes, origin: _ } = host;
+    let VirtualHost { name, hosts, entrance, limits, routes, origin: _ } = host;
     let routes = routes.iter().map(|route| self::route(placed, route));
     raw::VirtualHost {
         name: name.clone(),
         hosts: hosts.to_vec(),
+        entrance: authorization::entrance(entrance),
         limits: limits.iter().map(limits::render).collect(),
         routes: routes.collect(),
     }

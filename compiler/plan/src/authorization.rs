@@ -14,6 +14,15 @@ pub struct Authorization {
     pub allow: Vec<AccessRule>,
 }
 
+/// Which clients outside the mesh may send requests to an ingress gateway, or for a host that it serves.
+#[derive(Clone, Debug, Default)]
+pub struct Entrance {
+    /// Rules that are enforced; `None`: everybody may.
+    pub rules: Option<Authorization>,
+    /// Rules that are tried.
+    pub tried: Option<Audit>,
+}
+
 /// Rules that are tried on requests that were admitted: whoever they would refuse passes, and is counted and logged.
 #[derive(Clone, Debug)]
 pub struct Audit {
@@ -48,6 +57,8 @@ pub struct AccessRequests {
     pub hosts: Vec<String>,
     /// The address that connects is in one of these. Empty: any.
     pub addresses: Vec<AddressRange>,
+    /// The address of the client, as those in front of a gateway say whom it trusts, is in one of these. Empty: any.
+    pub client_addresses: Vec<AddressRange>,
     /// Those that meet any of these. Empty: any.
     pub matches: Vec<HttpMatch>,
 }

@@ -137,7 +137,8 @@ clusters, and a cluster that is cut off goes on counting.
         code: SETTING_ON_ROUTE,
         title: "a policy on a route or a gateway makes a setting that belongs to a service",
         explanation: r#"A policy may name `routes` and `gateways` too. On a route it can say how requests are sent (`retry`, `timeout`); on a
-gateway, and on a route at gateways, how many are (`rate_limit`). Everything else is a property of the service that is
+gateway, and on a route at gateways, how many are (`rate_limit`), and which clients may come in (`allow` and `deny` without
+`from`). Everything else is a property of the service that is
 called, whoever calls it. So is the limit of calls inside the mesh: what each caller counts for itself bounds nothing.
 
 ```mesh

@@ -24,13 +24,15 @@ mod outside_secrets;
 pub mod paths;
 mod placement;
 mod proxy;
+mod ranges;
 mod rate_limit;
 mod rendered;
 mod route;
 mod upstream;
 
 pub use authorization::{
-    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, NO_RULE, Principal,
+    AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, Entrance, NO_RULE,
+    Principal,
 };
 pub use deployment::{
     ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, Owner, RedirectedFor,
@@ -51,6 +53,7 @@ pub use names::{
 pub use outside_secrets::OutsideSecrets;
 pub use placement::Placement;
 pub use proxy::{ExternalPlan, ExternalPortPlan, Locality, Plan, ProxyName, ProxyPlan, Role};
+pub use ranges::ClientRanges;
 pub use rate_limit::{
     DESCRIPTOR_KEY, Descriptor, GlobalLimit, KEY_LENGTH, Limit, LimitBucket, LimitCondition, LimitKey,
     LocalLimit, MOST_KEYS, NO_VALUE, RATE_LIMIT_UPSTREAM, RateLimitDomain, RateLimitService, UNPRINTABLE,

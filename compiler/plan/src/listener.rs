@@ -12,7 +12,7 @@ use meshc_vocabulary::model::{
 };
 
 use crate::filter::Filter;
-use crate::{Limit, PeerCheck, VirtualHost, WeightedUpstream};
+use crate::{ClientRanges, Entrance, Limit, PeerCheck, VirtualHost, WeightedUpstream};
 
 /// One listening socket.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub struct HttpListener {
     pub tls: Option<ServerTls>,
     /// Whether clients may speak HTTP/1.0. Others are answered with 426.
     pub http10: Option<Http10>,
+    /// Who may send requests at all; asked first.
+    pub entrance: Entrance,
     /// Limits of all requests, counted before anything else is decided about them.
     pub limits: Vec<Limit>,
     /// Hosts and their routes; the most specific host wins. A request for no host is answered with 404. All callers of
@@ -144,6 +146,8 @@ pub struct TcpListener {
     pub dead_share: DeadShare,
     /// How long a connection may stay silent.
     pub idle_timeout: Option<Duration>,
+    /// From which addresses connections are taken; `None`: from all.
+    pub clients: Option<ClientRanges>,
 }
 
 /// mTLS from other proxies.
@@ -252,6 +256,8 @@ pub struct PassThroughChain {
     pub connect_attempts: u32,
     /// What its connections carry.
     pub carries: Carried,
+    /// From which addresses connections are taken; `None`: from all.
+    pub clients: Option<ClientRanges>,
     /// Where it comes from: the exported port.
     pub origin: Origin,
 }

@@ -8,8 +8,8 @@ use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::policy::{BackOff, GrpcStatus, HashKey};
 use meshc_vocabulary::model::{DeadShare, HttpMatch, Upgrade};
 
-use crate::Limit;
 use crate::filter::{Filter, PathChange};
+use crate::{Entrance, Limit};
 
 /// Routes for a set of host names.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct VirtualHost {
     /// Host names in lower case without port, whatever port a request names beside them; `*.example.org` matches any
     /// one or more leading labels, `*` everything.
     pub hosts: Arc<[String]>,
+    /// Who may send requests that one of its routes takes.
+    pub entrance: Entrance,
     /// Limits of the requests that one of its routes takes, all of them together: counted after it is clear who may ask,
     /// before anything else is done.
     pub limits: Vec<Limit>,

@@ -45,7 +45,7 @@ impl<'m> Conduct<'m> {
         protocol: Protocol,
     ) -> Self {
         // Limits are the gateway's, whatever is called.
-        let RoutePolicies { retry: route_retry, timeout: route_timeout, rate_limits: _ } = *route;
+        let RoutePolicies { retry: route_retry, timeout: route_timeout, rate_limits: _, clients: _ } = *route;
         let timeouts = match route_timeout {
             Setting { value: Some(value), from } => Setting { value, from },
             Setting { value: None, from: _ } => callee.timeout,

@@ -10,6 +10,7 @@
 
 mod access;
 mod capture;
+mod clients;
 mod conduct;
 mod edge;
 mod implied;
@@ -22,6 +23,7 @@ mod setting;
 
 pub use access::{Access, Peer, Refusal};
 pub use capture::{Captured, HeldPort, Holder, held_ports};
+pub use clients::ClientRules;
 pub use conduct::{Conduct, Through};
 pub use edge::{Caller, Edge, destination_port, mirrored};
 pub use implied::{covers, covers_all, disjoint};

@@ -28,6 +28,8 @@ pub enum Obstacle {
     Route,
     /// It is about what arrives somewhere, and the policy names a route for what callers send.
     Callers,
+    /// It is about clients outside the mesh, and the policy names a route for calls inside.
+    Inside,
     /// It is about calls, and the policy names a gateway.
     Gateway,
     /// It is about requests, and the policy names a route or a gateway of connections.

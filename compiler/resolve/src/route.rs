@@ -6,7 +6,7 @@ use lang_diagnostics::Origin;
 use meshc_vocabulary::model::policy::{PolicySettings, RateLimit, Retry, Timeout};
 use meshc_vocabulary::model::{Gateway, GatewayProtocol, RouteScope};
 
-use crate::{Obstacle, Provenance, Setting};
+use crate::{ClientRules, Obstacle, Provenance, Setting};
 
 /// What policies say about a route. What is absent is decided by the callee's own settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct RoutePolicies<'m> {
     pub timeout: Setting<'m, Option<&'m Timeout>>,
     /// Limits of its requests where gateways serve it, all of one policy.
     pub rate_limits: Setting<'m, &'m [RateLimit]>,
+    /// Whose requests or connections gateways take for it, of those that they take at all.
+    pub clients: ClientRules<'m>,
 }
 
 /// What policies say about an ingress gateway.
@@ -24,6 +26,8 @@ pub struct RoutePolicies<'m> {
 pub struct GatewayPolicies<'m> {
     /// Limits of all requests at its ports, all of one policy.
     pub rate_limits: Setting<'m, &'m [RateLimit]>,
+    /// Whose requests and connections it takes.
+    pub clients: ClientRules<'m>,
 }
 
 impl<'m> RoutePolicies<'m> {
@@ -32,6 +36,7 @@ impl<'m> RoutePolicies<'m> {
         retry: Setting::assumed(None),
         timeout: Setting::assumed(None),
         rate_limits: Setting::assumed(&[]),
+        clients: ClientRules::NONE,
     };
 
     /// What holds at a route that a policy with these settings names. A setting that a route cannot carry is refused by
@@ -61,14 +66,19 @@ impl<'m> RoutePolicies<'m> {
                 RouteScope::Calls(_) => note("rate_limit", &first.origin, Obstacle::Callers),
             }
         }
+        let inside = match scope {
+            RouteScope::Gateways(_) => None,
+            RouteScope::Calls(_) => Some(Obstacle::Inside),
+        };
         of_a_callee(settings, |setting, at| note(setting, at, Obstacle::Route));
+        inner.clients = self.clients.with(settings, said, inside, Obstacle::Route, note);
         inner
     }
 }
 
 impl<'m> GatewayPolicies<'m> {
     /// A gateway that no policy names.
-    pub(crate) const NONE: Self = Self { rate_limits: Setting::assumed(&[]) };
+    pub(crate) const NONE: Self = Self { rate_limits: Setting::assumed(&[]), clients: ClientRules::NONE };
 
     /// What holds at a gateway that a policy with these settings names; all others are refused by name and place.
     pub(crate) fn with(
@@ -87,6 +97,7 @@ impl<'m> GatewayPolicies<'m> {
                 note("rate_limit", &first.origin, Obstacle::Connections);
             }
         }
+        inner.clients = self.clients.with(settings, said, None, Obstacle::Gateway, &mut note);
         let mut refuse = |setting, at| note(setting, at, Obstacle::Gateway);
         of_a_callee(settings, &mut refuse);
         retry.iter().for_each(|it| refuse("retry", &it.origin));
@@ -106,10 +117,10 @@ fn of_a_callee<'m>(settings: &'m PolicySettings, mut refuse: impl FnMut(&'static
         pool,
         retry: _,
         timeout: _,
-        allow,
-        deny,
-        audited_allow,
-        audited_deny,
+        allow: _,
+        deny: _,
+        audited_allow: _,
+        audited_deny: _,
         rate_limits: _,
     } = settings;
     balance.iter().for_each(|it| refuse("balance", &it.origin));
@@ -117,8 +128,4 @@ fn of_a_callee<'m>(settings: &'m PolicySettings, mut refuse: impl FnMut(&'static
     health.iter().for_each(|it| refuse("health", &it.origin));
     outlier.iter().for_each(|it| refuse("outlier", &it.origin));
     pool.iter().for_each(|it| refuse("pool", &it.origin));
-    allow.iter().for_each(|it| refuse("allow", &it.origin));
-    deny.iter().for_each(|it| refuse("deny", &it.origin));
-    audited_allow.iter().for_each(|it| refuse("allow", &it.origin));
-    audited_deny.iter().for_each(|it| refuse("deny", &it.origin));
 }

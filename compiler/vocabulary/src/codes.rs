@@ -8,7 +8,7 @@ use lang_diagnostics::{Code, CodeInfo};
 
 pub use crate::gateway_codes::{
     ADDRESS_OF_CERTIFICATE, BAD_RESOURCES, CLIENTS_OF_NOBODY, EAST_WEST_PORT, MIXED_PORTS, NO_CERTIFICATE,
-    NO_CLIENT_CA, NO_GATEWAY_PORT, NO_SUCH_GATEWAY, NOT_AN_INGRESS,
+    NO_CLIENT_CA, NO_GATEWAY_PORT, NO_SUCH_GATEWAY, NOT_AN_INGRESS, RULE_WITHOUT_CALLERS,
 };
 
 /// Two settings that exclude each other.

@@ -14,6 +14,8 @@ pub const NO_SUCH_GATEWAY: Code = Code("E0209");
 pub const NO_CERTIFICATE: Code = Code("E0260");
 /// Names of clients where none are known.
 pub const CLIENTS_OF_NOBODY: Code = Code("E0289");
+/// A rule that names nobody where callers have identities.
+pub const RULE_WITHOUT_CALLERS: Code = Code("E0290");
 /// A certificate that no client is shown.
 pub const ADDRESS_OF_CERTIFICATE: Code = Code("E0261");
 /// Pods that cannot be as they are declared.
@@ -150,5 +152,21 @@ policy partners {
   allow { from = [west.ingress], clients = ["spiffe://partner.example/*", "shop.partner.example"] }
 }
 ```"#,
+    },
+    CodeInfo {
+        code: RULE_WITHOUT_CALLERS,
+        title: "a rule that names no callers",
+        explanation: r#"Inside the mesh callers have identities, and a rule says whose calls it is about. Clients outside have none: rules about them
+are in policies of `gateways` or `routes` only, and take no `from`.
+
+```mesh
+policy office {
+  targets = [orders]
+  allow { addresses = [203.0.113.0/24] }
+}
+```
+
+Write `gateways = [west.ingress]` or `routes = [orders]` in the place of `targets` if clients of a gateway are meant, and
+`from` if callers inside are."#,
     },
 ];

@@ -15,6 +15,15 @@ pub struct Authorization {
     pub allow: Option<Vec<Rule>>,
 }
 
+/// Which clients outside the mesh may send requests.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Entrance {
+    /// Rules that are enforced; `None`: everybody may.
+    pub rules: Option<Authorization>,
+    /// Rules that are tried.
+    pub tried: Option<Authorization>,
+}
+
 /// One of the principals, doing one of the things.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -37,6 +46,8 @@ pub struct Requests {
     pub hosts: Vec<HostPattern>,
     /// The address that connected.
     pub addresses: Vec<AddressRange>,
+    /// The address of the client.
+    pub client_addresses: Vec<AddressRange>,
     /// What is requested.
     pub matches: Vec<RequestMatch>,
 }
@@ -95,15 +106,24 @@ impl Authorization {
     }
 }
 
+impl Entrance {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::Entrance, at: &Path) -> Option<Self> {
+        let raw::Entrance { rules, tried } = raw;
+        let rules = cx.optional(rules.as_ref(), &at.field("rules"), Authorization::check);
+        let tried = cx.optional(tried.as_ref(), &at.field("tried"), Authorization::check);
+        Some(Entrance { rules: rules?, tried: tried? })
+    }
+}
+
 fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
-    let raw::Rule { name, principals, clients, hosts, addresses, matches, except } = raw;
+    let raw::Rule { name, principals, clients, hosts, addresses, client_addresses, matches, except } = raw;
     let name = cx.text(name, &at.field("name"));
     if principals.is_empty() && clients.is_empty() {
         cx.wrong(&at.field("principals"), "a rule needs a principal; `*` is anyone");
     }
     let principals =
         cx.each(principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
-    let requests = Requests::check(cx, (hosts, addresses, matches), at);
+    let requests = Requests::check(cx, (hosts, [addresses, client_addresses], matches), at);
     let except = cx.each(except, &at.field("except"), exception);
     let clients = cx.each(clients, &at.field("clients"), |cx, name, at| ClientPattern::check(cx, name, at));
     Some(Rule {
@@ -116,27 +136,57 @@ fn rule(cx: &mut Context<'_>, raw: &raw::Rule, at: &Path) -> Option<Rule> {
 }
 
 fn exception(cx: &mut Context<'_>, raw: &raw::Exception, at: &Path) -> Option<Exception> {
-    let raw::Exception { principals, hosts, addresses, matches } = raw;
-    if principals.is_empty() && hosts.is_empty() && addresses.is_empty() && matches.is_empty() {
+    let raw::Exception { principals, hosts, addresses, client_addresses, matches } = raw;
+    let has_address = !addresses.is_empty() || !client_addresses.is_empty();
+    if principals.is_empty() && hosts.is_empty() && !has_address && matches.is_empty() {
         cx.wrong(at, "an exception needs a condition; without one the rule means nothing");
     }
     let principals =
         cx.each(principals, &at.field("principals"), |cx, peer, at| PeerPattern::check(cx, peer, at));
-    let requests = Requests::check(cx, (hosts, addresses, matches), at);
+    let requests = Requests::check(cx, (hosts, [addresses, client_addresses], matches), at);
     Some(Exception { principals: principals?, requests: requests? })
 }
 
 impl Requests {
     fn check(
         cx: &mut Context<'_>,
-        (hosts, addresses, matches): (&[String], &[String], &[raw::RequestMatch]),
+        (hosts, [addresses, client_addresses], matches): (&[String], [&Vec<String>; 2], &[raw::RequestMatch]),
         at: &Path,
     ) -> Option<Self> {
         let hosts = cx.each(hosts, &at.field("hosts"), |cx, host, at| HostPattern::check(cx, host, at));
-        let addresses =
-            cx.each(addresses, &at.field("addresses"), |cx, range, at| AddressRange::check(cx, range, at));
+        let mut ranges = |ranges: &[String], name| {
+            cx.each(ranges, &at.field(name), |cx, range, at| AddressRange::check(cx, range, at))
+        };
+        let addresses = ranges(addresses, "addresses");
+        let client_addresses = ranges(client_addresses, "client_addresses");
         let matches = cx.each(matches, &at.field("matches"), RequestMatch::check);
-        Some(Requests { hosts: hosts?, addresses: addresses?, matches: matches? })
+        Some(Requests {
+            hosts: hosts?,
+            addresses: addresses?,
+            client_addresses: client_addresses?,
+            matches: matches?,
+        })
+    }
+}
+
+/// From which addresses connections are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientRanges {
+    /// Those of clients who may connect.
+    pub admitted: Vec<AddressRange>,
+    /// Those of clients who may not. Of several ranges that have an address, the most specific one decides.
+    pub refused: Vec<AddressRange>,
+}
+
+impl ClientRanges {
+    pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::ClientRanges, at: &Path) -> Option<Self> {
+        let raw::ClientRanges { admitted, refused } = raw;
+        let mut ranges = |ranges: &[String], name| {
+            cx.each(ranges, &at.field(name), |cx, range, at| AddressRange::check(cx, range, at))
+        };
+        let admitted = ranges(admitted, "admitted");
+        let refused = ranges(refused, "refused");
+        Some(ClientRanges { admitted: admitted?, refused: refused? })
     }
 }
 
@@ -155,6 +205,12 @@ impl AddressRange {
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
+    }
+
+    /// How many leading bits all its addresses have in common.
+    #[must_use]
+    pub const fn bits(&self) -> u8 {
+        self.bits
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -31,7 +31,9 @@ mod upstream;
 mod upstreams;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
-pub use authorization::{AddressRange, Authorization, ClientPattern, Exception, Requests, Rule};
+pub use authorization::{
+    AddressRange, Authorization, ClientPattern, ClientRanges, Entrance, Exception, Requests, Rule,
+};
 pub use headers::{
     APPLICATIONS_HEADERS, HeaderChanges, HeaderPart, PROXIES_HEADER_PREFIXES, PROXIES_HEADERS,
     RequestProperty,

@@ -1,7 +1,9 @@
 //! Listeners as the proxy uses them.
 
 use crate::filter::Filter;
-use crate::{HostPattern, Limit, PeerPattern, SpiffeId, Upgrade, VirtualHost, WeightedUpstream};
+use crate::{
+    ClientRanges, Entrance, HostPattern, Limit, PeerPattern, SpiffeId, Upgrade, VirtualHost, WeightedUpstream,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +34,8 @@ pub enum Kind {
         tls: Option<ServerTls>,
         /// Present where clients may speak HTTP/1.0.
         http10: Option<Http10>,
+        /// Who may send requests at all; asked first.
+        entrance: Entrance,
         /// Limits of all requests, counted before anything else is decided about them.
         limits: Vec<Limit>,
         /// The routes by host.
@@ -47,6 +51,8 @@ pub enum Kind {
         max_connect_attempts: u32,
         /// How long a connection may stay silent; `None` is for ever.
         idle_timeout: Option<Duration>,
+        /// From which addresses connections are taken; `None` is from all.
+        clients: Option<ClientRanges>,
     },
     /// Mutual TLS, ended here.
     Inbound(Inbound),
@@ -159,6 +165,8 @@ pub struct PassThroughChain {
     pub max_connect_attempts: u32,
     /// Whether only health checks come here, which no log has.
     pub checks: bool,
+    /// From which addresses connections are taken; `None` is from all.
+    pub clients: Option<ClientRanges>,
 }
 
 /// How TLS of clients outside the mesh is ended.

@@ -10,7 +10,7 @@ use crate::listener::{
 use crate::route;
 use crate::rules::Context;
 use crate::upstreams::sni;
-use crate::{HostPattern, Limit, Path, PeerPattern, Period, SpiffeId, raw};
+use crate::{ClientRanges, Entrance, HostPattern, Limit, Path, PeerPattern, Period, SpiffeId, raw};
 
 /// How many endpoints a forwarded connection tries unless the file says otherwise: once more, on another endpoint.
 const CONNECT_ATTEMPTS_TCP: u32 = 2;
@@ -79,9 +79,10 @@ impl Listener {
 fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
     match raw {
         raw::Kind::Http(raw) => {
-            let raw::HttpListener { edge, tls, http10, limits, virtual_hosts } = raw;
+            let raw::HttpListener { edge, tls, http10, entrance, limits, virtual_hosts } = raw;
             let at = at.field("http");
             let tls = cx.optional(tls.as_ref(), &at.field("tls"), ServerTls::check);
+            let entrance = Entrance::check(cx, entrance, &at.field("entrance"));
             let limits = Limit::all(cx, limits, &at.field("limits"));
             let virtual_hosts = route::virtual_hosts(cx, virtual_hosts, &at.field("virtual_hosts"));
             let edge = edge.as_ref().map(|raw| {
@@ -97,23 +98,26 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
                 edge,
                 tls: tls?,
                 http10: http10?,
+                entrance: entrance?,
                 limits: limits?,
                 virtual_hosts: virtual_hosts?,
             })
         }
         raw::Kind::Tcp(raw) => {
-            let raw::TcpListener { to, failover, max_connect_attempts, idle_timeout } = raw;
+            let raw::TcpListener { to, failover, max_connect_attempts, idle_timeout, clients } = raw;
             let at = at.field("tcp");
             let to = route::weighted(cx, to, &at.field("to"));
             let max_connect_attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
             let idle_at = at.field("idle_timeout");
             let idle_timeout =
                 cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
+            let clients = cx.optional(clients.as_ref(), &at.field("clients"), ClientRanges::check);
             Some(Kind::Tcp {
                 to: to?,
                 failover: *failover,
                 max_connect_attempts: max_connect_attempts?,
                 idle_timeout: idle_timeout?.map(Period::duration),
+                clients: clients?,
             })
         }
         raw::Kind::Inbound(raw) => inbound(cx, raw, &at.field("inbound")).map(Kind::Inbound),
@@ -244,7 +248,8 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
     let names = server_names(&chains_at, chains.iter().map(|chain| &chain.sni));
     cx.unique("server name", names.into_iter());
     let chains = cx.each(chains, &chains_at, |cx, chain, at| {
-        let raw::PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts, checks } = chain;
+        let raw::PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts, checks, clients } =
+            chain;
         let sni_at = at.field("sni");
         if sni.is_empty() {
             cx.wrong(&sni_at, "a chain without a server name is never reached");
@@ -255,6 +260,7 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
         let idle_timeout =
             cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
         let attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_PASS_THROUGH, at);
+        let clients = cx.optional(clients.as_ref(), &at.field("clients"), ClientRanges::check);
         Some(PassThroughChain {
             sni: sni?,
             to: to?,
@@ -262,6 +268,7 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
             idle_timeout: idle_timeout?.map(Period::duration),
             max_connect_attempts: attempts?,
             checks: *checks,
+            clients: clients?,
         })
     });
     let hello_timeout = cx.some_time(hello_timeout.unwrap_or(HELLO_TIMEOUT), &at.field("hello_timeout"));

@@ -5,7 +5,7 @@
 use crate::filter::Filter;
 use crate::matching::{header_name, method};
 use crate::rules::Context;
-use crate::{Answer, Limit, Path, RequestMatch, raw};
+use crate::{Answer, Entrance, Limit, Path, RequestMatch, raw};
 use std::time::Duration;
 
 /// The routes of some hosts.
@@ -15,6 +15,8 @@ pub struct VirtualHost {
     pub name: String,
     /// The hosts.
     pub hosts: Vec<HostPattern>,
+    /// Who may send requests that one of its routes takes.
+    pub entrance: Entrance,
     /// Limits of the requests that one of its routes takes, counted after it is clear who may ask.
     pub limits: Vec<Limit>,
     /// The routes, in order.
@@ -169,15 +171,22 @@ pub(crate) fn virtual_hosts(
     });
     cx.unique("host", every_host);
     cx.each(raw, at, |cx, raw, at| {
-        let raw::VirtualHost { name, hosts, limits, routes } = raw;
+        let raw::VirtualHost { name, hosts, entrance, limits, routes } = raw;
         let name = cx.text(name, &at.field("name"));
         if hosts.is_empty() {
             cx.wrong(&at.field("hosts"), "a virtual host without a host is never reached");
         }
         let hosts = cx.each(hosts, &at.field("hosts"), |cx, host, at| HostPattern::check(cx, host, at));
+        let entrance = Entrance::check(cx, entrance, &at.field("entrance"));
         let limits = Limit::all(cx, limits, &at.field("limits"));
         let routes = cx.each(routes, &at.field("routes"), route);
-        Some(VirtualHost { name: name?, hosts: hosts?, limits: limits?, routes: routes? })
+        Some(VirtualHost {
+            name: name?,
+            hosts: hosts?,
+            entrance: entrance?,
+            limits: limits?,
+            routes: routes?,
+        })
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use crate::headers::Arrival;
+use crate::headers::{Arrival, client_address};
 use crate::route::{Seen, without_port};
 use crate::tls::ClientCertificate;
 use meshd_config::{Authorization, ClientPattern, Exception, PeerPattern, Requests, Rule, SpiffeId};
@@ -62,9 +62,13 @@ impl Asker<'_> {
     }
 
     fn asks_for(&self, requests: &Requests) -> bool {
-        let Requests { hosts, addresses, matches } = requests;
+        let Requests { hosts, addresses, client_addresses, matches } = requests;
         (matches.is_empty() || matches.iter().any(|wanted| self.seen.matches(wanted)))
             && (addresses.is_empty() || addresses.iter().any(|range| range.contains(self.address)))
+            && (client_addresses.is_empty() || {
+                let client = client_address(self.seen.headers, self.arrival);
+                client_addresses.iter().any(|range| range.contains(client))
+            })
             && (hosts.is_empty() || {
                 let host = without_port(self.host).to_ascii_lowercase();
                 hosts.iter().any(|pattern| pattern.matches(&host))

@@ -420,7 +420,8 @@ fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
     let outside = groups.filter_map(|group| group.origination.as_ref());
     files.extend(outside.flat_map(meshd_config::Origination::files).cloned());
     for listener in &config.listeners {
-        if let Kind::Http { edge: _, tls: Some(tls), http10: _, limits: _, virtual_hosts: _ } = &listener.kind
+        if let Kind::Http { edge: _, tls: Some(tls), http10: _, entrance: _, limits: _, virtual_hosts: _ } =
+            &listener.kind
         {
             files.extend(tls.clients.iter().map(|clients| clients.ca.clone()));
             for one in &tls.certificates {

@@ -165,6 +165,7 @@ pub(crate) async fn decide(
         host: &authority,
         seen,
     };
+    judge(worker, state, &app.entrance, &asker(), line)?;
     for limit in app.limits.iter().filter(|limit| limit.counts_here()) {
         outcome.count(worker, limit, &asker()).await?;
     }
@@ -190,22 +191,11 @@ pub(crate) async fn decide(
     }
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
+    judge(worker, state, &route.filters, &asker(), line).map_err(before)?;
     for filter in &route.filters {
         match filter {
-            Filter::Authorize(authorization) => {
-                if let Some(rule) = authorize::refuses(authorization, &asker()) {
-                    let sni = line.sni.as_deref().unwrap_or("-");
-                    worker.shared.metrics.denied.add(&[&state.name, sni, rule], 1);
-                    return Err(before(Refusal::denied(rule)));
-                }
-            }
-            Filter::Audit(rules) => {
-                if let Some(rule) = authorize::refuses(rules, &asker()) {
-                    let sni = line.sni.as_deref().unwrap_or("-");
-                    worker.shared.metrics.audited.add(&[&state.name, sni, rule], 1);
-                    line.audit = Some(rule.to_owned());
-                }
-            }
+            // Asked first.
+            Filter::Authorize(_) | Filter::Audit(_) => {}
             Filter::Limit(limit) if !counts(limit) => {}
             Filter::Limit(limit) => {
                 outcome.count(worker, limit, &asker()).await.map_err(before)?;
@@ -275,6 +265,39 @@ pub(crate) async fn decide(
         bounds,
     };
     Ok(Decided { route, outgoing })
+}
+
+/// Asks those filters that say who may ask, before all others.
+fn judge(
+    worker: &Worker,
+    state: &ListenerState,
+    filters: &[Filter],
+    asker: &Asker<'_>,
+    line: &mut Line,
+) -> Result<(), Refusal> {
+    let metrics = &worker.shared.metrics;
+    for filter in filters {
+        let (rules, counter, is_enforced) = match filter {
+            Filter::Authorize(rules) => (rules, &metrics.denied, true),
+            Filter::Audit(rules) => (rules, &metrics.audited, false),
+            Filter::Limit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Rewrite(_)
+            | Filter::Cors(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
+            | Filter::Mirror(_) => continue,
+        };
+        let Some(rule) = authorize::refuses(rules, asker) else { continue };
+        let sni = line.sni.as_deref().unwrap_or("-");
+        counter.add(&[&state.name, sni, rule], 1);
+        if is_enforced {
+            return Err(Refusal::denied(rule));
+        }
+        line.audit = Some(rule.to_owned());
+    }
+    Ok(())
 }
 
 fn unfit_address(why: &'static str) -> Refusal {

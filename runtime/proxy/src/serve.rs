@@ -9,6 +9,7 @@ use crate::memory::{ROOM_LIMIT, Reading};
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::replayed::Replayed;
+use crate::shares::NOT_ADMITTED;
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::tls::{self, ClientCertificate, Peer, peer_of};
 use crate::worker::Worker;
@@ -269,6 +270,9 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
         }
         KindState::Tcp(shares) => {
             accepted();
+            if !shares.admit(client.remote.ip()) {
+                return refuse(&worker, &client.connection(), "NR", NOT_ADMITTED);
+            }
             // Of the weights at least one is not 0, so there is always one to take.
             if let Some(forwarding) = shares.draw() {
                 Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
@@ -303,8 +307,12 @@ async fn by_server_name(
         First::Tls(Some(name)) => name,
         First::Tls(None) => {
             if let KindState::PassThrough { names, chains, .. } = &state.kind
-                && let Some(forwarding) = names.any().and_then(|chain| chains.get(chain)?.shares.draw())
+                && let Some(shares) = names.any().and_then(|chain| Some(&chains.get(chain)?.shares))
+                && let Some(forwarding) = shares.draw()
             {
+                if !shares.admit(connection.remote.ip()) {
+                    return refuse(&worker, &connection, "NR", NOT_ADMITTED);
+                }
                 let connection = Connection { entry: Entry::Listener, tls: true, ..connection };
                 let stream = Replayed::new(bytes, stream);
                 return tcp::forward(&worker, &connection, forwarding, stream).await;
@@ -328,6 +336,9 @@ async fn by_server_name(
         KindState::PassThrough { names, chains, .. } => {
             let chain = names.find(&name).and_then(|chain| chains.get(chain));
             match chain.and_then(|chain| Some((chain.shares.draw()?, chain.checks))) {
+                Some(_) if chain.is_some_and(|chain| !chain.shares.admit(connection.remote.ip())) => {
+                    refuse(&worker, &connection, "NR", NOT_ADMITTED);
+                }
                 Some((forwarding, checks)) => {
                     let connection = Connection { checks, ..connection };
                     tcp::forward(&worker, &connection, forwarding, stream).await;

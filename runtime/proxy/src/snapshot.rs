@@ -19,8 +19,9 @@ use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::{Originations, Upstream};
 use meshd_config as config;
 use meshd_config::{
-    AppMetrics, Bounds, Config, Edge, HostPattern, Http10, Inbound, InboundApp, InboundChain, Kind, Limit,
-    Listener, PassThrough, PassThroughChain, Probe, RequestMatch, SpiffeId, VirtualHost, WeightedUpstream,
+    AppMetrics, Bounds, Config, Edge, Entrance, HostPattern, Http10, Inbound, InboundApp, InboundChain, Kind,
+    Limit, Listener, PassThrough, PassThroughChain, Probe, RequestMatch, SpiffeId, VirtualHost,
+    WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -124,6 +125,8 @@ pub(crate) enum App {
 /// What is done with requests.
 #[derive(Debug)]
 pub(crate) struct HttpApp {
+    /// Who may send requests at all; asked first.
+    pub(crate) entrance: Vec<Filter>,
     /// What counts all of them, before anything else is decided about them.
     pub(crate) limits: Vec<Arc<LimitState>>,
     /// Where they go.
@@ -235,20 +238,19 @@ impl Builder<'_> {
 
     fn kind(&mut self, listener: &str, kind: &Kind) -> Result<KindState, String> {
         Ok(match kind {
-            Kind::Http { edge, tls, http10, limits, virtual_hosts } => {
+            Kind::Http { edge, tls, http10, entrance, limits, virtual_hosts } => {
                 let limits =
                     limits.iter().map(|limit| self.limit(limit, listener)).collect::<Result<_, String>>()?;
                 let mut routes = Routes::default();
                 for virtual_host in virtual_hosts {
-                    let VirtualHost { name, hosts, limits, routes: wanted } = virtual_host;
+                    let VirtualHost { name, hosts, entrance, limits, routes: wanted } = virtual_host;
                     let place = format!("{listener}/{name}");
-                    let of_all: Result<Vec<_>, String> =
-                        limits.iter().map(|limit| self.limit(limit, &place)).collect();
-                    let of_all = of_all?;
+                    let of_all = limits.iter().map(|limit| self.limit(limit, &place));
+                    let of_all = of_all.collect::<Result<Vec<_>, String>>()?;
                     let made: Result<Vec<_>, String> = wanted
                         .iter()
                         .enumerate()
-                        .map(|(i, route)| self.route(route, &of_all, &place, i))
+                        .map(|(i, route)| self.route(route, (entrance, &of_all), &place, i))
                         .collect();
                     routes.add(hosts, made?);
                 }
@@ -259,6 +261,7 @@ impl Builder<'_> {
                 KindState::Http {
                     tls,
                     app: HttpApp {
+                        entrance: Filter::of(entrance),
                         limits,
                         routes,
                         edge: *edge,
@@ -270,8 +273,10 @@ impl Builder<'_> {
                     },
                 }
             }
-            Kind::Tcp { to, failover, max_connect_attempts, idle_timeout } => {
-                KindState::Tcp(self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?)
+            Kind::Tcp { to, failover, max_connect_attempts, idle_timeout, clients } => {
+                let once = (*max_connect_attempts, *idle_timeout);
+                let shares = TcpShares::new(to, once, |name| self.upstream(name))?;
+                KindState::Tcp(TcpShares { failover: *failover, clients: clients.clone(), ..shares })
             }
             Kind::Inbound(inbound) => {
                 let Inbound { chains: wanted, plaintext } = inbound;
@@ -297,10 +302,19 @@ impl Builder<'_> {
                 let PassThrough { hello_timeout, chains: wanted } = pass_through;
                 let (mut names, mut chains) = (Hosts::default(), Vec::with_capacity(wanted.len()));
                 for chain in wanted {
-                    let PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts, checks } =
-                        chain;
+                    let PassThroughChain {
+                        sni,
+                        to,
+                        failover,
+                        idle_timeout,
+                        max_connect_attempts,
+                        checks,
+                        clients,
+                    } = chain;
                     names.add(sni, chains.len());
-                    let shares = self.shares(to, *failover, *max_connect_attempts, *idle_timeout)?;
+                    let once = (*max_connect_attempts, *idle_timeout);
+                    let shares = TcpShares::new(to, once, |name| self.upstream(name))?;
+                    let shares = TcpShares { failover: *failover, clients: clients.clone(), ..shares };
                     chains.push(Passing { shares, checks: *checks });
                 }
                 KindState::PassThrough { hello_timeout: *hello_timeout, names, chains }
@@ -330,23 +344,6 @@ impl Builder<'_> {
         })
     }
 
-    /// Where bytes go, with their shares.
-    fn shares(
-        &self,
-        to: &[WeightedUpstream],
-        failover: bool,
-        max_connect_attempts: u32,
-        idle_timeout: Option<Duration>,
-    ) -> Result<TcpShares, String> {
-        let share = |to: &WeightedUpstream| {
-            let WeightedUpstream { upstream, weight } = to;
-            let upstream = self.upstream(upstream)?;
-            Ok((Forwarding { upstream, max_connect_attempts, idle_timeout }, *weight))
-        };
-        let shares: Result<_, String> = to.iter().map(share).collect();
-        Ok(TcpShares { shares: shares?, failover })
-    }
-
     fn app(&mut self, app: &InboundApp, place: &str) -> Result<App, String> {
         Ok(match app {
             InboundApp::Tcp { upstream, max_connect_attempts } => App::Tcp(Forwarding {
@@ -372,6 +369,7 @@ impl Builder<'_> {
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
                 App::Http(HttpApp {
+                    entrance: Vec::new(),
                     limits: Vec::new(),
                     routes,
                     edge: None,
@@ -386,7 +384,7 @@ impl Builder<'_> {
     fn route(
         &mut self,
         route: &meshd_config::Route,
-        limits: &[Arc<LimitState>],
+        (entrance, limits): (&Entrance, &[Arc<LimitState>]),
         place: &str,
         position: usize,
     ) -> Result<Arc<Route>, String> {
@@ -405,6 +403,7 @@ impl Builder<'_> {
             filters,
         } = route;
         let mut filters = self.filters(filters, &format!("{place}/{position}"), (*timeout, *idle_timeout))?;
+        filters.splice(0..0, Filter::of(entrance));
         let who = filters.iter().take_while(|filter| filter.says_who()).count();
         filters.splice(who..who, limits.iter().cloned().map(Filter::Limit));
         let to = to.iter().map(|to| {

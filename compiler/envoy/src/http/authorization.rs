@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::{Rbac as RbacFilter, RbacPerRoute};
 use meshc_plan::{
@@ -20,8 +21,9 @@ use crate::pb::rbac::principal::{Identifier, Set};
 use crate::pb::rbac::rbac::Action;
 use crate::pb::rbac::{self, Policy, principal};
 use crate::pb::route::HeaderMatcher;
-use crate::pb::{http_filter, matcher::StringMatcher, number};
+use crate::pb::{http_filter, matcher::StringMatcher};
 use crate::proto::any;
+use crate::ranges;
 
 /// The filters, in order. The admitting one is always there: with no rule it refuses everything, with the body
 /// `RBAC: access denied`.
@@ -100,8 +102,9 @@ fn policies(rules: &[AccessRule]) -> HashMap<String, Policy> {
 /// What is asked for and by whom are two lists at Envoy, so that a rule that tells more apart is written as one principal.
 fn policy(rule: &AccessRule) -> Policy {
     let AccessRule { name: _, principals, requests, except, origin: _ } = rule;
-    let AccessRequests { hosts, addresses, matches } = requests;
-    if !hosts.is_empty() || !addresses.is_empty() || !except.is_empty() {
+    let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
+    let has_address = !addresses.is_empty() || !client_addresses.is_empty();
+    if !hosts.is_empty() || has_address || !except.is_empty() {
         return policy_of([whole_rule(rule)]);
     }
     let every_request = [HttpMatch::EVERYTHING];
@@ -134,11 +137,12 @@ fn whole_rule(rule: &AccessRule) -> Identifier {
 
 /// Conditions that all hold: one for each kind that is limited.
 fn conditions(principals: &[Principal], requests: &AccessRequests) -> Vec<Identifier> {
-    let AccessRequests { hosts, addresses, matches } = requests;
-    let kinds: [Vec<Identifier>; 4] = [
+    let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
+    let kinds: [Vec<Identifier>; 5] = [
         principals.iter().map(principal).collect(),
         hosts.iter().map(|host| Identifier::Header(matches::host(host))).collect(),
-        addresses.iter().map(address).collect(),
+        addresses.iter().map(|range| address(range, Identifier::DirectRemoteIp)).collect(),
+        client_addresses.iter().map(|range| address(range, Identifier::RemoteIp)).collect(),
         matches.iter().map(request).collect(),
     ];
     kinds.into_iter().filter_map(any_of).collect()
@@ -152,13 +156,20 @@ fn request(matches: &HttpMatch) -> Identifier {
     all_of(terms.collect())
 }
 
-/// The address of the connection: what `x-forwarded-for` says is another thing there.
-fn address(range: &AddressRange) -> Identifier {
-    let AddressRange { address, bits } = range;
-    Identifier::DirectRemoteIp(CidrRange {
-        address_prefix: address.to_string(),
-        prefix_len: number(u32::from(*bits)),
-    })
+/// An address of the range: that of the connection, or that of the client, which the PROXY protocol and `x-forwarded-for` may
+/// say. Envoy keeps an IPv4 address as it was written, and `::ffff:192.0.2.1` is 192.0.2.1.
+fn address(range: &AddressRange, of: fn(CidrRange) -> Identifier) -> Identifier {
+    let ranges = ranges::written(std::slice::from_ref(range)).map(of).collect();
+    let any = any_of(ranges).unwrap_or_else(|| Identifier::NotId(Box::new(who(anyone()))));
+    match range.address {
+        IpAddr::V4(_) => any,
+        IpAddr::V6(_) => {
+            let ipv4 = AddressRange { address: Ipv4Addr::UNSPECIFIED.into(), bits: 0 };
+            let ipv4 = any_of(ranges::written(&[ipv4]).map(of).collect());
+            let other = ipv4.map(|ipv4| Identifier::NotId(Box::new(who(ipv4))));
+            all_of(std::iter::once(any).chain(other).collect())
+        }
+    }
 }
 
 /// All of these; everybody if there are none.

@@ -16,6 +16,8 @@ pub(crate) enum Clients<'a> {
         show_certificates: bool,
         /// Whether they may speak HTTP/1.0.
         http10: Option<&'a Http10>,
+        /// Whether rules about them are tried, of which the log tells.
+        tries: bool,
     },
     /// Other proxies of the mesh, who prove their identity.
     Peers {

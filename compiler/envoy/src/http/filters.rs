@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use envoy_types::pb::google::protobuf::Any;
 use lang_diagnostics::Origin;
 use meshc_plan::filter::{Filter, Mirror};
-use meshc_plan::{AccessRule, GlobalLimit, LocalLimit};
+use meshc_plan::{AccessRule, Entrance, GlobalLimit, LocalLimit};
 use meshc_vocabulary::model::HttpMatch;
 
 use crate::http::{answers, authorization, cookies, cors, fault, headers, local_limit, rate_limit};
@@ -119,6 +119,13 @@ fn mirror(mirror: &Mirror) -> RequestMirrorPolicy {
         disable_shadow_host_suffix_append: true,
         ..Default::default()
     }
+}
+
+/// Who may come in, as filters.
+pub(crate) fn of_entrance(entrance: &Entrance) -> Vec<Filter> {
+    let Entrance { rules, tried } = entrance;
+    let rules = rules.clone().map(Filter::Authorize);
+    rules.into_iter().chain(tried.clone().map(Filter::Audit)).collect()
 }
 
 /// What a filter asks of Envoy beyond its spelling.

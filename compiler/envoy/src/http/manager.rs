@@ -29,7 +29,9 @@ pub(crate) fn filter(
     replies: Option<LocalReplyConfig>,
 ) -> Filter {
     let (edge, trusted_hops) = match clients {
-        Clients::Strangers { trusted_hops, show_certificates: _, http10: _ } => (true, trusted_hops),
+        Clients::Strangers { trusted_hops, show_certificates: _, http10: _, tries: _ } => {
+            (true, trusted_hops)
+        }
         Clients::Application | Clients::Peers { .. } | Clients::Checkers | Clients::Operators => (false, 0),
     };
     let (forward_client_cert, set_client_cert) = match clients {
@@ -44,12 +46,12 @@ pub(crate) fn filter(
             };
             (what, Some(details))
         }
-        Clients::Strangers { trusted_hops: _, show_certificates: true, http10: _ } => {
+        Clients::Strangers { trusted_hops: _, show_certificates: true, http10: _, tries: _ } => {
             let details = SetCurrentClientCertDetails { uri: true, dns: true, ..Default::default() };
             (ForwardClientCertDetails::SanitizeSet, Some(details))
         }
         Clients::Application
-        | Clients::Strangers { trusted_hops: _, show_certificates: false, http10: _ }
+        | Clients::Strangers { trusted_hops: _, show_certificates: false, http10: _, tries: _ }
         | Clients::Checkers
         | Clients::Operators => (ForwardClientCertDetails::Sanitize, None),
     };
@@ -116,11 +118,14 @@ fn versions_of(clients: Clients<'_>) -> Option<Http1ProtocolOptions> {
             trusted_hops: _,
             show_certificates: _,
             http10: Some(Http10 { default_host }),
+            tries: _,
         } => default_host.as_deref(),
         Clients::Application
         | Clients::Peers { .. }
         | Clients::Checkers
-        | Clients::Strangers { trusted_hops: _, show_certificates: _, http10: None } => return None,
+        | Clients::Strangers { trusted_hops: _, show_certificates: _, http10: None, tries: _ } => {
+            return None;
+        }
     };
     Some(Http1ProtocolOptions {
         accept_http_10: true,

@@ -98,11 +98,14 @@ fn refuse(what: HeaderMatcher) -> Route {
 }
 
 fn virtual_host(host: &VirtualHost, before: &mut Before) -> route::VirtualHost {
-    let VirtualHost { name, hosts, limits, routes, origin: _ } = host;
+    let VirtualHost { name, hosts, entrance, limits, routes, origin: _ } = host;
+    let (at_the_door, mut of_host) = filters::of_one_route(&filters::of_entrance(entrance), name);
+    before.who.extend(at_the_door);
     // Said of the host, a limit has one count for all its routes.
     let limits: Vec<Filter> = limits.iter().map(Limit::filter).collect();
     let (counting, counted) = filters::of_one_route(&limits, name);
     before.limits.extend(counting);
+    of_host.extend(counted);
     let routes = routes.iter().enumerate().flat_map(|(position, route)| {
         let place = format!("{name}.{position}");
         let (who, what) = who_then_what(&route.filters);
@@ -119,7 +122,7 @@ fn virtual_host(host: &VirtualHost, before: &mut Before) -> route::VirtualHost {
         name: name.clone(),
         domains: hosts.to_vec(),
         routes: routes.collect(),
-        typed_per_filter_config: counted,
+        typed_per_filter_config: of_host,
         request_body_buffer_limit: long(REPLAYED_BODY),
         ..Default::default()
     }

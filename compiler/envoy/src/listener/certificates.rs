@@ -36,10 +36,11 @@ pub(super) fn served(tls: &ServerTls, position: usize, all: &[VirtualHost]) -> S
         }
     }
     let with_hosts = |(host, hosts): (usize, Vec<String>)| {
-        let VirtualHost { name, hosts: _, limits, routes, origin } = all.get(host)?;
+        let VirtualHost { name, hosts: _, entrance, limits, routes, origin } = all.get(host)?;
         Some(VirtualHost {
             name: name.clone(),
             hosts: hosts.into(),
+            entrance: entrance.clone(),
             limits: limits.clone(),
             routes: routes.clone(),
             origin: origin.clone(),

@@ -8,11 +8,12 @@ mod outbound;
 mod pass_through;
 mod status;
 
-use meshc_plan::{ListenerKind, bounds};
+use meshc_plan::{ClientRanges, ListenerKind, bounds};
 
-use crate::pb::listener::{FilterChain, Listener, ListenerFilter};
+use crate::pb::listener::{FilterChain, FilterChainMatch, Listener, ListenerFilter};
 use crate::pb::{duration, flag, network_filter};
 use crate::placed::Placed;
+use crate::ranges;
 
 /// All listeners of the proxy, in order of name. On a developer's machine nothing is redirected, so the listener for
 /// redirected connections is left out there; and Envoy refuses a listener without a single chain, so one that nobody
@@ -89,6 +90,26 @@ fn tcp_proxy(
 /// What operators must reach even when clients have used up all connections.
 fn beyond_the_connection_limit() -> Listener {
     Listener { ignore_global_conn_limit: true, ..Default::default() }
+}
+
+/// The chain, for connections from the addresses that are admitted, and one for the others among them that closes them: Envoy
+/// takes the chain with the most specific range. None, if there is no address: an empty list would be all.
+fn of_clients(clients: Option<&ClientRanges>, chain: FilterChain) -> Vec<FilterChain> {
+    let Some(ClientRanges { admitted, refused }) = clients else { return vec![chain] };
+    let closed = FilterChain {
+        name: format!("{} refused", chain.name).trim_start().to_owned(),
+        filter_chain_match: chain.filter_chain_match.clone(),
+        ..close_at_once()
+    };
+    let chains = [(admitted, chain), (refused, closed)];
+    let chosen = chains.into_iter().filter(|(ranges, _)| !ranges.is_empty()).map(|(ranges, chain)| {
+        let chosen = FilterChainMatch {
+            source_prefix_ranges: ranges::written(ranges).collect(),
+            ..chain.filter_chain_match.unwrap_or_default()
+        };
+        FilterChain { filter_chain_match: Some(chosen), ..chain }
+    });
+    chosen.collect()
 }
 
 /// These chains, or one that closes every connection: Envoy refuses a listener without any, and with it the whole

@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
 use meshc_plan::filter::Filter;
-use meshc_plan::{HttpListener, Limit, TcpListener, VirtualHost, WeightedUpstream, bounds};
+use meshc_plan::{Entrance, HttpListener, Limit, TcpListener, VirtualHost, WeightedUpstream, bounds};
 use meshc_vocabulary::model::DeadShare;
 
 use super::certificates::{self, Served};
@@ -25,14 +25,17 @@ use crate::{access_log, keepalive, limits, shares, tls};
 
 /// HTTP by host and path.
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
-    let HttpListener { edge, tls, http10, limits, virtual_hosts } = http;
-    let of_all: Vec<Filter> = limits.iter().map(Limit::filter).collect();
+    let HttpListener { edge, tls, http10, entrance, limits, virtual_hosts } = http;
+    let of_all = filters::of_entrance(entrance).into_iter().chain(limits.iter().map(Limit::filter));
+    let of_all: Vec<Filter> = of_all.collect();
+    let tries = |entrance: &Entrance| entrance.tried.is_some();
     let clients = if *edge {
         let certificates = tls.as_ref().and_then(|tls| tls.clients.as_ref());
         Clients::Strangers {
             trusted_hops: placed.plan.trusted_hops,
             show_certificates: certificates.is_some(),
             http10: http10.as_ref(),
+            tries: tries(entrance) || virtual_hosts.iter().any(|host| tries(&host.entrance)),
         }
     } else {
         Clients::Application
@@ -95,17 +98,21 @@ pub(super) fn clusters(to: &[WeightedUpstream], dead_share: DeadShare) -> Cluste
 
 /// Bytes, each connection to one upstream.
 pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
-    let TcpListener { to, connect_attempts, dead_share, idle_timeout } = tcp;
+    let TcpListener { to, connect_attempts, dead_share, idle_timeout, clients } = tcp;
+    let log = access_log::tcp(name);
+    // What no chain takes is in the log of the listener only.
+    let (of_chain, of_listener) = if clients.is_some() { (Vec::new(), log) } else { (log, Vec::new()) };
     let chain = super::tcp_proxy(&TcpProxy {
         stat_prefix: name.to_owned(),
         idle_timeout: timeout(*idle_timeout),
-        access_log: access_log::tcp(name),
+        access_log: of_chain,
         max_connect_attempts: number(*connect_attempts),
         cluster_specifier: Some(clusters(to, *dead_share)),
         ..Default::default()
     });
     Listener {
-        filter_chains: vec![chain],
+        filter_chains: super::or_closed(super::of_clients(clients.as_ref(), chain)),
+        access_log: of_listener,
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         socket_options: vec![keepalive::unsent()],
         traffic_direction: TrafficDirection::Outbound.into(),

@@ -17,7 +17,7 @@ use crate::{access_log, keepalive, limits};
 pub(super) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
     let PassThrough { hello_timeout, chains } = pass_through;
     Listener {
-        filter_chains: or_closed(chains.iter().map(|one| chain(name, one)).collect()),
+        filter_chains: or_closed(chains.iter().flat_map(|one| chain(name, one)).collect()),
         listener_filters: vec![tls_inspector()],
         listener_filters_timeout: duration(*hello_timeout),
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
@@ -28,12 +28,20 @@ pub(super) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
     }
 }
 
-fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
-    let PassThroughChain { names, to, dead_share, idle_timeout, connect_attempts, carries: _, origin: _ } =
-        planned;
+fn chain(listener: &str, planned: &PassThroughChain) -> Vec<FilterChain> {
+    let PassThroughChain {
+        names,
+        to,
+        dead_share,
+        idle_timeout,
+        connect_attempts,
+        carries: _,
+        clients,
+        origin: _,
+    } = planned;
     // Without names it is chosen where no other chain is.
     let every = names.iter().any(|name| name == "*");
-    FilterChain {
+    let chain = FilterChain {
         name: names.join(" "),
         filter_chain_match: Some(FilterChainMatch {
             server_names: if every { Vec::new() } else { names.clone() },
@@ -49,5 +57,6 @@ fn chain(listener: &str, planned: &PassThroughChain) -> FilterChain {
             cluster_specifier: Some(clusters(to, *dead_share)),
             ..Default::default()
         })
-    }
+    };
+    super::of_clients(clients.as_ref(), chain)
 }

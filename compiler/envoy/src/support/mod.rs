@@ -22,7 +22,9 @@ pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
         match &listener.kind {
             ListenerKind::Http(http) => {
                 let of_hosts = http.virtual_hosts.iter().flat_map(|host| &host.limits);
-                let limits: Vec<Filter> = http.limits.iter().chain(of_hosts).map(Limit::filter).collect();
+                let limits = http.limits.iter().chain(of_hosts).map(Limit::filter);
+                let entrances = http.virtual_hosts.iter().map(|host| &host.entrance).chain([&http.entrance]);
+                let limits: Vec<Filter> = limits.chain(entrances.flat_map(filters::of_entrance)).collect();
                 filters(&limits, sink);
                 for route in http.virtual_hosts.iter().flat_map(|host| &host.routes) {
                     expressions(&route.matches, &route.origin, sink);

@@ -4,16 +4,16 @@ use super::{Text, parts, words};
 use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
 use crate::{
     AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Carried,
-    ClientCertificates, ClientName, Deadlines, Elsewhere, GlobalLimit, HttpAction, HttpListener, HttpRoute,
-    InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket, LimitCondition, Listener,
-    ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
-    ProbeCheck, RATE_LIMIT_UPSTREAM, REPLAYED_BODY, Redirect, Respond, RetryPlan, ServerCertificate,
-    ServerTls, Socket, StatusListener, TcpListener, Told, VirtualHost, key_name,
+    ClientCertificates, ClientName, ClientRanges, Deadlines, Elsewhere, Entrance, GlobalLimit, HttpAction,
+    HttpListener, HttpRoute, InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket,
+    LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
+    PeerCheck, Principal, ProbeCheck, RATE_LIMIT_UPSTREAM, REPLAYED_BODY, Redirect, Respond, RetryPlan,
+    ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, Told, VirtualHost, key_name,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
-use meshc_vocabulary::model::policy::{BackOff, Enforcement, OnError};
+use meshc_vocabulary::model::policy::{AddressRange, BackOff, Enforcement, OnError};
 use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, Http10, HttpMatch, HttpVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
@@ -26,11 +26,17 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
     text.line(format!("listener {name} {address}{socket}{header}, from {}", origin.name));
     text.nested(|text| match kind {
         ListenerKind::Http(http) => self::http(text, http),
-        ListenerKind::Tcp(TcpListener { to, connect_attempts, dead_share, idle_timeout }) => {
+        ListenerKind::Tcp(TcpListener { to, connect_attempts, dead_share, idle_timeout, clients }) => {
             let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
             let attempts = format!("{connect_attempts} attempts");
             let to = format!("bytes -> {}", words::shares(to));
-            text.line(parts([Some(to), dead(*dead_share), Some(attempts), idle]));
+            text.line(parts([
+                Some(to),
+                dead(*dead_share),
+                Some(attempts),
+                idle,
+                self::clients(clients.as_ref()),
+            ]));
         }
         ListenerKind::Inbound(InboundListener { chains }) => {
             for chain in chains {
@@ -47,6 +53,7 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
                     idle_timeout,
                     connect_attempts,
                     carries,
+                    clients,
                     origin,
                 } = chain;
                 let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
@@ -56,6 +63,7 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
                     Some(format!("{connect_attempts} attempts")),
                     idle,
                     self::carries(*carries),
+                    self::clients(clients.as_ref()),
                     Some(format!("from {}", origin.name)),
                 ]));
             }
@@ -76,7 +84,7 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
 }
 
 fn http(text: &mut Text, listener: &HttpListener) {
-    let HttpListener { edge, tls, http10, limits, virtual_hosts } = listener;
+    let HttpListener { edge, tls, http10, entrance, limits, virtual_hosts } = listener;
     if *edge {
         text.line("clients are strangers");
     }
@@ -89,16 +97,29 @@ fn http(text: &mut Text, listener: &HttpListener) {
     if let Some(tls) = tls {
         server_tls(text, tls);
     }
+    self::entrance(text, entrance);
     self::limits(text, limits);
-    for VirtualHost { name, hosts, limits, routes, origin } in virtual_hosts.iter() {
+    for VirtualHost { name, hosts, entrance, limits, routes, origin } in virtual_hosts.iter() {
         text.line(format!("host {name}: {}, from {}", hosts.join(" "), origin.name));
         text.nested(|text| {
+            self::entrance(text, entrance);
             self::limits(text, limits);
             for route in routes {
                 self::route(text, route);
             }
         });
     }
+}
+
+/// From where connections are taken.
+fn clients(clients: Option<&ClientRanges>) -> Option<String> {
+    let ClientRanges { admitted, refused } = clients?;
+    let but = if refused.is_empty() { "" } else { " but not " };
+    Some(format!("of clients {}{but}{}", ranges(admitted).join(" "), ranges(refused).join(" ")))
+}
+
+fn ranges(ranges: &[AddressRange]) -> Vec<String> {
+    ranges.iter().map(|it| format!("{}/{}", it.address, it.bits)).collect()
 }
 
 fn dead(share: DeadShare) -> Option<String> {
@@ -247,6 +268,13 @@ fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
         }
         InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),
     }
+}
+
+fn entrance(text: &mut Text, entrance: &Entrance) {
+    let Entrance { rules, tried } = entrance;
+    let rules = rules.clone().map(Filter::Authorize);
+    let rules: Vec<_> = rules.into_iter().chain(tried.clone().map(Filter::Audit)).collect();
+    filters(text, &rules);
 }
 
 fn limits(text: &mut Text, limits: &[Limit]) {
@@ -406,12 +434,17 @@ fn who(principal: &Principal) -> String {
 }
 
 fn requests(requests: &AccessRequests) -> String {
-    let AccessRequests { hosts, addresses, matches } = requests;
+    let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
     let everything = [HttpMatch::EVERYTHING];
     let matches = words::any_of(if matches.is_empty() { &everything } else { matches });
-    let addresses: Vec<_> = addresses.iter().map(|it| format!("{}/{}", it.address, it.bits)).collect();
+    let (addresses, client_addresses) = (ranges(addresses), ranges(client_addresses));
     let listed = |what, list: &[String]| (!list.is_empty()).then(|| format!("{what} {}", list.join(" ")));
-    parts([Some(matches), listed("of host", hosts), listed("from", &addresses)])
+    parts([
+        Some(matches),
+        listed("of host", hosts),
+        listed("from", &addresses),
+        listed("of clients", &client_addresses),
+    ])
 }
 
 fn global_limit(text: &mut Text, limit: &GlobalLimit) {

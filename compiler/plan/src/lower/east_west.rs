@@ -86,6 +86,7 @@ fn chain(names: Vec<String>, carries: Carried, port: &Port, upstream: &str) -> P
         idle_timeout: None,
         connect_attempts: CONNECT_ATTEMPTS,
         carries,
+        clients: None,
         origin: port.origin.clone(),
     }
 }

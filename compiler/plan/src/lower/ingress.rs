@@ -17,6 +17,7 @@ use super::calls;
 use super::context::Context;
 use super::outbound::CONNECT_ATTEMPTS;
 use super::policy::authorization::Admission;
+use super::policy::clients;
 use super::policy::rate_limit::{self, CountedDomain, Limits};
 use super::rule::{Reaches, by_port, http_routes};
 use super::{Lowered, status, upstream};
@@ -25,9 +26,9 @@ use crate::bounds;
 use crate::filter::Filter;
 use crate::listen_port;
 use crate::{
-    Carried, Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener, ListenerKind,
-    PassThrough, PassThroughChain, ProxyPlan, RATE_LIMIT_UPSTREAM, Role, ServerCertificate, ServerTls,
-    Socket, TcpListener, Upstream, VirtualHost,
+    Carried, ClientRanges, Deployment, GatewayDeployment, GatewayPortPlan, HttpListener, Identity, Listener,
+    ListenerKind, PassThrough, PassThroughChain, ProxyPlan, RATE_LIMIT_UPSTREAM, Role, ServerCertificate,
+    ServerTls, Socket, TcpListener, Upstream, VirtualHost,
 };
 
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>, reaches: &[Reach], sink: &mut Sink) -> Lowered {
@@ -118,6 +119,7 @@ fn kind(
     match port.protocol {
         GatewayProtocol::Http => ListenerKind::Http(HttpListener {
             edge: true,
+            entrance: clients::of_requests(context.model, &context.resolved.gateway(id).clients, port),
             tls: port.tls.as_ref().map(|tls| server_tls(context, tls)),
             http10: port
                 .http10
@@ -133,6 +135,7 @@ fn kind(
                 else {
                     continue;
                 };
+                let clients = admitted(context, id, route, port, sink);
                 chains.push(PassThroughChain {
                     names: at.hosts.iter().map(|host| host.value.clone()).collect(),
                     to,
@@ -140,20 +143,22 @@ fn kind(
                     idle_timeout,
                     connect_attempts: CONNECT_ATTEMPTS,
                     carries: Carried::Calls,
+                    clients,
                     origin: context.model.routes.at(route).origin.clone(),
                 });
             }
             ListenerKind::PassThrough(PassThrough { hello_timeout: bounds::HELLO_TIMEOUT, chains })
         }
         GatewayProtocol::Tcp => {
-            let shares =
-                served(context, id, port).find_map(|(route, _)| calls::shares(context, route, callees, sink));
+            let shares = served(context, id, port)
+                .find_map(|(route, _)| Some((route, calls::shares(context, route, callees, sink)?)));
             match shares {
-                Some((to, dead_share, idle_timeout)) => ListenerKind::Tcp(TcpListener {
+                Some((route, (to, dead_share, idle_timeout))) => ListenerKind::Tcp(TcpListener {
                     to,
                     connect_attempts: CONNECT_ATTEMPTS,
                     dead_share,
                     idle_timeout,
+                    clients: admitted(context, id, route, port, sink),
                 }),
                 // Without a route, every connection is closed.
                 None => ListenerKind::PassThrough(PassThrough {
@@ -163,6 +168,18 @@ fn kind(
             }
         }
     }
+}
+
+/// From which addresses a port takes connections for a route.
+fn admitted(
+    context: &Context<'_>,
+    gateway: Id<Gateway>,
+    route: Id<Route>,
+    port: &GatewayPort,
+    sink: &mut Sink,
+) -> Option<ClientRanges> {
+    let rules = [&context.resolved.gateway(gateway).clients, &context.resolved.route(route).clients];
+    clients::of_connections(&rules, port, sink)
 }
 
 /// The routes of a port.
@@ -298,6 +315,7 @@ fn virtual_hosts(
         let limits = limited.of_routes.entry(id).or_insert_with(|| rate_limit::of_route(context, id));
         hosts.push(VirtualHost {
             name: format!("{name}.{namespace}"),
+            entrance: clients::of_requests(context.model, &context.resolved.route(id).clients, port),
             limits: limits.in_order(),
             hosts: names.iter().map(|host| host.value.clone()).collect(),
             routes,

@@ -19,8 +19,8 @@ use super::rule::{self, Reaches};
 use super::shared::Vicinity;
 use super::{calls, outside, upgrade, upstream};
 use crate::{
-    HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream, VirtualHost,
-    VirtualRange, WeightedUpstream, codes, outbound_listener, paths, virtual_address,
+    Entrance, HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, Socket, TcpListener, Upstream,
+    VirtualHost, VirtualRange, WeightedUpstream, codes, outbound_listener, paths, virtual_address,
 };
 
 /// How many endpoints a TCP connection is tried at: once more than the first, as HTTP requests are by default.
@@ -124,6 +124,7 @@ fn listener(
             edge: false,
             tls: None,
             http10: None,
+            entrance: Entrance::default(),
             limits: Vec::new(),
             virtual_hosts,
         })
@@ -138,7 +139,13 @@ fn listener(
             let (to, dead_share) = destination(context, reach, port);
             (to, dead_share, idle.value)
         });
-        ListenerKind::Tcp(TcpListener { to, connect_attempts: CONNECT_ATTEMPTS, dead_share, idle_timeout })
+        ListenerKind::Tcp(TcpListener {
+            to,
+            connect_attempts: CONNECT_ATTEMPTS,
+            dead_share,
+            idle_timeout,
+            clients: None,
+        })
     };
     Listener {
         name: outbound_listener(called.name, called.namespace, port.number),
@@ -174,7 +181,8 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
     let all = VirtualHost {
         name: format!("{}.{}", called.name, called.namespace),
         hosts: Arc::from([String::from("*")]),
-        // What its callers count, each for itself, would bound nothing.
+        // Who may call is the callee's affair, and what its callers count, each for itself, would bound nothing.
+        entrance: Entrance::default(),
         limits: Vec::new(),
         routes,
         origin: upstream::origin(context, reach.callee, port),

@@ -203,6 +203,7 @@ pub(super) fn pass_through(context: &Context<'_>, id: Id<ExternalHost>, port: &P
         idle_timeout: context.resolved.conduct(meshc_resolve::Through::Call, callee, port).idle.value,
         connect_attempts: CONNECT_ATTEMPTS,
         carries: Carried::Calls,
+        clients: None,
         origin: upstream::origin(context, callee, port),
     };
     PassThrough { hello_timeout: bounds::HELLO_TIMEOUT, chains: vec![chain] }

@@ -44,7 +44,7 @@ pub(crate) static KIND: Kind = Kind {
                 inner: &[],
                 refused: &[(words::kind::SERVICE, "services are named in `targets = […]`")],
             })),
-            "The routes that it attaches to; `retry` and `timeout` have a meaning there, and at gateways `rate_limit`.",
+            "The routes that it attaches to; `retry` and `timeout` have a meaning there, and at gateways `rate_limit`, and `allow` and `deny` for clients.",
         ),
         Attribute::optional(
             words::GATEWAYS,
@@ -58,7 +58,7 @@ pub(crate) static KIND: Kind = Kind {
                     (words::kind::CLUSTER, "write the gateway's name behind it: `<cluster>.<gateway>`"),
                 ],
             })),
-            "The ingress gateways that it attaches to; `rate_limit` has a meaning there.",
+            "The ingress gateways that it attaches to; `rate_limit` has a meaning there, and `allow` and `deny` for clients.",
         ),
     ],
     blocks: SETTINGS,

@@ -1,5 +1,7 @@
 //! `allow` and `deny`: who may call.
 
+use std::net::IpAddr;
+
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Reference, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Target, Value};
@@ -48,11 +50,12 @@ const UNDECLARED: &[Symbol] = &[
     },
 ];
 
-const FROM: Attribute = Attribute::required(
+const FROM: Attribute = Attribute::optional(
     words::FROM,
     Type::some(&Type::Union(&[Type::Symbol(UNDECLARED), Type::Reference(&SOURCE)])),
     "Whom it means: services and clients wherever they run, ingress gateways, everybody in a namespace or in the mesh, or \
-     callers without an identity.",
+     callers without an identity. Required, but for policies of `gateways` or `routes`: their rules are about clients outside \
+     the mesh, who have no identity, and take no `from`.",
 );
 
 symbols! {
@@ -74,15 +77,21 @@ const HOSTS: Attribute = Attribute::optional(
     "The host that the request names, without its port, is one of these; `*.example.org` matches one or more leading labels.",
 );
 
-const PORTS: Attribute =
-    Attribute::optional(words::PORTS, Type::some(&PORT), "The port of the service is one of these, by name.");
+const PORTS: Attribute = Attribute::optional(
+    words::PORTS,
+    Type::some(&PORT),
+    "The port of the service, or of the gateway, is one of these, by name.",
+);
 
 const ADDRESSES: Attribute = Attribute::optional(
     words::ADDRESSES,
     Type::some(&Type::Union(&[Type::Cidr, Type::Ip])),
     "The address that connects to the service's sidecar is in one of these ranges. It is that of the calling pod; for callers \
      in other networks that of the east-west gateway's pod, and for an ingress gateway that of its own pod. What a client \
-     says of itself, `x-forwarded-for` included, is not looked at.",
+     says of itself, `x-forwarded-for` included, is not looked at. In policies of `gateways` and `routes` it is the address \
+     of the client: the one that connects, or the one that the PROXY protocol or the trusted proxies in front say \
+     (`proxy_protocol`, `trusted_hops`). An IPv4 address that is written as one of IPv6 (`::ffff:192.0.2.1`) is the IPv4 \
+     address.",
 );
 
 const MODE: Attribute = Attribute::defaulted(
@@ -101,7 +110,8 @@ const CLIENTS: Attribute = Attribute::optional(
      be there; `*` at the end is any text. The ingress gateways in `from` decide it, by the request as it arrives there, before a \
      destination is drawn: a route's rule asks what each of its destinations asks. A \
      name never means a workload of the mesh. Beside such a rule, rules of the service with `addresses` or `except` admit \
-     nothing through the same gateway. Not together with `addresses`, `except` or `mode = audit`.",
+     nothing through the same gateway. Not together with `addresses`, `except` or `mode = audit`, but for policies of \
+     `gateways` and `routes`.",
 );
 
 static EXCEPT: Kind = Kind {
@@ -131,7 +141,10 @@ pub(crate) static ALLOW: Kind = Kind {
     word: "allow",
     documentation: "Who may call. A service with any `allow` admits only those; without one it admits everybody who \
                     declares the call, and a port with `mtls = permissive` admits everybody. With an `allow`, a \
-                    permissive port admits callers without an identity only where a rule names `unauthenticated`.",
+                    permissive port admits callers without an identity only where a rule names `unauthenticated`. In a \
+                    policy of `gateways` or `routes`: which clients may come in, at HTTP ports by request, at `tcp` and `tls` \
+                    ports by `addresses` when they connect. The rules of a gateway and of the route both hold, before its \
+                    limits, and before those of the services behind.",
     label: Label::None,
     space: None,
     reopen: false,
@@ -167,11 +180,18 @@ enum Named {
 
 impl FromValue for AddressRange {
     fn from_value(value: &Value) -> Option<Self> {
-        if let Value::Cidr(address, bits) = value {
-            return Some(Self { address: *address, bits: *bits });
-        }
-        let Value::Ip(address) = value else { return None };
-        Some(Self { address: *address, bits: if address.is_ipv4() { 32 } else { 128 } })
+        let (address, bits) = if let Value::Cidr(address, bits) = value {
+            (*address, *bits)
+        } else if let Value::Ip(address) = value {
+            (*address, if address.is_ipv4() { 32 } else { 128 })
+        } else {
+            return None;
+        };
+        // An IPv4 address that is written as one of IPv6 is the IPv4 address.
+        Some(match (address, address.to_canonical(), bits.checked_sub(96)) {
+            (IpAddr::V6(_), canonical @ IpAddr::V4(_), Some(bits)) => Self { address: canonical, bits },
+            _ => Self { address, bits },
+        })
     }
 }
 
@@ -198,10 +218,21 @@ pub(crate) fn convert(
     let (mut enforced, mut audited) = (Vec::new(), Vec::new());
     for block in policy.blocks(kind) {
         let from = sources(block, context, sink)?;
+        if from.is_empty() && !is_of_clients(policy) {
+            sink.push(
+                Diagnostic::error(codes::RULE_WITHOUT_CALLERS, block.kind_span, "a rule needs `from`")
+                    .label("about whose calls is it?")
+                    .help("name the callers, or attach the policy to `gateways` or `routes` if it is about clients outside the mesh"),
+            );
+        }
         let requests = requests(block, sink)?;
         let except = block.blocks(&EXCEPT).map(|inner| exception(inner, context, sink));
         let except = except.collect::<Option<_>>()?;
-        let clients = clients(block, &from, context, sink);
+        let clients = match block.get::<Vec<Spanned<String>>>(words::CLIENTS) {
+            Some(clients) if !from.is_empty() => of_sources(block, clients, &from, context, sink),
+            Some(clients) => clients.value,
+            None => Vec::new(),
+        };
         let rule = AuthorizationRule { origin: block.origin(), from, clients, requests, except };
         match block.get::<Mode>(words::MODE)?.value {
             Mode::Enforce => enforced.push(rule),
@@ -211,14 +242,20 @@ pub(crate) fn convert(
     Some([enforced, audited])
 }
 
+/// Whether a policy attaches to nothing but gateways and routes, where those who come are clients outside the mesh.
+fn is_of_clients(policy: &Block) -> bool {
+    let attaches = |name: Name| policy.written(name).is_some();
+    !attaches(words::TARGETS) && (attaches(words::ROUTES) || attaches(words::GATEWAYS))
+}
+
 /// The names of clients, which only ingress gateways that ask for certificates know.
-fn clients(
+fn of_sources(
     block: &Block,
+    clients: Spanned<Vec<Spanned<String>>>,
     from: &[Spanned<Source>],
     context: Context<'_>,
     sink: &mut Sink,
 ) -> Vec<Spanned<String>> {
-    let Some(clients) = block.get::<Vec<Spanned<String>>>(words::CLIENTS) else { return Vec::new() };
     let at_the_sidecar = [(words::ADDRESSES.text(), block.written(words::ADDRESSES))]
         .into_iter()
         .chain([(EXCEPT.word, block.block(&EXCEPT).map(|except| except.kind_span))])

@@ -1,7 +1,7 @@
 //! What the proxy listens on.
 
 use super::filter::Filter;
-use super::{Limit, Upgrade, VirtualHost, WeightedUpstream, is_default};
+use super::{ClientRanges, Entrance, Limit, Upgrade, VirtualHost, WeightedUpstream, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,9 @@ pub struct HttpListener {
     /// Present where clients may speak HTTP/1.0; others are answered with 426.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http10: Option<Http10>,
+    /// Who may send requests at all; asked first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub entrance: Entrance,
     /// Limits of all requests, whatever becomes of them.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Vec<Limit>,
@@ -181,6 +184,9 @@ pub struct TcpListener {
     /// How long a connection may stay silent; absent means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<Period>,
+    /// From which addresses connections are taken; absent means from all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientRanges>,
 }
 
 /// The listener that ends mutual TLS.
@@ -282,6 +288,9 @@ pub struct PassThroughChain {
     /// Whether only health checks come here, which no log has.
     #[serde(default, skip_serializing_if = "is_default")]
     pub checks: bool,
+    /// From which addresses connections are taken; absent means from all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientRanges>,
 }
 
 /// The readiness listener.

@@ -13,7 +13,7 @@ mod route;
 mod upstream;
 
 pub use answer::{Answer, Redirect, Respond, UrlScheme};
-pub use authorization::{Authorization, Exception, Rule};
+pub use authorization::{Authorization, ClientRanges, Entrance, Exception, Rule};
 pub use document::{AccessLog, Admin, Bounds, Config, Dns, Family, Identity, Node, RateLimitService};
 pub use limit::{Bucket, KeyOf, Limit, LimitKey, LimitScope, OnError, Rate, When};
 pub use listener::{

@@ -1,7 +1,7 @@
 //! Routes: which request goes where, and what may be tried when that fails.
 
 use super::filter::Filter;
-use super::{Answer, Limit, is_default};
+use super::{Answer, Entrance, Limit, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,9 @@ pub struct VirtualHost {
     pub name: String,
     /// Exact names, `*.suffix`, or `*`; without a port, which is ignored when matching. The longest match wins.
     pub hosts: Vec<String>,
+    /// Who may send requests that one of its routes takes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub entrance: Entrance,
     /// Limits of the requests that one of its routes takes, all of them together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Vec<Limit>,

@@ -16,9 +16,9 @@ use cors::Cors;
 use headers::{Changes, Known};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
-use meshd_config::Authorization;
 use meshd_config::fault::{Abort, Delay};
 use meshd_config::filter::Rewrite;
+use meshd_config::{Authorization, Entrance};
 use mirror::Mirror;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -49,6 +49,13 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
+    /// Who may come in.
+    pub(crate) fn of(entrance: &Entrance) -> Vec<Self> {
+        let Entrance { rules, tried } = entrance;
+        let rules = rules.clone().map(Filter::Authorize);
+        rules.into_iter().chain(tried.clone().map(Filter::Audit)).collect()
+    }
+
     /// Whether it is about who may ask, which is decided before anything is counted.
     pub(crate) fn says_who(&self) -> bool {
         match self {

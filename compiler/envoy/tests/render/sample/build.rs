@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use lang_diagnostics::{FileId, Origin, Span};
 use meshc_plan::{
-    Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, FailingAnswers,
+    Deployment, Ejection, EjectionTiming, Elsewhere, Endpoint, EndpointAddress, Entrance, FailingAnswers,
     GatewayDeployment, Group, GroupBalance, HttpAction, HttpListener, HttpRoute, Identity, Listener,
     ListenerKind, Locality, MetricsListener, Owner, PodFailures, PoolPlan, ProbeCheck, ProxyName, ProxyPlan,
-    RetryPlan, RetryReason, Role, Serves, Share, SidecarDeployment, Socket, Spill, StatusListener, Upstream,
-    UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
+    RetryPlan, RetryReason, Role, ServerTls, Serves, Share, SidecarDeployment, Socket, Spill, StatusListener,
+    Upstream, UpstreamProtocol, UpstreamTls, VirtualHost, WeightedUpstream, bounds, sni,
 };
 use meshc_vocabulary::model::policy::BackOff;
 use meshc_vocabulary::model::{
@@ -118,24 +118,20 @@ pub(crate) fn listener(name: &str, address: &str, kind: ListenerKind) -> Listene
     }
 }
 
-pub(crate) fn edge(virtual_hosts: Vec<VirtualHost>) -> HttpListener {
-    HttpListener {
-        edge: true,
-        tls: None,
-        http10: None,
-        limits: Vec::new(),
-        virtual_hosts: virtual_hosts.into(),
-    }
-}
-
 pub(crate) fn http(virtual_hosts: Vec<VirtualHost>) -> ListenerKind {
     ListenerKind::Http(HttpListener {
         edge: false,
         tls: None,
         http10: None,
+        entrance: Entrance::default(),
         limits: Vec::new(),
         virtual_hosts: virtual_hosts.into(),
     })
+}
+
+pub(crate) fn edge(tls: Option<ServerTls>, virtual_hosts: Vec<VirtualHost>) -> HttpListener {
+    let (entrance, limits) = (Entrance::default(), Vec::new());
+    HttpListener { edge: true, tls, http10: None, entrance, limits, virtual_hosts: virtual_hosts.into() }
 }
 
 pub(crate) fn readiness(probes: Vec<ProbeCheck>) -> Listener {
@@ -150,6 +146,7 @@ pub(crate) fn virtual_host(name: &str, hosts: &[&str], routes: Vec<HttpRoute>) -
     VirtualHost {
         name: name.to_owned(),
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        entrance: Entrance::default(),
         limits: Vec::new(),
         routes,
         origin: origin(name),

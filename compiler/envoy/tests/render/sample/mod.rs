@@ -10,11 +10,10 @@ use std::time::Duration;
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Carried, Ejection, FailingAnswers,
-    GlobalLimit, Group, GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol,
-    LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough,
-    PassThroughChain, PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason,
-    ServerCertificate, ServerTls, Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream,
-    check_sni, sni,
+    GlobalLimit, Group, GroupBalance, InboundChain, InboundListener, InboundProtocol, LimitBucket,
+    LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
+    PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls,
+    Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream, check_sni, sni,
 };
 use meshc_vocabulary::model::policy::{CookieTtl, Enforcement, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
@@ -64,22 +63,16 @@ pub(crate) fn ingress() -> ProxyPlan {
         ),
     ];
     let http10 = Some(Http10 { default_host: Some("old.example".to_owned()) });
-    let plain = HttpListener { http10, ..edge(hosts.clone()) };
-    let secure = HttpListener {
-        edge: true,
-        http10: None,
-        tls: Some(ServerTls {
-            certificates: vec![ServerCertificate {
-                secret: "shop-certificate".to_owned(),
-                hosts: vec!["*".to_owned()],
-            }],
-            minimum_version: TlsVersion::Tls12,
-            alpn: vec![HttpVersion::Http2, HttpVersion::Http1],
-            clients: None,
-        }),
-        limits: Vec::new(),
-        virtual_hosts: hosts.into(),
+    let plain = HttpListener { http10, ..edge(None, hosts.clone()) };
+    let certificates =
+        vec![ServerCertificate { secret: "shop-certificate".to_owned(), hosts: vec!["*".to_owned()] }];
+    let tls = ServerTls {
+        certificates,
+        minimum_version: TlsVersion::Tls12,
+        alpn: vec![HttpVersion::Http2, HttpVersion::Http1],
+        clients: None,
     };
+    let secure = edge(Some(tls), hosts);
     let mut plan = gateway_plan("west", "ingress");
     plan.identity = Some(identity("mesh-system", "west-ingress"));
     plan.trusted_hops = 1;
@@ -124,7 +117,7 @@ pub(crate) fn balanced() -> ProxyPlan {
         route(HttpMatch::default(), action)
     });
     let hosts = vec![virtual_host("istioinaction.hash", &["hash.example"], routes.collect())];
-    let plain = edge(hosts);
+    let plain = edge(None, hosts);
     let mut plan = gateway_plan("west", "ingress");
     plan.identity = Some(identity("mesh-system", "west-ingress"));
     plan.listeners = vec![
@@ -158,6 +151,7 @@ pub(crate) fn east_west() -> ProxyPlan {
         idle_timeout: None,
         connect_attempts: 3,
         carries: Carried::Calls,
+        clients: None,
         origin: origin(service),
     };
     let mut plan = gateway_plan("east", "eastwest");
@@ -351,6 +345,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
                 connect_attempts: 2,
                 dead_share: DeadShare::Kept,
                 idle_timeout: Some(Duration::from_hours(1)),
+                clients: None,
             }),
         )),
         readiness(vec![probe(ProbeKind::Liveness, "/live"), probe(ProbeKind::Readiness, "/ready?full=1")]),

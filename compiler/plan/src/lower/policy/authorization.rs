@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lang_diagnostics::{Diagnostic, Origin, Sink, Spanned};
 use meshc_resolve::{Access, Peer, Resolved, Setting};
 use meshc_vocabulary::model::policy::{AuthorizationRule, Exception, Requests, Source};
-use meshc_vocabulary::model::{Cluster, Gateway, HttpMatch, Id, Mtls, Port, Service, SpiffeId};
+use meshc_vocabulary::model::{Cluster, Gateway, HttpMatch, Id, Model, Mtls, Port, Service, SpiffeId};
 
 use super::AtCallee;
 use crate::codes;
@@ -275,19 +275,12 @@ impl<'m> Admission<'m> {
         principals.into_iter().collect()
     }
 
-    /// Rules with names that are unique in a port: `allow.<policy>`, the further ones of a policy with their number.
     fn named(
         &self,
         verb: &'static str,
         rules: Setting<'m, &'m [AuthorizationRule]>,
     ) -> impl Iterator<Item = (String, &'m AuthorizationRule)> {
-        let policy = rules.from.policy().map(|id| self.resolved.model.policies.at(id).name.as_str());
-        policy.into_iter().flat_map(move |policy| {
-            rules.value.iter().enumerate().map(move |(index, rule)| match index {
-                0 => (format!("{verb}.{policy}"), rule),
-                _ => (format!("{verb}.{policy}.{}", index + 1), rule),
-            })
-        })
+        named(self.resolved.model, verb, rules)
     }
 
     /// The trust domains of everybody who can complete a handshake, in order.
@@ -297,8 +290,23 @@ impl<'m> Admission<'m> {
     }
 }
 
+/// Rules with names that are unique in a port: `allow.<policy>`, the further ones of a policy with their number.
+pub(super) fn named<'m>(
+    model: &'m Model,
+    verb: &'static str,
+    rules: Setting<'m, &'m [AuthorizationRule]>,
+) -> impl Iterator<Item = (String, &'m AuthorizationRule)> {
+    let policy = rules.from.policy().map(|id| model.policies.at(id).name.as_str());
+    policy.into_iter().flat_map(move |policy| {
+        rules.value.iter().enumerate().map(move |(index, rule)| match index {
+            0 => (format!("{verb}.{policy}"), rule),
+            _ => (format!("{verb}.{policy}.{}", index + 1), rule),
+        })
+    })
+}
+
 /// The clients that a rule means.
-fn named_clients(rule: &AuthorizationRule) -> Vec<Principal> {
+pub(super) fn named_clients(rule: &AuthorizationRule) -> Vec<Principal> {
     if rule.clients.is_empty() {
         return vec![Principal::Anyone];
     }
@@ -312,29 +320,30 @@ fn named_clients(rule: &AuthorizationRule) -> Vec<Principal> {
 }
 
 /// Rules in order of their names, in which Envoy looks at them too.
-fn by_name(mut rules: Vec<AccessRule>) -> Vec<AccessRule> {
+pub(super) fn by_name(mut rules: Vec<AccessRule>) -> Vec<AccessRule> {
     rules.sort_by(|left, right| left.name.cmp(&right.name));
     rules
 }
 
 /// Rules that are tried, if there are any.
-fn audit(deny: Vec<AccessRule>, allow: Option<Vec<AccessRule>>) -> Option<Audit> {
+pub(super) fn audit(deny: Vec<AccessRule>, allow: Option<Vec<AccessRule>>) -> Option<Audit> {
     (!deny.is_empty() || allow.is_some()).then_some(Audit { deny, allow })
 }
 
 /// The conditions on requests, but for the port, which is known here.
-fn requests(requests: &Requests) -> AccessRequests {
+pub(super) fn requests(requests: &Requests) -> AccessRequests {
     let Requests { hosts, ports: _, addresses, matches } = requests;
     let everything = matches.contains(&HttpMatch::EVERYTHING);
     AccessRequests {
         hosts: hosts.iter().map(|host| host.value.clone()).collect(),
         addresses: addresses.iter().map(|range| range.value).collect(),
+        client_addresses: Vec::new(),
         matches: if everything { Vec::new() } else { matches.clone() },
     }
 }
 
 /// A rule about all requests.
-fn everything(name: &str, principals: Vec<Principal>, origin: &Origin) -> AccessRule {
+pub(super) fn everything(name: &str, principals: Vec<Principal>, origin: &Origin) -> AccessRule {
     AccessRule {
         name: name.to_owned(),
         principals,

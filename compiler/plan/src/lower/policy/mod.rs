@@ -5,6 +5,7 @@
 
 pub(super) mod authorization;
 pub(super) mod balance;
+pub(super) mod clients;
 pub(super) mod conduct;
 pub(super) mod failover;
 pub(super) mod health;

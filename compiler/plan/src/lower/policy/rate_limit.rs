@@ -61,7 +61,7 @@ pub(in crate::lower) fn of_service(context: &Context<'_>, service: Id<Service>) 
 /// Those of a route at gateways.
 pub(in crate::lower) fn of_route(context: &Context<'_>, route: Id<Route>) -> Limits {
     // How requests are sent on is said call by call.
-    let RoutePolicies { retry: _, timeout: _, rate_limits } = *context.resolved.route(route);
+    let RoutePolicies { retry: _, timeout: _, rate_limits, clients: _ } = *context.resolved.route(route);
     let Route { origin: _, name, namespace, scope: _, rules: _ } = context.model.routes.at(route);
     let whole = || format!("route.{}.{name}", context.model.namespaces.at(*namespace).name);
     limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client)
@@ -69,7 +69,7 @@ pub(in crate::lower) fn of_route(context: &Context<'_>, route: Id<Route>) -> Lim
 
 /// Those of a gateway.
 pub(in crate::lower) fn of_gateway(context: &Context<'_>, gateway: Id<Gateway>) -> Limits {
-    let GatewayPolicies { rate_limits } = *context.resolved.gateway(gateway);
+    let GatewayPolicies { rate_limits, clients: _ } = *context.resolved.gateway(gateway);
     let declared = context.model.gateways.at(gateway);
     let whole = || format!("gateway.{}.{}", context.model.clusters.at(declared.cluster).name, declared.name);
     limits(context, rate_limits, |policy| derived_outside(context, policy, &whole()), of_client)

@@ -12,11 +12,18 @@ use crate::lower::context::Context;
 pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
     for Misplaced { setting, at, target, obstacle } in &context.resolved.misplaced {
         sink.push(match obstacle {
+            Obstacle::Inside => {
+                let message = format!("`{setting}` without `from` cannot apply to a route for calls inside the mesh");
+                Diagnostic::error(codes::SETTING_ON_ROUTE, *at, message)
+                    .label("it is about clients outside the mesh, who do not come here")
+                    .also(*target, "the policy names this route")
+                    .help("name the service that is called in `targets`, and the callers in `from`")
+            }
             Obstacle::Route => {
                 let message = format!("`{setting}` cannot apply to a route");
                 Diagnostic::error(codes::SETTING_ON_ROUTE, *at, message)
                     .also(*target, "the policy names this route")
-                    .help("a policy on a route may set `retry` and `timeout`, and `rate_limit` at gateways; name the services instead")
+                    .help("a policy on a route may set `retry` and `timeout`, and at gateways `rate_limit`, and `allow` and `deny` without `from`; name the services instead")
             }
             Obstacle::Callers => {
                 let message = format!("`{setting}` cannot apply to a route for calls inside the mesh");
@@ -29,7 +36,7 @@ pub(in crate::lower) fn check(context: &Context<'_>, sink: &mut Sink) {
                 let message = format!("`{setting}` cannot apply to a gateway");
                 Diagnostic::error(codes::SETTING_ON_ROUTE, *at, message)
                     .also(*target, "the policy names this gateway")
-                    .help("a policy on a gateway may set `rate_limit`; name the routes or the services instead")
+                    .help("a policy on a gateway may set `rate_limit`, and `allow` and `deny` without `from`; name the routes or the services instead")
             }
             Obstacle::Connections => {
                 let message = format!("`{setting}` is about requests, and here are connections only");
