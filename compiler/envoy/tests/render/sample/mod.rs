@@ -10,10 +10,11 @@ use std::time::Duration;
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     AccessRequests, AccessRule, AppMetrics, AppPort, Authorization, Carried, Ejection, FailingAnswers,
-    GlobalLimit, Group, GroupBalance, InboundChain, InboundListener, InboundProtocol, LimitBucket,
-    LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
-    PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason, ServerCertificate, ServerTls,
-    Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream, check_sni, sni,
+    GlobalLimit, Group, GroupBalance, HttpListener, InboundChain, InboundListener, InboundProtocol,
+    LimitBucket, LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough,
+    PassThroughChain, PeerCheck, PodFailures, Principal, ProbeCheck, ProxyPlan, RetryReason,
+    ServerCertificate, ServerTls, Share, Socket, TcpListener, Told, UpstreamProtocol, WeightedUpstream,
+    check_sni, sni,
 };
 use meshc_vocabulary::model::policy::{CookieTtl, Enforcement, GrpcStatus, HashKey, OnError};
 use meshc_vocabulary::model::{
