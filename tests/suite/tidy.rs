@@ -239,7 +239,6 @@ const BOUNDARIES: &[Boundary] = &[
             ("HttpMatch", "handed on to the backends, which take it apart"),
             ("HeaderMatch", "handed on to the backends, which take it apart"),
             ("QueryMatch", "handed on to the backends, which take it apart"),
-            ("HeaderChanges", "handed on to the backends, which take it apart"),
             ("Workload", "handed on to the manifests"),
             ("KubernetesVersion", "handed on to the manifests"),
             ("Autoscale", "handed on to the manifests"),

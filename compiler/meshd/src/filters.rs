@@ -2,8 +2,10 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
-use meshc_plan::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
-use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused, RequestProperty};
+use meshc_plan::filter::{
+    Abort, Cors, Delay, Filter, HeaderChanges, HeaderPart, Mirror, PathChange, RequestProperty, Rewrite,
+};
+use meshc_vocabulary::model::filter::Refused;
 use meshd_config::Period;
 use meshd_config::raw::filter;
 
@@ -68,7 +70,7 @@ pub(crate) fn path(change: &PathChange) -> filter::PathChange {
 }
 
 fn changes(changes: &HeaderChanges) -> filter::HeaderChanges {
-    let HeaderChanges { origin: _, set, add, remove } = changes;
+    let HeaderChanges { set, add, remove } = changes;
     filter::HeaderChanges {
         remove: remove.clone(),
         set: set.iter().map(line).collect(),
@@ -97,6 +99,7 @@ fn part(part: &HeaderPart) -> filter::HeaderPart {
             RequestProperty::Protocol => filter::RequestProperty::Protocol,
             RequestProperty::Id => filter::RequestProperty::Id,
             RequestProperty::ClientAddress => filter::RequestProperty::ClientAddress,
+            RequestProperty::ClientUris => filter::RequestProperty::ClientUris,
         }),
     }
 }

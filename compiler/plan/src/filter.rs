@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use meshc_vocabulary::model::filter::{HeaderChanges, Refused};
+use meshc_vocabulary::model::filter::Refused;
 use meshc_vocabulary::model::{HeaderMatch, StringMatch};
 
 use crate::{Audit, Authorization, GlobalLimit, LocalLimit};
@@ -72,6 +72,49 @@ pub struct Cors {
     pub max_age: String,
     /// `access-control-allow-credentials`
     pub allow_credentials: bool,
+}
+
+/// Changes of headers. No name occurs twice; names are in lower case, and none is a proxy's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderChanges {
+    /// Headers that have exactly this value afterwards, in order.
+    pub set: Vec<(String, Vec<HeaderPart>)>,
+    /// Headers that get a further line with this value, in order.
+    pub add: Vec<(String, Vec<HeaderPart>)>,
+    /// Headers that are gone afterwards, in order.
+    pub remove: Vec<String>,
+}
+
+/// A part of a header's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderPart {
+    /// A text, which may say something of the proxy or of the listener.
+    Text(String),
+    /// Something of the request.
+    Property(RequestProperty),
+}
+
+/// What a proxy finds out about a request. None is ever absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestProperty {
+    /// The method.
+    Method,
+    /// The path without its query.
+    Path,
+    /// The path with its query.
+    PathAndQuery,
+    /// The host, with its port if it was sent with one.
+    Host,
+    /// `http` or `https`, as the client spoke it.
+    Scheme,
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
+    Protocol,
+    /// The request's id.
+    Id,
+    /// The address of the client.
+    ClientAddress,
+    /// The URIs in the certificate of a client outside the mesh, with commas between them; empty without one.
+    ClientUris,
 }
 
 /// Requests that wait before they are sent on.

@@ -72,6 +72,8 @@ pub const CLUSTER_WITHOUT_SUBSET: Code = Code("E0241");
 /// Destinations that cannot stand in for each other.
 pub const FAILOVER_OF_DESTINATIONS: Code = Code("E0242");
 
+/// CONNECT among the upgrades of a route.
+pub const CONNECT_NOT_CARRIED: Code = Code("E0225");
 /// What is said of requests that are sent on, where they are answered.
 pub const ANSWERED_HERE: Code = Code("E0230");
 /// A new path that has no single meaning.
@@ -407,6 +409,7 @@ little else.
 health { check = http { path = "/healthz" }, interval = 1ms }     // interval = 1s
 ```"#,
     },
+    answers::CONNECT_NOT_CARRIED,
     answers::ANSWERED_HERE,
     answers::UNCLEAR_PATH,
     answers::IMPOSSIBLE_ANSWER,

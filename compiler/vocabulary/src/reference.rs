@@ -71,7 +71,7 @@ The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below s
 - Trailers pass where both sides speak HTTP/2, and are dropped elsewhere.
 - Both a request and an answer may have no transfer-encoding but `chunked`: 501 and 502.
 - An upgrade to anything but WebSocket, other than an offer of HTTP/2, is refused with 403, and so is a WebSocket where the
-  route carries none; every other CONNECT with 404 or 405. An escaped slash, backslash or NUL in a path is 400.
+  route carries none; every other CONNECT with 404, or over HTTP/1.1 without a port with 400. An escaped slash, backslash or NUL in a path is 400.
 
 Where the two differ, no request means something else to one of them than to the application:
 

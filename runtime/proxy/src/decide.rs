@@ -187,7 +187,7 @@ pub(crate) async fn decide(
         outcome.count(worker, limit, &asker()).await.map_err(before)?;
     }
     if ask(&route.filters) {
-        outcome.known = Some(known(&parts, arrival, &authority, &path));
+        outcome.known = Some(known(&parts, arrival, connection.client.as_deref(), &authority, &path));
     }
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());

@@ -186,7 +186,13 @@ pub(crate) fn told(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
 }
 
 /// What is known of a request that was told how it came in.
-pub(crate) fn known(parts: &Parts, arrival: Arrival, authority: &str, path: &PathAndQuery) -> Known {
+pub(crate) fn known(
+    parts: &Parts,
+    arrival: Arrival,
+    client: Option<&ClientCertificate>,
+    authority: &str,
+    path: &PathAndQuery,
+) -> Known {
     Known {
         method: parts.method.to_string(),
         path: path.path().to_owned(),
@@ -200,6 +206,7 @@ pub(crate) fn known(parts: &Parts, arrival: Arrival, authority: &str, path: &Pat
         },
         id: told(&parts.headers, &REQUEST_ID),
         client_address: client_address(&parts.headers, arrival).to_string(),
+        client_uris: client.map(|client| client.uris.join(",")).unwrap_or_default(),
     }
 }
 

@@ -74,8 +74,15 @@ pub(crate) fn target(parts: &Parts, over: Connected<'_>, host: &mut Option<Strin
     *host = Some(authority.clone());
     let upgrade = upgrade::asked(parts).map_err(|()| UPGRADE_REFUSED)?;
     if parts.method == Method::CONNECT && (upgrade.is_none() || parts.version < Version::HTTP_2) {
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        return Err(Unfit { status, flags: "NR", details: "CONNECT is not forwarded" });
+        // A port is part of such a target in HTTP/1.1 (RFC 9110, section 9.3.6).
+        if parts.version < Version::HTTP_2 && parts.uri.port().is_none() {
+            return Err(bad("a CONNECT without a port"));
+        }
+        return Err(Unfit {
+            status: StatusCode::NOT_FOUND,
+            flags: "NR",
+            details: "CONNECT is not forwarded",
+        });
     }
     if parts.method != Method::CONNECT {
         method(parts)?;
@@ -341,7 +348,8 @@ mod tests {
         assert_eq!(status("GET", "/", &upgrade("other")), 403);
         assert_eq!(status("GET", "/", &upgrade("h2c")), 200);
         assert_eq!(status("GET", "/", &[("host", "a"), ("upgrade", "websocket")]), 200);
-        assert_eq!(status("CONNECT", "a.example:80", &[("host", "a.example:80")]), 405);
+        assert_eq!(status("CONNECT", "a.example:80", &[("host", "a.example:80")]), 404);
+        assert_eq!(status("CONNECT", "a.example", &[("host", "a.example")]), 400);
         assert_eq!(status("OPTIONS", "*", &[("host", "a")]), 404);
         assert_eq!(status("GET", "*", &[("host", "a")]), 400);
         let many: Vec<_> = std::iter::repeat_n(("x-a", "1"), 100).chain([("host", "a")]).collect();

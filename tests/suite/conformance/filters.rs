@@ -125,7 +125,7 @@ network net {}
 cluster west {
   network = net, region = "here"
   gateway in  { role = ingress, address = 10.0.0.1, port http { number = 80 } }
-  gateway far { role = ingress, address = 10.0.0.2, trusted_hops = 1, port http { number = 80 } }
+  gateway far { role = ingress, address = 10.0.0.2, trusted_hops = 1, port http { number = 8080 } }
 }
 namespace shop {
   service api { clusters = [west], port http { number = 80 } }
@@ -138,6 +138,8 @@ namespace shop {
         "x-path"  = "<${request.path}>"
         "x-id"    = "${request.id}"
         "x-from"  = "${request.client_address}"
+        "x-who"   = "<${request.caller}>:${request.port}"
+        "x-caller" = "${request.caller}"
         "x-plain" = "100% %REQ(:PATH)% $${request.path} $5 ${api} größer"
       }
       add = { "x-more" = "${request.path}" }
@@ -147,7 +149,9 @@ namespace shop {
     rule { match { path = "/moved" }, redirect { path = "/there" } }
     rule { to = api }
   }
-  route calls { callee = api, from = [web], to = api, request_headers { set = { "x-from" = "${request.client_address}", "x-all" = "${request.scheme} ${request.host}" } } }
+  route calls { callee = api, from = [web], to = api, request_headers { set = { "x-from" = "${request.client_address}", "x-all" = "${request.scheme} ${request.host}", "x-who" = "<${request.caller}>:${request.port}" } } }
+  service other { clusters = [west], port http { number = 80 }, calls = [api] }
+  route others { callee = api, from = [other], to = api, response_headers { add = { "x-who" = "${request.caller}" } } }
 }
 "#;
 
@@ -163,6 +167,8 @@ fn values_say_something_of_the_request(data_plane: DataPlane) {
         ("x-all", "GET http://api.example:81/v1/x?q=%41%20 HTTP/1.1"),
         ("x-path", "</v1/x>"),
         ("x-from", "127.0.0.1"),
+        ("x-who", "<>:80"),
+        ("x-caller", ""),
         ("x-plain", "100% %REQ(:PATH)% ${request.path} $5 api größer"),
         ("x-more", "mine, /v1/x"),
     ] {
@@ -177,6 +183,7 @@ fn values_say_something_of_the_request(data_plane: DataPlane) {
     );
     let far = mesh.ingress("WEST_FAR", &request("/"));
     assert_eq!(seen(&far, "x-from").as_deref(), Some("198.51.100.7"), "{far:?}");
+    assert_eq!(seen(&far, "x-who").as_deref(), Some("<>:8080"), "the number that is declared");
     let moved = mesh.ingress("WEST_IN", &request("/moved?q"));
     assert_eq!(
         (header(&moved, "x-path"), header(&moved, "x-sent")),
@@ -189,6 +196,9 @@ fn values_say_something_of_the_request(data_plane: DataPlane) {
     let called = mesh.call("WEST_SHOP_WEB__SHOP_API_80", &Request::get("api.shop", "/"));
     assert_eq!(seen(&called, "x-from").as_deref(), Some("127.0.0.1"));
     assert_eq!(seen(&called, "x-all").as_deref(), Some("http api.shop"));
+    assert_eq!(seen(&called, "x-who").as_deref(), Some("<spiffe://cluster.local/ns/shop/sa/web>:80"));
+    let other = mesh.call("WEST_SHOP_OTHER__SHOP_API_80", &Request::get("api.shop", "/"));
+    assert_eq!(header(&other, "x-who"), Some("spiffe://cluster.local/ns/shop/sa/other"));
     let told = Request::get("api.shop", "/").header("x-forwarded-for", "198.51.100.1, 198.51.100.2");
     let told = mesh.call("WEST_SHOP_WEB__SHOP_API_80", &told.header("x-forwarded-proto", "https"));
     assert_eq!(seen(&told, "x-from").as_deref(), Some("198.51.100.2"));

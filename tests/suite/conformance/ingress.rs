@@ -172,6 +172,12 @@ fn told(body: &str) -> String {
     seen["headers"]["x-forwarded-client-cert"].as_str().unwrap_or_default().to_owned()
 }
 
+/// What the application saw under a name.
+fn header(body: &str, name: &str) -> String {
+    let seen: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    seen["headers"][name].as_str().unwrap_or("-").to_owned()
+}
+
 /// A client outside the mesh: status, or 0 where the handshake failed, and the body.
 fn shows(gateway: SocketAddr, certificate: Option<(&Path, &Path)>, more: &[&str]) -> (u16, String) {
     let host = "shop.example";
@@ -208,6 +214,7 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
   route web {
     gateway = west.ingress
     hosts   = ["shop.example"]
+    request_headers { set = { "x-caller" = "<${request.caller}>:${request.port}" } }
     rule { match { prefix = "/orders" }, to = admin }
     rule { to = web }
   }
@@ -237,9 +244,11 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
         assert_eq!(names, Some(";URI=spiffe://client.example/partners;DNS=client.example"), "{line}");
         assert!(of_gateway.starts_with("By=spiffe://cluster.local/ns/shop/sa/web;Hash="), "{line}");
         assert!(of_gateway.ends_with(OF_GATEWAY), "{line}");
+        let number = if gateway == https { 443 } else { 9443 };
+        assert_eq!(header(&body, "x-caller"), format!("<spiffe://client.example/partners>:{number}"));
     }
     let (status, body) = shows(open, None, &spoofed);
-    assert_eq!(status, 200, "{body}");
+    assert_eq!((status, header(&body, "x-caller")), (200, String::from("<>:9443")), "{body}");
     let line = told(&body);
     assert!(!line.contains(',') && line.ends_with(OF_GATEWAY), "{line}");
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use mesh_tests::http::Request;
 use mesh_tests::mesh::{DataPlane, Mesh};
-use mesh_tests::process;
 use mesh_tests::tunnel::{self, Over, Tunnel};
+use mesh_tests::{process, raw};
 
 const CHAT: &str = r#"
 mesh chat { trust_domain = "cluster.local", trust = house, data_plane = envoy }
@@ -131,4 +131,34 @@ fn websockets_pass_every_hop(data_plane: DataPlane) {
     process::eventually("the tunnels are in the log", Duration::from_secs(20), lines);
 }
 
-crate::on_both_data_planes!(websockets_pass_every_hop);
+/// A method that asks for a tunnel to any host, whatever the client's HTTP, with no protocol of an extended CONNECT.
+fn connect_is_refused_everywhere(data_plane: DataPlane) {
+    let mesh = Mesh::up(CHAT, data_plane);
+    let (ingress, call, grpc) = (
+        mesh.address("MESH_GATEWAY_WEST_IN"),
+        mesh.address("MESH_CALL_WEST_CHAT_WEB__CHAT_TALK_80"),
+        mesh.address("MESH_CALL_WEST_CHAT_WEB__CHAT_API_80"),
+    );
+    let mut found = Vec::new();
+    for (address, host) in [(ingress, "talk.example"), (call, "talk.chat"), (grpc, "api.chat")] {
+        for target in [host.to_owned(), format!("{host}:80"), String::from("127.0.0.1:22")] {
+            let head = format!("CONNECT {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+            found.push((host, target.clone(), "1.1", raw::http1(address, head.as_bytes()).word()));
+            let headers = vec![raw::field(":method", "CONNECT"), raw::field(":authority", &target)];
+            let two = raw::Http2 { headers, ..raw::Http2::default() };
+            found.push((host, target, "2", two.send(address).word()));
+        }
+    }
+    // No route has such a target; in HTTP/1.1 one without a port is none at all.
+    let refused = |target: &str, version| if version == "2" || target.contains(':') { "404" } else { "400" };
+    let others: Vec<_> =
+        found.iter().filter(|(_, target, version, status)| status != refused(target, *version)).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    // No application has seen any of it.
+    for proxy in ["west/sidecars/chat/talk", "west/sidecars/chat/api"] {
+        let log = mesh.log(proxy);
+        assert!(!log.contains("CONNECT"), "{log}");
+    }
+}
+
+crate::on_both_data_planes!(websockets_pass_every_hop, connect_is_refused_everywhere);

@@ -4,13 +4,13 @@
 
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, RequestProperty};
+use meshc_plan::filter::{HeaderChanges, HeaderPart, RequestProperty};
 
 use crate::pb::literal;
 
 /// Headers to write, and headers to remove before that.
 pub(crate) fn changes(changes: &HeaderChanges) -> (Vec<HeaderValueOption>, Vec<String>) {
-    let HeaderChanges { origin: _, set, add, remove } = changes;
+    let HeaderChanges { set, add, remove } = changes;
     let set = set.iter().map(|line| written(line, HeaderAppendAction::OverwriteIfExistsOrAdd));
     let add = add.iter().map(|line| written(line, HeaderAppendAction::AppendIfExistsOrAdd));
     (set.chain(add).collect(), remove.clone())
@@ -40,6 +40,7 @@ fn part(part: &HeaderPart) -> String {
             RequestProperty::Protocol => "%PROTOCOL%",
             RequestProperty::Id => "%REQ(X-REQUEST-ID)%",
             RequestProperty::ClientAddress => "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+            RequestProperty::ClientUris => "%DOWNSTREAM_PEER_URI_SAN%",
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! Listeners as text.
 
 use super::{Text, parts, words};
-use crate::filter::{Abort, Cors, Delay, Filter, Mirror, PathChange, Rewrite};
+use crate::filter::{Abort, Cors, Delay, Filter, HeaderChanges, HeaderPart, Mirror, PathChange, Rewrite};
 use crate::{
     AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Carried,
     ClientCertificates, ClientName, ClientRanges, Deadlines, Elsewhere, Entrance, GlobalLimit, HttpAction,
@@ -12,7 +12,7 @@ use crate::{
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
-use meshc_vocabulary::model::filter::{HeaderChanges, HeaderPart, Refused};
+use meshc_vocabulary::model::filter::Refused;
 use meshc_vocabulary::model::policy::{AddressRange, BackOff, Enforcement, OnError};
 use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, Http10, HttpMatch, HttpVersion};
 
@@ -383,7 +383,7 @@ fn path(change: &PathChange) -> String {
 }
 
 fn headers(text: &mut Text, of: &str, changes: &HeaderChanges) {
-    let HeaderChanges { origin: _, set, add, remove } = changes;
+    let HeaderChanges { set, add, remove } = changes;
     for (name, value) in set {
         text.line(format!("{of} gets {name}: {}", self::value(value)));
     }

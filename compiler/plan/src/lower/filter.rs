@@ -5,6 +5,7 @@
 use meshc_vocabulary::model::filter::{self, RouteFilter};
 use meshc_vocabulary::model::{Destination, HttpMatch};
 
+use super::headers::{self, Known};
 use super::{answer, fault};
 use crate::filter::{Filter, Mirror, Rewrite};
 
@@ -13,11 +14,16 @@ use crate::filter::{Filter, Mirror, Rewrite};
 pub(super) fn of_rule(
     filters: &[RouteFilter],
     matches: &HttpMatch,
+    known: Known<'_>,
     mut upstream: impl FnMut(&Destination) -> Option<String>,
 ) -> Vec<Filter> {
     let filters = filters.iter().flat_map(|filter| match filter {
-        RouteFilter::RequestHeaders(changes) => vec![Filter::RequestHeaders(changes.clone())],
-        RouteFilter::ResponseHeaders(changes) => vec![Filter::ResponseHeaders(changes.clone())],
+        RouteFilter::RequestHeaders(changes) => {
+            vec![Filter::RequestHeaders(headers::changes(changes, known))]
+        }
+        RouteFilter::ResponseHeaders(changes) => {
+            vec![Filter::ResponseHeaders(headers::changes(changes, known))]
+        }
         RouteFilter::Cors(cors) => vec![Filter::Cors(fault::cors(cors))],
         RouteFilter::Fault(fault) => fault::filters(fault),
         RouteFilter::Rewrite(filter::Rewrite { origin: _, path, host }) => {

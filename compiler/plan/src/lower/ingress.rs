@@ -15,6 +15,7 @@ use meshc_vocabulary::model::{
 
 use super::calls;
 use super::context::Context;
+use super::headers::Known;
 use super::outbound::CONNECT_ATTEMPTS;
 use super::policy::authorization::Admission;
 use super::policy::clients;
@@ -304,8 +305,9 @@ fn virtual_hosts(
         let AtGateways { gateways: _, ports: _, protocol: _, hosts: names } = at;
         let namespace = &context.model.namespaces.at(*namespace).name;
         let rules = rules.iter().enumerate().flat_map(|(position, rule)| {
-            let mut routes =
-                http_routes(context, Through::Rule { route: id, position, rule }, rule, callees, sink);
+            let through = Through::Rule { route: id, position, rule };
+            let known = Known { port: port.number, caller: None };
+            let mut routes = http_routes(context, through, rule, callees, known, sink);
             for route in &mut routes {
                 route.filters.splice(0..0, of_clients(context, gateway, rule));
             }

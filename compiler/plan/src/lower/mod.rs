@@ -13,6 +13,7 @@ mod east_west;
 mod egress;
 mod fault;
 mod filter;
+mod headers;
 mod inbound;
 mod ingress;
 mod machines;

@@ -12,6 +12,7 @@ use meshc_vocabulary::model::{
 };
 
 use super::context::Context;
+use super::headers::{self, Known};
 use super::policy::AtCaller;
 use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
@@ -45,6 +46,7 @@ pub(super) fn lower(
     let capture = context.resolved.captured_in(caller_id, cluster).capture();
     let range = VirtualRange::of(capture, context.family(cluster));
     let by_port = rule::by_port(reaches);
+    let identity = context.model.service_identity(caller_id, cluster).to_string();
     let mut outbound = Outbound::default();
     let mut addresses: BTreeMap<IpAddr, Callee> = BTreeMap::new();
     let mut names: BTreeMap<String, Callee> = BTreeMap::new();
@@ -81,7 +83,14 @@ pub(super) fn lower(
             }
         }
         let route = route_of(context, caller_id, reach);
-        let called = Called { cluster, reach, port, routed: route.map(|route| (route, &by_port)) };
+        let told = route.is_some_and(|route| headers::tells_caller(context.model.routes.at(route)));
+        let called = Called {
+            cluster,
+            reach,
+            port,
+            routed: route.map(|route| (route, &by_port)),
+            caller: told.then_some(identity.as_str()),
+        };
         outbound.listeners.push(listener(context, &called, capture, address, sink));
     }
     outbound.host_aliases.sort();
@@ -99,6 +108,8 @@ pub(super) struct Called<'a> {
     pub(super) port: &'a Port,
     /// The route that takes their calls, with what they reach.
     pub(super) routed: Option<(Id<Route>, &'a Reaches<'a>)>,
+    /// The identity of one of the callers, where the route says to others who it is.
+    pub(super) caller: Option<&'a str>,
 }
 
 /// The route that takes a caller's calls of a port.
@@ -116,7 +127,7 @@ fn listener(
     address: IpAddr,
     sink: &mut Sink,
 ) -> Listener {
-    let Called { cluster: _, reach, port, routed } = *call;
+    let Called { cluster: _, reach, port, routed, caller: _ } = *call;
     let called = context.called(reach.callee);
     let kind = if port.protocol.is_http() {
         let virtual_hosts = context.shared.virtual_hosts(context, call, sink);
@@ -163,15 +174,16 @@ fn listener(
 /// The one host of an outbound HTTP listener: the callee, whatever the application calls it if it is a service. Each callee has an address
 /// of its own, so whoever connects to it has said whom it means. What no rule of a route takes goes to the callee.
 pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut Sink) -> VirtualHost {
-    let Called { cluster: _, reach, port, routed } = *call;
+    let Called { cluster: _, reach, port, routed, caller } = *call;
     let called = context.called(reach.callee);
+    let known = Known { port: port.number, caller };
     let mut routes = Vec::new();
     let mut rest = true;
     if let Some((id, reaches)) = routed {
         let Route { origin: _, name: _, namespace: _, scope: _, rules } = context.model.routes.at(id);
         for (position, rule) in rules.iter().enumerate() {
             let through = Through::Rule { route: id, position, rule };
-            routes.extend(rule::http_routes(context, through, rule, reaches, sink));
+            routes.extend(rule::http_routes(context, through, rule, reaches, known, sink));
             rest &= !covers_all(&rule.matches, &[HttpMatch::EVERYTHING]);
         }
     }

@@ -12,6 +12,7 @@ use meshc_vocabulary::model::policy::HashKey;
 use meshc_vocabulary::model::{Callee, DeadShare, Destination, Port, RouteRule, RouteScope};
 
 use super::context::Context;
+use super::headers::Known;
 use super::policy::balance::{self, Sender};
 use super::policy::conduct::Handling;
 use super::policy::retry::Beside;
@@ -32,6 +33,7 @@ pub(super) fn http_routes<'m>(
     through: Through<'m>,
     rule: &'m RouteRule,
     callees: &Reaches<'_>,
+    known: Known<'_>,
     sink: &mut Sink,
 ) -> Vec<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
@@ -47,16 +49,16 @@ pub(super) fn http_routes<'m>(
     };
     let mut routes = Vec::with_capacity(matches.len());
     // A mistake in a filter is the same one for each match.
-    let mut known = Sink::default();
+    let mut reported = Sink::default();
     for matches in matches {
-        let sink = if routes.is_empty() { &mut *sink } else { &mut known };
+        let sink = if routes.is_empty() { &mut *sink } else { &mut reported };
         let action = match (action, &forward) {
             (RuleAction::Redirect(redirect), _) => HttpAction::Redirect(answer::redirect(redirect, matches)),
             (RuleAction::Respond(respond), _) => HttpAction::Respond(answer::respond(respond)),
             (RuleAction::Forward(_), Some(forward)) => forward.clone(),
             (RuleAction::Forward(_), None) => continue,
         };
-        let filters = filter::of_rule(filters, matches, |copied| {
+        let filters = filter::of_rule(filters, matches, known, |copied| {
             let port = reached(context, copied, callees, sink)?;
             Some(upstream::callee_name(context, copied.callee, port))
         });

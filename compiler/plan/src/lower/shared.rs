@@ -27,8 +27,8 @@ type Memo<Key, Value> = RefCell<BTreeMap<Key, Arc<Value>>>;
 /// A callee and the position of one of its ports.
 type CalleePort = (Callee, usize);
 
-/// The caller's cluster, what is called, and the route that takes the calls.
-type RoutedPort = (Id<Cluster>, CalleePort, Option<Id<Route>>);
+/// The caller's cluster, what is called, the route that takes the calls, and who calls if the route tells that.
+type RoutedPort = (Id<Cluster>, CalleePort, Option<Id<Route>>, Option<String>);
 
 /// Upstreams, names and hosts by the caller's cluster.
 #[derive(Default)]
@@ -77,10 +77,15 @@ impl Shared {
         call: &Called<'_>,
         sink: &mut Sink,
     ) -> Arc<[VirtualHost]> {
-        let Called { cluster, reach, port: _, routed } = *call;
+        let Called { cluster, reach, port: _, routed, caller } = *call;
         let mut known = self.virtual_hosts.borrow_mut();
         let made = known
-            .entry((cluster, (reach.callee, reach.port), routed.map(|(route, _)| route)))
+            .entry((
+                cluster,
+                (reach.callee, reach.port),
+                routed.map(|(route, _)| route),
+                caller.map(str::to_owned),
+            ))
             .or_insert_with(|| [outbound::virtual_host(context, call, sink)].into());
         Arc::clone(made)
     }

@@ -2,6 +2,20 @@
 
 use lang_diagnostics::CodeInfo;
 
+pub(super) const CONNECT_NOT_CARRIED: CodeInfo = CodeInfo {
+    code: super::CONNECT_NOT_CARRIED,
+    title: "CONNECT among the upgrades of a route",
+    explanation: r#"A CONNECT names a host and a port that the client chooses, and no path: what a route would match, rewrite, limit or admit by
+is not there, and whoever may call one service could reach through it whatever its proxy reaches. So no route carries it, and both
+data planes refuse it at gateways and inside the mesh. WebSockets need none: over HTTP/2, where they are asked for with a CONNECT
+of their own (RFC 8441), they are `websocket`. Connections of bytes go to ports with `protocol = tcp`; hosts outside the
+mesh are declared as `external`.
+
+```mesh
+rule { to = chat, upgrade = [websocket, connect] }      // remove `connect`
+```"#,
+};
+
 pub(super) const ANSWERED_HERE: CodeInfo = CodeInfo {
     code: super::ANSWERED_HERE,
     title: "a setting for requests that are sent on, in a rule that answers them",

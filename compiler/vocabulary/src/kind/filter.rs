@@ -35,6 +35,10 @@ symbols! {
         "client_address" => RequestProperty::ClientAddress,
             "the address of the client, without a port: of the connection, or what the `trusted_hops` in front of a gateway say; \
              inside the mesh the last one in `x-forwarded-for`";
+        "caller" => RequestProperty::Caller,
+            "who sends the request: for calls the SPIFFE id of the service or client that calls, at a gateway the URIs in the \
+             client's certificate with commas between them, and the empty text where it shows none";
+        "port" => RequestProperty::Port, "the number of the port that is asked: the gateway's, or the callee's";
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) mod rule;
 pub(crate) mod service;
 pub(crate) mod subset;
 pub(crate) mod trust;
+pub(crate) mod upgrade;
 pub(crate) mod wildcard;
 pub(crate) mod workload;
 

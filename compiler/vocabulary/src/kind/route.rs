@@ -6,7 +6,9 @@ use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
 use lang_evaluate::schema::{Attribute, Kind, Label, Name, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{answer, exclusive, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule};
+use super::{
+    answer, exclusive, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule, upgrade,
+};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -111,7 +113,7 @@ pub(crate) static KIND: Kind = Kind {
         answer::TO_HTTPS,
         rule::FAILOVER,
         rule::TIMEOUT,
-        rule::UPGRADE,
+        upgrade::UPGRADE,
     ],
     blocks: &rule::WITH_RULES,
 };
@@ -411,6 +413,7 @@ fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::
         sink.push(exclusive(first.kind_span, rule::KIND.word, span, word));
     }
     retry::check(block, sink);
+    upgrade::check(block, sink);
     filter::check(block, sink);
     block.blocks(&rule::KIND).map(|inner| rule::convert(inner, block, ids, sink)).collect()
 }

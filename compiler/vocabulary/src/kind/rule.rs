@@ -1,17 +1,17 @@
 //! `rule`: one of the ordered rules of a route.
 
-use lang_diagnostics::{Diagnostic, Origin, Sink, Span, Spanned};
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Symbol, Type};
-use lang_evaluate::{Block, FromValue, Target, Value};
+use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
+use lang_evaluate::{Block, Target};
 
 use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
-use super::{answer, cors, exclusive, fault, filter, http_match, rewrite};
+use super::{answer, cors, exclusive, fault, filter, http_match, rewrite, upgrade};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::answer::RuleAction;
 use crate::model::policy::Bound;
-use crate::model::{DeadShare, Destination, HttpMatch, RouteRule, Upgrade};
+use crate::model::{DeadShare, Destination, HttpMatch, RouteRule};
 use crate::policy::retry;
 use crate::policy::timeout::BOUND;
 use crate::symbols::symbols;
@@ -33,25 +33,6 @@ pub(crate) const TIMEOUT: Attribute = Attribute::derived(
     "that of the policies",
     "How long a request may take; `none` is as long as it likes.",
 );
-
-const WEBSOCKET: &str = "websocket";
-
-const UPGRADES: &[Symbol] = &[Symbol::new(WEBSOCKET, "WebSocket, over HTTP/1.1 and over HTTP/2")];
-
-/// `upgrade`, as routes and rules have it.
-pub(crate) const UPGRADE: Attribute = Attribute::derived(
-    words::UPGRADE,
-    Type::list(&Type::Symbol(UPGRADES)),
-    "`[websocket]` where all destinations are `http` ports, else `[]`",
-    "The protocols that a request may change to. From then on no timeout applies but that for silence. What is not listed \
-     is answered with 403. WebSocket reaches applications over HTTP/1.1 only, so on `http` ports.",
-);
-
-impl FromValue for Upgrade {
-    fn from_value(value: &Value) -> Option<Self> {
-        matches!(value, Value::Symbol(WEBSOCKET)).then_some(Self::WebSocket)
-    }
-}
 
 symbols! {
     /// Whether destinations stand in for each other.
@@ -99,7 +80,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
-    attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, UPGRADE],
+    attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, upgrade::UPGRADE],
     blocks: &BLOCKS,
 };
 
@@ -216,6 +197,7 @@ fn destinations(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Destina
 /// A rule. What it leaves out comes from the route around it.
 pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) -> Option<RouteRule> {
     retry::check(block, sink);
+    upgrade::check(block, sink);
     let matches = http_match::convert(block, Purpose::Routing, sink)?;
     let action = action(block, &matches, ids, sink)?;
     let forwards = match &action {
@@ -240,7 +222,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         Some(retry) => Some(retry::convert(retry)?),
         None => None,
     };
-    let upgrade = [block, route].iter().find_map(|block| block.get::<Vec<Spanned<Upgrade>>>(words::UPGRADE));
+    let upgrade = [block, route].iter().find_map(|block| upgrade::of(block));
     Some(RouteRule {
         origin: block.origin(),
         matches,
@@ -249,7 +231,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         filters,
         timeout: timeout.map(|timeout| timeout.value),
         retry,
-        upgrade: upgrade.map(|list| list.map(|list| list.into_iter().map(|one| one.value).collect())),
+        upgrade,
     })
 }
 

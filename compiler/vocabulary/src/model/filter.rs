@@ -146,4 +146,8 @@ pub enum RequestProperty {
     Id,
     /// The address of the client.
     ClientAddress,
+    /// The identity of the caller, or what a client outside proves; the empty text for nobody.
+    Caller,
+    /// The number of the port that is asked.
+    Port,
 }

@@ -199,4 +199,6 @@ pub enum RequestProperty {
     Id,
     /// The address of the client, without a port.
     ClientAddress,
+    /// The URIs in the certificate of a client outside the mesh, with commas between them; empty without one.
+    ClientUris,
 }

@@ -41,11 +41,14 @@ pub(crate) struct Known {
     pub(crate) id: Vec<u8>,
     /// The client's address.
     pub(crate) client_address: String,
+    /// The URIs in its certificate.
+    pub(crate) client_uris: String,
 }
 
 impl Known {
     fn of(&self, property: RequestProperty) -> &[u8] {
-        let Known { method, path, path_and_query, host, scheme, protocol, id, client_address } = self;
+        let Known { method, path, path_and_query, host, scheme, protocol, id, client_address, client_uris } =
+            self;
         match property {
             RequestProperty::Method => method.as_bytes(),
             RequestProperty::Path => path.as_bytes(),
@@ -55,6 +58,7 @@ impl Known {
             RequestProperty::Protocol => protocol.as_bytes(),
             RequestProperty::Id => id,
             RequestProperty::ClientAddress => client_address.as_bytes(),
+            RequestProperty::ClientUris => client_uris.as_bytes(),
         }
     }
 }
