@@ -134,8 +134,8 @@ fn server_certificates<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
 fn server_tls<'a>(placed: &Placed<'a>) -> impl Iterator<Item = &'a ServerTls> {
     placed.plan.listeners.iter().filter_map(|listener| match &listener.kind {
         ListenerKind::Http(http) => http.tls.as_ref(),
-        ListenerKind::Tcp(_)
-        | ListenerKind::Inbound(_)
+        ListenerKind::Tcp(tcp) => tcp.tls.as_ref(),
+        ListenerKind::Inbound(_)
         | ListenerKind::PassThrough(_)
         | ListenerKind::Readiness(_)
         | ListenerKind::Redirected

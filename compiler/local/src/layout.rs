@@ -244,7 +244,15 @@ fn gateway_ports(
                     let host = |name: &String| HostAddress { name: name.clone(), secret: None };
                     (names.filter(outside).map(host).collect(), true)
                 }
-                ListenerKind::Tcp(_) => (Vec::new(), false),
+                ListenerKind::Tcp(tcp) => {
+                    let certificates = tcp.tls.iter().flat_map(|tls| &tls.certificates);
+                    let hosts = certificates.flat_map(|one| {
+                        let secret = Some(one.secret.clone());
+                        one.hosts_to_ask_for()
+                            .map(move |host| HostAddress { name: host.to_owned(), secret: secret.clone() })
+                    });
+                    (hosts.collect(), tcp.tls.is_some())
+                }
                 ListenerKind::Inbound(_)
                 | ListenerKind::Redirected
                 | ListenerKind::Readiness(_)
@@ -287,8 +295,8 @@ fn carries(proxy: &ProxyPlan, kind: &ListenerKind) -> Carries {
 fn clients(kind: &ListenerKind) -> Option<String> {
     let tls = match kind {
         ListenerKind::Http(http) => http.tls.as_ref()?,
-        ListenerKind::Tcp(_)
-        | ListenerKind::Inbound(_)
+        ListenerKind::Tcp(tcp) => tcp.tls.as_ref()?,
+        ListenerKind::Inbound(_)
         | ListenerKind::PassThrough(_)
         | ListenerKind::Redirected
         | ListenerKind::Readiness(_)

@@ -37,7 +37,7 @@ fn one(placed: &Placed<'_>, listener: &Listener, trusted_hops: u32) -> raw::List
         proxy_protocol: *proxy_protocol,
         kind: match kind {
             ListenerKind::Http(http) => raw::Kind::Http(self::http(placed, http, trusted_hops)),
-            ListenerKind::Tcp(tcp) => raw::Kind::Tcp(self::tcp(tcp)),
+            ListenerKind::Tcp(tcp) => raw::Kind::Tcp(self::tcp(placed, tcp)),
             ListenerKind::Inbound(inbound) => raw::Kind::Inbound(self::inbound(inbound)),
             ListenerKind::PassThrough(pass_through) => {
                 raw::Kind::PassThrough(self::pass_through(pass_through))
@@ -102,9 +102,10 @@ fn clients(placed: &Placed<'_>, clients: &ClientCertificates) -> raw::ClientCert
     }
 }
 
-fn tcp(tcp: &TcpListener) -> raw::TcpListener {
-    let TcpListener { to, connect_attempts, dead_share, idle_timeout, clients } = tcp;
+fn tcp(placed: &Placed<'_>, tcp: &TcpListener) -> raw::TcpListener {
+    let TcpListener { tls, to, connect_attempts, dead_share, idle_timeout, clients } = tcp;
     raw::TcpListener {
+        tls: tls.as_ref().map(|tls| server_tls(placed, tls)),
         to: to.iter().map(routes::weighted).collect(),
         failover: routes::others_take_over(*dead_share),
         max_connect_attempts: Some(*connect_attempts),

@@ -88,7 +88,7 @@ pub struct ServerTls {
     pub certificates: Vec<ServerCertificate>,
     /// The oldest version that is accepted.
     pub minimum_version: TlsVersion,
-    /// What is offered to clients, in order of preference; never empty.
+    /// What is offered to clients, in order of preference; empty only where what is carried is no HTTP.
     pub alpn: Vec<HttpVersion>,
     /// What certificates of clients must be, if they are asked for.
     pub clients: Option<ClientCertificates>,
@@ -101,7 +101,7 @@ pub struct ClientCertificates {
     pub secret: String,
     /// Whether a client may do without.
     pub presence: ClientCertificate,
-    /// The trust domains of the mesh, in order: a certificate with a SPIFFE id of one of them is answered with 403, since an
+    /// The trust domains of the mesh, in order, where requests are taken: a certificate with a SPIFFE id of one of them is answered with 403, since an
     /// application could take it for a workload's.
     pub refused: Vec<String>,
 }
@@ -113,6 +113,13 @@ pub struct ServerCertificate {
     pub secret: String,
     /// The hosts that it is for, as [`VirtualHost::hosts`] are written; never empty.
     pub hosts: Vec<String>,
+}
+
+impl ServerCertificate {
+    /// Hosts that a client may ask for who knows of no route: those that it is for, and any at all for `*`.
+    pub fn hosts_to_ask_for(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(|host| if host == "*" { "localhost" } else { host.as_str() })
+    }
 }
 
 impl ServerTls {
@@ -135,9 +142,11 @@ impl ServerTls {
     }
 }
 
-/// TCP from the application.
+/// TCP from the application, or from outside the mesh.
 #[derive(Clone, Debug)]
 pub struct TcpListener {
+    /// How TLS ends here, if it does.
+    pub tls: Option<ServerTls>,
     /// Upstreams with relative weights, of which one is drawn for each connection; never empty.
     pub to: Vec<WeightedUpstream>,
     /// How many endpoints are tried before the client is closed.

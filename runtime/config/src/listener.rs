@@ -43,6 +43,8 @@ pub enum Kind {
     },
     /// Bytes, forwarded.
     Tcp {
+        /// How TLS is ended; `None` forwards what comes.
+        tls: Option<ServerTls>,
         /// The upstreams by weight; the weights sum to at least 1.
         to: Vec<WeightedUpstream>,
         /// Whether the others take the share of an upstream of which no endpoint is left.

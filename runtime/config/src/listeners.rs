@@ -81,7 +81,11 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
         raw::Kind::Http(raw) => {
             let raw::HttpListener { edge, tls, http10, entrance, limits, virtual_hosts } = raw;
             let at = at.field("http");
-            let tls = cx.optional(tls.as_ref(), &at.field("tls"), ServerTls::check);
+            let tls_at = at.field("tls");
+            let tls = cx.optional(tls.as_ref(), &tls_at, ServerTls::check);
+            if raw.tls.as_ref().is_some_and(|tls| tls.alpn.is_empty()) {
+                cx.wrong(&tls_at.field("alpn"), "nothing is offered to clients");
+            }
             let entrance = Entrance::check(cx, entrance, &at.field("entrance"));
             let limits = Limit::all(cx, limits, &at.field("limits"));
             let virtual_hosts = route::virtual_hosts(cx, virtual_hosts, &at.field("virtual_hosts"));
@@ -104,8 +108,13 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
             })
         }
         raw::Kind::Tcp(raw) => {
-            let raw::TcpListener { to, failover, max_connect_attempts, idle_timeout, clients } = raw;
+            let raw::TcpListener { tls, to, failover, max_connect_attempts, idle_timeout, clients } = raw;
             let at = at.field("tcp");
+            let tls_at = at.field("tls");
+            let tls = cx.optional(tls.as_ref(), &tls_at, ServerTls::check);
+            if raw.tls.as_ref().is_some_and(|tls| !tls.alpn.is_empty()) {
+                cx.wrong(&tls_at.field("alpn"), "bytes are no version of HTTP: nothing is offered");
+            }
             let to = route::weighted(cx, to, &at.field("to"));
             let max_connect_attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
             let idle_at = at.field("idle_timeout");
@@ -113,6 +122,7 @@ fn kind(cx: &mut Context<'_>, raw: &raw::Kind, at: &Path) -> Option<Kind> {
                 cx.optional(idle_timeout.as_ref(), &idle_at, |cx, time, at| cx.some_time(*time, at));
             let clients = cx.optional(clients.as_ref(), &at.field("clients"), ClientRanges::check);
             Some(Kind::Tcp {
+                tls: tls?,
                 to: to?,
                 failover: *failover,
                 max_connect_attempts: max_connect_attempts?,

@@ -26,9 +26,6 @@ impl ServerTls {
         cx.unique("host", hosts);
         let certificates = cx.each(certificates, &certificates_at, ServerCertificate::check);
         let alpn_at = at.field("alpn");
-        if alpn.is_empty() {
-            cx.wrong(&alpn_at, "nothing is offered to clients");
-        }
         let offered = alpn.iter().enumerate().map(|(i, one)| {
             let word = match one {
                 raw::Alpn::Http1 => "http/1.1",

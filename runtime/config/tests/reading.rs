@@ -176,6 +176,31 @@ fn bytes_go_somewhere() {
 }
 
 #[test]
+fn only_http_is_offered_versions_of_it() {
+    let tls = |alpn: &str| {
+        let certificate = r#"{ "hosts": ["*"], "certificate": "/c", "private_key": "/k" }"#;
+        format!(r#""tls": {{ "certificates": [{certificate}]{alpn} }}"#)
+    };
+    let ready = r#""kind": { "readiness": {} }"#;
+    let bytes = |alpn: &str| {
+        let kind = format!(r#""kind": {{ "tcp": {{ "to": [{{ "upstream": "app" }}], {} }} }}"#, tls(alpn));
+        with(ready, &kind)
+    };
+    let requests = |alpn: &str| {
+        with(ready, &format!(r#""kind": {{ "http": {{ "virtual_hosts": [], {} }} }}"#, tls(alpn)))
+    };
+    let none = r#", "alpn": []"#;
+    assert!(Config::read(&bytes(none)).is_ok() && Config::read(&requests("")).is_ok());
+    for (text, problem) in [
+        (bytes(""), "bytes are no version of HTTP: nothing is offered"),
+        (requests(none), "nothing is offered to clients"),
+    ] {
+        let found = problems(&text);
+        assert!(found.len() == 1 && found[0].contains("tls.alpn") && found[0].contains(problem), "{found:?}");
+    }
+}
+
+#[test]
 fn text_that_is_not_json_is_refused_with_its_line() {
     assert!(problems("{\n  oops")[0].contains("line 2"));
 }

@@ -155,7 +155,7 @@ impl Control {
                 self.status.iter().map(|(sender, _)| sender).collect()
             }
             KindState::Http { .. }
-            | KindState::Tcp(_)
+            | KindState::Tcp { .. }
             | KindState::Inbound { .. }
             | KindState::PassThrough { .. }
             | KindState::Redirected => self.workers.iter().map(|(sender, _)| sender).collect(),
@@ -420,9 +420,15 @@ fn files_of_certificates(config: &Config) -> Vec<PathBuf> {
     let outside = groups.filter_map(|group| group.origination.as_ref());
     files.extend(outside.flat_map(meshd_config::Origination::files).cloned());
     for listener in &config.listeners {
-        if let Kind::Http { edge: _, tls: Some(tls), http10: _, entrance: _, limits: _, virtual_hosts: _ } =
-            &listener.kind
-        {
+        let tls = match &listener.kind {
+            Kind::Http { tls, .. } | Kind::Tcp { tls, .. } => tls.as_ref(),
+            Kind::Inbound(_)
+            | Kind::PassThrough(_)
+            | Kind::Readiness { .. }
+            | Kind::Metrics { .. }
+            | Kind::Redirected => None,
+        };
+        if let Some(tls) = tls {
             files.extend(tls.clients.iter().map(|clients| clients.ca.clone()));
             for one in &tls.certificates {
                 files.extend([one.certificate.clone(), one.private_key.clone()]);

@@ -46,7 +46,7 @@ pub(crate) fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a Htt
         (KindState::Inbound { plaintext, .. }, Entry::Plaintext) => plaintext.as_ref(),
         (
             KindState::Http { .. }
-            | KindState::Tcp(_)
+            | KindState::Tcp { .. }
             | KindState::Inbound { .. }
             | KindState::PassThrough { .. }
             | KindState::Readiness(_)

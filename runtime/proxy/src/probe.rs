@@ -96,7 +96,7 @@ async fn answer(worker: &Worker, connection: &Connection, request: &Request<Inco
         KindState::Metrics(_)
         | KindState::Redirected
         | KindState::Http { .. }
-        | KindState::Tcp(_)
+        | KindState::Tcp { .. }
         | KindState::Inbound { .. }
         | KindState::PassThrough { .. } => plain(StatusCode::NOT_FOUND, ""),
     }

@@ -268,14 +268,20 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
                 Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
-        KindState::Tcp(shares) => {
+        KindState::Tcp { tls, shares } => {
             accepted();
             if !shares.admit(client.remote.ip()) {
                 return refuse(&worker, &client.connection(), "NR", NOT_ADMITTED);
             }
             // Of the weights at least one is not 0, so there is always one to take.
-            if let Some(forwarding) = shares.draw() {
-                Box::pin(tcp::forward(&worker, &client.connection(), forwarding, stream)).await;
+            let Some(forwarding) = shares.draw() else { return };
+            let connection = Connection { tls: tls.is_some(), ..client.connection() };
+            let Some(edge) = tls else {
+                return Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
+            };
+            match Box::pin(handshake(&worker, &state, Arc::clone(&edge.config), stream)).await {
+                Ok(stream) => Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await,
+                Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             }
         }
         KindState::Redirected | KindState::Readiness(_) | KindState::Metrics(_) => {}
@@ -296,7 +302,7 @@ async fn by_server_name(
     let limit = match &state.kind {
         KindState::PassThrough { hello_timeout, .. } => *hello_timeout,
         KindState::Http { .. }
-        | KindState::Tcp(_)
+        | KindState::Tcp { .. }
         | KindState::Inbound { .. }
         | KindState::Readiness(_)
         | KindState::Metrics(_)
@@ -362,7 +368,7 @@ async fn by_server_name(
             }
         }
         KindState::Http { .. }
-        | KindState::Tcp(_)
+        | KindState::Tcp { .. }
         | KindState::Readiness(_)
         | KindState::Metrics(_)
         | KindState::Redirected => {}
@@ -402,7 +408,7 @@ async fn plaintext(
     let app = match &state.kind {
         KindState::Inbound { plaintext, .. } => plaintext.as_ref(),
         KindState::Http { .. }
-        | KindState::Tcp(_)
+        | KindState::Tcp { .. }
         | KindState::PassThrough { .. }
         | KindState::Readiness(_)
         | KindState::Metrics(_)

@@ -77,7 +77,12 @@ pub(crate) enum KindState {
         app: HttpApp,
     },
     /// Bytes: where they go, with their shares.
-    Tcp(TcpShares),
+    Tcp {
+        /// How TLS is ended; `None` forwards what comes.
+        tls: Option<EdgeTls>,
+        /// Where the bytes go.
+        shares: TcpShares,
+    },
     /// Mutual TLS.
     Inbound {
         /// By server name.
@@ -273,10 +278,11 @@ impl Builder<'_> {
                     },
                 }
             }
-            Kind::Tcp { to, failover, max_connect_attempts, idle_timeout, clients } => {
+            Kind::Tcp { tls, to, failover, max_connect_attempts, idle_timeout, clients } => {
                 let once = (*max_connect_attempts, *idle_timeout);
                 let shares = TcpShares::new(to, once, |name| self.upstream(name))?;
-                KindState::Tcp(TcpShares { failover: *failover, clients: clients.clone(), ..shares })
+                let shares = TcpShares { failover: *failover, clients: clients.clone(), ..shares };
+                KindState::Tcp { tls: tls.as_ref().map(EdgeTls::load).transpose()?, shares }
             }
             Kind::Inbound(inbound) => {
                 let Inbound { chains: wanted, plaintext } = inbound;

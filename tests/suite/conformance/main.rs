@@ -12,6 +12,7 @@ mod cross_cluster;
 mod differences;
 mod egress;
 mod ejection;
+mod ended_tls;
 mod entrance;
 mod failover;
 mod families;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use meshc_driver::system_time;
 use meshc_pki::{ClientFiles, client_certificate, server_certificate};
-use meshc_plan::{Deployment, ListenerKind, Placement, ProxyPlan, paths};
+use meshc_plan::{
+    Deployment, HttpListener, ListenerKind, Placement, ProxyPlan, ServerCertificate, TcpListener, paths,
+};
 
 use super::files::put;
 use super::mount::{private_directory, private_file};
@@ -130,24 +132,32 @@ const CLIENT: &str = "client.example";
 /// The hosts that this Secret's certificate is for, each once: those that are declared, and those that are routed where it is
 /// shown.
 fn hosts(proxy: &ProxyPlan, secret: &str) -> Vec<String> {
-    let listeners = proxy.listeners.iter().filter_map(|listener| match &listener.kind {
-        ListenerKind::Http(http) => http.tls.as_ref().map(|tls| (tls, http)),
-        ListenerKind::Tcp(_)
-        | ListenerKind::Inbound(_)
-        | ListenerKind::PassThrough(_)
-        | ListenerKind::Redirected
-        | ListenerKind::Readiness(_)
-        | ListenerKind::Metrics(_) => None,
-    });
     let mut hosts: Vec<String> = Vec::new();
-    for (tls, http) in listeners {
-        let shown = |host: &str| {
-            let chosen = tls.chosen(host).and_then(|position| tls.certificates.get(position));
-            chosen.is_some_and(|one| one.secret == secret)
-        };
-        let routed = http.virtual_hosts.iter().flat_map(|host| host.hosts.iter());
-        let declared = tls.certificates.iter().filter(|one| one.secret == secret).flat_map(|one| &one.hosts);
-        hosts.extend(routed.filter(|host| shown(host)).chain(declared.filter(|host| *host != "*")).cloned());
+    for listener in &proxy.listeners {
+        match &listener.kind {
+            ListenerKind::Http(HttpListener { tls: Some(tls), virtual_hosts, edge: _, limits: _ }) => {
+                let shown = |host: &str| {
+                    let chosen = tls.chosen(host).and_then(|position| tls.certificates.get(position));
+                    chosen.is_some_and(|one| one.secret == secret)
+                };
+                let routed = virtual_hosts.iter().flat_map(|host| host.hosts.iter());
+                let declared =
+                    tls.certificates.iter().filter(|one| one.secret == secret).flat_map(|one| &one.hosts);
+                let declared = declared.filter(|host| *host != "*");
+                hosts.extend(routed.filter(|host| shown(host)).chain(declared).cloned());
+            }
+            ListenerKind::Tcp(TcpListener { tls: Some(tls), .. }) => {
+                let own = tls.certificates.iter().filter(|one| one.secret == secret);
+                hosts.extend(own.flat_map(ServerCertificate::hosts_to_ask_for).map(str::to_owned));
+            }
+            ListenerKind::Http(_)
+            | ListenerKind::Tcp(_)
+            | ListenerKind::Inbound(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Redirected
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Metrics(_) => {}
+        }
     }
     hosts.sort();
     hosts.dedup();

@@ -61,7 +61,7 @@ fn gateway_lines(text: &mut String, gateway: &GatewayAddress, files: &Files<'_>)
         number,
         address,
         hosts,
-        tls: _,
+        tls,
         carries,
         clients,
         proxy_protocol,
@@ -70,7 +70,9 @@ fn gateway_lines(text: &mut String, gateway: &GatewayAddress, files: &Files<'_>)
     let _ = writeln!(text, "  {cluster}.{name}, port {number}{header}");
     let (ip, port) = (address.ip(), address.port());
     let haproxy = if *proxy_protocol { "--haproxy-protocol " } else { "" };
-    if *carries == Carries::Bytes {
+    if *carries == Carries::Bytes && *tls {
+        // Below, by the hosts of its certificates.
+    } else if *carries == Carries::Bytes {
         let _ = writeln!(text, "    nc {ip} {port}");
     } else if hosts.is_empty() {
         text.push_str("    no route leads through it\n");
@@ -86,11 +88,20 @@ fn gateway_lines(text: &mut String, gateway: &GatewayAddress, files: &Files<'_>)
             (Carries::Tls, _) => {
                 writeln!(text, "    openssl s_client -connect {address} -servername {host}")
             }
+            (Carries::Bytes, Some(secret)) => {
+                let file = (files.trusted)(cluster, name, secret);
+                let shown = shown.replace("--", "-");
+                writeln!(
+                    text,
+                    "    openssl s_client -connect {address} -servername {host} {shown}-CAfile '{}'",
+                    file.display()
+                )
+            }
             (Carries::Requests | Carries::Bytes | Carries::BetweenClusters, None) => {
                 writeln!(text, "    curl {haproxy}-H 'Host: {host}' http://{address}/")
             }
             // The name has to be in the address, too: a client asks for the certificate of that.
-            (Carries::Requests | Carries::Bytes | Carries::BetweenClusters, Some(secret)) => {
+            (Carries::Requests | Carries::BetweenClusters, Some(secret)) => {
                 let file = (files.trusted)(cluster, name, secret);
                 let bracketed = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
                 let (file, route) = (file.display(), format!("{host}:{port}:{bracketed}"));

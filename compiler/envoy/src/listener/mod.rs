@@ -39,7 +39,7 @@ fn one(placed: &Placed<'_>, planned: &meshc_plan::Listener) -> Listener {
     let meshc_plan::Listener { name, address, socket, proxy_protocol, kind, origin: _ } = planned;
     let settings = match kind {
         ListenerKind::Http(http) => outbound::http(placed, name, http),
-        ListenerKind::Tcp(tcp) => outbound::tcp(name, tcp),
+        ListenerKind::Tcp(tcp) => outbound::tcp(placed, name, tcp),
         ListenerKind::Inbound(inbound) => inbound::listener(placed, name, inbound),
         ListenerKind::PassThrough(pass_through) => pass_through::listener(name, pass_through),
         ListenerKind::Readiness(status) => status::readiness(name, status),

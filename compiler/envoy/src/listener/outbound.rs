@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
 use meshc_plan::filter::Filter;
-use meshc_plan::{Entrance, HttpListener, Limit, TcpListener, VirtualHost, WeightedUpstream, bounds};
+use meshc_plan::{Entrance, HttpListener, Limit, ServerTls, TcpListener, VirtualHost, WeightedUpstream, bounds};
 use meshc_vocabulary::model::DeadShare;
 
 use super::certificates::{self, Served};
@@ -63,25 +63,10 @@ pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> List
     let Some(tls) = tls else {
         return Listener { filter_chains: vec![chain(virtual_hosts, Vec::new())], ..listener };
     };
-    let mut chains = Vec::new();
-    for (position, certificate) in tls.certificates.iter().enumerate() {
+    ends_tls(placed, tls, listener, |position| {
         let Served { hosts, others } = certificates::served(tls, position, virtual_hosts);
-        for (number, chosen) in certificates::chosen_by(certificate).into_iter().enumerate() {
-            let chain = FilterChain {
-                name: format!("{}.{number}", certificate.secret),
-                filter_chain_match: Some(chosen),
-                transport_socket: Some(tls::server(placed, tls, certificate)),
-                ..chain(&hosts, others.clone())
-            };
-            chains.push(chain);
-        }
-    }
-    Listener {
-        filter_chains: chains,
-        listener_filters: vec![tls_inspector()],
-        listener_filters_timeout: duration(bounds::HELLO_TIMEOUT),
-        ..listener
-    }
+        chain(&hosts, others)
+    })
 }
 
 /// One upstream, or several by weight. Envoy refuses a weight of 0 here, where it may as well be left out.
@@ -97,11 +82,12 @@ pub(super) fn clusters(to: &[WeightedUpstream], dead_share: DeadShare) -> Cluste
 }
 
 /// Bytes, each connection to one upstream.
-pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
-    let TcpListener { to, connect_attempts, dead_share, idle_timeout, clients } = tcp;
+pub(super) fn tcp(placed: &Placed<'_>, name: &str, tcp: &TcpListener) -> Listener {
+    let TcpListener { tls, to, connect_attempts, dead_share, idle_timeout, clients } = tcp;
     let log = access_log::tcp(name);
     // What no chain takes is in the log of the listener only.
-    let (of_chain, of_listener) = if clients.is_some() { (Vec::new(), log) } else { (log, Vec::new()) };
+    let (of_chain, of_listener) =
+        if clients.is_some() || tls.is_some() { (Vec::new(), log) } else { (log, Vec::new()) };
     let chain = super::tcp_proxy(&TcpProxy {
         stat_prefix: name.to_owned(),
         idle_timeout: timeout(*idle_timeout),
@@ -110,13 +96,50 @@ pub(super) fn tcp(name: &str, tcp: &TcpListener) -> Listener {
         cluster_specifier: Some(clusters(to, *dead_share)),
         ..Default::default()
     });
-    Listener {
-        filter_chains: super::or_closed(super::of_clients(clients.as_ref(), chain)),
+    let listener = Listener {
         access_log: of_listener,
         per_connection_buffer_limit_bytes: number(limits::BUFFER),
         socket_options: vec![keepalive::unsent()],
         traffic_direction: TrafficDirection::Outbound.into(),
         ..Default::default()
+    };
+    match tls {
+        None => {
+            let chains = super::of_clients(clients.as_ref(), chain);
+            Listener { filter_chains: super::or_closed(chains), ..listener }
+        }
+        Some(tls) => {
+            let listener = ends_tls(placed, tls, listener, |_| chain.clone());
+            let chains = listener.filter_chains.into_iter();
+            let chains = chains.flat_map(|chain| super::of_clients(clients.as_ref(), chain)).collect();
+            Listener { filter_chains: super::or_closed(chains), ..listener }
+        }
+    }
+}
+
+/// A listener with the chains of each certificate, which `chain` makes from the certificate's position.
+fn ends_tls(
+    placed: &Placed<'_>,
+    tls: &ServerTls,
+    listener: Listener,
+    chain: impl Fn(usize) -> FilterChain,
+) -> Listener {
+    let mut chains = Vec::new();
+    for (position, certificate) in tls.certificates.iter().enumerate() {
+        for (number, chosen) in certificates::chosen_by(certificate).into_iter().enumerate() {
+            chains.push(FilterChain {
+                name: format!("{}.{number}", certificate.secret),
+                filter_chain_match: Some(chosen),
+                transport_socket: Some(tls::server(placed, tls, certificate)),
+                ..chain(position)
+            });
+        }
+    }
+    Listener {
+        filter_chains: chains,
+        listener_filters: vec![tls_inspector()],
+        listener_filters_timeout: duration(bounds::HELLO_TIMEOUT),
+        ..listener
     }
 }
 

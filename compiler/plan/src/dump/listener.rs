@@ -26,7 +26,10 @@ pub(super) fn dump(text: &mut Text, listener: &Listener) {
     text.line(format!("listener {name} {address}{socket}{header}, from {}", origin.name));
     text.nested(|text| match kind {
         ListenerKind::Http(http) => self::http(text, http),
-        ListenerKind::Tcp(TcpListener { to, connect_attempts, dead_share, idle_timeout, clients }) => {
+        ListenerKind::Tcp(TcpListener { tls, to, connect_attempts, dead_share, idle_timeout, clients }) => {
+            if let Some(tls) = tls {
+                server_tls(text, tls);
+            }
             let idle = idle_timeout.map(|idle| format!("idle {}", words::duration(idle)));
             let attempts = format!("{connect_attempts} attempts");
             let to = format!("bytes -> {}", words::shares(to));
@@ -139,13 +142,15 @@ fn server_tls(text: &mut Text, tls: &ServerTls) {
             HttpVersion::Http2 => "HTTP/2",
         })
         .collect();
-    text.line(format!("TLS {oldest} or later, {}", offered.join(" ")));
+    let offered = (!offered.is_empty()).then(|| offered.join(" "));
+    text.line(parts([Some(format!("TLS {oldest} or later")), offered]));
     if let Some(ClientCertificates { secret, presence, refused }) = clients {
         let presence = match presence {
             ClientCertificate::Required => "required",
             ClientCertificate::Optional => "optional",
         };
-        text.line(format!("clients of {secret} {presence}, none of {}", refused.join(" ")));
+        let refused = (!refused.is_empty()).then(|| format!("none of {}", refused.join(" ")));
+        text.line(parts([Some(format!("clients of {secret} {presence}")), refused]));
     }
     for ServerCertificate { secret, hosts } in certificates {
         text.line(format!("certificate {secret} for {}", hosts.join(" ")));

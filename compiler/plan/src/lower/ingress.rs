@@ -155,6 +155,7 @@ fn kind(
                 .find_map(|(route, _)| Some((route, calls::shares(context, route, callees, sink)?)));
             match shares {
                 Some((route, (to, dead_share, idle_timeout))) => ListenerKind::Tcp(TcpListener {
+                    tls: port.tls.as_ref().map(|tls| of_bytes(server_tls(context, tls))),
                     to,
                     connect_attempts: CONNECT_ATTEMPTS,
                     dead_share,
@@ -265,6 +266,12 @@ fn server_tls(context: &Context<'_>, tls: &GatewayTls) -> ServerTls {
             refused: trust_domains(context),
         }),
     }
+}
+
+/// How TLS ends where no application is told of the client, which therefore can be taken for nobody else.
+fn of_bytes(tls: ServerTls) -> ServerTls {
+    let clients = tls.clients.map(|clients| plan::ClientCertificates { refused: Vec::new(), ..clients });
+    ServerTls { clients, ..tls }
 }
 
 /// What the destinations of a rule ask of the clients of a gateway: the gateway knows their certificates.

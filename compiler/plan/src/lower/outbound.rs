@@ -151,6 +151,7 @@ fn listener(
             (to, dead_share, idle.value)
         });
         ListenerKind::Tcp(TcpListener {
+            tls: None,
             to,
             connect_attempts: CONNECT_ATTEMPTS,
             dead_share,

@@ -30,7 +30,7 @@ symbols! {
     /// What a port of a gateway does with connections.
     PROTOCOLS: GatewayProtocol {
         "http" | "https" | "http2" | "grpc" => GatewayProtocol::Http, "requests, by host; with `tls` over TLS that ends here";
-        "tcp" => GatewayProtocol::Tcp, "bytes: all connections go where the port's one route says";
+        "tcp" => GatewayProtocol::Tcp, "bytes: all connections go where the port's one route says; with `tls` over TLS that ends here";
         "tls" | "passthrough" | "sni" => GatewayProtocol::Tls,
             "TLS that is passed through by server name, and ended by the application";
     }
@@ -176,18 +176,16 @@ pub(crate) const fn word(role: GatewayRole) -> &'static str {
 fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<GatewayPort>> {
     let mut ports = Vec::new();
     for port in block.blocks(&PORT) {
-        let tls = match port.block(&tls::KIND) {
-            Some(tls) => Some(tls::convert(tls, sink)?),
-            None => None,
-        };
         let number = port.get::<u16>(words::NUMBER)?.value;
         let protocol = port.get::<GatewayProtocol>(words::PROTOCOL)?;
-        if let (Some(inner), GatewayProtocol::Tcp | GatewayProtocol::Tls) =
-            (port.block(&tls::KIND), protocol.value)
-        {
+        let tls = match port.block(&tls::KIND) {
+            Some(tls) => Some(tls::convert(tls, protocol.value, sink)?),
+            None => None,
+        };
+        if let (Some(inner), GatewayProtocol::Tls) = (port.block(&tls::KIND), protocol.value) {
             sink.push(
                 exclusive(inner.kind_span, tls::KIND.word, protocol.span, words::PROTOCOL.text())
-                    .help("TLS ends at ports that take requests; remove `tls`, or `protocol`"),
+                    .help("TLS that passes through ends at the application: remove `tls`, or write `protocol = tcp` if it ends here"),
             );
         }
         if let (Some(inner), GatewayProtocol::Tcp | GatewayProtocol::Tls) =

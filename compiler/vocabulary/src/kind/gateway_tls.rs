@@ -6,11 +6,12 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 
-use super::{listed_twice, lower_case_hosts};
+use super::{exclusive, listed_twice, lower_case_hosts};
 use crate::codes;
 use crate::forms;
 use crate::model::{
-    ClientCertificate, ClientCertificates, GatewayCertificate, GatewayTls, HttpVersion, TlsVersion,
+    ClientCertificate, ClientCertificates, GatewayCertificate, GatewayProtocol, GatewayTls, HttpVersion,
+    TlsVersion,
 };
 use crate::symbols::symbols;
 use crate::words;
@@ -87,7 +88,7 @@ pub(crate) static KIND: Kind = Kind {
             words::ALPN,
             Type::some(&Type::Symbol(PROTOCOLS)),
             Constant::Symbols(&["http2", "http1"]),
-            "What is offered to clients, the preferred one first.",
+            "What is offered to clients, the preferred one first; nothing at a port with `protocol = tcp`.",
         ),
         Attribute::optional(
             words::CLIENT_CA,
@@ -102,13 +103,14 @@ pub(crate) static KIND: Kind = Kind {
             words::CLIENT_CERTIFICATE,
             Type::Symbol(CLIENT_CERTIFICATE),
             "`required`",
-            "Whether clients must show one. Only with `client_ca`.",
+            "Whether clients must show one. Only with `client_ca`. At a port with `protocol = tcp` the handshake decides, \
+             and services are told nothing of it.",
         ),
     ],
     blocks: &[Nested { kind: &CERTIFICATE, count: Count::Many }],
 };
 
-pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<GatewayTls> {
+pub(crate) fn convert(block: &Block, protocol: GatewayProtocol, sink: &mut Sink) -> Option<GatewayTls> {
     let mut certificates = Vec::new();
     for inner in block.blocks(&CERTIFICATE) {
         let hosts = lower_case_hosts(inner, sink);
@@ -137,6 +139,16 @@ pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<GatewayTls> {
             sink.push(listed_twice(one.span, "this protocol", first.span));
         }
     }
+    let alpn = match protocol {
+        GatewayProtocol::Http | GatewayProtocol::Tls => alpn.value,
+        GatewayProtocol::Tcp => {
+            if let Some(span) = block.written(words::ALPN) {
+                let diagnostic = exclusive(span, words::ALPN.text(), block.kind_span, "protocol = tcp");
+                sink.push(diagnostic.help("it names versions of HTTP: remove it, or `protocol`"));
+            }
+            Vec::new()
+        }
+    };
     let (ca, presence) =
         (block.get::<String>(words::CLIENT_CA), block.get::<ClientCertificate>(words::CLIENT_CERTIFICATE));
     if let (None, Some(presence)) = (&ca, &presence) {
@@ -152,7 +164,7 @@ pub(crate) fn convert(block: &Block, sink: &mut Sink) -> Option<GatewayTls> {
         clients: ca.map(|ca| ClientCertificates { ca, presence }),
         certificates,
         minimum_version: block.get::<TlsVersion>(words::MINIMUM_VERSION)?.value,
-        alpn: alpn.value.into_iter().map(|one| one.value).collect(),
+        alpn: alpn.into_iter().map(|one| one.value).collect(),
     })
 }
 

@@ -87,7 +87,8 @@ pub struct ServerTls {
     /// The oldest version that is accepted; absent means 1.2.
     #[serde(default, skip_serializing_if = "is_default")]
     pub min_version: TlsVersion,
-    /// What is offered to clients, in order of preference; absent means `h2`, then `http/1.1`.
+    /// What is offered to clients, in order of preference; absent means `h2`, then `http/1.1`. Empty where bytes are
+    /// forwarded, and only there.
     #[serde(default = "both", skip_serializing_if = "is_both")]
     pub alpn: Vec<Alpn>,
     /// The certificates that clients are asked for; absent means none.
@@ -173,6 +174,9 @@ pub struct Edge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TcpListener {
+    /// How TLS is ended, with an `alpn` that is empty; absent means that bytes come as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
     /// The upstreams that receive them, of which one is chosen by weight for each connection.
     pub to: Vec<WeightedUpstream>,
     /// Whether the others take the share of an upstream of which no endpoint is left.

@@ -342,6 +342,7 @@ pub(crate) fn everything_else() -> ProxyPlan {
             "outbound_istioinaction_queue_5672",
             "240.240.9.3:5672",
             ListenerKind::Tcp(TcpListener {
+                tls: None,
                 to: vec![WeightedUpstream { upstream: "queue.istioinaction:80".to_owned(), weight: 1 }],
                 connect_attempts: 2,
                 dead_share: DeadShare::Kept,
