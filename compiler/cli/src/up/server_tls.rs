@@ -135,7 +135,7 @@ fn hosts(proxy: &ProxyPlan, secret: &str) -> Vec<String> {
     let mut hosts: Vec<String> = Vec::new();
     for listener in &proxy.listeners {
         match &listener.kind {
-            ListenerKind::Http(HttpListener { tls: Some(tls), virtual_hosts, edge: _, limits: _ }) => {
+            ListenerKind::Http(HttpListener { tls: Some(tls), virtual_hosts, .. }) => {
                 let shown = |host: &str| {
                     let chosen = tls.chosen(host).and_then(|position| tls.certificates.get(position));
                     chosen.is_some_and(|one| one.secret == secret)

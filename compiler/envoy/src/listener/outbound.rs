@@ -8,7 +8,9 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster},
 };
 use meshc_plan::filter::Filter;
-use meshc_plan::{Entrance, HttpListener, Limit, ServerTls, TcpListener, VirtualHost, WeightedUpstream, bounds};
+use meshc_plan::{
+    Entrance, HttpListener, Limit, ServerTls, TcpListener, VirtualHost, WeightedUpstream, bounds,
+};
 use meshc_vocabulary::model::DeadShare;
 
 use super::certificates::{self, Served};
