@@ -117,7 +117,7 @@ const DISTANT_BUFFER: u32 = 256 * 1024;
 
 /// The same where memory fills: many connections that carry less are better than few. What may be a connection of many
 /// streams, which lives long, gets the larger bound then.
-const TIGHT_BUFFER: u32 = 64 * 1024;
+const TIGHT_BUFFER: u32 = 32 * 1024;
 
 /// What a connection that has no bound of its own may come to before it shows, in bytes.
 const UNBOUND: u64 = 512 << 10;

@@ -39,7 +39,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 const CLOSING_LOOK: Duration = Duration::from_millis(10);
 
 /// How often it is looked how much memory is in use.
-const MEMORY_LOOK: Duration = Duration::from_millis(200);
+const MEMORY_LOOK: Duration = Duration::from_millis(100);
 
 /// How often at most a line says that connections were closed for it.
 const MEMORY_LINE: Duration = Duration::from_secs(10);

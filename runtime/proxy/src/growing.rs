@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many looks at memory (see `control`) it takes at most until a connection shows in full.
-const LOOKS: u64 = 5;
+const LOOKS: u64 = 10;
 
 /// What those that were opened since each of the last looks, and are growing, may grow by, in bytes.
 static OPENED: [AtomicU64; LOOKS as usize] = [const { AtomicU64::new(0) }; LOOKS as usize];

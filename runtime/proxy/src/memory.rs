@@ -32,7 +32,7 @@ static UNTOUCHED: AtomicU64 = AtomicU64::new(0);
 const KEPT: u64 = 8;
 
 /// How many looks (see `control`) lie between two times at least, while there is room.
-const SELDOM: u64 = 50;
+const SELDOM: u64 = 100;
 
 /// How many looks there were since it was last given back.
 static LOOKS: AtomicU64 = AtomicU64::new(0);
@@ -46,6 +46,9 @@ const TIGHT: u64 = 65;
 
 /// From this share on it is full, in percent.
 const FULL: u64 = 75;
+
+/// How much room is made at most at a time for those who wait, as a share of the limit, in percent.
+const MADE: u64 = 15;
 
 /// From this share on no more clients are served, in percent. Up to it they wait as everybody else does.
 const NO_MORE: u64 = 85;
@@ -113,6 +116,8 @@ pub(crate) struct Reading {
     pub(crate) used: u64,
     /// Bytes that may be; `None` is without a limit.
     pub(crate) limit: Option<u64>,
+    /// Bytes by which connections would grow for which there is no room.
+    pub(crate) waiting: u64,
 }
 
 impl Reading {
@@ -121,7 +126,14 @@ impl Reading {
         let limit = LIMIT.load(Ordering::Relaxed);
         let heap = meshd_heap::in_use().saturating_sub(UNTOUCHED.load(Ordering::Relaxed));
         let used = heap.saturating_add(BEYOND_HEAP.load(Ordering::Relaxed));
-        Reading { used, limit: (limit > 0).then_some(limit) }
+        let waiting = WAITING.load(Ordering::Relaxed).saturating_mul(PAGE);
+        Reading { used, limit: (limit > 0).then_some(limit), waiting }
+    }
+
+    /// What it would be with some of those who wait: for them, whoever does not read leaves earlier.
+    pub(crate) fn pressed(self) -> Self {
+        let some = self.limit.map_or(0, |limit| self.waiting.min(percent(limit, MADE)));
+        Reading { used: self.used.saturating_add(some), ..self }
     }
 
     /// Which level that is.
@@ -168,6 +180,25 @@ const PAGE: u64 = 4 << 10;
 /// So much that nobody waits, in bytes.
 const ANY: u64 = 1 << 40;
 
+/// For how many pages somebody waits.
+static WAITING: AtomicU64 = AtomicU64::new(0);
+
+/// Somebody who waits for so many, until it is dropped.
+struct Waiting(u64);
+
+impl Waiting {
+    fn new(pages: u32) -> Self {
+        WAITING.fetch_add(pages.into(), Ordering::Relaxed);
+        Waiting(pages.into())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
 /// What is read of an answer and waits for its client, at most: see `paced`.
 const READ: u64 = 64 << 10;
 
@@ -192,7 +223,10 @@ pub(crate) async fn room_for_upstream(bytes: u64) -> bool {
     let pages = u32::try_from(bytes.div_ceil(PAGE)).unwrap_or(u32::MAX);
     let room = match ROOM.try_acquire_many(pages) {
         Ok(room) => Some(room),
-        Err(_) => tokio::time::timeout(ROOM_LIMIT, ROOM.acquire_many(pages)).await.ok().and_then(Result::ok),
+        Err(_) => {
+            let _waiting = Waiting::new(pages);
+            tokio::time::timeout(ROOM_LIMIT, ROOM.acquire_many(pages)).await.ok().and_then(Result::ok)
+        }
     };
     room.map(SemaphorePermit::forget).is_some()
 }
@@ -301,32 +335,53 @@ mod tests {
 
     #[test]
     fn levels_follow_from_the_limit() {
-        let at = |used| Reading { used, limit: Some(1000) };
+        let at = |used| Reading { used, limit: Some(1000), waiting: 0 };
         assert_eq!((at(649).level(), at(649).excess()), (Level::Ample, 0));
         assert_eq!((at(650).level(), at(650).excess()), (Level::Tight, 0));
         assert_eq!((at(749).level(), at(749).excess()), (Level::Tight, 99));
         assert_eq!((at(750).level(), at(750).excess()), (Level::Full, 100));
         assert_eq!((at(5000).level(), at(5000).excess()), (Level::Full, 4350));
         assert!(at(849).admits_clients() && !at(850).admits_clients());
-        let unlimited = Reading { used: u64::MAX, limit: None };
+        let unlimited = Reading { used: u64::MAX, limit: None, waiting: 0 };
         assert_eq!((unlimited.level(), unlimited.excess()), (Level::Ample, 0));
         assert!(unlimited.admits_clients());
     }
 
     #[test]
     fn connections_to_upstreams_are_opened_as_far_as_there_is_room() {
-        let at = |used, growing| Reading { used, limit: Some(100 << 20) }.room(growing);
+        let at = |used, growing| Reading { used, limit: Some(100 << 20), waiting: 0 }.room(growing);
         let rooms = [0, 60 << 20, 74 << 20, 75 << 20, u64::MAX].map(|used| at(used, 0));
         assert_eq!(rooms, [75 << 20, 15 << 20, 1 << 20, 0, 0]);
         assert_eq!((at(0, 70 << 20), at(60 << 20, 15 << 20), at(0, u64::MAX)), (5 << 20, 0, 0));
-        assert_eq!(Reading { used: u64::MAX, limit: None }.room(7), ANY);
+        assert_eq!(Reading { used: u64::MAX, limit: None, waiting: 0 }.room(7), ANY);
+    }
+
+    #[test]
+    fn room_is_made_for_those_who_wait() {
+        let at = |used, waiting| Reading { used, limit: Some(1000), waiting }.pressed();
+        assert_eq!((at(600, 0).level(), at(600, 0).excess()), (Level::Ample, 0));
+        assert_eq!((at(600, 60).level(), at(600, 60).excess()), (Level::Tight, 10));
+        assert_eq!(
+            (at(600, 9000).level(), at(600, 9000).excess()),
+            (Level::Full, 100),
+            "some of it at a time"
+        );
+        assert_eq!(at(499, 9000).level(), Level::Ample);
+    }
+
+    #[test]
+    fn whoever_waits_for_room_is_known_until_it_waits_no_longer() {
+        let waits = Waiting::new(3);
+        let with = Reading::now().waiting;
+        drop(waits);
+        assert_eq!(with - Reading::now().waiting, 3 * PAGE);
     }
 
     #[test]
     fn where_memory_fills_is_known_before_it_shows() {
-        let at = |used, growing| Reading { used, limit: Some(100 << 20) }.is_filling(growing);
+        let at = |used, growing| Reading { used, limit: Some(100 << 20), waiting: 0 }.is_filling(growing);
         assert!(!at(44 << 20, 0) && at(45 << 20, 0) && at(1 << 20, 44 << 20) && at(u64::MAX, u64::MAX));
-        assert!(!Reading { used: u64::MAX, limit: None }.is_filling(7));
+        assert!(!Reading { used: u64::MAX, limit: None, waiting: 0 }.is_filling(7));
     }
 
     #[test]

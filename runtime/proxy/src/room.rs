@@ -26,7 +26,7 @@ const FREED_BY_STALLED: u64 = 256 << 10;
 const FREED_BY_OTHER: u64 = 16 << 10;
 
 /// How long it takes at most until what was told to leave has left and been counted. Before that, nobody else is told.
-const LEAVING: Duration = Duration::from_millis(500);
+const LEAVING: Duration = Duration::from_millis(250);
 
 /// How long memory must have been tight before idle clients are told, and full before slow ones are, also after the last
 /// one was told that does not read: those are known by then (an answer goes on at 160 KiB/s while memory is full, and up
@@ -93,7 +93,8 @@ impl Room {
     /// Tells as many to leave as memory demands of this worker.
     pub(crate) fn clear(&self, reading: Reading, others: Others, now: Instant) -> Told {
         self.places.borrow_mut().retain(|_, place| place.strong_count() > 0);
-        let level = reading.level();
+        let pressed = reading.pressed();
+        let level = pressed.level();
         let patience = if level == Level::Full { STALLED_WHEN_FULL } else { STALLED };
         let unread: Vec<_> = self.present().flat_map(|place| place.unread(patience, now)).collect();
         let stalled = unread.len() as u64;
@@ -120,7 +121,8 @@ impl Room {
         now: Instant,
     ) -> u64 {
         let free_soon = self.free_soon();
-        let excess = others.share(reading.excess(), unread.len() as u64).saturating_sub(free_soon);
+        let pressed = reading.pressed();
+        let excess = others.share(pressed.excess(), unread.len() as u64).saturating_sub(free_soon);
         if free_soon > 0 && excess == 0 {
             return 0;
         }
@@ -128,9 +130,12 @@ impl Room {
             self.tight.set(None);
             return tell(&mut unread, Unread::give_up, excess / FREED_BY_STALLED);
         }
+        // Only who does not read leaves for those who wait.
+        let level = reading.level();
         let since = self.tight.get().unwrap_or(now);
-        self.tight.set(Some(since));
-        self.tell_others(reading.level(), now - since, excess, now)
+        self.tight.set((level > Level::Ample).then_some(since));
+        let excess = others.share(reading.excess(), 0).saturating_sub(free_soon);
+        if level > Level::Ample { self.tell_others(level, now - since, excess, now) } else { 0 }
     }
 
     /// Tells the idle ones, or if there are none the slow ones, once memory has been tight for this long.
@@ -225,7 +230,7 @@ mod tests {
     const ALONE: Others = Others { workers: 0, stalled: 0 };
 
     fn reading(percent: u64) -> Reading {
-        Reading { used: LIMIT / 100 * percent, limit: Some(LIMIT) }
+        Reading { used: LIMIT / 100 * percent, limit: Some(LIMIT), waiting: 0 }
     }
 
     fn told(places: &[Rc<Place>]) -> Vec<Option<Leaving>> {
@@ -270,6 +275,23 @@ mod tests {
     }
 
     #[test]
+    fn only_whoever_does_not_read_leaves_for_those_who_wait() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let room = Room::default();
+        let [idle, unread] = [room.take(at(0)), room.take(at(0))];
+        unread.takes_nothing(at(0));
+        let clear = |percent, second| {
+            room.clear(Reading { waiting: LIMIT, ..reading(percent) }, ALONE, at(second)).leaving
+        };
+        assert_eq!(clear(49, 20), 0);
+        assert_eq!((clear(60, 20), told(&[idle.clone(), unread])), (1, vec![None, Some(Leaving::Unread)]));
+        assert_eq!([30, 40, 60].map(|second| clear(64, second)), [0; 3]);
+        assert_eq!((clear(65, 70), clear(65, 73)), (0, 1), "of the limit alone idle ones go");
+        assert_eq!(told(&[idle]), [Some(Leaving::Idle)]);
+    }
+
+    #[test]
     fn where_memory_is_full_a_short_wait_is_enough() {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
@@ -294,7 +316,11 @@ mod tests {
         // Half a MiB for each of two workers, 16 KiB each.
         let used = LIMIT / 100 * 65 + (1 << 20);
         let clear = |second| {
-            room.clear(Reading { used, limit: Some(LIMIT) }, Others { workers: 1, stalled: 0 }, at(second))
+            room.clear(
+                Reading { used, limit: Some(LIMIT), waiting: 0 },
+                Others { workers: 1, stalled: 0 },
+                at(second),
+            )
         };
         assert_eq!(
             (clear(998).leaving, clear(1000).leaving),
@@ -334,7 +360,7 @@ mod tests {
         let mut places: Vec<_> = (0..10).map(|_| room.take(start)).collect();
         places.iter().for_each(|place| place.takes_nothing(start));
         let used = LIMIT / 100 * 65 + 4 * FREED_BY_STALLED;
-        let clear = |second| room.clear(Reading { used, limit: Some(LIMIT) }, ALONE, at(second));
+        let clear = |second| room.clear(Reading { used, limit: Some(LIMIT), waiting: 0 }, ALONE, at(second));
         assert_eq!(clear(2).leaving, 4);
         assert_eq!(clear(4), Told { stalled: 6, leaving: 0 }, "they have not left yet");
         places.retain(|place| place.why_told().is_none());
