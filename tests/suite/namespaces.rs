@@ -43,7 +43,7 @@ fn a_final_dot_leaves_the_mesh(pods: &mut Pods) {
 fn memory_is_watched(pods: &mut Pods, data_plane: DataPlane) {
     let used = pods.memory();
     let most = match data_plane {
-        DataPlane::Envoy => 1 << 30,
+        DataPlane::Envoy => 1280 << 20,
         DataPlane::Meshd => 512 << 20,
     };
     for pod in ["west-west-ingress", "west-webapp", "east-east-eastwest"] {

@@ -30,8 +30,6 @@ pub(crate) const REQUEST_HEADERS: Duration = Duration::from_secs(10);
 pub(crate) const EDGE_BUFFER: u32 = 32 * 1024;
 /// How much any other connection buffers. Envoy's default of 1 MiB is too much where thousands of clients do not read.
 pub(crate) const BUFFER: u32 = 64 * 1024;
-/// The same for a connection to an upstream: what a client does not read waits on both sides.
-pub(crate) const UPSTREAM_BUFFER: u32 = 32 * 1024;
 /// The kernel's buffer for what an application sends, in bytes; it takes twice as much with its own account. meshd has the
 /// same (`runtime/proxy/src/connect.rs`).
 pub(crate) const LOOPBACK_BUFFER: u32 = 64 * 1024;

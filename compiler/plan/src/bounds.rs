@@ -8,11 +8,11 @@ use std::time::Duration;
 use meshc_vocabulary::model::DataPlane;
 
 /// Memory of a proxy's container in bytes unless its mesh says otherwise, that of the kernel for its sockets included.
-/// Envoy needs twice as much as meshd for the same clients, and cannot end the answers over HTTP/1.1 that nobody reads.
+/// Envoy needs more than twice as much as meshd for the same clients, and cannot end the answers over HTTP/1.1 that nobody reads.
 #[must_use]
 pub const fn memory(data_plane: DataPlane) -> u64 {
     match data_plane {
-        DataPlane::Envoy => 1 << 30,
+        DataPlane::Envoy => 1280 << 20,
         DataPlane::Meshd => 512 << 20,
     }
 }

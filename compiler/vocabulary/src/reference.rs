@@ -135,7 +135,7 @@ about what a mesh declares.
 | rates above 4,294,967,295, and some regular expressions | an error of the compiler | are accepted | Envoy cannot represent them |
 | the end of a WebSocket over HTTP/2, once the application has closed its connection | a reset, after all that was said | an end | meshd tells a failure from an end |
 | a TCP connection for which no endpoint can be reached | ends in order | is reset | meshd tells a failure from an end |
-| `memory_limit` of a gateway, unless declared | 1 GiB | 512 MiB | meshd needs less |
+| `memory_limit` of a gateway, unless declared | 1,280 MiB | 512 MiB | meshd needs less |
 | names of metrics | Envoy's | `meshd_…` | each has its own |
 ";
 

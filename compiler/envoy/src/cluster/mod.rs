@@ -140,7 +140,7 @@ fn member(placed: &Placed<'_>, upstream: &Upstream, group: &Group, cluster: Stri
             pool::limits(pool, *spoken)
         }),
         typed_extension_protocol_options: protocol(upstream, Some(group), is_only),
-        per_connection_buffer_limit_bytes: number(limits::UPSTREAM_BUFFER),
+        per_connection_buffer_limit_bytes: number(limits::BUFFER),
         upstream_bind_config: buffers::of_application(group),
         upstream_connection_options: keepalive::upstream(group),
         outlier_detection: ejection::outlier_detection(ejection, failing_answers)
