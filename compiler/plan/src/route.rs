@@ -164,6 +164,9 @@ pub struct RetryPlan {
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
+    /// Whether an attempt that takes longer goes on beside the next one, and the first answer of any counts: for these methods,
+    /// whatever counts as a failure.
+    pub hedge: bool,
     /// How long an endpoint may be silent in one attempt, if bounded on its own.
     pub per_try_idle: Option<Duration>,
     /// How long is waited before an attempt that follows an answer.

@@ -220,8 +220,9 @@ retry { attempts = 2, when = [2xx, 503] }     // 2xx is success
     },
     CodeInfo {
         code: RETRY_BOUNDS,
-        title: "a retry that waits less and less, or keeps too much",
-        explanation: r#"Waits grow from `back_off` up to `max_back_off`; and kept bodies take memory, so 4MiB of each are the most.
+        title: "numbers of a retry that contradict each other, or are missing",
+        explanation: r#"Waits grow from `back_off` up to `max_back_off`; and kept bodies take memory, so 4MiB of each are the most. With `hedge`,
+`per_try_timeout` says after which time another attempt is sent beside the first.
 
 ```mesh
 retry { attempts = 2, when = [5xx], back_off = 1s, max_back_off = 500ms }     // max_back_off = 5s

@@ -75,6 +75,7 @@ names! {
     GATEWAY = "gateway";
     GATEWAYS = "gateways";
     GRPC = "grpc";
+    HEDGE = "hedge";
     HEADER = "header";
     HEADERS = "headers";
     HEALTHY = "healthy";

@@ -89,6 +89,8 @@ pub struct Retry {
     pub methods: Methods,
     /// How long one attempt may take.
     pub per_try_timeout: Option<Duration>,
+    /// Whether an attempt that takes longer goes on beside the next one; then it is said how long.
+    pub hedge: bool,
     /// How long an endpoint that has the whole request may be silent in one attempt.
     pub per_try_idle: Option<Duration>,
     /// How long is waited at most before the first attempt that follows an answer.
@@ -277,6 +279,7 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
         on,
         methods,
         per_try_timeout,
+        hedge,
         per_try_idle,
         back_off,
         max_back_off,
@@ -302,6 +305,9 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     let per_try = &at.field("per_try_timeout");
     let per_try_timeout =
         cx.optional(per_try_timeout.as_ref(), per_try, |cx, time, at| cx.some_time(*time, at));
+    if *hedge && per_try_timeout.is_none_or(|time| time.is_none()) {
+        cx.wrong(&at.field("hedge"), "without `per_try_timeout` it is not said when another attempt is sent");
+    }
     let mut time = |time: &Option<crate::Period>, name| {
         cx.optional(time.as_ref(), &at.field(name), |cx, time, at| cx.some_time(*time, at))
     };
@@ -322,6 +328,7 @@ fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
         on: on.clone(),
         methods: methods?,
         per_try_timeout: per_try_timeout?.map(crate::Period::duration),
+        hedge: *hedge,
         other_localities: *other_localities,
     })
 }

@@ -42,6 +42,7 @@ mod tests {
             on: Vec::new(),
             methods: Methods::All,
             per_try_timeout: None,
+            hedge: false,
             per_try_idle: None,
             back_off: Duration::from_millis(100),
             max_back_off: Duration::from_millis(350),

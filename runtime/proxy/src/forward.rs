@@ -1,5 +1,7 @@
 //! A request on its way to an upstream and back: endpoint, connection, attempt, and another attempt if that is wise.
 
+mod hedge;
+
 use crate::affinity::{self, Affinity};
 use crate::back_off;
 use crate::balance::{Picked, Prefer, Tried, pick};
@@ -22,7 +24,7 @@ use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use meshd_config::{Protocol, REPLAYED_BODY};
+use meshd_config::{Protocol, REPLAYED_BODY, Retry};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -186,12 +188,7 @@ pub(crate) async fn forward(
     });
     let Affinity { key, cookie } = affinity.unwrap_or_default();
     let mut exchange = Exchange {
-        worker,
-        route,
-        upstream,
-        outgoing: &outgoing,
-        until,
-        body: body.clone(),
+        to: Sending { worker, route, upstream, outgoing: &outgoing, until, body: body.clone() },
         tried: Tried::of(key),
         picked: None,
         attempts: 0,
@@ -241,8 +238,9 @@ pub(crate) async fn forward(
     Forwarded { result, picked, attempts, details, cookie }
 }
 
-/// One request with all its attempts.
-struct Exchange<'a> {
+/// What all attempts of a request have in common.
+#[derive(Clone)]
+struct Sending<'a> {
     worker: &'a Worker,
     route: &'a Route,
     upstream: &'a Arc<Upstream>,
@@ -250,6 +248,11 @@ struct Exchange<'a> {
     /// When the client stops waiting, if it says so.
     until: Option<Instant>,
     body: Replayable,
+}
+
+/// One request with all its attempts.
+struct Exchange<'a> {
+    to: Sending<'a>,
     tried: Tried,
     picked: Option<Picked>,
     attempts: u32,
@@ -262,6 +265,9 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     async fn run(&mut self) -> Result<Answer, Failure> {
+        if hedge::is_wanted(&self.to) {
+            return hedge::run(self).await;
+        }
         let mut prefer = Prefer::SameGroup;
         loop {
             self.attempts += 1;
@@ -271,12 +277,7 @@ impl Exchange<'_> {
                 None => return outcome,
                 Some(next) => prefer = next,
             }
-            let pause = outcome.as_ref().ok().map(|answer| {
-                let retry = self.route.retry.as_ref();
-                // Enough of a random number for a part of a time.
-                let random = (random() >> 32) as u32;
-                back_off::pause(retry, self.retries, answer.response.headers(), random)
-            });
+            let pause = outcome.as_ref().ok().map(|answer| self.pause(answer.response.headers()));
             drop(outcome);
             if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
@@ -284,13 +285,20 @@ impl Exchange<'_> {
         }
     }
 
+    /// How long is waited before the next attempt, after an answer with these headers.
+    fn pause(&self, headers: &HeaderMap) -> Duration {
+        // Enough of a random number for a part of a time.
+        let random = (random() >> 32) as u32;
+        back_off::pause(self.to.route.retry.as_ref(), self.retries, headers, random)
+    }
+
     /// Tells the endpoint's record and the metrics how an attempt went.
     fn settle(&self, outcome: &Result<Answer, Failure>) {
-        let metrics = &self.worker.shared.metrics;
+        let metrics = &self.to.worker.shared.metrics;
         let group = self.picked.as_ref().map_or("", Picked::group_name);
         match outcome {
-            Ok(answer) => metrics.attempts.add(&[&self.upstream.name, group, answer.status().as_str()], 1),
-            Err(failure) => metrics.attempts.add(&[&self.upstream.name, group, failure.word()], 1),
+            Ok(answer) => metrics.attempts.add(&[&self.to.upstream.name, group, answer.status().as_str()], 1),
+            Err(failure) => metrics.attempts.add(&[&self.to.upstream.name, group, failure.word()], 1),
         }
         let report = match outcome {
             Ok(answer) => Some(Report::Answer(counted_status(answer.status(), answer.response.headers()))),
@@ -307,58 +315,60 @@ impl Exchange<'_> {
         let not_sent = seen.is_err_and(Failure::was_not_sent);
         if seen == Err(Failure::NotSent)
             && self.dead_connections < MOST_DEAD_CONNECTIONS
-            && self.body.is_whole()
+            && self.to.body.is_whole()
         {
             self.dead_connections += 1;
             return Some(Prefer::SameGroup);
         }
-        let prefer = match &self.route.retry {
+        let prefer = match &self.to.route.retry {
             Some(retry) => {
-                let wanted = wants_retry(retry, self.outgoing.method.as_str(), seen);
+                let wanted = wants_retry(retry, self.to.outgoing.method.as_str(), seen);
                 if !wanted || self.retries >= retry.attempts {
                     return None;
                 }
-                // Another endpoint comes first. Once that has failed as well, the locality may be the cause.
-                if retry.other_localities || self.retries > 0 {
-                    Prefer::AnotherGroup
-                } else {
-                    Prefer::AnotherEndpoint
-                }
+                self.elsewhere(retry)
             }
             None if not_sent && self.retries == 0 => Prefer::AnotherEndpoint,
             None => return None,
         };
-        let count =
-            |outcome: &str| self.worker.shared.metrics.retries.add(&[&self.upstream.name, outcome], 1);
-        if !self.body.can_replay() {
-            count("body_too_large");
-            return None;
-        }
-        self.retrying = None;
-        if !self.upstream.may_retry() {
-            count("budget");
-            return None;
-        }
-        count("run");
-        self.retrying = Some(Held::raise(self.upstream, retries));
-        self.retries += 1;
-        Some(prefer)
+        self.may_try_again().then_some(prefer)
     }
 
-    /// How long what was answered may stay silent.
-    fn idle(&self, is_switched: bool) -> Option<Duration> {
-        let of_attempt =
-            self.route.retry.as_ref().and_then(|retry| retry.per_try_idle).filter(|_| !is_switched);
-        self.route.idle_timeout.into_iter().chain(of_attempt).min()
+    /// Where the next attempt goes: another endpoint comes first. Once that has failed as well, the locality may be the cause.
+    fn elsewhere(&self, retry: &Retry) -> Prefer {
+        if retry.other_localities || self.retries > 0 {
+            Prefer::AnotherGroup
+        } else {
+            Prefer::AnotherEndpoint
+        }
+    }
+
+    /// Whether another attempt that is wanted is allowed; it then counts as one that runs.
+    fn may_try_again(&mut self) -> bool {
+        let count =
+            |outcome: &str| self.to.worker.shared.metrics.retries.add(&[&self.to.upstream.name, outcome], 1);
+        if !self.to.body.can_replay() {
+            count("body_too_large");
+            return false;
+        }
+        self.retrying = None;
+        if !self.to.upstream.may_retry() {
+            count("budget");
+            return false;
+        }
+        count("run");
+        self.retrying = Some(Held::raise(self.to.upstream, retries));
+        self.retries += 1;
+        true
     }
 
     async fn attempt(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
-        let retry = self.route.retry.as_ref();
+        let retry = self.to.route.retry.as_ref();
         let limit = retry.and_then(|retry| retry.per_try_timeout.into_iter().chain(retry.per_try_idle).min());
         match limit {
             None => self.send(prefer).await,
             Some(limit) => {
-                let (body, start) = (self.body.clone(), Instant::now());
+                let (body, start) = (self.to.body.clone(), Instant::now());
                 tokio::select! {
                     biased;
                     result = self.send(prefer) => result,
@@ -369,18 +379,38 @@ impl Exchange<'_> {
     }
 
     async fn send(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
-        let picked = pick(self.upstream, &mut self.tried, prefer).ok_or(Failure::NoHealthyUpstream)?;
+        let picked = self.pick(prefer)?;
+        self.to.send(&picked, &mut self.details).await
+    }
+
+    /// The endpoint of the next attempt.
+    fn pick(&mut self, prefer: Prefer) -> Result<Picked, Failure> {
+        let picked = pick(self.to.upstream, &mut self.tried, prefer).ok_or(Failure::NoHealthyUpstream)?;
         self.picked = Some(picked.clone());
+        Ok(picked)
+    }
+}
+
+impl Sending<'_> {
+    /// How long what was answered may stay silent.
+    fn idle(&self, is_switched: bool) -> Option<Duration> {
+        let of_attempt =
+            self.route.retry.as_ref().and_then(|retry| retry.per_try_idle).filter(|_| !is_switched);
+        self.route.idle_timeout.into_iter().chain(of_attempt).min()
+    }
+
+    /// One attempt at an endpoint. Without an answer, `details` get what an operator should know.
+    async fn send(&self, picked: &Picked, details: &mut Option<String>) -> Result<Answer, Failure> {
         let spoken = match (self.upstream.config.protocol, self.outgoing.version) {
             (Protocol::Http2, _) | (Protocol::Downstream, Version::HTTP_2) => Spoken::Http2,
             (Protocol::Http1 | Protocol::Downstream, _) => Spoken::Http1,
         };
-        let checkout = self.worker.pools.checkout(&picked, spoken, &self.worker.shared.metrics).await;
+        let checkout = self.worker.pools.checkout(picked, spoken, &self.worker.shared.metrics).await;
         let checkout = checkout.map_err(|failure| match failure {
             NoConnection::Overflow => Failure::Overflow,
             NoConnection::Failed(failure) => {
                 let is_endpoints = failure.is_endpoints();
-                self.details = Some(failure.message);
+                *details = Some(failure.message);
                 if is_endpoints { Failure::Connect } else { Failure::Overflow }
             }
         })?;
@@ -416,14 +446,14 @@ impl Exchange<'_> {
                 Unanswered::Reset(text) => (Failure::Reset, text),
                 Unanswered::Client => (Failure::BadBody, "the client broke off".to_owned()),
             };
-            self.details = Some(format!("{}: {text}", picked.endpoint.address));
+            *details = Some(format!("{}: {text}", picked.endpoint.address));
             if self.body.is_broken() { Failure::BadBody } else { failure }
         })?;
         // Whoever is behind mutual TLS is a proxy.
         let bounds = if tls { Bounds::BETWEEN_PROXIES } else { Bounds::OUTSIDE };
         let is_asked = self.outgoing.upgrade.is_some();
         if let Some(wrong) = unfit(&response, bounds, is_asked) {
-            self.details = Some(String::from(wrong));
+            *details = Some(String::from(wrong));
             return Err(Failure::Protocol);
         }
         let upper = match is_asked && upgrade::is_agreed(&response) {

@@ -216,6 +216,7 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<Told, Fai
         on,
         methods,
         per_try_timeout: _,
+        hedge: _,
         per_try_idle: _,
         back_off: _,
         max_back_off: _,

@@ -23,6 +23,7 @@ mod gateway;
 mod gateway_limits;
 mod grpc;
 mod health;
+mod hedging;
 mod http10;
 mod ingress;
 mod judging;

@@ -10,7 +10,7 @@ use envoy_types::pb::envoy::extensions::retry::priority::previous_priorities::v3
 use meshc_plan::{Elsewhere, RetryPlan, RetryReason};
 use meshc_vocabulary::model::policy::{BackOff, GrpcStatus};
 
-use crate::pb::route::{RetryPolicy, retry_policy};
+use crate::pb::route::{HedgePolicy, RetryPolicy, retry_policy};
 use crate::pb::{duration, number};
 use crate::proto::any;
 
@@ -64,13 +64,20 @@ const fn of_grpc(status: GrpcStatus) -> &'static str {
 /// True if the plan retries more than failed connections, so that methods matter.
 pub(crate) fn reaches_applications(retry: &RetryPlan) -> bool {
     retry.attempts > 0
-        && retry.when.iter().any(|reason| match reason {
-            RetryReason::ConnectFailure => false,
-            RetryReason::ServerError
-            | RetryReason::Statuses(_)
-            | RetryReason::Grpc(_)
-            | RetryReason::Reset => true,
-        })
+        && (retry.hedge
+            || retry.when.iter().any(|reason| match reason {
+                RetryReason::ConnectFailure => false,
+                RetryReason::ServerError
+                | RetryReason::Statuses(_)
+                | RetryReason::Grpc(_)
+                | RetryReason::Reset => true,
+            }))
+}
+
+/// Whether attempts go on that take longer than their time, for the methods that may be sent again.
+pub(crate) fn hedge(retry: &RetryPlan) -> Option<HedgePolicy> {
+    let hedges = retry.hedge && retry.attempts > 0;
+    hedges.then(|| HedgePolicy { hedge_on_per_try_timeout: true, ..Default::default() })
 }
 
 fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> Option<RetryPolicy> {
@@ -81,6 +88,8 @@ fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> Option<RetryPolicy>
         elsewhere,
         methods: _,
         per_try_timeout,
+        // The route has it.
+        hedge: _,
         per_try_idle,
         back_off,
         max_retry_after,
@@ -157,6 +166,7 @@ mod tests {
             elsewhere: Elsewhere::AtOnce,
             methods: Vec::new(),
             per_try_timeout: None,
+            hedge: false,
             per_try_idle: None,
             back_off: BackOff::DEFAULT,
             max_retry_after: None,

@@ -163,21 +163,24 @@ fn routes(planned: &HttpRoute) -> Vec<Route> {
             return cors::for_pages(filters, route);
         }
     };
-    let action = |policy| RouteAction {
+    let action = |policy, hedge_policy| RouteAction {
         cluster_specifier: Some(clusters(to, *dead_share)),
         hash_policy: key.iter().map(hash::policy).collect(),
         timeout: timeout(*limit),
         idle_timeout: timeout(*idle_timeout),
         retry_policy: policy,
+        hedge_policy,
         upgrade_configs: upgrade::refused(upgrades),
         ..Default::default()
     };
     let (again, once) = by_method(&matches.methods, retry);
     let mut routes = Vec::new();
-    for (methods, policy) in [(again, retry::full(retry)), (once, retry::connect_only(retry))] {
+    let policies =
+        [(again, retry::full(retry), retry::hedge(retry)), (once, retry::connect_only(retry), None)];
+    for (methods, policy, hedge) in policies {
         let Some(methods) = methods else { continue };
         let matches = HttpMatch { methods, ..matches.clone() };
-        let mut route = route(&matches, route::route::Action::Route(action(policy)));
+        let mut route = route(&matches, route::route::Action::Route(action(policy, hedge)));
         if retry.max_body != REPLAYED_BODY {
             route.request_body_buffer_limit = long(retry.max_body);
         }
@@ -234,6 +237,7 @@ mod tests {
             elsewhere: meshc_plan::Elsewhere::SameGroup,
             methods: names(&["GET", "PUT"]),
             per_try_timeout: None,
+            hedge: false,
             per_try_idle: None,
             back_off: meshc_vocabulary::model::policy::BackOff::DEFAULT,
             max_retry_after: None,

@@ -196,6 +196,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
             elsewhere,
             methods,
             per_try_timeout,
+            hedge,
             per_try_idle,
             back_off,
             max_retry_after,
@@ -211,6 +212,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
             },
             (!methods.is_empty()).then(|| methods.join("|")),
             per_try_timeout.map(|it| format!("each {}", words::duration(it))),
+            hedge.then(|| String::from("and goes on")),
             per_try_idle.map(|it| format!("each idle {}", words::duration(it))),
             (*back_off != BackOff::DEFAULT).then(|| {
                 format!("after {} up to {}", words::duration(back_off.base), words::duration(back_off.most))

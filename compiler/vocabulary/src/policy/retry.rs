@@ -75,6 +75,14 @@ pub(crate) static KIND: Kind = Kind {
             "The methods that may be sent again; `[\"*\"]` is all of them: what an application did before it failed is then done again.",
         ),
         Attribute::optional(words::PER_TRY_TIMEOUT, Type::Duration, "How long one attempt may take."),
+        Attribute::defaulted(
+            words::HEDGE,
+            Type::Boolean,
+            Constant::Boolean(false),
+            "Whether an attempt goes on that takes longer than `per_try_timeout`, beside the one that is sent then: the first \
+             answer is the client's, and the other attempts are broken off. It is another attempt whatever `when` says, as \
+             long as there are `attempts`, and only for `methods`. Not with a request that asks for another protocol.",
+        ),
         Attribute::optional(
             words::PER_TRY_IDLE,
             Type::Duration,
@@ -163,6 +171,14 @@ fn bounds(block: &Block, sink: &mut Sink) {
             report.help("raise `max_back_off`, or lower `back_off`, which is 25ms where it is not set"),
         );
     }
+    let hedge = block.get::<bool>(words::HEDGE).filter(|hedge| hedge.value);
+    if let Some(hedge) = hedge.filter(|_| block.written(words::PER_TRY_TIMEOUT).is_none()) {
+        sink.push(
+            Diagnostic::error(codes::RETRY_BOUNDS, hedge.span, "it is not said when another attempt is sent")
+                .label("after which time?")
+                .help("add `per_try_timeout`"),
+        );
+    }
     if let Some(body) = block.get::<u64>(words::MAX_BODY).filter(|body| body.value > LARGEST_BODY) {
         sink.push(
             Diagnostic::error(codes::RETRY_BOUNDS, body.span, "no more than 4MiB of a body are kept")
@@ -191,6 +207,7 @@ pub(crate) fn convert(block: &Block) -> Option<Retry> {
         other_localities: block.get::<bool>(words::OTHER_LOCALITIES)?.value,
         methods,
         per_try_timeout: time(words::PER_TRY_TIMEOUT),
+        hedge: block.get::<bool>(words::HEDGE)?.value,
         per_try_idle: time(words::PER_TRY_IDLE),
         back_off: BackOff { base, most: time(words::MAX_BACK_OFF).unwrap_or(usual.most) },
         max_retry_after: time(words::MAX_RETRY_AFTER),

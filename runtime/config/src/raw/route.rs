@@ -235,6 +235,9 @@ pub struct Retry {
     /// How long one attempt may take; absent means as long as the route's timeout leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_try_timeout: Option<Period>,
+    /// Whether an attempt that takes longer goes on beside the next one, and the first answer of any counts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hedge: bool,
     /// How long an endpoint that has the whole request may be silent in one attempt; absent means as long as the route lets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_try_idle: Option<Period>,

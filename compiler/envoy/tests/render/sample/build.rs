@@ -178,6 +178,7 @@ pub(crate) fn retry(attempts: u32, when: Vec<RetryReason>, other_localities: boo
         elsewhere,
         methods: Vec::new(),
         per_try_timeout: None,
+        hedge: false,
         per_try_idle: None,
         back_off: BackOff::DEFAULT,
         max_retry_after: None,

@@ -19,6 +19,8 @@ pub struct Retry {
     pub methods: Vec<String>,
     /// How long one attempt may take, if bounded on its own.
     pub per_try_timeout: Option<Duration>,
+    /// Whether an attempt that takes longer goes on beside the next one.
+    pub hedge: bool,
     /// How long an endpoint may be silent in one attempt, if bounded on its own.
     pub per_try_idle: Option<Duration>,
     /// How long is waited before an attempt.
