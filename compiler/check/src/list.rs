@@ -62,4 +62,7 @@ pub(crate) const CHECKS: &[Check] = &[
     copied_to_clients::CHECK,
     other_host::CHECK,
     nameless_host::CHECK,
+    own_address::CHECK,
+    inner_address::CHECK,
+    plain_https::CHECK,
 ];

@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(meshc_plan::UNPRINTABLE, meshd_config::UNPRINTABLE);
         assert_eq!(meshc_plan::NO_VALUE, meshd_config::NO_VALUE);
         assert_eq!(meshc_plan::KEY_LENGTH, meshd_config::KEY_LENGTH);
+        assert_eq!(meshc_plan::IPV6_PREFIX, meshd_config::IPV6_PREFIX);
         assert_eq!(usize::try_from(meshc_plan::MOST_KEYS), Ok(meshd_config::MOST_KEYS));
     }
 }

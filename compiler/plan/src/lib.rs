@@ -55,9 +55,9 @@ pub use placement::Placement;
 pub use proxy::{ExternalPlan, ExternalPortPlan, Locality, Plan, ProxyName, ProxyPlan, Role};
 pub use ranges::ClientRanges;
 pub use rate_limit::{
-    DESCRIPTOR_KEY, Descriptor, GlobalLimit, KEY_LENGTH, Limit, LimitBucket, LimitCondition, LimitKey,
-    LocalLimit, MOST_KEYS, NO_VALUE, RATE_LIMIT_UPSTREAM, RateLimitDomain, RateLimitService, UNPRINTABLE,
-    key_name,
+    DESCRIPTOR_KEY, Descriptor, GlobalLimit, IPV6_PREFIX, KEY_LENGTH, Limit, LimitBucket, LimitCondition,
+    LimitKey, LocalLimit, MOST_KEYS, NO_VALUE, RATE_LIMIT_UPSTREAM, RateLimitDomain, RateLimitService,
+    UNPRINTABLE, key_name,
 };
 pub use rendered::{RenderedProxy, Rendering};
 pub use route::{

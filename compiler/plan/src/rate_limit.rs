@@ -23,6 +23,10 @@ pub const MOST_KEYS: u32 = 10_000;
 /// How many bytes of a value tell counters apart.
 pub const KEY_LENGTH: usize = 256;
 
+/// How many leading bits of an IPv6 address tell clients apart: a site has at least that prefix to itself (RFC 6177), and
+/// with it so many addresses that counting each would count nothing.
+pub const IPV6_PREFIX: u8 = 64;
+
 /// The name of the upstream that is the rate-limit service of the proxy's cluster.
 pub const RATE_LIMIT_UPSTREAM: &str = "rate-limit";
 

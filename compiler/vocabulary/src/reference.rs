@@ -58,7 +58,8 @@ The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below s
 - A sidecar forwards any host to the callee whose address the application called; to a host outside the mesh, only those
   that are declared for it, so that who may call one name of a server cannot ask it for others. A route sends on
   the name that its requests have, or that of its `rewrite` (`W0381`). A gateway forwards the hosts of its
-  routes. A final dot in a host is left out. What is neither a name nor an address, with or without a port, is refused.
+  routes. A final dot in a host is left out. What is neither a name nor an address, with or without a port, is refused; so is a server name
+  of TLS that is none, where it would be met by a pattern. Each label of a name has a letter, a digit, `_` or `~`.
 - Applications that look up a callee's name with a final dot (`catalog.shop.svc.cluster.local.`) pass their sidecar by:
   the resolver of glibc does not find such names in the hosts file of a pod, Kubernetes takes none for it, and the
   cluster's DNS answers instead. Leave the dot out.
@@ -68,6 +69,13 @@ The same on both data planes, over HTTP/1.1 and HTTP/2, unless the table below s
 - Names that only proxies use (`x-envoy-…`, `x-forwarded-…`, `x-request-id`, `transfer-encoding`, `content-length`,
   `keep-alive`, `proxy-connection`) are removed at every hop where they are spelled with an underscore, and from the
   trailers of a request in every spelling. Other names with underscores pass.
+- At an ingress gateway that trusts no proxy in front (`trusted_hops = 0`) what such proxies say of a request is removed, in
+  every spelling: `forwarded`, `x-forwarded-…`, `x-original-…`, `x-rewrite-url`, `x-real-ip`, `x-client-ip`,
+  `x-cluster-client-ip`, `true-client-ip`. The gateway says `x-forwarded-proto` and `x-request-id` itself, and appends the
+  client's address to `x-forwarded-for`, of which only the last entry is true then. With `trusted_hops` they pass, but for
+  spellings with an underscore.
+- A server outside the mesh to which a proxy begins TLS (`external` with `tls`) is told no `x-forwarded-proto`: it would be
+  that of the application's hop. What an application says itself in `x-forwarded-for` passes, and so does `x-request-id`.
 - Trailers pass where both sides speak HTTP/2, and are dropped elsewhere.
 - Both a request and an answer may have no transfer-encoding but `chunked`: 501 and 502.
 - An upgrade to anything but WebSocket, other than an offer of HTTP/2, is refused with 403, and so is a WebSocket where the
@@ -132,6 +140,8 @@ about what a mesh declares.
 | failed connections to HTTP and gRPC endpoints (`outlier`) | count by their share only | count in a row, too | Envoy counts them together with timeouts |
 | UNKNOWN, INTERNAL, UNIMPLEMENTED and DATA_LOSS without a message, of a service behind a gateway (`outlier`) | always count in the gateway's share | count as other answers do | the setting of Envoy that chooses answers does not see gRPC's statuses |
 | a limit with `scope = pod` (`rate_limit`) | counts for each certificate of a port by itself, and anew after each change of the port's rules | counts for the whole port, anew after a change of the limit | Envoy's counters belong to a chain of filters |
+| silence of an endpoint while its answer comes (`per_try_idle`) | is bounded by `idle` only | is bounded by it, too | Envoy would count a client that does not read as silence of the endpoint |
+| what is left of a limit with `scope = pod` (`x-ratelimit-…`) | is not told; `retry-after` is | is told | Envoy would tell requests that no limit counts of one that never runs out |
 | rates above 4,294,967,295, and some regular expressions | an error of the compiler | are accepted | Envoy cannot represent them |
 | the end of a WebSocket over HTTP/2, once the application has closed its connection | a reset, after all that was said | an end | meshd tells a failure from an end |
 | a TCP connection for which no endpoint can be reached | ends in order | is reset | meshd tells a failure from an end |

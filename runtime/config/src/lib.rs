@@ -40,8 +40,8 @@ pub use headers::{
 };
 pub use identity::{Identity, PeerPattern, SpiffeId};
 pub use limit::{
-    Bucket, KEY_LENGTH, KeyOf, Limit, LimitKey, LimitScope, MOST_KEYS, NO_VALUE, OnError, Rate, UNPRINTABLE,
-    When,
+    Bucket, IPV6_PREFIX, KEY_LENGTH, KeyOf, Limit, LimitKey, LimitScope, MOST_KEYS, NO_VALUE, OnError, Rate,
+    UNPRINTABLE, When,
 };
 pub use listener::{
     Alpn, AppMetrics, ClientCertificate, ClientCertificates, Edge, Http10, Inbound, InboundApp, InboundChain,

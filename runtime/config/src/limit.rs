@@ -18,6 +18,9 @@ pub const MOST_KEYS: usize = 10_000;
 /// How many bytes of a value tell counters apart.
 pub const KEY_LENGTH: usize = 256;
 
+/// How many leading bits of an IPv6 address tell clients apart. The compiler gives Envoy the same number.
+pub const IPV6_PREFIX: u8 = 64;
+
 /// What stands for a value that is missing or empty.
 pub const NO_VALUE: &str = "-";
 

@@ -139,7 +139,7 @@ pub(crate) async fn decide(
         Vouched::Word(said) => Some(said),
         Vouched::Forged => return Err(Refusal::denied("mesh.vouching")),
     };
-    remove_untrusted(&mut parts.headers);
+    remove_untrusted(&mut parts.headers, app.edge);
     remove_hop_by_hop(&mut parts.headers);
     parts.headers.remove(header::HOST);
     let arrival = Arrival { remote: connection.remote.ip(), tls: connection.tls, edge: app.edge };

@@ -10,7 +10,7 @@ use crate::bounds::Bounds;
 use crate::deadline;
 use crate::fit::unfit;
 use crate::from_client::FromClient;
-use crate::headers::remove_hop_by_hop;
+use crate::headers::{leave, remove_hop_by_hop};
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outgoing::Outgoing;
 use crate::outlier::Report;
@@ -416,6 +416,9 @@ impl Sending<'_> {
         })?;
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
         let mut request = self.outgoing.request(self.body.attempt(), spoken, tls);
+        if picked.group().is_some_and(|group| group.config.origination.is_some()) {
+            leave(request.headers_mut());
+        }
         if let Some(until) = self.until {
             deadline::pass_on(request.headers_mut(), until);
         }

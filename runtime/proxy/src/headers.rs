@@ -26,6 +26,20 @@ const PROXIES_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
 const PROXIES_NAMES: [&str; 5] =
     ["x-request-id", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"];
 
+/// Names by which other proxies in front tell applications something that no gateway here says.
+const TOLD_NAMES: [&str; 7] = [
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+/// The same for every name that begins so.
+const TOLD_PREFIXES: [&str; 2] = ["x-forwarded-", "x-original-"];
+
 /// Names that mean nothing or harm after a body (RFC 9110 section 6.5.1), beside those of [`PROXIES_NAMES`].
 const NO_TRAILERS: [&str; 5] = ["connection", "te", "upgrade", "expect", "host"];
 
@@ -47,17 +61,32 @@ fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// Removes what only proxies may say: whatever a caller sent under these names is not true.
-pub(crate) fn remove_untrusted(headers: &mut HeaderMap) {
+/// Whether the name is one by which proxies in front of a gateway tell something, however it is written. To
+/// `x-forwarded-for` the gateway appends.
+fn is_told_in_front(name: &str) -> bool {
+    let name = name.replace('_', "-");
+    let begins_so = TOLD_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    TOLD_NAMES.contains(&name.as_str()) || (begins_so && name != "x-forwarded-for")
+}
+
+/// Removes what only proxies may say: whatever a caller sent under these names is not true. At a gateway that trusts nobody in
+/// front that goes for everything that such proxies say.
+pub(crate) fn remove_untrusted(headers: &mut HeaderMap, edge: Option<Edge>) {
     headers.remove(FORWARDED_CLIENT_CERT);
     remove_all(headers, |name| name.starts_with("x-envoy-") || is_proxies_in_disguise(name));
+    if let Some(Edge { trusted_hops }) = edge {
+        remove_all(headers, |name| is_told_in_front(name) && (trusted_hops == 0 || name.contains('_')));
+    }
 }
 
 /// Removes from the trailers of a request what only proxies may say, and what may not come after a body. No proxy sends
 /// such trailers.
 pub(crate) fn remove_from_trailers(trailers: &mut HeaderMap) {
     remove_all(trailers, |name| {
-        is_proxies(name) || is_proxies_in_disguise(name) || NO_TRAILERS.contains(&name)
+        is_proxies(name)
+            || is_proxies_in_disguise(name)
+            || is_told_in_front(name)
+            || NO_TRAILERS.contains(&name)
     });
 }
 
@@ -171,6 +200,12 @@ pub(crate) fn tell_arrival(headers: &mut HeaderMap, arrival: Arrival) {
     }
 }
 
+/// Takes away what is said of the hop from the application, on the way to a server outside over TLS that begins here: one that
+/// wants HTTPS would send clients there again and again.
+pub(crate) fn leave(headers: &mut HeaderMap) {
+    headers.remove(FORWARDED_PROTO);
+}
+
 /// The scheme that a request was sent with: what it says itself, then what the hop before this one said, then whether its
 /// connection is TLS.
 pub(crate) fn scheme(parts: &Parts, tls: bool) -> &str {
@@ -271,7 +306,7 @@ mod tests {
             ("x-loyalty", "gold"),
         ]);
         map.append(FORWARDED_CLIENT_CERT, HeaderValue::from_static("URI=spiffe://again/x"));
-        remove_untrusted(&mut map);
+        remove_untrusted(&mut map, None);
         assert_eq!(map, headers(&[("x-loyalty", "gold")]));
     }
 
@@ -311,9 +346,35 @@ mod tests {
             ("x-forwarded-for", "10.0.0.1"),
             ("x-request-id", "1"),
         ]);
-        remove_untrusted(&mut map);
+        remove_untrusted(&mut map, None);
         let kept = [("x_api_key", "mine"), ("x-forwarded-for", "10.0.0.1"), ("x-request-id", "1")];
         assert_eq!(map, headers(&kept));
+    }
+
+    #[test]
+    fn what_proxies_in_front_say_is_true_only_where_one_is_trusted() {
+        let lines = [
+            ("forwarded", "for=10.0.0.1"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-port", "1"),
+            ("x-original-url", "/admin"),
+            ("x_original_url", "/admin"),
+            ("true_client-ip", "10.0.0.1"),
+            ("x-real-ip", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-of-mine", "1"),
+            ("x-original", "1"),
+        ];
+        let kept = |edge| {
+            let mut map = headers(&lines);
+            remove_untrusted(&mut map, edge);
+            let kept = lines.map(|(name, _)| name).into_iter().filter(|name| map.contains_key(*name));
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!(kept(Some(config_edge(0))), ["x-forwarded-for", "x-original"]);
+        let plain = lines.map(|(name, _)| name).into_iter().filter(|name| !name.contains('_'));
+        assert_eq!(kept(Some(config_edge(1))), plain.collect::<Vec<_>>());
+        assert_eq!(kept(None).len(), lines.len(), "inside the mesh they are the caller's");
     }
 
     #[test]

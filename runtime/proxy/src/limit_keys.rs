@@ -6,8 +6,9 @@ use crate::authorize::Asker;
 use crate::headers::client_address;
 use crate::route::parameters;
 use crate::token_bucket::TokenBucket;
-use meshd_config::{KEY_LENGTH, KeyOf, LimitKey, NO_VALUE, Rate};
+use meshd_config::{IPV6_PREFIX, KEY_LENGTH, KeyOf, LimitKey, NO_VALUE, Rate};
 use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
 /// The values of a request, in the order of the keys; `None` if they cannot be told apart, because some byte in what is
@@ -21,8 +22,8 @@ fn value(key: &LimitKey, asker: &Asker<'_>) -> Option<String> {
     let seen = &asker.seen;
     let text = match of {
         KeyOf::Caller => asker.peer.map(ToString::to_string).unwrap_or_default(),
-        KeyOf::Address => asker.address.to_canonical().to_string(),
-        KeyOf::Client => client_address(seen.headers, asker.arrival).to_canonical().to_string(),
+        KeyOf::Address => network(asker.address),
+        KeyOf::Client => network(client_address(seen.headers, asker.arrival)),
         KeyOf::Path => {
             printable(seen.query.unwrap_or_default().as_bytes())?;
             printable(seen.path.as_bytes())?.to_owned()
@@ -45,6 +46,18 @@ fn value(key: &LimitKey, asker: &Asker<'_>) -> Option<String> {
     };
     let text: String = text.chars().take(KEY_LENGTH).collect();
     Some(if text.is_empty() { NO_VALUE.to_owned() } else { text })
+}
+
+/// Who has an address, as Envoy writes it: an IPv4 address by itself, and a whole network of IPv6.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("{address}/32"),
+        IpAddr::V6(address) => {
+            let rest = u32::from(128_u8.saturating_sub(IPV6_PREFIX));
+            let mask = u128::MAX.checked_shl(rest).unwrap_or(0);
+            format!("{}/{IPV6_PREFIX}", Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+    }
 }
 
 /// The bytes as text, if all of them are printable ASCII.
@@ -145,6 +158,19 @@ mod tests {
         assert!(take("c"), "which drops b");
         assert!(!take("a") && take("b"), "a was kept, and b begins anew");
         assert_eq!((kept.buckets.len(), kept.order.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_client() {
+        for (address, expected) in [
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32"),
+            ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+            ("::1", "::/64"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), expected);
+        }
     }
 
     #[test]

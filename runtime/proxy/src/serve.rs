@@ -11,6 +11,7 @@ use crate::place::Place;
 use crate::replayed::Replayed;
 use crate::shares::NOT_ADMITTED;
 use crate::snapshot::{App, KindState, ListenerState};
+use crate::target::is_name;
 use crate::tls::{self, ClientCertificate, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, proxy_protocol, tcp};
@@ -340,7 +341,9 @@ async fn by_server_name(
     let connection = Connection { entry: Entry::Chain(name.clone()), tls: true, ..connection };
     match &state.kind {
         KindState::PassThrough { names, chains, .. } => {
-            let chain = names.find(&name).and_then(|chain| chains.get(chain));
+            // A pattern would take what is no name, too.
+            let chain = Some(&name).filter(|name| is_name(name)).and_then(|name| names.find(name));
+            let chain = chain.and_then(|chain| chains.get(chain));
             match chain.and_then(|chain| Some((chain.shares.draw()?, chain.checks))) {
                 Some(_) if chain.is_some_and(|chain| !chain.shares.admit(connection.remote.ip())) => {
                     refuse(&worker, &connection, "NR", NOT_ADMITTED);

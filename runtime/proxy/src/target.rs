@@ -166,10 +166,17 @@ fn asked_authority(parts: &Parts, old: Option<&Http10>) -> Result<String, Unfit>
 fn is_authority(authority: &str) -> bool {
     let host = without_port(authority);
     let port = authority.get(host.len()..).unwrap_or_default();
-    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
     let is_address = |address: &str| address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
     let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     port.len() <= ":65535".len() && !host.is_empty() && inner.map_or_else(|| is_name(host), is_address)
+}
+
+/// Whether it is a name: labels of which each has a letter or a digit (or what clients use in their place), and perhaps a final
+/// dot. A label without any would still be one below `*.example.org`.
+pub(crate) fn is_name(name: &str) -> bool {
+    let says = |b: u8| b.is_ascii_alphanumeric() || b"_~".contains(&b);
+    let is_label = |label: &str| label.bytes().any(says) && label.bytes().all(|b| says(b) || b == b'-');
+    name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
 }
 
 /// Whether it can be written as an extended CONNECT, which has neither another method nor a body.

@@ -46,7 +46,9 @@ namespace shop {
     let told = |answer: &Response| {
         assert_eq!(answered(answer), by("shop.pay", "api.pay.example"));
         assert_eq!(answer.json()["tls"], seen);
-        assert!(answer.json()["headers"].get("x-forwarded-client-cert").is_none(), "{answer:?}");
+        for name in ["x-forwarded-client-cert", "x-forwarded-proto"] {
+            assert!(answer.json()["headers"].get(name).is_none(), "{answer:?}");
+        }
     };
     let root = mesh.variable("MESH_CACERT_OUTSIDE").to_owned();
     for cluster in ["WEST", "EAST"] {

@@ -193,6 +193,26 @@ fn clients_come_in_by_their_addresses(data_plane: DataPlane) {
     };
     assert_eq!((spare("/"), spare("/health")), (403, 200));
 
+    // What proxies in front tell applications is believed where one is trusted only.
+    let told = ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-ssl"];
+    let told = told.into_iter().chain(["x-forwarded-of-theirs", "x-forwarded-fo", "x-forwarded-for-all"]);
+    let told: Vec<_> =
+        told.chain(["x-original-url", "x-rewrite-url", "x-real-ip", "true-client-ip"]).collect();
+    let other = ["x_original_url", "x-original_url", "x_real_ip", "true_client-ip", "x-rewrite_url"];
+    let arrived = |gateway: &str, host: &str| {
+        let names = told.iter().chain(&other);
+        let request = Request::get(host, "/").header("x-forwarded-for", "203.0.113.1");
+        let request = names.fold(request, |request, name| request.header(name, "stranger"));
+        let seen = mesh.ingress(gateway, &request.header("x-original", "kept")).json();
+        let headers = seen["headers"].as_object().expect("the application tells its headers").clone();
+        assert_eq!(headers["x-original"], "kept");
+        let of_client = headers.into_iter().filter(|(_, value)| *value == "stranger");
+        of_client.map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(arrived("WEST_LONE_80", "lone.example"), [].into());
+    let trusted: std::collections::BTreeSet<_> = told.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(arrived("WEST_IN_80", "free.example"), trusted);
+
     // Without anybody who could say it, it is the address that connects, whatever is said.
     let lone = mesh.address("MESH_GATEWAY_WEST_LONE_80");
     assert_eq!(from_address("127.0.0.1", lone, "lone.example"), 200);

@@ -36,6 +36,10 @@ namespace shop {
   route other { gateway = west.front, hosts = ["other.example"], rule { match { path = "/known" }, to = items } }
   policy pods   { routes = [pods],   rate_limit { scope = pod, each { by = [address], rate = 4/d }, total = 9/d } }
   policy shared { routes = [shared], rate_limit { scope = cluster, each { by = [address], rate = 4/d }, total = 9/d, timeout = 5s } }
+  route many  { gateway = west.in, hosts = ["pods.many.example"], to = web }
+  route ask   { gateway = west.in, hosts = ["shared.many.example"], to = web }
+  policy many { routes = [many], rate_limit { scope = pod, each { by = [address], rate = 3/d } } }
+  policy ask  { routes = [ask], rate_limit { scope = cluster, each { by = [address], rate = 3/d }, timeout = 5s } }
   policy front {
     gateways = [west.front]
     rate_limit { scope = pod, match { prefix = "/pods" }, total = 4/d }
@@ -64,6 +68,18 @@ fn routes_and_gateways_have_limits(data_plane: DataPlane) {
         // What a client says before the proxy is not its address.
         assert_eq!(admitted("198.51.100.7, 203.0.113.2", "/", 2), 2, "{host}");
         assert_eq!(admitted("203.0.113.2", "/", 1), 1, "{host}");
+    }
+    // A network of IPv6 is one client, and an IPv4 address is one however it is written.
+    for host in ["pods.many.example", "shared.many.example"] {
+        let ask = |client: &str| {
+            mesh.ingress("WEST_IN", &Request::get(host, "/").header("x-forwarded-for", client)).status
+        };
+        let network = ["2001:db8:1:2::1", "2001:db8:1:2:3::4", "2001:db8:1:2:ffff::", "2001:db8:1:2::1"];
+        assert_eq!(network.map(ask), [200, 200, 200, 429], "{host}");
+        assert_eq!(ask("2001:db8:1:3::1"), 200, "{host}: another network");
+        let written = ["203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107", "203.0.113.7"];
+        assert_eq!(written.map(ask), [200, 200, 200, 429], "{host}");
+        assert_eq!(ask("::ffff:203.0.113.8"), 200, "{host}: another address");
     }
     let free = Request::get("free.example", "/").header("x-forwarded-for", "203.0.113.1");
     assert_eq!((0..9).filter(|_| mesh.ingress("WEST_IN", &free).status == 200).count(), 9);

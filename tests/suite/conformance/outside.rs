@@ -129,6 +129,12 @@ fn applications_call_hosts_outside_by_their_names(data_plane: DataPlane) {
     for host in ["plain.example", "other.example", "plain.shop"] {
         assert_eq!(call(&mesh, "PLAIN_80", host).status, 404, "{host}");
     }
+    // What is no name is below no pattern.
+    assert_eq!(answered(&call(&mesh, "CDN_80", "a.-b.cdn.example")), by("shop.cdn", "edge.cdn.example"));
+    for host in ["..cdn.example", "x..cdn.example", "-.cdn.example", ".cdn.example", "a.--.cdn.example"] {
+        let status = call(&mesh, "CDN_80", host).status;
+        assert!([400, 404].contains(&status), "{host}: {status}");
+    }
 
     // The proxy begins TLS, with the server name and the certificate that are declared.
     let answer = call(&mesh, "PAY_80", "api.pay.example");
@@ -137,6 +143,9 @@ fn applications_call_hosts_outside_by_their_names(data_plane: DataPlane) {
         answer.json()["tls"],
         serde_json::json!({ "sni": "api.pay.example", "client": ["pay-client"] })
     );
+    // What is true of the hop from the application is not told to a server that was asked over TLS.
+    assert!(answer.json()["headers"].get("x-forwarded-proto").is_none(), "{answer:?}");
+    assert!(answer.json()["headers"].get("x-request-id").is_some(), "{answer:?}");
     let answer = call(&mesh, "PAY_81", "api.pay.example");
     assert_eq!(answer.json()["tls"], serde_json::json!({ "sni": "api.pay.example", "client": [] }));
     let raw = conversation(mesh.address("MESH_CALL_WEST_SHOP_WEB__SHOP_PAY_6380"), "PING");

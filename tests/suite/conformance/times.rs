@@ -38,6 +38,14 @@ namespace shop {
     rule { match { path = "/silent" }, to = page, retry { attempts = 1, when = [5xx], per_try_idle = 300ms } }
   }
   policy page { targets = [page], outlier { enabled = false } }
+  service large { clusters = [west], port http { number = 80 } }
+  route large {
+    gateway = west.in
+    hosts   = ["large.example"]
+    to      = large
+    retry   { attempts = 1, when = [5xx], per_try_idle = 2s }
+  }
+  policy large { targets = [large], outlier { interval = 1s } }
 }
 "#;
 
@@ -166,4 +174,55 @@ fn requests_are_sent_again_as_the_route_says(data_plane: DataPlane) {
     }
 }
 
-crate::on_both_data_planes!(calls_end_with_their_own_time, requests_are_sent_again_as_the_route_says);
+/// An application all of whose answers are longer than what anything on the way keeps.
+fn serve_without_end(application: TcpListener) {
+    std::thread::spawn(move || {
+        for mut stream in application.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || -> std::io::Result<()> {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head)?;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")?;
+                loop {
+                    stream.write_all(&[b'x'; 65_536])?;
+                }
+            });
+        }
+    });
+}
+
+fn who_does_not_read_is_no_silence_of_an_endpoint(data_plane: DataPlane) {
+    let mesh = Mesh::up(SHOP, data_plane);
+    serve_without_end(mesh.replace("shop.large", "west", "WEST_SIDECARS_SHOP_LARGE_80"));
+    let ingress = mesh.address("MESH_GATEWAY_WEST_IN");
+    let unread: Vec<TcpStream> = (0..7)
+        .map(|_| {
+            let mut stream = TcpStream::connect(ingress).expect("it listens");
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: large.example\r\n\r\n").expect("written");
+            stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+            let mut begin = [0; 12];
+            stream.read_exact(&mut begin).expect("the answer begins");
+            assert_eq!(&begin, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    // Long enough to be noticed, and for failures to be weighed: another service's answers take their time.
+    let slow = Request::get("page.example", "/kept?delay=300");
+    let answers: Vec<_> = (0..14).map(|_| mesh.ingress("WEST_IN", &slow).status).collect();
+    assert_eq!(answers, [200; 14]);
+    let name = match data_plane {
+        DataPlane::Envoy => "outlier_detection_ejections_detected",
+        DataPlane::Meshd => "meshd_ejections_total",
+    };
+    let metrics = mesh.metrics("west/gateways/in");
+    let ejected = |line: &&str| !line.starts_with('#') && line.contains(name) && !line.ends_with(" 0");
+    let ejected: Vec<_> = metrics.lines().filter(ejected).collect();
+    assert!(metrics.contains(name) || data_plane == DataPlane::Meshd, "{metrics}");
+    assert!(ejected.is_empty(), "{ejected:?}");
+    drop(unread);
+}
+
+crate::on_both_data_planes!(
+    calls_end_with_their_own_time,
+    requests_are_sent_again_as_the_route_says,
+    who_does_not_read_is_no_silence_of_an_endpoint
+);

@@ -20,6 +20,7 @@ use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions
 use envoy_types::pb::google::protobuf::Any;
 use meshc_plan::{Group, ListenerKind, Upstream, UpstreamTls, called_by_upstream, paths};
 
+use crate::http::reserved;
 use crate::pb::base::Address;
 use crate::pb::cluster::Cluster;
 use crate::pb::cluster::cluster::{
@@ -164,6 +165,11 @@ fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap
     };
     let requests = group.and_then(|group| group.requests_per_connection);
     let options = pool::protocol(upstream.protocol, requests, bounds).map(|options| HttpProtocolOptions {
+        // The filters of the cluster that a route names, whatever members it has.
+        http_filters: match upstream.tls {
+            Some(UpstreamTls::Outside(_)) if routed => reserved::without_on_the_way_out(),
+            Some(UpstreamTls::Outside(_) | UpstreamTls::Mutual { sni: _, peers: _ }) | None => Vec::new(),
+        },
         outlier_detection: if routed {
             ejection::error_matcher(&upstream.groups, &upstream.failing_answers)
         } else {

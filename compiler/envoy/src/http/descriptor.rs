@@ -4,7 +4,8 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use meshc_plan::{
-    DESCRIPTOR_KEY, KEY_LENGTH, LimitBucket, LimitCondition, LimitKey, NO_VALUE, UNPRINTABLE, key_name,
+    DESCRIPTOR_KEY, IPV6_PREFIX, KEY_LENGTH, LimitBucket, LimitCondition, LimitKey, NO_VALUE, UNPRINTABLE,
+    key_name,
 };
 use meshc_vocabulary::model::HttpMatch;
 
@@ -88,8 +89,8 @@ fn value(key: &LimitKey) -> ActionSpecifier {
     let longest = KEY_LENGTH;
     let format = match key {
         LimitKey::Caller => String::from("%DOWNSTREAM_PEER_URI_SAN%"),
-        LimitKey::Address => String::from("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
-        LimitKey::Client => String::from("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        LimitKey::Address => format!("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT({IPV6_PREFIX})%"),
+        LimitKey::Client => client(),
         LimitKey::Path => format!("%PATH(NQ:PATH):{longest}%"),
         LimitKey::Header(name) => format!("%REQ({name}):{longest}%"),
         LimitKey::Cookie(name) => format!("%DYNAMIC_METADATA({COOKIES}:{name}):{longest}%"),
@@ -100,6 +101,15 @@ fn value(key: &LimitKey) -> ActionSpecifier {
         descriptor_value: format,
         default_value: NO_VALUE.to_owned(),
     })
+}
+
+/// The address of the client, which may be one of IPv4 that is written as one of IPv6: that is the IPv4 address.
+fn client() -> String {
+    let mapped = r"re.extract(source.address, '[[]::ffff:([0-9.]+)[]]:.*', '\\\\1/32')";
+    let any = "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT";
+    format!(
+        r#"%COALESCE({{"operators":[{{"command":"CEL","param":"{mapped}"}},{{"command":"{any}","param":"{IPV6_PREFIX}"}}]}})%"#
+    )
 }
 
 /// What must be printable for a value to be sent. Parameters are unescaped first, and must be printable then.

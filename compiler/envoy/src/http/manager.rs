@@ -95,7 +95,7 @@ pub(crate) fn filter(
         use_remote_address: flag(edge),
         xff_num_trusted_hops: trusted_hops,
         local_reply_config: replies,
-        early_header_mutation_extensions: vec![reserved::without()],
+        early_header_mutation_extensions: vec![reserved::without(clients)],
         forward_client_cert_details: forward_client_cert.into(),
         set_current_client_cert_details: set_client_cert,
         normalize_path: flag(true),

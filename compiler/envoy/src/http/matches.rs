@@ -17,6 +17,10 @@ use crate::pb::route::header_matcher::HeaderMatchSpecifier;
 use crate::pb::route::route_match::PathSpecifier;
 use crate::pb::route::{HeaderMatcher, RouteMatch};
 
+/// An expression for names of hosts: labels of which each has a letter or a digit (or what clients use in their place), and
+/// perhaps a final dot.
+pub(crate) const NAME: &str = r"-*[A-Za-z0-9_~][A-Za-z0-9_~-]*(?:\.-*[A-Za-z0-9_~][A-Za-z0-9_~-]*)*\.?";
+
 /// The condition on the path as it must be put to Envoy, which merges slashes but for a path that is nothing but
 /// slashes: that one becomes `//`.
 fn path(path: &PathMatch) -> Cow<'_, PathMatch> {

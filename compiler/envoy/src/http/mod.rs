@@ -16,7 +16,7 @@ pub(crate) mod manager;
 pub(crate) mod matches;
 mod rate_limit;
 pub(crate) mod replies;
-mod reserved;
+pub(crate) mod reserved;
 pub(crate) mod retry;
 pub(crate) mod routes;
 pub(crate) mod upgrade;

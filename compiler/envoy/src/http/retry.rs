@@ -112,8 +112,10 @@ fn policy(retry: &RetryPlan, conditions: &BTreeSet<&str>) -> Option<RetryPolicy>
     Some(RetryPolicy {
         retry_on: conditions.into_iter().collect::<Vec<_>>().join(","),
         num_retries: number(*attempts),
-        per_try_timeout: per_try_timeout.and_then(duration),
-        per_try_idle_timeout: per_try_idle.and_then(duration),
+        // Envoy's own bound of silence goes on while the answer comes, and counts against the endpoint when it is the client
+        // who does not read. Its bound of an attempt begins once the endpoint has the request, and ends with the head of the
+        // answer.
+        per_try_timeout: (*per_try_timeout).into_iter().chain(*per_try_idle).min().and_then(duration),
         retry_back_off: (*back_off != BackOff::DEFAULT).then(|| self::back_off(*back_off)),
         rate_limited_retry_back_off: max_retry_after.map(as_asked),
         retry_priority: other_groups(*elsewhere),

@@ -71,9 +71,12 @@ fn no_such_method() -> Route {
 }
 
 /// Refuses what is neither a name nor an address, with or without a port: an application behind a listener that serves
-/// any host could take it for anything.
+/// any host could take it for anything. A label without a letter or a digit would still be one below `*.example.org`.
 fn no_host() -> Route {
-    refuse_unless(":authority", matches::regex(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]*\])(?::[0-9]{0,5})?"))
+    refuse_unless(
+        ":authority",
+        matches::regex(&format!(r"(?:{}|\[[0-9A-Fa-f:.]*\])(?::[0-9]{{0,5}})?", matches::NAME)),
+    )
 }
 
 /// Refuses a segment of dots with parameters. A path in its one spelling has none, and whoever resolves it, the next proxy or

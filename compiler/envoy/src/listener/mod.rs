@@ -10,7 +10,9 @@ mod status;
 
 use meshc_plan::{ClientRanges, ListenerKind, bounds};
 
-use crate::pb::listener::{FilterChain, FilterChainMatch, Listener, ListenerFilter};
+use crate::http::matches;
+use crate::pb::listener::{Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter};
+use crate::pb::rbac::{self, Permission, Policy, Principal, permission, principal};
 use crate::pb::{duration, flag, network_filter};
 use crate::placed::Placed;
 use crate::ranges;
@@ -90,6 +92,22 @@ fn tcp_proxy(
 /// What operators must reach even when clients have used up all connections.
 fn beyond_the_connection_limit() -> Listener {
     Listener { ignore_global_conn_limit: true, ..Default::default() }
+}
+
+/// Closes TLS whose server name is none; `unnamed` may do without one. It acts on the first bytes, which are not passed on
+/// before.
+fn names_only(unnamed: bool) -> Filter {
+    use envoy_types::pb::envoy::extensions::filters::network::rbac::v3::Rbac;
+    let name = if unnamed { format!("(?:{})?", matches::NAME) } else { matches::NAME.to_owned() };
+    let named = permission::Rule::RequestedServerName(matches::regex(&name));
+    let policy = Policy {
+        permissions: vec![Permission { rule: Some(named) }],
+        principals: vec![Principal { identifier: Some(principal::Identifier::Any(true)) }],
+        ..Default::default()
+    };
+    let rules = rbac::Rbac { policies: [("mesh.name".to_owned(), policy)].into(), ..Default::default() };
+    let config = Rbac { rules: Some(rules), stat_prefix: "mesh.name.".to_owned(), ..Default::default() };
+    network_filter("envoy.filters.network.rbac", &config)
 }
 
 /// The chain, for connections from the addresses that are admitted, and one for the others among them that closes them: Envoy

@@ -41,22 +41,26 @@ fn chain(listener: &str, planned: &PassThroughChain) -> Vec<FilterChain> {
     } = planned;
     // Without names it is chosen where no other chain is.
     let every = names.iter().any(|name| name == "*");
+    // A pattern would take what is no name, too.
+    let guard = names.iter().any(|name| name.starts_with('*')).then(|| super::names_only(every));
+    let passed = super::tcp_proxy(&TcpProxy {
+        stat_prefix: listener.to_owned(),
+        // Without one, a connection is ended by those who speak on it, not by the gateway in the middle.
+        idle_timeout: timeout(*idle_timeout),
+        // A live gateway in front of dead pods must not look dead.
+        max_connect_attempts: number(*connect_attempts),
+        cluster_specifier: Some(clusters(to, *dead_share)),
+        ..Default::default()
+    });
     let chain = FilterChain {
         name: names.join(" "),
+        filters: guard.into_iter().chain(passed.filters).collect(),
         filter_chain_match: Some(FilterChainMatch {
             server_names: if every { Vec::new() } else { names.clone() },
             transport_protocol: "tls".to_owned(),
             ..Default::default()
         }),
-        ..super::tcp_proxy(&TcpProxy {
-            stat_prefix: listener.to_owned(),
-            // Without one, a connection is ended by those who speak on it, not by the gateway in the middle.
-            idle_timeout: timeout(*idle_timeout),
-            // A live gateway in front of dead pods must not look dead.
-            max_connect_attempts: number(*connect_attempts),
-            cluster_specifier: Some(clusters(to, *dead_share)),
-            ..Default::default()
-        })
+        ..Default::default()
     };
     super::of_clients(clients.as_ref(), chain)
 }

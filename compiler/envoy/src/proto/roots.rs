@@ -36,6 +36,8 @@ roots! {
     envoy_types::pb::envoy::extensions::filters::http::cors::v3::CorsPolicy,
     envoy_types::pb::envoy::extensions::filters::http::fault::v3::HttpFault,
     envoy_types::pb::envoy::extensions::filters::http::header_mutation::v3::HeaderMutation,
+    envoy_types::pb::envoy::extensions::filters::http::upstream_codec::v3::UpstreamCodec,
+    envoy_types::pb::envoy::extensions::filters::network::rbac::v3::Rbac,
     envoy_types::pb::envoy::extensions::filters::http::health_check::v3::HealthCheck,
     envoy_types::pb::envoy::extensions::filters::http::header_to_metadata::v3::Config,
     envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit,

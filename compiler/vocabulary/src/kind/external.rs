@@ -53,11 +53,11 @@ enum Spoken {
 symbols! {
     /// What the application speaks on a port of a host outside.
     PROTOCOLS: Spoken {
-        "http" | "http1" | "http/1.1" => Spoken::Http, "HTTP/1.1";
+        "http" | "http1" | "http/1.1" => Spoken::Http, "HTTP/1.1; with a `tls` block the proxy begins TLS, and applications call `http://`";
         "http2" | "h2" | "h2c" => Spoken::Http2, "HTTP/2";
         "grpc" | "grpc-web" => Spoken::Grpc, "gRPC";
-        "tls" | "https" | "passthrough" | "sni" => Spoken::Tls,
-            "TLS that the application begins: passed on if it asks for one of the `hosts`, else closed";
+        "tls" | "passthrough" | "sni" => Spoken::Tls,
+            "TLS that the application begins, such as for `https://`: passed on if it asks for one of the `hosts`, else closed";
         "tcp" | "mysql" | "postgres" | "redis" | "mongo" => Spoken::Tcp, "anything over TCP";
     }
 }

@@ -115,7 +115,8 @@ pub(crate) static KIND: Kind = Kind {
             words::TRUSTED_HOPS,
             Type::Integer(0, 16),
             Constant::Integer(0),
-            "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`.",
+            "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for` and other headers that tell of \
+             a request. Without any, such headers of clients are removed.",
         ),
     ],
     blocks: &[

@@ -47,8 +47,9 @@ const PATHS: Attribute = Attribute::optional(words::PATHS, Type::some(&A_PATH), 
 const PREFIX: Attribute = Attribute::optional(
     words::PREFIX,
     Type::Text(&forms::PATH),
-    "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`. No character \
-     stands for others.",
+    "The path is this one or below it, by whole segments: `/items` matches `/items/1` and not `/itemsfoo`. Parameters are \
+     a part of their segment: it does not match `/items;v=1`, which some applications take for `/items`; `starts_with` does. \
+     No character stands for others.",
 );
 
 const STARTS_WITH: Attribute = Attribute::optional(

@@ -49,7 +49,7 @@ symbols! {
         "caller" => LimitKey::Caller, "the identity of the caller; those without one share a counter";
         "address" => LimitKey::Address, "on a route or a gateway the address of the client, behind as many proxies as \
             `trusted_hops` says; on a service the address that connects to its sidecar, as in `allow`: behind a gateway \
-            that of its pod";
+            that of its pod. IPv6 addresses count by their first 64 bits, which one site has to itself";
         "path" => LimitKey::Path, "the path after normalisation, without the query";
     }
 }

@@ -100,7 +100,9 @@ pub(in crate::parser) fn two_names(input: Tokens<'_>) {
     let after = input.advance();
     let name = shortened(input.text(input.peek(0)));
     let message = format!("expected `=` or `{{` after `{name}`, found {}", found(after));
-    report(after, error(after, codes::UNEXPECTED_TOKEN, message));
+    let label = shortened(after.text(after.peek(0)));
+    let help = format!("write `{name} {label} {{ … }}` for a block with the label `{label}`");
+    report(after, error(after, codes::UNEXPECTED_TOKEN, message).help(help));
 }
 
 /// `kind label` with `{` on the next line.
