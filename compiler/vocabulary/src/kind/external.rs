@@ -172,7 +172,9 @@ pub(crate) static KIND: Kind = Kind {
             Type::Reference(&EGRESS),
             "The egress gateway that connects to it. Callers reach that over mTLS, from its own cluster by the name of its \
              Service and from others at its address; it admits those that have declared their call, and tells the host \
-             nothing of their identities. The Secrets of `tls` are then needed in the mesh's namespace of its cluster only.",
+             nothing of their identities. The Secrets of `tls` are then needed in the mesh's namespace of its cluster only. On a port with `protocol = tls` the \
+             gateway judges who calls; for which of the `hosts` the TLS inside is, the caller's own sidecar judges alone, so a \
+             workload whose key was stolen can ask the same addresses for other names.",
         ),
         Attribute::derived(
             words::VIP,
