@@ -7,13 +7,25 @@
 //! them; it says which one it is at. What differs is made small, by leaving out what does not matter to it, and printed as a
 //! mesh, the steps, and both outcomes.
 
+mod clusters;
+mod conversations;
+mod filters;
+mod limits;
+mod matches;
 mod meshes;
 mod outcome;
+mod outside;
+mod policies;
+mod reach;
 mod requests;
 mod routes;
 mod run;
+mod services;
 mod shrink;
 mod text;
+#[path = "../behaviours/vocabulary.rs"]
+mod vocabulary;
+mod wire;
 mod words;
 
 use std::ops::Range;

@@ -1,18 +1,29 @@
-//! A mesh of a seed: valid as a rule, and with much of what the language can say.
+//! A mesh of a seed: valid as a rule, small, and with anything that the language can say.
 //!
-//! What depends on chance or on time is left out: of weights only one is above 0, shares are whole, limits are of hours,
-//! and nothing is ejected.
+//! What depends on chance or on time is left out: of weights and shares only one is above 0, parts are all or none, limits
+//! are of days, and what would eject an endpoint takes more failures than there are requests.
 
 use mesh_tests::random::Random;
 
-use crate::routes;
+use crate::outside::External;
 use crate::text::Item;
+use crate::{clusters, outside, policies, routes, services};
 
 /// What the mesh consists of, for those who name parts of it.
 pub(crate) struct Parts {
+    pub(crate) clusters: usize,
+    /// Whether the last cluster is of machines.
+    pub(crate) machines: bool,
     pub(crate) services: Vec<Service>,
     pub(crate) clients: Vec<Client>,
-    pub(crate) ingresses: Vec<usize>,
+    pub(crate) externals: Vec<External>,
+    pub(crate) ingresses: Vec<Ingress>,
+    /// Whether applications listen on loopback alone, as they must where nothing else keeps others away from them.
+    pub(crate) loopback: bool,
+    /// Whether some virtual addresses are chosen, all of them on loopback.
+    pub(crate) vips: bool,
+    /// Whether one cluster counts for the whole mesh.
+    pub(crate) counts: bool,
 }
 
 /// A client, which runs in the first cluster.
@@ -20,6 +31,59 @@ pub(crate) struct Client {
     /// With its namespace: `shop.c0`.
     pub(crate) name: String,
     pub(crate) calls: Vec<String>,
+}
+
+/// An ingress gateway: it has a port for requests, and perhaps others.
+pub(crate) struct Ingress {
+    pub(crate) cluster: usize,
+    pub(crate) doors: Vec<Door>,
+}
+
+/// A further port of an ingress gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// For requests, as the first one.
+    Second,
+    /// Requests over TLS.
+    Tls,
+    /// The same, with certificates by host.
+    Several,
+    /// The same, from clients that show a certificate.
+    Mutual,
+    /// Requests behind a load balancer that says who the client is.
+    Proxied,
+    /// Requests of HTTP/1.0.
+    Old,
+    /// Connections.
+    Bytes,
+    /// TLS that others end.
+    Passes,
+}
+
+impl Door {
+    pub(crate) const ALL: [Door; 8] = [
+        Door::Second,
+        Door::Tls,
+        Door::Several,
+        Door::Mutual,
+        Door::Proxied,
+        Door::Old,
+        Door::Bytes,
+        Door::Passes,
+    ];
+
+    pub(crate) const fn number(self) -> u16 {
+        match self {
+            Door::Second => 8080,
+            Door::Tls => 443,
+            Door::Several => 444,
+            Door::Mutual => 445,
+            Door::Proxied => 8081,
+            Door::Old => 8000,
+            Door::Bytes => 5432,
+            Door::Passes => 9443,
+        }
+    }
 }
 
 /// A service.
@@ -30,7 +94,13 @@ pub(crate) struct Service {
     pub(crate) clusters: Vec<usize>,
     pub(crate) subsets: bool,
     pub(crate) calls: Vec<String>,
-    protocol: &'static str,
+    pub(crate) protocol: &'static str,
+    /// Whether it has a second port, for requests of HTTP/1.1.
+    pub(crate) second: bool,
+    /// Whether its clusters have shares in the place of an order.
+    pub(crate) shares: bool,
+    /// Whether callers without an identity are taken.
+    pub(crate) permissive: bool,
 }
 
 impl Service {
@@ -38,29 +108,58 @@ impl Service {
         self.protocol == "grpc"
     }
 
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.protocol == "tcp"
+    }
+
+    /// The number of its first port, which is called `p`.
+    pub(crate) fn number(&self) -> u16 {
+        if self.is_tcp() { 5432 } else { 80 }
+    }
+
     /// Where rules may send requests: the service, or one of its subsets.
     pub(crate) fn destination(&self, random: &mut Random) -> String {
+        let port = if self.second || random.percent(10) { ".p" } else { "" };
         match self.subsets && random.percent(60) {
-            true => format!("{}.{}", self.name, random.of(&["v1", "v2"])),
-            false => self.name.clone(),
+            true => format!("{}.{}{port}", self.name, random.of(&["v1", "v2"])),
+            false => format!("{}{port}", self.name),
         }
+    }
+}
+
+impl Parts {
+    /// Services that take requests.
+    pub(crate) fn web(&self) -> Vec<&Service> {
+        self.services.iter().filter(|service| !service.is_tcp()).collect()
+    }
+
+    /// One of them.
+    pub(crate) fn any_web(&self, random: &mut Random) -> &Service {
+        let web = self.web();
+        web[random.below(web.len())]
+    }
+
+    /// Whether a gateway asks clients for certificates.
+    pub(crate) fn knows_clients(&self) -> bool {
+        self.ingresses.iter().any(|ingress| ingress.doors.contains(&Door::Mutual))
+    }
+
+    /// All clients, services and ingress gateways.
+    pub(crate) fn everybody(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.services.iter().map(|service| service.name.clone()).collect();
+        names.extend(self.clients.iter().map(|client| client.name.clone()));
+        names.extend(self.ingresses.iter().map(|ingress| format!("c{}.in", ingress.cluster)));
+        names
     }
 }
 
 /// The mesh of a seed, and what it consists of.
 pub(crate) fn mesh(random: &mut Random) -> (Vec<Item>, Parts) {
-    let clusters = 1 + random.below(3);
-    let parts = parts(clusters, random);
-    let mut items = vec![
-        Item::line(r#"mesh m { trust_domain = "cluster.local", trust = house, data_plane = envoy }"#),
-        Item::line("trust house {}"),
-    ];
-    for cluster in 0..clusters {
-        items.push(Item::line(format!("network n{cluster} {{}}")));
-        items.push(one_cluster(cluster, clusters, &parts));
-    }
+    let parts = parts(random);
+    let mut items = clusters::of_mesh(&parts, random);
     // What is ejected depends on what came before, and when.
-    items.push(Item::block("policy calm", vec![Item::line("outlier { enabled = false }")]));
+    let calm = ["outlier { enabled = false }", "timeout { idle = 1m }"].map(Item::line);
+    items.push(Item::block("policy calm", calm.to_vec()));
     for namespace in ["shop", "bank"] {
         let inside = namespaced(namespace, &parts, random);
         if !inside.is_empty() {
@@ -70,123 +169,79 @@ pub(crate) fn mesh(random: &mut Random) -> (Vec<Item>, Parts) {
     (items, parts)
 }
 
-fn parts(clusters: usize, random: &mut Random) -> Parts {
+fn parts(random: &mut Random) -> Parts {
+    let clusters = 1 + random.below(3);
+    let machines = clusters > 1 && random.percent(8);
+    let externals = outside::some(random);
+    let outside: Vec<String> = externals.iter().map(|external| external.name.clone()).collect();
+    let services = services(clusters, machines, &outside, random);
+    let mut names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+    names.extend(outside);
+    let client = |number| Client { name: format!("shop.c{number}"), calls: random.some(&names) };
+    let clients = (0..2).map(client).collect();
+    let all: Vec<usize> = (0..clusters).collect();
+    let entered = if random.percent(80) { random.some(&all) } else { Vec::new() };
+    let ingresses = entered.into_iter().map(|cluster| Ingress { cluster, doors: doors(random) }).collect();
+    let loopback = machines || random.percent(6);
+    let [vips, counts] = [10, 5].map(|chance| random.percent(chance));
+    Parts { clusters, machines, services, clients, externals, ingresses, loopback, vips, counts }
+}
+
+fn services(clusters: usize, machines: bool, outside: &[String], random: &mut Random) -> Vec<Service> {
     let all: Vec<usize> = (0..clusters).collect();
     let mut services: Vec<Service> = Vec::new();
-    for number in 0..2 + random.below(4) {
-        let earlier: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+    for number in 0..2 + random.below(3) {
+        let mut earlier: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+        earlier.extend(outside.iter().cloned());
+        // One takes requests for sure: there are rules that send them somewhere.
+        let protocols = ["http", "http", "http", "http2", "grpc", "tcp"];
+        let protocol = if number == 0 { "http" } else { random.of(&protocols) };
         services.push(Service {
             name: format!("{}.s{number}", if random.percent(75) { "shop" } else { "bank" }),
             clusters: random.some(&all),
             subsets: random.percent(20),
             calls: if earlier.is_empty() || random.percent(60) { Vec::new() } else { random.some(&earlier) },
-            protocol: random.of(&["http", "http", "http", "http2", "grpc"]),
+            protocol,
+            second: protocol != "tcp" && random.percent(10),
+            shares: random.percent(6),
+            permissive: !machines && random.percent(10),
         });
     }
-    let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
-    let client = |number| Client { name: format!("shop.c{number}"), calls: random.some(&names) };
-    let clients = (0..2).map(client).collect();
-    let ingresses = if random.percent(80) { random.some(&all) } else { Vec::new() };
-    Parts { services, clients, ingresses }
+    services
 }
 
-fn one_cluster(number: usize, clusters: usize, parts: &Parts) -> Item {
-    let mut items =
-        vec![Item::line(format!("network = n{number}")), Item::line(format!("region = \"r{number}\""))];
-    if parts.ingresses.contains(&number) {
-        items.push(Item::line(format!(
-            "gateway in {{ role = ingress, address = 10.0.{number}.1, port http {{ number = 80 }} }}"
-        )));
+fn doors(random: &mut Random) -> Vec<Door> {
+    let mut doors: Vec<Door> = Vec::new();
+    for _ in 0..2 {
+        let door = Door::ALL[random.below(Door::ALL.len())];
+        if random.percent(45) && !doors.contains(&door) {
+            doors.push(door);
+        }
     }
-    if clusters > 1 {
-        items.push(Item::line(format!("gateway ew {{ role = east_west, address = 10.0.{number}.2 }}")));
-    }
-    Item::block(format!("cluster c{number}"), items)
+    doors
 }
 
 /// The name within its namespace, if it is this one.
-fn short<'n>(name: &'n str, namespace: &str) -> Option<&'n str> {
+pub(crate) fn short<'n>(name: &'n str, namespace: &str) -> Option<&'n str> {
     name.strip_prefix(namespace)?.strip_prefix('.')
 }
 
 fn namespaced(namespace: &str, parts: &Parts, random: &mut Random) -> Vec<Item> {
     let mut items = Vec::new();
-    for service in &parts.services {
+    for (number, service) in parts.services.iter().enumerate() {
         let Some(name) = short(&service.name, namespace) else { continue };
-        let mut inside = vec![
-            Item::list("clusters", service.clusters.iter().map(|cluster| format!("c{cluster}"))),
-            Item::line(format!("port p {{ number = 80, target = 8080, protocol = {} }}", service.protocol)),
-        ];
-        if !service.calls.is_empty() {
-            inside.push(Item::list("calls", &service.calls));
-        }
-        if service.subsets {
-            inside.extend(["subset v1 {}", "subset v2 {}"].map(Item::line));
-        }
-        items.push(Item::block(format!("service {name}"), inside));
+        items.push(services::service(number, service, name, parts, random));
         items.extend(routes::of_calls(service, name, parts, random));
-        items.extend(policy(name, parts, random));
+        items.extend(policies::of_service(service, name, parts, random));
     }
     for client in &parts.clients {
         let Some(name) = short(&client.name, namespace) else { continue };
-        let inside = vec![Item::list("clusters", ["c0"]), Item::list("calls", &client.calls)];
-        items.push(Item::block(format!("client {name}"), inside));
+        items.push(services::client(client, name, random));
     }
     if namespace == "shop" {
-        for cluster in &parts.ingresses {
-            items.extend(routes::of_gateway(*cluster, parts, random));
-        }
+        items.extend(parts.externals.iter().map(|external| external.item(parts)));
+        items.extend(routes::of_gateways(parts, random));
+        items.extend(policies::of_the_rest(parts, random));
     }
     items
-}
-
-/// Settings of one service, if it has any.
-fn policy(name: &str, parts: &Parts, random: &mut Random) -> Option<Item> {
-    let mut inside = vec![Item::list("targets", [name])];
-    if random.percent(25) {
-        inside.push(routes::retry(random));
-    }
-    if random.percent(10) {
-        inside.push(Item::line(random.of(&["timeout { request = 5s }", "timeout { request = none }"])));
-    }
-    if random.percent(10) {
-        inside.push(Item::line("failover { enabled = false }"));
-    }
-    if random.percent(25) {
-        // A declared call that nothing admits would be an error: everybody may make some requests, and some may make all.
-        inside.push(Item::block(
-            "allow",
-            vec![Item::list("from", everybody(parts)), routes::matching(true, random)],
-        ));
-        if random.percent(60) {
-            inside.push(Item::block("allow", vec![Item::list("from", random.some(&everybody(parts)))]));
-        }
-    }
-    if random.percent(20) {
-        let from = Item::list("from", random.some(&everybody(parts)));
-        inside.push(Item::block("deny", vec![from, routes::matching(true, random)]));
-    }
-    if random.percent(15) {
-        let rate = 1 + random.below(4);
-        let mut limit = vec![Item::line("scope = pod")];
-        if random.percent(50) {
-            limit.push(Item::line("header = \"x-tier\""));
-            limit.push(Item::line(format!("tiers = {{ gold = {rate}/h }}")));
-        } else {
-            limit.push(Item::line(format!("otherwise = {rate}/h")));
-        }
-        inside.push(Item::block("rate_limit", limit));
-    }
-    if random.percent(10) {
-        inside.push(Item::line(format!("balance {{ by = {} }}", random.of(&["least_request", "random"]))));
-    }
-    (inside.len() > 1).then(|| Item::block(format!("policy p-{name}"), inside))
-}
-
-/// All clients, services and ingress gateways.
-fn everybody(parts: &Parts) -> Vec<String> {
-    let mut names: Vec<String> = parts.services.iter().map(|service| service.name.clone()).collect();
-    names.extend(parts.clients.iter().map(|client| client.name.clone()));
-    names.extend(parts.ingresses.iter().map(|cluster| format!("c{cluster}.in")));
-    names
 }

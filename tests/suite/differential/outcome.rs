@@ -4,11 +4,27 @@ use mesh_tests::mesh::Mesh;
 use mesh_tests::{one_stream, raw};
 use serde_json::Value;
 
+use crate::conversations;
 use crate::requests::Sent;
 
 /// Headers of answers that rules make or that clients act on. What else there is may differ: the date, the server.
-const TOLD: [&str; 8] =
-    ["location", "grpc-status", "retry-after", "allow", "x-out-set", "x-out-add", "x-tier", "x-user"];
+const TOLD: [&str; 15] = [
+    "location",
+    "grpc-status",
+    "retry-after",
+    "allow",
+    "x-out-set",
+    "x-out-add",
+    "x-tier",
+    "x-user",
+    "content-type",
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "access-control-allow-credentials",
+];
 
 /// Headers of requests that differ from one to the next, and the length of a body: how much arrived is compared, and whether
 /// it was told may change where a request is sent again.
@@ -69,10 +85,24 @@ pub(crate) fn of(mesh: &Mesh, variable: &str, sent: &Sent) -> String {
                 Err(_) => String::from("refused"),
             }
         }
+        Sent::WebSocket { host, path } => conversations::websocket(address, host, path),
+        Sent::Bytes(said) => conversations::bytes(address, said),
+        Sent::Tls { host, path, arguments, show } => {
+            let file =
+                |kind: &str, whose: &str| mesh.variable(&format!("MESH_CLIENT_{kind}_{whose}")).to_owned();
+            let shows = show.as_ref().map(|whose| [file("CERT", whose), file("KEY", whose)]);
+            let (status, body) = conversations::tls(address, host, path, arguments, shows.as_ref());
+            match status {
+                // The handshake failed.
+                0 => String::from("refused"),
+                _ => became(&raw::Outcome { status: Some(status), body, waits: false }),
+            }
+        }
     }
 }
 
-fn became(outcome: &raw::Outcome) -> String {
+/// In words, whatever was asked.
+pub(crate) fn became(outcome: &raw::Outcome) -> String {
     match outcome.status {
         // Which of these it is depends on how much of a request had been understood.
         Some(400 | 426 | 501) => String::from("refused"),

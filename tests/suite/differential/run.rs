@@ -94,11 +94,11 @@ pub(crate) fn compare(case: &Case) -> Verdict {
     let mut fleeting = 0;
     for (number, step) in case.steps.iter().enumerate() {
         match step {
-            Step::Fail { service, cluster, how } => {
-                each(&[&envoy, &meshd], &["fail", service, "--in", &format!("c{cluster}"), "--how", how]);
+            Step::Fail { service, place, how } => {
+                each(&[&envoy, &meshd], &["fail", service, "--in", place, "--how", how]);
             }
-            Step::Heal { service, cluster } => {
-                each(&[&envoy, &meshd], &["heal", service, "--in", &format!("c{cluster}")]);
+            Step::Heal { service, place } => {
+                each(&[&envoy, &meshd], &["heal", service, "--in", place]);
             }
             Step::Ask { variable, sent } => {
                 let ask = || [&envoy, &meshd].map(|mesh| outcome::of(mesh, variable, sent));

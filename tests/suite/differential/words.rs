@@ -43,7 +43,7 @@ pub(crate) const HEADERS: [(&str, &str); 4] =
     [("x-tier", "gold"), ("x-tier", "silver"), ("x-user", "jason"), ("x-user", "j\u{f6}rg")];
 
 /// Header lines of requests, beside those.
-pub(crate) const ODD_LINES: [&[u8]; 14] = [
+pub(crate) const ODD_LINES: [&[u8]; 17] = [
     b"x-tier: golden",
     b"x-tier:",
     b"x-tier: gold\r\nx-tier: silver",
@@ -58,4 +58,7 @@ pub(crate) const ODD_LINES: [&[u8]; 14] = [
     b"x-forwarded-for: 10.9.8.7",
     b"x-request-id: mine",
     b"accept: */*",
+    b"origin: https://a.example",
+    b"origin: https://x.b.example",
+    b"origin: https://shop.local\r\naccess-control-request-method: PUT",
 ];
