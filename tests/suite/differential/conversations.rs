@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mesh_tests::{process, raw, tools};
 
-use crate::outcome::became;
+use crate::outcome::{became, seen};
 
 /// How long any single read may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,7 +43,10 @@ pub(crate) fn websocket(address: SocketAddr, host: &str, path: &str) -> String {
     let _ = stream.write_all(&SAID);
     let mut heard = [0; 4];
     let _ = stream.read_exact(&mut heard);
-    format!("101 {}", if heard == HEARD { "and an echo" } else { "and none" })
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let told = head.lines().find_map(|line| line.strip_prefix("x-answer: ")).unwrap_or_default();
+    let echo = if heard == HEARD { "and an echo" } else { "and none" };
+    format!("101 {echo}{}", seen(&serde_json::from_str(told).unwrap_or_default()))
 }
 
 /// What comes back over a connection of bytes. Whether it ends in order or is cut may differ, as the reference says.

@@ -26,9 +26,18 @@ const TOLD: [&str; 15] = [
     "access-control-allow-credentials",
 ];
 
-/// Headers of requests that differ from one to the next, and the length of a body: how much arrived is compared, and whether
-/// it was told may change where a request is sent again.
-const FRESH: [&str; 4] = ["x-request-id", "x-forwarded-client-cert", "x-forwarded-for", "content-length"];
+/// Headers of requests that differ from one to the next, and how a body is told: how much of it arrived is compared, and how
+/// may change where a request is sent again. So may the words for an upgrade where a hop speaks HTTP/2.
+const FRESH: [&str; 8] = [
+    "x-request-id",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "content-length",
+    "transfer-encoding",
+    "sec-websocket-key",
+    "connection",
+    "upgrade",
+];
 
 /// By how many seconds two data planes may differ in when they have room again: one got its first request before the other.
 const APART: u64 = 60;
@@ -131,7 +140,7 @@ fn told(headers: &[(String, String)]) -> String {
 }
 
 /// What an application told of a request; nothing if it was none that answered.
-fn seen(answer: &Value) -> String {
+pub(crate) fn seen(answer: &Value) -> String {
     if answer["service"].is_null() {
         return String::new();
     }
@@ -142,9 +151,10 @@ fn seen(answer: &Value) -> String {
     let text = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
     let headers = headers.to_string().replace(", ", ",");
     format!(
-        " from {} in {} to {} {} {} {} {headers}",
+        " from {} in {} at {} to {} {} {} {} {headers}",
         text("service"),
         text("cluster"),
+        answer["attempt"],
         text("caller"),
         text("method"),
         text("path"),

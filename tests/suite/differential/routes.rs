@@ -3,7 +3,7 @@
 use mesh_tests::random::Random;
 
 use crate::meshes::{Door, Ingress, Parts, Service};
-use crate::text::Item;
+use crate::text::{Item, written};
 use crate::{filters, matches};
 
 /// The route for the calls to a service, if it has one.
@@ -169,14 +169,7 @@ fn rule(callee: Option<&Service>, conditional: bool, parts: &Parts, random: &mut
     }
     inside.extend(filters::headers("request_headers", "x-in", random));
     inside.extend(filters::of_any(random));
-    // Of a copy it is not known which client it is.
-    if !parts.knows_clients() && random.percent(10) {
-        let share = random.of(&["", ", share = 100%", ", share = 0%"]);
-        inside.push(Item::line(format!(
-            "mirror {{ to = {}{share} }}",
-            parts.any_web(random).destination(random)
-        )));
-    }
+    inside.extend(copies(&inside, parts, random));
     if !several && random.percent(10) {
         inside.push(Item::line(random.of(&["timeout = none", "timeout = 5s"])));
     }
@@ -187,6 +180,19 @@ fn rule(callee: Option<&Service>, conditional: bool, parts: &Parts, random: &mut
         inside.push(Item::line("upgrade = []"));
     }
     inside
+}
+
+/// Copies to a service that gets nothing else of the rule, so that it is seen which attempt a request is. Of a copy it is not
+/// known which client it is.
+fn copies(rule: &[Item], parts: &Parts, random: &mut Random) -> Option<Item> {
+    if parts.knows_clients() || !random.percent(12) {
+        return None;
+    }
+    let text = written(rule);
+    let to = parts.any_web(random);
+    let share = random.of(&["", ", share = 100%", ", share = 0%"]);
+    (!text.contains(&to.name))
+        .then(|| Item::line(format!("mirror {{ to = {}{share} }}", to.destination(random))))
 }
 
 fn destinations(callee: Option<&Service>, parts: &Parts, random: &mut Random) -> Vec<Item> {

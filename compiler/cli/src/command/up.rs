@@ -19,8 +19,9 @@ Every proxy of every cluster runs as a process of its own on ports of 127.0.0.1,
 or of ::1 in clusters with ip_family = ipv6; applications are stood in for.
 They answer HTTP with JSON (?delay=MS waits first, ?bytes=N answers with so many
 bytes), return every message of a WebSocket, and serve over gRPC: health,
-reflection, meshc.v1.Echo, and any other method with an empty message, whose
-trailer x-answer has the JSON. TCP gets every byte back.
+reflection, meshc.v1.Echo, and any other method with an empty message. The
+trailer x-answer of the latter, and that header of a WebSocket, have the JSON.
+TCP gets every byte back.
 
 A command runs once all is ready, and its status is that of meshc. It finds in
 its environment, each as host:port:

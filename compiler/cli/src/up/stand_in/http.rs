@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tonic::body::Body;
 
-use super::{Behaviour, Instance, Shaken, Told, awake, grpc, websocket, xfcc};
+use super::{Behaviour, Instance, Shaken, Told, attempts, awake, grpc, websocket, xfcc};
 
 /// The longest delay that a request may ask for with `?delay=`.
 pub(super) const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -31,6 +31,9 @@ struct Answer<'a> {
     path: &'a str,
     /// How many bytes its body had.
     received: u64,
+    /// Which attempt it is at the service, by the id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
     headers: BTreeMap<&'a str, String>,
     /// What was said in the TLS handshake, where there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,11 +53,12 @@ pub(super) async fn answer(
         tokio::time::sleep(delay).await;
     }
     let failing = *told.behaviour.borrow() != Behaviour::Well;
+    let attempt = attempts::count(&told.instance, request.headers());
     if grpc::is_asked(&request) {
-        return Ok(if failing { grpc::failure() } else { grpc::answer(request, told).await });
+        return Ok(if failing { grpc::failure() } else { grpc::answer(request, attempt, told).await });
     }
     if websocket::is_asked(&request) && !failing {
-        return Ok(websocket::agree(request, told));
+        return Ok(websocket::agree(request, attempt, told));
     }
     let received = read(request.body_mut()).await;
     let instance = &told.instance;
@@ -63,13 +67,13 @@ pub(super) async fn answer(
         return Ok(grpc::failure());
     }
     let (status, body) = if failing {
-        (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance))
+        (StatusCode::INTERNAL_SERVER_ERROR, told_to_fail(instance, attempt))
     } else if let Some(count) = bytes(request.uri().query().unwrap_or_default()) {
         let mut response = Response::new(Body::new(Full::new(filling(count))));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         return Ok(response);
     } else {
-        (StatusCode::OK, describe(&request, received, instance, tls))
+        (StatusCode::OK, describe(&request, received, attempt, instance, tls))
     };
     // Over HTTP/2, hyper would send the body of an answer that has none.
     let body = if request.method() == Method::HEAD { Vec::new() } else { body };
@@ -92,6 +96,7 @@ pub(super) async fn read(body: &mut Incoming) -> u64 {
 pub(super) fn describe(
     request: &Request<Incoming>,
     received: u64,
+    attempt: Option<u32>,
     instance: &Instance,
     tls: Option<&Shaken>,
 ) -> Vec<u8> {
@@ -104,20 +109,24 @@ pub(super) fn describe(
         method: request.method().as_str(),
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()),
         received,
+        attempt,
         headers: joined(headers),
         tls,
     };
     line(&answer)
 }
 
-fn told_to_fail(instance: &Instance) -> Vec<u8> {
+fn told_to_fail(instance: &Instance, attempt: Option<u32>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Failure<'a> {
         service: &'a str,
         cluster: &'a str,
         error: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     }
-    line(&Failure { service: &instance.service, cluster: &instance.cluster, error: "told to fail" })
+    let (service, cluster) = (&instance.service, &instance.cluster);
+    line(&Failure { service, cluster, error: "told to fail", attempt })
 }
 
 /// JSON and a newline, for people with curl.
@@ -125,6 +134,27 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     body
+}
+
+/// Which header, or trailer, has what an answer says where there is no body for it.
+pub(super) const ANSWER: &str = "x-answer";
+/// The longest that it may be: many clients take no more than 8 KiB of metadata.
+const MAX_ANSWER: usize = 4096;
+
+/// JSON as a header's value, with everything beyond ASCII escaped; none if it is too long.
+pub(super) fn in_header(json: &[u8]) -> Option<HeaderValue> {
+    let text = std::str::from_utf8(json).ok()?.trim_end();
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() {
+            escaped.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    HeaderValue::from_str(&escaped).ok().filter(|value| value.len() <= MAX_ANSWER)
 }
 
 /// Headers by name; repeated ones are joined with `, `.
@@ -160,6 +190,17 @@ fn filling(count: usize) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_fits_into_a_header() {
+        let value = in_header("{\"a\":\"\u{e4}\u{1f600}\"}\n".as_bytes()).unwrap();
+        assert_eq!(value, r#"{"a":"\u00e4\ud83d\ude00"}"#);
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(value.as_bytes()).unwrap()["a"],
+            "\u{e4}\u{1f600}"
+        );
+        assert_eq!(in_header(&[b'a'; MAX_ANSWER + 1]), None);
+    }
 
     #[test]
     fn a_length_is_bounded() {

@@ -1,5 +1,6 @@
 //! Applications that stand in for the real ones: they say who they are and who called, and fail when they are told to.
 
+mod attempts;
 mod grpc;
 mod http;
 mod server;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_websockets::{CloseCode, Error, Limits, Message, ServerBuilder, WebSocketStream};
 use tonic::body::Body;
 
-use super::http::MAX_BYTES;
+use super::http::{ANSWER, MAX_BYTES, describe, in_header};
 use super::{Behaviour, Told, awake};
 
 /// What is hashed after the client's key (section 1.3).
@@ -43,8 +43,8 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 }
 
 /// Agrees, and converses from then on. Of subprotocols the first that is offered is taken, since some clients end a
-/// connection without one.
-pub(super) fn agree(mut request: Request<Incoming>, told: Told) -> Response<Body> {
+/// connection without one. A header says what an answer over HTTP does.
+pub(super) fn agree(mut request: Request<Incoming>, attempt: Option<u32>, told: Told) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     if request.headers().get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
@@ -60,6 +60,9 @@ pub(super) fn agree(mut request: Request<Incoming>, told: Told) -> Response<Body
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accepted);
+    if let Some(answer) = in_header(&describe(&request, 0, attempt, &told.instance, None)) {
+        headers.insert(ANSWER, answer);
+    }
     let first = words(request.headers(), &SEC_WEBSOCKET_PROTOCOL).next();
     if let Some(first) = first.and_then(|word| HeaderValue::from_str(word).ok()) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, first);

@@ -25,10 +25,6 @@ use super::{Behaviour, Instance, Told, awake, http};
 
 /// gRPC's type of content.
 const CONTENT: HeaderValue = HeaderValue::from_static("application/grpc");
-/// Which trailer says who answers a method that is only stood in for, and what was asked.
-const ANSWER: &str = "x-answer";
-/// The longest that it may be: many clients take no more than 8 KiB of metadata.
-const MAX_ANSWER: usize = 4096;
 /// The message without a field: a byte that says that it is not compressed, and its length (gRPC over HTTP/2, "Data Frames").
 const EMPTY: Bytes = Bytes::from_static(&[0; 5]);
 
@@ -61,7 +57,7 @@ fn told_to_fail() -> Status {
 }
 
 /// Answers one call.
-pub(super) async fn answer(request: Request<Incoming>, told: Told) -> Response<Body> {
+pub(super) async fn answer(request: Request<Incoming>, attempt: Option<u32>, told: Told) -> Response<Body> {
     // The kinds of calls differ in how many messages there are, and not in their form.
     match request.uri().path() {
         "/meshc.v1.Echo/Say" => call(request, |asked| echo::say(asked, told)).await,
@@ -75,7 +71,7 @@ pub(super) async fn answer(request: Request<Incoming>, told: Told) -> Response<B
         | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => {
             call(request, reflection::describe).await
         }
-        _ => nothing(request, told.instance),
+        _ => nothing(request, attempt, told.instance),
     }
 }
 
@@ -133,9 +129,9 @@ async fn well(told: &mut Told) -> Result<(), Status> {
 
 /// An answer at once, whose end waits for that of the request: whichever kind of method the client takes it for, it is one.
 /// Its trailers say what an answer over HTTP does.
-fn nothing(request: Request<Incoming>, instance: Instance) -> Response<Body> {
+fn nothing(request: Request<Incoming>, attempt: Option<u32>, instance: Instance) -> Response<Body> {
     let begin = (Some(EMPTY), Some((request, instance)));
-    let frames = stream::unfold(begin, |(message, asked)| async move {
+    let frames = stream::unfold(begin, move |(message, asked)| async move {
         if let Some(message) = message {
             return Some((Ok::<_, Infallible>(Frame::data(message)), (None, asked)));
         }
@@ -143,9 +139,9 @@ fn nothing(request: Request<Incoming>, instance: Instance) -> Response<Body> {
         let received = http::read(request.body_mut()).await;
         let mut trailers = HeaderMap::new();
         trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
-        let answer = ascii(&http::describe(&request, received, &instance, None));
-        if let Some(answer) = answer.filter(|answer| answer.len() <= MAX_ANSWER) {
-            trailers.insert(ANSWER, answer);
+        let answer = http::in_header(&http::describe(&request, received, attempt, &instance, None));
+        if let Some(answer) = answer {
+            trailers.insert(http::ANSWER, answer);
         }
         Some((Ok(Frame::trailers(trailers)), (None, None)))
     });
@@ -154,35 +150,9 @@ fn nothing(request: Request<Incoming>, instance: Instance) -> Response<Body> {
     response
 }
 
-/// JSON as a header's value, with everything beyond ASCII escaped.
-fn ascii(json: &[u8]) -> Option<HeaderValue> {
-    let text = std::str::from_utf8(json).ok()?.trim_end();
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii() {
-            escaped.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    HeaderValue::from_str(&escaped).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_fits_into_a_header() {
-        let value = ascii("{\"a\":\"\u{e4}\u{1f600}\"}\n".as_bytes()).unwrap();
-        assert_eq!(value, r#"{"a":"\u00e4\ud83d\ude00"}"#);
-        assert_eq!(
-            serde_json::from_slice::<serde_json::Value>(value.as_bytes()).unwrap()["a"],
-            "\u{e4}\u{1f600}"
-        );
-    }
 
     #[test]
     fn a_call_has_a_service_and_a_method() {
