@@ -80,7 +80,7 @@ fn of_seed(seed: u64) -> End {
         Verdict::Differs(difference) => difference,
     };
     println!("seed {seed} differs at step {:?}, and is run again", first.step);
-    println!("envoy: {}\nmeshd: {}", first.envoy, first.meshd);
+    println!("{}", shrink::whole(&case, &first).report(seed));
     match run::compare(&case) {
         Verdict::Differs(again) => End::Differs(shrink::small(&case, &again).report(seed)),
         Verdict::Same { .. } | Verdict::Refused(_) => {

@@ -52,6 +52,19 @@ pub(crate) fn alike([envoy, meshd]: &[String; 2]) -> bool {
         })
 }
 
+/// The same whichever attempt it was.
+pub(crate) fn without_attempt(outcome: &str) -> String {
+    let words: Vec<&str> = outcome.split(' ').collect();
+    let is_count = |place: &usize| *place > 0 && words[*place - 1] == "at";
+    let kept = (0..words.len()).filter(|place| !is_count(place)).map(|place| words[place]);
+    kept.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn attempts_are_left_out() {
+    assert_eq!(without_attempt("200 from a in c0 at 7 to x"), "200 from a in c0 at to x");
+}
+
 fn are_close(one: &str, other: &str) -> bool {
     let seconds = |word: &str| word.parse::<u64>().ok();
     seconds(one).zip(seconds(other)).is_some_and(|(one, other)| one.abs_diff(other) <= APART)

@@ -15,6 +15,11 @@ pub(crate) struct Small {
     difference: Difference,
 }
 
+/// The case as it is, for those who do not wait.
+pub(crate) fn whole(case: &Case, difference: &Difference) -> Small {
+    Small { case: case.clone(), difference: difference.clone() }
+}
+
 /// Leaves out steps, and then parts of the mesh, for as long as something differs.
 pub(crate) fn small(case: &Case, difference: &Difference) -> Small {
     let mut small = Small { case: case.clone(), difference: difference.clone() };
