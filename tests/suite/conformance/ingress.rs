@@ -216,8 +216,10 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
     hosts   = ["shop.example"]
     request_headers { set = { "x-caller" = "<${request.caller}>:${request.port}" } }
     rule { match { prefix = "/orders" }, to = admin }
+    rule { match { path = "/both" }, destination { to = admin }, destination { to = web, weight = 0 } }
     rule { to = web }
   }
+  policy former { targets = [web], deny { from = [west.ingress], clients = ["former.example"] } }
   policy partners {
     targets = [admin]
     allow { from = [west.ingress], clients = ["spiffe://client.example/part*", "second.example"] }
@@ -274,6 +276,8 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
         ("/orders/list", [200, 200, 200]),
         ("/orders/secret", [403, 403, 403]),
         ("/", [200, 200, 200]),
+        // What each of several destinations asks.
+        ("/both", [200, 403, 403]),
     ] {
         let found = [partner, stranger, None].map(|who| at(who, path));
         assert_eq!(found, statuses, "{path}: a partner, a stranger, and nobody known");

@@ -62,10 +62,17 @@ pub(crate) fn of_every_request(filters: &[Filter]) -> Vec<HttpFilter> {
 }
 
 /// The same for one of several routes, or of several hosts: the filters, which pass every request that no route sends through them, and what
-/// the route says to do that. `route` makes the names unique.
+/// the route says to do that. `route` makes the names unique, and a number those of filters of one kind: what a route says
+/// it says by name, and each destination of a rule may ask something else of clients.
 pub(crate) fn of_one_route(filters: &[Filter], route: &str) -> (Vec<HttpFilter>, HashMap<String, Any>) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
     let made = made(filters).into_iter().map(|Made { filter, on_route }| {
-        let name = format!("{}.{route}", filter.name);
+        let count = counts.entry(filter.name.clone()).or_default();
+        *count += 1;
+        let name = match *count {
+            1 => format!("{}.{route}", filter.name),
+            further => format!("{}.{further}.{route}", filter.name),
+        };
         (HttpFilter { name: name.clone(), disabled: true, ..filter }, (name, on_route))
     });
     made.unzip()
