@@ -157,7 +157,6 @@ pub(crate) fn retry(random: &mut Random) -> Item {
     }
     for (chance, line) in [
         (60, "other_localities = true"),
-        (10, "per_try_timeout = 5s"),
         (10, "per_try_idle = 5s"),
         (10, "max_retry_after = 1s"),
         (10, "max_body = 128KiB"),
@@ -165,6 +164,11 @@ pub(crate) fn retry(random: &mut Random) -> Item {
         if random.percent(chance) {
             inside.push(Item::line(line));
         }
+    }
+    if random.percent(10) {
+        inside.push(Item::line("per_try_timeout = 5s"));
+        // No attempt takes so long that another one goes on beside it.
+        inside.extend(random.percent(40).then(|| Item::line("hedge = true")));
     }
     if random.percent(15) {
         inside.extend(["back_off = 5ms", "max_back_off = 20ms"].map(Item::line));
