@@ -400,7 +400,7 @@ fn routes_lead_to_hosts_outside(data_plane: DataPlane) {
     assert!((1..40).contains(&spare), "all of 40 to one of two has a chance of 10^-12: {spare}");
     mesh.fail("shop.pay", "api.pay.example", "gone");
     process::eventually("the other host takes over", Duration::from_secs(60), || {
-        let answers: Vec<Response> = (0..8).map(|_| call("/either")).collect();
+        let answers: Vec<Response> = (0..24).map(|_| call("/either")).collect();
         answers.iter().all(|answer| answer.status == 200).then_some(())
     });
     let answer = call("/either");
