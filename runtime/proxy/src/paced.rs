@@ -25,7 +25,7 @@ const SMALL_PIECE: u64 = 8 * 1024 - 1;
 /// piece while there is none. It does not wait for room, since only an answer that goes on shows which clients do not
 /// read it, and they are who has to leave (see `room`).
 const PAUSE: Duration = Duration::from_millis(20);
-const SELDOM: Duration = Duration::from_millis(50);
+const SELDOM: Duration = Duration::from_millis(25);
 
 /// A connection, from a client or to an upstream. The bound holds in both directions: what an upstream sends to a client
 /// that does not read fills memory as well as what a client sends.

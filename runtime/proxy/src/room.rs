@@ -29,7 +29,7 @@ const FREED_BY_OTHER: u64 = 16 << 10;
 const LEAVING: Duration = Duration::from_millis(250);
 
 /// How long memory must have been tight before idle clients are told, and full before slow ones are, also after the last
-/// one was told that does not read: those are known by then (an answer goes on at 160 KiB/s while memory is full, and up
+/// one was told that does not read: those are known by then (an answer goes on at 320 KiB/s while memory is full, and up
 /// to 100 of it fit between this proxy and its client), and what they held is free.
 const BEFORE_IDLE: Duration = Duration::from_secs(3);
 const BEFORE_SLOW: Duration = Duration::from_secs(5);

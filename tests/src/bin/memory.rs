@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const USAGE: &str = "usage: memory [--idle N] [--unread N] [--slow N] [--seconds N] [--plane meshd|envoy]";
 
 /// How often memory is read, and told to the proxies.
-const INTERVAL: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(200);
 
 /// How many bytes those ask for who then do not read.
 const UNREAD: &str = "/?bytes=4000000";

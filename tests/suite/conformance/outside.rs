@@ -369,6 +369,9 @@ fn routes_lead_to_hosts_outside(data_plane: DataPlane) {
     let seen = serde_json::json!({ "sni": "api.pay.example", "client": ["pay-client"] });
     let answer = mesh.ingress("WEST_INGRESS_80", &Request::get("shop.example", "/pay/1"));
     assert_eq!(answered(&answer), by("shop.pay", "api.pay.example"));
+    let told = answer.json()["headers"].as_object().expect("headers").clone();
+    let own: Vec<&String> = told.keys().filter(|name| name.starts_with("x-envoy-")).collect();
+    assert!(own.is_empty(), "a host outside is told nothing of Envoy's own: {own:?}");
     assert_eq!(
         (&answer.json()["headers"]["host"], &answer.json()["tls"]),
         (&"api.pay.example".into(), &seen)

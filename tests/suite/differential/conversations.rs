@@ -50,8 +50,8 @@ pub(crate) fn websocket(address: SocketAddr, host: &str, path: &str) -> String {
 }
 
 /// What comes back over a connection of bytes: a line, and what was said. Whether it ends in order or is cut may differ, as the
-/// reference says. A client that ends before its first bytes are looked at, where a port takes TLS and other bytes, is one
-/// that Envoy takes for gone; so it ends last.
+/// reference says. A client that ended right after its first bytes got nothing from Envoy once, at a port that takes TLS
+/// and other bytes (why was not traced); so it ends last.
 pub(crate) fn bytes(address: SocketAddr, said: &[u8]) -> String {
     let mut stream = open(address);
     // Whoever is refused may have closed already.

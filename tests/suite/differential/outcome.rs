@@ -28,7 +28,7 @@ const TOLD: [&str; 15] = [
 
 /// Headers of requests that differ from one to the next, and how a body is told: how much of it arrived is compared, and how
 /// may change where a request is sent again. So may the words for an upgrade where a hop speaks HTTP/2.
-const FRESH: [&str; 9] = [
+const FRESH: [&str; 8] = [
     "x-request-id",
     "x-forwarded-client-cert",
     "x-forwarded-for",
@@ -37,8 +37,6 @@ const FRESH: [&str; 9] = [
     "sec-websocket-key",
     "connection",
     "upgrade",
-    // Envoy tells it to hosts outside the mesh; of services, the sidecar removes it.
-    "x-envoy-external-address",
 ];
 
 /// By how many seconds two data planes may differ in when they have room again: one got its first request before the other.

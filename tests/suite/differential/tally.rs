@@ -65,5 +65,5 @@ impl Tally {
 /// If it is more than one in ten.
 pub(crate) fn nearly_all_are_meshes(refused: &[String], count: u64) {
     let share = format!("{} of {count} are no meshes:\n{}", refused.len(), refused.join("\n"));
-    assert!(refused.len() as u64 * 10 <= count, "{share}");
+    assert!(refused.len() as u64 <= count.div_ceil(10), "{share}");
 }
