@@ -134,6 +134,7 @@ about what a mesh declares.
 |---|---|---|---|
 | certificates that SPIFFE does not allow (`trust`) | some are accepted | refused | Envoy's verifier has no setting for them |
 | an attempt after the first, where destinations stand in for each other (`failover`) | at another destination, once each locality of the first was tried | at the first | in Envoy they are one list of clusters |
+| a WebSocket to a host outside to which the proxy begins TLS (`external`) | tells it `x-forwarded-proto: http` | tells it nothing of the kind | Envoy runs no filters of a cluster for upgrades |
 | copies (`mirror`) | name the proxy as one more hop in `x-forwarded-for` | break off a MiB behind the request | Envoy routes a copy as a request of its own; meshd bounds what is kept for it |
 | `retry_budget` of a service in several clusters (`pool`) | is a share of no requests, so that `min_concurrent_retries` is the bound | is a share of those under way | Envoy counts requests where they are sent, and retries where they come from |
 | requests that move when one of n pods goes (`balance`) | fewer than 2/n | those of that pod | the points of Envoy's ring depend on the number of pods; meshd has no ring |

@@ -67,6 +67,9 @@ pub(crate) fn filter(
             Some(limits::REQUEST_HEADERS)
         }
     };
+    // Sidecars take it away as they do everything of Envoy's own; a host outside the mesh has none.
+    let own = edge.then(|| String::from("x-envoy-external-address"));
+    let routes = RouteConfiguration { request_headers_to_remove: own.into_iter().collect(), ..routes };
     let router = Router { suppress_envoy_headers: true, ..Default::default() };
     let manager = HttpConnectionManager {
         codec_type: CodecType::Auto.into(),

@@ -59,8 +59,6 @@ pub(crate) fn of(name: &str, mut virtual_hosts: Vec<route::VirtualHost>) -> Rout
         validate_clusters: flag(false),
         // Hosts are declared without a port; clients of an unusual port send one.
         ignore_port_in_host_matching: true,
-        // Sidecars take it away as they do everything of Envoy's own; a host outside the mesh has none.
-        request_headers_to_remove: vec![String::from("x-envoy-external-address")],
         ..Default::default()
     }
 }
