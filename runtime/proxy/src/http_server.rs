@@ -58,10 +58,11 @@ where
             let request = request.map(|incoming| FromClient::new(incoming, is_http2, &presence));
             let (worker, connection, presence, next) =
                 (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence), next.clone());
-            async move {
+            // What a request needs is kept apart, so that a connection without one does not hold room for it.
+            Box::pin(async move {
                 let answer = answer(&worker, &connection, asking, &next, request).await;
                 Ok::<_, Infallible>(answer.map(|body| Taken::new(body, &presence)))
-            }
+            })
         })
     };
     // HTTP/2 says GOAWAY as soon as the proxy drains; HTTP/1.1 says `connection: close` with its next answer, and an

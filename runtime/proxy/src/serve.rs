@@ -9,10 +9,10 @@ use crate::memory::{ROOM_LIMIT, Reading};
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::replayed::Replayed;
-use crate::shares::NOT_ADMITTED;
+use crate::shares::{NOT_ADMITTED, TcpShares};
 use crate::snapshot::{App, KindState, ListenerState};
 use crate::target::is_name;
-use crate::tls::{self, ClientCertificate, Peer, peer_of};
+use crate::tls::{self, ClientCertificate, EdgeTls, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, proxy_protocol, tcp};
 use rustls::ServerConfig;
@@ -258,38 +258,55 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
         }
         KindState::Http { tls: Some(edge), .. } => {
             accepted();
-            let connection = Connection { tls: true, ..client.connection() };
-            match Box::pin(handshake(&worker, &state, Arc::clone(&edge.config), stream)).await {
-                Ok(stream) => {
-                    let server_name = stream.get_ref().1.server_name().map(str::to_owned);
-                    let client = stream.get_ref().1.peer_certificates().and_then(tls::client_of);
-                    let connection = Connection { server_name, client: client.map(Rc::new), ..connection };
-                    Box::pin(http_server::serve(worker, connection, stream)).await;
-                }
-                Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
-            }
+            Box::pin(over_tls(worker, client, &state, edge, stream)).await;
         }
         KindState::Tcp { tls, shares } => {
             accepted();
             if !shares.admit(client.remote.ip()) {
                 return refuse(&worker, &client.connection(), "NR", NOT_ADMITTED);
             }
-            // Of the weights at least one is not 0, so there is always one to take.
-            let Some(forwarding) = shares.draw() else { return };
-            let connection = Connection { tls: tls.is_some(), ..client.connection() };
-            let Some(edge) = tls else {
-                return Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
-            };
-            match Box::pin(handshake(&worker, &state, Arc::clone(&edge.config), stream)).await {
-                Ok(stream) => Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await,
-                Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
-            }
+            Box::pin(bytes(worker, client, &state, tls.as_ref(), shares, stream)).await;
         }
         KindState::Redirected | KindState::Readiness(_) | KindState::Metrics(_) => {}
         KindState::Inbound { .. } | KindState::PassThrough { .. } => {
             accepted();
             Box::pin(by_server_name(worker, client.enters(Entry::Plaintext), &state, stream)).await;
         }
+    }
+}
+
+/// Requests over TLS that ends here.
+async fn over_tls(worker: Rc<Worker>, client: Client, state: &ListenerState, edge: &EdgeTls, stream: Paced) {
+    let connection = Connection { tls: true, ..client.connection() };
+    match Box::pin(handshake(&worker, state, Arc::clone(&edge.config), stream)).await {
+        Ok(stream) => {
+            let server_name = stream.get_ref().1.server_name().map(str::to_owned);
+            let client = stream.get_ref().1.peer_certificates().and_then(tls::client_of);
+            let connection = Connection { server_name, client: client.map(Rc::new), ..connection };
+            Box::pin(http_server::serve(worker, connection, stream)).await;
+        }
+        Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
+    }
+}
+
+/// Bytes, also those of TLS that ends here.
+async fn bytes(
+    worker: Rc<Worker>,
+    client: Client,
+    state: &ListenerState,
+    edge: Option<&EdgeTls>,
+    shares: &TcpShares,
+    stream: Paced,
+) {
+    // Of the weights at least one is not 0, so there is always one to take.
+    let Some(forwarding) = shares.draw() else { return };
+    let connection = Connection { tls: edge.is_some(), ..client.connection() };
+    let Some(edge) = edge else {
+        return Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
+    };
+    match Box::pin(handshake(&worker, state, Arc::clone(&edge.config), stream)).await {
+        Ok(stream) => Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await,
+        Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
     }
 }
 

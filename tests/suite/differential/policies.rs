@@ -71,7 +71,9 @@ fn of_endpoints(service: &Service, random: &mut Random) -> Vec<Item> {
     if random.percent(8) {
         let check = match service.protocol {
             "tcp" => random.of(&["tcp {}", "tcp { send = \"x\", receive = \"x\" }"]),
-            "grpc" => random.of(&["grpc {}", "grpc { service = \"shop.Api\" }", "http { path = \"/healthz\" }"]),
+            "grpc" => {
+                random.of(&["grpc {}", "grpc { service = \"shop.Api\" }", "http { path = \"/healthz\" }"])
+            }
             _ => random.of(&["http { path = \"/healthz\" }", "none"]),
         };
         let pace =
