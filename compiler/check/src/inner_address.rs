@@ -29,7 +29,7 @@ not."#,
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     for (_, external) in model.externals.iter() {
-        for address in external.addresses.iter().chain(&external.fallback) {
+        for address in external.places() {
             let (what, help) = match address {
                 Host::Ip(ip) if is_link_local(*ip) => (
                     "is an address of the node",

@@ -42,7 +42,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
             let through = external.through.as_ref();
             let cluster = through.map_or(cluster, |gateway| context.model.gateways.at(gateway.value).cluster);
             let family = context.model.clusters.at(cluster).ip_family;
-            if external.addresses.iter().chain(&external.fallback).any(|address| family.reaches(address)) {
+            if external.places().any(|address| family.reaches(address)) {
                 continue;
             }
             let call = reach.origins.first().unwrap_or(&external.origin);

@@ -27,7 +27,7 @@ Write the address at which the host is reached over the network."#,
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (_, external) in context.model.externals.iter() {
-        for address in external.addresses.iter().chain(&external.fallback) {
+        for address in external.places() {
             let Some(what) = what(address) else { continue };
             let message = format!("`{address}` is {what}");
             sink.push(

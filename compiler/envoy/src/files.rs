@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use envoy_types::pb::google::protobuf::Any;
-use meshc_plan::{ListenerKind, OutsideSecrets, ProxyPlan, RenderedProxy, Rendering, Role, ServerTls};
+use meshc_plan::{OutsideSecrets, ProxyPlan, RenderedProxy, Rendering, Role, ServerTls};
 
 use crate::bootstrap::{self, CLUSTERS_FILE, LISTENERS_FILE};
 use crate::placed::Placed;
@@ -132,15 +132,7 @@ fn server_certificates<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
 
 /// How each port of an ingress ends TLS that does.
 fn server_tls<'a>(placed: &Placed<'a>) -> impl Iterator<Item = &'a ServerTls> {
-    placed.plan.listeners.iter().filter_map(|listener| match &listener.kind {
-        ListenerKind::Http(http) => http.tls.as_ref(),
-        ListenerKind::Tcp(tcp) => tcp.tls.as_ref(),
-        ListenerKind::Inbound(_)
-        | ListenerKind::PassThrough(_)
-        | ListenerKind::Readiness(_)
-        | ListenerKind::Redirected
-        | ListenerKind::Metrics(_) => None,
-    })
+    placed.plan.listeners.iter().filter_map(|listener| listener.kind.server_tls())
 }
 
 /// A file as Envoy's file subscriptions read it.

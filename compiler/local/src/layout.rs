@@ -293,16 +293,7 @@ fn carries(proxy: &ProxyPlan, kind: &ListenerKind) -> Carries {
 
 /// The Secret with the roots of clients' certificates.
 fn clients(kind: &ListenerKind) -> Option<String> {
-    let tls = match kind {
-        ListenerKind::Http(http) => http.tls.as_ref()?,
-        ListenerKind::Tcp(tcp) => tcp.tls.as_ref()?,
-        ListenerKind::Inbound(_)
-        | ListenerKind::PassThrough(_)
-        | ListenerKind::Redirected
-        | ListenerKind::Readiness(_)
-        | ListenerKind::Metrics(_) => return None,
-    };
-    tls.clients.as_ref().map(|clients| clients.secret.clone())
+    kind.server_tls()?.clients.as_ref().map(|clients| clients.secret.clone())
 }
 
 fn hosts(http: &HttpListener) -> impl Iterator<Item = String> {

@@ -69,7 +69,7 @@ pub(crate) fn clients(clients: &ClientRanges) -> raw::ClientRanges {
 }
 
 fn ranges(ranges: &[AddressRange]) -> Vec<String> {
-    ranges.iter().map(|AddressRange { address, bits }| format!("{address}/{bits}")).collect()
+    ranges.iter().map(ToString::to_string).collect()
 }
 
 fn principal(principal: &Principal) -> Option<String> {

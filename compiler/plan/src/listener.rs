@@ -63,6 +63,22 @@ pub enum ListenerKind {
     Metrics(MetricsListener),
 }
 
+impl ListenerKind {
+    /// How TLS of clients outside the mesh ends here, if it does.
+    #[must_use]
+    pub fn server_tls(&self) -> Option<&ServerTls> {
+        match self {
+            Self::Http(http) => http.tls.as_ref(),
+            Self::Tcp(tcp) => tcp.tls.as_ref(),
+            Self::Inbound(_)
+            | Self::PassThrough(_)
+            | Self::Redirected
+            | Self::Readiness(_)
+            | Self::Metrics(_) => None,
+        }
+    }
+}
+
 /// HTTP from the application (a sidecar's outbound side) or from outside the mesh (an ingress gateway).
 #[derive(Clone, Debug)]
 pub struct HttpListener {

@@ -63,7 +63,7 @@ mod tests {
             ClientRanges::new([allow.clone(), deny.clone()].concat(), |it| {
                 (allow.is_empty() || has(&allow, it)) && !has(&deny, it)
             });
-        [admitted, refused].map(|list| list.iter().map(|it| format!("{}/{}", it.address, it.bits)).collect())
+        [admitted, refused].map(|list| list.iter().map(ToString::to_string).collect())
     }
 
     #[test]

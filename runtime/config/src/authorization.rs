@@ -154,11 +154,8 @@ impl Requests {
         at: &Path,
     ) -> Option<Self> {
         let hosts = cx.each(hosts, &at.field("hosts"), |cx, host, at| HostPattern::check(cx, host, at));
-        let mut ranges = |ranges: &[String], name| {
-            cx.each(ranges, &at.field(name), |cx, range, at| AddressRange::check(cx, range, at))
-        };
-        let addresses = ranges(addresses, "addresses");
-        let client_addresses = ranges(client_addresses, "client_addresses");
+        let addresses = AddressRange::all(cx, addresses, &at.field("addresses"));
+        let client_addresses = AddressRange::all(cx, client_addresses, &at.field("client_addresses"));
         let matches = cx.each(matches, &at.field("matches"), RequestMatch::check);
         Some(Requests {
             hosts: hosts?,
@@ -181,16 +178,17 @@ pub struct ClientRanges {
 impl ClientRanges {
     pub(crate) fn check(cx: &mut Context<'_>, raw: &raw::ClientRanges, at: &Path) -> Option<Self> {
         let raw::ClientRanges { admitted, refused } = raw;
-        let mut ranges = |ranges: &[String], name| {
-            cx.each(ranges, &at.field(name), |cx, range, at| AddressRange::check(cx, range, at))
-        };
-        let admitted = ranges(admitted, "admitted");
-        let refused = ranges(refused, "refused");
+        let admitted = AddressRange::all(cx, admitted, &at.field("admitted"));
+        let refused = AddressRange::all(cx, refused, &at.field("refused"));
         Some(ClientRanges { admitted: admitted?, refused: refused? })
     }
 }
 
 impl AddressRange {
+    fn all(cx: &mut Context<'_>, ranges: &[String], at: &Path) -> Option<Vec<Self>> {
+        cx.each(ranges, at, |cx, range, at| AddressRange::check(cx, range, at))
+    }
+
     /// Whether the range has an address. An IPv4 address that a socket of IPv6 reports is the IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -199,7 +199,8 @@ pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpS
             reason: "unreachable",
             message: format!("cannot connect to {address}: {error}"),
         };
-        let stream = open(address, None).await.map_err(unreachable)?;
+        let buffer = receive_buffer(address, Spoken::Http2, false);
+        let stream = open(address, buffer).await.map_err(unreachable)?;
         prepare(&stream);
         let tls = picked.group().and_then(|group| group.tls(Spoken::Http2));
         let name =

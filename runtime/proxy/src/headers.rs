@@ -9,6 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use meshd_config::{Edge, SpiffeId};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Who called, in Envoy's format.
@@ -51,7 +52,12 @@ fn is_proxies(name: &str) -> bool {
 /// Whether the name is one of a proxy's, written with an underscore somewhere. Applications behind gateways of the CGI
 /// kind cannot tell the two spellings apart, and would believe this one as much as the true one.
 fn is_proxies_in_disguise(name: &str) -> bool {
-    name.contains('_') && is_proxies(&name.replace('_', "-"))
+    name.contains('_') && is_proxies(&with_dashes(name))
+}
+
+/// The spelling without underscores, which nearly every name has already.
+fn with_dashes(name: &str) -> Cow<'_, str> {
+    if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) }
 }
 
 fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
@@ -64,19 +70,22 @@ fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
 /// Whether the name is one by which proxies in front of a gateway tell something, however it is written. To
 /// `x-forwarded-for` the gateway appends.
 fn is_told_in_front(name: &str) -> bool {
-    let name = name.replace('_', "-");
+    let name = with_dashes(name);
     let begins_so = TOLD_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    TOLD_NAMES.contains(&name.as_str()) || (begins_so && name != "x-forwarded-for")
+    TOLD_NAMES.contains(&name.as_ref()) || (begins_so && name != "x-forwarded-for")
 }
 
 /// Removes what only proxies may say: whatever a caller sent under these names is not true. At a gateway that trusts nobody in
 /// front that goes for everything that such proxies say.
 pub(crate) fn remove_untrusted(headers: &mut HeaderMap, edge: Option<Edge>) {
     headers.remove(FORWARDED_CLIENT_CERT);
-    remove_all(headers, |name| name.starts_with("x-envoy-") || is_proxies_in_disguise(name));
-    if let Some(Edge { trusted_hops }) = edge {
-        remove_all(headers, |name| is_told_in_front(name) && (trusted_hops == 0 || name.contains('_')));
-    }
+    let is_untrue = |name: &str| match edge {
+        Some(Edge { trusted_hops }) => is_told_in_front(name) && (trusted_hops == 0 || name.contains('_')),
+        None => false,
+    };
+    remove_all(headers, |name| {
+        name.starts_with("x-envoy-") || is_proxies_in_disguise(name) || is_untrue(name)
+    });
 }
 
 /// Removes from the trailers of a request what only proxies may say, and what may not come after a body. No proxy sends

@@ -93,8 +93,7 @@ impl Room {
     /// Tells as many to leave as memory demands of this worker.
     pub(crate) fn clear(&self, reading: Reading, others: Others, now: Instant) -> Told {
         self.places.borrow_mut().retain(|_, place| place.strong_count() > 0);
-        let pressed = reading.pressed();
-        let level = pressed.level();
+        let level = reading.pressed().level();
         let patience = if level == Level::Full { STALLED_WHEN_FULL } else { STALLED };
         let unread: Vec<_> = self.present().flat_map(|place| place.unread(patience, now)).collect();
         let stalled = unread.len() as u64;
@@ -121,8 +120,7 @@ impl Room {
         now: Instant,
     ) -> u64 {
         let free_soon = self.free_soon();
-        let pressed = reading.pressed();
-        let excess = others.share(pressed.excess(), unread.len() as u64).saturating_sub(free_soon);
+        let excess = others.share(reading.pressed().excess(), unread.len() as u64).saturating_sub(free_soon);
         if free_soon > 0 && excess == 0 {
             return 0;
         }
@@ -132,10 +130,14 @@ impl Room {
         }
         // Only who does not read leaves for those who wait.
         let level = reading.level();
+        if level == Level::Ample {
+            self.tight.set(None);
+            return 0;
+        }
         let since = self.tight.get().unwrap_or(now);
-        self.tight.set((level > Level::Ample).then_some(since));
+        self.tight.set(Some(since));
         let excess = others.share(reading.excess(), 0).saturating_sub(free_soon);
-        if level > Level::Ample { self.tell_others(level, now - since, excess, now) } else { 0 }
+        self.tell_others(level, now - since, excess, now)
     }
 
     /// Tells the idle ones, or if there are none the slow ones, once memory has been tight for this long.

@@ -34,10 +34,11 @@ pub(crate) struct TcpShares {
 pub(crate) const NOT_ADMITTED: &str = "no rule admits this address";
 
 impl TcpShares {
-    /// Connections to these upstreams, each tried at so many endpoints, which may stay silent for so long.
+    /// Connections of these clients to these upstreams, each tried at so many endpoints, which may stay silent for so long.
     pub(crate) fn new(
-        to: &[WeightedUpstream],
+        (to, failover): (&[WeightedUpstream], bool),
         (max_connect_attempts, idle_timeout): (u32, Option<Duration>),
+        clients: Option<&ClientRanges>,
         upstream: impl Fn(&str) -> Result<Arc<Upstream>, String>,
     ) -> Result<Self, String> {
         let share = |to: &WeightedUpstream| {
@@ -45,7 +46,7 @@ impl TcpShares {
             Ok((Forwarding { upstream: upstream(name)?, max_connect_attempts, idle_timeout }, *weight))
         };
         let shares: Result<_, String> = to.iter().map(share).collect();
-        Ok(TcpShares { shares: shares?, failover: false, clients: None })
+        Ok(TcpShares { shares: shares?, failover, clients: clients.cloned() })
     }
 
     /// Whether a connection from this address is taken: the most specific range decides.

@@ -280,8 +280,8 @@ impl Builder<'_> {
             }
             Kind::Tcp { tls, to, failover, max_connect_attempts, idle_timeout, clients } => {
                 let once = (*max_connect_attempts, *idle_timeout);
-                let shares = TcpShares::new(to, once, |name| self.upstream(name))?;
-                let shares = TcpShares { failover: *failover, clients: clients.clone(), ..shares };
+                let shares =
+                    TcpShares::new((to, *failover), once, clients.as_ref(), |name| self.upstream(name))?;
                 KindState::Tcp { tls: tls.as_ref().map(EdgeTls::load).transpose()?, shares }
             }
             Kind::Inbound(inbound) => {
@@ -319,8 +319,8 @@ impl Builder<'_> {
                     } = chain;
                     names.add(sni, chains.len());
                     let once = (*max_connect_attempts, *idle_timeout);
-                    let shares = TcpShares::new(to, once, |name| self.upstream(name))?;
-                    let shares = TcpShares { failover: *failover, clients: clients.clone(), ..shares };
+                    let shares =
+                        TcpShares::new((to, *failover), once, clients.as_ref(), |name| self.upstream(name))?;
                     chains.push(Passing { shares, checks: *checks });
                 }
                 KindState::PassThrough { hello_timeout: *hello_timeout, names, chains }

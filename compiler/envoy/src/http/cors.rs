@@ -11,7 +11,7 @@ use meshc_plan::filter::{Cors, Filter};
 use meshc_vocabulary::model::{HttpMatch, StringMatch};
 
 use crate::http::filters::Made;
-use crate::http::matches;
+use crate::http::{headers, matches};
 use crate::pb::matcher::StringMatcher;
 use crate::pb::route::{DirectResponseAction, Route, RouteMatch, route};
 use crate::pb::{flag, http_filter, literal};
@@ -152,12 +152,7 @@ fn line(name: &str, text: &str) -> Option<HeaderValueOption> {
 }
 
 fn written(name: &str, value: String) -> HeaderValueOption {
-    HeaderValueOption {
-        header: Some(HeaderValue { key: name.to_owned(), value, ..Default::default() }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        keep_empty_value: true,
-        ..Default::default()
-    }
+    headers::written(name, value, HeaderAppendAction::OverwriteIfExistsOrAdd)
 }
 
 /// What whoever keeps answers must know: another origin gets another one.

@@ -11,15 +11,18 @@ use crate::pb::literal;
 /// Headers to write, and headers to remove before that.
 pub(crate) fn changes(changes: &HeaderChanges) -> (Vec<HeaderValueOption>, Vec<String>) {
     let HeaderChanges { set, add, remove } = changes;
+    let written = |(name, value): &(String, Vec<HeaderPart>), action| {
+        written(name, value.iter().map(part).collect(), action)
+    };
     let set = set.iter().map(|line| written(line, HeaderAppendAction::OverwriteIfExistsOrAdd));
     let add = add.iter().map(|line| written(line, HeaderAppendAction::AppendIfExistsOrAdd));
     (set.chain(add).collect(), remove.clone())
 }
 
-fn written((name, value): &(String, Vec<HeaderPart>), action: HeaderAppendAction) -> HeaderValueOption {
-    let value = value.iter().map(part).collect();
+/// A line with a value in Envoy's language of operators.
+pub(super) fn written(name: &str, value: String, action: HeaderAppendAction) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(HeaderValue { key: name.clone(), value, ..Default::default() }),
+        header: Some(HeaderValue { key: name.to_owned(), value, ..Default::default() }),
         append_action: action.into(),
         // By default Envoy leaves a header without a value out.
         keep_empty_value: true,

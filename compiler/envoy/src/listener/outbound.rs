@@ -28,8 +28,8 @@ use crate::{access_log, keepalive, limits, shares, tls};
 /// HTTP by host and path.
 pub(super) fn http(placed: &Placed<'_>, name: &str, http: &HttpListener) -> Listener {
     let HttpListener { edge, tls, http10, entrance, limits, virtual_hosts } = http;
-    let of_all = filters::of_entrance(entrance).into_iter().chain(limits.iter().map(Limit::filter));
-    let of_all: Vec<Filter> = of_all.collect();
+    let mut of_all = filters::of_entrance(entrance);
+    of_all.extend(limits.iter().map(Limit::filter));
     let tries = |entrance: &Entrance| entrance.tried.is_some();
     let clients = if *edge {
         let certificates = tls.as_ref().and_then(|tls| tls.clients.as_ref());
@@ -105,18 +105,13 @@ pub(super) fn tcp(placed: &Placed<'_>, name: &str, tcp: &TcpListener) -> Listene
         traffic_direction: TrafficDirection::Outbound.into(),
         ..Default::default()
     };
-    match tls {
-        None => {
-            let chains = super::of_clients(clients.as_ref(), chain);
-            Listener { filter_chains: super::or_closed(chains), ..listener }
-        }
-        Some(tls) => {
-            let listener = ends_tls(placed, tls, listener, |_| chain.clone());
-            let chains = listener.filter_chains.into_iter();
-            let chains = chains.flat_map(|chain| super::of_clients(clients.as_ref(), chain)).collect();
-            Listener { filter_chains: super::or_closed(chains), ..listener }
-        }
-    }
+    let listener = match tls {
+        Some(tls) => ends_tls(placed, tls, listener, |_| chain.clone()),
+        None => Listener { filter_chains: vec![chain], ..listener },
+    };
+    let chains = listener.filter_chains.into_iter();
+    let chains = chains.flat_map(|chain| super::of_clients(clients.as_ref(), chain)).collect();
+    Listener { filter_chains: super::or_closed(chains), ..listener }
 }
 
 /// A listener with the chains of each certificate, which `chain` makes from the certificate's position.

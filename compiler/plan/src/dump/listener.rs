@@ -122,7 +122,7 @@ fn clients(clients: Option<&ClientRanges>) -> Option<String> {
 }
 
 fn ranges(ranges: &[AddressRange]) -> Vec<String> {
-    ranges.iter().map(|it| format!("{}/{}", it.address, it.bits)).collect()
+    ranges.iter().map(ToString::to_string).collect()
 }
 
 fn dead(share: DeadShare) -> Option<String> {

@@ -33,6 +33,11 @@ pub struct ExternalHost {
 }
 
 impl ExternalHost {
+    /// Where it is reached: its addresses, and those that take their place.
+    pub fn places(&self) -> impl Iterator<Item = &Host> {
+        self.addresses.iter().chain(&self.fallback)
+    }
+
     /// The names by which applications find it, those without a wildcard.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(|host| host.value.as_str()).filter(|host| !host.starts_with('*'))

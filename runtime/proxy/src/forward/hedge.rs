@@ -1,6 +1,6 @@
 //! Attempts beside each other: one that takes too long goes on while another one is sent, and the first answer counts.
 
-use super::{Answer, Exchange, Sending};
+use super::{Answer, Exchange, Replayable, Sending};
 use crate::balance::{Picked, Prefer};
 use crate::outcome::Failure;
 use crate::upstream::{Held, Upstream};
@@ -79,11 +79,10 @@ pub(super) async fn run<'a>(exchange: &mut Exchange<'a>) -> Result<Answer, Failu
         if !attempt.is_late {
             exchange.settle(&outcome);
         }
-        let headers = outcome.as_ref().map(|answer| answer.response.headers().clone()).ok();
         match exchange.next(&outcome) {
             Some(prefer) => {
-                let pause = headers.map_or(Duration::ZERO, |headers| exchange.pause(&headers));
-                next = Some((prefer, pause));
+                let pause = |answer: &Answer| exchange.pause(answer.response.headers());
+                next = Some((prefer, outcome.as_ref().map_or(Duration::ZERO, pause)));
             }
             None if outcome.is_err() && !running.is_empty() => {}
             None => return outcome,
@@ -111,24 +110,19 @@ fn start<'a>(exchange: &mut Exchange<'a>, picked: Picked, pause: Duration) -> Ru
         let result = tokio::select! {
             biased;
             result = to.send(&endpoint, &mut details) => result,
-            () = overdue(&to, idle, begins) => Err(Failure::AttemptTimeout),
+            () = overdue(&to.body, idle, begins) => Err(Failure::AttemptTimeout),
         };
         (result, details)
     };
-    let late = async move {
-        match limit {
-            Some(limit) => body.overdue(limit, begins).await,
-            None => std::future::pending().await,
-        }
-    };
+    let late = async move { overdue(&body, limit, begins).await };
     let counted = exchange.retrying.take();
     Running { picked, is_late: false, sent: Box::pin(sent), late: Box::pin(late), _counted: counted }
 }
 
-/// Returns once an endpoint has been silent for too long.
-async fn overdue(to: &Sending<'_>, idle: Option<Duration>, begins: Instant) {
-    match idle {
-        Some(idle) => to.body.overdue(idle, begins).await,
+/// Returns once an attempt has taken longer than this, if it may not take any time.
+async fn overdue(body: &Replayable, limit: Option<Duration>, begins: Instant) {
+    match limit {
+        Some(limit) => body.overdue(limit, begins).await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,6 @@
 //! `allow` and `deny`: who may call.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lang_diagnostics::{Origin, Spanned};
@@ -54,6 +55,14 @@ pub struct AddressRange {
     pub address: IpAddr,
     /// How many of its leading bits all of them have in common.
     pub bits: u8,
+}
+
+impl fmt::Display for AddressRange {
+    /// As it is declared: `10.0.0.0/8`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, bits } = self;
+        write!(formatter, "{address}/{bits}")
+    }
 }
 
 impl AddressRange {
