@@ -30,9 +30,7 @@ has the bytes that meshc wrote, so somebody has changed it, and building again w
 
 ```console
 $ meshc build mesh.mesh -o out
-E0701
-
-  × `west/gateways/ingress/config/listeners.yaml` was edited by hand since meshc wrote it
+error[E0701]: `west/gateways/ingress/config/listeners.yaml` was edited by hand since meshc wrote it
 ```
 
 Say what you need in the mesh file, where it is checked together with everything else. If the change was a mistake,
@@ -49,9 +47,7 @@ says. Here is something else: a file, a directory or a link that no lock file na
 ```console
 $ echo note > out/west/kustomization.yaml
 $ meshc build mesh.mesh -o out
-E0702
-
-  × `west/kustomization.yaml` is in the way and was not written by meshc
+error[E0702]: `west/kustomization.yaml` is in the way and was not written by meshc
 ```
 
 Move or delete it, or build into another directory with `-o`. If the lock file got lost, take it back from version
@@ -109,9 +105,7 @@ counts are the directories themselves, not their paths: a link to the key direct
 
 ```console
 $ meshc build mesh.mesh -o keys
-E0706
-
-  × the output directory `keys` is also the key directory `keys`, which holds private keys
+error[E0706]: the output directory `keys` is also the key directory `keys`, which holds private keys
 ```
 
 Build into another directory with `-o`, or keep the keys elsewhere and name the place with `--keys`. Beside the
@@ -141,9 +135,7 @@ without a result and reported no error, so whatever it saw was lost. Nothing is 
 
 ```console
 $ meshc check mesh.mesh
-E0902
-
-  × internal error: the mesh was not compiled, and no error says why
+error[E0902]: internal error: the mesh was not compiled, and no error says why
 ```
 
 No mesh is at fault. Please report it with the mesh, or with the smallest part of it that still shows this.",

@@ -55,8 +55,10 @@ impl Compilation {
     }
 
     /// Adds what was found after the check, and takes the result back if that holds an error.
-    pub(crate) fn add(&mut self, sink: Sink) {
-        self.diagnostics.extend(sink.into_sorted());
+    pub fn add(&mut self, sink: Sink) {
+        let mut all = Sink::default();
+        self.diagnostics.drain(..).chain(sink.into_sorted()).for_each(|found| all.push(found));
+        self.diagnostics = all.into_sorted();
         if self.has_errors() {
             self.mesh = None;
         }

@@ -50,9 +50,7 @@ written at all.
 
 ```console
 $ meshc build mesh.mesh -o out
-E0901
-
-  × internal error: the descriptors of Envoy's configuration lack the type `envoy.…`
+error[E0901]: internal error: the descriptors of Envoy's configuration lack the type `envoy.…`
 ```
 
 No mesh is at fault. Please report it with the mesh; leaving out what the label points at avoids it until it is mended."#,

@@ -66,8 +66,7 @@ pub(crate) fn refused(mesh: &[Item]) -> Option<String> {
     let output = process::run(Command::new(tools::binary("meshc")).arg("check").arg(&file));
     let said =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    let errors: Vec<&str> =
-        said.lines().filter(|line| line.contains("E0") || line.contains("  × ")).map(str::trim).collect();
+    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error[")).collect();
     let first = errors.into_iter().take(4).collect::<Vec<_>>().join("; ");
     (!output.status.success()).then_some(first)
 }

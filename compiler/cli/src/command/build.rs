@@ -101,7 +101,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
     let tree = build(&mut compilation, forms, &roots);
     drop(progress);
-    compilation.diagnostics.extend(tracked);
+    let mut sink = Sink::default();
+    tracked.into_iter().for_each(|found| sink.push(found));
+    compilation.add(sink);
     show(&compilation, console);
     let Some(tree) = tree else { return Ok(Exit::Findings) };
     if arguments.check {

@@ -32,5 +32,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     let compilation = compile(&arguments.file, arguments.data_plane)?;
     drop(progress);
     show(&compilation, console);
+    if compilation.diagnostics.is_empty() {
+        console.note(&format!("{}: no errors, no warnings", arguments.file.display()));
+    }
     Ok(if compilation.has_errors() { Exit::Findings } else { Exit::Ok })
 }

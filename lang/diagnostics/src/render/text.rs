@@ -7,7 +7,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceSpan};
 
 use super::fix;
 use super::source::{Shown, shown};
-use super::visible::visible;
+use super::visible::{one_line, visible};
 use crate::{Diagnostic, FileId, Label, Severity, SourceMap};
 
 /// How many errors, and how many warnings, of one file are shown: nobody reads on, and a file that is no mesh at all
@@ -42,10 +42,13 @@ pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, options: Ren
         if !text.is_empty() {
             text.push('\n');
         }
+        text.push_str(&first_line(diagnostic, options.color));
         for report in reports(diagnostic, sources, &files) {
-            // Writing into a string cannot fail; miette's own failures are texts in the output.
-            if handler.render_report(&mut text, &report).is_err() {
-                text.push_str(&report.message);
+            let mut shown = String::new();
+            // Writing into a string cannot fail; miette's own failures are texts in the output. Its first line is for
+            // the message, which stands above already.
+            if handler.render_report(&mut shown, &report).is_ok() {
+                text.push_str(shown.split_once('\n').map_or("", |(_, rest)| rest));
             }
         }
     }
@@ -64,6 +67,18 @@ pub fn render_text(diagnostics: &[Diagnostic], sources: &SourceMap, options: Ren
     trimmed(&text)
 }
 
+/// `error[E0301]: message`: everything that a reader of many findings needs, on one line however long it is, so that a
+/// search finds it.
+fn first_line(diagnostic: &Diagnostic, color: bool) -> String {
+    let (word, colour) = match diagnostic.severity {
+        Severity::Error => ("error", "\u{1b}[1;31m"),
+        Severity::Warning => ("warning", "\u{1b}[1;33m"),
+    };
+    let (colour, bold, reset) = if color { (colour, "\u{1b}[1m", "\u{1b}[0m") } else { ("", "", "") };
+    let (code, message) = (diagnostic.code, one_line(&diagnostic.message));
+    format!("{colour}{word}[{code}]{reset}{bold}: {message}{reset}\n")
+}
+
 /// miette pads some lines with blanks; goldens and terminals are better off without them.
 fn trimmed(text: &str) -> String {
     let lines = text.lines().map(str::trim_end);
@@ -74,8 +89,8 @@ fn trimmed(text: &str) -> String {
     })
 }
 
-/// One diagnostic as miette sees it: all labels of a report index one source, so each file is a report of its own.
-/// The code stands on the first, the advice on the last.
+/// The places of one diagnostic as miette sees them: all labels of a report index one source, so each file is a report
+/// of its own. The advice stands on the last.
 fn reports<'a>(diagnostic: &Diagnostic, sources: &SourceMap, files: &'a [Shown<'a>]) -> Vec<Report<'a>> {
     let mut places: Vec<FileId> = vec![diagnostic.primary.span.file];
     for label in &diagnostic.secondary {
@@ -91,21 +106,13 @@ fn reports<'a>(diagnostic: &Diagnostic, sources: &SourceMap, files: &'a [Shown<'
     let report = |(position, file): (usize, FileId)| {
         let is_first = position == 0;
         let source = files.get(file.0 as usize);
-        let name = source.map_or("?", Shown::name);
         let length = source.map_or(0, Shown::length);
         let primary = is_first.then(|| labelled(&diagnostic.primary, length, true));
         let secondary = diagnostic.secondary.iter().filter(|label| label.span.file == file);
         Report {
-            code: is_first.then(|| diagnostic.code.to_string()),
-            severity: match (is_first, diagnostic.severity) {
-                (false, _) => miette::Severity::Advice,
-                (true, Severity::Error) => miette::Severity::Error,
-                (true, Severity::Warning) => miette::Severity::Warning,
-            },
-            message: if is_first {
-                visible(&diagnostic.message).into_owned()
-            } else {
-                format!("and in {name}")
+            severity: match diagnostic.severity {
+                Severity::Error => miette::Severity::Error,
+                Severity::Warning => miette::Severity::Warning,
             },
             labels: primary
                 .into_iter()
@@ -134,27 +141,22 @@ fn labelled(label: &Label, length: usize, primary: bool) -> LabeledSpan {
 /// What miette asks for.
 #[derive(Debug)]
 struct Report<'a> {
-    code: Option<String>,
     severity: miette::Severity,
-    message: String,
     labels: Vec<LabeledSpan>,
     source: Option<&'a Shown<'a>>,
     help: Option<String>,
 }
 
 impl fmt::Display for Report<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+    /// Empty: the message is the first line, which miette does not write.
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
     }
 }
 
 impl std::error::Error for Report<'_> {}
 
 impl miette::Diagnostic for Report<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
-    }
-
     fn severity(&self) -> Option<miette::Severity> {
         Some(self.severity)
     }
@@ -213,9 +215,7 @@ mod tests {
                 });
         let shown = render_text(&[diagnostic], &sources, RenderOptions { width: 80, color: false });
         let expected = "\
-E0300
-
-  × `catalog` does not admit `web`
+error[E0300]: `catalog` does not admit `web`
    ╭─[mesh.mesh:2:12]
  1 │ service web {
    ·         ─┬─
@@ -225,7 +225,6 @@ E0300
    ·               ╰── called here
  3 │ }
    ╰────
-  ☞ and in lib/base.mesh
    ╭─[lib/base.mesh:3:19]
  2 │ policy closed {
  3 │   allow { from = [other] }
@@ -253,9 +252,7 @@ E0300
             .also(place(201), "second");
         let shown = render_text(&[diagnostic], &sources, RenderOptions { width: 80, color: false });
         let expected = "\
-E0001
-
-  × twice
+error[E0001]: twice
      ╭─[mesh.mesh:200:2]
  199 │ é199 = 1
  200 │ é200 = 1
@@ -309,5 +306,17 @@ E0001
         let shown = |color| render_text(&diagnostic, &sources, RenderOptions { width: 80, color });
         assert!(!shown(false).contains('\u{1b}'));
         assert!(shown(true).contains('\u{1b}') && !shown(true).contains("\u{1b}[31m\n"));
+    }
+
+    #[test]
+    fn the_first_line_has_severity_code_and_the_whole_message_however_long() {
+        let mut sources = SourceMap::default();
+        let mesh = sources.add("mesh.mesh", "a\n");
+        let long = "word ".repeat(100);
+        let warning = Diagnostic::warning(Code("W0001"), Span::new(mesh, 0, 1), format!("{long}\nend"));
+        let shown = render_text(&[warning], &sources, RenderOptions { width: 40, color: false });
+        assert_eq!(shown.lines().next(), Some(format!("warning[W0001]: {long} end").as_str()));
+        let frame = "   ╭─[mesh.mesh:1:1]\n 1 │ a\n   · ─\n   ╰────\n";
+        assert_eq!(shown.split_once('\n').unwrap().1, frame);
     }
 }

@@ -23,6 +23,11 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(replaced)
 }
 
+/// The same on one line: what ends a line is a space.
+pub(super) fn one_line(text: &str) -> String {
+    visible(text).replace(['\n', '\t', '\r'], " ")
+}
+
 /// Control characters, and the characters that turn the direction of the text after them (Unicode Standard Annex 9,
 /// explicit directional formatting), with which a line can be made to look like another one.
 fn is_hidden(character: char) -> bool {
