@@ -6,6 +6,7 @@
 //! The limits of an upstream hold over all workers, with one exception that Envoy makes too: a worker that has no
 //! connection to an endpoint may always open one, so that nobody waits for a connection of another thread.
 
+mod connections;
 mod exchange;
 mod lease;
 mod open;

@@ -228,6 +228,7 @@ impl World {
 
     /// What holds after every event.
     fn check(&self) {
+        assert!(self.state.is_consistent(), "what is kept of all connections together is true");
         let spent = |line: &Line| self.rules.per_connection.is_some_and(|most| line.carried >= most);
         let open = || self.lines.iter().filter(|(_, line)| line.life == Life::Open && !spent(line));
         assert_eq!(self.connections.get() as usize, self.lines.len(), "one permission for each connection");

@@ -8,8 +8,9 @@
 //! It is the same machine for HTTP/1.1, where a connection carries one request at a time, and for HTTP/2, where it
 //! carries as many as its other end allows.
 
+use super::connections::{Connection, Connections, Phase};
 use super::resets::Budget;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// What the limits of the whole upstream say, which other endpoints and workers count against as well.
@@ -75,59 +76,12 @@ pub(super) const MOST_ABANDONED: usize = 16;
 /// How long a stream that is nearly over may take to end by itself after its client has gone.
 const GRACE: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Opening,
-    Open,
-    /// Takes no more requests.
-    Leaving,
-    /// Was told to close.
-    Closing,
-}
-
-#[derive(Debug)]
-struct Connection<P> {
-    #[expect(dead_code, reason = "held for its drop")]
-    permit: P,
-    phase: Phase,
-    /// How many streams the other end allows at a time; `None` until it has told, when one may be tried.
-    capacity: Option<u32>,
-    /// How many requests it has carried, those on it included.
-    carried: u32,
-    /// Streams whose clients wait, or which are being broken off.
-    active: u32,
-    /// Streams whose clients are gone, and from when on they may be broken off.
-    abandoned: VecDeque<(StreamId, Instant)>,
-    resets: Budget,
-    idle_since: Instant,
-}
-
-impl<P> Connection<P> {
-    fn streams(&self) -> u32 {
-        self.active.saturating_add(u32::try_from(self.abandoned.len()).unwrap_or(u32::MAX))
-    }
-
-    fn has_room(&self) -> bool {
-        self.phase == Phase::Open && self.streams() < self.capacity.unwrap_or(1)
-    }
-
-    /// Whether it will have room although it has none, without a request on it having to end.
-    fn promises_room(&self) -> bool {
-        match self.phase {
-            Phase::Opening => true,
-            // Until the other end has told.
-            Phase::Open => self.capacity.is_none(),
-            Phase::Leaving | Phase::Closing => false,
-        }
-    }
-}
-
 /// The connections to one endpoint and the requests that want one.
 #[derive(Debug)]
 pub(super) struct State<R: Room> {
     room: R,
     rules: Rules,
-    connections: BTreeMap<ConnectionId, Connection<R::Connection>>,
+    connections: Connections<R::Connection>,
     /// The permission is missing for those on whose account a connection is being opened.
     waiters: VecDeque<(WaiterId, Option<R::Waiting>)>,
     decisions: VecDeque<Decision<R::Failure>>,
@@ -144,7 +98,7 @@ impl<R: Room> State<R> {
         State {
             room,
             rules,
-            connections: BTreeMap::new(),
+            connections: Connections::default(),
             waiters: VecDeque::new(),
             decisions: VecDeque::new(),
             learned: None,
@@ -158,6 +112,12 @@ impl<R: Room> State<R> {
         self.decisions.pop_front()
     }
 
+    /// Whether what it keeps of all connections together is true.
+    #[cfg(test)]
+    pub(super) fn is_consistent(&self) -> bool {
+        self.connections.are_consistent()
+    }
+
     /// Whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
         self.connections.is_empty() && self.waiters.is_empty()
@@ -165,7 +125,7 @@ impl<R: Room> State<R> {
 
     /// Whether it still has this connection.
     pub(super) fn has(&self, id: ConnectionId) -> bool {
-        self.connections.contains_key(&id)
+        self.connections.has(id)
     }
 
     /// A request wants a connection.
@@ -202,18 +162,20 @@ impl<R: Room> State<R> {
     /// A connection is open.
     pub(super) fn opened(&mut self, id: ConnectionId, now: Instant) {
         let shared = self.rules.shared;
-        if let Some(connection) = self.connections.get_mut(&id).filter(|it| it.phase == Phase::Opening) {
-            connection.phase = Phase::Open;
-            connection.capacity = if shared { None } else { Some(1) };
-            connection.idle_since = now;
-            connection.resets = Budget::new(now);
-        }
+        self.connections.change(id, |connection| {
+            if connection.phase == Phase::Opening {
+                connection.phase = Phase::Open;
+                connection.capacity = if shared { None } else { Some(1) };
+                connection.idle_since = now;
+                connection.resets = Budget::new(now);
+            }
+        });
         self.settle(now);
     }
 
     /// A connection could not be opened.
     pub(super) fn failed(&mut self, id: ConnectionId, failure: &R::Failure, now: Instant) {
-        if self.connections.remove(&id).is_none() {
+        if !self.connections.remove(id) {
             return;
         }
         // One shared connection is opened for all who wait, any other for one.
@@ -226,8 +188,7 @@ impl<R: Room> State<R> {
 
     /// The other end allows so many streams from now on.
     pub(super) fn allowed(&mut self, id: ConnectionId, streams: u32, now: Instant) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.capacity = Some(streams);
+        if self.connections.change(id, |connection| connection.capacity = Some(streams)).is_some() {
             self.learned = Some(streams);
         }
         self.settle(now);
@@ -235,7 +196,8 @@ impl<R: Room> State<R> {
 
     /// A stream is over. Unless it ended `well`, a connection that is not shared can carry no other one.
     pub(super) fn finished(&mut self, id: ConnectionId, stream: StreamId, well: bool, now: Instant) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        let shared = self.rules.shared;
+        self.connections.change(id, |connection| {
             match connection.abandoned.iter().position(|(known, _)| *known == stream) {
                 Some(position) => drop(connection.abandoned.remove(position)),
                 None => connection.active = connection.active.saturating_sub(1),
@@ -246,54 +208,59 @@ impl<R: Room> State<R> {
             if connection.streams() == 0 {
                 connection.idle_since = now;
             }
-            if !well && !self.rules.shared && connection.phase == Phase::Open {
+            if !well && !shared && connection.phase == Phase::Open {
                 connection.phase = Phase::Leaving;
             }
-        }
+        });
         self.settle(now);
     }
 
     /// A stream's client is gone. If it is `nearly_over`, it may end by itself first.
     pub(super) fn abandon(&mut self, id: ConnectionId, stream: StreamId, nearly_over: bool, now: Instant) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            self.decisions.push_back(Decision::Reset(stream));
-            return;
-        };
-        if !nearly_over && connection.resets.take(now) {
-            self.decisions.push_back(Decision::Reset(stream));
-            return;
+        let abandoned = self.connections.change(id, |connection| {
+            if !nearly_over && connection.resets.take(now) {
+                return false;
+            }
+            connection.active = connection.active.saturating_sub(1);
+            connection.abandoned.push_back((stream, if nearly_over { now + GRACE } else { now }));
+            let hopeless = connection.abandoned.len() > MOST_ABANDONED || connection.resets.is_spent();
+            if hopeless && connection.phase == Phase::Open {
+                connection.phase = Phase::Leaving;
+            }
+            true
+        });
+        match abandoned {
+            Some(true) => self.settle(now),
+            Some(false) | None => self.decisions.push_back(Decision::Reset(stream)),
         }
-        connection.active = connection.active.saturating_sub(1);
-        connection.abandoned.push_back((stream, if nearly_over { now + GRACE } else { now }));
-        let hopeless = connection.abandoned.len() > MOST_ABANDONED || connection.resets.is_spent();
-        if hopeless && connection.phase == Phase::Open {
-            connection.phase = Phase::Leaving;
-        }
-        self.settle(now);
     }
 
     /// Time has passed: breaks off what may be broken off by now.
     pub(super) fn tick(&mut self, now: Instant) {
-        for connection in self.connections.values_mut() {
-            while let Some(position) = connection.abandoned.iter().position(|(_, from)| *from <= now)
-                && connection.resets.take(now)
-            {
-                if let Some((stream, _)) = connection.abandoned.remove(position) {
-                    connection.active = connection.active.saturating_add(1);
-                    self.decisions.push_back(Decision::Reset(stream));
+        let abandoned: Vec<_> = self.connections.abandoned().map(|(id, _)| id).collect();
+        for id in abandoned {
+            let decisions = &mut self.decisions;
+            self.connections.change(id, |connection| {
+                while let Some(position) = connection.abandoned.iter().position(|(_, from)| *from <= now)
+                    && connection.resets.take(now)
+                {
+                    if let Some((stream, _)) = connection.abandoned.remove(position) {
+                        connection.active = connection.active.saturating_add(1);
+                        decisions.push_back(Decision::Reset(stream));
+                    }
                 }
-            }
-            let hopeless = !connection.abandoned.is_empty() && connection.resets.is_spent();
-            if hopeless && connection.phase == Phase::Open {
-                connection.phase = Phase::Leaving;
-            }
+                let hopeless = !connection.abandoned.is_empty() && connection.resets.is_spent();
+                if hopeless && connection.phase == Phase::Open {
+                    connection.phase = Phase::Leaving;
+                }
+            });
         }
         self.settle(now);
     }
 
     /// When [`State::tick`] has something to do, unless something else happens before.
     pub(super) fn next_tick(&self) -> Option<Instant> {
-        let due = self.connections.values().filter_map(|connection| {
+        let due = self.connections.abandoned().filter_map(|(_, connection)| {
             let earliest = connection.abandoned.iter().map(|(_, from)| *from).min()?;
             Some(earliest.max(connection.resets.next()?))
         });
@@ -302,30 +269,31 @@ impl<R: Room> State<R> {
 
     /// The other end takes no more requests on a connection; those on it go on.
     pub(super) fn leaves(&mut self, id: ConnectionId, now: Instant) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            match connection.phase {
-                Phase::Opening | Phase::Open => connection.phase = Phase::Leaving,
-                Phase::Leaving | Phase::Closing => {}
-            }
-        }
+        self.connections.change(id, |connection| match connection.phase {
+            Phase::Opening | Phase::Open => connection.phase = Phase::Leaving,
+            Phase::Leaving | Phase::Closing => {}
+        });
         self.settle(now);
     }
 
     /// A connection is gone, with everything on it.
     pub(super) fn gone(&mut self, id: ConnectionId, now: Instant) {
-        self.connections.remove(&id);
+        self.connections.remove(id);
         self.settle(now);
     }
 
     /// Closes connections that were unused for too long; and asks for more of them again, since the limits that forbade
     /// it are not this pool's alone.
     pub(super) fn sweep(&mut self, now: Instant) {
-        for connection in self.connections.values_mut() {
-            let unused = now.saturating_duration_since(connection.idle_since);
-            let idle = connection.phase == Phase::Open && connection.streams() == 0;
-            if idle && unused >= self.rules.idle_timeout {
-                connection.phase = Phase::Leaving;
-            }
+        let most = self.rules.idle_timeout;
+        for id in self.connections.ids() {
+            self.connections.change(id, |connection| {
+                let unused = now.saturating_duration_since(connection.idle_since);
+                let idle = connection.phase == Phase::Open && connection.streams() == 0;
+                if idle && unused >= most {
+                    connection.phase = Phase::Leaving;
+                }
+            });
         }
         self.settle(now);
     }
@@ -352,19 +320,18 @@ impl<R: Room> State<R> {
     fn serve(&mut self) {
         while let Some((waiter, _)) = self.waiters.front() {
             let waiter = *waiter;
-            // The one with the fewest streams; of those the oldest, so that what is too much falls idle.
-            let with_room = self.connections.iter_mut().filter(|(_, connection)| connection.has_room());
-            let Some((id, connection)) = with_room.min_by_key(|(_, connection)| connection.streams()) else {
-                return;
-            };
+            let Some(id) = self.connections.with_room() else { return };
             self.last_id += 1;
             let stream = StreamId(self.last_id);
-            connection.active = connection.active.saturating_add(1);
-            connection.carried = connection.carried.saturating_add(1);
-            if self.rules.per_connection.is_some_and(|most| connection.carried >= most) {
-                connection.phase = Phase::Leaving;
-            }
-            self.decisions.push_back(Decision::Serve(waiter, *id, stream));
+            let most = self.rules.per_connection;
+            self.connections.change(id, |connection| {
+                connection.active = connection.active.saturating_add(1);
+                connection.carried = connection.carried.saturating_add(1);
+                if most.is_some_and(|most| connection.carried >= most) {
+                    connection.phase = Phase::Leaving;
+                }
+            });
+            self.decisions.push_back(Decision::Serve(waiter, id, stream));
             self.waiters.pop_front();
         }
     }
@@ -373,11 +340,11 @@ impl<R: Room> State<R> {
     fn open(&mut self, now: Instant) -> bool {
         let mut opens = false;
         // Another connection would be told the same by an other end that allows nothing for now.
-        if self.connections.values().any(|it| it.phase == Phase::Open && it.capacity == Some(0)) {
+        if self.connections.allow_nothing() {
             return opens;
         }
         loop {
-            let promises = self.connections.values().filter(|connection| connection.promises_room()).count();
+            let promises = self.connections.promise_room();
             let each = match (self.rules.shared, self.learned) {
                 (false, _) => 1,
                 (true, Some(learned)) => usize::try_from(learned.max(1)).unwrap_or(usize::MAX),
@@ -388,17 +355,7 @@ impl<R: Room> State<R> {
             }
             let Some(permit) = self.room.connection(self.connections.is_empty()) else { return opens };
             let id = ConnectionId(self.fresh());
-            let connection = Connection {
-                permit,
-                phase: Phase::Opening,
-                capacity: None,
-                carried: 0,
-                active: 0,
-                abandoned: VecDeque::new(),
-                resets: Budget::new(now),
-                idle_since: now,
-            };
-            self.connections.insert(id, connection);
+            self.connections.add(id, Connection::new(permit, now));
             self.decisions.push_back(Decision::Open(id));
             opens = true;
         }
@@ -407,20 +364,24 @@ impl<R: Room> State<R> {
     /// Closes what is to be closed and has nobody's request on it.
     fn close(&mut self) {
         let unwanted = self.leaving && self.waiters.is_empty();
-        for (id, connection) in &mut self.connections {
-            let leaves = match connection.phase {
-                Phase::Open => unwanted,
-                Phase::Leaving => true,
-                Phase::Opening | Phase::Closing => false,
-            };
-            if leaves && connection.active == 0 {
-                connection.phase = Phase::Closing;
-                for (stream, _) in connection.abandoned.drain(..) {
-                    connection.active = connection.active.saturating_add(1);
-                    self.decisions.push_back(Decision::Reset(stream));
+        let candidates = if unwanted { self.connections.ids() } else { self.connections.over() };
+        for id in candidates {
+            let decisions = &mut self.decisions;
+            self.connections.change(id, |connection| {
+                let leaves = match connection.phase {
+                    Phase::Open => unwanted,
+                    Phase::Leaving => true,
+                    Phase::Opening | Phase::Closing => false,
+                };
+                if leaves && connection.active == 0 {
+                    connection.phase = Phase::Closing;
+                    for (stream, _) in connection.abandoned.drain(..) {
+                        connection.active = connection.active.saturating_add(1);
+                        decisions.push_back(Decision::Reset(stream));
+                    }
+                    decisions.push_back(Decision::Close(id));
                 }
-                self.decisions.push_back(Decision::Close(*id));
-            }
+            });
         }
     }
 }
