@@ -6,6 +6,8 @@ use crate::listen::prepare;
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::paced::Paced;
+use crate::queue;
+use crate::receive::Receive;
 use crate::upstream::Spoken;
 use rustls_pki_types::ServerName;
 use std::io;
@@ -53,18 +55,18 @@ pub(crate) async fn connect(
     spoken: Spoken,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
-    connect_through(picked, spoken, buffer(picked, spoken), metrics).await
+    connect_through(picked, spoken, receive(picked, spoken), metrics).await
 }
 
-/// Connects with a receive buffer of so many bytes, if it has a bound.
+/// Connects; so much is kept of what is received.
 async fn connect_through(
     picked: &Picked,
     spoken: Spoken,
-    buffer: Option<u32>,
+    receive: Receive,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
     let limit = picked.upstream.config.connect_timeout;
-    let result = match tokio::time::timeout(limit, attempt(picked, spoken, buffer, None)).await {
+    let result = match tokio::time::timeout(limit, attempt(picked, spoken, receive, None)).await {
         Ok(result) => result,
         Err(_) => Err(ConnectFailure {
             reason: "timeout",
@@ -86,9 +88,9 @@ pub(crate) async fn connect_for_client(
     spoken: Spoken,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
-    let buffer = buffer(picked, spoken);
-    if memory::room_for_upstream(memory::grown(kept(buffer))).await {
-        return connect_through(picked, spoken, buffer, metrics).await;
+    let receive = receive(picked, spoken);
+    if queue::room_for_upstream(receive.grown()).await {
+        return connect_through(picked, spoken, receive, metrics).await;
     }
     metrics.connect_failures.add(&[&picked.upstream.name, picked.group_name(), EXHAUSTED], 1);
     Err(ConnectFailure { reason: EXHAUSTED, message: "memory is full".to_owned() })
@@ -100,51 +102,17 @@ pub(crate) async fn connect_to_check(
     spoken: Spoken,
     sni: &str,
 ) -> Result<Upward, ConnectFailure> {
-    attempt(picked, spoken, buffer(picked, spoken), Some(sni)).await
+    attempt(picked, spoken, receive(picked, spoken), Some(sni)).await
 }
 
-/// The kernel's buffer for what an application in the same pod sends, in bytes; it takes twice as much with its own
-/// account. Without a bound the buffer grows up to what the machine allows, as fast as answers are read (2 MiB were seen,
-/// and up to 32 are usual), and all of it fills with an answer that its client stops reading. Over loopback a round trip
-/// is nothing, so that a small buffer costs no throughput (with 1 GiB at a time half of this was slower by a third, and
-/// twice as much no faster).
-const LOOPBACK_BUFFER: u32 = 64 * 1024;
-
-/// The same from elsewhere for the answer to one client over HTTP/1.1. It bounds what such a connection carries in a round
-/// trip, as a window bounds a stream over HTTP/2 (see `buffers`). A connection that many streams share has no bound, nor
-/// has one whose bytes may be such a connection's.
-const DISTANT_BUFFER: u32 = 256 * 1024;
-
-/// The same where memory fills: many connections that carry less are better than few. What may be a connection of many
-/// streams, which lives long, gets the larger bound then.
-const TIGHT_BUFFER: u32 = 32 * 1024;
-
-/// What a connection that has no bound of its own may come to before it shows, in bytes.
-const UNBOUND: u64 = 512 << 10;
-
-/// The bound of the receive buffer of a connection that is opened now.
-fn buffer(picked: &Picked, spoken: Spoken) -> Option<u32> {
-    receive_buffer(picked.endpoint.address, spoken, memory::is_filling())
+/// What is kept of a connection that is opened now.
+fn receive(picked: &Picked, spoken: Spoken) -> Receive {
+    Receive::of(picked.endpoint.address, spoken, memory::buffers())
 }
 
-fn receive_buffer(address: SocketAddr, spoken: Spoken, is_filling: bool) -> Option<u32> {
-    match (spoken, is_filling) {
-        _ if address.ip().is_loopback() => Some(LOOPBACK_BUFFER),
-        (Spoken::Http1, false) | (Spoken::Bytes, true) => Some(DISTANT_BUFFER),
-        (Spoken::Http1, true) => Some(TIGHT_BUFFER),
-        (Spoken::Http2, _) | (Spoken::Bytes, false) => None,
-    }
-}
-
-/// What the kernel keeps at most of what comes through a buffer of this size, in bytes: twice as much, see socket(7).
-fn kept(buffer: Option<u32>) -> u64 {
-    buffer.map_or(UNBOUND, |bytes| 2 * u64::from(bytes))
-}
-
-async fn open(address: SocketAddr, buffer: Option<u32>) -> io::Result<TcpStream> {
+async fn open(address: SocketAddr, receive: Receive) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(bytes) = buffer {
-        // The bound must stand before the connection, since the largest window is agreed on there.
+    if let Some(bytes) = receive.bound() {
         socket.set_recv_buffer_size(bytes)?;
     }
     socket.connect(address).await
@@ -154,11 +122,11 @@ async fn open(address: SocketAddr, buffer: Option<u32>) -> io::Result<TcpStream>
 async fn attempt(
     picked: &Picked,
     spoken: Spoken,
-    buffer: Option<u32>,
+    receive: Receive,
     other: Option<&str>,
 ) -> Result<Upward, ConnectFailure> {
     let address = picked.endpoint.address;
-    let stream = open(address, buffer).await.map_err(|error| ConnectFailure {
+    let stream = open(address, receive).await.map_err(|error| ConnectFailure {
         reason: match error.raw_os_error() {
             Some(number) if OUT_OF_SOMETHING.contains(&number) => EXHAUSTED,
             _ if error.kind() == io::ErrorKind::ConnectionRefused => "refused",
@@ -168,11 +136,11 @@ async fn attempt(
     })?;
     prepare(&stream);
     let growing = match spoken {
-        Spoken::Http1 | Spoken::Bytes => Some(Growing::new(memory::grown(kept(buffer)))),
+        Spoken::Http1 | Spoken::Bytes => Some(Growing::new(receive.grown())),
         // Streams that share a connection grow in its buffers, which have a bound of their own.
         Spoken::Http2 => None,
     };
-    let stream = Paced::to_upstream(stream, kept(buffer), growing);
+    let stream = Paced::to_upstream(stream, receive, growing);
     let group = picked.group();
     let Some(group) = group.filter(|group| !group.is_plain()) else {
         return Ok(Upward::Plain(stream));
@@ -199,8 +167,8 @@ pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpS
             reason: "unreachable",
             message: format!("cannot connect to {address}: {error}"),
         };
-        let buffer = receive_buffer(address, Spoken::Http2, false);
-        let stream = open(address, buffer).await.map_err(unreachable)?;
+        let receive = Receive::of(address, Spoken::Http2, memory::Buffers::Large);
+        let stream = open(address, receive).await.map_err(unreachable)?;
         prepare(&stream);
         let tls = picked.group().and_then(|group| group.tls(Spoken::Http2));
         let name =
@@ -287,21 +255,10 @@ mod tests {
     async fn what_an_application_sends_fills_a_bounded_buffer() -> io::Result<()> {
         let application = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = application.local_addr()?;
-        let buffer = receive_buffer(address, Spoken::Http1, false);
-        let stream = open(address, buffer).await?.into_std()?;
+        let receive = Receive::of(address, Spoken::Http1, memory::Buffers::Large);
+        let stream = open(address, receive).await?.into_std()?;
         let bound = TcpSocket::from_std_stream(stream).recv_buffer_size()?;
-        assert_eq!(u64::from(bound), kept(Some(LOOPBACK_BUFFER)), "the kernel takes twice as much");
+        assert_eq!(u64::from(bound), receive.kept(), "the kernel takes twice as much");
         Ok(())
-    }
-
-    #[test]
-    fn a_connection_for_one_client_has_a_bound_and_one_that_many_share_has_none() {
-        let distant = SocketAddr::from(([192, 0, 2, 1], 80));
-        let bounds = |is_filling| {
-            [Spoken::Http1, Spoken::Bytes, Spoken::Http2]
-                .map(|spoken| receive_buffer(distant, spoken, is_filling))
-        };
-        assert_eq!(bounds(false), [Some(DISTANT_BUFFER), None, None]);
-        assert_eq!(bounds(true), [Some(TIGHT_BUFFER), Some(DISTANT_BUFFER), None], "where memory fills");
     }
 }

@@ -11,10 +11,8 @@
 //!
 //! Memory belongs to the process, and so do these numbers.
 
-use crate::growing;
+use crate::{growing, queue};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The limit in bytes; 0 is none.
 static LIMIT: AtomicU64 = AtomicU64::new(0);
@@ -37,8 +35,9 @@ const SELDOM: u64 = 100;
 /// How many looks there were since it was last given back.
 static LOOKS: AtomicU64 = AtomicU64::new(0);
 
-/// From this share of the limit on memory fills, in percent: new connections get smaller buffers.
+/// From these shares of the limit on new connections to upstreams get smaller buffers, and then the smallest, in percent.
 const FILLING: u64 = 45;
+const CROWDED: u64 = 55;
 
 /// From this share of the limit on memory is tight, in percent. What is left between the highest level and the limit is
 /// for what the allocator cannot reuse at once, and for the program itself.
@@ -81,6 +80,14 @@ impl Backlog {
         Backlog { kept, is_backlogged: false }
     }
 
+    /// The buffer keeps so many bytes from now on.
+    pub(crate) fn grow(&mut self, kept: u64) {
+        let is_backlogged = self.is_backlogged;
+        self.set(false);
+        self.kept = kept;
+        self.set(is_backlogged);
+    }
+
     /// Notes what the last read tells.
     pub(crate) fn set(&mut self, is_backlogged: bool) {
         match (self.is_backlogged, is_backlogged) {
@@ -109,6 +116,18 @@ pub(crate) enum Level {
     Full,
 }
 
+/// How large the buffers of a connection to an upstream should be. Where many are wanted at once, many that carry less are
+/// better than few: whoever wants little has got it before it is known who does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Buffers {
+    /// As large as throughput wants them.
+    Large,
+    /// Small, for as long as the connection lives.
+    Small,
+    /// As small as they may be, until there is room for more.
+    Smallest,
+}
+
 /// How much memory is in use, against how much may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reading {
@@ -126,8 +145,7 @@ impl Reading {
         let limit = LIMIT.load(Ordering::Relaxed);
         let heap = meshd_heap::in_use().saturating_sub(UNTOUCHED.load(Ordering::Relaxed));
         let used = heap.saturating_add(BEYOND_HEAP.load(Ordering::Relaxed));
-        let waiting = WAITING.load(Ordering::Relaxed).saturating_mul(PAGE);
-        Reading { used, limit: (limit > 0).then_some(limit), waiting }
+        Reading { used, limit: (limit > 0).then_some(limit), waiting: queue::waiting() }
     }
 
     /// What it would be with some of those who wait: for them, whoever does not read leaves earlier.
@@ -159,9 +177,14 @@ impl Reading {
         self.limit.map_or(ANY, left)
     }
 
-    /// Whether what is added should be small, as far as those that do not show in full yet may grow by so many bytes.
-    fn is_filling(self, growing: u64) -> bool {
-        self.limit.is_some_and(|limit| self.used.saturating_add(growing) >= percent(limit, FILLING))
+    /// How large the buffers of what is added should be, while those that do not show in full yet may grow by so many bytes.
+    fn buffers(self, growing: u64) -> Buffers {
+        let Some(limit) = self.limit else { return Buffers::Large };
+        match self.used.saturating_add(growing) {
+            used if used >= percent(limit, CROWDED) || self.waiting > 0 => Buffers::Smallest,
+            used if used >= percent(limit, FILLING) => Buffers::Small,
+            _ => Buffers::Large,
+        }
     }
 
     /// How many bytes have to be freed until memory is no longer tight.
@@ -174,69 +197,22 @@ fn percent(limit: u64, percent: u64) -> u64 {
     limit / 100 * percent
 }
 
-/// By how many pages connections to upstreams that are added may grow until it is looked again.
-static ROOM: Semaphore = Semaphore::const_new((ANY / PAGE) as usize);
-const PAGE: u64 = 4 << 10;
-/// So much that nobody waits, in bytes.
-const ANY: u64 = 1 << 40;
+/// So much room that nobody waits, in bytes.
+pub(crate) const ANY: u64 = 1 << 40;
 
-/// For how many pages somebody waits.
-static WAITING: AtomicU64 = AtomicU64::new(0);
+/// What a connection to an upstream takes beside these buffers, with the request that it is for: the state of TLS during
+/// the handshake, above all. Source: measured as what 3,000 at once came to.
+const STATE: u64 = 32 << 10;
 
-/// Somebody who waits for so many, until it is dropped.
-struct Waiting(u64);
-
-impl Waiting {
-    fn new(pages: u32) -> Self {
-        WAITING.fetch_add(pages.into(), Ordering::Relaxed);
-        Waiting(pages.into())
-    }
+/// What a connection to an upstream may grow by of which the kernel keeps so many bytes and of whose answer so many wait
+/// that were read, with that of the client for whom it is.
+pub(crate) const fn grown(kept: u64, read: u64) -> u64 {
+    kept + read + STALLED_SOCKET + STATE
 }
 
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        WAITING.fetch_sub(self.0, Ordering::Relaxed);
-    }
-}
-
-/// What is read of an answer and waits for its client, at most: see `paced`.
-const READ: u64 = 64 << 10;
-
-/// What a connection to an upstream may grow by of which the kernel keeps so many bytes, with that of the client for whom
-/// it is.
-pub(crate) const fn grown(kept: u64) -> u64 {
-    kept + READ + STALLED_SOCKET
-}
-
-/// Whether memory fills: a connection should get small buffers.
-pub(crate) fn is_filling() -> bool {
-    Reading::now().is_filling(growing::bytes())
-}
-
-/// How long somebody waits for room before it is refused: a client, or a request for a connection to an upstream. Whoever
-/// fills memory has been told to leave by then.
-pub(crate) const ROOM_LIMIT: Duration = Duration::from_secs(10);
-
-/// Returns once there is room for one more connection to an upstream, which may grow by so many bytes; false if there is
-/// none for too long.
-pub(crate) async fn room_for_upstream(bytes: u64) -> bool {
-    let pages = u32::try_from(bytes.div_ceil(PAGE)).unwrap_or(u32::MAX);
-    let room = match ROOM.try_acquire_many(pages) {
-        Ok(room) => Some(room),
-        Err(_) => {
-            let _waiting = Waiting::new(pages);
-            tokio::time::timeout(ROOM_LIMIT, ROOM.acquire_many(pages)).await.ok().and_then(Result::ok)
-        }
-    };
-    room.map(SemaphorePermit::forget).is_some()
-}
-
-/// Lets as many wait no longer as may grow by so many bytes.
-fn let_in(bytes: u64) {
-    let pages = usize::try_from(bytes / PAGE).unwrap_or(usize::MAX);
-    let before = ROOM.available_permits();
-    ROOM.add_permits(pages.saturating_sub(before));
-    ROOM.forget_permits(before.saturating_sub(pages));
+/// How large the buffers of a connection should be that is opened now.
+pub(crate) fn buffers() -> Buffers {
+    Reading::now().buffers(growing::bytes())
 }
 
 /// Which level memory is at. This is cheap enough to be asked at every read.
@@ -249,8 +225,7 @@ pub(crate) fn limit(bytes: Option<u64>) {
     LIMIT.store(bytes.unwrap_or(0), Ordering::Relaxed);
 }
 
-/// Looks how much the kernel holds for the process, and lets in as many connections to upstreams as there is room for:
-/// `connections` from clients are open, `stalled` of them do not read their answers.
+/// Looks how much the kernel holds for the process, and how much room there is for connections to upstreams: `connections` from clients are open, `stalled` of them do not read their answers.
 pub(crate) fn look(connections: u64, stalled: u64) {
     let backlogged = BACKLOGGED.load(Ordering::Relaxed);
     let kernel = of_control_group().unwrap_or_else(|| estimate(connections, stalled, backlogged));
@@ -261,7 +236,7 @@ pub(crate) fn look(connections: u64, stalled: u64) {
         meshd_heap::give_back();
         weigh(kernel);
     }
-    let_in(Reading::now().room(growing::bytes()));
+    queue::make_room(Reading::now().room(growing::bytes()));
     growing::turn();
 }
 
@@ -370,18 +345,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_for_room_is_known_until_it_waits_no_longer() {
-        let waits = Waiting::new(3);
-        let with = Reading::now().waiting;
-        drop(waits);
-        assert_eq!(with - Reading::now().waiting, 3 * PAGE);
-    }
-
-    #[test]
     fn where_memory_fills_is_known_before_it_shows() {
-        let at = |used, growing| Reading { used, limit: Some(100 << 20), waiting: 0 }.is_filling(growing);
-        assert!(!at(44 << 20, 0) && at(45 << 20, 0) && at(1 << 20, 44 << 20) && at(u64::MAX, u64::MAX));
-        assert!(!Reading { used: u64::MAX, limit: None, waiting: 0 }.is_filling(7));
+        let with =
+            |used, growing, waiting| Reading { used, limit: Some(100 << 20), waiting }.buffers(growing);
+        let at = |used, growing| with(used, growing, 0);
+        assert_eq!([at(44 << 20, 0), with(0, 0, 1)], [Buffers::Large, Buffers::Smallest]);
+        assert_eq!([at(45 << 20, 0), at(1 << 20, 44 << 20), at(54 << 20, 0)], [Buffers::Small; 3]);
+        assert_eq!([at(55 << 20, 0), at(45 << 20, 10 << 20), at(u64::MAX, u64::MAX)], [Buffers::Smallest; 3]);
+        assert_eq!(Reading { used: u64::MAX, limit: None, waiting: 7 }.buffers(7), Buffers::Large);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use crate::files::Upstream;
 use crate::growing::Growing;
-use crate::memory::{self, Backlog, Level};
+use crate::memory::{self, Backlog, Buffers, Level};
 use crate::place::{Leaving, Place};
+use crate::queue;
+use crate::receive::{PIECE, Receive, SMALL_PIECE};
+use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,14 +15,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
-
-/// How much is read at once, in bytes. Readers keep buffers twice as large as what they got last, also while nothing
-/// comes, so this decides what a connection holds whose answer waits. With half as much a
-/// large download costs a third more processor time.
-const PIECE: u64 = 32 * 1024;
-
-/// The same from an upstream while memory is full: not enough for a reader to think that it needs a larger buffer.
-const SMALL_PIECE: u64 = 8 * 1024 - 1;
 
 /// How soon it is looked again whether there is room for more from a client, and how long an upstream waits for its next
 /// piece while there is none. It does not wait for room, since only an answer that goes on shows which clients do not
@@ -36,6 +31,10 @@ pub(crate) struct Paced {
     place: Option<Rc<Place>>,
     pause: Option<Pin<Box<Sleep>>>,
     reads: Reads,
+    /// How much is read at once while there is room, in bytes.
+    piece: u64,
+    /// What is kept of an upstream's answer and may be more once there is room.
+    narrow: Option<Narrow>,
     /// Whether more has come than was read; only of upstreams.
     backlog: Option<Backlog>,
     /// Until it shows in what memory is used: a connection for the answer to one client.
@@ -54,17 +53,42 @@ enum Reads {
     Always,
 }
 
+/// A connection to an upstream of which little is kept, and how much was read of it, in bytes.
+#[derive(Debug)]
+struct Narrow {
+    receive: Receive,
+    read: u64,
+}
+
+/// From how many bytes on a connection is worth being made wider. Most have come to their end by then.
+const LONG: u64 = 64 * 1024;
+
+impl Narrow {
+    /// So many more bytes were read; what may be kept of the connection from now on, if there is room for more.
+    fn wider(&mut self, bytes: usize) -> Option<(Receive, u64)> {
+        self.read = self.read.saturating_add(bytes as u64);
+        if self.read < LONG || memory::buffers() == Buffers::Smallest {
+            return None;
+        }
+        let later = self.receive.later()?;
+        let more = later.grown().saturating_sub(self.receive.grown());
+        queue::may_grow(more).then_some((later, more))
+    }
+}
+
 impl Paced {
     /// The connection of a client.
     pub(crate) fn from_client(stream: TcpStream, place: &Rc<Place>) -> Self {
         Paced::new(stream, Some(Rc::clone(place)), Reads::WithRoom)
     }
 
-    /// A connection to an upstream, of which the kernel keeps so many bytes at most that came and were not read; for the
-    /// answer to one client it is `growing`.
-    pub(crate) fn to_upstream(stream: TcpStream, kept: u64, growing: Option<Growing>) -> Self {
+    /// A connection to an upstream, of which so much is kept that came and was not read; for the answer to one client it is
+    /// `growing`.
+    pub(crate) fn to_upstream(stream: TcpStream, receive: Receive, growing: Option<Growing>) -> Self {
         let mut paced = Paced::new(stream, None, Reads::Seldom);
-        paced.backlog = Some(Backlog::new(kept));
+        paced.piece = receive.piece();
+        paced.narrow = receive.later().map(|_| Narrow { receive, read: 0 });
+        paced.backlog = Some(Backlog::new(receive.kept()));
         paced.growing = growing;
         paced._counted = Some(Upstream::new());
         paced
@@ -81,6 +105,8 @@ impl Paced {
             place,
             pause: None,
             reads,
+            piece: PIECE,
+            narrow: None,
             backlog: None,
             growing: None,
             _counted: None,
@@ -99,7 +125,7 @@ impl Paced {
 
     /// Returns once something may be read, and how much.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<u64> {
-        let mut piece = PIECE;
+        let mut piece = self.piece;
         while self.reads != Reads::Always && memory::level() == Level::Full {
             let is_seldom = self.reads == Reads::Seldom;
             let wait = if is_seldom { SELDOM } else { PAUSE };
@@ -113,6 +139,20 @@ impl Paced {
         }
         self.pause = None;
         Poll::Ready(piece)
+    }
+
+    /// Makes a connection wider of which so many bytes more were read, if there is room.
+    fn widen(&mut self, bytes: usize) {
+        let Some((receive, more)) = self.narrow.as_mut().and_then(|narrow| narrow.wider(bytes)) else {
+            return;
+        };
+        self.narrow = None;
+        let bound = receive.bound().and_then(|bytes| usize::try_from(bytes).ok());
+        // A kernel that refuses leaves the connection slow.
+        let _ = bound.map(|bytes| SockRef::from(self.tcp()).set_recv_buffer_size(bytes));
+        self.piece = receive.piece();
+        self.backlog.iter_mut().for_each(|backlog| backlog.grow(receive.kept()));
+        self.growing = Some(Growing::new(more));
     }
 
     fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -154,6 +194,7 @@ impl AsyncRead for Paced {
         if self.growing.as_mut().is_some_and(|growing| growing.shows(got)) {
             self.growing = None;
         }
+        self.widen(got);
         let result = ready!(result);
         if let Some(place) = &self.place {
             place.sent(Instant::now());
@@ -193,6 +234,7 @@ impl AsyncWrite for Paced {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::Spoken;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpListener;
 
@@ -209,6 +251,29 @@ mod tests {
         place.leave(why);
         drop(stream);
         client.read_to_end(&mut Vec::new()).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_began_small_grows_once_there_is_room() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let receive = Receive::of(address, Spoken::Http1, Buffers::Smallest);
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(receive.bound().unwrap()).unwrap();
+        let mut stream = Paced::to_upstream(socket.connect(address).await.unwrap(), receive, None);
+        let (mut application, _) = listener.accept().await.unwrap();
+        let kept = |stream: &Paced| SockRef::from(stream.tcp()).recv_buffer_size().unwrap() as u64;
+        let mut much = vec![0; usize::try_from(LONG).unwrap()];
+        let (_, read) = tokio::join!(application.write_all(&[b'x'; LONG as usize]), async {
+            let (all, last) = much.split_at_mut(LONG as usize - 1);
+            stream.read_exact(all).await.unwrap();
+            assert_eq!((kept(&stream), stream.piece), (receive.kept(), receive.piece()), "most end before");
+            stream.read_exact(last).await
+        });
+        read.unwrap();
+        let later = receive.later().unwrap();
+        assert_eq!((kept(&stream), stream.piece), (later.kept(), later.piece()));
+        assert!(stream.narrow.is_none() && stream.growing.is_some(), "and what it may come to is reserved");
     }
 
     #[tokio::test]

@@ -5,9 +5,10 @@ use crate::drain::Phase;
 use crate::files;
 use crate::hello::{First, read_hello};
 use crate::listen::{Slot, prepare};
-use crate::memory::{ROOM_LIMIT, Reading};
+use crate::memory::Reading;
 use crate::paced::Paced;
 use crate::place::Place;
+use crate::queue;
 use crate::replayed::Replayed;
 use crate::shares::{NOT_ADMITTED, TcpShares};
 use crate::snapshot::{App, KindState, ListenerState};
@@ -145,7 +146,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
 /// wait in the kernel, where they cost least, and those that fill memory are told to leave in the meantime.
 async fn room() {
     let begin = Instant::now();
-    while !Reading::now().admits_clients() && begin.elapsed() < ROOM_LIMIT {
+    while !Reading::now().admits_clients() && begin.elapsed() < queue::LIMIT {
         tokio::time::sleep(ROOM_PAUSE).await;
     }
 }

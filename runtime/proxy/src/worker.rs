@@ -7,6 +7,7 @@ use crate::limiter::Limiter;
 use crate::listen::Slot;
 use crate::metrics::Metrics;
 use crate::pool::Pools;
+use crate::queue;
 use crate::room::{Room, Rooms};
 use crate::serve::accept;
 use crate::snapshot::Snapshot;
@@ -125,6 +126,7 @@ pub(crate) fn run(
                 _ = look.tick() => {
                     if let Some(number) = number {
                         worker.shared.rooms.look(number, &worker.room);
+                        queue::let_in();
                     }
                 }
             }
