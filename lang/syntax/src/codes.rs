@@ -38,6 +38,8 @@ pub const CHAINED_OPERATOR: Code = Code("E0016");
 pub const UNQUOTED_NAME: Code = Code("E0017");
 /// An interpolated string where a constant one is needed.
 pub const INTERPOLATED_NAME: Code = Code("E0018");
+/// A conflict that git left in the text.
+pub const CONFLICT: Code = Code("E0030");
 
 /// Every code of this crate. The code blocks of the explanations are examples of correct text, unless they say
 /// otherwise, and a test parses them.
@@ -293,6 +295,23 @@ in a string is written `$${`:
 ```mesh
 service "odd $${name}" {}
 ```
+"#,
+    },
+    CodeInfo {
+        code: CONFLICT,
+        title: "git left a conflict in the file",
+        explanation: r#"
+Two branches changed the same lines, and git left both sides in the file, between lines that begin with `<<<<<<<`,
+`=======` and `>>>>>>>`:
+
+    <<<<<<< HEAD
+      clusters = [west]
+    =======
+      clusters = [east]
+    >>>>>>> move-to-east
+
+Keep one side, or write what both are meant to say, and remove the lines with the marks. Until then the first side is
+checked with everything else.
 "#,
     },
 ];

@@ -5,6 +5,7 @@
 )]
 
 mod collector;
+mod conflict;
 mod context;
 mod items;
 mod mistakes;
@@ -30,6 +31,14 @@ pub const LANGUAGE_VERSION: u32 = 1;
 /// Parses a file. It always returns a tree; mistakes go to `sink`, and what they made unreadable is
 /// [`crate::ast::ValueKind::Invalid`] or absent.
 pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> File {
+    match conflict::resolved(file, text, sink) {
+        Some(resolved) => parse_resolved(file, &resolved, sink),
+        None => parse_resolved(file, text, sink),
+    }
+}
+
+/// Parses a text without conflicts.
+fn parse_resolved(file: FileId, text: &str, sink: &mut Sink) -> File {
     let Prepared { lexemes, comments, context } = prepare(file, text, &lex(text));
     let (language, items) = {
         let (input, language) = language(Tokens::new(&lexemes, &context));
