@@ -136,7 +136,7 @@ fn a_policy_edit_restarts_nobody() {
         ("consecutive_5xx = 1", "consecutive_5xx = 4"),
         ("max_concurrent_requests = 10", "max_concurrent_requests = 99"),
         ("attempts = 3", "attempts = 2"),
-        ("allow { from = [west.ingress] }", "deny { from = [webapp] }"),
+        ("allow   { from = [west.ingress] }", "deny { from = [webapp] }"),
         ("failover { by = [zone, region] }", "failover { enabled = false }"),
         ("policy loyalty {", "policy patience {\n    timeout { request = 3s }\n  }\n\n  policy loyalty {"),
     ];

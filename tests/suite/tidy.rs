@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lang_diagnostics::{FileId, Sink};
 use mesh_tests::{process, tools};
 
 /// Every file that git knows or would add, relative to the root.
@@ -49,6 +50,20 @@ fn files_stay_small() {
     assert!(large.is_empty(), "more than 500 lines outside tests: {large:#?}");
     let p90 = sizes[sizes.len() * 9 / 10].0;
     assert!(p90 <= 350, "the 90th percentile of file sizes is {p90} lines");
+}
+
+/// Fixtures are excepted: many are about one line as somebody wrote it.
+#[test]
+fn meshes_are_formatted() {
+    let files = files();
+    let meshes: Vec<_> = with_extension(&files, "mesh").filter(|file| !file.starts_with("tests")).collect();
+    assert!(meshes.len() > 5, "{meshes:?}");
+    let formatted = |file: &Path| {
+        let text = read(file);
+        lang_syntax::format(FileId(0), &text, &mut Sink::default()).is_some_and(|formatted| formatted == text)
+    };
+    let untidy: Vec<_> = meshes.into_iter().filter(|file| !formatted(file)).collect();
+    assert!(untidy.is_empty(), "run `meshc fmt` on {untidy:#?}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What all commands that read a mesh have in common.
 
+use std::io;
 use std::path::Path;
 
 use clap::ValueEnum;
-use meshc_driver::{Compilation, Options, check};
+use meshc_driver::{Compilation, Levels, Options, check_with};
 use meshc_vocabulary::model::DataPlane;
 
 use crate::console::Console;
@@ -30,15 +31,27 @@ impl From<DataPlaneWord> for DataPlane {
 
 /// Checks the mesh of an entry file. Its diagnostics are not shown yet.
 pub(crate) fn compile(file: &Path, data_plane: Option<DataPlaneWord>) -> Result<Compilation, Failure> {
+    compile_with(file, data_plane, &Levels::default())
+}
+
+/// Checks the mesh of an entry file, with levels of codes from the command line.
+pub(crate) fn compile_with(
+    file: &Path,
+    data_plane: Option<DataPlaneWord>,
+    levels: &Levels,
+) -> Result<Compilation, Failure> {
     let options = Options { data_plane: data_plane.map(DataPlane::from) };
-    check(&Disk, file, options).map_err(|error| {
-        let failure = Failure::new(format!("cannot read `{}`: {error}", file.display()));
-        if file.is_dir() {
-            failure.help(format!("name the file: {}", file.join("mesh.mesh").display()))
-        } else {
-            failure
-        }
-    })
+    check_with(&Disk, file, options, levels).map_err(|error| unreadable(file, &error))
+}
+
+/// Why an entry file cannot be read.
+pub(crate) fn unreadable(file: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(format!("cannot read `{}`: {error}", file.display()));
+    if file.is_dir() {
+        failure.help(format!("name the file: {}", file.join("mesh.mesh").display()))
+    } else {
+        failure
+    }
 }
 
 /// Shows what was found.

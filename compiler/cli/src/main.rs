@@ -10,14 +10,16 @@ mod console;
 mod disk;
 mod exit;
 mod keys;
+mod levels;
 mod output;
 mod places;
 mod progress;
+mod texts;
 mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::command::Command;
 use crate::console::{ColorChoice, Console, ErrorFormat};
@@ -47,31 +49,39 @@ fn main() -> ExitCode {
         Err(error) => return unparsed(&error),
     };
     let console = Console::new(line.error_format, line.color);
-    match line.command.run(&console) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            console.failure(&failure);
-            exit::Exit::Usage.into()
-        }
-    }
+    let exit = line.command.run(&console).unwrap_or_else(|failure| {
+        console.failure(&failure);
+        exit::Exit::Usage
+    });
+    console.finish();
+    exit.into()
 }
 
 /// Says what is wrong with the command line, in the format that it asks for as far as it could be read.
 fn unparsed(error: &clap::Error) -> ExitCode {
     let words: Vec<_> = std::env::args_os().take_while(|word| word != "--").collect();
-    let split = words
-        .windows(2)
-        .any(|pair| matches!(pair, [name, value] if name == "--error-format" && value == "json"));
-    let json = split || words.iter().any(|word| word == "--error-format=json");
-    if !(json && error.use_stderr()) {
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    let split = words.windows(2).find_map(|pair| match pair {
+        ["--error-format", value] => Some(*value),
+        _ => None,
+    });
+    let value = split.or_else(|| words.iter().find_map(|word| word.strip_prefix("--error-format=")));
+    let format = value.and_then(|value| ErrorFormat::from_str(value, false).ok());
+    let format = match format {
+        Some(format @ (ErrorFormat::Json | ErrorFormat::Sarif | ErrorFormat::Github))
+            if error.use_stderr() =>
+        {
+            format
+        }
         // The help that was asked for is no mistake.
-        error.exit();
-    }
+        Some(_) | None => error.exit(),
+    };
     let text = error.render().to_string();
     let (message, help) = text.split_once("\n\n").unwrap_or((&text, ""));
     let message = message.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
-    let failure = exit::Failure::new(message).help(help.trim());
-    Console::new(ErrorFormat::Json, ColorChoice::Never).failure(&failure);
+    let console = Console::new(format, ColorChoice::Never);
+    console.failure(&exit::Failure::new(message).help(help.trim()));
+    console.finish();
     exit::Exit::Usage.into()
 }
 

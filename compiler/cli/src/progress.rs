@@ -43,7 +43,7 @@ impl Progress {
         let state = State { doing: doing.to_owned(), visible: false, over: false };
         let line = Arc::new(Line { state: Mutex::new(state), over: Condvar::new() });
         let waiting = spawn({
-            let line = Arc::clone(&line);
+            let (line, console) = (Arc::clone(&line), console.clone());
             move || line.wait(&console)
         });
         Self { shown: Some(Shown { console, line, waiting: Some(waiting) }) }

@@ -16,6 +16,12 @@ pub const NO_ROOTS: Code = Code("W0705");
 pub const DIRECTORIES_OVERLAP: Code = Code("E0706");
 /// Git tracks private keys.
 pub const TRACKED_KEYS: Code = Code("W0707");
+/// A comment for meshc is not understood.
+pub const BAD_DIRECTIVE: Code = Code("E0710");
+/// A comment allows what is not there.
+pub const UNUSED_ALLOWANCE: Code = Code("W0711");
+/// A level would lower an error.
+pub const LOWERED_ERROR: Code = Code("E0712");
 /// A stage ended without a result and without an error: a mistake of meshc.
 pub const NO_RESULT: Code = Code("E0902");
 
@@ -125,6 +131,50 @@ $ git rm --cached -r keys && git commit -m 'Keys are not tracked'
 
 A key that others may have seen stays known to them, since it stays in the history. Delete its files and run
 `meshc trust init` and `meshc trust issue`; a root that got out takes a new root, with everything below it.",
+    },
+    CodeInfo {
+        code: BAD_DIRECTIVE,
+        title: "a comment for meshc is not understood",
+        explanation: "\
+A comment that begins with `meshc:` sets how loud warnings are. At the end of a line, or right above one, it allows
+warnings on that line and gives a reason; with `everywhere`, in the entry file, it sets the level of codes for the whole
+mesh: `allow`, `warn`, or `deny`, which makes an error of a warning. `warnings` stands for all that have no level of their
+own. The command line (`--allow`, `--warn`, `--deny`) goes before comments.
+
+```mesh
+// meshc: everywhere deny(warnings)
+// meshc: everywhere allow(W0334) a mesh for demonstrations has one gateway
+service web {}  // meshc: allow(W0321) called by hand only
+```
+
+Write one of these forms, with codes that `meshc explain --list` shows.",
+    },
+    CodeInfo {
+        code: UNUSED_ALLOWANCE,
+        title: "a comment allows what is not there",
+        explanation: "\
+A comment such as `// meshc: allow(W0321) called by hand only` allows a warning on the line that it ends or stands above.
+There is no such warning on that line any more, so the comment would hide the next one that comes up there.
+
+```mesh
+// meshc: allow(W0321) called by hand only
+service web { clusters = [one] }     // is called by now
+```
+
+Remove the comment, or move it to the line that it is about.",
+    },
+    CodeInfo {
+        code: LOWERED_ERROR,
+        title: "a level would lower an error",
+        explanation: "\
+Warnings can be allowed, and made errors. An error cannot be lowered: what it is about has no meaning that could be
+compiled, so there would be no result.
+
+```mesh
+// meshc: everywhere allow(E0301) later
+```
+
+Mend what the error is about, and remove its code from the comment.",
     },
     CodeInfo {
         code: NO_RESULT,

@@ -6,18 +6,24 @@
 mod build;
 pub mod codes;
 mod fixes;
+mod levels;
 mod limits;
 mod memory;
+mod mend;
 pub mod output;
+mod overlay;
 mod pipeline;
 mod places;
 mod system;
 mod trust;
 
 pub use build::{Forms, build, render, trust_files};
+pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
-pub use pipeline::{CheckedMesh, Compilation, Options, check};
+pub use mend::{Mended, mend};
+pub use overlay::Overlay;
+pub use pipeline::{CheckedMesh, Compilation, Options, check, check_with, read as read_source};
 pub use places::{Overlap, Relation, Role, Tracked};
 pub use system::{Clock, FileKind, FileSystem};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

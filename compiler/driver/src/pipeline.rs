@@ -10,7 +10,8 @@ use meshc_topology::Topology;
 use meshc_vocabulary::Model;
 use meshc_vocabulary::model::DataPlane;
 
-use crate::{FileSystem, codes, fixes};
+use crate::levels::Policy;
+use crate::{FileSystem, Levels, codes, fixes};
 
 /// The largest file that is read, in bytes. Ten thousand services come to a few megabytes; each byte of text may cost some
 /// dozens of memory while it is parsed.
@@ -34,6 +35,8 @@ pub struct Compilation {
     pub diagnostics: Vec<Diagnostic>,
     /// The results of all stages; `None` if there was an error.
     pub mesh: Option<CheckedMesh>,
+    /// How loud what is found later is.
+    pub(crate) policy: Policy,
 }
 
 /// A mesh without errors.
@@ -56,8 +59,10 @@ impl Compilation {
 
     /// Adds what was found after the check, and takes the result back if that holds an error.
     pub fn add(&mut self, sink: Sink) {
+        let mut found = sink.into_sorted();
+        self.policy.settle(&mut found, &self.sources);
         let mut all = Sink::default();
-        self.diagnostics.drain(..).chain(sink.into_sorted()).for_each(|found| all.push(found));
+        self.diagnostics.drain(..).chain(found).for_each(|found| all.push(found));
         self.diagnostics = all.into_sorted();
         if self.has_errors() {
             self.mesh = None;
@@ -70,15 +75,28 @@ impl Compilation {
 /// # Errors
 /// If the entry file cannot be read or is not UTF-8. Mistakes in it are diagnostics.
 pub fn check(files: &dyn FileSystem, entry: &Path, options: Options) -> io::Result<Compilation> {
+    check_with(files, entry, options, &Levels::default())
+}
+
+/// Checks a whole mesh, with levels of codes that go before those of the sources.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(
+    files: &dyn FileSystem,
+    entry: &Path,
+    options: Options,
+    levels: &Levels,
+) -> io::Result<Compilation> {
     let text = read(files, entry)?;
     let shown = entry.display().to_string();
-    let Compiled { file, sources, mut diagnostics, mesh } = compile(&shown, &text, options);
+    let Compiled { file, sources, mut diagnostics, mesh, policy } = compile(&shown, &text, options, levels);
     fixes::keep_working(&mut diagnostics, file, &text, &|changed| {
-        let Compiled { diagnostics, sources, .. } = compile(&shown, changed, options);
+        let Compiled { diagnostics, sources, .. } = compile(&shown, changed, options, levels);
         (diagnostics, sources)
     });
     let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Compilation { name, sources, diagnostics, mesh })
+    Ok(Compilation { name, sources, diagnostics, mesh, policy })
 }
 
 /// What came of one text.
@@ -87,16 +105,28 @@ struct Compiled {
     sources: SourceMap,
     diagnostics: Vec<Diagnostic>,
     mesh: Option<CheckedMesh>,
+    policy: Policy,
 }
 
-fn compile(name: &str, text: &str, options: Options) -> Compiled {
+fn compile(name: &str, text: &str, options: Options, levels: &Levels) -> Compiled {
     let mut sources = SourceMap::default();
     let mut sink = Sink::default();
     let file = sources.add(name, text);
     let tree = parse(file, text, &mut sink);
     let mesh = stages(&[tree], options, &mut sources, &mut sink);
     explain_absence(mesh.is_some(), file, &mut sink);
-    Compiled { file, sources, diagnostics: sink.into_sorted(), mesh }
+    let mut found = sink.into_sorted();
+    let mut comments = Vec::new();
+    let mut policy = Policy::read(levels, file, &sources, &mut comments);
+    policy.settle(&mut found, &sources);
+    if mesh.is_some() {
+        policy.report_unused(&mut comments);
+        policy.settle(&mut comments, &sources);
+    }
+    let mut sink = Sink::default();
+    found.into_iter().chain(comments).for_each(|found| sink.push(found));
+    let mesh = unless_errors(mesh, &sink).flatten();
+    Compiled { file, sources, diagnostics: sink.into_sorted(), mesh, policy }
 }
 
 /// The stages, each of which runs only if none before it reported an error. Only evaluation follows parsing whatever
@@ -166,7 +196,11 @@ fn with_options(mut model: Model, options: Options) -> Model {
     model
 }
 
-fn read(files: &dyn FileSystem, path: &Path) -> io::Result<String> {
+/// Reads a source file.
+///
+/// # Errors
+/// If it cannot be read, is beyond all sense, or is not UTF-8.
+pub fn read(files: &dyn FileSystem, path: &Path) -> io::Result<String> {
     let bytes = files.read(path)?;
     if bytes.len() > LARGEST {
         let problem = format!(
@@ -207,7 +241,8 @@ pub(crate) mod tests {
 
     /// What is found in a text before fixes are tried.
     pub(crate) fn raw(text: &str) -> (Vec<Diagnostic>, SourceMap) {
-        let Compiled { diagnostics, sources, .. } = compile("mesh.mesh", text, Options { data_plane: None });
+        let Compiled { diagnostics, sources, .. } =
+            { compile("mesh.mesh", text, Options { data_plane: None }, &Levels::default()) };
         (diagnostics, sources)
     }
 
@@ -283,7 +318,7 @@ pub(crate) mod tests {
         assert!(uncalled.contains(&"E0401"), "also if nothing calls it: {uncalled:?}");
         let called = with.replace("calls    = [catalog]", "calls    = [catalog, card]");
         assert_eq!(codes(&called), ["E0401"]);
-        let refused = called.replace("allow { from = [west.ingress] }", "allow { from = [webapp] }");
+        let refused = called.replace("allow   { from = [west.ingress] }", "allow { from = [webapp] }");
         assert_ne!(refused, called);
         let both = codes(&refused);
         assert!(both.contains(&"E0401") && both.contains(&"E0301"), "{both:?}");

@@ -16,7 +16,10 @@ mod suggest;
 
 pub use code::{Code, CodeInfo};
 pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
-pub use render::{RenderOptions, render_explanation, render_json, render_text};
+pub use render::{
+    RenderOptions, SarifLog, render_explanation, render_github, render_github_failure, render_json,
+    render_short, render_text,
+};
 pub use sink::Sink;
 pub use span::{FileId, LineColumn, Origin, SourceFile, SourceMap, Span, Spanned};
 pub use suggest::{suggest, suggest_word};

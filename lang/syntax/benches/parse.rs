@@ -1,11 +1,11 @@
-//! Throughput of lexer, parser and printer over a generated mesh of about 2 MB: `cargo bench -p lang-syntax`.
+//! Throughput of lexer, parser, printer and formatter over a generated mesh of about 2 MB: `cargo bench -p lang-syntax`.
 
 use std::fmt::Write as _;
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use lang_diagnostics::{FileId, Sink};
-use lang_syntax::{lex, parse, print};
+use lang_syntax::{format, lex, parse, print};
 
 fn main() {
     divan::main();
@@ -72,4 +72,13 @@ fn printer(bencher: Bencher<'_, '_>) {
     let text = mesh(SERVICES);
     let tree = parse(FileId(0), &text, &mut Sink::default());
     bencher.counter(BytesCount::of_str(&text)).bench(|| print(black_box(&tree)));
+}
+
+/// What `meshc fmt` does with a file: it looks for mistakes first.
+#[divan::bench]
+fn formatter(bencher: Bencher<'_, '_>) {
+    let text = mesh(SERVICES);
+    bencher
+        .counter(BytesCount::of_str(&text))
+        .bench(|| format(FileId(0), black_box(&text), &mut Sink::default()));
 }

@@ -1,9 +1,10 @@
-//! Lexer, parser, syntax tree and canonical printer of the mesh language.
+//! Lexer, parser, syntax tree, formatter and canonical printer of the mesh language.
 //!
 //! Invariants: knows no kind and no attribute; never fails and never panics, whatever the bytes; touches no file.
 
 pub mod ast;
 pub mod codes;
+mod format;
 mod lexer;
 mod literal;
 mod parser;
@@ -12,6 +13,7 @@ mod strings;
 mod token;
 mod units;
 
+pub use format::format;
 pub use lexer::lex;
 pub use parser::{LANGUAGE_VERSION, parse};
 pub use printer::print;

@@ -14,11 +14,12 @@ use meshc_driver::{CheckedMesh, Compilation, Forms, build};
 use meshc_pki::{layout, public_bundle};
 use meshc_plan::{Deployment, Plan, RedirectedFor};
 
-use crate::compile::{DataPlaneWord, compile, show};
+use crate::compile::{DataPlaneWord, compile_with, show};
 use crate::console::Console;
 use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
 use crate::keys;
+use crate::levels::LevelArguments;
 use crate::output::print;
 use crate::places;
 
@@ -55,6 +56,8 @@ pub(crate) struct Arguments {
     /// Overwrite generated files that were edited by hand.
     #[arg(long, conflicts_with = "check")]
     overwrite_edits: bool,
+    #[command(flatten)]
+    levels: LevelArguments,
 }
 
 /// Where the roots are in each cluster's folder.
@@ -62,8 +65,9 @@ const ROOTS: &str = "trust/roots.pem";
 
 /// Builds.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    let levels = arguments.levels.levels()?;
     let progress = console.progress("checking");
-    let mut compilation = compile(&arguments.file, arguments.data_plane)?;
+    let mut compilation = compile_with(&arguments.file, arguments.data_plane, &levels)?;
     drop(progress);
     let Some(mesh) = &compilation.mesh else {
         show(&compilation, console);

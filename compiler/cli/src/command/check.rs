@@ -1,17 +1,27 @@
-//! `meshc check`: everything that is wrong with a mesh, and nothing written.
+//! `meshc check`: everything that is wrong with a mesh, and nothing written unless fixes are asked for.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use meshc_driver::{Compilation, mend};
 
-use crate::compile::{DataPlaneWord, compile, show};
+use crate::compile::{DataPlaneWord, compile_with, show, unreadable};
 use crate::console::Console;
-use crate::exit::{Exit, Failure};
+use crate::disk::Disk;
+use crate::exit::{Context, Exit, Failure};
+use crate::levels::LevelArguments;
+use crate::output::print;
+use crate::texts;
 
 pub(crate) const EXAMPLE: &str = "\
 Example:
   $ meshc check mesh.mesh
   $ meshc check mesh.mesh --error-format json
+  $ meshc check mesh.mesh --deny warnings --allow W0334
+  $ meshc check mesh.mesh --fix
+
+A comment sets levels, too: `// meshc: allow(W0321) reason` for the line that it
+ends or stands above, `// meshc: everywhere deny(W0334)` in the entry file.
 
 Exits with 0 if there is no error, with 1 if there is one, with 2 if the file
 cannot be read.";
@@ -24,16 +34,56 @@ pub(crate) struct Arguments {
     /// Check for this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
+    #[command(flatten)]
+    levels: LevelArguments,
+    /// Apply all safe fixes, again until there is none left, and show what is found afterwards.
+    #[arg(long)]
+    fix: bool,
+    /// Show what `--fix` would change, and write nothing.
+    #[arg(long, requires = "fix")]
+    diff: bool,
 }
 
 /// Checks.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    let levels = arguments.levels.levels()?;
+    if arguments.fix {
+        return fix(arguments, console);
+    }
     let progress = console.progress("checking");
-    let compilation = compile(&arguments.file, arguments.data_plane)?;
+    let compilation = compile_with(&arguments.file, arguments.data_plane, &levels)?;
     drop(progress);
-    show(&compilation, console);
+    Ok(result(arguments, &compilation, console))
+}
+
+fn result(arguments: &Arguments, compilation: &Compilation, console: &Console) -> Exit {
+    show(compilation, console);
     if compilation.diagnostics.is_empty() {
         console.note(&format!("{}: no errors, no warnings", arguments.file.display()));
     }
-    Ok(if compilation.has_errors() { Exit::Findings } else { Exit::Ok })
+    if compilation.has_errors() { Exit::Findings } else { Exit::Ok }
+}
+
+/// Applies safe fixes and checks what comes of it.
+fn fix(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    let file = &arguments.file;
+    let progress = console.progress("fixing");
+    let options = meshc_driver::Options { data_plane: arguments.data_plane.map(Into::into) };
+    let mended = mend(&Disk, file, options, &arguments.levels.levels()?);
+    let mended = mended.map_err(|error| unreadable(file, &error))?;
+    drop(progress);
+    for (path, after) in &mended.texts {
+        if arguments.diff {
+            let before = std::fs::read_to_string(path).context(|| format!("read `{}`", path.display()))?;
+            let difference = texts::difference(&path.display().to_string(), &before, after);
+            print(&difference).context(|| String::from("write to standard output"))?;
+        } else {
+            texts::replace(path, after)?;
+        }
+    }
+    let word = if arguments.diff { "would fix" } else { "fixed" };
+    for done in &mended.done {
+        console.note(&format!("{word} {done}"));
+    }
+    Ok(result(arguments, &mended.compilation, console))
 }

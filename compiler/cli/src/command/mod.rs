@@ -6,7 +6,9 @@ mod child;
 mod completions;
 mod explain;
 mod fail;
+mod fmt;
 mod heal;
+mod init;
 mod trust;
 mod up;
 
@@ -18,12 +20,18 @@ use crate::exit::{Exit, Failure};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin a mesh that builds.
+    #[command(after_help = init::EXAMPLE)]
+    Init(init::Arguments),
     /// Check a mesh and say everything that is wrong with it.
     #[command(after_help = check::EXAMPLE)]
     Check(check::Arguments),
     /// Write the files of a mesh, all of them or none.
     #[command(after_help = build::EXAMPLE)]
     Build(build::Arguments),
+    /// Give meshes one layout.
+    #[command(after_help = fmt::EXAMPLE)]
+    Fmt(fmt::Arguments),
     /// Explain a code such as `E0301`.
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Arguments),
@@ -51,8 +59,10 @@ impl Command {
     /// Does it.
     pub(crate) fn run(self, console: &Console) -> Result<Exit, Failure> {
         match self {
+            Self::Init(arguments) => init::run(&arguments, console),
             Self::Check(arguments) => check::run(&arguments, console),
             Self::Build(arguments) => build::run(&arguments, console),
+            Self::Fmt(arguments) => fmt::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments),
             Self::Trust(command) => trust::run(&command, console),
             Self::Up(arguments) => up::run(arguments, console),

@@ -9,8 +9,10 @@ use crate::support::{Directory, example};
 /// Every command, by the words that call it.
 const COMMANDS: &[&[&str]] = &[
     &[],
+    &["init"],
     &["check"],
     &["build"],
+    &["fmt"],
     &["explain"],
     &["trust"],
     &["trust", "init"],

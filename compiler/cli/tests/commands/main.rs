@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a broken harness is a failed test")]
 
 mod build;
+mod check;
 mod ending;
+mod fmt;
 mod help;
+mod init;
 mod support;
 mod trust;
 mod up;

@@ -197,7 +197,7 @@ fn what_takes_long_is_shown_on_a_terminal_and_nowhere_else() {
     let terminal = output("script", &["--quiet", "--command", &line, "/dev/null"]);
     assert!(terminal.contains(" …"), "{terminal}");
     assert!(
-        terminal.contains("\r\x1b[Kerror") || terminal.contains("\r\x1b[K\x1b[31merror"),
+        terminal.contains("\r\x1b[Kerror") || terminal.contains("\r\x1b[K\x1b[1;31merror"),
         "the line goes: {terminal:?}"
     );
 }

@@ -1,0 +1,126 @@
+//! `meshc check`: formats, levels, and fixes that are applied.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Directory, example};
+
+/// A mesh with one warning (W0321) at line 6.
+const WARNED: &str = "\
+mesh m { trust_domain = \"cluster.local\", trust = own }
+trust own { root { common_name = \"root.example\" } }
+network net {}
+cluster one { network = net, region = \"here\" }
+namespace app {
+  service web { clusters = [one], port http { number = 80 } }
+}
+";
+
+fn check(directory: &Directory, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = directory.run(&[&["check"], arguments].concat());
+    assert!(output.stdout.is_empty(), "{output:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let directory = Directory::new();
+    directory.write("a.mesh", WARNED);
+    let said = |format: &str| {
+        let (status, said) = check(&directory, &["a.mesh", "--error-format", format]);
+        assert_eq!(status, Some(0), "{format}");
+        said
+    };
+    let message = "no service calls `app.web` and no route leads to it";
+    assert!(said("text").starts_with(&format!("warning[W0321]: {message}\n")));
+    assert_eq!(said("short"), format!("a.mesh:6:11: warning[W0321]: {message}\n1 warning\n"));
+    let annotation = "::warning file=a.mesh,line=6,endLine=6,col=11,endColumn=13,title=W0321::";
+    assert!(said("github").starts_with(&format!("{annotation}{message}%0Ahelp: ")));
+    let record: Value = serde_json::from_str(&said("json")).unwrap();
+    assert_eq!((&record["code"], &record["message"]), (&"W0321".into(), &message.into()));
+    let log: Value = serde_json::from_str(&said("sarif")).unwrap();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&"W0321".into(), &"warning".into()));
+    assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 6);
+    assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][0]["id"], "W0321");
+}
+
+#[test]
+fn a_log_is_one_document_also_where_there_is_nothing_to_say_or_nothing_to_read() {
+    let directory = Directory::new();
+    fs::copy(example(), directory.path("good.mesh")).unwrap();
+    for (arguments, expected) in [(&["check", "good.mesh"][..], 0), (&["check", "none"], 2), (&["check"], 2)]
+    {
+        let output = directory.run(&[arguments, &["--error-format", "sarif"]].concat());
+        assert_eq!(output.status.code(), Some(expected));
+        let log: Value = serde_json::from_slice(&output.stderr).unwrap();
+        let run = &log["runs"][0];
+        assert_eq!(run["results"].as_array().unwrap().len(), 0);
+        assert_eq!(run["invocations"][0]["executionSuccessful"], expected == 0);
+    }
+    let (status, said) = check(&directory, &["good.mesh"]);
+    assert_eq!((status, said.as_str()), (Some(0), "good.mesh: no errors, no warnings\n"));
+}
+
+#[test]
+fn levels_are_set_by_words_and_by_comments() {
+    let directory = Directory::new();
+    directory.write("a.mesh", WARNED);
+    let good = "a.mesh: no errors, no warnings\n";
+    let level =
+        |arguments: &[&str]| check(&directory, &[&["a.mesh", "--error-format", "short"], arguments].concat());
+    assert_eq!(level(&["--allow", "W0321"]), (Some(0), good.into()));
+    assert_eq!(level(&["--allow", "warnings"]), (Some(0), good.into()));
+    let denied = level(&["--deny", "warnings"]);
+    assert!(denied.0 == Some(1) && denied.1.starts_with("a.mesh:6:11: error[W0321]: "), "{denied:?}");
+    assert_eq!(level(&["--deny", "warnings", "--warn", "W0321"]).0, Some(0));
+    assert_eq!(level(&["--allow", "W0334,W0321"]), (Some(0), good.into()));
+    for (word, help) in [("E0301", "only warnings can be allowed"), ("W032", "did you mean `W0321`?")] {
+        let (status, said) = level(&["--allow", word]);
+        assert!(status == Some(2) && said.contains(help), "{said}");
+    }
+    let build = directory.run(&["build", "a.mesh", "--deny", "W0705"]);
+    assert_eq!(build.status.code(), Some(1), "what only a build finds has a level, too");
+    assert!(!directory.path("out").exists());
+
+    let comment = |before: &str, behind: &str| {
+        let text = WARNED
+            .replace("  service", &format!("{before}  service"))
+            .replace("80 } }", &format!("80 }} }}{behind}"));
+        directory.write("a.mesh", &text);
+        level(&[])
+    };
+    assert_eq!(comment("", "  // meshc: allow(W0321) by hand"), (Some(0), good.into()));
+    assert_eq!(comment("  // meshc: allow(W0321) by hand\n  // and this\n\n", ""), (Some(0), good.into()));
+    assert_eq!(comment("// meshc: everywhere deny(warnings)\n", "").0, Some(1));
+    assert_eq!(comment("// meshc: everywhere allow(W0321) a fragment\n", ""), (Some(0), good.into()));
+    // The command line goes before comments, but does not take an exception back.
+    assert_eq!(level(&["--deny", "W0321"]).0, Some(1));
+    comment("", "  // meshc: allow(W0321) by hand");
+    assert_eq!(level(&["--deny", "warnings"]), (Some(0), good.into()));
+}
+
+#[test]
+fn safe_fixes_are_shown_and_applied() {
+    let directory = Directory::new();
+    let wrong = WARNED.replace("trust_domain =", "trust_domain:").replace("network =", "network:");
+    directory.write("a.mesh", &wrong);
+    let shown = directory.run(&["check", "a.mesh", "--fix", "--diff"]);
+    let difference = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        difference.contains("-mesh m { trust_domain: ") && difference.contains("+mesh m { trust_domain = ")
+    );
+    assert_eq!(fs::read_to_string(directory.path("a.mesh")).unwrap(), wrong);
+    let (status, said) = check(&directory, &["a.mesh", "--fix"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.contains("fixed a.mesh:1: E0001: write ` =`\nfixed a.mesh:4: E0001: write ` =`\n"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(directory.path("a.mesh")).unwrap(), WARNED);
+    let unused = WARNED.replace("number = 80 } }", "number = 80 } }  // meshc: allow(W0325) old");
+    directory.write("a.mesh", &unused);
+    check(&directory, &["a.mesh", "--fix"]);
+    assert_eq!(fs::read_to_string(directory.path("a.mesh")).unwrap(), WARNED);
+}
