@@ -1,5 +1,6 @@
 //! What the stories of both data planes show, counted: every word of the language, and the list of behaviours.
 
+mod editors;
 mod elsewhere;
 mod list;
 mod sources;

@@ -1,0 +1,2 @@
+" Files of meshes.
+autocmd BufRead,BufNewFile *.mesh setfiletype mesh
