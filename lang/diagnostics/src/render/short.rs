@@ -35,7 +35,7 @@ mod tests {
             Diagnostic::warning(Code("W0002"), Span::new(file, 0, 0), "second").help("not shown"),
         ];
         let expected =
-            "a b/mesh.mesh:2:4: error[E0001]: odd ?[31m\na b/mesh.mesh:1:1: warning[W0002]: second\n";
+            "a b/mesh.mesh:2:3: error[E0001]: odd ?[31m\na b/mesh.mesh:1:1: warning[W0002]: second\n";
         assert_eq!(render_short(&found, &sources), expected);
     }
 }
