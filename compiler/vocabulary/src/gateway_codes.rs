@@ -22,6 +22,8 @@ pub const ADDRESS_OF_CERTIFICATE: Code = Code("E0261");
 pub const BAD_RESOURCES: Code = Code("E0262");
 /// Clients' certificates without roots.
 pub const NO_CLIENT_CA: Code = Code("E0263");
+/// A Secret that pods cannot mount.
+pub const SECRET_ELSEWHERE: Code = Code("E0266");
 /// A route at ports that do different things.
 pub const MIXED_PORTS: Code = Code("E0264");
 
@@ -123,6 +125,22 @@ port https {
   tls { secret = "shop-tls", client_ca = "partners-ca", client_certificate = optional }
 }
 ```"#,
+    },
+    CodeInfo {
+        code: SECRET_ELSEWHERE,
+        title: "a Secret of another namespace",
+        explanation: r#"Certificates and keys come to proxies as mounted Secrets, and Kubernetes mounts those of a pod's own namespace only. The
+`certificateRefs` of a `Gateway` may lead to another namespace, if a `ReferenceGrant` there agrees, because a controller that
+reads all Secrets hands them on; here nothing has such rights.
+
+```mesh
+port https { number = 443, tls { secret = "shop/web-tls" } }     // tls { secret = "web-tls" }
+```
+
+The pods of a gateway run in the mesh's namespace (`namespace` of `mesh`), and those of a service in its own; a `ca` of a
+host outside is needed wherever a proxy connects to it. Have the Secret there: let cert-manager write it (a `Certificate` in that
+namespace), let External Secrets or a replicator copy it, or copy it by hand and again whenever it is renewed. Proxies
+follow what changes in a mounted Secret."#,
     },
     CodeInfo {
         code: MIXED_PORTS,

@@ -112,6 +112,9 @@ impl Evaluator<'_, '_> {
                         let help = refused.map_or("no name stands for all: list each", |(_, why)| *why);
                         Some(Advice::Help(help.to_owned()))
                     }
+                    Some(_) if let Some(around) = all_of(text) => Some(Advice::Help(format!(
+                        "there are no patterns: `{around}` without quotes stands for all in it, where it is accepted"
+                    ))),
                     Some(_) | None => unquoted(text, value.span, ty),
                 }
             }
@@ -144,6 +147,7 @@ fn reference(ty: &Type) -> Option<&'static Reference> {
     match ty {
         Type::Reference(reference) => Some(reference),
         Type::Union(types) => types.iter().find_map(reference),
+        Type::List { of, .. } => reference(of),
         Type::Boolean
         | Type::Integer(..)
         | Type::Decimal
@@ -161,13 +165,17 @@ fn reference(ty: &Type) -> Option<&'static Reference> {
         | Type::Text(_)
         | Type::Template(_)
         | Type::Symbol(_)
-        | Type::List { .. }
         | Type::Record(_)
         | Type::Map { .. }
         | Type::Tagged(_)
         | Type::Call(..)
         | Type::Instance(..) => None,
     }
+}
+
+/// What a pattern for all in something is about: `shop` in `shop.*` and in `shop/*`.
+fn all_of(text: &str) -> Option<&str> {
+    text.strip_suffix(".*").or_else(|| text.strip_suffix("/*")).filter(|around| !around.is_empty())
 }
 
 /// How a report goes on.

@@ -6,7 +6,7 @@ use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
 
-use super::{exclusive, listed_twice, lower_case_hosts};
+use super::{exclusive, listed_twice, lower_case_hosts, secrets};
 use crate::codes;
 use crate::forms;
 use crate::model::{
@@ -52,7 +52,7 @@ static CERTIFICATE: Kind = Kind {
     attributes: &[
         Attribute::required(
             words::SECRET,
-            Type::Text(&forms::DNS_NAME),
+            Type::Text(&forms::SECRET),
             "The Secret (type `kubernetes.io/tls`) in the mesh's namespace with the certificate and its key.",
         ),
         Attribute::required(
@@ -74,7 +74,7 @@ pub(crate) static KIND: Kind = Kind {
     attributes: &[
         Attribute::optional(
             words::SECRET,
-            Type::Text(&forms::DNS_NAME),
+            Type::Text(&forms::SECRET),
             "The Secret (type `kubernetes.io/tls`) in the mesh's namespace with the server certificate: the only one, or the \
              one for hosts that no `certificate` names.",
         ),
@@ -92,7 +92,7 @@ pub(crate) static KIND: Kind = Kind {
         ),
         Attribute::optional(
             words::CLIENT_CA,
-            Type::Text(&forms::DNS_NAME),
+            Type::Text(&forms::SECRET),
             "The Secret in the mesh's namespace with the roots of clients' certificates, under the key `ca.crt`. With it \
              clients are asked for a certificate, and services are told in `x-forwarded-client-cert` what it says, before \
              what they are told of the gateway: its hash, URIs and DNS names. A request with a certificate that has a SPIFFE \
@@ -119,9 +119,11 @@ pub(crate) fn convert(block: &Block, protocol: GatewayProtocol, sink: &mut Sink)
                 sink.push(address(host));
             }
         }
-        certificates.push(GatewayCertificate { secret: inner.get::<String>(words::SECRET)?, hosts });
+        let secret = secrets::at_hand(inner.get::<String>(words::SECRET)?, sink);
+        certificates.push(GatewayCertificate { secret, hosts });
     }
     if let Some(secret) = block.get::<String>(words::SECRET) {
+        let secret = secrets::at_hand(secret, sink);
         let every = Spanned::new(String::from("*"), secret.span);
         certificates.push(GatewayCertificate { secret, hosts: vec![every] });
     }
@@ -158,6 +160,7 @@ pub(crate) fn convert(block: &Block, protocol: GatewayProtocol, sink: &mut Sink)
                 .help("add `client_ca = \"…\"`, the name of a Secret with the key `ca.crt`"),
         );
     }
+    let ca = ca.map(|ca| secrets::at_hand(ca, sink));
     let presence = presence.map_or(ClientCertificate::Required, |presence| presence.value);
     Some(GatewayTls {
         origin: block.origin(),

@@ -160,7 +160,14 @@ pub(in crate::parser) fn incomplete_path(input: Tokens<'_>) -> Err<Mistake<'_>> 
         Some(_) => input.span(input.peek(0)),
         None => input.context.span(input.last_end, input.last_end),
     };
-    let help = "names other than letters, digits, `_` and inner `-` are quoted: `a.\"other name\"`";
+    let help = match input.continuation().map(|_| input.text(input.peek(0))) {
+        Some("*") => {
+            "there are no patterns: the name before the point stands for all in it, where it is accepted"
+        }
+        Some(_) | None => {
+            "names other than letters, digits, `_` and inner `-` are quoted: `a.\"other name\"`"
+        }
+    };
     Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help))
 }
 
