@@ -132,9 +132,9 @@ pub struct LimitBucket {
     pub condition: LimitCondition,
     /// What there is a counter for each value of; empty: there is one.
     pub keys: Vec<LimitKey>,
-    /// How many are admitted at once, where a pod counts.
+    /// How many are admitted at once, where a pod counts; none where `requests` is 0.
     pub burst: u64,
-    /// How many are admitted …
+    /// How many are admitted; 0 admits none …
     pub requests: u64,
     /// … per this long.
     pub per: Duration,

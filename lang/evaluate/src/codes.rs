@@ -108,7 +108,7 @@ tiers = { gold = 10 }  // per what? tiers = { gold = 10/min }
         code: OUT_OF_RANGE,
         title: "a number or a list outside of its range",
         explanation: r#"Numbers and lists have bounds where values beyond them cannot work: a port lies between 1 and 65535, and a
-service runs in at least one cluster. A rate admits at least one request: what refuses everybody is `deny`, or no call.
+service runs in at least one cluster.
 
 ```mesh
 port http { number = 70000 }

@@ -30,9 +30,6 @@ impl Evaluator<'_, '_> {
             (Value::Duration(duration), _) if *duration > LONGEST => {
                 String::from("a duration cannot be longer than a thousand years")
             }
-            (Value::Rate(rate), _) if rate.count == 0 => {
-                String::from("a rate must admit at least one request")
-            }
             (Value::Percentage(share), _) if share.nanos > 100 * WHOLE => {
                 String::from("a share cannot be more than 100%")
             }

@@ -98,14 +98,14 @@ pub enum When {
     },
 }
 
-/// So many requests in so long a time, both more than nothing.
+/// So many requests in so long a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// How many; 0 admits none.
     pub requests: u64,
     /// In which time they are granted again.
     pub per: Duration,
-    /// How many may come at once.
+    /// How many may come at once; 0 where none are admitted, and only there.
     pub burst: u64,
 }
 
@@ -212,12 +212,15 @@ impl Rate {
             return None;
         };
         let raw::Rate { requests, per, burst } = raw;
-        let requests = cx.positive(requests, &at.field("requests"));
         let per = cx.some_time(per, &at.field("per"));
         let burst = match burst {
-            None => requests,
+            None => Some(requests),
+            Some(_) if requests == 0 => {
+                cx.wrong(&at.field("burst"), "a rate of 0 admits none at once either");
+                None
+            }
             Some(burst) => cx.positive(burst, &at.field("burst")),
         };
-        Some(Rate { requests: requests?, per: per?.duration(), burst: burst? })
+        Some(Rate { requests, per: per?.duration(), burst: burst? })
     }
 }

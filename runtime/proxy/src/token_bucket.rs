@@ -42,7 +42,7 @@ impl TokenBucket {
         self.capacity
     }
 
-    /// How many whole tokens there are, and how long it takes until there is one.
+    /// How many whole tokens there are, and how long it takes until there is one; of a bucket that stays empty: no time.
     pub(crate) fn left(&self) -> (u64, Duration) {
         #[expect(
             clippy::cast_possible_truncation,
@@ -50,6 +50,10 @@ impl TokenBucket {
             reason = "there are never fewer than none, and no more than fit"
         )]
         let whole = self.tokens as u64;
+        if self.rate <= 0.0 {
+            // There never is one; Envoy, whose buckets are not empty, does not wait either.
+            return (whole, Duration::ZERO);
+        }
         let missing = (1.0 - self.tokens).max(0.0) / self.rate;
         (whole, Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX))
     }
@@ -84,6 +88,16 @@ mod tests {
             let mut bucket = bucket(10, burst, start);
             assert_eq!((0..50).filter(|_| bucket.take(start)).count(), at_once);
             assert_eq!(bucket.left(), (0, Duration::from_secs(6)), "the rate is the same");
+        }
+    }
+
+    #[test]
+    fn an_empty_bucket_stays_empty() {
+        let start = Instant::now();
+        let mut bucket = bucket(0, 0, start);
+        for now in [start, start + MINUTE, start + 1000 * MINUTE] {
+            assert!(!bucket.take(now));
+            assert_eq!(bucket.left(), (0, Duration::ZERO));
         }
     }
 

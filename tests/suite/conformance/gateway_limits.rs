@@ -32,6 +32,8 @@ namespace shop {
     rule { to = web }
   }
   route free  { gateway = west.in, hosts = ["free.example"], to = web }
+  route never { gateway = west.in, hosts = ["never.example"], to = web }
+  route asked { gateway = west.in, hosts = ["never-shared.example"], to = web }
   route front { gateway = west.front, hosts = ["front.example"], to = web }
   route other { gateway = west.front, hosts = ["other.example"], rule { match { path = "/known" }, to = items } }
   policy pods   { routes = [pods],   rate_limit { scope = pod, each { by = [address], rate = 4/d }, total = 9/d } }
@@ -40,6 +42,18 @@ namespace shop {
   route ask   { gateway = west.in, hosts = ["shared.many.example"], to = web }
   policy many { routes = [many], rate_limit { scope = pod, each { by = [address], rate = 3/d } } }
   policy ask  { routes = [ask], rate_limit { scope = cluster, each { by = [address], rate = 3/d }, timeout = 5s } }
+  policy never {
+    routes = [never]
+    rate_limit { scope = pod, header = "x-plan", tiers = { ended = 0/d }, otherwise = 9/d, burst = 5 }
+    rate_limit { scope = pod, match { path = "/gone" }, each { by = [address], rate = 0/min } }
+    rate_limit { scope = pod, match { path = "/tried" }, total = 0/min, mode = audit }
+  }
+  policy asked {
+    routes = [asked]
+    rate_limit { scope = cluster, header = "x-plan", tiers = { ended = 0/d }, otherwise = 9/d, timeout = 5s }
+    rate_limit { scope = cluster, match { path = "/gone" }, each { by = [address], rate = 0/min }, timeout = 5s }
+    rate_limit { scope = cluster, match { path = "/tried" }, total = 0/min, mode = audit, timeout = 5s }
+  }
   policy front {
     gateways = [west.front]
     rate_limit { scope = pod, match { prefix = "/pods" }, total = 4/d }
@@ -80,6 +94,34 @@ fn routes_and_gateways_have_limits(data_plane: DataPlane) {
         let written = ["203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107", "203.0.113.7"];
         assert_eq!(written.map(ask), [200, 200, 200, 429], "{host}");
         assert_eq!(ask("::ffff:203.0.113.8"), 200, "{host}: another address");
+    }
+    // What admits none refuses all that it counts, and nothing else.
+    for host in ["never.example", "never-shared.example"] {
+        let ask = |target: &str, plan: &str, client: &str| {
+            let request = Request::get(host, target).header("x-plan", plan).header("x-forwarded-for", client);
+            mesh.ingress("WEST_IN", &request)
+        };
+        let statuses = |target: &str, plan: &str| -> Vec<u16> {
+            (1..=4).map(|client| ask(target, plan, &format!("203.0.113.{client}")).status).collect()
+        };
+        assert_eq!(statuses("/", "ended"), [429; 4], "{host}");
+        assert_eq!(statuses("/gone", "ended"), [429; 4], "{host}");
+        assert_eq!(ask("/gone", "other", "203.0.113.9").status, 429, "{host}: for each client");
+        let refused = ask("/", "ended", "203.0.113.9");
+        assert_eq!(
+            refused.headers.get("x-envoy-ratelimited").map(String::as_str),
+            Some("true"),
+            "{refused:?}"
+        );
+        let again: u64 = refused.headers.get("retry-after").and_then(|said| said.parse().ok()).unwrap_or(0);
+        assert_eq!(again == 1, host == "never.example", "{refused:?}");
+        assert!(again >= 1, "{refused:?}");
+        // In audit it refuses none.
+        assert_eq!(
+            ["/tried", "/"].map(|target| ask(target, "other", "203.0.113.9").status),
+            [200; 2],
+            "{host}"
+        );
     }
     let free = Request::get("free.example", "/").header("x-forwarded-for", "203.0.113.1");
     assert_eq!((0..9).filter(|_| mesh.ingress("WEST_IN", &free).status == 200).count(), 9);

@@ -8,12 +8,14 @@ use envoy_types::pb::envoy::extensions::common::ratelimit::v3::{
 };
 use envoy_types::pb::envoy::extensions::filters::http::local_ratelimit::v3::LocalRateLimit;
 use meshc_plan::{DESCRIPTOR_KEY, LimitBucket, LocalLimit, MOST_KEYS, UNPRINTABLE, key_name};
+use meshc_vocabulary::model::HttpMatch;
 use meshc_vocabulary::model::policy::Enforcement;
 
 use crate::http::descriptor;
 use crate::http::filters::Made;
 use crate::pb::kind::TokenBucket;
-use crate::pb::{always, duration, flag, http_filter, never, number};
+use crate::pb::route::{RateLimit, rate_limit::HitsAddend};
+use crate::pb::{always, duration, flag, http_filter, long, never, number};
 use crate::proto::any;
 
 /// One filter per limit: token buckets by descriptor, and a default bucket that never runs dry for requests that
@@ -37,7 +39,7 @@ pub(crate) fn filter(limit: &LocalLimit) -> Made {
         response_headers_to_add: vec![limited()],
         enable_retry_after_header: true,
         always_consume_default_token_bucket: flag(false),
-        rate_limits: buckets.iter().flat_map(|bucket| descriptor::rate_limits(matches, bucket)).collect(),
+        rate_limits: buckets.iter().flat_map(|bucket| taking(matches, bucket)).collect(),
         max_dynamic_descriptors: if has_keys { number(MOST_KEYS) } else { None },
         ..Default::default()
     };
@@ -52,6 +54,18 @@ fn limited() -> HeaderValueOption {
     HeaderValueOption { header: Some(header), ..Default::default() }
 }
 
+/// What requests take from a bucket. One that admits none has one token, and each request wants two: what is not there is
+/// not taken in part (measured with Envoy 1.40).
+fn taking(matches: &HttpMatch, bucket: &LimitBucket) -> Vec<RateLimit> {
+    let mut limits = descriptor::rate_limits(matches, bucket);
+    if bucket.requests == 0 {
+        for limit in &mut limits {
+            limit.hits_addend = Some(HitsAddend { number: long(2), ..Default::default() });
+        }
+    }
+    limits
+}
+
 /// The descriptor of a bucket; with keys, whose values are left out so that each has a bucket of its own, also that of
 /// requests that cannot be told apart.
 fn descriptors(limited: &LimitBucket) -> Vec<LocalRateLimitDescriptor> {
@@ -61,7 +75,8 @@ fn descriptors(limited: &LimitBucket) -> Vec<LocalRateLimitDescriptor> {
         let entries = std::iter::once((DESCRIPTOR_KEY.to_owned(), value.clone())).chain(inner);
         LocalRateLimitDescriptor {
             entries: entries.map(|(key, value)| Entry { key, value }).collect(),
-            token_bucket: Some(bucket(*burst, *requests, *per)),
+            // Envoy takes no empty bucket.
+            token_bucket: Some(bucket((*burst).max(1), (*requests).max(1), *per)),
             ..Default::default()
         }
     };

@@ -89,7 +89,7 @@ static EACH: Kind = Kind {
 
 pub(crate) static KIND: Kind = Kind {
     word: "rate_limit",
-    documentation: "A limit of requests. Several limits at one place apply all at once, and so do the parts of one; a request \
+    documentation: "A limit of requests; `0/min` admits none of those that it counts, and answers them with 429. Several limits at one place apply all at once, and so do the parts of one; a request \
                     that one counter refuses may have been counted by another one. Each service that a policy applies \
                     to has a count of its own: `10/s` with two targets admits 10 requests a second to either. So has each \
                     route at gateways that it names, for all its rules together, and each gateway that it names, for all \
@@ -127,8 +127,8 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::optional(
             words::BURST,
             Type::Integer(1, u32::MAX as u64),
-            "How many requests each counter admits at once, after a pause; without it as many as its rate says. With \
-             `scope = pod` only: the rate-limit service counts in windows, which save nothing up.",
+            "How many requests each counter admits at once, after a pause; without it as many as its rate says. One that \
+             admits none has none either. With `scope = pod` only: the rate-limit service counts in windows, which save nothing up.",
         ),
         Attribute::defaulted(
             words::MODE,

@@ -126,11 +126,11 @@ pub enum When {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// How many, at least 1.
+    /// How many; 0 admits none.
     pub requests: u64,
     /// In which time they are granted again.
     pub per: Period,
-    /// How many may come at once; absent means as many as `requests`.
+    /// How many may come at once; absent means as many as `requests`. Not with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u64>,
 }

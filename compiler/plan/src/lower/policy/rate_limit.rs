@@ -125,7 +125,8 @@ fn limits<'m>(
             bucket.keys = bucket.keys.iter().map(&key).collect();
         }
         if let Some(burst) = burst {
-            counters.iter_mut().for_each(|(bucket, _)| bucket.burst = burst.value);
+            let admitting = counters.iter_mut().filter(|(bucket, _)| bucket.requests > 0);
+            admitting.for_each(|(bucket, _)| bucket.burst = burst.value);
         }
         let mode = *mode;
         let buckets = counters.iter().map(|(bucket, _)| bucket.clone()).collect();
