@@ -33,11 +33,10 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
     for id in model.services.ids() {
         let balance = context.resolved.service(id).balance;
         match &balance.value.by.value {
-            BalanceBy::Hash(HashKey::Source) => {}
-            BalanceBy::Hash(HashKey::Header(_) | HashKey::Cookie { .. } | HashKey::Query(_))
-            | BalanceBy::RoundRobin
-            | BalanceBy::LeastRequest
-            | BalanceBy::Random => continue,
+            BalanceBy::Hash(keys) if keys.iter().all(|key| *key == HashKey::Source) => {}
+            BalanceBy::Hash(_) | BalanceBy::RoundRobin | BalanceBy::LeastRequest | BalanceBy::Random => {
+                continue;
+            }
         }
         let mut calls = context.resolved.incoming(id).filter(|edge| edge.caller.service().is_some());
         let Some(call) = calls.next() else { continue };

@@ -34,7 +34,7 @@ fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
         matching: matches::request(matches),
         to: Vec::new(),
         failover: false,
-        hash: None,
+        hash: Vec::new(),
         answer,
         timeout: None,
         idle_timeout: None,
@@ -48,7 +48,7 @@ fn route(placed: &Placed<'_>, route: &HttpRoute) -> raw::Route {
             raw::Route {
                 to: to.iter().map(weighted).collect(),
                 failover: others_take_over(*dead_share),
-                hash: hash.as_ref().map(|key| self::hash(placed, key)),
+                hash: hash.iter().map(|key| self::hash(placed, key)).collect(),
                 timeout: timeout.map(Period::from),
                 idle_timeout: idle_timeout.map(Period::from),
                 retry: Some(self::retry(retry)),

@@ -52,8 +52,8 @@ pub enum HttpAction {
         to: Vec<WeightedUpstream>,
         /// What becomes of the share of one that is dead. Where the others take it, at most four have a weight.
         dead_share: DeadShare,
-        /// What decides which endpoint gets it, at upstreams whose groups are balanced by hash.
-        hash: Option<HashKey>,
+        /// What decides together which endpoint gets it, at upstreams whose groups are balanced by hash.
+        hash: Vec<HashKey>,
         /// From the request's end to the answer's end; `None`: unbounded.
         timeout: Option<Duration>,
         /// How long the stream may stay silent; `None`: unbounded.

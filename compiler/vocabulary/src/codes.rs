@@ -8,7 +8,7 @@ use lang_diagnostics::{Code, CodeInfo};
 
 pub use crate::gateway_codes::{
     ADDRESS_OF_CERTIFICATE, BAD_RESOURCES, CLIENTS_OF_NOBODY, EAST_WEST_PORT, MIXED_PORTS, NO_CERTIFICATE,
-    NO_CLIENT_CA, NO_GATEWAY_PORT, NO_SUCH_GATEWAY, NOT_AN_INGRESS, RULE_WITHOUT_CALLERS,
+    NO_CLIENT_CA, NO_GATEWAY_PORT, NO_SUCH_GATEWAY, NOT_AN_INGRESS, RULE_WITHOUT_CALLERS, SECRET_ELSEWHERE,
 };
 
 /// Two settings that exclude each other.
@@ -371,12 +371,12 @@ service reviews {
     },
     CodeInfo {
         code: HASH_KEY,
-        title: "a hash over no single property",
-        explanation: r#"`hash` sends requests that have something in common to the same endpoint, so it names the one thing that they have in
-common: `header`, `cookie`, `query` or `source = true`. `ttl` is how long a `cookie` lives that the proxy sets.
+        title: "a hash over no property",
+        explanation: r#"`hash` sends requests that have something in common to the same endpoint, so it names what they have in common: `header`,
+`cookie`, `query` or `source = true`, or several of them. `ttl` is how long a `cookie` lives that the proxy sets.
 
 ```mesh
-balance { by = hash { header = "x-user", query = "user" } }     // keep one of them
+balance { by = hash }                                           // by = hash { header = "x-user" }
 balance { by = hash { header = "x-user", ttl = 1h } }           // cookie = "…" beside `ttl`
 ```"#,
     },

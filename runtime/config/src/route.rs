@@ -50,7 +50,7 @@ pub struct Route {
     /// The upstreams by weight; the weights sum to at least 1. None where there is an answer.
     pub to: Vec<WeightedUpstream>,
     /// What decides which endpoint gets a request, in groups that are balanced by hash.
-    pub hash: Option<HashKey>,
+    pub hash: Vec<HashKey>,
     /// What this proxy answers by itself.
     pub answer: Option<Answer>,
     /// Whether the others take the share of an upstream of which no endpoint is left.
@@ -217,7 +217,7 @@ fn route(cx: &mut Context<'_>, raw: &raw::Route, at: &Path) -> Option<Route> {
         None => weighted(cx, to, &at.field("to")),
     };
     let answer = cx.optional(answer.as_ref(), &at.field("answer"), Answer::check);
-    let hash = cx.optional(hash.as_ref(), &at.field("hash"), self::hash);
+    let hash = cx.each(hash, &at.field("hash"), self::hash);
     let timeout = cx.optional(timeout.as_ref(), &at.field("timeout"), |cx, time, at| cx.some_time(*time, at));
     let idle_at = &at.field("idle_timeout");
     let idle_timeout = cx.optional(idle_timeout.as_ref(), idle_at, |cx, time, at| cx.some_time(*time, at));

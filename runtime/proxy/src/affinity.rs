@@ -8,14 +8,33 @@ use meshd_config::{CookieKey, CookieLife, HashKey};
 /// The hash of a request, and the cookie that makes the next one have the same.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Affinity {
-    /// The hash; `None` if the request does not have the property.
+    /// The hash; `None` if the request has none of the properties.
     pub(crate) key: Option<u64>,
     /// What its answer sets.
     pub(crate) cookie: Option<HeaderValue>,
 }
 
-/// The affinity of a request with these headers and this query. `random` gives a new cookie its value.
-pub(crate) fn of(key: &HashKey, headers: &HeaderMap, query: Option<&str>, random: fn() -> u64) -> Affinity {
+/// The affinity of a request with these headers and this query: the values that it has decide together. `random` gives a new
+/// cookie its value.
+pub(crate) fn of(
+    keys: &[HashKey],
+    headers: &HeaderMap,
+    query: Option<&str>,
+    random: fn() -> u64,
+) -> Affinity {
+    let mut all = Affinity::default();
+    for key in keys {
+        let Affinity { key, cookie } = by_one(key, headers, query, random);
+        if let Some(key) = key {
+            // The order counts, so that two equal values are not nothing.
+            all.key = Some(all.key.map_or(key, |before| before.rotate_left(1) ^ key));
+        }
+        all.cookie = all.cookie.or(cookie);
+    }
+    all
+}
+
+fn by_one(key: &HashKey, headers: &HeaderMap, query: Option<&str>, random: fn() -> u64) -> Affinity {
     let found = match key {
         HashKey::Header(name) => {
             let mut lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
@@ -82,7 +101,7 @@ mod tests {
     }
 
     fn key(key: &HashKey, lines: &[(&'static str, &'static str)], query: Option<&str>) -> Option<u64> {
-        of(key, &headers(lines), query, || 1).key
+        of(std::slice::from_ref(key), &headers(lines), query, || 1).key
     }
 
     fn shop(set: Option<CookieLife>) -> HashKey {
@@ -113,13 +132,33 @@ mod tests {
     #[test]
     fn a_cookie_is_set_where_there_is_none() {
         let hour = CookieLife::For(Period::from_secs(3600));
-        let new = of(&shop(Some(hour)), &HeaderMap::new(), None, || 0xab);
+        let new = of(&[shop(Some(hour))], &HeaderMap::new(), None, || 0xab);
         assert_eq!(new.cookie.unwrap(), "shop=\"00000000000000ab\"; Max-Age=3600; Path=/; HttpOnly");
-        let next = of(&shop(Some(hour)), &headers(&[("cookie", "shop=00000000000000ab")]), None, || 0);
+        let next = of(&[shop(Some(hour))], &headers(&[("cookie", "shop=00000000000000ab")]), None, || 0);
         assert_eq!((next.key, next.cookie), (new.key, None), "the next request goes to the same place");
-        let session = of(&shop(Some(CookieLife::Session)), &HeaderMap::new(), None, || 0xab);
+        let session = of(&[shop(Some(CookieLife::Session))], &HeaderMap::new(), None, || 0xab);
         assert_eq!(session.cookie.unwrap(), "shop=\"00000000000000ab\"; Path=/; HttpOnly");
-        assert_eq!(of(&shop(None), &HeaderMap::new(), None, || 0xab), Affinity::default());
+        assert_eq!(of(&[shop(None)], &HeaderMap::new(), None, || 0xab), Affinity::default());
+    }
+
+    #[test]
+    fn several_properties_count_together_and_what_is_missing_does_not() {
+        let user = HashKey::Header(String::from("x-user"));
+        let page = HashKey::Query(String::from("page"));
+        let both = |lines: &[(&'static str, &'static str)], query| {
+            of(&[user.clone(), page.clone()], &headers(lines), query, || 1).key
+        };
+        let a = [("x-user", "a")];
+        assert_eq!(both(&a, None), key(&user, &a, None));
+        assert_eq!(both(&[], Some("page=1")), key(&page, &[], Some("page=1")));
+        assert_eq!(both(&[], None), None);
+        assert_ne!(both(&a, Some("page=1")), both(&a, Some("page=2")));
+        assert_ne!(both(&a, Some("page=1")), both(&[("x-user", "b")], Some("page=1")));
+        assert_ne!(
+            both(&a, Some("page=a")),
+            both(&[("x-user", "b")], Some("page=b")),
+            "equal values count, too"
+        );
     }
 
     #[test]

@@ -181,12 +181,11 @@ pub(crate) async fn forward(
     // The client's clock runs from the beginning, whoever is slow; what the route allows bounds what it is told.
     let own = if route.grpc_deadlines { deadline::of(&outgoing.headers) } else { None };
     let until = own.map(|own| start + route.timeout.map_or(own, |most| most.min(own)));
-    let affinity = route.hash.as_ref().map(|key| {
+    let Affinity { key, cookie } = {
         let Outgoing { method: _, authority: _, path, headers, version: _, upgrade: _, bounds: _ } =
             &outgoing;
-        affinity::of(key, headers, path.query(), random)
-    });
-    let Affinity { key, cookie } = affinity.unwrap_or_default();
+        affinity::of(&route.hash, headers, path.query(), random)
+    };
     let mut exchange = Exchange {
         to: Sending { worker, route, upstream, outgoing: &outgoing, until, body: body.clone() },
         tried: Tried::of(key),

@@ -95,7 +95,7 @@ pub(crate) struct Route {
     /// The upstreams with their shares.
     pub(crate) to: Vec<(Arc<Upstream>, u32)>,
     /// What decides which endpoint gets a request, in groups that are balanced by hash.
-    pub(crate) hash: Option<HashKey>,
+    pub(crate) hash: Vec<HashKey>,
     /// What is answered instead of sending requests on.
     pub(crate) answer: Option<meshd_config::Answer>,
     /// Whether the others take the share of one of which no endpoint is left.
@@ -225,7 +225,7 @@ mod tests {
             name: name.into(),
             matching: virtual_hosts[0].routes[0].matching.clone(),
             to: Vec::new(),
-            hash: None,
+            hash: Vec::new(),
             answer: None,
             timeout: None,
             idle_timeout: None,

@@ -34,7 +34,7 @@ namespace shop {
   service quiet  { clusters = [west], port http { number = 80 } }
   route events { gateway = west.in, hosts = ["events.example"], to = events }
   policy any   { targets = [any], balance { by = random } }
-  policy keyed { targets = [keyed], balance { by = hash { query = "user" } } }
+  policy keyed { targets = [keyed], balance { by = hash { header = "x-shop", query = "user" } } }
   policy quiet { targets = [quiet], timeout { idle = 3s } }
   policy calm  { outlier { enabled = false } }
   policy grows {
@@ -67,6 +67,14 @@ fn answered_by(mesh: &Mesh, service: &str, targets: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// The pod that answers a request of a shop.
+fn of_shop(mesh: &Mesh, shop: usize, target: &str) -> String {
+    let request = Request::get("keyed", target).header("x-shop", &format!("s{shop}"));
+    let answer = request.send(mesh.address(&variable("keyed")));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.field("service")
+}
+
 fn how_often(pods: &[String]) -> BTreeMap<&str, usize> {
     let mut counted = BTreeMap::new();
     pods.iter().for_each(|pod| *counted.entry(pod.as_str()).or_insert(0) += 1);
@@ -95,6 +103,15 @@ fn a_parameter_leads_back(mesh: &Mesh) {
     assert_eq!(places, of_users(|user| format!("/?user=u{user}&user=u{}", user + 1)), "the first of several");
     let strangers = of_users(|stranger| format!("/?page={stranger}"));
     assert_eq!(how_often(&strangers).len(), 3, "a request without the parameter goes anywhere");
+    // Two properties decide together, and one alone where the other is missing.
+    for target in ["/?user=u1", "/"] {
+        let shops = || (0..40).map(|shop| of_shop(mesh, shop, target)).collect::<Vec<_>>();
+        let places = shops();
+        assert_eq!(how_often(&places).len(), 3, "{target}: 40 shops are spread over the pods");
+        assert_eq!(places, shops(), "{target}");
+    }
+    let users: Vec<_> = (0..40).map(|user| of_shop(mesh, 1, &format!("/?user=u{user}"))).collect();
+    assert_eq!(how_often(&users).len(), 3, "40 users of one shop are spread over the pods");
 }
 
 /// What is back gets a tenth of a share, which grows to a whole one. The others are old enough when this begins.

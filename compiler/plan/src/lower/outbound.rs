@@ -219,7 +219,7 @@ fn to_callee(context: &Context<'_>, reach: &Reach, port: &Port) -> HttpRoute {
         action: HttpAction::Forward {
             to,
             dead_share,
-            hash: balance::key(AtCaller::of(context, callee).balance, port, Sender::Sidecar),
+            hash: balance::keys(AtCaller::of(context, callee).balance, port, Sender::Sidecar),
             timeout,
             idle_timeout,
             retry,

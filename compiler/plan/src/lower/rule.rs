@@ -87,7 +87,7 @@ fn forward<'m>(
     let mut ports = Vec::with_capacity(destinations.len());
     let beside = beside(context, destinations, callees);
     let sender = sender(context, through);
-    let mut hash: Option<(&Destination, HashKey)> = None;
+    let mut hash: Option<(&Destination, Vec<HashKey>)> = None;
     for destination in destinations {
         let Destination { origin: _, callee, port: _, weight } = destination;
         let Some(port) = reached(context, destination, callees, sink) else { continue };
@@ -102,10 +102,12 @@ fn forward<'m>(
             Some(_) => {}
             None => first = Some((destination, handling)),
         }
-        match (&hash, balance::key(AtCaller::of(context, *callee).balance, port, sender)) {
-            (Some((other, known)), Some(key)) if *known != key => hash_apart(rule, other, destination, sink),
-            (None, Some(key)) => hash = Some((destination, key)),
-            (Some(_), Some(_)) | (_, None) => {}
+        let keys = balance::keys(AtCaller::of(context, *callee).balance, port, sender);
+        match &hash {
+            _ if keys.is_empty() => {}
+            Some((other, known)) if *known != keys => hash_apart(rule, other, destination, sink),
+            Some(_) => {}
+            None => hash = Some((destination, keys)),
         }
         if let Some(shares) = shares(context, destination, callees) {
             if let [_] = destinations {
@@ -125,7 +127,7 @@ fn forward<'m>(
     }
     let (_, Handling { timeout, idle_timeout, retry }) = first?;
     fault::check(&rule.filters, idle_timeout, sink);
-    let hash = hash.map(|(_, key)| key);
+    let hash = hash.map(|(_, keys)| keys).unwrap_or_default();
     let upgrades = upgrade::of_rule(rule.upgrade.as_ref(), &ports, sink);
     let deadlines = upgrade::deadlines(ports);
     Some(HttpAction::Forward { to, dead_share, hash, timeout, idle_timeout, retry, upgrades, deadlines })

@@ -29,7 +29,8 @@ const BY: &[Tag] = &[
     Tag { word: RANDOM, documentation: "any, at random", attributes: &[] },
     Tag {
         word: HASH,
-        documentation: "what has the same value of one of these goes to the same endpoint",
+        documentation: "what has the same value goes to the same endpoint; of several of these, the same values of all. One that a \
+                        request does not have is left out",
         attributes: &[
             Attribute::optional(
                 words::HEADER,
@@ -111,7 +112,7 @@ impl FromValue for BalanceBy {
             ROUND_ROBIN => Some(Self::RoundRobin),
             LEAST_REQUEST => Some(Self::LeastRequest),
             RANDOM => Some(Self::Random),
-            HASH => hash(record).map(Self::Hash),
+            HASH => Some(hash(record)).filter(|keys| !keys.is_empty()).map(Self::Hash),
             _ => None,
         }
     }
@@ -122,45 +123,35 @@ fn found<T: FromValue>(record: &[(Spanned<String>, Spanned<Value>)], name: Name)
     T::from_value(&value.value)
 }
 
-fn hash(record: &[(Spanned<String>, Spanned<Value>)]) -> Option<HashKey> {
-    if let Some(header) = found::<String>(record, words::HEADER) {
-        return Some(HashKey::Header(header.to_ascii_lowercase()));
-    }
-    if let Some(name) = found(record, words::COOKIE) {
-        return Some(HashKey::Cookie { name, ttl: found(record, words::TTL) });
-    }
-    if let Some(name) = found(record, words::QUERY) {
-        return Some(HashKey::Query(name));
-    }
-    found::<bool>(record, words::SOURCE).filter(|wanted| *wanted).map(|_| HashKey::Source)
+fn hash(record: &[(Spanned<String>, Spanned<Value>)]) -> Vec<HashKey> {
+    let header = found::<String>(record, words::HEADER);
+    let cookie = found(record, words::COOKIE);
+    let query = found(record, words::QUERY);
+    let source = found::<bool>(record, words::SOURCE).filter(|wanted| *wanted);
+    let keys = [
+        header.map(|header| HashKey::Header(header.to_ascii_lowercase())),
+        cookie.map(|name| HashKey::Cookie { name, ttl: found(record, words::TTL) }),
+        query.map(HashKey::Query),
+        source.map(|_| HashKey::Source),
+    ];
+    keys.into_iter().flatten().collect()
 }
 
-/// Reports a `balance` whose hash names no single property, or whose parts exclude each other.
+/// Reports a `balance` whose hash names no property, or whose parts exclude each other.
 pub(crate) fn check(parent: &Block, sink: &mut Sink) {
     let Some(block) = parent.block(&KIND) else { return };
     let Some(by) = block.written(words::BY) else { return };
     if let Some(written) = block.get::<Written>(words::BY) {
         let Written(record) = &written.value;
         let given = |name: Name| record.iter().find(|(written, _)| written.value == name.text());
-        let off = |value: &Value| bool::from_value(value) == Some(false);
-        let keys = [words::HEADER, words::COOKIE, words::QUERY, words::SOURCE];
-        let keys: Vec<_> =
-            keys.into_iter().filter_map(given).filter(|(_, value)| !off(&value.value)).collect();
-        match keys.as_slice() {
-            [_] => {}
-            [] => sink.push(
+        if hash(record).is_empty() {
+            sink.push(
                 Diagnostic::error(codes::HASH_KEY, by, "`hash` names no property of a request")
                     .label("hashes nothing")
                     .help(
                         "name one: `hash { header = \"x-user\" }`, or `cookie`, `query` or `source = true`",
                     ),
-            ),
-            [(first, _), (second, _), ..] => sink.push(
-                Diagnostic::error(codes::HASH_KEY, second.span, "`hash` names two properties of a request")
-                    .label("the second")
-                    .also(first.span, "the first")
-                    .help("keep one of them"),
-            ),
+            );
         }
         if let (Some((ttl, _)), None) = (given(words::TTL), given(words::COOKIE)) {
             sink.push(

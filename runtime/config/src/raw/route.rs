@@ -36,9 +36,9 @@ pub struct Route {
     /// The upstreams, of which one is chosen by weight.
     #[serde(default, skip_serializing_if = "is_default")]
     pub to: Vec<WeightedUpstream>,
-    /// The property that decides which endpoint gets a request, in groups that are balanced by hash.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<HashKey>,
+    /// The properties that decide together which endpoint gets a request, in groups that are balanced by hash.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hash: Vec<HashKey>,
     /// What this proxy answers by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,

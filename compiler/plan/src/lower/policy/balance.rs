@@ -43,17 +43,16 @@ pub(in crate::lower) enum Sender {
     Sidecar,
 }
 
-/// The property of a request that decides which pod of a callee gets it.
-pub(in crate::lower) fn key(balance: &Balance, port: &Port, sender: Sender) -> Option<HashKey> {
-    let key = match &balance.by.value {
-        BalanceBy::Hash(key) if port.protocol.is_http() => key,
-        BalanceBy::Hash(_) | BalanceBy::RoundRobin | BalanceBy::LeastRequest | BalanceBy::Random => {
-            return None;
-        }
+/// The properties of a request that decide together which pod of a callee gets it.
+pub(in crate::lower) fn keys(balance: &Balance, port: &Port, sender: Sender) -> Vec<HashKey> {
+    let keys = match &balance.by.value {
+        BalanceBy::Hash(keys) if port.protocol.is_http() => keys.as_slice(),
+        BalanceBy::Hash(_) | BalanceBy::RoundRobin | BalanceBy::LeastRequest | BalanceBy::Random => &[],
     };
-    match (key, sender) {
-        (HashKey::Source, Sender::Sidecar) => None,
+    let seen = |key: &&HashKey| match (key, sender) {
+        (HashKey::Source, Sender::Sidecar) => false,
         (HashKey::Header(_) | HashKey::Cookie { name: _, ttl: _ } | HashKey::Query(_), _)
-        | (HashKey::Source, Sender::Gateway) => Some(key.clone()),
-    }
+        | (HashKey::Source, Sender::Gateway) => true,
+    };
+    keys.iter().filter(seen).cloned().collect()
 }

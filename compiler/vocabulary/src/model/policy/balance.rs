@@ -24,8 +24,8 @@ pub enum BalanceBy {
     LeastRequest,
     /// Any, at random.
     Random,
-    /// A property of the request: what has the same one goes to the same endpoint.
-    Hash(HashKey),
+    /// Properties of the request, in order and never empty: what has the same values of them goes to the same endpoint.
+    Hash(Vec<HashKey>),
 }
 
 /// The property of a request that decides where it goes.
