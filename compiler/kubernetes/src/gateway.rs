@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use meshc_plan::paths::{METRICS_PORT, READINESS_PORT};
-use meshc_plan::{ClusterPlan, GatewayDeployment, ProxyPlan, RenderedProxy, Role};
+use meshc_plan::{ClusterPlan, GatewayDeployment, GatewayPortPlan, ProxyPlan, RenderedProxy, Role};
 use meshc_vocabulary::model::{Autoscale, ExternalTraffic, GatewayService, Host, ServiceType};
 use meshc_yaml::{Map, Stream, Value, list, map};
 
@@ -89,6 +89,17 @@ impl Gateway<'_> {
         metadata(self.object_name(), &self.cluster.mesh_namespace, &self.labels())
     }
 
+    fn of_pods(&self) -> Value {
+        let metadata = Map::new().with("labels", managed(&self.labels()));
+        let annotations = &self.gateway.annotations;
+        if annotations.is_empty() {
+            return Value::from(metadata);
+        }
+        let annotations: Map =
+            annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        Value::from(metadata.with("annotations", Value::from(annotations)))
+    }
+
     fn account(&self) -> Value {
         let metadata = metadata(&self.gateway.account, &self.cluster.mesh_namespace, &self.labels());
         let account = object("v1", "ServiceAccount", metadata).with("automountServiceAccountToken", false);
@@ -135,18 +146,21 @@ impl Gateway<'_> {
         let spec = spec
             .with("selector", map! { "matchLabels" => labels(&self.selector()) })
             .with("strategy", map! { "rollingUpdate" => map! { "maxSurge" => 1, "maxUnavailable" => 0 } })
-            .with(
-                "template",
-                map! { "metadata" => map! { "labels" => managed(&self.labels()) }, "spec" => pod },
-            );
+            .with("template", map! { "metadata" => self.of_pods(), "spec" => pod });
         Value::from(object("apps/v1", "Deployment", self.metadata()).with("spec", spec))
     }
 
     fn service(&self) -> Value {
         let ports = self.gateway.ports.iter().map(|port| {
-            map! { "name" => port.name.as_str(), "port" => port.number, "targetPort" => port.listen }
+            let GatewayPortPlan { name, number, listen, node_port } = port;
+            let mut entry =
+                Map::new().with("name", name.as_str()).with("port", *number).with("targetPort", *listen);
+            if let Some(node_port) = node_port {
+                entry.insert("nodePort", *node_port);
+            }
+            Value::from(entry)
         });
-        let GatewayService { kind, class, annotations, external_traffic } = &self.gateway.service;
+        let GatewayService { kind, class, annotations, external_traffic, sources } = &self.gateway.service;
         let (kind, balanced, from_outside) = match kind {
             ServiceType::LoadBalancer => ("LoadBalancer", true, true),
             ServiceType::NodePort => ("NodePort", false, true),
@@ -165,6 +179,9 @@ impl Gateway<'_> {
         // A single declared address is asked for; load balancers that assign their own ignore the field.
         if let ([Host::Ip(address)], true) = (self.gateway.addresses.as_slice(), balanced) {
             spec.insert("loadBalancerIP", address.to_string());
+        }
+        if !sources.is_empty() {
+            spec.insert("loadBalancerSourceRanges", texts(sources.iter().map(ToString::to_string)));
         }
         let spec =
             spec.with("selector", labels(&self.selector())).with("ports", Value::List(ports.collect()));

@@ -179,6 +179,8 @@ pub struct GatewayDeployment {
     pub client_ca_secrets: Vec<String>,
     /// Labels that every object of the gateway carries.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of its pods.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A port of a gateway.
@@ -190,4 +192,6 @@ pub struct GatewayPortPlan {
     pub number: u16,
     /// The number that the proxy listens on (`listen_port`).
     pub listen: u16,
+    /// The number at each node, if one is asked for.
+    pub node_port: Option<u16>,
 }

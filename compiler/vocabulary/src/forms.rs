@@ -17,6 +17,11 @@ pub(crate) static DNS_LABEL: Pattern = Pattern { name: "a DNS label", check: dns
 /// Several DNS labels.
 pub(crate) static DNS_NAME: Pattern = Pattern { name: "a DNS name", check: dns_name };
 
+/// The name of a Secret. One of another namespace has the form that a reference has elsewhere, so that it is reported for
+/// what it is when it is read (`kind::secrets`).
+pub(crate) static SECRET: Pattern =
+    Pattern { name: "the name of a Secret", check: |text| text.splitn(2, '/').find_map(dns_name) };
+
 /// A host name of a route, possibly beginning with `*.`.
 pub(crate) static HOST_PATTERN: Pattern = Pattern { name: "a host name", check: host_pattern };
 
@@ -121,6 +126,20 @@ pub(crate) static LIMIT_DOMAIN: Pattern = Pattern { name: "a rate-limit domain",
 
 /// The key of a label or annotation (Kubernetes documentation, "Labels and Selectors").
 pub(crate) static LABEL_KEY: Pattern = Pattern { name: "a key", check: label_key };
+
+/// The key of a label of a gateway's objects, which have some already.
+pub(crate) static GATEWAY_LABEL_KEY: Pattern = Pattern {
+    name: "a key",
+    check: |text| {
+        let own = ["component", "managed-by", "name"];
+        let is_own = text.strip_prefix("app.kubernetes.io/").is_some_and(|name| own.contains(&name));
+        if is_own {
+            wrong("meshc sets this label, by which it finds the gateway's pods")
+        } else {
+            label_key(text)
+        }
+    },
+};
 
 /// The value of a label.
 pub(crate) static LABEL_VALUE: Pattern = Pattern { name: "a label's value", check: label_value };

@@ -117,6 +117,7 @@ names! {
     NAMESPACE = "namespace";
     NETWORK = "network";
     NETWORK_POLICY = "network_policy";
+    NODE_PORT = "node_port";
     NOT = "not";
     NUMBER = "number";
     ON_ERROR = "on_error";
@@ -157,6 +158,7 @@ names! {
     SLOW_START = "slow_start";
     SNI = "sni";
     SOURCE = "source";
+    SOURCES = "sources";
     SPILL = "spill";
     STARTS_WITH = "starts_with";
     STATE = "state";

@@ -144,7 +144,7 @@ fn ingress(ingress: &Ingress, random: &mut Random) -> Item {
     }
     if random.percent(10) {
         items.push(Item::line(random.of(&[
-            "service { class = \"example.org/internal\", annotations = { \"example.org/scheme\" = \"internal\" }, external_traffic = local }",
+            "service { class = \"example.org/internal\", annotations = { \"example.org/scheme\" = \"internal\" }, external_traffic = local, sources = [203.0.113.0/24] }",
             "service { type = node_port }",
         ])));
     }

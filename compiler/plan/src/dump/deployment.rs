@@ -101,6 +101,7 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
         server_tls_secrets,
         client_ca_secrets,
         labels,
+        annotations,
     } = gateway;
     text.line(format!("gateway {name}, objects {object}, account {account}, replicas {replicas}"));
     text.nested(|text| {
@@ -114,8 +115,9 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
         for address in addresses {
             text.line(format!("address {address}"));
         }
-        for GatewayPortPlan { name, number, listen } in ports {
-            text.line(format!("port {name} {number} -> {listen}"));
+        for GatewayPortPlan { name, number, listen, node_port } in ports {
+            let node_port = node_port.map(|number| format!("at nodes {number}"));
+            text.line(parts([Some(format!("port {name} {number} -> {listen}")), node_port]));
         }
         for secret in server_tls_secrets {
             text.line(format!("server certificate {secret}"));
@@ -126,11 +128,14 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
         for (key, value) in labels {
             text.line(format!("label {key} = {value}"));
         }
+        for (key, value) in annotations {
+            text.line(format!("annotation of pods {key} = {value}"));
+        }
     });
 }
 
 fn gateway_service(text: &mut Text, service: &GatewayService) {
-    let GatewayService { kind, class, annotations, external_traffic } = service;
+    let GatewayService { kind, class, annotations, external_traffic, sources } = service;
     let kind = match kind {
         ServiceType::LoadBalancer => "load balancer",
         ServiceType::NodePort => "ports of nodes",
@@ -144,6 +149,9 @@ fn gateway_service(text: &mut Text, service: &GatewayService) {
     text.line(parts([Some(format!("reached by {kind}")), class, traffic]));
     for (key, value) in annotations {
         text.line(format!("annotation {key} = {value}"));
+    }
+    for source in sources {
+        text.line(format!("from {source}"));
     }
 }
 

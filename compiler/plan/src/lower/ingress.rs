@@ -216,6 +216,8 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
         account: _,
         service,
         resources,
+        labels,
+        annotations,
         // What kind of proxy it is, and what that one trusts.
         role: _,
         trusted_hops: _,
@@ -223,7 +225,17 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
     let mut secrets = BTreeSet::new();
     let mut planned = Vec::with_capacity(ports.len());
     let mut client_roots = BTreeSet::new();
-    for GatewayPort { origin: _, name, number, protocol: _, proxy_protocol: _, http10: _, tls } in ports {
+    for port in ports {
+        let GatewayPort {
+            origin: _,
+            name,
+            number,
+            node_port,
+            protocol: _,
+            proxy_protocol: _,
+            http10: _,
+            tls,
+        } = port;
         secrets.extend(tls.iter().flat_map(|tls| &tls.certificates).map(|one| one.secret.value.clone()));
         let clients = tls.iter().filter_map(|tls| tls.clients.as_ref());
         client_roots.extend(clients.map(|clients| clients.ca.value.clone()));
@@ -231,6 +243,7 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
             name: name.clone(),
             number: *number,
             listen: listen_port(*number, ports),
+            node_port: node_port.as_ref().map(|number| number.value),
         });
     }
     GatewayDeployment {
@@ -245,7 +258,11 @@ pub(super) fn deployment(context: &Context<'_>, gateway: &Gateway) -> GatewayDep
         ports: planned,
         server_tls_secrets: secrets.into_iter().collect(),
         client_ca_secrets: client_roots.into_iter().collect(),
-        labels: BTreeMap::from([(String::from("mesh.meshc.dev/gateway"), name.clone())]),
+        labels: [(String::from("mesh.meshc.dev/gateway"), name.clone())]
+            .into_iter()
+            .chain(labels.clone())
+            .collect(),
+        annotations: annotations.clone(),
     }
 }
 

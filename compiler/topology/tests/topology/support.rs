@@ -331,8 +331,11 @@ fn gateway(sketch: &GatewaySketch, cluster: Id<Cluster>) -> Gateway {
             class: None,
             annotations: BTreeMap::new(),
             external_traffic: ExternalTraffic::Cluster,
+            sources: Vec::new(),
         },
         resources: Resources::default(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
         trusted_hops: 0,
     }
 }

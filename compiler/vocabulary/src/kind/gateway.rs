@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
+use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::{exclusive, gateway_pods as pods, gateway_tls as tls};
@@ -74,6 +74,12 @@ static PORT: Kind = Kind {
             "Whether each connection begins with the header of the PROXY protocol, version 1 or 2, by which a load balancer \
              says who the client is. A connection without one is closed. At an ingress gateway.",
         ),
+        Attribute::optional(
+            words::NODE_PORT,
+            Type::PORT,
+            "The number at each node (`nodePort`), if Kubernetes shall not choose one: 30000 to 32767, unless the cluster has \
+             another range.",
+        ),
     ],
     blocks: &[
         Nested { kind: &tls::KIND, count: Count::Optional },
@@ -118,6 +124,17 @@ pub(crate) static KIND: Kind = Kind {
             "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for` and other headers that tell of \
              a request. Without any, such headers of clients are removed.",
         ),
+        Attribute::optional(
+            words::LABELS,
+            Type::Map { key: &forms::GATEWAY_LABEL_KEY, of: &Type::Text(&forms::LABEL_VALUE) },
+            "Labels of all its objects: Deployment, pods, Service, service account, disruption budget, autoscaler and \
+             NetworkPolicies.",
+        ),
+        Attribute::optional(
+            words::ANNOTATIONS,
+            Type::Map { key: &forms::LABEL_KEY, of: &Type::Text(&ANY_TEXT) },
+            "Annotations of its pods. Those of its Service are in `service`.",
+        ),
     ],
     blocks: &[
         Nested { kind: &PORT, count: Count::Many },
@@ -140,18 +157,23 @@ impl FromValue for Host {
 pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> Option<Gateway> {
     let role = block.get::<GatewayRole>(words::ROLE)?.value;
     let (replicas, autoscale) = pods::scale(block, sink)?;
+    let ports = ports(block, role, sink)?;
+    let service = pods::service(block, role, sink)?;
+    pods::check_node_ports(&ports, &service, block, sink);
     Some(Gateway {
         origin: block.origin(),
         name: block.name().to_owned(),
         cluster,
         role,
         addresses: addresses(block, sink),
-        ports: ports(block, role, sink)?,
+        ports,
         replicas,
         autoscale,
         account: block.get::<String>(words::ACCOUNT),
-        service: pods::service(block, role, sink)?,
+        service,
         resources: pods::resources(block, sink),
+        labels: pods::texts(block, words::LABELS),
+        annotations: pods::texts(block, words::ANNOTATIONS),
         trusted_hops: block.get::<u32>(words::TRUSTED_HOPS)?.value,
     })
 }
@@ -221,6 +243,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
             origin: port.origin(),
             name: port.name().to_owned(),
             number,
+            node_port: port.get::<u16>(words::NODE_PORT),
             protocol: protocol.value,
             proxy_protocol: proxy_protocol.value,
             http10: port.block(&HTTP10).map(|block| Http10 {
@@ -237,6 +260,7 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
                 origin: block.origin(),
                 name: String::from("mtls"),
                 number: EAST_WEST_PORT,
+                node_port: None,
                 protocol: GatewayProtocol::Http,
                 proxy_protocol: false,
                 http10: None,

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::{Diagnostic, Sink, Spanned};
+use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::Block;
 use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Name, Type};
 use lang_syntax::ast::Decimal;
 
-use super::exclusive;
+use super::{exclusive, listed_twice};
 use crate::codes;
 use crate::forms;
-use crate::model::{Autoscale, ExternalTraffic, GatewayRole, GatewayService, Resources, ServiceType};
+use crate::model::policy::AddressRange;
+use crate::model::{
+    Autoscale, ExternalTraffic, GatewayPort, GatewayRole, GatewayService, Resources, ServiceType,
+};
 use crate::policy::Percent;
 use crate::symbols::symbols;
 use crate::words;
@@ -63,6 +66,12 @@ pub(crate) static SERVICE: Kind = Kind {
             Type::Symbol(EXTERNAL_TRAFFIC),
             Constant::Symbol("cluster"),
             "Where a node sends what arrives from outside (`externalTrafficPolicy`).",
+        ),
+        Attribute::optional(
+            words::SOURCES,
+            Type::some(&Type::Union(&[Type::Cidr, Type::Ip])),
+            "From where the load balancer takes connections (`loadBalancerSourceRanges`), if it can tell; who is admitted at \
+             the gateway itself is said by `allow` in a policy. Only with a load balancer.",
         ),
     ],
     blocks: &[],
@@ -131,6 +140,7 @@ pub(crate) fn service(block: &Block, role: GatewayRole, sink: &mut Sink) -> Opti
             class: None,
             annotations: BTreeMap::new(),
             external_traffic: ExternalTraffic::Cluster,
+            sources: Vec::new(),
         });
     };
     let kind = block.get::<ServiceType>(words::TYPE)?;
@@ -146,20 +156,61 @@ pub(crate) fn service(block: &Block, role: GatewayRole, sink: &mut Sink) -> Opti
                 .help("only a load balancer has a class; remove it, or write `type = load_balancer`"),
         );
     }
+    let sources = block.get::<Vec<Spanned<AddressRange>>>(words::SOURCES);
+    if let Some(sources) = sources.as_ref().filter(|_| !balanced) {
+        sink.push(
+            exclusive(sources.span, words::SOURCES.text(), kind.span, words::TYPE.text())
+                .help("only a load balancer tells where connections come from; remove it, or admit clients with `allow { addresses }` in a policy of the gateway"),
+        );
+    }
     if kind.value == ServiceType::ClusterIp && external_traffic.value == ExternalTraffic::Local {
         sink.push(
             exclusive(external_traffic.span, words::EXTERNAL_TRAFFIC.text(), kind.span, words::TYPE.text())
                 .help("nothing arrives from outside at an address inside the cluster; remove it"),
         );
     }
-    let annotations = block.get::<Vec<(Spanned<String>, Spanned<String>)>>(words::ANNOTATIONS);
-    let annotations = annotations.map(|map| map.value).unwrap_or_default();
+    let sources = sources.map(|sources| sources.value).unwrap_or_default();
     Some(GatewayService {
         kind: kind.value,
         class,
-        annotations: annotations.into_iter().map(|(key, value)| (key.value, value.value)).collect(),
+        annotations: texts(block, words::ANNOTATIONS),
         external_traffic: external_traffic.value,
+        sources: sources.into_iter().map(|range| range.value).collect(),
     })
+}
+
+/// Texts by key.
+pub(crate) fn texts(block: &Block, name: Name) -> BTreeMap<String, String> {
+    let map = block.get::<Vec<(Spanned<String>, Spanned<String>)>>(name);
+    let map = map.map(|map| map.value).unwrap_or_default();
+    map.into_iter().map(|(key, value)| (key.value, value.value)).collect()
+}
+
+/// Reports numbers at nodes that two ports have, and those of a Service that no node knows.
+pub(crate) fn check_node_ports(
+    ports: &[GatewayPort],
+    service: &GatewayService,
+    block: &Block,
+    sink: &mut Sink,
+) {
+    let mut seen: BTreeMap<u16, Span> = BTreeMap::new();
+    for node_port in ports.iter().filter_map(|port| port.node_port.as_ref()) {
+        if let Some(first) = seen.insert(node_port.value, node_port.span) {
+            sink.push(listed_twice(node_port.span, "this number", first));
+        }
+        if service.kind == ServiceType::ClusterIp {
+            let kind = block.block(&SERVICE).and_then(|inner| inner.written(words::TYPE));
+            sink.push(
+                exclusive(
+                    node_port.span,
+                    words::NODE_PORT.text(),
+                    kind.unwrap_or(block.kind_span),
+                    "type = cluster_ip",
+                )
+                .help("such a Service has no ports at nodes; remove it, or write `service { type = node_port }`"),
+            );
+        }
+    }
 }
 
 pub(crate) fn resources(block: &Block, sink: &mut Sink) -> Resources {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Origin, Spanned};
 
+use super::policy::AddressRange;
 use super::{DataPlane, Id};
 
 /// A network: pods in it reach each other by address.
@@ -173,6 +174,10 @@ pub struct Gateway {
     pub service: GatewayService,
     /// What its pods are given.
     pub resources: Resources,
+    /// Labels of all its objects, beside those that meshc gives them, by key.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of its pods, by key.
+    pub annotations: BTreeMap<String, String>,
     /// How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for`. Default 0.
     pub trusted_hops: u32,
 }
@@ -208,6 +213,8 @@ pub struct GatewayService {
     pub annotations: BTreeMap<String, String>,
     /// Where a node sends what arrives from outside. Default to all pods.
     pub external_traffic: ExternalTraffic,
+    /// From where its load balancer takes connections; empty: from everywhere.
+    pub sources: Vec<AddressRange>,
 }
 
 /// How clients outside the cluster reach a Service.
@@ -290,6 +297,8 @@ pub struct GatewayPort {
     pub name: String,
     /// The number that clients use.
     pub number: u16,
+    /// The number at each node, if one is asked for.
+    pub node_port: Option<Spanned<u16>>,
     /// What is done with connections.
     pub protocol: GatewayProtocol,
     /// Whether connections begin with the PROXY protocol's header.

@@ -71,6 +71,7 @@ pub(crate) fn gateway_plan(cluster: &str, name: &str) -> ProxyPlan {
             class: None,
             annotations: BTreeMap::new(),
             external_traffic: ExternalTraffic::Cluster,
+            sources: Vec::new(),
         },
         resources: Resources::default(),
         addresses: Vec::new(),
@@ -78,6 +79,7 @@ pub(crate) fn gateway_plan(cluster: &str, name: &str) -> ProxyPlan {
         server_tls_secrets: Vec::new(),
         client_ca_secrets: Vec::new(),
         labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
     });
     plan(cluster, &format!("gateways/{name}"), Role::IngressGateway(Table::default().next_id()), deployment)
 }
@@ -160,7 +162,7 @@ pub(crate) fn route(matches: HttpMatch, action: HttpAction) -> HttpRoute {
 pub(crate) fn forward(upstream: &str, retry: RetryPlan) -> HttpAction {
     HttpAction::Forward {
         to: vec![WeightedUpstream { upstream: upstream.to_owned(), weight: 1 }],
-        hash: None,
+        hash: Vec::new(),
         dead_share: DeadShare::Kept,
         timeout: Some(Duration::from_secs(15)),
         idle_timeout: None,
