@@ -25,7 +25,7 @@ const CONNECTION: [(&str, &str); 8] = [
     ("duration_ms", "%DURATION%"),
     ("endpoint", "%UPSTREAM_HOST%"),
     ("flags", "%RESPONSE_FLAGS%"),
-    ("remote", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+    ("remote", REMOTE),
     ("time", "%START_TIME%"),
     ("upstream", "%UPSTREAM_CLUSTER_RAW%"),
     ("upstream_failure", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
@@ -59,7 +59,23 @@ const TLS: [(&str, &str); 3] = [
 const AUDIT: &str = "%DYNAMIC_METADATA(envoy.filters.http.rbac:shadow_effective_policy_id)%";
 
 /// Who called.
-const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
+pub(crate) const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
+
+/// From where.
+pub(crate) const REMOTE: &str = "%DOWNSTREAM_REMOTE_ADDRESS%";
+
+/// Under this name a connection inside another one is told who called.
+pub(crate) const INSIDE_PEER: &str = "mesh.peer";
+
+/// Under this name it is told from where.
+pub(crate) const INSIDE_REMOTE: &str = "mesh.remote";
+
+/// The same operators for a connection inside another one, and why it found no chain.
+const INSIDE: [(&str, &str); 3] = [
+    ("details", r#"%COALESCE({"operators":["RESPONSE_CODE_DETAILS","CONNECTION_TERMINATION_DETAILS"]})%"#),
+    ("peer", "%FILTER_STATE(mesh.peer:PLAIN)%"),
+    ("remote", "%FILTER_STATE(mesh.remote:PLAIN)%"),
+];
 
 /// Requests of these clients. Probes, checks and metrics are not logged: they come every few seconds and say nothing.
 pub(crate) fn http(listener: &str, clients: Clients<'_>) -> Vec<AccessLog> {
@@ -98,6 +114,11 @@ pub(crate) fn tls(listener: &str, mut carried: impl Iterator<Item = Carried>) ->
         AccessLogFilter { filter_specifier: Some(FilterSpecifier::ExtensionFilter(extension)) }
     });
     vec![AccessLog { filter, ..log }]
+}
+
+/// Connections inside those that a listener has ended the TLS of. Names that are given twice are the last ones.
+pub(crate) fn inside(listener: &str) -> Vec<AccessLog> {
+    vec![json(listener, &[&CONNECTION, &BYTES, &TLS, &INSIDE])]
 }
 
 fn json(listener: &str, groups: &[&[(&str, &str)]]) -> AccessLog {

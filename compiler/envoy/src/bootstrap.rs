@@ -13,7 +13,7 @@ use crate::cluster::dns;
 use crate::pb::base::{Address, Locality, Node};
 use crate::pb::{cluster::Cluster, duration, listener::Listener, pipe};
 use crate::placed::Placed;
-use crate::{limits, overload, tls};
+use crate::{inside, limits, overload, tls};
 
 /// File with the listeners, if they are watched.
 pub(crate) const LISTENERS_FILE: &str = "listeners.yaml";
@@ -69,6 +69,7 @@ fn common(placed: &Placed<'_>) -> Bootstrap {
             main_thread_watchdog: Some(watchdog()),
             worker_watchdog: Some(watchdog()),
         }),
+        bootstrap_extensions: inside::of_process(placed.plan.role),
         layered_runtime: Some(LayeredRuntime { layers: vec![runtime(placed)] }),
         ..Default::default()
     }

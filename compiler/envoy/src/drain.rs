@@ -59,9 +59,9 @@ pub(crate) fn bootstrap(placed: &Placed<'_>) -> Bootstrap {
         static_resources: Some(StaticResources {
             listeners: vec![listener(placed, at(&ticks))],
             clusters: vec![
-                cluster::at_socket(OWN, own),
-                cluster::at_socket(PROXY, pipe(placed.path(paths::ADMIN_SOCKET), 0)),
-                Cluster { health_checks: vec![every_second()], ..cluster::at_socket(TICKS, ticks) },
+                cluster::at_address(OWN, own),
+                cluster::at_address(PROXY, pipe(placed.path(paths::ADMIN_SOCKET), 0)),
+                Cluster { health_checks: vec![every_second()], ..cluster::at_address(TICKS, ticks) },
             ],
             ..Default::default()
         }),

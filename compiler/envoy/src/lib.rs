@@ -12,6 +12,7 @@ pub mod codes;
 mod drain;
 mod files;
 mod http;
+mod inside;
 mod keepalive;
 mod limits;
 mod listener;

@@ -175,6 +175,12 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
         InboundProtocol::Tcp { connect_attempts } => {
             raw::InboundApp::Tcp { upstream, max_connect_attempts: Some(*connect_attempts) }
         }
+        InboundProtocol::Tls { names, hello_timeout, connect_attempts } => raw::InboundApp::Tls {
+            upstream,
+            names: names.clone(),
+            hello_timeout: Some(Period::from(*hello_timeout)),
+            max_connect_attempts: Some(*connect_attempts),
+        },
     }
 }
 

@@ -237,6 +237,16 @@ pub enum InboundProtocol {
         /// How many times the application is connected to before the client is closed.
         connect_attempts: u32,
     },
+    /// TLS inside the mesh's own, which is passed on: whoever completed the handshake, for these server names only.
+    /// Anything else is closed.
+    Tls {
+        /// The names, `*.example.org` among them; never empty.
+        names: Vec<String>,
+        /// How long a caller may take to send the inner ClientHello, once it has proved who it is.
+        hello_timeout: Duration,
+        /// How many endpoints are tried before the client is closed.
+        connect_attempts: u32,
+    },
 }
 
 /// What is said of a caller to whom requests are passed on to, in `x-forwarded-client-cert`.

@@ -141,6 +141,17 @@ pub enum InboundApp {
         /// How many times it is connected to, at least 1.
         max_connect_attempts: u32,
     },
+    /// TLS inside that of the chain, passed on.
+    Tls {
+        /// The upstream's name.
+        upstream: String,
+        /// The server names that may be asked for; at least one.
+        names: Vec<HostPattern>,
+        /// How long a client may take to send the inner ClientHello.
+        hello_timeout: Duration,
+        /// How many endpoints are tried, at least 1.
+        max_connect_attempts: u32,
+    },
 }
 
 /// The chains of an east-west gateway.

@@ -202,6 +202,13 @@ fn chain_names(cx: &mut Context<'_>, names: &[String], at: &Path) -> Option<Vec<
     cx.each(names, at, |cx, name, at| sni(cx, name, at))
 }
 
+fn patterns(cx: &mut Context<'_>, names: &[String], at: &Path) -> Option<Vec<HostPattern>> {
+    if names.is_empty() {
+        cx.wrong(at, "a chain without a server name is never reached");
+    }
+    cx.each(names, at, |cx, name, at| HostPattern::check(cx, name, at))
+}
+
 fn inbound(cx: &mut Context<'_>, raw: &raw::Inbound, at: &Path) -> Option<Inbound> {
     let raw::Inbound { chains, plaintext } = raw;
     let chains_at = at.field("chains");
@@ -225,6 +232,20 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             let upstream = cx.upstream(upstream, &at.field("upstream"));
             let attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_APP, &at);
             Some(InboundApp::Tcp { upstream: upstream?, max_connect_attempts: attempts? })
+        }
+        raw::InboundApp::Tls { upstream, names, hello_timeout, max_connect_attempts } => {
+            let at = at.field("tls");
+            let upstream = cx.upstream(upstream, &at.field("upstream"));
+            let names = patterns(cx, names, &at.field("names"));
+            let hello_at = at.field("hello_timeout");
+            let hello_timeout = cx.some_time(hello_timeout.unwrap_or(HELLO_TIMEOUT), &hello_at);
+            let attempts = connect_attempts(cx, *max_connect_attempts, CONNECT_ATTEMPTS_TCP, &at);
+            Some(InboundApp::Tls {
+                upstream: upstream?,
+                names: names?,
+                hello_timeout: hello_timeout?.duration(),
+                max_connect_attempts: attempts?,
+            })
         }
         raw::InboundApp::Http(raw) => {
             let raw::InboundHttp { upstream, timeout, upgrades, vouching, anonymous, filters } = raw;
@@ -260,11 +281,7 @@ fn pass_through(cx: &mut Context<'_>, raw: &raw::PassThrough, at: &Path) -> Opti
     let chains = cx.each(chains, &chains_at, |cx, chain, at| {
         let raw::PassThroughChain { sni, to, failover, idle_timeout, max_connect_attempts, checks, clients } =
             chain;
-        let sni_at = at.field("sni");
-        if sni.is_empty() {
-            cx.wrong(&sni_at, "a chain without a server name is never reached");
-        }
-        let sni = cx.each(sni, &sni_at, |cx, name, at| HostPattern::check(cx, name, at));
+        let sni = patterns(cx, sni, &at.field("sni"));
         let to = route::weighted(cx, to, &at.field("to"));
         let idle_at = at.field("idle_timeout");
         let idle_timeout =

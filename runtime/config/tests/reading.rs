@@ -2,7 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test ends at its first surprise")]
 
-use meshd_config::{Config, EndpointHost, Kind, raw};
+use meshd_config::{Config, EndpointHost, HostPattern, InboundApp, Kind, raw};
+use std::time::Duration;
 
 /// A sidecar in west: one outbound host, one inbound chain, readiness.
 const SIDECAR: &str = r#"{
@@ -113,6 +114,43 @@ fn what_could_never_match_is_refused() {
     let found = problems(&with(r#""sni": ["outbound_"#, r#""sni": ["a.b", "A.B", "outbound_"#));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("server name `a.b` is already at"), "{found:?}");
+}
+
+#[test]
+fn tls_inside_mutual_tls_has_names() {
+    let inside = |app: &str| {
+        with(
+            r#""app": { "http": { "upstream": "app", "filters""#,
+            &format!(
+                r#""app": {{ "tls": {app} }} }}, {{ "sni": ["x"], "peers": [], "app": {{ "http": {{ "upstream": "app", "filters""#
+            ),
+        )
+    };
+    let good =
+        Config::read(&inside(r#"{ "upstream": "app", "names": ["API.pay.example", "*.eu.pay.example"] }"#));
+    let good = good.unwrap();
+    let Kind::Inbound(inbound) = &good.listeners[1].kind else { panic!("the second listener is inbound") };
+    assert_eq!(
+        inbound.chains[0].app,
+        InboundApp::Tls {
+            upstream: "app".into(),
+            names: vec![
+                HostPattern::Exact("api.pay.example".into()),
+                HostPattern::Suffix(".eu.pay.example".into()),
+            ],
+            hello_timeout: Duration::from_secs(5),
+            max_connect_attempts: 2,
+        }
+    );
+    let at = "listeners[1].kind.inbound.chains[0].app.tls";
+    let wrong = r#"{ "upstream": "nowhere", "names": [], "hello_timeout": "0s", "max_connect_attempts": 0 }"#;
+    let found = problems(&inside(wrong));
+    for field in ["upstream", "names", "hello_timeout", "max_connect_attempts"] {
+        let field = format!("{at}.{field}: ");
+        assert!(found.iter().any(|problem| problem.starts_with(&field)), "{field} in {found:?}");
+    }
+    let found = problems(&inside(r#"{ "upstream": "app", "names": ["a.*.example"] }"#));
+    assert!(found[0].starts_with(&format!("{at}.names[0]: ")), "{found:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! compiler relies on it: authorization comes before the limits of routes, and all see the normalised path.
 
 use crate::access_log::{Line, shown};
+use crate::app::{App, HttpApp};
 use crate::authorize::{self, Asker};
 use crate::bounds::Bounds;
 use crate::filter::answer::{Answered, Asked};
@@ -20,7 +21,7 @@ use crate::outgoing::Outgoing;
 use crate::refusal::{Refusal, within};
 use crate::route::{Route, Seen, without_port};
 use crate::serve::{Connection, Entry};
-use crate::snapshot::{App, HttpApp, KindState, ListenerState};
+use crate::snapshot::{KindState, ListenerState};
 use crate::target::{Connected, Target, UPGRADE_REFUSED, Unfit, target};
 use crate::vouched::{Vouched, vouched};
 use crate::worker::Worker;
@@ -57,7 +58,7 @@ pub(crate) fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a Htt
     };
     match app {
         Some(App::Http(app)) => Some(app),
-        Some(App::Tcp(_)) | None => None,
+        Some(App::Tcp(_) | App::Tls(_)) | None => None,
     }
 }
 

@@ -1,9 +1,8 @@
 //! The first bytes of a connection: read until they tell who is asked for, then replayed to whoever goes on.
 
-use crate::paced::Paced;
 use crate::sni::{Hello, MAX_HELLO, peek};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// What the first bytes said.
 #[derive(Debug)]
@@ -19,7 +18,10 @@ pub(crate) enum First {
 }
 
 /// Reads until the first bytes tell what they are, but no longer than `limit`. The bytes are returned as well.
-pub(crate) async fn read_hello(stream: &mut Paced, limit: Duration) -> (First, Vec<u8>) {
+pub(crate) async fn read_hello<S>(stream: &mut S, limit: Duration) -> (First, Vec<u8>)
+where
+    S: AsyncRead + Unpin,
+{
     let mut bytes = Vec::with_capacity(2048);
     let reading = async {
         loop {

@@ -1,36 +1,32 @@
 //! Accepting connections and handing each to what its listener is for.
 
 use crate::access_log::Line;
+use crate::app::App;
 use crate::drain::Phase;
 use crate::files;
+use crate::handshake::handshake;
 use crate::hello::{First, read_hello};
+use crate::inside::{Inside, Refused, admit};
 use crate::listen::{Slot, prepare};
 use crate::memory::Reading;
 use crate::paced::Paced;
 use crate::place::Place;
 use crate::queue;
+use crate::relay::Breaks;
 use crate::replayed::Replayed;
 use crate::shares::{NOT_ADMITTED, TcpShares};
-use crate::snapshot::{App, KindState, ListenerState};
+use crate::snapshot::{KindState, ListenerState};
 use crate::target::is_name;
 use crate::tls::{self, ClientCertificate, EdgeTls, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, proxy_protocol, tcp};
-use rustls::ServerConfig;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-
-/// How long a client may take for the handshake after its ClientHello.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a client may take for its ClientHello where the configuration does not say.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
@@ -386,6 +382,7 @@ async fn by_server_name(
             match &chain.app {
                 App::Http(_) => http_server::serve(worker, connection, stream).await,
                 App::Tcp(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
+                App::Tls(inside) => within(&worker, &connection, inside, stream).await,
             }
         }
         KindState::Http { .. }
@@ -439,61 +436,35 @@ async fn plaintext(
         None => refuse(&worker, &connection, "NR", "not TLS"),
         Some(App::Http(_)) => http_server::serve(worker, connection, stream).await,
         Some(App::Tcp(forwarding)) => tcp::forward(&worker, &connection, forwarding, stream).await,
+        Some(App::Tls(inside)) => within(&worker, &connection, inside, stream).await,
     }
 }
 
-/// Ends TLS, in time.
-async fn handshake<S>(
-    worker: &Worker,
-    state: &ListenerState,
-    config: Arc<ServerConfig>,
-    stream: S,
-) -> io::Result<TlsStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let accepted = tokio::time::timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(config).accept(stream)).await;
-    let result = accepted
-        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")));
-    if let Err(error) = &result {
-        worker.shared.metrics.handshake_failures.add(&[&state.name, handshake_reason(error)], 1);
-    }
-    result
-}
-
-/// One word about why a handshake failed, so that an alert can name what to look at.
-fn handshake_reason(error: &io::Error) -> &'static str {
-    use rustls::{CertificateError, Error};
-    if error.kind() == io::ErrorKind::TimedOut {
-        return "timeout";
-    }
-    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
-        return "connection";
-    };
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a foreign, growing enum; the rest is one case for us"
-    )]
-    match error {
-        Error::NoCertificatesPresented => "no_certificate",
-        Error::InvalidCertificate(CertificateError::Expired) => "expired",
-        Error::InvalidCertificate(CertificateError::NotValidYet) => "not_valid_yet",
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => "unknown_issuer",
-        Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => "identity",
-        Error::InvalidCertificate(_) => "certificate",
-        Error::PeerIncompatible(_) => "incompatible",
-        Error::AlertReceived(_) => "alert",
-        _ => "protocol",
+/// Passes on TLS inside what has been ended here, if it asks for a name that may be asked for.
+async fn within<S: Breaks>(worker: &Worker, connection: &Connection, inside: &Inside, stream: S) {
+    let Inside { names, hello_timeout, forwarding } = inside;
+    match admit(names, *hello_timeout, stream).await {
+        Ok(stream) => tcp::forward(worker, connection, forwarding, stream).await,
+        Err(None) => {}
+        Err(Some(Refused { flags, reason, name })) => {
+            let details = name.map_or_else(|| reason.to_owned(), |name| format!("{reason}: {name}"));
+            refuse_with(worker, connection, flags, reason, details);
+        }
     }
 }
 
 /// Closes a connection for which there is nothing here, and says so in the log and the metrics.
 fn refuse(worker: &Worker, connection: &Connection, flags: &'static str, reason: &str) {
+    refuse_with(worker, connection, flags, reason, reason.to_owned());
+}
+
+/// The same with more in the log than the metrics have.
+fn refuse_with(worker: &Worker, connection: &Connection, flags: &'static str, reason: &str, details: String) {
     let state = connection.slot.state.load();
     if flags != "TLS" {
         worker.shared.metrics.refused.add(&[&state.name, reason], 1);
     }
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(Line { flags, details: Some(reason.to_owned()), ..connection.line() });
+        log.write(Line { flags, details: Some(details), ..connection.line() });
     }
 }

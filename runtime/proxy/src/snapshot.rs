@@ -5,11 +5,13 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use crate::app::{App, HttpApp};
 use crate::filter::Filter;
 use crate::filter::cors::Cors;
 use crate::filter::headers::Changes;
 use crate::filter::mirror::Mirror;
 use crate::hosts::Hosts;
+use crate::inside::Inside;
 use crate::limit::LimitState;
 use crate::limiter::{Limiter, Service};
 use crate::operators::{Metrics, Readiness};
@@ -19,9 +21,8 @@ use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::{Originations, Upstream};
 use meshd_config as config;
 use meshd_config::{
-    AppMetrics, Bounds, Config, Edge, Entrance, HostPattern, Http10, Inbound, InboundApp, InboundChain, Kind,
-    Limit, Listener, PassThrough, PassThroughChain, Probe, RequestMatch, SpiffeId, VirtualHost,
-    WeightedUpstream,
+    AppMetrics, Bounds, Config, Entrance, HostPattern, Http10, Inbound, InboundApp, InboundChain, Kind,
+    Limit, Listener, PassThrough, PassThroughChain, Probe, RequestMatch, VirtualHost, WeightedUpstream,
 };
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
@@ -116,34 +117,6 @@ pub(crate) struct Chain {
     pub(crate) app: App,
     /// Whether only health checks come here.
     pub(crate) checks: bool,
-}
-
-/// What is behind a chain.
-#[derive(Debug)]
-pub(crate) enum App {
-    /// HTTP.
-    Http(HttpApp),
-    /// Bytes.
-    Tcp(Forwarding),
-}
-
-/// What is done with requests.
-#[derive(Debug)]
-pub(crate) struct HttpApp {
-    /// Who may send requests at all; asked first.
-    pub(crate) entrance: Vec<Filter>,
-    /// What counts all of them, before anything else is decided about them.
-    pub(crate) limits: Vec<Arc<LimitState>>,
-    /// Where they go.
-    pub(crate) routes: Routes,
-    /// Whether clients are strangers.
-    pub(crate) edge: Option<Edge>,
-    /// Present where clients may speak HTTP/1.0.
-    pub(crate) http10: Option<Http10>,
-    /// The gateways whose word on the certificates of their clients is passed on.
-    pub(crate) vouching: Vec<SpiffeId>,
-    /// Whether nothing is said of a caller that proved its identity.
-    pub(crate) anonymous: bool,
 }
 
 impl Snapshot {
@@ -357,12 +330,25 @@ impl Builder<'_> {
                 max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
             }),
+            InboundApp::Tls { upstream, names, hello_timeout, max_connect_attempts } => {
+                let mut admitted = Hosts::default();
+                admitted.add(names, ());
+                App::Tls(Inside {
+                    names: admitted,
+                    hello_timeout: *hello_timeout,
+                    forwarding: Forwarding {
+                        upstream: self.upstream(upstream)?,
+                        max_connect_attempts: *max_connect_attempts,
+                        idle_timeout: None,
+                    },
+                })
+            }
             InboundApp::Http { upstream, timeout, upgrades, vouching, anonymous, filters } => {
                 let route = Route {
                     name: String::new(),
                     matching: RequestMatch::any(),
                     to: vec![(self.upstream(upstream)?, 1)],
-                    hash: None,
+                    hash: Vec::new(),
                     answer: None,
                     failover: false,
                     timeout: *timeout,
@@ -452,7 +438,7 @@ impl Builder<'_> {
                         name: String::new(),
                         matching: RequestMatch::any(),
                         to: vec![(self.upstream(upstream)?, 1)],
-                        hash: None,
+                        hash: Vec::new(),
                         answer: None,
                         failover: false,
                         timeout,

@@ -1,7 +1,7 @@
 //! What the gateways of the mesh say of certificates that their own clients show.
 
+use crate::app::HttpApp;
 use crate::headers::FORWARDED_CLIENT_CERT;
-use crate::snapshot::HttpApp;
 use crate::tls::Peer;
 use http::{HeaderMap, HeaderValue};
 

@@ -1,6 +1,11 @@
 //! Egress gateways: hosts outside are called through them.
 
-use std::process::Command;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use mesh_tests::http::{Request, Response};
 use mesh_tests::mesh::{DataPlane, Mesh};
@@ -23,7 +28,7 @@ cluster west {
 }
 cluster east { network = east-net, region = "eastus" }
 namespace shop {
-  service web { clusters = [west, east], port http { number = 8080 }, calls = [pay] }
+  service web { clusters = [west, east], port http { number = 8080 }, calls = [pay, bank] }
   service idle { clusters = [west], port http { number = 8080 } }
   external pay {
     hosts    = ["api.pay.example"]
@@ -31,6 +36,11 @@ namespace shop {
     port http { number = 80, target = 443, protocol = http, tls { ca = "pay-ca", client_certificate = "pay-client" } }
     port tls  { number = 443, protocol = tls }
     port sql  { number = 5432, protocol = tcp }
+  }
+  external bank {
+    hosts   = ["api.bank.example", "*.eu.bank.example"]
+    through = west.egress
+    port tls { number = 443, protocol = tls }
   }
   route shop {
     gateway = west.ingress
@@ -92,6 +102,52 @@ namespace shop {
     assert_eq!(through("idle", 5432, "api.pay.example"), "000", "refused in the handshake");
     assert_eq!(through("web", 81, "api.pay.example"), "000", "a port that is not declared");
 
+    // Nor by the name that TLS inside the mesh's own asks for, nor without any.
+    let within = |callee: &str, account: &str| {
+        let sni = format!("outbound_.443_._.{callee}.shop.svc.cluster.local");
+        tunnel(gateway, &sni, mesh.identity("west", "shop", account))
+    };
+    let asked = |callee: &str, account: &str, host: &str| {
+        let (exit, status, body) = curl(within(callee, account), host, 443, &root);
+        (exit, status, body["service"].as_str().unwrap_or_default().to_owned())
+    };
+    let by_name = |service: &str| (Some(0), 200, service.to_owned());
+    assert_eq!(asked("pay", "web", "api.pay.example"), by_name("shop.pay"));
+    assert_eq!(asked("bank", "web", "API.bank.example"), by_name("shop.bank"));
+    assert_eq!(asked("bank", "web", "a.eu.bank.example"), by_name("shop.bank"));
+    for (callee, host) in [
+        ("pay", "other.example"),
+        ("pay", "api.bank.example"),
+        ("bank", "api.pay.example"),
+        ("bank", "eu.bank.example"),
+    ] {
+        assert_eq!(asked(callee, "web", host), (REFUSED, 0, String::new()), "{host} from {callee}");
+    }
+    assert_eq!(asked("pay", "idle", "api.pay.example"), (REFUSED, 0, String::new()), "no caller");
+    for first in ["GET / HTTP/1.1\r\nhost: api.pay.example\r\n\r\n", "\u{16}\u{2}nonsense"] {
+        assert_eq!(conversation(within("pay", "web"), first), "", "no TLS");
+    }
+    let (reasons, metric) = match data_plane {
+        DataPlane::Envoy => (["filter_chain_not_found", "other.example"], "_no_filter_chain_match"),
+        DataPlane::Meshd => {
+            (["no such server name outside", "outside: other.example"], "no such server name outside")
+        }
+    };
+    let told = "the log says who asked for what, and why it was closed";
+    process::eventually(told, Duration::from_secs(10), || {
+        let log = mesh.log("west/gateways/egress");
+        let said = |line: &str| {
+            line.contains("spiffe://cluster.local/ns/shop/sa/web")
+                && line.contains("127.0.0.1")
+                && reasons.iter().all(|reason| line.contains(reason))
+        };
+        log.lines().any(said).then_some(())
+    });
+    let counted = |line: &str| {
+        line.contains(metric) && line.ends_with(|last: char| last.is_ascii_digit() && last != '0')
+    };
+    assert!(mesh.metrics("west/gateways/egress").lines().any(counted), "refusals are counted");
+
     // The secrets of the host are the gateway's alone.
     let secrets =
         |proxy: &str| mesh.directory().join("proxies").join(proxy).join("etc/mesh/outside-tls").exists();
@@ -99,6 +155,39 @@ namespace shop {
     assert!(!secrets("west/sidecars/shop/web") && !secrets("west/gateways/ingress"));
     for file in files(&mesh).iter().filter(|file| !file.to_string_lossy().contains("/gateways/egress/")) {
         assert!(!endpoints(file).iter().any(|host| host.contains("pay.example")), "{}", file.display());
+    }
+}
+
+/// An address at which one connection becomes what is inside mTLS to a proxy.
+fn tunnel(proxy: SocketAddr, sni: &str, (certificate, key): (PathBuf, PathBuf)) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let here = listener.local_addr().expect("it has an address");
+    let mut outer = Command::new(tools::system("openssl"));
+    outer.args(["s_client", "-quiet", "-tls1_3", "-connect", &proxy.to_string(), "-servername", sni]);
+    outer.arg("-cert").arg(&certificate).arg("-cert_chain").arg(certificate).arg("-key").arg(key);
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a client comes");
+        let piped = outer.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut outer = piped.spawn().expect("openssl starts");
+        let (mut up, mut down) = (outer.stdin.take().expect("piped"), outer.stdout.take().expect("piped"));
+        let mut from = client.try_clone().expect("a socket can be read by two");
+        // Either side may end first.
+        thread::spawn(move || pump(&mut from, &mut up));
+        pump(&mut down, &mut client);
+        drop(client.shutdown(Shutdown::Both));
+        outer.wait().expect("openssl ends");
+    });
+    here
+}
+
+/// Hands on what comes, until either side ends. (`io::copy` moves bytes in the kernel, which holds a pipe while it waits for
+/// a socket, so that openssl could not read it.)
+fn pump(from: &mut impl Read, to: &mut impl Write) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_err() {
+            return;
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use crate::pb::kind::Percent;
 use crate::pb::{duration, number, pipe};
 use crate::placed::Placed;
 use crate::proto::any;
-use crate::{keepalive, limits, shares, tls};
+use crate::{inside, keepalive, limits, shares, tls};
 
 /// Name of the cluster that is Envoy's own admin socket.
 pub(crate) const ADMIN: &str = "mesh-admin";
@@ -62,6 +62,7 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<Cluster> {
     if serves_metrics {
         clusters.push(admin(placed));
     }
+    clusters.extend(inside::clusters(placed));
     clusters.sort_by(|a, b| a.name.cmp(&b.name));
     clusters
 }
@@ -185,7 +186,7 @@ fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap
 
 /// What a cluster is called in metrics: `istioinaction/catalog/80`, and the group behind it where it is one. A dot ends
 /// a name there, so that Prometheus would find a part of it in the label and the rest in the metric's own name.
-fn metrics_name(upstream: &str, group: Option<&str>) -> String {
+pub(crate) fn metrics_name(upstream: &str, group: Option<&str>) -> String {
     let name = match called_by_upstream(upstream) {
         Some((service, namespace, port)) => {
             let callee = format!("{namespace}/{service}/{port}");
@@ -215,11 +216,11 @@ fn custom(name: &str, config: Any) -> ClusterDiscoveryType {
 
 /// Envoy's own admin socket, which has the metrics.
 fn admin(placed: &Placed<'_>) -> Cluster {
-    at_socket(ADMIN, pipe(placed.path(paths::ADMIN_SOCKET), 0))
+    at_address(ADMIN, pipe(placed.path(paths::ADMIN_SOCKET), 0))
 }
 
-/// A cluster that is one Unix socket.
-pub(crate) fn at_socket(name: &str, address: Address) -> Cluster {
+/// A cluster that is one address inside this pod, which is looked up nowhere.
+pub(crate) fn at_address(name: &str, address: Address) -> Cluster {
     let endpoint = LbEndpoint {
         host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(Endpoint {
             address: Some(address),

@@ -21,7 +21,7 @@ use crate::pb::route::route_action::ClusterSpecifier as RouteCluster;
 use crate::pb::route::{self, Route, RouteAction, VirtualHost};
 use crate::pb::{duration, number, timeout};
 use crate::placed::Placed;
-use crate::{access_log, keepalive, limits, tls};
+use crate::{access_log, inside, keepalive, limits, tls};
 
 /// The listener. It logs connections itself: those that no chain takes, or that fail in the handshake, are seen nowhere
 /// else.
@@ -107,6 +107,9 @@ fn chain(
                 ..Default::default()
             });
             (bytes, &[])
+        }
+        InboundProtocol::Tls { names: _, hello_timeout: _, connect_attempts: _ } => {
+            (FilterChain { filters: inside::handed_over(name, upstream), ..Default::default() }, &[])
         }
     }
 }

@@ -5,12 +5,13 @@
 mod certificates;
 mod inbound;
 mod outbound;
-mod pass_through;
+pub(crate) mod pass_through;
 mod status;
 
 use meshc_plan::{ClientRanges, ListenerKind, bounds};
 
 use crate::http::matches;
+use crate::inside;
 use crate::pb::listener::{Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter};
 use crate::pb::rbac::{self, Permission, Policy, Principal, permission, principal};
 use crate::pb::{duration, flag, network_filter};
@@ -32,6 +33,7 @@ pub(crate) fn all(placed: &Placed<'_>) -> Vec<Listener> {
     };
     let mut listeners: Vec<Listener> =
         placed.plan.listeners.iter().filter(needed).map(|listener| one(placed, listener)).collect();
+    listeners.extend(inside::listeners(placed));
     listeners.retain(|listener| !listener.filter_chains.is_empty());
     listeners.sort_by(|a, b| a.name.cmp(&b.name));
     listeners

@@ -14,7 +14,7 @@ use crate::{access_log, keepalive, limits};
 
 /// The listener. What is not TLS, or carries an SNI that is not exported, finds no chain and is closed; so it is the
 /// listener that logs connections.
-pub(super) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
+pub(crate) fn listener(name: &str, pass_through: &PassThrough) -> Listener {
     let PassThrough { hello_timeout, chains } = pass_through;
     Listener {
         filter_chains: or_closed(chains.iter().flat_map(|one| chain(name, one)).collect()),

@@ -57,7 +57,8 @@ fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
         InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, filters } => {
             self::filters(filters, sink)
         }
-        InboundProtocol::Tcp { connect_attempts: _ } => {}
+        InboundProtocol::Tcp { connect_attempts: _ }
+        | InboundProtocol::Tls { names: _, hello_timeout: _, connect_attempts: _ } => {}
     }
 }
 

@@ -179,8 +179,8 @@ fn route(text: &mut Text, route: &HttpRoute) {
     text.line(format!("{} -> {}, from {}", words::matches(matches), to.join(" | "), origin.name));
     text.nested(|text| {
         self::filters(text, filters);
-        if let Some(key) = hash {
-            text.line(format!("endpoint by {}", words::hash_key(key)));
+        if !hash.is_empty() {
+            text.line(format!("endpoint by {}", words::hash_keys(hash)));
         }
         let timeout =
             timeout.map_or(String::from("no timeout"), |it| format!("timeout {}", words::duration(it)));
@@ -274,6 +274,9 @@ fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
             self::filters(text, filters);
         }
         InboundProtocol::Tcp { connect_attempts } => text.line(format!("tcp, {connect_attempts} attempts")),
+        InboundProtocol::Tls { names, hello_timeout, connect_attempts } => {
+            text.line(words::inside(names, *hello_timeout, *connect_attempts));
+        }
     }
 }
 

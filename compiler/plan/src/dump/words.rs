@@ -78,7 +78,17 @@ pub(super) fn retry_reason(reason: &RetryReason) -> String {
 }
 
 /// `header x-user`, `cookie shop for 1h`.
-pub(super) fn hash_key(key: &HashKey) -> String {
+/// TLS inside the mesh's own.
+pub(super) fn inside(names: &[String], hello: Duration, attempts: u32) -> String {
+    format!("tls for {} inside, hello {}, {attempts} attempts", names.join(" "), duration(hello))
+}
+
+pub(super) fn hash_keys(keys: &[HashKey]) -> String {
+    let keys: Vec<_> = keys.iter().map(hash_key).collect();
+    keys.join(" and ")
+}
+
+fn hash_key(key: &HashKey) -> String {
     match key {
         HashKey::Header(name) => format!("header {name}"),
         HashKey::Cookie { name, ttl: None } => format!("cookie {name}"),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use meshc_topology::{ProxyKey, Reach};
-use meshc_vocabulary::model::{Callee, ExternalHost, Gateway, Id, Port, SpiffeId};
+use meshc_vocabulary::model::{Callee, ExternalHost, Gateway, Id, Port, Protocol, SpiffeId};
 
 use super::callers::identity;
 use super::context::Context;
@@ -16,7 +16,7 @@ use crate::filter::Filter;
 use crate::{
     AccessRequests, AccessRule, AppPort, Authorization, Carried, Deployment, Identity, InboundChain,
     InboundListener, InboundProtocol, Listener, ListenerKind, PeerCheck, Principal, ProxyPlan, Role, Socket,
-    Told, Upstream, UpstreamProtocol, listen_port, paths, sni,
+    Told, Upstream, UpstreamProtocol, bounds, listen_port, paths, sni,
 };
 
 /// The name of the listener on which egress gateways take mTLS.
@@ -84,15 +84,13 @@ fn chain(
     let callee = Callee::External(external);
     let called = context.called(callee);
     let callers = callers(context, gateway, callee, position);
-    let (peers, protocol) = if port.protocol.is_http() {
+    let hosts = outside::hosts(context.model.externals.at(external));
+    let requests = |callers: BTreeSet<SpiffeId>, hosts| {
         let domains: BTreeSet<_> = callers.iter().map(|caller| caller.trust_domain.clone()).collect();
         let rule = AccessRule {
             name: String::from("callers"),
             principals: callers.into_iter().map(Principal::Identity).collect(),
-            requests: AccessRequests {
-                hosts: outside::hosts(context.model.externals.at(external)),
-                ..AccessRequests::default()
-            },
+            requests: AccessRequests { hosts, ..AccessRequests::default() },
             except: Vec::new(),
             origin: port.origin.clone(),
         };
@@ -106,9 +104,20 @@ fn chain(
             filters: vec![Filter::Authorize(authorization)],
         };
         (PeerCheck::TrustDomains(domains.into_iter().collect()), protocol)
-    } else {
-        let protocol = InboundProtocol::Tcp { connect_attempts: CONNECT_ATTEMPTS };
-        (PeerCheck::Exactly(callers.into_iter().collect()), protocol)
+    };
+    let exactly = |callers: BTreeSet<SpiffeId>| PeerCheck::Exactly(callers.into_iter().collect());
+    let (peers, protocol) = match port.protocol {
+        Protocol::Http | Protocol::Http2 | Protocol::Grpc => requests(callers, hosts),
+        Protocol::Tcp => (exactly(callers), InboundProtocol::Tcp { connect_attempts: CONNECT_ATTEMPTS }),
+        // The caller's own sidecar chose the chain by the name; whoever has its key can ask past it.
+        Protocol::Tls => (
+            exactly(callers),
+            InboundProtocol::Tls {
+                names: hosts,
+                hello_timeout: bounds::HELLO_TIMEOUT,
+                connect_attempts: CONNECT_ATTEMPTS,
+            },
+        ),
     };
     InboundChain {
         sni: sni(called.service, called.subset, called.namespace, port.number),

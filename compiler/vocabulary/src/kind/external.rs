@@ -7,7 +7,7 @@ use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Pattern, Reference, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{gateway, gateway_tls, lower_case_hosts};
+use super::{gateway, gateway_tls, lower_case_hosts, secrets};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -84,7 +84,7 @@ static TLS: Kind = Kind {
     attributes: &[
         Attribute::required(
             words::CA,
-            Type::Text(&forms::DNS_NAME),
+            Type::Text(&forms::SECRET),
             "The Secret with the roots that the host's certificate descends from, under the key `ca.crt`: in the caller's \
              namespace, and for a gateway in the mesh's. There are no others: for a public authority, put the bundle of a \
              distribution there.",
@@ -103,7 +103,7 @@ static TLS: Kind = Kind {
         ),
         Attribute::optional(
             words::CLIENT_CERTIFICATE,
-            Type::Text(&forms::DNS_NAME),
+            Type::Text(&forms::SECRET),
             "The Secret (type `kubernetes.io/tls`) with the certificate and key to show to the host, beside that of `ca`.",
         ),
         Attribute::defaulted(
@@ -172,9 +172,9 @@ pub(crate) static KIND: Kind = Kind {
             Type::Reference(&EGRESS),
             "The egress gateway that connects to it. Callers reach that over mTLS, from its own cluster by the name of its \
              Service and from others at its address; it admits those that have declared their call, and tells the host \
-             nothing of their identities. The Secrets of `tls` are then needed in the mesh's namespace of its cluster only. On a port with `protocol = tls` the \
-             gateway judges who calls; for which of the `hosts` the TLS inside is, the caller's own sidecar judges alone, so a \
-             workload whose key was stolen can ask the same addresses for other names.",
+             nothing of their identities. The Secrets of `tls` are then needed in the mesh's namespace of its cluster only. On a port with `protocol = tls` it \
+             reads for which server name the TLS inside is, and closes what is for none of the `hosts`, and what is no TLS; \
+             its log says who asked for what. On a port with `protocol = tcp` the bytes are not looked at.",
         ),
         Attribute::derived(
             words::VIP,
@@ -334,8 +334,10 @@ fn outside_tls(
     Some(Some(OutsideTls {
         sni,
         names,
-        ca: block.get::<String>(words::CA)?.value,
-        client: block.get::<String>(words::CLIENT_CERTIFICATE).map(|secret| secret.value),
+        ca: secrets::at_hand(block.get::<String>(words::CA)?, sink).value,
+        client: block
+            .get::<String>(words::CLIENT_CERTIFICATE)
+            .map(|secret| secrets::at_hand(secret, sink).value),
         minimum_version: block.get::<TlsVersion>(words::MINIMUM_VERSION)?.value,
     }))
 }

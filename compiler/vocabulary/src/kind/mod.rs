@@ -24,6 +24,7 @@ pub(crate) mod probe;
 pub(crate) mod rewrite;
 pub(crate) mod route;
 pub(crate) mod rule;
+mod secrets;
 pub(crate) mod service;
 pub(crate) mod subset;
 pub(crate) mod trust;

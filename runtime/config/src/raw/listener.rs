@@ -234,6 +234,20 @@ pub enum InboundApp {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_connect_attempts: Option<u32>,
     },
+    /// TLS inside the mutual TLS of the chain, passed on for certain server names: of hosts outside the mesh, at a gateway
+    /// that connects to them. Another name, none, and bytes that are no TLS are closed.
+    Tls {
+        /// Where it goes, the inner ClientHello included.
+        upstream: String,
+        /// The server names that may be asked for: names, `*.suffix`, or `*`, which also means clients that send none.
+        names: Vec<String>,
+        /// How long a client may take to send the inner ClientHello; absent means 5 s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hello_timeout: Option<Period>,
+        /// How many endpoints are tried before the connection is given up; absent means 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_connect_attempts: Option<u32>,
+    },
 }
 
 /// HTTP towards the application.

@@ -3,6 +3,7 @@
 mod build;
 mod checks;
 mod limits;
+mod outside;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub(crate) fn plans() -> Vec<(&'static str, ProxyPlan)> {
         ("caller", caller()),
         ("callee", limited_callee()),
         ("everything-else", everything_else()),
+        ("egress", outside::egress()),
         ("closed-gateway", closed_gateway()),
         ("closed-sidecar", closed_sidecar()),
     ]
@@ -111,10 +113,11 @@ pub(crate) fn balanced() -> ProxyPlan {
         HashKey::Source,
         HashKey::Query("user".to_owned()),
     ];
-    let routes = keys.into_iter().map(|key| {
+    let two = vec![HashKey::Header("x-user".to_owned()), HashKey::Query("user".to_owned())];
+    let routes = keys.into_iter().map(|key| vec![key]).chain([two]).map(|keys| {
         let mut action = forward("hash.istioinaction:80", retry(1, vec![RetryReason::ConnectFailure], false));
         let meshc_plan::HttpAction::Forward { hash, .. } = &mut action else { panic!("not sent on") };
-        *hash = Some(key);
+        *hash = keys;
         route(HttpMatch::default(), action)
     });
     let hosts = vec![virtual_host("istioinaction.hash", &["hash.example"], routes.collect())];
