@@ -12,8 +12,8 @@ pub(crate) const CHECK: Check = Check {
     info: CodeInfo {
         code: Code("W0326"),
         title: "a policy that applies to nothing",
-        explanation: r#"A policy without targets attaches to the services of its namespace, or of the mesh. If there are none, it holds nowhere, and
-a rule that is written and enforces nothing is worse than none, because it looks like protection.
+        explanation: r#"A policy without targets attaches to the services of its namespace, or of the mesh. If there are none, it
+applies to nothing, and a rule that is written and enforces nothing is worse than none, because it looks like protection.
 
 ```mesh
 namespace shop {

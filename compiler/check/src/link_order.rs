@@ -39,8 +39,8 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
                 continue;
             }
             let message = format!("{} orders by `{word}`, and no link declares any", policy.origin.name);
-            let mut diagnostic = Diagnostic::warning(CHECK.info.code, failover.origin.span, message)
-                .label("the order will be that of names");
+            let mut diagnostic =
+                Diagnostic::warning(CHECK.info.code, failover.origin.span, message).label("ordered by name");
             if let Some(link) = model.links.first() {
                 diagnostic = diagnostic.also(link.origin.span, format!("this link has no `{word}`"));
             }

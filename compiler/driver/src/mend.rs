@@ -122,7 +122,7 @@ mod tests {
         let options = Options { data_plane: None };
         let mended = mend(&files, Path::new("mesh.mesh"), options, &Levels::default()).unwrap();
         assert_eq!(mended.done.len(), 2, "{:?}", mended.done);
-        assert!(mended.done[0].contains("mesh.mesh:14: E0001: write ` =`"), "{:?}", mended.done);
+        assert!(mended.done[0].contains("mesh.mesh:13: E0001: write ` =`"), "{:?}", mended.done);
         let changed = mended.texts.get(Path::new("mesh.mesh")).unwrap();
         assert!(changed.contains("trust_domain = \"cluster.local\"") && changed.contains("[katalog]"));
         assert!(safe(&mended.compilation.diagnostics).is_empty());

@@ -102,7 +102,7 @@ impl Evaluator<'_, '_> {
             attribute.name.span,
             format!("the value of `{}` needs itself", attribute.name.value),
         )
-        .label("this value is asked for while it is made");
+        .label("this value refers to itself");
         for ((_, name), place) in cycle.iter().skip(1) {
             diagnostic = diagnostic.also(*place, format!("uses `{name}`"));
         }
