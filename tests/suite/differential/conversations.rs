@@ -1,6 +1,6 @@
 //! What is said beside plain requests: WebSockets, bytes, and TLS.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -13,11 +13,15 @@ use crate::outcome::{became, seen};
 /// How long any single read may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn open(address: SocketAddr) -> TcpStream {
+/// A connection; none if the proxy resets it before this has seen that it is there.
+fn open(address: SocketAddr) -> Option<TcpStream> {
     assert!(address.ip().is_loopback(), "{address} is not on loopback");
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the proxy listens");
+    let stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+        opened => opened.expect("the proxy listens"),
+    };
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-    stream
+    Some(stream)
 }
 
 /// A message of two letters (RFC 6455, section 5.2) with a mask of zeros, as it is sent and as it comes back.
@@ -26,7 +30,9 @@ const HEARD: [u8; 4] = [0x81, 2, b'h', b'i'];
 
 /// Asks for a WebSocket. Where there is one, a message is sent, and what comes back counts.
 pub(crate) fn websocket(address: SocketAddr, host: &str, path: &str) -> String {
-    let mut stream = open(address);
+    let Some(mut stream) = open(address) else {
+        return became(&raw::Outcome { status: None, body: Vec::new(), waits: false });
+    };
     let asked = format!(
         "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -56,13 +62,12 @@ pub(crate) fn websocket(address: SocketAddr, host: &str, path: &str) -> String {
 }
 
 /// What comes back over a connection of bytes: a line, and what was said. Whether it ends in order or is cut may differ, as the
-/// reference says. A client that ended right after its first bytes got nothing from Envoy once, at a port that takes TLS
-/// and other bytes (why was not traced); so it ends last.
+/// reference says, and so may whether a client gets anything that ends together with its first bytes; so it ends last.
 pub(crate) fn bytes(address: SocketAddr, said: &[u8]) -> String {
-    let mut stream = open(address);
+    let mut heard = Vec::new();
+    let Some(mut stream) = open(address) else { return String::from("heard ") };
     // Whoever is refused may have closed already.
     let _ = stream.write_all(said);
-    let mut heard = Vec::new();
     let mut part = [0; 1024];
     let whole = |heard: &[u8]| heard.strip_suffix(said).is_some_and(|line| line.ends_with(b"\n"));
     while !whole(&heard) {

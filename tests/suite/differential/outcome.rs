@@ -42,8 +42,15 @@ const FRESH: [&str; 8] = [
 /// By how many seconds two data planes may differ in when they have room again: one got its first request before the other.
 const APART: u64 = 60;
 
+/// What Envoy alone says of a body that is larger than what is kept of it for another attempt, and arrives before the next one
+/// begins: see the reference's table of differences.
+const KEPT_TOO_MUCH: &str = "exceeded request buffer limit while retrying upstream";
+
 /// Whether the same became of a request on both.
 pub(crate) fn alike([envoy, meshd]: &[String; 2]) -> bool {
+    if envoy.starts_with("kept too much") {
+        return true;
+    }
     let pairs = || envoy.split(' ').zip(meshd.split(' '));
     let before = std::iter::once("").chain(envoy.split(' '));
     envoy.split(' ').count() == meshd.split(' ').count()
@@ -130,6 +137,9 @@ pub(crate) fn became(outcome: &raw::Outcome) -> String {
         Some(400 | 426 | 501) => String::from("refused"),
         None if !outcome.waits => String::from("refused"),
         Some(_) | None => {
+            if outcome.status == Some(503) && outcome.body == KEPT_TOO_MUCH.as_bytes() {
+                return String::from("kept too much");
+            }
             let body = if outcome.body == b"said" { " said" } else { "" };
             format!("{}{body}{}", outcome.word(), seen(&outcome.json()))
         }

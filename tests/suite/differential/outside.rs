@@ -85,6 +85,11 @@ impl External {
         Item::block(format!("external {name}"), inside)
     }
 
+    /// Whether it has a port for connections.
+    pub(crate) fn takes_bytes(&self) -> bool {
+        self.ports.iter().any(|(_, protocol)| *protocol != "http")
+    }
+
     /// Whether it has TLS that is passed on.
     pub(crate) fn passes(&self) -> bool {
         self.ports.iter().any(|(_, protocol)| *protocol == "tls")
