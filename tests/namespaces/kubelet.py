@@ -13,6 +13,7 @@ JSON line:
     {"fail": {"pod": …, "failing": true}}  →  {}
     {"load": {"name": …, "pod": …, …}}  →  {}: see client.py, which runs in that pod
     {"loaded": {"name": …}}  →  what the load counted, once it is over
+    {"begin": {"pod": …, "like": …}}  →  {}: one more replica of what another pod is one of, once it is ready
     {"end": {"pod": …}}  →  {}: deletes the pod as Kubernetes does, in the background
     {"ended": {"pod": …}}  →  {"seconds": …, "hooks": {…}, "killed": […]}, once it is gone
     {"memory": {}}  →  {pod: {"limit": …, "resident": …, "sockets": …, "sum": …}}: the most that was in use, in bytes
@@ -390,6 +391,26 @@ def main():
     print(json.dumps({"ready": sorted(pod.id for pod in pods)}), flush=True)
     by_id = {pod.id: pod for pod in pods}
     loads, ends = {}, {}
+
+    def begin(name, like):
+        nonlocal index
+        cluster = like.cluster
+        number = SPECIFICATION["clusters"].index(cluster)
+        place = sum(pod.cluster is cluster for pod in by_id.values()) + 1
+        template = {"metadata": {"labels": like.labels}, "spec": like.spec}
+        pod = Pod(cluster, like.namespace, name, template, like.objects, address_of(cluster, number, 1, place))
+        pod.build(index)
+        index += 1
+        pod.start()
+        for container in pod.lasting():
+            if "readinessProbe" in container:
+                pod.wait(container["readinessProbe"])
+        watch.add(pod, pod.lasting())
+        by_id[pod.id] = pod
+        # It is found by every name by which the other one is.
+        places = dict(zip(like.addresses, pod.addresses))
+        tell(cluster, lambda addresses: addresses + [places[one] for one in addresses if one in places])
+
     for line in sys.stdin:
         command = json.loads(line)
         if "get" in command:
@@ -412,6 +433,10 @@ def main():
             answer = json.loads(counted)
         elif "memory" in command:
             answer = watch.peaks()
+        elif "begin" in command:
+            wanted = command["begin"]
+            begin(wanted["pod"], by_id[wanted["like"]])
+            answer = {}
         elif "end" in command:
             answer = {}
             pod = by_id[command["end"]["pod"]]
@@ -434,11 +459,15 @@ def main():
 
 def forget(pod):
     """Endpoints lose a pod as soon as its end was asked for."""
-    table = WORK / f"dns-{pod.cluster['name']}.json"
+    tell(pod.cluster, lambda addresses: [one for one in addresses if one not in pod.addresses])
+
+
+def tell(cluster, change):
+    """Changes the addresses that each name of a cluster has."""
+    table = WORK / f"dns-{cluster['name']}.json"
     records = json.loads(table.read_text(encoding="utf-8"))
-    kept = {name: [one for one in addresses if one not in pod.addresses] for name, addresses in records.items()}
     fresh = table.with_suffix(".new")
-    fresh.write_text(json.dumps(kept), encoding="utf-8")
+    fresh.write_text(json.dumps({name: change(addresses) for name, addresses in records.items()}), encoding="utf-8")
     fresh.replace(table)
 
 

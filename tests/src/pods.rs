@@ -280,6 +280,15 @@ impl Pods {
         self.ask(&json!({ "loaded": { "name": name } }))
     }
 
+    /// One more pod of what another pod is a replica of, such as `west-cart`; it can be found once it is ready. `name` is
+    /// without the cluster.
+    ///
+    /// # Panics
+    /// If the pods have ended, or the new one does not get ready.
+    pub fn begin(&mut self, name: &str, like: &str) {
+        self.ask(&json!({ "begin": { "pod": name, "like": like } }));
+    }
+
     /// Deletes a pod as Kubernetes does, in the background.
     ///
     /// # Panics

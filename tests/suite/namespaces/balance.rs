@@ -1,7 +1,7 @@
 //! Which of several pods gets a request: by a property of it, by load.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mesh_tests::build::Built;
 use mesh_tests::mesh::DataPlane;
@@ -19,16 +19,18 @@ cluster west {
   gateway ingress { role = ingress, address = 172.18.255.200, port http { number = 80 } }
 }
 namespace istioinaction {
-  service one { clusters = [west], port http { number = 8080, target = 8080 }, calls = [user, busy] }
+  service one { clusters = [west], port http { number = 8080, target = 8080 }, calls = [user, busy, fresh] }
   service two { clusters = [west], port http { number = 8080, target = 8080 }, calls = [user] }
   service user { clusters = [west], port http { number = 80, target = 3000 } }
   service busy { clusters = [west], port http { number = 80, target = 3000 } }
+  service fresh { clusters = [west], port http { number = 80, target = 3000 } }
   service cart { clusters = [west], port http { number = 80, target = 3000 } }
   service page { clusters = [west], port http { number = 80, target = 3000 } }
   route cart { gateway = west.ingress, hosts = ["cart.example"], to = cart }
   route page { gateway = west.ingress, hosts = ["page.example"], to = page }
   policy user { targets = [user], balance { by = hash { header = "x-user" } } }
   policy busy { targets = [busy], balance { by = least_request } }
+  policy fresh { targets = [fresh], balance { by = round_robin, slow_start = 20s } }
   policy cart { targets = [cart], balance { by = hash { cookie = "shop", ttl = 1h } } }
   policy page { targets = [page], balance { by = hash { source = true } } }
 }
@@ -38,11 +40,16 @@ const fn application(service: &'static str, port: u16, replicas: u32) -> Applica
     Application { replicas, ..one("west", service, port) }
 }
 
-const APPLICATIONS: [Application; 6] = [
+/// `slow_start` of the service whose pods get more, and how far into it what a new pod gets is still little.
+const WINDOW: Duration = Duration::from_secs(20);
+const AT_FIRST: Duration = Duration::from_secs(8);
+
+const APPLICATIONS: [Application; 7] = [
     application("one", 8080, 1),
     application("two", 8080, 1),
     application("user", 3000, 3),
     application("busy", 3000, 3),
+    application("fresh", 3000, 2),
     application("cart", 3000, 2),
     application("page", 3000, 2),
 ];
@@ -159,9 +166,37 @@ fn whoever_is_busy_gets_little(pods: &mut Pods) {
     assert!(names.iter().filter(|pod| **pod != busy).all(|pod| shares[pod] > 75), "{shares:?}");
 }
 
+/// A pod that has just come gets a tenth of a share, which grows to a whole one. Those that were there are old enough.
+fn a_new_pod_gets_little_at_first(pods: &mut Pods, started: Instant) {
+    let ask = |pods: &mut Pods, count: usize| answered_by(pods, "west-one", "fresh", &vec![json!({}); count]);
+    // The machine may stop between the first answer and the last: then what was counted says nothing.
+    let found = (2..5).any(|number| {
+        let (name, pod) = (format!("fresh-{number}"), format!("west-fresh-{number}"));
+        process::eventually("the others are old", 2 * WINDOW, || (started.elapsed() > WINDOW).then_some(()));
+        pods.begin(&name, "west-fresh");
+        let begun = Instant::now();
+        process::eventually("it is found", Duration::from_secs(30), || {
+            ask(pods, 10).contains(&pod).then_some(())
+        });
+        let count = ask(pods, 100).into_iter().filter(|place| *place == pod).count();
+        if begun.elapsed() > AT_FIRST {
+            pods.end(&pod);
+            return false;
+        }
+        // After two fifths of the window it weighs two fifths: 17 of 100 requests. A whole share is 33.
+        assert!(count <= 22, "{count} of 100 requests go to what has just come");
+        process::eventually("it has its whole share", 3 * WINDOW, || {
+            (ask(pods, 90).into_iter().filter(|place| *place == pod).count() >= 27).then_some(())
+        });
+        true
+    });
+    assert!(found, "this machine never got 100 answers within {AT_FIRST:?}");
+}
+
 fn requests_go_where_the_balance_says(data_plane: DataPlane) {
     let built = Built::new(MESH, data_plane, &[]);
     let mut pods = Pods::of(&built, &["west"], &APPLICATIONS);
+    let started = Instant::now();
     for service in ["user", "busy"] {
         let all = || {
             let met = answered_by(&mut pods, "west-one", service, &vec![json!({}); 60]);
@@ -170,6 +205,7 @@ fn requests_go_where_the_balance_says(data_plane: DataPlane) {
         process::eventually("all pods are known", Duration::from_secs(30), all);
     }
     whoever_is_busy_gets_little(&mut pods);
+    a_new_pod_gets_little_at_first(&mut pods, started);
     a_cookie_leads_back(&mut pods);
     clients_keep_to_their_pods(&mut pods);
     users_keep_to_their_pods(&mut pods);
