@@ -141,10 +141,13 @@ about what a mesh declares.
 | failed connections to HTTP and gRPC endpoints (`outlier`) | count by their share only | count in a row, too | Envoy counts them together with timeouts |
 | UNKNOWN, INTERNAL, UNIMPLEMENTED and DATA_LOSS without a message, of a service behind a gateway (`outlier`) | always count in the gateway's share | count as other answers do | the setting of Envoy that chooses answers does not see gRPC's statuses |
 | a limit with `scope = pod` (`rate_limit`) | counts for each certificate of a port by itself, and anew after each change of the port's rules | counts for the whole port, anew after a change of the limit | Envoy's counters belong to a chain of filters |
+| a body larger than `max_body`, once a connection has failed (`retry`) | may be answered with 503, where it arrives before the next attempt begins | goes to the next endpoint as a whole | Envoy keeps what arrives between two attempts, up to that bound |
 | silence of an endpoint while its answer comes (`per_try_idle`) | is bounded by `idle` only | is bounded by it, too | Envoy would count a client that does not read as silence of the endpoint |
 | what is left of a limit with `scope = pod` (`x-ratelimit-…`) | is not told; `retry-after` is | is told | Envoy would tell requests that no limit counts of one that never runs out |
 | rates above 4,294,967,295, and some regular expressions | an error of the compiler | are accepted | Envoy cannot represent them |
 | the end of a WebSocket over HTTP/2, once the application has closed its connection | a reset, after all that was said | an end | meshd tells a failure from an end |
+| a client that ends its side together with its first bytes, at a port that tells TLS from other bytes (`permissive`) or takes the PROXY protocol | may be reset without an answer | gets the answer, where it speaks bytes | Envoy's listener takes such a client for gone |
+| a TCP connection that cannot be opened in the nearest locality, until its endpoints are ejected (`failover`) | fails | goes to the next locality | Envoy tries a connection again in the same locality only |
 | a TCP connection for which no endpoint can be reached | ends in order | is reset | meshd tells a failure from an end |
 | `memory_limit` of a gateway, unless declared | 1,280 MiB | 512 MiB | meshd needs less |
 | names of metrics | Envoy's | `meshd_…` | each has its own |

@@ -166,29 +166,32 @@ pub(crate) async fn decide(
         host: &authority,
         seen,
     };
-    judge(worker, state, &app.entrance, &asker(), line)?;
+    let found = app.routes.find(&authority, &seen);
+    if found.is_some_and(|route| ask(&route.filters)) {
+        outcome.known = Some(known(&parts, arrival, connection.client.as_deref(), &authority, &path));
+    }
+    // As on Envoy, what is refused in front of an answer of the route's own has nothing of the route.
+    let before = |refusal: Refusal| match found {
+        Some(route) if route.answer.is_none() => refusal.on(route),
+        Some(_) | None => refusal,
+    };
+    judge(worker, state, &app.entrance, &asker(), line).map_err(before)?;
     for limit in app.limits.iter().filter(|limit| limit.counts_here()) {
-        outcome.count(worker, limit, &asker()).await?;
+        outcome.count(worker, limit, &asker()).await.map_err(before)?;
     }
     if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
         && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
     {
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
     }
-    let route = app.routes.find(&authority, &seen);
-    let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
+    let route = found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
     if route.answer.is_none() && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade)) {
         return Err(refused(UPGRADE_REFUSED).on(route));
     }
-    // As on Envoy, what is refused in front of an answer of the route's own has nothing of the route.
-    let before = |refusal: Refusal| if route.answer.is_some() { refusal } else { refusal.on(route) };
     // As on Envoy, nobody is asked about what is answered here.
     let counts = |limit: &LimitState| limit.counts_here() || route.answer.is_none();
     for limit in app.limits.iter().filter(|limit| !limit.counts_here() && counts(limit)) {
         outcome.count(worker, limit, &asker()).await.map_err(before)?;
-    }
-    if ask(&route.filters) {
-        outcome.known = Some(known(&parts, arrival, connection.client.as_deref(), &authority, &path));
     }
     line.upstream = route.upstream_names();
     line.route = Some(route.name.clone()).filter(|name| !name.is_empty());

@@ -330,7 +330,9 @@ impl Exchange<'_> {
             None if not_sent && self.retries == 0 => Prefer::AnotherEndpoint,
             None => return None,
         };
-        self.may_try_again().then_some(prefer)
+        // Of a body that nobody was sent, all is left, however large it is.
+        let is_left = if not_sent { self.to.body.is_whole() } else { self.to.body.can_replay() };
+        self.may_try_again(is_left).then_some(prefer)
     }
 
     /// Where the next attempt goes: another endpoint comes first. Once that has failed as well, the locality may be the cause.
@@ -342,11 +344,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Whether another attempt that is wanted is allowed; it then counts as one that runs.
-    fn may_try_again(&mut self) -> bool {
+    /// Whether another attempt that is wanted is allowed, where its body is left; it then counts as one that runs.
+    fn may_try_again(&mut self, is_left: bool) -> bool {
         let count =
             |outcome: &str| self.to.worker.shared.metrics.retries.add(&[&self.to.upstream.name, outcome], 1);
-        if !self.to.body.can_replay() {
+        if !is_left {
             count("body_too_large");
             return false;
         }
@@ -363,7 +365,7 @@ impl Exchange<'_> {
 
     async fn attempt(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
         let retry = self.to.route.retry.as_ref();
-        let limit = retry.and_then(|retry| retry.per_try_timeout.into_iter().chain(retry.per_try_idle).min());
+        let limit = retry.and_then(before_an_answer);
         match limit {
             None => self.send(prefer).await,
             Some(limit) => {
@@ -466,6 +468,11 @@ impl Sending<'_> {
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.idle(upper.is_some()));
         Ok(Answer { response, connection, upper, rest, is_early, held, deadline: None, idle, bounds })
     }
+}
+
+/// How long an attempt may take until its answer begins.
+fn before_an_answer(retry: &Retry) -> Option<Duration> {
+    retry.per_try_timeout.into_iter().chain(retry.per_try_idle).min()
 }
 
 /// The upstream's end of what was agreed on.

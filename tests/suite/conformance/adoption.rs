@@ -1,7 +1,7 @@
 //! Permissive ports: callers with an identity and callers without one, each by rules of their own.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use mesh_tests::http::Request;
@@ -86,6 +86,30 @@ fn first_words(address: SocketAddr) -> String {
     String::from_utf8_lossy(&said[..length]).into_owned()
 }
 
+/// When a client ends its side of a connection.
+#[derive(PartialEq)]
+enum Ends {
+    AtOnce,
+    OnceItHeard,
+}
+
+/// All that a plain connection hears that says a word and then nothing more.
+fn words_until_the_end(address: SocketAddr, ends: Ends) -> String {
+    let mut stream = TcpStream::connect(address).expect("the sidecar listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    stream.write_all(b"echo\n").expect("written");
+    let mut heard = vec![0; 1];
+    if ends == Ends::OnceItHeard {
+        stream.read_exact(&mut heard).expect("the server speaks first");
+    } else {
+        heard.clear();
+    }
+    // Whoever was cut off has no end of its own to say.
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read_to_end(&mut heard);
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
 fn callers_without_identity_need_a_rule_of_their_own(data_plane: DataPlane) {
     let mesh = Mesh::up(SOURCE, data_plane);
     let refused = || (403, String::from("RBAC: access denied"));
@@ -132,6 +156,16 @@ fn callers_without_identity_need_a_rule_of_their_own(data_plane: DataPlane) {
     // TCP: the same by connection.
     assert_ne!(first_words(inbound(&mesh, "ledger")), "");
     assert_eq!(first_words(inbound(&mesh, "sealed-ledger")), "");
+    assert_eq!(
+        words_until_the_end(inbound(&mesh, "ledger"), Ends::OnceItHeard),
+        "shop.ledger in west\necho\n"
+    );
+    for _ in 0..10 {
+        let heard = words_until_the_end(inbound(&mesh, "ledger"), Ends::AtOnce);
+        // Envoy may take it for gone, which the reference says.
+        let gone = data_plane == DataPlane::Envoy && heard.is_empty();
+        assert!(gone || heard == "shop.ledger in west\necho\n", "{heard:?}");
+    }
     assert_ne!(first_words(mesh.address("MESH_CALL_WEST_SHOP_WEB__SHOP_SEALED_LEDGER_5432")), "");
 }
 

@@ -26,6 +26,7 @@ cluster west {
     }
     port known { number = 5434, protocol = tcp, tls { secret = "known-tls", minimum_version = tls13, client_ca = "partners" } }
     port idle  { number = 5435, protocol = tcp, tls { secret = "idle-tls" } }
+    port fenced { number = 5436, protocol = tcp, tls { secret = "fenced-tls", client_ca = "partners", client_certificate = optional } }
   }
 }
 namespace shop {
@@ -33,6 +34,9 @@ namespace shop {
   route one   { gateway = west.in.one, to = ledger }
   route named { gateway = west.in.named, to = ledger }
   route known { gateway = west.in.known, to = ledger }
+  route fenced { gateway = west.in.fenced, to = ledger }
+  policy fenced { routes = [fenced], allow { addresses = [127.0.0.0/30] }, deny { addresses = [127.0.0.3] } }
+  policy named { routes = [named], deny { addresses = [127.0.0.3] } }
 }
 "#;
 
@@ -100,6 +104,25 @@ fn bytes_are_taken_out_of_tls(data_plane: DataPlane) {
     assert!(served(heard(gateway(5434), "localhost", &with)));
     assert_eq!(heard(gateway(5434), "localhost", &["-CAfile", &known]), silent);
     assert_eq!(heard(gateway(5434), "localhost", &[&with[..], &["-tls1_2"]].concat()), silent, "too old");
+
+    // By the address of the client as well, whichever certificate it is shown and whether or not it shows one.
+    let fenced = trusted("5436");
+    for (client, admitted) in
+        [("127.0.0.1", true), ("127.0.0.2", true), ("127.0.0.3", false), ("127.0.0.9", false)]
+    {
+        let from = ["-bind", &format!("{client}:0")];
+        let plain = [&from[..], &["-CAfile", &fenced]].concat();
+        let shown = [&plain[..], &["-cert", &shown, "-key", &key]].concat();
+        for arguments in [plain, shown] {
+            assert_eq!(served(heard(gateway(5436), "localhost", &arguments)), admitted, "{client}");
+        }
+    }
+    for (client, admitted) in [("127.0.0.2", true), ("127.0.0.3", false)] {
+        for (name, file) in [("first.example", &first), ("a.other.example", &other)] {
+            let from = ["-bind", &format!("{client}:0"), "-CAfile", file];
+            assert_eq!(served(heard(gateway(5433), name, &from)), admitted, "{client} {name}");
+        }
+    }
 
     assert_eq!(heard(gateway(5435), "localhost", &[]), silent, "a port without a route");
 }

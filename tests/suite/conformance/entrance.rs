@@ -213,6 +213,19 @@ fn clients_come_in_by_their_addresses(data_plane: DataPlane) {
     let trusted: std::collections::BTreeSet<_> = told.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(arrived("WEST_IN_80", "free.example"), trusted);
 
+    // A gateway appends to what it is told of a way that it does not believe: what is last is true.
+    for (gateway, host) in [("WEST_LONE_80", "lone.example"), ("WEST_IN_80", "free.example")] {
+        let request = Request::get(host, "/").header("x-forwarded-for", "203.0.113.9, 203.0.113.1");
+        let seen = mesh.ingress(gateway, &request).json();
+        let way = seen["headers"]["x-forwarded-for"].as_str().unwrap_or_default().to_owned();
+        let entries: Vec<&str> = way.split(',').map(str::trim).collect();
+        assert_eq!(
+            (entries.len(), entries[..2].to_vec()),
+            (3, vec!["203.0.113.9", "203.0.113.1"]),
+            "{gateway}: {way}"
+        );
+    }
+
     // Without anybody who could say it, it is the address that connects, whatever is said.
     let lone = mesh.address("MESH_GATEWAY_WEST_LONE_80");
     assert_eq!(from_address("127.0.0.1", lone, "lone.example"), 200);

@@ -34,7 +34,17 @@ namespace shop {
   route free  { gateway = west.in, hosts = ["free.example"], to = web }
   route never { gateway = west.in, hosts = ["never.example"], to = web }
   route asked { gateway = west.in, hosts = ["never-shared.example"], to = web }
-  route front { gateway = west.front, hosts = ["front.example"], to = web }
+  route front {
+    gateway = west.front
+    hosts   = ["front.example"]
+    to      = web
+    response_headers { set = { x-route = "of ${request.method}" } }
+  }
+  route told {
+    gateway = west.front
+    hosts   = ["told.example"]
+    rule { respond { status = 200 }, response_headers { set = { x-route = "told" } } }
+  }
   route other { gateway = west.front, hosts = ["other.example"], rule { match { path = "/known" }, to = items } }
   policy pods   { routes = [pods],   rate_limit { scope = pod, each { by = [address], rate = 4/d }, total = 9/d } }
   policy shared { routes = [shared], rate_limit { scope = cluster, each { by = [address], rate = 4/d }, total = 9/d, timeout = 5s } }
@@ -56,6 +66,7 @@ namespace shop {
   }
   policy front {
     gateways = [west.front]
+    deny { match { path = "/closed" } }
     rate_limit { scope = pod, match { prefix = "/pods" }, total = 4/d }
     rate_limit { scope = cluster, match { prefix = "/shared" }, each { by = [address], rate = 4/d }, timeout = 5s }
   }
@@ -143,6 +154,20 @@ fn routes_and_gateways_have_limits(data_plane: DataPlane) {
         assert_eq!(counted, if counted_here { [429; 3] } else { [200, 200, 429] }, "{target}");
         let unknown = statuses("nobody.example", target, "203.0.113.1", 1);
         assert_eq!(unknown, [if counted_here { 429 } else { 404 }], "{target}");
+    }
+    // What a gateway refuses is changed as answers of the route are that would have taken it, but for those that it would
+    // have given by itself.
+    for (target, status) in [("/pods", 429), ("/closed", 403)] {
+        for (host, changed) in [
+            ("front.example", Some("of GET")),
+            ("other.example", None),
+            ("nobody.example", None),
+            ("told.example", None),
+        ] {
+            let answer = mesh.ingress("WEST_FRONT", &Request::get(host, target));
+            let header = answer.headers.get("x-route").map(String::as_str);
+            assert_eq!((answer.status, header), (status, changed), "{host}{target}");
+        }
     }
     assert_eq!(statuses("front.example", "/shared", "203.0.113.2", 1), [200]);
     assert_eq!(statuses("front.example", "/", "203.0.113.1", 9), [200; 9]);

@@ -225,6 +225,18 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
     allow { from = [west.ingress], clients = ["spiffe://client.example/part*", "second.example"] }
     allow { from = [west.ingress], match { path = "/orders/list" } }
     deny  { from = [west.ingress], clients = ["client.example"], match { path = "/orders/secret" } }
+  }
+  route gate { gateway = west.ingress, hosts = ["gate.example"], to = web }
+  policy gate {
+    routes = [gate]
+    allow { clients = ["client.example"] }
+    allow { match { path = "/public" } }
+    deny  { clients = ["spiffe://client.example/part*"], match { path = "/closed" } }
+    deny  { match { path = "/others" }, except { match { methods = ["POST"] } } }
+  }
+  policy door {
+    gateways = [west.ingress]
+    deny { clients = ["spiffe://client.example/other"], match { path = "/door" } }
   }"#;
     let mesh = Mesh::up(&source(ports, routes), data_plane);
     let (https, open) =
@@ -266,11 +278,13 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
         1,
     );
     let stranger = Some((stranger.certificate.as_path(), stranger.key.as_path()));
-    let at = |who: Option<(&Path, &Path)>, path: &str| {
-        let (status, body) = shows(open, who, &["--request-target", path]);
+    let at_host = |who: Option<(&Path, &Path)>, host: &str, path: &str| {
+        let (status, body) =
+            shows(open, who, &["--request-target", path, "--header", &format!("host: {host}")]);
         assert!(status == 200 || body == "RBAC: access denied", "{path}: {status} {body}");
         status
     };
+    let at = |who: Option<(&Path, &Path)>, path: &str| at_host(who, "shop.example", path);
     for (path, statuses) in [
         ("/orders", [200, 403, 403]),
         ("/orders/list", [200, 200, 200]),
@@ -281,6 +295,18 @@ fn clients_show_certificates_and_services_are_told(data_plane: DataPlane) {
     ] {
         let found = [partner, stranger, None].map(|who| at(who, path));
         assert_eq!(found, statuses, "{path}: a partner, a stranger, and nobody known");
+    }
+    // Rules of a route and of a gateway, which are about nobody else.
+    for (host, path, statuses) in [
+        ("gate.example", "/", [200, 403, 403]),
+        ("gate.example", "/public", [200, 200, 200]),
+        ("gate.example", "/closed", [403, 403, 403]),
+        ("gate.example", "/others", [403, 403, 403]),
+        ("shop.example", "/door", [200, 403, 200]),
+        ("gate.example", "/door", [200, 403, 403]),
+    ] {
+        let found = [partner, stranger, None].map(|who| at_host(who, host, path));
+        assert_eq!(found, statuses, "{host}{path}: a partner, a stranger, and nobody known");
     }
 
     let other = certificates::under_another_root(folder.path(), "spiffe://client.example/partners");

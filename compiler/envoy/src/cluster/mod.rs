@@ -178,7 +178,9 @@ fn protocol(upstream: &Upstream, group: Option<&Group>, routed: bool) -> HashMap
         },
         ..options
     });
-    let needed = |options: &HttpProtocolOptions| group.is_some() || options.outlier_detection.is_some();
+    let needed = |options: &HttpProtocolOptions| {
+        group.is_some() || options.outlier_detection.is_some() || !options.http_filters.is_empty()
+    };
     let entry =
         |options| ("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".to_owned(), any(&options));
     options.filter(needed).map(entry).into_iter().collect()

@@ -122,7 +122,8 @@ pub(crate) static KIND: Kind = Kind {
             Type::Integer(0, 16),
             Constant::Integer(0),
             "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for` and other headers that tell of \
-             a request. Without any, such headers of clients are removed.",
+             a request. Without any, such headers of clients are removed, but for `x-forwarded-for`: there the gateway appends \
+             the client's address, and only this last entry is true.",
         ),
         Attribute::optional(
             words::LABELS,

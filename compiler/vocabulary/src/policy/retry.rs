@@ -79,9 +79,10 @@ pub(crate) static KIND: Kind = Kind {
             words::HEDGE,
             Type::Boolean,
             Constant::Boolean(false),
-            "Whether an attempt goes on that takes longer than `per_try_timeout`, beside the one that is sent then: the first \
-             answer is the client's, and the other attempts are broken off. It is another attempt whatever `when` says, as \
-             long as there are `attempts`, and only for `methods`. Not with a request that asks for another protocol.",
+            "Whether an attempt goes on that takes longer than `per_try_timeout`, or `per_try_idle` if that is shorter, beside \
+             the one that is sent then: the first answer is the client's, and the other attempts are broken off. It is another \
+             attempt whatever `when` says, as long as there are `attempts`, and only for `methods`; to ejection it is a \
+             timeout. Not with a request that asks for another protocol.",
         ),
         Attribute::optional(
             words::PER_TRY_IDLE,

@@ -94,24 +94,20 @@ pub(super) async fn run<'a>(exchange: &mut Exchange<'a>) -> Result<Answer, Failu
 fn another(exchange: &mut Exchange<'_>) -> Option<(Prefer, Duration)> {
     let retry = exchange.to.route.retry.as_ref().filter(|retry| exchange.retries < retry.attempts)?;
     let prefer = exchange.elsewhere(retry);
-    exchange.may_try_again().then(|| (prefer, exchange.pause(&HeaderMap::new())))
+    let is_left = exchange.to.body.can_replay();
+    exchange.may_try_again(is_left).then(|| (prefer, exchange.pause(&HeaderMap::new())))
 }
 
 /// An attempt after a pause.
 fn start<'a>(exchange: &mut Exchange<'a>, picked: Picked, pause: Duration) -> Running<'a> {
     let to = exchange.to.clone();
-    let retry = to.route.retry.as_ref();
-    let (limit, idle) =
-        (retry.and_then(|retry| retry.per_try_timeout), retry.and_then(|retry| retry.per_try_idle));
+    // An attempt whose endpoint is silent goes on like any other that takes long.
+    let limit = to.route.retry.as_ref().and_then(super::before_an_answer);
     let (begins, body, endpoint) = (Instant::now() + pause, to.body.clone(), picked.clone());
     let sent = async move {
         tokio::time::sleep_until(begins).await;
         let mut details = None;
-        let result = tokio::select! {
-            biased;
-            result = to.send(&endpoint, &mut details) => result,
-            () = overdue(&to.body, idle, begins) => Err(Failure::AttemptTimeout),
-        };
+        let result = to.send(&endpoint, &mut details).await;
         (result, details)
     };
     let late = async move { overdue(&body, limit, begins).await };
