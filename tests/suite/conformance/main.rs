@@ -7,6 +7,7 @@ mod balancing;
 mod browser;
 mod calls;
 mod certificates;
+mod clients;
 mod conditions;
 mod cross_cluster;
 mod differences;

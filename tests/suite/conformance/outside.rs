@@ -304,16 +304,18 @@ fn others_take_the_place_of_a_host_that_is_gone(data_plane: DataPlane) {
     hosts    = ["sql.example"]
     fallback = ["spare.sql.example"]
     port sql { number = 5432, protocol = tcp }
-  }
-}
+  }"#;
+    let far = r#"
 namespace far {
   policy calm { outlier { enabled = false } }
   external calm {
     hosts    = ["api.calm.example"]
     fallback = ["spare.calm.example"]
     port http { number = 80, target = 443, protocol = http, tls { ca = "calm-ca" } }
-  }"#;
-    let mesh = Mesh::up(&source(inside), data_plane);
+  }
+}
+"#;
+    let mesh = Mesh::up(&(source(inside) + far), data_plane);
     // A server that is asked over TLS is told nothing of the hop before, whether or not its failures are counted.
     for (callee, host) in [("SHOP_PAY", "api.pay.example"), ("FAR_CALM", "api.calm.example")] {
         let answer = mesh.call(&format!("WEST_SHOP_WEB__{callee}_80"), &Request::get(host, "/"));
