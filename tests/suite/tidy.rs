@@ -110,7 +110,7 @@ const ORDER: &[&[&str]] = &[
     ],
     &["lang-syntax", "meshc-pki", "meshd-proxy"],
     &["lang-evaluate"],
-    &["meshc-vocabulary"],
+    &["lang-expand", "meshc-vocabulary"],
     &["meshc-resolve"],
     &["meshc-topology"],
     &["meshc-plan"],

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use lang_diagnostics::{RenderOptions, Sink, SourceMap, render_text};
+use lang_expand::{StandardLibrary, expand_text};
 
 /// Width of the rendered text.
 const WIDTH: usize = 100;
@@ -26,7 +27,9 @@ fn checked(path: &Path) -> (String, BTreeSet<&'static str>) {
     let mut sink = Sink::default();
     let id = sources.add("mesh.mesh", text.as_str());
     let file = lang_syntax::parse(id, &text, &mut sink);
-    let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink);
+    let library = StandardLibrary(meshc_stdlib::MODULES);
+    let trees = expand_text(file, meshc_vocabulary::SCHEMA, library, &mut sources, &mut sink);
+    let model = meshc_vocabulary::evaluate(&trees, &mut sources, &mut sink);
     if let Some(model) = &model {
         let resolved = meshc_resolve::resolve(model);
         meshc_check::check(&resolved, &meshc_topology::build(&resolved), &mut sink);

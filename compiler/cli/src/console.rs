@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::ValueEnum;
 use lang_diagnostics::{
     Applicability, Diagnostic, RenderOptions, SarifLog, Severity, SourceMap, render_github,
-    render_github_failure, render_json, render_short, render_text,
+    render_github_failure, render_json, render_short, render_text, settled,
 };
 use meshc_driver::codes;
 use serde_json::json;
@@ -81,6 +81,8 @@ impl Console {
 
     /// Writes diagnostics, and for people how many there were.
     pub(crate) fn diagnostics(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
+        // What is reported after the compilation may be about text that a template made.
+        let diagnostics = &settled(diagnostics.to_vec(), sources);
         match self.format {
             ErrorFormat::Json => self.put(&render_json(diagnostics, sources)),
             ErrorFormat::Github => self.put(&render_github(diagnostics, sources)),

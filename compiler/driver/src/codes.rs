@@ -198,6 +198,7 @@ pub fn all() -> Vec<&'static CodeInfo> {
     let lists = [
         lang_syntax::codes::CODES,
         lang_evaluate::codes::CODES,
+        lang_expand::codes::CODES,
         meshc_vocabulary::codes::CODES,
         meshc_vocabulary::gateway_codes::CODES,
         meshc_check::codes::CODES,

@@ -10,10 +10,12 @@ mod levels;
 mod limits;
 mod memory;
 mod mend;
+mod modules;
 pub mod output;
 mod overlay;
 mod pipeline;
 mod places;
+mod query;
 mod system;
 mod trust;
 
@@ -23,7 +25,11 @@ pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
 pub use overlay::Overlay;
-pub use pipeline::{CheckedMesh, Compilation, Options, check, check_with, read as read_source};
+pub use pipeline::{
+    CheckedMesh, Compilation, ENTRY, Options, Request, Unread, check, check_request, check_with,
+    read as read_source,
+};
 pub use places::{Overlap, Relation, Role, Tracked};
+pub use query::{Answer, NoAnswer, Part, query};
 pub use system::{Clock, FileKind, FileSystem};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

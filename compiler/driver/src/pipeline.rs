@@ -1,21 +1,26 @@
 //! The pipeline: mesh text in, the stages' results and diagnostics out.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, Span};
+use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, Span, settled};
+use lang_expand::{Entry, Given, expand};
 use lang_syntax::{ast, parse};
 use meshc_plan::Plan;
 use meshc_topology::Topology;
-use meshc_vocabulary::Model;
 use meshc_vocabulary::model::DataPlane;
+use meshc_vocabulary::{Model, SCHEMA};
 
 use crate::levels::Policy;
-use crate::{FileSystem, Levels, codes, fixes};
+use crate::modules::Modules;
+use crate::{FileKind, FileSystem, Levels, codes, fixes};
 
 /// The largest file that is read, in bytes. Ten thousand services come to a few megabytes; each byte of text may cost some
 /// dozens of memory while it is parsed.
 const LARGEST: usize = 16 << 20;
+
+/// The entry file of a directory.
+pub const ENTRY: &str = "mesh.mesh";
 
 /// What is wanted of a compilation beyond what the sources say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +34,12 @@ pub struct Options {
 pub struct Compilation {
     /// The entry file's name, without its directory: what generated files call their source.
     pub name: String,
+    /// The files that were read, as far as they could be.
+    pub files: Vec<PathBuf>,
     /// All source files, for rendering diagnostics.
     pub sources: SourceMap,
+    /// The trees that were evaluated: everything that stands for something else is expanded in them.
+    pub trees: Vec<ast::File>,
     /// Everything found, by place.
     pub diagnostics: Vec<Diagnostic>,
     /// The results of all stages; `None` if there was an error.
@@ -59,18 +68,42 @@ impl Compilation {
 
     /// Adds what was found after the check, and takes the result back if that holds an error.
     pub fn add(&mut self, sink: Sink) {
-        let mut found = sink.into_sorted();
+        let mut found = settled(sink.into_sorted(), &self.sources);
         self.policy.settle(&mut found, &self.sources);
         let mut all = Sink::default();
         self.diagnostics.drain(..).chain(found).for_each(|found| all.push(found));
-        self.diagnostics = all.into_sorted();
+        self.diagnostics = settled(all.into_sorted(), &self.sources);
         if self.has_errors() {
             self.mesh = None;
         }
     }
 }
 
-/// Checks a whole mesh, from its entry file to the plan of every proxy.
+/// Which mesh is wanted, and what its inputs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The files that make the mesh together; a directory stands for the `mesh.mesh` in it. The first one gives the mesh
+    /// its directory, which no module may lie outside of.
+    pub entries: Vec<PathBuf>,
+    /// Values of inputs, each `name=value`.
+    pub definitions: Vec<String>,
+    /// Files with values of inputs.
+    pub values: Vec<PathBuf>,
+    /// What else is wanted.
+    pub options: Options,
+}
+
+/// A file that could not be read, or is not UTF-8.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read `{}`: {error}", path.display())]
+pub struct Unread {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+/// Checks a mesh of one file and what that uses, from its entry file to the plan of every proxy.
 ///
 /// # Errors
 /// If the entry file cannot be read or is not UTF-8. Mistakes in it are diagnostics.
@@ -78,7 +111,7 @@ pub fn check(files: &dyn FileSystem, entry: &Path, options: Options) -> io::Resu
     check_with(files, entry, options, &Levels::default())
 }
 
-/// Checks a whole mesh, with levels of codes that go before those of the sources.
+/// Checks a mesh of one file and what that uses, with levels of codes that go before those of the sources.
 ///
 /// # Errors
 /// As [`check`].
@@ -88,36 +121,115 @@ pub fn check_with(
     options: Options,
     levels: &Levels,
 ) -> io::Result<Compilation> {
-    let text = read(files, entry)?;
-    let shown = entry.display().to_string();
-    let Compiled { file, sources, mut diagnostics, mesh, policy } = compile(&shown, &text, options, levels);
-    fixes::keep_working(&mut diagnostics, file, &text, &|changed| {
-        let Compiled { diagnostics, sources, .. } = compile(&shown, changed, options, levels);
+    let entries = vec![entry.to_path_buf()];
+    let request = Request { entries, definitions: Vec::new(), values: Vec::new(), options };
+    check_request(files, &request, levels).map_err(|unread| unread.error)
+}
+
+/// Checks a whole mesh, from its files to the plan of every proxy.
+///
+/// # Errors
+/// If a file that is named cannot be read or is not UTF-8. Mistakes in it, and modules that cannot be read, are diagnostics.
+pub fn check_request(
+    files: &dyn FileSystem,
+    request: &Request,
+    levels: &Levels,
+) -> Result<Compilation, Unread> {
+    let entries: Vec<_> =
+        request.entries.iter().map(|entry| named(files, entry)).collect::<Result<_, _>>()?;
+    let values = request.values.iter().map(|path| text(files, path.clone())).collect::<Result<_, _>>()?;
+    let mut modules = Modules::new(files);
+    let Some((first, others)) = entries.split_first() else {
+        let error = io::Error::new(io::ErrorKind::NotFound, "no file is named");
+        return Err(Unread { path: PathBuf::new(), error });
+    };
+    let inputs = Texts { others, values, definitions: &request.definitions, levels };
+    let compiled = compile(first, &inputs, request.options, &mut modules);
+    let Compiled { file, sources, trees, mut diagnostics, mesh, policy } = compiled;
+    let modules = std::cell::RefCell::new(modules);
+    fixes::keep_working(&mut diagnostics, file, &first.1, &|changed| {
+        let changed = (first.0.clone(), changed.to_owned());
+        let Compiled { diagnostics, sources, .. } =
+            compile(&changed, &inputs, request.options, &mut modules.borrow_mut());
         (diagnostics, sources)
     });
-    let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Compilation { name, sources, diagnostics, mesh, policy })
+    let name = first.0.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let read = entries.iter().chain(&inputs.values).map(|(path, _)| path.clone());
+    let files = read.chain(modules.into_inner().paths()).collect();
+    Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy })
+}
+
+/// The text of a file that was named, or of the entry file of a directory.
+fn named(files: &dyn FileSystem, path: &Path) -> Result<(PathBuf, String), Unread> {
+    let inside = path.join(ENTRY);
+    let is_directory = match files.kind(path) {
+        Ok(Some(FileKind::Directory)) => true,
+        // Perhaps a link to a directory.
+        Ok(Some(FileKind::Other)) => matches!(files.kind(&inside), Ok(Some(FileKind::File))),
+        Ok(Some(FileKind::File) | None) | Err(_) => false,
+    };
+    text(files, if is_directory { inside } else { path.to_path_buf() })
+}
+
+fn text(files: &dyn FileSystem, path: PathBuf) -> Result<(PathBuf, String), Unread> {
+    match read(files, &path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(Unread { path, error }),
+    }
+}
+
+/// What a compilation reads besides the first file.
+struct Texts<'t> {
+    others: &'t [(PathBuf, String)],
+    values: Vec<(PathBuf, String)>,
+    definitions: &'t [String],
+    levels: &'t Levels,
 }
 
 /// What came of one text.
 struct Compiled {
     file: FileId,
     sources: SourceMap,
+    trees: Vec<ast::File>,
     diagnostics: Vec<Diagnostic>,
     mesh: Option<CheckedMesh>,
     policy: Policy,
 }
 
-fn compile(name: &str, text: &str, options: Options, levels: &Levels) -> Compiled {
+fn compile(
+    first: &(PathBuf, String),
+    texts: &Texts<'_>,
+    options: Options,
+    modules: &mut Modules<'_>,
+) -> Compiled {
     let mut sources = SourceMap::default();
     let mut sink = Sink::default();
-    let file = sources.add(name, text);
-    let tree = parse(file, text, &mut sink);
-    let mesh = stages(&[tree], options, &mut sources, &mut sink);
+    let mut entries: Vec<Entry> = Vec::with_capacity(1 + texts.others.len());
+    for (path, text) in std::iter::once(first).chain(texts.others) {
+        let path = path.display().to_string();
+        if entries.iter().all(|entry| entry.path != path) {
+            let file = sources.add(path.as_str(), text.as_str());
+            let tree = parse(file, text, &mut sink);
+            entries.push(Entry { path, file, tree });
+        }
+    }
+    let file = entries.first().map_or(FileId(0), |entry| entry.file);
+    let mut given = Vec::new();
+    for (path, text) in &texts.values {
+        let file = sources.add(path.display().to_string(), text.as_str());
+        let tree = parse(file, text, &mut sink);
+        given.extend(Given::in_file(&tree, &mut sink));
+    }
+    for written in texts.definitions {
+        given.extend(Given::on_command_line(written, &mut sources, &mut sink));
+    }
+    let trees = expand(entries, &given, SCHEMA, modules, &mut sources, &mut sink);
+    let mesh = stages(&trees, options, &mut sources, &mut sink);
     explain_absence(mesh.is_some(), file, &mut sink);
-    let mut found = sink.into_sorted();
+    // Levels are set where a person reads: in the text itself, not in what was made of it.
+    let mut found = settled(sink.into_sorted(), &sources);
     let mut comments = Vec::new();
-    let mut policy = Policy::read(levels, file, &sources, &mut comments);
+    let mut policy = Policy::read(texts.levels, file, &sources, &mut comments);
     policy.settle(&mut found, &sources);
     if mesh.is_some() {
         policy.report_unused(&mut comments);
@@ -126,7 +238,7 @@ fn compile(name: &str, text: &str, options: Options, levels: &Levels) -> Compile
     let mut sink = Sink::default();
     found.into_iter().chain(comments).for_each(|found| sink.push(found));
     let mesh = unless_errors(mesh, &sink).flatten();
-    Compiled { file, sources, diagnostics: sink.into_sorted(), mesh, policy }
+    Compiled { file, sources, trees, diagnostics: sink.into_sorted(), mesh, policy }
 }
 
 /// The stages, each of which runs only if none before it reported an error. Only evaluation follows parsing whatever
@@ -241,8 +353,13 @@ pub(crate) mod tests {
 
     /// What is found in a text before fixes are tried.
     pub(crate) fn raw(text: &str) -> (Vec<Diagnostic>, SourceMap) {
+        let files = MemoryFileSystem::default();
+        let first = (PathBuf::from("mesh.mesh"), text.to_owned());
+        let levels = Levels::default();
+        let texts = Texts { others: &[], values: Vec::new(), definitions: &[], levels: &levels };
+        let options = Options { data_plane: None };
         let Compiled { diagnostics, sources, .. } =
-            { compile("mesh.mesh", text, Options { data_plane: None }, &Levels::default()) };
+            compile(&first, &texts, options, &mut Modules::new(&files));
         (diagnostics, sources)
     }
 

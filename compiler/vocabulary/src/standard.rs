@@ -31,7 +31,7 @@ pub(crate) fn written(setting: &str, attribute: &str) -> Option<String> {
     let block = policy.body.iter().filter_map(as_block).find(|block| block.kind.value == setting)?;
     let value = block.body.iter().find_map(|item| match item {
         Item::Attribute(written) if written.name.value == attribute => Some(&written.value),
-        Item::Attribute(_) | Item::Block(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Block(_) | Item::Form(_) | Item::Reserved(_) => None,
     })?;
     sources.text(value.span).map(str::to_owned)
 }
@@ -39,7 +39,7 @@ pub(crate) fn written(setting: &str, attribute: &str) -> Option<String> {
 fn as_block(item: &Item) -> Option<&Block> {
     match item {
         Item::Block(block) => Some(block),
-        Item::Attribute(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
     }
 }
 

@@ -40,6 +40,7 @@ fn ways(items: &[Item], take: fn(&Item) -> bool) -> Vec<(Vec<usize>, Vec<String>
         let word = match item {
             Item::Block(block) => block.kind.value.clone(),
             Item::Attribute(attribute) => attribute.name.value.clone(),
+            Item::Form(_) => String::from("a form"),
             Item::Reserved(reserved) => reserved.word.value.clone(),
         };
         if take(item) {

@@ -11,8 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use lang_diagnostics::{Sink, SourceMap};
-use meshc_vocabulary::Model;
+use lang_expand::{StandardLibrary, expand_text};
 use meshc_vocabulary::model::{Callee, DataPlane, Host};
+use meshc_vocabulary::{Model, SCHEMA};
 
 fn example(name: &str) -> Model {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name).join("mesh.mesh");
@@ -21,7 +22,8 @@ fn example(name: &str) -> Model {
     let mut sink = Sink::default();
     let id = sources.add("mesh.mesh", text.as_str());
     let file = lang_syntax::parse(id, &text, &mut sink);
-    let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink);
+    let trees = expand_text(file, SCHEMA, StandardLibrary(meshc_stdlib::MODULES), &mut sources, &mut sink);
+    let model = meshc_vocabulary::evaluate(&trees, &mut sources, &mut sink);
     assert_eq!(sink.diagnostics(), []);
     model.expect("no diagnostics, so there is a model")
 }

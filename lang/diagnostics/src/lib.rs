@@ -8,6 +8,7 @@
 //! It is the only user of miette.
 
 mod code;
+mod copies;
 mod diagnostic;
 mod render;
 mod sink;
@@ -15,6 +16,7 @@ mod span;
 mod suggest;
 
 pub use code::{Code, CodeInfo};
+pub use copies::{Copied, CopyKind, settled};
 pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
 pub use render::{
     RenderOptions, SarifLog, render_explanation, render_github, render_github_failure, render_json,

@@ -1,6 +1,8 @@
 //! Places in source files, and the map from files to their text.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use crate::copies::Copied;
 
 /// Index of a file in a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,11 +144,22 @@ impl SourceFile {
     }
 }
 
+/// A file of the map, or a copy of one.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) file: Arc<SourceFile>,
+    pub(crate) copied: Option<Arc<Copied>>,
+}
+
 /// All source files of one compilation.
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
-    files: Vec<SourceFile>,
+    pub(crate) entries: Vec<Entry>,
 }
+
+/// What renderers see of a copy: findings have the places of its original.
+static NO_TEXT: LazyLock<SourceFile> =
+    LazyLock::new(|| SourceFile { name: String::new(), text: Arc::from(""), line_starts: vec![0] });
 
 impl SourceMap {
     /// Adds a file and returns its id. The same name may be added twice; ids stay distinct.
@@ -158,20 +171,21 @@ impl SourceMap {
                 line_starts.push(u32::try_from(offset + 1).unwrap_or(u32::MAX));
             }
         }
-        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { name: name.into(), text, line_starts });
+        let id = FileId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        let file = Arc::new(SourceFile { name: name.into(), text, line_starts });
+        self.entries.push(Entry { file, copied: None });
         id
     }
 
     /// The file of an id this map gave out.
     #[must_use]
     pub fn get(&self, id: FileId) -> Option<&SourceFile> {
-        self.files.get(id.0 as usize)
+        self.entries.get(id.0 as usize).map(|entry| entry.file.as_ref())
     }
 
-    /// All files, in the order of their ids.
+    /// All files, in the order of their ids; copies without their text.
     pub(crate) fn files(&self) -> impl Iterator<Item = &SourceFile> {
-        self.files.iter()
+        self.entries.iter().map(|entry| if entry.copied.is_some() { &*NO_TEXT } else { entry.file.as_ref() })
     }
 
     /// The text of a span, if it lies inside its file and on character boundaries.

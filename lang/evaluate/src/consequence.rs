@@ -37,7 +37,7 @@ pub(crate) fn independent(
 
 /// The line on which a place begins.
 fn line(span: Span, sources: &SourceMap) -> (FileId, Option<u32>) {
-    (span.file, sources.line_column(span).map(|place| place.line))
+    (sources.original_file(span.file), sources.line_column(span).map(|place| place.line))
 }
 
 /// Something is missing that may stand where nothing could be read. An unknown name with a near one is a typing mistake

@@ -127,6 +127,11 @@ pub(crate) fn value(value: &Value) -> &'static str {
         ValueKind::Tagged(..) => "a word with a record",
         ValueKind::In(..) => "an instance `A in B`",
         ValueKind::Arrow(..) => "a call `A -> B`",
+        // Expansion leaves none of these.
+        ValueKind::Group(_) => "a value in parentheses",
+        ValueKind::If(_) => "a choice between values",
+        ValueKind::Logic(..) | ValueKind::Not(_) | ValueKind::Compare(..) => "a condition",
+        ValueKind::Spread(_) => "the parts of another value",
         ValueKind::Invalid => "something that could not be read",
     }
 }

@@ -343,7 +343,7 @@ fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
         let written = match item {
             ast::Item::Attribute(attribute) => &attribute.name.value,
             ast::Item::Block(block) => &block.kind.value,
-            ast::Item::Reserved(_) => return false,
+            ast::Item::Form(_) | ast::Item::Reserved(_) => return false,
         };
         if written == word {
             return true;

@@ -176,7 +176,9 @@ impl Evaluator<'_, '_> {
         let blocks = self.sources.get(&owner).cloned().unwrap_or_default();
         let written = blocks.iter().flat_map(|block| &block.body).find_map(|item| match item {
             ast::Item::Attribute(attribute) if attribute.name.value == schema.name => Some(attribute),
-            ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Reserved(_) => None,
+            ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Form(_) | ast::Item::Reserved(_) => {
+                None
+            }
         });
         if let Some(attribute) = written {
             return self.composed(owner, attribute, span);
@@ -221,7 +223,13 @@ impl Evaluator<'_, '_> {
             | ValueKind::Record(_)
             | ValueKind::Tagged(..)
             | ValueKind::In(..)
-            | ValueKind::Arrow(..) => {
+            | ValueKind::Arrow(..)
+            | ValueKind::Group(_)
+            | ValueKind::If(_)
+            | ValueKind::Logic(..)
+            | ValueKind::Not(_)
+            | ValueKind::Compare(..)
+            | ValueKind::Spread(_) => {
                 let found = describe::value(value);
                 self.sink.push(
                     Diagnostic::error(

@@ -36,8 +36,6 @@ pub const MISSING_VALUE: Code = Code("E0015");
 pub const CHAINED_OPERATOR: Code = Code("E0016");
 /// A name that has to be quoted.
 pub const UNQUOTED_NAME: Code = Code("E0017");
-/// An interpolated string where a constant one is needed.
-pub const INTERPOLATED_NAME: Code = Code("E0018");
 /// A conflict that git left in the text.
 pub const CONFLICT: Code = Code("E0030");
 
@@ -198,9 +196,8 @@ network west-net {}
         code: LATER_VERSION,
         title: "a word of a later language version",
         explanation: r#"
-`use let input for template apply override test` at the beginning of an item, and `for if` at the beginning of a value,
-are kept for a later version of the language. The whole item is skipped. A name that is spelled like one of these words
-is quoted where it could be mistaken for it:
+`test` at the beginning of an item is kept for a later version of the language. The whole item is skipped. A name that
+is spelled like it is quoted where it could be mistaken for it:
 
 ```mesh
 tiers = { "test" = 10/min }
@@ -282,18 +279,6 @@ is quoted where it is declared and where it is referred to:
 ```mesh
 cluster "2nd" {}
 service web { clusters = ["2nd", west] }
-```
-"#,
-    },
-    CodeInfo {
-        code: INTERPOLATED_NAME,
-        title: "a name that is not constant",
-        explanation: r#"
-Labels are what references are resolved by, before any value is computed, so they have no interpolation. A literal `${`
-in a string is written `$${`:
-
-```mesh
-service "odd $${name}" {}
 ```
 "#,
     },

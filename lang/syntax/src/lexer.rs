@@ -56,8 +56,9 @@ impl Lexer {
                 symbol(TokenKind::OpenBrace, text)
             }
             b'}' => return self.closing_brace(text),
-            b'=' => symbol(TokenKind::Equals, text),
+            b'=' | b'<' | b'>' | b'!' => comparison(text),
             b',' => symbol(TokenKind::Comma, text),
+            b'.' if text.starts_with("...") => tag("...").map(|_| TokenKind::Spread).parse(text),
             b'.' => symbol(TokenKind::Dot, text),
             b'[' => symbol(TokenKind::OpenBracket, text),
             b']' => symbol(TokenKind::CloseBracket, text),
@@ -179,6 +180,19 @@ type Lexed<'a> = IResult<&'a str, TokenKind>;
 /// A token of one ASCII character, which the caller has seen.
 fn symbol(kind: TokenKind, text: &str) -> Lexed<'_> {
     Ok((text.get(1..).unwrap_or_default(), kind))
+}
+
+/// `=`, or how two values are compared.
+fn comparison(text: &str) -> Lexed<'_> {
+    let bytes = text.as_bytes();
+    match (bytes.first(), bytes.get(1)) {
+        (Some(b'=' | b'<' | b'>' | b'!'), Some(b'=')) => {
+            Ok((text.get(2..).unwrap_or_default(), TokenKind::Comparison))
+        }
+        (Some(b'='), _) => symbol(TokenKind::Equals, text),
+        (Some(b'<' | b'>'), _) => symbol(TokenKind::Comparison, text),
+        _ => fail(text),
+    }
 }
 
 /// A letter or `_`, then letters, digits, `_`, and `-` before a letter or digit. A word of hexadecimal digits that

@@ -82,6 +82,10 @@ pub enum TokenKind {
     Colon,
     /// `->`
     Arrow,
+    /// `==`, `!=`, `<`, `<=`, `>`, `>=`
+    Comparison,
+    /// `...`
+    Spread,
     /// `{`
     OpenBrace,
     /// `}`
@@ -90,9 +94,9 @@ pub enum TokenKind {
     OpenBracket,
     /// `]`
     CloseBracket,
-    /// `(`, which no form uses yet.
+    /// `(`
     OpenParenthesis,
-    /// `)`, which no form uses yet.
+    /// `)`
     CloseParenthesis,
 
     /// A character, or a run of text such as `'…'`, that begins no token.
@@ -133,7 +137,7 @@ impl TokenKind {
             || self.is_reserved()
     }
 
-    /// Whether the word may not begin an item, because a later language version needs it there.
+    /// Whether the word begins an item of its own form, so that no attribute and no block can begin with it.
     pub(crate) fn is_reserved(self) -> bool {
         matches!(
             self,

@@ -146,6 +146,8 @@ impl<'s> Used<'s> {
                     true
                 })
             }
+            // What it stands for is elsewhere.
+            Item::Form(_) => true,
             Item::Reserved(_) => false,
         })
     }
@@ -188,6 +190,12 @@ impl<'s> Used<'s> {
             | ValueKind::Boolean(_)
             | ValueKind::String(_)
             | ValueKind::Literal(_)
+            | ValueKind::Group(_)
+            | ValueKind::If(_)
+            | ValueKind::Logic(..)
+            | ValueKind::Not(_)
+            | ValueKind::Compare(..)
+            | ValueKind::Spread(_)
             | ValueKind::In(..)
             | ValueKind::Arrow(..)
             | ValueKind::Invalid => {}

@@ -14,7 +14,7 @@ use meshc_driver::{CheckedMesh, Compilation, Forms, build};
 use meshc_pki::{layout, public_bundle};
 use meshc_plan::{Deployment, Plan, RedirectedFor};
 
-use crate::compile::{DataPlaneWord, compile_with, show};
+use crate::compile::{DataPlaneWord, MeshArguments, compile_with, show};
 use crate::console::Console;
 use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
@@ -35,8 +35,8 @@ is interrupted is finished or undone by the next one.";
 /// Arguments of `meshc build`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The mesh's entry file.
-    file: PathBuf,
+    #[command(flatten)]
+    mesh: MeshArguments,
     /// The directory that is written.
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     output: PathBuf,
@@ -67,23 +67,23 @@ const ROOTS: &str = "trust/roots.pem";
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
     let levels = arguments.levels.levels()?;
     let progress = console.progress("checking");
-    let mut compilation = compile_with(&arguments.file, arguments.data_plane, &levels)?;
+    let mut compilation = compile_with(&arguments.mesh, arguments.data_plane, &levels)?;
     drop(progress);
     let Some(mesh) = &compilation.mesh else {
         show(&compilation, console);
         return Ok(Exit::Findings);
     };
     let name = mesh.model.mesh.name.clone();
-    let keys = places::keys(&arguments.file, arguments.keys.as_ref());
+    let keys = places::keys(&arguments.mesh.entry(), arguments.keys.as_ref());
     // Before anything is locked: a directory that is both would wait for itself.
-    let overlaps = places::of_build(&arguments.file, mesh, &arguments.output, &keys)?;
+    let overlaps = places::of_build(&arguments.mesh.entry(), mesh, &arguments.output, &keys)?;
     if !overlaps.is_empty() {
         let mut sink = Sink::default();
         overlaps.iter().for_each(|overlap| overlap.report(mesh, &mut sink));
         console.diagnostics(&sink.into_sorted(), &compilation.sources);
         return Ok(Exit::Usage);
     }
-    let tracked = keys::tracked_diagnostics(&arguments.file, mesh, &keys);
+    let tracked = keys::tracked_diagnostics(&arguments.mesh.entry(), mesh, &keys);
     let mut held = None;
     if !arguments.check && exists(&arguments.output)? {
         held = Some(hold(&arguments.output)?);
@@ -141,9 +141,8 @@ fn roots(arguments: &Arguments, mesh: &CheckedMesh, directory: &Path) -> Result<
     }
     if arguments.keys.is_some() {
         let message = format!("there is no `{}` in `{}`", layout::ROOTS, directory.display());
-        return Err(
-            Failure::new(message).help(format!("run first: meshc trust init {}", arguments.file.display()))
-        );
+        return Err(Failure::new(message)
+            .help(format!("run first: meshc trust init {}", arguments.mesh.entry().display())));
     }
     let clusters = mesh.plan.clusters.iter().map(|cluster| cluster.name.as_str());
     let kept = output::kept(&Disk, &arguments.output, &mesh.model.mesh.name, clusters, ROOTS);
@@ -165,7 +164,11 @@ fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> 
     }
     let lines: String = differences.iter().map(|each| line(&arguments.output, each)).collect();
     print(&lines).context(|| String::from("write to standard output"))?;
-    console.note(&format!("{} from the build of `{}`", differ(differences.len()), arguments.file.display()));
+    console.note(&format!(
+        "{} from the build of `{}`",
+        differ(differences.len()),
+        arguments.mesh.entry().display()
+    ));
     Ok(Exit::Findings)
 }
 

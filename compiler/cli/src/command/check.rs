@@ -1,11 +1,9 @@
 //! `meshc check`: everything that is wrong with a mesh, and nothing written unless fixes are asked for.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use meshc_driver::{Compilation, mend};
 
-use crate::compile::{DataPlaneWord, compile_with, show, unreadable};
+use crate::compile::{DataPlaneWord, MeshArguments, compile_with, show, unreadable};
 use crate::console::Console;
 use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
@@ -29,8 +27,8 @@ cannot be read.";
 /// Arguments of `meshc check`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The mesh's entry file.
-    file: PathBuf,
+    #[command(flatten)]
+    mesh: MeshArguments,
     /// Check for this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
@@ -51,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
         return fix(arguments, console);
     }
     let progress = console.progress("checking");
-    let compilation = compile_with(&arguments.file, arguments.data_plane, &levels)?;
+    let compilation = compile_with(&arguments.mesh, arguments.data_plane, &levels)?;
     drop(progress);
     Ok(result(arguments, &compilation, console))
 }
@@ -59,14 +57,14 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
 fn result(arguments: &Arguments, compilation: &Compilation, console: &Console) -> Exit {
     show(compilation, console);
     if compilation.diagnostics.is_empty() {
-        console.note(&format!("{}: no errors, no warnings", arguments.file.display()));
+        console.note(&format!("{}: no errors, no warnings", arguments.mesh.entry().display()));
     }
     if compilation.has_errors() { Exit::Findings } else { Exit::Ok }
 }
 
 /// Applies safe fixes and checks what comes of it.
 fn fix(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let file = &arguments.file;
+    let file = &arguments.mesh.entry();
     let progress = console.progress("fixing");
     let options = meshc_driver::Options { data_plane: arguments.data_plane.map(Into::into) };
     let mended = mend(&Disk, file, options, &arguments.levels.levels()?);

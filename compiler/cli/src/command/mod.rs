@@ -9,6 +9,7 @@ mod fail;
 mod fmt;
 mod heal;
 mod init;
+mod query;
 mod trust;
 mod up;
 
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     /// Give meshes one layout.
     #[command(after_help = fmt::EXAMPLE)]
     Fmt(fmt::Arguments),
+    /// Print what something in a mesh comes to, and where each part of it came from.
+    #[command(after_help = query::EXAMPLE)]
+    Query(query::Arguments),
     /// Explain a code such as `E0301`.
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Arguments),
@@ -63,6 +67,7 @@ impl Command {
             Self::Check(arguments) => check::run(&arguments, console),
             Self::Build(arguments) => build::run(&arguments, console),
             Self::Fmt(arguments) => fmt::run(&arguments, console),
+            Self::Query(arguments) => query::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments),
             Self::Trust(command) => trust::run(&command, console),
             Self::Up(arguments) => up::run(arguments, console),

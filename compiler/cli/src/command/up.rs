@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::compile::DataPlaneWord;
+use crate::compile::{DataPlaneWord, MeshArguments};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::up::{self, App, Programs, Settings};
@@ -43,8 +43,8 @@ no port comes or goes."#;
 /// Arguments of `meshc up`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The mesh's entry file.
-    file: PathBuf,
+    #[command(flatten)]
+    mesh: MeshArguments,
     /// Run with this data plane, whatever the mesh says.
     #[arg(long, value_enum)]
     data_plane: Option<DataPlaneWord>,
@@ -72,7 +72,8 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<Exit, Failure> {
-    let Arguments { file, data_plane, envoy, meshd, keep_logs, show_config, apps, command } = arguments;
+    let Arguments { mesh, data_plane, envoy, meshd, keep_logs, show_config, apps, command } = arguments;
     let programs = Programs { envoy, meshd };
-    up::run(&Settings { file, data_plane, programs, keep_logs, show_config, apps, command }, console)
+    let file = mesh.entry();
+    up::run(&Settings { mesh, file, data_plane, programs, keep_logs, show_config, apps, command }, console)
 }

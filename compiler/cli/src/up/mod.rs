@@ -33,7 +33,7 @@ mod table;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::compile::{DataPlaneWord, compile, show};
+use crate::compile::{DataPlaneWord, MeshArguments, compile, show};
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
@@ -46,7 +46,9 @@ pub(crate) use stand_in::Behaviour;
 /// What `meshc up` was asked to do.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The mesh's entry file.
+    /// The mesh.
+    pub(crate) mesh: MeshArguments,
+    /// Its entry file.
     pub(crate) file: PathBuf,
     /// The data plane of every cluster, in the place of what the mesh declares.
     pub(crate) data_plane: Option<DataPlaneWord>,
@@ -64,7 +66,7 @@ pub(crate) struct Settings {
 
 /// Runs the mesh until the command ends, or until somebody ends it.
 pub(crate) fn run(settings: &Settings, console: &Console) -> Result<Exit, Failure> {
-    let compilation = compile(&settings.file, settings.data_plane)?;
+    let compilation = compile(&settings.mesh, settings.data_plane)?;
     show(&compilation, console);
     let Some(mesh) = compilation.mesh else { return Ok(Exit::Findings) };
     if let Some(program) = settings.command.first() {
@@ -73,7 +75,7 @@ pub(crate) fn run(settings: &Settings, console: &Console) -> Result<Exit, Failur
     // One thread, the main one: see `fleet` for why processes must be started from it.
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let executor = executor.context(|| String::from("start"))?;
-    executor.block_on(session::session(settings, mesh, console))
+    executor.block_on(session::session(settings, mesh, compilation.files, console))
 }
 
 /// Sets how an application of the running mesh behaves, or those of all subsets of a service.

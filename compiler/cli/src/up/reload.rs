@@ -1,32 +1,39 @@
 //! Following the mesh file while the mesh runs: what compiles and keeps the mesh's shape takes effect at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use meshc_driver::Compilation;
 
 use super::placing::shape;
 use super::running::{Changed, Running};
-use crate::compile::{DataPlaneWord, compile, show};
+use crate::compile::{DataPlaneWord, MeshArguments, compile, show};
 use crate::console::Console;
 use crate::exit::Failure;
 
 /// What of a file has been seen and dealt with.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    file: PathBuf,
+    mesh: MeshArguments,
     data_plane: Option<DataPlaneWord>,
-    /// The text that was compiled last.
-    compiled: Option<Vec<u8>>,
-    /// The text that was seen at the last glance. An editor may be in the middle of writing: a text counts when it
-    /// has been seen twice.
-    seen: Option<Vec<u8>>,
+    /// The files that the mesh consists of.
+    files: Vec<PathBuf>,
+    /// The texts that were compiled last.
+    compiled: Option<Vec<Vec<u8>>>,
+    /// The texts that were seen at the last glance. An editor may be in the middle of writing: texts count when they
+    /// have been seen twice.
+    seen: Option<Vec<Vec<u8>>>,
+}
+
+/// The texts of files, if all are there.
+fn texts(files: &[PathBuf]) -> Option<Vec<Vec<u8>>> {
+    files.iter().map(|file| std::fs::read(file).ok()).collect()
 }
 
 impl Follower {
-    /// Follows a file from its present text on.
-    pub(crate) fn new(file: &Path, data_plane: Option<DataPlaneWord>) -> Self {
-        let text = std::fs::read(file).ok();
-        Self { file: file.to_path_buf(), data_plane, compiled: text.clone(), seen: text }
+    /// Follows a mesh from its files' present text on.
+    pub(crate) fn new(mesh: MeshArguments, data_plane: Option<DataPlaneWord>, files: Vec<PathBuf>) -> Self {
+        let texts = texts(&files);
+        Self { mesh, data_plane, files, compiled: texts.clone(), seen: texts }
     }
 
     /// Looks at the file, and if it has changed brings the running mesh to it.
@@ -34,9 +41,9 @@ impl Follower {
         if !self.has_changed() {
             return;
         }
-        let (file, data_plane) = (self.file.clone(), self.data_plane);
+        let (mesh, data_plane) = (self.mesh.clone(), self.data_plane);
         // On a thread of its own: the applications go on answering meanwhile.
-        let compiled = tokio::task::spawn_blocking(move || compile(&file, data_plane)).await;
+        let compiled = tokio::task::spawn_blocking(move || compile(&mesh, data_plane)).await;
         match compiled {
             Ok(Ok(compilation)) => self.apply(compilation, running, console),
             Ok(Err(failure)) => console.failure(&failure),
@@ -46,19 +53,25 @@ impl Follower {
 
     fn has_changed(&mut self) -> bool {
         // A file that is missing for a moment is being replaced.
-        let Ok(text) = std::fs::read(&self.file) else { return false };
-        let settled = self.seen.as_ref() == Some(&text);
-        let new = self.compiled.as_ref() != Some(&text);
-        self.seen = Some(text);
+        let Some(texts) = texts(&self.files) else { return false };
+        let settled = self.seen.as_ref() == Some(&texts);
+        let new = self.compiled.as_ref() != Some(&texts);
+        self.seen = Some(texts);
         if settled && new {
             self.compiled.clone_from(&self.seen);
         }
         settled && new
     }
 
-    fn apply(&self, compilation: Compilation, running: &mut Running, console: &Console) {
-        let file = self.file.display();
+    fn apply(&mut self, compilation: Compilation, running: &mut Running, console: &Console) {
+        let entry = self.mesh.entry();
+        let file = entry.display();
         show(&compilation, console);
+        if compilation.files != self.files {
+            self.files.clone_from(&compilation.files);
+            self.seen = texts(&self.files);
+            self.compiled.clone_from(&self.seen);
+        }
         let Some(mesh) = compilation.mesh else {
             console.note(&format!("{file} has errors; the mesh goes on as it was"));
             return;
@@ -111,7 +124,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("mesh.mesh");
         std::fs::write(&file, "a").unwrap();
-        let mut follower = Follower::new(&file, None);
+        let mut follower = Follower::new(MeshArguments::of(&file), None, vec![file.clone()]);
         assert!(!follower.has_changed());
         std::fs::write(&file, "half").unwrap();
         assert!(!follower.has_changed());

@@ -1,6 +1,7 @@
 //! The life of a running mesh, from its start to its end.
 
 use std::future::pending;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use meshc_driver::CheckedMesh;
@@ -25,10 +26,11 @@ const GLANCE: Duration = Duration::from_millis(250);
 pub(crate) async fn session(
     settings: &Settings,
     mesh: CheckedMesh,
+    files: Vec<PathBuf>,
     console: &Console,
 ) -> Result<Exit, Failure> {
     let mut signals = Signals::catch()?;
-    let mut follower = Follower::new(&settings.file, settings.data_plane);
+    let mut follower = Follower::new(settings.mesh.clone(), settings.data_plane, files);
     let mut running = Running::prepare(settings, mesh)?;
     let mut guest = None;
     let result = tokio::select! {

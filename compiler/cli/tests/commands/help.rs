@@ -13,6 +13,7 @@ const COMMANDS: &[&[&str]] = &[
     &["check"],
     &["build"],
     &["fmt"],
+    &["query"],
     &["explain"],
     &["trust"],
     &["trust", "init"],
@@ -142,10 +143,13 @@ fn a_wrong_command_line_is_said_in_the_format_that_was_asked_for() {
 fn what_cannot_be_read_or_written_is_said_as_json_by_every_command() {
     let directory = Directory::new();
     directory.write("file", "");
+    fs::create_dir(directory.path("empty")).unwrap();
     fs::copy(example(), directory.path("mesh.mesh")).unwrap();
     let wrong: &[&[&str]] = &[
         &["check", "none.mesh"],
-        &["check", "."],
+        &["check", "empty"],
+        &["query", "west", "none.mesh"],
+        &["query", "nothing", "mesh.mesh"],
         &["build", "none.mesh"],
         &["build", "mesh.mesh", "-o", "file"],
         &["build", "mesh.mesh", "-o", "file", "--check"],

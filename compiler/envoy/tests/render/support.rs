@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lang_diagnostics::{RenderOptions, Sink, SourceMap, render_text};
+use lang_expand::{StandardLibrary, expand_text};
 use meshc_plan::Plan;
 
 /// A mesh on its way through the stages, with what was said about it.
@@ -27,7 +28,9 @@ pub(crate) fn compile(text: &str) -> Compiled {
     let mut sink = Sink::default();
     let file = sources.add("mesh.mesh", text);
     let file = lang_syntax::parse(file, text, &mut sink);
-    let model = (!sink.has_errors()).then(|| meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink));
+    let library = StandardLibrary(meshc_stdlib::MODULES);
+    let trees = expand_text(file, meshc_vocabulary::SCHEMA, library, &mut sources, &mut sink);
+    let model = (!sink.has_errors()).then(|| meshc_vocabulary::evaluate(&trees, &mut sources, &mut sink));
     let plan = model.flatten().map(|model| {
         let resolved = meshc_resolve::resolve(&model);
         meshc_plan::lower(&resolved, &meshc_topology::build(&resolved), &mut sink)

@@ -1,9 +1,10 @@
 //! Meshes from source text, and things in them by name.
 
 use lang_diagnostics::{Sink, SourceMap};
+use lang_expand::{StandardLibrary, expand_text};
 use meshc_resolve::{Caller, Edge, Resolved};
-use meshc_vocabulary::Model;
 use meshc_vocabulary::model::{Id, Port, Service};
+use meshc_vocabulary::{Model, SCHEMA};
 
 /// One cluster with an ingress, before whatever a test declares.
 const HEAD: &str = r#"
@@ -27,7 +28,9 @@ pub(crate) fn model(text: &str) -> Model {
     let mut sources = SourceMap::default();
     let mut sink = Sink::default();
     let file = lang_syntax::parse(sources.add("mesh.mesh", text), text, &mut sink);
-    let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink);
+    let library = StandardLibrary(meshc_stdlib::MODULES);
+    let trees = expand_text(file, SCHEMA, library, &mut sources, &mut sink);
+    let model = meshc_vocabulary::evaluate(&trees, &mut sources, &mut sink);
     assert_eq!(sink.diagnostics(), []);
     model.unwrap()
 }

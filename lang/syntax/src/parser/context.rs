@@ -34,6 +34,10 @@ pub(crate) struct Context<'a> {
     missing_braces: Cell<i64>,
     /// The same for `[` and `]`.
     missing_brackets: Cell<i64>,
+    /// The same for `(` and `)`.
+    missing_parentheses: Cell<i64>,
+    /// Whether anything was read that stands for something else.
+    pub(crate) expands: Cell<bool>,
     /// Ranges whose documentation was used, or that were skipped and therefore say nothing.
     accounted: RefCell<Vec<(u32, u32)>>,
     /// The items of the bodies that are being parsed.
@@ -60,6 +64,7 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
     let mut documented = false;
     let mut missing_braces = 0;
     let mut missing_brackets = 0;
+    let mut missing_parentheses = 0;
     // Since the last token that is not white space.
     let mut own_line = true;
     for token in tokens.iter().copied() {
@@ -85,6 +90,8 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
                     TokenKind::CloseBrace => missing_braces -= 1,
                     TokenKind::OpenBracket => missing_brackets += 1,
                     TokenKind::CloseBracket => missing_brackets -= 1,
+                    TokenKind::OpenParenthesis => missing_parentheses += 1,
+                    TokenKind::CloseParenthesis => missing_parentheses -= 1,
                     _ => {}
                 }
                 lexemes.push(Lexeme { kind, on_new_line, documented, start: token.start, end: token.end });
@@ -105,6 +112,8 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
         forgiven_closings: Cell::new(0),
         missing_braces: Cell::new(missing_braces),
         missing_brackets: Cell::new(missing_brackets),
+        missing_parentheses: Cell::new(missing_parentheses),
+        expands: Cell::new(false),
         accounted: RefCell::new(Vec::new()),
         items: Collector::default(),
         elements: Collector::default(),
@@ -191,7 +200,11 @@ impl<'a> Context<'a> {
     }
 
     fn missing(&self, opening: TokenKind) -> &Cell<i64> {
-        if opening == TokenKind::OpenBracket { &self.missing_brackets } else { &self.missing_braces }
+        match opening {
+            TokenKind::OpenBracket => &self.missing_brackets,
+            TokenKind::OpenParenthesis => &self.missing_parentheses,
+            _ => &self.missing_braces,
+        }
     }
 
     /// Notes that the closing bracket of an opening one was found to be missing.

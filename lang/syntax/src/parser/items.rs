@@ -2,9 +2,10 @@
 
 use lang_diagnostics::Spanned;
 
+use super::forms::{form, spread_item};
 use super::mistakes;
 use super::recovery::{Until, body_follows, close, closes_on_line, report, skip, skip_group};
-use super::strings::string_text;
+use super::strings::{string_text, template};
 use super::tokens::{Bracket, DEPTH_LIMIT, Lexeme, Parsed, Tokens};
 use super::values::{begins_value, too_deep, value_or_invalid};
 use crate::ast::{Attribute, Block, Item, Reserved, Value, ValueKind};
@@ -83,9 +84,20 @@ fn comma(input: Tokens<'_>) -> Tokens<'_> {
 fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
     let first = input.peek(0);
     let documentation = input.context.documentation(input.last_end, first);
-    if first.kind.is_reserved() {
-        return Ok(reserved(input));
+    match first.kind {
+        TokenKind::Test => Ok(reserved(input)),
+        TokenKind::Spread => spread_item(input, documentation),
+        kind if kind.is_reserved() => form(input, documentation),
+        _ => declaration(input, documentation),
     }
+}
+
+/// A block or an attribute.
+pub(super) fn declaration<'a>(
+    input: Tokens<'a>,
+    documentation: Option<Box<Spanned<String>>>,
+) -> Parsed<'a, Item> {
+    let first = input.peek(0);
     let second = input.advance().continuation();
     if first.kind == TokenKind::String {
         return match second {
@@ -99,6 +111,11 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
     let after = input.advance();
     match second {
         Some(TokenKind::Equals) => Ok(attribute(input, after.advance(), documentation)),
+        // `x == 1`: a comparison is no item.
+        Some(TokenKind::Comparison) => {
+            mistakes::unexpected(after, "expected `=`");
+            Ok(attribute(input, after.advance(), documentation))
+        }
         // `service: web { … }`: nothing else has a name and a brace behind the colon.
         Some(TokenKind::Colon) if names_block(after.advance()) => {
             mistakes::colon_in_block(input, after);
@@ -144,10 +161,11 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
         }
         Some(TokenKind::Literal) if input.text(first) == "language" => Err(mistakes::late_language(input)),
         Some(TokenKind::TemplateHead) if opens_block(skip_group(after)) => {
-            let rest = skip_group(after);
-            let label = Spanned::new(String::new(), rest.span_from(after.peek(0).start));
-            mistakes::interpolated_label(after, label.span);
-            Ok(block(input, Some(label), rest, documentation))
+            let (rest, value) = template(after)?;
+            input.context.expands.set(true);
+            let label = Spanned::new(String::new(), value.span);
+            let (rest, item) = block(input, Some(label), rest, documentation);
+            Ok((rest, interpolated(item, value)))
         }
         Some(kind) if begins_value(kind) => {
             mistakes::missing_equals(input);
@@ -160,6 +178,14 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
             Ok(block(input, None, after, documentation))
         }
         Some(_) | None => Err(mistakes::incomplete_item(input)),
+    }
+}
+
+/// The block with a label that has interpolations.
+fn interpolated(item: Item, label: Value) -> Item {
+    match item {
+        Item::Block(block) => Item::Block(Block { interpolated: Some(Box::new(label)), ..block }),
+        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => item,
     }
 }
 
@@ -214,12 +240,22 @@ fn block<'a>(
             (rest, Vec::new())
         }
     };
-    let block = Block { kind: name_of(kind), label, body, documentation, span: rest.span_from(start) };
+    if input.context.slice(start, kind.peek(0).end) == "defaults" {
+        input.context.expands.set(true);
+    }
+    let block = Block {
+        kind: name_of(kind),
+        label,
+        interpolated: None,
+        body,
+        documentation,
+        span: rest.span_from(start),
+    };
     (rest, Item::Block(block))
 }
 
 /// `{ items }`
-fn braces(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
+pub(super) fn braces(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Item>) {
     let opening = outer.peek(0);
     let (rest, body) = items(outer.advance().inside(Bracket::Brace), Some(opening));
     (close(rest, opening, TokenKind::CloseBrace).outside(outer), body)
@@ -239,6 +275,7 @@ pub(super) fn attributes(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Attribute>) {
     for item in &body {
         match item {
             Item::Block(block) => mistakes::block_in_record(outer, block),
+            Item::Form(form) => mistakes::form_in_record(outer, form),
             Item::Attribute(_) | Item::Reserved(_) => {}
         }
     }
@@ -249,7 +286,7 @@ pub(super) fn attributes(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Attribute>) {
 fn attribute_of(item: Item) -> Option<Attribute> {
     match item {
         Item::Attribute(attribute) => Some(attribute),
-        Item::Reserved(_) => None,
+        Item::Form(_) | Item::Reserved(_) => None,
         Item::Block(block) => {
             let entries = block.body.into_iter().filter_map(attribute_of).collect();
             let kind = if block.label.is_some() { ValueKind::Invalid } else { ValueKind::Record(entries) };

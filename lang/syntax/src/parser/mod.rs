@@ -7,8 +7,10 @@
 mod collector;
 mod conflict;
 mod context;
+mod forms;
 mod items;
 mod mistakes;
+mod operators;
 mod recovery;
 mod strings;
 #[cfg(test)]
@@ -45,8 +47,9 @@ fn parse_resolved(file: FileId, text: &str, sink: &mut Sink) -> File {
         let (_, items) = items::items(input, None);
         (language, items)
     };
+    let expands = context.expands.get();
     context.finish().into_iter().for_each(|diagnostic| sink.push(diagnostic));
-    File { language, items, comments, span: Span::new(file, 0, text.len()) }
+    File { language, items, comments, expands, span: Span::new(file, 0, text.len()) }
 }
 
 /// `language N` at the very beginning.

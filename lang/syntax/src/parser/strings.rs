@@ -3,9 +3,9 @@
 use lang_diagnostics::Diagnostic;
 
 use super::mistakes;
+use super::operators::value;
 use super::recovery::{Until, report, skip};
 use super::tokens::{Bracket, Lexeme, Parsed, Tokens};
-use super::values::value;
 use crate::ast::{StringPart, Value, ValueKind};
 use crate::codes;
 use crate::strings::{dedent, unescape};

@@ -27,6 +27,7 @@ fn shape(items: &[Item]) -> String {
 fn shape_of_item(item: &Item) -> String {
     match item {
         Item::Attribute(attribute) => shape_of_attribute(attribute),
+        Item::Form(form) => format!("@{:?}", form.kind),
         Item::Reserved(reserved) => format!("!{}", reserved.word.value),
         Item::Block(Block { kind, label, body, .. }) => {
             let label = label.as_ref().map_or(String::new(), |label| format!(" {}", label.value));
@@ -64,6 +65,21 @@ fn shape_of_value(value: &Value) -> String {
         }
         ValueKind::In(left, right) => format!("({} in {})", shape_of_value(left), shape_of_value(right)),
         ValueKind::Arrow(left, right) => format!("({} -> {})", shape_of_value(left), shape_of_value(right)),
+        ValueKind::Group(inner) => format!("({})", shape_of_value(inner)),
+        ValueKind::If(choice) => format!(
+            "if({} {} {})",
+            shape_of_value(&choice.condition),
+            shape_of_value(&choice.then),
+            shape_of_value(&choice.otherwise)
+        ),
+        ValueKind::Logic(connective, operands) => {
+            format!("{}({})", connective.text(), joined(operands.iter().map(shape_of_value).collect()))
+        }
+        ValueKind::Not(inner) => format!("not({})", shape_of_value(inner)),
+        ValueKind::Compare(comparison, sides) => {
+            format!("({} {} {})", shape_of_value(&sides.0), comparison.text(), shape_of_value(&sides.1))
+        }
+        ValueKind::Spread(inner) => format!("...{}", shape_of_value(inner)),
         ValueKind::Invalid => String::from("?"),
     }
 }
@@ -115,9 +131,31 @@ fn language_line() {
 
 #[test]
 fn reserved_items_are_skipped_whole() {
-    let text = "use std.resilience\ntemplate t(a: int, b) {\n /// doc\n x = $a\n}\nfor a in [1,\n 2] { y = 1 }\nz = 1";
-    let later = |word| format!("E0011 `{word}` comes with a later language version");
-    check(text, "!use; !template; !for; z=1", &[&later("use"), &later("template"), &later("for")]);
+    let text = "test \"a\" {\n /// doc\n x = $a\n}\ntest [1,\n 2] { y = 1 }\nz = 1";
+    let later = "E0011 `test` comes with a later language version";
+    check(text, "!test; !test; z=1", &[later, later]);
+}
+
+#[test]
+fn every_form_of_condition() {
+    check("x = if a then b else if c then d else e", "x=if(a b if(c d e))", &[]);
+    check("x = a and b or not c and d", "x=or(and(a b) and(not(c) d))", &[]);
+    check("x = (a or b) and c == d.e", "x=and((or(a b)) (c == d.e))", &[]);
+    check("x = a -> b != c -> d", "x=((a -> b) != (c -> d))", &[]);
+    check("x = [if\n a\n then b\n else c, ...d]", "x=[if(a b c) ...d]", &[]);
+    check("x = \"${if a < 1 then \"b\" else \"c\"}\"", "x='<if((a < 1) 'b' 'c')>'", &[]);
+    check("x = { ...a, b = 1 }\n...c", "x={=...a b=1}; =...c", &[]);
+    check("x = and.or, not = 1, y = [then, else]", "x=and.or; not=1; y=[then else]", &[]);
+}
+
+#[test]
+fn a_text_says_whether_it_stands_for_something_else() {
+    for plain in ["a = [x, y]", "service \"$${x}\" { b = \"${c}\" }", "a = b -> c"] {
+        assert!(!clean(plain).expands, "{plain}");
+    }
+    for other in ["let a = 1", "a = [...b]", "a = (b)", "s \"${a}\" {}", "m { defaults {} }", "a = b == c"] {
+        assert!(clean(other).expands, "{other}");
+    }
 }
 
 #[test]
@@ -152,7 +190,14 @@ fn one_mistake_costs_one_error() {
             "E0014 `e` is a block, and a record has attributes only",
         ],
     );
-    check("a = for x in y\nb = 1", "a=?; b=1", &["E0011 `for` comes with a later language version"]);
+    check("a = for x in y\nb = 1", "a=?; b=1", &["E0005 expected a value, found `for`"]);
+    check("a = if b then c\nb = 1", "a=?; b=1", &["E0005 expected `else`, found `b`"]);
+    check("let x y\nb = 1", "b=1", &["E0005 expected `=`, found `y`"]);
+    check("input = 3\nb = 1", "b=1", &["E0005 expected a name, found `=`"]);
+    check("for c in { a = 1 } { d = 2 }\nb = 1", "b=1", &["E0005 expected a list, found `{`"]);
+    check("template t(a) {\n c = 1\n}\nb = 1", "b=1", &["E0005 expected `:` and a type, found `)`"]);
+    assert_eq!(parsed("apply t(a = 1\nb = 1\n").1, ["E0007 this `(` is not closed"]);
+    check("override\nb = 1", "b=1", &["E0005 expected a block or an attribute after `override`"]);
     check("a = # x\nb = 1", "a=?; b=1", &["E0001 unexpected `#`"]);
 }
 
@@ -183,9 +228,16 @@ fn an_unclosed_bracket_stops_at_the_next_item() {
 
 #[test]
 fn deep_nesting_is_one_error_and_no_overflow() {
-    for (open, close) in
-        [("[", "]"), ("{a=", "}"), ("a{a=", "}"), ("\"${", "}\""), ("(", ")"), ("a in [", "]")]
-    {
+    for (open, close) in [
+        ("[", "]"),
+        ("{a=", "}"),
+        ("a{a=", "}"),
+        ("\"${", "}\""),
+        ("(", ")"),
+        ("a in [", "]"),
+        ("not ", ""),
+        ("if a then b else ", ""),
+    ] {
         for closed in [true, false] {
             let text = format!(
                 "x = {}1{}\n",

@@ -14,6 +14,9 @@ use crate::token::TokenKind;
 /// tree, so that no input can overflow a stack.
 pub(crate) const DEPTH_LIMIT: u8 = 64;
 
+/// Names that mean something between values.
+pub(crate) const INFIX: [&str; 5] = ["and", "or", "then", "else", "as"];
+
 /// A token that is not trivia, with what the trivia before it mean to the parser.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexeme {
@@ -33,6 +36,10 @@ pub(crate) enum Bracket {
     Brace,
     /// `[ … ]`: a line feed means nothing.
     List,
+    /// `( … )`: a line feed means nothing.
+    Parenthesis,
+    /// An operator before its operand, such as `not`: it counts as a bracket does, so that nothing nests without bound.
+    Operator,
     /// `${ … }`: a line feed has ended the string.
     Interpolation,
 }
@@ -48,6 +55,9 @@ pub(crate) struct Tokens<'a> {
     pub(crate) braces: u8,
     pub(crate) lists: u8,
     pub(crate) interpolations: u8,
+    pub(crate) parentheses: u8,
+    /// How many operators stand before their operand.
+    pub(crate) operators: u8,
     /// Whether a line feed ends an item in the innermost bracket.
     pub(crate) lines: bool,
 }
@@ -55,7 +65,17 @@ pub(crate) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     /// `rest` ends with [`TokenKind::End`].
     pub(crate) fn new(rest: &'a [Lexeme], context: &'a Context<'a>) -> Self {
-        Self { rest, context, last_end: 0, braces: 0, lists: 0, interpolations: 0, lines: true }
+        Self {
+            rest,
+            context,
+            last_end: 0,
+            braces: 0,
+            lists: 0,
+            interpolations: 0,
+            parentheses: 0,
+            operators: 0,
+            lines: true,
+        }
     }
 
     /// The lexeme after `ahead` others; beyond the end always the end.
@@ -72,6 +92,11 @@ impl<'a> Tokens<'a> {
         if self.lines && next.on_new_line { None } else { Some(next.kind) }
     }
 
+    /// Whether the current item can go on with this name.
+    pub(crate) fn goes_on_with(&self, word: &str) -> bool {
+        self.continuation() == Some(TokenKind::Name) && self.text(self.peek(0)) == word
+    }
+
     /// Consumes one lexeme; the end is never consumed.
     pub(crate) fn advance(self) -> Self {
         match self.rest.split_first() {
@@ -82,15 +107,23 @@ impl<'a> Tokens<'a> {
 
     /// How many brackets are open.
     pub(crate) fn depth(&self) -> u8 {
-        self.braces.saturating_add(self.lists).saturating_add(self.interpolations)
+        [self.lists, self.interpolations, self.parentheses, self.operators]
+            .into_iter()
+            .fold(self.braces, u8::saturating_add)
     }
 
     /// The position inside a bracket that was just opened.
     pub(crate) fn inside(mut self, bracket: Bracket) -> Self {
-        self.lines = bracket != Bracket::List;
+        match bracket {
+            Bracket::Brace | Bracket::Interpolation => self.lines = true,
+            Bracket::List | Bracket::Parenthesis => self.lines = false,
+            Bracket::Operator => {}
+        }
         let count = match bracket {
             Bracket::Brace => &mut self.braces,
             Bracket::List => &mut self.lists,
+            Bracket::Parenthesis => &mut self.parentheses,
+            Bracket::Operator => &mut self.operators,
             Bracket::Interpolation => &mut self.interpolations,
         };
         *count = count.saturating_add(1);
@@ -108,6 +141,7 @@ impl<'a> Tokens<'a> {
             Some(TokenKind::OpenBrace) => self.braces > 0,
             Some(TokenKind::OpenBracket) => self.lists > 0,
             Some(TokenKind::TemplateHead) => self.interpolations > 0,
+            Some(TokenKind::OpenParenthesis) => self.parentheses > 0,
             Some(_) | None => false,
         }
     }
@@ -150,11 +184,23 @@ impl<'a> Tokens<'a> {
         if second.on_new_line || !(first.kind.is_word() || first.kind == TokenKind::String) {
             return false;
         }
+        // `for c in …`, `use std.…`: a word of the language with a name behind it; `input and …` may be a value.
+        let names = second.kind == TokenKind::Name && !INFIX.contains(&self.text(second));
+        if first.kind.is_reserved() && (names || second.kind == TokenKind::String) {
+            return true;
+        }
         // `a in { … }` is a value.
-        let label =
-            (second.kind.is_word() && second.kind != TokenKind::In) || second.kind == TokenKind::String;
+        let word =
+            second.kind.is_word() && second.kind != TokenKind::In && !INFIX.contains(&self.text(second));
+        let label = word || second.kind == TokenKind::String;
+        // `if a { … } then …` and `not a { … }` are values.
+        let operator = first.kind == TokenKind::If || self.text(first) == "not";
         second.kind == TokenKind::Equals
-            || (first.kind.is_word() && label && third.kind == TokenKind::OpenBrace && !third.on_new_line)
+            || (first.kind.is_word()
+                && !operator
+                && label
+                && third.kind == TokenKind::OpenBrace
+                && !third.on_new_line)
     }
 }
 

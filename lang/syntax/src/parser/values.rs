@@ -5,6 +5,7 @@ use nom::sequence::preceded;
 
 use super::items::{attributes, name_of};
 use super::mistakes;
+use super::operators::value;
 use super::recovery::{Until, close, report, skip, skip_group};
 use super::strings::{raw_string, string_text, template};
 use super::tokens::{Bracket, DEPTH_LIMIT, Parsed, Tokens, token};
@@ -13,7 +14,7 @@ use crate::literal::classify;
 use crate::token::TokenKind;
 
 /// `instance` or `instance -> instance`.
-pub(super) fn value<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+pub(super) fn call<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let (rest, left) = instance(input)?;
     if rest.continuation() != Some(TokenKind::Arrow) {
         return Ok((rest, left));
@@ -52,6 +53,23 @@ fn same_item<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     }
 }
 
+/// What `for` goes over: a form that a block's braces may follow, so no record with a tag.
+pub(super) fn source<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    match input.continuation() {
+        Some(TokenKind::OpenBracket) => nested(input, list),
+        Some(TokenKind::OpenParenthesis) => nested(input, group),
+        Some(TokenKind::String) if input.peek(1).kind == TokenKind::Dot => path(input),
+        Some(kind) if kind.begins_path() && !is_not(input) => path(input),
+        Some(_) => Err(mistakes::no_list(input)),
+        None => Err(mistakes::missing_value(input)),
+    }
+}
+
+/// Whether the next name is `not`, which no path begins with.
+fn is_not(input: Tokens<'_>) -> bool {
+    input.peek(0).kind == TokenKind::Name && input.text(input.peek(0)) == "not"
+}
+
 /// Everything without an operator. The first two tokens decide.
 fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let first = input.peek(0);
@@ -73,7 +91,9 @@ fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
         TokenKind::TemplateHead => nested(input, template),
         TokenKind::OpenBracket => nested(input, list),
         TokenKind::OpenBrace => nested(input, record),
-        TokenKind::For | TokenKind::If => Err(mistakes::later_version(input)),
+        TokenKind::OpenParenthesis => nested(input, group),
+        TokenKind::For | TokenKind::If => Err(mistakes::no_operand(input)),
+        TokenKind::Name if is_not(input) => Err(mistakes::no_operand(input)),
         kind if kind.begins_path() => {
             let second = input.peek(1);
             if second.kind == TokenKind::OpenBrace && !(input.lines && second.on_new_line) {
@@ -151,6 +171,28 @@ fn tagged<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     Ok((rest, Value { kind: ValueKind::Tagged(Box::new(tag), entries), span: rest.span_from(start) }))
 }
 
+/// `( value )`
+fn group<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
+    let opening = outer.peek(0);
+    outer.context.expands.set(true);
+    let (rest, inner) = value(outer.advance().inside(Bracket::Parenthesis))?;
+    let rest = close(rest, opening, TokenKind::CloseParenthesis);
+    let span = rest.span_from(opening.start);
+    Ok((rest.outside(outer), Value { kind: ValueKind::Group(Box::new(inner)), span }))
+}
+
+/// `...value`, from the dots.
+pub(super) fn spread<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+    let start = input.peek(0).start;
+    input.context.expands.set(true);
+    let after = input.advance();
+    if after.continuation().is_none() {
+        return Err(mistakes::missing_value(after));
+    }
+    let (rest, inner) = value(after)?;
+    Ok((rest, Value { kind: ValueKind::Spread(Box::new(inner)), span: rest.span_from(start) }))
+}
+
 /// `[ value, … ]`; a mistake in one element costs that element.
 fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
     let opening = outer.peek(0);
@@ -208,7 +250,8 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
 /// One element; never fails, and consumes at least one lexeme.
 fn element(input: Tokens<'_>) -> (Tokens<'_>, Value) {
     let start = input.peek(0).start;
-    match value(input) {
+    let parsed = if input.peek(0).kind == TokenKind::Spread { spread(input) } else { value(input) };
+    match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             let rest = report(error, input);
@@ -230,13 +273,23 @@ pub(super) fn begins_value(kind: TokenKind) -> bool {
             | TokenKind::UnclosedString
             | TokenKind::OpenBracket
             | TokenKind::OpenBrace
+            | TokenKind::OpenParenthesis
+            | TokenKind::Spread
     ) || (kind.is_word() && kind != TokenKind::In)
 }
 
 /// The value behind `=`. Never fails: what cannot be parsed is reported, skipped, and [`ValueKind::Invalid`].
 pub(super) fn value_or_invalid(input: Tokens<'_>) -> (Tokens<'_>, Value) {
+    or_invalid(input, value)
+}
+
+/// What `form` reads, or [`ValueKind::Invalid`] after a report.
+pub(super) fn or_invalid<'a>(
+    input: Tokens<'a>,
+    form: fn(Tokens<'a>) -> Parsed<'a, Value>,
+) -> (Tokens<'a>, Value) {
     let start = input.peek(0).start;
-    match value(input) {
+    match form(input) {
         Ok(parsed) => parsed,
         Err(error) => {
             let rest = skip(report(error, input), Until::ITEM);

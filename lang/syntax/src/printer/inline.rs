@@ -1,7 +1,7 @@
 //! Values on one line.
 
 use super::scalars;
-use crate::ast::{Attribute, StringPart, Value, ValueKind};
+use crate::ast::{Attribute, Conditional, StringPart, Value, ValueKind};
 
 /// How text of several lines is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +22,17 @@ pub(super) fn value(value: &Value) -> Option<String> {
     value_with(value, Text::Block)
 }
 
+/// The value on one line whatever it is, text of several lines with escapes.
+pub(super) fn escaped(value: &Value) -> Option<String> {
+    value_with(value, Text::Escaped)
+}
+
 fn attribute_with(attribute: &Attribute, text: Text) -> Option<String> {
     if attribute.documentation.is_some() {
         return None;
+    }
+    if matches!(attribute.value.kind, ValueKind::Spread(_)) {
+        return value_with(&attribute.value, text);
     }
     Some(format!("{} = {}", scalars::key(&attribute.name.value), value_with(&attribute.value, text)?))
 }
@@ -54,6 +62,22 @@ fn value_with(value: &Value, text: Text) -> Option<String> {
         ValueKind::Arrow(left, right) => {
             format!("{} -> {}", value_with(left, text)?, value_with(right, text)?)
         }
+        ValueKind::Group(inner) => format!("({})", value_with(inner, text)?),
+        ValueKind::If(choice) => {
+            let Conditional { condition, then, otherwise } = choice.as_ref();
+            let [condition, then, otherwise] =
+                [condition, then, otherwise].map(|value| value_with(value, text));
+            format!("if {} then {} else {}", condition?, then?, otherwise?)
+        }
+        ValueKind::Logic(connective, operands) => {
+            let operands: Option<Vec<_>> = operands.iter().map(|value| value_with(value, text)).collect();
+            operands?.join(&format!(" {} ", connective.text()))
+        }
+        ValueKind::Not(inner) => format!("not {}", value_with(inner, text)?),
+        ValueKind::Compare(comparison, sides) => {
+            format!("{} {} {}", value_with(&sides.0, text)?, comparison.text(), value_with(&sides.1, text)?)
+        }
+        ValueKind::Spread(inner) => format!("...{}", value_with(inner, text)?),
         ValueKind::Invalid => return None,
     };
     Some(line)
@@ -99,6 +123,12 @@ pub(super) fn is_printable(value: &Value) -> bool {
         ValueKind::In(left, right) | ValueKind::Arrow(left, right) => {
             is_printable(left) && is_printable(right)
         }
+        ValueKind::Group(inner) | ValueKind::Not(inner) | ValueKind::Spread(inner) => is_printable(inner),
+        ValueKind::If(choice) => {
+            [&choice.condition, &choice.then, &choice.otherwise].into_iter().all(is_printable)
+        }
+        ValueKind::Logic(_, operands) => operands.iter().all(is_printable),
+        ValueKind::Compare(_, sides) => is_printable(&sides.0) && is_printable(&sides.1),
         ValueKind::Invalid => false,
     }
 }

@@ -4,6 +4,7 @@
 //! hold at most three attributes and nothing else, and fit. An empty line separates what takes several lines or is
 //! documented from its neighbours.
 
+mod forms;
 mod inline;
 mod scalars;
 #[cfg(test)]
@@ -12,7 +13,7 @@ mod values;
 mod writer;
 
 use self::writer::{Gap, Writer};
-use crate::ast::{Attribute, Block, File, Item};
+use crate::ast::{Attribute, Block, File, FormKind, Item, ValueKind};
 
 /// Blocks with more attributes than this are not put on one line.
 const MOST_INLINE_ATTRIBUTES: usize = 3;
@@ -41,6 +42,7 @@ fn items(writer: &mut Writer<'_>, items: &[Item], top: bool) {
         match item {
             Item::Block(block) => self::block(writer, block, top),
             Item::Attribute(attribute) => self::attribute(writer, attribute),
+            Item::Form(form) => forms::form(writer, form),
             Item::Reserved(_) => {}
         }
         previous_stands_apart = stands_apart;
@@ -50,8 +52,12 @@ fn items(writer: &mut Writer<'_>, items: &[Item], top: bool) {
 /// Whether the tree holds what the item says.
 fn is_printable(item: &Item) -> bool {
     match item {
-        Item::Block(block) => scalars::is_bare(&block.kind.value),
+        Item::Block(block) => {
+            let label = block.interpolated.as_deref();
+            scalars::is_bare(&block.kind.value) && label.is_none_or(inline::is_printable)
+        }
         Item::Attribute(attribute) => inline::is_printable(&attribute.value),
+        Item::Form(form) => forms::is_printable(form),
         Item::Reserved(_) => false,
     }
 }
@@ -64,6 +70,14 @@ fn stands_apart(writer: &Writer<'_>, item: &Item, top: bool) -> bool {
                 || !(block.body.is_empty() || inline_block(writer, block, top).is_some())
         }
         Item::Attribute(attribute) => attribute.documentation.is_some(),
+        Item::Form(form) => {
+            let body = match &form.kind {
+                FormKind::For(_) | FormKind::Template(_) => true,
+                FormKind::Override(inner) => self::stands_apart(writer, inner, false),
+                FormKind::Use(_) | FormKind::Let(_) | FormKind::Input(_) | FormKind::Apply(_) => false,
+            };
+            form.documentation.is_some() || body
+        }
         Item::Reserved(_) => false,
     }
 }
@@ -75,19 +89,25 @@ fn block(writer: &mut Writer<'_>, block: &Block, top: bool) {
         return writer.write(&line);
     }
     writer.write(&header(block));
+    braced(writer, &block.body, block.span.end);
+}
+
+/// ` { items }` on several lines; `end` is where the closing brace stood.
+fn braced(writer: &mut Writer<'_>, body: &[Item], end: u32) {
     writer.write(" {");
     writer.indented(|writer| {
-        items(writer, &block.body, false);
-        writer.comments_before(block.span.end.saturating_sub(1));
+        items(writer, body, false);
+        writer.comments_before(end.saturating_sub(1));
     });
     writer.write("}");
 }
 
 /// `kind` or `kind label`.
 fn header(block: &Block) -> String {
-    match &block.label {
-        Some(label) => format!("{} {}", block.kind.value, scalars::label(&label.value)),
-        None => block.kind.value.clone(),
+    match (block.interpolated.as_deref().and_then(inline::escaped), &block.label) {
+        (Some(label), _) => format!("{} {label}", block.kind.value),
+        (None, Some(label)) => format!("{} {}", block.kind.value, scalars::label(&label.value)),
+        (None, None) => block.kind.value.clone(),
     }
 }
 
@@ -106,7 +126,7 @@ fn inline_block(writer: &Writer<'_>, block: &Block, top: bool) -> Option<String>
     for item in &block.body {
         match item {
             Item::Attribute(attribute) => entries.push(inline::attribute(attribute)?),
-            Item::Block(_) | Item::Reserved(_) => return None,
+            Item::Block(_) | Item::Form(_) | Item::Reserved(_) => return None,
         }
     }
     let line = format!("{} {{ {} }}", header(block), entries.join(", "));
@@ -117,6 +137,8 @@ fn inline_block(writer: &Writer<'_>, block: &Block, top: bool) -> Option<String>
 fn attribute(writer: &mut Writer<'_>, attribute: &Attribute) {
     writer.documentation(attribute.documentation.as_deref());
     writer.comments_before(attribute.span.start);
-    writer.write(&format!("{} = ", scalars::key(&attribute.name.value)));
+    if !matches!(attribute.value.kind, ValueKind::Spread(_)) {
+        writer.write(&format!("{} = ", scalars::key(&attribute.name.value)));
+    }
     values::value(writer, &attribute.value);
 }

@@ -21,8 +21,13 @@ fn bare_or_quoted(name: &str, may_be_bare: impl FnOnce(TokenKind) -> bool) -> St
     if word(name).is_some_and(may_be_bare) {
         return name.to_owned();
     }
+    quoted(name)
+}
+
+/// Text between quotes.
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
-    escape(name, false, &mut quoted);
+    escape(text, false, &mut quoted);
     quoted.push('"');
     quoted
 }
@@ -44,7 +49,7 @@ pub(super) fn key(name: &str) -> String {
 
 /// The word that begins a path or a tagged record.
 pub(super) fn first_name(name: &str) -> String {
-    bare_or_quoted(name, TokenKind::begins_path)
+    bare_or_quoted(name, |kind| kind.begins_path() && name != "not")
 }
 
 /// One segment of a path.

@@ -48,6 +48,37 @@ pub(super) fn value(writer: &mut Writer<'_>, value: &Value) {
         }
         ValueKind::In(left, right) => operation(writer, left, " in ", right),
         ValueKind::Arrow(left, right) => operation(writer, left, " -> ", right),
+        ValueKind::Group(inner) => {
+            writer.write("(");
+            self::value(writer, inner);
+            writer.write(")");
+        }
+        ValueKind::If(choice) => {
+            let parts = [("if ", &choice.condition), (" then ", &choice.then), (" else ", &choice.otherwise)];
+            for (word, part) in parts {
+                writer.write(word);
+                self::value(writer, part);
+            }
+        }
+        ValueKind::Logic(connective, operands) => {
+            for (position, operand) in operands.iter().enumerate() {
+                if position > 0 {
+                    writer.write(&format!(" {} ", connective.text()));
+                }
+                self::value(writer, operand);
+            }
+        }
+        ValueKind::Not(inner) => {
+            writer.write("not ");
+            self::value(writer, inner);
+        }
+        ValueKind::Compare(comparison, sides) => {
+            operation(writer, &sides.0, &format!(" {} ", comparison.text()), &sides.1);
+        }
+        ValueKind::Spread(inner) => {
+            writer.write("...");
+            self::value(writer, inner);
+        }
         ValueKind::Invalid => {}
     }
 }

@@ -8,6 +8,9 @@ use lang_syntax::{TokenKind, lex};
 
 use super::ebnf::{Productions, Symbol};
 
+/// Names that the grammar mentions by their spelling.
+const SPELLED: [&str; 7] = ["language", "as", "then", "else", "and", "or", "not"];
+
 /// Derives a sentence, guided by `choices`. Beyond a depth, the alternative with the fewest rules is taken, which ends.
 pub(crate) fn derive(productions: &Productions, start: &str, choices: &[u8]) -> Vec<String> {
     let mut choices = choices.iter().map(|choice| usize::from(*choice));
@@ -47,6 +50,7 @@ fn spelled(terminal: &str) -> &str {
         "TEMPLATE_TAIL" => "}t\"",
         "NEWLINE" => "// comment\n",
         "DOCUMENTATION" => "\n/// documentation\n",
+        "COMPARISON" => "<=",
         "SKIPPED" => "( skipped ) { also }",
         _ => terminal,
     }
@@ -100,7 +104,7 @@ pub(crate) fn terminals(text: &str) -> Vec<String> {
         }
         let previous = terminals.last().map(String::as_str);
         let counts = newline
-            && open.last() != Some(&TokenKind::OpenBracket)
+            && !matches!(open.last(), Some(TokenKind::OpenBracket | TokenKind::OpenParenthesis))
             && !matches!(previous, None | Some("=" | "->" | "," | "{" | "NEWLINE"))
             && (documented || !matches!(token.kind, TokenKind::CloseBrace | TokenKind::End));
         if counts {
@@ -111,15 +115,18 @@ pub(crate) fn terminals(text: &str) -> Vec<String> {
         }
         (newline, documented) = (false, false);
         match token.kind {
-            TokenKind::OpenBrace | TokenKind::OpenBracket => open.push(token.kind),
-            TokenKind::CloseBrace | TokenKind::CloseBracket => {
+            TokenKind::OpenBrace | TokenKind::OpenBracket | TokenKind::OpenParenthesis => {
+                open.push(token.kind)
+            }
+            TokenKind::CloseBrace | TokenKind::CloseBracket | TokenKind::CloseParenthesis => {
                 open.pop();
             }
             _ => {}
         }
         terminals.push(match token.kind {
             TokenKind::End => break,
-            TokenKind::Name if spelling != "language" => String::from("NAME"),
+            TokenKind::Name if !SPELLED.contains(&spelling) => String::from("NAME"),
+            TokenKind::Comparison => String::from("COMPARISON"),
             TokenKind::Literal => String::from("LITERAL"),
             TokenKind::String => String::from("STRING"),
             TokenKind::RawString => String::from("RAW_STRING"),

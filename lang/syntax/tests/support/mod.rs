@@ -2,8 +2,8 @@
 
 use lang_diagnostics::{Diagnostic, FileId, Sink, Span, Spanned};
 use lang_syntax::ast::{
-    Attribute, Block, Decimal, DurationLiteral, File, Item, Literal, Path, Rate, RateUnit, StringPart, Value,
-    ValueKind,
+    self, Attribute, Block, Comparison, Conditional, Connective, Decimal, DurationLiteral, File, Form,
+    FormKind, Item, Literal, Path, Rate, RateUnit, StringPart, Value, ValueKind,
 };
 use lang_syntax::parse;
 use proptest::prelude::*;
@@ -20,6 +20,8 @@ pub(crate) fn parsed(text: &str) -> (File, Vec<Diagnostic>) {
 /// The same tree with every span empty.
 pub(crate) fn without_places(mut file: File) -> File {
     file.span = NOWHERE;
+    // A random tree does not say so.
+    file.expands = false;
     file.language = file.language.map(|version| Spanned::new(version.value, NOWHERE));
     file.items.iter_mut().for_each(erase_item);
     file.comments.iter_mut().for_each(|comment| comment.span = NOWHERE);
@@ -32,14 +34,40 @@ fn erase_item(item: &mut Item) {
             block.span = NOWHERE;
             block.kind.span = NOWHERE;
             block.label.iter_mut().for_each(|name| name.span = NOWHERE);
+            block.interpolated.iter_mut().for_each(|label| erase_value(label));
             block.documentation.iter_mut().for_each(|name| name.span = NOWHERE);
             block.body.iter_mut().for_each(erase_item);
         }
         Item::Attribute(attribute) => erase_attribute(attribute),
+        Item::Form(form) => erase_form(form),
         Item::Reserved(reserved) => {
             reserved.span = NOWHERE;
             reserved.word.span = NOWHERE;
         }
+    }
+}
+
+fn erase_form(form: &mut Form) {
+    form.span = NOWHERE;
+    form.documentation.iter_mut().for_each(|documentation| documentation.span = NOWHERE);
+    match &mut form.kind {
+        FormKind::Let(binding) => {
+            binding.name.span = NOWHERE;
+            erase_value(&mut binding.value);
+        }
+        FormKind::For(repetition) => {
+            repetition.variable.span = NOWHERE;
+            erase_value(&mut repetition.over);
+            repetition.body.iter_mut().for_each(erase_item);
+        }
+        FormKind::Override(item) => erase_item(item),
+        FormKind::Apply(apply) => {
+            apply.place = NOWHERE;
+            apply.template.segments.iter_mut().for_each(|segment| segment.span = NOWHERE);
+            apply.arguments.iter_mut().for_each(erase_attribute);
+        }
+        // Random trees have none of these.
+        FormKind::Use(_) | FormKind::Input(_) | FormKind::Template(_) => {}
     }
 }
 
@@ -73,6 +101,17 @@ fn erase_value(value: &mut Value) {
             erase_value(left);
             erase_value(right);
         }
+        ValueKind::Group(inner) | ValueKind::Not(inner) | ValueKind::Spread(inner) => erase_value(inner),
+        ValueKind::If(choice) => {
+            for part in [&mut choice.condition, &mut choice.then, &mut choice.otherwise] {
+                erase_value(part);
+            }
+        }
+        ValueKind::Logic(_, operands) => operands.iter_mut().for_each(erase_value),
+        ValueKind::Compare(_, sides) => {
+            erase_value(&mut sides.0);
+            erase_value(&mut sides.1);
+        }
     }
 }
 
@@ -91,6 +130,19 @@ fn erase_documentation(value: &mut Value) {
         ValueKind::In(left, right) | ValueKind::Arrow(left, right) => {
             erase_documentation(left);
             erase_documentation(right);
+        }
+        ValueKind::Group(inner) | ValueKind::Not(inner) | ValueKind::Spread(inner) => {
+            erase_documentation(inner)
+        }
+        ValueKind::If(choice) => {
+            for part in [&mut choice.condition, &mut choice.then, &mut choice.otherwise] {
+                erase_documentation(part);
+            }
+        }
+        ValueKind::Logic(_, operands) => operands.iter_mut().for_each(erase_documentation),
+        ValueKind::Compare(_, sides) => {
+            erase_documentation(&mut sides.0);
+            erase_documentation(&mut sides.1);
         }
     }
 }
@@ -117,6 +169,12 @@ fn plain_name() -> BoxedStrategy<String> {
                     | "apply"
                     | "override"
                     | "test"
+                    | "not"
+                    | "and"
+                    | "or"
+                    | "then"
+                    | "else"
+                    | "as"
             )
         })
         .boxed()
@@ -203,12 +261,14 @@ fn primary(depth: u32) -> BoxedStrategy<Value> {
     if depth == 0 {
         return leaf.prop_map(value_of).boxed();
     }
-    let entries = || prop::collection::vec(attribute(depth - 1), 0..4);
+    let one = value(depth - 1);
+    let entry = attribute(depth - 1);
+    let entries = || prop::collection::vec(entry.clone(), 0..4);
     let nested = prop_oneof![
-        prop::collection::vec(value(depth - 1), 0..4).prop_map(ValueKind::List),
+        prop::collection::vec(one.clone(), 0..4).prop_map(ValueKind::List),
         entries().prop_map(ValueKind::Record),
         (plain_name(), entries()).prop_map(|(tag, entries)| ValueKind::Tagged(Box::new(named(tag)), entries)),
-        (any_text(), value(depth - 1), any_text()).prop_map(|(before, mut value, after)| {
+        (any_text(), one.clone(), any_text()).prop_map(|(before, mut value, after)| {
             erase_documentation(&mut value);
             let text = |text: String| (!text.is_empty()).then_some(StringPart::Text(text));
             let parts = [text(before), Some(StringPart::Interpolation(value)), text(after)];
@@ -219,16 +279,43 @@ fn primary(depth: u32) -> BoxedStrategy<Value> {
 }
 
 fn value(depth: u32) -> BoxedStrategy<Value> {
-    let instance = || {
-        prop_oneof![
-            6 => primary(depth),
-            1 => (primary(depth), primary(depth))
-                .prop_map(|(left, right)| value_of(ValueKind::In(Box::new(left), Box::new(right)))),
-        ]
-    };
+    // Made once: a strategy is as large as what it may make.
+    let part = call(depth);
+    let several = prop::collection::vec(part.clone(), 3);
+    let how = prop::sample::select(Comparison::ALL.to_vec());
     prop_oneof![
-        6 => instance(),
-        1 => (instance(), instance())
+        8 => part.clone(),
+        2 => (several, how, 0..6_u8).prop_map(|(parts, how, form)| {
+            let mut parts = parts.into_iter();
+            let mut next = || parts.next().unwrap_or_else(|| value_of(ValueKind::Boolean(true)));
+            value_of(match form {
+                0 => ValueKind::Compare(how, Box::new((next(), next()))),
+                1 => ValueKind::Logic(Connective::And, vec![next(), next(), next()]),
+                2 => ValueKind::Logic(Connective::Or, vec![next(), next()]),
+                3 => ValueKind::Not(Box::new(next())),
+                4 => ValueKind::Group(Box::new(next())),
+                _ => ValueKind::If(Box::new(Conditional {
+                    condition: next(),
+                    then: next(),
+                    otherwise: next(),
+                })),
+            })
+        }),
+    ]
+    .boxed()
+}
+
+fn call(depth: u32) -> BoxedStrategy<Value> {
+    let part = primary(depth);
+    let instance = prop_oneof![
+        6 => part.clone(),
+        1 => (part.clone(), part)
+            .prop_map(|(left, right)| value_of(ValueKind::In(Box::new(left), Box::new(right)))),
+    ]
+    .boxed();
+    prop_oneof![
+        6 => instance.clone(),
+        1 => (instance.clone(), instance)
             .prop_map(|(left, right)| value_of(ValueKind::Arrow(Box::new(left), Box::new(right)))),
     ]
     .boxed()
@@ -254,10 +341,34 @@ fn item(depth: u32) -> BoxedStrategy<Item> {
     let block = (plain_name(), prop::option::of(any_name()), body, documentation()).prop_map(
         |(kind, label, body, documentation)| {
             let label = label.map(named);
-            Item::Block(Block { kind: named(kind), label, body, documentation, span: NOWHERE })
+            let interpolated = None;
+            Item::Block(Block { kind: named(kind), label, interpolated, body, documentation, span: NOWHERE })
         },
     );
-    prop_oneof![1 => attribute, 1 => block].boxed()
+    prop_oneof![4 => attribute, 4 => block, 1 => form(depth - 1)].boxed()
+}
+
+/// Items with a word of the language.
+fn form(depth: u32) -> BoxedStrategy<Item> {
+    let binding = (plain_name(), value(1))
+        .prop_map(|(name, value)| FormKind::Let(ast::Let { name: named(name), value }));
+    let over = prop::collection::vec(value(1), 0..3).prop_map(|values| value_of(ValueKind::List(values)));
+    let body = prop::collection::vec(item(depth), 0..3);
+    let repetition = (plain_name(), over, body)
+        .prop_map(|(variable, over, body)| FormKind::For(ast::For { variable: named(variable), over, body }));
+    let argument = (plain_name(), value(1)).prop_map(|(name, value)| Attribute {
+        name: named(name),
+        value,
+        documentation: None,
+        span: NOWHERE,
+    });
+    let application = (plain_name(), prop::collection::vec(argument, 0..3)).prop_map(|(name, arguments)| {
+        let template = Path { segments: vec![named(name)] };
+        FormKind::Apply(ast::Apply { template, place: NOWHERE, arguments })
+    });
+    (prop_oneof![binding, repetition, application], documentation())
+        .prop_map(|(kind, documentation)| Item::Form(Box::new(Form { kind, documentation, span: NOWHERE })))
+        .boxed()
 }
 
 /// Files without comments, as the parser could have read them.
@@ -267,6 +378,7 @@ pub(crate) fn file() -> BoxedStrategy<File> {
             language: language.then_some(Spanned::new(1, NOWHERE)),
             items,
             comments: Vec::new(),
+            expands: false,
             span: NOWHERE,
         })
         .boxed()

@@ -39,7 +39,7 @@ fn change(directory: &Directory, renewal: Renewal, console: &Console) -> Result<
         return Ok(Exit::Usage);
     }
     let (mesh, place) = (&opened.mesh, directory.keys());
-    let brought = match brought_trust(&Disk, &directory.file, mesh) {
+    let brought = match brought_trust(&Disk, &directory.mesh.entry(), mesh) {
         Ok(brought) => brought,
         Err(missing) => {
             for NotBrought { path, error } in missing {

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     };
     let secrets = secrets.map_err(|error| {
         Failure::new(error.to_string())
-            .help(format!("run first: meshc trust issue {}", arguments.directory.file.display()))
+            .help(format!("run first: meshc trust issue {}", arguments.directory.mesh.entry().display()))
     })?;
     let mut stream = String::new();
     for secret in secrets {

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use lang_diagnostics::{Sink, SourceMap};
 use meshc_driver::{CheckedMesh, Compilation};
 
-use crate::compile::{compile, show as show_findings};
+use crate::compile::{MeshArguments, compile, show as show_findings};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::keys::tracked_diagnostics;
@@ -51,8 +51,8 @@ pub(crate) enum Command {
 /// Which mesh, and where its keys are.
 #[derive(Args, Debug)]
 pub(crate) struct Directory {
-    /// The mesh's entry file.
-    file: PathBuf,
+    #[command(flatten)]
+    mesh: MeshArguments,
     /// The key directory. Default: `keys` next to the entry file.
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -60,14 +60,14 @@ pub(crate) struct Directory {
 
 impl Directory {
     fn keys(&self) -> PathBuf {
-        places::keys(&self.file, self.keys.as_ref())
+        places::keys(&self.mesh.entry(), self.keys.as_ref())
     }
 
     /// The mesh, if it has no errors; its diagnostics are shown, and whether git tracks its keys.
     fn mesh(&self, console: &Console) -> Result<Option<Opened>, Failure> {
-        let mut compilation = compile(&self.file, None)?;
+        let mut compilation = compile(&self.mesh, None)?;
         if let Some(mesh) = &compilation.mesh {
-            let tracked = tracked_diagnostics(&self.file, mesh, &self.keys());
+            let tracked = tracked_diagnostics(&self.mesh.entry(), mesh, &self.keys());
             compilation.diagnostics.extend(tracked);
         }
         show_findings(&compilation, console);
@@ -77,7 +77,7 @@ impl Directory {
 
     /// Whether keys may be written there; why not is shown.
     fn may_be_written(&self, opened: &Opened, console: &Console) -> Result<bool, Failure> {
-        let overlaps = places::of_trust(&self.file, &opened.mesh, &self.keys())?;
+        let overlaps = places::of_trust(&self.mesh.entry(), &opened.mesh, &self.keys())?;
         let mut sink = Sink::default();
         overlaps.iter().for_each(|overlap| overlap.report(&opened.mesh, &mut sink));
         console.diagnostics(&sink.into_sorted(), &opened.sources);

@@ -32,7 +32,11 @@ pub(in crate::parser) fn unclosed_bracket(input: Tokens<'_>, opening: Lexeme) {
         return input.context.quiet(next);
     }
     let bracket = input.text(opening);
-    let closing = if bracket == "[" { "]" } else { "}" };
+    let closing = match bracket {
+        "[" => "]",
+        "(" => ")",
+        _ => "}",
+    };
     let here = match next.kind {
         TokenKind::End => input.context.span(input.last_end, input.last_end),
         _ => input.span(next),

@@ -1,6 +1,6 @@
 //! Mistakes in items.
 
-use lang_diagnostics::{Applicability, Diagnostic, Span};
+use lang_diagnostics::{Applicability, Diagnostic};
 use nom::Err;
 
 use super::super::LANGUAGE_VERSION;
@@ -8,7 +8,7 @@ use super::super::recovery::{body_follows, contains_blocks};
 use super::super::tokens::{Mistake, Tokens};
 use super::values::{later, misplaced, unexpected};
 use super::{comma, error, fix, found, insertion, one_word, report, shortened};
-use crate::ast::Block;
+use crate::ast::{Block, Form};
 use crate::codes;
 use crate::token::TokenKind;
 
@@ -30,7 +30,9 @@ pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {
     } else if input.at_item() {
         diagnostic = diagnostic.fix(comma(input));
     } else if next.kind == TokenKind::OpenParenthesis {
-        diagnostic = diagnostic.help("there are no functions in this language version");
+        diagnostic = diagnostic.help(
+            "there are no functions: parentheses stand around a value, or behind the name of a template",
+        );
     }
     report(input, diagnostic);
 }
@@ -163,7 +165,7 @@ pub(in crate::parser) fn missing_equals(input: Tokens<'_>) {
             return report(
                 after,
                 Diagnostic { fix: None, ..diagnostic }
-                    .help("there are no imports in this language version: a mesh is one file"),
+                    .help("another file is taken in by `use \"name.mesh\"`"),
             );
         }
         TokenKind::Literal => diagnostic.help("a block has braces: `port http { number = 80 }`").fix(fix(
@@ -260,11 +262,43 @@ fn unquoted(input: Tokens<'_>, rule: &str, text: &str, applicability: Applicabil
         .fix(fix("quote it", applicability, span, quoted))
 }
 
-/// A label with `${…}`.
-pub(in crate::parser) fn interpolated_label(input: Tokens<'_>, label: Span) {
-    let message = "a label is constant: it has no interpolation";
-    report(
-        input,
-        Diagnostic::error(codes::INTERPOLATED_NAME, label, message).help("`$${` is a literal `${`"),
-    );
+/// A word of the language without the name that belongs behind it.
+pub(in crate::parser) fn no_name<'a>(input: Tokens<'a>, what: &str) -> Err<Mistake<'a>> {
+    let diagnostic = match input.continuation() {
+        Some(_) => misplaced(input, &format!("expected {what}")),
+        None => {
+            let place = input.context.span(input.last_end, input.last_end);
+            Diagnostic::error(codes::UNEXPECTED_TOKEN, place, format!("expected {what} here"))
+        }
+    };
+    let help = "`use let input for template apply override` begin items of their own: a name that is spelled like one \
+                of them is quoted";
+    Mistake::failure(input, if diagnostic.help.is_some() { diagnostic } else { diagnostic.help(help) })
+}
+
+/// An item with a word of the language that lacks a part.
+pub(in crate::parser) fn incomplete_form<'a>(input: Tokens<'a>, expected: &str) -> Err<Mistake<'a>> {
+    let diagnostic = match input.continuation() {
+        Some(_) => misplaced(input, &format!("expected {expected}")),
+        None => {
+            let place = input.context.span(input.last_end, input.last_end);
+            Diagnostic::error(codes::UNEXPECTED_TOKEN, place, format!("expected {expected} here"))
+        }
+    };
+    Mistake::failure(input, diagnostic)
+}
+
+/// `override` with neither a block nor an attribute behind it.
+pub(in crate::parser) fn nothing_overridden(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let place = input.context.span(input.last_end, input.last_end);
+    let message = "expected a block or an attribute after `override`";
+    Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message))
+}
+
+/// A form in a record.
+pub(in crate::parser) fn form_in_record(input: Tokens<'_>, form: &Form) {
+    let diagnostic =
+        Diagnostic::error(codes::BLOCK_IN_RECORD, form.span, "a record has attributes and spreads only")
+            .help("write it before the block or attribute that the record belongs to");
+    input.context.report_inside(diagnostic);
 }

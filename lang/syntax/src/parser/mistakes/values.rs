@@ -4,7 +4,7 @@ use lang_diagnostics::{Applicability, Diagnostic};
 use nom::Err;
 
 use super::super::LANGUAGE_VERSION;
-use super::super::tokens::{Lexeme, Mistake, Tokens};
+use super::super::tokens::{DEPTH_LIMIT, Lexeme, Mistake, Tokens};
 use super::{error, fix, found, one_word, report, shortened};
 use crate::codes;
 use crate::literal::Malformed;
@@ -18,8 +18,6 @@ pub(super) fn misplaced(input: Tokens<'_>, expected: &str) -> Diagnostic {
         TokenKind::Unknown | TokenKind::Colon => unknown_character(input, text),
         TokenKind::UnclosedString => unclosed(input, lexeme, "\""),
         TokenKind::UnclosedRaw => unclosed(input, lexeme, "\"\"\""),
-        TokenKind::OpenParenthesis => error(input, codes::UNEXPECTED_TOKEN, format!("{expected}, found `(`"))
-            .help("parentheses have no meaning in this language version: leave them out"),
         _ => error(input, codes::UNEXPECTED_TOKEN, format!("{expected}, found {}", found(input))),
     }
 }
@@ -51,7 +49,6 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
         )),
         "+" | "?" => unexpected().help("there are no operators on values: write the result"),
         "$" => unexpected().help("a name needs no `$`; `${…}` belongs into a string"),
-        "<" => unexpected().help("text of several lines is written in `\"\"\"`"),
         "`" => unexpected().help("strings are written in double quotes"),
         "\r" => diagnostic("unexpected carriage return without a line feed")
             .help("lines end with a line feed, or with a carriage return and a line feed"),
@@ -171,9 +168,38 @@ pub(in crate::parser) fn incomplete_path(input: Tokens<'_>) -> Err<Mistake<'_>> 
     Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help))
 }
 
-/// A word that begins an expression of a later version.
-pub(in crate::parser) fn later_version(input: Tokens<'_>) -> Err<Mistake<'_>> {
-    Mistake::failure(input, later(input))
+/// `for`, `if` or `not` where only a value without operators fits.
+pub(in crate::parser) fn no_operand(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let word = input.text(input.peek(0));
+    let help = match word {
+        "for" => String::from("`for` stands before items, and a list is joined from others by `...`"),
+        _ => format!("put it in parentheses: `({word} …)`"),
+    };
+    Mistake::failure(input, misplaced(input, "expected a value").help(help))
+}
+
+/// A choice without `then` or `else`.
+pub(in crate::parser) fn incomplete_choice<'a>(input: Tokens<'a>, word: &str) -> Err<Mistake<'a>> {
+    let place = match input.continuation() {
+        Some(_) => input.span(input.peek(0)),
+        None => input.context.span(input.last_end, input.last_end),
+    };
+    let message = format!("expected `{word}`, found {}", found(input));
+    let help = "a choice is written `if condition then one else other`, on one line or in parentheses";
+    Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help))
+}
+
+/// Too many `if` or `not` before each other.
+pub(in crate::parser) fn too_many_operators(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let message = format!("values are nested more than {DEPTH_LIMIT} deep");
+    Mistake::failure(input, error(input, codes::TOO_DEEP, message).help("give a part of it a name by `let`"))
+}
+
+/// `for x in` with something behind it that cannot be a list.
+pub(in crate::parser) fn no_list(input: Tokens<'_>) -> Err<Mistake<'_>> {
+    let diagnostic = misplaced(input, "expected a list");
+    let help = "write `[…]`, the name of a list, kinds such as `clusters`, or any value in parentheses";
+    Mistake::failure(input, if diagnostic.help.is_some() { diagnostic } else { diagnostic.help(help) })
 }
 
 pub(super) fn later(input: Tokens<'_>) -> Diagnostic {

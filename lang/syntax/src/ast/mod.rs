@@ -1,7 +1,11 @@
 //! The syntax tree. It mirrors the text: nothing is resolved, every node has its span. What could not be parsed
 //! has been reported; the tree then holds [`ValueKind::Invalid`] in its place, or nothing at all.
 
+mod form;
+
 use lang_diagnostics::{Span, Spanned};
+
+pub use form::{Apply, For, Form, FormKind, Let, Parameter, Selected, Source, Template, Type, TypeKind, Use};
 
 /// A whole file.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +16,9 @@ pub struct File {
     pub items: Vec<Item>,
     /// Everything that is a comment (`//`, not `///`), in source order, for the printer.
     pub comments: Vec<Comment>,
+    /// Whether anything in it stands for something else: a form, a variable's use, a condition, `defaults`. Otherwise the
+    /// tree is what it means, and expansion has nothing to do.
+    pub expands: bool,
     /// The whole file.
     pub span: Span,
 }
@@ -34,7 +41,9 @@ pub enum Item {
     Block(Block),
     /// `name = value`
     Attribute(Attribute),
-    /// An item whose word is reserved for a later language version (`use`, `template`, …); reported already.
+    /// `use`, `let`, `template` and the like.
+    Form(Box<Form>),
+    /// An item whose word is reserved for a later language version (`test`); reported already.
     Reserved(Reserved),
 }
 
@@ -45,6 +54,8 @@ pub struct Block {
     pub kind: Spanned<String>,
     /// The label, bare or quoted; `None` when the block has none.
     pub label: Option<Spanned<String>>,
+    /// The label's value if it has interpolations; its text in `label` is then empty until it is expanded.
+    pub interpolated: Option<Box<Value>>,
     /// The items between the braces.
     pub body: Vec<Item>,
     /// `///` lines right before, joined with newlines; without their slashes, one space after them, and white
@@ -54,7 +65,7 @@ pub struct Block {
     pub span: Span,
 }
 
-/// `name = value`
+/// `name = value`, or `...value`: an attribute with an empty name whose value is a [`ValueKind::Spread`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
     /// The attribute's name.
@@ -106,9 +117,88 @@ pub enum ValueKind {
     In(Box<Value>, Box<Value>),
     /// `A -> B`; either side may be an `In`.
     Arrow(Box<Value>, Box<Value>),
+    /// `(value)`
+    Group(Box<Value>),
+    /// `if condition then one else other`
+    If(Box<Conditional>),
+    /// `a and b`, `a or b`: at least two.
+    Logic(Connective, Vec<Value>),
+    /// `not a`
+    Not(Box<Value>),
+    /// `a == b`
+    Compare(Comparison, Box<(Value, Value)>),
+    /// `...list` in a list, `...record` in a record or a block.
+    Spread(Box<Value>),
     /// Something that could not be parsed. It has been reported: later stages take it for any value and stay
     /// silent, so that one mistake costs one error.
     Invalid,
+}
+
+/// `if condition then one else other`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conditional {
+    /// What decides.
+    pub condition: Value,
+    /// The value if it is true.
+    pub then: Value,
+    /// The value if it is false.
+    pub otherwise: Value,
+}
+
+/// What joins conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connective {
+    /// `and`
+    And,
+    /// `or`
+    Or,
+}
+
+impl Connective {
+    /// How it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::And => "and",
+            Self::Or => "or",
+        }
+    }
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+}
+
+impl Comparison {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Equal, Self::NotEqual, Self::Less, Self::AtMost, Self::Greater, Self::AtLeast];
+
+    /// How it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+        }
+    }
 }
 
 /// One part of a string.
