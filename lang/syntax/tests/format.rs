@@ -18,6 +18,8 @@ const EXAMPLES: &[&str] = &[
     include_str!("../../../examples/online-boutique/mesh.mesh"),
     include_str!("../../../examples/single-cluster/mesh.mesh"),
     include_str!("../../../stdlib/defaults.mesh"),
+    include_str!("../../../stdlib/resilience.mesh"),
+    include_str!("../../../stdlib/clusters.mesh"),
 ];
 
 fn formatted(text: &str) -> Option<String> {

@@ -66,8 +66,41 @@ fn erase_form(form: &mut Form) {
             apply.template.segments.iter_mut().for_each(|segment| segment.span = NOWHERE);
             apply.arguments.iter_mut().for_each(erase_attribute);
         }
-        // Random trees have none of these.
-        FormKind::Use(_) | FormKind::Input(_) | FormKind::Template(_) => {}
+        FormKind::Use(import) => {
+            match &mut import.from {
+                ast::Source::File(name) => name.span = NOWHERE,
+                ast::Source::Module(path) => path.segments.iter_mut().for_each(|name| name.span = NOWHERE),
+            }
+            import.alias.iter_mut().for_each(|name| name.span = NOWHERE);
+            for selected in import.selected.iter_mut().flatten() {
+                selected.name.span = NOWHERE;
+                selected.alias.iter_mut().for_each(|name| name.span = NOWHERE);
+            }
+        }
+        FormKind::Input(parameter) => erase_parameter(parameter),
+        FormKind::Template(template) => {
+            template.name.span = NOWHERE;
+            template.parameters.iter_mut().for_each(erase_parameter);
+            template.body.iter_mut().for_each(erase_item);
+        }
+    }
+}
+
+fn erase_parameter(parameter: &mut ast::Parameter) {
+    parameter.name.span = NOWHERE;
+    erase_type(&mut parameter.ty);
+    parameter.default.iter_mut().for_each(erase_value);
+}
+
+fn erase_type(ty: &mut ast::Type) {
+    ty.span = NOWHERE;
+    match &mut ty.kind {
+        ast::TypeKind::Named(name, arguments) => {
+            name.span = NOWHERE;
+            arguments.iter_mut().for_each(erase_value);
+        }
+        ast::TypeKind::List(inner) => erase_type(inner),
+        ast::TypeKind::Invalid => {}
     }
 }
 
