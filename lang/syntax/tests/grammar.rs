@@ -3,6 +3,7 @@
 
 mod grammar_support;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use lang_diagnostics::{FileId, Sink};
@@ -12,12 +13,14 @@ use proptest::prelude::*;
 
 use self::grammar_support::ebnf::{code_blocks, read};
 use self::grammar_support::ll2::Grammar;
-use self::grammar_support::sentence::{derive, terminals, write};
+use self::grammar_support::sentence::{derive, shortest, terminals, write};
 
 const MARKDOWN: &str = include_str!("../../GRAMMAR.md");
 
 static GRAMMAR: LazyLock<Grammar> =
     LazyLock::new(|| Grammar::new(read(&code_blocks(MARKDOWN, "ebnf").concat()), "file"));
+
+static SHORTEST: LazyLock<BTreeMap<&str, usize>> = LazyLock::new(|| shortest(&GRAMMAR.productions));
 
 /// The codes and messages that the parser reports.
 fn reports(text: &str) -> Vec<String> {
@@ -129,7 +132,7 @@ proptest! {
 
     #[test]
     fn the_parser_accepts_every_sentence_of_the_grammar(choices in prop::collection::vec(any::<u8>(), 0..400)) {
-        let text = write(&derive(&GRAMMAR.productions, "file", &choices));
+        let text = write(&derive(&GRAMMAR.productions, &SHORTEST, "file", &choices));
         let wrong: Vec<String> =
             reports(&text).into_iter().filter(|report| !report.starts_with(LATER_VERSION.0)).collect();
         prop_assert!(wrong.is_empty(), "{}\n{:?}", text, wrong);
@@ -140,7 +143,7 @@ proptest! {
         choices in prop::collection::vec(any::<u8>(), 0..200),
         mutations in prop::collection::vec((any::<u8>(), any::<usize>(), any_terminal()), 1..3),
     ) {
-        let mut sentence = derive(&GRAMMAR.productions, "file", &choices);
+        let mut sentence = derive(&GRAMMAR.productions, &SHORTEST, "file", &choices);
         for (mutation, place, terminal) in mutations {
             sentence = mutated(sentence, mutation, place, terminal);
         }

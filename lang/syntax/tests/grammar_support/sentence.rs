@@ -4,6 +4,8 @@
     reason = "as in the parser: all other tokens are one case, spelled as they are"
 )]
 
+use std::collections::BTreeMap;
+
 use lang_syntax::{TokenKind, lex};
 
 use super::ebnf::{Productions, Symbol};
@@ -11,8 +13,13 @@ use super::ebnf::{Productions, Symbol};
 /// Names that the grammar mentions by their spelling.
 const SPELLED: [&str; 7] = ["language", "as", "then", "else", "and", "or", "not"];
 
-/// Derives a sentence, guided by `choices`. Beyond a depth, the alternative with the fewest rules is taken, which ends.
-pub(crate) fn derive(productions: &Productions, start: &str, choices: &[u8]) -> Vec<String> {
+/// Derives a sentence, guided by `choices`. Beyond a depth, the alternative with the shortest sentence is taken.
+pub(crate) fn derive(
+    productions: &Productions,
+    shortest: &BTreeMap<&str, usize>,
+    start: &str,
+    choices: &[u8],
+) -> Vec<String> {
     let mut choices = choices.iter().map(|choice| usize::from(*choice));
     let mut sentence = Vec::new();
     let mut expected = vec![(Symbol::Rule(start.to_owned()), 0)];
@@ -22,13 +29,11 @@ pub(crate) fn derive(productions: &Productions, start: &str, choices: &[u8]) -> 
             Symbol::Rule(rule) => {
                 let alternatives = &productions[&rule];
                 let choice = choices.next().filter(|_| depth < 60);
-                let rules =
-                    |symbols: &[Symbol]| symbols.iter().filter(|s| matches!(s, Symbol::Rule(_))).count();
                 let chosen = match choice {
                     Some(choice) => &alternatives[choice % alternatives.len()],
                     None => alternatives
                         .iter()
-                        .min_by_key(|symbols| (rules(symbols), symbols.len()))
+                        .min_by_key(|symbols| length(symbols, shortest))
                         .expect("not empty"),
                 };
                 expected.extend(chosen.iter().rev().map(|symbol| (symbol.clone(), depth + 1)));
@@ -36,6 +41,32 @@ pub(crate) fn derive(productions: &Productions, start: &str, choices: &[u8]) -> 
         }
     }
     sentence
+}
+
+/// How many terminals the shortest sentence of each rule has. Without choices left, a derivation heads for that one: whatever
+/// else looks short may be a rule that leads back to itself.
+pub(crate) fn shortest(productions: &Productions) -> BTreeMap<&str, usize> {
+    let mut lengths: BTreeMap<&str, usize> = BTreeMap::new();
+    loop {
+        let before = lengths.clone();
+        for (rule, alternatives) in productions {
+            let best = alternatives.iter().map(|symbols| length(symbols, &before)).min();
+            lengths.insert(rule, best.unwrap_or(usize::MAX));
+        }
+        if lengths == before {
+            return lengths;
+        }
+    }
+}
+
+/// How many terminals an alternative has at least, as far as that is known of its rules. A rule counts more than nothing, so
+/// that the way of an empty one is shorter than one through others.
+fn length(symbols: &[Symbol], shortest: &BTreeMap<&str, usize>) -> usize {
+    let each = symbols.iter().map(|symbol| match symbol {
+        Symbol::Terminal(_) => 1,
+        Symbol::Rule(rule) => shortest.get(rule.as_str()).copied().unwrap_or(usize::MAX).saturating_add(1),
+    });
+    each.fold(0, usize::saturating_add)
 }
 
 /// A text for a terminal.
