@@ -37,7 +37,7 @@ The same on both data planes:
 | the head of a request or of an answer, and its trailers | 60 KiB: over HTTP/1.1 as it is sent, over HTTP/2 its names and values | refused: 431 or a reset stream for a request, 502 or 503 for an answer |
 | headers of either, and trailers | 100, over HTTP/2 with those that begin with a colon | the same |
 | the same between proxies, for what they add | 64 KiB, 128 headers | the same |
-| a request's body that is kept for another attempt | 64 KiB unless `max_body` says otherwise | sent once, also after a connection that failed |
+| a request's body that is kept for another attempt | 64 KiB unless `max_body` says otherwise | sent once; after a connection that failed see the differences below |
 | a client's connection without requests | 1 h | closed |
 | a connection between proxies without a sign of life | 60 s, then 3 probes, 20 s apart | closed |
 | a ClientHello, at gateways and sidecars | 5 s | closed |

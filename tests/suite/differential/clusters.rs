@@ -144,7 +144,7 @@ fn ingress(ingress: &Ingress, random: &mut Random) -> Item {
     }
     if random.percent(10) {
         items.push(Item::line(random.of(&[
-            "service { class = \"example.org/internal\", annotations = { \"example.org/scheme\" = \"internal\" }, external_traffic = local, sources = [203.0.113.0/24] }",
+            "service { class = \"example.org/internal\", annotations = { \"example.org/scheme\" = \"internal\" }, external_traffic = local, sources = [203.0.113.0/24] }, labels = { tier = \"edge\" }, annotations = { note = \"x\" }",
             "service { type = node_port }",
         ])));
     }
@@ -158,7 +158,7 @@ fn ingress(ingress: &Ingress, random: &mut Random) -> Item {
 fn of_door(door: Door) -> String {
     let number = door.number();
     match door {
-        Door::Second => format!("port second {{ number = {number} }}"),
+        Door::Second => format!("port second {{ number = {number}, node_port = 30080 }}"),
         Door::Tls => format!(
             "port https {{ number = {number}, tls {{ secret = \"all-tls\", minimum_version = tls13, alpn = [http2, http1] }} }}"
         ),
