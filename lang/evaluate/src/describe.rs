@@ -137,7 +137,8 @@ pub(crate) fn value(value: &Value) -> &'static str {
 }
 
 /// What a literal is, with an article.
-pub(crate) fn literal(literal: &Literal) -> &'static str {
+#[must_use]
+pub fn literal(literal: &Literal) -> &'static str {
     match literal {
         Literal::Integer(_) => "a whole number",
         Literal::Decimal(_) => "a decimal number",

@@ -33,6 +33,7 @@ use lang_diagnostics::{Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
 
 pub use declarations::{Block, Declarations, Entity, EntityId};
+pub use describe::literal;
 pub use value::{FromValue, Piece, Target, Value};
 
 use collect::Collector;
