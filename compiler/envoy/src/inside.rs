@@ -165,7 +165,7 @@ fn names(chain: &InboundChain) -> Option<PassThrough> {
                 origin: origin.clone(),
             }],
         }),
-        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, filters: _ }
+        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters: _ }
         | InboundProtocol::Tcp { connect_attempts: _ } => None,
     }
 }

@@ -159,7 +159,7 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
     let upstream = upstream.clone();
     match protocol {
         // Whether the application speaks HTTP/2 only is said by its upstream's protocol.
-        InboundProtocol::Http { app_http2: _, upgrades, vouching, told, filters } => {
+        InboundProtocol::Http { app_http2: _, upgrades, vouching, told, retry, filters } => {
             raw::InboundApp::Http(raw::InboundHttp {
                 upstream,
                 timeout: None,
@@ -169,6 +169,7 @@ fn app(app: &AppPort, protocol: &InboundProtocol) -> raw::InboundApp {
                     Told::Caller => false,
                     Told::Nothing => true,
                 },
+                retry: retry.as_ref().map(routes::retry),
                 filters: filters::render(filters),
             })
         }

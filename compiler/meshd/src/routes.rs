@@ -122,7 +122,7 @@ pub(crate) const fn others_take_over(dead_share: DeadShare) -> bool {
     }
 }
 
-fn retry(retry: &RetryPlan) -> raw::Retry {
+pub(crate) fn retry(retry: &RetryPlan) -> raw::Retry {
     let RetryPlan {
         attempts,
         when,

@@ -12,7 +12,7 @@ use meshc_vocabulary::model::{
 };
 
 use crate::filter::Filter;
-use crate::{ClientRanges, Entrance, Limit, PeerCheck, VirtualHost, WeightedUpstream};
+use crate::{ClientRanges, Entrance, Limit, PeerCheck, RetryPlan, VirtualHost, WeightedUpstream};
 
 /// One listening socket.
 #[derive(Clone, Debug)]
@@ -229,6 +229,8 @@ pub enum InboundProtocol {
         vouching: Vec<SpiffeId>,
         /// What the application is told of the caller.
         told: Told,
+        /// What is sent again, where there is more than one endpoint to send it to; an application on loopback is one.
+        retry: Option<RetryPlan>,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },

@@ -148,6 +148,7 @@ about what a mesh declares.
 | the end of a WebSocket over HTTP/2, once the application has closed its connection | a reset, after all that was said | an end | meshd tells a failure from an end |
 | a client that ends its side together with its first bytes, at a port that tells TLS from other bytes (`permissive`) or takes the PROXY protocol | may be reset without an answer | gets the answer, where it speaks bytes | Envoy's listener takes such a client for gone |
 | a TCP connection that cannot be opened in the nearest locality, until its endpoints are ejected (`failover`) | fails | goes to the next locality | Envoy tries a connection again in the same locality only |
+| a request that cannot be sent, where the nearest locality has one pod and declares several (`replicas`), with `attempts = 1` and without `other_localities` | is tried at the same pod again | goes to the next locality | Envoy leaves a locality by the number of the attempt, not because no other pod is there |
 | a TCP connection for which no endpoint can be reached | ends in order | is reset | meshd tells a failure from an end |
 | `memory_limit` of a gateway, unless declared | 1,280 MiB | 512 MiB | meshd needs less |
 | names of metrics | Envoy's | `meshd_…` | each has its own |

@@ -2,7 +2,8 @@
 
 use crate::filter::Filter;
 use crate::{
-    ClientRanges, Entrance, HostPattern, Limit, PeerPattern, SpiffeId, Upgrade, VirtualHost, WeightedUpstream,
+    ClientRanges, Entrance, HostPattern, Limit, PeerPattern, Retry, SpiffeId, Upgrade, VirtualHost,
+    WeightedUpstream,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -131,6 +132,8 @@ pub enum InboundApp {
         vouching: Vec<SpiffeId>,
         /// Whether the application is told nothing of who called.
         anonymous: bool,
+        /// When a request is sent again; `None` is once, where it was not sent because no connection came about.
+        retry: Option<Retry>,
         /// What is done with each request, in order.
         filters: Vec<Filter>,
     },

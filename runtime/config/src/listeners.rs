@@ -248,7 +248,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
             })
         }
         raw::InboundApp::Http(raw) => {
-            let raw::InboundHttp { upstream, timeout, upgrades, vouching, anonymous, filters } = raw;
+            let raw::InboundHttp { upstream, timeout, upgrades, vouching, anonymous, retry, filters } = raw;
             let at = at.field("http");
             let upstream = cx.upstream(upstream, &at.field("upstream"));
             let timeout_at = at.field("timeout");
@@ -260,6 +260,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
                 }
                 known
             });
+            let retry = cx.optional(retry.as_ref(), &at.field("retry"), route::retry);
             let filters = cx.each(filters, &at.field("filters"), Filter::check);
             Some(InboundApp::Http {
                 upstream: upstream?,
@@ -267,6 +268,7 @@ fn app(cx: &mut Context<'_>, raw: &raw::InboundApp, at: &Path) -> Option<Inbound
                 upgrades: upgrades.clone(),
                 vouching: vouching?,
                 anonymous: *anonymous,
+                retry: retry?,
                 filters: filters?,
             })
         }

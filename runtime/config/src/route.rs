@@ -273,7 +273,7 @@ pub(crate) fn weighted(
     })
 }
 
-fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
+pub(crate) fn retry(cx: &mut Context<'_>, raw: &raw::Retry, at: &Path) -> Option<Retry> {
     let raw::Retry {
         attempts,
         on,

@@ -343,7 +343,7 @@ impl Builder<'_> {
                     },
                 })
             }
-            InboundApp::Http { upstream, timeout, upgrades, vouching, anonymous, filters } => {
+            InboundApp::Http { upstream, timeout, upgrades, vouching, anonymous, retry, filters } => {
                 let route = Route {
                     name: String::new(),
                     matching: RequestMatch::any(),
@@ -353,7 +353,7 @@ impl Builder<'_> {
                     failover: false,
                     timeout: *timeout,
                     idle_timeout: None,
-                    retry: None,
+                    retry: retry.clone(),
                     upgrades: upgrades.clone(),
                     grpc_deadlines: false,
                     filters: self.filters(filters, place, (*timeout, None))?,

@@ -28,7 +28,7 @@ cluster west {
 }
 cluster east { network = east-net, region = "eastus" }
 namespace shop {
-  service web { clusters = [west, east], port http { number = 8080 }, calls = [pay, bank] }
+  service web { clusters = [west, east], port http { number = 8080 }, calls = [pay, bank, far.spare] }
   service idle { clusters = [west], port http { number = 8080 } }
   external pay {
     hosts    = ["api.pay.example"]
@@ -47,6 +47,16 @@ namespace shop {
     hosts   = ["shop.example"]
     rule { match { prefix = "/idle" }, to = idle }
     rule { to = pay.http, rewrite { host = "api.pay.example" } }
+  }
+}
+namespace far {
+  policy calm { outlier { enabled = false } }
+  external spare {
+    hosts     = ["api.spare.example"]
+    addresses = [203.0.113.1, 203.0.113.2]
+    fallback  = ["other.spare.example"]
+    through   = west.egress
+    port http { number = 80, protocol = http }
   }
 }
 "#,
@@ -73,6 +83,22 @@ namespace shop {
         assert_eq!(conversation(at(5432), "x"), "shop.pay in api.pay.example\nx");
     }
     told(&mesh.ingress("WEST_INGRESS_80", &Request::get("shop.example", "/")));
+
+    // The gateway sees that a host cannot be connected to, and nobody has seen the request yet: another address gets it, and
+    // then what stands in for the host, whatever the method.
+    let post = || {
+        let request = Request::get("api.spare.example", "/").method("POST", "x");
+        request.send(mesh.address("MESH_CALL_EAST_SHOP_WEB__FAR_SPARE_80"))
+    };
+    for (gone, next) in [("203.0.113.1", "203.0.113.2"), ("203.0.113.2", "other.spare.example")] {
+        mesh.fail("far.spare", gone, "gone");
+        process::eventually("connections to what is gone have ended", Duration::from_secs(30), || {
+            (post().status == 200).then_some(())
+        });
+        for _ in 0..10 {
+            assert_eq!(answered(&post()), by("far.spare", next), "{gone} is gone");
+        }
+    }
 
     // Past its own sidecar, too, nobody gets through who has not declared the call, nor to another host.
     let gateway = mesh.address("MESH_INBOUND_WEST_GATEWAYS_EGRESS");

@@ -32,6 +32,9 @@ pub(crate) fn service(
     if !parts.vips && !parts.machines && random.percent(5) {
         inside.push(Item::line(random.of(&["capture = loopback", "capture = redirect"])));
     }
+    // Each place has one application here. Where there are other places, Envoy would try what it takes for another of several
+    // pods, and meshd knows better: see the reference's table of differences.
+    let pods = |several| if service.clusters.len() == 1 { several } else { 1 };
     let on_machines = |cluster: &usize| parts.machines && cluster + 1 == parts.clusters;
     let machines = service.clusters.iter().find(|cluster| on_machines(cluster));
     let subset = |place: usize, random: &mut Random| {
@@ -40,7 +43,7 @@ pub(crate) fn service(
             inside.push(Item::line(format!("in c{cluster} {{ addresses = [10.9.{number}.{}] }}", 5 + place)));
         } else if random.percent(25) {
             inside.push(Item::list("clusters", service.clusters.iter().map(|cluster| format!("c{cluster}"))));
-            inside.push(Item::line(format!("in c{} {{ replicas = 2 }}", service.clusters[0])));
+            inside.push(Item::line(format!("in c{} {{ replicas = {} }}", service.clusters[0], pods(2))));
             inside.push(Item::line(format!("workload {name}-{place} {{}}")));
         }
         Item::block(format!("subset v{place}"), inside)
@@ -53,7 +56,7 @@ pub(crate) fn service(
         inside.push(Item::line(format!("in c{cluster} {{ addresses = [10.9.{number}.4] }}")));
     } else {
         if random.percent(8) {
-            inside.push(Item::line(format!("in c{} {{ replicas = 3 }}", service.clusters[0])));
+            inside.push(Item::line(format!("in c{} {{ replicas = {} }}", service.clusters[0], pods(3))));
         }
         if random.percent(8) {
             inside.push(Item::line(random.of(&[

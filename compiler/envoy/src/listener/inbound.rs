@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     TcpProxy, tcp_proxy::ClusterSpecifier,
 };
 use meshc_plan::filter::Filter;
-use meshc_plan::{AppPort, Carried, InboundChain, InboundListener, InboundProtocol, bounds};
+use meshc_plan::{AppPort, Carried, InboundChain, InboundListener, InboundProtocol, RetryPlan, bounds};
 use meshc_vocabulary::model::Upgrade;
 
 use super::{or_closed, tls_inspector};
@@ -19,7 +19,7 @@ use crate::pb::base::TrafficDirection;
 use crate::pb::listener::{FilterChain, FilterChainMatch, Listener};
 use crate::pb::route::route_action::ClusterSpecifier as RouteCluster;
 use crate::pb::route::{self, Route, RouteAction, VirtualHost};
-use crate::pb::{duration, number, timeout};
+use crate::pb::{duration, long, number, timeout};
 use crate::placed::Placed;
 use crate::{access_log, inside, keepalive, limits, tls};
 
@@ -79,13 +79,14 @@ fn chain(
         Carried::Checks => format!("checks_{port}"),
     };
     match protocol {
-        InboundProtocol::Http { app_http2, upgrades, vouching, told, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, vouching, told, retry, filters } => {
             let replies = replies::of(filters);
             let action = RouteAction {
                 upgrade_configs: upgrade::refused(upgrades),
-                ..to_application(upstream, *app_http2)
+                ..to_application(upstream, *app_http2, retry.as_ref())
             };
-            let routes = every_request(&name, upstream, action, upgrades, filters);
+            let mut routes = every_request(&name, upstream, action, upgrades, filters);
+            keep_bodies(&mut routes, retry.as_ref());
             let filters = filters::before_the_router(filters);
             let filters = authorization::vouching(vouching).into_iter().chain(filters).collect();
             let clients = match carries {
@@ -114,14 +115,23 @@ fn chain(
     }
 }
 
-/// Every request to the application. How long it may take is for the caller to say, who knows the route.
-fn to_application(upstream: &str, http2: bool) -> RouteAction {
+/// Every request to the application, or to a host outside. How long it may take is for the caller to say, who knows the route.
+fn to_application(upstream: &str, http2: bool, retry: Option<&RetryPlan>) -> RouteAction {
+    let refused = || http2.then(retry::refused);
     RouteAction {
         timeout: timeout(None),
         idle_timeout: timeout(None),
         cluster_specifier: Some(RouteCluster::Cluster(upstream.to_owned())),
-        retry_policy: http2.then(retry::refused),
+        retry_policy: retry.map_or_else(refused, retry::full),
         ..Default::default()
+    }
+}
+
+/// How much of a body is kept for another attempt, where there is one.
+fn keep_bodies(routes: &mut route::RouteConfiguration, retry: Option<&RetryPlan>) {
+    let Some(retry) = retry else { return };
+    for host in &mut routes.virtual_hosts {
+        host.request_body_buffer_limit = long(retry.max_body);
     }
 }
 

@@ -54,7 +54,7 @@ fn inbound_chain(chain: &InboundChain, sink: &mut Sink) {
 
 fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
     match protocol {
-        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, filters } => {
+        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
             self::filters(filters, sink)
         }
         InboundProtocol::Tcp { connect_attempts: _ }

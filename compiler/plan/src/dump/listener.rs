@@ -4,16 +4,16 @@ use super::{Text, parts, words};
 use crate::filter::{Abort, Cors, Delay, Filter, HeaderChanges, HeaderPart, Mirror, PathChange, Rewrite};
 use crate::{
     AccessException, AccessRequests, AccessRule, AppMetrics, AppPort, Audit, Authorization, Carried,
-    ClientCertificates, ClientName, ClientRanges, Deadlines, Elsewhere, Entrance, GlobalLimit, HttpAction,
-    HttpListener, HttpRoute, InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket,
-    LimitCondition, Listener, ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain,
-    PeerCheck, Principal, ProbeCheck, RATE_LIMIT_UPSTREAM, REPLAYED_BODY, Redirect, Respond, RetryPlan,
-    ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, Told, VirtualHost, key_name,
+    ClientCertificates, ClientName, ClientRanges, Deadlines, Entrance, GlobalLimit, HttpAction, HttpListener,
+    HttpRoute, InboundChain, InboundListener, InboundProtocol, Limit, LimitBucket, LimitCondition, Listener,
+    ListenerKind, LocalLimit, MetricsListener, PassThrough, PassThroughChain, PeerCheck, Principal,
+    ProbeCheck, RATE_LIMIT_UPSTREAM, Redirect, Respond, ServerCertificate, ServerTls, Socket, StatusListener,
+    TcpListener, Told, VirtualHost, key_name,
 };
 use meshc_vocabulary::model::DeadShare;
 use meshc_vocabulary::model::answer::Scheme;
 use meshc_vocabulary::model::filter::Refused;
-use meshc_vocabulary::model::policy::{AddressRange, BackOff, Enforcement, OnError};
+use meshc_vocabulary::model::policy::{AddressRange, Enforcement, OnError};
 use meshc_vocabulary::model::{ClientCertificate, HeaderMatch, Http10, HttpMatch, HttpVersion};
 
 pub(super) fn dump(text: &mut Text, listener: &Listener) {
@@ -190,36 +190,7 @@ fn route(text: &mut Text, route: &HttpRoute) {
             Deadlines::OfGrpc => Some(String::from("time of gRPC")),
         };
         text.line(parts([Some(timeout), idle, words::upgrades(upgrades), deadlines, dead(*dead_share)]));
-        let RetryPlan {
-            attempts,
-            when,
-            elsewhere,
-            methods,
-            per_try_timeout,
-            hedge,
-            per_try_idle,
-            back_off,
-            max_retry_after,
-            max_body,
-        } = retry;
-        let when: Vec<_> = when.iter().map(words::retry_reason).collect();
-        text.line(parts([
-            Some(format!("retry {attempts} on {}", when.join(" "))),
-            match elsewhere {
-                Elsewhere::SameGroup => None,
-                Elsewhere::AfterAnotherEndpoint => Some(String::from("then in other localities")),
-                Elsewhere::AtOnce => Some(String::from("in other localities")),
-            },
-            (!methods.is_empty()).then(|| methods.join("|")),
-            per_try_timeout.map(|it| format!("each {}", words::duration(it))),
-            hedge.then(|| String::from("and goes on")),
-            per_try_idle.map(|it| format!("each idle {}", words::duration(it))),
-            (*back_off != BackOff::DEFAULT).then(|| {
-                format!("after {} up to {}", words::duration(back_off.base), words::duration(back_off.most))
-            }),
-            max_retry_after.map(|it| format!("or as asked up to {}", words::duration(it))),
-            (*max_body != REPLAYED_BODY).then(|| format!("bodies up to {max_body} bytes")),
-        ]));
+        text.line(words::retry(retry));
     });
 }
 
@@ -261,7 +232,7 @@ fn inbound(text: &mut Text, chain: &InboundChain) {
 
 fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
     match protocol {
-        InboundProtocol::Http { app_http2, upgrades, vouching, told, filters } => {
+        InboundProtocol::Http { app_http2, upgrades, vouching, told, retry, filters } => {
             let spoken = if *app_http2 { "http, application speaks HTTP/2" } else { "http" };
             text.line(parts([Some(spoken.to_owned()), words::upgrades(upgrades)]));
             for gateway in vouching {
@@ -270,6 +241,9 @@ fn inbound_protocol(text: &mut Text, protocol: &InboundProtocol) {
             match told {
                 Told::Caller => {}
                 Told::Nothing => text.line("nothing is said of the caller"),
+            }
+            if let Some(retry) = retry {
+                text.line(words::retry(retry));
             }
             self::filters(text, filters);
         }

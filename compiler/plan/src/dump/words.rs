@@ -7,9 +7,10 @@ use meshc_vocabulary::model::{
     QueryMatch, QueryValue, StringMatch, TlsVersion, Upgrade,
 };
 
-use meshc_vocabulary::model::policy::{CookieTtl, GrpcStatus, HashKey};
+use meshc_vocabulary::model::policy::{BackOff, CookieTtl, GrpcStatus, HashKey};
 
-use crate::{RetryReason, WeightedUpstream};
+use super::parts;
+use crate::{Elsewhere, REPLAYED_BODY, RetryPlan, RetryReason, WeightedUpstream};
 
 pub(super) const fn network_policy(enforcement: NetworkPolicyEnforcement) -> &'static str {
     match enforcement {
@@ -58,7 +59,7 @@ pub(super) const fn probe(kind: ProbeKind) -> &'static str {
     }
 }
 
-pub(super) fn retry_reason(reason: &RetryReason) -> String {
+fn retry_reason(reason: &RetryReason) -> String {
     match reason {
         RetryReason::ServerError => String::from("5xx"),
         RetryReason::Statuses(statuses) => statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" "),
@@ -77,12 +78,45 @@ pub(super) fn retry_reason(reason: &RetryReason) -> String {
     }
 }
 
-/// `header x-user`, `cookie shop for 1h`.
+/// When a request is sent again.
+pub(super) fn retry(retry: &RetryPlan) -> String {
+    let RetryPlan {
+        attempts,
+        when,
+        elsewhere,
+        methods,
+        per_try_timeout,
+        hedge,
+        per_try_idle,
+        back_off,
+        max_retry_after,
+        max_body,
+    } = retry;
+    let when: Vec<_> = when.iter().map(retry_reason).collect();
+    parts([
+        Some(format!("retry {attempts} on {}", when.join(" "))),
+        match elsewhere {
+            Elsewhere::SameGroup => None,
+            Elsewhere::AfterAnotherEndpoint => Some(String::from("then in other localities")),
+            Elsewhere::AtOnce => Some(String::from("in other localities")),
+        },
+        (!methods.is_empty()).then(|| methods.join("|")),
+        per_try_timeout.map(|it| format!("each {}", duration(it))),
+        hedge.then(|| String::from("and goes on")),
+        per_try_idle.map(|it| format!("each idle {}", duration(it))),
+        (*back_off != BackOff::DEFAULT)
+            .then(|| format!("after {} up to {}", duration(back_off.base), duration(back_off.most))),
+        max_retry_after.map(|it| format!("or as asked up to {}", duration(it))),
+        (*max_body != REPLAYED_BODY).then(|| format!("bodies up to {max_body} bytes")),
+    ])
+}
+
 /// TLS inside the mesh's own.
 pub(super) fn inside(names: &[String], hello: Duration, attempts: u32) -> String {
     format!("tls for {} inside, hello {}, {attempts} attempts", names.join(" "), duration(hello))
 }
 
+/// `header x-user`, `cookie shop for 1h`.
 pub(super) fn hash_keys(keys: &[HashKey]) -> String {
     let keys: Vec<_> = keys.iter().map(hash_key).collect();
     keys.join(" and ")

@@ -11,6 +11,7 @@ use meshc_vocabulary::model::{Callee, ExternalHost, Gateway, Id, Port, Protocol,
 use super::callers::identity;
 use super::context::Context;
 use super::outbound::CONNECT_ATTEMPTS;
+use super::policy::retry;
 use super::{Lowered, ingress, outside, status, upgrade, upstream};
 use crate::filter::Filter;
 use crate::{
@@ -101,6 +102,8 @@ fn chain(
             vouching: Vec::new(),
             // The identities of the mesh are no affair of a host outside.
             told: Told::Nothing,
+            // What the caller declares about answers is done at the caller; where a host cannot be connected to is seen here.
+            retry: Some(retry::plan(None, outside::beside_address(context.model.externals.at(external)))),
             filters: vec![Filter::Authorize(authorization)],
         };
         (PeerCheck::TrustDomains(domains.into_iter().collect()), protocol)

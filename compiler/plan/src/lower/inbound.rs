@@ -51,6 +51,7 @@ pub(super) fn listener(
                 upgrades: upgrade::by_default([port]),
                 vouching: vouching.clone(),
                 told: Told::Caller,
+                retry: None,
                 filters: filters(authorization, audit, limits),
             };
             let (peers, protocol, plain) = match port.protocol {

@@ -180,12 +180,14 @@ pub(super) fn place(address: &Host) -> EndpointAddress {
     }
 }
 
-/// What there is beside an address that failed.
+/// What a caller has beside an endpoint that failed: through a gateway, only other addresses of the gateway.
 pub(super) fn beside(context: &Context<'_>, id: Id<ExternalHost>) -> Beside {
     let external = context.model.externals.at(id);
-    if external.through.is_some() {
-        return Beside::OnlyEndpoints;
-    }
+    if external.through.is_some() { Beside::OnlyEndpoints } else { beside_address(external) }
+}
+
+/// What whoever connects to the host has beside an address that failed.
+pub(super) fn beside_address(external: &ExternalHost) -> Beside {
     match (external.fallback.is_empty(), external.addresses.len()) {
         (true, _) => Beside::OnlyEndpoints,
         (false, 0 | 1) => Beside::OnlyGroups,

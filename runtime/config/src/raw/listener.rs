@@ -1,7 +1,7 @@
 //! What the proxy listens on.
 
 use super::filter::Filter;
-use super::{ClientRanges, Entrance, Limit, Upgrade, VirtualHost, WeightedUpstream, is_default};
+use super::{ClientRanges, Entrance, Limit, Retry, Upgrade, VirtualHost, WeightedUpstream, is_default};
 use crate::Period;
 use serde::{Deserialize, Serialize};
 
@@ -269,6 +269,9 @@ pub struct InboundHttp {
     /// Whether the application is told nothing of who called; absent means that it is told.
     #[serde(default, skip_serializing_if = "is_default")]
     pub anonymous: bool,
+    /// When a request is sent again; absent means once, where it was not sent because no connection came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// What is done with each request, in order.
     #[serde(default, skip_serializing_if = "is_default")]
     pub filters: Vec<Filter>,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 
 use super::Instance;
 
@@ -22,8 +23,12 @@ static ALL: LazyLock<Mutex<Attempts>> = LazyLock::new(Mutex::default);
 
 /// Which attempt this is, counted from 1, at any instance of the service; none for a request without an id.
 pub(super) fn count(instance: &Instance, headers: &HeaderMap) -> Option<u32> {
-    let id = headers.get("x-request-id")?;
-    let key = (instance.whole().to_owned(), id.as_bytes().to_vec());
+    // A header on several lines is the same as on one (RFC 9110, section 5.3), and proxies make one of them or not.
+    let lines: Vec<&[u8]> = headers.get_all("x-request-id").iter().map(HeaderValue::as_bytes).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let key = (instance.whole().to_owned(), lines.join(&b","[..]));
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     Some(all.count(key))
 }
@@ -70,5 +75,10 @@ mod tests {
         headers.insert("x-request-id", "of-this-test".parse().unwrap());
         assert_eq!(count(&of("shop.web.v1"), &headers), Some(1));
         assert_eq!(count(&of("shop.web.v2"), &headers), Some(2));
+        // Two lines and one that joins them are one id, and another than the first line alone.
+        headers.append("x-request-id", "and-more".parse().unwrap());
+        assert_eq!(count(&of("shop.web"), &headers), Some(1));
+        headers.insert("x-request-id", "of-this-test,and-more".parse().unwrap());
+        assert_eq!(count(&of("shop.web"), &headers), Some(2));
     }
 }

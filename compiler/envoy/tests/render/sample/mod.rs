@@ -405,6 +405,7 @@ fn http_chain(
             upgrades: vec![meshc_vocabulary::model::Upgrade::WebSocket],
             vouching: Vec::new(),
             told: Told::Caller,
+            retry: None,
             filters,
         },
         app: AppPort { upstream: format!("app:{port}"), port },

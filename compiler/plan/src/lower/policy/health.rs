@@ -92,6 +92,7 @@ fn chain(
         upgrades: Vec::new(),
         vouching: Vec::new(),
         told: Told::Nothing,
+        retry: None,
         filters: vec![Filter::Authorize(Authorization {
             deny: Vec::new(),
             allow: requests
