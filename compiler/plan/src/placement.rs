@@ -130,17 +130,18 @@ impl Placement {
             return (endpoint.address.clone(), endpoint.port);
         };
         let place = match &endpoint.serves {
-            Serves::Proxy { proxy: callee, .. } if local.unready.contains(callee) => None,
             Serves::Proxy { proxy: callee, listener } => {
-                local.listeners.get(&(callee.clone(), listener.clone()))
+                let gone = local.unready.iter().position(|unready| unready == callee);
+                let ready = || local.listeners.get(&(callee.clone(), listener.clone())).copied();
+                gone.map(nowhere).or_else(ready)
             }
-            Serves::App => local.apps.get(&(proxy.clone(), endpoint.port)),
-            Serves::RateLimit => local.rate_limits.get(&proxy.cluster),
+            Serves::App => local.apps.get(&(proxy.clone(), endpoint.port)).copied(),
+            Serves::RateLimit => local.rate_limits.get(&proxy.cluster).copied(),
             Serves::External { external, number } => {
-                local.externals.get(&(external.clone(), *number, endpoint.address.clone()))
+                local.externals.get(&(external.clone(), *number, endpoint.address.clone())).copied()
             }
         };
-        let place = place.copied().unwrap_or(NOWHERE);
+        let place = place.unwrap_or(NOWHERE);
         (EndpointAddress::Ip(place.ip()), place.port())
     }
 
@@ -184,3 +185,24 @@ impl Placement {
 /// The discard port on loopback, where nothing listens: what a local placement does not know must not be reached at
 /// an address that a mesh declares.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+
+/// The discard port on another address of loopback for each: pods that are gone are not one and the same pod, and whoever
+/// failed at one of them tries the next.
+fn nowhere(position: usize) -> SocketAddr {
+    // 127.0.0.2 to 127.0.0.251.
+    let last = u8::try_from(position % 250).map_or(2, |position| position + 2);
+    SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), NOWHERE.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_that_are_gone_are_apart_and_on_loopback() {
+        let places: BTreeSet<SocketAddr> = (0..250).map(nowhere).collect();
+        assert_eq!(places.len(), 250);
+        assert!(places.iter().all(|place| place.ip().is_loopback() && place.port() == 9));
+        assert!(!places.contains(&NOWHERE), "what has no place is another thing");
+    }
+}
