@@ -34,6 +34,9 @@ A limit this high refuses nothing in practice. Lower it, give it in a smaller un
 which Envoy compiles them: intersections and nested classes (`[a-z&&[^x]]`), the flags `x` and `u`, `\u00e9`, long names of
 Unicode classes (`\p{Letter}`), more than 1000 repetitions. Envoy would refuse its whole configuration for one of them.
 
+Limits are counted by the path with its query behind it. What asks for its surroundings inside an expression (`\b`, a `$`
+that is not at the end) would see the query there.
+
 ```mesh
 match { regex = "/[a-z&&[^x]]+" }     // write "/[a-wyz]+"
 ```

@@ -175,19 +175,27 @@ pub(crate) async fn decide(
         Some(route) if route.answer.is_none() => refusal.on(route),
         Some(_) | None => refusal,
     };
+    let is_misdirected = if let KindState::Http { tls: Some(tls), app: _ } = &state.kind {
+        !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
+    } else {
+        false
+    };
+    // As on Envoy, a change that the route refuses is refused before anything is counted.
+    if !is_misdirected
+        && let Some(route) = found
+        && route.answer.is_none()
+        && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade))
+    {
+        return Err(refused(UPGRADE_REFUSED).on(route));
+    }
     judge(worker, state, &app.entrance, &asker(), line).map_err(before)?;
     for limit in app.limits.iter().filter(|limit| limit.counts_here()) {
         outcome.count(worker, limit, &asker()).await.map_err(before)?;
     }
-    if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
-        && !tls.is_for(connection.server_name.as_deref(), without_port(&authority))
-    {
+    if is_misdirected {
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "", "", "direct_response"));
     }
     let route = found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "", "NR", "route_not_found"))?;
-    if route.answer.is_none() && upgrade.is_some_and(|upgrade| !route.upgrades.contains(&upgrade)) {
-        return Err(refused(UPGRADE_REFUSED).on(route));
-    }
     // As on Envoy, nobody is asked about what is answered here.
     let counts = |limit: &LimitState| limit.counts_here() || route.answer.is_none();
     for limit in app.limits.iter().filter(|limit| !limit.counts_here() && counts(limit)) {

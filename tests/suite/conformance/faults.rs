@@ -187,6 +187,7 @@ fn pages_of_other_origins_are_told_what_they_may(data_plane: DataPlane) {
         assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{answer:?}");
         assert_eq!(said(&answer), [origin, "true", "PUT, DELETE", "X-Token, content-type"]);
         assert_eq!(header(&answer, "access-control-max-age"), "600");
+        assert_eq!(header(&answer, "access-control-expose-headers"), "x-total");
         let answer = send("GET", "/", &[("origin", origin)]);
         assert_eq!((answer.status, answer.field("service")), (200, "shop.api".to_owned()), "{answer:?}");
         assert_eq!(said(&answer), [origin, "true", "-", "-"]);
@@ -264,6 +265,7 @@ fn pages_of_other_origins_are_told_what_they_may(data_plane: DataPlane) {
         let told = [SHOP.1, "true", "PUT, DELETE", "X-Token, content-type"].map(str::to_owned);
         assert_eq!((preflight.status, preflight.body.as_str(), said(&preflight)), (200, "", told), "{path}");
         assert_eq!((header(&preflight, "location"), header(&preflight, "x-said")), ("-", "-"));
+        assert_eq!(header(&preflight, "access-control-expose-headers"), "x-total", "{path}");
         let other = send("OPTIONS", path, &[EVIL, PREFLIGHT]);
         assert_eq!((other.status, other.body.as_str(), said(&other)[0].as_str()), (200, "", "-"), "{path}");
     }

@@ -2,6 +2,7 @@
 
 use mesh_tests::http::Request;
 use mesh_tests::mesh::{DataPlane, Mesh};
+use mesh_tests::raw;
 
 /// Clients are behind one trusted proxy, so that a test can be several of them. Days are long enough for exact counts.
 const SOURCE: &str = r#"
@@ -54,16 +55,20 @@ namespace shop {
   policy ask  { routes = [ask], rate_limit { scope = cluster, each { by = [address], rate = 3/d }, timeout = 5s } }
   policy never {
     routes = [never]
-    rate_limit { scope = pod, header = "x-plan", tiers = { ended = 0/d }, otherwise = 9/d, burst = 5 }
+    rate_limit { scope = pod, header = "x-plan", tiers = { ended = 0/d }, otherwise = 9/d, burst = 8 }
     rate_limit { scope = pod, match { path = "/gone" }, each { by = [address], rate = 0/min } }
     rate_limit { scope = pod, match { path = "/tried" }, total = 0/min, mode = audit }
+    rate_limit { scope = pod, match { regex = "^/segments/[^/]+$" }, total = 0/min }
   }
   policy asked {
     routes = [asked]
     rate_limit { scope = cluster, header = "x-plan", tiers = { ended = 0/d }, otherwise = 9/d, timeout = 5s }
     rate_limit { scope = cluster, match { path = "/gone" }, each { by = [address], rate = 0/min }, timeout = 5s }
     rate_limit { scope = cluster, match { path = "/tried" }, total = 0/min, mode = audit, timeout = 5s }
+    rate_limit { scope = cluster, match { regex = "^/segments/[^/]+$" }, total = 0/min, timeout = 5s }
   }
+  route plain { gateway = west.in, hosts = ["plain.example"], rule { to = web, upgrade = [] } }
+  policy plain { routes = [plain], rate_limit { scope = pod, total = 2/d } }
   policy front {
     gateways = [west.front]
     deny { match { path = "/closed" } }
@@ -106,6 +111,14 @@ fn routes_and_gateways_have_limits(data_plane: DataPlane) {
         assert_eq!(written.map(ask), [200, 200, 200, 429], "{host}");
         assert_eq!(ask("::ffff:203.0.113.8"), 200, "{host}: another address");
     }
+    // A WebSocket that the route refuses is not counted.
+    let change = b"GET / HTTP/1.1\r\nhost: plain.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for _ in 0..4 {
+        assert_eq!(raw::http1(mesh.address("MESH_GATEWAY_WEST_IN_80"), change).status, Some(403));
+    }
+    let plain = [(); 3].map(|()| mesh.ingress("WEST_IN", &Request::get("plain.example", "/")).status);
+    assert_eq!(plain, [200, 200, 429]);
     // What admits none refuses all that it counts, and nothing else.
     for host in ["never.example", "never-shared.example"] {
         let ask = |target: &str, plan: &str, client: &str| {
@@ -127,6 +140,10 @@ fn routes_and_gateways_have_limits(data_plane: DataPlane) {
         let again: u64 = refused.headers.get("retry-after").and_then(|said| said.parse().ok()).unwrap_or(0);
         assert_eq!(again == 1, host == "never.example", "{refused:?}");
         assert!(again >= 1, "{refused:?}");
+        // An expression is about the path, and a query is no segment of it.
+        for (target, status) in [("/segments/x", 429), ("/segments/x?v=1", 429), ("/segments/?v=1", 200)] {
+            assert_eq!(ask(target, "other", "203.0.113.9").status, status, "{host}{target}");
+        }
         // In audit it refuses none.
         assert_eq!(
             ["/tried", "/"].map(|target| ask(target, "other", "203.0.113.9").status),

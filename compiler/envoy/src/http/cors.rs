@@ -70,7 +70,9 @@ pub(crate) fn preflights(planned: &HttpRoute) -> Vec<Route> {
         }
     };
     let all = preflight(cors);
-    let readable = [allowed_origin()].into_iter().chain(all.clone()).collect();
+    // Envoy's filter says it in answers to preflight requests, too.
+    let exposed = line("access-control-expose-headers", &cors.expose_headers);
+    let readable = [allowed_origin()].into_iter().chain(all.clone()).chain(exposed).collect();
     vec![answer(allowed(cors), readable), answer(matches::regex(SOME), all)]
 }
 

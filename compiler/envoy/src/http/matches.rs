@@ -11,6 +11,7 @@ use meshc_vocabulary::model::{
     HeaderMatch, HttpMatch, NotMatch, PathMatch, QueryMatch, QueryValue, StringMatch,
 };
 
+use super::path_expression::without_query;
 use crate::pb::matcher::{PathMatcher, RegexMatcher, StringMatcher, path_matcher, string_matcher};
 use crate::pb::rbac::{Permission, permission};
 use crate::pb::route::header_matcher::HeaderMatchSpecifier;
@@ -114,8 +115,7 @@ pub(crate) fn host(host: &str) -> HeaderMatcher {
 
 /// The condition as matchers of headers, all of which must match; none if it is every request.
 ///
-/// Rate-limit actions see `:path` with its query, so the pattern admits one. A regular expression that itself
-/// matches a `?` may therefore also match into the query, and then counts too many requests, never too few.
+/// Rate-limit actions see `:path` with its query, so the pattern admits one.
 pub(crate) fn headers(matches: &HttpMatch) -> Vec<HeaderMatcher> {
     let HttpMatch { path, methods, headers, queries, not } = matches;
     let path = with_query(path).map(|pattern| header_matcher(":path", regex(&pattern)));
@@ -133,7 +133,7 @@ fn with_query(path: &PathMatch) -> Option<String> {
             path => Some(format!("{}(?:[/?].*)?", escape(path))),
         },
         PathMatch::StartsWith(text) => Some(format!("{}.*", escape(text))),
-        PathMatch::Regex(regex) => Some(format!("(?:{regex})(?:\\?.*)?")),
+        PathMatch::Regex(regex) => Some(format!("(?:{})(?:\\?.*)?", without_query(regex))),
     }
 }
 

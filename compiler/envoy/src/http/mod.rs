@@ -14,6 +14,7 @@ mod headers;
 mod local_limit;
 pub(crate) mod manager;
 pub(crate) mod matches;
+pub(crate) mod path_expression;
 mod rate_limit;
 pub(crate) mod replies;
 pub(crate) mod reserved;

@@ -14,6 +14,7 @@ use meshc_vocabulary::model::{HttpMatch, PathMatch, StringMatch};
 
 use crate::codes;
 use crate::http::filters::{self, Asked};
+use crate::http::path_expression;
 
 /// Reports everything in the plan that cannot be rendered, and returns whether there was nothing.
 pub fn check(plan: &ProxyPlan, sink: &mut Sink) -> bool {
@@ -64,9 +65,12 @@ fn inbound_protocol(protocol: &InboundProtocol, sink: &mut Sink) {
 
 fn filters(filters: &[Filter], sink: &mut Sink) {
     for filter in filters {
-        let Asked { conditions, local, global: _ } = filters::asked(filter);
+        let Asked { conditions, local, global } = filters::asked(filter);
         for (matches, origin) in conditions {
             expressions(matches, origin, sink);
+            if local.is_some() || global.is_some() {
+                of_a_limit(matches, origin, sink);
+            }
         }
         if let Some(limit) = local {
             token_buckets(limit, sink);
@@ -84,6 +88,18 @@ fn token_buckets(limit: &LocalLimit, sink: &mut Sink) {
         Diagnostic::error(codes::LIMIT_TOO_LARGE, limit.origin.span, message)
             .label(format!("asked for by {}", limit.origin.name))
             .help(format!("the highest number is {}; a limit this high never refuses a request", u32::MAX)),
+    );
+}
+
+/// Limits are counted by the path with its query, where an expression cannot see that the path ends.
+fn of_a_limit(matches: &HttpMatch, origin: &Origin, sink: &mut Sink) {
+    let PathMatch::Regex(expression) = &matches.path else { return };
+    let Some(part) = path_expression::looks_around(expression) else { return };
+    let message = format!("envoy cannot count by `{part}` in the regular expression `{expression}`");
+    sink.push(
+        Diagnostic::error(codes::EXPRESSION_NOT_UNDERSTOOD, origin.span, message)
+            .label(format!("asked for by {}", origin.name))
+            .help("the whole path must match: leave it out"),
     );
 }
 

@@ -252,7 +252,7 @@ fn called(grpc: &Block, sink: &mut Sink) -> PathMatch {
     match (text(words::SERVICE), text(words::METHOD)) {
         (Some(service), Some(method)) => PathMatch::Exact(format!("/{service}/{method}")),
         (Some(service), None) => PathMatch::StartsWith(format!("/{service}/")),
-        (None, Some(method)) => PathMatch::Regex(format!("/[^/]+/{method}")),
+        (None, Some(method)) => PathMatch::Regex(format!("/[^/?]+/{method}")),
         (None, None) => {
             sink.push(
                 Diagnostic::error(
