@@ -4,7 +4,7 @@
 mod support;
 
 use lang_diagnostics::{FileId, Sink};
-use lang_syntax::{Token, TokenKind, format, lex, print};
+use lang_syntax::{Token, TokenKind, format, is_sound, lex, print};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -35,6 +35,8 @@ fn comments(text: &str) -> Vec<String> {
 
 /// Formats a text that may have mistakes; then nothing is asked of it. Returns whether it had none.
 fn keeps_everything(text: &str) -> Result<bool, TestCaseError> {
+    let sound = is_sound(text);
+    prop_assert!(!sound || parsed(text).1.is_empty(), "what is sound is read without a report:\n{}", text);
     let Some(once) = formatted(text) else { return Ok(false) };
     let Some(again) = formatted(&once) else {
         return Err(TestCaseError::fail(format!("what was formatted has mistakes:\n{text}\n---\n{once}")));
@@ -106,7 +108,7 @@ fn changed(text: &str, changes: &[Change]) -> String {
 fn the_examples_keep_everything() {
     for text in EXAMPLES {
         let right = keeps_everything(text).unwrap_or_else(|error| panic!("{error}"));
-        assert!(right, "the examples have no mistakes");
+        assert!(right && is_sound(text), "the examples have no mistakes, and are formatted without a tree");
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use lang_diagnostics::{FileId, Sink};
 use lang_syntax::codes::{CODES, LATER_VERSION};
-use lang_syntax::{parse, print};
+use lang_syntax::{is_sound, parse, print};
 use proptest::prelude::*;
 
 use self::grammar_support::ebnf::{code_blocks, read};
@@ -61,6 +61,7 @@ fn every_example_parses_and_prints() {
         let printed = print(&parse(FileId(0), example, &mut sink));
         assert_eq!(sink.diagnostics(), [], "{example}");
         assert_eq!(reports(&printed), [] as [&str; 0], "{printed}");
+        assert!(is_sound(example) && is_sound(&printed), "the formatter needs no tree of it: {example}");
         let terminals = terminals(example);
         assert!(GRAMMAR.accepts("file", &terminals), "the rules accept it, too: {example}\n{terminals:?}");
     }
@@ -136,6 +137,7 @@ proptest! {
         let wrong: Vec<String> =
             reports(&text).into_iter().filter(|report| !report.starts_with(LATER_VERSION.0)).collect();
         prop_assert!(wrong.is_empty(), "{}\n{:?}", text, wrong);
+        prop_assert_eq!(is_sound(&text), reports(&text).is_empty(), "{}", text);
     }
 
     #[test]
@@ -149,6 +151,7 @@ proptest! {
         }
         let text = write(&sentence);
         let reports = reports(&text);
+        prop_assert_eq!(is_sound(&text), reports.is_empty(), "{}\n{:?}", text, reports);
         // What belongs to a skipped item is known to the parser only.
         if reports.iter().any(|report| report.starts_with(LATER_VERSION.0)) {
             return Ok(());

@@ -2,7 +2,7 @@
 
 mod support;
 
-use lang_syntax::{Token, TokenKind, lex, print};
+use lang_syntax::{Token, TokenKind, is_sound, lex, print};
 use proptest::prelude::*;
 
 use self::support::{file, parsed, without_places};
@@ -87,6 +87,11 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
     prop_assert_eq!(position as usize, text.len());
     prop_assert_eq!(tokens.last().map(|token| token.kind), Some(TokenKind::End));
     let (tree, reports) = parsed(text);
+    prop_assert!(
+        reports.is_empty() || !is_sound(text),
+        "what is sound is read without a report: {:?}",
+        reports
+    );
     for report in &reports {
         for label in std::iter::once(&report.primary).chain(&report.secondary) {
             let range = label.span.start as usize..label.span.end as usize;
@@ -141,6 +146,36 @@ fn mixtures_that_were_not_survived() {
     for text in ["a = \"x${\u{e9}{", "a = \"x${\u{e9}{}}\"", "a = [\"x${[\u{e9} { b = 1 }]}\"]"] {
         survives(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     }
+}
+
+const EXAMPLES: &[&str] = &[
+    include_str!("../../../examples/acme/mesh.mesh"),
+    include_str!("../../../examples/bookinfo/mesh.mesh"),
+    include_str!("../../../examples/canary/mesh.mesh"),
+    include_str!("../../../examples/emojivoto/mesh.mesh"),
+    include_str!("../../../examples/online-boutique/mesh.mesh"),
+    include_str!("../../../examples/single-cluster/mesh.mesh"),
+    include_str!("../../../stdlib/access.mesh"),
+    include_str!("../../../stdlib/clusters.mesh"),
+    include_str!("../../../stdlib/defaults.mesh"),
+    include_str!("../../../stdlib/presets.mesh"),
+    include_str!("../../../stdlib/rate_limit.mesh"),
+    include_str!("../../../stdlib/resilience.mesh"),
+];
+
+/// What somebody has typed so far is a text like any other.
+#[test]
+fn every_prefix_of_every_example_is_survived() {
+    let mut prefixes = 0;
+    for example in EXAMPLES {
+        for (end, _) in example.char_indices() {
+            let text = &example[..end];
+            let (_, reports) = parsed(text);
+            assert!(reports.is_empty() || !is_sound(text), "{text}");
+            prefixes += 1;
+        }
+    }
+    assert!(prefixes > 10_000, "{prefixes} prefixes");
 }
 
 proptest! {

@@ -18,7 +18,8 @@ mod tests;
 
 use lang_diagnostics::{FileId, Sink};
 
-use crate::{lex, parse};
+use crate::sound::certain;
+use crate::{Token, lex, parse};
 
 /// Columns that a line should not exceed.
 const WIDTH: usize = 100;
@@ -30,17 +31,21 @@ const INDENTATION: usize = 2;
 /// changes nothing. `None` if the text has mistakes of syntax, which are reported.
 #[must_use]
 pub fn format(file: FileId, text: &str, sink: &mut Sink) -> Option<String> {
+    let tokens = lex(text);
+    // Making a tree takes several times as long as the layout, and it is of no use here.
+    if certain(text, &tokens) {
+        return Some(laid_out(text, &tokens));
+    }
     let mut found = Sink::default();
-    // The tree is of no use here; whether there is one decides.
     let _ = parse(file, text, &mut found);
     let readable = !found.has_errors();
     found.into_sorted().into_iter().for_each(|diagnostic| sink.push(diagnostic));
-    readable.then(|| laid_out(text))
+    readable.then(|| laid_out(text, &tokens))
 }
 
 /// The layout of a text without mistakes of syntax.
-fn laid_out(text: &str) -> String {
-    let pieces = pieces::of(text, &lex(text));
+fn laid_out(text: &str, tokens: &[Token]) -> String {
+    let pieces = pieces::of(text, tokens);
     let mut writer = writer::Writer::new(text, &pieces);
     writer.file();
     writer.finish()

@@ -21,6 +21,7 @@ mod values;
 use lang_diagnostics::{FileId, Sink, Span, Spanned};
 
 use self::context::{Prepared, prepare};
+pub(crate) use self::tokens::DEPTH_LIMIT;
 use self::tokens::Tokens;
 use crate::ast::{File, Literal};
 use crate::lexer::lex;
