@@ -1,15 +1,23 @@
 //! What all commands that read a mesh have in common.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use meshc_driver::{Compilation, ENTRY, Levels, Options, Request, check_request};
+use meshc_driver::{Compilation, ENTRY, Levels, Options, Overlay, Request, check_request};
 use meshc_vocabulary::model::DataPlane;
 
 use crate::console::Console;
 use crate::disk::Disk;
-use crate::exit::Failure;
+use crate::exit::{Context, Failure};
+
+/// What standard input is called, in the place of a path.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
+
+/// Whether a path on the command line stands for standard input.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
 
 /// Which proxy carries the traffic, as a word on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,7 +40,8 @@ impl From<DataPlaneWord> for DataPlane {
 /// Which mesh a command is about, and the values of its inputs.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MeshArguments {
-    /// The mesh's entry file, or a directory that has a `mesh.mesh`. Several files make one mesh together.
+    /// The mesh's entry file, or a directory that has a `mesh.mesh`; `-` for standard input. Several make one
+    /// mesh together.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Give an input of the mesh a value.
@@ -52,8 +61,43 @@ impl MeshArguments {
 
     /// The entry file: the first one, or that of the directory.
     pub(crate) fn entry(&self) -> PathBuf {
-        let first = self.files.first().cloned().unwrap_or_default();
+        let first = self.entries().into_iter().next().unwrap_or_default();
         if first.is_dir() { first.join(ENTRY) } else { first }
+    }
+
+    /// What is asked of the compiler.
+    pub(crate) fn request(&self, data_plane: Option<DataPlaneWord>) -> Request {
+        Request {
+            entries: self.entries(),
+            definitions: self.definitions.clone(),
+            values: self.values.clone(),
+            options: Options { data_plane: data_plane.map(DataPlane::from) },
+        }
+    }
+
+    /// Whether standard input is one of the files.
+    pub(crate) fn reads_standard_input(&self) -> bool {
+        self.files.iter().any(|file| is_standard_input(file))
+    }
+
+    /// The disk, and what standard input has where that is one of the files.
+    pub(crate) fn files(&self) -> Result<Overlay<'static>, Failure> {
+        let mut files = Overlay::new(&Disk);
+        if self.reads_standard_input() {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).context(|| format!("read {STANDARD_INPUT}"))?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| Failure::new(format!("cannot read {STANDARD_INPUT}: it is not UTF-8")))?;
+            files.put(STANDARD_INPUT, text);
+        }
+        Ok(files)
+    }
+
+    fn entries(&self) -> Vec<PathBuf> {
+        let named = |file: &PathBuf| {
+            if is_standard_input(file) { PathBuf::from(STANDARD_INPUT) } else { file.clone() }
+        };
+        self.files.iter().map(named).collect()
     }
 }
 
@@ -71,13 +115,8 @@ pub(crate) fn compile_with(
     data_plane: Option<DataPlaneWord>,
     levels: &Levels,
 ) -> Result<Compilation, Failure> {
-    let request = Request {
-        entries: mesh.files.clone(),
-        definitions: mesh.definitions.clone(),
-        values: mesh.values.clone(),
-        options: Options { data_plane: data_plane.map(DataPlane::from) },
-    };
-    check_request(&Disk, &request, levels).map_err(|unread| unreadable(&unread.path, &unread.error))
+    let request = mesh.request(data_plane);
+    check_request(&mesh.files()?, &request, levels).map_err(|unread| unreadable(&unread.path, &unread.error))
 }
 
 /// Why an entry file cannot be read.

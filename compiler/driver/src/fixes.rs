@@ -2,161 +2,176 @@
 //! advice.
 //!
 //! Whoever proposes a fix sees one place and cannot know whether the text will be right afterwards. Here the whole
-//! compiler answers that, on the text with the fix.
+//! compiler answers that, on the texts with the fix.
 
-use lang_diagnostics::{Diagnostic, Edit, FileId, Fix, Severity, SourceMap};
+use std::collections::BTreeMap;
+
+use lang_diagnostics::{Diagnostic, Edit, Fix, Severity, SourceMap, Span};
 
 /// How many bytes of text are compiled for this in one run. A file of a mesh has some kilobytes; one that is generated, or
 /// full of mistakes, must not take minutes.
 const BUDGET: usize = 1 << 20;
 
-/// Leaves only fixes that work. `compile` says what is found in a text in the place of the entry file.
+/// Texts that take the place of files, by the name of the file.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// What is found in a mesh some of whose files have other texts.
+pub(crate) type Compile<'c> = dyn Fn(&Texts) -> (Vec<Diagnostic>, SourceMap) + 'c;
+
+/// A place in a text with fixes: the file, the first byte, and one past the last.
+type Place = (String, usize, usize);
+
+/// A mesh before any fix.
+struct Before<'a> {
+    found: &'a [Diagnostic],
+    sources: &'a SourceMap,
+    compile: &'a Compile<'a>,
+}
+
+/// Leaves only fixes that work. `size` is how many bytes of text each compilation reads.
 pub(crate) fn keep_working(
     found: &mut [Diagnostic],
-    entry: FileId,
-    text: &str,
-    compile: &dyn Fn(&str) -> (Vec<Diagnostic>, SourceMap),
+    sources: &SourceMap,
+    size: usize,
+    compile: &Compile<'_>,
 ) {
-    let before = found.to_vec();
+    let all = found.to_vec();
+    let before = Before { found: &all, sources, compile };
     let mut budget = BUDGET;
     for diagnostic in found.iter_mut() {
         let Some(fix) = diagnostic.fix.take() else { continue };
-        let affordable = text.len() <= budget;
-        budget = budget.saturating_sub(text.len());
-        let unread = diagnostic.code.0.starts_with("E00");
-        let with_others = with_others(&fix, &before, entry, text)
-            .or_else(|| applied(text, &fix.edits, entry).filter(|_| unread));
+        let affordable = size <= budget;
+        budget = budget.saturating_sub(size);
+        let with_others =
+            before.with_others(&fix).or_else(|| applied(sources, &fix.edits).filter(|_| unread(diagnostic)));
         if affordable
-            && works(diagnostic, &fix, &before, entry, text, compile)
-            && with_others.is_none_or(|(changed, places)| leads_on(&changed, &places, entry, compile))
+            && before.works(diagnostic, &fix)
+            && with_others.is_none_or(|(changed, places)| leads_on(&changed, &places, compile))
         {
             diagnostic.fix = Some(fix);
         }
     }
 }
 
-/// Whether the finding is gone with the fix and no other error is in its place.
-fn works(
-    diagnostic: &Diagnostic,
-    fix: &Fix,
-    before: &[Diagnostic],
-    entry: FileId,
-    text: &str,
-    compile: &dyn Fn(&str) -> (Vec<Diagnostic>, SourceMap),
-) -> bool {
-    let Some((changed, places)) = applied(text, &fix.edits, entry) else { return false };
-    let (after, sources) = compile(&changed);
-    let same = |other: &&Diagnostic| other.code == diagnostic.code && other.message == diagnostic.message;
-    if after.iter().filter(same).count() >= before.iter().filter(same).count() {
-        return false;
-    }
-    // What cannot be read hides what is behind it. Without such a mistake there must be fewer errors than before.
-    let errors = |list: &[Diagnostic]| list.iter().filter(|it| it.severity == Severity::Error).count();
-    let hidden = before.iter().any(|it| it.code.0.starts_with("E00"));
-    if !hidden
-        && diagnostic.severity == Severity::Error
-        && errors(&after) >= errors(before)
-        && !ends_a_stage(before, &after)
-    {
-        return false;
-    }
-    let lines = lines(&places, entry, &sources);
-    let known =
-        |other: &Diagnostic| before.iter().any(|it| it.code == other.code && it.message == other.message);
-    let errors = after.iter().filter(|other| other.severity == Severity::Error);
-    errors.filter(|other| on(other, &lines, entry, &sources)).all(known)
+/// Whether a finding is about a text that cannot be read, which hides what is behind it.
+fn unread(finding: &Diagnostic) -> bool {
+    finding.code.0.starts_with("E00")
 }
 
-/// Mistakes that keep the text from being read hide what a fix would lead to, so where there are several the fix is also
-/// looked at together with all others of that kind: the text, and where this fix is in it.
-fn with_others(
-    fix: &Fix,
-    before: &[Diagnostic],
-    entry: FileId,
-    text: &str,
-) -> Option<(String, Vec<(usize, usize)>)> {
-    let unread = |it: &&Diagnostic| it.code.0.starts_with("E00");
-    let others = before.iter().filter(unread).filter_map(|it| it.fix.as_ref()).filter(|other| *other != fix);
-    let mut edits: Vec<Edit> = fix.edits.clone();
-    let mut several = false;
-    for other in others {
-        let apart = |edit: &Edit| {
-            edits.iter().all(|own| own.span.end < edit.span.start || edit.span.end < own.span.start)
-        };
-        if other.edits.iter().all(apart) {
-            several = true;
-            edits.extend(other.edits.iter().cloned());
+fn is_error(finding: &&Diagnostic) -> bool {
+    finding.severity == Severity::Error
+}
+
+impl Before<'_> {
+    /// Whether the finding is gone with the fix and no other error is in its place.
+    fn works(&self, diagnostic: &Diagnostic, fix: &Fix) -> bool {
+        let Some((changed, places)) = applied(self.sources, &fix.edits) else { return false };
+        let (after, sources) = (self.compile)(&changed);
+        let same = |other: &&Diagnostic| other.code == diagnostic.code && other.message == diagnostic.message;
+        if after.iter().filter(same).count() >= self.found.iter().filter(same).count() {
+            return false;
         }
+        // What cannot be read hides what is behind it. Without such a mistake there must be fewer errors than before.
+        let errors = |list: &[Diagnostic]| list.iter().filter(is_error).count();
+        if !self.found.iter().any(unread)
+            && diagnostic.severity == Severity::Error
+            && errors(&after) >= errors(self.found)
+            && !ends_a_stage(self.found, &after)
+        {
+            return false;
+        }
+        let lines = lines(&places, &sources);
+        let known = |other: &Diagnostic| {
+            self.found.iter().any(|it| it.code == other.code && it.message == other.message)
+        };
+        after.iter().filter(is_error).filter(|other| on(other, &lines, &sources)).all(known)
     }
-    if !several {
-        return None;
+
+    /// Mistakes that keep the text from being read hide what a fix would lead to, so where there are several the fix is also
+    /// looked at together with all others of that kind: the texts, and where this fix is in them.
+    fn with_others(&self, fix: &Fix) -> Option<(Texts, Vec<Place>)> {
+        let others = self.found.iter().filter(|it| unread(it)).filter_map(|it| it.fix.as_ref());
+        let mut edits: Vec<Edit> = fix.edits.clone();
+        let mut several = false;
+        for other in others.filter(|other| *other != fix) {
+            let apart = |edit: &Edit| edits.iter().all(|own| apart(own.span, edit.span));
+            if other.edits.iter().all(apart) {
+                several = true;
+                edits.extend(other.edits.iter().cloned());
+            }
+        }
+        if !several {
+            return None;
+        }
+        let mut sorted: Vec<_> = edits.iter().collect();
+        sorted.sort_by_key(|edit| edit.span);
+        let (changed, places) = applied(self.sources, &edits)?;
+        let own = sorted.iter().zip(places).filter(|(edit, _)| fix.edits.contains(edit));
+        Some((changed, own.map(|(_, place)| place).collect()))
     }
-    let mut sorted: Vec<_> = edits.iter().collect();
-    sorted.sort_by_key(|edit| edit.span);
-    let (changed, places) = applied(text, &edits, entry)?;
-    let own = sorted.iter().zip(places).filter(|(edit, _)| fix.edits.contains(edit));
-    Some((changed, own.map(|(_, place)| place).collect()))
 }
 
-/// Whether a text has no error on the lines of these places, as far as it can be read.
-fn leads_on(
-    text: &str,
-    places: &[(usize, usize)],
-    entry: FileId,
-    compile: &dyn Fn(&str) -> (Vec<Diagnostic>, SourceMap),
-) -> bool {
-    let (after, sources) = compile(text);
-    let lines = lines(places, entry, &sources);
-    let errors = after.iter().filter(|it| it.severity == Severity::Error);
-    let unread = after.iter().any(|it| it.code.0.starts_with("E00"));
-    // Where something else keeps the text from being read, only that can be seen.
-    !errors.filter(|it| !unread || it.code.0.starts_with("E00")).any(|it| on(it, &lines, entry, &sources))
+/// Whether two places neither overlap nor touch.
+fn apart(one: Span, other: Span) -> bool {
+    one.file != other.file || one.end < other.start || other.end < one.start
 }
 
-/// The lines of places in the text.
-fn lines(places: &[(usize, usize)], entry: FileId, sources: &SourceMap) -> Vec<u32> {
-    let line = |offset: usize| {
-        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-        sources.get(entry).map_or(0, |file| file.line_column(offset).line)
-    };
-    places.iter().flat_map(|(start, end)| line(*start)..=line(*end)).collect()
+/// Whether the texts have no error on the lines of these places, as far as they can be read.
+fn leads_on(texts: &Texts, places: &[Place], compile: &Compile<'_>) -> bool {
+    let (after, sources) = compile(texts);
+    let lines = lines(places, &sources);
+    let hidden = after.iter().any(unread);
+    // Where something else keeps a text from being read, only that can be seen.
+    !after.iter().filter(is_error).any(|it| (!hidden || unread(it)) && on(it, &lines, &sources))
+}
+
+/// The lines of places in the texts.
+fn lines(places: &[Place], sources: &SourceMap) -> Vec<(String, u32)> {
+    let mut lines = Vec::new();
+    for (name, start, end) in places {
+        let Some(file) = sources.file(name) else { continue };
+        let line = |offset: usize| file.line_column(u32::try_from(offset).unwrap_or(u32::MAX)).line;
+        lines.extend((line(*start)..=line(*end)).map(|line| (name.clone(), line)));
+    }
+    lines
 }
 
 /// Whether a finding is on one of these lines.
-fn on(finding: &Diagnostic, lines: &[u32], entry: FileId, sources: &SourceMap) -> bool {
+fn on(finding: &Diagnostic, lines: &[(String, u32)], sources: &SourceMap) -> bool {
     let span = finding.primary.span;
-    let line = sources.line_column(span).map(|place| place.line);
-    span.file == entry && line.is_some_and(|line| lines.contains(&line))
+    let (Some(file), Some(place)) = (sources.get(span.file), sources.line_column(span)) else { return false };
+    lines.iter().any(|(name, line)| *line == place.line && name == file.name())
 }
 
 /// Whether the next stage of the compiler was reached, which finds more.
 fn ends_a_stage(before: &[Diagnostic], after: &[Diagnostic]) -> bool {
     let first = |list: &[Diagnostic]| {
-        list.iter()
-            .filter(|it| it.severity == Severity::Error)
-            .map(|it| it.code.0.as_bytes().get(2).copied())
-            .min()
+        list.iter().filter(is_error).map(|it| it.code.0.as_bytes().get(2).copied()).min()
     };
     first(before) < first(after)
 }
 
-/// The text with the edits, and where they are in it; nothing if they overlap or lie outside of the file.
-fn applied(text: &str, edits: &[Edit], entry: FileId) -> Option<(String, Vec<(usize, usize)>)> {
+/// The texts of all files that the edits change, and where these are in them; nothing if they overlap or lie outside of their
+/// file.
+pub(crate) fn applied(sources: &SourceMap, edits: &[Edit]) -> Option<(Texts, Vec<Place>)> {
     let mut edits: Vec<_> = edits.iter().collect();
     edits.sort_by_key(|edit| edit.span);
-    let (mut changed, mut places, mut position) = (String::with_capacity(text.len()), Vec::new(), 0);
-    for edit in edits {
-        if edit.span.file != entry {
-            return None;
+    let (mut texts, mut places) = (Texts::new(), Vec::new());
+    for edits in edits.chunk_by(|one, other| one.span.file == other.span.file) {
+        let file = sources.get(edits.first()?.span.file)?;
+        let (name, text) = (file.name(), file.text());
+        let (mut changed, mut position) = (String::with_capacity(text.len()), 0);
+        for edit in edits {
+            changed.push_str(text.get(position..edit.span.start as usize)?);
+            let start = changed.len();
+            changed.push_str(&edit.text);
+            places.push((name.to_owned(), start, changed.len()));
+            position = edit.span.end as usize;
         }
-        changed.push_str(text.get(position..edit.span.start as usize)?);
-        let start = changed.len();
-        changed.push_str(&edit.text);
-        places.push((start, changed.len()));
-        position = edit.span.end as usize;
+        changed.push_str(text.get(position..)?);
+        texts.insert(name.to_owned(), changed);
     }
-    changed.push_str(text.get(position..)?);
-    Some((changed, places))
+    Some((texts, places))
 }
 
 #[cfg(test)]
@@ -165,6 +180,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::ffi::OsStr;
     use std::path::{Path, PathBuf};
+
+    use lang_diagnostics::FileId;
 
     use super::*;
     use crate::pipeline::tests::raw;
@@ -317,7 +334,7 @@ mod tests {
         for (name, text) in corpus().into_iter().chain(mistaken()) {
             let (found, sources) = raw(&text);
             let mut kept = found.clone();
-            keep_working(&mut kept, FileId(0), &text, &raw);
+            keep_working(&mut kept, &sources, text.len(), &|texts| raw(texts.get("mesh.mesh").unwrap()));
             for (diagnostic, kept) in found.iter().zip(&kept) {
                 let Some(fix) = &diagnostic.fix else { continue };
                 if kept.fix.is_none() {
@@ -330,12 +347,13 @@ mod tests {
                 }
                 offered += 1;
                 // Once more without the code above: the text parses there, and the same is not said again.
-                let (changed, _) = applied(&text, &fix.edits, FileId(0)).unwrap();
+                let (changed, _) = applied(&sources, &fix.edits).unwrap();
+                let changed = changed.get("mesh.mesh").unwrap();
                 let mut sink = lang_diagnostics::Sink::default();
-                lang_syntax::parse(FileId(0), &changed, &mut sink);
+                lang_syntax::parse(FileId(0), changed, &mut sink);
                 let syntax = found.iter().any(|it| it.code.0.starts_with("E00"));
                 assert!(syntax || !sink.has_errors(), "{name}: {}\n{changed}", fix.title);
-                let again = raw(&changed).0.into_iter().any(|it| {
+                let again = raw(changed).0.into_iter().any(|it| {
                     it.message == diagnostic.message
                         && sources.text(it.primary.span) == sources.text(diagnostic.primary.span)
                         && it.primary.span == diagnostic.primary.span
@@ -349,9 +367,8 @@ mod tests {
 
     #[test]
     fn a_fix_that_leads_to_another_error_is_not_offered() {
-        let compile = |text: &str| raw(text);
         let text = "mesh m { trust_domain = cluster.local }\n";
-        let (mut found, _) = raw(text);
+        let (mut found, sources) = raw(text);
         let mut bad = found.first().cloned().unwrap();
         bad.fix = Some(Fix {
             title: String::from("make it worse"),
@@ -359,7 +376,7 @@ mod tests {
             edits: vec![Edit { span: bad.primary.span, text: String::from("= = =") }],
         });
         found = vec![bad];
-        keep_working(&mut found, FileId(0), text, &compile);
+        keep_working(&mut found, &sources, text.len(), &|texts| raw(texts.get("mesh.mesh").unwrap()));
         assert_eq!(found.first().unwrap().fix, None);
     }
 }

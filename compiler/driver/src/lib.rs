@@ -5,6 +5,7 @@
 
 mod build;
 pub mod codes;
+mod consequences;
 mod fixes;
 mod levels;
 mod limits;

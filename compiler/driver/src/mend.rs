@@ -1,12 +1,12 @@
 //! Applies safe fixes until nothing changes.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use lang_diagnostics::{Applicability, Diagnostic, Edit, FileId, Severity, SourceMap};
+use lang_diagnostics::{Applicability, Diagnostic, Edit, Severity, SourceMap};
 
-use crate::{Compilation, FileSystem, Levels, Options, Overlay, check_with};
+use crate::fixes::applied;
+use crate::{Compilation, FileSystem, Levels, Overlay, Request, Unread, check_request};
 
 /// After so many rounds it ends, whatever is left: two fixes that undo each other must not go on for ever.
 const MOST_ROUNDS: usize = 20;
@@ -14,7 +14,7 @@ const MOST_ROUNDS: usize = 20;
 /// What came of it.
 #[derive(Debug)]
 pub struct Mended {
-    /// The files that changed, with their new text.
+    /// The files that changed, with their new text: those that were named, and those that they use.
     pub texts: BTreeMap<PathBuf, String>,
     /// What was done, in order: `file:line`, the code and the title of the fix.
     pub done: Vec<String>,
@@ -25,21 +25,21 @@ pub struct Mended {
 /// Applies every safe fix of a mesh, round by round, since one may make room for the next. Nothing is written.
 ///
 /// # Errors
-/// As [`check_with`].
-pub fn mend(files: &dyn FileSystem, entry: &Path, options: Options, levels: &Levels) -> io::Result<Mended> {
+/// As [`check_request`].
+pub fn mend(files: &dyn FileSystem, request: &Request, levels: &Levels) -> Result<Mended, Unread> {
     let mut overlay = Overlay::new(files);
-    let mut compilation = check_with(&overlay, entry, options, levels)?;
+    let mut compilation = check_request(&overlay, request, levels)?;
     let mut done = Vec::new();
     for _ in 0..MOST_ROUNDS {
         let safe = safe(&compilation.diagnostics);
         // All that do not touch each other at once; if these get in each other's way all the same, the first alone.
         let mut next = None;
         for chosen in [safe.as_slice(), safe.get(..1).unwrap_or_default()] {
-            let Some(changed) = applied(chosen, &compilation.sources) else { continue };
+            let Some(changed) = changed(chosen, &compilation) else { continue };
             let mut tried = Overlay::new(files);
             overlay.texts().iter().for_each(|(path, text)| tried.put(path.clone(), text.clone()));
             changed.into_iter().for_each(|(path, text)| tried.put(path, text));
-            let after = check_with(&tried, entry, options, levels)?;
+            let after = check_request(&tried, request, levels)?;
             if errors(&after) <= errors(&compilation) {
                 next = Some((chosen, tried, after));
                 break;
@@ -75,25 +75,14 @@ fn safe(found: &[Diagnostic]) -> Vec<&Diagnostic> {
     chosen
 }
 
-/// The texts of all files that fixes change; `None` if there are none.
-fn applied(chosen: &[&Diagnostic], sources: &SourceMap) -> Option<Vec<(PathBuf, String)>> {
-    let mut edits: BTreeMap<FileId, Vec<&Edit>> = BTreeMap::new();
-    for edit in chosen.iter().filter_map(|diagnostic| diagnostic.fix.as_ref()).flat_map(|fix| &fix.edits) {
-        edits.entry(edit.span.file).or_default().push(edit);
-    }
-    let mut changed = Vec::new();
-    for (file, mut edits) in edits {
-        let file = sources.get(file)?;
-        let mut text = file.text().to_owned();
-        edits.sort_by_key(|edit| edit.span);
-        for edit in edits.into_iter().rev() {
-            let range = edit.span.start as usize..edit.span.end as usize;
-            text.get(range.clone())?;
-            text.replace_range(range, &edit.text);
-        }
-        changed.push((PathBuf::from(file.name()), text));
-    }
-    (!changed.is_empty()).then_some(changed)
+/// The texts of all files that fixes change; `None` if there are none, or a file is not one of the mesh's own.
+fn changed(chosen: &[&Diagnostic], compilation: &Compilation) -> Option<Vec<(PathBuf, String)>> {
+    let edits: Vec<Edit> =
+        chosen.iter().filter_map(|found| found.fix.as_ref()).flat_map(|fix| fix.edits.clone()).collect();
+    let own: BTreeSet<String> = compilation.files.iter().map(|path| path.display().to_string()).collect();
+    let (texts, _) = applied(&compilation.sources, &edits)?;
+    let known = !texts.is_empty() && texts.keys().all(|name| own.contains(name));
+    known.then(|| texts.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect())
 }
 
 fn errors(compilation: &Compilation) -> usize {
@@ -107,10 +96,21 @@ fn described(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::MemoryFileSystem;
+    use crate::{MemoryFileSystem, Options};
 
     const ACME: &str = include_str!("../../../examples/acme/mesh.mesh");
+
+    fn request(entries: &[&str]) -> Request {
+        Request {
+            entries: entries.iter().map(PathBuf::from).collect(),
+            definitions: Vec::new(),
+            values: Vec::new(),
+            options: Options { data_plane: None },
+        }
+    }
 
     #[test]
     fn safe_fixes_are_applied_until_none_is_left_and_others_are_not() {
@@ -119,8 +119,7 @@ mod tests {
             .replace("network = west-net", "network: west-net")
             .replace("calls    = [catalog]", "calls    = [katalog]");
         let files = MemoryFileSystem::with(&[("mesh.mesh", &text)]);
-        let options = Options { data_plane: None };
-        let mended = mend(&files, Path::new("mesh.mesh"), options, &Levels::default()).unwrap();
+        let mended = mend(&files, &request(&["mesh.mesh"]), &Levels::default()).unwrap();
         assert_eq!(mended.done.len(), 2, "{:?}", mended.done);
         assert!(mended.done[0].contains("mesh.mesh:13: E0001: write ` =`"), "{:?}", mended.done);
         let changed = mended.texts.get(Path::new("mesh.mesh")).unwrap();
@@ -132,8 +131,21 @@ mod tests {
     #[test]
     fn a_mesh_without_findings_is_left_alone() {
         let files = MemoryFileSystem::with(&[("mesh.mesh", ACME)]);
-        let options = Options { data_plane: None };
-        let mended = mend(&files, Path::new("mesh.mesh"), options, &Levels::default()).unwrap();
+        let mended = mend(&files, &request(&["mesh.mesh"]), &Levels::default()).unwrap();
         assert!(mended.texts.is_empty() && mended.done.is_empty());
+    }
+
+    #[test]
+    fn files_that_are_named_or_used_are_mended_with_the_values_of_inputs() {
+        let entry = "use \"parts/shop.mesh\"\ninput size: integer\nmesh m { trust_domain: \"cluster.local\", trust = own }\n";
+        let more = "trust own { root: { common_name = \"root.example\" } }\nnetwork net {}\n";
+        let used = "use std.clusters { single }\napply single(name = one, region = \"here\", network: net)\n";
+        let texts = [("a.mesh", entry), ("b.mesh", more), ("parts/shop.mesh", used)];
+        let mut request = request(&["a.mesh", "b.mesh"]);
+        request.definitions.push(String::from("size=3"));
+        let mended = mend(&MemoryFileSystem::with(&texts), &request, &Levels::default()).unwrap();
+        let text = |name: &str| mended.texts.get(Path::new(name)).cloned().unwrap_or_default();
+        assert!(text("a.mesh").contains("trust_domain = "), "{:?}", mended.done);
+        assert!(text("b.mesh").contains("trust own { root"), "{:?}", mended.done);
     }
 }

@@ -13,11 +13,23 @@ use crate::pipeline::read;
 pub(crate) struct Modules<'f> {
     files: &'f dyn FileSystem,
     texts: BTreeMap<String, String>,
+    /// Texts that take the place of files, to try fixes.
+    changed: BTreeMap<String, String>,
 }
 
 impl<'f> Modules<'f> {
     pub(crate) fn new(files: &'f dyn FileSystem) -> Self {
-        Self { files, texts: BTreeMap::new() }
+        Self { files, texts: BTreeMap::new(), changed: BTreeMap::new() }
+    }
+
+    /// From now on, these texts take the place of files.
+    pub(crate) fn change(&mut self, changed: BTreeMap<String, String>) {
+        self.changed = changed;
+    }
+
+    /// How many bytes of text were read.
+    pub(crate) fn size(&self) -> usize {
+        self.texts.values().map(String::len).sum()
     }
 
     /// The files that were read.
@@ -28,7 +40,7 @@ impl<'f> Modules<'f> {
 
 impl Host for Modules<'_> {
     fn read(&mut self, path: &str) -> io::Result<String> {
-        if let Some(text) = self.texts.get(path) {
+        if let Some(text) = self.changed.get(path).or_else(|| self.texts.get(path)) {
             return Ok(text.clone());
         }
         let text = read(self.files, Path::new(path))?;

@@ -13,7 +13,7 @@ use meshc_vocabulary::{Model, SCHEMA};
 
 use crate::levels::Policy;
 use crate::modules::Modules;
-use crate::{FileKind, FileSystem, Levels, codes, fixes};
+use crate::{FileKind, FileSystem, Levels, codes, consequences, fixes};
 
 /// The largest file that is read, in bytes. Ten thousand services come to a few megabytes; each byte of text may cost some
 /// dozens of memory while it is parsed.
@@ -139,18 +139,25 @@ pub fn check_request(
         request.entries.iter().map(|entry| named(files, entry)).collect::<Result<_, _>>()?;
     let values = request.values.iter().map(|path| text(files, path.clone())).collect::<Result<_, _>>()?;
     let mut modules = Modules::new(files);
-    let Some((first, others)) = entries.split_first() else {
+    let Some(first) = entries.first() else {
         let error = io::Error::new(io::ErrorKind::NotFound, "no file is named");
         return Err(Unread { path: PathBuf::new(), error });
     };
-    let inputs = Texts { others, values, definitions: &request.definitions, levels };
-    let compiled = compile(first, &inputs, request.options, &mut modules);
-    let Compiled { file, sources, trees, mut diagnostics, mesh, policy } = compiled;
+    let inputs = Inputs { entries: &entries, values, definitions: &request.definitions, levels };
+    let compiled = compile(&inputs, request.options, &mut modules);
+    let Compiled { sources, trees, mut diagnostics, mesh, policy } = compiled;
+    let size = inputs.entries.iter().map(|(_, text)| text.len()).sum::<usize>() + modules.size();
     let modules = std::cell::RefCell::new(modules);
-    fixes::keep_working(&mut diagnostics, file, &first.1, &|changed| {
-        let changed = (first.0.clone(), changed.to_owned());
-        let Compiled { diagnostics, sources, .. } =
-            compile(&changed, &inputs, request.options, &mut modules.borrow_mut());
+    fixes::keep_working(&mut diagnostics, &sources, size, &|changed| {
+        let mut modules = modules.borrow_mut();
+        modules.change(changed.clone());
+        let text = |(path, text): &(PathBuf, String)| {
+            (path.clone(), changed.get(&path.display().to_string()).unwrap_or(text).clone())
+        };
+        let entries: Vec<_> = inputs.entries.iter().map(text).collect();
+        let values = inputs.values.iter().map(text).collect();
+        let inputs = Inputs { entries: &entries, values, definitions: inputs.definitions, levels };
+        let Compiled { diagnostics, sources, .. } = compile(&inputs, request.options, &mut modules);
         (diagnostics, sources)
     });
     let name = first.0.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -178,17 +185,17 @@ fn text(files: &dyn FileSystem, path: PathBuf) -> Result<(PathBuf, String), Unre
     }
 }
 
-/// What a compilation reads besides the first file.
-struct Texts<'t> {
-    others: &'t [(PathBuf, String)],
+/// What a compilation reads besides modules.
+struct Inputs<'t> {
+    /// The first one is the entry file.
+    entries: &'t [(PathBuf, String)],
     values: Vec<(PathBuf, String)>,
     definitions: &'t [String],
     levels: &'t Levels,
 }
 
-/// What came of one text.
+/// What came of the texts.
 struct Compiled {
-    file: FileId,
     sources: SourceMap,
     trees: Vec<ast::File>,
     diagnostics: Vec<Diagnostic>,
@@ -196,16 +203,11 @@ struct Compiled {
     policy: Policy,
 }
 
-fn compile(
-    first: &(PathBuf, String),
-    texts: &Texts<'_>,
-    options: Options,
-    modules: &mut Modules<'_>,
-) -> Compiled {
+fn compile(inputs: &Inputs<'_>, options: Options, modules: &mut Modules<'_>) -> Compiled {
     let mut sources = SourceMap::default();
     let mut sink = Sink::default();
-    let mut entries: Vec<Entry> = Vec::with_capacity(1 + texts.others.len());
-    for (path, text) in std::iter::once(first).chain(texts.others) {
+    let mut entries: Vec<Entry> = Vec::with_capacity(inputs.entries.len());
+    for (path, text) in inputs.entries {
         let path = path.display().to_string();
         if entries.iter().all(|entry| entry.path != path) {
             let file = sources.add(path.as_str(), text.as_str());
@@ -215,12 +217,12 @@ fn compile(
     }
     let file = entries.first().map_or(FileId(0), |entry| entry.file);
     let mut given = Vec::new();
-    for (path, text) in &texts.values {
+    for (path, text) in &inputs.values {
         let file = sources.add(path.display().to_string(), text.as_str());
         let tree = parse(file, text, &mut sink);
         given.extend(Given::in_file(&tree, &mut sink));
     }
-    for written in texts.definitions {
+    for written in inputs.definitions {
         given.extend(Given::on_command_line(written, &mut sources, &mut sink));
     }
     let trees = expand(entries, &given, SCHEMA, modules, &mut sources, &mut sink);
@@ -228,8 +230,9 @@ fn compile(
     explain_absence(mesh.is_some(), file, &mut sink);
     // Levels are set where a person reads: in the text itself, not in what was made of it.
     let mut found = settled(sink.into_sorted(), &sources);
+    consequences::leave_out(&mut found);
     let mut comments = Vec::new();
-    let mut policy = Policy::read(texts.levels, file, &sources, &mut comments);
+    let mut policy = Policy::read(inputs.levels, file, &sources, &mut comments);
     policy.settle(&mut found, &sources);
     if mesh.is_some() {
         policy.report_unused(&mut comments);
@@ -238,7 +241,7 @@ fn compile(
     let mut sink = Sink::default();
     found.into_iter().chain(comments).for_each(|found| sink.push(found));
     let mesh = unless_errors(mesh, &sink).flatten();
-    Compiled { file, sources, trees, diagnostics: sink.into_sorted(), mesh, policy }
+    Compiled { sources, trees, diagnostics: sink.into_sorted(), mesh, policy }
 }
 
 /// The stages, each of which runs only if none before it reported an error. Only evaluation follows parsing whatever
@@ -354,12 +357,11 @@ pub(crate) mod tests {
     /// What is found in a text before fixes are tried.
     pub(crate) fn raw(text: &str) -> (Vec<Diagnostic>, SourceMap) {
         let files = MemoryFileSystem::default();
-        let first = (PathBuf::from("mesh.mesh"), text.to_owned());
+        let entries = [(PathBuf::from("mesh.mesh"), text.to_owned())];
         let levels = Levels::default();
-        let texts = Texts { others: &[], values: Vec::new(), definitions: &[], levels: &levels };
+        let inputs = Inputs { entries: &entries, values: Vec::new(), definitions: &[], levels: &levels };
         let options = Options { data_plane: None };
-        let Compiled { diagnostics, sources, .. } =
-            compile(&first, &texts, options, &mut Modules::new(&files));
+        let Compiled { diagnostics, sources, .. } = compile(&inputs, options, &mut Modules::new(&files));
         (diagnostics, sources)
     }
 

@@ -29,6 +29,17 @@ pub enum Applicability {
     Suggested,
 }
 
+impl Applicability {
+    /// The word for it in formats that programs read.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Suggested => "suggested",
+        }
+    }
+}
+
 /// One replacement of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {

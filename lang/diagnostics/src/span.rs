@@ -183,6 +183,13 @@ impl SourceMap {
         self.entries.get(id.0 as usize).map(|entry| entry.file.as_ref())
     }
 
+    /// The file of a name; the first of several.
+    #[must_use]
+    pub fn file(&self, name: &str) -> Option<&SourceFile> {
+        let written = self.entries.iter().filter(|entry| entry.copied.is_none());
+        written.map(|entry| entry.file.as_ref()).find(|file| file.name() == name)
+    }
+
     /// All files, in the order of their ids; copies without their text.
     pub(crate) fn files(&self) -> impl Iterator<Item = &SourceFile> {
         self.entries.iter().map(|entry| if entry.copied.is_some() { &*NO_TEXT } else { entry.file.as_ref() })

@@ -1,11 +1,12 @@
 //! `meshc check`: everything that is wrong with a mesh, and nothing written unless fixes are asked for.
 
-use clap::Args;
-use meshc_driver::{Compilation, mend};
+use std::path::Path;
 
-use crate::compile::{DataPlaneWord, MeshArguments, compile_with, show, unreadable};
+use clap::Args;
+use meshc_driver::{Compilation, mend, read_source};
+
+use crate::compile::{DataPlaneWord, MeshArguments, STANDARD_INPUT, compile_with, show, unreadable};
 use crate::console::Console;
-use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
 use crate::levels::LevelArguments;
 use crate::output::print;
@@ -17,6 +18,7 @@ Example:
   $ meshc check mesh.mesh --error-format json
   $ meshc check mesh.mesh --deny warnings --allow W0334
   $ meshc check mesh.mesh --fix
+  $ meshc check - < mesh.mesh
 
 A comment sets levels, too: `// meshc: allow(W0321) reason` for the line that it
 ends or stands above, `// meshc: everywhere deny(W0334)` in the entry file.
@@ -34,7 +36,8 @@ pub(crate) struct Arguments {
     data_plane: Option<DataPlaneWord>,
     #[command(flatten)]
     levels: LevelArguments,
-    /// Apply all safe fixes, again until there is none left, and show what is found afterwards.
+    /// Apply all safe fixes to the files of the mesh, again until there is none left, and show what is found afterwards.
+    /// What comes of standard input is written to standard output.
     #[arg(long)]
     fix: bool,
     /// Show what `--fix` would change, and write nothing.
@@ -62,21 +65,27 @@ fn result(arguments: &Arguments, compilation: &Compilation, console: &Console) -
     if compilation.has_errors() { Exit::Findings } else { Exit::Ok }
 }
 
-/// Applies safe fixes and checks what comes of it.
+/// Applies safe fixes and checks what comes of it. What standard input has is written to standard output.
 fn fix(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let file = &arguments.mesh.entry();
+    let mesh = &arguments.mesh;
     let progress = console.progress("fixing");
-    let options = meshc_driver::Options { data_plane: arguments.data_plane.map(Into::into) };
-    let mended = mend(&Disk, file, options, &arguments.levels.levels()?);
-    let mended = mended.map_err(|error| unreadable(file, &error))?;
+    let files = mesh.files()?;
+    let mended = mend(&files, &mesh.request(arguments.data_plane), &arguments.levels.levels()?);
+    let mended = mended.map_err(|unread| unreadable(&unread.path, &unread.error))?;
     drop(progress);
-    for (path, after) in &mended.texts {
-        if arguments.diff {
-            let before = std::fs::read_to_string(path).context(|| format!("read `{}`", path.display()))?;
-            let difference = texts::difference(&path.display().to_string(), &before, after);
-            print(&difference).context(|| String::from("write to standard output"))?;
-        } else {
-            texts::replace(path, after)?;
+    let input = Path::new(STANDARD_INPUT);
+    let writing = || String::from("write to standard output");
+    if arguments.diff {
+        for (path, after) in &mended.texts {
+            let before = read_source(&files, path).context(|| format!("read `{}`", path.display()))?;
+            print(&texts::difference(&path.display().to_string(), &before, after)).context(writing)?;
+        }
+    } else {
+        let changed = mended.texts.iter().filter(|(path, _)| path.as_path() != input);
+        texts::replace_all(changed.map(|(path, text)| (path.as_path(), text.as_str())))?;
+        let text = mended.texts.get(input).or_else(|| files.texts().get(input));
+        if let Some(text) = text {
+            print(text).context(writing)?;
         }
     }
     let word = if arguments.diff { "would fix" } else { "fixed" };

@@ -9,6 +9,7 @@ use lang_diagnostics::{Sink, SourceMap};
 use lang_syntax::format;
 use meshc_driver::read_source;
 
+use crate::compile::{STANDARD_INPUT, is_standard_input};
 use crate::console::Console;
 use crate::disk::Disk;
 use crate::exit::{Context, Exit, Failure};
@@ -28,9 +29,6 @@ braces on one line where it fits. Everything else follows from the text.
 Exits with 0 if all files are formatted, with 1 if a file has mistakes of
 syntax, or would be changed with --check or --diff, with 2 if a file cannot be
 read or written.";
-
-/// What stands for standard input.
-const STANDARD_INPUT: &str = "-";
 
 /// How the files of meshes end.
 const EXTENSION: &str = "mesh";
@@ -62,7 +60,7 @@ struct Counts {
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
     let mut counts = Counts::default();
     for path in &arguments.paths {
-        if path.as_os_str() == STANDARD_INPUT {
+        if is_standard_input(path) {
             standard_input(arguments, console, &mut counts)?;
             continue;
         }
@@ -72,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
         }
     }
     let writes = !(arguments.check || arguments.diff);
-    if arguments.paths.iter().all(|path| path.as_os_str() != STANDARD_INPUT) {
+    if !arguments.paths.iter().any(|path| is_standard_input(path)) {
         console.note(&summary(&counts, writes));
     }
     let fine = counts.mistaken == 0 && (writes || counts.changed == 0);
@@ -143,8 +141,8 @@ fn one(file: &Path, arguments: &Arguments, console: &Console, counts: &mut Count
 
 fn standard_input(arguments: &Arguments, console: &Console, counts: &mut Counts) -> Result<(), Failure> {
     let mut before = String::new();
-    io::stdin().read_to_string(&mut before).context(|| String::from("read standard input"))?;
-    let Some(after) = formatted("standard input", &before, console) else {
+    io::stdin().read_to_string(&mut before).context(|| format!("read {STANDARD_INPUT}"))?;
+    let Some(after) = formatted(STANDARD_INPUT, &before, console) else {
         counts.mistaken += 1;
         return Ok(());
     };
@@ -152,7 +150,7 @@ fn standard_input(arguments: &Arguments, console: &Console, counts: &mut Counts)
     if !(arguments.check || arguments.diff) {
         return print(&after).context(|| String::from("write to standard output"));
     }
-    if after == before { Ok(()) } else { show("standard input", &before, &after, arguments) }
+    if after == before { Ok(()) } else { show(STANDARD_INPUT, &before, &after, arguments) }
 }
 
 /// Shows that, or how, a file would change.

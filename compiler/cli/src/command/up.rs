@@ -74,6 +74,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments, console: &Console) -> Result<Exit, Failure> {
     let Arguments { mesh, data_plane, envoy, meshd, keep_logs, show_config, apps, command } = arguments;
     let programs = Programs { envoy, meshd };
+    if mesh.reads_standard_input() {
+        return Err(Failure::new("`meshc up` follows changes of files, and standard input is none")
+            .help("write the mesh to a file, and name that"));
+    }
     let file = mesh.entry();
     up::run(&Settings { mesh, file, data_plane, programs, keep_logs, show_config, apps, command }, console)
 }

@@ -1,6 +1,8 @@
 //! `meshc check`: formats, levels, and fixes that are applied.
 
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -123,4 +125,49 @@ fn safe_fixes_are_shown_and_applied() {
     directory.write("a.mesh", &unused);
     check(&directory, &["a.mesh", "--fix"]);
     assert_eq!(fs::read_to_string(directory.path("a.mesh")).unwrap(), WARNED);
+}
+
+/// `meshc` with a text on standard input: status, standard output and standard error.
+fn with_input(directory: &Directory, arguments: &[&str], text: &str) -> (Option<i32>, String, String) {
+    let mut command = directory.meshc(arguments);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn standard_input_is_checked_and_mended() {
+    let directory = Directory::new();
+    let checked = with_input(&directory, &["check", "-", "--error-format", "short"], WARNED);
+    let said = "standard input:6:11: warning[W0321]: no service calls `app.web` and no route leads to it\n1 warning\n";
+    assert_eq!(checked, (Some(0), String::new(), said.into()));
+    let wrong = WARNED.replace("trust_domain =", "trust_domain:");
+    let (status, mended, said) = with_input(&directory, &["check", "-", "--fix"], &wrong);
+    assert_eq!((status, mended.as_str()), (Some(0), WARNED), "{said}");
+    let (status, _, said) = with_input(&directory, &["up", "-"], WARNED);
+    assert!(status == Some(2) && said.contains("standard input is none"), "{said}");
+}
+
+#[test]
+fn files_that_are_named_or_used_are_mended_together() {
+    let directory = Directory::new();
+    let head = "use \"parts/app.mesh\"\ninput zone: string\nmesh m { trust_domain: \"cluster.local\", trust = own }\n";
+    let more =
+        "trust own {}\nnetwork net {}\ncluster one { network: net, region = \"here\", zone = \"a\" }\n";
+    let used = "namespace app { service web { clusters: [one], port http { number = 80 } } }\n";
+    for (name, text) in [("a.mesh", head), ("b.mesh", more), ("parts/app.mesh", used)] {
+        directory.write(name, text);
+    }
+    let arguments = ["a.mesh", "b.mesh", "-D", "zone=\"a\"", "--fix"];
+    let (status, said) = check(&directory, &arguments);
+    assert_eq!(status, Some(0), "{said}");
+    for (name, text) in [("a.mesh", head), ("b.mesh", more), ("parts/app.mesh", used)] {
+        let mended = text.replace("trust_domain:", "trust_domain =");
+        let mended = mended.replace("network:", "network =").replace("clusters:", "clusters =");
+        assert_eq!(fs::read_to_string(directory.path(name)).unwrap(), mended, "{said}");
+    }
+    assert_eq!(fs::read_dir(directory.path("parts")).unwrap().count(), 1, "nothing is left over");
 }

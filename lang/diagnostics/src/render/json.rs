@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Applicability, Diagnostic, Label, Severity, SourceMap, Span};
+use crate::{Diagnostic, Label, Severity, SourceMap, Span};
 
 /// One JSON object per diagnostic and line, in the given order.
 ///
@@ -74,10 +74,7 @@ fn record<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Record<'a> 
         help: diagnostic.help.as_deref(),
         fix: diagnostic.fix.as_ref().map(|fix| FixRecord {
             title: &fix.title,
-            applicability: match fix.applicability {
-                Applicability::Safe => "safe",
-                Applicability::Suggested => "suggested",
-            },
+            applicability: fix.applicability.text(),
             edits: fix.edits.iter().map(|edit| place(edit.span, &edit.text, sources)).collect(),
         }),
     }
@@ -97,7 +94,7 @@ fn place<'a>(span: Span, text: &'a str, sources: &'a SourceMap) -> Place<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Code, Edit, Fix};
+    use crate::{Applicability, Code, Edit, Fix};
 
     #[test]
     fn one_object_per_line_with_bytes_lines_and_columns() {

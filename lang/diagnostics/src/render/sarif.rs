@@ -148,7 +148,11 @@ fn fix(fix: &Fix, sources: &SourceMap) -> Value {
             }],
         })
     });
-    json!({ "description": { "text": fix.title }, "artifactChanges": changes.collect::<Vec<_>>() })
+    json!({
+        "description": { "text": fix.title },
+        "artifactChanges": changes.collect::<Vec<_>>(),
+        "properties": { "applicability": fix.applicability.text() },
+    })
 }
 
 /// A path as a reference (RFC 3986, section 2): what is neither unreserved nor a slash is written in percent. An absolute
@@ -195,6 +199,7 @@ mod tests {
         let region = json!({ "startLine": 2, "startColumn": 1, "endLine": 2, "endColumn": 2 });
         assert_eq!(place["region"], region);
         assert_eq!(result["relatedLocations"][0]["message"]["text"], "there");
+        assert_eq!(result["fixes"][0]["properties"]["applicability"], "safe");
         let change = &result["fixes"][0]["artifactChanges"][0]["replacements"][0];
         assert_eq!((&change["deletedRegion"], &change["insertedContent"]["text"]), (&region, &json!("c")));
     }
