@@ -64,6 +64,7 @@ impl<'a> Collector<'a, '_> {
                     .also(first.block.kind.span, "the first one")
                     .help("keep one of them, or merge them into one block"),
                 );
+                self.mark_broken(block);
                 continue;
             }
             collected.push(self.block(nested.kind, block, scope));
@@ -117,6 +118,8 @@ impl<'a> Collector<'a, '_> {
             .also(other_span, format!("{} `{}` is declared here", other_kind.word, label.value))
             .help("give one of them another name; only a namespace may be opened several times"),
         );
+        // Whichever of the two is meant elsewhere, it is no further mistake.
+        self.names.mark_broken(&label.value);
         self.names.hide(kind, label, outer)
     }
 

@@ -167,7 +167,7 @@ impl Evaluator<'_, '_> {
                 name.span,
                 format!("{} `{}` has no attribute `{}`", entity.kind.word, entity.name, name.value),
             )
-            .label("not known here")
+            .label("no such attribute")
             .also(entity.span, "declared here");
             let advice = "name one of its attributes";
             self.sink.push(did_you_mean(diagnostic, name.span, &name.value, names, advice));
@@ -275,6 +275,6 @@ fn no_property(name: &Spanned<String>, root: &str, properties: &[Symbol]) -> Dia
         other => format!("a {root} has no property `{other}`"),
     };
     Diagnostic::error(codes::UNKNOWN_WORD, name.span, message)
-        .label("not known here")
+        .label("no such property")
         .help(format!("one of {}; a literal `${{` is written `$${{`", all.join(", ")))
 }

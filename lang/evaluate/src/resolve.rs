@@ -229,6 +229,13 @@ impl Evaluator<'_, '_> {
         if let Some((name, id)) = candidates.iter().find(|(name, _)| Some(name.as_str()) == near) {
             return Some(Nearest::SpelledAlike(name.clone(), *id));
         }
+        // `catalog.shop`, as a DNS name has it: what is around a name stands before it.
+        if let [name, around, ..] = path.segments.as_slice() {
+            let turned = format!("{}.{}", around.value, name.value);
+            if candidates.iter().any(|(name, _)| *name == turned) {
+                return Some(Nearest::Elsewhere(vec![turned]));
+            }
+        }
         let last = path.segments.last()?;
         let elsewhere = self.names.elsewhere(&last.value, reference);
         let shown: Vec<_> = elsewhere.into_iter().take(MOST_SHOWN).collect();

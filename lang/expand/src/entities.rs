@@ -36,8 +36,10 @@ fn collect(kind: &'static Kind, kinds: &mut Vec<(String, &'static str)>) {
 }
 
 fn plural(word: &str) -> String {
-    match word.strip_suffix('y') {
+    let vowel = |stem: &&str| stem.ends_with(['a', 'e', 'i', 'o', 'u']);
+    match word.strip_suffix('y').filter(|stem| !vowel(stem)) {
         Some(stem) => format!("{stem}ies"),
+        None if word.ends_with("sh") || word.ends_with('s') => format!("{word}es"),
         None => format!("{word}s"),
     }
 }

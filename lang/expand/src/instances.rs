@@ -149,6 +149,8 @@ impl<'a> Expander<'a, '_> {
                     }
                 }
             }
+            // It was to come from a module that does not have it.
+            (Some((Named::Value(value), ..)), []) if value.kind == ValueKind::Invalid => return None,
             _ => {}
         }
         let name: Vec<_> = apply.template.segments.iter().map(|segment| segment.value.as_str()).collect();

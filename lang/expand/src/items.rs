@@ -119,6 +119,10 @@ impl<'a, 's> Expander<'a, 's> {
             let there = self.scopes.get(used).and_then(|scope| scope.own(&selected.name.value));
             if !matches!(there, Some((Named::Template(_) | Named::Written(..) | Named::Value(_), _))) {
                 self.no_member(used, &selected.name);
+                // What names it is no further mistake.
+                let name = selected.alias.as_ref().unwrap_or(&selected.name);
+                let nothing = ast::Value { kind: ValueKind::Invalid, span: name.span };
+                self.name(scope, name, Named::Value(Rc::new(nothing)));
                 continue;
             }
             let name = selected.alias.as_ref().unwrap_or(&selected.name);

@@ -66,7 +66,7 @@ impl Lexer {
             b')' => symbol(TokenKind::CloseParenthesis, text),
             b'-' => tag("->").map(|_| TokenKind::Arrow).parse(text),
             b':' => address(text).or_else(|_| symbol(TokenKind::Colon, text)),
-            b'/' => comment(text),
+            b'/' => comment(text).or_else(|_| comment_of_other_languages(text)),
             b'\'' => single_quoted(text),
             0x80.. => foreign(text, at_beginning),
             _ => unknown(text),
@@ -266,6 +266,15 @@ fn comment(text: &str) -> Lexed<'_> {
     let rest = text.get(line.len()..).unwrap_or_default();
     let documentation = line.starts_with('/') && !line.starts_with("//");
     Ok((rest, if documentation { TokenKind::Documentation } else { TokenKind::Comment }))
+}
+
+/// `/* … */` is one mistake, whatever is in it.
+fn comment_of_other_languages(text: &str) -> Lexed<'_> {
+    let end = text.strip_prefix("/*").and_then(|inside| inside.find("*/"));
+    match end.and_then(|end| text.get(end + 4..)) {
+        Some(rest) => Ok((rest, TokenKind::Unknown)),
+        None => fail(text),
+    }
 }
 
 /// `'…'` on one line is one mistake, not three.

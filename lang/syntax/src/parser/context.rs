@@ -36,6 +36,8 @@ pub(crate) struct Context<'a> {
     missing_brackets: Cell<i64>,
     /// The same for `(` and `)`.
     missing_parentheses: Cell<i64>,
+    /// Where lexemes begin that go on with a mistake that was reported: further lines of a list with dashes.
+    continued: RefCell<Vec<u32>>,
     /// Whether anything was read that stands for something else.
     pub(crate) expands: Cell<bool>,
     /// Ranges whose documentation was used, or that were skipped and therefore say nothing.
@@ -113,6 +115,7 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
         missing_braces: Cell::new(missing_braces),
         missing_brackets: Cell::new(missing_brackets),
         missing_parentheses: Cell::new(missing_parentheses),
+        continued: RefCell::new(Vec::new()),
         expands: Cell::new(false),
         accounted: RefCell::new(Vec::new()),
         items: Collector::default(),
@@ -145,6 +148,9 @@ impl<'a> Context<'a> {
 
     /// Reports a mistake found while looking at `at`, unless one was already reported from there.
     pub(crate) fn report(&self, at: Lexeme, diagnostic: Diagnostic) {
+        if self.continued.borrow().contains(&at.start) {
+            return self.quiet(at);
+        }
         if self.stuck_at.replace(Some(at.start)) != Some(at.start) {
             self.diagnostics.borrow_mut().push(diagnostic);
             self.stuck_end.set(at.end);
@@ -207,6 +213,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether there are more opening brackets of this kind than closing ones from here on.
+    pub(crate) fn lacks_closing(&self, opening: TokenKind) -> bool {
+        self.missing(opening).get() > 0
+    }
+
     /// Notes that the closing bracket of an opening one was found to be missing.
     pub(crate) fn missing_closing(&self, opening: TokenKind) {
         self.missing(opening).update(|count| count.saturating_sub(1));
@@ -241,6 +252,11 @@ impl<'a> Context<'a> {
     /// Makes the next report from `at` silent: it would be a consequence of what was reported.
     pub(crate) fn quiet(&self, at: Lexeme) {
         self.stuck_at.set(Some(at.start));
+    }
+
+    /// Notes that the mistake before it goes on at this lexeme.
+    pub(crate) fn continues(&self, at: Lexeme) {
+        self.continued.borrow_mut().push(at.start);
     }
 
     /// Notes that recovery jumped over a range.

@@ -136,7 +136,7 @@ fn binding(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, FormKind)> {
 /// `name: type = value`
 fn parameter(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, Parameter)> {
     let (rest, name) = plain(input, "a name")?;
-    let (rest, ty) = type_of(symbol(rest, TokenKind::Colon, "`:` and a type")?)?;
+    let (rest, ty) = type_of(symbol(rest, TokenKind::Colon, mistakes::TYPE)?)?;
     if rest.continuation() != Some(TokenKind::Equals) {
         return Ok((rest, Parameter { name, ty, default: None }));
     }
@@ -240,7 +240,7 @@ fn application(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, FormKind)> {
 /// `name = value`
 fn argument(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, Attribute)> {
     let start = input.peek(0).start;
-    let (rest, name) = plain(input, "the name of a parameter")?;
+    let (rest, name) = plain(input, mistakes::PARAMETER)?;
     let (rest, value) = value_or_invalid(symbol(rest, TokenKind::Equals, "`=`")?);
     Ok((rest, Attribute { name, value, documentation: None, span: rest.span_from(start) }))
 }

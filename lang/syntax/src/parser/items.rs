@@ -102,6 +102,7 @@ pub(super) fn declaration<'a>(
     if first.kind == TokenKind::String {
         return match second {
             Some(TokenKind::Equals) => Ok(attribute(input, input.advance().advance(), documentation)),
+            Some(TokenKind::Colon) => Ok(attribute(input, behind_colon(input.advance()), documentation)),
             Some(_) | None => Err(mistakes::string_as_item(input)),
         };
     }
@@ -122,9 +123,14 @@ pub(super) fn declaration<'a>(
             let label = name_of(after.advance());
             Ok(block(input, Some(label), after.advance().advance(), documentation))
         }
-        Some(TokenKind::Colon) => {
-            mistakes::colon(after);
-            Ok(attribute(input, after.advance(), documentation))
+        Some(TokenKind::Colon) => Ok(attribute(input, behind_colon(after), documentation)),
+        // `service "http" "cart" { … }`
+        Some(_)
+            if has_label(after) && has_label(after.advance()) && opens_block(after.advance().advance()) =>
+        {
+            let second = after.advance();
+            mistakes::two_labels(input, second);
+            Ok(block(input, Some(name_of(second)), second.advance(), documentation))
         }
         Some(TokenKind::OpenBrace) => Ok(block(input, None, after, documentation)),
         Some(TokenKind::UnclosedString) if body_follows(input, after.advance()) => {
@@ -189,6 +195,19 @@ fn interpolated(item: Item, label: Value) -> Item {
     }
 }
 
+/// Where the value begins behind a `:` that was to be `=`, which is reported.
+fn behind_colon(input: Tokens<'_>) -> Tokens<'_> {
+    mistakes::colon(input);
+    let rest = input.advance();
+    // `name := value`
+    if rest.continuation() == Some(TokenKind::Equals) { rest.advance() } else { rest }
+}
+
+/// Whether a label may stand here.
+fn has_label(input: Tokens<'_>) -> bool {
+    input.continuation().is_some_and(|kind| kind.is_word() || kind == TokenKind::String)
+}
+
 /// Whether a name and an opening brace stand here, on one line.
 fn names_block(input: Tokens<'_>) -> bool {
     let [name, brace] = [input.peek(0), input.peek(1)];
@@ -209,7 +228,11 @@ fn attribute<'a>(
     documentation: Option<Box<Spanned<String>>>,
 ) -> (Tokens<'a>, Item) {
     let start = name.peek(0).start;
-    let (rest, value) = value_or_invalid(input);
+    let (rest, mut value) = value_or_invalid(input);
+    if rest.continuation() == Some(TokenKind::Unknown) {
+        // An operator that does not exist, which will be reported: what stands before it is no value by itself.
+        value.kind = ValueKind::Invalid;
+    }
     let attribute = Attribute { name: name_of(name), value, documentation, span: rest.span_from(start) };
     (rest, Item::Attribute(attribute))
 }

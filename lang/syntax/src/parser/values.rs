@@ -8,7 +8,7 @@ use super::mistakes;
 use super::operators::value;
 use super::recovery::{Until, close, report, skip, skip_group};
 use super::strings::{raw_string, string_text, template};
-use super::tokens::{Bracket, DEPTH_LIMIT, Parsed, Tokens, token};
+use super::tokens::{Bracket, DEPTH_LIMIT, Lexeme, Parsed, Tokens, token};
 use crate::ast::{Path, StringPart, Value, ValueKind};
 use crate::literal::classify;
 use crate::token::TokenKind;
@@ -199,6 +199,7 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
     let mut input = outer.advance().inside(Bracket::List);
     let elements = outer.context.elements.begin();
     let mut comma_missed = false;
+    let mut closed_otherwise = false;
     loop {
         let next = input.peek(0);
         match next.kind {
@@ -225,6 +226,10 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
         let next = input.peek(0);
         match next.kind {
             TokenKind::Comma => input = input.advance(),
+            TokenKind::CloseParenthesis if closes_instead(input, opening) => {
+                closed_otherwise = true;
+                break;
+            }
             kind if kind == TokenKind::End || kind.opening().is_some() => {}
             _ if input.at_item_or_block_line() || input.context.shows_closing(opening, next) => break,
             _ => {
@@ -241,10 +246,20 @@ fn list<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
             }
         }
     }
-    let rest = close(input, opening, TokenKind::CloseBracket);
+    let rest = if closed_otherwise {
+        mistakes::other_bracket(input, opening);
+        input.advance()
+    } else {
+        close(input, opening, TokenKind::CloseBracket)
+    };
     let span = rest.span_from(opening.start);
     let elements = outer.context.elements.end(elements);
     Ok((rest.outside(outer), Value { kind: ValueKind::List(elements), span }))
+}
+
+/// Whether a closing bracket of another kind, which closes nothing else, is in the place of the one that `opening` lacks.
+fn closes_instead(input: Tokens<'_>, opening: Lexeme) -> bool {
+    !input.closes_outer(input.peek(0).kind) && input.context.lacks_closing(opening.kind)
 }
 
 /// One element; never fails, and consumes at least one lexeme.

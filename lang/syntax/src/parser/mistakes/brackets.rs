@@ -24,6 +24,31 @@ pub(in crate::parser) fn stray_bracket(input: Tokens<'_>) {
     input.context.report_stray(input.peek(0), error(input, codes::STRAY_BRACKET, message).fix(removal));
 }
 
+/// `[a)`: a closing bracket in the place of the one that `opening` needs.
+pub(in crate::parser) fn other_bracket(input: Tokens<'_>, opening: Lexeme) {
+    input.context.missing_closing(opening.kind);
+    if let Some(missed) = input.peek(0).kind.opening() {
+        input.context.missing_opening(missed);
+    }
+    let message = format!("this {} does not close a `{}`", found(input), input.text(opening));
+    let closing = closing_of(input, opening);
+    let edit =
+        fix(format!("write `{closing}`"), Applicability::Suggested, input.span(input.peek(0)), closing);
+    let diagnostic = error(input, codes::STRAY_BRACKET, message)
+        .also(input.span(opening), format!("this `{}` is closed by `{closing}`", input.text(opening)))
+        .fix(edit);
+    report(input, diagnostic);
+}
+
+/// How a bracket is closed.
+fn closing_of(input: Tokens<'_>, opening: Lexeme) -> &'static str {
+    match input.text(opening) {
+        "[" => "]",
+        "(" => ")",
+        _ => "}",
+    }
+}
+
 /// A bracket that is not closed before `input`.
 pub(in crate::parser) fn unclosed_bracket(input: Tokens<'_>, opening: Lexeme) {
     input.context.missing_closing(opening.kind);
@@ -32,11 +57,7 @@ pub(in crate::parser) fn unclosed_bracket(input: Tokens<'_>, opening: Lexeme) {
         return input.context.quiet(next);
     }
     let bracket = input.text(opening);
-    let closing = match bracket {
-        "[" => "]",
-        "(" => ")",
-        _ => "}",
-    };
+    let closing = closing_of(input, opening);
     let here = match next.kind {
         TokenKind::End => input.context.span(input.last_end, input.last_end),
         _ => input.span(next),

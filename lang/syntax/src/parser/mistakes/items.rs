@@ -88,8 +88,12 @@ pub(in crate::parser) fn missing_braces<'a>(input: Tokens<'a>, kind: Tokens<'a>)
     let header = input.context.slice(kind.peek(0).start, input.last_end);
     let message = format!("expected `{{` after `{}`", shortened(header));
     let place = input.context.span(input.last_end, input.last_end);
-    let mut diagnostic = Diagnostic::error(codes::INCOMPLETE_ITEM, place, message)
-        .help("a block has braces, also when it is empty; an attribute is written `name = value`");
+    let help = if kind.peek(0).kind == TokenKind::If {
+        "`if` chooses between two values: `name = if condition then one else other`"
+    } else {
+        "a block has braces, also when it is empty; an attribute is written `name = value`"
+    };
+    let mut diagnostic = Diagnostic::error(codes::INCOMPLETE_ITEM, place, message).help(help);
     if input.continuation().is_none() && !body_follows(kind, input) {
         diagnostic = diagnostic.fix(fix("add empty braces", Applicability::Suggested, place, " {}"));
     }
@@ -121,10 +125,23 @@ pub(in crate::parser) fn brace_on_next_line(input: Tokens<'_>) {
 /// `name: value`
 pub(in crate::parser) fn colon(input: Tokens<'_>) {
     let colon = input.span(input.peek(0));
+    let edit = if input.advance().continuation() == Some(TokenKind::Equals) {
+        fix("remove it", Applicability::Safe, colon, "")
+    } else {
+        fix("write ` =`", Applicability::Safe, colon, " =")
+    };
     let diagnostic = error(input, codes::UNEXPECTED_CHARACTER, "unexpected `:`")
         .help("an attribute is written `name = value`")
-        .fix(fix("write ` =`", Applicability::Safe, colon, " ="));
+        .fix(edit);
     report(input, diagnostic);
+}
+
+/// `kind label label { … }`; `input` is at the second label.
+pub(in crate::parser) fn two_labels(kind: Tokens<'_>, input: Tokens<'_>) {
+    let word = shortened(kind.text(kind.peek(0)));
+    let message = format!("expected `{{`, found {}", found(input));
+    let help = format!("a block has one label: `{word} name {{ … }}`");
+    report(input, error(input, codes::UNEXPECTED_TOKEN, message).help(help));
 }
 
 /// `kind: label { … }`. If there are blocks in it, it is a block itself; otherwise an attribute may be meant, such as
@@ -271,10 +288,25 @@ pub(in crate::parser) fn no_name<'a>(input: Tokens<'a>, what: &str) -> Err<Mista
             Diagnostic::error(codes::UNEXPECTED_TOKEN, place, format!("expected {what} here"))
         }
     };
-    let help = "`use let input for template apply override` begin items of their own: a name that is spelled like one \
-                of them is quoted";
+    let kind = input.peek(0).kind;
+    let help = if kind.is_reserved() {
+        "`use let input for template apply override` begin items of their own: a name that is spelled like one of them \
+         is quoted"
+    } else if kind == TokenKind::OpenParenthesis {
+        "nothing is in parentheses here: a loop is written `for name in list { … }`"
+    } else if what == PARAMETER {
+        "arguments have names: `name = value`"
+    } else {
+        "a name has letters, digits, `_` and inner `-`, and no quotes"
+    };
     Mistake::failure(input, if diagnostic.help.is_some() { diagnostic } else { diagnostic.help(help) })
 }
+
+/// What an argument begins with.
+pub(in crate::parser) const PARAMETER: &str = "the name of a parameter";
+
+/// What stands behind the name of a parameter.
+pub(in crate::parser) const TYPE: &str = "`:` and a type";
 
 /// An item with a word of the language that lacks a part.
 pub(in crate::parser) fn incomplete_form<'a>(input: Tokens<'a>, expected: &str) -> Err<Mistake<'a>> {
@@ -284,6 +316,10 @@ pub(in crate::parser) fn incomplete_form<'a>(input: Tokens<'a>, expected: &str) 
             let place = input.context.span(input.last_end, input.last_end);
             Diagnostic::error(codes::UNEXPECTED_TOKEN, place, format!("expected {expected} here"))
         }
+    };
+    let diagnostic = match expected {
+        TYPE if diagnostic.help.is_none() => diagnostic.help("a parameter has a type: `name: string`"),
+        _ => diagnostic,
     };
     Mistake::failure(input, diagnostic)
 }

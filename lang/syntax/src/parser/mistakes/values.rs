@@ -37,10 +37,21 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
         "#" => unexpected().help("comments begin with `//`").fix(replacing("//")),
         ";" => unexpected().help("items are separated by newlines, or by commas on one line"),
         "/" => slash(input, unexpected()),
-        "-" if lexeme.on_new_line => unexpected()
-            .help("lists are written in brackets, `name = [a, b]`, and blocks in braces, `port http { … }`"),
+        "-" if lexeme.on_new_line => {
+            next_dash(input);
+            unexpected().help(
+                "lists are written in brackets, `name = [a, b]`, and blocks in braces, `port http { … }`",
+            )
+        }
         "-" => unexpected().help("there are no negative numbers, and names have `-` only inside"),
+        ":" if input.lists > 0 && !input.lines => {
+            unexpected().help("what is in something is named behind a point: `catalog.http`")
+        }
         ":" => unexpected().help("an attribute is written `name = value`"),
+        "&" | "|" => unexpected().help("conditions are joined by `and` and `or`"),
+        _ if text.starts_with("/*") => {
+            diagnostic("unexpected `/*`").help("comments begin with `//` and run to the end of the line")
+        }
         "*" => unexpected().help("there are neither patterns nor operators: write what is meant").fix(fix(
             "put it in quotes",
             Applicability::Suggested,
@@ -75,6 +86,14 @@ fn unknown_character(input: Tokens<'_>, text: &str) -> Diagnostic {
                 Some(_) | None => unexpected(),
             },
         },
+    }
+}
+
+/// The next line of a list with dashes is no further mistake.
+fn next_dash(input: Tokens<'_>) {
+    let next = (1..).map(|ahead| input.peek(ahead)).find(|next| next.on_new_line);
+    if let Some(next) = next.filter(|next| input.text(*next) == "-") {
+        input.context.continues(next);
     }
 }
 
@@ -125,6 +144,18 @@ pub(in crate::parser) fn no_value(input: Tokens<'_>) -> Err<Mistake<'_>> {
         return Mistake::failure(input, misplaced(input, "expected a value").help(help));
     }
     let diagnostic = misplaced(input, "expected a value");
+    if next.kind == TokenKind::Comparison
+        && input.last_end == next.start
+        && input.context.slice(0, next.start).ends_with('=')
+    {
+        let diagnostic = diagnostic.help("an attribute is written `name = value`").fix(fix(
+            "remove it",
+            Applicability::Safe,
+            input.span(next),
+            "",
+        ));
+        return Mistake::failure(input, diagnostic);
+    }
     Mistake::failure(
         input,
         match (next.kind, input.peek(1).kind) {
@@ -185,7 +216,13 @@ pub(in crate::parser) fn incomplete_choice<'a>(input: Tokens<'a>, word: &str) ->
         None => input.context.span(input.last_end, input.last_end),
     };
     let message = format!("expected `{word}`, found {}", found(input));
-    let help = "a choice is written `if condition then one else other`, on one line or in parentheses";
+    let help = match input.continuation().map(|_| input.text(input.peek(0))) {
+        Some("&" | "|") => "conditions are joined by `and` and `or`",
+        Some("=") => "two values are compared by `==`",
+        Some(_) | None => {
+            "a choice is written `if condition then one else other`, on one line or in parentheses"
+        }
+    };
     Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help))
 }
 
