@@ -24,11 +24,13 @@ impl Seeds {
     pub fn of_the_workspace() -> io::Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut seeds = Self::default();
-        for folder in ["examples", "tests/golden", "compiler", "lang"] {
+        for folder in ["examples", "tests/golden", "tests/wrong", "compiler", "lang"] {
             for file in files(&root.join(folder))? {
                 let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 if file.extension().is_some_and(|extension| extension == "mesh") {
                     seeds.source.push(std::fs::read(&file)?);
+                } else if file.extension().is_some_and(|extension| extension == "wrong") {
+                    seeds.source.extend(wrong(&std::fs::read_to_string(&file)?));
                 } else if name == "meshd.json" {
                     seeds.wire.push(marked(CONFIGURATION, &std::fs::read(&file)?));
                 }
@@ -37,6 +39,14 @@ impl Seeds {
         seeds.wire.push(marked(HELLO, &hello()));
         Ok(seeds)
     }
+}
+
+/// The mesh of a case of `tests/wrong`: what is behind its first mark.
+fn wrong(case: &str) -> Option<Vec<u8>> {
+    let (_, behind) = case.split_once("\n== ")?;
+    let (_, text) = behind.split_once('\n')?;
+    let text = text.split("\n== ").next()?;
+    Some(text.as_bytes().to_vec())
 }
 
 fn marked(mark: u8, bytes: &[u8]) -> Vec<u8> {
