@@ -35,6 +35,10 @@ pub(crate) static CLIENT_NAME: Pattern = Pattern { name: "a client's name", chec
 /// A header's name (RFC 9110, section 5.1).
 pub(crate) static HEADER_NAME: Pattern = Pattern { name: "a header name", check: header_name };
 
+/// The name of a header that is compared: what a client or an application sends, and proxies leave as it is.
+pub(crate) static SENT_HEADER_NAME: Pattern =
+    Pattern { name: "the name of a header that clients send", check: sent_header_name };
+
 /// A header's value as it can be compared.
 pub(crate) static HEADER_VALUE: Pattern = Pattern { name: "a header value", check: header_value };
 
@@ -340,6 +344,21 @@ fn header_name(text: &str) -> Option<String> {
         return Some(format!("`{other}` cannot stand in it"));
     }
     non_empty(text)
+}
+
+/// Proxies write or remove these before any rule is looked at, and not the same ones on both data planes, so a condition on
+/// one would always or never be met.
+fn sent_header_name(text: &str) -> Option<String> {
+    const CONNECTIONS: [&str; 7] =
+        ["connection", "expect", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"];
+    let name = text.to_ascii_lowercase().replace('_', "-");
+    if name == "x-forwarded-client-cert" {
+        return wrong("proxies write it themselves; name callers in `from`");
+    }
+    if name.starts_with("x-envoy-") || CONNECTIONS.contains(&name.as_str()) {
+        return wrong("proxies write or remove it themselves, so no rule sees what a client sent");
+    }
+    header_name(text)
 }
 
 fn header_value(text: &str) -> Option<String> {

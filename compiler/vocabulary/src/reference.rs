@@ -91,6 +91,9 @@ Where the two differ, no request means something else to one of them than to the
 | the path `//` | passes as it is | is `/` |
 | a line of a header that is folded, or holds a carriage return | passes in one line, without it | 400 |
 | more white space in the first line than belongs there | passes | 400 |
+| a version that is none of HTTP, or none at all, at a port with `http10` (without it) | is served as HTTP/1.0 (426) | 400 |
+| `expect: 100-continue` without a body | 100 comes first | no 100 |
+| a header of the PROXY protocol, version 2, about UDP; with a field that is too long; about the address `::` or `0.0.0.0` | used; closed; closed | closed; served; served |
 | `https://…` as target without TLS, at a sidecar | passes | 403 |
 | no host that is one, at an ingress; an absolute target without a path | 404 | 400 |
 | several equal lengths of a body | 400 | pass as one |
@@ -149,6 +152,8 @@ about what a mesh declares.
 | a client that ends its side together with its first bytes, at a port that tells TLS from other bytes (`permissive`) or takes the PROXY protocol | may be reset without an answer | gets the answer, where it speaks bytes | Envoy's listener takes such a client for gone |
 | a TCP connection that cannot be opened in the nearest locality, until its endpoints are ejected (`failover`) | fails | goes to the next locality | Envoy tries a connection again in the same locality only |
 | a request that cannot be sent, where the nearest locality has one pod and declares several (`replicas`), with `attempts = 1` and without `other_localities` | is tried at the same pod again | goes to the next locality | Envoy leaves a locality by the number of the attempt, not because no other pod is there |
+| an answer with `x-envoy-ratelimited` that an application gives by itself (`retry`) | is sent again only if `when` has 429 or `resource_exhausted` | is sent again if `when` has its status | Envoy takes it for one of a limit |
+| the last entry of `x-forwarded-for`, for a client on the gateway's own machine | the machine's address | 127.0.0.1 | Envoy writes no address of loopback |
 | a TCP connection for which no endpoint can be reached | ends in order | is reset | meshd tells a failure from an end |
 | `memory_limit` of a gateway, unless declared | 1,280 MiB | 512 MiB | meshd needs less |
 | names of metrics | Envoy's | `meshd_…` | each has its own |

@@ -23,11 +23,11 @@ pub(crate) fn pause(retry: Option<&Retry>, retries: u32, headers: &HeaderMap, ra
     part(base.saturating_mul(doubled).min(most))
 }
 
-/// The first time that an answer asks for and that is not too long.
+/// The first time that an answer asks for and that is not too long; none at all is one, too.
 fn asked(headers: &HeaderMap, most: Duration) -> Option<Duration> {
     let seconds = |name| headers.get(name)?.to_str().ok()?.parse().ok();
     let asked = ASKED.into_iter().filter_map(seconds).map(Duration::from_secs);
-    asked.into_iter().find(|asked| !asked.is_zero() && *asked <= most)
+    asked.into_iter().find(|asked| *asked <= most)
 }
 
 #[cfg(test)]
@@ -82,7 +82,8 @@ mod tests {
             (Some(3), &[("x-ratelimit-reset", "3"), ("retry-after", "4")], [3000, 4500]),
             (Some(1), &[after], [0, 100]),
             (None, &[after], [0, 100]),
-            (Some(10), &[("retry-after", "0")], [0, 100]),
+            (Some(10), &[("retry-after", "0")], [0, 0]),
+            (Some(10), &[("retry-after", "0"), ("x-ratelimit-reset", "1")], [0, 0]),
             (Some(10), &[("retry-after", "-2")], [0, 100]),
             (Some(10), &[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")], [0, 100]),
         ] {

@@ -17,8 +17,6 @@ pub(crate) fn of(headers: &HeaderMap) -> Option<Duration> {
     }
     let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
     Some(match unit {
-        // No time at all is not a time.
-        _ if number == 0 => return None,
         b'H' => Duration::from_secs(3600 * number),
         b'M' => Duration::from_secs(60 * number),
         b'S' => Duration::from_secs(number),
@@ -62,7 +60,7 @@ mod tests {
             ("", None),
             ("S", None),
             ("3", None),
-            ("0S", None),
+            ("0S", Some(0)),
             ("3s", None),
             ("-3S", None),
             ("100000000S", None),

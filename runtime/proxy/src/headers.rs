@@ -204,7 +204,7 @@ pub(crate) fn tell_arrival(headers: &mut HeaderMap, arrival: Arrival) {
     if !believed || !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, scheme);
     }
-    if !believed || !headers.contains_key(REQUEST_ID) {
+    if !believed || headers.get(REQUEST_ID).is_none_or(HeaderValue::is_empty) {
         headers.insert(REQUEST_ID, request_id());
     }
 }

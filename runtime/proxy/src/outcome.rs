@@ -241,7 +241,12 @@ pub(crate) fn wants_retry(retry: &Retry, method: &str, outcome: Result<Told, Fai
         (RetryOn::Reset, Err(failure)) => {
             matches!(
                 failure,
-                Failure::Reset | Failure::CutOff | Failure::NotSent | Failure::Refused | Failure::Protocol
+                Failure::Reset
+                    | Failure::CutOff
+                    | Failure::NotSent
+                    | Failure::Refused
+                    | Failure::Protocol
+                    | Failure::AttemptTimeout
             )
         }
         (RetryOn::Status(_) | RetryOn::Grpc(_), Err(_))
@@ -287,6 +292,9 @@ mod tests {
             }
             assert!(!wants_retry(&retry, "POST", Err(Failure::Reset)), "an application may have seen it");
             assert!(wants_retry(&retry, "POST", Err(Failure::Connect)), "nobody can have seen it");
+        }
+        for (on, wanted) in [("reset", true), ("connect_failure", false)] {
+            assert_eq!(wants_retry(&retry(on), "GET", Err(Failure::AttemptTimeout)), wanted, "{on}");
         }
     }
 

@@ -181,6 +181,13 @@ fn values_say_something_of_the_request(data_plane: DataPlane) {
         (header(&answer, "x-path"), header(&answer, "x-sent")),
         (Some("</v2/x>"), Some("inner.example/v2/x?q=%41%20"))
     );
+    // Who is in front of a gateway and trusted gives requests their ids.
+    let named = |gateway: &str, id: &str| {
+        let answer = mesh.ingress(gateway, &request("/").header("x-request-id", id));
+        seen(&answer, "x-request-id").unwrap_or_default()
+    };
+    assert_eq!((named("WEST_FAR", "mine").as_str(), named("WEST_IN", "mine").len()), ("mine", 36));
+    assert_eq!(named("WEST_FAR", "").len(), 36, "an empty one is none");
     let far = mesh.ingress("WEST_FAR", &request("/"));
     assert_eq!(seen(&far, "x-from").as_deref(), Some("198.51.100.7"), "{far:?}");
     assert_eq!(seen(&far, "x-who").as_deref(), Some("<>:8080"), "the number that is declared");

@@ -36,8 +36,18 @@ namespace shop {
     rule { match { path = "/after" }, to = page, retry { attempts = 1, when = [503], max_retry_after = 5s } }
     rule { match { path = "/never" }, to = page, retry { attempts = 1, when = [503], max_retry_after = 5s } }
     rule { match { path = "/silent" }, to = page, retry { attempts = 1, when = [5xx], per_try_idle = 300ms } }
+    rule { match { path = "/hung" }, to = page, retry { attempts = 1, when = [reset], per_try_timeout = 300ms } }
+    rule { match { path = "/hung/once" }, to = page, retry { attempts = 1, when = [connect_failure, 504], per_try_timeout = 300ms } }
+    rule { match { path = "/now" }, to = page, retry { attempts = 1, when = [503], max_retry_after = 5s } }
   }
   policy page { targets = [page], outlier { enabled = false } }
+  client eager { clusters = [west], calls = [few] }
+  service few { clusters = [west], port http { number = 80 } }
+  policy few {
+    targets = [few]
+    rate_limit { scope = pod, total = 1/s, burst = 1 }
+    retry { attempts = 3, when = [429], max_retry_after = 3s }
+  }
   service large { clusters = [west], port http { number = 80 } }
   route large {
     gateway = west.in
@@ -60,6 +70,8 @@ fn calls_end_with_their_own_time(data_plane: DataPlane) {
         (late.header("grpc-status"), late.header("grpc-message")),
         ("4", "downstream duration timeout")
     );
+    let none = call("/slow?delay=5000", "0m").send(api);
+    assert_eq!(none.header("grpc-status"), "4", "no time at all is over at once: {none:?}");
     // The route bounds it.
     let late = one_stream::Request::grpc("api.example", "/slow?delay=5000")
         .header("grpc-timeout", "10S")
@@ -130,12 +142,13 @@ fn converse(mut stream: TcpStream, counts: &Counts) -> std::io::Result<()> {
         let fails =
             |more: &str| format!("HTTP/1.1 503 Service Unavailable\r\n{more}content-length: 0\r\n\r\n");
         let answer = match path.as_str() {
-            "/silent" if is_first => {
+            "/silent" | "/hung" | "/hung/once" if is_first => {
                 // Until the proxy gives up.
                 while stream.read(&mut byte)? > 0 {}
                 return Ok(());
             }
             "/after" if is_first => fails("retry-after: 1\r\n"),
+            "/now" if is_first => fails("retry-after: 0\r\nx-ratelimit-reset: 4\r\n"),
             "/never" if is_first => fails("retry-after: 3600\r\n"),
             _ if is_first => fails(""),
             _ => {
@@ -169,9 +182,19 @@ fn requests_are_sent_again_as_the_route_says(data_plane: DataPlane) {
     assert_eq!(ask(get("/never")), (200, String::from("0")), "what asks for too much is not heard");
     // Silence of an endpoint ends an attempt.
     assert_eq!(ask(get("/silent")), (200, String::from("0")));
-    for path in ["/small", "/large", "/after", "/never", "/silent"] {
+    // So does an attempt that takes too long, which is a reset and no answer.
+    assert_eq!(ask(get("/hung")), (200, String::from("0")));
+    assert_eq!((ask(get("/hung/once")).0, count("/hung/once")), (504, Some(1)));
+    let start = Instant::now();
+    assert_eq!(ask(get("/now")), (200, String::from("0")));
+    assert!(start.elapsed() < Duration::from_secs(4), "the first header counts: {:?}", start.elapsed());
+    for path in ["/small", "/large", "/after", "/never", "/silent", "/hung", "/now"] {
         assert_eq!(count(path), Some(2), "{path}");
     }
+    // What a limit of the mesh refuses is sent again when there is room.
+    let eager = mesh.address("MESH_CALL_WEST_SHOP_EAGER__SHOP_FEW_80");
+    let statuses = [(); 3].map(|()| Request::get("few.shop", "/").send(eager).status);
+    assert_eq!(statuses, [200; 3]);
 }
 
 /// An application all of whose answers are longer than what anything on the way keeps.

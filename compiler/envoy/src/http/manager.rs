@@ -97,6 +97,8 @@ pub(crate) fn filter(
         access_log: access_log::http(name, clients),
         use_remote_address: flag(edge),
         xff_num_trusted_hops: trusted_hops,
+        // By default every request gets a new one at an edge, whoever is in front of it.
+        preserve_external_request_id: trusted_hops > 0,
         local_reply_config: replies,
         early_header_mutation_extensions: vec![reserved::without(clients)],
         forward_client_cert_details: forward_client_cert.into(),

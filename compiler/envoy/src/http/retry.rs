@@ -35,6 +35,9 @@ pub(crate) fn full(retry: &RetryPlan) -> Option<RetryPolicy> {
             RetryReason::Reset => conditions.extend(["reset"]),
         }
     }
+    // Envoy sends nothing again that a limit refused, whatever its status, unless it is asked to.
+    let of_limits = statuses.contains(&429) || conditions.contains(of_grpc(GrpcStatus::ResourceExhausted));
+    conditions.extend(of_limits.then_some("envoy-ratelimited"));
     let policy = policy(retry, &conditions)?;
     Some(RetryPolicy { retriable_status_codes: statuses.into_iter().collect(), ..policy })
 }
@@ -191,7 +194,7 @@ mod tests {
         let policy = full(&plan(reasons)).unwrap();
         assert_eq!(
             policy.retry_on,
-            "5xx,connect-failure,internal,refused-stream,resource-exhausted,retriable-status-codes,unavailable"
+            "5xx,connect-failure,envoy-ratelimited,internal,refused-stream,resource-exhausted,retriable-status-codes,unavailable"
         );
         assert_eq!(policy.retriable_status_codes, [429]);
         assert!(policy.retry_priority.is_some(), "the next attempt leaves the locality");

@@ -23,7 +23,7 @@ pub(crate) static HEADER: Kind = Kind {
     word: "header",
     documentation: "A condition on a header; without attributes, that it is there. Values are compared as bytes, each line of a \
                     header by itself.",
-    label: Label::Required(&forms::HEADER_NAME),
+    label: Label::Required(&forms::SENT_HEADER_NAME),
     space: None,
     reopen: false,
     attributes: &[

@@ -72,7 +72,8 @@ static PORT: Kind = Kind {
             Type::Boolean,
             Constant::Boolean(false),
             "Whether each connection begins with the header of the PROXY protocol, version 1 or 2, by which a load balancer \
-             says who the client is. A connection without one is closed. At an ingress gateway.",
+             says who the client is. A connection without one is closed. At an ingress gateway. With `trusted_hops` that client \
+             is a proxy, and `x-forwarded-for` says who its own client is.",
         ),
         Attribute::optional(
             words::NODE_PORT,
@@ -123,7 +124,9 @@ pub(crate) static KIND: Kind = Kind {
             Constant::Integer(0),
             "How many proxies in front of an ingress gateway are trusted to have set `x-forwarded-for` and other headers that tell of \
              a request. Without any, such headers of clients are removed, but for `x-forwarded-for`: there the gateway appends \
-             the client's address, and only this last entry is true.",
+             the client's address, and only this last entry is true. A proxy that counts is one of HTTP and appends an entry; a \
+             load balancer that says in `proxy_protocol` who its client is, is none. An entry with a port is no address: then the \
+             client is the nearest proxy.",
         ),
         Attribute::optional(
             words::LABELS,

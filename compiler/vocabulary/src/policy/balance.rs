@@ -30,11 +30,12 @@ const BY: &[Tag] = &[
     Tag {
         word: HASH,
         documentation: "what has the same value goes to the same endpoint; of several of these, the same values of all. One that a \
-                        request does not have is left out",
+                        request does not have is left out. It holds within one destination: which of several destinations \
+                        with weights a request goes to is drawn anew each time",
         attributes: &[
             Attribute::optional(
                 words::HEADER,
-                Type::Text(&forms::HEADER_NAME),
+                Type::Text(&forms::SENT_HEADER_NAME),
                 "A header; all of its lines count, in any order.",
             ),
             Attribute::optional(words::COOKIE, Type::Text(&forms::COOKIE_NAME), "A cookie."),

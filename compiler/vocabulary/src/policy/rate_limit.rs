@@ -58,6 +58,13 @@ symbols! {
 static KEY_NAME: Pattern = Pattern { name: "a name", check: |text| forms::plain_word(text, 64) };
 static NAME_OF_KEY: Type = Type::Text(&KEY_NAME);
 
+/// The same of a header.
+static HEADER_KEY_NAME: Pattern = Pattern {
+    name: "the name of a header that clients send",
+    check: |text| forms::plain_word(text, 64).or_else(|| (forms::SENT_HEADER_NAME.check)(text)),
+};
+static NAME_OF_HEADER_KEY: Type = Type::Text(&HEADER_KEY_NAME);
+
 static EACH: Kind = Kind {
     word: "each",
     documentation: "A counter for each combination of values that requests have. A value that is missing is empty, and the \
@@ -71,7 +78,7 @@ static EACH: Kind = Kind {
     reopen: false,
     attributes: &[
         Attribute::optional(words::BY, Type::some(&Type::Symbol(KEYS)), "What requests have without a name."),
-        Attribute::optional(words::HEADERS, Type::some(&NAME_OF_KEY), "Headers, by name."),
+        Attribute::optional(words::HEADERS, Type::some(&NAME_OF_HEADER_KEY), "Headers, by name."),
         Attribute::optional(
             words::COOKIES,
             Type::some(&NAME_OF_KEY),
@@ -106,7 +113,7 @@ pub(crate) static KIND: Kind = Kind {
         Attribute::required(words::SCOPE, Type::Symbol(SCOPES), "Who counts."),
         Attribute::optional(
             words::HEADER,
-            Type::Text(&forms::HEADER_NAME),
+            Type::Text(&forms::SENT_HEADER_NAME),
             "The header whose value chooses the tier. Needed for `tiers`.",
         ),
         Attribute::optional(

@@ -30,7 +30,10 @@ const UNAVAILABLE: &str = "unavailable";
 
 const WHEN: &[Symbol] = &[
     Symbol::new(CONNECT_FAILURE, "the connection could not be opened"),
-    Symbol::new(RESET, "the connection ended before an answer"),
+    Symbol::new(
+        RESET,
+        "the connection to the next proxy ended before an answer, or an attempt took longer than `per_try_timeout` or `per_try_idle`; where an application closes its connection, its sidecar answers 503",
+    ),
     Symbol::new(CANCELLED, "gRPC's CANCELLED"),
     Symbol::new(DEADLINE_EXCEEDED, "gRPC's DEADLINE_EXCEEDED"),
     Symbol::new(RESOURCE_EXHAUSTED, "gRPC's RESOURCE_EXHAUSTED"),
@@ -74,7 +77,11 @@ pub(crate) static KIND: Kind = Kind {
             "the idempotent ones: `[\"GET\", \"HEAD\", \"OPTIONS\", \"TRACE\", \"PUT\", \"DELETE\"]`",
             "The methods that may be sent again; `[\"*\"]` is all of them: what an application did before it failed is then done again.",
         ),
-        Attribute::optional(words::PER_TRY_TIMEOUT, Type::Duration, "How long one attempt may take."),
+        Attribute::optional(
+            words::PER_TRY_TIMEOUT,
+            Type::Duration,
+            "How long one attempt may take. Then another one is sent if `when` has `5xx` or `reset`.",
+        ),
         Attribute::defaulted(
             words::HEDGE,
             Type::Boolean,
@@ -88,7 +95,8 @@ pub(crate) static KIND: Kind = Kind {
             words::PER_TRY_IDLE,
             Type::Duration,
             "How long an endpoint that has the whole request may be silent, before its answer begins and while it comes. \
-             Before that it is a reason for another attempt, and counts for ejection, as a timeout does.",
+             Before that it is a reason for another attempt if `when` has `5xx` or `reset`, and counts for ejection, as a \
+             timeout does.",
         ),
         Attribute::derived(
             words::BACK_OFF,

@@ -86,7 +86,7 @@ impl<'m> Admission<'m> {
             sink.push(
                 Diagnostic::error(codes::CONDITION_ON_TCP, rule.origin.span, message)
                     .also(self.port.origin.span, "the protocol of this port is `tcp`")
-                    .help("leave everything but `from` and `ports` out, or name HTTP ports only, in `targets` or `ports`"),
+                    .help("leave everything but `from` and `ports` out, or name HTTP ports only, in `ports`"),
             );
         }
     }
