@@ -116,6 +116,7 @@ const ORDER: &[&[&str]] = &[
     &["meshc-plan"],
     &["meshc-check", "meshc-envoy", "meshc-meshd", "meshc-kubernetes", "meshc-local", "meshc-machines"],
     &["meshc-driver"],
+    &["meshc-server"],
     &["meshc-cli", "meshd"],
     &["mesh-tests", "mesh-fuzz"],
 ];

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Edit, Fix, Severity, SourceMap, Span};
 
+use crate::{FileSystem, Levels, Overlay, Request, Unread, analyze};
+
 /// How many bytes of text are compiled for this in one run. A file of a mesh has some kilobytes; one that is generated, or
 /// full of mistakes, must not take minutes.
 const BUDGET: usize = 1 << 20;
@@ -26,6 +28,39 @@ struct Before<'a> {
     found: &'a [Diagnostic],
     sources: &'a SourceMap,
     compile: &'a Compile<'a>,
+}
+
+/// Whether the fix of a finding works: the finding is gone with it, and no other error is there instead. `found` is everything
+/// that is found.
+///
+/// # Errors
+/// If a file that is named cannot be read.
+pub fn works_in(
+    files: &dyn FileSystem,
+    request: &Request,
+    finding: &Diagnostic,
+    found: &[Diagnostic],
+    sources: &SourceMap,
+) -> Result<bool, Unread> {
+    let Some(fix) = &finding.fix else { return Ok(false) };
+    // Whatever is named can be read, so that what is compiled below can be.
+    analyze(files, request)?;
+    let compile = |texts: &Texts| {
+        let mut overlay = Overlay::new(files);
+        texts.iter().for_each(|(name, text)| overlay.put(name, text.as_str()));
+        match analyze(&overlay, request) {
+            Ok(mut analysis) => {
+                while analysis.step() {}
+                (analysis.diagnostics(&Levels::default()), analysis.sources)
+            }
+            Err(_) => (found.to_vec(), SourceMap::default()),
+        }
+    };
+    let before = Before { found, sources, compile: &compile };
+    let with_others =
+        before.with_others(fix).or_else(|| applied(sources, &fix.edits).filter(|_| unread(finding)));
+    Ok(before.works(finding, fix)
+        && with_others.is_none_or(|(changed, places)| leads_on(&changed, &places, &compile)))
 }
 
 /// Leaves only fixes that work. `size` is how many bytes of text each compilation reads.

@@ -3,6 +3,7 @@
 //! Invariants: nothing here reads a disk, the environment or a clock by itself; a stage runs only if no earlier one
 //! reported an error; the same sources give the same bytes.
 
+mod analysis;
 mod build;
 pub mod codes;
 mod consequences;
@@ -20,7 +21,9 @@ mod query;
 mod system;
 mod trust;
 
+pub use analysis::{Analysis, analyze};
 pub use build::{Forms, build, render, trust_files};
+pub use fixes::works_in as fix_works;
 pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
@@ -31,6 +34,6 @@ pub use pipeline::{
     read as read_source,
 };
 pub use places::{Overlap, Relation, Role, Tracked};
-pub use query::{Answer, NoAnswer, Part, query};
+pub use query::{Answer, NoAnswer, Part, describe, query, written};
 pub use system::{Clock, FileKind, FileSystem};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

@@ -1,19 +1,19 @@
-//! The pipeline: mesh text in, the stages' results and diagnostics out.
+//! Whole checks: mesh text in, the stages' results and diagnostics out. The stages are in `analysis`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, Span, settled};
-use lang_expand::{Entry, Given, expand};
-use lang_syntax::{ast, parse};
+use lang_syntax::ast;
 use meshc_plan::Plan;
 use meshc_topology::Topology;
+use meshc_vocabulary::Model;
 use meshc_vocabulary::model::DataPlane;
-use meshc_vocabulary::{Model, SCHEMA};
 
+use crate::analysis::{Analysis, Source};
 use crate::levels::Policy;
 use crate::modules::Modules;
-use crate::{FileKind, FileSystem, Levels, codes, consequences, fixes};
+use crate::{FileKind, FileSystem, Levels, codes, fixes};
 
 /// The largest file that is read, in bytes. Ten thousand services come to a few megabytes; each byte of text may cost some
 /// dozens of memory while it is parsed.
@@ -135,14 +135,8 @@ pub fn check_request(
     request: &Request,
     levels: &Levels,
 ) -> Result<Compilation, Unread> {
-    let entries: Vec<_> =
-        request.entries.iter().map(|entry| named(files, entry)).collect::<Result<_, _>>()?;
-    let values = request.values.iter().map(|path| text(files, path.clone())).collect::<Result<_, _>>()?;
+    let (entries, values) = sources_of(files, request)?;
     let mut modules = Modules::new(files);
-    let Some(first) = entries.first() else {
-        let error = io::Error::new(io::ErrorKind::NotFound, "no file is named");
-        return Err(Unread { path: PathBuf::new(), error });
-    };
     let inputs = Inputs { entries: &entries, values, definitions: &request.definitions, levels };
     let compiled = compile(&inputs, request.options, &mut modules);
     let Compiled { sources, trees, mut diagnostics, mesh, policy } = compiled;
@@ -160,10 +154,25 @@ pub fn check_request(
         let Compiled { diagnostics, sources, .. } = compile(&inputs, request.options, &mut modules);
         (diagnostics, sources)
     });
-    let name = first.0.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let read = entries.iter().chain(&inputs.values).map(|(path, _)| path.clone());
-    let files = read.chain(modules.into_inner().paths()).collect();
+    let first = inputs.entries.first().and_then(|(path, _)| path.file_name());
+    let name = first.unwrap_or_default().to_string_lossy().into_owned();
+    let named = inputs.entries.iter().chain(&inputs.values);
+    let files = named.map(|(path, _)| path.clone()).chain(modules.into_inner().paths()).collect();
     Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy })
+}
+
+/// The files that are named, at least one, and the files of values, each with its text.
+pub(crate) fn sources_of(
+    files: &dyn FileSystem,
+    request: &Request,
+) -> Result<(Vec<Source>, Vec<Source>), Unread> {
+    if request.entries.is_empty() {
+        let error = io::Error::new(io::ErrorKind::NotFound, "no file is named");
+        return Err(Unread { path: PathBuf::new(), error });
+    }
+    let entries = request.entries.iter().map(|entry| named(files, entry)).collect::<Result<_, _>>()?;
+    let values = request.values.iter().map(|path| text(files, path.clone())).collect::<Result<_, _>>()?;
+    Ok((entries, values))
 }
 
 /// The text of a file that was named, or of the entry file of a directory.
@@ -186,83 +195,25 @@ fn text(files: &dyn FileSystem, path: PathBuf) -> Result<(PathBuf, String), Unre
 }
 
 /// What a compilation reads besides modules.
-struct Inputs<'t> {
+pub(crate) struct Inputs<'t> {
     /// The first one is the entry file.
-    entries: &'t [(PathBuf, String)],
-    values: Vec<(PathBuf, String)>,
-    definitions: &'t [String],
-    levels: &'t Levels,
+    pub(crate) entries: &'t [Source],
+    pub(crate) values: Vec<Source>,
+    pub(crate) definitions: &'t [String],
+    pub(crate) levels: &'t Levels,
 }
 
 /// What came of the texts.
-struct Compiled {
-    sources: SourceMap,
-    trees: Vec<ast::File>,
-    diagnostics: Vec<Diagnostic>,
-    mesh: Option<CheckedMesh>,
-    policy: Policy,
+pub(crate) struct Compiled {
+    pub(crate) sources: SourceMap,
+    pub(crate) trees: Vec<ast::File>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) mesh: Option<CheckedMesh>,
+    pub(crate) policy: Policy,
 }
 
 fn compile(inputs: &Inputs<'_>, options: Options, modules: &mut Modules<'_>) -> Compiled {
-    let mut sources = SourceMap::default();
-    let mut sink = Sink::default();
-    let mut entries: Vec<Entry> = Vec::with_capacity(inputs.entries.len());
-    for (path, text) in inputs.entries {
-        let path = path.display().to_string();
-        if entries.iter().all(|entry| entry.path != path) {
-            let file = sources.add(path.as_str(), text.as_str());
-            let tree = parse(file, text, &mut sink);
-            entries.push(Entry { path, file, tree });
-        }
-    }
-    let file = entries.first().map_or(FileId(0), |entry| entry.file);
-    let mut given = Vec::new();
-    for (path, text) in &inputs.values {
-        let file = sources.add(path.display().to_string(), text.as_str());
-        let tree = parse(file, text, &mut sink);
-        given.extend(Given::in_file(&tree, &mut sink));
-    }
-    for written in inputs.definitions {
-        given.extend(Given::on_command_line(written, &mut sources, &mut sink));
-    }
-    let trees = expand(entries, &given, SCHEMA, modules, &mut sources, &mut sink);
-    let mesh = stages(&trees, options, &mut sources, &mut sink);
-    explain_absence(mesh.is_some(), file, &mut sink);
-    // Levels are set where a person reads: in the text itself, not in what was made of it.
-    let mut found = settled(sink.into_sorted(), &sources);
-    consequences::leave_out(&mut found);
-    let mut comments = Vec::new();
-    let mut policy = Policy::read(inputs.levels, file, &sources, &mut comments);
-    policy.settle(&mut found, &sources);
-    if mesh.is_some() {
-        policy.report_unused(&mut comments);
-        policy.settle(&mut comments, &sources);
-    }
-    let mut sink = Sink::default();
-    found.into_iter().chain(comments).for_each(|found| sink.push(found));
-    let mesh = unless_errors(mesh, &sink).flatten();
-    Compiled { sources, trees, diagnostics: sink.into_sorted(), mesh, policy }
-}
-
-/// The stages, each of which runs only if none before it reported an error. Only evaluation follows parsing whatever
-/// that found: the parser recovers, so that one mistake does not hide the others.
-fn stages(
-    files: &[ast::File],
-    options: Options,
-    sources: &mut SourceMap,
-    sink: &mut Sink,
-) -> Option<CheckedMesh> {
-    let model = unless_errors(meshc_vocabulary::evaluate(files, sources, sink)?, sink)?;
-    let model = with_options(model, options);
-    let resolved = meshc_resolve::resolve(&model);
-    let topology = meshc_topology::build(&resolved);
-    meshc_check::check(&resolved, &topology, sink);
-    meshc_plan::capability::check(&resolved, sink);
-    unless_errors((), sink)?;
-    let plan = unless_errors(meshc_plan::lower(&resolved, &topology, sink), sink)?;
-    let mesh = CheckedMesh { model, topology, plan };
-    check_backends(&mesh.plan, sink);
-    unless_errors(mesh, sink)
+    Analysis::begin(inputs, options, modules).finish(inputs.levels)
 }
 
 /// Reports that there is no result although no stage reported an error: whatever a stage dropped would otherwise look like
@@ -280,35 +231,6 @@ pub(crate) fn explain_absence(has_result: bool, entry: FileId, sink: &mut Sink) 
         .label("in this mesh")
         .help("nothing was written; this is a mistake in meshc, please report it with the mesh"),
     );
-}
-
-/// What the backends cannot carry and can be seen without rendering.
-fn check_backends(plan: &Plan, sink: &mut Sink) {
-    for proxy in &plan.proxies {
-        match proxy.data_plane {
-            DataPlane::Envoy => {
-                meshc_envoy::check(proxy, sink);
-            }
-            DataPlane::Meshd => {}
-        }
-    }
-    meshc_kubernetes::check(plan, sink);
-}
-
-fn unless_errors<T>(result: T, sink: &Sink) -> Option<T> {
-    (!sink.has_errors()).then_some(result)
-}
-
-fn with_options(mut model: Model, options: Options) -> Model {
-    if let Some(data_plane) = options.data_plane {
-        model.mesh.data_plane = data_plane;
-        for cluster in model.clusters.ids() {
-            if let Some(cluster) = model.clusters.get_mut(cluster) {
-                cluster.data_plane = None;
-            }
-        }
-    }
-    model
 }
 
 /// Reads a source file.

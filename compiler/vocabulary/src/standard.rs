@@ -16,10 +16,9 @@ pub(crate) fn defaults(sources: &mut SourceMap, sink: &mut Sink) -> Option<Defau
     // A sink of its own: mistakes in the user's files explain nothing here.
     let mut found = Sink::default();
     let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, &mut found);
-    let declarations = lang_evaluate::evaluate(&[file], STANDARD_LIBRARY, sources, &mut found);
+    let evaluation = lang_evaluate::evaluate(&[file], STANDARD_LIBRARY, sources, &mut found);
     found.into_sorted().into_iter().for_each(|diagnostic| sink.push(diagnostic));
-    let declarations = declarations?;
-    policy::defaults(declarations.blocks.first()?)
+    policy::defaults(evaluation.declarations.blocks.first().filter(|_| evaluation.sound)?)
 }
 
 /// What the table says for one attribute of one kind of setting, as it is written there.

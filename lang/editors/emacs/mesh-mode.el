@@ -39,6 +39,10 @@
           (message "meshc fmt: the text has mistakes; see meshc check"))
       (kill-buffer output))))
 
+;; The language server, where eglot is (Emacs 29, or the package).
+(with-eval-after-load 'eglot
+  (add-to-list 'eglot-server-programs '(mesh-mode . ("meshc" "lsp"))))
+
 ;;;###autoload
 (add-to-list 'auto-mode-alist '("\\.mesh\\'" . mesh-mode))
 

@@ -2,7 +2,8 @@
 
 use lang_diagnostics::{Origin, Span, Spanned};
 
-use crate::schema::{Kind, Name};
+use crate::names::Names;
+use crate::schema::{Kind, Name, Reference};
 use crate::value::{FromValue, Value};
 
 /// Everything that the files declare.
@@ -11,19 +12,60 @@ pub struct Declarations {
     /// The blocks at the top level, in the order of the files and of their text.
     pub blocks: Vec<Block>,
     /// Everything that has a name, in the order of declaration.
-    entities: Vec<Entity>,
+    names: Names,
+    /// Where it is named.
+    mentions: Vec<Mention>,
+}
+
+/// A segment of a name in the source, and the entity that it names. One that stands for a variable covers what is written
+/// instead of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mention {
+    /// Where it stands.
+    pub span: Span,
+    /// What it names.
+    pub entity: EntityId,
 }
 
 impl Declarations {
-    pub(crate) fn new(blocks: Vec<Block>, entities: Vec<Entity>) -> Self {
-        Self { blocks, entities }
+    pub(crate) fn new(blocks: Vec<Block>, names: Names, mentions: Vec<Mention>) -> Self {
+        Self { blocks, names, mentions }
     }
 
     /// The entity of an id of these declarations.
     #[must_use]
     #[expect(clippy::indexing_slicing, reason = "only these declarations make ids of their entities")]
     pub fn entity(&self, id: EntityId) -> &Entity {
-        &self.entities[id.0 as usize]
+        &self.names.entities[id.0 as usize]
+    }
+
+    /// Everything that has a name, in the order of declaration.
+    pub fn entities(&self) -> impl Iterator<Item = (EntityId, &Entity)> {
+        (0_u32..).map(EntityId).zip(&self.names.entities)
+    }
+
+    /// Every place that names something by its path. Places of declarations are those of the blocks.
+    #[must_use]
+    pub fn mentions(&self) -> &[Mention] {
+        &self.mentions
+    }
+
+    /// The name by which anybody may call an entity: `istioinaction.catalog`.
+    #[must_use]
+    pub fn qualified(&self, id: EntityId) -> String {
+        self.names.qualified(id)
+    }
+
+    /// The names that a reference may have inside of an entity, as one would write them there, and whose they are.
+    #[must_use]
+    pub fn candidates(&self, scope: Option<EntityId>, reference: &Reference) -> Vec<(String, EntityId)> {
+        self.names.candidates(scope, reference)
+    }
+
+    /// All entities that a path may mean inside of an entity, those found from the outermost scope first.
+    #[must_use]
+    pub fn find(&self, path: &[Spanned<String>], scope: Option<EntityId>) -> Vec<EntityId> {
+        self.names.find(path, scope)
     }
 }
 
@@ -101,6 +143,12 @@ impl Block {
     #[must_use]
     pub fn block(&self, kind: &Kind) -> Option<&Self> {
         self.blocks.iter().find(|block| block.kind.word == kind.word)
+    }
+
+    /// Every nested block, in source order.
+    #[must_use]
+    pub fn inner(&self) -> &[Self] {
+        &self.blocks
     }
 
     /// The label's text; empty without one.

@@ -9,7 +9,7 @@ use lang_syntax::ast;
 use crate::codes;
 use crate::collect::{Collected, place_name, quoted};
 use crate::composed::Composed;
-use crate::declarations::{Block, EntityId, Evaluated};
+use crate::declarations::{Block, EntityId, Evaluated, Mention};
 use crate::describe::alternatives;
 use crate::elsewhere::{self, Form};
 use crate::fixes;
@@ -48,6 +48,8 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) unaccepted: usize,
     /// Reports about unknown names, by the name that is unknown.
     pub(crate) unknown: BTreeMap<String, Unknown>,
+    /// Where entities are named.
+    pub(crate) mentions: Vec<Mention>,
 }
 
 impl Evaluator<'_, '_> {

@@ -8,7 +8,7 @@ use lang_diagnostics::{Diagnostic, Span, Spanned};
 use lang_syntax::ast::{self, Literal, StringPart, ValueKind};
 
 use crate::codes;
-use crate::declarations::EntityId;
+use crate::declarations::{Entity, EntityId};
 use crate::describe;
 use crate::evaluator::Evaluator;
 use crate::resolve::text;
@@ -103,10 +103,18 @@ impl Evaluator<'_, '_> {
         };
         // Two entities of one path (a route and a service) have the same name, which is all that is asked here.
         if let Some(entity) = whole.first() {
+            self.mention(path, *entity);
             return self.names.get(*entity).map(|entity| entity.name.clone());
         }
         match (before.as_slice(), path.segments.last()) {
-            ([owner], Some(attribute)) => self.attribute_text(*owner, attribute, span),
+            ([owner], Some(attribute)) => {
+                if let Some((_, before)) = path.segments.split_last()
+                    && self.names.get(*owner).is_some_and(|entity| is_called(entity, before))
+                {
+                    self.mention(&ast::Path { segments: before.to_vec() }, *owner);
+                }
+                self.attribute_text(*owner, attribute, span)
+            }
             (_, _) if self.names.is_broken(&path.segments) => None,
             ([], _) | (_, None) => {
                 let names = self.all_names();
@@ -151,7 +159,7 @@ impl Evaluator<'_, '_> {
         if !found.is_empty() {
             return found;
         }
-        let of_kind = |(index, entity): (usize, &crate::declarations::Entity)| {
+        let of_kind = |(index, entity): (usize, &Entity)| {
             let id = EntityId(u32::try_from(index).ok()?);
             (entity.parent.is_none() && entity.kind.word == word.value).then_some(id)
         };
@@ -249,6 +257,11 @@ impl Evaluator<'_, '_> {
         let ids = 0..u32::try_from(self.names.entities.len()).unwrap_or(u32::MAX);
         ids.map(|id| self.names.qualified(EntityId(id))).collect()
     }
+}
+
+/// Whether a path ends with an entity's own name, and not with its kind, as `mesh` in `mesh.trust_domain`.
+fn is_called(entity: &Entity, path: &[Spanned<String>]) -> bool {
+    path.last().is_some_and(|last| last.value == entity.name)
 }
 
 /// The text so far as a piece, unless there is none.

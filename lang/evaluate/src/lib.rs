@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, HashMap};
 use lang_diagnostics::{Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
 
-pub use declarations::{Block, Declarations, Entity, EntityId};
+pub use declarations::{Block, Declarations, Entity, EntityId, Mention};
 pub use describe::literal;
 pub use value::{FromValue, Piece, Target, Value};
 
@@ -42,27 +42,30 @@ use evaluator::{Evaluator, Place};
 use names::Names;
 use schema::Schema;
 
-/// Checks files against a schema. Returns the declarations if neither this nor the parser had an error to report: only
-/// then each required attribute is there and each reference leads somewhere. `sink` holds what the parser said about
-/// the files, and `sources` their text.
-pub fn evaluate(
-    files: &[ast::File],
-    schema: Schema,
-    sources: &SourceMap,
-    sink: &mut Sink,
-) -> Option<Declarations> {
+/// What could be read.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// Everything that is declared, as far as it could be read: what was reported is absent.
+    pub declarations: Declarations,
+    /// Whether neither this nor the parser had an error to report: only then each required attribute is there and each
+    /// reference leads somewhere.
+    pub sound: bool,
+}
+
+/// Checks files against a schema. `sink` has what the parser reported about the files, and `sources` their text.
+pub fn evaluate(files: &[ast::File], schema: Schema, sources: &SourceMap, sink: &mut Sink) -> Evaluation {
     let mut found = Sink::default();
     // All files together are one place: what may stand once may stand in one of them only.
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.items).collect();
     let start = files.first().map(|file| Span { end: file.span.start, ..file.span });
-    let (blocks, entities) = passes(&items, schema, start, sources, &mut found);
+    let declarations = passes(&items, schema, start, sources, &mut found);
     let mistakes: Vec<_> =
         sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();
     let sound = mistakes.is_empty() && !found.has_errors();
     for diagnostic in consequence::independent(found.into_sorted(), &mistakes, schema, sources) {
         sink.push(diagnostic);
     }
-    sound.then(|| Declarations::new(blocks, entities))
+    Evaluation { declarations, sound }
 }
 
 /// Both passes over the items of all files; `start` is where something that is missing as a whole is reported.
@@ -72,7 +75,7 @@ fn passes(
     start: Option<Span>,
     texts: &SourceMap,
     found: &mut Sink,
-) -> (Vec<Block>, Vec<Entity>) {
+) -> Declarations {
     let mut collector =
         Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
@@ -86,6 +89,7 @@ fn passes(
         composed: Composed::default(),
         unaccepted: 0,
         unknown: BTreeMap::new(),
+        mentions: Vec::new(),
     };
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
     if let Some(span) = start {
@@ -96,5 +100,5 @@ fn passes(
     for unknown in std::mem::take(&mut evaluator.unknown).into_values() {
         evaluator.sink.push(unknown.diagnostic);
     }
-    (blocks, evaluator.names.entities)
+    Declarations::new(blocks, evaluator.names, evaluator.mentions)
 }

@@ -170,6 +170,18 @@ impl Names {
         inner.map(|entity| Target { entity, part: Some(last.clone()) }).collect()
     }
 
+    /// The entity that the last segment of a path to a target names: a part is one of its own.
+    pub(crate) fn last(&self, target: &Target) -> EntityId {
+        let Some(part) = &target.part else { return target.entity };
+        // The part of what is around, where the target has the parts of that.
+        let around = self.get(target.entity).and_then(|entity| entity.parent);
+        self.children(Some(target.entity), &part.value)
+            .first()
+            .or_else(|| self.children(around, &part.value).first())
+            .copied()
+            .unwrap_or(target.entity)
+    }
+
     /// The name by which anybody may call an entity: `istioinaction.catalog`.
     pub(crate) fn qualified(&self, id: EntityId) -> String {
         let mut names = Vec::new();

@@ -4,7 +4,7 @@ use lang_diagnostics::{Applicability, Diagnostic, Fix, Label, Span, Spanned, sug
 use lang_syntax::ast::{self, ValueKind};
 
 use crate::codes;
-use crate::declarations::EntityId;
+use crate::declarations::{EntityId, Mention};
 use crate::describe;
 use crate::evaluator::{Evaluator, Unknown};
 use crate::mismatch::replace;
@@ -56,6 +56,9 @@ impl Evaluator<'_, '_> {
             return None;
         }
         let target = targets.pop();
+        if let Some(target) = &target {
+            self.mention(path, self.names.last(target));
+        }
         let explained = self.names.is_broken(&path.segments) || self.names.may_be_nameless(reference);
         if target.is_none() && !explained {
             match self.names.find(&path.segments, scope).last().copied() {
@@ -64,6 +67,16 @@ impl Evaluator<'_, '_> {
             }
         }
         target
+    }
+
+    /// Remembers where a path names an entity, and what that is in.
+    pub(crate) fn mention(&mut self, path: &ast::Path, last: EntityId) {
+        let mut here = Some(last);
+        for segment in path.segments.iter().rev() {
+            let Some(entity) = here else { return };
+            self.mentions.push(Mention { span: segment.span, entity });
+            here = self.names.get(entity).and_then(|entity| entity.parent);
+        }
     }
 
     fn ambiguous(&mut self, path: &ast::Path, span: Span, targets: &[Target]) {

@@ -9,7 +9,7 @@ use lang_evaluate::schema::{
     ANY_TEXT, Attribute, Constant, Count, Kind, Label, Name, Nested, Pattern, Reference, Schema, Symbol, Tag,
     Type,
 };
-use lang_evaluate::{Block, Declarations, FromValue, Target, Value, evaluate};
+use lang_evaluate::{Block, Declarations, Evaluation, FromValue, Target, Value, evaluate};
 use lang_syntax::ast::{Decimal, Rate};
 
 const ANIMAL: Reference = Reference {
@@ -123,8 +123,8 @@ fn read(text: &str) -> (Option<Declarations>, Vec<Diagnostic>) {
     let mut sources = SourceMap::default();
     let file = lang_syntax::parse(sources.add("zoo", text), text, &mut sink);
     assert_eq!(sink.diagnostics(), [], "{text}");
-    let declarations = evaluate(&[file], Schema { file: &FILE }, &sources, &mut sink);
-    (declarations, sink.into_sorted())
+    let Evaluation { declarations, sound } = evaluate(&[file], Schema { file: &FILE }, &sources, &mut sink);
+    (sound.then_some(declarations), sink.into_sorted())
 }
 
 fn codes(text: &str) -> Vec<&'static str> {

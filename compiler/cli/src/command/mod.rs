@@ -9,6 +9,7 @@ mod fail;
 mod fmt;
 mod heal;
 mod init;
+mod lsp;
 mod query;
 mod trust;
 mod up;
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// Print what something in a mesh comes to, and where each part of it came from.
     #[command(after_help = query::EXAMPLE)]
     Query(query::Arguments),
+    /// Serve editors, by the Language Server Protocol.
+    #[command(after_help = lsp::EXAMPLE)]
+    Lsp(lsp::Arguments),
     /// Explain a code such as `E0301`.
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Arguments),
@@ -64,6 +68,7 @@ impl Command {
     pub(crate) fn run(self, console: &Console) -> Result<Exit, Failure> {
         match self {
             Self::Init(arguments) => init::run(&arguments, console),
+            Self::Lsp(arguments) => lsp::run(&arguments, console),
             Self::Check(arguments) => check::run(&arguments, console),
             Self::Build(arguments) => build::run(&arguments, console),
             Self::Fmt(arguments) => fmt::run(&arguments, console),

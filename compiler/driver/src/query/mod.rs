@@ -13,8 +13,9 @@ use lang_diagnostics::{FileId, Sink, SourceMap, Span};
 use lang_syntax::ast::{Item, Value, ValueKind};
 use lang_syntax::{ast, parse};
 use meshc_resolve::resolve;
+use meshc_vocabulary::Model;
 
-use crate::{CheckedMesh, Compilation};
+use crate::{Analysis, CheckedMesh, Compilation};
 
 /// The kinds at which policies apply.
 const CALLERS: [&str; 3] = ["service", "client", "subset"];
@@ -69,18 +70,39 @@ pub fn query(compilation: &Compilation, mesh: &CheckedMesh, question: &str) -> R
             if answers.is_empty() {
                 return Err(nothing(&context, &names));
             }
-            let resolved = resolve(&mesh.model);
-            // A policy or route may have the name of a service.
-            let is_caller = |answer: &&mut Answer| {
-                CALLERS.contains(&answer.subject.split(' ').next().unwrap_or_default())
-            };
-            let service = settings::service(&resolved, &names);
-            if let (Some(answer), Some(service)) = (answers.iter_mut().find(is_caller), service) {
-                answer.parts.extend(settings::parts(&context, &resolved, service));
-            }
+            add_settings(&context, &mesh.model, &names, &mut answers);
             Ok(answers)
         }
     }
+}
+
+/// What is declared under a name, as far as a mesh could be read: with the settings that apply, if it has a model.
+#[must_use]
+pub fn describe(analysis: &Analysis, names: &[String]) -> Vec<Answer> {
+    let context = Context { sources: &analysis.sources, trees: &analysis.trees };
+    let mut answers = declared::answers(&context, names);
+    if let Some(model) = &analysis.model {
+        add_settings(&context, model, names, &mut answers);
+    }
+    answers
+}
+
+/// Adds the settings that apply at a service.
+fn add_settings(context: &Context<'_>, model: &Model, names: &[String], answers: &mut [Answer]) {
+    let resolved = resolve(model);
+    // A policy or route may have the name of a service.
+    let is_caller =
+        |answer: &&mut Answer| CALLERS.contains(&answer.subject.split(' ').next().unwrap_or_default());
+    let service = settings::service(&resolved, names);
+    if let (Some(answer), Some(service)) = (answers.iter_mut().find(is_caller), service) {
+        answer.parts.extend(settings::parts(context, &resolved, service));
+    }
+}
+
+/// A value on one line, as one would write it.
+#[must_use]
+pub fn written(value: &Value) -> String {
+    text::value(value)
 }
 
 /// What answers are made of.

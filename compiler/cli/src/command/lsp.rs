@@ -1,0 +1,88 @@
+//! `meshc lsp`: the language server, over standard input and output.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lsp_server::{Connection, Message, Response};
+use meshc_server::{Ended, Server};
+
+use crate::console::Console;
+use crate::disk::Disk;
+use crate::exit::{Context, Exit, Failure};
+
+pub(crate) const EXAMPLE: &str = "\
+Example:
+  $ meshc lsp      # an editor starts it
+
+How editors start it, with settings: lang/editors/README.md.
+
+Exits with 0 if the client asked it to shut down first, with 1 otherwise.";
+
+/// Arguments of `meshc lsp`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Speak over standard input and output, which is what it does anyway.
+    #[arg(long)]
+    stdio: bool,
+}
+
+/// Serves until the client ends it.
+pub(crate) fn run(_: &Arguments, _: &Console) -> Result<Exit, Failure> {
+    let (connection, threads) = Connection::stdio();
+    let ended = serve(&connection);
+    // Its threads end with the channel.
+    drop(connection);
+    let ended = ended?;
+    threads.join().context(|| String::from("end the connection"))?;
+    Ok(match ended {
+        Ended::Properly => Exit::Ok,
+        Ended::Abruptly => Exit::Findings,
+    })
+}
+
+fn serve(connection: &Connection) -> Result<Ended, Failure> {
+    let Ok((id, params)) = connection.initialize_start() else { return Ok(Ended::Abruptly) };
+    let (mut server, result) = match Server::new(params, Box::new(Disk), library(), env!("CARGO_PKG_VERSION"))
+    {
+        Ok(made) => made,
+        Err(problem) => {
+            let response = Response::new_err(id, -32602, problem.clone());
+            let _ = connection.sender.send(response.into());
+            return Err(Failure::new(format!("cannot start: {problem}")));
+        }
+    };
+    if connection.initialize_finish(id, result).is_err() {
+        return Ok(Ended::Abruptly);
+    }
+    server.ready();
+    loop {
+        if !send(connection, &mut server) {
+            return Ok(Ended::Abruptly);
+        }
+        // Everything that has come goes first: it may make other work useless.
+        while let Ok(message) = connection.receiver.try_recv() {
+            if let Some(ended) = server.take(message) {
+                return Ok(ended);
+            }
+        }
+        if server.work() {
+            continue;
+        }
+        let Ok(message) = connection.receiver.recv() else { return Ok(Ended::Abruptly) };
+        if let Some(ended) = server.take(message) {
+            return Ok(ended);
+        }
+    }
+}
+
+fn send(connection: &Connection, server: &mut Server) -> bool {
+    let outgoing: Vec<Message> = server.outgoing();
+    outgoing.into_iter().all(|message| connection.sender.send(message).is_ok())
+}
+
+/// Where the modules of the standard library are written, so that an editor can open them: a directory of this version.
+fn library() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join("meshc").join(concat!("std-", env!("CARGO_PKG_VERSION"))))
+}

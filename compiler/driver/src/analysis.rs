@@ -1,0 +1,255 @@
+//! A check that can be looked at, and given up, between its stages: what an editor needs while somebody types.
+//!
+//! Each stage that ran has left its result here, also where a later one found a mistake, so that names, documentation and
+//! values are there while the text is wrong.
+
+use std::path::PathBuf;
+
+use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, settled};
+use lang_expand::{Entry, Given, expand};
+use lang_syntax::{ast, parse};
+use meshc_plan::Plan;
+use meshc_topology::Topology;
+use meshc_vocabulary::model::DataPlane;
+use meshc_vocabulary::{Declared, Model, SCHEMA};
+
+use crate::consequences;
+use crate::levels::Policy;
+use crate::modules::Modules;
+use crate::pipeline::{CheckedMesh, Compiled, Inputs, explain_absence, sources_of};
+use crate::{FileSystem, Levels, Options, Request, Unread};
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Model,
+    Checks,
+    Plan,
+    Backends,
+    Done,
+}
+
+/// How much is done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// One stage.
+    Stage,
+    /// All stages that read what was resolved, so that it is resolved once.
+    Whole,
+}
+
+/// A check, as far as it went.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The files that were read, as far as they could be; those of the standard library are not among them.
+    pub files: Vec<PathBuf>,
+    /// All source files.
+    pub sources: SourceMap,
+    /// The first file that was named.
+    pub entry: FileId,
+    /// The trees that were evaluated: everything that stands for something else is expanded in them.
+    pub trees: Vec<ast::File>,
+    /// What they declare.
+    pub declared: Declared,
+    /// Names resolved, defaults filled in; once that stage was reached.
+    pub model: Option<Model>,
+    /// Who reaches whom; once that stage was reached.
+    pub topology: Option<Topology>,
+    /// What each proxy must do; once that stage was reached.
+    pub plan: Option<Plan>,
+    sink: Sink,
+    options: Options,
+    next: Stage,
+}
+
+/// Reads a mesh and what it declares: the first stages of a check.
+///
+/// # Errors
+/// If a file that is named cannot be read or is not UTF-8. Mistakes in it, and modules that cannot be read, are diagnostics.
+pub fn analyze(files: &dyn FileSystem, request: &Request) -> Result<Analysis, Unread> {
+    let (entries, values) = sources_of(files, request)?;
+    let levels = Levels::default();
+    let inputs = Inputs { entries: &entries, values, definitions: &request.definitions, levels: &levels };
+    let mut modules = Modules::new(files);
+    let mut analysis = Analysis::begin(&inputs, request.options, &mut modules);
+    let named = inputs.entries.iter().chain(&inputs.values).map(|(path, _)| path.clone());
+    analysis.files = named.chain(modules.paths()).collect();
+    Ok(analysis)
+}
+
+/// A file and its text.
+pub(crate) type Source = (PathBuf, String);
+
+impl Analysis {
+    /// Parses, expands and evaluates.
+    pub(crate) fn begin(inputs: &Inputs<'_>, options: Options, modules: &mut Modules<'_>) -> Self {
+        let mut sources = SourceMap::default();
+        let mut sink = Sink::default();
+        let mut entries: Vec<Entry> = Vec::with_capacity(inputs.entries.len());
+        for (path, text) in inputs.entries {
+            let path = path.display().to_string();
+            if entries.iter().all(|entry| entry.path != path) {
+                let file = sources.add(path.as_str(), text.as_str());
+                let tree = parse(file, text, &mut sink);
+                entries.push(Entry { path, file, tree });
+            }
+        }
+        let entry = entries.first().map_or(FileId(0), |entry| entry.file);
+        let mut given = Vec::new();
+        for (path, text) in &inputs.values {
+            let file = sources.add(path.display().to_string(), text.as_str());
+            let tree = parse(file, text, &mut sink);
+            given.extend(Given::in_file(&tree, &mut sink));
+        }
+        for written in inputs.definitions {
+            given.extend(Given::on_command_line(written, &mut sources, &mut sink));
+        }
+        let trees = expand(entries, &given, SCHEMA, modules, &mut sources, &mut sink);
+        let declared = meshc_vocabulary::declare(&trees, &mut sources, &mut sink);
+        Self {
+            files: Vec::new(),
+            sources,
+            entry,
+            trees,
+            declared,
+            model: None,
+            topology: None,
+            plan: None,
+            sink,
+            options,
+            next: Stage::Model,
+        }
+    }
+
+    /// Runs the next stage, unless one before it reported an error. Says whether there is another one. Only evaluation
+    /// follows parsing whatever that found: the parser recovers, so that one mistake does not hide the others.
+    pub fn step(&mut self) -> bool {
+        self.advance(Pace::Stage)
+    }
+
+    fn advance(&mut self, pace: Pace) -> bool {
+        let sink = &mut self.sink;
+        self.next = match self.next {
+            Stage::Model => {
+                let model = meshc_vocabulary::model(&self.declared, sink);
+                self.model = model.map(|model| with_options(model, self.options));
+                Stage::Checks
+            }
+            Stage::Checks => {
+                if let Some(model) = &self.model {
+                    let resolved = meshc_resolve::resolve(model);
+                    let topology = meshc_topology::build(&resolved);
+                    meshc_check::check(&resolved, &topology, sink);
+                    meshc_plan::capability::check(&resolved, sink);
+                    if pace == Pace::Whole && !sink.has_errors() {
+                        self.plan = Some(meshc_plan::lower(&resolved, &topology, sink));
+                    }
+                    self.topology = Some(topology);
+                }
+                match pace {
+                    Pace::Stage => Stage::Plan,
+                    Pace::Whole => Stage::Backends,
+                }
+            }
+            Stage::Plan => {
+                if let (Some(model), Some(topology)) = (&self.model, &self.topology) {
+                    let resolved = meshc_resolve::resolve(model);
+                    self.plan = Some(meshc_plan::lower(&resolved, topology, sink));
+                }
+                Stage::Backends
+            }
+            Stage::Backends => {
+                if let Some(plan) = &self.plan {
+                    check_backends(plan, sink);
+                }
+                Stage::Done
+            }
+            Stage::Done => Stage::Done,
+        };
+        if sink.has_errors() {
+            self.next = Stage::Done;
+        }
+        self.next != Stage::Done
+    }
+
+    /// Whether the last stage ran, or one reported an error.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.next == Stage::Done
+    }
+
+    /// Whether all that is left is to plan what each proxy does, which finds little that was not found before.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        match self.next {
+            Stage::Model | Stage::Checks => false,
+            Stage::Plan | Stage::Backends | Stage::Done => true,
+        }
+    }
+
+    /// Everything found so far, by place, with levels as the sources and `levels` set them.
+    #[must_use]
+    pub fn diagnostics(&self, levels: &Levels) -> Vec<Diagnostic> {
+        self.found(levels).0
+    }
+
+    fn found(&self, levels: &Levels) -> (Vec<Diagnostic>, Policy) {
+        let mut sink = self.sink.clone();
+        let complete = self.is_done() && !sink.has_errors();
+        if self.is_done() {
+            explain_absence(self.plan.is_some(), self.entry, &mut sink);
+        }
+        // Levels are set where a person reads: in the text itself, not in what was made of it.
+        let mut found = settled(sink.into_sorted(), &self.sources);
+        consequences::leave_out(&mut found);
+        let mut comments = Vec::new();
+        let mut policy = Policy::read(levels, self.entry, &self.sources, &mut comments);
+        policy.settle(&mut found, &self.sources);
+        if complete {
+            policy.report_unused(&mut comments);
+            policy.settle(&mut comments, &self.sources);
+        }
+        let mut sink = Sink::default();
+        found.into_iter().chain(comments).for_each(|found| sink.push(found));
+        (sink.into_sorted(), policy)
+    }
+
+    /// The whole result.
+    pub(crate) fn finish(mut self, levels: &Levels) -> Compiled {
+        while self.advance(Pace::Whole) {}
+        let (diagnostics, policy) = self.found(levels);
+        let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
+        let mesh = match (self.model, self.topology, self.plan) {
+            (Some(model), Some(topology), Some(plan)) if !has_errors => {
+                Some(CheckedMesh { model, topology, plan })
+            }
+            _ => None,
+        };
+        Compiled { sources: self.sources, trees: self.trees, diagnostics, mesh, policy }
+    }
+}
+
+/// What the backends cannot carry and can be seen without rendering.
+fn check_backends(plan: &Plan, sink: &mut Sink) {
+    for proxy in &plan.proxies {
+        match proxy.data_plane {
+            DataPlane::Envoy => {
+                meshc_envoy::check(proxy, sink);
+            }
+            DataPlane::Meshd => {}
+        }
+    }
+    meshc_kubernetes::check(plan, sink);
+}
+
+fn with_options(mut model: Model, options: Options) -> Model {
+    if let Some(data_plane) = options.data_plane {
+        model.mesh.data_plane = data_plane;
+        for cluster in model.clusters.ids() {
+            if let Some(cluster) = model.clusters.get_mut(cluster) {
+                cluster.data_plane = None;
+            }
+        }
+    }
+    model
+}
