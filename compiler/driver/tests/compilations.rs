@@ -13,6 +13,7 @@ use lang_diagnostics::{Applicability, FileId, Sink};
 use lang_syntax::{Token, lex, parse};
 use meshc_driver::{Forms, Levels, MemoryFileSystem, Options, Request, build, check, check_request, mend};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 const EXAMPLES: &[&str] = &[
     include_str!("../../../examples/acme/mesh.mesh"),
@@ -23,9 +24,13 @@ const EXAMPLES: &[&str] = &[
 
 const OPTIONS: Options = Options { data_plane: None };
 
+/// Without `PROPTEST_CASES` the same few each time.
 fn cases() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    match std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()) {
+        Some(cases) => ProptestConfig { cases, ..config },
+        None => ProptestConfig { cases: 12, rng_seed: RngSeed::Fixed(7), ..config },
+    }
 }
 
 /// The items of a text as they are written; `language` is none of them.
