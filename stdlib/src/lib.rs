@@ -12,4 +12,5 @@ pub const MODULES: &[(&str, &str)] = &[
     ("presets", include_str!("../presets.mesh")),
     ("rate_limit", include_str!("../rate_limit.mesh")),
     ("resilience", include_str!("../resilience.mesh")),
+    ("rules", include_str!("../rules.mesh")),
 ];

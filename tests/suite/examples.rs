@@ -39,6 +39,17 @@ fn examples_have_no_findings() {
     }
 }
 
+#[test]
+fn examples_keep_their_promises() {
+    for example in examples() {
+        for data_plane in ["envoy", "meshd"] {
+            let (status, said) = meshc(&example, &["test", "mesh.mesh", "--data-plane", data_plane]);
+            assert_eq!(status, Some(0), "{}: {said}", example.display());
+            assert!(said.contains(", 0 failed\n"), "{} has tests: {said}", example.display());
+        }
+    }
+}
+
 /// Copies what git has of a folder of the workspace, and nothing else: keys and trees that somebody made there while
 /// trying the example out are not part of it.
 fn copy_tracked(folder: &Path, to: &Path) {

@@ -1,4 +1,5 @@
-//! What our YAML emitter writes is read alike by everybody who reads it: Envoy, kubectl and Python.
+//! What our emitters write is read alike by everybody who reads it: YAML by Envoy, kubectl and Python, results of tests by
+//! readers of JUnit and of TAP.
 
 use std::io::Write;
 use std::path::Path;
@@ -101,4 +102,69 @@ fn through(program: &Path, arguments: &[&str], input: &str) -> String {
     let output = child.wait_with_output().expect("the program ends");
     assert!(output.status.success(), "{program:?} {}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A mesh with a test that passes and one that does not, whose names have what XML and TAP take for their own.
+const TESTED: &str = r##"
+mesh m { trust_domain = "m.example", trust = t }
+trust t {}
+network net {}
+cluster one { network = net, region = "here" }
+namespace app {
+  client bot { clusters = [one], calls = [web] }
+  service web { clusters = [one], port http { number = 80 } }
+}
+test "passes <here> & \"there\" #1" { allow = [app.bot -> app.web] }
+test "fails é 100%" { deny = [app.bot -> app.web] }
+"##;
+
+/// What the results are in a format.
+fn results(format: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(folder.path().join("mesh.mesh"), TESTED).expect("writable");
+    let mut command = Command::new(tools::binary("meshc"));
+    let command = command.args(["test", "mesh.mesh", "--format", format]).current_dir(folder.path());
+    let output = process::run(command);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn a_reader_of_junit_reads_results_of_tests() {
+    let script = "\
+import json, sys
+from junitparser import JUnitXml
+xml = JUnitXml.fromstring(sys.stdin.buffer.read())
+print(json.dumps([[case.name, [type(one).__name__ for one in case.result], [one.type for one in case.result],
+    [one.text or '' for one in case.result]] for suite in xml for case in suite]
+    + [[suite.name, suite.tests, suite.failures] for suite in xml]))";
+    let read =
+        through(&tools::workspace().join("tests/.tools/venv/bin/python"), &["-c", script], &results("junit"));
+    let read: Value = serde_json::from_str(&read).expect("Python prints JSON");
+    assert_eq!(read[0][0], "passes <here> & \"there\" #1");
+    assert_eq!(read[0][1], serde_json::json!([]));
+    assert_eq!(read[1][0], "fails é 100%");
+    assert_eq!(read[1][1], serde_json::json!(["Failure"]));
+    assert_eq!(read[1][2], serde_json::json!(["E0810"]));
+    assert!(read[1][3][0].as_str().is_some_and(|text| text.contains("admits it")), "{read}");
+    assert_eq!(read[2], serde_json::json!(["mesh.mesh", 2, 1]));
+}
+
+#[test]
+fn a_reader_of_tap_reads_results_of_tests() {
+    let script = "\
+import json, sys
+from tap.parser import Parser
+lines = list(Parser().parse_text(sys.stdin.buffer.read().decode('utf-8')))
+print(json.dumps([[line.category, getattr(line, 'ok', None), getattr(line, 'description', None),
+    getattr(line, 'yaml_block', None)] for line in lines]))";
+    let read =
+        through(&tools::workspace().join("tests/.tools/venv/bin/python"), &["-c", script], &results("tap"));
+    let read: Value = serde_json::from_str(&read).expect("Python prints JSON");
+    let lines = read.as_array().expect("a list").iter();
+    let tests: Vec<&Value> = lines.filter(|line| line[0] == "test").collect();
+    assert!(!read.to_string().contains("\"unknown\""), "every line is TAP: {read}");
+    assert_eq!(tests.len(), 2, "{read}");
+    assert_eq!((&tests[0][1], &tests[1][1]), (&true.into(), &false.into()));
+    assert_eq!(tests[1][3]["findings"][0]["code"], "E0810", "{read}");
 }

@@ -4,14 +4,17 @@
 //! values are there while the text is wrong.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, settled};
 use lang_expand::{Entry, Given, expand};
 use lang_syntax::{ast, parse};
+use meshc_answers::World;
 use meshc_plan::Plan;
+use meshc_resolve::Resolved;
 use meshc_topology::Topology;
 use meshc_vocabulary::model::DataPlane;
-use meshc_vocabulary::{Declared, Model, SCHEMA};
+use meshc_vocabulary::{Declared, Model, SCHEMA, Tests};
 
 use crate::consequences;
 use crate::levels::Policy;
@@ -53,6 +56,8 @@ pub struct Analysis {
     pub declared: Declared,
     /// Names resolved, defaults filled in; once that stage was reached.
     pub model: Option<Model>,
+    /// What the mesh is expected to do, if it has tests; once that stage was reached.
+    pub tests: Option<Arc<Tests>>,
     /// Who reaches whom; once that stage was reached.
     pub topology: Option<Topology>,
     /// What each proxy must do; once that stage was reached.
@@ -113,6 +118,7 @@ impl Analysis {
             trees,
             declared,
             model: None,
+            tests: None,
             topology: None,
             plan: None,
             sink,
@@ -131,8 +137,10 @@ impl Analysis {
         let sink = &mut self.sink;
         self.next = match self.next {
             Stage::Model => {
-                let model = meshc_vocabulary::model(&self.declared, sink);
-                self.model = model.map(|model| with_options(model, self.options));
+                if let Some((model, tests)) = meshc_vocabulary::model(&self.declared, sink) {
+                    self.model = Some(with_options(model, self.options));
+                    self.tests = tests.map(Arc::new);
+                }
                 Stage::Checks
             }
             Stage::Checks => {
@@ -142,7 +150,7 @@ impl Analysis {
                     meshc_check::check(&resolved, &topology, sink);
                     meshc_plan::capability::check(&resolved, sink);
                     if pace == Pace::Whole && !sink.has_errors() {
-                        self.plan = Some(meshc_plan::lower(&resolved, &topology, sink));
+                        self.plan = Some(planned(&resolved, &topology, self.tests.as_deref(), sink));
                     }
                     self.topology = Some(topology);
                 }
@@ -154,7 +162,7 @@ impl Analysis {
             Stage::Plan => {
                 if let (Some(model), Some(topology)) = (&self.model, &self.topology) {
                     let resolved = meshc_resolve::resolve(model);
-                    self.plan = Some(meshc_plan::lower(&resolved, topology, sink));
+                    self.plan = Some(planned(&resolved, topology, self.tests.as_deref(), sink));
                 }
                 Stage::Backends
             }
@@ -219,14 +227,24 @@ impl Analysis {
         while self.advance(Pace::Whole) {}
         let (diagnostics, policy) = self.found(levels);
         let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
+        let tests = self.tests;
         let mesh = match (self.model, self.topology, self.plan) {
             (Some(model), Some(topology), Some(plan)) if !has_errors => {
-                Some(CheckedMesh { model, topology, plan })
+                Some(CheckedMesh { model, topology, plan, tests })
             }
             _ => None,
         };
         Compiled { sources: self.sources, trees: self.trees, diagnostics, mesh, policy }
     }
+}
+
+/// What each proxy must do, and mistakes in tests that only the plan shows.
+fn planned(resolved: &Resolved<'_>, topology: &Topology, tests: Option<&Tests>, sink: &mut Sink) -> Plan {
+    let plan = meshc_plan::lower(resolved, topology, sink);
+    if let Some(tests) = tests.filter(|_| !sink.has_errors()) {
+        meshc_answers::check(&World::new(resolved, topology, &plan), tests, sink);
+    }
+    plan
 }
 
 /// What the backends cannot carry and can be seen without rendering.

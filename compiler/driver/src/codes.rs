@@ -203,6 +203,7 @@ pub fn all() -> Vec<&'static CodeInfo> {
         meshc_vocabulary::gateway_codes::CODES,
         meshc_check::codes::CODES,
         meshc_plan::codes::CODES,
+        meshc_answers::codes::CODES,
         meshc_envoy::codes::CODES,
         meshc_kubernetes::codes::CODES,
         CODES,

@@ -19,6 +19,7 @@ mod pipeline;
 mod places;
 mod query;
 mod system;
+mod testing;
 mod trust;
 
 pub use analysis::{Analysis, analyze};
@@ -28,6 +29,7 @@ pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
+pub use meshc_answers::Report;
 pub use overlay::Overlay;
 pub use pipeline::{
     CheckedMesh, Compilation, ENTRY, Options, Request, Unread, check, check_request, check_with,
@@ -36,4 +38,5 @@ pub use pipeline::{
 pub use places::{Overlap, Relation, Role, Tracked};
 pub use query::{Answer, NoAnswer, Part, describe, query, written};
 pub use system::{Clock, FileKind, FileSystem};
+pub use testing::run_tests;
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

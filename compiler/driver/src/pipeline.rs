@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, Span, settled};
 use lang_syntax::ast;
 use meshc_plan::Plan;
 use meshc_topology::Topology;
-use meshc_vocabulary::Model;
 use meshc_vocabulary::model::DataPlane;
+use meshc_vocabulary::{Model, Tests};
 
 use crate::analysis::{Analysis, Source};
 use crate::levels::Policy;
@@ -57,6 +58,8 @@ pub struct CheckedMesh {
     pub topology: Topology,
     /// What each proxy must do.
     pub plan: Plan,
+    /// What the mesh is expected to do, if it has tests.
+    pub tests: Option<Arc<Tests>>,
 }
 
 impl Compilation {

@@ -40,7 +40,6 @@ fn items(text: &str) -> Vec<String> {
         lang_syntax::ast::Item::Block(block) => block.span,
         lang_syntax::ast::Item::Attribute(attribute) => attribute.span,
         lang_syntax::ast::Item::Form(form) => form.span,
-        lang_syntax::ast::Item::Reserved(reserved) => reserved.span,
     });
     spans.map(|span| text[span.start as usize..span.end as usize].to_owned()).collect()
 }

@@ -13,9 +13,11 @@ use std::{env, fs};
 use lang_diagnostics::{Applicability, Diagnostic, Fix, Severity, SourceMap, Span};
 use meshc_driver::{Levels, MemoryFileSystem, Options, Request, check_request, codes, mend};
 
-/// Codes that a build raises, a word of a later version, or a mistake of meshc, with the folder below `tests/golden` that shows them.
+/// Codes that a build, a test block or a mistake of meshc raises, with the folder below `tests/golden` that shows them.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("E0011", "syntax"),
+    ("E0150", "model"),
+    ("E0151", "model"),
+    ("E0152", "model"),
     ("E0602", "build"),
     ("W0602", "build"),
     ("E0701", "build"),
@@ -25,6 +27,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("E0706", "build"),
     ("W0705", "build"),
     ("W0707", "build"),
+    ("E0801", "answers"),
+    ("E0802", "answers"),
+    ("E0803", "answers"),
+    ("E0810", "answers"),
+    ("E0811", "answers"),
     ("E0901", "internal"),
     ("E0902", "internal"),
 ];

@@ -149,7 +149,7 @@ fn is_word(kind: TokenKind) -> bool {
             | TokenKind::Template
             | TokenKind::Apply
             | TokenKind::Override
-            | TokenKind::Test
+            | TokenKind::Assert
             | TokenKind::Literal
     )
 }

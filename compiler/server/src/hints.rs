@@ -57,9 +57,10 @@ fn defaults(items: &[Item], kind: &'static Kind, found: &mut Vec<(u32, String, &
                 | FormKind::Input(_)
                 | FormKind::Template(_)
                 | FormKind::Apply(_)
+                | FormKind::Assert(_)
                 | FormKind::Override(_) => {}
             },
-            Item::Attribute(_) | Item::Reserved(_) => {}
+            Item::Attribute(_) => {}
         }
     }
 }
@@ -69,7 +70,7 @@ fn of_block(block: &ast::Block, around: &'static Kind, found: &mut Vec<(u32, Str
     let written = |name: &str| {
         block.body.iter().any(|item| match item {
             Item::Attribute(attribute) => attribute.name.value == name,
-            Item::Block(_) | Item::Form(_) | Item::Reserved(_) => false,
+            Item::Block(_) | Item::Form(_) => false,
         })
     };
     let absent: Vec<String> = nested
@@ -196,7 +197,7 @@ fn tests(items: &[Item]) -> Vec<(String, Span)> {
             Item::Block(block) if block.kind.value == "test" => {
                 Some((block.label.as_ref()?.value.clone(), block.kind.span))
             }
-            Item::Block(_) | Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
+            Item::Block(_) | Item::Attribute(_) | Item::Form(_) => None,
         })
         .collect()
 }

@@ -224,7 +224,7 @@ fn values_at(view: &View<'_>, name: Span) -> BTreeSet<(String, String)> {
                     found.insert((written(&attribute.value), from));
                 }
             }
-            Item::Form(_) | Item::Reserved(_) => {}
+            Item::Form(_) => {}
         }
     }
     found

@@ -122,6 +122,7 @@ pub(crate) fn parts(ty: &'static Type) -> Vec<&'static Type> {
             | Type::Map { .. }
             | Type::Tagged(_)
             | Type::Call(..)
+            | Type::Condition
             | Type::Instance(..) => {}
         }
     }

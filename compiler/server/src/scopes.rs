@@ -160,6 +160,7 @@ impl<'t> Walk<'t> {
                 | FormKind::Use(_)
                 | FormKind::For(_)
                 | FormKind::Apply(_)
+                | FormKind::Assert(_)
                 | FormKind::Override(_) => {}
             }
         }
@@ -250,7 +251,6 @@ impl<'t> Walk<'t> {
             }
             Item::Attribute(attribute) => self.value(&attribute.value),
             Item::Form(form) => self.form(form),
-            Item::Reserved(_) => {}
         }
     }
 
@@ -282,6 +282,10 @@ impl<'t> Walk<'t> {
                     let parameter = self.parameter_of(meaning.as_ref(), &argument.name.value);
                     self.found.uses.extend(parameter.map(|meaning| (argument.name.span, meaning)));
                 }
+            }
+            FormKind::Assert(assert) => {
+                self.value(&assert.condition);
+                assert.message.iter().for_each(|message| self.value(message));
             }
             FormKind::Override(item) => self.item(item),
         }
@@ -389,6 +393,6 @@ impl<'t> Walk<'t> {
 fn as_form(item: &Item) -> Option<&ast::Form> {
     match item {
         Item::Form(form) => Some(form),
-        Item::Block(_) | Item::Attribute(_) | Item::Reserved(_) => None,
+        Item::Block(_) | Item::Attribute(_) => None,
     }
 }

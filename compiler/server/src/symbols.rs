@@ -23,7 +23,7 @@ fn symbols(items: &[Item], text: &Text, encoding: Encoding) -> Vec<DocumentSymbo
     for item in items {
         match item {
             Item::Block(block) => found.push(block_symbol(block, text, encoding)),
-            Item::Attribute(_) | Item::Reserved(_) => {}
+            Item::Attribute(_) => {}
             Item::Form(form) => match &form.kind {
                 FormKind::Let(binding) => {
                     found.push(symbol("let", &binding.name, SymbolKind::VARIABLE, form.span, text, encoding));
@@ -43,7 +43,7 @@ fn symbols(items: &[Item], text: &Text, encoding: Encoding) -> Vec<DocumentSymbo
                     own.detail = Some(format!("override {}", block.kind.value));
                     found.push(own);
                 }
-                FormKind::Use(_) | FormKind::Apply(_) | FormKind::Override(_) => {}
+                FormKind::Use(_) | FormKind::Apply(_) | FormKind::Assert(_) | FormKind::Override(_) => {}
             },
         }
     }

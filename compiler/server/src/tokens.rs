@@ -175,7 +175,7 @@ fn class(kind: TokenKind, first: bool, next: Option<TokenKind>) -> Option<Class>
         | TokenKind::Template
         | TokenKind::Apply
         | TokenKind::Override
-        | TokenKind::Test
+        | TokenKind::Assert
         | TokenKind::If
         | TokenKind::In
         | TokenKind::True

@@ -35,7 +35,7 @@ impl<'w> View<'w> {
     }
 
     pub(crate) fn declarations(&self) -> Option<&'w Declarations> {
-        self.analysis().map(|analysis| &analysis.declared.declarations)
+        self.analysis().map(|analysis| analysis.declared.declarations.as_ref())
     }
 
     pub(crate) fn sources(&self) -> Option<&'w SourceMap> {

@@ -34,7 +34,6 @@ fn item(item: &Item, sure: bool, visitor: &mut dyn Visitor) {
             visitor.span(form.span);
             self::form(&form.kind, sure, visitor);
         }
-        Item::Reserved(reserved) => visitor.span(reserved.span),
     }
 }
 
@@ -53,6 +52,10 @@ fn form(form: &FormKind, sure: bool, visitor: &mut dyn Visitor) {
         }
         FormKind::Apply(apply) => {
             apply.arguments.iter().for_each(|argument| value(&argument.value, sure, visitor));
+        }
+        FormKind::Assert(assert) => {
+            value(&assert.condition, sure, visitor);
+            assert.message.iter().for_each(|message| value(message, sure, visitor));
         }
         FormKind::Override(item) => self::item(item, sure, visitor),
     }

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Model, Service};
+use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Model, Network, Service};
 
-use crate::{Hop, ProxyKey, Reach, Topology, Via};
+use crate::{Group, Hop, ProxyKey, Reach, Topology, Via};
 
 /// How the instances of a service in a cluster fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,15 @@ pub struct Failures {
     pub clusters: BTreeSet<Id<Cluster>>,
     /// Single gateways, with all replicas.
     pub gateways: BTreeSet<Id<Gateway>>,
+    /// Ways between two networks, in both directions, each with the smaller network first.
+    pub links: BTreeSet<(Id<Network>, Id<Network>)>,
+}
+
+impl Failures {
+    /// The way between two networks fails.
+    pub fn cut(&mut self, one: Id<Network>, other: Id<Network>) {
+        self.links.insert((one.min(other), one.max(other)));
+    }
 }
 
 /// What happens to a caller's requests once ejection has taken place.
@@ -60,24 +69,27 @@ pub type Simulation = BTreeMap<(ProxyKey, Callee, usize), Outcome>;
 /// Who answers whom under these failures. Nothing failed gives the everyday answer.
 #[must_use]
 pub fn simulate(model: &Model, topology: &Topology, failures: &Failures) -> Simulation {
-    let world = World { model, topology, failures };
+    let survivors = Survivors { model, topology, failures };
     let reaches = topology.reaches.iter();
     reaches
         .flat_map(|(proxy, reaches)| {
-            let failed = world.caller_failed(*proxy);
-            let world = &world;
-            reaches.iter().map(move |reach| {
-                let outcome = if failed { Outcome::CallerFailed } else { world.outcome(reach) };
-                ((*proxy, reach.callee, reach.port), outcome)
-            })
+            let survivors = &survivors;
+            reaches
+                .iter()
+                .map(move |reach| ((*proxy, reach.callee, reach.port), survivors.outcome(*proxy, reach)))
         })
         .collect()
 }
 
-struct World<'a> {
-    model: &'a Model,
-    topology: &'a Topology,
-    failures: &'a Failures,
+/// A mesh of which something has failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Survivors<'a> {
+    /// The mesh.
+    pub model: &'a Model,
+    /// Who reaches whom in it.
+    pub topology: &'a Topology,
+    /// What has failed.
+    pub failures: &'a Failures,
 }
 
 /// What is at the end of a group or of a gateway's hop.
@@ -87,8 +99,10 @@ enum Answer {
     Closed,
 }
 
-impl World<'_> {
-    fn caller_failed(&self, proxy: ProxyKey) -> bool {
+impl Survivors<'_> {
+    /// Whether a proxy, or what it stands beside, has failed.
+    #[must_use]
+    pub fn caller_failed(&self, proxy: ProxyKey) -> bool {
         match proxy {
             ProxyKey::Sidecar { cluster, service } => {
                 self.failures.clusters.contains(&cluster) || self.failure(service, cluster).is_some()
@@ -97,9 +111,16 @@ impl World<'_> {
         }
     }
 
-    fn outcome(&self, reach: &Reach) -> Outcome {
+    /// What happens to a caller's requests.
+    #[must_use]
+    pub fn outcome(&self, proxy: ProxyKey, reach: &Reach) -> Outcome {
+        if self.caller_failed(proxy) {
+            return Outcome::CallerFailed;
+        }
+        let from = self.cluster(proxy);
         for (group, endpoints) in reach.groups.iter().enumerate() {
-            match (self.answer(reach.callee, reach.port, endpoints.cluster, &endpoints.via), &endpoints.via) {
+            let (cluster, via) = (endpoints.cluster, &endpoints.via);
+            match (self.answer(from, reach.callee, reach.port, cluster, via), via) {
                 (Answer::Healthy(cluster), _) => return Outcome::Answered { group, cluster },
                 (Answer::Failing(cluster), Via::Gateways { .. }) => {
                     return Outcome::Errors { group, cluster };
@@ -110,7 +131,40 @@ impl World<'_> {
         Outcome::Nobody
     }
 
-    fn answer(&self, callee: Callee, port: usize, cluster: Id<Cluster>, via: &Via) -> Answer {
+    /// Where the pods run that answer what is sent to one group; `None` if none do.
+    #[must_use]
+    pub fn answers_in(&self, proxy: ProxyKey, reach: &Reach, group: &Group) -> Option<Id<Cluster>> {
+        match self.answer(self.cluster(proxy), reach.callee, reach.port, group.cluster, &group.via) {
+            Answer::Healthy(cluster) => Some(cluster),
+            Answer::Failing(_) | Answer::Closed => None,
+        }
+    }
+
+    /// Where a proxy runs.
+    fn cluster(&self, proxy: ProxyKey) -> Id<Cluster> {
+        match proxy {
+            ProxyKey::Sidecar { cluster, service: _ } => cluster,
+            ProxyKey::Gateway(gateway) => self.model.gateways.at(gateway).cluster,
+        }
+    }
+
+    /// Whether a gateway can be connected to from a cluster.
+    fn connects(&self, from: Id<Cluster>, gateway: Id<Gateway>) -> bool {
+        let network = |cluster| self.model.clusters.at(cluster).network;
+        let (here, there) = (network(from), network(self.model.gateways.at(gateway).cluster));
+        let cut = self.failures.links.contains(&(here.min(there), here.max(there)));
+        !(cut || self.gateway_failed(gateway))
+    }
+
+    /// What is at the end of a way that begins in a cluster.
+    fn answer(
+        &self,
+        from: Id<Cluster>,
+        callee: Callee,
+        port: usize,
+        cluster: Id<Cluster>,
+        via: &Via,
+    ) -> Answer {
         let service = match callee {
             Callee::External(_) => return Answer::Healthy(cluster),
             Callee::Service(service) => service,
@@ -119,7 +173,7 @@ impl World<'_> {
             Via::External => Answer::Healthy(cluster),
             Via::Pods => self.pods(service, cluster),
             Via::Gateways { gateways, .. } => {
-                let alive = gateways.iter().find(|gateway| !self.gateway_failed(**gateway));
+                let alive = gateways.iter().find(|gateway| self.connects(from, **gateway));
                 alive.map_or(Answer::Closed, |gateway| self.passed_on(*gateway, service, port))
             }
         }
@@ -131,11 +185,12 @@ impl World<'_> {
         let exports = self.topology.exports.get(&gateway).map_or(&[][..], Vec::as_slice);
         let place = exports.binary_search_by_key(&(service, port), |export| (export.service, export.port));
         let hops: &[Hop] = place.ok().and_then(|place| exports.get(place)).map_or(&[], |export| &export.hops);
+        let here = self.model.gateways.at(gateway).cluster;
         for hop in hops {
-            let answer = self.answer(Callee::Service(service), port, hop.cluster, &hop.via);
+            let answer = self.answer(here, Callee::Service(service), port, hop.cluster, &hop.via);
             let connected = match &hop.via {
                 Via::Gateways { gateways, .. } => {
-                    gateways.iter().any(|gateway| !self.gateway_failed(*gateway))
+                    gateways.iter().any(|gateway| self.connects(here, *gateway))
                 }
                 Via::Pods | Via::External => !matches!(answer, Answer::Closed),
             };

@@ -12,13 +12,15 @@ use lang_evaluate::{Block, Declarations, EntityId};
 
 use crate::counting::Counting;
 use crate::kind::{
-    client, cluster, external, gateway, link, mesh, namespace, network, policy, route, service, subset, trust,
+    client, cluster, external, gateway, link, mesh, namespace, network, policy, route, service, subset, test,
+    trust,
 };
 use crate::model::policy::Defaults;
 use crate::model::{
     Cluster, ExternalHost, Gateway, Id, Model, Namespace, Network, Policy, Route, Service, Table,
 };
 use crate::policy::Context;
+use crate::testing::Test;
 
 /// The kinds that are looked up in namespaces.
 const CALLERS: &[&Kind] = &[&service::KIND, &client::KIND];
@@ -38,8 +40,12 @@ pub(crate) struct Ids {
     pub(crate) routes: BTreeMap<EntityId, Id<Route>>,
 }
 
-/// The model, or nothing if a declaration cannot be converted (which was reported).
-pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut Sink) -> Option<Model> {
+/// The model and where things are in it, or nothing if a declaration cannot be converted (which was reported).
+pub(crate) fn build(
+    declarations: &Declarations,
+    defaults: Defaults,
+    sink: &mut Sink,
+) -> Option<(Model, Ids)> {
     let top =
         |kind: &'static Kind| declarations.blocks.iter().filter(move |block| block.kind.word == kind.word);
     let trust = trust::convert(top(&trust::KIND).next()?)?;
@@ -126,7 +132,7 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
     for (namespace, block) in inside(POLICIES) {
         policies.push(policy::convert(block, Some(namespace), context, sink)?);
     }
-    Some(Model {
+    let model = Model {
         mesh,
         trust,
         networks,
@@ -140,7 +146,16 @@ pub(crate) fn build(declarations: &Declarations, defaults: Defaults, sink: &mut 
         routes,
         policies,
         defaults,
-    })
+    };
+    Some((model, ids))
+}
+
+/// The tests, in the order of their places.
+pub(crate) fn tests(declarations: &Declarations, model: &Model, ids: &Ids, sink: &mut Sink) -> Vec<Test> {
+    let blocks = declarations.blocks.iter().filter(|block| block.kind.word == test::KIND.word);
+    let mut tests: Vec<Test> = blocks.filter_map(|block| test::convert(block, ids, model, sink)).collect();
+    tests.sort_by_key(|test| test.origin.span);
+    tests
 }
 
 /// Blocks in the order of their names; a namespace that is opened twice in the order of its places.

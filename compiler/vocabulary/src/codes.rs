@@ -3,6 +3,7 @@
 mod answers;
 mod limits;
 mod outside;
+mod testing;
 
 use lang_diagnostics::{Code, CodeInfo};
 
@@ -13,6 +14,12 @@ pub use crate::gateway_codes::{
 
 /// Two settings that exclude each other.
 pub const EXCLUSIVE: Code = Code("E0201");
+/// An end of a call in a test that cannot be one.
+pub const NOT_AN_END: Code = Code("E0150");
+/// A call in a test that expects nothing.
+pub const EMPTY_CALL: Code = Code("E0151");
+/// A service of a test in a cluster where it does not run.
+pub const ELSEWHERE: Code = Code("E0152");
 /// Something is listed twice.
 pub const REPEATED: Code = Code("E0202");
 /// Values for a cluster in which the service does not run.
@@ -420,6 +427,9 @@ health { check = http { path = "/healthz" }, interval = 1ms }     // interval = 
     outside::NOT_AN_EGRESS,
     outside::MACHINE_WITHOUT_ADDRESS,
     outside::ADDRESS_OF_POD,
+    testing::NOT_AN_END,
+    testing::EMPTY_CALL,
+    testing::ELSEWHERE,
     CodeInfo {
         code: FAILOVER_OF_DESTINATIONS,
         title: "destinations that cannot stand in for each other",

@@ -23,7 +23,10 @@ mod reference;
 pub mod sidecar;
 mod standard;
 mod symbols;
+pub mod testing;
 mod words;
+
+use std::sync::Arc;
 
 use lang_diagnostics::{Sink, SourceMap};
 use lang_evaluate::{Declarations, Evaluation};
@@ -34,16 +37,16 @@ pub use forwarded::{APPLICATIONS_HEADERS, METHODS, PROXIES_HEADER_PREFIXES, PROX
 pub use kind::SCHEMA;
 pub use kind::gateway::EAST_WEST_PORT;
 pub use model::Model;
-use model::policy::Defaults;
 pub use reference::reference;
+pub use testing::Tests;
 
 /// What the files of a mesh declare, as far as it could be read.
 #[derive(Debug)]
 pub struct Declared {
     /// The declarations.
-    pub declarations: Declarations,
-    /// The standard library's defaults.
-    defaults: Option<Defaults>,
+    pub declarations: Arc<Declarations>,
+    /// The standard library's table of defaults.
+    standard: Option<Arc<Declarations>>,
     /// Whether there was no error.
     sound: bool,
 }
@@ -51,28 +54,37 @@ pub struct Declared {
 /// Evaluates the files of a mesh. The standard library's files are added to `sources`, so that whatever comes from
 /// them has a place like everything else. Returns the model if there was no error.
 pub fn evaluate(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -> Option<Model> {
-    model(&declare(files, sources, sink), sink)
+    model(&declare(files, sources, sink), sink).map(|(model, _)| model)
 }
 
 /// Reads what the files of a mesh declare: the first half of [`evaluate`].
 pub fn declare(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -> Declared {
-    let defaults = standard::defaults(sources, sink);
+    let standard = standard::declarations(sources, sink).map(Arc::new);
     let Evaluation { declarations, sound } = lang_evaluate::evaluate(files, SCHEMA, sources, sink);
-    Declared { declarations, defaults, sound }
+    Declared { declarations: Arc::new(declarations), standard, sound }
 }
 
-/// The model of declarations without errors: the second half of [`evaluate`].
-pub fn model(declared: &Declared, sink: &mut Sink) -> Option<Model> {
-    let defaults = declared.defaults.clone().filter(|_| declared.sound)?;
+/// The model of declarations without errors: the second half of [`evaluate`]. With the tests of the mesh if it has any.
+pub fn model(declared: &Declared, sink: &mut Sink) -> Option<(Model, Option<Tests>)> {
+    let Declared { declarations, standard, sound } = declared;
+    let standard = standard.as_ref().filter(|_| *sound)?;
     let mut found = Sink::default();
-    let model = build::build(&declared.declarations, defaults, &mut found);
-    if let Some(model) = &model {
+    let built = build::build(declarations, standard::defaults(standard)?, &mut found);
+    let mut tests = Vec::new();
+    if let Some((model, ids)) = &built {
         names::check(model, &mut found);
         machines::check(model, &mut found);
+        tests = build::tests(declarations, model, ids, &mut found);
     }
     let sound = !found.has_errors();
     for diagnostic in found.into_sorted() {
         sink.push(diagnostic);
     }
-    model.filter(|_| sound)
+    let (model, _) = built.filter(|_| sound)?;
+    let tests = (!tests.is_empty()).then(|| Tests {
+        tests,
+        declarations: Arc::clone(declarations),
+        defaults: Arc::clone(standard),
+    });
+    Some((model, tests))
 }

@@ -334,7 +334,8 @@ fn words(kind: &Kind, name: &str, ty: &Type, text: &mut String) {
         | Type::Reference(_)
         | Type::Record(_)
         | Type::Call(..)
-        | Type::Instance(..) => {}
+        | Type::Instance(..)
+        | Type::Condition => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! The standard library's defaults, read by the same schema as every other policy.
 
 use lang_diagnostics::{Sink, SourceMap};
+use lang_evaluate::Declarations;
 use lang_syntax::ast::{Block, Item};
 
 use crate::kind::STANDARD_LIBRARY;
@@ -11,14 +12,19 @@ use crate::policy;
 const NAME: &str = "std/defaults.mesh";
 
 /// The table of defaults. It is part of the compiler, so that a test and not the user learns of a mistake in it.
-pub(crate) fn defaults(sources: &mut SourceMap, sink: &mut Sink) -> Option<Defaults> {
+pub(crate) fn declarations(sources: &mut SourceMap, sink: &mut Sink) -> Option<Declarations> {
     let id = sources.add(NAME, meshc_stdlib::DEFAULTS);
     // A sink of its own: mistakes in the user's files explain nothing here.
     let mut found = Sink::default();
     let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, &mut found);
     let evaluation = lang_evaluate::evaluate(&[file], STANDARD_LIBRARY, sources, &mut found);
     found.into_sorted().into_iter().for_each(|diagnostic| sink.push(diagnostic));
-    policy::defaults(evaluation.declarations.blocks.first().filter(|_| evaluation.sound)?)
+    evaluation.sound.then_some(evaluation.declarations)
+}
+
+/// The settings of the table.
+pub(crate) fn defaults(declarations: &Declarations) -> Option<Defaults> {
+    policy::defaults(declarations.blocks.first()?)
 }
 
 /// What the table says for one attribute of one kind of setting, as it is written there.
@@ -30,7 +36,7 @@ pub(crate) fn written(setting: &str, attribute: &str) -> Option<String> {
     let block = policy.body.iter().filter_map(as_block).find(|block| block.kind.value == setting)?;
     let value = block.body.iter().find_map(|item| match item {
         Item::Attribute(written) if written.name.value == attribute => Some(&written.value),
-        Item::Attribute(_) | Item::Block(_) | Item::Form(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Block(_) | Item::Form(_) => None,
     })?;
     sources.text(value.span).map(str::to_owned)
 }
@@ -38,7 +44,7 @@ pub(crate) fn written(setting: &str, attribute: &str) -> Option<String> {
 fn as_block(item: &Item) -> Option<&Block> {
     match item {
         Item::Block(block) => Some(block),
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Form(_) => None,
     }
 }
 
@@ -51,9 +57,9 @@ mod tests {
     #[test]
     fn the_table_of_defaults_is_complete() {
         let mut sink = Sink::default();
-        let defaults = defaults(&mut SourceMap::default(), &mut sink);
+        let declared = declarations(&mut SourceMap::default(), &mut sink);
         assert_eq!(sink.diagnostics(), []);
-        assert!(defaults.is_some());
+        assert!(declared.is_some_and(|declared| defaults(&declared).is_some()));
     }
 
     #[test]

@@ -20,6 +20,7 @@ names! {
     ADD = "add";
     ADDRESS = "address";
     ADDRESSES = "addresses";
+    ALLOW = "allow";
     ALPN = "alpn";
     ALLOW_CREDENTIALS = "allow_credentials";
     ALLOW_HEADERS = "allow_headers";
@@ -58,6 +59,7 @@ names! {
     CPU = "cpu";
     CPU_LIMIT = "cpu_limit";
     DATA_PLANE = "data_plane";
+    DENY = "deny";
     DIRECTORY = "directory";
     DEFAULT_HOST = "default_host";
     DOMAIN = "domain";
@@ -67,6 +69,7 @@ names! {
     EXACT = "exact";
     EXTERNAL_TRAFFIC = "external_traffic";
     EXPOSE_HEADERS = "expose_headers";
+    FAIL = "fail";
     FAILOVER = "failover";
     FALLBACK = "fallback";
     FAILURES = "failures";
@@ -92,6 +95,8 @@ names! {
     LABELS = "labels";
     LATENCY = "latency";
     LIFETIME = "lifetime";
+    LIMIT = "limit";
+    LIMITED = "limited";
     LOCALITY = "locality";
     MAX_AGE = "max_age";
     MAX_BACK_OFF = "max_back_off";
@@ -134,6 +139,7 @@ names! {
     PROTOCOL = "protocol";
     PROXY_PROTOCOL = "proxy_protocol";
     QUERY = "query";
+    REACHES = "reaches";
     RECEIVE = "receive";
     REDIRECT = "redirect";
     QUERIES = "queries";
@@ -205,7 +211,7 @@ pub(crate) mod kind {
 mod tests {
     use std::collections::BTreeSet;
 
-    use lang_evaluate::schema::{Attribute, Constant, Kind, Presence, Type};
+    use lang_evaluate::schema::{Attribute, Constant, Kind, Presence, Type, assertion};
 
     use super::*;
     use crate::kind::SCHEMA;
@@ -228,8 +234,10 @@ mod tests {
 
     #[test]
     fn every_name_is_made_once_and_used() {
-        let made: BTreeSet<_> = ALL.iter().map(|name| name.text()).collect();
-        assert_eq!(made.len(), ALL.len(), "a name is made twice");
+        // Those of an assertion belong to the language.
+        let all: Vec<Name> = ALL.iter().copied().chain([assertion::CONDITION, assertion::MESSAGE]).collect();
+        let made: BTreeSet<_> = all.iter().map(|name| name.text()).collect();
+        assert_eq!(made.len(), all.len(), "a name is made twice");
         let used: BTreeSet<_> = attributes().into_iter().map(|(_, attribute)| attribute.name).collect();
         assert_eq!(made, used);
     }

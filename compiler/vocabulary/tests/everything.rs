@@ -14,6 +14,7 @@ use std::path::Path;
 
 use lang_diagnostics::{Sink, SourceMap};
 use lang_evaluate::schema::Kind;
+use lang_expand::{StandardLibrary, expand_text};
 use lang_syntax::ast::{File, Item};
 use meshc_vocabulary::SCHEMA;
 
@@ -21,16 +22,23 @@ fn everything() -> File {
     let case = "../../tests/golden/model/no-mistake-everything/mesh.mesh";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(case);
     let text = std::fs::read_to_string(path).expect("the case is there");
-    let id = SourceMap::default().add("mesh.mesh", text.as_str());
-    lang_syntax::parse(id, &text, &mut Sink::default())
+    let mut sources = SourceMap::default();
+    let id = sources.add("mesh.mesh", text.as_str());
+    let tree = lang_syntax::parse(id, &text, &mut Sink::default());
+    // `assert` stands for a block.
+    let mut trees = expand_text(tree, SCHEMA, StandardLibrary(&[]), &mut sources, &mut Sink::default());
+    assert_eq!(trees.len(), 1, "it uses no other file");
+    trees.remove(0)
 }
 
 /// The model of a tree as text, places included; nothing if there is none.
 fn model(file: &File) -> Option<String> {
     let mut sources = SourceMap::default();
     sources.add("mesh.mesh", "");
-    let model = meshc_vocabulary::evaluate(std::slice::from_ref(file), &mut sources, &mut Sink::default())?;
-    Some(format!("{model:?}"))
+    let files = std::slice::from_ref(file);
+    let declared = meshc_vocabulary::declare(files, &mut sources, &mut Sink::default());
+    let (model, tests) = meshc_vocabulary::model(&declared, &mut Sink::default())?;
+    Some(format!("{model:?} {:?}", tests.map(|tests| tests.tests)))
 }
 
 /// The ways to all items of a tree that satisfy a condition, and the words on each way.
@@ -41,7 +49,6 @@ fn ways(items: &[Item], take: fn(&Item) -> bool) -> Vec<(Vec<usize>, Vec<String>
             Item::Block(block) => block.kind.value.clone(),
             Item::Attribute(attribute) => attribute.name.value.clone(),
             Item::Form(_) => String::from("a form"),
-            Item::Reserved(reserved) => reserved.word.value.clone(),
         };
         if take(item) {
             found.push((vec![index], vec![word.clone()]));

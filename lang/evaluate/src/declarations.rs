@@ -127,6 +127,18 @@ impl Block {
         Some(Spanned::new(T::from_value(&value.value)?, value.span))
     }
 
+    /// The value of an attribute or its constant default, by name; nothing if it has neither.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Spanned<Value>> {
+        self.attributes.iter().find(|attribute| attribute.name == name)?.value.as_ref()
+    }
+
+    /// The blocks in it, in source order.
+    #[must_use]
+    pub fn inner(&self) -> &[Self] {
+        &self.blocks
+    }
+
     /// Where an attribute's name stands, if the user wrote it.
     #[must_use]
     pub fn written(&self, name: Name) -> Option<Span> {
@@ -143,12 +155,6 @@ impl Block {
     #[must_use]
     pub fn block(&self, kind: &Kind) -> Option<&Self> {
         self.blocks.iter().find(|block| block.kind.word == kind.word)
-    }
-
-    /// Every nested block, in source order.
-    #[must_use]
-    pub fn inner(&self) -> &[Self] {
-        &self.blocks
     }
 
     /// The label's text; empty without one.

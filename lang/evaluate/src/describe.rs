@@ -60,6 +60,7 @@ impl Type {
                 alternatives(&types)
             }
             Self::Call(reference, _) => format!("a call `A -> B` between {}", kinds(reference.kinds)),
+            Self::Condition => String::from("a condition such as `shop.web.clusters == [west]`"),
             Self::Instance(of, place) => {
                 format!("`A in B`, {} in {}", kinds(of.kinds), kinds(place.kinds))
             }

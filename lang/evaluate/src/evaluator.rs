@@ -345,7 +345,7 @@ fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
         let written = match item {
             ast::Item::Attribute(attribute) => &attribute.name.value,
             ast::Item::Block(block) => &block.kind.value,
-            ast::Item::Form(_) | ast::Item::Reserved(_) => return false,
+            ast::Item::Form(_) => return false,
         };
         if written == word {
             return true;
@@ -386,6 +386,7 @@ fn refers_to(ty: &Type, kind: &str) -> bool {
         | Type::Tagged(_)
         | Type::Call(..)
         | Type::Instance(..)
+        | Type::Condition
         | Type::Union(_) => false,
     }
 }

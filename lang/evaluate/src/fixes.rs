@@ -129,6 +129,7 @@ fn takes_record(ty: &Type, with_word: bool) -> bool {
         | Type::Reference(_)
         | Type::List { .. }
         | Type::Call(..)
-        | Type::Instance(..) => false,
+        | Type::Instance(..)
+        | Type::Condition => false,
     }
 }

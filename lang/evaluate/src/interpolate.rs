@@ -184,9 +184,7 @@ impl Evaluator<'_, '_> {
         let blocks = self.sources.get(&owner).cloned().unwrap_or_default();
         let written = blocks.iter().flat_map(|block| &block.body).find_map(|item| match item {
             ast::Item::Attribute(attribute) if attribute.name.value == schema.name => Some(attribute),
-            ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Form(_) | ast::Item::Reserved(_) => {
-                None
-            }
+            ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Form(_) => None,
         });
         if let Some(attribute) = written {
             return self.composed(owner, attribute, span);

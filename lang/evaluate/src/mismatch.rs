@@ -169,7 +169,8 @@ fn reference(ty: &Type) -> Option<&'static Reference> {
         | Type::Map { .. }
         | Type::Tagged(_)
         | Type::Call(..)
-        | Type::Instance(..) => None,
+        | Type::Instance(..)
+        | Type::Condition => None,
     }
 }
 
@@ -249,7 +250,8 @@ fn takes_name(ty: &Type) -> bool {
         | Type::Map { .. }
         | Type::Tagged(_)
         | Type::Call(..)
-        | Type::Instance(..) => false,
+        | Type::Instance(..)
+        | Type::Condition => false,
     }
 }
 
@@ -300,6 +302,7 @@ fn takes_quantity(ty: &Type) -> bool {
         | Type::Map { .. }
         | Type::Tagged(_)
         | Type::Call(..)
-        | Type::Instance(..) => false,
+        | Type::Instance(..)
+        | Type::Condition => false,
     }
 }

@@ -112,6 +112,7 @@ pub(crate) fn has_form(value: &ast::Value, ty: &Type) -> bool {
         Type::Tagged(_) => matches!(value.kind, ValueKind::Tagged(..) | ValueKind::Path(_)),
         Type::Call(..) => matches!(value.kind, ValueKind::Arrow(..)),
         Type::Instance(..) => matches!(value.kind, ValueKind::In(..)),
+        Type::Condition => true,
         Type::Union(types) => types.iter().any(|ty| has_form(value, ty)),
         Type::Integer(..)
         | Type::Decimal

@@ -187,6 +187,21 @@ pub enum Constant {
     Symbols(&'static [&'static str]),
 }
 
+/// The block that `assert condition else message` stands for, wherever a kind accepts it.
+pub mod assertion {
+    use super::Name;
+
+    /// Its kind.
+    pub const KIND: &str = "assert";
+    /// What has to be true, of type [`Condition`](super::Type::Condition).
+    pub const CONDITION: Name = Name::new("that");
+    /// What is said if it is not.
+    pub const MESSAGE: Name = Name::new("message");
+    /// How the first name of a path in a condition ends that says of which kind the thing is that the others lead to, where
+    /// a loop over a kind makes it. No name that a person writes without quotes ends so.
+    pub const OF_KIND: char = ':';
+}
+
 /// What an attribute takes.
 #[derive(Debug)]
 pub enum Type {
@@ -252,6 +267,8 @@ pub enum Type {
     Call(&'static Reference, &'static Reference),
     /// `A in C`: an entity of the first reference at one of the second.
     Instance(&'static Reference, &'static Reference),
+    /// A condition about the resolved mesh, which evaluation passes on as it is written.
+    Condition,
 }
 
 impl Type {

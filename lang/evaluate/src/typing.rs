@@ -44,6 +44,7 @@ impl Evaluator<'_, '_> {
             Type::Tagged(tags) => self.tagged(value, ty, tags, scope),
             Type::Call(reference, place) => self.call(value, ty, (reference, place), scope),
             Type::Instance(of, place) => self.instance(value, ty, (of, place), scope),
+            Type::Condition => Some(Value::Condition(Box::new(value.clone()))),
             Type::Boolean => {
                 let ValueKind::Boolean(truth) = value.kind else { return self.mismatch(value, ty) };
                 Some(Value::Boolean(truth))

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lang_diagnostics::{Span, Spanned};
-use lang_syntax::ast::{Decimal, Rate};
+use lang_syntax::ast::{self, Decimal, Rate};
 
 use crate::declarations::EntityId;
 use crate::schema::Constant;
@@ -52,6 +52,8 @@ pub enum Value {
     Call(Box<Spanned<Value>>, Box<Spanned<Value>>),
     /// `A in C`
     Instance(Target, Target),
+    /// A condition, as it is written.
+    Condition(Box<ast::Value>),
 }
 
 /// A part of a string with what is known only later.
@@ -119,6 +121,7 @@ from_variant! {
     String: Value::Text(value) => Some(value.clone());
     Vec<Piece>: Value::Template(value) => Some(value.clone());
     Target: Value::Reference(value) => Some(value.clone());
+    ast::Value: Value::Condition(value) => Some((**value).clone());
 }
 
 impl FromValue for Ipv4Addr {

@@ -9,6 +9,8 @@ use lang_syntax::ast::{self, Block, Item, Value};
 /// Something that is declared.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
+    /// The word of its kind.
+    pub(crate) kind: &'static str,
     /// The names that lead to it from anywhere.
     pub(crate) path: Vec<String>,
     /// What is written in it.
@@ -56,10 +58,10 @@ pub(crate) fn declared(files: &[ast::File], schema: Schema) -> Entities {
     for file in files {
         walk(&file.items, schema.file, &[], &mut entities);
     }
-    let list = |found: BTreeMap<Vec<String>, BTreeMap<String, Value>>| {
-        found.into_iter().map(|(path, attributes)| Rc::new(Declared { path, attributes })).collect()
+    let list = |kind, found: BTreeMap<Vec<String>, BTreeMap<String, Value>>| {
+        found.into_iter().map(|(path, attributes)| Rc::new(Declared { kind, path, attributes })).collect()
     };
-    entities.into_iter().map(|(kind, found)| (kind, list(found))).collect()
+    entities.into_iter().map(|(kind, found)| (kind, list(kind, found))).collect()
 }
 
 fn walk(
@@ -74,7 +76,7 @@ fn walk(
         let path = [around, std::slice::from_ref(&label.value)].concat();
         let attributes = block.body.iter().filter_map(|item| match item {
             Item::Attribute(attribute) => Some((attribute.name.value.clone(), attribute.value.clone())),
-            Item::Block(_) | Item::Form(_) | Item::Reserved(_) => None,
+            Item::Block(_) | Item::Form(_) => None,
         });
         let of_kind = entities.entry(nested.kind.word).or_default();
         of_kind.entry(path.clone()).or_default().extend(attributes);
@@ -85,6 +87,6 @@ fn walk(
 fn as_block(item: &Item) -> Option<&Block> {
     match item {
         Item::Block(block) => Some(block),
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Form(_) => None,
     }
 }

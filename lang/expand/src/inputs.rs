@@ -63,9 +63,9 @@ impl Given {
                     let (name, value) = (attribute.name.clone(), attribute.value.clone());
                     given.push(Self { name, value, text: None });
                 }
-                Item::Attribute(ast::Attribute { span, .. })
-                | Item::Block(ast::Block { span, .. })
-                | Item::Reserved(ast::Reserved { span, .. }) => sink.push(only_values(*span)),
+                Item::Attribute(ast::Attribute { span, .. }) | Item::Block(ast::Block { span, .. }) => {
+                    sink.push(only_values(*span));
+                }
                 Item::Form(form) => sink.push(only_values(form.span)),
             }
         }
@@ -94,9 +94,10 @@ fn inputs(module: &Module) -> impl Iterator<Item = &Parameter> {
             | FormKind::For(_)
             | FormKind::Template(_)
             | FormKind::Apply(_)
-            | FormKind::Override(_) => None,
+            | FormKind::Override(_)
+            | FormKind::Assert(_) => None,
         },
-        Item::Block(_) | Item::Attribute(_) | Item::Reserved(_) => None,
+        Item::Block(_) | Item::Attribute(_) => None,
     })
 }
 

@@ -83,7 +83,8 @@ impl<'a, 's> Expander<'a, 's> {
                     | FormKind::Use(_)
                     | FormKind::For(_)
                     | FormKind::Apply(_)
-                    | FormKind::Override(_) => {}
+                    | FormKind::Override(_)
+                    | FormKind::Assert(_) => {}
                 }
             }
         }
@@ -233,7 +234,7 @@ impl<'a, 's> Expander<'a, 's> {
             .iter()
             .filter_map(|item| match item {
                 Item::Attribute(attribute) => Some(attribute.name.value.as_str()),
-                Item::Block(_) | Item::Form(_) | Item::Reserved(_) => None,
+                Item::Block(_) | Item::Form(_) => None,
             })
             .collect();
         for item in items {
@@ -244,7 +245,6 @@ impl<'a, 's> Expander<'a, 's> {
                 Item::Attribute(attribute) => self.attribute(attribute, scope, &explicit, out),
                 Item::Block(block) => out.extend(self.block(block, scope).map(Item::Block)),
                 Item::Form(form) => self.form(form, scope, top, out),
-                Item::Reserved(reserved) => out.push(Item::Reserved(reserved.clone())),
             }
         }
     }
@@ -347,6 +347,7 @@ impl<'a, 's> Expander<'a, 's> {
             FormKind::For(repetition) => self.repeat(repetition, form.span, scope, out),
             FormKind::Apply(apply) => self.apply(apply, form.span, scope, out),
             FormKind::Override(item) => self.overriding(item, form, scope, out),
+            FormKind::Assert(assert) => out.push(Item::Block(self.assertion(assert, form.span, scope))),
         }
     }
 
@@ -390,6 +391,5 @@ fn item_span(item: &Item) -> Span {
         Item::Block(block) => block.kind.span,
         Item::Attribute(attribute) => attribute.span,
         Item::Form(form) => form.span,
-        Item::Reserved(reserved) => reserved.span,
     }
 }

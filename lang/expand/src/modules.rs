@@ -244,9 +244,10 @@ pub(crate) fn imports(tree: &ast::File) -> impl Iterator<Item = (&ast::Use, Span
             | FormKind::For(_)
             | FormKind::Template(_)
             | FormKind::Apply(_)
-            | FormKind::Override(_) => None,
+            | FormKind::Override(_)
+            | FormKind::Assert(_) => None,
         },
-        Item::Block(_) | Item::Attribute(_) | Item::Reserved(_) => None,
+        Item::Block(_) | Item::Attribute(_) => None,
     })
 }
 

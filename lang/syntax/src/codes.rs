@@ -22,8 +22,6 @@ pub const STRAY_BRACKET: Code = Code("E0008");
 pub const TOO_DEEP: Code = Code("E0009");
 /// A name that is followed neither by `=` nor by `{`.
 pub const INCOMPLETE_ITEM: Code = Code("E0010");
-/// A word that a later language version gives a meaning.
-pub const LATER_VERSION: Code = Code("E0011");
 /// A `language` line that is wrong or in the wrong place.
 pub const LANGUAGE_LINE: Code = Code("E0012");
 /// Documentation with nothing after it to document.
@@ -189,18 +187,6 @@ nothing to say, and the opening one stands on the line of the kind:
 
 ```mesh
 network west-net {}
-```
-"#,
-    },
-    CodeInfo {
-        code: LATER_VERSION,
-        title: "a word of a later language version",
-        explanation: r#"
-`test` at the beginning of an item is kept for a later version of the language. The whole item is skipped. A name that
-is spelled like it is quoted where it could be mistaken for it:
-
-```mesh
-tiers = { "test" = 10/min }
 ```
 "#,
     },

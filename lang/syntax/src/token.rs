@@ -50,8 +50,8 @@ pub enum TokenKind {
     Apply,
     /// `override`
     Override,
-    /// `test`
-    Test,
+    /// `assert`
+    Assert,
 
     /// A token that begins with a digit, or an IPv6 address.
     Literal,
@@ -120,7 +120,7 @@ impl TokenKind {
             "template" => Self::Template,
             "apply" => Self::Apply,
             "override" => Self::Override,
-            "test" => Self::Test,
+            "assert" => Self::Assert,
             _ => Self::Name,
         }
     }
@@ -148,7 +148,7 @@ impl TokenKind {
                 | Self::Template
                 | Self::Apply
                 | Self::Override
-                | Self::Test
+                | Self::Assert
         )
     }
 

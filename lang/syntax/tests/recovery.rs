@@ -123,6 +123,6 @@ fn has_block(items: &[Item], label: &str) -> bool {
         Item::Block(block) => {
             block.label.as_ref().is_some_and(|name| name.value == label) || has_block(&block.body, label)
         }
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => false,
+        Item::Attribute(_) | Item::Form(_) => false,
     })
 }

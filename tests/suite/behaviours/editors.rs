@@ -7,7 +7,7 @@ use mesh_tests::tools;
 use meshc_vocabulary::SCHEMA;
 
 /// Words that begin items of the language itself, and those between values.
-const WORDS: &[&str] = &["apply", "for", "if", "in", "input", "let", "override", "template", "test", "use"];
+const WORDS: &[&str] = &["apply", "assert", "for", "if", "in", "input", "let", "override", "template", "use"];
 
 /// Every kind of block.
 fn kinds() -> BTreeSet<&'static str> {

@@ -11,6 +11,7 @@ mod heal;
 mod init;
 mod lsp;
 mod query;
+mod test;
 mod trust;
 mod up;
 
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     /// Serve editors, by the Language Server Protocol.
     #[command(after_help = lsp::EXAMPLE)]
     Lsp(lsp::Arguments),
+    /// Run the tests of a mesh.
+    #[command(after_help = test::EXAMPLE)]
+    Test(test::Arguments),
     /// Explain a code such as `E0301`.
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Arguments),
@@ -73,6 +77,7 @@ impl Command {
             Self::Build(arguments) => build::run(&arguments, console),
             Self::Fmt(arguments) => fmt::run(&arguments, console),
             Self::Query(arguments) => query::run(&arguments, console),
+            Self::Test(arguments) => test::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments),
             Self::Trust(command) => trust::run(&command, console),
             Self::Up(arguments) => up::run(arguments, console),

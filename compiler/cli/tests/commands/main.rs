@@ -10,6 +10,7 @@ mod fmt;
 mod help;
 mod init;
 mod support;
+mod test;
 mod trust;
 mod up;
 mod words;

@@ -48,7 +48,7 @@ fn find(
                     answers.push(Answer { subject, parts: vec![part] });
                 }
             }
-            Item::Block(_) | Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => {}
+            Item::Block(_) | Item::Attribute(_) | Item::Form(_) => {}
         }
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn block_parts(context: &Context<'_>, block: &Block, prefix: &str, pa
                     block_parts(context, inner, &format!("{name}."), parts);
                 }
             }
-            Item::Form(_) | Item::Reserved(_) => {}
+            Item::Form(_) => {}
         }
     }
 }
@@ -120,7 +120,7 @@ fn inside(items: &[Item], around: &[String], names: &mut Vec<String>) {
                 Some(block.label.as_ref().map_or(&block.kind.value, |label| &label.value).clone())
             }
             Item::Attribute(attribute) => Some(attribute.name.value.clone()),
-            Item::Form(_) | Item::Reserved(_) => None,
+            Item::Form(_) => None,
         })),
         Some((first, rest)) => {
             for item in items {

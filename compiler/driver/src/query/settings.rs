@@ -90,7 +90,7 @@ fn declared<'t>(items: &'t [Item], origin: &Origin) -> Option<&'t Block> {
 fn as_block(item: &Item) -> Option<&Block> {
     match item {
         Item::Block(block) => Some(block),
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Form(_) => None,
     }
 }
 

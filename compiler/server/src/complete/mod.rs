@@ -175,7 +175,7 @@ impl Completer<'_, '_> {
                 let (span, body) = match item {
                     ast::Item::Block(block) => (block.span, &block.body),
                     ast::Item::Form(form) => (form.span, body_of(form)?),
-                    ast::Item::Attribute(_) | ast::Item::Reserved(_) => return None,
+                    ast::Item::Attribute(_) => return None,
                 };
                 let inside = (span.start as usize) < self.offset && self.offset < span.end as usize;
                 // A record is no block, and its entries are looked for below.
@@ -191,7 +191,7 @@ impl Completer<'_, '_> {
             .filter_map(|item| match item {
                 ast::Item::Attribute(attribute) => Some((&attribute.name.value, attribute.span)),
                 ast::Item::Block(block) => Some((&block.kind.value, block.span)),
-                ast::Item::Form(_) | ast::Item::Reserved(_) => None,
+                ast::Item::Form(_) => None,
             })
             // The one that is being written is offered.
             .filter(|(_, span)| span.start as usize != self.cursor.start)
@@ -289,6 +289,7 @@ fn body_of(form: &ast::Form) -> Option<&Vec<ast::Item>> {
         | ast::FormKind::Use(_)
         | ast::FormKind::Let(_)
         | ast::FormKind::Input(_)
+        | ast::FormKind::Assert(_)
         | ast::FormKind::Apply(_) => None,
     }
 }

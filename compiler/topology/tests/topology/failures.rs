@@ -71,6 +71,21 @@ fn a_dead_gateway_or_cluster_is_passed_over() {
 }
 
 #[test]
+fn a_cut_way_is_passed_over_in_both_directions() {
+    let model = three().model();
+    let network = |cluster| model.clusters.at(cluster_id(&model, cluster)).network;
+    let west = ("shop", "west", Failure::Gone);
+    for (one, other) in [("west", "east"), ("east", "west")] {
+        let mut failures = services(&model, &[west]);
+        failures.cut(network(one), network(other));
+        assert_eq!(outcome(&model, "west", &failures), "asia (2)");
+    }
+    let mut failures = services(&model, &[west]);
+    failures.cut(network("east"), network("asia"));
+    assert_eq!(outcome(&model, "west", &failures), "east (1)", "no way from the west");
+}
+
+#[test]
 fn a_failed_service_calls_nobody() {
     let model = three().model();
     assert_eq!(

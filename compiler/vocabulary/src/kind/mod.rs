@@ -27,6 +27,8 @@ pub(crate) mod rule;
 mod secrets;
 pub(crate) mod service;
 pub(crate) mod subset;
+pub(crate) mod test;
+mod test_call;
 pub(crate) mod trust;
 pub(crate) mod upgrade;
 pub(crate) mod wildcard;
@@ -60,6 +62,7 @@ static FILE: Kind = Kind {
         Nested { kind: &cluster::KIND, count: Count::Some },
         Nested { kind: &namespace::KIND, count: Count::Many },
         Nested { kind: &policy::KIND, count: Count::Many },
+        Nested { kind: &test::KIND, count: Count::Many },
     ],
 };
 

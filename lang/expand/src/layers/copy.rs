@@ -38,7 +38,7 @@ impl Copier<'_> {
         let body = block.body.iter().filter_map(|item| match item {
             Item::Attribute(attribute) => Some(Item::Attribute(self.attribute(attribute))),
             Item::Block(block) => Some(Item::Block(self.block(block))),
-            Item::Form(_) | Item::Reserved(_) => None,
+            Item::Form(_) => None,
         });
         Block {
             kind: self.name(&block.kind),

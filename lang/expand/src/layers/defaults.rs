@@ -88,7 +88,7 @@ fn take(
                 }
                 rest.push(Item::Block(block));
             }
-            other @ (Item::Attribute(_) | Item::Form(_) | Item::Reserved(_)) => rest.push(other),
+            other @ (Item::Attribute(_) | Item::Form(_)) => rest.push(other),
         }
     }
     *items = rest;
@@ -169,7 +169,7 @@ fn check(items: &[Item], kind: &'static Kind, sink: &mut Sink) {
                 }
                 check_block(block, &kinds, sink);
             }
-            Item::Form(_) | Item::Reserved(_) => {}
+            Item::Form(_) => {}
         }
     }
 }
@@ -191,7 +191,7 @@ fn check_block(block: &Block, kinds: &[&'static Kind], sink: &mut Sink) {
         let (written, inner) = match item {
             Item::Attribute(attribute) => (&attribute.name, None),
             Item::Block(inner) => (&inner.kind, Some(inner)),
-            Item::Form(_) | Item::Reserved(_) => continue,
+            Item::Form(_) => continue,
         };
         let nested: Vec<&'static Kind> =
             kinds.iter().filter_map(|kind| kind.block(&written.value)).map(|nested| nested.kind).collect();
@@ -256,7 +256,7 @@ fn said(
                 said(&block.body, way, seen, sink);
                 way.pop();
             }
-            Item::Form(_) | Item::Reserved(_) => {}
+            Item::Form(_) => {}
         }
     }
 }
@@ -346,7 +346,7 @@ impl<'a> Filler<'a, '_> {
                         block.body.push(Item::Block(copier.block(inner)));
                     }
                 }
-                Item::Form(_) | Item::Reserved(_) => {}
+                Item::Form(_) => {}
             }
         }
     }

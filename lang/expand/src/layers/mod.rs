@@ -44,20 +44,20 @@ impl Name {
 fn as_block(item: &Item) -> Option<&Block> {
     match item {
         Item::Block(block) => Some(block),
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Form(_) => None,
     }
 }
 
 fn as_block_mut(item: &mut Item) -> Option<&mut Block> {
     match item {
         Item::Block(block) => Some(block),
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => None,
+        Item::Attribute(_) | Item::Form(_) => None,
     }
 }
 
 fn has_attribute(items: &[Item], name: &str) -> bool {
     items.iter().any(|item| match item {
         Item::Attribute(attribute) => attribute.name.value == name,
-        Item::Block(_) | Item::Form(_) | Item::Reserved(_) => false,
+        Item::Block(_) | Item::Form(_) => false,
     })
 }

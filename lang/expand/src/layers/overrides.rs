@@ -44,7 +44,7 @@ fn take(items: &mut Vec<Item>, way: &mut Vec<Name>, changes: &mut Vec<Change>) {
                 way.pop();
                 rest.push(Item::Block(block));
             }
-            Item::Attribute(_) | Item::Reserved(_) => rest.push(item),
+            Item::Attribute(_) => rest.push(item),
         }
     }
     *items = rest;
@@ -76,7 +76,7 @@ fn make(
             }
             let same = |item: &Item| match item {
                 Item::Attribute(other) => other.name.value == name.value,
-                Item::Block(_) | Item::Form(_) | Item::Reserved(_) => false,
+                Item::Block(_) | Item::Form(_) => false,
             };
             let mut place = Some(Item::Attribute(attribute));
             // It may be in any of the places where a namespace is opened.
@@ -115,7 +115,6 @@ fn make(
                 make(files, way, inner, made, sink);
             }
         }
-        Item::Reserved(_) => {}
     }
 }
 

@@ -62,7 +62,7 @@ fn without_places(item: &Item) -> String {
             };
             lang_syntax::print(&file)
         }
-        Item::Form(_) | Item::Reserved(_) => String::from("?"),
+        Item::Form(_) => String::from("?"),
     }
 }
 

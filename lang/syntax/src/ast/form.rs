@@ -32,6 +32,8 @@ pub enum FormKind {
     Apply(Apply),
     /// `override` before a block or an attribute.
     Override(Item),
+    /// `assert condition else message`
+    Assert(Assert),
 }
 
 /// `use "file.mesh" as name`, `use std.module { one, other as name }`
@@ -70,6 +72,15 @@ pub struct Let {
     pub name: Spanned<String>,
     /// The value.
     pub value: Value,
+}
+
+/// `assert condition else message`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assert {
+    /// What has to be true.
+    pub condition: Value,
+    /// What is said if it is not.
+    pub message: Option<Value>,
 }
 
 /// `name: type = default`

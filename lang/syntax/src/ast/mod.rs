@@ -5,7 +5,9 @@ mod form;
 
 use lang_diagnostics::{Span, Spanned};
 
-pub use form::{Apply, For, Form, FormKind, Let, Parameter, Selected, Source, Template, Type, TypeKind, Use};
+pub use form::{
+    Apply, Assert, For, Form, FormKind, Let, Parameter, Selected, Source, Template, Type, TypeKind, Use,
+};
 
 /// A whole file.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +45,6 @@ pub enum Item {
     Attribute(Attribute),
     /// `use`, `let`, `template` and the like.
     Form(Box<Form>),
-    /// An item whose word is reserved for a later language version (`test`); reported already.
-    Reserved(Reserved),
 }
 
 /// `kind label { … }` or `kind { … }`; the braces may be empty but must be there.
@@ -75,15 +75,6 @@ pub struct Attribute {
     /// `///` lines right before.
     pub documentation: Option<Box<Spanned<String>>>,
     /// From the name to the end of the value.
-    pub span: Span,
-}
-
-/// An item that starts with a reserved word.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reserved {
-    /// The word.
-    pub word: Spanned<String>,
-    /// The whole item as far as recovery skipped it.
     pub span: Span,
 }
 

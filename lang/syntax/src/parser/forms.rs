@@ -1,4 +1,4 @@
-//! Items that begin with a word of the language: `use`, `let`, `input`, `for`, `template`, `apply`, `override`.
+//! Items that begin with a word of the language: `use`, `let`, `input`, `for`, `template`, `apply`, `override`, `assert`.
 
 use lang_diagnostics::Spanned;
 use nom::Err;
@@ -11,14 +11,14 @@ use super::strings::string_text;
 use super::tokens::{Bracket, DEPTH_LIMIT, Mistake, Parsed, Tokens};
 use super::values::{or_invalid, source, too_deep, value_or_invalid};
 use crate::ast::{
-    Apply, Attribute, For, Form, FormKind, Item, Let, Parameter, Path, Selected, Source, Template, Type,
-    TypeKind, Use, Value, ValueKind,
+    Apply, Assert, Attribute, For, Form, FormKind, Item, Let, Parameter, Path, Selected, Source, Template,
+    Type, TypeKind, Use, Value, ValueKind,
 };
 use crate::token::TokenKind;
 
 type Step<'a, T> = Result<T, Err<Mistake<'a>>>;
 
-/// The item that begins with a reserved word other than `test`.
+/// The item that begins with a word of the language.
 pub(super) fn form<'a>(input: Tokens<'a>, documentation: Option<Box<Spanned<String>>>) -> Parsed<'a, Item> {
     let first = input.peek(0);
     input.context.expands.set(true);
@@ -33,6 +33,7 @@ pub(super) fn form<'a>(input: Tokens<'a>, documentation: Option<Box<Spanned<Stri
         TokenKind::For => repetition(after)?,
         TokenKind::Template => template(after)?,
         TokenKind::Apply => application(after)?,
+        TokenKind::Assert => assertion(after)?,
         _ => {
             if after.continuation().is_none_or(TokenKind::is_reserved) {
                 return Err(mistakes::nothing_overridden(after));
@@ -235,6 +236,16 @@ fn application(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, FormKind)> {
         (rest, Vec::new())
     };
     Ok((rest, FormKind::Apply(Apply { template, place, arguments })))
+}
+
+/// `condition else message`
+fn assertion(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, FormKind)> {
+    let (rest, condition) = value_or_invalid(input);
+    if !rest.goes_on_with("else") {
+        return Ok((rest, FormKind::Assert(Assert { condition, message: None })));
+    }
+    let (rest, message) = value_or_invalid(rest.advance());
+    Ok((rest, FormKind::Assert(Assert { condition, message: Some(message) })))
 }
 
 /// `name = value`

@@ -8,7 +8,7 @@ use super::recovery::{Until, body_follows, close, closes_on_line, report, skip, 
 use super::strings::{string_text, template};
 use super::tokens::{Bracket, DEPTH_LIMIT, Lexeme, Parsed, Tokens};
 use super::values::{begins_value, too_deep, value_or_invalid};
-use crate::ast::{Attribute, Block, Item, Reserved, Value, ValueKind};
+use crate::ast::{Attribute, Block, Item, Value, ValueKind};
 use crate::token::TokenKind;
 
 /// Items up to a closing bracket of something that is open, or the end of the file. Never fails. `opening` is the
@@ -85,7 +85,6 @@ fn item<'a>(input: Tokens<'a>) -> Parsed<'a, Item> {
     let first = input.peek(0);
     let documentation = input.context.documentation(input.last_end, first);
     match first.kind {
-        TokenKind::Test => Ok(reserved(input)),
         TokenKind::Spread => spread_item(input, documentation),
         kind if kind.is_reserved() => form(input, documentation),
         _ => declaration(input, documentation),
@@ -191,7 +190,7 @@ pub(super) fn declaration<'a>(
 fn interpolated(item: Item, label: Value) -> Item {
     match item {
         Item::Block(block) => Item::Block(Block { interpolated: Some(Box::new(label)), ..block }),
-        Item::Attribute(_) | Item::Form(_) | Item::Reserved(_) => item,
+        Item::Attribute(_) | Item::Form(_) => item,
     }
 }
 
@@ -299,7 +298,7 @@ pub(super) fn attributes(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Attribute>) {
         match item {
             Item::Block(block) => mistakes::block_in_record(outer, block),
             Item::Form(form) => mistakes::form_in_record(outer, form),
-            Item::Attribute(_) | Item::Reserved(_) => {}
+            Item::Attribute(_) => {}
         }
     }
     (rest, body.into_iter().filter_map(attribute_of).collect())
@@ -309,7 +308,7 @@ pub(super) fn attributes(outer: Tokens<'_>) -> (Tokens<'_>, Vec<Attribute>) {
 fn attribute_of(item: Item) -> Option<Attribute> {
     match item {
         Item::Attribute(attribute) => Some(attribute),
-        Item::Form(_) | Item::Reserved(_) => None,
+        Item::Form(_) => None,
         Item::Block(block) => {
             let entries = block.body.into_iter().filter_map(attribute_of).collect();
             let kind = if block.label.is_some() { ValueKind::Invalid } else { ValueKind::Record(entries) };
@@ -317,15 +316,6 @@ fn attribute_of(item: Item) -> Option<Attribute> {
             Some(Attribute { name: block.kind, value, documentation: block.documentation, span: block.span })
         }
     }
-}
-
-/// An item that a later language version understands: skipped whole.
-fn reserved(input: Tokens<'_>) -> (Tokens<'_>, Item) {
-    let first = input.peek(0);
-    mistakes::reserved(input);
-    let rest = skip(input.advance(), Until::LINE);
-    let word = Spanned::new(input.text(first).to_owned(), input.span(first));
-    (rest, Item::Reserved(Reserved { word, span: rest.span_from(first.start) }))
 }
 
 /// The name that the next lexeme, a word or a string without interpolation, stands for.

@@ -3,7 +3,7 @@
 use lang_diagnostics::{FileId, Sink};
 
 use super::parse;
-use crate::ast::{Attribute, Block, File, Item, Literal, StringPart, Value, ValueKind};
+use crate::ast::{Attribute, Block, File, FormKind, Item, Literal, StringPart, Value, ValueKind};
 use crate::print;
 
 fn parsed(text: &str) -> (File, Vec<String>) {
@@ -27,8 +27,14 @@ fn shape(items: &[Item]) -> String {
 fn shape_of_item(item: &Item) -> String {
     match item {
         Item::Attribute(attribute) => shape_of_attribute(attribute),
-        Item::Form(form) => format!("@{:?}", form.kind),
-        Item::Reserved(reserved) => format!("!{}", reserved.word.value),
+        Item::Form(form) => match &form.kind {
+            FormKind::Assert(assert) => {
+                let message =
+                    assert.message.as_ref().map(|message| format!(" else {}", shape_of_value(message)));
+                format!("assert {}{}", shape_of_value(&assert.condition), message.unwrap_or_default())
+            }
+            kind => format!("@{kind:?}"),
+        },
         Item::Block(Block { kind, label, body, .. }) => {
             let label = label.as_ref().map_or(String::new(), |label| format!(" {}", label.value));
             format!("{}{label} {{{}}}", kind.value, shape(body))
@@ -130,10 +136,11 @@ fn language_line() {
 }
 
 #[test]
-fn reserved_items_are_skipped_whole() {
-    let text = "test \"a\" {\n /// doc\n x = $a\n}\ntest [1,\n 2] { y = 1 }\nz = 1";
-    let later = "E0011 `test` comes with a later language version";
-    check(text, "!test; !test; z=1", &[later, later]);
+fn assertions() {
+    check("assert a.b != none", "assert (a.b != none)", &[]);
+    check("assert a or b else \"no ${a}\"\nx = 1", "assert or(a b) else 'no <a>'; x=1", &[]);
+    check("t a { assert if a then b else c else \"m\" }", "t a {assert if(a b c) else 'm'}", &[]);
+    check("assert = 1\ny = 2", "assert ?; y=2", &["E0005 expected a value, found `=`"]);
 }
 
 #[test]

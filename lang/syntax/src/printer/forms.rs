@@ -33,12 +33,20 @@ pub(super) fn form(writer: &mut Writer<'_>, form: &Form) {
             braced(writer, &template.body, form.span.end);
         }
         FormKind::Apply(apply) => application(writer, apply),
+        FormKind::Assert(assert) => {
+            writer.write("assert ");
+            values::value(writer, &assert.condition);
+            if let Some(message) = &assert.message {
+                writer.write(" else ");
+                values::value(writer, message);
+            }
+        }
         FormKind::Override(item) => {
             writer.write("override ");
             match item {
                 Item::Block(inner) => block(writer, inner, false),
                 Item::Attribute(inner) => attribute(writer, inner),
-                Item::Form(_) | Item::Reserved(_) => {}
+                Item::Form(_) => {}
             }
         }
     }
@@ -139,6 +147,10 @@ pub(super) fn is_printable(form: &Form) -> bool {
         FormKind::Template(template) => template.parameters.iter().all(is_parameter),
         FormKind::Apply(apply) => apply.arguments.iter().all(argument),
         FormKind::Override(item) => super::is_printable(item),
+        FormKind::Assert(assert) => {
+            inline::is_printable(&assert.condition)
+                && assert.message.as_ref().is_none_or(inline::is_printable)
+        }
     }
 }
 

@@ -43,7 +43,6 @@ fn items(writer: &mut Writer<'_>, items: &[Item], top: bool) {
             Item::Block(block) => self::block(writer, block, top),
             Item::Attribute(attribute) => self::attribute(writer, attribute),
             Item::Form(form) => forms::form(writer, form),
-            Item::Reserved(_) => {}
         }
         previous_stands_apart = stands_apart;
     }
@@ -58,7 +57,6 @@ fn is_printable(item: &Item) -> bool {
         }
         Item::Attribute(attribute) => inline::is_printable(&attribute.value),
         Item::Form(form) => forms::is_printable(form),
-        Item::Reserved(_) => false,
     }
 }
 
@@ -74,11 +72,14 @@ fn stands_apart(writer: &Writer<'_>, item: &Item, top: bool) -> bool {
             let body = match &form.kind {
                 FormKind::For(_) | FormKind::Template(_) => true,
                 FormKind::Override(inner) => self::stands_apart(writer, inner, false),
-                FormKind::Use(_) | FormKind::Let(_) | FormKind::Input(_) | FormKind::Apply(_) => false,
+                FormKind::Use(_)
+                | FormKind::Let(_)
+                | FormKind::Input(_)
+                | FormKind::Apply(_)
+                | FormKind::Assert(_) => false,
             };
             form.documentation.is_some() || body
         }
-        Item::Reserved(_) => false,
     }
 }
 
@@ -126,7 +127,7 @@ fn inline_block(writer: &Writer<'_>, block: &Block, top: bool) -> Option<String>
     for item in &block.body {
         match item {
             Item::Attribute(attribute) => entries.push(inline::attribute(attribute)?),
-            Item::Block(_) | Item::Form(_) | Item::Reserved(_) => return None,
+            Item::Block(_) | Item::Form(_) => return None,
         }
     }
     let line = format!("{} {{ {} }}", header(block), entries.join(", "));

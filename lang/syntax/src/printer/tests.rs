@@ -89,8 +89,8 @@ c = {
 #[test]
 fn strings_and_names() {
     check(
-        r#"a = "x\ty$${z}\$${w}\u{1}", b = "l1\nl2\n", "for" = c."d e".in, f = "test".g"#,
-        "a = \"x\\ty$${z}\\$${w}\\u{1}\"\nb = \"\"\"\n  l1\n  l2\n  \"\"\"\n\"for\" = c.\"d e\".in\nf = test.g\n",
+        r#"a = "x\ty$${z}\$${w}\u{1}", b = "l1\nl2\n", "for" = c."d e".in, f = "assert".g"#,
+        "a = \"x\\ty$${z}\\$${w}\\u{1}\"\nb = \"\"\"\n  l1\n  l2\n  \"\"\"\n\"for\" = c.\"d e\".in\nf = assert.g\n",
     );
 }
 

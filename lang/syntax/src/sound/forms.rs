@@ -25,6 +25,14 @@ impl Reader<'_> {
                 self.path()?;
                 self.parenthesized(Self::argument)
             }
+            TokenKind::Assert => {
+                self.value()?;
+                if self.goes_on_with("else") {
+                    self.advance()?;
+                    self.value()?;
+                }
+                Some(())
+            }
             TokenKind::Override => {
                 self.continuation()?;
                 self.declaration(false)

@@ -40,10 +40,6 @@ fn erase_item(item: &mut Item) {
         }
         Item::Attribute(attribute) => erase_attribute(attribute),
         Item::Form(form) => erase_form(form),
-        Item::Reserved(reserved) => {
-            reserved.span = NOWHERE;
-            reserved.word.span = NOWHERE;
-        }
     }
 }
 
@@ -61,6 +57,10 @@ fn erase_form(form: &mut Form) {
             repetition.body.iter_mut().for_each(erase_item);
         }
         FormKind::Override(item) => erase_item(item),
+        FormKind::Assert(assert) => {
+            erase_value(&mut assert.condition);
+            assert.message.iter_mut().for_each(erase_value);
+        }
         FormKind::Apply(apply) => {
             apply.place = NOWHERE;
             apply.template.segments.iter_mut().for_each(|segment| segment.span = NOWHERE);
@@ -201,7 +201,7 @@ fn plain_name() -> BoxedStrategy<String> {
                     | "template"
                     | "apply"
                     | "override"
-                    | "test"
+                    | "assert"
                     | "not"
                     | "and"
                     | "or"
@@ -216,7 +216,7 @@ fn plain_name() -> BoxedStrategy<String> {
 /// A name that may need quotes.
 fn any_name() -> BoxedStrategy<String> {
     let words = prop::sample::select(vec![
-        "in", "true", "for", "use", "test", "", "2nd", "a b", "a${b}", "é", "a-", "\"\\",
+        "in", "true", "for", "use", "assert", "", "2nd", "a b", "a${b}", "é", "a-", "\"\\",
     ]);
     prop_oneof![4 => plain_name(), 1 => words.prop_map(str::to_owned), 1 => any_text()].boxed()
 }

@@ -6,16 +6,11 @@ use nom::Err;
 use super::super::LANGUAGE_VERSION;
 use super::super::recovery::{body_follows, contains_blocks};
 use super::super::tokens::{Mistake, Tokens};
-use super::values::{later, misplaced, unexpected};
+use super::values::{misplaced, unexpected};
 use super::{comma, error, fix, found, insertion, one_word, report, shortened};
 use crate::ast::{Block, Form};
 use crate::codes;
 use crate::token::TokenKind;
-
-/// An item that begins with a reserved word.
-pub(in crate::parser) fn reserved(input: Tokens<'_>) {
-    report(input, later(input));
-}
 
 /// Two items on one line without a comma between them.
 pub(in crate::parser) fn missing_separator(input: Tokens<'_>) {

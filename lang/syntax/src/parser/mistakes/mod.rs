@@ -10,7 +10,7 @@ pub(super) use self::brackets::{missing_comma, other_bracket, stray_bracket, too
 pub(super) use self::items::{
     PARAMETER, TYPE, block_in_record, brace_on_next_line, colon, colon_in_block, form_in_record,
     incomplete_form, incomplete_item, label_begins_with_digit, late_language, missing_braces, missing_equals,
-    missing_separator, no_item, no_name, nothing_overridden, reserved, semicolon, string_as_item, two_labels,
+    missing_separator, no_item, no_name, nothing_overridden, semicolon, string_as_item, two_labels,
     two_names, unknown_language, unquoted_name,
 };
 pub(super) use self::values::{

@@ -3,7 +3,6 @@
 use lang_diagnostics::{Applicability, Diagnostic};
 use nom::Err;
 
-use super::super::LANGUAGE_VERSION;
 use super::super::tokens::{DEPTH_LIMIT, Lexeme, Mistake, Tokens};
 use super::{error, fix, found, one_word, report, shortened};
 use crate::codes;
@@ -237,14 +236,6 @@ pub(in crate::parser) fn no_list(input: Tokens<'_>) -> Err<Mistake<'_>> {
     let diagnostic = misplaced(input, "expected a list");
     let help = "write `[…]`, the name of a list, kinds such as `clusters`, or any value in parentheses";
     Mistake::failure(input, if diagnostic.help.is_some() { diagnostic } else { diagnostic.help(help) })
-}
-
-pub(super) fn later(input: Tokens<'_>) -> Diagnostic {
-    let word = input.text(input.peek(0));
-    let message = format!("`{word}` comes with a later language version");
-    error(input, codes::LATER_VERSION, message).help(format!(
-        "this is language version {LANGUAGE_VERSION}; a name spelled like this word is quoted: `\"{word}\"`"
-    ))
 }
 
 /// A literal that is none.

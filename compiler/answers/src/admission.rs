@@ -1,0 +1,213 @@
+//! Whether a callee admits a request: its sidecar's chain for the port, as the plan has it.
+
+use lang_diagnostics::Origin;
+use meshc_plan::filter::Filter;
+use meshc_plan::{
+    AccessException, AccessRequests, AccessRule, Authorization, Carried, ClientName, InboundChain,
+    InboundProtocol, ListenerKind, PeerCheck, Principal, ProxyPlan, sni,
+};
+use meshc_vocabulary::model::{Id, Mtls, Port, Service, SpiffeId};
+
+use crate::matching;
+use crate::sent::Sent;
+use crate::truth::Truth;
+use crate::world::World;
+
+/// What becomes of a request at a callee.
+#[derive(Clone, Debug)]
+pub struct Admission<'m> {
+    /// Whether it is admitted.
+    pub verdict: Verdict,
+    /// What decides, if it is one rule: its name and its place.
+    pub rule: Option<(&'m str, &'m Origin)>,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Whether a request is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Admitted,
+    /// It is not.
+    Refused,
+    /// It depends on what is left open about it.
+    Depends,
+}
+
+impl<'m> Admission<'m> {
+    pub(crate) fn new(verdict: Verdict, why: impl Into<String>) -> Self {
+        Self { verdict, rule: None, why: why.into() }
+    }
+
+    fn by(verdict: Verdict, rule: &'m AccessRule, why: &str) -> Self {
+        Self { verdict, rule: Some((&rule.name, &rule.origin)), why: why.to_owned() }
+    }
+}
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Peer<'a> {
+    /// A proxy with an identity.
+    Identity(&'a SpiffeId),
+    /// Somebody who proves none.
+    Nobody,
+}
+
+/// What a port of a service makes of a request, at one of its sidecars.
+pub(crate) fn at_callee<'m>(
+    world: &World<'m>,
+    callee: &'m ProxyPlan,
+    service: Id<Service>,
+    port: &Port,
+    peer: Peer<'_>,
+    sent: &Sent,
+) -> Admission<'m> {
+    if port.mtls == Mtls::Off {
+        return Admission::new(Verdict::Admitted, "the port takes connections from everybody (`mtls = off`)");
+    }
+    let Some(chain) = chain(world, callee, service, port) else {
+        return Admission::new(Verdict::Refused, "the callee's proxy has no listener for the port");
+    };
+    match peer {
+        Peer::Identity(identity) => {
+            if !completes_handshake(&chain.peers, identity) {
+                let why = format!(
+                    "the handshake with `{identity}` is refused: it has declared no call, or no rule admits it"
+                );
+                return Admission::new(Verdict::Refused, why);
+            }
+            requests(&chain.protocol, peer, sent)
+        }
+        Peer::Nobody => match &chain.plain {
+            Some(protocol) => requests(protocol, peer, sent),
+            None => Admission::new(Verdict::Refused, "the port takes nobody without an identity"),
+        },
+    }
+}
+
+/// The chain of a port at a sidecar.
+pub(crate) fn chain<'m>(
+    world: &World<'m>,
+    callee: &'m ProxyPlan,
+    service: Id<Service>,
+    port: &Port,
+) -> Option<&'m InboundChain> {
+    let whole = world.model.services.at(world.model.whole(service));
+    let namespace = &world.model.namespaces.at(whole.namespace).name;
+    let sni = sni(&whole.name, None, namespace, port.number);
+    callee.listeners.iter().find_map(|listener| match &listener.kind {
+        ListenerKind::Inbound(inbound) => {
+            inbound.chains.iter().find(|chain| chain.sni == sni && chain.carries == Carried::Calls)
+        }
+        ListenerKind::Http(_)
+        | ListenerKind::Tcp(_)
+        | ListenerKind::PassThrough(_)
+        | ListenerKind::Redirected
+        | ListenerKind::Readiness(_)
+        | ListenerKind::Metrics(_) => None,
+    })
+}
+
+fn completes_handshake(peers: &PeerCheck, identity: &SpiffeId) -> bool {
+    match peers {
+        PeerCheck::TrustDomains(domains) => domains.contains(&identity.trust_domain),
+        PeerCheck::Exactly(identities) => identities.contains(identity),
+        PeerCheck::Nobody => false,
+    }
+}
+
+fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent) -> Admission<'m> {
+    match protocol {
+        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
+            let mut rules = filters.iter().filter_map(|filter| match filter {
+                Filter::Authorize(authorization) => Some(authorization),
+                Filter::Audit(_)
+                | Filter::LocalLimit(_)
+                | Filter::GlobalLimit(_)
+                | Filter::RequestHeaders(_)
+                | Filter::ResponseHeaders(_)
+                | Filter::Cors(_)
+                | Filter::Delay(_)
+                | Filter::Abort(_)
+                | Filter::Rewrite(_)
+                | Filter::Mirror(_) => None,
+            });
+            match rules.next() {
+                Some(authorization) => authorize(authorization, peer, sent),
+                None => Admission::new(Verdict::Admitted, "the port has no rules"),
+            }
+        }
+        InboundProtocol::Tcp { .. } | InboundProtocol::Tls { .. } => {
+            Admission::new(Verdict::Admitted, "whoever completes the handshake is admitted")
+        }
+    }
+}
+
+/// What rules make of a request.
+pub(crate) fn authorize<'m>(authorization: &'m Authorization, peer: Peer<'_>, sent: &Sent) -> Admission<'m> {
+    let mut open: Option<&AccessRule> = None;
+    for rule in &authorization.deny {
+        match means(rule, peer, sent) {
+            Truth::Yes => return Admission::by(Verdict::Refused, rule, "a rule of `deny` means it"),
+            Truth::Depends => open = open.or(Some(rule)),
+            Truth::No => {}
+        }
+    }
+    let mut admits: Option<&AccessRule> = None;
+    let mut may: Option<&AccessRule> = None;
+    for rule in &authorization.allow {
+        match means(rule, peer, sent) {
+            Truth::Yes => admits = admits.or(Some(rule)),
+            Truth::Depends => may = may.or(Some(rule)),
+            Truth::No => {}
+        }
+    }
+    match (admits, may, open) {
+        (None, None, _) if authorization.allow.is_empty() => {
+            Admission::new(Verdict::Refused, "no service has declared a call of it")
+        }
+        (None, None, _) => {
+            Admission::new(Verdict::Refused, "no rule of `allow` admits it, nor is its call declared")
+        }
+        (Some(_), _, Some(rule)) | (None, Some(_), Some(rule)) => {
+            Admission::by(Verdict::Depends, rule, "whether this `deny` means it depends on the request")
+        }
+        (Some(rule), _, None) => Admission::by(Verdict::Admitted, rule, "this admits it"),
+        (None, Some(rule), None) => {
+            Admission::by(Verdict::Depends, rule, "whether this admits it depends on the request")
+        }
+    }
+}
+
+fn means(rule: &AccessRule, peer: Peer<'_>, sent: &Sent) -> Truth {
+    let AccessRule { name: _, principals, requests, except, origin: _ } = rule;
+    let excepted = |except: &AccessException| {
+        let AccessException { principals, requests } = except;
+        let who = if principals.is_empty() { Truth::Yes } else { any(principals, peer) };
+        who.and(meets(requests, sent))
+    };
+    Truth::all([any(principals, peer), meets(requests, sent), !Truth::any(except.iter().map(excepted))])
+}
+
+fn any(principals: &[Principal], peer: Peer<'_>) -> Truth {
+    Truth::any(principals.iter().map(|principal| match (principal, peer) {
+        (Principal::Anyone, _) => Truth::Yes,
+        (Principal::Identity(identity), Peer::Identity(peer)) => (identity == peer).into(),
+        (Principal::Namespace { trust_domain, namespace }, Peer::Identity(peer)) => {
+            (*trust_domain == peer.trust_domain && *namespace == peer.namespace).into()
+        }
+        // What certificate a client outside shows is left open.
+        (Principal::Client(ClientName::Exact(_) | ClientName::Prefix(_)), _) => Truth::Depends,
+        (Principal::Identity(_) | Principal::Namespace { .. }, Peer::Nobody) => Truth::No,
+    }))
+}
+
+fn meets(requests: &AccessRequests, sent: &Sent) -> Truth {
+    let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
+    let hosts = if hosts.is_empty() { Truth::Yes } else { matching::host(hosts, sent) };
+    // No address is part of a question.
+    let addresses =
+        if addresses.is_empty() && client_addresses.is_empty() { Truth::Yes } else { Truth::Depends };
+    Truth::all([hosts, addresses, matching::any_of(matches, sent)])
+}

@@ -1,0 +1,84 @@
+//! The codes of conditions and of tests that do not pass.
+
+use lang_diagnostics::{Code, CodeInfo};
+
+/// A name in a condition that leads nowhere.
+pub const UNKNOWN: Code = Code("E0801");
+/// Something that is neither true nor false.
+pub const NOT_A_CONDITION: Code = Code("E0802");
+/// Two values that cannot be compared.
+pub const NOT_COMPARABLE: Code = Code("E0803");
+/// A call of a test that is not as expected.
+pub const UNMET_CALL: Code = Code("E0810");
+/// An assertion that does not hold.
+pub const UNMET_ASSERTION: Code = Code("E0811");
+
+/// What `meshc explain` says about them.
+pub const CODES: &[CodeInfo] = &[
+    CodeInfo {
+        code: UNKNOWN,
+        title: "a name in an assertion that leads nowhere",
+        explanation: r#"A path in a condition begins with the name of something declared, and goes on with what is in it: an attribute, the label or the
+kind of a block, or an entry of a record. Behind a service, a route or a gateway, `policy` is what applies there, whoever
+says it, and behind a service `callers` is who calls it.
+
+```mesh
+test "limits" {
+  assert shop.web.policy.ratelimit != none      // rate_limit
+}
+```"#,
+    },
+    CodeInfo {
+        code: NOT_A_CONDITION,
+        title: "an assertion of something that is neither true nor false",
+        explanation: r#"An assertion takes a condition: a comparison, `x in list`, conditions that are joined by `and`, `or` and `not`, or an
+attribute that is `true` or `false`. That something is there at all is `x != none`.
+
+```mesh
+test "limits" {
+  assert shop.web.policy.rate_limit      // shop.web.policy.rate_limit != none
+}
+```"#,
+    },
+    CodeInfo {
+        code: NOT_COMPARABLE,
+        title: "values in an assertion that cannot be compared",
+        explanation: r#"Values are compared with their like: a duration with a duration, a list with a list. Only quantities are less or greater than
+others, and only a list has something `in` it. `none` is compared with anything.
+
+```mesh
+test "timeouts" {
+  assert shop.web.policy.timeout.request <= 30      // 30s
+}
+```"#,
+    },
+    CodeInfo {
+        code: UNMET_CALL,
+        title: "a call is not what a test expects",
+        explanation: r#"`meshc test` asks the plan that is built from the mesh what becomes of a call, and this is not what the test says. The report has
+what decides: the rule that refuses or takes it, the limit that counts it, or who answers in the place of those who were
+expected.
+
+```mesh
+test "only the shop reads the ledger" {
+  deny = [shop.web -> pay.ledger]      // with `calls = [pay.ledger]` and no `allow` at the ledger
+}
+```
+
+Either the mesh does something that nobody wants, or the test asks for what is no longer meant."#,
+    },
+    CodeInfo {
+        code: UNMET_ASSERTION,
+        title: "an assertion does not hold",
+        explanation: r#"The report has the value of each part of the condition that was looked at, and where it is written. Parts that no longer matter
+are not looked at: behind a false one in `and`, and behind a true one in `or`.
+
+```mesh
+test "every service is limited" {
+  for s in services {
+    assert s.policy.rate_limit != none else "${s} has no limit"
+  }
+}
+```"#,
+    },
+];

@@ -1,0 +1,15 @@
+//! `meshc test`: runs the tests of a mesh.
+
+use meshc_answers::{Report, World};
+use meshc_resolve::resolve;
+
+use crate::CheckedMesh;
+
+/// Runs the tests whose names are wanted, in the order of the source.
+#[must_use]
+pub fn run_tests(mesh: &CheckedMesh, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Report> {
+    let Some(tests) = &mesh.tests else { return Vec::new() };
+    let resolved = resolve(&mesh.model);
+    let world = World::new(&resolved, &mesh.topology, &mesh.plan);
+    meshc_answers::run(&world, tests, is_wanted)
+}
