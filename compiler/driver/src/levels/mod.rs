@@ -123,7 +123,9 @@ impl Policy {
         found: &mut Vec<Diagnostic>,
     ) -> Self {
         let mut policy = Self { asked: asked.clone(), ..Self::default() };
-        for file in (0..).map(FileId).map_while(|id| sources.get(id).map(|_| id)) {
+        // A copy has the comments of its original, and findings have their places there.
+        let files = (0..).map(FileId).map_while(|id| sources.get(id).map(|_| id));
+        for file in files.filter(|file| sources.copied(*file).is_none()) {
             let text = sources.get(file).map_or("", |file| file.text());
             for directive in directive::all(file, text, found) {
                 policy.add(directive, file == entry, sources, found);
@@ -269,7 +271,22 @@ fn report(error: &LevelError, span: Span) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use lang_diagnostics::{Copied, CopyKind};
+
     use super::*;
+
+    #[test]
+    fn the_comments_of_a_text_that_counts_several_times_count_once() {
+        let text = "// meshc: everywhere deny(W0334)\na {  // meshc: allow(W0321) it is retired\n}\n";
+        let mut sources = SourceMap::default();
+        let entry = sources.add("mesh.mesh", text);
+        let (kind, name, at) = (CopyKind::Element, "x = 1".into(), Span::new(entry, 0, 1));
+        sources.copy(Copied { of: entry, kind, name, at });
+        let mut found = Vec::new();
+        let policy = Policy::read(&Levels::default(), entry, &sources, &mut found);
+        assert_eq!((found, policy.lines.len()), (Vec::new(), 1));
+        assert_eq!(policy.level(Code("W0334")), Level::Deny);
+    }
 
     #[test]
     fn the_strictest_holds_and_a_code_of_its_own_goes_before_all_warnings() {
