@@ -122,6 +122,7 @@ const ORDER: &[&[&str]] = &[
         "meshc-kubernetes",
         "meshc-local",
         "meshc-machines",
+        "meshc-reference",
     ],
     &["meshc-driver"],
     &["meshc-server"],

@@ -3,6 +3,7 @@
 use clap::Args;
 use meshc_driver::{Level, LevelError, Levels};
 
+use crate::completion;
 use crate::exit::Failure;
 
 /// How loud warnings are, whatever comments in the sources say. A code goes before `warnings`, and of several levels of
@@ -10,13 +11,13 @@ use crate::exit::Failure;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LevelArguments {
     /// Do not show these warnings: codes such as W0334, or `warnings` for all.
-    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    #[arg(long, value_name = "CODE", value_delimiter = ',', add = completion::warnings())]
     allow: Vec<String>,
     /// Show these warnings, although a comment in the sources says otherwise.
-    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    #[arg(long, value_name = "CODE", value_delimiter = ',', add = completion::warnings())]
     warn: Vec<String>,
     /// Make errors of these warnings.
-    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    #[arg(long, value_name = "CODE", value_delimiter = ',', add = completion::warnings())]
     deny: Vec<String>,
 }
 

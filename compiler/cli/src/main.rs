@@ -6,6 +6,7 @@
 
 mod command;
 mod compile;
+mod completion;
 mod console;
 mod disk;
 mod exit;
@@ -44,6 +45,7 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
+    completion::answer();
     let line = match CommandLine::try_parse() {
         Ok(line) => line,
         Err(error) => return unparsed(&error),

@@ -36,7 +36,7 @@ pub use pipeline::{
     read as read_source,
 };
 pub use places::{Overlap, Relation, Role, Tracked};
-pub use query::{Answer, NoAnswer, Part, describe, query, written};
+pub use query::{Answer, DeclaredName, NoAnswer, Part, declared_names, describe, query, written};
 pub use system::{Clock, FileKind, FileSystem};
 pub use testing::run_tests;
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

@@ -3,7 +3,7 @@
 
 use lang_evaluate::schema::{Kind, Name};
 
-use crate::kind::{port, trust};
+use crate::kind::{cluster, gateway, gateway_pods, metrics, port, probe, trust, workload};
 use crate::model::DataPlane;
 use crate::words;
 
@@ -57,11 +57,60 @@ static WRITTEN: &[Written] = &[
     },
 ];
 
+/// What acts on a block or an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actor {
+    /// Each data plane for which this is true.
+    Proxies {
+        /// Envoy.
+        envoy: bool,
+        /// meshd.
+        meshd: bool,
+    },
+    /// Kubernetes: it is in manifests only, and traffic is the same without it.
+    Kubernetes,
+}
+
+/// What is in manifests only: these attributes of a kind, or the whole kind without any. A test compares it with the list
+/// of words that no story of both data planes can show (`tests/suite/behaviours/elsewhere.rs`).
+static IN_MANIFESTS: &[(&Kind, &[Name])] = &[
+    (&cluster::KIND, &[words::KUBERNETES, words::NETWORK_POLICY, words::STATE]),
+    (&gateway::KIND, &[words::ANNOTATIONS, words::LABELS, words::REPLICAS]),
+    (&gateway::PORT, &[words::NODE_PORT]),
+    (&gateway_pods::SERVICE, &[]),
+    (&gateway_pods::RESOURCES, &[]),
+    (&gateway_pods::AUTOSCALE, &[]),
+    (&workload::KIND, &[]),
+    (&probe::KIND, &[]),
+    (&metrics::KIND, &[]),
+];
+
+/// What acts on a block, or on an attribute of it, whatever its value.
+#[must_use]
+pub fn actor(kind: &Kind, attribute: Option<&str>) -> Actor {
+    let of_kind = |listed: &Kind| std::ptr::eq(listed, kind);
+    let in_manifests = IN_MANIFESTS.iter().any(|(listed, attributes)| {
+        of_kind(listed)
+            && (attributes.is_empty() || attributes.iter().any(|name| Some(name.text()) == attribute))
+    });
+    if in_manifests {
+        return Actor::Kubernetes;
+    }
+    let asks = |written: &&Written| {
+        let whole = written.attribute.is_none() || written.attribute.map(Name::text) == attribute;
+        of_kind(written.kind) && whole && written.values.is_empty()
+    };
+    let feature = WRITTEN.iter().find(asks).map(|written| written.feature);
+    let supported = |data_plane| feature.is_none_or(|feature| feature.supported_by(data_plane));
+    Actor::Proxies { envoy: supported(DataPlane::Envoy), meshd: supported(DataPlane::Meshd) }
+}
+
 /// What the reference adds to a block, an attribute or a word that no data plane enforces.
-const NOTE: &str = " (not supported yet)";
+const NOTE: &str = " (not yet)";
 
 /// The note of the reference; empty for what is supported.
-pub(crate) fn note(kind: &Kind, attribute: Option<&str>, value: Option<&str>) -> &'static str {
+#[must_use]
+pub fn note(kind: &Kind, attribute: Option<&str>, value: Option<&str>) -> &'static str {
     let asks = |written: &&Written| {
         let value_fits = match value {
             Some(value) => written.values.contains(&value),

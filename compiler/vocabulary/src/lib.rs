@@ -19,7 +19,6 @@ mod machines;
 pub mod model;
 mod names;
 mod policy;
-mod reference;
 pub mod sidecar;
 mod standard;
 mod symbols;
@@ -37,7 +36,7 @@ pub use forwarded::{APPLICATIONS_HEADERS, METHODS, PROXIES_HEADER_PREFIXES, PROX
 pub use kind::SCHEMA;
 pub use kind::gateway::EAST_WEST_PORT;
 pub use model::Model;
-pub use reference::reference;
+pub use standard::written as default_of;
 pub use testing::Tests;
 
 /// What the files of a mesh declare, as far as it could be read.

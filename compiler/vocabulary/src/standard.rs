@@ -27,8 +27,9 @@ pub(crate) fn defaults(declarations: &Declarations) -> Option<Defaults> {
     policy::defaults(declarations.blocks.first()?)
 }
 
-/// What the table says for one attribute of one kind of setting, as it is written there.
-pub(crate) fn written(setting: &str, attribute: &str) -> Option<String> {
+/// The default of an attribute of a setting of policies, as `defaults.mesh` of the standard library has it.
+#[must_use]
+pub fn written(setting: &str, attribute: &str) -> Option<String> {
     let mut sources = SourceMap::default();
     let id = sources.add(NAME, meshc_stdlib::DEFAULTS);
     let file = lang_syntax::parse(id, meshc_stdlib::DEFAULTS, &mut Sink::default());

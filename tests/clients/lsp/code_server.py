@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from browser import Browser
+from devtools import Browser
 
 PATIENCE = 300
 

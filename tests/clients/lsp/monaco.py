@@ -21,7 +21,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from browser import Browser
+from devtools import Browser
 
 PATIENCE = 120
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}

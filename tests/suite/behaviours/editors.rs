@@ -9,6 +9,9 @@ use meshc_vocabulary::SCHEMA;
 /// Words that begin items of the language itself, and those between values.
 const WORDS: &[&str] = &["apply", "assert", "for", "if", "in", "input", "let", "override", "template", "use"];
 
+/// The colours of tree-sitter.
+const HIGHLIGHTS: &str = "tree-sitter/queries/highlights.scm";
+
 /// Every kind of block.
 fn kinds() -> BTreeSet<&'static str> {
     let mut words = BTreeSet::new();
@@ -58,6 +61,11 @@ fn lines() -> Vec<Line> {
             whole: format!("syntax keyword meshWord {}", WORDS.join(" ")),
         },
         Line {
+            file: HIGHLIGHTS,
+            begin: " (#any-of? @keyword ",
+            whole: format!(" (#any-of? @keyword {}))", quoted(&kinds)),
+        },
+        Line {
             file: emacs,
             begin: "(defconst mesh-kinds ",
             whole: format!("(defconst mesh-kinds '({}))", quoted(&kinds)),
@@ -85,6 +93,20 @@ fn editors_have_the_words_of_the_language() {
         } else {
             assert_eq!(text, expected, "{file}");
         }
+    }
+    copies_are_the_same(bless);
+}
+
+/// Helix and Zed want the colours in folders of their own: once they have their words.
+fn copies_are_the_same(bless: bool) {
+    let folder = tools::workspace().join("lang/editors");
+    let text = std::fs::read_to_string(folder.join(HIGHLIGHTS)).expect("readable");
+    for copy in ["helix/queries/highlights.scm", "zed/languages/mesh/highlights.scm"] {
+        if bless {
+            std::fs::write(folder.join(copy), &text).expect("writable");
+        }
+        let copied = std::fs::read_to_string(folder.join(copy)).unwrap_or_default();
+        assert!(copied == text, "{copy} is not {HIGHLIGHTS}: MESH_BLESS=1 copies it");
     }
 }
 

@@ -5,8 +5,7 @@ pub(crate) struct Elsewhere {
     /// The word, as in `vocabulary.rs`.
     pub(crate) word: &'static str,
     /// Why no story has it.
-    #[expect(dead_code, reason = "it is for those who read the list")]
-    why: &'static str,
+    pub(crate) why: &'static str,
     /// A golden mesh that has it.
     pub(crate) proof: &'static str,
 }
@@ -18,7 +17,7 @@ const fn elsewhere(word: &'static str, why: &'static str, proof: &'static str) -
 const SHAPES: &str = "tests/golden/plan/many-shapes/mesh.mesh";
 const MODEL: &str = "tests/golden/model/no-mistake-everything/mesh.mesh";
 
-const OBJECT: &str = "It is in Kubernetes objects only; traffic is the same with and without it.";
+pub(crate) const OBJECT: &str = "It is in Kubernetes objects only; traffic is the same with and without it.";
 const COUNT: &str = "It is about how many pods there are, and stories have one of each.";
 const FILES: &str = "It is where certificates of the user's own are; the tests of `meshc trust` use them.";
 

@@ -9,8 +9,10 @@ mod vocabulary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_tests::tools;
+use meshc_vocabulary::SCHEMA;
+use meshc_vocabulary::capability::{self, Actor};
 
-use elsewhere::{ELSEWHERE, Elsewhere};
+use elsewhere::{ELSEWHERE, Elsewhere, OBJECT};
 
 /// Everything that the language has, and what of it is in a mesh that runs on both data planes.
 #[test]
@@ -42,6 +44,22 @@ fn every_word_is_in_a_mesh_that_runs_on_both_data_planes() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The reference says of what is in manifests only that Kubernetes acts on it, and of nothing that stories are about.
+#[test]
+fn the_reference_says_what_acts_on_a_word() {
+    let mut in_manifests = 0;
+    for Elsewhere { word, why, .. } in ELSEWHERE {
+        let (path, attribute) = word.split_once(' ').map_or((*word, None), |(path, name)| (path, Some(name)));
+        // What is behind a word of an attribute is not asked for by itself.
+        let attribute = attribute.and_then(|name| name.split('.').next());
+        let kind = path.split('.').fold(SCHEMA.file, |kind, word| kind.block(word).expect("a kind").kind);
+        let is_kubernetes = capability::actor(kind, attribute) == Actor::Kubernetes;
+        assert_eq!(is_kubernetes, *why == OBJECT, "{word}");
+        in_manifests += usize::from(is_kubernetes);
+    }
+    assert!(in_manifests > 20, "{in_manifests}");
 }
 
 /// Each story has its lines in the list, and each line its story.

@@ -4,6 +4,7 @@ use clap::Args;
 use lang_diagnostics::{CodeInfo, render_explanation, suggest};
 use meshc_driver::codes;
 
+use crate::completion;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
 
@@ -16,7 +17,7 @@ Example:
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The code, such as `E0301` or `W0102`.
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present = "list", add = completion::all_codes())]
     code: Option<String>,
     /// List every code with its title.
     #[arg(long, conflicts_with = "code")]

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::completion;
 use crate::exit::{Exit, Failure};
 use crate::up::{Behaviour, switch};
 
@@ -20,9 +21,10 @@ which one is meant; `meshc up` prints the socket of its own.";
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The service: `namespace.name`, or only the name if that is enough; `name.subset`: one of its subsets.
+    #[arg(add = completion::services())]
     service: String,
     /// The cluster whose instance fails.
-    #[arg(long = "in", value_name = "CLUSTER")]
+    #[arg(long = "in", value_name = "CLUSTER", add = completion::clusters())]
     cluster: String,
     /// How it fails.
     #[arg(long, value_enum, default_value = "error")]

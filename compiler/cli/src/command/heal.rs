@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::completion;
 use crate::exit::{Exit, Failure};
 use crate::up::{Behaviour, switch};
 
@@ -13,9 +14,10 @@ Example:
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The service: `namespace.name`, or only the name if that is enough; `name.subset`: one of its subsets.
+    #[arg(add = completion::services())]
     service: String,
     /// The cluster whose instance works again.
-    #[arg(long = "in", value_name = "CLUSTER")]
+    #[arg(long = "in", value_name = "CLUSTER", add = completion::clusters())]
     cluster: String,
 }
 

@@ -4,12 +4,14 @@ mod build;
 mod check;
 mod child;
 mod completions;
+mod docs;
 mod explain;
 mod fail;
 mod fmt;
 mod heal;
 mod init;
 mod lsp;
+mod man;
 mod query;
 mod test;
 mod trust;
@@ -47,6 +49,9 @@ pub(crate) enum Command {
     /// Explain a code such as `E0301`.
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Arguments),
+    /// Write the reference of the language.
+    #[command(after_help = docs::EXAMPLE)]
+    Docs(docs::Arguments),
     /// Make, renew, export and look at certificates.
     #[command(subcommand, after_help = trust::EXAMPLE)]
     Trust(trust::Command),
@@ -62,6 +67,9 @@ pub(crate) enum Command {
     /// Print a completion script for a shell.
     #[command(after_help = completions::EXAMPLE)]
     Completions(completions::Arguments),
+    /// Write the manual pages.
+    #[command(after_help = man::EXAMPLE)]
+    Man(man::Arguments),
     /// Become a program that ends with its parent.
     #[command(hide = true)]
     Child(child::Arguments),
@@ -79,11 +87,13 @@ impl Command {
             Self::Query(arguments) => query::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments),
+            Self::Docs(arguments) => docs::run(&arguments),
             Self::Trust(command) => trust::run(&command, console),
             Self::Up(arguments) => up::run(arguments, console),
             Self::Fail(arguments) => fail::run(&arguments),
             Self::Heal(arguments) => heal::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
+            Self::Man(arguments) => man::run(&arguments),
             Self::Child(arguments) => child::run(&arguments),
         }
     }

@@ -5,6 +5,7 @@ use meshc_driver::{Answer, query};
 use serde_json::json;
 
 use crate::compile::{DataPlaneWord, MeshArguments, compile, show};
+use crate::completion;
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
@@ -25,7 +26,7 @@ question names nothing or a file cannot be read.";
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// What is asked: the name of something declared, of an attribute of it, or a call.
-    #[arg(value_name = "EXPR")]
+    #[arg(value_name = "EXPR", add = completion::questions())]
     question: String,
     #[command(flatten)]
     mesh: MeshArguments,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::compile::{DataPlaneWord, MeshArguments};
+use crate::completion;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::up::{self, App, Programs, Settings};
@@ -63,7 +64,7 @@ pub(crate) struct Arguments {
     show_config: Option<PathBuf>,
     /// Let a process of your own, which listens on this port of 127.0.0.1, take the place of a service's
     /// application, in every cluster. A port of an application that has several: SERVICE:PORT=PORT.
-    #[arg(long = "app", value_name = "SERVICE=PORT")]
+    #[arg(long = "app", value_name = "SERVICE=PORT", add = completion::applications())]
     apps: Vec<App>,
     /// What to run once the mesh is ready.
     #[arg(last = true, value_name = "COMMAND")]

@@ -5,10 +5,12 @@
 
 mod build;
 mod check;
+mod completion;
 mod ending;
 mod fmt;
 mod help;
 mod init;
+mod manual;
 mod support;
 mod test;
 mod trust;

@@ -56,8 +56,8 @@ fn colours_come_when_asked_for_and_never_into_a_pipe_otherwise() {
 #[test]
 fn shells_get_their_scripts() {
     let directory = Directory::new();
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (script, _) = directory.succeed(&["completions", shell]);
-        assert!(script.contains("meshc") && script.contains("explain"), "{shell}");
+        assert!(script.contains("meshc") && script.contains("MESHC_COMPLETE"), "{shell}");
     }
 }

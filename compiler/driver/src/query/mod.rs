@@ -6,8 +6,11 @@
 
 mod call;
 mod declared;
+mod names;
 mod settings;
 mod text;
+
+pub use names::{DeclaredName, declared_names};
 
 use lang_diagnostics::{FileId, Sink, SourceMap, Span};
 use lang_syntax::ast::{Item, Value, ValueKind};

@@ -53,7 +53,7 @@ static HTTP10: Kind = Kind {
     blocks: &[],
 };
 
-static PORT: Kind = Kind {
+pub(crate) static PORT: Kind = Kind {
     word: words::kind::PORT,
     documentation: "A port of the gateway. An east-west or egress gateway has exactly one, 15443 unless declared.",
     label: Label::Required(&forms::NAME),

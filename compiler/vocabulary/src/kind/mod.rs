@@ -9,7 +9,7 @@ pub(crate) mod external;
 pub(crate) mod fault;
 pub(crate) mod filter;
 pub(crate) mod gateway;
-mod gateway_pods;
+pub(crate) mod gateway_pods;
 mod gateway_tls;
 pub(crate) mod http_match;
 pub(crate) mod link;

@@ -1,5 +1,6 @@
 //! The commands, one file each. All of them exit with 0 for success, 1 for findings, 2 for wrong usage or failed I/O.
 
+mod man;
 mod rate_limit;
 mod redirect;
 mod run;
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Redirect(redirect::Redirect),
     /// Check a configuration file and print every mistake with its JSON path.
     Validate(validate::Validate),
+    /// Write the manual pages.
+    Man(man::Man),
 }
 
 impl Command {
@@ -30,6 +33,7 @@ impl Command {
             Command::RateLimit(rate_limit) => rate_limit.run(),
             Command::Redirect(redirect) => redirect.run(),
             Command::Validate(validate) => validate.run(),
+            Command::Man(man) => man.run(),
         }
     }
 }

@@ -5,6 +5,7 @@ use meshc_driver::trust_request;
 use meshc_pki::{export_cacerts, export_identities};
 
 use super::Directory;
+use crate::completion;
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::keys;
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     directory: Directory,
     /// The cluster.
-    #[arg(long)]
+    #[arg(long, add = completion::clusters())]
     cluster: String,
     /// Export Istio's `cacerts` instead: the cluster's intermediate with its key.
     #[arg(long)]

@@ -1,0 +1,42 @@
+//! The names that a question may be about.
+
+use lang_syntax::ast::Item;
+
+use crate::Compilation;
+
+/// A block with a name of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeclaredName {
+    /// The whole name, such as `shop.web`.
+    pub name: String,
+    /// The word of its kind.
+    pub kind: String,
+}
+
+/// The names of a mesh in their order, as far as it could be read: each block that others can name, with the names around it.
+#[must_use]
+pub fn declared_names(compilation: &Compilation) -> Vec<DeclaredName> {
+    let mut names = Vec::new();
+    for tree in &compilation.trees {
+        collect(&tree.items, meshc_vocabulary::SCHEMA.file, "", &mut names);
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn collect(
+    items: &[Item],
+    around: &'static lang_evaluate::schema::Kind,
+    prefix: &str,
+    names: &mut Vec<DeclaredName>,
+) {
+    for item in items {
+        let Item::Block(block) = item else { continue };
+        let Some(nested) = around.block(&block.kind.value) else { continue };
+        let (Some(label), Some(_)) = (&block.label, nested.kind.space) else { continue };
+        let name = if prefix.is_empty() { label.value.clone() } else { format!("{prefix}.{}", label.value) };
+        collect(&block.body, nested.kind, &name, names);
+        names.push(DeclaredName { name, kind: block.kind.value.clone() });
+    }
+}

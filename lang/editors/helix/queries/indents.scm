@@ -1,0 +1,4 @@
+; Helix's indentation.
+
+[(body) (record) (list) (selection)] @indent
+["}" "]" ")"] @outdent

@@ -1,0 +1,4 @@
+; Neovim's indentation.
+
+[(body) (record) (list) (selection)] @indent.begin
+["}" "]" ")"] @indent.end @indent.branch

@@ -1,0 +1,3 @@
+(body "}" @end) @indent
+(record "}" @end) @indent
+(list "]" @end) @indent
