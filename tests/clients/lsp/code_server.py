@@ -7,7 +7,6 @@ Arguments: the browser, code-server, the extension, the program, a directory. Pr
 import json
 import os
 import pathlib
-import re
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from devtools import Browser
+import devtools
 
 PATIENCE = 300
 
@@ -72,7 +71,6 @@ def main():
         subprocess.run([code_server, *places, "--install-extension", extension], check=True, env=environment)
         words = ["--auth=none", "--disable-telemetry", "--disable-update-check", f"--bind-addr=127.0.0.1:{port}"]
         server = subprocess.Popen([code_server, *places, *words], env=environment)
-        chromium = None
         try:
             end = time.monotonic() + PATIENCE
             while True:
@@ -82,33 +80,12 @@ def main():
                 except OSError:
                     assert server.poll() is None and time.monotonic() < end, "code-server does not start"
                     time.sleep(0.2)
-            command = [
-                program,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-                "--no-first-run",
-                "--no-proxy-server",
-                "--window-size=1400,900",
-                f"--user-data-dir={home}/browser",
-                "--remote-debugging-port=0",
-                "about:blank",
-            ]
-            chromium = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            for line in chromium.stderr:
-                if found := re.search(r"DevTools listening on (ws://127\.0\.0\.1:\S+)", line):
-                    break
-            else:
-                raise AssertionError("the browser does not start")
             payload = json.dumps([["openFile", f"vscode-remote://127.0.0.1:{port}{entry}"]])
-            look(Browser(found[1]), f"http://127.0.0.1:{port}/?folder={folder}&payload={payload}", entry)
+            with devtools.started(program, "--window-size=1400,900") as browser:
+                look(browser, f"http://127.0.0.1:{port}/?folder={folder}&payload={payload}", entry)
         finally:
-            for process in (chromium, server):
-                if process:
-                    process.kill()
-                    process.wait()
+            server.kill()
+            server.wait()
     print("ok")
 
 

@@ -9,10 +9,8 @@ import asyncio
 import http
 import json
 import pathlib
-import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -21,7 +19,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from devtools import Browser
+import devtools
 
 PATIENCE = 120
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
@@ -135,35 +133,8 @@ def look(browser, port):
 def main():
     program, pages, meshc, mesh = sys.argv[1:]
     port = serve(pathlib.Path(pages), meshc, pathlib.Path(mesh))
-    with tempfile.TemporaryDirectory() as home:
-        command = [
-            program,
-            "--headless",
-            # In containers and as root there is none to be had.
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--no-first-run",
-            "--no-proxy-server",
-            f"--user-data-dir={home}",
-            "--remote-debugging-port=0",
-            "about:blank",
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            said = []
-            for line in process.stderr:
-                said.append(line)
-                if found := re.search(r"DevTools listening on (ws://127\.0\.0\.1:\S+)", line):
-                    break
-            else:
-                raise AssertionError("".join(said))
-            look(Browser(found[1]), port)
-        finally:
-            process.kill()
-            process.wait()
+    with devtools.started(program) as browser:
+        look(browser, port)
     print("ok")
 
 
