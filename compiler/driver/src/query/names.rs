@@ -1,6 +1,7 @@
 //! The names that a question may be about.
 
 use lang_syntax::ast::Item;
+use lang_syntax::{Token, TokenKind, lex};
 
 use crate::Compilation;
 
@@ -14,6 +15,7 @@ pub struct DeclaredName {
 }
 
 /// The names of a mesh in their order, as far as it could be read: each block that others can name, with the names around it.
+/// A label that a question could only give as a text, such as most names of tests, is not among them.
 #[must_use]
 pub fn declared_names(compilation: &Compilation) -> Vec<DeclaredName> {
     let mut names = Vec::new();
@@ -35,8 +37,16 @@ fn collect(
         let Item::Block(block) = item else { continue };
         let Some(nested) = around.block(&block.kind.value) else { continue };
         let (Some(label), Some(_)) = (&block.label, nested.kind.space) else { continue };
+        if !is_name(&label.value) {
+            continue;
+        }
         let name = if prefix.is_empty() { label.value.clone() } else { format!("{prefix}.{}", label.value) };
         collect(&block.body, nested.kind, &name, names);
         names.push(DeclaredName { name, kind: block.kind.value.clone() });
     }
+}
+
+/// Whether a label can be written without quotes.
+fn is_name(label: &str) -> bool {
+    matches!(lex(label).as_slice(), [Token { kind: TokenKind::Name, .. }, Token { kind: TokenKind::End, .. }])
 }
