@@ -25,6 +25,10 @@ use clap::{Parser, ValueEnum};
 use crate::command::Command;
 use crate::console::{ColorChoice, Console, ErrorFormat};
 
+/// Trees, models and plans are small values in great numbers.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EXAMPLE: &str = "\
 Example:
   $ meshc check mesh.mesh

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, settled};
-use lang_expand::{Entry, Given, expand};
+use lang_expand::{Entry, Given, Host as _, expand};
 use lang_syntax::{ast, parse};
 use meshc_answers::World;
 use meshc_plan::Plan;
@@ -18,7 +18,7 @@ use meshc_vocabulary::{Declared, Model, SCHEMA, Tests};
 
 use crate::consequences;
 use crate::levels::Policy;
-use crate::modules::Modules;
+use crate::modules::{Modules, Trees};
 use crate::pipeline::{CheckedMesh, Compiled, Inputs, explain_absence, sources_of};
 use crate::{FileSystem, Levels, Options, Request, Unread};
 
@@ -51,7 +51,7 @@ pub struct Analysis {
     /// The first file that was named.
     pub entry: FileId,
     /// The trees that were evaluated: everything that stands for something else is expanded in them.
-    pub trees: Vec<ast::File>,
+    pub trees: Vec<Arc<ast::File>>,
     /// What they declare.
     pub declared: Declared,
     /// Names resolved, defaults filled in; once that stage was reached.
@@ -72,18 +72,33 @@ pub struct Analysis {
 /// # Errors
 /// If a file that is named cannot be read or is not UTF-8. Mistakes in it, and modules that cannot be read, are diagnostics.
 pub fn analyze(files: &dyn FileSystem, request: &Request) -> Result<Analysis, Unread> {
+    analyze_again(files, request, &mut Trees::default())
+}
+
+/// As [`analyze`], with the trees of files whose texts are what they were the last time.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn analyze_again(
+    files: &dyn FileSystem,
+    request: &Request,
+    trees: &mut Trees,
+) -> Result<Analysis, Unread> {
     let (entries, values) = sources_of(files, request)?;
     let levels = Levels::default();
     let inputs = Inputs { entries: &entries, values, definitions: &request.definitions, levels: &levels };
-    let mut modules = Modules::new(files);
+    let mut modules = Modules::new(files, std::mem::take(trees));
     let mut analysis = Analysis::begin(&inputs, request.options, &mut modules);
     let named = inputs.entries.iter().chain(&inputs.values).map(|(path, _)| path.clone());
-    analysis.files = named.chain(modules.paths()).collect();
+    let (paths, kept) = modules.into_parts();
+    *trees = kept;
+    trees.forget_unused();
+    analysis.files = named.chain(paths).collect();
     Ok(analysis)
 }
 
 /// A file and its text.
-pub(crate) type Source = (PathBuf, String);
+pub(crate) type Source = (PathBuf, Arc<str>);
 
 impl Analysis {
     /// Parses, expands and evaluates.
@@ -94,15 +109,15 @@ impl Analysis {
         for (path, text) in inputs.entries {
             let path = path.display().to_string();
             if entries.iter().all(|entry| entry.path != path) {
-                let file = sources.add(path.as_str(), text.as_str());
-                let tree = parse(file, text, &mut sink);
+                let file = sources.add(path.as_str(), Arc::clone(text));
+                let tree = modules.parse(file, &path, text, &mut sink);
                 entries.push(Entry { path, file, tree });
             }
         }
         let entry = entries.first().map_or(FileId(0), |entry| entry.file);
         let mut given = Vec::new();
         for (path, text) in &inputs.values {
-            let file = sources.add(path.display().to_string(), text.as_str());
+            let file = sources.add(path.display().to_string(), Arc::clone(text));
             let tree = parse(file, text, &mut sink);
             given.extend(Given::in_file(&tree, &mut sink));
         }
@@ -130,11 +145,19 @@ impl Analysis {
     /// Runs the next stage, unless one before it reported an error. Says whether there is another one. Only evaluation
     /// follows parsing whatever that found: the parser recovers, so that one mistake does not hide the others.
     pub fn step(&mut self) -> bool {
-        self.advance(Pace::Stage)
+        self.step_unless(&|| false)
     }
 
-    fn advance(&mut self, pace: Pace) -> bool {
+    /// As [`step`](Self::step), unless somebody who is asked now and then no longer wants it. The two last stages, which take
+    /// longest, are left then, to begin anew with the next step.
+    pub fn step_unless(&mut self, given_up: &dyn Fn() -> bool) -> bool {
+        self.advance(Pace::Stage, given_up)
+    }
+
+    fn advance(&mut self, pace: Pace, given_up: &dyn Fn() -> bool) -> bool {
         let sink = &mut self.sink;
+        // What a stage reported that was given up is not everything.
+        let mut own = Sink::default();
         self.next = match self.next {
             Stage::Model => {
                 if let Some((model, tests)) = meshc_vocabulary::model(&self.declared, sink) {
@@ -150,7 +173,7 @@ impl Analysis {
                     meshc_check::check(&resolved, &topology, sink);
                     meshc_plan::capability::check(&resolved, sink);
                     if pace == Pace::Whole && !sink.has_errors() {
-                        self.plan = Some(planned(&resolved, &topology, self.tests.as_deref(), sink));
+                        self.plan = planned(&resolved, &topology, self.tests.as_deref(), sink, given_up);
                     }
                     self.topology = Some(topology);
                 }
@@ -162,18 +185,24 @@ impl Analysis {
             Stage::Plan => {
                 if let (Some(model), Some(topology)) = (&self.model, &self.topology) {
                     let resolved = meshc_resolve::resolve(model);
-                    self.plan = Some(planned(&resolved, topology, self.tests.as_deref(), sink));
+                    self.plan = planned(&resolved, topology, self.tests.as_deref(), &mut own, given_up);
+                    if self.plan.is_none() {
+                        return true;
+                    }
                 }
                 Stage::Backends
             }
             Stage::Backends => {
-                if let Some(plan) = &self.plan {
-                    check_backends(plan, sink);
+                if let Some(plan) = &self.plan
+                    && !check_backends(plan, &mut own, given_up)
+                {
+                    return true;
                 }
                 Stage::Done
             }
             Stage::Done => Stage::Done,
         };
+        own.diagnostics().iter().for_each(|found| sink.push(found.clone()));
         if sink.has_errors() {
             self.next = Stage::Done;
         }
@@ -224,7 +253,7 @@ impl Analysis {
 
     /// The whole result.
     pub(crate) fn finish(mut self, levels: &Levels) -> Compiled {
-        while self.advance(Pace::Whole) {}
+        while self.advance(Pace::Whole, &|| false) {}
         let (diagnostics, policy) = self.found(levels);
         let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
         let tests = self.tests;
@@ -238,18 +267,27 @@ impl Analysis {
     }
 }
 
-/// What each proxy must do, and mistakes in tests that only the plan shows.
-fn planned(resolved: &Resolved<'_>, topology: &Topology, tests: Option<&Tests>, sink: &mut Sink) -> Plan {
-    let plan = meshc_plan::lower(resolved, topology, sink);
+/// What each proxy must do, and mistakes in tests that only the plan shows; nothing if it was given up.
+fn planned(
+    resolved: &Resolved<'_>,
+    topology: &Topology,
+    tests: Option<&Tests>,
+    sink: &mut Sink,
+    given_up: &dyn Fn() -> bool,
+) -> Option<Plan> {
+    let plan = meshc_plan::lower_unless(resolved, topology, sink, given_up)?;
     if let Some(tests) = tests.filter(|_| !sink.has_errors()) {
         meshc_answers::check(&World::new(resolved, topology, &plan), tests, sink);
     }
-    plan
+    Some(plan)
 }
 
-/// What the backends cannot carry and can be seen without rendering.
-fn check_backends(plan: &Plan, sink: &mut Sink) {
+/// What the backends cannot carry and can be seen without rendering. Says whether it was not given up.
+fn check_backends(plan: &Plan, sink: &mut Sink, given_up: &dyn Fn() -> bool) -> bool {
     for proxy in &plan.proxies {
+        if given_up() {
+            return false;
+        }
         match proxy.data_plane {
             DataPlane::Envoy => {
                 meshc_envoy::check(proxy, sink);
@@ -258,6 +296,7 @@ fn check_backends(plan: &Plan, sink: &mut Sink) {
         }
     }
     meshc_kubernetes::check(plan, sink);
+    true
 }
 
 fn with_options(mut model: Model, options: Options) -> Model {

@@ -22,7 +22,7 @@ mod system;
 mod testing;
 mod trust;
 
-pub use analysis::{Analysis, analyze};
+pub use analysis::{Analysis, analyze, analyze_again};
 pub use build::{Forms, build, render, trust_files};
 pub use fixes::works_in as fix_works;
 pub use levels::{Level, LevelError, Levels};
@@ -30,6 +30,7 @@ pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
 pub use meshc_answers::Report;
+pub use modules::Trees;
 pub use overlay::Overlay;
 pub use pipeline::{
     CheckedMesh, Compilation, ENTRY, Options, Request, Unread, check, check_request, check_with,

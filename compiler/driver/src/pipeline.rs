@@ -13,7 +13,7 @@ use meshc_vocabulary::{Model, Tests};
 
 use crate::analysis::{Analysis, Source};
 use crate::levels::Policy;
-use crate::modules::Modules;
+use crate::modules::{Modules, Trees};
 use crate::{FileKind, FileSystem, Levels, codes, fixes};
 
 /// The largest file that is read, in bytes. Ten thousand services come to a few megabytes; each byte of text may cost some
@@ -40,7 +40,7 @@ pub struct Compilation {
     /// All source files, for rendering diagnostics.
     pub sources: SourceMap,
     /// The trees that were evaluated: everything that stands for something else is expanded in them.
-    pub trees: Vec<ast::File>,
+    pub trees: Vec<Arc<ast::File>>,
     /// Everything found, by place.
     pub diagnostics: Vec<Diagnostic>,
     /// The results of all stages; `None` if there was an error.
@@ -139,7 +139,7 @@ pub fn check_request(
     levels: &Levels,
 ) -> Result<Compilation, Unread> {
     let (entries, values) = sources_of(files, request)?;
-    let mut modules = Modules::new(files);
+    let mut modules = Modules::new(files, Trees::default());
     let inputs = Inputs { entries: &entries, values, definitions: &request.definitions, levels };
     let compiled = compile(&inputs, request.options, &mut modules);
     let Compiled { sources, trees, mut diagnostics, mesh, policy } = compiled;
@@ -147,9 +147,10 @@ pub fn check_request(
     let modules = std::cell::RefCell::new(modules);
     fixes::keep_working(&mut diagnostics, &sources, size, &|changed| {
         let mut modules = modules.borrow_mut();
-        modules.change(changed.clone());
-        let text = |(path, text): &(PathBuf, String)| {
-            (path.clone(), changed.get(&path.display().to_string()).unwrap_or(text).clone())
+        modules.change(changed);
+        let text = |(path, text): &Source| {
+            let changed = changed.get(&path.display().to_string());
+            (path.clone(), changed.map_or_else(|| Arc::clone(text), |text| text.as_str().into()))
         };
         let entries: Vec<_> = inputs.entries.iter().map(text).collect();
         let values = inputs.values.iter().map(text).collect();
@@ -160,7 +161,7 @@ pub fn check_request(
     let first = inputs.entries.first().and_then(|(path, _)| path.file_name());
     let name = first.unwrap_or_default().to_string_lossy().into_owned();
     let named = inputs.entries.iter().chain(&inputs.values);
-    let files = named.map(|(path, _)| path.clone()).chain(modules.into_inner().paths()).collect();
+    let files = named.map(|(path, _)| path.clone()).chain(modules.into_inner().into_parts().0).collect();
     Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy })
 }
 
@@ -179,7 +180,7 @@ pub(crate) fn sources_of(
 }
 
 /// The text of a file that was named, or of the entry file of a directory.
-fn named(files: &dyn FileSystem, path: &Path) -> Result<(PathBuf, String), Unread> {
+fn named(files: &dyn FileSystem, path: &Path) -> Result<Source, Unread> {
     let inside = path.join(ENTRY);
     let is_directory = match files.kind(path) {
         Ok(Some(FileKind::Directory)) => true,
@@ -190,9 +191,9 @@ fn named(files: &dyn FileSystem, path: &Path) -> Result<(PathBuf, String), Unrea
     text(files, if is_directory { inside } else { path.to_path_buf() })
 }
 
-fn text(files: &dyn FileSystem, path: PathBuf) -> Result<(PathBuf, String), Unread> {
+fn text(files: &dyn FileSystem, path: PathBuf) -> Result<Source, Unread> {
     match read(files, &path) {
-        Ok(text) => Ok((path, text)),
+        Ok(text) => Ok((path, text.into())),
         Err(error) => Err(Unread { path, error }),
     }
 }
@@ -209,7 +210,7 @@ pub(crate) struct Inputs<'t> {
 /// What came of the texts.
 pub(crate) struct Compiled {
     pub(crate) sources: SourceMap,
-    pub(crate) trees: Vec<ast::File>,
+    pub(crate) trees: Vec<Arc<ast::File>>,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) mesh: Option<CheckedMesh>,
     pub(crate) policy: Policy,
@@ -282,11 +283,12 @@ pub(crate) mod tests {
     /// What is found in a text before fixes are tried.
     pub(crate) fn raw(text: &str) -> (Vec<Diagnostic>, SourceMap) {
         let files = MemoryFileSystem::default();
-        let entries = [(PathBuf::from("mesh.mesh"), text.to_owned())];
+        let entries = [(PathBuf::from("mesh.mesh"), Arc::from(text))];
         let levels = Levels::default();
         let inputs = Inputs { entries: &entries, values: Vec::new(), definitions: &[], levels: &levels };
         let options = Options { data_plane: None };
-        let Compiled { diagnostics, sources, .. } = compile(&inputs, options, &mut Modules::new(&files));
+        let Compiled { diagnostics, sources, .. } =
+            compile(&inputs, options, &mut Modules::new(&files, Trees::default()));
         (diagnostics, sources)
     }
 

@@ -110,6 +110,7 @@ impl Server {
                 settings,
                 documents: BTreeMap::new(),
                 meshes: BTreeMap::new(),
+                replaced: None,
             },
             client,
             told: Told::default(),
@@ -277,8 +278,9 @@ impl Server {
         self.unassigned = true;
     }
 
-    /// Does one piece of work: answers a request, or goes one step on with a check. Says whether there was any.
-    pub fn work(&mut self) -> bool {
+    /// Does one piece of work: answers a request, or goes one step on with a check. Says whether there was any. A long step
+    /// is left when `waiting` says that a message has come, which may make it useless.
+    pub fn work(&mut self, waiting: &dyn Fn() -> bool) -> bool {
         if let Some(waiting) = self.waiting.pop_front() {
             self.handle(waiting);
             return true;
@@ -305,11 +307,11 @@ impl Server {
                 Untold::Everything | Untold::Rest(_) | Untold::Nothing => {}
             }
             if let Some(analysis) = mesh.analysis.as_mut().filter(|_| !done) {
-                analysis.step();
+                analysis.step_unless(waiting);
                 return true;
             }
         }
-        self.answer_pulls(None)
+        self.answer_pulls(None) || self.world.clear()
     }
 
     /// Tells what was found before the last stages, which take as long as all others, unless these found something before.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lang_diagnostics::{FileId, SourceMap, Span};
 use ls_types::{Location, Uri};
-use meshc_driver::{Analysis, ENTRY, FileKind, FileSystem, Options, Request, analyze};
+use meshc_driver::{Analysis, ENTRY, FileKind, FileSystem, Options, Request, Trees, analyze_again};
 
 use crate::position::Encoding;
 use crate::text::Text;
@@ -26,6 +26,8 @@ pub(crate) struct Document {
 pub(crate) struct Mesh {
     /// Nothing if it has to be read, or cannot be.
     pub(crate) analysis: Option<Analysis>,
+    /// The trees of its files.
+    trees: Trees,
     /// Whether a file of it changed since it was read.
     pub(crate) stale: bool,
     /// The files that it consisted of when it was read last, the entry file first.
@@ -88,10 +90,16 @@ pub(crate) struct World {
     pub(crate) documents: BTreeMap<PathBuf, Document>,
     /// By entry file.
     pub(crate) meshes: BTreeMap<PathBuf, Mesh>,
+    /// What took the place of which was answered before its memory was freed.
+    pub(crate) replaced: Option<Analysis>,
 }
 
 /// How many directories above a file outside of every root are searched for the mesh that uses it.
 const MOST_ABOVE: usize = 4;
+
+/// How many bytes a mesh may have of which there may be two for a moment, so that the answer does not wait until the
+/// older one is freed. A larger one goes first.
+const MOST_TWICE: usize = 1 << 20;
 
 /// The directory that the names of the standard library's files begin with.
 const STANDARD: &str = "std/";
@@ -149,15 +157,17 @@ impl World {
         if !mesh.stale && (mesh.analysis.is_some() || !mesh.files.is_empty()) {
             return;
         }
-        // What was known goes first, so that there is never twice as much.
-        mesh.analysis = None;
+        let before = mesh.analysis.take();
+        let bytes: usize = before.iter().map(|analysis| analysis.sources.bytes()).sum();
+        self.replaced = before.filter(|_| bytes <= MOST_TWICE);
         let request = Request {
             entries: vec![entry.to_path_buf()],
             definitions: self.settings.definitions.clone(),
             values: self.settings.values.clone(),
             options: Options { data_plane: None },
         };
-        let analysis = analyze(self, &request).ok();
+        let mut trees = std::mem::take(&mut mesh.trees);
+        let analysis = analyze_again(self, &request, &mut trees).ok();
         let Some(mesh) = self.meshes.get_mut(entry) else { return };
         mesh.stale = false;
         mesh.untold = Untold::Everything;
@@ -166,7 +176,13 @@ impl World {
             Some(analysis) => analysis.files.clone(),
             None => vec![entry.to_path_buf()],
         };
+        mesh.trees = trees;
         mesh.analysis = analysis;
+    }
+
+    /// Frees what was replaced. Says whether there was any.
+    pub(crate) fn clear(&mut self) -> bool {
+        self.replaced.take().is_some()
     }
 
     /// Marks every mesh that a file is part of.

@@ -25,6 +25,7 @@ mod symbols;
 pub mod testing;
 mod words;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use lang_diagnostics::{Sink, SourceMap};
@@ -52,12 +53,16 @@ pub struct Declared {
 
 /// Evaluates the files of a mesh. The standard library's files are added to `sources`, so that whatever comes from
 /// them has a place like everything else. Returns the model if there was no error.
-pub fn evaluate(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -> Option<Model> {
+pub fn evaluate<F: Borrow<ast::File>>(
+    files: &[F],
+    sources: &mut SourceMap,
+    sink: &mut Sink,
+) -> Option<Model> {
     model(&declare(files, sources, sink), sink).map(|(model, _)| model)
 }
 
 /// Reads what the files of a mesh declare: the first half of [`evaluate`].
-pub fn declare(files: &[ast::File], sources: &mut SourceMap, sink: &mut Sink) -> Declared {
+pub fn declare<F: Borrow<ast::File>>(files: &[F], sources: &mut SourceMap, sink: &mut Sink) -> Declared {
     let standard = standard::declarations(sources, sink).map(Arc::new);
     let Evaluation { declarations, sound } = lang_evaluate::evaluate(files, SCHEMA, sources, sink);
     Declared { declarations: Arc::new(declarations), standard, sound }

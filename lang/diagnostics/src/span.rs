@@ -183,6 +183,12 @@ impl SourceMap {
         self.entries.get(id.0 as usize).map(|entry| entry.file.as_ref())
     }
 
+    /// How many bytes of text all files have; those of copies are those of their originals.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.files().map(|file| file.text.len()).sum()
+    }
+
     /// The file of a name; the first of several.
     #[must_use]
     pub fn file(&self, name: &str) -> Option<&SourceFile> {

@@ -27,6 +27,7 @@ mod suggestion;
 mod typing;
 mod value;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
 use lang_diagnostics::{Severity, Sink, SourceMap, Span};
@@ -53,11 +54,17 @@ pub struct Evaluation {
 }
 
 /// Checks files against a schema. `sink` has what the parser reported about the files, and `sources` their text.
-pub fn evaluate(files: &[ast::File], schema: Schema, sources: &SourceMap, sink: &mut Sink) -> Evaluation {
+pub fn evaluate<F: Borrow<ast::File>>(
+    files: &[F],
+    schema: Schema,
+    sources: &SourceMap,
+    sink: &mut Sink,
+) -> Evaluation {
     let mut found = Sink::default();
     // All files together are one place: what may stand once may stand in one of them only.
-    let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.items).collect();
-    let start = files.first().map(|file| Span { end: file.span.start, ..file.span });
+    let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.borrow().items).collect();
+    let start =
+        files.first().map(Borrow::borrow).map(|file: &ast::File| Span { end: file.span.start, ..file.span });
     let declarations = passes(&items, schema, start, sources, &mut found);
     let mistakes: Vec<_> =
         sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use lang_diagnostics::{Span, Spanned};
+use rustc_hash::FxBuildHasher;
 
 use crate::declarations::{Entity, EntityId};
 use crate::schema::{Kind, Reference};
@@ -16,14 +17,20 @@ use crate::value::Target;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) entities: Vec<Entity>,
-    /// The entities in each scope by their names; several may have one name if their kinds differ.
-    inside: HashMap<Option<EntityId>, HashMap<String, Vec<EntityId>>>,
+    /// The entities in each scope by their names; several may have one name if their kinds differ. First those at the top
+    /// level, then those in each entity; scopes without any may be missing at the end.
+    inside: Vec<HashMap<String, Vec<EntityId>, FxBuildHasher>>,
     hidden: HashSet<EntityId>,
     /// Names of blocks that were reported and could not be registered: a reference to one of them is not a second
     /// mistake.
     broken: HashSet<String>,
     /// Kinds of which a block has no name, which was reported: any unknown name may be the one that it lacks.
     nameless: HashSet<&'static str>,
+}
+
+/// Where the names in a scope are.
+fn place(scope: Option<EntityId>) -> usize {
+    scope.map_or(0, |id| (id.0 as usize).saturating_add(1))
 }
 
 impl Names {
@@ -43,13 +50,20 @@ impl Names {
             return Err(*rival);
         }
         let id = self.add(kind, label, parent);
-        self.inside.entry(parent).or_default().entry(label.value.clone()).or_default().push(id);
+        let scope = place(parent);
+        if self.inside.len() <= scope {
+            self.inside.resize_with(scope + 1, HashMap::default);
+        }
+        if let Some(names) = self.inside.get_mut(scope) {
+            names.entry(label.value.clone()).or_default().push(id);
+        }
         Ok(id)
     }
 
     /// The entities of one name right in a scope.
     fn children(&self, scope: Option<EntityId>, name: &str) -> &[EntityId] {
-        self.inside.get(&scope).and_then(|names| names.get(name)).map(Vec::as_slice).unwrap_or_default()
+        let names = self.inside.get(place(scope)).filter(|names| !names.is_empty());
+        names.and_then(|names| names.get(name)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Adds an entity that nobody can name, for a block whose name is taken. What is in it is hidden too, so that it

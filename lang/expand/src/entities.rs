@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lang_evaluate::schema::{Kind, Schema};
 use lang_syntax::ast::{self, Block, Item, Value};
@@ -52,7 +53,7 @@ pub(crate) fn plural_of(schema: Schema, word: &str) -> Option<&'static str> {
 }
 
 /// What files declare.
-pub(crate) fn declared(files: &[ast::File], schema: Schema) -> Entities {
+pub(crate) fn declared(files: &[Arc<ast::File>], schema: Schema) -> Entities {
     let mut entities: BTreeMap<&'static str, BTreeMap<Vec<String>, BTreeMap<String, Value>>> =
         BTreeMap::new();
     for file in files {

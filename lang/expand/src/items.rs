@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lang_diagnostics::{Copied, CopyKind, Diagnostic, Sink, SourceMap, Span, Spanned};
 use lang_evaluate::schema::Schema;
@@ -182,21 +183,21 @@ impl<'a, 's> Expander<'a, 's> {
     }
 
     /// Makes the items of every module.
-    pub(crate) fn files(&mut self) -> Vec<ast::File> {
+    pub(crate) fn files(&mut self) -> Vec<Arc<ast::File>> {
         let modules = self.modules;
         let mut files = Vec::new();
         for (index, module) in modules.iter().enumerate() {
+            if !module.tree.expands {
+                files.push(Arc::clone(&module.tree));
+                continue;
+            }
             let Some(scope) = self.scopes.get(index).cloned() else { continue };
             let mut items = Vec::new();
             self.items(&module.tree.items, &scope, true, &mut items);
-            let ast::File { language, span, .. } = &module.tree;
-            files.push(ast::File {
-                language: *language,
-                items,
-                comments: Vec::new(),
-                expands: false,
-                span: *span,
-            });
+            let ast::File { language, span, .. } = &*module.tree;
+            let file =
+                ast::File { language: *language, items, comments: Vec::new(), expands: false, span: *span };
+            files.push(Arc::new(file));
         }
         self.unused();
         files

@@ -26,6 +26,7 @@ mod types;
 mod values;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lang_diagnostics::{FileId, Sink, SourceMap};
 use lang_evaluate::schema::Schema;
@@ -46,10 +47,11 @@ pub struct Entry {
     /// Its id in the source map.
     pub file: FileId,
     /// Its tree.
-    pub tree: ast::File,
+    pub tree: Arc<ast::File>,
 }
 
-/// Expands files and what they use. `given` are the values of inputs. What cannot be made is reported and left out.
+/// Expands files and what they use. `given` are the values of inputs. What cannot be made is reported and left out. A tree
+/// in which nothing stands for anything else is what it was.
 pub fn expand(
     entries: Vec<Entry>,
     given: &[Given],
@@ -57,7 +59,7 @@ pub fn expand(
     host: &mut dyn Host,
     sources: &mut SourceMap,
     sink: &mut Sink,
-) -> Vec<ast::File> {
+) -> Vec<Arc<ast::File>> {
     if given.is_empty() && entries.iter().all(|entry| !entry.tree.expands) {
         return entries.into_iter().map(|entry| entry.tree).collect();
     }
@@ -82,10 +84,10 @@ pub fn expand_text(
     mut library: StandardLibrary,
     sources: &mut SourceMap,
     sink: &mut Sink,
-) -> Vec<ast::File> {
+) -> Vec<Arc<ast::File>> {
     let file = tree.span.file;
     let path = sources.get(file).map(|file| file.name().to_owned()).unwrap_or_default();
-    expand(vec![Entry { path, file, tree }], &[], schema, &mut library, sources, sink)
+    expand(vec![Entry { path, file, tree: Arc::new(tree) }], &[], schema, &mut library, sources, sink)
 }
 
 /// What all modules make, and whether any of it goes over declared entities.
@@ -96,10 +98,13 @@ fn made(
     entities: Entities,
     sources: &mut SourceMap,
     sink: &mut Sink,
-) -> (Vec<ast::File>, bool) {
+) -> (Vec<Arc<ast::File>>, bool) {
     let mut expander = Expander::new(modules, given, schema, entities, sources, sink);
     let files = expander.files();
     let asked = expander.asked;
-    let files = if expander.layered { layers::apply(files, schema, sources, sink) } else { files };
-    (files, asked)
+    if !expander.layered {
+        return (files, asked);
+    }
+    let files = files.into_iter().map(Arc::unwrap_or_clone).collect();
+    (layers::apply(files, schema, sources, sink).into_iter().map(Arc::new).collect(), asked)
 }

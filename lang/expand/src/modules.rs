@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Sink, SourceMap, Span, suggest};
 use lang_syntax::ast::{self, FormKind, Item, Source};
@@ -14,7 +15,7 @@ const MOST_FILES: usize = 10_000;
 /// A file or a module of the standard library.
 #[derive(Debug)]
 pub(crate) struct Module {
-    pub(crate) tree: ast::File,
+    pub(crate) tree: Arc<ast::File>,
     /// What it is called where it is used without `as`.
     pub(crate) name: String,
     /// What its `use` items lead to, in their order; nothing where that was reported.
@@ -75,7 +76,7 @@ fn directory(path: &str) -> String {
 }
 
 impl Loader<'_> {
-    fn add(&mut self, place: Place, tree: ast::File) -> usize {
+    fn add(&mut self, place: Place, tree: Arc<ast::File>) -> usize {
         let index = self.modules.len();
         let (name, standard) = match &place {
             Place::File(_, inside) => {
@@ -145,7 +146,7 @@ impl Loader<'_> {
     fn read(&mut self, place: Place, shown: &str, span: Span) -> Option<usize> {
         let (name, text) = match &place {
             Place::Standard(name) => match self.host.standard(name) {
-                Some(text) => (format!("std/{name}.mesh"), text.to_owned()),
+                Some(text) => (format!("std/{name}.mesh"), Arc::from(text)),
                 None => {
                     let names = self.host.standard_names();
                     let message = format!("there is no module `{shown}`");
@@ -174,8 +175,8 @@ impl Loader<'_> {
                 }
             }
         };
-        let file = self.sources.add(name, text.as_str());
-        let tree = lang_syntax::parse(file, &text, self.sink);
+        let file = self.sources.add(name.as_str(), Arc::clone(&text));
+        let tree = self.host.parse(file, &name, &text, self.sink);
         Some(self.add(place, tree))
     }
 

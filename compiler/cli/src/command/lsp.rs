@@ -65,7 +65,7 @@ fn serve(connection: &Connection) -> Result<Ended, Failure> {
                 return Ok(ended);
             }
         }
-        if server.work() {
+        if server.work(&|| !connection.receiver.is_empty()) {
             continue;
         }
         let Ok(message) = connection.receiver.recv() else { return Ok(Ended::Abruptly) };

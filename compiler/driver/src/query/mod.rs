@@ -12,6 +12,8 @@ mod text;
 
 pub use names::{DeclaredName, declared_names};
 
+use std::sync::Arc;
+
 use lang_diagnostics::{FileId, Sink, SourceMap, Span};
 use lang_syntax::ast::{Item, Value, ValueKind};
 use lang_syntax::{ast, parse};
@@ -111,7 +113,7 @@ pub fn written(value: &Value) -> String {
 /// What answers are made of.
 struct Context<'a> {
     sources: &'a SourceMap,
-    trees: &'a [ast::File],
+    trees: &'a [Arc<ast::File>],
 }
 
 impl Context<'_> {

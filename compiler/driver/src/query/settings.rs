@@ -1,5 +1,7 @@
 //! The settings that apply at a service, and which policy says so.
 
+use std::sync::Arc;
+
 use lang_diagnostics::{Origin, Sink, SourceMap};
 use lang_syntax::ast::{Block, Item};
 use meshc_resolve::{Provenance, Resolved, ServicePolicies};
@@ -97,14 +99,14 @@ fn as_block(item: &Item) -> Option<&Block> {
 /// The table of defaults.
 struct Standard {
     sources: SourceMap,
-    tree: lang_syntax::ast::File,
+    tree: Arc<lang_syntax::ast::File>,
 }
 
 impl Standard {
     fn new() -> Self {
         let mut sources = SourceMap::default();
         let file = sources.add("std/defaults.mesh", meshc_stdlib::DEFAULTS);
-        let tree = lang_syntax::parse(file, meshc_stdlib::DEFAULTS, &mut Sink::default());
+        let tree = Arc::new(lang_syntax::parse(file, meshc_stdlib::DEFAULTS, &mut Sink::default()));
         Self { sources, tree }
     }
 

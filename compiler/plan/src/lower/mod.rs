@@ -47,6 +47,19 @@ struct Lowered {
 /// be planned, or what the chosen data plane cannot enforce, is reported to `sink` with its place.
 #[must_use]
 pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> Plan {
+    // It is never given up, so there is a plan.
+    lower_unless(resolved, topology, sink, &|| false).unwrap_or_default()
+}
+
+/// As [`lower`], unless somebody who is asked before each proxy no longer wants it: then there is no plan, and what was
+/// reported so far is not everything.
+#[must_use]
+pub fn lower_unless(
+    resolved: &Resolved<'_>,
+    topology: &Topology,
+    sink: &mut Sink,
+    given_up: &dyn Fn() -> bool,
+) -> Option<Plan> {
     let model = resolved.model;
     let context = Context::new(resolved, topology);
     capability::check(resolved, sink);
@@ -56,6 +69,9 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     outside::check(&context, sink);
     let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
     for (key, reaches) in &topology.reaches {
+        if given_up() {
+            return None;
+        }
         lowered.push(match *key {
             // No limit is counted for the whole mesh.
             ProxyKey::Sidecar { cluster: _, service }
@@ -77,10 +93,10 @@ pub fn lower(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) -> P
     let rate_limits = rate_limits::services(model, &lowered, sink);
     let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
     machines::check(&context, &proxies, sink);
-    Plan {
+    Some(Plan {
         clusters: clusters::lower(model, &proxies),
         proxies,
         externals: outside::called(&context),
         rate_limits,
-    }
+    })
 }

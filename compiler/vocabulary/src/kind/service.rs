@@ -1,6 +1,7 @@
 //! `service`: what is called.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use lang_diagnostics::{Origin, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
@@ -130,11 +131,12 @@ pub(crate) fn convert(
 pub(crate) fn calls(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Call>> {
     let calls = block.get::<Vec<Spanned<Target>>>(words::CALLS).map(|calls| calls.value).unwrap_or_default();
     super::report_repeated(&calls, sink);
+    let name: Arc<str> = format!("a call of {}", block.origin().name).into();
     calls
         .into_iter()
         .map(|call| {
             Some(Call {
-                origin: Origin::new(call.span, format!("a call of {}", block.origin().name)),
+                origin: Origin::new(call.span, Arc::clone(&name)),
                 callee: callee(&call.value, ids)?,
                 port: call.value.part,
             })

@@ -60,8 +60,8 @@ pub(crate) fn convert(
 /// Tells a service of its subsets, whose replicas are its own. What it declares besides is reported: a workload outside
 /// of all subsets, and a cluster in which none of them runs.
 pub(crate) fn join(id: Id<Service>, services: &mut Table<Service>, block: &Block, sink: &mut Sink) {
-    let subsets: Vec<_> = services.ids().filter(|subset| *subset > id).collect();
     let Some(first) = block.block(&KIND) else { return };
+    let subsets: Vec<_> = services.ids().filter(|subset| *subset > id).collect();
     for workload in block.blocks(&workload::KIND) {
         sink.push(
             Diagnostic::error(

@@ -1,6 +1,7 @@
 //! What holds for any mesh: expansion never panics, ends, and gives the same for shuffled files and declarations.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use lang_diagnostics::Severity;
 use lang_syntax::ast::Item;
@@ -116,7 +117,7 @@ proptest! {
             shuffled.files.insert(name.clone(), lang_syntax::print(&tree));
         }
         let again = expanded(&shuffled);
-        let items = |trees: &[lang_syntax::ast::File]| {
+        let items = |trees: &[Arc<lang_syntax::ast::File>]| {
             sorted(&trees.iter().flat_map(|tree| tree.items.clone()).collect::<Vec<_>>())
         };
         prop_assert_eq!(items(&plain.trees), items(&again.trees));

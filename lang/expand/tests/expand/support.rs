@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, RenderOptions, Severity, Sink, SourceMap, render_text, settled};
 use lang_expand::{Entry, Given, Host, StandardLibrary, expand};
@@ -48,8 +49,11 @@ impl Folder {
 }
 
 impl Host for Folder {
-    fn read(&mut self, path: &str) -> io::Result<String> {
-        self.files.get(path).cloned().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not there"))
+    fn read(&mut self, path: &str) -> io::Result<Arc<str>> {
+        self.files
+            .get(path)
+            .map(|text| text.as_str().into())
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not there"))
     }
 
     fn standard(&self, name: &str) -> Option<&'static str> {
@@ -63,7 +67,7 @@ impl Host for Folder {
 
 /// What came out.
 pub(crate) struct Expanded {
-    pub(crate) trees: Vec<File>,
+    pub(crate) trees: Vec<Arc<File>>,
     pub(crate) sources: SourceMap,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -83,7 +87,7 @@ pub(crate) fn expanded(folder: &Folder) -> Expanded {
     for written in &folder.definitions {
         given.extend(Given::on_command_line(written, &mut sources, &mut sink));
     }
-    let entry = Entry { path: String::from("mesh.mesh"), file, tree };
+    let entry = Entry { path: String::from("mesh.mesh"), file, tree: Arc::new(tree) };
     let trees = expand(vec![entry], &given, SCHEMA, &mut folder.clone(), &mut sources, &mut sink);
     let diagnostics = settled(sink.into_sorted(), &sources);
     Expanded { trees, sources, diagnostics }
@@ -92,7 +96,12 @@ pub(crate) fn expanded(folder: &Folder) -> Expanded {
 impl Expanded {
     /// All trees as one text.
     pub(crate) fn text(&self) -> String {
-        self.trees.iter().map(print).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+        self.trees
+            .iter()
+            .map(|tree| print(tree))
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// What is reported, and the text if that is no error.
