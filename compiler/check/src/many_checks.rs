@@ -51,6 +51,10 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         let proxies = u64::from(replicas(model, *key));
         for reach in reaches {
             let Callee::Service(service) = reach.callee else { continue };
+            // Few services are checked.
+            if context.resolved.service(service).health.value.is_none() {
+                continue;
+            }
             for group in reach.groups.iter() {
                 match group.via {
                     Via::Pods => *asked.entry((service, reach.port, group.cluster)).or_default() += proxies,

@@ -183,7 +183,7 @@ impl Evaluator<'_, '_> {
         scope: Option<EntityId>,
         span: Span,
     ) -> Vec<Evaluated> {
-        let mut evaluated: Vec<Evaluated> = Vec::with_capacity(known.attributes.len());
+        let mut evaluated: Vec<Evaluated> = Vec::with_capacity(written.len());
         for attribute in written {
             let name = &attribute.name;
             let Some(schema) = known.attributes.iter().find(|schema| schema.name == name.value) else {

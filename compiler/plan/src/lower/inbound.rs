@@ -83,6 +83,8 @@ pub(super) fn listener(
         chains.extend(health::chains(context, cluster, id, position, http2));
     }
     chains.sort_by(|left, right| left.sni.cmp(&right.sni));
+    // Most have one, and each is half a kilobyte.
+    chains.shrink_to_fit();
     (!chains.is_empty()).then(|| Listener {
         name: INBOUND_LISTENER.to_owned(),
         address: context.wildcard(cluster, paths::INBOUND_PORT),

@@ -191,6 +191,7 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
     if rest {
         routes.push(to_callee(context, reach, port));
     }
+    routes.shrink_to_fit();
     let all = VirtualHost {
         name: format!("{}.{}", called.name, called.namespace),
         hosts: Arc::from([String::from("*")]),

@@ -43,6 +43,8 @@ pub(super) fn lower(
     listeners.extend(inbound);
     listeners.extend(status::sidecar(context, cluster, service));
     listeners.sort_by(|left, right| left.name.cmp(&right.name));
+    // There are as many of these lists as proxies, and room for one more listener is most of a kilobyte.
+    listeners.shrink_to_fit();
 
     let mut upstreams = outbound.upstreams;
     upstreams.extend(inbound::upstreams(context, cluster, id).into_iter().map(Arc::new));
@@ -51,6 +53,7 @@ pub(super) fn lower(
         upstreams.push(Arc::new(upstream::rate_limit(context, cluster, origin)));
     }
     upstreams.sort_by(|left, right| left.name.cmp(&right.name));
+    upstreams.shrink_to_fit();
 
     let proxy = ProxyPlan {
         name: context.sidecar_name(cluster, id),

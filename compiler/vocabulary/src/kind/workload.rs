@@ -65,7 +65,8 @@ pub(crate) static KIND: Kind = Kind {
 
 /// The workloads of a service, client or subset, whose name they have unless they have one of their own.
 pub(crate) fn convert(service: &Block, named: &str, sink: &mut Sink) -> Option<Vec<Workload>> {
-    let mut workloads = Vec::new();
+    // Nearly every service has one.
+    let mut workloads = Vec::with_capacity(1);
     for block in service.blocks(&KIND) {
         let name = block.label.as_ref().map_or(named, |label| label.value.as_str());
         let kind = block.get::<WorkloadKind>(words::KIND)?;
