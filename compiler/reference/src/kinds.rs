@@ -1,6 +1,6 @@
 //! Every kind and attribute, from the schema.
 
-use lang_evaluate::schema::{Count, Kind, Nested};
+use lang_evaluate::schema::{Count, Kind, Label, Nested};
 use meshc_vocabulary::SCHEMA;
 use meshc_vocabulary::capability::{self, Actor};
 
@@ -60,6 +60,17 @@ fn kind(home: &Home, homes: &[Home], examples: &Examples, text: &mut String) {
     elsewhere(home, homes, text);
     if let Some(label) = kind.label.describe() {
         line(text, format_args!("Before the brace: {label}.\n"));
+    }
+    if let Some(principal) = kind.principal {
+        let label = match kind.label {
+            Label::None => "",
+            Label::Optional(_) | Label::Required(_) | Label::Symbol(_) | Label::Reference(_) => " name",
+        };
+        let word = kind.word;
+        line(
+            text,
+            format_args!("`{word}{label} = value` is short for `{word}{label} {{ {principal} = value }}`.\n"),
+        );
     }
     if let Some(example) = examples.of_kind(kind) {
         line(text, format_args!("*{}*\n", example.caption));

@@ -154,6 +154,16 @@ fn is_word(kind: TokenKind) -> bool {
     )
 }
 
+/// Whether a token may be the word of a block.
+fn begins_block(kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::Name | TokenKind::True | TokenKind::False | TokenKind::In | TokenKind::If)
+}
+
+/// Whether a token may be a label.
+fn names(kind: TokenKind) -> bool {
+    kind == TokenKind::String || is_word(kind)
+}
+
 struct Walk<'t> {
     text: &'t Text,
     open: Vec<Open>,
@@ -269,13 +279,24 @@ impl Walk<'_> {
     fn attribute(&self) -> Option<String> {
         let equals = self.head.iter().rposition(|token| token.kind == TokenKind::Equals);
         if let Some(equals) = equals {
-            let name = equals.checked_sub(1).and_then(|at| self.nth(at))?;
-            return Some(self.word(name).to_owned());
+            return self.assigned(&self.head, equals);
         }
         match self.open.last().map(|open| &open.frame) {
             Some(Frame::List(name) | Frame::Group(name)) => Some(name.clone()),
             _ => None,
         }
+    }
+
+    /// What stands before an equals sign: the name of an attribute, or the word of a block before its label.
+    fn assigned(&self, tokens: &[Token], equals: usize) -> Option<String> {
+        let before = tokens.get(..equals)?;
+        let first = usize::from(before.first().is_some_and(|token| token.kind == TokenKind::Override));
+        let name = match before.get(first..)? {
+            [word, label] if begins_block(word.kind) && names(label.kind) => word,
+            [.., name] => name,
+            [] => return None,
+        };
+        Some(self.word(*name).to_owned())
     }
 
     /// The names of a dotted path that begins at a token.
@@ -313,9 +334,9 @@ impl Walk<'_> {
         let words = head.get(first..).unwrap_or_default();
         let equals = words.iter().rposition(|token| token.kind == TokenKind::Equals);
         if let Some(equals) = equals {
-            let name = equals.checked_sub(1).and_then(|at| words.get(at)).map(|name| self.word(*name));
+            let name = self.assigned(words, equals);
             let is_let = words.first().is_some_and(|token| token.kind == TokenKind::Let);
-            return Expected::Value(if is_let { String::new() } else { name.unwrap_or_default().to_owned() });
+            return Expected::Value(if is_let { String::new() } else { name.unwrap_or_default() });
         }
         match frame {
             Some(Frame::List(name) | Frame::Group(name)) => return Expected::Value(name.clone()),
@@ -378,6 +399,10 @@ mod tests {
         assert_eq!(cursor("override namespace |").expected, Expected::Label("namespace".to_owned()));
         assert_eq!(cursor("mesh m { a = 1, |").expected, Expected::Item);
         assert_eq!(cursor("mesh m { a =\n |").expected, Expected::Value("a".to_owned()));
+        assert_eq!(cursor("service web { port http = |").expected, Expected::Value("port".to_owned()));
+        let found = cursor("override allow \"a b\" = [|");
+        assert_eq!(found.expected, Expected::Value("allow".to_owned()));
+        assert_eq!(found.frames, [Frame::List("allow".to_owned())]);
         assert!(cursor("a = 1 // comm|ent").in_text);
         assert!(cursor("a = \"te|xt\"").in_text);
     }

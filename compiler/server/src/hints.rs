@@ -71,7 +71,7 @@ fn of_block(block: &ast::Block, around: &'static Kind, found: &mut Vec<(u32, Str
         block.body.iter().any(|item| match item {
             Item::Attribute(attribute) => attribute.name.value == name,
             Item::Block(_) | Item::Form(_) => false,
-        })
+        }) || (block.short && nested.kind.principal.is_some_and(|principal| principal.text() == name))
     };
     let absent: Vec<String> = nested
         .kind

@@ -126,13 +126,14 @@ fn word(view: &View<'_>, offset: usize) -> Option<(Span, String)> {
             Around::Kind(kind) => kind
                 .attribute(word)
                 .map(|attribute| attribute_text(view, attribute, span))
-                .or_else(|| kind.block(word).map(|nested| kind_text(nested.kind)))?,
+                .or_else(|| kind.block(word).map(|nested| block_text(view, nested.kind, span)))?,
             Around::Record(_) => attribute_text(view, kinds::attribute(around, word)?, span),
             Around::Anywhere => kinds::attribute(around, word)
                 .map(|attribute| attribute_text(view, attribute, span))
                 .or_else(|| {
                     let mut all = kinds::all().into_iter();
-                    all.find(|nested| nested.kind.word == word).map(|nested| kind_text(nested.kind))
+                    all.find(|nested| nested.kind.word == word)
+                        .map(|nested| block_text(view, nested.kind, span))
                 })?,
             Around::Map(_) | Around::Nowhere => return None,
         },
@@ -177,7 +178,12 @@ fn symbol_of(ty: &'static Type, word: &str) -> Option<(&'static str, &'static st
 
 pub(crate) fn kind_text(kind: &'static Kind) -> String {
     let label = kind.label.describe().map(|label| format!(" ({label})")).unwrap_or_default();
-    format!("**{}**{label}\n\n{}", kind.word, kind.documentation)
+    let short = kind.principal.map(|principal| {
+        let name = if label.is_empty() { "" } else { " name" };
+        let word = kind.word;
+        format!("\n\n`{word}{name} = value` is short for `{word}{name} {{ {principal} = value }}`.")
+    });
+    format!("**{}**{label}\n\n{}{}", kind.word, kind.documentation, short.unwrap_or_default())
 }
 
 /// What an attribute takes and means.
@@ -189,6 +195,15 @@ pub(crate) fn attribute_documentation(attribute: &Attribute) -> String {
         kinds::presence(attribute),
         attribute.documentation
     )
+}
+
+/// What a block is, and its principal attribute with what that comes to where it is written by its value.
+fn block_text(view: &View<'_>, kind: &'static Kind, word: Span) -> String {
+    let principal = kind.principal.and_then(|principal| kind.attribute(principal.text()));
+    match principal.filter(|_| !values_at(view, word).is_empty()) {
+        Some(attribute) => format!("{}\n\n{}", kind_text(kind), attribute_text(view, attribute, word)),
+        None => kind_text(kind),
+    }
 }
 
 fn attribute_text(view: &View<'_>, attribute: &'static Attribute, name: Span) -> String {

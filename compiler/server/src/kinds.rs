@@ -81,12 +81,23 @@ pub(crate) fn attribute(around: Around, name: &str) -> Option<&'static Attribute
     }
 }
 
-/// The type of the values of an attribute.
+/// The attribute whose value stands behind `name =`: the one of that name, or the principal one of a kind of block.
+pub(crate) fn assigned(around: Around, name: &str) -> Option<&'static Attribute> {
+    let principal =
+        |kind: &'static Kind| kind.principal.and_then(|principal| kind.attribute(principal.text()));
+    attribute(around, name).or_else(|| match around {
+        Around::Kind(kind) => principal(kind.block(name)?.kind),
+        Around::Anywhere => principal(kind_named(name)?),
+        Around::Record(_) | Around::Map(_) | Around::Nowhere => None,
+    })
+}
+
+/// The type of the values that stand behind `name =`.
 pub(crate) fn attribute_type(around: Around, name: &str) -> Option<&'static Type> {
     match around {
         Around::Map(ty) => Some(ty),
         Around::Kind(_) | Around::Record(_) | Around::Anywhere | Around::Nowhere => {
-            attribute(around, name).map(|attribute| &attribute.ty)
+            assigned(around, name).map(|attribute| &attribute.ty)
         }
     }
 }

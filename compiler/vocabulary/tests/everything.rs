@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lang_diagnostics::{Sink, SourceMap};
-use lang_evaluate::schema::Kind;
+use lang_evaluate::schema::{Kind, Type};
 use lang_expand::{StandardLibrary, expand_text};
 use lang_syntax::ast::{File, Item};
 use meshc_vocabulary::SCHEMA;
@@ -146,4 +146,44 @@ fn the_order_of_declarations_means_nothing() {
     }
     assert_ne!(file, reversed);
     assert_eq!(model(&reversed).as_deref(), Some(whole.as_str()));
+}
+
+/// Every kind.
+fn kinds() -> Vec<&'static Kind> {
+    let mut found: Vec<&'static Kind> = vec![SCHEMA.file];
+    let mut at = 0;
+    while let Some(kind) = found.get(at) {
+        for nested in kind.blocks {
+            if !found.iter().any(|known| std::ptr::eq(*known, nested.kind)) {
+                found.push(nested.kind);
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+#[test]
+fn what_a_kind_is_about_is_one_of_its_attributes_and_no_other_is_taken_for_the_block() {
+    let mut principals = 0;
+    for kind in kinds() {
+        if let Some(principal) = kind.principal {
+            principals += 1;
+            let attribute = kind.attribute(principal.text());
+            let attribute = attribute.unwrap_or_else(|| panic!("`{}` has no `{principal}`", kind.word));
+            // Braces are those of the block.
+            let record = matches!(attribute.ty, Type::Record(_) | Type::Map { .. });
+            assert!(!record, "`{}` takes a record as `{principal}`", kind.word);
+        }
+        for nested in kind.blocks {
+            // `redirect = https` is an attribute of a rule, and `redirect { … }` a block in it.
+            let both = kind.attribute(nested.kind.word).is_some();
+            assert!(
+                !both || nested.kind.principal.is_none(),
+                "`{} = …` may mean two things",
+                nested.kind.word
+            );
+        }
+    }
+    assert!(principals > 20, "{principals}");
 }

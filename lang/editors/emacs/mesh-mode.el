@@ -16,6 +16,7 @@
 
 (defvar mesh-font-lock-keywords
   `((,(concat "\\_<" (regexp-opt mesh-kinds t) "\\_>\\(?:[ \t]+[^ \t={]+\\)?[ \t]*{") 1 font-lock-type-face)
+    (,(concat "\\_<" (regexp-opt mesh-kinds t) "\\_>[ \t]+[^ \t={]+[ \t]*=") 1 font-lock-type-face)
     ("\\_<\\([A-Za-z_][A-Za-z0-9_-]*\\)[ \t]*=" 1 font-lock-variable-name-face)
     (,(regexp-opt mesh-words 'symbols) . font-lock-keyword-face)
     ("\\_<\\(?:true\\|false\\)\\_>" . font-lock-constant-face)))

@@ -40,7 +40,14 @@ module.exports = grammar({
 
     attribute: ($) => seq(field('name', choice($._item_word, $.string)), '=', field('value', $._value)),
 
-    block: ($) => seq(field('kind', $._item_word), optional(field('label', $._label)), field('body', $.body)),
+    block: ($) =>
+      seq(
+        field('kind', $._item_word),
+        choice(
+          field('body', $.body),
+          seq(field('label', $._label), choice(field('body', $.body), seq('=', field('value', $._value)))),
+        ),
+      ),
 
     body: ($) => seq('{', repeat($._separated_item), '}'),
 

@@ -159,10 +159,13 @@ issuer files { directory = "pki" }   // issuer = files { directory = "pki" }
     CodeInfo {
         code: ATTRIBUTE_FOR_BLOCK,
         title: "an attribute where a block is meant",
-        explanation: r#"Blocks have no equals sign.
+        explanation: r#"Blocks have no equals sign, unless their kind has one attribute that is meant without its name: `lang/REFERENCE.md` has
+it for each kind. Such a block may be written by the value of that attribute, which is no record in braces.
 
 ```mesh
 pool = { max_connections = 10 }     // pool { max_connections = 10 }
+timeout = 2s                        // the same as timeout { request = 2s }
+port http = 80                      // the same as port http { number = 80 }
 ```"#,
     },
     CodeInfo {

@@ -47,6 +47,10 @@ impl<'a> Collector<'a, '_> {
         let mut collected: Vec<Collected<'a>> = Vec::new();
         for item in items {
             let ast::Item::Block(block) = item else { continue };
+            if block.short {
+                self.short(kind, block);
+                continue;
+            }
             let Some(nested) = kind.block(&block.kind.value) else {
                 self.unknown_block(kind, block);
                 continue;
@@ -171,6 +175,20 @@ impl<'a> Collector<'a, '_> {
             }
             // The second pass resolves it, when all names are known.
             (Label::Reference(_), Some(_)) => {}
+        }
+    }
+
+    /// `kind label = value` of a kind that is not written so.
+    fn short(&mut self, kind: &'static Kind, block: &'a ast::Block) {
+        let word = block.kind.value.as_str();
+        if let Some(nested) = kind.block(word) {
+            self.mark_broken(block);
+            self.sink.push(fixes::value_for_block(nested.kind, block));
+        } else if let Some(diagnostic) = fixes::label_for_attribute(kind, block) {
+            self.mark_broken(block);
+            self.sink.push(diagnostic);
+        } else {
+            self.unknown_block(kind, block);
         }
     }
 

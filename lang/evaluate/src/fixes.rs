@@ -36,11 +36,16 @@ pub(crate) fn record_for_block(kind: &Kind, attribute: &ast::Attribute) -> Diagn
         attribute.name.span,
         format!("`{word}` is a block and not an attribute"),
     )
-    .label("no equals sign follows this")
-    .help(format!("write `{}`", sample(kind)));
+    .label("no equals sign follows this");
     let label_missing = match kind.label {
         Label::None | Label::Optional(_) => false,
         Label::Required(_) | Label::Symbol(_) | Label::Reference(_) => true,
+    };
+    let diagnostic = match kind.principal {
+        Some(_) if label_missing => {
+            diagnostic.help(format!("write `{word} name = …`, or `{}`", sample(kind)))
+        }
+        Some(_) | None => diagnostic.help(format!("write `{}`", sample(kind))),
     };
     if label_missing {
         diagnostic
@@ -55,6 +60,63 @@ pub(crate) fn record_for_block(kind: &Kind, attribute: &ast::Attribute) -> Diagn
     } else {
         diagnostic
     }
+}
+
+/// `service web = 80` of a kind without a principal attribute, or `port http = { number = 80 }`.
+pub(crate) fn value_for_block(kind: &Kind, block: &ast::Block) -> Diagnostic {
+    let word = kind.word;
+    let message = match kind.principal {
+        Some(principal) => {
+            format!("`{word}` takes the value of `{principal}` behind an equals sign, and this is a record")
+        }
+        None => format!("`{word}` takes braces and no value"),
+    };
+    let label = block.label.as_ref();
+    let name = label.map_or("name", |label| label.value.as_str());
+    let diagnostic = Diagnostic::error(codes::ATTRIBUTE_FOR_BLOCK, block.kind.span, message)
+        .label("no equals sign belongs to this")
+        .help(format!("write `{word} {name} {{ … }}`"));
+    match (block.body.as_slice(), label) {
+        ([ast::Item::Attribute(attribute)], Some(label))
+            if matches!(attribute.value.kind, ast::ValueKind::Record(_)) =>
+        {
+            let between = Span { end: attribute.value.span.start, ..label.span.after() };
+            diagnostic.fix(Fix {
+                title: String::from("remove the equals sign"),
+                applicability: Applicability::Safe,
+                edits: vec![Edit { span: between, text: String::from(" ") }],
+            })
+        }
+        _ => diagnostic,
+    }
+}
+
+/// `clusters web = [west]` where `clusters` is an attribute, or `max connections = 10` where `max_connections` is one.
+pub(crate) fn label_for_attribute(kind: &Kind, block: &ast::Block) -> Option<Diagnostic> {
+    let word = block.kind.value.as_str();
+    let label = block.label.as_ref()?;
+    let (name, applicability) = if kind.attribute(word).is_some() {
+        (word.to_owned(), Applicability::Suggested)
+    } else {
+        let joined = format!("{word}_{}", label.value);
+        (kind.attribute(&joined).map(|_| joined)?, Applicability::Safe)
+    };
+    let message = if name == word {
+        format!("`{word}` is an attribute, which has no name behind it")
+    } else {
+        format!("{} does not accept a block `{word}`", crate::collect::place_name(kind))
+    };
+    let written = Span { end: label.span.end, ..block.kind.span };
+    Some(
+        Diagnostic::error(codes::BLOCK_FOR_ATTRIBUTE, written, message)
+            .label("two words before the equals sign")
+            .help(format!("write `{name} = …`"))
+            .fix(Fix {
+                title: format!("write `{name}`"),
+                applicability,
+                edits: vec![Edit { span: written, text: name }],
+            }),
+    )
 }
 
 /// `link a { … }` where `link { … }` is meant, or `destination web { … }` where `destination { to = web, … }` is.

@@ -26,6 +26,9 @@ pub struct Kind {
     pub space: Option<&'static str>,
     /// Whether the same entity may be opened in several places.
     pub reopen: bool,
+    /// The attribute that one means without naming it: `word = value` and `word label = value` are short for a block with
+    /// this attribute alone. It takes no record in braces, since `word { … }` is the block.
+    pub principal: Option<Name>,
     /// Its attributes, in the order in which a person would write them.
     pub attributes: &'static [Attribute],
     /// The blocks in it, in the order in which a person would write them.
@@ -279,6 +282,39 @@ impl Type {
     #[must_use]
     pub const fn some(of: &'static Self) -> Self {
         Self::List { of, min: 1, max: usize::MAX }
+    }
+
+    /// Whether it takes a word with a record behind it.
+    #[must_use]
+    pub fn is_tagged(&self) -> bool {
+        match self {
+            Self::Tagged(_) => true,
+            Self::Union(types) => types.iter().any(Self::is_tagged),
+            Self::Boolean
+            | Self::Integer(..)
+            | Self::Decimal
+            | Self::Duration
+            | Self::Rate
+            | Self::Size
+            | Self::Percentage
+            | Self::WholePercentage
+            | Self::Ip
+            | Self::Ipv4
+            | Self::Host(_)
+            | Self::Cidr
+            | Self::SocketAddress
+            | Self::StatusClass
+            | Self::Text(_)
+            | Self::Template(_)
+            | Self::Symbol(_)
+            | Self::Reference(_)
+            | Self::List { .. }
+            | Self::Record(_)
+            | Self::Map { .. }
+            | Self::Call(..)
+            | Self::Instance(..)
+            | Self::Condition => false,
+        }
     }
 
     /// A list that may be empty.

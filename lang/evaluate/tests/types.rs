@@ -43,7 +43,7 @@ const fn leaf(
     space: Option<&'static str>,
     attributes: &'static [Attribute],
 ) -> Kind {
-    Kind { word, documentation: "", label, space, reopen: false, attributes, blocks: &[] }
+    Kind { word, documentation: "", label, space, reopen: false, principal: None, attributes, blocks: &[] }
 }
 
 static TOY: Kind = leaf("toy", Label::Required(&ANY_TEXT), Some("toy"), &[]);

@@ -50,6 +50,7 @@ impl<'a> Expander<'a, '_> {
             label: None,
             interpolated: None,
             body,
+            short: false,
             documentation: None,
             span,
         }

@@ -290,6 +290,7 @@ impl<'a, 's> Expander<'a, 's> {
             label,
             interpolated: None,
             body: self.body(&block.body, scope, block.kind.span),
+            short: block.short,
             documentation: block.documentation.clone(),
             span: scope.place(block.span),
         })

@@ -1,14 +1,14 @@
 //! Modules, variables, templates, defaults and overrides: several files become plain trees, which evaluation takes.
 //!
 //! The modules that files use are read first (`modules`). Then each file's items are made, one after the other, with
-//! every variable replaced by its value (`items`, `values`); `defaults` and `override` are worked into what that gives
+//! every variable replaced by its value (`items`, `values`); what is short for a block is made one (`principal`); `defaults` and `override` are worked into what that gives
 //! (`layers`). Whatever text counts several times has places in copies of its file ([`lang_diagnostics::Copied`]), so that
 //! every later stage can point at what it is about without knowing of templates.
 //!
 //! Evaluation is total: there is no recursion, lists are finite, and what is made is bounded (`bounds`).
 //!
 //! Invariants: kinds are data, from the [`Schema`] it is given; reads no file but through [`Host`]; a file in which
-//! nothing stands for anything else passes through untouched.
+//! nothing stands for anything else passes through, and only its short blocks are made whole.
 
 mod assertions;
 mod bounds;
@@ -21,6 +21,7 @@ mod instances;
 mod items;
 mod layers;
 mod modules;
+mod principal;
 mod scope;
 mod types;
 mod values;
@@ -61,7 +62,9 @@ pub fn expand(
     sink: &mut Sink,
 ) -> Vec<Arc<ast::File>> {
     if given.is_empty() && entries.iter().all(|entry| !entry.tree.expands) {
-        return entries.into_iter().map(|entry| entry.tree).collect();
+        let mut files: Vec<_> = entries.into_iter().map(|entry| entry.tree).collect();
+        principal::apply(&mut files, schema);
+        return files;
     }
     let modules = modules::load(entries, host, sources, sink);
     // What `for c in clusters` goes over is known once everything else is made, so that is made twice then.
@@ -100,7 +103,8 @@ fn made(
     sink: &mut Sink,
 ) -> (Vec<Arc<ast::File>>, bool) {
     let mut expander = Expander::new(modules, given, schema, entities, sources, sink);
-    let files = expander.files();
+    let mut files = expander.files();
+    principal::apply(&mut files, schema);
     let asked = expander.asked;
     if !expander.layered {
         return (files, asked);

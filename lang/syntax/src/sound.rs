@@ -200,11 +200,15 @@ impl<'t> Reader<'t> {
                 return self.value();
             }
             _ if record => return None,
-            TokenKind::OpenBrace => {}
+            TokenKind::OpenBrace => return self.body(),
             TokenKind::String => self.string()?,
             TokenKind::TemplateHead => self.template()?,
             kind if is_word(kind) => self.advance()?,
             _ => return None,
+        }
+        if self.continuation() == Some(TokenKind::Equals) {
+            self.advance()?;
+            return self.value();
         }
         self.body()
     }

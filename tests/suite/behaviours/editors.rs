@@ -39,7 +39,7 @@ fn lines() -> Vec<Line> {
     let (grammar, vim) = ("vscode/syntaxes/mesh.tmLanguage.json", "neovim/syntax/mesh.vim");
     let emacs = "emacs/mesh-mode.el";
     let block = format!(
-        r#"      "match": "\\b({})\\b(?:\\s+([A-Za-z_][A-Za-z0-9_-]*|\"[^\"]*\"))?(?=\\s*\\{{)","#,
+        r#"      "match": "\\b({})\\b(?:(?:\\s+([A-Za-z_][A-Za-z0-9_-]*|\"[^\"]*\"))?(?=\\s*\\{{)|\\s+([A-Za-z_][A-Za-z0-9_-]*|\"[^\"]*\")(?=\\s*=))","#,
         kinds.join("|")
     );
     let quoted = |words: &[&str]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");

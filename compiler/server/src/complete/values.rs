@@ -22,7 +22,7 @@ impl Completer<'_, '_> {
             for part in kinds::parts(ty) {
                 self.of_type(part);
             }
-            if let (Some(attribute), true) = (kinds::attribute(around, name), self.cursor.before.is_empty())
+            if let (Some(attribute), true) = (kinds::assigned(around, name), self.cursor.before.is_empty())
                 && let Presence::Default(constant) = attribute.presence
             {
                 let text = kinds::constant_text(constant);

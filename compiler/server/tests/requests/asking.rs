@@ -66,6 +66,30 @@ fn values_are_completed_by_their_type() {
 }
 
 #[test]
+fn blocks_that_are_written_by_their_value_are_completed_and_explained() {
+    let mut client = Client::new();
+    let short =
+        SHOP.replace("timeout { request = patience }", "timeout = patience, allow = [web], balance = random");
+    assert_ne!(short, SHOP);
+    has(&labels(&mut client, &short.replace("timeout = patience", "timeout = |")), &["patience", "none"]);
+    has(&labels(&mut client, &short.replace("timeout = patience", "timeout = 20|")), &["20s", "20ms"]);
+    has(&labels(&mut client, &short.replace("allow = [web]", "allow = [|]")), &["cart", "web", "everyone"]);
+    has(&labels(&mut client, &short.replace("= random", "= |")), &["random", "hash", "round_robin"]);
+    let labelled = short.replace("    port http { number = 80 }", "    port http = 80, mtls = |");
+    assert_eq!(
+        labels(&mut client, &labelled.replace(", mtls = |", ", subset v1 = [we|]")),
+        ["west", "east", "patience"]
+    );
+    let said = hover(&mut client, &short.replace("timeout = patience", "time|out = patience"));
+    assert!(said.contains("**timeout**") && said.contains("`request = 2s` (declared)"), "{said}");
+    assert!(said.contains("`timeout = value` is short for `timeout { request = value }`"), "{said}");
+    let said = hover(&mut client, &short.replace("allow = [web]", "allow = [w|eb]"));
+    assert!(said.contains("service shop.web"), "{said}");
+    let said = hover(&mut client, &short.replace("= random", "= rand|om"));
+    assert!(said.contains("`random`"), "{said}");
+}
+
+#[test]
 fn modules_templates_and_their_parameters_are_completed() {
     let mut client = Client::new();
     has(&labels(&mut client, &format!("use |\n{SHOP}")), &["std.access", "std.resilience", "\"mesh.mesh\""]);

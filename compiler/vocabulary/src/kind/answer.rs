@@ -46,6 +46,7 @@ pub(crate) static REDIRECT: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::optional(words::SCHEME, Type::Symbol(SCHEMES), "The scheme."),
         rewrite::HOST,
@@ -79,6 +80,7 @@ pub(crate) static RESPOND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::STATUS),
     attributes: &[
         Attribute::required(
             words::STATUS,

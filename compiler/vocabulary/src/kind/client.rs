@@ -12,6 +12,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("callee"),
     reopen: false,
+    principal: None,
     attributes: &[presence::CLUSTERS, service::CALLS, service::ACCOUNT, service::CAPTURE],
     blocks: &[
         Nested { kind: &presence::KIND, count: Count::Many },

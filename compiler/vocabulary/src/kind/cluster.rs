@@ -59,6 +59,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("cluster"),
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(
             words::NETWORK,

@@ -26,6 +26,7 @@ pub(crate) static HEADER: Kind = Kind {
     label: Label::Required(&forms::SENT_HEADER_NAME),
     space: None,
     reopen: false,
+    principal: Some(words::EXACT),
     attributes: &[
         Attribute::optional(
             words::EXACT,
@@ -54,6 +55,7 @@ pub(crate) static COOKIE: Kind = Kind {
     label: Label::Required(&forms::COOKIE_NAME),
     space: None,
     reopen: false,
+    principal: Some(words::EXACT),
     attributes: &[
         Attribute::optional(
             words::EXACT,
@@ -80,6 +82,7 @@ pub(crate) static QUERY: Kind = Kind {
     label: Label::Required(&forms::QUERY_NAME),
     space: None,
     reopen: false,
+    principal: Some(words::EXACT),
     attributes: &[
         Attribute::optional(words::EXACT, Type::Text(&forms::QUERY_VALUE), "The value is this one."),
         Attribute::optional(words::PREFIX, Type::Text(&forms::QUERY_VALUE), "The value begins with this."),

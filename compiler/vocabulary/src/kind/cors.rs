@@ -28,6 +28,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::ALLOW_ORIGINS),
     attributes: &[
         Attribute::optional(
             words::ALLOW_ORIGINS,

@@ -81,6 +81,7 @@ static TLS: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::CA),
     attributes: &[
         Attribute::required(
             words::CA,
@@ -122,6 +123,7 @@ static PORT: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
+    principal: Some(words::NUMBER),
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that callers use."),
         Attribute::derived(words::TARGET, Type::PORT, "`number`", "The number that the host listens on."),
@@ -148,6 +150,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("callee"),
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(
             words::HOSTS,

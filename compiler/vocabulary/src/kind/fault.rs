@@ -62,6 +62,7 @@ static DELAY: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::TIME),
     attributes: &[Attribute::required(words::TIME, Type::Duration, "How long they wait."), SHARE],
     blocks: &[],
 };
@@ -73,6 +74,7 @@ static ABORT: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::STATUS),
     attributes: &[
         Attribute::optional(
             words::STATUS,
@@ -96,6 +98,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[],
     blocks: &[
         Nested { kind: &HEADER, count: Count::Many },

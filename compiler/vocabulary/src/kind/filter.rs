@@ -88,6 +88,7 @@ pub(crate) static REQUEST_HEADERS: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[SET, ADD, REMOVE],
     blocks: &[],
 };
@@ -100,6 +101,7 @@ pub(crate) static RESPONSE_HEADERS: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[SET, ADD, REMOVE],
     blocks: &[],
 };
@@ -114,6 +116,7 @@ pub(crate) static MIRROR: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::TO),
     attributes: &[
         Attribute::required(
             words::TO,

@@ -45,6 +45,7 @@ static HTTP10: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[Attribute::optional(
         words::DEFAULT_HOST,
         Type::Text(&forms::HOST),
@@ -59,6 +60,7 @@ pub(crate) static PORT: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
+    principal: Some(words::NUMBER),
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that clients use."),
         Attribute::defaulted(
@@ -94,6 +96,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("gateway"),
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(words::ROLE, Type::Symbol(ROLES), "What it does."),
         Attribute::optional(

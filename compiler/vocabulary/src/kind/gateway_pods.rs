@@ -44,6 +44,7 @@ pub(crate) static SERVICE: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::TYPE),
     attributes: &[
         Attribute::defaulted(
             words::TYPE,
@@ -83,6 +84,7 @@ pub(crate) static RESOURCES: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::derived(words::CPU, Type::Decimal, "`0.02`", "Processor time that is reserved, in cores."),
         Attribute::optional(words::CPU_LIMIT, Type::Decimal, "The most processor time, in cores."),
@@ -104,6 +106,7 @@ pub(crate) static AUTOSCALE: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::defaulted(
             words::MIN_REPLICAS,

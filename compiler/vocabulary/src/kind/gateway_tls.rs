@@ -49,6 +49,7 @@ static CERTIFICATE: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(
             words::SECRET,
@@ -71,6 +72,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::SECRET),
     attributes: &[
         Attribute::optional(
             words::SECRET,

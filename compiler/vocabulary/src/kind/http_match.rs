@@ -19,6 +19,7 @@ static GRPC: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::SERVICE),
     attributes: &[
         Attribute::optional(
             words::SERVICE,
@@ -77,6 +78,7 @@ static NOT: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         PATH,
         PATHS,
@@ -102,6 +104,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         PATH,
         PATHS,

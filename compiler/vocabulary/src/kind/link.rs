@@ -19,6 +19,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::BETWEEN),
     attributes: &[
         Attribute::required(
             words::BETWEEN,

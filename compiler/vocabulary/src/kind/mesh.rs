@@ -36,6 +36,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("mesh"),
     reopen: false,
+    principal: Some(words::TRUST_DOMAIN),
     attributes: &[
         Attribute::required(
             words::TRUST_DOMAIN,

@@ -13,6 +13,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::defaulted(
             words::PATH,

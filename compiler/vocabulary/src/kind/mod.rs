@@ -53,6 +53,7 @@ static FILE: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[],
     blocks: &[
         Nested { kind: &mesh::KIND, count: Count::One },
@@ -75,6 +76,7 @@ static STANDARD_FILE: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[],
     blocks: &[Nested { kind: &policy::KIND, count: Count::One }],
 };

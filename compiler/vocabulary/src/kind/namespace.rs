@@ -14,6 +14,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("namespace"),
     reopen: true,
+    principal: None,
     attributes: &[],
     blocks: &[
         Nested { kind: &service::KIND, count: Count::Many },

@@ -13,6 +13,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("network"),
     reopen: false,
+    principal: None,
     attributes: &[],
     blocks: &[],
 };

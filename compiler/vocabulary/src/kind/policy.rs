@@ -17,6 +17,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("policy"),
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::optional(
             words::TARGETS,

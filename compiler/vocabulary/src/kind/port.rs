@@ -42,6 +42,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("port"),
     reopen: false,
+    principal: Some(words::NUMBER),
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that callers use."),
         Attribute::derived(

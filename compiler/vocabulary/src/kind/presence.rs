@@ -27,6 +27,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Reference(&Reference::to(&[words::kind::CLUSTER])),
     space: None,
     reopen: false,
+    principal: Some(words::REPLICAS),
     attributes: &[
         Attribute::defaulted(
             words::REPLICAS,

@@ -27,6 +27,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Symbol(KINDS),
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(words::PATH, Type::Text(&forms::PATH), "Path at the application."),
         Attribute::required(words::PORT, Type::PORT, "Port of the application."),

@@ -55,6 +55,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[HOST, PATH, PREFIX, REGEX, SUBSTITUTION],
     blocks: &[],
 };

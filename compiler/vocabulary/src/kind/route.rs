@@ -68,6 +68,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("route"),
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::optional(
             words::GATEWAY,

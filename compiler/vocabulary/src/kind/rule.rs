@@ -62,6 +62,7 @@ pub(crate) static DESTINATION: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::TO),
     attributes: &[
         Attribute::required(words::TO, Type::Reference(&TARGET), "Where this share of the requests goes."),
         Attribute::defaulted(
@@ -80,6 +81,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, upgrade::UPGRADE],
     blocks: &BLOCKS,
 };

@@ -70,6 +70,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("callee"),
     reopen: false,
+    principal: None,
     attributes: &[
         presence::CLUSTERS,
         CALLS,

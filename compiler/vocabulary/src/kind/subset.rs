@@ -22,6 +22,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("subset"),
     reopen: false,
+    principal: Some(words::CLUSTERS),
     attributes: &[Attribute::derived(
         words::CLUSTERS,
         presence::CLUSTERS.ty,

@@ -63,6 +63,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&TEST_NAME),
     space: Some("test"),
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::optional(
             words::FAIL,
@@ -103,6 +104,7 @@ static ASSERT: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(
             assertion::CONDITION,

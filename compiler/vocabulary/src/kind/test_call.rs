@@ -48,6 +48,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Optional(&ANY_TEXT),
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(
             words::FROM,

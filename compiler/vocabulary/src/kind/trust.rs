@@ -46,6 +46,7 @@ static ROOT: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::LIFETIME),
     attributes: &[
         Attribute::derived(
             words::COMMON_NAME,
@@ -69,6 +70,7 @@ static INTERMEDIATE: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::LIFETIME),
     attributes: &[Attribute::defaulted(
         words::LIFETIME,
         Type::Duration,
@@ -92,6 +94,7 @@ static WORKLOAD: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::LIFETIME),
     attributes: &[Attribute::defaulted(
         words::LIFETIME,
         Type::Duration,
@@ -107,6 +110,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Required(&forms::NAME),
     space: Some("trust"),
     reopen: false,
+    principal: None,
     attributes: &[Attribute::defaulted(
         words::ISSUER,
         Type::Tagged(ISSUERS),

@@ -31,6 +31,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::Optional(&forms::DNS_LABEL),
     space: None,
     reopen: false,
+    principal: Some(words::KIND),
     attributes: &[
         Attribute::defaulted(
             words::KIND,

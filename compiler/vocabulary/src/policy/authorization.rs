@@ -121,6 +121,7 @@ static EXCEPT: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::FROM),
     attributes: &[
         Attribute::optional(
             words::FROM,
@@ -148,6 +149,7 @@ pub(crate) static ALLOW: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::FROM),
     attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };
@@ -159,6 +161,7 @@ pub(crate) static DENY: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::FROM),
     attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };

@@ -74,6 +74,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::BY),
     attributes: &[
         Attribute::inherited(words::BY, Type::Tagged(BY), "What decides."),
         Attribute::optional(

@@ -27,6 +27,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::BY),
     attributes: &[
         Attribute::inherited(words::ENABLED, Type::Boolean, "Whether other localities may take over at all."),
         Attribute::inherited(

@@ -75,6 +75,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::CHECK),
     attributes: &[
         Attribute::required(words::CHECK, Type::Tagged(CHECKS), "What is asked."),
         Attribute::defaulted(

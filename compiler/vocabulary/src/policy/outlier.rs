@@ -35,6 +35,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::inherited(words::ENABLED, Type::Boolean, "Whether endpoints are ejected at all."),
         Attribute::inherited(

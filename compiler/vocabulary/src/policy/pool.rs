@@ -20,6 +20,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::inherited(words::MAX_CONNECTIONS, Type::Integer(1, MOST), "Open connections."),
         Attribute::inherited(

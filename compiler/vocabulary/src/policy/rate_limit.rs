@@ -76,6 +76,7 @@ static EACH: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::optional(words::BY, Type::some(&Type::Symbol(KEYS)), "What requests have without a name."),
         Attribute::optional(words::HEADERS, Type::some(&NAME_OF_HEADER_KEY), "Headers, by name."),
@@ -109,6 +110,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: None,
     attributes: &[
         Attribute::required(words::SCOPE, Type::Symbol(SCOPES), "Who counts."),
         Attribute::optional(

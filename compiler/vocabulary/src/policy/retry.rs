@@ -50,6 +50,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::ATTEMPTS),
     attributes: &[
         Attribute::required(
             words::ATTEMPTS,

@@ -22,6 +22,7 @@ pub(crate) static KIND: Kind = Kind {
     label: Label::None,
     space: None,
     reopen: false,
+    principal: Some(words::REQUEST),
     attributes: &[
         Attribute::inherited(
             words::REQUEST,

@@ -45,6 +45,7 @@ impl Copier<'_> {
             label: block.label.as_ref().map(|label| self.name(label)),
             interpolated: None,
             body: body.collect(),
+            short: block.short,
             documentation: None,
             span: self.place(block.span),
         }

@@ -11,6 +11,7 @@ use super::{Name, as_block, as_block_mut, has_attribute};
 use crate::codes;
 use crate::items::DEFAULTS;
 use crate::modules::list;
+use crate::principal::below;
 
 /// The defaults of the whole mesh, and of each block that has some.
 #[derive(Default)]
@@ -124,16 +125,6 @@ fn refuse(block: &mut Block, sink: &mut Sink) {
         false
     });
     block.body.iter_mut().filter_map(as_block_mut).for_each(|inner| refuse(inner, sink));
-}
-
-/// The kinds of a word at any depth.
-fn below(kind: &'static Kind, word: &str, found: &mut Vec<&'static Kind>) {
-    for nested in kind.blocks {
-        if nested.kind.word == word && !found.iter().any(|known| std::ptr::eq(*known, nested.kind)) {
-            found.push(nested.kind);
-        }
-        below(nested.kind, word, found);
-    }
 }
 
 /// Reports what the kinds of a level do not take.

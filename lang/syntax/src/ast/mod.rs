@@ -47,7 +47,7 @@ pub enum Item {
     Form(Box<Form>),
 }
 
-/// `kind label { … }` or `kind { … }`; the braces may be empty but must be there.
+/// `kind label { … }` or `kind { … }`; the braces may be empty but must be there. Or `kind label = value`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     /// The kind's word.
@@ -58,14 +58,18 @@ pub struct Block {
     pub interpolated: Option<Box<Value>>,
     /// The items between the braces.
     pub body: Vec<Item>,
+    /// Whether it is written `kind label = value`. Its only item is then an attribute with an empty name and that value: it
+    /// is the kind's principal one, which expansion names.
+    pub short: bool,
     /// `///` lines right before, joined with newlines; without their slashes, one space after them, and white
     /// space at their ends.
     pub documentation: Option<Box<Spanned<String>>>,
-    /// From the kind to the closing brace.
+    /// From the kind to the closing brace, or to the end of the value.
     pub span: Span,
 }
 
-/// `name = value`, or `...value`: an attribute with an empty name whose value is a [`ValueKind::Spread`].
+/// `name = value`, or `...value`: an attribute with an empty name whose value is a [`ValueKind::Spread`]. Only the item of
+/// a block that is [`Block::short`] has an empty name otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
     /// The attribute's name.

@@ -218,6 +218,11 @@ impl<'a> Context<'a> {
         self.missing(opening).get() > 0
     }
 
+    /// Whether there are more closing brackets of this kind than opening ones from here on.
+    pub(crate) fn lacks_opening(&self, opening: TokenKind) -> bool {
+        self.missing(opening).get() < 0
+    }
+
     /// Notes that the closing bracket of an opening one was found to be missing.
     pub(crate) fn missing_closing(&self, opening: TokenKind) {
         self.missing(opening).update(|count| count.saturating_sub(1));

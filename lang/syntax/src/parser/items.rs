@@ -4,7 +4,9 @@ use lang_diagnostics::Spanned;
 
 use super::forms::{form, spread_item};
 use super::mistakes;
-use super::recovery::{Until, body_follows, close, closes_on_line, report, skip, skip_group};
+use super::recovery::{
+    Until, body_follows, close, closes_on_line, contains_blocks, report, skip, skip_group,
+};
 use super::strings::{string_text, template};
 use super::tokens::{Bracket, DEPTH_LIMIT, Lexeme, Parsed, Tokens};
 use super::values::{begins_value, too_deep, value_or_invalid};
@@ -138,22 +140,12 @@ pub(super) fn declaration<'a>(
                 Spanned::new(label.trim_end_matches([' ', '{']).to_owned(), input.span(after.peek(0)));
             Ok(block(input, Some(label), after.advance(), documentation))
         }
+        Some(_) if has_label(after) && after.advance().continuation() == Some(TokenKind::Equals) => {
+            Ok(labelled(input, after, documentation))
+        }
         Some(TokenKind::String) if !opens_block(after.advance()) && !body_follows(input, after.advance()) => {
             mistakes::missing_equals(input);
             Ok(attribute(input, after, documentation))
-        }
-        Some(kind) if kind.is_word() && after.advance().continuation() == Some(TokenKind::Equals) => {
-            let behind = after.advance().advance();
-            let doubled = input.text(first) == input.text(after.peek(0));
-            if !doubled && (opens_block(behind) || body_follows(input, behind)) {
-                let label = name_of(after);
-                return Ok(block(input, Some(label), after.advance(), documentation));
-            }
-            if !doubled && closes_on_line(after) {
-                return Ok(block(input, None, after, documentation));
-            }
-            mistakes::two_names(input);
-            Ok(attribute(after, behind, documentation))
         }
         Some(kind) if kind.is_word() || kind == TokenKind::String => {
             let label = name_of(after);
@@ -165,11 +157,15 @@ pub(super) fn declaration<'a>(
             Ok(block(input, Some(label), after.advance(), documentation))
         }
         Some(TokenKind::Literal) if input.text(first) == "language" => Err(mistakes::late_language(input)),
-        Some(TokenKind::TemplateHead) if opens_block(skip_group(after)) => {
+        Some(TokenKind::TemplateHead) if opens_or_equals(skip_group(after)) => {
             let (rest, value) = template(after)?;
             input.context.expands.set(true);
             let label = Spanned::new(String::new(), value.span);
-            let (rest, item) = block(input, Some(label), rest, documentation);
+            let (rest, item) = if rest.continuation() == Some(TokenKind::Equals) {
+                short(input, label, rest.advance(), documentation)
+            } else {
+                block(input, Some(label), rest, documentation)
+            };
             Ok((rest, interpolated(item, value)))
         }
         Some(kind) if begins_value(kind) => {
@@ -184,6 +180,51 @@ pub(super) fn declaration<'a>(
         }
         Some(_) | None => Err(mistakes::incomplete_item(input)),
     }
+}
+
+/// `kind label = …`. What can be no value there is the body of a block that lacks a brace.
+fn labelled<'a>(
+    input: Tokens<'a>,
+    label: Tokens<'a>,
+    documentation: Option<Box<Spanned<String>>>,
+) -> (Tokens<'a>, Item) {
+    let behind = label.advance().advance();
+    let items = behind.at_item() && body_follows(input, behind);
+    if items || (opens_block(behind) && contains_blocks(behind)) {
+        return block(input, Some(name_of(label)), label.advance(), documentation);
+    }
+    if closes_on_line(label) && input.context.lacks_opening(TokenKind::OpenBrace) {
+        return block(input, None, label, documentation);
+    }
+    short(input, name_of(label), behind, documentation)
+}
+
+/// `kind label = value`, from behind the `=`.
+fn short<'a>(
+    kind: Tokens<'a>,
+    label: Spanned<String>,
+    input: Tokens<'a>,
+    documentation: Option<Box<Spanned<String>>>,
+) -> (Tokens<'a>, Item) {
+    let (rest, value) = assigned(input);
+    let name = Spanned::new(String::new(), kind.span(kind.peek(0)));
+    let span = rest.span_from(kind.peek(0).start);
+    let body = vec![Item::Attribute(Attribute { name, value, documentation: None, span })];
+    let block = Block {
+        kind: name_of(kind),
+        label: Some(label),
+        interpolated: None,
+        body,
+        short: true,
+        documentation,
+        span,
+    };
+    (rest, Item::Block(block))
+}
+
+/// Whether a block's body or its value follows.
+fn opens_or_equals(input: Tokens<'_>) -> bool {
+    opens_block(input) || input.continuation() == Some(TokenKind::Equals)
 }
 
 /// The block with a label that has interpolations.
@@ -227,13 +268,19 @@ fn attribute<'a>(
     documentation: Option<Box<Spanned<String>>>,
 ) -> (Tokens<'a>, Item) {
     let start = name.peek(0).start;
+    let (rest, value) = assigned(input);
+    let attribute = Attribute { name: name_of(name), value, documentation, span: rest.span_from(start) };
+    (rest, Item::Attribute(attribute))
+}
+
+/// The value behind `=`.
+fn assigned(input: Tokens<'_>) -> (Tokens<'_>, Value) {
     let (rest, mut value) = value_or_invalid(input);
     if rest.continuation() == Some(TokenKind::Unknown) {
         // An operator that does not exist, which will be reported: what stands before it is no value by itself.
         value.kind = ValueKind::Invalid;
     }
-    let attribute = Attribute { name: name_of(name), value, documentation, span: rest.span_from(start) };
-    (rest, Item::Attribute(attribute))
+    (rest, value)
 }
 
 /// `kind label { … }`, from the opening brace.
@@ -270,6 +317,7 @@ fn block<'a>(
         label,
         interpolated: None,
         body,
+        short: false,
         documentation,
         span: rest.span_from(start),
     };

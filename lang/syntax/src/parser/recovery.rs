@@ -149,9 +149,11 @@ const LOOKAHEAD: usize = 256;
 pub(super) fn contains_blocks(input: Tokens<'_>) -> bool {
     let mut rest = input;
     let mut depth = 0_u32;
+    let mut previous = None;
     for _ in 0..LOOKAHEAD {
         let next = rest.peek(0);
-        let begins = next.on_new_line || rest.last_end == 0 || follows_separator(rest);
+        let new_line = next.on_new_line && !goes_on(previous);
+        let begins = new_line || rest.last_end == 0 || follows_separator(rest);
         if depth == 1 && begins && next.kind.is_word() {
             let second = rest.peek(1);
             let label = second.kind.is_word() || second.kind == TokenKind::String;
@@ -161,20 +163,22 @@ pub(super) fn contains_blocks(input: Tokens<'_>) -> bool {
             }
         }
         match next.kind {
-            TokenKind::OpenBrace => depth += 1,
-            TokenKind::CloseBrace if depth <= 1 => return false,
-            TokenKind::CloseBrace => depth -= 1,
             TokenKind::End => return false,
+            TokenKind::TemplateMiddle => {}
+            kind if kind.is_opening() => depth += 1,
+            kind if kind.opening().is_some() && depth <= 1 => return false,
+            kind if kind.opening().is_some() => depth -= 1,
             _ => {}
         }
+        previous = Some(next.kind);
         rest = rest.advance();
     }
     false
 }
 
-/// Whether the last consumed lexeme is a brace or a comma, behind which an item begins.
+/// Whether the last consumed lexeme is an opening brace or a comma, behind which an item begins.
 fn follows_separator(input: Tokens<'_>) -> bool {
-    input.context.slice(0, input.last_end).ends_with(['{', '}', ','])
+    input.context.slice(0, input.last_end).ends_with(['{', ','])
 }
 
 /// Whether the rest of the line has a `}` whose `{` is not on the line.

@@ -35,8 +35,11 @@ fn shape_of_item(item: &Item) -> String {
             }
             kind => format!("@{kind:?}"),
         },
-        Item::Block(Block { kind, label, body, .. }) => {
+        Item::Block(Block { kind, label, body, short, .. }) => {
             let label = label.as_ref().map_or(String::new(), |label| format!(" {}", label.value));
+            if *short {
+                return format!("{}{label} {}", kind.value, shape(body).trim_start());
+            }
             format!("{}{label} {{{}}}", kind.value, shape(body))
         }
     }
@@ -177,11 +180,8 @@ fn one_mistake_costs_one_error() {
     check("a = 10sec\nb = 1", "a=?; b=1", &["E0004 `10sec` has the unknown unit `sec`"]);
     check("a [1]\nb = 1", "a=[1]; b=1", &["E0005 expected `=` after `a`, found `[`"]);
     // The brace on the line closes what is opened on it.
-    check(
-        "m { h x-role = 1 }\nb = 1",
-        "m {x-role=1}; b=1",
-        &["E0005 expected `=` or `{` after `h`, found `x-role`"],
-    );
+    check("m { h x-role = 1, n = 2 }\nb = 1", "m {h x-role =1; n=2}; b=1", &[]);
+    check("p x-role = 1 }\nb = 1", "p {x-role=1}; b=1", &["E0010 expected `{` after `p`"]);
     check("a: 1\nb = 1", "a=1; b=1", &["E0001 unexpected `:`"]);
     check("a\nb = 1", "b=1", &["E0010 `a` is neither an attribute nor a block"]);
     check("network west\nb = 1", "network west {}; b=1", &["E0010 expected `{` after `network west`"]);
@@ -214,7 +214,8 @@ fn a_missing_opening_bracket_is_one_error() {
     check("s t\n  a = 1\n}\nu {}", "s t {a=1}; u {}", &[&expected("s t")]);
     check("s\n  a = 1\n}\nu {}", "s {a=1}; u {}", &[&expected("s")]);
     check("s {\n p q a = 1, b = 2 }\n r = 3\n}\nu {}", "s {p q {a=1; b=2}; r=3}; u {}", &[&expected("p q")]);
-    check("s t = {\n  a = 1\n}\nu {}", "s t {a=1}; u {}", &["E0005 expected `{`, found `=`"]);
+    check("s t = {\n  p {}\n}\nu {}", "s t {p {}}; u {}", &["E0005 expected `{`, found `=`"]);
+    check("s t = {\n  a = 1\n}\nu {}", "s t ={a=1}; u {}", &[]);
     check("a = x, y]\nu {}", "a=x; u {}", &["E0010 `y` is neither an attribute nor a block"]);
 }
 

@@ -166,7 +166,7 @@ impl<'a> Tokens<'a> {
         self.rest.len() == other.rest.len()
     }
 
-    /// Whether a line begins here that can only be the beginning of an item: `name =`, or `name label {`.
+    /// Whether a line begins here that can only be the beginning of an item: `name =`, `name label {` or `name label =`.
     pub(crate) fn at_item_line(&self) -> bool {
         self.peek(0).on_new_line && self.at_item()
     }
@@ -178,7 +178,7 @@ impl<'a> Tokens<'a> {
         self.at_item_line() || (self.peek(0).on_new_line && header && !self.peek(1).on_new_line)
     }
 
-    /// Whether `name =` or `name label {` stands here, which no value begins with.
+    /// Whether `name =`, `name label {` or `name label =` stands here, which no value begins with.
     pub(crate) fn at_item(&self) -> bool {
         let [first, second, third] = [self.peek(0), self.peek(1), self.peek(2)];
         if second.on_new_line || !(first.kind.is_word() || first.kind == TokenKind::String) {
@@ -199,7 +199,7 @@ impl<'a> Tokens<'a> {
             || (first.kind.is_word()
                 && !operator
                 && label
-                && third.kind == TokenKind::OpenBrace
+                && matches!(third.kind, TokenKind::OpenBrace | TokenKind::Equals)
                 && !third.on_new_line)
     }
 }

@@ -13,7 +13,7 @@ mod values;
 mod writer;
 
 use self::writer::{Gap, Writer};
-use crate::ast::{Attribute, Block, File, FormKind, Item, ValueKind};
+use crate::ast::{Attribute, Block, File, FormKind, Item, Value, ValueKind};
 
 /// Blocks with more attributes than this are not put on one line.
 const MOST_INLINE_ATTRIBUTES: usize = 3;
@@ -53,7 +53,9 @@ fn is_printable(item: &Item) -> bool {
     match item {
         Item::Block(block) => {
             let label = block.interpolated.as_deref();
-            scalars::is_bare(&block.kind.value) && label.is_none_or(inline::is_printable)
+            scalars::is_bare(&block.kind.value)
+                && label.is_none_or(inline::is_printable)
+                && short_value(block).is_none_or(inline::is_printable)
         }
         Item::Attribute(attribute) => inline::is_printable(&attribute.value),
         Item::Form(form) => forms::is_printable(form),
@@ -65,7 +67,7 @@ fn stands_apart(writer: &Writer<'_>, item: &Item, top: bool) -> bool {
     match item {
         Item::Block(block) => {
             block.documentation.is_some()
-                || !(block.body.is_empty() || inline_block(writer, block, top).is_some())
+                || !(block.short || block.body.is_empty() || inline_block(writer, block, top).is_some())
         }
         Item::Attribute(attribute) => attribute.documentation.is_some(),
         Item::Form(form) => {
@@ -90,6 +92,10 @@ fn block(writer: &mut Writer<'_>, block: &Block, top: bool) {
         return writer.write(&line);
     }
     writer.write(&header(block));
+    if let Some(value) = short_value(block) {
+        writer.write(" = ");
+        return values::value(writer, value);
+    }
     braced(writer, &block.body, block.span.end);
 }
 
@@ -112,9 +118,17 @@ fn header(block: &Block) -> String {
     }
 }
 
+/// The value of a block that is written without braces.
+fn short_value(block: &Block) -> Option<&Value> {
+    match block.body.as_slice() {
+        [Item::Attribute(attribute)] if block.short => Some(&attribute.value),
+        _ => None,
+    }
+}
+
 /// The block on one line, if it belongs there.
 fn inline_block(writer: &Writer<'_>, block: &Block, top: bool) -> Option<String> {
-    if writer.has_comment(block.span) {
+    if writer.has_comment(block.span) || block.short {
         return None;
     }
     if block.body.is_empty() {

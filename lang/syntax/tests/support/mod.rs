@@ -375,10 +375,26 @@ fn item(depth: u32) -> BoxedStrategy<Item> {
         |(kind, label, body, documentation)| {
             let label = label.map(named);
             let interpolated = None;
-            Item::Block(Block { kind: named(kind), label, interpolated, body, documentation, span: NOWHERE })
+            let kind = named(kind);
+            Item::Block(Block { kind, label, interpolated, body, short: false, documentation, span: NOWHERE })
         },
     );
-    prop_oneof![4 => attribute, 4 => block, 1 => form(depth - 1)].boxed()
+    let short = (plain_name(), any_name(), value(2), documentation()).prop_map(
+        |(kind, label, value, documentation)| {
+            let name = named(String::new());
+            let principal = Attribute { name, value, documentation: None, span: NOWHERE };
+            Item::Block(Block {
+                kind: named(kind),
+                label: Some(named(label)),
+                interpolated: None,
+                body: vec![Item::Attribute(principal)],
+                short: true,
+                documentation,
+                span: NOWHERE,
+            })
+        },
+    );
+    prop_oneof![4 => attribute, 4 => block, 1 => short, 1 => form(depth - 1)].boxed()
 }
 
 /// Items with a word of the language.

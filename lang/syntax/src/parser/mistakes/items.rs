@@ -96,16 +96,6 @@ pub(in crate::parser) fn missing_braces<'a>(input: Tokens<'a>, kind: Tokens<'a>)
     input
 }
 
-/// `name other = value`
-pub(in crate::parser) fn two_names(input: Tokens<'_>) {
-    let after = input.advance();
-    let name = shortened(input.text(input.peek(0)));
-    let message = format!("expected `=` or `{{` after `{name}`, found {}", found(after));
-    let label = shortened(after.text(after.peek(0)));
-    let help = format!("write `{name} {label} {{ … }}` for a block with the label `{label}`");
-    report(after, error(after, codes::UNEXPECTED_TOKEN, message).help(help));
-}
-
 /// `kind label` with `{` on the next line.
 pub(in crate::parser) fn brace_on_next_line(input: Tokens<'_>) {
     let gap = input.context.span(input.last_end, input.peek(0).start);

@@ -11,7 +11,7 @@ pub(super) use self::items::{
     PARAMETER, TYPE, block_in_record, brace_on_next_line, colon, colon_in_block, form_in_record,
     incomplete_form, incomplete_item, label_begins_with_digit, late_language, missing_braces, missing_equals,
     missing_separator, no_item, no_name, nothing_overridden, semicolon, string_as_item, two_labels,
-    two_names, unknown_language, unquoted_name,
+    unknown_language, unquoted_name,
 };
 pub(super) use self::values::{
     chained, incomplete_choice, incomplete_path, malformed_literal, missing_value, no_list, no_operand,
