@@ -74,6 +74,8 @@ pub(crate) struct Cursor {
     pub(crate) end: usize,
     /// Whether the place is in a comment, or in the text of a string.
     pub(crate) in_text: bool,
+    /// How many arguments are before it, where none of them has a name.
+    pub(crate) position: Option<usize>,
 }
 
 struct Open {
@@ -81,6 +83,8 @@ struct Open {
     opening: TokenKind,
     /// The tokens of the item around it, to go on with.
     head: Vec<Token>,
+    /// How many arguments are in it, if none of them has a name.
+    position: Option<usize>,
 }
 
 /// Where an offset of a text is.
@@ -122,6 +126,8 @@ pub(crate) fn at(text: &Text, offset: usize) -> Cursor {
     }
     let (before, rest) = walk.path_before();
     let expected = walk.expected(rest);
+    let innermost = walk.open.last().filter(|open| matches!(open.frame, Frame::Arguments(_)));
+    let position = innermost.and_then(|open| open.position).filter(|_| rest == 0);
     Cursor {
         frames: walk.open.into_iter().map(|open| open.frame).collect(),
         expected,
@@ -129,6 +135,7 @@ pub(crate) fn at(text: &Text, offset: usize) -> Cursor {
         start,
         end,
         in_text,
+        position,
     }
 }
 
@@ -202,14 +209,20 @@ impl Walk<'_> {
                     self.head.clear();
                 }
             }
-            TokenKind::Comma => self.head.clear(),
+            TokenKind::Comma => {
+                let named = self.head.iter().any(|token| token.kind == TokenKind::Equals);
+                if let Some(open) = self.open.last_mut() {
+                    open.position = open.position.filter(|_| !named).map(|position| position + 1);
+                }
+                self.head.clear();
+            }
             TokenKind::OpenBrace
             | TokenKind::OpenBracket
             | TokenKind::OpenParenthesis
             | TokenKind::TemplateHead => {
                 let frame = self.frame(token.kind);
                 let head = std::mem::take(&mut self.head);
-                self.open.push(Open { frame, opening: token.kind, head });
+                self.open.push(Open { frame, opening: token.kind, head, position: Some(0) });
             }
             TokenKind::CloseBrace => self.close(TokenKind::OpenBrace, token),
             TokenKind::CloseBracket => self.close(TokenKind::OpenBracket, token),
@@ -429,6 +442,8 @@ mod tests {
         let found = cursor("apply clusters.front(na|");
         assert_eq!(found.frames, [Frame::Arguments(vec!["clusters".to_owned(), "front".to_owned()])]);
         assert_eq!(found.expected, Expected::Item);
+        assert_eq!(cursor("apply front(a, [b, c], d|").position, Some(2));
+        assert_eq!(cursor("apply front(a, b = c, d|").position, None);
         assert_eq!(cursor("apply front(name = w|").expected, Expected::Value("name".to_owned()));
         assert_eq!(cursor("template t(a: |").expected, Expected::Type);
         assert_eq!(cursor("template t(a: string) {\n  se|").frames, [Frame::Template("t".to_owned())]);

@@ -279,8 +279,10 @@ impl<'t> Walk<'t> {
                 let meaning = self.path(&apply.template);
                 for argument in &apply.arguments {
                     self.value(&argument.value);
-                    let parameter = self.parameter_of(meaning.as_ref(), &argument.name.value);
-                    self.found.uses.extend(parameter.map(|meaning| (argument.name.span, meaning)));
+                    if let Some(name) = &argument.name {
+                        let parameter = self.parameter_of(meaning.as_ref(), &name.value);
+                        self.found.uses.extend(parameter.map(|meaning| (name.span, meaning)));
+                    }
                 }
             }
             FormKind::Assert(assert) => {

@@ -104,7 +104,7 @@ module.exports = grammar({
         seq('apply', field('template', $.path), optional(seq('(', optional(separated($.argument)), ')'))),
       ),
 
-    argument: ($) => seq(field('name', $.name), '=', field('value', $._value)),
+    argument: ($) => seq(optional(seq(field('name', $.name), '=')), field('value', $._value)),
 
     override: ($) => seq('override', choice($.attribute, $.block)),
 

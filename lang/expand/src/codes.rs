@@ -16,7 +16,7 @@ pub const UNKNOWN_MEMBER: Code = Code("E0134");
 pub const UNKNOWN_TEMPLATE: Code = Code("E0135");
 /// Templates or values that need themselves.
 pub const CIRCLE: Code = Code("E0136");
-/// An argument that is missing, unknown or given twice.
+/// An argument that is missing, unknown, one too many or given twice.
 pub const ARGUMENT: Code = Code("E0137");
 /// A value that a parameter or input does not take.
 pub const WRONG_TYPE: Code = Code("E0138");
@@ -123,12 +123,15 @@ Write one of them out. What is needed several times is made by `for`."#,
     },
     CodeInfo {
         code: ARGUMENT,
-        title: "an argument that is missing, unknown or given twice",
-        explanation: r#"`apply` gives each parameter of a template a value by its name; those with a default may be left out.
+        title: "an argument that is missing, unknown, one too many or given twice",
+        explanation: r#"`apply` gives each parameter of a template a value: first those in the order of the parameters, then those with a name. Those with
+a default may be left out.
 
 ```mesh
-template web(name: string, port: integer = 80) {}
-apply web(nmae = "shop")     // did you mean `name`?
+template web(name: string, port: integer = 80, target: integer = 8080) {}
+apply web(nmae = "shop")             // did you mean `name`?
+apply web("shop", 80, target = 3000)
+apply web(name = "shop", 80)         // port = 80
 ```"#,
     },
     CodeInfo {

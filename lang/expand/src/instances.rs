@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use lang_diagnostics::{Copied, CopyKind, Diagnostic, Span, Spanned, suggest};
-use lang_syntax::ast::{self, Attribute, Item, Value, ValueKind};
+use lang_syntax::ast::{self, Item, Value, ValueKind};
 
 use crate::codes;
 use crate::entities::plural_of;
@@ -194,91 +194,5 @@ impl<'a> Expander<'a, '_> {
                 .also(template.name.span, "declared here")
                 .help("there is no recursion: go over a list by `for`"),
         );
-    }
-
-    /// Enters the parameters of a template. Says whether all have a value.
-    fn arguments(
-        &mut self,
-        template: &'a ast::Template,
-        apply: &'a ast::Apply,
-        outer: &Rc<Scope<'a>>,
-        inner: &Rc<Scope<'a>>,
-    ) -> bool {
-        let mut complete = true;
-        let known = |name: &str| template.parameters.iter().any(|parameter| parameter.name.value == name);
-        for argument in &apply.arguments {
-            if !known(&argument.name.value) {
-                self.unknown_argument(template, argument, outer);
-                complete = false;
-            }
-        }
-        let unknown = !complete;
-        for parameter in &template.parameters {
-            let name = &parameter.name;
-            let mut given = apply.arguments.iter().filter(|argument| argument.name.value == name.value);
-            let named = match (given.next(), &parameter.default) {
-                (Some(argument), _) => {
-                    if let Some(second) = given.next() {
-                        let message = format!("`{}` is given twice", name.value);
-                        self.sink.push(
-                            Diagnostic::error(codes::ARGUMENT, outer.place(second.name.span), message)
-                                .label("given again")
-                                .also(outer.place(argument.name.span), "given here")
-                                .help("keep one of the two"),
-                        );
-                    }
-                    let value = self.value(&argument.value, outer);
-                    let Some(value) = self.taken(&value, &parameter.ty, (&name.value, name.span), inner)
-                    else {
-                        complete = false;
-                        continue;
-                    };
-                    Named::Value(Rc::new(value))
-                }
-                (None, Some(default)) => {
-                    let value = self.value(default, inner);
-                    let Some(value) = self.taken(&value, &parameter.ty, (&name.value, name.span), inner)
-                    else {
-                        complete = false;
-                        continue;
-                    };
-                    Named::Value(Rc::new(value))
-                }
-                // What is given under an unknown name was probably meant for it.
-                (None, None) if unknown => continue,
-                (None, None) => {
-                    let message = format!("template `{}` needs `{}`", template.name.value, name.value);
-                    self.sink.push(
-                        Diagnostic::error(codes::ARGUMENT, outer.place(apply.place), message)
-                            .label(format!("`{}` is missing", name.value))
-                            .also(name.span, "declared here")
-                            .help(format!("add `{} = …`", name.value)),
-                    );
-                    complete = false;
-                    continue;
-                }
-            };
-            if let Err(first) = inner.declare(&name.value, named, name.span) {
-                let message = format!("`{}` is declared twice in one place", name.value);
-                let diagnostic = Diagnostic::error(codes::CLASH, name.span, message).label("declared again");
-                self.sink.push(diagnostic.also(first, "declared here").help("give one of them another name"));
-            }
-        }
-        complete
-    }
-
-    fn unknown_argument(&mut self, template: &ast::Template, argument: &Attribute, scope: &Rc<Scope<'a>>) {
-        let name = &argument.name.value;
-        let message = format!("template `{}` does not accept `{name}`", template.name.value);
-        let place = scope.place(argument.name.span);
-        let diagnostic = Diagnostic::error(codes::ARGUMENT, place, message)
-            .label("not a parameter")
-            .also(template.name.span, "declared here");
-        let names: Vec<&str> = template.parameters.iter().map(|one| one.name.value.as_str()).collect();
-        self.sink.push(match suggest(name, names.iter().copied()) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None if names.is_empty() => diagnostic.help("it takes no parameters"),
-            None => diagnostic.help(format!("it takes {}", list(&names))),
-        });
     }
 }

@@ -10,6 +10,7 @@
 //! Invariants: kinds are data, from the [`Schema`] it is given; reads no file but through [`Host`]; a file in which
 //! nothing stands for anything else passes through, and only its short blocks are made whole.
 
+mod arguments;
 mod assertions;
 mod bounds;
 pub mod codes;

@@ -116,6 +116,12 @@ impl<'t> Reader<'t> {
         None
     }
 
+    /// The kind of the token behind the current one.
+    fn next(&self) -> Option<TokenKind> {
+        let space = |kind| matches!(kind, TokenKind::Whitespace | TokenKind::Newline | TokenKind::Comment);
+        self.tokens.iter().map(|token| token.kind).find(|kind| !space(*kind))
+    }
+
     /// The kind of the current token, if the item can go on with it.
     fn continuation(&self) -> Option<TokenKind> {
         (!(self.lines && self.now.on_new_line)).then_some(self.now.kind)

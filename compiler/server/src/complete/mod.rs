@@ -63,7 +63,14 @@ impl Completer<'_, '_> {
         let around = self.view.around(&self.cursor);
         match self.cursor.expected.clone() {
             Expected::Item => match self.cursor.frames.last().cloned() {
-                Some(Frame::Arguments(template)) => self.arguments(&template),
+                Some(Frame::Arguments(template)) => {
+                    if self.cursor.before.is_empty() {
+                        self.arguments(&template);
+                    }
+                    if let Some(position) = self.cursor.position {
+                        self.argument_in_place(&template, position);
+                    }
+                }
                 Some(Frame::Imports(module)) => self.members_of(&module),
                 Some(_) | None => self.item(around),
             },

@@ -170,6 +170,16 @@ impl Completer<'_, '_> {
         }
     }
 
+    /// What the parameter in a place takes, for a value without a name.
+    pub(super) fn argument_in_place(&mut self, template: &[String], position: usize) {
+        let Some((template, text)) = self.template(template) else { return };
+        let own = template.parameters.get(position).and_then(|own| text.scopes().bindings.get(*own));
+        if let Some(ty) = own.and_then(|parameter| parameter.ty.clone()) {
+            self.typed(&ty);
+            self.variables();
+        }
+    }
+
     pub(super) fn parameter_type(&self, template: &[String], name: &str) -> Option<ast::Type> {
         let (template, text) = self.template(template)?;
         let mut all = template.parameters.iter().filter_map(|own| text.scopes().bindings.get(*own));

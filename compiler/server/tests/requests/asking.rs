@@ -100,6 +100,13 @@ fn modules_templates_and_their_parameters_are_completed() {
         &["api"],
     );
     has(&labels(&mut client, &SHOP.replace("target = 3000", "|")), &["name", "target"]);
+    let two = SHOP.replace("template api(name: string, ", "template api(place: cluster, name: string, ");
+    assert_ne!(two, SHOP);
+    let in_place = labels(&mut client, &two.replace("api(name = \"cart\", target = 3000)", "api(|)"));
+    has(&in_place, &["west", "east", "patience", "target"]);
+    let behind =
+        labels(&mut client, &two.replace("api(name = \"cart\", target = 3000)", "api(target = 1, w|)"));
+    assert!(!behind.iter().any(|label| label == "west"), "{behind:?}");
     let resilience =
         format!("use std.resilience\n{SHOP}").replace("timeout { request = patience }", "apply resilience.|");
     has(&labels(&mut client, &resilience), &["standard", "quick"]);

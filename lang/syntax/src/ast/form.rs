@@ -2,7 +2,7 @@
 
 use lang_diagnostics::{Span, Spanned};
 
-use super::{Attribute, Item, Path, Value};
+use super::{Item, Path, Value};
 
 /// An item that is no declaration itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +136,7 @@ pub struct Template {
     pub body: Vec<Item>,
 }
 
-/// `apply name(a = value)`
+/// `apply name(value, a = value)`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Apply {
     /// The template's name.
@@ -144,5 +144,16 @@ pub struct Apply {
     /// Where the name stands.
     pub place: Span,
     /// The arguments.
-    pub arguments: Vec<Attribute>,
+    pub arguments: Vec<Argument>,
+}
+
+/// `name = value`, or a value for the parameter in the same place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// The name of the parameter, if written.
+    pub name: Option<Spanned<String>>,
+    /// The value.
+    pub value: Value,
+    /// The whole argument.
+    pub span: Span,
 }

@@ -6,7 +6,8 @@ mod form;
 use lang_diagnostics::{Span, Spanned};
 
 pub use form::{
-    Apply, Assert, For, Form, FormKind, Let, Parameter, Selected, Source, Template, Type, TypeKind, Use,
+    Apply, Argument, Assert, For, Form, FormKind, Let, Parameter, Selected, Source, Template, Type, TypeKind,
+    Use,
 };
 
 /// A whole file.

@@ -11,8 +11,8 @@ use super::strings::string_text;
 use super::tokens::{Bracket, DEPTH_LIMIT, Mistake, Parsed, Tokens};
 use super::values::{or_invalid, source, too_deep, value_or_invalid};
 use crate::ast::{
-    Apply, Assert, Attribute, For, Form, FormKind, Item, Let, Parameter, Path, Selected, Source, Template,
-    Type, TypeKind, Use, Value, ValueKind,
+    Apply, Argument, Assert, Attribute, For, Form, FormKind, Item, Let, Parameter, Path, Selected, Source,
+    Template, Type, TypeKind, Use, Value, ValueKind,
 };
 use crate::token::TokenKind;
 
@@ -248,12 +248,25 @@ fn assertion(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, FormKind)> {
     Ok((rest, FormKind::Assert(Assert { condition, message: Some(message) })))
 }
 
-/// `name = value`
-fn argument(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, Attribute)> {
-    let start = input.peek(0).start;
-    let (rest, name) = plain(input, mistakes::PARAMETER)?;
-    let (rest, value) = value_or_invalid(symbol(rest, TokenKind::Equals, "`=`")?);
-    Ok((rest, Attribute { name, value, documentation: None, span: rest.span_from(start) }))
+/// `name = value` or `value`
+fn argument(input: Tokens<'_>) -> Step<'_, (Tokens<'_>, Argument)> {
+    let [first, second] = [input.peek(0), input.peek(1)];
+    // No value goes on like this behind a name, so that it is the name of a parameter.
+    let named = second.kind == TokenKind::Equals
+        || (first.kind == TokenKind::Name
+            && input.text(first) != "not"
+            && matches!(
+                second.kind,
+                TokenKind::Colon | TokenKind::String | TokenKind::Literal | TokenKind::OpenBracket
+            ));
+    let (rest, name) = if named {
+        let (rest, name) = plain(input, mistakes::PARAMETER)?;
+        (symbol(rest, TokenKind::Equals, "`=`")?, Some(name))
+    } else {
+        (input, None)
+    };
+    let (rest, value) = value_or_invalid(rest);
+    Ok((rest, Argument { name, value, span: rest.span_from(first.start) }))
 }
 
 /// `...record` among items, as an attribute.

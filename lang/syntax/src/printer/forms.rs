@@ -3,7 +3,7 @@
 use super::writer::Writer;
 use super::{attribute, block, braced, inline, scalars, values};
 use crate::ast::{
-    Apply, Attribute, Form, FormKind, Item, Parameter, Selected, Source, Type, TypeKind, Use, ValueKind,
+    Apply, Argument, Form, FormKind, Item, Parameter, Selected, Source, Type, TypeKind, Use, ValueKind,
 };
 
 /// Writes a form behind its documentation.
@@ -120,7 +120,7 @@ fn application(writer: &mut Writer<'_>, apply: &Apply) {
     if apply.arguments.is_empty() {
         return;
     }
-    let whole: Option<Vec<String>> = apply.arguments.iter().map(inline::attribute).collect();
+    let whole: Option<Vec<String>> = apply.arguments.iter().map(inline_argument).collect();
     let commented = apply.arguments.iter().any(|argument| writer.has_comment(argument.span));
     let line = whole.map(|arguments| format!("({})", arguments.join(", ")));
     if let Some(line) = line.filter(|line| !commented && writer.fits(line)) {
@@ -130,11 +130,24 @@ fn application(writer: &mut Writer<'_>, apply: &Apply) {
     writer.indented(|writer| {
         for argument in apply.arguments.iter().filter(|argument| inline::is_printable(&argument.value)) {
             writer.gap(super::writer::Gap::Line);
-            attribute(writer, argument);
+            writer.comments_before(argument.span.start);
+            if let Some(name) = &argument.name {
+                writer.write(&format!("{} = ", name.value));
+            }
+            values::value(writer, &argument.value);
             writer.write(",");
         }
     });
     writer.write(")");
+}
+
+/// `name = value` or `value`, unless the value needs several lines.
+fn inline_argument(argument: &Argument) -> Option<String> {
+    let value = inline::value(&argument.value)?;
+    Some(match &argument.name {
+        Some(name) => format!("{} = {value}", name.value),
+        None => value,
+    })
 }
 
 /// Whether the tree has everything that the form says.
@@ -154,7 +167,7 @@ pub(super) fn is_printable(form: &Form) -> bool {
     }
 }
 
-fn argument(argument: &Attribute) -> bool {
+fn argument(argument: &Argument) -> bool {
     !matches!(argument.value.kind, ValueKind::Invalid)
 }
 

@@ -98,10 +98,12 @@ impl Reader<'_> {
         self.parenthesized(Self::value)
     }
 
-    /// `name = value`
+    /// `name = value`, or `value`
     fn argument(&mut self) -> Option<()> {
-        self.plain()?;
-        self.expect(TokenKind::Equals)?;
+        if self.next() == Some(TokenKind::Equals) {
+            self.plain()?;
+            self.expect(TokenKind::Equals)?;
+        }
         self.value()
     }
 

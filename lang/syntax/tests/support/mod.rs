@@ -64,7 +64,11 @@ fn erase_form(form: &mut Form) {
         FormKind::Apply(apply) => {
             apply.place = NOWHERE;
             apply.template.segments.iter_mut().for_each(|segment| segment.span = NOWHERE);
-            apply.arguments.iter_mut().for_each(erase_attribute);
+            for argument in &mut apply.arguments {
+                argument.span = NOWHERE;
+                argument.name.iter_mut().for_each(|name| name.span = NOWHERE);
+                erase_value(&mut argument.value);
+            }
         }
         FormKind::Use(import) => {
             match &mut import.from {
@@ -405,10 +409,9 @@ fn form(depth: u32) -> BoxedStrategy<Item> {
     let body = prop::collection::vec(item(depth), 0..3);
     let repetition = (plain_name(), over, body)
         .prop_map(|(variable, over, body)| FormKind::For(ast::For { variable: named(variable), over, body }));
-    let argument = (plain_name(), value(1)).prop_map(|(name, value)| Attribute {
-        name: named(name),
+    let argument = (prop::option::of(plain_name()), value(1)).prop_map(|(name, value)| ast::Argument {
+        name: name.map(named),
         value,
-        documentation: None,
         span: NOWHERE,
     });
     let application = (plain_name(), prop::collection::vec(argument, 0..3)).prop_map(|(name, arguments)| {

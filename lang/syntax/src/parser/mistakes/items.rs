@@ -280,7 +280,7 @@ pub(in crate::parser) fn no_name<'a>(input: Tokens<'a>, what: &str) -> Err<Mista
     } else if kind == TokenKind::OpenParenthesis {
         "nothing is in parentheses here: a loop is written `for name in list { … }`"
     } else if what == PARAMETER {
-        "arguments have names: `name = value`"
+        "an argument is `name = value`, or a value for the parameter in the same place"
     } else {
         "a name has letters, digits, `_` and inner `-`, and no quotes"
     };
