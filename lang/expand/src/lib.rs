@@ -1,7 +1,8 @@
 //! Modules, variables, templates, defaults and overrides: several files become plain trees, which evaluation takes.
 //!
 //! The modules that files use are read first (`modules`). Then each file's items are made, one after the other, with
-//! every variable replaced by its value (`items`, `values`); what is short for a block is made one (`principal`); `defaults` and `override` are worked into what that gives
+//! every variable replaced by its value (`items`, `values`); what is short for a block is made one (`principal`); `defaults`
+//! and `override` are worked into what that gives
 //! (`layers`). Whatever text counts several times has places in copies of its file ([`lang_diagnostics::Copied`]), so that
 //! every later stage can point at what it is about without knowing of templates.
 //!

@@ -4,6 +4,7 @@
 //! and evaluation reports it: a kind without such an attribute, or a record, which would be the body of the block.
 
 use std::mem;
+use std::sync::Arc;
 
 use lang_diagnostics::Spanned;
 use lang_evaluate::schema::{Kind, Label, Schema, Type};
@@ -11,27 +12,29 @@ use lang_syntax::ast::{self, Attribute, Block, FormKind, Item, Value, ValueKind}
 
 use crate::items::DEFAULTS;
 
-/// Makes a block with its attribute of each that is written by its value.
-pub(crate) fn apply(files: &mut [ast::File], schema: Schema) {
+/// Makes a block with its attribute of each that is written by its value. A file without any is what it was.
+pub(crate) fn apply(files: &mut [Arc<ast::File>], schema: Schema) {
+    let around = Around::Kind(schema.file);
     for file in files {
-        items(&mut file.items, Around::Kind(schema.file), schema.file);
+        if file.items.iter().any(|item| is_short(item, &around, schema.file)) {
+            items(&mut Arc::make_mut(file).items, &around, schema.file);
+        }
     }
 }
 
 /// What the items of a body stand in.
-#[derive(Clone, Copy)]
-enum Around<'a> {
+enum Around {
     /// A block of this kind, or a file.
     Kind(&'static Kind),
     /// `defaults` in one: blocks of any kind below it.
     Defaults(&'static Kind),
     /// A block in those, which is of any of these kinds.
-    Any(&'a [&'static Kind]),
+    Any(Vec<&'static Kind>),
 }
 
-impl Around<'_> {
+impl Around {
     /// The kinds that a word stands for.
-    fn blocks(self, word: &str) -> Vec<&'static Kind> {
+    fn blocks(&self, word: &str) -> Vec<&'static Kind> {
         match self {
             Self::Kind(kind) => kind.block(word).map(|nested| nested.kind).into_iter().collect(),
             Self::Defaults(kind) => {
@@ -46,11 +49,23 @@ impl Around<'_> {
     }
 
     /// Whether a word is an attribute.
-    fn has_attribute(self, name: &str) -> bool {
+    fn has_attribute(&self, name: &str) -> bool {
         match self {
             Self::Kind(kind) => kind.attribute(name).is_some(),
             Self::Defaults(_) => false,
             Self::Any(kinds) => kinds.iter().any(|kind| kind.attribute(name).is_some()),
+        }
+    }
+
+    /// What the items of a block here stand in; nothing if its kind is not known.
+    fn inside(&self, word: &str, file: &'static Kind) -> Option<Self> {
+        match self {
+            Self::Kind(kind) if word == DEFAULTS && kind.block(DEFAULTS).is_none() => {
+                // Those in a kind without blocks, as `mesh`, are about the whole mesh.
+                Some(Self::Defaults(if kind.blocks.is_empty() { file } else { kind }))
+            }
+            Self::Kind(kind) => kind.block(word).map(|nested| Self::Kind(nested.kind)),
+            Self::Defaults(_) | Self::Any(_) => Some(Self::Any(self.blocks(word))),
         }
     }
 }
@@ -65,57 +80,65 @@ pub(crate) fn below(kind: &'static Kind, word: &str, found: &mut Vec<&'static Ki
     }
 }
 
-fn items(items: &mut [Item], around: Around<'_>, file: &'static Kind) {
+/// Whether an item or something in it is written by its value.
+fn is_short(item: &Item, around: &Around, file: &'static Kind) -> bool {
+    match item {
+        Item::Block(block) => {
+            block.short
+                || around
+                    .inside(&block.kind.value, file)
+                    .is_some_and(|inside| block.body.iter().any(|item| is_short(item, &inside, file)))
+        }
+        Item::Attribute(attribute) => means_block(attribute, around).is_some(),
+        Item::Form(form) => overridden(&form.kind).is_some_and(|item| is_short(item, around, file)),
+    }
+}
+
+/// What is overridden, if that is the form. No other is left at this point.
+fn overridden(form: &FormKind) -> Option<&Item> {
+    match form {
+        FormKind::Override(item) => Some(item),
+        FormKind::Use(_)
+        | FormKind::Let(_)
+        | FormKind::Input(_)
+        | FormKind::For(_)
+        | FormKind::Template(_)
+        | FormKind::Apply(_)
+        | FormKind::Assert(_) => None,
+    }
+}
+
+fn items(items: &mut [Item], around: &Around, file: &'static Kind) {
     for place in items {
         item(place, around, file);
     }
 }
 
-fn item(place: &mut Item, around: Around<'_>, file: &'static Kind) {
+fn item(place: &mut Item, around: &Around, file: &'static Kind) {
     match place {
-        Item::Block(block) => self::block(block, around, file),
+        Item::Block(block) => {
+            if block.short {
+                name_principal(block, &around.blocks(&block.kind.value));
+            }
+            if let Some(inside) = around.inside(&block.kind.value, file) {
+                items(&mut block.body, &inside, file);
+            }
+        }
         Item::Attribute(attribute) => {
             if let Some(name) = means_block(attribute, around) {
                 *place = Item::Block(made(attribute, name));
             }
         }
-        Item::Form(form) => match &mut form.kind {
-            FormKind::Override(inner) => item(inner, around, file),
-            FormKind::Use(_)
-            | FormKind::Let(_)
-            | FormKind::Input(_)
-            | FormKind::For(_)
-            | FormKind::Template(_)
-            | FormKind::Apply(_)
-            | FormKind::Assert(_) => {}
-        },
-    }
-}
-
-fn block(block: &mut Block, around: Around<'_>, file: &'static Kind) {
-    let word = block.kind.value.as_str();
-    if let Around::Kind(kind) = around {
-        if word == DEFAULTS && kind.block(DEFAULTS).is_none() {
-            // Those in a kind without blocks, as `mesh`, are about the whole mesh.
-            let level = if kind.blocks.is_empty() { file } else { kind };
-            return items(&mut block.body, Around::Defaults(level), file);
+        Item::Form(form) => {
+            if let FormKind::Override(inner) = &mut form.kind {
+                item(inner, around, file);
+            }
         }
-        if let Some(nested) = kind.block(word) {
-            name_principal(block, &[nested.kind]);
-            items(&mut block.body, Around::Kind(nested.kind), file);
-        }
-        return;
     }
-    let kinds = around.blocks(word);
-    name_principal(block, &kinds);
-    items(&mut block.body, Around::Any(&kinds), file);
 }
 
 /// Names the attribute of `kind label = value`.
 fn name_principal(block: &mut Block, kinds: &[&'static Kind]) {
-    if !block.short {
-        return;
-    }
     if let [Item::Attribute(attribute)] = block.body.as_mut_slice()
         && let Some(name) = principal(kinds, &attribute.value)
     {
@@ -125,7 +148,7 @@ fn name_principal(block: &mut Block, kinds: &[&'static Kind]) {
 }
 
 /// The attribute that is meant where an attribute is written that is none and could be a block without a label.
-fn means_block(attribute: &Attribute, around: Around<'_>) -> Option<&'static str> {
+fn means_block(attribute: &Attribute, around: &Around) -> Option<&'static str> {
     let word = attribute.name.value.as_str();
     let kinds = around.blocks(word);
     if kinds.is_empty() || around.has_attribute(word) {
