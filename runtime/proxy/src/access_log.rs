@@ -4,7 +4,7 @@
 
 use crate::metrics::Metrics;
 use meshd_config::AccessLog;
-use serde_json::{Map, Value};
+use serde::Serialize;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -80,39 +80,84 @@ pub(crate) struct Line {
     pub(crate) is_of_check: bool,
 }
 
+/// The members of an object, written one after the other: no tree of it is ever made.
+struct Members<'b> {
+    out: &'b mut Vec<u8>,
+    is_first: bool,
+}
+
+impl Members<'_> {
+    fn put(&mut self, name: &str, value: impl Serialize) {
+        self.out.push(if self.is_first { b'{' } else { b',' });
+        self.is_first = false;
+        // Neither can fail: names and values are texts and numbers, and the output is memory.
+        let _ = serde_json::to_writer(&mut *self.out, name);
+        self.out.push(b':');
+        let _ = serde_json::to_writer(&mut *self.out, &value);
+    }
+
+    fn put_if(&mut self, name: &str, value: Option<impl Serialize>) {
+        if let Some(value) = value {
+            self.put(name, value);
+        }
+    }
+}
+
 impl Line {
-    fn json(self, now: SystemTime) -> String {
-        let mut object = Map::new();
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                object.insert(name.to_owned(), value);
-            }
-        };
-        put("time", OffsetDateTime::from(now).format(&Rfc3339).ok().map(Value::from));
-        put("listener", Some(self.listener.into()));
-        put("remote", Some(self.remote.into()));
-        put("peer", self.peer.map(Value::from));
-        put("sni", self.sni.map(Value::from));
-        put("method", self.method.map(Value::from));
-        put("protocol", self.protocol.map(Value::from));
-        put("user_agent", self.user_agent.map(Value::from));
-        put("forwarded_for", self.forwarded_for.map(Value::from));
-        put("host", self.host.map(Value::from));
-        put("path", self.path.map(Value::from));
-        put("status", self.status.map(Value::from));
-        put("upstream", self.upstream.map(Value::from));
-        put("group", self.group.map(Value::from));
-        put("endpoint", self.endpoint.map(Value::from));
-        put("attempts", self.attempts.map(Value::from));
-        put("flags", Some(if self.flags.is_empty() { "-" } else { self.flags }.into()));
-        put("details", self.details.map(Value::from));
-        put("bytes", Some(self.bytes.into()));
-        put("received", self.received.map(Value::from));
-        put("route", self.route.map(Value::from));
-        put("audit", self.audit.map(Value::from));
-        put("request_id", self.request_id.map(Value::from));
-        put("duration_ms", Some(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX).into()));
-        Value::Object(object).to_string()
+    /// Appends the line as a JSON object and a line feed.
+    fn write_json(&self, now: SystemTime, out: &mut Vec<u8>) {
+        let Self {
+            listener,
+            remote,
+            peer,
+            sni,
+            method,
+            protocol,
+            user_agent,
+            forwarded_for,
+            host,
+            path,
+            status,
+            upstream,
+            group,
+            endpoint,
+            attempts,
+            flags,
+            details,
+            bytes,
+            received,
+            route,
+            request_id,
+            audit,
+            duration,
+            is_of_check: _,
+        } = self;
+        let mut members = Members { out, is_first: true };
+        members.put_if("time", OffsetDateTime::from(now).format(&Rfc3339).ok());
+        members.put("listener", listener);
+        members.put("remote", remote);
+        members.put_if("peer", peer.as_ref());
+        members.put_if("sni", sni.as_ref());
+        members.put_if("method", method.as_ref());
+        members.put_if("protocol", protocol.as_ref());
+        members.put_if("host", host.as_ref());
+        members.put_if("path", path.as_ref());
+        members.put_if("status", status.as_ref());
+        members.put("flags", if flags.is_empty() { "-" } else { flags });
+        members.put("duration_ms", u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        members.put("bytes", bytes);
+        members.put_if("received", received.as_ref());
+        members.put_if("upstream", upstream.as_ref());
+        members.put_if("group", group.as_ref());
+        members.put_if("endpoint", endpoint.as_ref());
+        members.put_if("attempts", attempts.as_ref());
+        members.put_if("route", route.as_ref());
+        members.put_if("details", details.as_ref());
+        members.put_if("audit", audit.as_ref());
+        members.put_if("request_id", request_id.as_ref());
+        members.put_if("forwarded_for", forwarded_for.as_ref());
+        members.put_if("user_agent", user_agent.as_ref());
+        members.out.extend_from_slice(b"}\n");
     }
 }
 
@@ -180,21 +225,20 @@ impl Log {
 /// lines are tried again: a full disk does not stay full.
 fn write_lines(receiver: &Receiver<Told>, mut output: Box<dyn Write + Send>, metrics: &Metrics) {
     while let Ok(first) = receiver.recv() {
-        let (mut batch, mut lines) = (String::new(), 0);
+        let (mut batch, mut lines) = (Vec::new(), 0);
         let mut next = Some(first);
         let mut flushed = None;
         while let Some(told) = next {
             match told {
                 Told::Line(time, line) => {
-                    batch.push_str(&line.json(time));
-                    batch.push('\n');
+                    line.write_json(time, &mut batch);
                     lines += 1;
                 }
                 Told::Flush(done) => flushed = Some(done),
             }
             next = if batch.len() < BATCH && flushed.is_none() { receiver.try_recv().ok() } else { None };
         }
-        if output.write_all(batch.as_bytes()).and_then(|()| output.flush()).is_err() {
+        if output.write_all(&batch).and_then(|()| output.flush()).is_err() {
             metrics.log_dropped.add(lines);
         }
         if let Some(done) = flushed {
@@ -206,6 +250,7 @@ fn write_lines(receiver: &Receiver<Told>, mut output: Box<dyn Write + Send>, met
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
     use std::sync::Mutex;
 
     /// A disk that is full until it has refused so many writes.
