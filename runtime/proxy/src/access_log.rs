@@ -1,10 +1,14 @@
 //! The access log: one JSON object per request or connection, written by a thread of its own.
 //!
-//! Workers never wait for the disk or the terminal: lines that do not fit into the queue are dropped and counted.
+//! Each worker keeps its lines as bytes and hands them over when there are enough of them, and ten times a second; a
+//! worker that has not handed over anything for so long does it at once. So a busy worker wakes the writing thread now and
+//! then and not for every request. Workers never wait for the disk or the terminal: lines that do not fit into the queue
+//! are dropped and counted.
 
 use crate::metrics::Metrics;
 use meshd_config::AccessLog;
 use serde::Serialize;
+use std::cell::RefCell;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -12,19 +16,70 @@ use std::time::{Duration, Instant, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// How many lines may wait to be written.
-const QUEUE: usize = 8192;
+/// How many batches of lines may wait to be written.
+const QUEUE: usize = 256;
 
-/// Lines that wait are written together, up to about so many bytes.
-const BATCH: usize = 64 * 1024;
+/// A worker hands over its lines when they come to so many bytes.
+const BATCH: usize = 32 * 1024;
+
+/// The longest that a worker keeps lines: how often [`hand_over`] is to be called.
+pub(crate) const LONGEST: Duration = Duration::from_millis(100);
 
 /// What the writing thread is told.
 #[derive(Debug)]
 enum Told {
     /// Write this.
-    Line(SystemTime, Box<Line>),
+    Lines(Batch),
     /// Say when everything before this is written.
     Flush(SyncSender<()>),
+}
+
+/// Lines as they are written.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    /// How many they are.
+    lines: i64,
+}
+
+/// The lines of a worker that were not handed over yet.
+#[derive(Debug)]
+struct Kept {
+    batch: Batch,
+    /// Where they belong.
+    to: Option<Arc<Writer>>,
+    /// When lines were handed over last.
+    last: Option<Instant>,
+}
+
+impl Kept {
+    fn hand_over(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let (true, Some(to)) = (batch.lines > 0, &self.to) else { return };
+        self.last = Some(Instant::now());
+        to.take(batch);
+    }
+}
+
+/// A worker that ends has written its last lines.
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
+thread_local! {
+    static KEPT: RefCell<Kept> =
+        const { RefCell::new(Kept { batch: Batch { bytes: Vec::new(), lines: 0 }, to: None, last: None }) };
+}
+
+/// Hands over what this worker has written.
+pub(crate) fn hand_over() {
+    KEPT.with_borrow_mut(|kept| {
+        kept.hand_over();
+        // A log that nobody writes to is closed.
+        kept.to = None;
+    });
 }
 
 /// One line.
@@ -173,8 +228,26 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 /// Where lines go.
 #[derive(Debug)]
 pub(crate) struct Log {
+    writer: Arc<Writer>,
+}
+
+/// The writing thread, as others see it.
+#[derive(Debug)]
+struct Writer {
     sender: SyncSender<Told>,
     metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    fn take(&self, batch: Batch) {
+        match self.sender.try_send(Told::Lines(batch)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(told) | TrySendError::Disconnected(told)) => match told {
+                Told::Lines(batch) => self.metrics.log_dropped.add(batch.lines),
+                Told::Flush(_) => {}
+            },
+        }
+    }
 }
 
 impl Log {
@@ -191,26 +264,34 @@ impl Log {
             let metrics = Arc::clone(metrics);
             move || write_lines(&receiver, output, &metrics)
         })?;
-        Ok(Log { sender, metrics: Arc::clone(metrics) })
+        Ok(Log { writer: Arc::new(Writer { sender, metrics: Arc::clone(metrics) }) })
     }
 
-    /// Queues a line.
-    pub(crate) fn write(&self, line: Line) {
+    /// Writes a line.
+    pub(crate) fn write(&self, line: &Line) {
         if line.is_of_check {
             return;
         }
-        match self.sender.try_send(Told::Line(SystemTime::now(), Box::new(line))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.metrics.log_dropped.add(1),
-        }
+        KEPT.with_borrow_mut(|kept| {
+            if !kept.to.as_ref().is_some_and(|to| Arc::ptr_eq(to, &self.writer)) {
+                // What is there belongs to a log that was replaced.
+                kept.hand_over();
+                kept.to = Some(Arc::clone(&self.writer));
+            }
+            line.write_json(SystemTime::now(), &mut kept.batch.bytes);
+            kept.batch.lines += 1;
+            if kept.batch.bytes.len() >= BATCH || kept.last.is_none_or(|last| last.elapsed() >= LONGEST) {
+                kept.hand_over();
+            }
+        });
     }
 
-    /// Waits until all queued lines are written, but no longer than `limit`.
+    /// Waits until everything that was handed over is written, but no longer than `limit`.
     pub(crate) fn flush(&self, limit: Duration) {
         let end = Instant::now() + limit;
         let (done, written) = sync_channel(1);
         let mut told = Told::Flush(done);
-        while let Err(TrySendError::Full(again)) = self.sender.try_send(told) {
+        while let Err(TrySendError::Full(again)) = self.writer.sender.try_send(told) {
             if Instant::now() >= end {
                 return;
             }
@@ -221,28 +302,19 @@ impl Log {
     }
 }
 
-/// Writes lines as they come, one write for those that wait. What cannot be written is lost and counted, and the next
-/// lines are tried again: a full disk does not stay full.
+/// Writes batches as they come. What cannot be written is lost and counted, and the next lines are tried again: a full disk
+/// does not stay full.
 fn write_lines(receiver: &Receiver<Told>, mut output: Box<dyn Write + Send>, metrics: &Metrics) {
-    while let Ok(first) = receiver.recv() {
-        let (mut batch, mut lines) = (Vec::new(), 0);
-        let mut next = Some(first);
-        let mut flushed = None;
-        while let Some(told) = next {
-            match told {
-                Told::Line(time, line) => {
-                    line.write_json(time, &mut batch);
-                    lines += 1;
+    while let Ok(told) = receiver.recv() {
+        match told {
+            Told::Lines(Batch { bytes, lines }) => {
+                if output.write_all(&bytes).and_then(|()| output.flush()).is_err() {
+                    metrics.log_dropped.add(lines);
                 }
-                Told::Flush(done) => flushed = Some(done),
             }
-            next = if batch.len() < BATCH && flushed.is_none() { receiver.try_recv().ok() } else { None };
-        }
-        if output.write_all(&batch).and_then(|()| output.flush()).is_err() {
-            metrics.log_dropped.add(lines);
-        }
-        if let Some(done) = flushed {
-            let _ = done.send(());
+            Told::Flush(done) => {
+                let _ = done.send(());
+            }
         }
     }
 }
@@ -278,11 +350,12 @@ mod tests {
         let disk = Disk(Arc::new(Mutex::new((1, Vec::new()))));
         let metrics = Arc::new(Metrics::default());
         let (sender, receiver) = sync_channel(QUEUE);
-        let log = Log { sender, metrics: Arc::clone(&metrics) };
+        let log = Log { writer: Arc::new(Writer { sender, metrics: Arc::clone(&metrics) }) };
         let (output, counts) = (Box::new(disk.clone()), Arc::clone(&metrics));
         let thread = std::thread::spawn(move || write_lines(&receiver, output, &counts));
         for listener in ["lost", "a\"b\n"] {
-            log.write(Line { listener: listener.into(), ..Line::default() });
+            log.write(&Line { listener: listener.into(), ..Line::default() });
+            hand_over();
             log.flush(Duration::from_secs(10));
         }
         assert_eq!(metrics.log_dropped.value(), 1);
@@ -292,5 +365,32 @@ mod tests {
         assert_eq!(written.lines().count(), 1, "{written}");
         let line: Value = serde_json::from_str(&written).unwrap();
         assert_eq!((&line["listener"], &line["flags"]), (&Value::from("a\"b\n"), &Value::from("-")));
+    }
+
+    #[test]
+    fn a_busy_worker_hands_over_batches_and_its_end_loses_nothing() {
+        let metrics = Arc::new(Metrics::default());
+        let (sender, receiver) = sync_channel(QUEUE);
+        let log = Log { writer: Arc::new(Writer { sender, metrics: Arc::clone(&metrics) }) };
+        let worker = std::thread::spawn(move || {
+            for number in 0..2000 {
+                log.write(&Line { path: Some(format!("/{number}")), ..Line::default() });
+            }
+        });
+        worker.join().unwrap();
+        let mut batches = Vec::new();
+        while let Ok(Told::Lines(batch)) = receiver.recv() {
+            batches.push(batch);
+        }
+        assert_eq!(batches[0].lines, 1, "the first line of a quiet worker does not wait");
+        assert!(batches.len() < 200, "{}", batches.len());
+        let bytes: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes.clone()).collect();
+        let paths: Vec<String> = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice::<Value>(line).unwrap()["path"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(paths, (0..2000).map(|number| format!("/{number}")).collect::<Vec<_>>());
+        assert_eq!(metrics.log_dropped.value(), 0);
     }
 }

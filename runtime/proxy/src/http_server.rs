@@ -89,7 +89,7 @@ fn tell_flood(worker: &Worker, connection: &Connection, presence: &Presence) {
     worker.shared.metrics.floods.add(&[&connection.slot.state.load().name, frame], 1);
     if let Some(log) = worker.shared.log.load().as_ref() {
         let details = Some(format!("too many {frame} frames"));
-        log.write(Line { flags: "DPE", details, ..connection.line() });
+        log.write(&Line { flags: "DPE", details, ..connection.line() });
     }
 }
 
@@ -299,6 +299,6 @@ fn finish(worker: &Worker, mut line: Line, status: StatusCode, start: Instant) {
     line.status = Some(status.as_u16());
     line.duration = start.elapsed();
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(line);
+        log.write(&line);
     }
 }

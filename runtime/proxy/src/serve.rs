@@ -220,7 +220,7 @@ async fn unless_told_to_leave(worker: Rc<Worker>, client: Client, stream: TcpStr
     let state = connection.slot.state.load();
     worker.shared.metrics.shed.add(&[&state.name, why.word()], 1);
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(Line { flags: "OM", details: Some(why.sentence().to_owned()), ..connection.line() });
+        log.write(&Line { flags: "OM", details: Some(why.sentence().to_owned()), ..connection.line() });
     }
 }
 
@@ -465,6 +465,6 @@ fn refuse_with(worker: &Worker, connection: &Connection, flags: &'static str, re
         worker.shared.metrics.refused.add(&[&state.name, reason], 1);
     }
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(Line { flags, details: Some(details), ..connection.line() });
+        log.write(&Line { flags, details: Some(details), ..connection.line() });
     }
 }

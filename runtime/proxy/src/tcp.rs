@@ -51,7 +51,7 @@ where
     }
     line.duration = start.elapsed();
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(line);
+        log.write(&line);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One worker: a thread with its own runtime, its own listening sockets and its own connections to upstreams.
 
-use crate::access_log::Log;
+use crate::access_log::{self, Log};
 use crate::drain::Phase;
 use crate::heartbeat::{BEAT, Heartbeats};
 use crate::limiter::Limiter;
@@ -79,8 +79,8 @@ impl Worker {
 /// How often unused connections are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether somebody has to leave.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often it is looked whether somebody has to leave, and lines of the log are handed over.
+const LOOK: Duration = access_log::LONGEST;
 
 /// Runs a worker until it is told to stop. The one without a number serves probes and metrics, and nothing that clients
 /// or applications could keep busy.
@@ -124,6 +124,7 @@ pub(crate) fn run(
                     }
                 }
                 _ = look.tick() => {
+                    access_log::hand_over();
                     if let Some(number) = number {
                         worker.shared.rooms.look(number, &worker.room);
                         queue::let_in();
