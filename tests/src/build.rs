@@ -58,6 +58,16 @@ pub fn example(name: &str) -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+/// The mesh of `examples/acme` with everything written out, for tests that change lines of it.
+///
+/// # Panics
+/// If it is not there.
+#[must_use]
+pub fn acme() -> String {
+    let file = tools::workspace().join("tests/fixtures/acme.mesh");
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
 /// The source of a golden plan.
 ///
 /// # Panics

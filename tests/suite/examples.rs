@@ -98,6 +98,78 @@ fn expected_output_is_what_a_build_writes() {
     }
 }
 
+/// The fixture that tests change is the example, with everything written out.
+#[test]
+fn the_example_of_acme_builds_what_it_does_written_out() {
+    let trees = [mesh_tests::build::acme(), mesh_tests::build::example("acme")].map(|text| {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(folder.path().join("mesh.mesh"), text).expect("writable");
+        let (status, said) = meshc(folder.path(), &["build", "mesh.mesh", "-o", "tree"]);
+        assert_eq!(status, Some(0), "{said}");
+        folder
+    });
+    let [long, short] = trees.map(|folder| {
+        let listed = Command::new("find").current_dir(folder.path()).args(["tree", "-type", "f"]).output();
+        let names = String::from_utf8(listed.expect("found").stdout).expect("text");
+        let mut files: Vec<(String, Vec<u8>)> = names
+            .lines()
+            .map(|name| (name.to_owned(), std::fs::read(folder.path().join(name)).expect("readable")))
+            .collect();
+        files.sort();
+        files
+    });
+    assert!(long.len() > 50, "{}", long.len());
+    assert!(long == short, "the trees differ");
+}
+
+/// The lines and words of a mesh without its `test` blocks, and those of the blocks.
+fn counted(text: &str) -> [usize; 4] {
+    let begin = text.find("\ntest ").map_or(text.len(), |at| at + 1);
+    let (mesh, tests) = text.split_at(begin);
+    // The empty line before the tests is theirs.
+    let count = |part: &str| [part.lines().count(), part.split_whitespace().count()];
+    let ([lines, words], [test_lines, test_words]) = (count(mesh.trim_end()), count(tests));
+    [lines, words, test_lines, test_words]
+}
+
+/// `examples/README.md` has a table of what each example takes, which is counted here. `MESH_BLESS=1` writes the counts.
+#[test]
+fn the_table_of_lines_and_words_is_counted() {
+    let path = tools::workspace().join("examples/README.md");
+    let text = std::fs::read_to_string(&path).expect("there is a table");
+    let mut expected = String::new();
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let name =
+            cells.first().and_then(|cell| cell.strip_prefix('[')).and_then(|cell| cell.split(']').next());
+        let (Some(name), [first, lines, words, ..]) = (name.filter(|_| cells.len() == 8), cells.as_slice())
+        else {
+            expected.push_str(line);
+            expected.push('\n');
+            continue;
+        };
+        let [now_lines, now_words, test_lines, test_words] = counted(&mesh_tests::build::example(name));
+        let before: usize = words.parse().expect("a number of words");
+        assert!(now_words * 100 <= before * 60, "{name}: {now_words} words of {before} are more than 60 %");
+        let share = (now_words * 100).div_ceil(before);
+        expected.push_str(&format!(
+            "| {first} | {lines} | {words} | {now_lines} | {now_words} | {share} % | {test_lines} | {test_words} |\n"
+        ));
+        found.push(name.to_owned());
+    }
+    let folders: Vec<String> = examples()
+        .iter()
+        .map(|folder| folder.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(found, folders, "each example has a line, in their order");
+    if std::env::var_os("MESH_BLESS").is_some() {
+        std::fs::write(&path, &expected).expect("writable");
+    } else {
+        assert_eq!(text, expected, "MESH_BLESS=1 counts");
+    }
+}
+
 /// The code blocks of a language in a Markdown text.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}");
@@ -135,7 +207,7 @@ fn the_readme_compiles() {
 #[test]
 fn the_readme_shows_what_a_mistake_looks_like() {
     let readme = std::fs::read_to_string(tools::workspace().join("README.md")).expect("there is a README");
-    let (before, after) = ("calls    = [catalog]", "calls    = [catalog, simple-backend]");
+    let (before, after) = ("calls = [catalog]", "calls = [catalog, simple-backend]");
     assert!(readme.contains("`calls = [catalog, simple-backend]`"), "the README says what to change");
     let folder = tempfile::tempdir().expect("a temporary directory");
     let source = mesh_tests::build::example("acme").replace(before, after);
@@ -279,8 +351,7 @@ fn the_tour_of_the_readme_works_and_leaves_nothing_in_the_checkout() {
     assert_eq!(answers[2]["caller"], "spiffe://cluster.local/ns/istioinaction/sa/webapp", "{said}");
     assert!(said.contains("HTTP/1.1 429"), "{said}");
 
-    let edit =
-        "sed -i 's/calls    = \\[catalog\\]/calls = [catalog, simple-backend]/' examples/acme/mesh.mesh";
+    let edit = "sed -i 's/calls = \\[catalog\\]/calls = [catalog, simple-backend]/' examples/acme/mesh.mesh";
     process::succeed(&mut checkout.bash(edit));
     for block in blocks(tour, "console") {
         for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {

@@ -10,7 +10,7 @@ mod outside;
 
 use std::time::{Duration, Instant};
 
-use mesh_tests::build::{Built, example};
+use mesh_tests::build::{Built, acme};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::pods::{ACME, Pods, one};
 use mesh_tests::process;
@@ -18,7 +18,7 @@ use serde_json::json;
 
 /// The example with ejection times of one second instead of half a minute; everything else as it is.
 fn source() -> String {
-    example("acme").replace("interval = 20s", "interval = 1s").replace("ejection = 30s", "ejection = 1s")
+    acme().replace("interval = 20s", "interval = 1s").replace("ejection = 30s", "ejection = 1s")
 }
 
 /// Waits for the first answer of catalog. Pods are ready when their proxies are; what a busy machine's DNS says to the

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use mesh_tests::build::{Built, example, planned_mesh};
+use mesh_tests::build::{Built, acme, example, planned_mesh};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::synthetic::{Shape, mesh};
 use mesh_tests::{process, tools};
@@ -70,7 +70,7 @@ fn shuffled_sources_give_identical_bytes() {
 
 #[test]
 fn a_second_build_writes_nothing() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     let times = || {
         let mut times = BTreeMap::new();
         for name in tree(&built.out()).into_keys() {
@@ -87,7 +87,7 @@ fn a_second_build_writes_nothing() {
 
 #[test]
 fn a_check_build_names_what_differs_and_writes_nothing() {
-    let source = example("acme");
+    let source = acme();
     let built = Built::new(&source, DataPlane::Envoy, &[]);
     let before = tree(&built.out());
     let edited = source.replace("gold = 10/min", "gold = 11/min");
@@ -105,7 +105,7 @@ fn a_check_build_names_what_differs_and_writes_nothing() {
 /// What a proxy is told does not grow with services it does not call.
 #[test]
 fn a_sidecar_knows_only_what_it_calls() {
-    let small = example("acme");
+    let small = acme();
     let extra = mesh(Shape { services: 200, clusters: 2, calls: 5, seed: 9 });
     let namespaces = extra.find("namespace ").expect("the synthetic mesh has namespaces");
     let routes_left_out = extra[namespaces..].replace("[c0]", "[west]").replace("[c1]", "[east]");
@@ -129,7 +129,7 @@ fn a_sidecar_knows_only_what_it_calls() {
 /// Pods restart when something of theirs changes; what proxies read at run time is no part of a pod.
 #[test]
 fn a_policy_edit_restarts_nobody() {
-    let source = example("acme");
+    let source = acme();
     let edits = [
         ("gold = 10/min", "gold = 11/min"),
         ("scope     = cluster ", "scope     = pod "),
@@ -164,7 +164,7 @@ fn a_policy_edit_restarts_nobody() {
 fn every_static_bootstrap_is_valid_for_the_real_envoy() {
     let synthetic = mesh(Shape { services: 30, clusters: 3, calls: 4, seed: 5 });
     let planned = ["many-shapes", "redirect"].map(planned_mesh);
-    let examples = [example("acme"), example("single-cluster"), synthetic];
+    let examples = [acme(), example("single-cluster"), synthetic];
     for source in examples.into_iter().chain(planned) {
         let built = Built::new(&source, DataPlane::Envoy, &["--static"]);
         let mut validated = 0;

@@ -244,7 +244,7 @@ mod tests {
 
     /// A sound mesh with one change each: what people write who know other languages.
     fn mistaken() -> BTreeMap<String, String> {
-        let sound = include_str!("../../../examples/acme/mesh.mesh");
+        let sound = include_str!("../../../tests/fixtures/acme.mesh");
         let changes = [
             ("port http { number = 80, target = 8080 }", "port 80"),
             ("port http { number = 80, target = 8080 }", "ports = [80]"),

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::{MemoryFileSystem, Options};
 
-    const ACME: &str = include_str!("../../../examples/acme/mesh.mesh");
+    const ACME: &str = include_str!("../../../tests/fixtures/acme.mesh");
 
     fn request(entries: &[&str]) -> Request {
         Request {

@@ -273,7 +273,7 @@ pub(crate) mod tests {
     use crate::output::Tree;
     use crate::{Forms, MemoryFileSystem, build};
 
-    const ACME: &str = include_str!("../../../examples/acme/mesh.mesh");
+    const ACME: &str = include_str!("../../../tests/fixtures/acme.mesh");
 
     fn compiled(text: &str, data_plane: Option<DataPlane>) -> Compilation {
         let files = MemoryFileSystem::with(&[("some/where/mesh.mesh", text)]);

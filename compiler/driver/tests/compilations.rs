@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 const EXAMPLES: &[&str] = &[
-    include_str!("../../../examples/acme/mesh.mesh"),
+    include_str!("../../../tests/fixtures/acme.mesh"),
     include_str!("../../../examples/canary/mesh.mesh"),
     include_str!("../../../examples/single-cluster/mesh.mesh"),
     include_str!("../../../examples/bookinfo/mesh.mesh"),

@@ -18,7 +18,7 @@ use meshc_driver::{Forms, MemoryFileSystem, Options, build, check};
 use meshc_vocabulary::model::DataPlane;
 
 const MESHES: [&str; 2] = [
-    include_str!("../../../examples/acme/mesh.mesh"),
+    include_str!("../../../tests/fixtures/acme.mesh"),
     include_str!("../../../examples/single-cluster/mesh.mesh"),
 ];
 

@@ -175,6 +175,35 @@ fn a_query_says_what_holds_and_who_said_so() {
     assert_eq!(part(&compilation, "west.ingress -> shop.web", "call").0, "west.ingress -> shop.web.http");
 }
 
+/// What is short for a block is the block for whoever asks, completed and changed as one, and its places are those of what
+/// is written.
+#[test]
+fn a_query_of_blocks_that_are_written_by_their_value() {
+    let text = "\
+use std.clusters
+mesh shop = \"shop.example\"
+apply clusters.single(local, \"here\", 192.0.2.10)
+defaults { service { clusters = [local], port http { target = 8080 } } }
+namespace shop {
+  service web { port http = 80, calls = [orders] }
+  service orders { port http = 81, in local = 2 }
+  route web { gateway = local.ingress, hosts = [\"shop.example\"], to = web }
+  policy calm { targets = [orders], timeout = 300ms, allow = [web] }
+}
+override namespace shop { service orders { port http = 82 }, policy calm { timeout = 1s } }
+";
+    let files = MemoryFileSystem::with(&[("mesh.mesh", text)]);
+    let found = check_request(&files, &request(&["mesh.mesh"], &[], &[]), &Levels::default()).unwrap();
+    assert_eq!(codes(&found), [""; 0], "{:#?}", found.diagnostics);
+    let orders = |name| part(&found, "shop.orders", name);
+    assert_eq!(orders("port http.number"), said("82", "an override", "mesh.mesh:11"));
+    assert_eq!(orders("port http.target").1, "a default of service `orders`");
+    assert_eq!(orders("in local.replicas"), said("2", "declared", "mesh.mesh:7"));
+    assert_eq!(orders("timeout.request").0, "1s");
+    assert_eq!(part(&found, "shop.calm", "allow.from"), said("[web]", "declared", "mesh.mesh:9"));
+    assert_eq!(part(&found, "mesh.trust_domain", "trust_domain").2, "mesh.mesh:2");
+}
+
 #[test]
 fn a_question_without_an_answer_is_answered_with_what_there_is() {
     let compilation = check_request(&mesh(), &request(&["m"], &[], &[]), &Levels::default()).unwrap();

@@ -69,7 +69,7 @@ fn every_rule_of_the_standard_library_is_broken_by_a_mesh_that_breaks_it() {
 
 #[test]
 fn tests_change_nothing_that_is_built() {
-    let acme = std::fs::read_to_string(root().join("examples/acme/mesh.mesh")).unwrap();
+    let acme = std::fs::read_to_string(root().join("tests/fixtures/acme.mesh")).unwrap();
     let begin = acme.find("\ntest ").unwrap();
     let trees = [acme.as_str(), &acme[..begin]].map(|text| {
         let mut compilation = compiled(text);

@@ -48,7 +48,10 @@ pub(crate) fn build(
 ) -> Option<(Model, Ids)> {
     let top =
         |kind: &'static Kind| declarations.blocks.iter().filter(move |block| block.kind.word == kind.word);
-    let trust = trust::convert(top(&trust::KIND).next()?)?;
+    let trust = match top(&trust::KIND).next() {
+        Some(block) => trust::convert(block)?,
+        None => trust::without(top(&mesh::KIND).next()?),
+    };
     let mut ids = Ids::default();
 
     let mut networks = Table::default();

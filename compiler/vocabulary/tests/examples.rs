@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Sink, SourceMap};
 use lang_expand::{StandardLibrary, expand_text};
-use meshc_vocabulary::model::{Callee, DataPlane, Host};
+use meshc_vocabulary::model::{Callee, DataPlane, Host, Issuer, Trust};
 use meshc_vocabulary::{Model, SCHEMA};
 
 fn example(name: &str) -> Model {
@@ -58,4 +58,22 @@ fn the_single_cluster_example_runs_on_meshd() {
     let model = example("single-cluster");
     assert_eq!(model.mesh.data_plane, DataPlane::Meshd);
     assert_eq!(model.services.len(), 3);
+}
+
+/// Without a `trust` block it is what one with nothing in it is, but for the name of the root.
+#[test]
+fn trust_is_there_without_a_block() {
+    let Trust {
+        origin: _,
+        name,
+        issuer,
+        root_common_name,
+        root_lifetime,
+        intermediate_lifetime,
+        workload_lifetime,
+    } = example("single-cluster").trust;
+    assert_eq!((name.as_str(), root_common_name.as_str()), ("shop", "shop root"));
+    assert_eq!(issuer, Issuer::Builtin);
+    let days = [root_lifetime, intermediate_lifetime, workload_lifetime].map(|it| it.value.as_secs() / 86400);
+    assert_eq!(days, [3650, 365, 90]);
 }

@@ -7,7 +7,7 @@ use lang_diagnostics::{Diagnostic, Sink, SourceMap};
 use lang_syntax::{TokenKind, lex};
 
 fn acme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/acme/mesh.mesh");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/acme.mesh");
     std::fs::read_to_string(path).expect("the example is there")
 }
 

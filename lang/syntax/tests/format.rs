@@ -12,6 +12,7 @@ use self::support::{file, parsed, without_places};
 
 const EXAMPLES: &[&str] = &[
     include_str!("../../../examples/acme/mesh.mesh"),
+    include_str!("../../../tests/fixtures/acme.mesh"),
     include_str!("../../../examples/bookinfo/mesh.mesh"),
     include_str!("../../../examples/canary/mesh.mesh"),
     include_str!("../../../examples/emojivoto/mesh.mesh"),

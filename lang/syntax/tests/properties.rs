@@ -150,6 +150,7 @@ fn mixtures_that_were_not_survived() {
 
 const EXAMPLES: &[&str] = &[
     include_str!("../../../examples/acme/mesh.mesh"),
+    include_str!("../../../tests/fixtures/acme.mesh"),
     include_str!("../../../examples/bookinfo/mesh.mesh"),
     include_str!("../../../examples/canary/mesh.mesh"),
     include_str!("../../../examples/emojivoto/mesh.mesh"),

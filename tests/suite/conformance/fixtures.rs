@@ -7,7 +7,7 @@ use mesh_tests::tools;
 /// The example's source with ejection times of one second instead of half a minute, and with all the time in the world
 /// for the rate-limit service: exact counts must not depend on how busy the machine is.
 pub(crate) fn acme_source() -> String {
-    let path = tools::workspace().join("examples/acme/mesh.mesh");
+    let path = tools::workspace().join("tests/fixtures/acme.mesh");
     let mut source = std::fs::read_to_string(&path).expect("the example is there");
     for (declared, quick) in [
         ("interval = 20s", "interval = 1s"),

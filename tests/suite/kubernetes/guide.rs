@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use mesh_tests::build::{Built, example, kustomize};
+use mesh_tests::build::{Built, acme, kustomize};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::{process, tools};
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn images(value: &Value, found: &mut BTreeSet<String>) {
 
 fn every_image_to_mirror_is_named(data_plane: DataPlane) {
     for capture in ["loopback", "redirect"] {
-        let source = example("acme").replace("data_plane   = envoy", &format!("capture = {capture}"));
+        let source = acme().replace("data_plane   = envoy", &format!("capture = {capture}"));
         let built = Built::new(&source, data_plane, &[]);
         for cluster in ["east", "west"] {
             let folder = built.out().join(cluster);
@@ -68,10 +68,9 @@ fn every_image_to_mirror_is_named_for_meshd() {
 /// The commands of the guide that need no cluster, run as they stand there.
 #[test]
 fn what_is_gone_is_listed() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     std::fs::rename(built.out(), built.path().join("old")).expect("the tree can be moved");
-    let smaller =
-        example("acme").replace("gateway eastwest { role = east_west, address = 172.18.255.201 }", "");
+    let smaller = acme().replace("gateway eastwest { role = east_west, address = 172.18.255.201 }", "");
     std::fs::write(built.path().join("mesh.mesh"), smaller).expect("writable");
     built.meshc(&["build", "mesh.mesh", "-o", "new"]);
     let guide = fs::read_to_string(built.path().join("new/west/README.md")).expect("there is a guide");

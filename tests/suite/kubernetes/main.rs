@@ -8,7 +8,7 @@ mod workloads;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use mesh_tests::build::{Built, example, kustomize, planned_mesh};
+use mesh_tests::build::{Built, acme, kustomize, planned_mesh};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::{process, tools};
 use serde_json::Value;
@@ -49,7 +49,7 @@ fn the_validator_refuses_what_is_wrong() {
 }
 
 fn every_cluster_renders_and_is_valid(data_plane: DataPlane) {
-    let built = Built::new(&example("acme"), data_plane, &[]);
+    let built = Built::new(&acme(), data_plane, &[]);
     let mut kinds = BTreeSet::new();
     for cluster in ["east", "west"] {
         let rendered = kustomize(&built.out().join(cluster));
@@ -240,7 +240,7 @@ fn names(list: &Value, key: &str) -> Vec<String> {
 }
 
 fn a_component_adds_and_loses_nothing(data_plane: DataPlane) {
-    let built = Built::new(&example("acme"), data_plane, &[]);
+    let built = Built::new(&acme(), data_plane, &[]);
     for sidecar in SIDECARS {
         let (_, service) = sidecar;
         let render = |namespace, more| with_component(&built, sidecar, &workload(service, namespace), more);
@@ -301,8 +301,7 @@ fn a_meshd_component_adds_and_loses_nothing() {
 
 #[test]
 fn redirection_is_an_init_container_before_all_others() {
-    let source =
-        example("acme").replace("calls    = [catalog]", "calls    = [catalog]\n    capture  = redirect");
+    let source = acme().replace("calls    = [catalog]", "calls    = [catalog]\n    capture  = redirect");
     let built = Built::new(&source, DataPlane::Envoy, &[]);
     let documents = with_component(&built, WEBAPP, &workload("webapp", ""), "");
     let spec = &named(&documents, "Deployment", "webapp")["spec"]["template"]["spec"];
@@ -318,7 +317,7 @@ fn redirection_is_an_init_container_before_all_others() {
 
 #[test]
 fn a_component_without_its_workload_fails() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     let (rendered, said) =
         try_component(&built, &workload("webapp", "").replace("name: webapp\n", "name: web\n"));
     assert!(!rendered && said.contains("webapp"), "{said}");
@@ -340,7 +339,7 @@ fn try_component(built: &Built, deployment: &str) -> (bool, String) {
 
 #[test]
 fn a_pause_of_the_users_own_can_stay() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     let own = workload("webapp", "").replace("postStart:", "preStop:");
     let own = own.replace("  name: webapp\n", "  name: webapp\n  annotations: {mesh.meshc.dev/pause: own}\n");
     let (rendered, said) = try_component(&built, &own);
@@ -354,7 +353,7 @@ fn a_pause_of_the_users_own_can_stay() {
 
 #[test]
 fn a_pod_on_the_hosts_network_is_refused() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     let host =
         workload("webapp", "").replace("      hostAliases:", "      hostNetwork: true\n      hostAliases:");
     let (rendered, said) = try_component(&built, &host);

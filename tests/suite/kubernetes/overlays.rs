@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use mesh_tests::build::{Built, example, kustomize};
+use mesh_tests::build::{Built, acme, kustomize};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::{process, tools};
 use serde_json::Value;
@@ -39,7 +39,7 @@ fn finds(service: &Value, deployment: &Value) -> bool {
 
 #[test]
 fn the_mesh_calls_the_workload_that_it_declares_and_no_overlay_beside_it() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     base(&built, "catalog");
     let east = documents(&kustomize(&built.out().join("east")));
     let companion = named(&east, "Service", "catalog-mesh");
@@ -71,7 +71,7 @@ fn the_mesh_calls_the_workload_that_it_declares_and_no_overlay_beside_it() {
 
 #[test]
 fn nothing_can_rename_the_tree_itself() {
-    let built = Built::new(&example("acme"), DataPlane::Envoy, &[]);
+    let built = Built::new(&acme(), DataPlane::Envoy, &[]);
     let folder = built.path().join("above");
     std::fs::create_dir_all(&folder).expect("writable");
     let render = |setting: &str| {
@@ -106,7 +106,7 @@ fn nothing_can_rename_the_tree_itself() {
 
 #[test]
 fn a_workload_that_is_renamed_below_its_component_gets_the_requests_under_its_final_name() {
-    let text = example("acme").replace(
+    let text = acme().replace(
         "  service catalog {\n",
         "  service catalog {\n    workload prod-catalog { kind = deployment }\n",
     );

@@ -73,7 +73,7 @@ pub(crate) fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// The example mesh of two clusters.
 pub(crate) fn example() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/acme/mesh.mesh")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/acme.mesh")
 }
 
 /// The meshd beside the meshc under test.

@@ -8,7 +8,7 @@ use meshc_vocabulary::model::policy::{Failures, Source, Tier};
 
 use crate::support::{model, service};
 
-const ACME: &str = include_str!("../../../../examples/acme/mesh.mesh");
+const ACME: &str = include_str!("../../../../tests/fixtures/acme.mesh");
 const SINGLE_CLUSTER: &str = include_str!("../../../../examples/single-cluster/mesh.mesh");
 
 #[test]

@@ -43,9 +43,10 @@ pub(crate) static KIND: Kind = Kind {
             Type::Text(&forms::TRUST_DOMAIN),
             "The SPIFFE trust domain of all identities, unless a cluster has its own.",
         ),
-        Attribute::required(
+        Attribute::derived(
             words::TRUST,
             Type::Reference(&Reference::to(&[words::kind::TRUST])),
+            "the `trust` of the mesh, or `builtin` certificates where there is none",
             "How identities are proved.",
         ),
         Attribute::defaulted(

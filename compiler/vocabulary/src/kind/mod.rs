@@ -57,7 +57,7 @@ static FILE: Kind = Kind {
     attributes: &[],
     blocks: &[
         Nested { kind: &mesh::KIND, count: Count::One },
-        Nested { kind: &trust::KIND, count: Count::One },
+        Nested { kind: &trust::KIND, count: Count::Optional },
         Nested { kind: &network::KIND, count: Count::Some },
         Nested { kind: &link::KIND, count: Count::Many },
         Nested { kind: &cluster::KIND, count: Count::Some },

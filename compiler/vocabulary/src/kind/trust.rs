@@ -13,6 +13,11 @@ use crate::words;
 /// A day in milliseconds.
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
+/// How long certificates are valid, in milliseconds.
+const ROOT_LIFETIME: u64 = 3650 * DAY;
+const INTERMEDIATE_LIFETIME: u64 = 365 * DAY;
+const WORKLOAD_LIFETIME: u64 = 90 * DAY;
+
 const BUILTIN: &str = "builtin";
 const FILES: &str = "files";
 pub(crate) const CERT_MANAGER: &str = "cert_manager";
@@ -57,7 +62,7 @@ static ROOT: Kind = Kind {
         Attribute::defaulted(
             words::LIFETIME,
             Type::Duration,
-            Constant::Milliseconds(3650 * DAY),
+            Constant::Milliseconds(ROOT_LIFETIME),
             "How long the root certificate is valid.",
         ),
     ],
@@ -74,7 +79,7 @@ static INTERMEDIATE: Kind = Kind {
     attributes: &[Attribute::defaulted(
         words::LIFETIME,
         Type::Duration,
-        Constant::Milliseconds(365 * DAY),
+        Constant::Milliseconds(INTERMEDIATE_LIFETIME),
         "How long an intermediate certificate is valid.",
     )],
     blocks: &[],
@@ -98,7 +103,7 @@ static WORKLOAD: Kind = Kind {
     attributes: &[Attribute::defaulted(
         words::LIFETIME,
         Type::Duration,
-        Constant::Milliseconds(90 * DAY),
+        Constant::Milliseconds(WORKLOAD_LIFETIME),
         "How long a workload certificate is valid.",
     )],
     blocks: &[],
@@ -106,7 +111,10 @@ static WORKLOAD: Kind = Kind {
 
 pub(crate) static KIND: Kind = Kind {
     word: words::kind::TRUST,
-    documentation: "How identities are proved: a root, one intermediate for each cluster, and workload certificates.",
+    documentation: "How identities are proved: a root, one intermediate for each cluster, and workload certificates. A mesh \
+                    without such a block has `builtin` certificates with these defaults, from a root that is named after the \
+                    mesh, such as `shop root`. A block of another name that is added later gives the next root its own name; \
+                    an existing root is kept.",
     label: Label::Required(&forms::NAME),
     space: Some("trust"),
     reopen: false,
@@ -142,6 +150,20 @@ impl FromValue for Issuer {
             }
             _ => None,
         }
+    }
+}
+
+/// What a mesh without the block has.
+pub(crate) fn without(mesh: &Block) -> Trust {
+    let lifetime = |milliseconds| Spanned::new(Duration::from_millis(milliseconds), mesh.name_span());
+    Trust {
+        origin: mesh.origin(),
+        name: mesh.name().to_owned(),
+        issuer: Issuer::Builtin,
+        root_common_name: format!("{} root", mesh.name()),
+        root_lifetime: lifetime(ROOT_LIFETIME),
+        intermediate_lifetime: lifetime(INTERMEDIATE_LIFETIME),
+        workload_lifetime: lifetime(WORKLOAD_LIFETIME),
     }
 }
 
