@@ -10,6 +10,7 @@ use meshc_vocabulary::model::DataPlane;
 use crate::console::Console;
 use crate::disk::Disk;
 use crate::exit::{Context, Failure};
+use crate::sources::Sources;
 
 /// What standard input is called, in the place of a path.
 pub(crate) const STANDARD_INPUT: &str = "standard input";
@@ -90,7 +91,16 @@ impl MeshArguments {
                 .map_err(|_| Failure::new(format!("cannot read {STANDARD_INPUT}: it is not UTF-8")))?;
             files.put(STANDARD_INPUT, text);
         }
+        if let Some(sources) = self.sources() {
+            sources.show_pending(&mut files)?;
+        }
         Ok(files)
+    }
+
+    /// The files that are named, without standard input; `None` if one of them is not there.
+    pub(crate) fn sources(&self) -> Option<Sources> {
+        let entries = self.files.iter().filter(|file| !is_standard_input(file));
+        Sources::of(entries.chain(&self.values).cloned())
     }
 
     fn entries(&self) -> Vec<PathBuf> {

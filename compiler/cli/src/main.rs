@@ -15,6 +15,7 @@ mod levels;
 mod output;
 mod places;
 mod progress;
+mod sources;
 mod texts;
 mod up;
 

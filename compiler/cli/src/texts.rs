@@ -20,23 +20,8 @@ pub(crate) fn difference(name: &str, before: &str, after: &str) -> String {
 /// Replaces the text of a file: it has the old one or the new one, whenever the process ends. Where the path is a link,
 /// the file that it leads to is replaced. Permissions stay.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    replace_all(std::iter::once((path, text)))
-}
-
-/// The same for several files: nothing is replaced before all new texts are on the disk.
-pub(crate) fn replace_all<'t>(texts: impl IntoIterator<Item = (&'t Path, &'t str)>) -> Result<(), Failure> {
-    let mut staged = Vec::new();
-    for (path, text) in texts {
-        match Staged::write(path, text) {
-            Ok(one) => staged.push(one),
-            Err(error) => return Err(error).context(|| format!("write `{}`", path.display())),
-        }
-    }
-    for one in staged {
-        let doing = format!("write `{}`", one.path.display());
-        one.put().context(|| doing)?;
-    }
-    Ok(())
+    let writing = || format!("write `{}`", path.display());
+    Staged::write(path, text).and_then(Staged::put).context(writing)
 }
 
 /// A text on the disk, beside the file that it is for. It goes with the value unless it was put there.

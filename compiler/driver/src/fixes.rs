@@ -2,11 +2,12 @@
 //! advice.
 //!
 //! Whoever proposes a fix sees one place and cannot know whether the text will be right afterwards. Here the whole
-//! compiler answers that, on the texts with the fix.
+//! compiler answers that, on the texts with the fix. It also decides which fixes need no person: a safe one must bring the mesh
+//! nearer to being right, whatever its proposer thought of it.
 
 use std::collections::BTreeMap;
 
-use lang_diagnostics::{Diagnostic, Edit, Fix, Severity, SourceMap, Span};
+use lang_diagnostics::{Applicability, Code, Diagnostic, Edit, Fix, Severity, SourceMap, Span};
 
 use crate::{FileSystem, Levels, Overlay, Request, Unread, analyze};
 
@@ -30,8 +31,8 @@ struct Before<'a> {
     compile: &'a Compile<'a>,
 }
 
-/// Whether the fix of a finding works: the finding is gone with it, and no other error is there instead. `found` is everything
-/// that is found.
+/// Whether the fix of a finding works, and how safe it is: the finding is gone with it, and no other error is there instead.
+/// `found` is everything that is found.
 ///
 /// # Errors
 /// If a file that is named cannot be read.
@@ -41,8 +42,8 @@ pub fn works_in(
     finding: &Diagnostic,
     found: &[Diagnostic],
     sources: &SourceMap,
-) -> Result<bool, Unread> {
-    let Some(fix) = &finding.fix else { return Ok(false) };
+) -> Result<Option<Applicability>, Unread> {
+    let Some(fix) = &finding.fix else { return Ok(None) };
     // Whatever is named can be read, so that what is compiled below can be.
     analyze(files, request)?;
     let compile = |texts: &Texts| {
@@ -59,11 +60,12 @@ pub fn works_in(
     let before = Before { found, sources, compile: &compile };
     let with_others =
         before.with_others(fix).or_else(|| applied(sources, &fix.edits).filter(|_| unread(finding)));
-    Ok(before.works(finding, fix)
-        && with_others.is_none_or(|(changed, places)| leads_on(&changed, &places, &compile)))
+    Ok(before
+        .works(finding, fix)
+        .filter(|_| with_others.is_none_or(|(changed, places)| leads_on(&changed, &places, &compile))))
 }
 
-/// Leaves only fixes that work. `size` is how many bytes of text each compilation reads.
+/// Leaves only fixes that work, each as safe as it is. `size` is how many bytes of text each compilation reads.
 pub(crate) fn keep_working(
     found: &mut [Diagnostic],
     sources: &SourceMap,
@@ -79,11 +81,11 @@ pub(crate) fn keep_working(
         budget = budget.saturating_sub(size);
         let with_others =
             before.with_others(&fix).or_else(|| applied(sources, &fix.edits).filter(|_| unread(diagnostic)));
-        if affordable
-            && before.works(diagnostic, &fix)
+        let works = if affordable { before.works(diagnostic, &fix) } else { None };
+        if let Some(applicability) = works
             && with_others.is_none_or(|(changed, places)| leads_on(&changed, &places, compile))
         {
-            diagnostic.fix = Some(fix);
+            diagnostic.fix = Some(Fix { applicability, ..fix });
         }
     }
 }
@@ -98,13 +100,13 @@ fn is_error(finding: &&Diagnostic) -> bool {
 }
 
 impl Before<'_> {
-    /// Whether the finding is gone with the fix and no other error is in its place.
-    fn works(&self, diagnostic: &Diagnostic, fix: &Fix) -> bool {
-        let Some((changed, places)) = applied(self.sources, &fix.edits) else { return false };
+    /// How safe the fix is, if the finding is gone with it and no other error is in its place.
+    fn works(&self, diagnostic: &Diagnostic, fix: &Fix) -> Option<Applicability> {
+        let (changed, places) = applied(self.sources, &fix.edits)?;
         let (after, sources) = (self.compile)(&changed);
         let same = |other: &&Diagnostic| other.code == diagnostic.code && other.message == diagnostic.message;
         if after.iter().filter(same).count() >= self.found.iter().filter(same).count() {
-            return false;
+            return None;
         }
         // What cannot be read hides what is behind it. Without such a mistake there must be fewer errors than before.
         let errors = |list: &[Diagnostic]| list.iter().filter(is_error).count();
@@ -113,13 +115,14 @@ impl Before<'_> {
             && errors(&after) >= errors(self.found)
             && !ends_a_stage(self.found, &after)
         {
-            return false;
+            return None;
         }
         let lines = lines(&places, &sources);
         let known = |other: &Diagnostic| {
             self.found.iter().any(|it| it.code == other.code && it.message == other.message)
         };
-        after.iter().filter(is_error).filter(|other| on(other, &lines, &sources)).all(known)
+        let ends = after.iter().filter(is_error).filter(|other| on(other, &lines, &sources)).all(known);
+        ends.then(|| if improves(self.found, &after) { fix.applicability } else { Applicability::Suggested })
     }
 
     /// Mistakes that keep the text from being read hide what a fix would lead to, so where there are several the fix is also
@@ -176,6 +179,24 @@ fn on(finding: &Diagnostic, lines: &[(String, u32)], sources: &SourceMap) -> boo
     let span = finding.primary.span;
     let (Some(file), Some(place)) = (sources.get(span.file), sources.line_column(span)) else { return false };
     lines.iter().any(|(name, line)| *line == place.line && name == file.name())
+}
+
+/// Whether a mesh is nearer to being right, so that nobody needs to look: there are fewer errors and no new one, or the last
+/// error is gone of those that kept the next stage from looking; without errors, fewer findings and no new one. Texts that
+/// improve again and again come to an end.
+pub(crate) fn improves(before: &[Diagnostic], after: &[Diagnostic]) -> bool {
+    let had_errors = before.iter().any(|it| is_error(&it));
+    let counted = |list: &[Diagnostic]| {
+        let mut counts: BTreeMap<(Code, String), usize> = BTreeMap::new();
+        for it in list.iter().filter(|it| !had_errors || is_error(it)) {
+            *counts.entry((it.code, it.message.clone())).or_default() += 1;
+        }
+        counts
+    };
+    let (had, has) = (counted(before), counted(after));
+    let fewer = has.values().sum::<usize>() < had.values().sum::<usize>();
+    let known = has.iter().all(|(what, count)| had.get(what).is_some_and(|before| count <= before));
+    (fewer && known) || (had_errors && ends_a_stage(before, after))
 }
 
 /// Whether the next stage of the compiler was reached, which finds more.

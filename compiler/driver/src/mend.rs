@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use lang_diagnostics::{Applicability, Diagnostic, Edit, Severity, SourceMap};
+use lang_diagnostics::{Applicability, Diagnostic, Edit, SourceMap};
 
-use crate::fixes::applied;
+use crate::fixes::{applied, improves};
 use crate::{Compilation, FileSystem, Levels, Overlay, Request, Unread, check_request};
-
-/// After so many rounds it ends, whatever is left: two fixes that undo each other must not go on for ever.
-const MOST_ROUNDS: usize = 20;
 
 /// What came of it.
 #[derive(Debug)]
 pub struct Mended {
     /// The files that changed, with their new text: those that were named, and those that they use.
     pub texts: BTreeMap<PathBuf, String>,
+    /// The text that each file of the mesh had when it was read, once.
+    pub read: BTreeMap<PathBuf, String>,
     /// What was done, in order: `file:line`, the code and the title of the fix.
     pub done: Vec<String>,
     /// What is found afterwards.
@@ -27,29 +26,43 @@ pub struct Mended {
 /// # Errors
 /// As [`check_request`].
 pub fn mend(files: &dyn FileSystem, request: &Request, levels: &Levels) -> Result<Mended, Unread> {
-    let mut overlay = Overlay::new(files);
-    let mut compilation = check_request(&overlay, request, levels)?;
+    let mut compilation = check_request(files, request, levels)?;
+    let read = texts_of(&compilation);
+    let mut texts = BTreeMap::new();
     let mut done = Vec::new();
-    for _ in 0..MOST_ROUNDS {
+    // It ends, since each round brings the mesh nearer to being right.
+    loop {
         let safe = safe(&compilation.diagnostics);
-        // All that do not touch each other at once; if these get in each other's way all the same, the first alone.
+        // All that do not touch each other at once; if these get in each other's way all the same, the first one that does not.
+        let together = (safe.len() > 1).then_some(safe.as_slice());
         let mut next = None;
-        for chosen in [safe.as_slice(), safe.get(..1).unwrap_or_default()] {
+        for chosen in together.into_iter().chain(safe.chunks(1)) {
             let Some(changed) = changed(chosen, &compilation) else { continue };
-            let mut tried = Overlay::new(files);
-            overlay.texts().iter().for_each(|(path, text)| tried.put(path.clone(), text.clone()));
-            changed.into_iter().for_each(|(path, text)| tried.put(path, text));
-            let after = check_request(&tried, request, levels)?;
-            if errors(&after) <= errors(&compilation) {
+            let mut tried = texts.clone();
+            tried.extend(changed);
+            // Whatever is written to the files meanwhile, all rounds are about the texts that were read first.
+            let mut overlay = Overlay::new(files);
+            read.iter().chain(&tried).for_each(|(path, text)| overlay.put(path.clone(), text.clone()));
+            let after = check_request(&overlay, request, levels)?;
+            if improves(&compilation.diagnostics, &after.diagnostics) {
                 next = Some((chosen, tried, after));
                 break;
             }
         }
         let Some((chosen, tried, after)) = next else { break };
         done.extend(chosen.iter().map(|diagnostic| described(diagnostic, &compilation.sources)));
-        (overlay, compilation) = (tried, after);
+        (texts, compilation) = (tried, after);
     }
-    Ok(Mended { texts: overlay.texts().clone(), done, compilation })
+    Ok(Mended { texts, read, done, compilation })
+}
+
+/// The files of a mesh with the texts that they were read with.
+fn texts_of(compilation: &Compilation) -> BTreeMap<PathBuf, String> {
+    let text = |path: &PathBuf| {
+        let file = compilation.sources.file(&path.display().to_string())?;
+        Some((path.clone(), file.text().to_owned()))
+    };
+    compilation.files.iter().filter_map(text).collect()
 }
 
 /// The findings with safe fixes, without those that touch what an earlier one changes.
@@ -83,10 +96,6 @@ fn changed(chosen: &[&Diagnostic], compilation: &Compilation) -> Option<Vec<(Pat
     let (texts, _) = applied(&compilation.sources, &edits)?;
     let known = !texts.is_empty() && texts.keys().all(|name| own.contains(name));
     known.then(|| texts.into_iter().map(|(name, text)| (PathBuf::from(name), text)).collect())
-}
-
-fn errors(compilation: &Compilation) -> usize {
-    compilation.diagnostics.iter().filter(|each| each.severity == Severity::Error).count()
 }
 
 fn described(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
@@ -126,6 +135,22 @@ mod tests {
         assert!(changed.contains("trust_domain = \"cluster.local\"") && changed.contains("[katalog]"));
         assert!(safe(&mended.compilation.diagnostics).is_empty());
         assert!(mended.compilation.has_errors(), "what a person has to choose stays");
+    }
+
+    /// A comment that swallows a brace is one mistake less and one more: a person has to look at it.
+    #[test]
+    fn a_fix_after_which_there_are_as_many_errors_is_not_safe() {
+        let text = ACME.replace("{ lifetime = 90d }\n}", "{ lifetime = 90d }\n# }");
+        let files = MemoryFileSystem::with(&[("mesh.mesh", &text)]);
+        let mended = mend(&files, &request(&["mesh.mesh"]), &Levels::default()).unwrap();
+        assert!(mended.texts.is_empty() && mended.done.is_empty(), "{:?}", mended.done);
+        assert!(mended.compilation.has_errors());
+        assert!(safe(&mended.compilation.diagnostics).is_empty());
+        let harmless = ACME.replace("network west-net {}", "# first\nnetwork west-net {}");
+        let files = MemoryFileSystem::with(&[("mesh.mesh", &harmless)]);
+        let mended = mend(&files, &request(&["mesh.mesh"]), &Levels::default()).unwrap();
+        assert_eq!(mended.done.len(), 1, "{:?}", mended.done);
+        assert!(!mended.compilation.has_errors());
     }
 
     #[test]

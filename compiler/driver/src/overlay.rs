@@ -64,6 +64,10 @@ impl FileSystem for Overlay<'_> {
         self.files.rename(from, to)
     }
 
+    fn copy_permissions(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.files.copy_permissions(from, to)
+    }
+
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.files.remove_file(path)
     }

@@ -53,6 +53,14 @@ pub trait FileSystem {
     /// As the file system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives the file at `to` the permissions of the one at `from`, where the file system has any.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Removes a file.
     ///
     /// # Errors

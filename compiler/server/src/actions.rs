@@ -61,18 +61,16 @@ fn fixes(view: &View<'_>, params: &CodeActionParams) -> Vec<CodeAction> {
     let with_fix = found.iter().filter(here).filter(|finding| finding.fix.is_some());
     with_fix
         .take(MOST_TRIED)
-        .filter(|finding| {
-            matches!(fix_works(view.world, &request, finding, &found, &analysis.sources), Ok(true))
-        })
         .filter_map(|finding| {
-            let fix = finding.fix.as_ref()?;
+            let works = fix_works(view.world, &request, finding, &found, &analysis.sources);
+            let (fix, applicability) = (finding.fix.as_ref()?, works.ok()??);
             let (_, diagnostic) = findings::converted(view.world, finding, &analysis.sources)?;
             Some(CodeAction {
                 title: fix.title.clone(),
                 kind: Some(CodeActionKind::QUICKFIX),
                 diagnostics: Some(vec![diagnostic]),
                 edit: Some(edit(view, fix)?),
-                is_preferred: Some(fix.applicability == Applicability::Safe),
+                is_preferred: Some(applicability == Applicability::Safe),
                 ..CodeAction::default()
             })
         })

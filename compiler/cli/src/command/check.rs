@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use meshc_driver::{Compilation, mend, read_source};
+use meshc_driver::{Compilation, mend};
 
 use crate::compile::{DataPlaneWord, MeshArguments, STANDARD_INPUT, compile_with, show, unreadable};
 use crate::console::Console;
@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
     data_plane: Option<DataPlaneWord>,
     #[command(flatten)]
     levels: LevelArguments,
-    /// Apply all safe fixes to the files of the mesh, again until there is none left, and show what is found afterwards.
+    /// Apply all safe fixes to the files of the mesh, again until there is none left, and show what is found afterwards. All
+    /// files are changed or none: none if one of them changed meanwhile.
     /// What comes of standard input is written to standard output.
     #[arg(long)]
     fix: bool,
@@ -69,6 +70,10 @@ fn result(arguments: &Arguments, compilation: &Compilation, console: &Console) -
 fn fix(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
     let mesh = &arguments.mesh;
     let progress = console.progress("fixing");
+    let sources = mesh.sources();
+    if let Some(sources) = sources.as_ref().filter(|_| !arguments.diff) {
+        sources.recover()?;
+    }
     let files = mesh.files()?;
     let mended = mend(&files, &mesh.request(arguments.data_plane), &arguments.levels.levels()?);
     let mended = mended.map_err(|unread| unreadable(&unread.path, &unread.error))?;
@@ -77,12 +82,13 @@ fn fix(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
     let writing = || String::from("write to standard output");
     if arguments.diff {
         for (path, after) in &mended.texts {
-            let before = read_source(&files, path).context(|| format!("read `{}`", path.display()))?;
-            print(&texts::difference(&path.display().to_string(), &before, after)).context(writing)?;
+            let before = mended.read.get(path).map_or("", String::as_str);
+            print(&texts::difference(&path.display().to_string(), before, after)).context(writing)?;
         }
     } else {
-        let changed = mended.texts.iter().filter(|(path, _)| path.as_path() != input);
-        texts::replace_all(changed.map(|(path, text)| (path.as_path(), text.as_str())))?;
+        if let Some(sources) = sources {
+            sources.write(&mended, |path| path != input)?;
+        }
         let text = mended.texts.get(input).or_else(|| files.texts().get(input));
         if let Some(text) = text {
             print(text).context(writing)?;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::Value;
+use sha2::Digest;
 
 use crate::support::{Directory, example};
 
@@ -170,4 +171,40 @@ fn files_that_are_named_or_used_are_mended_together() {
         assert_eq!(fs::read_to_string(directory.path(name)).unwrap(), mended, "{said}");
     }
     assert_eq!(fs::read_dir(directory.path("parts")).unwrap().count(), 1, "nothing is left over");
+}
+
+/// What a kill leaves between two files is read as if all had been written, and the next `--fix` ends it.
+#[test]
+fn an_interrupted_fix_is_read_as_a_whole_and_ended_by_the_next() {
+    let directory = Directory::new();
+    let entry = WARNED.replace("mesh m", "use \"parts/more.mesh\"\nmesh m");
+    directory.write("a.mesh", &entry.replace("trust_domain =", "trust_domain:"));
+    directory.write("parts/more.mesh", "let unused = 1\n");
+    let stage = directory.path(".meshc-stage");
+    fs::create_dir(&stage).unwrap();
+    fs::write(stage.join("0"), &entry).unwrap();
+    let journal = |old: &str| {
+        format!("{{\"version\":1,\"puts\":[{{\"path\":\"a.mesh\",\"old\":\"{old}\"}}],\"removals\":[]}}")
+    };
+    let bytes = fs::read(directory.path("a.mesh")).unwrap();
+    let digest: String = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(stage.join("journal"), journal(&digest)).unwrap();
+    let (status, said) = check(&directory, &["a.mesh"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(fs::read(directory.path("a.mesh")).unwrap(), bytes, "reading writes nothing");
+    let (status, said) = check(&directory, &["a.mesh", "--fix"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(fs::read_to_string(directory.path("a.mesh")).unwrap(), entry);
+    assert!(!stage.exists());
+    // Where somebody changed a file meanwhile, nothing is written and everything is kept.
+    fs::create_dir(&stage).unwrap();
+    fs::write(stage.join("0"), "other").unwrap();
+    fs::write(stage.join("journal"), journal(&digest)).unwrap();
+    let (status, said) = check(&directory, &["a.mesh", "--fix"]);
+    assert!(
+        status == Some(2) && said.contains("cannot write `a.mesh`") && said.contains(".meshc-stage"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(directory.path("a.mesh")).unwrap(), entry);
+    assert_eq!(check(&directory, &["a.mesh"]).0, Some(0));
 }

@@ -54,6 +54,70 @@ impl<'f> Commit<'f> {
         self.apply(&journal, Staged::All)
     }
 
+    /// Puts old bytes back after [`Commit::run`] failed: whatever has been moved by then, and whatever this does not come to, the
+    /// journal says how it ends.
+    pub(super) fn undo(&mut self, olds: &[(Put, &[u8])]) -> Result<(), OutputError> {
+        let stage = self.root.join(STAGE);
+        let path = stage.join(JOURNAL);
+        // Without a journal nothing was moved.
+        if self.files.kind(&path).doing("look at", &path)?.is_none() {
+            return Ok(());
+        }
+        let bytes = self.files.read(&path).doing("read", &path)?;
+        let Some(Journal { version: _, mut puts, removals }) = Journal::parse(&bytes) else { return Ok(()) };
+        let first = puts.len();
+        for (number, (put, bytes)) in olds.iter().enumerate() {
+            let path = stage.join((first + number).to_string());
+            self.files.write(&path, bytes).doing("write", &path)?;
+            if let Some(replaced) = below(self.root, &put.path) {
+                self.files.copy_permissions(&replaced, &path).doing("write", &path)?;
+            }
+            puts.push(put.clone());
+        }
+        let journal = Journal::new(puts, removals);
+        self.decide(&journal)?;
+        for number in 0..first {
+            let path = stage.join(number.to_string());
+            if self.files.kind(&path).doing("look at", &path)?.is_some() {
+                self.files.remove_file(&path).doing("remove", &path)?;
+            }
+        }
+        let as_old = |put: &Put, bytes: &[u8]| -> Result<bool, OutputError> {
+            let Some(path) = below(self.root, &put.path) else { return Ok(false) };
+            Ok(self.files.read(&path).doing("read", &path)? == bytes)
+        };
+        // What cannot be moved to has its old bytes still.
+        for (number, (put, bytes)) in olds.iter().enumerate() {
+            if as_old(put, bytes)? {
+                let path = stage.join((first + number).to_string());
+                self.files.remove_file(&path).doing("remove", &path)?;
+            }
+        }
+        self.apply(&journal, Staged::Some)
+    }
+
+    /// What an interrupted run decided to write and has not put in place; nothing if files were changed since.
+    pub(super) fn pending(&self) -> Result<Vec<(String, Vec<u8>)>, OutputError> {
+        let stage = self.root.join(STAGE);
+        let path = stage.join(JOURNAL);
+        if self.files.kind(&path).doing("look at", &path)? != Some(FileKind::File) {
+            return Ok(Vec::new());
+        }
+        let bytes = self.files.read(&path).doing("read", &path)?;
+        let Some(journal) = Journal::parse(&bytes) else { return Ok(Vec::new()) };
+        if !self.linked(&journal)?.is_empty() || !self.meddled(&journal)?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut texts = Vec::new();
+        for (number, put) in journal.puts.into_iter().enumerate() {
+            let staged = stage.join(number.to_string());
+            if self.files.kind(&staged).doing("look at", &staged)? == Some(FileKind::File) {
+                texts.push((put.path, self.files.read(&staged).doing("read", &staged)?));
+            }
+        }
+        Ok(texts)
+    }
+
     /// Finishes or undoes what an interrupted run left.
     pub(super) fn recover(&mut self, edits: Edits) -> Result<Recovery, OutputError> {
         let stage = self.root.join(STAGE);
@@ -101,9 +165,15 @@ impl<'f> Commit<'f> {
     fn stage(&self, changes: &Changes<'_>) -> Result<(), OutputError> {
         let stage = self.root.join(STAGE);
         self.files.create_directory(&stage).doing("create", &stage)?;
-        for (number, (_, bytes)) in changes.puts.iter().enumerate() {
+        for (number, (put, bytes)) in changes.puts.iter().enumerate() {
             let path = stage.join(number.to_string());
             self.files.write(&path, bytes).doing("write", &path)?;
+            // What is replaced may be executed or read by the same people as before.
+            if put.old.is_some()
+                && let Some(replaced) = below(self.root, &put.path)
+            {
+                self.files.copy_permissions(&replaced, &path).doing("write", &path)?;
+            }
         }
         Ok(())
     }

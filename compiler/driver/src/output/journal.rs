@@ -10,7 +10,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Journal {
-    version: u32,
+    pub(super) version: u32,
     /// Files that get new bytes. The n-th is staged under the name n.
     pub(super) puts: Vec<Put>,
     /// Files that go.

@@ -4,7 +4,8 @@
 //! atomic), then writes a journal of what is to be moved and removed, then does it, then removes the journal. Killed
 //! before the journal is there, the next run rolls back: the stage is deleted and the old tree stands untouched.
 //! Killed after, the next run rolls forward. `mesh.lock.json` in each cluster's folder names the files that are ours
-//! with their digests, so that files no longer produced are pruned, and edits by hand are found instead of lost.
+//! with their digests, so that files no longer produced are pruned, and edits by hand are found instead of lost. Fixes of
+//! sources are written by the same journal, as one transaction.
 //!
 //! Invariants: only files that a lock file names are ever overwritten or removed; a file whose bytes stay is not
 //! touched, so its modification time stays; links are never followed. What this does not protect from is a power
@@ -20,6 +21,7 @@ mod journal;
 mod kept;
 mod lock;
 mod path;
+mod sources;
 mod write;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ pub use conflict::{Conflict, ConflictKind};
 pub use error::OutputError;
 pub use kept::{Kept, kept};
 pub use lock::LOCK_FILE;
+pub use sources::{Replaced, Replacement, pending, replace};
 pub use write::{Edits, Outcome, Recovery, Written, recover, write};
 
 /// Output files: path below the output directory, with `/`, → bytes.
