@@ -223,3 +223,23 @@ fn a_question_without_an_answer_is_answered_with_what_there_is() {
     assert_eq!(help, "`shop.web` is called by west.ingress");
     assert_eq!(no("[").0, "`[` is not a question about a mesh");
 }
+
+/// A default of the wrong type is one error, whether no service takes it over or several do.
+#[test]
+fn a_default_of_the_wrong_type_is_one_error() {
+    let text = |services: &str| {
+        format!(
+            "{}defaults {{ service {{ port web {{ number = \"x\" }} }} }}\nnamespace shop {{ {services} }}\n",
+            HEAD.lines()
+                .filter(|line| !line.contains("shop.mesh"))
+                .fold(String::new(), |all, line| all + line + "\n")
+        )
+    };
+    for services in ["", "service a { port web { number = 1 } }", "service a {}\nservice b {}"] {
+        let files = MemoryFileSystem::with(&[("mesh.mesh", &text(services))]);
+        let compilation = check(&files, Path::new("mesh.mesh"), Options { data_plane: None }).unwrap();
+        assert_eq!(codes(&compilation), ["E0104"], "{services}: {:#?}", compilation.diagnostics);
+        let place = compilation.sources.text(compilation.diagnostics[0].primary.span);
+        assert_eq!(place, Some("\"x\""), "{services}");
+    }
+}

@@ -8,6 +8,7 @@
 //! One mistake is one diagnostic: a value that was reported is absent from its block, and whatever would need it
 //! stays silent.
 
+mod alone;
 pub mod codes;
 mod collect;
 mod composed;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, HashMap};
 use lang_diagnostics::{Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
 
+pub use alone::misfit;
 pub use declarations::{Block, Declarations, Entity, EntityId, Mention};
 pub use describe::literal;
 pub use value::{FromValue, Piece, Target, Value};

@@ -7,6 +7,7 @@ use lang_evaluate::schema::{Count, Kind, Label, Schema};
 use lang_syntax::ast::{self, Block, Item};
 
 use super::copy::Copier;
+use super::unused::{self, Taken};
 use super::{Name, as_block, as_block_mut, has_attribute};
 use crate::codes;
 use crate::items::DEFAULTS;
@@ -37,10 +38,17 @@ pub(super) fn apply(files: &mut [ast::File], schema: Schema, sources: &mut Sourc
         said_once(items, sink);
         specific_first(items);
     }
-    let mut filler = Filler { levels: &levels, sources, around: Vec::new() };
+    let mut filler = Filler { levels: &levels, sources, around: Vec::new(), taken: Taken::new() };
     for block in files.iter_mut().flat_map(|file| &mut file.items).filter_map(as_block_mut) {
         if let Some(nested) = schema.file.block(&block.kind.value) {
             filler.fill(block, nested.kind, &[&levels.mesh]);
+        }
+    }
+    let taken = filler.taken;
+    unused::check(&levels.mesh, schema.file, &taken, schema, sources, sink);
+    for (name, items) in &levels.of {
+        if let Some(nested) = schema.file.block(&name.kind) {
+            unused::check(items, nested.kind, &taken, schema, sources, sink);
         }
     }
 }
@@ -263,6 +271,7 @@ struct Filler<'a, 's> {
     sources: &'s mut SourceMap,
     /// The blocks around what is filled.
     around: Vec<Name>,
+    taken: Taken,
 }
 
 impl<'a> Filler<'a, '_> {
@@ -317,6 +326,7 @@ impl<'a> Filler<'a, '_> {
                     if kind.attribute(name).is_some() && !has_attribute(&block.body, name) {
                         let copier = Copier { of, file: copy(self.sources), around: &self.around };
                         block.body.push(Item::Attribute(copier.attribute(attribute)));
+                        self.taken.insert(attribute.name.span);
                     }
                 }
                 Item::Block(inner) => {
@@ -335,6 +345,7 @@ impl<'a> Filler<'a, '_> {
                     if !any && may_stand(inner, nested.kind) {
                         let copier = Copier { of, file: copy(self.sources), around: &self.around };
                         block.body.push(Item::Block(copier.block(inner)));
+                        unused::take_all(inner, &mut self.taken);
                     }
                 }
                 Item::Form(_) => {}

@@ -3,6 +3,7 @@
 mod copy;
 mod defaults;
 mod overrides;
+mod unused;
 
 use lang_diagnostics::{Sink, SourceMap};
 use lang_evaluate::schema::Schema;
