@@ -40,6 +40,8 @@ pub const NOTHING_TO_OVERRIDE: Code = Code("E0146");
 pub const SAID_TWICE: Code = Code("E0147");
 /// A default that applies to nothing.
 pub const NO_SUCH_DEFAULT: Code = Code("E0148");
+/// A variable with the name of a word that an attribute takes.
+pub const HIDDEN_WORD: Code = Code("E0149");
 /// Something that is taken in and not needed.
 pub const UNUSED: Code = Code("W0130");
 
@@ -263,6 +265,27 @@ defaults {
 ```
 
 What such a kind does not take is an error here, even while no block of the kind is there."#,
+    },
+    CodeInfo {
+        code: HIDDEN_WORD,
+        title: "a variable with the name of a word",
+        explanation: r#"Variables come before words: where there is a variable `ingress`, `role = ingress` would be its value, and no longer the word
+that the attribute takes. So this is an error wherever an attribute takes a word of that name, for variables of `let`,
+`input`, `for` and the parameters of templates alike.
+
+```mesh
+let front = 192.0.2.10
+
+cluster west {
+  network = wan
+  region  = "us"
+  gateway ingress { role = ingress, address = front, port http { number = 80 } }
+}
+
+network wan {}
+```
+
+Give the variable another name."#,
     },
     CodeInfo {
         code: UNUSED,

@@ -14,6 +14,7 @@ use crate::codes;
 use crate::entities::Entities;
 use crate::inputs::Given;
 use crate::modules::{Module, imports};
+use crate::principal::Around;
 use crate::scope::{Made, Named, Scope};
 
 /// The word of the block that has defaults.
@@ -28,6 +29,8 @@ pub(crate) struct Expander<'a, 's> {
     pub(crate) entities: Entities,
     pub(crate) sources: &'s mut SourceMap,
     pub(crate) sink: &'s mut Sink,
+    /// Where the items are that are being made; nothing in a block of an unknown kind.
+    pub(crate) around: Option<Around>,
     /// Whether anything goes over declared entities.
     pub(crate) asked: bool,
     /// Whether there are defaults or overrides.
@@ -57,6 +60,7 @@ impl<'a, 's> Expander<'a, 's> {
             entities,
             sources,
             sink,
+            around: Some(Around::Kind(schema.file)),
             asked: false,
             layered: false,
             made: 0,
@@ -263,6 +267,14 @@ impl<'a, 's> Expander<'a, 's> {
             out.extend(others.map(Item::Attribute));
             return;
         }
+        if self.hides_a_word(attribute, scope) {
+            // What comes of the variable is no further mistake.
+            let value = ast::Value { kind: ValueKind::Invalid, span: scope.place(attribute.value.span) };
+            let name = Spanned::new(attribute.name.value.clone(), scope.place(attribute.name.span));
+            let span = scope.place(attribute.span);
+            out.push(Item::Attribute(Attribute { name, value, documentation: None, span }));
+            return;
+        }
         out.push(Item::Attribute(self.entry(attribute, scope)));
     }
 
@@ -285,11 +297,16 @@ impl<'a, 's> Expander<'a, 's> {
         if block.kind.value == DEFAULTS {
             self.layered = true;
         }
+        let file = self.schema.file;
+        let inside = self.around.as_ref().and_then(|around| around.inside(&block.kind.value, file));
+        let around = std::mem::replace(&mut self.around, inside);
+        let body = self.body(&block.body, scope, block.kind.span);
+        self.around = around;
         Some(Block {
             kind: Spanned::new(block.kind.value.clone(), scope.place(block.kind.span)),
             label,
             interpolated: None,
-            body: self.body(&block.body, scope, block.kind.span),
+            body,
             short: block.short,
             documentation: block.documentation.clone(),
             span: scope.place(block.span),

@@ -17,6 +17,7 @@ mod bounds;
 pub mod codes;
 mod conditions;
 mod entities;
+mod hidden;
 mod host;
 mod inputs;
 mod instances;

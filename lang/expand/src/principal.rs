@@ -23,7 +23,8 @@ pub(crate) fn apply(files: &mut [Arc<ast::File>], schema: Schema) {
 }
 
 /// What the items of a body stand in.
-enum Around {
+#[derive(Clone, Debug)]
+pub(crate) enum Around {
     /// A block of this kind, or a file.
     Kind(&'static Kind),
     /// `defaults` in one: blocks of any kind below it.
@@ -48,6 +49,30 @@ impl Around {
         }
     }
 
+    /// What an attribute takes: one of that name, or the one that a block of that word is about, or the block around it where
+    /// only its value is written.
+    pub(crate) fn types(&self, name: &str) -> Vec<&'static Type> {
+        let of = |kinds: &[&'static Kind], name: &str| {
+            kinds.iter().filter_map(|kind| kind.attribute(name)).map(|schema| &schema.ty).collect::<Vec<_>>()
+        };
+        let about = |kinds: &[&'static Kind]| {
+            let principal = |kind: &&'static Kind| kind.attribute(kind.principal?.text());
+            kinds.iter().filter_map(principal).map(|schema| &schema.ty).collect::<Vec<_>>()
+        };
+        let own: &[&'static Kind] = match self {
+            Self::Kind(kind) => std::slice::from_ref(kind),
+            Self::Defaults(_) => &[],
+            Self::Any(kinds) => kinds,
+        };
+        if name.is_empty() {
+            about(own)
+        } else if self.has_attribute(name) {
+            of(own, name)
+        } else {
+            about(&self.blocks(name))
+        }
+    }
+
     /// Whether a word is an attribute.
     fn has_attribute(&self, name: &str) -> bool {
         match self {
@@ -58,7 +83,7 @@ impl Around {
     }
 
     /// What the items of a block here stand in; nothing if its kind is not known.
-    fn inside(&self, word: &str, file: &'static Kind) -> Option<Self> {
+    pub(crate) fn inside(&self, word: &str, file: &'static Kind) -> Option<Self> {
         match self {
             Self::Kind(kind) if word == DEFAULTS && kind.block(DEFAULTS).is_none() => {
                 // Those in a kind without blocks, as `mesh`, are about the whole mesh.
