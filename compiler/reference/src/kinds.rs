@@ -84,6 +84,24 @@ fn kind(home: &Home, homes: &[Home], examples: &Examples, text: &mut String) {
         text.push_str("Blocks in it:\n\n");
         contents(kind.blocks, homes, text);
     }
+    relations(kind, text);
+}
+
+/// What must hold between the parts of a block.
+fn relations(kind: &Kind, text: &mut String) {
+    if kind.relations.is_empty() {
+        return;
+    }
+    text.push_str("\nWhat must hold between them:\n\n");
+    let mut lines: Vec<String> = Vec::new();
+    for relation in kind.relations {
+        let words = format!("{}: {}", relation.rule.describe(), relation.reason);
+        // An attribute and a block may have one word.
+        if !lines.contains(&words) {
+            line(text, format_args!("- {words}"));
+            lines.push(words);
+        }
+    }
 }
 
 /// In which other blocks it may stand than the one where it is described.

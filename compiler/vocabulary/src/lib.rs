@@ -28,7 +28,7 @@ mod words;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use lang_diagnostics::{Sink, SourceMap};
+use lang_diagnostics::{Diagnostic, Sink, SourceMap};
 use lang_evaluate::{Declarations, Evaluation};
 use lang_syntax::ast;
 
@@ -47,6 +47,8 @@ pub struct Declared {
     pub declarations: Arc<Declarations>,
     /// The standard library's table of defaults.
     standard: Option<Arc<Declarations>>,
+    /// Relations between parts of blocks that do not hold.
+    broken: Vec<Diagnostic>,
     /// Whether there was no error.
     sound: bool,
 }
@@ -64,15 +66,16 @@ pub fn evaluate<F: Borrow<ast::File>>(
 /// Reads what the files of a mesh declare: the first half of [`evaluate`].
 pub fn declare<F: Borrow<ast::File>>(files: &[F], sources: &mut SourceMap, sink: &mut Sink) -> Declared {
     let standard = standard::declarations(sources, sink).map(Arc::new);
-    let Evaluation { declarations, sound } = lang_evaluate::evaluate(files, SCHEMA, sources, sink);
-    Declared { declarations: Arc::new(declarations), standard, sound }
+    let Evaluation { declarations, broken, sound } = lang_evaluate::evaluate(files, SCHEMA, sources, sink);
+    Declared { declarations: Arc::new(declarations), standard, broken, sound }
 }
 
 /// The model of declarations without errors: the second half of [`evaluate`]. With the tests of the mesh if it has any.
 pub fn model(declared: &Declared, sink: &mut Sink) -> Option<(Model, Option<Tests>)> {
-    let Declared { declarations, standard, sound } = declared;
+    let Declared { declarations, standard, broken, sound } = declared;
     let standard = standard.as_ref().filter(|_| *sound)?;
     let mut found = Sink::default();
+    broken.iter().for_each(|diagnostic| found.push(diagnostic.clone()));
     let built = build::build(declarations, standard::defaults(standard)?, &mut found);
     let mut tests = Vec::new();
     if let Some((model, ids)) = &built {

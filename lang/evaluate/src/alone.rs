@@ -28,6 +28,7 @@ pub fn misfit(value: &Value, types: &[&Type], schema: Schema, texts: &SourceMap)
             unaccepted: 0,
             unknown: BTreeMap::new(),
             mentions: Vec::new(),
+            broken: Vec::new(),
         };
         // Names that lead nowhere are not among what was reported.
         evaluator.value(&value, ty, None);

@@ -14,6 +14,7 @@ use crate::describe::alternatives;
 use crate::elsewhere::{self, Form};
 use crate::fixes;
 use crate::names::Names;
+use crate::relations;
 use crate::schema::{Attribute, Count, Kind, Label, Presence, Symbol, Type};
 use crate::suggestion::{did_you_mean, meant};
 use crate::value::{Target, Value};
@@ -50,6 +51,8 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) unknown: BTreeMap<String, Unknown>,
     /// Where entities are named.
     pub(crate) mentions: Vec<Mention>,
+    /// What is wrong between parts of blocks.
+    pub(crate) broken: Vec<Diagnostic>,
 }
 
 impl Evaluator<'_, '_> {
@@ -63,7 +66,7 @@ impl Evaluator<'_, '_> {
         let mut inner: Vec<_> = blocks.into_iter().map(|collected| self.block(collected)).collect();
         self.complete(place, &mut inner, &body);
         let subject = self.subject(kind, block, scope);
-        Block {
+        let checked = Block {
             kind,
             kind_span: block.kind.span,
             label: block.label.clone(),
@@ -73,7 +76,9 @@ impl Evaluator<'_, '_> {
             span: block.span,
             attributes,
             blocks: inner,
-        }
+        };
+        relations::check(&checked, &body, &mut self.broken);
+        checked
     }
 
     /// The entity that a label refers to.
@@ -340,7 +345,7 @@ pub(crate) struct Known<'k> {
 
 /// Whether something among `items` was probably meant to be what `word` says and was reported as something else: the word
 /// in the wrong form (a block for an attribute), or a word that nobody knows and that has no nearer neighbour.
-fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
+pub(crate) fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
     items.iter().any(|item| {
         let written = match item {
             ast::Item::Attribute(attribute) => &attribute.name.value,

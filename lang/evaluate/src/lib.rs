@@ -21,6 +21,7 @@ mod fixes;
 mod interpolate;
 mod mismatch;
 mod names;
+mod relations;
 mod resolve;
 mod scalar;
 pub mod schema;
@@ -31,7 +32,7 @@ mod value;
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 
-use lang_diagnostics::{Severity, Sink, SourceMap, Span};
+use lang_diagnostics::{Diagnostic, Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
 
 pub use alone::misfit;
@@ -50,6 +51,9 @@ use schema::Schema;
 pub struct Evaluation {
     /// Everything that is declared, as far as it could be read: what was reported is absent.
     pub declarations: Declarations,
+    /// Relations between the parts of a block that do not hold. What is missing may be in what could not be read, so these are
+    /// reported together with what the next stage finds, once everything is sound.
+    pub broken: Vec<Diagnostic>,
     /// Whether neither this nor the parser had an error to report: only then each required attribute is there and each
     /// reference leads somewhere.
     pub sound: bool,
@@ -67,14 +71,14 @@ pub fn evaluate<F: Borrow<ast::File>>(
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.borrow().items).collect();
     let start =
         files.first().map(Borrow::borrow).map(|file: &ast::File| Span { end: file.span.start, ..file.span });
-    let declarations = passes(&items, schema, start, sources, &mut found);
+    let (declarations, broken) = passes(&items, schema, start, sources, &mut found);
     let mistakes: Vec<_> =
         sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();
     let sound = mistakes.is_empty() && !found.has_errors();
     for diagnostic in consequence::independent(found.into_sorted(), &mistakes, schema, sources) {
         sink.push(diagnostic);
     }
-    Evaluation { declarations, sound }
+    Evaluation { declarations, broken, sound }
 }
 
 /// Both passes over the items of all files; `start` is where something that is missing as a whole is reported.
@@ -84,7 +88,7 @@ fn passes(
     start: Option<Span>,
     texts: &SourceMap,
     found: &mut Sink,
-) -> Declarations {
+) -> (Declarations, Vec<Diagnostic>) {
     let mut collector =
         Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
@@ -99,6 +103,7 @@ fn passes(
         unaccepted: 0,
         unknown: BTreeMap::new(),
         mentions: Vec::new(),
+        broken: Vec::new(),
     };
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
     if let Some(span) = start {
@@ -109,5 +114,5 @@ fn passes(
     for unknown in std::mem::take(&mut evaluator.unknown).into_values() {
         evaluator.sink.push(unknown.diagnostic);
     }
-    Declarations::new(blocks, evaluator.names, evaluator.mentions)
+    (Declarations::new(blocks, evaluator.names, evaluator.mentions), evaluator.broken)
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+pub use crate::relations::{Part, Relation, Rule};
+
 /// A whole vocabulary.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
@@ -33,6 +35,8 @@ pub struct Kind {
     pub attributes: &'static [Attribute],
     /// The blocks in it, in the order in which a person would write them.
     pub blocks: &'static [Nested],
+    /// What must hold between these.
+    pub relations: &'static [Relation],
 }
 
 impl Kind {

@@ -43,7 +43,17 @@ const fn leaf(
     space: Option<&'static str>,
     attributes: &'static [Attribute],
 ) -> Kind {
-    Kind { word, documentation: "", label, space, reopen: false, principal: None, attributes, blocks: &[] }
+    Kind {
+        word,
+        documentation: "",
+        label,
+        space,
+        reopen: false,
+        principal: None,
+        relations: &[],
+        attributes,
+        blocks: &[],
+    }
 }
 
 static TOY: Kind = leaf("toy", Label::Required(&ANY_TEXT), Some("toy"), &[]);
@@ -123,7 +133,8 @@ fn read(text: &str) -> (Option<Declarations>, Vec<Diagnostic>) {
     let mut sources = SourceMap::default();
     let file = lang_syntax::parse(sources.add("zoo", text), text, &mut sink);
     assert_eq!(sink.diagnostics(), [], "{text}");
-    let Evaluation { declarations, sound } = evaluate(&[file], Schema { file: &FILE }, &sources, &mut sink);
+    let Evaluation { declarations, broken: _, sound } =
+        evaluate(&[file], Schema { file: &FILE }, &sources, &mut sink);
     (sound.then_some(declarations), sink.into_sorted())
 }
 

@@ -22,8 +22,11 @@ impl<'a> Expander<'a, '_> {
         for word in found {
             let Some(declared) = self.variable(&word.value, scope) else { continue };
             let (name, place) = (&word.value, scope.place(word.span));
-            let message =
-                format!("`{name}` is a word of `{}`, and a variable hides it", attribute.name.value);
+            let message = match attribute.name.value.as_str() {
+                // A block that is written by its value.
+                "" => format!("`{name}` is a word that belongs here, and a variable hides it"),
+                written => format!("`{name}` is a word of `{written}`, and a variable hides it"),
+            };
             let known = |it: &Diagnostic| it.code == codes::HIDDEN_WORD && it.primary.span == place;
             if !self.sink.diagnostics().iter().any(known) {
                 self.sink.push(

@@ -2,8 +2,9 @@
 
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Symbol, Type};
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Part, Relation, Rule, Symbol, Type};
 
+use super::one_of;
 use super::{filter, rewrite};
 use crate::codes;
 use crate::forms;
@@ -47,6 +48,25 @@ pub(crate) static REDIRECT: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        Relation {
+            rule: Rule::AtLeastOne(&[
+                Part::Attribute(words::SCHEME),
+                Part::Attribute(words::HOST),
+                Part::Attribute(words::PORT),
+                Part::Attribute(words::PATH),
+                Part::Attribute(words::PREFIX),
+                Part::Attribute(words::REGEX),
+                Part::Attribute(words::STATUS),
+            ]),
+            code: codes::FILTER_WITHOUT_EFFECT,
+            reason: "it leads to where the request came otherwise",
+            help: "name a `scheme`, `host`, `port`, `path`, `prefix` or `regex`, or a `status` alone, such as 303 for a GET",
+        },
+        one_of(rewrite::NEW_PATHS),
+        rewrite::REGEX_NEEDS_SUBSTITUTION,
+        rewrite::SUBSTITUTION_NEEDS_REGEX,
+    ],
     attributes: &[
         Attribute::optional(words::SCHEME, Type::Symbol(SCHEMES), "The scheme."),
         rewrite::HOST,
@@ -81,6 +101,12 @@ pub(crate) static RESPOND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::STATUS),
+    relations: &[Relation {
+        rule: Rule::Requires(Part::Attribute(words::CONTENT_TYPE), &[Part::Attribute(words::BODY)]),
+        code: codes::IMPOSSIBLE_ANSWER,
+        reason: "it is what the body is",
+        help: "add `body`, or remove it",
+    }],
     attributes: &[
         Attribute::required(
             words::STATUS,
@@ -110,20 +136,28 @@ pub(super) fn to_https(block: &Block, span: Span) -> Redirect {
     }
 }
 
+/// What a rule has that answers by itself, in the place of requests that are sent on.
+pub(super) const fn answered_by(answer: Part) -> Relation {
+    Relation {
+        rule: Rule::Excludes(answer, ABOUT_SENT_ON),
+        code: codes::ANSWERED_HERE,
+        reason: "it is about requests that are sent on, and these are answered here",
+        help: "remove it, or write `to` in the place of the answer",
+    }
+}
+
+/// What is about requests that are sent on.
+const ABOUT_SENT_ON: &[Part] = &[
+    Part::Attribute(words::TIMEOUT),
+    Part::Attribute(words::FAILOVER),
+    Part::Block(retry::KIND.word),
+    Part::Block(filter::REQUEST_HEADERS.word),
+    Part::Block(rewrite::KIND.word),
+    Part::Block(filter::MIRROR.word),
+];
+
 /// A redirect; `matches` are the conditions of the rule around it.
 pub(super) fn redirect(block: &Block, matches: &[HttpMatch], sink: &mut Sink) -> Option<Redirect> {
-    let all =
-        [words::SCHEME, words::HOST, words::PORT, words::PATH, words::PREFIX, words::REGEX, words::STATUS];
-    if all.iter().all(|name| block.written(*name).is_none()) {
-        sink.push(
-            Diagnostic::error(
-                codes::FILTER_WITHOUT_EFFECT,
-                block.kind_span,
-                "this `redirect` leads to where the request came",
-            )
-            .help("name a `scheme`, `host`, `port`, `path`, `prefix` or `regex`, or a `status` alone, such as 303 for a GET"),
-        );
-    }
     let status = block.get::<u16>(words::STATUS)?;
     if !REDIRECTS.contains(&status.value) {
         sink.push(
@@ -160,14 +194,11 @@ pub(super) fn respond(block: &Block, sink: &mut Sink) -> Option<Respond> {
             "write `redirect { … }`",
         );
     }
-    if let Some(body) = body.as_ref().filter(|body| !body.value.is_empty()) {
-        if WITHOUT_BODY.contains(&status.value) {
-            let message = format!("an answer with the status {} has no body", status.value);
-            impossible(body.span, message, "remove `body`, or write `status = 200`");
-        }
-    } else if let Some(span) = block.written(words::CONTENT_TYPE) {
-        let message = String::from("`content_type` has no body to be about");
-        impossible(span, message, "add `body`, or remove it");
+    if let Some(body) = body.as_ref().filter(|body| !body.value.is_empty())
+        && WITHOUT_BODY.contains(&status.value)
+    {
+        let message = format!("an answer with the status {} has no body", status.value);
+        impossible(body.span, message, "remove `body`, or write `status = 200`");
     }
     Some(Respond {
         origin: block.origin(),
@@ -175,21 +206,4 @@ pub(super) fn respond(block: &Block, sink: &mut Sink) -> Option<Respond> {
         body: body.map(|body| body.value).unwrap_or_default(),
         content_type: block.get::<String>(words::CONTENT_TYPE).map(|kind| kind.value),
     })
-}
-
-/// Reports what a rule that answers by itself says about requests that are sent on. `action` is what answers.
-pub(super) fn check(block: &Block, action: (Span, &str), sink: &mut Sink) {
-    let attributes = [words::TIMEOUT, words::FAILOVER].into_iter();
-    let attributes = attributes.filter_map(|name| Some((block.written(name)?, name.text())));
-    let kinds = [&retry::KIND, &filter::REQUEST_HEADERS, &rewrite::KIND, &filter::MIRROR];
-    let blocks = kinds.into_iter().filter_map(|kind| Some((block.block(kind)?.kind_span, kind.word)));
-    for (span, word) in attributes.chain(blocks) {
-        let message = format!("`{word}` is about requests that are sent on");
-        sink.push(
-            Diagnostic::error(codes::ANSWERED_HERE, span, message)
-                .label("has no effect here")
-                .also(action.0, format!("`{}` answers them", action.1))
-                .help(format!("remove `{word}`, or write `to` instead of `{}`", action.1)),
-        );
-    }
 }

@@ -13,6 +13,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("callee"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[presence::CLUSTERS, service::CALLS, service::ACCOUNT, service::CAPTURE],
     blocks: &[
         Nested { kind: &presence::KIND, count: Count::Many },

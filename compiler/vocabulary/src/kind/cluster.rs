@@ -60,6 +60,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("cluster"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::NETWORK,

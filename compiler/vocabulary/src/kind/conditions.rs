@@ -2,9 +2,9 @@
 
 use lang_diagnostics::{Diagnostic, Sink};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Type};
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Part, Type};
 
-use super::http_match::only_one;
+use super::one_of;
 use super::wildcard::{self, Purpose};
 use crate::codes;
 use crate::expressions::{literal, matches_nothing};
@@ -27,6 +27,11 @@ pub(crate) static HEADER: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::EXACT),
+    relations: &[one_of(&[
+        Part::Attribute(words::EXACT),
+        Part::Attribute(words::PREFIX),
+        Part::Attribute(words::REGEX),
+    ])],
     attributes: &[
         Attribute::optional(
             words::EXACT,
@@ -56,6 +61,11 @@ pub(crate) static COOKIE: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::EXACT),
+    relations: &[one_of(&[
+        Part::Attribute(words::EXACT),
+        Part::Attribute(words::PREFIX),
+        Part::Attribute(words::REGEX),
+    ])],
     attributes: &[
         Attribute::optional(
             words::EXACT,
@@ -83,6 +93,11 @@ pub(crate) static QUERY: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::EXACT),
+    relations: &[one_of(&[
+        Part::Attribute(words::EXACT),
+        Part::Attribute(words::PREFIX),
+        Part::Attribute(words::REGEX),
+    ])],
     attributes: &[
         Attribute::optional(words::EXACT, Type::Text(&forms::QUERY_VALUE), "The value is this one."),
         Attribute::optional(words::PREFIX, Type::Text(&forms::QUERY_VALUE), "The value begins with this."),
@@ -101,7 +116,6 @@ pub(crate) static QUERY: Kind = Kind {
 pub(super) fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Option<Vec<HeaderMatch>> {
     let mut headers = Vec::new();
     for header in block.blocks(&HEADER) {
-        only_one(header, &[words::EXACT, words::PREFIX, words::REGEX], sink);
         wildcard::check_header(header, purpose, sink);
         let text = |name: Name| header.get::<String>(name).map(|text| text.value);
         let value = if let Some(exact) = text(words::EXACT) {
@@ -122,7 +136,6 @@ pub(super) fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Optio
     }
     once(block.blocks(&HEADER), str::to_ascii_lowercase, sink);
     for cookie in block.blocks(&COOKIE) {
-        only_one(cookie, &[words::EXACT, words::PREFIX, words::REGEX], sink);
         wildcard::check_header(cookie, purpose, sink);
         let text = |name: Name| cookie.get::<String>(name).map(|text| text.value);
         let value = match (text(words::EXACT), text(words::PREFIX), text(words::REGEX)) {
@@ -147,7 +160,6 @@ pub(super) fn headers(block: &Block, purpose: Purpose, sink: &mut Sink) -> Optio
 pub(super) fn queries(block: &Block, purpose: Purpose, sink: &mut Sink) -> Option<Vec<QueryMatch>> {
     let mut queries = Vec::new();
     for query in block.blocks(&QUERY) {
-        only_one(query, &[words::EXACT, words::PREFIX, words::REGEX], sink);
         wildcard::check_header(query, purpose, sink);
         let text = |name: Name| query.get::<String>(name).map(|text| text.value);
         let value = match (text(words::EXACT), text(words::PREFIX), text(words::REGEX)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Type};
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Part, Relation, Rule, Type};
 
 use crate::codes;
 use crate::expressions;
@@ -29,6 +29,15 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::ALLOW_ORIGINS),
+    relations: &[Relation {
+        rule: Rule::AtLeastOne(&[
+            Part::Attribute(words::ALLOW_ORIGINS),
+            Part::Attribute(words::ALLOW_ORIGIN_REGEXES),
+        ]),
+        code: codes::FILTER_WITHOUT_EFFECT,
+        reason: "it allows no origin otherwise",
+        help: "add `allow_origins = [\"https://shop.example\"]`",
+    }],
     attributes: &[
         Attribute::optional(
             words::ALLOW_ORIGINS,
@@ -77,12 +86,6 @@ pub(super) fn convert(block: &Block, sink: &mut Sink) -> Option<Cors> {
     let texts =
         |name: Name| block.get::<Vec<Spanned<String>>>(name).map(|list| list.value).unwrap_or_default();
     let (origins, regexes) = (texts(words::ALLOW_ORIGINS), texts(words::ALLOW_ORIGIN_REGEXES));
-    if origins.is_empty() && regexes.is_empty() {
-        sink.push(
-            Diagnostic::error(codes::FILTER_WITHOUT_EFFECT, block.kind_span, "this `cors` allows no origin")
-                .help("add `allow_origins = [\"https://shop.example\"]`"),
-        );
-    }
     for regex in &regexes {
         // Envoy takes an expression that matches this text for one that allows all origins.
         if expressions::matches(&regex.value, ANY) && !expressions::matches(&regex.value, "https://a") {

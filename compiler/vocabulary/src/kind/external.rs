@@ -82,6 +82,7 @@ static TLS: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::CA),
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::CA,
@@ -124,6 +125,7 @@ static PORT: Kind = Kind {
     space: Some("port"),
     reopen: false,
     principal: Some(words::NUMBER),
+    relations: &[],
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that callers use."),
         Attribute::derived(words::TARGET, Type::PORT, "`number`", "The number that the host listens on."),
@@ -151,6 +153,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("callee"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::HOSTS,

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use lang_diagnostics::{Diagnostic, Sink};
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Name, Nested, Type};
+use lang_diagnostics::Sink;
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Part, Relation, Rule, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::conditions::{self, HEADER};
 use super::filter::share;
-use super::http_match::only_one;
 use super::wildcard::Purpose;
 use crate::codes;
 use crate::model::filter::{Abort, Delay, Fault, Refused};
@@ -63,6 +62,7 @@ static DELAY: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::TIME),
+    relations: &[],
     attributes: &[Attribute::required(words::TIME, Type::Duration, "How long they wait."), SHARE],
     blocks: &[],
 };
@@ -75,6 +75,12 @@ static ABORT: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::STATUS),
+    relations: &[Relation {
+        rule: Rule::ExactlyOne(&[Part::Attribute(words::STATUS), Part::Attribute(words::GRPC)]),
+        code: codes::FILTER_WITHOUT_EFFECT,
+        reason: "it is what the requests are refused with",
+        help: "add `status = 503`, or `grpc = unavailable`",
+    }],
     attributes: &[
         Attribute::optional(
             words::STATUS,
@@ -99,6 +105,12 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[Relation {
+        rule: Rule::AtLeastOne(&[Part::Block(DELAY.word), Part::Block(ABORT.word)]),
+        code: codes::FILTER_WITHOUT_EFFECT,
+        reason: "it changes nothing otherwise",
+        help: "add `delay { time = … }` or `abort { status = … }`",
+    }],
     attributes: &[],
     blocks: &[
         Nested { kind: &HEADER, count: Count::Many },
@@ -109,26 +121,14 @@ pub(crate) static KIND: Kind = Kind {
 
 /// A fault, whose mistakes are reported.
 pub(super) fn convert(block: &Block, sink: &mut Sink) -> Option<Fault> {
-    let empty = |block: &Block, help: &str| {
-        let message = format!("this `{}` changes nothing", block.kind.word);
-        Diagnostic::error(codes::FILTER_WITHOUT_EFFECT, block.kind_span, message).help(help)
-    };
-    if block.block(&DELAY).is_none() && block.block(&ABORT).is_none() {
-        sink.push(empty(block, "add `delay { time = … }` or `abort { status = … }`"));
-    }
     let delay = match block.block(&DELAY) {
         Some(delay) => Some(Delay { time: delay.get::<Duration>(words::TIME)?.value, share: share(delay) }),
         None => None,
     };
     let abort = block.block(&ABORT).and_then(|abort| {
-        const WITH: [Name; 2] = [words::STATUS, words::GRPC];
-        only_one(abort, &WITH, sink);
         let status = abort.get::<u16>(words::STATUS).map(|status| Refused::Status(status.value));
         let grpc = || abort.get::<GrpcCode>(words::GRPC).map(|status| Refused::Grpc(status.value.0));
         let with = status.or_else(grpc);
-        if WITH.iter().all(|name| abort.written(*name).is_none()) {
-            sink.push(empty(abort, "add `status = 503`, or `grpc = unavailable`"));
-        }
         Some(Abort { with: with?, share: share(abort) })
     });
     let headers = conditions::headers(block, Purpose::Routing, sink)?;

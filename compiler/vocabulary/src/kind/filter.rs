@@ -89,6 +89,7 @@ pub(crate) static REQUEST_HEADERS: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[SET, ADD, REMOVE],
     blocks: &[],
 };
@@ -102,6 +103,7 @@ pub(crate) static RESPONSE_HEADERS: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[SET, ADD, REMOVE],
     blocks: &[],
 };
@@ -117,6 +119,7 @@ pub(crate) static MIRROR: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::TO),
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::TO,

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
+use lang_evaluate::schema::{
+    ANY_TEXT, Attribute, Constant, Count, Kind, Label, Name, Nested, Part, Relation, Rule, Type,
+};
 use lang_evaluate::{Block, FromValue, Value};
 
+use super::one_of;
 use super::{exclusive, gateway_pods as pods, gateway_tls as tls};
 use crate::codes;
 use crate::forms;
@@ -46,6 +49,7 @@ static HTTP10: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[Attribute::optional(
         words::DEFAULT_HOST,
         Type::Text(&forms::HOST),
@@ -61,6 +65,7 @@ pub(crate) static PORT: Kind = Kind {
     space: Some("port"),
     reopen: false,
     principal: Some(words::NUMBER),
+    relations: &[],
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that clients use."),
         Attribute::defaulted(
@@ -97,6 +102,15 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("gateway"),
     reopen: false,
     principal: None,
+    relations: &[
+        one_of(&[Part::Attribute(words::ADDRESS), Part::Attribute(words::ADDRESSES)]),
+        Relation {
+            rule: Rule::Excludes(Part::Block(pods::AUTOSCALE.word), &[Part::Attribute(words::REPLICAS)]),
+            code: codes::EXCLUSIVE,
+            reason: "the autoscaler decides how many replicas run",
+            help: "remove `replicas`, or `autoscale`",
+        },
+    ],
     attributes: &[
         Attribute::required(words::ROLE, Type::Symbol(ROLES), "What it does."),
         Attribute::optional(
@@ -163,16 +177,16 @@ impl FromValue for Host {
 
 pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> Option<Gateway> {
     let role = block.get::<GatewayRole>(words::ROLE)?.value;
-    let (replicas, autoscale) = pods::scale(block, sink)?;
+    let (replicas, autoscale) = pods::scale(block)?;
     let ports = ports(block, role, sink)?;
-    let service = pods::service(block, role, sink)?;
+    let service = pods::service(block, role)?;
     pods::check_node_ports(&ports, &service, block, sink);
     Some(Gateway {
         origin: block.origin(),
         name: block.name().to_owned(),
         cluster,
         role,
-        addresses: addresses(block, sink),
+        addresses: addresses(block),
         ports,
         replicas,
         autoscale,
@@ -185,10 +199,7 @@ pub(crate) fn convert(block: &Block, cluster: Id<Cluster>, sink: &mut Sink) -> O
     })
 }
 
-fn addresses(block: &Block, sink: &mut Sink) -> Vec<Spanned<Host>> {
-    if let (Some(one), Some(several)) = (block.written(words::ADDRESS), block.written(words::ADDRESSES)) {
-        sink.push(exclusive(several, words::ADDRESSES.text(), one, words::ADDRESS.text()));
-    }
+fn addresses(block: &Block) -> Vec<Spanned<Host>> {
     let mut all: Vec<_> = block.get::<Host>(words::ADDRESS).into_iter().collect();
     all.extend(block.get::<Vec<Spanned<Host>>>(words::ADDRESSES).into_iter().flat_map(|list| list.value));
     all

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Name, Type};
+use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Name, Part, Relation, Rule, Type};
 use lang_syntax::ast::Decimal;
 
 use super::{exclusive, listed_twice};
@@ -45,6 +45,29 @@ pub(crate) static SERVICE: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::TYPE),
+    relations: &[
+        Relation {
+            rule: Rule::Requires(Part::Attribute(words::CLASS), &[Part::Is(words::TYPE, "load_balancer")]),
+            code: codes::EXCLUSIVE,
+            reason: "only a load balancer has a class",
+            help: "remove it, or write `type = load_balancer`",
+        },
+        Relation {
+            rule: Rule::Requires(Part::Attribute(words::SOURCES), &[Part::Is(words::TYPE, "load_balancer")]),
+            code: codes::EXCLUSIVE,
+            reason: "only a load balancer tells where connections come from",
+            help: "remove it, or admit clients with `allow { addresses }` in a policy of the gateway",
+        },
+        Relation {
+            rule: Rule::Excludes(
+                Part::Is(words::TYPE, "cluster_ip"),
+                &[Part::Is(words::EXTERNAL_TRAFFIC, "local")],
+            ),
+            code: codes::EXCLUSIVE,
+            reason: "nothing arrives from outside at an address inside the cluster",
+            help: "remove it",
+        },
+    ],
     attributes: &[
         Attribute::defaulted(
             words::TYPE,
@@ -85,6 +108,20 @@ pub(crate) static RESOURCES: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        Relation {
+            rule: Rule::NotGreater { least: words::CPU, otherwise: None, most: words::CPU_LIMIT },
+            code: codes::BAD_RESOURCES,
+            reason: "more would be reserved than the pods may have",
+            help: "raise the limit, or reserve less",
+        },
+        Relation {
+            rule: Rule::NotGreater { least: words::MEMORY, otherwise: None, most: words::MEMORY_LIMIT },
+            code: codes::BAD_RESOURCES,
+            reason: "more would be reserved than the pods may have",
+            help: "raise the limit, or reserve less",
+        },
+    ],
     attributes: &[
         Attribute::derived(words::CPU, Type::Decimal, "`0.02`", "Processor time that is reserved, in cores."),
         Attribute::optional(words::CPU_LIMIT, Type::Decimal, "The most processor time, in cores."),
@@ -107,6 +144,12 @@ pub(crate) static AUTOSCALE: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[Relation {
+        rule: Rule::NotGreater { least: words::MIN_REPLICAS, otherwise: None, most: words::MAX_REPLICAS },
+        code: codes::BAD_RESOURCES,
+        reason: "the most replicas would be fewer than the fewest",
+        help: "raise `max_replicas`, or lower `min_replicas`, which is 2 unless said",
+    }],
     attributes: &[
         Attribute::defaulted(
             words::MIN_REPLICAS,
@@ -129,7 +172,7 @@ pub(crate) static AUTOSCALE: Kind = Kind {
     blocks: &[],
 };
 
-pub(crate) fn service(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<GatewayService> {
+pub(crate) fn service(block: &Block, role: GatewayRole) -> Option<GatewayService> {
     let has_address =
         [words::ADDRESS, words::ADDRESSES].into_iter().any(|name| block.written(name).is_some());
     let Some(block) = block.block(&SERVICE) else {
@@ -149,29 +192,7 @@ pub(crate) fn service(block: &Block, role: GatewayRole, sink: &mut Sink) -> Opti
     let kind = block.get::<ServiceType>(words::TYPE)?;
     let external_traffic = block.get::<ExternalTraffic>(words::EXTERNAL_TRAFFIC)?;
     let class = block.get::<String>(words::CLASS);
-    let balanced = match kind.value {
-        ServiceType::LoadBalancer => true,
-        ServiceType::NodePort | ServiceType::ClusterIp => false,
-    };
-    if let Some(class) = class.as_ref().filter(|_| !balanced) {
-        sink.push(
-            exclusive(class.span, words::CLASS.text(), kind.span, words::TYPE.text())
-                .help("only a load balancer has a class; remove it, or write `type = load_balancer`"),
-        );
-    }
     let sources = block.get::<Vec<Spanned<AddressRange>>>(words::SOURCES);
-    if let Some(sources) = sources.as_ref().filter(|_| !balanced) {
-        sink.push(
-            exclusive(sources.span, words::SOURCES.text(), kind.span, words::TYPE.text())
-                .help("only a load balancer tells where connections come from; remove it, or admit clients with `allow { addresses }` in a policy of the gateway"),
-        );
-    }
-    if kind.value == ServiceType::ClusterIp && external_traffic.value == ExternalTraffic::Local {
-        sink.push(
-            exclusive(external_traffic.span, words::EXTERNAL_TRAFFIC.text(), kind.span, words::TYPE.text())
-                .help("nothing arrives from outside at an address inside the cluster; remove it"),
-        );
-    }
     let sources = sources.map(|sources| sources.value).unwrap_or_default();
     Some(GatewayService {
         kind: kind.value,
@@ -232,19 +253,6 @@ pub(crate) fn resources(block: &Block, sink: &mut Sink) -> Resources {
     if let Some(limit) = memory_limit.as_ref().filter(|limit| limit.value < LEAST_MEMORY) {
         sink.push(too_little(limit.span, "less memory than a proxy works in, which is 128MiB"));
     }
-    for (reserved, most) in [(&reserved, &most), (&memory, &memory_limit)] {
-        if let (Some(reserved), Some(most)) = (reserved, most)
-            && reserved.value > most.value
-        {
-            let message = "more is reserved than the pods may have";
-            sink.push(
-                Diagnostic::error(codes::BAD_RESOURCES, reserved.span, message)
-                    .label("reserved")
-                    .also(most.span, "the most")
-                    .help("raise the limit, or reserve less"),
-            );
-        }
-    }
     let number = |value: Option<Spanned<u64>>| value.map(|value| value.value);
     Resources {
         cpu: number(reserved),
@@ -261,24 +269,10 @@ fn too_little(span: lang_diagnostics::Span, what: &str) -> Diagnostic {
 }
 
 /// The fewest replicas, and how their number follows their load.
-pub(crate) fn scale(block: &Block, sink: &mut Sink) -> Option<(u32, Option<Autoscale>)> {
+pub(crate) fn scale(block: &Block) -> Option<(u32, Option<Autoscale>)> {
     let replicas = block.get::<u32>(words::REPLICAS)?;
     let Some(inner) = block.block(&AUTOSCALE) else { return Some((replicas.value, None)) };
-    if let Some(written) = block.written(words::REPLICAS) {
-        sink.push(
-            exclusive(inner.kind_span, AUTOSCALE.word, written, words::REPLICAS.text())
-                .help("the autoscaler decides how many replicas run; remove `replicas`, or `autoscale`"),
-        );
-    }
     let (fewest, most) = (inner.get::<u32>(words::MIN_REPLICAS)?, inner.get::<u32>(words::MAX_REPLICAS)?);
-    if fewest.value > most.value {
-        sink.push(
-            Diagnostic::error(codes::BAD_RESOURCES, most.span, "the most replicas are fewer than the fewest")
-                .label(format!("at most {}", most.value))
-                .also(fewest.span, format!("at least {}", fewest.value))
-                .help("raise `max_replicas`, or lower `min_replicas`, which is 2 unless said"),
-        );
-    }
     let share = |name: Name| u8::try_from(inner.get::<Percent>(name)?.value.0).ok();
     let (cpu, memory) = (share(words::CPU), share(words::MEMORY));
     // Kubernetes' own choice.

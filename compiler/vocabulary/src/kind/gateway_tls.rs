@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Type};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Part, Relation, Rule, Type};
 
 use super::{exclusive, listed_twice, lower_case_hosts, secrets};
 use crate::codes;
@@ -50,6 +50,7 @@ static CERTIFICATE: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::SECRET,
@@ -73,6 +74,23 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::SECRET),
+    relations: &[
+        Relation {
+            rule: Rule::AtLeastOne(&[Part::Attribute(words::SECRET), Part::Block(CERTIFICATE.word)]),
+            code: codes::NO_CERTIFICATE,
+            reason: "there is nothing to show to clients",
+            help: "add `secret = \"…\"`, the name of a Secret of type `kubernetes.io/tls`, or `certificate` blocks with hosts",
+        },
+        Relation {
+            rule: Rule::Requires(
+                Part::Attribute(words::CLIENT_CERTIFICATE),
+                &[Part::Attribute(words::CLIENT_CA)],
+            ),
+            code: codes::NO_CLIENT_CA,
+            reason: "there are no roots that clients' certificates could descend from",
+            help: "add `client_ca = \"…\"`, the name of a Secret with the key `ca.crt`",
+        },
+    ],
     attributes: &[
         Attribute::optional(
             words::SECRET,
@@ -129,13 +147,6 @@ pub(crate) fn convert(block: &Block, protocol: GatewayProtocol, sink: &mut Sink)
         let every = Spanned::new(String::from("*"), secret.span);
         certificates.push(GatewayCertificate { secret, hosts: vec![every] });
     }
-    if certificates.is_empty() {
-        sink.push(
-            Diagnostic::error(codes::NO_CERTIFICATE, block.kind_span, "`tls` has no certificate")
-                .label("there is nothing to show to clients")
-                .help("add `secret = \"…\"`, the name of a Secret of type `kubernetes.io/tls`, or `certificate` blocks with hosts"),
-        );
-    }
     report_shared(&certificates, sink);
     let alpn = block.get::<Vec<Spanned<HttpVersion>>>(words::ALPN)?;
     for (position, one) in alpn.value.iter().enumerate() {
@@ -155,13 +166,6 @@ pub(crate) fn convert(block: &Block, protocol: GatewayProtocol, sink: &mut Sink)
     };
     let (ca, presence) =
         (block.get::<String>(words::CLIENT_CA), block.get::<ClientCertificate>(words::CLIENT_CERTIFICATE));
-    if let (None, Some(presence)) = (&ca, &presence) {
-        sink.push(
-            Diagnostic::error(codes::NO_CLIENT_CA, presence.span, "clients' certificates cannot be verified")
-                .label("there are no roots that they could descend from")
-                .help("add `client_ca = \"…\"`, the name of a Secret with the key `ca.crt`"),
-        );
-    }
     let ca = ca.map(|ca| secrets::at_hand(ca, sink));
     let presence = presence.map_or(ClientCertificate::Required, |presence| presence.value);
     Some(GatewayTls {

@@ -2,10 +2,12 @@
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
+use lang_evaluate::schema::{
+    Attribute, Constant, Count, Kind, Label, Name, Nested, Part, Relation, Rule, Type,
+};
 
 use super::conditions::{self, COOKIE, HEADER, QUERY};
-use super::exclusive;
+use super::one_of;
 use super::wildcard::{self, Purpose};
 use crate::codes;
 use crate::expressions::literal;
@@ -20,6 +22,7 @@ static GRPC: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::SERVICE),
+    relations: &[],
     attributes: &[
         Attribute::optional(
             words::SERVICE,
@@ -79,6 +82,28 @@ static NOT: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        one_of(WAYS),
+        Relation {
+            rule: Rule::Excludes(Part::Attribute(words::METHODS), WAYS),
+            code: codes::UNCLEAR_CONDITION,
+            reason: "it would be unclear whether neither may hold, or not both at once",
+            help: "write a `not` block for each: then neither may hold",
+        },
+        Relation {
+            rule: Rule::AtLeastOne(&[
+                Part::Attribute(words::PATH),
+                Part::Attribute(words::PATHS),
+                Part::Attribute(words::PREFIX),
+                Part::Attribute(words::STARTS_WITH),
+                Part::Attribute(words::REGEX),
+                Part::Attribute(words::METHODS),
+            ]),
+            code: codes::UNCLEAR_CONDITION,
+            reason: "it excludes nothing otherwise",
+            help: "add `path`, `prefix` or `methods`, or remove it",
+        },
+    ],
     attributes: &[
         PATH,
         PATHS,
@@ -105,6 +130,15 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        one_of(WAYS),
+        Relation {
+            rule: Rule::Excludes(Part::Block(GRPC.word), WAYS),
+            code: codes::EXCLUSIVE,
+            reason: "the method of gRPC is the path",
+            help: "keep one of them",
+        },
+    ],
     attributes: &[
         PATH,
         PATHS,
@@ -190,35 +224,27 @@ fn excluded(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<NotMatch> {
     let mut excluded = Vec::new();
     for not in block.blocks(&NOT) {
         let methods = not.get::<Vec<Spanned<String>>>(words::METHODS).map(|list| list.value);
-        let has_path = WAYS.iter().any(|name| not.written(*name).is_some());
-        let unclear = |message: &str| Diagnostic::error(codes::UNCLEAR_CONDITION, not.kind_span, message);
-        match (has_path, methods) {
-            (true, None) => excluded.extend(paths(not, purpose, sink).into_iter().map(NotMatch::Path)),
-            (false, Some(methods)) => {
-                let methods = methods.into_iter().map(|method| method.value).collect();
-                excluded.push(NotMatch::Methods(methods));
+        excluded.extend(match methods {
+            None => paths(not, purpose, sink).into_iter().map(NotMatch::Path).collect(),
+            Some(methods) => {
+                vec![NotMatch::Methods(methods.into_iter().map(|method| method.value).collect())]
             }
-            (true, Some(_)) => sink.push(
-                unclear("this `not` has a path and methods")
-                    .label("may neither hold, or not both at once?")
-                    .help("write a `not` block for each: then neither may hold"),
-            ),
-            (false, None) => sink.push(
-                unclear("this `not` has no condition")
-                    .label("what may not hold?")
-                    .help("add `path`, `prefix` or `methods`, or remove it"),
-            ),
-        }
+        });
     }
     excluded
 }
 
 /// The ways to say a path.
-const WAYS: [Name; 5] = [words::PATH, words::PATHS, words::PREFIX, words::STARTS_WITH, words::REGEX];
+const WAYS: &[Part] = &[
+    Part::Attribute(words::PATH),
+    Part::Attribute(words::PATHS),
+    Part::Attribute(words::PREFIX),
+    Part::Attribute(words::STARTS_WITH),
+    Part::Attribute(words::REGEX),
+];
 
 /// The conditions on the path, any of which will do; never empty.
 fn paths(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<PathMatch> {
-    only_one(block, &WAYS, sink);
     wildcard::check_path(block, purpose, sink);
     let text = |name: Name| block.get::<String>(name).map(|text| text.value);
     let mut paths: Vec<PathMatch> = if let Some(path) = text(words::PATH) {
@@ -235,9 +261,6 @@ fn paths(block: &Block, purpose: Purpose, sink: &mut Sink) -> Vec<PathMatch> {
         vec![PathMatch::Any]
     };
     if let Some(grpc) = block.block(&GRPC) {
-        if let Some((name, span)) = WAYS.into_iter().find_map(|name| Some((name, block.written(name)?))) {
-            sink.push(exclusive(grpc.kind_span, GRPC.word, span, name.text()));
-        }
         paths = vec![called(grpc, sink)];
     }
     match block.get::<bool>(words::IGNORE_CASE) {
@@ -307,17 +330,5 @@ fn expression(path: &PathMatch) -> String {
         PathMatch::Prefix(text) => format!("{}(?:/.*)?", literal(text.trim_end_matches('/'))),
         PathMatch::StartsWith(text) => format!("{}.*", literal(text)),
         PathMatch::Regex(expression) => format!("(?:{expression})"),
-    }
-}
-
-/// Reports all but one of several attributes that exclude each other.
-pub(super) fn only_one(block: &Block, names: &[Name], sink: &mut Sink) {
-    let mut first: Option<(Name, Span)> = None;
-    for name in names {
-        let Some(span) = block.written(*name) else { continue };
-        match first {
-            Some((other, place)) => sink.push(exclusive(span, name.text(), place, other.text())),
-            None => first = Some((*name, span)),
-        }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::BETWEEN),
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::BETWEEN,

@@ -37,6 +37,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("mesh"),
     reopen: false,
     principal: Some(words::TRUST_DOMAIN),
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::TRUST_DOMAIN,

@@ -14,6 +14,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::defaulted(
             words::PATH,

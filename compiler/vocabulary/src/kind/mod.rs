@@ -37,7 +37,7 @@ pub(crate) mod workload;
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned};
-use lang_evaluate::schema::{Count, Kind, Label, Nested, Schema};
+use lang_evaluate::schema::{Count, Kind, Label, Nested, Part, Relation, Rule, Schema};
 use lang_evaluate::{Block, EntityId, Target};
 
 use crate::model::{Gateway, GatewayRole};
@@ -54,6 +54,7 @@ static FILE: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[],
     blocks: &[
         Nested { kind: &mesh::KIND, count: Count::One },
@@ -77,9 +78,20 @@ static STANDARD_FILE: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[],
     blocks: &[Nested { kind: &policy::KIND, count: Count::One }],
 };
+
+/// Parts of a block of which at most one says how something is.
+pub(crate) const fn one_of(parts: &'static [Part]) -> Relation {
+    Relation {
+        rule: Rule::AtMostOne(parts),
+        code: codes::EXCLUSIVE,
+        reason: "they say the same in different ways",
+        help: "keep one of them",
+    }
+}
 
 /// Two attributes of one block that exclude each other.
 pub(crate) fn exclusive(span: Span, name: &str, other_span: Span, other: &str) -> Diagnostic {

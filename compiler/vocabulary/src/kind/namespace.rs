@@ -15,6 +15,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("namespace"),
     reopen: true,
     principal: None,
+    relations: &[],
     attributes: &[],
     blocks: &[
         Nested { kind: &service::KIND, count: Count::Many },

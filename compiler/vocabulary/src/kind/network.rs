@@ -14,6 +14,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("network"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[],
     blocks: &[],
 };

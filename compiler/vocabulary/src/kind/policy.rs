@@ -18,6 +18,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("policy"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::optional(
             words::TARGETS,

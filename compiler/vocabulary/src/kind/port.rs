@@ -43,6 +43,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("port"),
     reopen: false,
     principal: Some(words::NUMBER),
+    relations: &[],
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that callers use."),
         Attribute::derived(

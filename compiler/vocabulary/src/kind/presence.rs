@@ -28,6 +28,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::REPLICAS),
+    relations: &[],
     attributes: &[
         Attribute::defaulted(
             words::REPLICAS,

@@ -28,6 +28,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::required(words::PATH, Type::Text(&forms::PATH), "Path at the application."),
         Attribute::required(words::PORT, Type::PORT, "Port of the application."),

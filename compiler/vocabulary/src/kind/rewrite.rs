@@ -2,9 +2,9 @@
 
 use lang_diagnostics::{Diagnostic, Sink, Span};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Kind, Label, Name, Type};
+use lang_evaluate::schema::{Attribute, Kind, Label, Name, Part, Relation, Rule, Type};
 
-use super::http_match::only_one;
+use super::one_of;
 use crate::codes;
 use crate::expressions;
 use crate::forms;
@@ -45,7 +45,24 @@ pub(super) const SUBSTITUTION: Attribute = Attribute::optional(
 );
 
 /// The ways to say a path.
-const PATHS: [Name; 3] = [words::PATH, words::PREFIX, words::REGEX];
+pub(super) const NEW_PATHS: &[Part] =
+    &[Part::Attribute(words::PATH), Part::Attribute(words::PREFIX), Part::Attribute(words::REGEX)];
+
+/// What a path becomes that an expression matches.
+pub(super) const REGEX_NEEDS_SUBSTITUTION: Relation = Relation {
+    rule: Rule::Requires(Part::Attribute(words::REGEX), &[Part::Attribute(words::SUBSTITUTION)]),
+    code: codes::UNCLEAR_PATH,
+    reason: "it is what a path becomes that the expression matches",
+    help: "add `substitution = \"/…\"`",
+};
+
+/// Which paths are replaced.
+pub(super) const SUBSTITUTION_NEEDS_REGEX: Relation = Relation {
+    rule: Rule::Requires(Part::Attribute(words::SUBSTITUTION), &[Part::Attribute(words::REGEX)]),
+    code: codes::UNCLEAR_PATH,
+    reason: "it says which paths are replaced",
+    help: "add `regex`, or write `path` for all of them",
+};
 
 pub(crate) static KIND: Kind = Kind {
     word: "rewrite",
@@ -56,39 +73,37 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        Relation {
+            rule: Rule::AtLeastOne(&[
+                Part::Attribute(words::HOST),
+                Part::Attribute(words::PATH),
+                Part::Attribute(words::PREFIX),
+                Part::Attribute(words::REGEX),
+            ]),
+            code: codes::FILTER_WITHOUT_EFFECT,
+            reason: "it changes nothing otherwise",
+            help: "name a `path`, `prefix`, `regex` or `host`, or leave the block out",
+        },
+        one_of(NEW_PATHS),
+        REGEX_NEEDS_SUBSTITUTION,
+        SUBSTITUTION_NEEDS_REGEX,
+    ],
     attributes: &[HOST, PATH, PREFIX, REGEX, SUBSTITUTION],
     blocks: &[],
 };
 
 /// A rewrite, whose mistakes are reported.
 pub(super) fn convert(block: &Block, matches: &[HttpMatch], sink: &mut Sink) -> Rewrite {
-    if [words::HOST].iter().chain(&PATHS).all(|name| block.written(*name).is_none()) {
-        sink.push(
-            Diagnostic::error(
-                codes::FILTER_WITHOUT_EFFECT,
-                block.kind_span,
-                "this `rewrite` changes nothing",
-            )
-            .help("name a `path`, `prefix`, `regex` or `host`, or leave the block out"),
-        );
-    }
     let host = block.get::<String>(words::HOST).map(|host| host.value.to_ascii_lowercase());
     Rewrite { origin: block.origin(), path: new_path(block, matches, sink), host }
 }
 
 /// The path that a block names; `matches` are the conditions of the rule around it.
 pub(super) fn new_path(block: &Block, matches: &[HttpMatch], sink: &mut Sink) -> Option<NewPath> {
-    only_one(block, &PATHS, sink);
     let text = |name: Name| block.get::<String>(name).map(|text| text.value);
     let unclear = |span: Span, message: &str| Diagnostic::error(codes::UNCLEAR_PATH, span, message);
     let substitution = text(words::SUBSTITUTION);
-    if let (Some(span), None) = (block.written(words::SUBSTITUTION), block.written(words::REGEX)) {
-        sink.push(
-            unclear(span, "`substitution` has no `regex`")
-                .label("which paths become this?")
-                .help("add `regex`, or write `path` for all of them"),
-        );
-    }
     if let Some(path) = text(words::PATH) {
         return Some(NewPath::Full(path));
     }
@@ -109,14 +124,7 @@ pub(super) fn new_path(block: &Block, matches: &[HttpMatch], sink: &mut Sink) ->
     }
     let expression = text(words::REGEX)?;
     let span = block.written(words::REGEX).unwrap_or(block.kind_span);
-    let Some(substitution) = substitution else {
-        sink.push(
-            unclear(span, "`regex` has no `substitution`")
-                .label("what does a path become that it matches?")
-                .help("add `substitution = \"/…\"`"),
-        );
-        return None;
-    };
+    let substitution = substitution?;
     let groups = expressions::groups(&expression);
     if let Some(group) = references(&substitution).find(|group| *group > groups) {
         let span = block.written(words::SUBSTITUTION).unwrap_or(span);

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use lang_diagnostics::{Diagnostic, Sink, Span, Spanned, suggest};
-use lang_evaluate::schema::{Attribute, Kind, Label, Name, Reference, Type};
+use lang_evaluate::schema::{Attribute, Kind, Label, Name, Part, Reference, Relation, Rule, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{
-    answer, exclusive, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule, upgrade,
-};
+use super::one_of;
+use super::{answer, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule, upgrade};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -57,6 +56,13 @@ const CALLER: Reference = Reference {
     ],
 };
 
+/// What names the gateways of a route.
+const AT_GATEWAYS: &[Part] = &[
+    Part::Attribute(words::GATEWAY),
+    Part::Attribute(words::GATEWAYS),
+    Part::Attribute(words::EVERY_GATEWAY),
+];
+
 pub(crate) static KIND: Kind = Kind {
     word: words::kind::ROUTE,
     documentation: "Where requests go. With `gateway`, those from outside, by host name. With `callee`, the calls of services to \
@@ -69,6 +75,55 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("route"),
     reopen: false,
     principal: None,
+    relations: &[
+        Relation {
+            rule: Rule::AtLeastOne(&[
+                Part::Attribute(words::GATEWAY),
+                Part::Attribute(words::GATEWAYS),
+                Part::Attribute(words::EVERY_GATEWAY),
+                Part::Attribute(words::CALLEE),
+                Part::Attribute(words::CALLEES),
+            ]),
+            code: codes::NO_ROUTE_GATEWAY,
+            reason: "it applies to no requests otherwise",
+            help: "add `gateway = west.ingress` for requests from outside, or `callee = catalog` for calls inside the mesh",
+        },
+        one_of(AT_GATEWAYS),
+        one_of(&[Part::Attribute(words::CALLEE), Part::Attribute(words::CALLEES)]),
+        Relation {
+            rule: Rule::Excludes(Part::Attribute(words::CALLEE), AT_GATEWAYS),
+            code: codes::EXCLUSIVE,
+            reason: "a route is for clients of gateways, or for calls of services",
+            help: "keep one of them",
+        },
+        Relation {
+            rule: Rule::Excludes(Part::Attribute(words::CALLEES), AT_GATEWAYS),
+            code: codes::EXCLUSIVE,
+            reason: "a route is for clients of gateways, or for calls of services",
+            help: "keep one of them",
+        },
+        Relation {
+            rule: Rule::Excludes(Part::Attribute(words::FROM), AT_GATEWAYS),
+            code: codes::EXCLUSIVE,
+            reason: "clients of a gateway have no identity",
+            help: "remove `from`",
+        },
+        Relation {
+            rule: Rule::Excludes(
+                Part::Attribute(words::HOSTS),
+                &[Part::Attribute(words::CALLEE), Part::Attribute(words::CALLEES)],
+            ),
+            code: codes::EXCLUSIVE,
+            reason: "the address of the callee says whom a request is for",
+            help: "remove `hosts`",
+        },
+        rule::ONE_ACTION,
+        answer::answered_by(Part::Attribute(words::REDIRECT)),
+        answer::answered_by(Part::Block(answer::REDIRECT.word)),
+        answer::answered_by(Part::Block(answer::RESPOND.word)),
+        rule::beside_rules(rule::ACTIONS),
+        rule::beside_rules(&[Part::Block(http_match::KIND.word)]),
+    ],
     attributes: &[
         Attribute::optional(
             words::GATEWAY,
@@ -141,17 +196,8 @@ fn scope(block: &Block, gateways: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -
         names.iter().find_map(|name| block.written(*name).map(|span| Spanned::new(*name, span)))
     };
     let gateway = written(&[words::GATEWAY, words::GATEWAYS, words::EVERY_GATEWAY]);
-    let callee = written(&[words::CALLEE, words::CALLEES]);
-    // A mistake is reported and the rest is read on, so that one does not hide another.
-    match (gateway, callee) {
-        (Some(gateway), callee) => {
-            if let Some(callee) = callee {
-                sink.push(exclusive(callee.span, callee.value.text(), gateway.span, gateway.value.text()));
-            }
-            if let Some(from) = block.written(words::FROM) {
-                let diagnostic = exclusive(from, words::FROM.text(), gateway.span, gateway.value.text());
-                sink.push(diagnostic.help("clients of a gateway have no identity; remove `from`"));
-            }
+    match gateway {
+        Some(gateway) => {
             let Served { gateways: served, ports } = gateways_of(block, gateways, ids, sink)?;
             let protocol = protocol_of(block, gateways, (&served, &ports), sink);
             match (protocol, block.written(words::HOSTS)) {
@@ -168,22 +214,10 @@ fn scope(block: &Block, gateways: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -
                 hosts: lower_case_hosts(block, sink),
             }))
         }
-        (None, callee) => {
-            match (callee, block.written(words::HOSTS)) {
-                (Some(callee), Some(hosts)) => {
-                    let diagnostic = exclusive(hosts, words::HOSTS.text(), callee.span, callee.value.text());
-                    sink.push(
-                        diagnostic.help("the callee's address says whom a request is for; remove `hosts`"),
-                    );
-                }
-                (Some(_), None) => {}
-                (None, _) => sink.push(for_nothing(block)),
-            }
-            Some(RouteScope::Calls(OfCalls {
-                callees: callees_of(block, ids, sink)?,
-                from: callers_of(block, ids, sink)?,
-            }))
-        }
+        None => Some(RouteScope::Calls(OfCalls {
+            callees: callees_of(block, ids, sink)?,
+            from: callers_of(block, ids, sink)?,
+        })),
     }
 }
 
@@ -254,28 +288,15 @@ fn different_ports(block: &Block, span: Span, first: Span) -> Diagnostic {
         .help("write a route for each; a gateway without a port stands for all its ports that take requests")
 }
 
-fn for_nothing(block: &Block) -> Diagnostic {
-    let message = format!("{} has neither a gateway nor a callee", block.origin().name);
-    Diagnostic::error(codes::NO_ROUTE_GATEWAY, block.name_span(), message)
-        .label("it applies to no requests")
-        .help(
-            "add `gateway = <cluster>.<gateway>` for requests from outside, or `callee = <service>` for calls inside the \
-             mesh",
-        )
-}
-
 /// What an attribute for one thing and its like for several name.
-fn one_or_several(block: &Block, one: Name, several: Name, sink: &mut Sink) -> Vec<Spanned<Target>> {
-    if let (Some(first), Some(second)) = (block.written(one), block.written(several)) {
-        sink.push(exclusive(second, several.text(), first, one.text()));
-    }
+fn one_or_several(block: &Block, one: Name, several: Name) -> Vec<Spanned<Target>> {
     let mut targets: Vec<_> = block.get::<Target>(one).into_iter().collect();
     targets.extend(block.get::<Vec<Spanned<Target>>>(several).into_iter().flat_map(|list| list.value));
     targets
 }
 
 fn callees_of(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<RoutedCallee>> {
-    let targets = one_or_several(block, words::CALLEE, words::CALLEES, sink);
+    let targets = one_or_several(block, words::CALLEE, words::CALLEES);
     report_repeated(&targets, sink);
     let callee = |target: Spanned<Target>| {
         let service = *ids.services.get(&target.value.entity)?;
@@ -305,15 +326,9 @@ struct Served {
 
 fn gateways_of(block: &Block, table: &Table<Gateway>, ids: &Ids, sink: &mut Sink) -> Option<Served> {
     let mut served = Served::default();
-    if let (Some(every), Some(listed)) = (
-        block.written(words::EVERY_GATEWAY),
-        block.written(words::GATEWAY).or_else(|| block.written(words::GATEWAYS)),
-    ) {
-        sink.push(exclusive(every, words::EVERY_GATEWAY.text(), listed, words::GATEWAY.text()));
-    }
     // What was listed: the gateway as a whole or one port of it.
     let mut listed: Vec<Spanned<(Id<Gateway>, Option<String>)>> = Vec::new();
-    let targets = one_or_several(block, words::GATEWAY, words::GATEWAYS, sink);
+    let targets = one_or_several(block, words::GATEWAY, words::GATEWAYS);
     for target in targets {
         let id = *ids.gateways.get(&target.value.entity)?;
         let gateway = table.at(id);
@@ -406,12 +421,8 @@ fn every_gateway(name: &Spanned<String>, table: &Table<Gateway>, served: &mut Se
 
 /// The rules; a route without `rule` blocks is its own only rule.
 fn rules(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<crate::model::RouteRule>> {
-    let Some(first) = block.blocks(&rule::KIND).next() else {
+    if block.block(&rule::KIND).is_none() {
         return Some(vec![rule::convert(block, block, ids, sink)?]);
-    };
-    let matches = block.block(&http_match::KIND).map(|other| (other.kind_span, http_match::KIND.word));
-    for (span, word) in rule::actions(block).into_iter().chain(matches) {
-        sink.push(exclusive(first.kind_span, rule::KIND.word, span, word));
     }
     retry::check(block, sink);
     upgrade::check(block, sink);

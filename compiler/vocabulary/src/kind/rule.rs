@@ -1,12 +1,12 @@
 //! `rule`: one of the ordered rules of a route.
 
-use lang_diagnostics::{Diagnostic, Origin, Sink, Span};
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Type};
+use lang_diagnostics::{Diagnostic, Origin, Sink};
+use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Nested, Part, Relation, Rule, Type};
 use lang_evaluate::{Block, Target};
 
 use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
-use super::{answer, cors, exclusive, fault, filter, http_match, rewrite, upgrade};
+use super::{answer, cors, fault, filter, http_match, rewrite, upgrade};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::answer::RuleAction;
@@ -63,6 +63,7 @@ pub(crate) static DESTINATION: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::TO),
+    relations: &[],
     attributes: &[
         Attribute::required(words::TO, Type::Reference(&TARGET), "Where this share of the requests goes."),
         Attribute::defaulted(
@@ -82,6 +83,12 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        ONE_ACTION,
+        answer::answered_by(Part::Attribute(words::REDIRECT)),
+        answer::answered_by(Part::Block(answer::REDIRECT.word)),
+        answer::answered_by(Part::Block(answer::RESPOND.word)),
+    ],
     attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, upgrade::UPGRADE],
     blocks: &BLOCKS,
 };
@@ -109,28 +116,35 @@ pub(crate) static WITH_RULES: [Nested; BLOCKS.len() + 1] = {
     [matches, destination, redirect, respond, rules, retry, request, response, rewrite, cors, fault, mirror]
 };
 
-/// What says what becomes of requests, as far as a block has it.
-pub(super) fn actions(block: &Block) -> Vec<(Span, &'static str)> {
-    let attribute = |name: Name| block.written(name).map(|span| (span, name.text()));
-    let nested = |kind: &'static Kind| block.block(kind).map(|found| (found.kind_span, kind.word));
-    let all = [
-        attribute(words::TO),
-        nested(&DESTINATION),
-        attribute(words::REDIRECT),
-        nested(&answer::REDIRECT),
-        nested(&answer::RESPOND),
-    ];
-    all.into_iter().flatten().collect()
+/// What says what becomes of requests.
+pub(super) const ACTIONS: &[Part] = &[
+    Part::Attribute(words::TO),
+    Part::Block(DESTINATION.word),
+    Part::Attribute(words::REDIRECT),
+    Part::Block(answer::REDIRECT.word),
+    Part::Block(answer::RESPOND.word),
+];
+
+/// A rule does one thing with requests.
+pub(super) const ONE_ACTION: Relation = Relation {
+    rule: Rule::AtMostOne(ACTIONS),
+    code: codes::EXCLUSIVE,
+    reason: "one thing becomes of a request",
+    help: "keep one of them",
+};
+
+/// What a route with rules leaves to these.
+pub(super) const fn beside_rules(parts: &'static [Part]) -> Relation {
+    Relation {
+        rule: Rule::Excludes(Part::Block(KIND.word), parts),
+        code: codes::EXCLUSIVE,
+        reason: "the rules say what becomes of requests",
+        help: "write it in a `rule`",
+    }
 }
 
 /// What becomes of the requests of a rule, or of a route that is its own only rule: one thing, or a report.
 fn action(block: &Block, matches: &[HttpMatch], ids: &Ids, sink: &mut Sink) -> Option<RuleAction> {
-    let actions = actions(block);
-    if let [first, others @ ..] = actions.as_slice() {
-        for other in others {
-            sink.push(exclusive(other.0, other.1, first.0, first.1));
-        }
-    }
     let answered = if let Some(redirect) = block.block(&answer::REDIRECT) {
         RuleAction::Redirect(answer::redirect(redirect, matches, sink)?)
     } else if let Some(span) = block.written(words::REDIRECT) {
@@ -140,10 +154,6 @@ fn action(block: &Block, matches: &[HttpMatch], ids: &Ids, sink: &mut Sink) -> O
     } else {
         return destinations(block, ids, sink).map(RuleAction::Forward);
     };
-    // A rule that does two things has been reported.
-    if let [only] = actions.as_slice() {
-        answer::check(block, *only, sink);
-    }
     Some(answered)
 }
 

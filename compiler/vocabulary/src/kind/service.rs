@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use lang_diagnostics::{Origin, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Reference, Type};
+use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Part, Reference, Relation, Rule, Type};
 use lang_evaluate::{Block, Target};
 
 use super::{mesh, metrics, port, presence, probe, subset, workload};
 use crate::build::Ids;
+use crate::codes;
 use crate::forms;
 use crate::model::{Call, Callee, CaptureChoice, Id, Namespace, Service};
 use crate::words;
@@ -71,6 +72,12 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("callee"),
     reopen: false,
     principal: None,
+    relations: &[Relation {
+        rule: Rule::Excludes(Part::Block(subset::KIND.word), &[Part::Block(presence::KIND.word)]),
+        code: codes::EXCLUSIVE,
+        reason: "a service with subsets has their replicas",
+        help: "write `in` in the subsets",
+    }],
     attributes: &[
         presence::CLUSTERS,
         CALLS,

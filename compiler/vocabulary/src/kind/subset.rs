@@ -23,6 +23,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("subset"),
     reopen: false,
     principal: Some(words::CLUSTERS),
+    relations: &[],
     attributes: &[Attribute::derived(
         words::CLUSTERS,
         presence::CLUSTERS.ty,
@@ -74,9 +75,6 @@ pub(crate) fn join(id: Id<Service>, services: &mut Table<Service>, block: &Block
             .also(first.name_span(), "the service has subsets")
             .help("put it into a `subset` block, such as `subset stable { … }`"),
         );
-    }
-    if let Some(special) = block.block(&presence::KIND) {
-        sink.push(super::exclusive(special.kind_span, presence::KIND.word, first.kind_span, KIND.word));
     }
     let mut replicas: BTreeMap<Id<Cluster>, u32> = BTreeMap::new();
     for presence in subsets.iter().flat_map(|subset| &services.at(*subset).clusters) {

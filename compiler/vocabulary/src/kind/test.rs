@@ -64,6 +64,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("test"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::optional(
             words::FAIL,
@@ -105,6 +106,7 @@ static ASSERT: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::required(
             assertion::CONDITION,

@@ -49,6 +49,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::required(
             words::FROM,

@@ -52,6 +52,7 @@ static ROOT: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::LIFETIME),
+    relations: &[],
     attributes: &[
         Attribute::derived(
             words::COMMON_NAME,
@@ -76,6 +77,7 @@ static INTERMEDIATE: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::LIFETIME),
+    relations: &[],
     attributes: &[Attribute::defaulted(
         words::LIFETIME,
         Type::Duration,
@@ -100,6 +102,7 @@ static WORKLOAD: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::LIFETIME),
+    relations: &[],
     attributes: &[Attribute::defaulted(
         words::LIFETIME,
         Type::Duration,
@@ -119,6 +122,7 @@ pub(crate) static KIND: Kind = Kind {
     space: Some("trust"),
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[Attribute::defaulted(
         words::ISSUER,
         Type::Tagged(ISSUERS),

@@ -32,6 +32,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::KIND),
+    relations: &[],
     attributes: &[
         Attribute::defaulted(
             words::KIND,

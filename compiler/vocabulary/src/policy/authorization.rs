@@ -122,6 +122,7 @@ static EXCEPT: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::FROM),
+    relations: &[],
     attributes: &[
         Attribute::optional(
             words::FROM,
@@ -150,6 +151,7 @@ pub(crate) static ALLOW: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::FROM),
+    relations: &[],
     attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };
@@ -162,6 +164,7 @@ pub(crate) static DENY: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::FROM),
+    relations: &[],
     attributes: &[FROM, CLIENTS, HOSTS, PORTS, ADDRESSES, MODE],
     blocks: BLOCKS,
 };

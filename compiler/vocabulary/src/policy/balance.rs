@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Kind, Label, Name, Symbol, Tag, Type};
+use lang_evaluate::schema::{Attribute, Kind, Label, Name, Part, Relation, Rule, Symbol, Tag, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use crate::codes;
@@ -75,6 +75,15 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::BY),
+    relations: &[Relation {
+        rule: Rule::Requires(
+            Part::Attribute(words::SLOW_START),
+            &[Part::Is(words::BY, ROUND_ROBIN), Part::Is(words::BY, LEAST_REQUEST)],
+        ),
+        code: codes::SLOW_START,
+        reason: "any other choice gives every endpoint its share at once",
+        help: "leave `slow_start` out, or choose one of the two",
+    }],
     attributes: &[
         Attribute::inherited(words::BY, Type::Tagged(BY), "What decides."),
         Attribute::optional(
@@ -166,21 +175,6 @@ pub(crate) fn check(parent: &Block, sink: &mut Sink) {
                 .help("name the `cookie`, or leave `ttl` out"),
             );
         }
-    }
-    let ramps = block.get::<BalanceBy>(words::BY).is_none_or(|by| match by.value {
-        BalanceBy::RoundRobin | BalanceBy::LeastRequest => true,
-        BalanceBy::Random | BalanceBy::Hash(_) => false,
-    });
-    if let (false, Some(slow_start)) = (ramps, block.written(words::SLOW_START)) {
-        sink.push(
-            Diagnostic::error(
-                codes::SLOW_START,
-                slow_start,
-                "`slow_start` needs `by = round_robin` or `by = least_request`",
-            )
-            .also(by, "gives every endpoint its share at once")
-            .help("leave `slow_start` out, or choose one of the two"),
-        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Kind, Label, Type};
+use lang_evaluate::schema::{Attribute, Kind, Label, Part, Relation, Rule, Type};
 
 use super::value_or;
 use crate::codes;
@@ -28,6 +28,23 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::BY),
+    relations: &[
+        Relation {
+            rule: Rule::Excludes(
+                Part::Attribute(words::LOCALITY),
+                &[Part::Attribute(words::BY), Part::Attribute(words::SPILL)],
+            ),
+            code: codes::LOCALITY_SHARES,
+            reason: "`locality` gives shares in the place of an order",
+            help: "keep one of them",
+        },
+        Relation {
+            rule: Rule::Excludes(Part::Attribute(words::LOCALITY), &[Part::Flag(words::ENABLED, false)]),
+            code: codes::LOCALITY_SHARES,
+            reason: "without failover all requests stay in one locality",
+            help: "leave `enabled` out",
+        },
+    ],
     attributes: &[
         Attribute::inherited(words::ENABLED, Type::Boolean, "Whether other localities may take over at all."),
         Attribute::inherited(
@@ -55,38 +72,11 @@ pub(crate) static KIND: Kind = Kind {
     blocks: &[],
 };
 
-/// Reports shares beside an order or without one that could be given away, and too many of them.
+/// Reports too many shares, or none.
 pub(crate) fn check(parent: &Block, sink: &mut Sink) {
     const MOST: usize = 4;
     let Some(block) = parent.block(&KIND) else { return };
     let Some(shares) = block.get::<Shares>(words::LOCALITY) else { return };
-    for other in [words::BY, words::SPILL] {
-        if let Some(at) = block.written(other) {
-            sink.push(
-                Diagnostic::error(
-                    codes::LOCALITY_SHARES,
-                    at,
-                    format!(
-                        "`{}` is about an order of localities, and `locality` gives them shares",
-                        other.text()
-                    ),
-                )
-                .also(shares.span, "shares in the place of an order")
-                .help("keep one of them"),
-            );
-        }
-    }
-    if let Some(enabled) = block.get::<bool>(words::ENABLED).filter(|enabled| !enabled.value) {
-        sink.push(
-            Diagnostic::error(
-                codes::LOCALITY_SHARES,
-                enabled.span,
-                "without failover all requests stay in one locality",
-            )
-            .also(shares.span, "shares of several")
-            .help("leave `enabled` out"),
-        );
-    }
     let weighed = shares.value.iter().filter(|(_, share)| share.value > 0).count();
     if weighed == 0 || weighed > MOST {
         sink.push(

@@ -76,6 +76,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::CHECK),
+    relations: &[],
     attributes: &[
         Attribute::required(words::CHECK, Type::Tagged(CHECKS), "What is asked."),
         Attribute::defaulted(

@@ -50,7 +50,6 @@ pub(crate) fn convert(block: &Block, context: Context<'_>, sink: &mut Sink) -> O
     balance::check(block, sink);
     failover::check(block, sink);
     health::check(block, sink);
-    outlier::check(block, sink);
     retry::check(block, sink);
     let [allow, audited_allow] = authorization::convert(block, &authorization::ALLOW, context, sink)?;
     let [deny, audited_deny] = authorization::convert(block, &authorization::DENY, context, sink)?;

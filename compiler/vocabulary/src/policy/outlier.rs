@@ -1,7 +1,7 @@
 //! `outlier`: ejection of endpoints that fail.
 
-use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Kind, Label, Name, Type};
+use lang_diagnostics::Spanned;
+use lang_evaluate::schema::{Attribute, Kind, Label, Part, Relation, Rule, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::{Percent, or_default, value_or};
@@ -36,6 +36,50 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        Relation {
+            rule: Rule::AtMostOne(&[
+                Part::Attribute(words::CONSECUTIVE_GATEWAY_ERRORS),
+                Part::Attribute(words::CONSECUTIVE_5XX),
+                Part::Attribute(words::CONSECUTIVE_FAILURES),
+                Part::Attribute(words::FAILURE_PERCENTAGE),
+                Part::Attribute(words::SUCCESS_DEVIATION),
+            ]),
+            code: codes::TWO_COUNTS_OF_FAILURES,
+            reason: "pods are judged in one way",
+            help: "keep one of them",
+        },
+        Relation {
+            rule: Rule::Excludes(
+                Part::Attribute(words::FAILURES),
+                &[
+                    Part::Attribute(words::CONSECUTIVE_GATEWAY_ERRORS),
+                    Part::Attribute(words::CONSECUTIVE_5XX),
+                ],
+            ),
+            code: codes::TWO_COUNTS_OF_FAILURES,
+            reason: "both say which answers are failures",
+            help: "keep one of them",
+        },
+        Relation {
+            rule: Rule::Requires(
+                Part::Attribute(words::MIN_REQUESTS),
+                &[Part::Attribute(words::FAILURE_PERCENTAGE), Part::Attribute(words::SUCCESS_DEVIATION)],
+            ),
+            code: codes::TWO_COUNTS_OF_FAILURES,
+            reason: "failures in a row have no such bound",
+            help: "leave it out, or judge by shares",
+        },
+        Relation {
+            rule: Rule::Requires(
+                Part::Attribute(words::MIN_ENDPOINTS),
+                &[Part::Attribute(words::SUCCESS_DEVIATION)],
+            ),
+            code: codes::TWO_COUNTS_OF_FAILURES,
+            reason: "only what is compared with others has such a bound",
+            help: "leave it out, or judge by `success_deviation`",
+        },
+    ],
     attributes: &[
         Attribute::inherited(words::ENABLED, Type::Boolean, "Whether endpoints are ejected at all."),
         Attribute::inherited(
@@ -106,59 +150,6 @@ pub(crate) static KIND: Kind = Kind {
     ],
     blocks: &[],
 };
-
-/// Reports an `outlier` that judges in two ways, and bounds of a way that it does not have.
-pub(crate) fn check(parent: &Block, sink: &mut Sink) {
-    let Some(block) = parent.block(&KIND) else { return };
-    let ways = [
-        words::CONSECUTIVE_GATEWAY_ERRORS,
-        words::CONSECUTIVE_5XX,
-        words::CONSECUTIVE_FAILURES,
-        words::FAILURE_PERCENTAGE,
-        words::SUCCESS_DEVIATION,
-    ];
-    let written = |name: Name| block.written(name).map(|span| (name, span));
-    let mut given = ways.into_iter().filter_map(written);
-    let ((Some((first, first_at)), second), failures) =
-        ((given.next(), given.next()), written(words::FAILURES))
-    else {
-        return bounds_without_share(block, sink);
-    };
-    // Two of these say themselves which answers are failures.
-    let says = [words::CONSECUTIVE_GATEWAY_ERRORS, words::CONSECUTIVE_5XX].contains(&first);
-    let second = second.or_else(|| failures.filter(|_| says));
-    if let Some((second, second_at)) = second {
-        sink.push(
-            Diagnostic::error(
-                codes::TWO_COUNTS_OF_FAILURES,
-                second_at,
-                format!("`{}` takes the place of `{}`", second.text(), first.text()),
-            )
-            .label("the second way to judge")
-            .also(first_at, "the first")
-            .help("keep one of them"),
-        );
-    }
-    bounds_without_share(block, sink);
-}
-
-fn bounds_without_share(block: &Block, sink: &mut Sink) {
-    let shares: &[Name] = &[words::FAILURE_PERCENTAGE, words::SUCCESS_DEVIATION];
-    for (bound, needs) in [(words::MIN_REQUESTS, shares), (words::MIN_ENDPOINTS, &[words::SUCCESS_DEVIATION])]
-    {
-        let Some(at) = block.written(bound) else { continue };
-        if needs.iter().any(|name| block.written(*name).is_some()) {
-            continue;
-        }
-        let needs: Vec<_> = needs.iter().map(|name| format!("`{}`", name.text())).collect();
-        let message = format!("`{}` is a bound of {}", bound.text(), needs.join(" and "));
-        sink.push(
-            Diagnostic::error(codes::TWO_COUNTS_OF_FAILURES, at, message)
-                .label("failures in a row have none")
-                .help("leave it out, or judge by shares"),
-        );
-    }
-}
 
 /// An answer, or a class of answers.
 #[derive(Clone, Copy, Debug)]

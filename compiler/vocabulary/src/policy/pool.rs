@@ -21,6 +21,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[],
     attributes: &[
         Attribute::inherited(words::MAX_CONNECTIONS, Type::Integer(1, MOST), "Open connections."),
         Attribute::inherited(

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
 use lang_evaluate::Block;
-use lang_evaluate::schema::{Attribute, Constant, Count, Kind, Label, Name, Nested, Pattern, Type};
+use lang_evaluate::schema::{
+    Attribute, Constant, Count, Kind, Label, Name, Nested, Part, Pattern, Relation, Rule, Type,
+};
 use lang_syntax::ast::Rate;
 
 use crate::codes;
@@ -77,6 +79,17 @@ static EACH: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[Relation {
+        rule: Rule::AtLeastOne(&[
+            Part::Attribute(words::BY),
+            Part::Attribute(words::HEADERS),
+            Part::Attribute(words::COOKIES),
+            Part::Attribute(words::QUERIES),
+        ]),
+        code: codes::LIMIT_WITHOUT_KEY,
+        reason: "it has one counter for each value of these",
+        help: "add `by = [caller]` or `headers = [\"x-user\"]`, or write `total = …` instead",
+    }],
     attributes: &[
         Attribute::optional(words::BY, Type::some(&Type::Symbol(KEYS)), "What requests have without a name."),
         Attribute::optional(words::HEADERS, Type::some(&NAME_OF_HEADER_KEY), "Headers, by name."),
@@ -111,6 +124,37 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: None,
+    relations: &[
+        Relation {
+            rule: Rule::Requires(Part::Attribute(words::TIERS), &[Part::Attribute(words::HEADER)]),
+            code: codes::RATE_LIMIT_WITHOUT_RATE,
+            reason: "the header chooses among the tiers",
+            help: "add `header = \"…\"`",
+        },
+        Relation {
+            rule: Rule::Requires(Part::Attribute(words::HEADER), &[Part::Attribute(words::TIERS)]),
+            code: codes::RATE_LIMIT_WITHOUT_RATE,
+            reason: "a header chooses among tiers only",
+            help: "add `tiers = { … }`, or remove `header` so that `otherwise` counts all requests",
+        },
+        Relation {
+            rule: Rule::AtLeastOne(&[
+                Part::Attribute(words::TIERS),
+                Part::Attribute(words::OTHERWISE),
+                Part::Attribute(words::TOTAL),
+                Part::Block("each"),
+            ]),
+            code: codes::RATE_LIMIT_WITHOUT_RATE,
+            reason: "without a rate the limit admits everything",
+            help: "add `otherwise = 10/min`, `each { by = [caller], rate = 10/min }`, or `header` and `tiers`",
+        },
+        Relation {
+            rule: Rule::Requires(Part::Attribute(words::BURST), &[Part::Is(words::SCOPE, "pod")]),
+            code: codes::BURST_OF_WINDOWS,
+            reason: "the rate-limit service counts in windows, which have no burst",
+            help: "use `scope = pod`, or a rate of a longer unit: `600/min` admits what comes of it at once",
+        },
+    ],
     attributes: &[
         Attribute::required(words::SCOPE, Type::Symbol(SCOPES), "Who counts."),
         Attribute::optional(
@@ -181,17 +225,8 @@ pub(crate) fn convert(policy: &Block, sink: &mut Sink) -> Option<Vec<RateLimit>>
         let otherwise = block.get::<Rate>(words::OTHERWISE);
         let total = block.get::<Rate>(words::TOTAL);
         let each = block.blocks(&EACH).map(|inner| each(inner, sink)).collect::<Option<Vec<_>>>()?;
-        let has_rate = otherwise.is_some() || total.is_some() || !each.is_empty();
-        check(
-            block,
-            header.is_some(),
-            tiers.as_ref().is_some_and(|tiers| !tiers.value.is_empty()),
-            has_rate,
-            sink,
-        );
         let scope = block.get::<RateLimitScope>(words::SCOPE)?;
         let burst = block.get::<u64>(words::BURST);
-        check_burst(burst.as_ref(), &scope, sink);
         let tiers = tiers.map(|tiers| tiers.value).unwrap_or_default();
         tiers.iter().for_each(|(value, _)| wildcard::check_tier(value, sink));
         limits.push(RateLimit {
@@ -224,17 +259,6 @@ fn each(block: &Block, sink: &mut Sink) -> Option<Each> {
     keys.extend(names(words::HEADERS).map(|name| LimitKey::Header(name.to_ascii_lowercase())));
     keys.extend(names(words::COOKIES).map(LimitKey::Cookie));
     keys.extend(names(words::QUERIES).map(LimitKey::Query));
-    if keys.is_empty() {
-        sink.push(
-            Diagnostic::error(
-                codes::LIMIT_WITHOUT_KEY,
-                block.kind_span,
-                "`each` does not say for each of what",
-            )
-            .label("one counter for all requests?")
-            .help("add `by = [caller]` or `headers = [\"x-user\"]`, or write `total = …` instead"),
-        );
-    }
     let mut seen = std::collections::BTreeSet::new();
     if let Some(twice) = keys.iter().find(|key| !seen.insert(*key)) {
         let message = format!("`each` names {} twice", named(twice));
@@ -255,59 +279,5 @@ fn named(key: &LimitKey) -> String {
         LimitKey::Header(name) => format!("the header `{name}`"),
         LimitKey::Cookie(name) => format!("the cookie `{name}`"),
         LimitKey::Query(name) => format!("the parameter `{name}`"),
-    }
-}
-
-/// Windows begin with all that they admit, and save nothing up for the next one.
-fn check_burst(burst: Option<&Spanned<u64>>, scope: &Spanned<RateLimitScope>, sink: &mut Sink) {
-    match scope.value {
-        RateLimitScope::Pod => {}
-        RateLimitScope::Cluster | RateLimitScope::Mesh => {
-            let Some(burst) = burst else { return };
-            sink.push(
-                Diagnostic::error(
-                    codes::BURST_OF_WINDOWS,
-                    burst.span,
-                    "the rate-limit service counts in windows, which have no burst",
-                )
-                .also(scope.span, "counted by the service")
-                .help("use `scope = pod`, or a rate of a longer unit: `600/min` admits what comes of it at once"),
-            );
-        }
-    }
-}
-
-/// A limit must limit something, and tiers need the header that chooses among them.
-fn check(block: &Block, header: bool, tiers: bool, has_rate: bool, sink: &mut Sink) {
-    let report = |name: Option<Name>, message: &str, help: &str| {
-        let span = name.and_then(|name| block.written(name)).unwrap_or(block.kind_span);
-        Diagnostic::error(codes::RATE_LIMIT_WITHOUT_RATE, span, message.to_owned()).help(help.to_owned())
-    };
-    match (header, tiers, has_rate) {
-        (false, true, _) => sink.push(
-            report(
-                Some(words::TIERS),
-                "these tiers have no header to choose among them",
-                "add `header = \"…\"`",
-            )
-            .label("chosen by which header?"),
-        ),
-        (true, false, _) => sink.push(
-            report(
-                Some(words::HEADER),
-                "this header chooses among no tiers",
-                "add `tiers = { … }`, or remove `header` so that `otherwise` counts all requests",
-            )
-            .label("there are no `tiers`"),
-        ),
-        (false, false, false) => sink.push(
-            report(
-                None,
-                "this limit admits everything",
-                "add `otherwise = 10/min`, `each { by = [caller], rate = 10/min }`, or `header` and `tiers`",
-            )
-            .label("no rate"),
-        ),
-        (true, true, _) | (false, false, true) => {}
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Sink, Spanned};
-use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Symbol, Type};
+use lang_evaluate::schema::{Attribute, Constant, Kind, Label, Name, Part, Relation, Rule, Symbol, Type};
 use lang_evaluate::{Block, FromValue, Value};
 
 use crate::codes;
@@ -41,6 +41,11 @@ const WHEN: &[Symbol] = &[
     Symbol::new(UNAVAILABLE, "gRPC's UNAVAILABLE"),
 ];
 
+/// The first wait where `back_off` is not set, in milliseconds.
+const FIRST_WAIT: u64 = 25;
+
+const _: () = assert!(BackOff::DEFAULT.base.as_millis() == FIRST_WAIT as u128, "the model says the same");
+
 pub(crate) static KIND: Kind = Kind {
     word: "retry",
     documentation: "Which failed requests are sent again, and where: to another endpoint of the same locality first, to the \
@@ -51,6 +56,24 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::ATTEMPTS),
+    relations: &[
+        Relation {
+            rule: Rule::NotGreater {
+                least: words::BACK_OFF,
+                otherwise: Some(Constant::Milliseconds(FIRST_WAIT)),
+                most: words::MAX_BACK_OFF,
+            },
+            code: codes::RETRY_BOUNDS,
+            reason: "the longest wait would be shorter than the first one",
+            help: "raise `max_back_off`, or lower `back_off`, which is 25ms where it is not set",
+        },
+        Relation {
+            rule: Rule::Requires(Part::Flag(words::HEDGE, true), &[Part::Attribute(words::PER_TRY_TIMEOUT)]),
+            code: codes::RETRY_BOUNDS,
+            reason: "it is the time after which another attempt is sent",
+            help: "add `per_try_timeout`",
+        },
+    ],
     attributes: &[
         Attribute::required(
             words::ATTEMPTS,
@@ -166,29 +189,8 @@ pub(crate) fn check(parent: &Block, sink: &mut Sink) {
     }
 }
 
-/// Reports a wait that shrinks, and a body that is too large to be kept for each of many requests.
+/// Reports a body that is too large to be kept for each of many requests.
 fn bounds(block: &Block, sink: &mut Sink) {
-    let (base, most) = (block.get::<Duration>(words::BACK_OFF), block.get::<Duration>(words::MAX_BACK_OFF));
-    if let Some(most) = most
-        && most.value < base.as_ref().map_or(BackOff::DEFAULT.base, |base| base.value)
-    {
-        let message = "the longest wait is shorter than the first one";
-        let mut report = Diagnostic::error(codes::RETRY_BOUNDS, most.span, message).label("the longest");
-        if let Some(base) = base {
-            report = report.also(base.span, "the first");
-        }
-        sink.push(
-            report.help("raise `max_back_off`, or lower `back_off`, which is 25ms where it is not set"),
-        );
-    }
-    let hedge = block.get::<bool>(words::HEDGE).filter(|hedge| hedge.value);
-    if let Some(hedge) = hedge.filter(|_| block.written(words::PER_TRY_TIMEOUT).is_none()) {
-        sink.push(
-            Diagnostic::error(codes::RETRY_BOUNDS, hedge.span, "it is not said when another attempt is sent")
-                .label("after which time?")
-                .help("add `per_try_timeout`"),
-        );
-    }
     if let Some(body) = block.get::<u64>(words::MAX_BODY).filter(|body| body.value > LARGEST_BODY) {
         sink.push(
             Diagnostic::error(codes::RETRY_BOUNDS, body.span, "no more than 4MiB of a body are kept")

@@ -23,6 +23,7 @@ pub(crate) static KIND: Kind = Kind {
     space: None,
     reopen: false,
     principal: Some(words::REQUEST),
+    relations: &[],
     attributes: &[
         Attribute::inherited(
             words::REQUEST,
