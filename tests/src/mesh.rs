@@ -195,6 +195,20 @@ impl Mesh {
         process::succeed(&mut command)
     }
 
+    /// The same, where it may fail: its exit status, standard output and standard error.
+    pub fn meshc_says(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let output = process::run(&mut self.beside(arguments));
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// `meshc` beside the running mesh, as from another terminal.
+    pub fn beside(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tools::binary("meshc"));
+        command.args(arguments).envs(&self.environment);
+        command
+    }
+
     /// The same, where it may fail; whether it did not.
     pub fn try_meshc(&self, arguments: &[&str]) -> bool {
         let mut command = Command::new(tools::binary("meshc"));

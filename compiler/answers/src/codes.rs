@@ -65,6 +65,8 @@ test "only the shop reads the ledger" {
 }
 ```
 
+With `--live`, the report has what was seen of the requests that were sent to the running mesh.
+
 Either the mesh does something that nobody wants, or the test asks for what is no longer meant."#,
     },
     CodeInfo {

@@ -15,7 +15,7 @@ use crate::truth::Truth;
 
 impl<'m> Asking<'_, 'm> {
     /// What counts a request at one of the callee's sidecars or before it, for each of them.
-    fn counted(&self, call: &CallTest, way: &Way<'m>) -> Vec<Vec<Counted<'m>>> {
+    pub(crate) fn counted(&self, call: &CallTest, way: &Way<'m>) -> Vec<Vec<Counted<'m>>> {
         let Handled::Forwarded { to, timeout: _ } = &way.handled else { return vec![way.counted.clone()] };
         let mut all = Vec::new();
         for to in to {

@@ -1,11 +1,11 @@
 //! What is expected of a call, against what the mesh does.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, Spanned};
 use meshc_plan::{ListenerKind, ProxyPlan};
 use meshc_topology::{Outcome, ProxyKey, Survivors};
-use meshc_vocabulary::model::policy::Bound;
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id};
 use meshc_vocabulary::testing::{CallFrom, CallTest, Expected, Place};
 
@@ -39,10 +39,7 @@ type Answering = BTreeSet<(Callee, Option<Id<Cluster>>)>;
 impl<'m> Asking<'_, 'm> {
     /// What of a call is not as expected.
     pub(crate) fn call(&self, call: &CallTest) -> Vec<Diagnostic> {
-        let mut sent = call.request.as_ref().map_or(Sent::ANY, Sent::new);
-        if call.request.is_some() && sent.host.is_none() {
-            sent.host = self.host(call);
-        }
+        let sent = self.sent(call);
         let senders = self.senders(call, &sent);
         let unmet = |expected: &Spanned<Expected>| {
             let found = self.expected(call, &senders, &sent, &expected.value).err()?;
@@ -58,6 +55,15 @@ impl<'m> Asking<'_, 'm> {
             })
         };
         call.expected.iter().filter_map(unmet).collect()
+    }
+
+    /// The request of a call, with the host that one without any has.
+    pub(crate) fn sent(&self, call: &CallTest) -> Sent {
+        let mut sent = call.request.as_ref().map_or(Sent::ANY, Sent::new);
+        if call.request.is_some() && sent.host.is_none() {
+            sent.host = self.host(call);
+        }
+        sent
     }
 
     fn expected(
@@ -78,7 +84,10 @@ impl<'m> Asking<'_, 'm> {
                 (Some(counted), Some(rate)) => counted.is(*rate),
                 (None, Some(_)) | (Some(_), None) => false,
             }),
-            Expected::Timeout(bound) => self.timeout(call, senders, *bound),
+            Expected::Timeout(bound) => self.timeout(call, senders, |timeout| timeout == bound.0),
+            Expected::Within(most) => {
+                self.timeout(call, senders, |timeout| timeout.is_some_and(|timeout| timeout <= *most))
+            }
             Expected::Status(status) => self.status(call, senders, *status),
         }
     }
@@ -112,12 +121,12 @@ impl<'m> Asking<'_, 'm> {
     }
 
     /// The name of the listener of a gateway's port.
-    fn listener(&self, gateway: Id<Gateway>, port: Option<usize>) -> Option<String> {
+    pub(crate) fn listener(&self, gateway: Id<Gateway>, port: Option<usize>) -> Option<String> {
         let port = self.world.model.gateways.at(gateway).ports.get(port?)?;
         Some(format!("ingress_{}", port.name))
     }
 
-    fn leads_to(&self, way: &Way<'_>, callee: Callee) -> bool {
+    pub(crate) fn leads_to(&self, way: &Way<'_>, callee: Callee) -> bool {
         match &way.handled {
             Handled::Forwarded { to, timeout: _ } => {
                 to.iter().any(|to| self.world.is_part(to.callee, callee))
@@ -127,7 +136,7 @@ impl<'m> Asking<'_, 'm> {
     }
 
     /// The proxies of the caller, each with what it may do.
-    fn senders(&self, call: &CallTest, sent: &Sent) -> Vec<Sender<'m>> {
+    pub(crate) fn senders(&self, call: &CallTest, sent: &Sent) -> Vec<Sender<'m>> {
         let sending = Sending { world: self.world, callees: self.callees };
         let model = self.world.model;
         // Calls of a subset are calls of its service, which routes send there.
@@ -406,12 +415,18 @@ impl<'m> Asking<'_, 'm> {
         ways.fold(found, |found, way| found.at(way.by.span, "by this"))
     }
 
-    fn timeout(&self, call: &CallTest, senders: &[Sender<'m>], bound: Bound) -> Result<(), Found> {
+    fn timeout(
+        &self,
+        call: &CallTest,
+        senders: &[Sender<'m>],
+        is_expected: impl Fn(Option<Duration>) -> bool,
+    ) -> Result<(), Found> {
         for sender in self.living(call, senders)? {
             for way in &sender.ways {
                 match &way.handled {
+                    Handled::Answered(_) if call.request.is_none() => {}
                     Handled::Answered(status) => return Err(by_itself(&sender.name, *status, way)),
-                    Handled::Forwarded { to: _, timeout } if *timeout == bound.0 => {}
+                    Handled::Forwarded { to: _, timeout } if is_expected(*timeout) => {}
                     Handled::Forwarded { to: _, timeout } => {
                         let text = match timeout {
                             Some(time) => format!("its timeout is {}", milliseconds(*time)),

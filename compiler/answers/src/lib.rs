@@ -20,6 +20,7 @@ mod counted;
 mod expectation;
 mod found;
 mod limits;
+pub mod live;
 mod matching;
 mod sending;
 mod sent;

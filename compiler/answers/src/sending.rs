@@ -108,7 +108,7 @@ impl<'m> Sending<'_, 'm> {
         open.flat_map(|listener| self.at(listener, sent)).collect()
     }
 
-    fn at(&self, listener: &'m Listener, sent: &Sent) -> Vec<Way<'m>> {
+    pub(crate) fn at(&self, listener: &'m Listener, sent: &Sent) -> Vec<Way<'m>> {
         match &listener.kind {
             ListenerKind::Http(http) => self.requests(http, &listener.origin, sent),
             ListenerKind::Tcp(tcp) => self.connections(&tcp.to, Truth::Yes, &listener.origin),

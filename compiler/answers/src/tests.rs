@@ -55,7 +55,7 @@ fn report(world: &World<'_>, callees: &Callees, lookup: &Lookup<'_>, test: &Test
 }
 
 /// Adds to what has failed.
-fn add(model: &Model, fault: Fault, failures: &mut Failures) {
+pub(crate) fn add(model: &Model, fault: Fault, failures: &mut Failures) {
     match fault {
         Fault::Service(service, Some(cluster)) => {
             failures.services.insert((service, cluster), Failure::Gone);
@@ -79,7 +79,7 @@ fn add(model: &Model, fault: Fault, failures: &mut Failures) {
 }
 
 /// What is wrong with an assertion, if it does not hold: the value of each part of its condition, and where it is written.
-fn asserted(lookup: &Lookup<'_>, assertion: &Assertion) -> Option<Finding> {
+pub(crate) fn asserted(lookup: &Lookup<'_>, assertion: &Assertion) -> Option<Finding> {
     let mut evaluation = Evaluation { lookup, parts: Vec::new() };
     match evaluation.truth(&assertion.condition) {
         Ok(true) => None,

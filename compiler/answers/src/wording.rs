@@ -51,6 +51,7 @@ impl Asking<'_, '_> {
             }
             Expected::Timeout(Bound(None)) => String::from("without a timeout"),
             Expected::Timeout(Bound(Some(time))) => format!("ended after {}", milliseconds(*time)),
+            Expected::Within(most) => format!("sure to end within {}", milliseconds(*most)),
             Expected::Status(status) => format!("answered with {status} by a proxy"),
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use meshc_driver::{Compilation, ENTRY, Levels, Options, Overlay, Request, check_request};
 use meshc_vocabulary::model::DataPlane;
+use serde::{Deserialize, Serialize};
 
 use crate::console::Console;
 use crate::disk::Disk;
@@ -21,7 +22,8 @@ pub(crate) fn is_standard_input(path: &Path) -> bool {
 }
 
 /// Which proxy carries the traffic, as a word on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum DataPlaneWord {
     /// Envoy.
     Envoy,

@@ -12,6 +12,7 @@ mod disk;
 mod exit;
 mod keys;
 mod levels;
+mod live;
 mod output;
 mod places;
 mod progress;

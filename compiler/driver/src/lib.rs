@@ -29,7 +29,7 @@ pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
-pub use meshc_answers::Report;
+pub use meshc_answers::{Report, live};
 pub use modules::Trees;
 pub use overlay::Overlay;
 pub use pipeline::{
@@ -39,5 +39,5 @@ pub use pipeline::{
 pub use places::{Overlap, Relation, Role, Tracked};
 pub use query::{Answer, DeclaredName, NoAnswer, Part, declared_names, describe, query, written};
 pub use system::{Clock, FileKind, FileSystem};
-pub use testing::run_tests;
+pub use testing::{live_tests, run_tests};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

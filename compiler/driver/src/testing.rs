@@ -1,5 +1,6 @@
 //! `meshc test`: runs the tests of a mesh.
 
+use meshc_answers::live::{self, LiveTest};
 use meshc_answers::{Report, World};
 use meshc_resolve::resolve;
 
@@ -12,4 +13,13 @@ pub fn run_tests(mesh: &CheckedMesh, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Re
     let resolved = resolve(&mesh.model);
     let world = World::new(&resolved, &mesh.topology, &mesh.plan);
     meshc_answers::run(&world, tests, is_wanted)
+}
+
+/// How the tests whose names are wanted are asked of a running mesh, in the order of the source.
+#[must_use]
+pub fn live_tests(mesh: &CheckedMesh, is_wanted: &dyn Fn(&str) -> bool) -> Vec<LiveTest> {
+    let Some(tests) = &mesh.tests else { return Vec::new() };
+    let resolved = resolve(&mesh.model);
+    let world = World::new(&resolved, &mesh.topology, &mesh.plan);
+    live::live(&world, tests, is_wanted)
 }

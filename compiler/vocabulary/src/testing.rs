@@ -2,6 +2,7 @@
 //! test changes what is built.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lang_diagnostics::{Origin, Spanned};
 use lang_evaluate::Declarations;
@@ -116,6 +117,8 @@ pub enum Expected {
     Limit(Option<Rate>),
     /// How long it may take.
     Timeout(Bound),
+    /// It may take no longer than this.
+    Within(Duration),
     /// A proxy answers it by itself, with this status.
     Status(u16),
 }

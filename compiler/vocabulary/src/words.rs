@@ -113,6 +113,7 @@ names! {
     MEMORY_LIMIT = "memory_limit";
     MIN_REPLICAS = "min_replicas";
     MINIMUM_VERSION = "minimum_version";
+    MOST = "most";
     MIN_CONCURRENT_RETRIES = "min_concurrent_retries";
     MIN_ENDPOINTS = "min_endpoints";
     MIN_REQUESTS = "min_requests";

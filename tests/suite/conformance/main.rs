@@ -30,6 +30,7 @@ mod ingress;
 mod judging;
 mod limit_keys;
 mod limits;
+mod live;
 mod localities;
 mod machines;
 mod mesh_limits;

@@ -7,18 +7,20 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
+use tokio::task::JoinSet;
 
+use super::places::Places;
 use super::stand_in::{Behaviour, Instance, Switchboard};
 use crate::exit::{Context, Failure};
 
 /// The longest request that is read, in bytes.
-const LONGEST: u64 = 4096;
+const LONGEST: u64 = 1 << 20;
 /// How long the other side may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How a control socket's name ends.
@@ -35,6 +37,10 @@ enum Question {
     Describe,
     /// That an application behaves differently from now on.
     Set(Request),
+    /// Where everything is.
+    Places,
+    /// That applications behave differently as long as the connection stays open: whoever asks this may be ended at any time.
+    Hold(Vec<Request>),
 }
 
 /// How an application is to behave from now on.
@@ -59,6 +65,17 @@ pub(crate) enum Answer {
     Refused(String),
     /// What the mesh is.
     Mesh(Description),
+    /// Where everything is.
+    Places(Box<Places>),
+}
+
+/// What a running mesh tells whoever asks.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What it is.
+    pub(crate) description: Description,
+    /// Where everything is; this changes with the text of the mesh.
+    pub(crate) places: Mutex<Places>,
 }
 
 /// What distinguishes a running mesh from others.
@@ -78,26 +95,63 @@ pub(crate) fn socket(runtime: &Path, name: &str) -> PathBuf {
 }
 
 /// Answers requests until the task is dropped.
-pub(crate) async fn answer(listener: UnixListener, applications: Arc<Switchboard>, description: Description) {
+pub(crate) async fn answer(listener: UnixListener, applications: Arc<Switchboard>, told: Arc<Told>) {
+    let mut talks = JoinSet::new();
     loop {
         if let Ok((stream, _)) = listener.accept().await {
-            let exchange = exchange(stream, &applications, &description);
-            let _ = tokio::time::timeout(PATIENCE, exchange).await;
+            let (applications, told) = (Arc::clone(&applications), Arc::clone(&told));
+            talks.spawn(async move { talk(stream, &applications, &told).await });
         }
+        while talks.try_join_next().is_some() {}
     }
 }
 
+/// Answers one question, and takes back what holds only as long as the other side is there.
+async fn talk(mut stream: tokio::net::UnixStream, applications: &Switchboard, told: &Told) {
+    let exchange = exchange(&mut stream, applications, told);
+    let Ok(Ok(held)) = tokio::time::timeout(PATIENCE, exchange).await else { return };
+    if held.is_empty() {
+        return;
+    }
+    // Nothing more is said: this ends when the other side does, whatever ends it.
+    let _ = stream.read_u8().await;
+    for Request { service, cluster, behaviour: _ } in held {
+        let _ = applications.set(&service, &cluster, Behaviour::Well);
+    }
+}
+
+/// One question and its answer; returns what is to be taken back at the end.
 async fn exchange(
-    mut stream: tokio::net::UnixStream,
+    stream: &mut tokio::net::UnixStream,
     applications: &Switchboard,
-    description: &Description,
-) -> io::Result<()> {
+    told: &Told,
+) -> io::Result<Vec<Request>> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     tokio::io::BufReader::new(reader.take(LONGEST)).read_line(&mut line).await?;
+    let mut held = Vec::new();
     let answer = match serde_json::from_str::<Question>(&line) {
         Err(error) => Answer::Refused(format!("not a request: {error}")),
-        Ok(Question::Describe) => Answer::Mesh(description.clone()),
+        Ok(Question::Describe) => Answer::Mesh(told.description.clone()),
+        Ok(Question::Places) => {
+            let mut places = told.places.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            places.failing = applications.failing();
+            Answer::Places(Box::new(places))
+        }
+        Ok(Question::Hold(requests)) => {
+            let mut all = Vec::new();
+            let mut refused = None;
+            for request in requests {
+                match applications.set(&request.service, &request.cluster, request.behaviour) {
+                    Ok(instances) => {
+                        all.extend(instances);
+                        held.push(request);
+                    }
+                    Err(why) => refused = Some(why),
+                }
+            }
+            refused.map_or(Answer::Done(all), Answer::Refused)
+        }
         Ok(Question::Set(request)) => {
             match applications.set(&request.service, &request.cluster, request.behaviour) {
                 Ok(instances) => Answer::Done(instances),
@@ -107,7 +161,8 @@ async fn exchange(
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');
-    writer.write_all(&bytes).await
+    writer.write_all(&bytes).await?;
+    Ok(held)
 }
 
 /// Asks the running mesh: the one whose socket is given, the only one that runs, or the only one that has the service.
@@ -120,37 +175,116 @@ pub(crate) fn ask(runtime: &Path, given: Option<&Path>, request: &Request) -> Re
 }
 
 fn question(path: &Path, question: &Question) -> Result<Answer, Failure> {
+    open(path, question).map(|(answer, _)| answer)
+}
+
+/// Asks, and keeps the connection.
+fn open(path: &Path, question: &Question) -> Result<(Answer, UnixStream), Failure> {
     let none = || Failure::new("no mesh is running").help("start one with: meshc up mesh.mesh");
-    let mut stream = UnixStream::connect(path).map_err(|_| none())?;
+    let stream = UnixStream::connect(path).map_err(|_| none())?;
     let doing = || format!("talk to the running mesh at `{}`", path.display());
     stream.set_read_timeout(Some(PATIENCE)).context(doing)?;
     let mut bytes = serde_json::to_vec(question).context(doing)?;
     bytes.push(b'\n');
-    stream.write_all(&bytes).context(doing)?;
+    (&stream).write_all(&bytes).context(doing)?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).context(doing)?;
-    serde_json::from_str(&line).context(doing)
+    BufReader::new(&stream).read_line(&mut line).context(doing)?;
+    Ok((serde_json::from_str(&line).context(doing)?, stream))
 }
 
-/// The control socket of the mesh that is meant. Those of processes that were killed are passed over.
-fn the_one_meant(runtime: &Path, request: &Request) -> Result<PathBuf, Failure> {
+/// Where everything of the mesh is that has this control socket.
+pub(crate) fn places(path: &Path) -> Result<Places, Failure> {
+    match question(path, &Question::Places)? {
+        Answer::Places(places) => Ok(*places),
+        Answer::Refused(_) | Answer::Done(_) | Answer::Mesh(_) => Err(another_version()),
+    }
+}
+
+fn another_version() -> Failure {
+    Failure::new("the running mesh was started by another version of meshc").help("end it and start it again")
+}
+
+/// Applications that behave differently as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _connection: UnixStream,
+}
+
+/// Makes applications behave differently for a while.
+pub(crate) fn hold(path: &Path, requests: Vec<Request>) -> Result<Held, Failure> {
+    match open(path, &Question::Hold(requests))? {
+        (Answer::Done(_), stream) => Ok(Held { _connection: stream }),
+        (Answer::Refused(why), _) => Err(Failure::new(why)),
+        (Answer::Places(_) | Answer::Mesh(_), _) => Err(another_version()),
+    }
+}
+
+/// The control socket of the running mesh of a file, or the one that is given.
+pub(crate) fn of_file(runtime: &Path, given: Option<&Path>, file: &Path) -> Result<PathBuf, Failure> {
+    let path = file.display();
+    let start = format!("start it with: meshc up {path}");
+    if let Some(given) = given {
+        if UnixStream::connect(given).is_err() {
+            let message = format!("no mesh is running at `{}`", given.display());
+            return Err(Failure::new(message).help(format!("unset {VARIABLE}, and {start}")));
+        }
+        return Ok(given.to_path_buf());
+    }
+    let meshes = described(alive(runtime));
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    let of = |mesh: &&(PathBuf, Option<Description>)| {
+        mesh.1.as_ref().is_some_and(|description| is_same(Path::new(&description.file), &whole))
+    };
+    let of: Vec<_> = meshes.iter().filter(of).collect();
+    match of.as_slice() {
+        [one] => Ok(one.0.clone()),
+        [] if meshes.is_empty() => Err(Failure::new("no mesh is running").help(start)),
+        [] => {
+            let list = list(meshes.iter());
+            Err(Failure::new(format!("`{path}` is not running; there are:\n{list}")).help(start))
+        }
+        several => {
+            let list = list(several.iter().copied());
+            Err(Failure::new(format!("`{path}` is running several times:\n{list}"))
+                .help(format!("say which one with {VARIABLE}=SOCKET")))
+        }
+    }
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((std::fs::canonicalize(one), std::fs::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The control sockets that somebody listens at. Those of processes that were killed are passed over.
+fn alive(runtime: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(runtime).into_iter().flatten().flatten();
     let sockets = entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(SUFFIX));
     let mut alive: Vec<PathBuf> = sockets.filter(|path| UnixStream::connect(path).is_ok()).collect();
     alive.sort();
+    alive
+}
+
+/// What each of them is.
+fn described(sockets: Vec<PathBuf>) -> Vec<(PathBuf, Option<Description>)> {
+    let describe = |path: PathBuf| match question(&path, &Question::Describe) {
+        Ok(Answer::Mesh(description)) => (path, Some(description)),
+        // It ended just now, or is of another version of meshc.
+        Ok(Answer::Done(_) | Answer::Refused(_) | Answer::Places(_)) | Err(_) => (path, None),
+    };
+    sockets.into_iter().map(describe).collect()
+}
+
+/// The control socket of the mesh that is meant.
+fn the_one_meant(runtime: &Path, request: &Request) -> Result<PathBuf, Failure> {
+    let alive = alive(runtime);
     match alive.as_slice() {
         [] => return Err(Failure::new("no mesh is running").help("start one with: meshc up mesh.mesh")),
         [one] => return Ok(one.clone()),
         _ => {}
     }
-    let meshes: Vec<(PathBuf, Option<Description>)> = alive
-        .into_iter()
-        .map(|path| match question(&path, &Question::Describe) {
-            Ok(Answer::Mesh(description)) => (path, Some(description)),
-            // It ended just now, or is of another version of meshc.
-            Ok(Answer::Done(_) | Answer::Refused(_)) | Err(_) => (path, None),
-        })
-        .collect();
+    let meshes = described(alive);
     let has = |mesh: &&(PathBuf, Option<Description>)| {
         let instances = mesh.1.iter().flat_map(|description| &description.instances);
         instances.into_iter().any(|one| one.cluster == request.cluster && one.is_called(&request.service))
@@ -209,10 +343,64 @@ mod tests {
         std::thread::spawn(move || {
             let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             executor.block_on(async {
-                answer(UnixListener::from_std(listener).unwrap(), Arc::new(board), description).await;
+                let told = Told { description, places: Mutex::new(nowhere()) };
+                answer(UnixListener::from_std(listener).unwrap(), Arc::new(board), Arc::new(told)).await;
             });
         });
         (path, behaviour)
+    }
+
+    fn nowhere() -> Places {
+        Places {
+            plan: String::from("a plan"),
+            data_plane: None,
+            processes: false,
+            gateways: Vec::new(),
+            calls: Vec::new(),
+            proxies: Vec::new(),
+            failing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_held_ends_with_whoever_holds_it() {
+        let runtime = tempfile::tempdir().unwrap();
+        let (path, mut behaviour) = mesh(runtime.path(), "7", &[("shop.web", "west")]);
+        let held = hold(&path, vec![request("shop.web", "west")]).unwrap();
+        assert_eq!(*behaviour.borrow_and_update(), Behaviour::Gone);
+        let failing = places(&path).unwrap().failing;
+        assert_eq!(failing.len(), 1, "others are answered meanwhile: {failing:?}");
+        drop(held);
+        while *behaviour.borrow_and_update() != Behaviour::Well {
+            std::thread::yield_now();
+        }
+        assert_eq!(
+            hold(&path, vec![request("shop.db", "west")]).unwrap_err().message,
+            "no application of a service `shop.db` runs here; there are `shop.web`"
+        );
+    }
+
+    #[test]
+    fn a_mesh_is_found_by_its_file() {
+        let runtime = tempfile::tempdir().unwrap();
+        let file = Path::new("/somewhere/1.mesh");
+        let found = of_file(runtime.path(), None, file).unwrap_err();
+        assert_eq!(
+            (found.message.as_str(), found.help.as_deref()),
+            ("no mesh is running", Some("start it with: meshc up /somewhere/1.mesh"))
+        );
+        let (first, _one) = mesh(runtime.path(), "1", &[("shop.web", "west")]);
+        let (second, _other) = mesh(runtime.path(), "2", &[("shop.web", "west")]);
+        assert_eq!(of_file(runtime.path(), None, file).unwrap(), first);
+        assert_eq!(of_file(runtime.path(), Some(&second), file).unwrap(), second);
+        let found = of_file(runtime.path(), None, Path::new("/somewhere/3.mesh")).unwrap_err();
+        assert!(
+            found.message.starts_with(
+                "`/somewhere/3.mesh` is not running; there are:\n  /somewhere/1.mesh on meshd: "
+            ),
+            "{}",
+            found.message
+        );
     }
 
     fn request(service: &str, cluster: &str) -> Request {

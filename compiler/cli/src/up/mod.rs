@@ -8,7 +8,7 @@
 //! directory.
 
 mod apps;
-mod control;
+pub(crate) mod control;
 mod environment;
 mod files;
 mod fleet;
@@ -17,17 +17,18 @@ mod inotify;
 mod mount;
 mod names;
 mod outside;
+pub(crate) mod places;
 mod placing;
 mod ports;
 mod programs;
 mod readiness;
 mod reload;
 mod running;
-mod runtime;
+pub(crate) mod runtime;
 mod server_tls;
 mod session;
 mod signals;
-mod stand_in;
+pub(crate) mod stand_in;
 mod table;
 
 use std::ffi::OsString;
@@ -84,7 +85,9 @@ pub(crate) fn switch(service: &str, cluster: &str, behaviour: Behaviour) -> Resu
     let request = control::Request { service: service.to_owned(), cluster: cluster.to_owned(), behaviour };
     match control::ask(&runtime::directory()?, given.as_deref().map(Path::new), &request)? {
         control::Answer::Refused(why) => Err(Failure::new(why)),
-        control::Answer::Mesh(_) => Err(Failure::new("the running mesh gave an answer to another question")),
+        control::Answer::Mesh(_) | control::Answer::Places(_) => {
+            Err(Failure::new("the running mesh gave an answer to another question"))
+        }
         control::Answer::Done(instances) => {
             let state = match behaviour {
                 Behaviour::Well => "works",

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lang_diagnostics::Sink;
 use meshc_driver::{CheckedMesh, render};
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::apps::App;
 use super::fleet::Fleet;
 use super::outside::Outside;
+use super::places::places;
 use super::placing::{placing, ports};
 use super::ports::Ports;
 use super::programs::Programs;
@@ -26,6 +27,7 @@ use super::runtime::{self, Home};
 use super::server_tls::ServerTls;
 use super::stand_in::{Instance, Speech, Stand, Switchboard, Told, serve};
 use super::{Settings, control, files, inotify};
+use crate::compile::DataPlaneWord;
 use crate::exit::{Context, Failure};
 
 /// What runs. The fields end in this order: processes first, their directory last.
@@ -51,6 +53,12 @@ pub(crate) struct Running {
     pub(crate) server_tls: ServerTls,
     /// The certificates of hosts outside the mesh.
     pub(crate) outside: Outside,
+    /// The data plane that was asked for on the command line.
+    pub(crate) data_plane: Option<DataPlaneWord>,
+    /// Whether processes of the user's own take the place of applications.
+    pub(crate) processes: bool,
+    /// What others are told of it.
+    told: Option<Arc<control::Told>>,
     /// The applications that were not ready at the last look.
     unready: BTreeSet<ProxyName>,
     /// The directory of everything.
@@ -99,6 +107,9 @@ impl Running {
             rendered,
             server_tls,
             outside,
+            data_plane: settings.data_plane,
+            processes: !settings.apps.is_empty(),
+            told: None,
             unready: BTreeSet::new(),
             home,
         };
@@ -159,7 +170,12 @@ impl Running {
     pub(crate) fn replace(&mut self, mesh: CheckedMesh) -> Result<Changed, Failure> {
         self.rendered = rendered(&mesh, &self.placement)?;
         self.mesh = mesh;
-        self.write_configuration()
+        self.layout = layout(&self.mesh.plan, &self.placement);
+        let changed = self.write_configuration()?;
+        if let Some(told) = &self.told {
+            *told.places.lock().unwrap_or_else(PoisonError::into_inner) = places(self);
+        }
+        Ok(changed)
     }
 
     /// Does what a cluster does about applications that are gone: their pods are not ready, so nobody finds them by name.
@@ -249,7 +265,9 @@ impl Running {
             instances: switchboard.instances(),
         };
         self.switchboard = Arc::new(switchboard);
-        self.tasks.spawn(control::answer(listener, Arc::clone(&self.switchboard), description));
+        let told = Arc::new(control::Told { description, places: Mutex::new(places(self)) });
+        self.told = Some(Arc::clone(&told));
+        self.tasks.spawn(control::answer(listener, Arc::clone(&self.switchboard), told));
         Ok(())
     }
 }

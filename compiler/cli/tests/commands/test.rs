@@ -79,3 +79,21 @@ fn mistakes_come_before_tests() {
     let without = TESTED.split("test ").next().unwrap();
     assert_eq!(test(without, &[]), (Some(0), String::from("the mesh has no tests\n"), String::new()));
 }
+
+#[test]
+fn a_mesh_that_does_not_run_is_not_asked() {
+    let directory = Directory::new();
+    directory.write("a.mesh", TESTED);
+    std::fs::create_dir(directory.path("run")).unwrap();
+    let ask = |arguments: &[&str]| {
+        let mut command = directory.meshc(arguments);
+        command.env("XDG_RUNTIME_DIR", directory.path("run")).env_remove("MESH_CONTROL");
+        let output = command.output().unwrap();
+        (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let none = String::from("error: no mesh is running\n  help: start it with: meshc up a.mesh\n");
+    assert_eq!(ask(&["test", "a.mesh", "--live"]), (Some(2), Vec::new(), none));
+    let (status, _, said) = ask(&["test", "a.mesh", "--live", "--data-plane", "meshd"]);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("cannot be used with"), "{said}");
+}

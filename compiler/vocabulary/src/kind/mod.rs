@@ -29,6 +29,7 @@ pub(crate) mod service;
 pub(crate) mod subset;
 pub(crate) mod test;
 mod test_call;
+mod test_timeout;
 pub(crate) mod trust;
 pub(crate) mod upgrade;
 pub(crate) mod wildcard;

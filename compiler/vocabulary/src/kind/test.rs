@@ -8,7 +8,7 @@ use lang_evaluate::schema::{
 use lang_evaluate::{Block, Target, Value};
 use lang_syntax::ast;
 
-use super::test_call;
+use super::{test_call, test_timeout};
 use crate::build::Ids;
 use crate::model::{Cluster, Id, Model};
 use crate::testing::{Assertion, Expected, Fault, Test};
@@ -54,7 +54,7 @@ const FAILS: Reference = Reference::to(&[
 ]);
 
 /// Calls, `A -> B`.
-const CALLS: Type = Type::some(&Type::Call(&END, &CLUSTER));
+pub(super) const CALLS: Type = Type::some(&Type::Call(&END, &CLUSTER));
 
 pub(crate) static KIND: Kind = Kind {
     word: "test",
@@ -95,6 +95,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     blocks: &[
         Nested { kind: &test_call::KIND, count: Count::Many },
+        Nested { kind: &test_timeout::KIND, count: Count::Many },
         Nested { kind: &ASSERT, count: Count::Many },
     ],
 };
@@ -133,6 +134,9 @@ pub(crate) fn convert(block: &Block, ids: &Ids, model: &Model, sink: &mut Sink) 
         for call in block.get::<Vec<Spanned<Value>>>(name).into_iter().flat_map(|list| list.value) {
             calls.extend(test_call::listed(&call, expected, ids, model, sink));
         }
+    }
+    for inner in block.blocks(&test_timeout::KIND) {
+        calls.extend(test_timeout::convert(inner, ids, model, sink));
     }
     for inner in block.blocks(&test_call::KIND) {
         calls.extend(test_call::convert(inner, ids, model, sink));
@@ -236,5 +240,6 @@ pub(super) fn expected(listed: test_call::Listed, cluster: Option<Id<Cluster>>) 
         test_call::Listed::Deny => Expected::Refused,
         test_call::Listed::Reaches => Expected::Reaches(cluster),
         test_call::Listed::Limited => Expected::Limited,
+        test_call::Listed::Within(most) => Expected::Within(most),
     }
 }

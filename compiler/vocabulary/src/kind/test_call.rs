@@ -1,6 +1,8 @@
 //! `call` in a `test`: one request, and what is expected of it.
 #![expect(clippy::wildcard_enum_match_arm, reason = "the schema lets two forms of value through")]
 
+use std::time::Duration;
+
 use lang_diagnostics::{Diagnostic, Origin, Sink, Span, Spanned};
 use lang_evaluate::schema::{ANY_TEXT, Attribute, Constant, Kind, Label, Pattern, Reference, Symbol, Type};
 use lang_evaluate::{Block, Target, Value};
@@ -22,6 +24,7 @@ pub(super) enum Listed {
     Deny,
     Reaches,
     Limited,
+    Within(Duration),
 }
 
 static REQUEST_PATH: Pattern = Pattern {

@@ -76,8 +76,12 @@ pub(super) async fn answer(
         (StatusCode::OK, describe(&request, received, attempt, instance, tls))
     };
     // Over HTTP/2, hyper would send the body of an answer that has none.
-    let body = if request.method() == Method::HEAD { Vec::new() } else { body };
+    let (body, header) =
+        if request.method() == Method::HEAD { (Vec::new(), in_header(&body)) } else { (body, None) };
     let mut response = Response::new(Body::new(Full::new(Bytes::from(body))));
+    if let Some(header) = header {
+        response.headers_mut().insert(ANSWER, header);
+    }
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)

@@ -125,6 +125,12 @@ impl Switchboard {
         self.switches.keys().cloned().collect()
     }
 
+    /// Those that are told to fail, and how.
+    pub(crate) fn failing(&self) -> Vec<(Instance, Behaviour)> {
+        let behaviours = self.switches.iter().map(|(instance, switch)| (instance.clone(), *switch.borrow()));
+        behaviours.filter(|(_, behaviour)| *behaviour != Behaviour::Well).collect()
+    }
+
     /// Those whose ports are closed.
     pub(crate) fn gone(&self) -> BTreeSet<Instance> {
         let gone = self.switches.iter().filter(|(_, switch)| *switch.borrow() == Behaviour::Gone);
