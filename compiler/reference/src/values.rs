@@ -54,51 +54,29 @@ fn duration(milliseconds: u64) -> String {
 
 /// What the words of an attribute mean.
 pub(crate) fn words(kind: &Kind, name: &str, ty: &Type, text: &mut String) {
-    match ty {
-        Type::Symbol(symbols) => {
+    for ty in ty.parts() {
+        if let Type::Symbol(symbols) = ty {
             line(text, format_args!("Words of `{name}`:\n"));
             for Symbol { word, documentation, .. } in *symbols {
                 let note = capability::note(kind, Some(name), Some(word));
                 line(text, format_args!("- `{word}`: {documentation}{note}"));
             }
             text.push('\n');
-        }
-        Type::Tagged(tags) => {
+        } else if let Type::Tagged(tags) = ty {
             line(text, format_args!("Words of `{name}`:\n"));
             for tag in *tags {
                 tagged(tag, capability::note(kind, Some(name), Some(tag.word)), text);
             }
             text.push('\n');
-        }
-        Type::Template(template) => {
+        } else if let Type::Template(template) = ty {
             line(text, format_args!("What `${{…}}` may stand for in `{name}`, beside names:\n"));
             for Symbol { word, documentation, .. } in template.properties {
                 line(text, format_args!("- `{}.{word}`: {documentation}", template.root));
             }
             text.push('\n');
+        } else if let Type::Map { of, .. } = ty {
+            words(kind, name, of, text);
         }
-        Type::List { of, .. } | Type::Map { of, .. } => words(kind, name, of, text),
-        Type::Union(types) => types.iter().for_each(|ty| words(kind, name, ty, text)),
-        Type::Boolean
-        | Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Reference(_)
-        | Type::Record(_)
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition => {}
     }
 }
 

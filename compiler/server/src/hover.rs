@@ -167,7 +167,7 @@ fn find(symbols: &'static [Word], word: &str) -> Option<(&'static str, &'static 
 /// The word of a type, with what it means.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only two types have words")]
 fn symbol_of(ty: &'static Type, word: &str) -> Option<(&'static str, &'static str)> {
-    kinds::parts(ty).into_iter().find_map(|ty| match ty {
+    ty.parts().into_iter().find_map(|ty| match ty {
         Type::Symbol(symbols) => find(symbols, word),
         Type::Tagged(tags) => {
             tags.iter().find(|tag| tag.word == word).map(|tag| (tag.word, tag.documentation))

@@ -102,44 +102,6 @@ pub(crate) fn attribute_type(around: Around, name: &str) -> Option<&'static Type
     }
 }
 
-/// The type and the alternatives and elements that it consists of.
-pub(crate) fn parts(ty: &'static Type) -> Vec<&'static Type> {
-    let mut found = Vec::new();
-    let mut open = vec![ty];
-    while let Some(ty) = open.pop() {
-        found.push(ty);
-        match ty {
-            Type::Union(types) => open.extend(types.iter().rev()),
-            Type::List { of, .. } => open.push(of),
-            Type::Boolean
-            | Type::Integer(..)
-            | Type::Decimal
-            | Type::Duration
-            | Type::Rate
-            | Type::Size
-            | Type::Percentage
-            | Type::WholePercentage
-            | Type::Ip
-            | Type::Ipv4
-            | Type::Host(_)
-            | Type::Cidr
-            | Type::SocketAddress
-            | Type::StatusClass
-            | Type::Text(_)
-            | Type::Template(_)
-            | Type::Symbol(_)
-            | Type::Reference(_)
-            | Type::Record(_)
-            | Type::Map { .. }
-            | Type::Tagged(_)
-            | Type::Call(..)
-            | Type::Condition
-            | Type::Instance(..) => {}
-        }
-    }
-    found
-}
-
 #[expect(clippy::wildcard_enum_match_arm, reason = "only two types have names in braces")]
 fn record(ty: &'static Type) -> Around {
     let known = |ty: &'static Type| match ty {
@@ -147,11 +109,11 @@ fn record(ty: &'static Type) -> Around {
         Type::Map { of, .. } => Some(Around::Map(of)),
         _ => None,
     };
-    parts(ty).into_iter().find_map(known).unwrap_or(Around::Nowhere)
+    ty.parts().into_iter().find_map(known).unwrap_or(Around::Nowhere)
 }
 
 fn tagged(ty: &'static Type, word: &str) -> Option<&'static [Attribute]> {
-    parts(ty).into_iter().find_map(|ty| {
+    ty.parts().into_iter().find_map(|ty| {
         let Type::Tagged(tags) = ty else { return None };
         tags.iter().find(|tag| tag.word == word).map(|tag| tag.attributes)
     })

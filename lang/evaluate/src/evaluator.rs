@@ -268,7 +268,9 @@ impl Evaluator<'_, '_> {
         let searched = self.unaccepted <= MOST_SEARCHED;
         let near = if searched { suggest_word(&name.value, words) } else { None };
         // `service = web` where `to = web` is meant: what takes the name of a service.
-        let takes = |schema: &&Attribute| refers_to(&schema.ty, &name.value);
+        let takes = |schema: &&Attribute| {
+            schema.ty.reference().is_some_and(|reference| reference.kinds.contains(&name.value.as_str()))
+        };
         let near_attribute = known.attributes.iter().find(|schema| Some(schema.name) == near);
         let near_attribute = near_attribute.or_else(|| known.attributes.iter().find(takes));
         let near_block = known.blocks.iter().find(|nested| Some(nested.kind.word) == near);
@@ -362,38 +364,6 @@ pub(crate) fn attempted(kind: &Kind, items: &[&ast::Item], word: &str) -> bool {
         let blocks = kind.blocks.iter().map(|nested| nested.kind.word);
         suggest_word(written, attributes.chain(blocks)).is_none_or(|near| near == word)
     })
-}
-
-/// Whether a type takes the name of something of a kind, or a list of such names.
-fn refers_to(ty: &Type, kind: &str) -> bool {
-    match ty {
-        Type::Reference(reference) => reference.kinds.contains(&kind),
-        Type::List { of, .. } => refers_to(of, kind),
-        Type::Boolean
-        | Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Template(_)
-        | Type::Symbol(_)
-        | Type::Record(_)
-        | Type::Map { .. }
-        | Type::Tagged(_)
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition
-        | Type::Union(_) => false,
-    }
 }
 
 /// A block as one would begin to write it: with its required attributes, or else with its first one.

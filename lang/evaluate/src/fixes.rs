@@ -17,7 +17,9 @@ pub(crate) fn block_for_record(attribute: &Attribute, block: &ast::Block) -> Dia
         format!("`{name}` is an attribute and not a block"),
     )
     .label("an equals sign is missing after this");
-    if takes_record(&attribute.ty, block.label.is_some()) {
+    let takes_record =
+        if block.label.is_some() { attribute.ty.is_tagged() } else { attribute.ty.is_record() };
+    if takes_record {
         diagnostic.help(format!("write `{name} = …`")).fix(Fix {
             title: format!("write `{name} =`"),
             applicability: Applicability::Safe,
@@ -164,34 +166,4 @@ pub(crate) fn other_attribute(schema: &Attribute, attribute: &ast::Attribute) ->
         edits.push(Edit { span: value.after(), text: String::from("]") });
     }
     Fix { title: format!("write `{}`", schema.name), applicability: Applicability::Suggested, edits }
-}
-
-fn takes_record(ty: &Type, with_word: bool) -> bool {
-    match ty {
-        Type::Record(_) | Type::Map { .. } => !with_word,
-        Type::Tagged(_) => with_word,
-        Type::Union(types) => types.iter().any(|ty| takes_record(ty, with_word)),
-        Type::Boolean
-        | Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Template(_)
-        | Type::Symbol(_)
-        | Type::Reference(_)
-        | Type::List { .. }
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition => false,
-    }
 }

@@ -7,13 +7,13 @@ use crate::codes;
 use crate::describe;
 use crate::evaluator::Evaluator;
 use crate::scalar::{bare_word, has_form, word_fix, word_for_zero};
-use crate::schema::{Reference, Type};
+use crate::schema::Type;
 
 impl Evaluator<'_, '_> {
     /// Reports that a value has another form than the type.
     pub(crate) fn mismatch<T>(&mut self, value: &ast::Value, ty: &Type) -> Option<T> {
         let wrong_unit = if let ValueKind::Literal(literal) = &value.kind {
-            is_quantity(literal) && takes_quantity(ty)
+            is_quantity(literal) && ty.is_quantity()
         } else {
             false
         };
@@ -106,7 +106,7 @@ impl Evaluator<'_, '_> {
             }
             (ValueKind::String(parts), _) => {
                 let [ast::StringPart::Text(text)] = parts.as_slice() else { return None };
-                match reference(ty) {
+                match ty.reference() {
                     Some(reference) if text == "*" => {
                         let refused = reference.refused.iter().find(|(word, _)| *word == "*");
                         let help = refused.map_or("no name stands for all: list each", |(_, why)| *why);
@@ -140,38 +140,6 @@ impl Evaluator<'_, '_> {
 /// What other languages write for the absence of a value.
 pub(crate) fn is_nothing(value: &ast::Value) -> bool {
     matches!(bare_word(value), Some("null" | "none" | "None" | "nil"))
-}
-
-/// The reference that a type is or contains.
-fn reference(ty: &Type) -> Option<&'static Reference> {
-    match ty {
-        Type::Reference(reference) => Some(reference),
-        Type::Union(types) => types.iter().find_map(reference),
-        Type::List { of, .. } => reference(of),
-        Type::Boolean
-        | Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Template(_)
-        | Type::Symbol(_)
-        | Type::Record(_)
-        | Type::Map { .. }
-        | Type::Tagged(_)
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition => None,
-    }
 }
 
 /// What a pattern for all in something is about: `shop` in `shop.*` and in `shop/*`.
@@ -208,7 +176,7 @@ fn unquoted(text: &str, span: Span, ty: &Type) -> Option<Advice> {
             return Some(fix(&title, listed, Applicability::Suggested));
         }
     }
-    takes_name(ty).then(|| {
+    ty.reference().is_some().then(|| {
         let help = "a name has no quotes; one of another form is quoted behind the name around it, such as";
         Advice::Help(format!("{help} `shop.\"2nd\"`"))
     })
@@ -221,37 +189,6 @@ fn read(text: &str) -> Option<ast::Value> {
     match file.items.as_slice() {
         [ast::Item::Attribute(attribute)] if sink.diagnostics().is_empty() => Some(attribute.value.clone()),
         _ => None,
-    }
-}
-
-fn takes_name(ty: &Type) -> bool {
-    match ty {
-        Type::Reference(_) => true,
-        Type::List { of, .. } => takes_name(of),
-        Type::Union(types) => types.iter().any(takes_name),
-        Type::Boolean
-        | Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Template(_)
-        | Type::Symbol(_)
-        | Type::Record(_)
-        | Type::Map { .. }
-        | Type::Tagged(_)
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition => false,
     }
 }
 
@@ -273,36 +210,5 @@ fn is_quantity(literal: &Literal) -> bool {
         | Literal::SocketAddress(_)
         | Literal::PortRange(..)
         | Literal::StatusClass(_) => false,
-    }
-}
-
-fn takes_quantity(ty: &Type) -> bool {
-    match ty {
-        Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage => true,
-        Type::Union(types) => types.iter().any(takes_quantity),
-        Type::Boolean
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Template(_)
-        | Type::Symbol(_)
-        | Type::Reference(_)
-        | Type::List { .. }
-        | Type::Record(_)
-        | Type::Map { .. }
-        | Type::Tagged(_)
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition => false,
     }
 }

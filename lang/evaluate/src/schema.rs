@@ -288,37 +288,64 @@ impl Type {
         Self::List { of, min: 1, max: usize::MAX }
     }
 
+    /// The type, or those that it is any of.
+    #[must_use]
+    pub fn alternatives(&self) -> Vec<&Self> {
+        if let Self::Union(types) = self {
+            types.iter().flat_map(Self::alternatives).collect()
+        } else {
+            vec![self]
+        }
+    }
+
+    /// The type, with the alternatives and the entries of lists that it consists of, each after what it is a part of.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&Self> {
+        let mut found = vec![self];
+        if let Self::Union(types) = self {
+            found.extend(types.iter().flat_map(Self::parts));
+        } else if let Self::List { of, .. } = self {
+            found.extend(of.parts());
+        }
+        found
+    }
+
     /// Whether it takes a word with a record behind it.
     #[must_use]
     pub fn is_tagged(&self) -> bool {
-        match self {
-            Self::Tagged(_) => true,
-            Self::Union(types) => types.iter().any(Self::is_tagged),
-            Self::Boolean
-            | Self::Integer(..)
-            | Self::Decimal
-            | Self::Duration
-            | Self::Rate
-            | Self::Size
-            | Self::Percentage
-            | Self::WholePercentage
-            | Self::Ip
-            | Self::Ipv4
-            | Self::Host(_)
-            | Self::Cidr
-            | Self::SocketAddress
-            | Self::StatusClass
-            | Self::Text(_)
-            | Self::Template(_)
-            | Self::Symbol(_)
-            | Self::Reference(_)
-            | Self::List { .. }
-            | Self::Record(_)
-            | Self::Map { .. }
-            | Self::Call(..)
-            | Self::Instance(..)
-            | Self::Condition => false,
-        }
+        self.alternatives().iter().any(|ty| matches!(ty, Self::Tagged(_)))
+    }
+
+    /// Whether it takes a record without a word before it.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        self.alternatives().iter().any(|ty| matches!(ty, Self::Record(_) | Self::Map { .. }))
+    }
+
+    /// Whether it takes a number, with or without a unit.
+    #[must_use]
+    pub fn is_quantity(&self) -> bool {
+        let quantity = |ty: &&Self| {
+            matches!(
+                ty,
+                Self::Integer(..)
+                    | Self::Decimal
+                    | Self::Duration
+                    | Self::Rate
+                    | Self::Size
+                    | Self::Percentage
+                    | Self::WholePercentage
+            )
+        };
+        self.alternatives().iter().any(quantity)
+    }
+
+    /// What the names refer to that it takes, or that the entries of its lists are; the first, if there are several.
+    #[must_use]
+    pub fn reference(&self) -> Option<&'static Reference> {
+        self.parts()
+            .into_iter()
+            .find_map(|ty| if let Self::Reference(reference) = ty { Some(*reference) } else { None })
     }
 
     /// A list that may be empty.

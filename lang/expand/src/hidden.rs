@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use lang_diagnostics::{Diagnostic, Span, Spanned};
-use lang_evaluate::schema::{Symbol, Type};
+use lang_evaluate::schema::Type;
 use lang_syntax::ast::{Attribute, Value, ValueKind};
 
 use crate::codes;
@@ -85,22 +85,17 @@ fn words<'v>(value: &'v Value, ty: &'static Type, found: &mut Vec<&'v Spanned<St
 }
 
 fn is_word(word: &str, ty: &'static Type) -> bool {
-    let among = |symbols: &[Symbol]| symbols.iter().any(|symbol| symbol.word == word);
-    match ty {
-        Type::Symbol(symbols) => among(symbols),
+    ty.alternatives().into_iter().any(|ty| match ty {
+        Type::Symbol(symbols) => symbols.iter().any(|symbol| symbol.word == word),
         Type::Tagged(tags) => tags.iter().any(|tag| tag.word == word),
-        Type::Union(types) => types.iter().any(|ty| is_word(word, ty)),
         _ => false,
-    }
+    })
 }
 
 /// What the entries of a list are.
 fn entries(ty: &'static Type) -> Vec<&'static Type> {
-    match ty {
-        Type::List { of, .. } => vec![*of],
-        Type::Union(types) => types.iter().flat_map(entries).collect(),
-        _ => Vec::new(),
-    }
+    let of = |ty: &'static Type| if let Type::List { of, .. } = ty { Some(*of) } else { None };
+    ty.alternatives().into_iter().filter_map(of).collect()
 }
 
 /// What the entry of that name takes in a record.
@@ -108,11 +103,11 @@ fn members(ty: &'static Type, name: &str) -> Vec<&'static Type> {
     let of = |attributes: &'static [lang_evaluate::schema::Attribute]| {
         attributes.iter().filter(|it| it.name == name).map(|it| &it.ty).collect::<Vec<_>>()
     };
-    match ty {
+    let within = |ty: &'static Type| match ty {
         Type::Record(attributes) => of(attributes),
         Type::Map { of, .. } => vec![*of],
         Type::Tagged(tags) => tags.iter().flat_map(|tag| of(tag.attributes)).collect(),
-        Type::Union(types) => types.iter().flat_map(|ty| members(ty, name)).collect(),
         _ => Vec::new(),
-    }
+    };
+    ty.alternatives().into_iter().flat_map(within).collect()
 }

@@ -88,33 +88,14 @@ fn values(path: &str, ty: &Type, words: &mut BTreeSet<String>) {
 
 /// A type, or those that it is made of.
 fn flat(ty: &Type) -> Vec<&Type> {
-    match ty {
-        Type::List { of, .. } | Type::Map { of, .. } => flat(of),
-        Type::Union(types) => types.iter().flat_map(flat).collect(),
-        Type::Boolean
-        | Type::Integer(..)
-        | Type::Decimal
-        | Type::Duration
-        | Type::Rate
-        | Type::Size
-        | Type::Percentage
-        | Type::WholePercentage
-        | Type::Ip
-        | Type::Ipv4
-        | Type::Host(_)
-        | Type::Cidr
-        | Type::SocketAddress
-        | Type::StatusClass
-        | Type::Text(_)
-        | Type::Template(_)
-        | Type::Symbol(_)
-        | Type::Reference(_)
-        | Type::Record(_)
-        | Type::Tagged(_)
-        | Type::Call(..)
-        | Type::Instance(..)
-        | Type::Condition => vec![ty],
+    let mut found = Vec::new();
+    for part in ty.parts() {
+        match part {
+            Type::Map { of, .. } => found.extend(flat(of)),
+            other => found.push(other),
+        }
     }
+    found
 }
 
 /// What is used so far.

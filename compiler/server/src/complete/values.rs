@@ -19,7 +19,7 @@ impl Completer<'_, '_> {
                 self.typed(&ty);
             }
         } else if let Some(ty) = kinds::attribute_type(around, name) {
-            for part in kinds::parts(ty) {
+            for part in ty.parts() {
                 self.of_type(part);
             }
             if let (Some(attribute), true) = (kinds::assigned(around, name), self.cursor.before.is_empty())
