@@ -126,7 +126,8 @@ fn word(view: &View<'_>, offset: usize) -> Option<(Span, String)> {
             Around::Kind(kind) => kind
                 .attribute(word)
                 .map(|attribute| attribute_text(view, attribute, span))
-                .or_else(|| kind.block(word).map(|nested| block_text(view, nested.kind, span)))?,
+                .or_else(|| kind.block(word).map(|nested| block_text(view, nested.kind, span)))
+                .map(|text| text + &relations(kind, word))?,
             Around::Record(_) => attribute_text(view, kinds::attribute(around, word)?, span),
             Around::Anywhere => kinds::attribute(around, word)
                 .map(|attribute| attribute_text(view, attribute, span))
@@ -151,6 +152,14 @@ fn word(view: &View<'_>, offset: usize) -> Option<(Span, String)> {
         }
     };
     Some((span, text))
+}
+
+/// What must hold between an attribute or block and others of the block around it.
+fn relations(kind: &Kind, word: &str) -> String {
+    let about = kind.relations.iter().filter(|relation| relation.rule.is_about(word));
+    let lines = about.map(|relation| format!("- {}: {}\n", relation.rule.describe(), relation.reason));
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\n\n{lines}") }
 }
 
 fn label_word(label: &Label, word: &str) -> Option<String> {

@@ -88,6 +88,15 @@ impl Rule {
         }
     }
 
+    /// Whether it is about the attribute or block of that word.
+    #[must_use]
+    pub fn is_about(&self, word: &str) -> bool {
+        self.parts().into_iter().any(|part| match part {
+            Part::Attribute(name) | Part::Is(name, _) | Part::Flag(name, _) => name.text() == word,
+            Part::Block(block) => block == word,
+        })
+    }
+
     /// The parts that it is about.
     fn parts(&self) -> Vec<Part> {
         match self {

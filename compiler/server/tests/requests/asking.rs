@@ -137,6 +137,10 @@ fn hover_says_type_meaning_value_and_where_it_is_from() {
     assert!(said.contains("let patience = 2s") && said.contains("How long anybody waits."), "{said}");
     let said = hover(&mut client, &SHOP.replace("namespace shop", "name|space shop"));
     assert!(said.contains("**namespace**"), "{said}");
+    let slow = "policy slow { retry { attempts = 1, max_ba|ck_off = 1s } }\n";
+    let said = hover(&mut client, &format!("{SHOP}{slow}"));
+    assert!(said.contains("- `back_off` is at most `max_back_off`: "), "{said}");
+    assert!(!said.contains("hedge = true"), "{said}");
 }
 
 #[test]
