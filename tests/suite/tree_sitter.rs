@@ -120,7 +120,7 @@ fn what_the_compiler_parses_is_parsed_and_what_it_refuses_is_not() {
 #[test]
 fn colours_folds_and_indentation_are_of_this_grammar() {
     let directory = copy();
-    let example = tools::workspace().join("examples/acme/mesh.mesh").display().to_string();
+    let example = tools::workspace().join("tests/fixtures/acme.mesh").display().to_string();
     let editors = tools::workspace().join("lang/editors");
     for query in [
         "tree-sitter/queries/highlights.scm",
