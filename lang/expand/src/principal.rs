@@ -187,11 +187,11 @@ fn means_block(attribute: &Attribute, around: &Around) -> Option<&'static str> {
     if kinds.iter().all(unlabelled) { principal(&kinds, &attribute.value) } else { None }
 }
 
-/// The attribute that the kinds of a word are about, if they agree and it may take the value.
+/// The attribute that the kinds of a word are about, if those that are about one agree and it may take the value.
 fn principal(kinds: &[&'static Kind], value: &Value) -> Option<&'static str> {
-    let (first, others) = kinds.split_first()?;
-    let name = first.principal?;
-    if others.iter().any(|kind| kind.principal != Some(name)) {
+    let mut names = kinds.iter().filter_map(|kind| kind.principal);
+    let name = names.next()?;
+    if names.any(|other| other != name) {
         return None;
     }
     let fits = kinds

@@ -37,9 +37,10 @@ fn renamed(
     client.change(path, 700, &text);
     let id = client.post("textDocument/rename", params);
     let edit = client.answer(id).map_err(|(_, message)| message)?;
-    let texts = [(ENTRY, MESH), (PART, SHOP)].map(|(path, text)| {
-        let edits = &edit["changes"][uri(path)];
-        (path.to_owned(), if edits.is_null() { text.to_owned() } else { edited(text, edits) })
+    let texts = [(ENTRY, MESH), (PART, SHOP)].map(|(other, before)| {
+        let before = if other == path { text.as_str() } else { before };
+        let edits = &edit["changes"][uri(other)];
+        (other.to_owned(), if edits.is_null() { before.to_owned() } else { edited(before, edits) })
     });
     Ok(texts.into_iter().collect())
 }
@@ -56,6 +57,10 @@ fn a_new_name_is_everywhere() {
         .replace("${name}", "${called}")
         .replace("(name = ", "(called = ");
     assert_eq!(after[PART], expected);
+    // The value of a block that is written by it.
+    let short = SHOP.replace("timeout { request = patience }", "timeout = patience, allow = [cart]");
+    let after = renamed(&mut client, PART, &short.replace("= patience,", "= pati|ence,"), "calm").unwrap();
+    assert_eq!(after[PART], short.replace("patience", "calm"));
 }
 
 #[test]
