@@ -185,9 +185,13 @@ fn every_case_gives_its_findings() {
     for case in cases() {
         let (found, sources) = case.found();
         let report = report(&found, &sources);
+        if report == case.expected {
+            continue;
+        }
+        // Other tests read the cases meanwhile, so that only what changes is written.
         if bless {
             fs::write(&case.path, format!("{}== found\n{report}", case.head)).unwrap();
-        } else if report != case.expected {
+        } else {
             wrong.push(format!("{}\n{report}", case.name()));
         }
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lang_diagnostics::{Sink, SourceMap};
-use lang_evaluate::schema::{Kind, Type};
+use lang_evaluate::schema::{Kind, Part, Rule, Type};
 use lang_expand::{StandardLibrary, expand_text};
 use lang_syntax::ast::{File, Item};
 use meshc_vocabulary::SCHEMA;
@@ -187,4 +187,54 @@ fn what_a_kind_is_about_is_one_of_its_attributes_and_no_other_is_taken_for_the_b
         }
     }
     assert!(principals > 20, "{principals}");
+}
+
+/// A relation that names what its kind does not have would hold always, and nobody would notice.
+#[test]
+fn relations_are_about_what_their_kinds_have() {
+    let (mut open, mut seen, mut wrong, mut count) = (vec![SCHEMA.file], Vec::new(), Vec::new(), 0);
+    while let Some(kind) = open.pop() {
+        if seen.iter().any(|other| std::ptr::eq(*other, kind)) {
+            continue;
+        }
+        seen.push(kind);
+        open.extend(kind.blocks.iter().map(|nested| nested.kind));
+        for relation in kind.relations {
+            count += 1;
+            let parts: Vec<Part> = match &relation.rule {
+                Rule::Requires(part, others) | Rule::Excludes(part, others) => [&[*part], *others].concat(),
+                Rule::AtLeastOne(parts) | Rule::AtMostOne(parts) | Rule::ExactlyOne(parts) => parts.to_vec(),
+                Rule::NotGreater { least, otherwise: _, most } => {
+                    [*least, *most].map(Part::Attribute).to_vec()
+                }
+            };
+            let known = parts.len() > 1 && parts.iter().all(|part| has(kind, *part));
+            if !known {
+                wrong.push(format!("{}: {}", kind.word, relation.rule.describe()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(count > 60, "{count} relations");
+}
+
+fn has(kind: &Kind, part: Part) -> bool {
+    match part {
+        Part::Attribute(name) => kind.attribute(name.text()).is_some(),
+        Part::Block(word) => kind.block(word).is_some(),
+        Part::Is(name, word) => kind.attribute(name.text()).is_some_and(|attribute| {
+            attribute.ty.alternatives().into_iter().any(|ty| {
+                if let Type::Symbol(symbols) = ty {
+                    symbols.iter().any(|symbol| symbol.word == word)
+                } else if let Type::Tagged(tags) = ty {
+                    tags.iter().any(|tag| tag.word == word)
+                } else {
+                    false
+                }
+            })
+        }),
+        Part::Flag(name, _) => {
+            kind.attribute(name.text()).is_some_and(|attribute| matches!(attribute.ty, Type::Boolean))
+        }
+    }
 }

@@ -9,7 +9,7 @@ use lang_evaluate::schema::{
 use lang_evaluate::{Block, FromValue, Value};
 
 use super::one_of;
-use super::{exclusive, gateway_pods as pods, gateway_tls as tls};
+use super::{gateway_pods as pods, gateway_tls as tls};
 use crate::codes;
 use crate::forms;
 use crate::model::{Cluster, Gateway, GatewayPort, GatewayProtocol, GatewayRole, Host, Http10, Id};
@@ -65,7 +65,20 @@ pub(crate) static PORT: Kind = Kind {
     space: Some("port"),
     reopen: false,
     principal: Some(words::NUMBER),
-    relations: &[],
+    relations: &[
+        Relation {
+            rule: Rule::Excludes(Part::Is(words::PROTOCOL, "tls"), &[Part::Block(tls::KIND.word)]),
+            code: codes::EXCLUSIVE,
+            reason: "TLS that passes through ends at the application",
+            help: "remove `tls`, or write `protocol = tcp` if it ends here",
+        },
+        Relation {
+            rule: Rule::Requires(Part::Block(HTTP10.word), &[Part::Is(words::PROTOCOL, "http")]),
+            code: codes::EXCLUSIVE,
+            reason: "no requests are seen at a port of another protocol",
+            help: "remove `http10`, or `protocol`",
+        },
+    ],
     attributes: &[
         Attribute::required(words::NUMBER, Type::PORT, "The number that clients use."),
         Attribute::defaulted(
@@ -223,20 +236,6 @@ fn ports(block: &Block, role: GatewayRole, sink: &mut Sink) -> Option<Vec<Gatewa
             Some(tls) => Some(tls::convert(tls, protocol.value, sink)?),
             None => None,
         };
-        if let (Some(inner), GatewayProtocol::Tls) = (port.block(&tls::KIND), protocol.value) {
-            sink.push(
-                exclusive(inner.kind_span, tls::KIND.word, protocol.span, words::PROTOCOL.text())
-                    .help("TLS that passes through ends at the application: remove `tls`, or write `protocol = tcp` if it ends here"),
-            );
-        }
-        if let (Some(inner), GatewayProtocol::Tcp | GatewayProtocol::Tls) =
-            (port.block(&HTTP10), protocol.value)
-        {
-            sink.push(
-                exclusive(inner.kind_span, HTTP10.word, protocol.span, words::PROTOCOL.text())
-                    .help("no requests are seen at this port; remove `http10`, or `protocol`"),
-            );
-        }
         let proxy_protocol = port.get::<bool>(words::PROXY_PROTOCOL)?;
         if role != GatewayRole::Ingress {
             let said = |name: Name| (name.text(), port.written(name).unwrap_or(port.origin().span));
