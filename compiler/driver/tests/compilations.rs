@@ -1,4 +1,4 @@
-//! Properties of whole compilations over the examples: the order of declarations makes no difference, and after all safe
+//! Properties of whole compilations over the examples: the order of declarations, in files and in namespaces, makes no difference, and after all safe
 //! fixes none is left. How many are tried: `PROPTEST_CASES=10000 cargo test --workspace --test compilations`; without it few, since
 //! each compiles a mesh several times.
 #![expect(
@@ -9,7 +9,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lang_diagnostics::{Applicability, FileId, Sink};
+use lang_diagnostics::{Applicability, FileId, Sink, Span};
+use lang_syntax::ast::{Block, Item};
 use lang_syntax::{Token, lex, parse};
 use meshc_driver::{Forms, Levels, MemoryFileSystem, Options, Request, build, check, check_request, mend};
 use proptest::prelude::*;
@@ -33,15 +34,40 @@ fn cases() -> ProptestConfig {
     }
 }
 
-/// The items of a text as they are written; `language` is none of them.
-fn items(text: &str) -> Vec<String> {
+/// The items of a text as they are written; `language` is none of them. Those of namespaces are in another order, too.
+fn items(text: &str, order: &[prop::sample::Index]) -> Vec<String> {
     let tree = parse(FileId(0), text, &mut Sink::default());
-    let spans = tree.items.iter().map(|item| match item {
-        lang_syntax::ast::Item::Block(block) => block.span,
-        lang_syntax::ast::Item::Attribute(attribute) => attribute.span,
-        lang_syntax::ast::Item::Form(form) => form.span,
-    });
-    spans.map(|span| text[span.start as usize..span.end as usize].to_owned()).collect()
+    tree.items.iter().map(|item| rearranged(text, item, order)).collect()
+}
+
+/// An item as it is written, with the declarations of a namespace in another order.
+fn rearranged(text: &str, item: &Item, order: &[prop::sample::Index]) -> String {
+    let span = span(item);
+    let whole = &text[span.start as usize..span.end as usize];
+    let Item::Block(Block { kind, body, .. }) = item else { return whole.to_owned() };
+    let (Some(first), Some(last)) = (body.first(), body.last()) else { return whole.to_owned() };
+    if kind.value != "namespace" {
+        return whole.to_owned();
+    }
+    let mut inner: Vec<String> = body.iter().map(|item| rearranged(text, item, order)).collect();
+    shuffle(&mut inner, order);
+    let head = &text[span.start as usize..self::span(first).start as usize];
+    let tail = &text[self::span(last).end as usize..span.end as usize];
+    format!("{head}{}\n{tail}", inner.join("\n"))
+}
+
+fn span(item: &Item) -> Span {
+    match item {
+        Item::Block(block) => block.span,
+        Item::Attribute(attribute) => attribute.span,
+        Item::Form(form) => form.span,
+    }
+}
+
+fn shuffle(items: &mut [String], order: &[prop::sample::Index]) {
+    for at in (1..items.len()).rev() {
+        items.swap(at, order[at % order.len()].index(at + 1));
+    }
 }
 
 /// Everything that is built from files; each is named on the command line.
@@ -97,10 +123,8 @@ proptest! {
     ) {
         let text = EXAMPLES[example];
         let first = built(&[("mesh.mesh", text)]);
-        let mut items = items(text);
-        for at in (1..items.len()).rev() {
-            items.swap(at, order[at % order.len()].index(at + 1));
-        }
+        let mut items = items(text, &order);
+        shuffle(&mut items, &order);
         prop_assert_eq!(&built(&[("mesh.mesh", &items.join("\n"))]), &first);
         // What a file takes in is known in that file only, so only a mesh without forms is cut in two.
         let plain = !parse(FileId(0), text, &mut Sink::default()).expands;
