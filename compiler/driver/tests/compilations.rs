@@ -1,6 +1,6 @@
-//! Properties of whole compilations over the examples: the order of declarations, in files and in namespaces, makes no difference, and after all safe
-//! fixes none is left. How many are tried: `PROPTEST_CASES=10000 cargo test --workspace --test compilations`; without it few, since
-//! each compiles a mesh several times.
+//! Properties of whole compilations over the examples: the order of declarations, in files and in namespaces, makes no
+//! difference, and after all safe fixes none is left. How many are tried: `PROPTEST_CASES=10000 cargo test --workspace --test
+//! compilations`; without it few, since each compiles a mesh several times.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -65,8 +65,8 @@ fn span(item: &Item) -> Span {
 }
 
 fn shuffle(items: &mut [String], order: &[prop::sample::Index]) {
-    for at in (1..items.len()).rev() {
-        items.swap(at, order[at % order.len()].index(at + 1));
+    for (at, index) in (1..items.len()).rev().zip(order.iter().cycle()) {
+        items.swap(at, index.index(at + 1));
     }
 }
 
