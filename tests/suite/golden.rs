@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lang_diagnostics::Fixture;
 use mesh_tests::{process, tools};
 
 fn cases() -> Vec<PathBuf> {
@@ -22,10 +23,21 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// Exit status and everything that a build of the case says. No case has keys, so all but refused ones say that, too.
+/// Exit status and what a build of the case says: errors, and the warnings that the case names, so that a new warning
+/// changes no case but its own.
 fn build(case: &Path) -> String {
+    let text = std::fs::read_to_string(case.join("mesh.mesh")).expect("a case has a mesh");
+    let name = case.file_name().unwrap_or_default().to_string_lossy();
+    let fixture = Fixture::new(&name, &text);
+    let warned = fixture.codes().filter(|code| code.starts_with('W'));
+    let levels = warned.flat_map(|code| ["--warn", code]);
+    build_with(case, &text, &["--allow", "warnings"].into_iter().chain(levels).collect::<Vec<_>>())
+}
+
+/// The same of another text, with levels of warnings.
+fn build_with(case: &Path, text: &str, levels: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    std::fs::copy(case.join("mesh.mesh"), folder.path().join("mesh.mesh")).expect("copied");
+    std::fs::write(folder.path().join("mesh.mesh"), text).expect("written");
     let before = files(&case.join("before"));
     let repository = files(&case.join("repository"));
     let places = before.iter().map(|(path, contents)| (Path::new("out").join(path), contents));
@@ -40,7 +52,10 @@ fn build(case: &Path) -> String {
         }
     }
     let mut command = Command::new(tools::binary("meshc"));
-    command.args(["build", "mesh.mesh", "-o", "out", "--color", "never"]).current_dir(folder.path());
+    command
+        .args(["build", "mesh.mesh", "-o", "out", "--color", "never"])
+        .args(levels)
+        .current_dir(folder.path());
     let more = std::fs::read_to_string(case.join("arguments")).unwrap_or_default();
     command.args(more.split_whitespace());
     let output = process::run(command.env("COLUMNS", "100"));
@@ -85,6 +100,22 @@ fn builds_say_what_they_always_said() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_warning_that_no_case_names_changes_none() {
+    let case = tools::workspace().join("tests/golden/build/capture-chosen");
+    let text = std::fs::read_to_string(case.join("mesh.mesh")).expect("there is such a case");
+    let all = build_with(&case, &text, &[]);
+    let warned =
+        all.split("warning[").skip(1).filter_map(|found| found.split_once(']')).map(|(code, _)| code);
+    let warned: Vec<&str> = warned.collect();
+    assert!(warned.contains(&"W0705"), "the case has warnings that it does not name: {all}");
+    let expected = std::fs::read_to_string(case.join("expected.txt")).expect("it is told what it gives");
+    assert_eq!(build(&case), expected);
+    assert!(!expected.contains("warning["), "{expected}");
+    let named = build_with(&case, &text, &["--allow", "warnings", "--warn", "W0705"]);
+    assert!(named.contains("warning[W0705]") && !named.contains("warning[W0321]"), "{named}");
 }
 
 /// Every code that `meshc explain` knows is raised by a fixture somewhere below `tests/golden`.

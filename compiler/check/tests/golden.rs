@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use lang_diagnostics::{Diagnostic, RenderOptions, Severity, Sink, SourceMap, render_text};
+use lang_diagnostics::{Diagnostic, Fixture, RenderOptions, Sink, SourceMap, render_text};
 use lang_expand::{StandardLibrary, expand_text};
 
 /// Width of the rendered text.
@@ -24,9 +24,9 @@ fn root() -> PathBuf {
 /// new warning changes no fixture but its own.
 fn about(case: &Path) -> (String, BTreeSet<&'static str>) {
     let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    checked(&case.join("mesh.mesh"), |found| {
-        found.severity == Severity::Error || name.starts_with(found.code.0)
-    })
+    let mesh = case.join("mesh.mesh");
+    let fixture = Fixture::new(&name, &std::fs::read_to_string(&mesh).unwrap());
+    checked(&mesh, |found| fixture.shows(found))
 }
 
 /// What the checks say about a mesh, as text and as codes.

@@ -39,5 +39,5 @@ pub use pipeline::{
 pub use places::{Overlap, Relation, Role, Tracked};
 pub use query::{Answer, DeclaredName, NoAnswer, Part, declared_names, describe, query, written};
 pub use system::{Clock, FileKind, FileSystem};
-pub use testing::{live_tests, run_tests};
+pub use testing::{live_tests, run_tests, run_tests_in};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

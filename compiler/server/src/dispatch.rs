@@ -21,7 +21,9 @@ use serde_json::Value;
 use crate::server::{Pull, Server, read};
 use crate::text::Text;
 use crate::view::View;
-use crate::{actions, calls, complete, graph, hints, hover, names, rename, structure, symbols, tokens, uri};
+use crate::{
+    actions, calls, complete, graph, hints, hover, names, rename, structure, symbols, testing, tokens, uri,
+};
 
 /// How much of a mesh an answer needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,20 +297,36 @@ fn name_of(item: &CallHierarchyItem) -> String {
 
 /// Runs a command of a lens.
 fn execute(server: &mut Server, params: ls_types::ExecuteCommandParams) -> Result<Value, Problem> {
-    if params.command != hints::OPEN_GENERATED {
-        return Err((ErrorCode::InvalidParams, format!("there is no command `{}`", params.command)));
-    }
     let argument = |index: usize| params.arguments.get(index).and_then(Value::as_str).unwrap_or_default();
-    let found = hints::generated(&server.world, argument(0), argument(1));
+    match params.command.as_str() {
+        hints::OPEN_GENERATED => open_generated(server, argument(0), argument(1)),
+        hints::RUN_TEST => run_test(server, argument(0), argument(1)),
+        other => Err((ErrorCode::InvalidParams, format!("there is no command `{other}`"))),
+    }
+}
+
+fn open_generated(server: &mut Server, entry: &str, name: &str) -> Result<Value, Problem> {
+    let found = hints::generated(&server.world, entry, name);
     match found.and_then(|path| uri::of_path(&path)) {
         Some(uri) => {
             let params = ShowDocumentParams { uri, external: None, take_focus: Some(true), selection: None };
             server.request(ShowDocument::METHOD, value(params)?);
         }
         None => {
-            let message = format!("nothing is generated for `{}` in `out` yet: run meshc build", argument(1));
+            let message = format!("nothing is generated for `{name}` in `out` yet: run meshc build");
             server.notify("window/showMessage", serde_json::json!({ "type": 3, "message": message }));
         }
     }
     Ok(Value::Null)
+}
+
+/// Runs a test over the texts as they are in the editor, shows how it ended, and returns it.
+fn run_test(server: &mut Server, entry: &str, name: &str) -> Result<Value, Problem> {
+    let uri = uri::of_path(&PathBuf::from(entry));
+    let uri = uri.ok_or_else(|| (ErrorCode::InvalidParams, format!("`{entry}` is no path")))?;
+    let result = on(server, &uri, Needs::Everything, |view| testing::run(view, name))?;
+    let (is_passed, message) = testing::shown(name, &result);
+    let kind = if is_passed { 3 } else { 1 };
+    server.notify("window/showMessage", serde_json::json!({ "type": kind, "message": message }));
+    Ok(result)
 }

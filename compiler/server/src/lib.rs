@@ -24,6 +24,7 @@ mod scopes;
 mod server;
 mod structure;
 mod symbols;
+mod testing;
 mod text;
 mod tokens;
 mod uri;

@@ -112,7 +112,7 @@ pub(crate) fn capabilities(client: Client) -> ServerCapabilities {
             })
         }),
         execute_command_provider: Some(ExecuteCommandOptions {
-            commands: vec![crate::hints::OPEN_GENERATED.to_owned()],
+            commands: [crate::hints::OPEN_GENERATED, crate::hints::RUN_TEST].map(str::to_owned).into(),
             work_done_progress_options: none,
         }),
         workspace: Some(WorkspaceServerCapabilities {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use lang_diagnostics::{CodeInfo, Diagnostic, RenderOptions, Severity, Sink, SourceMap, render_text};
+use lang_diagnostics::{CodeInfo, Diagnostic, Fixture, RenderOptions, Sink, SourceMap, render_text};
 
 /// The cases, ordered by name.
 fn cases() -> io::Result<Vec<PathBuf>> {
@@ -38,7 +38,8 @@ fn report(case: &Path) -> io::Result<(Vec<Diagnostic>, String)> {
     assert_eq!(model.is_none(), sink.has_errors(), "{}: no model without a report", case.display());
     let mut diagnostics = sink.into_sorted();
     let name = case.file_name().unwrap_or_default().to_string_lossy();
-    diagnostics.retain(|found| found.severity == Severity::Error || name.starts_with(found.code.0));
+    let fixture = Fixture::new(&name, &text);
+    diagnostics.retain(|found| fixture.shows(found));
     let shown = render_text(&diagnostics, &sources, RenderOptions { width: 100, color: false });
     Ok((diagnostics, shown))
 }

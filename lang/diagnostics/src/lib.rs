@@ -10,6 +10,7 @@
 mod code;
 mod copies;
 mod diagnostic;
+mod fixture;
 mod render;
 mod sink;
 mod span;
@@ -18,6 +19,7 @@ mod suggest;
 pub use code::{Code, CodeInfo};
 pub use copies::{Copied, CopyKind, settled};
 pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
+pub use fixture::Fixture;
 pub use render::{
     RenderOptions, SarifLog, render_explanation, render_github, render_github_failure, render_json,
     render_short, render_text,

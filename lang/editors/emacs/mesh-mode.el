@@ -4,7 +4,7 @@
 
 ;;; Code:
 
-(defconst mesh-kinds '("abort" "allow" "assert" "autoscale" "balance" "call" "certificate" "client" "cluster" "cookie" "cors" "delay" "deny" "destination" "each" "except" "external" "failover" "fault" "gateway" "grpc" "header" "health" "http10" "in" "intermediate" "link" "match" "mesh" "metrics" "mirror" "namespace" "network" "not" "outlier" "policy" "pool" "port" "probe" "query" "rate_limit" "redirect" "request_headers" "resources" "respond" "response_headers" "retry" "rewrite" "root" "route" "rule" "service" "subset" "test" "timeout" "tls" "trust" "workload"))
+(defconst mesh-kinds '("abort" "allow" "assert" "autoscale" "balance" "call" "certificate" "client" "cluster" "cookie" "cors" "delay" "deny" "destination" "each" "except" "external" "failover" "fault" "gateway" "grpc" "header" "health" "http10" "in" "in_time" "intermediate" "link" "match" "mesh" "metrics" "mirror" "namespace" "network" "not" "outlier" "policy" "pool" "port" "probe" "query" "rate_limit" "redirect" "request_headers" "resources" "respond" "response_headers" "retry" "rewrite" "root" "route" "rule" "service" "subset" "test" "timeout" "tls" "trust" "workload"))
 (defconst mesh-words '("apply" "assert" "for" "if" "in" "input" "let" "override" "template" "use"))
 
 (defvar mesh-mode-syntax-table

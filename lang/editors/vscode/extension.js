@@ -19,13 +19,6 @@ async function activate (context) {
     initializationOptions: options()
   })
   context.subscriptions.push(
-    vscode.commands.registerCommand('meshc.runTest', (entry, name) => {
-      const terminal = vscode.window.createTerminal({ name: 'meshc test' })
-      terminal.show()
-      const quoted = text => "'" + String(text).replace(/'/g, "'\\''") + "'"
-      const pattern = '^' + String(name).replace(/[.*+?^${}()|[\]\\]/g, '\\$&') + '$'
-      terminal.sendText([command, 'test', quoted(entry), '--run', quoted(pattern)].join(' '))
-    }),
     vscode.commands.registerCommand('mesh.restart', () => client.restart()),
     vscode.commands.registerCommand('mesh.graph', async () => {
       const editor = vscode.window.activeTextEditor

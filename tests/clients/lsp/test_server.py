@@ -1,9 +1,12 @@
 """The language server, driven by pytest-lsp, a client that nobody here wrote. MESHC is the program, MESH a directory with the
 mesh of `tests/suite/editors`."""
 
+import asyncio
 import os
 import pathlib
+import subprocess
 import sys
+import urllib.parse
 
 import pytest
 import pytest_lsp
@@ -142,6 +145,84 @@ async def test_fixes_and_formatting(client: LanguageClient):
     assert edits
     change(client, "shop.mesh", 11, text("shop.mesh"))
     await findings(client, "shop.mesh", [])
+
+
+async def lenses(client, name, title):
+    document = types.TextDocumentIdentifier(uri=uri(name))
+    found = await client.text_document_code_lens_async(types.CodeLensParams(text_document=document))
+    return [each.command for each in found if each.command.title == title]
+
+
+async def execute(client, command):
+    params = types.ExecuteCommandParams(command=command.command, arguments=command.arguments)
+    return await client.workspace_execute_command_async(params)
+
+
+@pytest.mark.asyncio
+async def test_a_lens_runs_a_test(client: LanguageClient):
+    tested = text("mesh.mesh") + '\ntest "the cart" { allow = [front.web -> shop.cart] }\n'
+    change(client, "mesh.mesh", 20, tested)
+    (command,) = await lenses(client, "mesh.mesh", "run this test")
+    result = await execute(client, command)
+    assert (result["passed"], result["expectations"]) == (True, 1), result
+    assert client.messages[-1].message == "passed: the cart"
+    assert client.messages[-1].type == types.MessageType.Info
+    change(client, "mesh.mesh", 21, tested.replace("allow = [front", "deny = [front"))
+    result = await execute(client, command)
+    assert [each["code"] for each in result["findings"]] == ["E0810"], result
+    assert client.messages[-1].message.startswith("failed: the cart\n`front.web -> shop.cart` is not refused: ")
+    assert client.messages[-1].type == types.MessageType.Error
+    change(client, "mesh.mesh", 22, text("mesh.mesh"))
+    await findings(client, "mesh.mesh", [])
+
+
+@pytest.mark.asyncio
+async def test_a_lens_opens_what_is_generated(client: LanguageClient):
+    (command,) = await lenses(client, "shop.mesh", "generated files of shop.cart")
+    await execute(client, command)
+    assert "run meshc build" in client.messages[-1].message
+    meshc = os.environ["MESHC"]
+    subprocess.run([meshc, "build", "mesh.mesh", "-o", "out"], cwd=ROOT, check=True, capture_output=True)
+    await execute(client, command)
+    while not client.shown_documents:
+        await asyncio.sleep(0.05)
+    shown = pathlib.Path(urllib.parse.urlparse(client.shown_documents[-1].uri).path)
+    assert shown.is_file() and "sidecars/shop/cart" in str(shown), shown
+
+
+@pytest_lsp.fixture(config=ClientServerConfig(server_command=[os.environ["MESHC"], "lsp"]))
+async def several(lsp_client: LanguageClient):
+    """A client with two folders, each with a mesh of its own."""
+    folders = []
+    for name, expected in [("one", "allow"), ("two", "deny")]:
+        folder = ROOT / name
+        folder.mkdir(exist_ok=True)
+        (folder / "shop.mesh").write_text(text("shop.mesh"))
+        tested = f'\ntest "the cart in {name}" {{ {expected} = [front.web -> shop.cart] }}\n'
+        (folder / "mesh.mesh").write_text(text("mesh.mesh") + tested)
+        folders.append(types.WorkspaceFolder(uri=folder.as_uri(), name=name))
+    params = types.InitializeParams(capabilities=client_capabilities("visual-studio-code"), workspace_folders=folders)
+    params.capabilities.text_document.diagnostic = None
+    params.capabilities.workspace.did_change_watched_files = None
+    await lsp_client.initialize_session(params)
+    for name in ["one/mesh.mesh", "two/mesh.mesh"]:
+        document = types.TextDocumentItem(uri=uri(name), language_id="mesh", version=1, text=text(name))
+        lsp_client.text_document_did_open(types.DidOpenTextDocumentParams(text_document=document))
+    yield
+    await lsp_client.shutdown_session()
+
+
+@pytest.mark.asyncio
+async def test_several_folders_have_meshes_of_their_own(several: LanguageClient):
+    passed = {}
+    for name in ["one", "two"]:
+        (command,) = await lenses(several, f"{name}/mesh.mesh", "run this test")
+        assert command.arguments == [str(ROOT / name / "mesh.mesh"), f"the cart in {name}"]
+        passed[name] = (await execute(several, command))["passed"]
+    assert passed == {"one": True, "two": False}
+    change(several, "one/mesh.mesh", 2, text("one/mesh.mesh").replace("shop.cart]\n    port", "shop.kart]\n    port"))
+    await findings(several, "one/mesh.mesh", ["E0103"])
+    assert not several.diagnostics.get(uri("two/mesh.mesh"))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ test "calls" {
   allow   = [shop.web -> shop.ledger, shop.web -> shop.words, shop.web -> shop.pay, shop.web -> shop.cdn]
   deny    = [shop.audit -> shop.ledger, shop.audit -> shop.catalog]
   reaches = [shop.web -> shop.ledger in east, shop.web -> shop.words in west]
-  timeout { most = 2s, calls = [shop.web -> shop.catalog] }
+  in_time { most = 2s, calls = [shop.web -> shop.catalog] }
   call { from = shop.audit, to = shop.words, method = "POST", path = "/shop.Words/Read", allow = true }
   call { from = shop.audit, to = shop.words, method = "POST", path = "/shop.Words/Write", allow = false }
   call { from = shop.web, to = shop.words, method = "POST", path = "/shop.Words/Count", limit = 5/s }
@@ -146,7 +146,7 @@ const WRONG: &[(&str, &str)] = &[
         "`shop.words in west` answers, to a request of `shop.web in west`",
     ),
     ("limited = [shop.web -> shop.catalog.http]", "100 requests of `shop.web in west` in … are all answered"),
-    ("timeout { most = 100ms, calls = [shop.web -> shop.catalog] }", "`shop.web in west` gets 504 after 2.…"),
+    ("in_time { most = 100ms, calls = [shop.web -> shop.catalog] }", "`shop.web in west` gets 504 after 2.…"),
     ("call { from = shop.web, to = shop.catalog, timeout = 4s }", "`shop.web in west` gets 504 after 2.…"),
     (
         "call { from = shop.web, to = shop.words, method = \"POST\", path = \"/shop.Words/Count\", limit = 9/s }",

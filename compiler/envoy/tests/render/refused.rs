@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use lang_diagnostics::Fixture;
 use meshc_plan::{Placement, Rendering};
 
 use crate::support;
@@ -18,7 +19,8 @@ fn every_code_is_raised_and_says_what_is_expected() {
                 meshc_envoy::render(proxy, Rendering::Watched, &Placement::declared(), &mut compiled.sink);
         }
         raised.extend(compiled.sink.diagnostics().iter().map(|diagnostic| diagnostic.code));
-        let said = compiled.said();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let said = compiled.said(&Fixture::new(&name, &source));
         let expected = folder.join("expected.txt");
         if std::env::var_os("MESH_BLESS").is_some() {
             std::fs::write(&expected, &said).expect("the message can be written");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lang_diagnostics::{RenderOptions, Sink, SourceMap, render_text};
+use lang_diagnostics::{Fixture, RenderOptions, Sink, SourceMap, render_text};
 use lang_expand::{StandardLibrary, expand_text};
 use meshc_plan::Plan;
 
@@ -16,9 +16,11 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    /// Everything that was said, as the terminal shows it.
-    pub(crate) fn said(self) -> String {
-        render_text(&self.sink.into_sorted(), &self.sources, RenderOptions { color: false, width: 100 })
+    /// What was said that a fixture is about, as the terminal shows it.
+    pub(crate) fn said(self, fixture: &Fixture) -> String {
+        let mut said = self.sink.into_sorted();
+        said.retain(|found| fixture.shows(found));
+        render_text(&said, &self.sources, RenderOptions { color: false, width: 100 })
     }
 }
 

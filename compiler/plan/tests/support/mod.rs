@@ -1,9 +1,9 @@
 //! Meshes from source text, for tests of the lowering.
 
-use lang_diagnostics::{RenderOptions, Sink, SourceMap, render_text};
+use lang_diagnostics::{Fixture, RenderOptions, Sink, SourceMap, render_text};
 use meshc_plan::Plan;
 
-/// The plan of a source text, or what is wrong with it.
+/// The plan of a source text, or what is wrong with it: errors, and of warnings only those that the text names (`// about: W0123`).
 pub(crate) fn compile(text: &str) -> Result<Plan, String> {
     let mut sources = SourceMap::default();
     let mut sink = Sink::default();
@@ -18,7 +18,10 @@ pub(crate) fn compile(text: &str) -> Result<Plan, String> {
         Some(plan) if !sink.has_errors() => Ok(plan),
         Some(_) | None => {
             let options = RenderOptions { color: false, width: 100 };
-            Err(render_text(&sink.into_sorted(), &sources, options))
+            let mut found = sink.into_sorted();
+            let fixture = Fixture::new("", text);
+            found.retain(|one| fixture.shows(one));
+            Err(render_text(&found, &sources, options))
         }
     }
 }

@@ -293,3 +293,32 @@ fn lenses_lead_to_what_is_generated() {
     client.ask("workspace/executeCommand", command(other));
     assert!(format!("{:?}", client.told).contains("run meshc build"));
 }
+
+#[test]
+fn a_lens_runs_a_test_over_what_is_in_the_editor() {
+    let tested =
+        |expected: &str| format!("{MESH}\ntest \"the front\" {{ {expected} = [shop.web -> shop.cart] }}\n");
+    let mut client = Client::with(&[("/work/mesh.mesh", MESH), ("/work/shop.mesh", SHOP)], json!({}));
+    client.open(ENTRY, &tested("allow"));
+    let lenses = client.ask("textDocument/codeLens", json!({ "textDocument": { "uri": uri(ENTRY) } }));
+    let lens = lenses.as_array().unwrap().iter().find(|lens| lens["command"]["title"] == "run this test");
+    let command = &lens.unwrap()["command"];
+    let params = json!({ "command": command["command"], "arguments": command["arguments"] });
+    assert_eq!(command["arguments"][1], "the front");
+    let result = client.ask("workspace/executeCommand", params.clone());
+    assert_eq!(result, json!({ "passed": true, "expectations": 1, "findings": [] }));
+    assert!(format!("{:?}", client.told).contains("passed: the front"));
+    client.change(ENTRY, 2, &tested("deny"));
+    client.told.clear();
+    let result = client.ask("workspace/executeCommand", params.clone());
+    assert_eq!(
+        (&result["passed"], &result["findings"][0]["code"]),
+        (&false.into(), &"E0810".into()),
+        "{result}"
+    );
+    assert_eq!(result["findings"][0]["location"]["uri"], uri(ENTRY));
+    let told = format!("{:?}", client.told);
+    assert!(told.contains("failed: the front") && told.contains("is not refused"), "{told}");
+    client.change(ENTRY, 3, &tested("deny").replace("shop.cart]", "shop.cast]"));
+    assert_eq!(client.ask("workspace/executeCommand", params), Value::Null, "the mesh has a mistake");
+}

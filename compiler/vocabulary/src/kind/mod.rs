@@ -29,7 +29,7 @@ pub(crate) mod service;
 pub(crate) mod subset;
 pub(crate) mod test;
 mod test_call;
-mod test_timeout;
+mod test_in_time;
 pub(crate) mod trust;
 pub(crate) mod upgrade;
 pub(crate) mod wildcard;

@@ -8,7 +8,7 @@ use lang_evaluate::schema::{
 use lang_evaluate::{Block, Target, Value};
 use lang_syntax::ast;
 
-use super::{test_call, test_timeout};
+use super::{test_call, test_in_time};
 use crate::build::Ids;
 use crate::model::{Cluster, Id, Model};
 use crate::testing::{Assertion, Expected, Fault, Test};
@@ -95,7 +95,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     blocks: &[
         Nested { kind: &test_call::KIND, count: Count::Many },
-        Nested { kind: &test_timeout::KIND, count: Count::Many },
+        Nested { kind: &test_in_time::KIND, count: Count::Many },
         Nested { kind: &ASSERT, count: Count::Many },
     ],
 };
@@ -135,8 +135,8 @@ pub(crate) fn convert(block: &Block, ids: &Ids, model: &Model, sink: &mut Sink) 
             calls.extend(test_call::listed(&call, expected, ids, model, sink));
         }
     }
-    for inner in block.blocks(&test_timeout::KIND) {
-        calls.extend(test_timeout::convert(inner, ids, model, sink));
+    for inner in block.blocks(&test_in_time::KIND) {
+        calls.extend(test_in_time::convert(inner, ids, model, sink));
     }
     for inner in block.blocks(&test_call::KIND) {
         calls.extend(test_call::convert(inner, ids, model, sink));

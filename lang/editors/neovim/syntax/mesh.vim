@@ -3,7 +3,7 @@ if exists('b:current_syntax')
   finish
 endif
 syntax iskeyword @,48-57,_,-
-syntax keyword meshKind abort allow assert autoscale balance call certificate client cluster cookie cors delay deny destination each except external failover fault gateway grpc header health http10 in intermediate link match mesh metrics mirror namespace network not outlier policy pool port probe query rate_limit redirect request_headers resources respond response_headers retry rewrite root route rule service subset test timeout tls trust workload
+syntax keyword meshKind abort allow assert autoscale balance call certificate client cluster cookie cors delay deny destination each except external failover fault gateway grpc header health http10 in in_time intermediate link match mesh metrics mirror namespace network not outlier policy pool port probe query rate_limit redirect request_headers resources respond response_headers retry rewrite root route rule service subset test timeout tls trust workload
 syntax keyword meshWord apply assert for if in input let override template use
 syntax keyword meshConstant true false
 syntax match meshAttribute /\<[A-Za-z_][A-Za-z0-9_-]*\ze\s*=/

@@ -18,7 +18,7 @@
 
 (block kind: (name) @type)
 ((block kind: (name) @keyword)
- (#any-of? @keyword "abort" "allow" "assert" "autoscale" "balance" "call" "certificate" "client" "cluster" "cookie" "cors" "delay" "deny" "destination" "each" "except" "external" "failover" "fault" "gateway" "grpc" "header" "health" "http10" "in" "intermediate" "link" "match" "mesh" "metrics" "mirror" "namespace" "network" "not" "outlier" "policy" "pool" "port" "probe" "query" "rate_limit" "redirect" "request_headers" "resources" "respond" "response_headers" "retry" "rewrite" "root" "route" "rule" "service" "subset" "test" "timeout" "tls" "trust" "workload"))
+ (#any-of? @keyword "abort" "allow" "assert" "autoscale" "balance" "call" "certificate" "client" "cluster" "cookie" "cors" "delay" "deny" "destination" "each" "except" "external" "failover" "fault" "gateway" "grpc" "header" "health" "http10" "in" "in_time" "intermediate" "link" "match" "mesh" "metrics" "mirror" "namespace" "network" "not" "outlier" "policy" "pool" "port" "probe" "query" "rate_limit" "redirect" "request_headers" "resources" "respond" "response_headers" "retry" "rewrite" "root" "route" "rule" "service" "subset" "test" "timeout" "tls" "trust" "workload"))
 (block label: (_) @label)
 
 (template name: (name) @function)

@@ -1,4 +1,4 @@
-//! `timeout` in a `test`: a bound that every request of some calls has.
+//! `in_time` in a `test`: a bound that every request of some calls has.
 
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use crate::model::Model;
 use crate::testing::CallTest;
 use crate::words;
 
+// Not `timeout`: what `defaults` has for that is about policies.
 pub(crate) static KIND: Kind = Kind {
-    word: "timeout",
+    word: "in_time",
     documentation: "Calls of which every request ends in time. The exact time of one request is `timeout` in a `call`.",
     label: Label::None,
     space: None,
