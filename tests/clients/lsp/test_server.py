@@ -217,7 +217,7 @@ async def test_several_folders_have_meshes_of_their_own(several: LanguageClient)
     passed = {}
     for name in ["one", "two"]:
         (command,) = await lenses(several, f"{name}/mesh.mesh", "run this test")
-        assert command.arguments == [str(ROOT / name / "mesh.mesh"), f"the cart in {name}"]
+        assert list(command.arguments) == [str(ROOT / name / "mesh.mesh"), f"the cart in {name}"]
         passed[name] = (await execute(several, command))["passed"]
     assert passed == {"one": True, "two": False}
     change(several, "one/mesh.mesh", 2, text("one/mesh.mesh").replace("shop.cart]\n    port", "shop.kart]\n    port"))
