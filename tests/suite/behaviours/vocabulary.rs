@@ -90,9 +90,10 @@ fn values(path: &str, ty: &Type, words: &mut BTreeSet<String>) {
 fn flat(ty: &Type) -> Vec<&Type> {
     let mut found = Vec::new();
     for part in ty.parts() {
-        match part {
-            Type::Map { of, .. } => found.extend(flat(of)),
-            other => found.push(other),
+        if let Type::Map { of, .. } = part {
+            found.extend(flat(of));
+        } else {
+            found.push(part);
         }
     }
     found
