@@ -28,6 +28,7 @@ impl<'a> Expander<'a, '_> {
     ) -> bool {
         let (given, unknown) = self.sorted(template, apply, outer);
         let mut complete = !unknown;
+        let mut missing = Vec::new();
         for (index, (parameter, given)) in template.parameters.iter().zip(&given).enumerate() {
             let name = &parameter.name;
             let mut before = template.parameters.iter().take(index);
@@ -50,14 +51,7 @@ impl<'a> Expander<'a, '_> {
                 // What is given in no place that is right was probably meant for it.
                 (None, None) if unknown => continue,
                 (None, None) => {
-                    let message = format!("template `{}` needs `{}`", template.name.value, name.value);
-                    self.sink.push(
-                        Diagnostic::error(codes::ARGUMENT, outer.place(apply.place), message)
-                            .label(format!("`{}` is missing", name.value))
-                            .also(name.span, "declared here")
-                            .help(format!("add `{} = …`", name.value)),
-                    );
-                    complete = false;
+                    missing.push(name);
                     continue;
                 }
             };
@@ -68,7 +62,25 @@ impl<'a> Expander<'a, '_> {
             // The scope is new, and no other parameter has the name.
             let _ = inner.declare(&name.value, Named::Value(Rc::new(value)), name.span);
         }
+        if !missing.is_empty() {
+            self.missing_arguments(template, outer.place(apply.place), &missing);
+            complete = false;
+        }
         complete
+    }
+
+    /// Parameters without a default that get no value: one report, however many they are.
+    fn missing_arguments(&mut self, template: &ast::Template, place: Span, missing: &[&Spanned<String>]) {
+        let names: Vec<&str> = missing.iter().map(|name| name.value.as_str()).collect();
+        let names = list(&names);
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        let message = format!("template `{}` needs {names}", template.name.value);
+        let diagnostic = Diagnostic::error(codes::ARGUMENT, place, message)
+            .label(format!("{names} {verb} missing"))
+            .help(format!("add {}", missing_form(missing)));
+        self.sink.push(
+            missing.iter().fold(diagnostic, |diagnostic, name| diagnostic.also(name.span, "declared here")),
+        );
     }
 
     /// The argument of each parameter, and whether some were no parameter's.
@@ -174,4 +186,10 @@ impl<'a> Expander<'a, '_> {
             None => diagnostic.help(format!("it takes {}", list(&names))),
         });
     }
+}
+
+/// How missing arguments are written.
+fn missing_form(missing: &[&Spanned<String>]) -> String {
+    let each: Vec<String> = missing.iter().map(|name| format!("{} = …", name.value)).collect();
+    format!("`{}`", each.join(", "))
 }

@@ -1,5 +1,7 @@
 //! `meshc lsp`: the language server, over standard input and output.
 
+mod transport;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -28,12 +30,12 @@ pub(crate) struct Arguments {
 
 /// Serves until the client ends it.
 pub(crate) fn run(_: &Arguments, _: &Console) -> Result<Exit, Failure> {
-    let (connection, threads) = Connection::stdio();
+    let (connection, transport) = transport::start();
     let ended = serve(&connection);
     // Its threads end with the channel.
     drop(connection);
     let ended = ended?;
-    threads.join().context(|| String::from("end the connection"))?;
+    transport.join().context(|| String::from("end the connection"))?;
     Ok(match ended {
         Ended::Properly => Exit::Ok,
         Ended::Abruptly => Exit::Findings,

@@ -198,7 +198,15 @@ fn one_mistake_costs_one_error() {
         ],
     );
     check("a = for x in y\nb = 1", "a=?; b=1", &["E0005 expected a value, found `for`"]);
-    check("a = if b then c\nb = 1", "a=?; b=1", &["E0005 expected `else`, found `b`"]);
+    check("a = if b then c\nb = 1", "a=?; b=1", &["E0005 expected `else`, found the end of the line"]);
+    let line = "E0005 expected `then`, found the end of the line";
+    check("a = if b\n  then 1\n  else 2\nb = 1", "a=?; b=1", &[line]);
+    check("s {\n a = if b\n  then 1 else 2\n}\nb = 1", "s {a=?}; b=1", &[line]);
+    check(
+        "a = if b then 1\n  else 2\nelse = 1",
+        "a=?; else=1",
+        &["E0005 expected `else`, found the end of the line"],
+    );
     check("let x y\nb = 1", "b=1", &["E0005 expected `=`, found `y`"]);
     check("input = 3\nb = 1", "b=1", &["E0005 expected a name, found `=`"]);
     check("for c in { a = 1 } { d = 2 }\nb = 1", "b=1", &["E0005 expected a list, found `{`"]);

@@ -3,6 +3,7 @@
 use lang_diagnostics::{Applicability, Diagnostic};
 use nom::Err;
 
+use super::super::recovery::{self, Until};
 use super::super::tokens::{DEPTH_LIMIT, Lexeme, Mistake, Tokens};
 use super::{error, fix, found, one_word, report, shortened};
 use crate::codes;
@@ -214,7 +215,12 @@ pub(in crate::parser) fn incomplete_choice<'a>(input: Tokens<'a>, word: &str) ->
         Some(_) => input.span(input.peek(0)),
         None => input.context.span(input.last_end, input.last_end),
     };
-    let message = format!("expected `{word}`, found {}", found(input));
+    // The word may be the first of the next line, where it does not belong to this item.
+    let found = match (input.continuation(), input.peek(0).kind) {
+        (Some(_), _) | (None, TokenKind::End) => found(input),
+        (None, _) => String::from("the end of the line"),
+    };
+    let message = format!("expected `{word}`, found {found}");
     let help = match input.continuation().map(|_| input.text(input.peek(0))) {
         Some("&" | "|") => "conditions are joined by `and` and `or`",
         Some("=") => "two values are compared by `==`",
@@ -222,7 +228,23 @@ pub(in crate::parser) fn incomplete_choice<'a>(input: Tokens<'a>, word: &str) ->
             "a choice is written `if condition then one else other`, on one line or in parentheses"
         }
     };
-    Mistake::failure(input, Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help))
+    Mistake::failure(
+        behind_choice(input),
+        Diagnostic::error(codes::UNEXPECTED_TOKEN, place, message).help(help),
+    )
+}
+
+/// Behind the lines that belong to a choice whose first line is an item of its own already.
+fn behind_choice(input: Tokens<'_>) -> Tokens<'_> {
+    let mut rest = input;
+    while rest.continuation().is_none()
+        && !rest.at_item_line()
+        && matches!(rest.text(rest.peek(0)), "then" | "else")
+    {
+        rest.context.skipped(rest.peek(0).start, rest.peek(0).end);
+        rest = recovery::skip(rest.advance(), Until::ITEM);
+    }
+    rest
 }
 
 /// Too many `if` or `not` before each other.
