@@ -12,8 +12,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use lang_diagnostics::{Sink, SourceMap};
+use lang_expand::{StandardLibrary, expand_text};
 use meshc_meshd::{CONFIG_FILE, render};
 use meshc_plan::{Placement, Plan, Rendering};
+use meshc_vocabulary::SCHEMA;
 use meshd_config::Config;
 
 /// One mesh for each thing that a proxy can be asked to do.
@@ -40,7 +42,8 @@ fn plan(mesh: &str) -> Plan {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
     let file = sources.add("mesh.mesh", text.as_str());
     let file = lang_syntax::parse(file, &text, &mut sink);
-    let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink).unwrap();
+    let trees = expand_text(file, SCHEMA, StandardLibrary(&[]), &mut sources, &mut sink);
+    let model = meshc_vocabulary::evaluate(&trees, &mut sources, &mut sink).unwrap();
     let resolved = meshc_resolve::resolve(&model);
     let plan = meshc_plan::lower(&resolved, &meshc_topology::build(&resolved), &mut sink);
     assert!(!sink.has_errors(), "{mesh}: {:?}", sink.diagnostics());

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use lang_diagnostics::{CodeInfo, Diagnostic, Fixture, RenderOptions, Sink, SourceMap, render_text};
+use lang_expand::{StandardLibrary, expand_text};
+use meshc_vocabulary::SCHEMA;
 
 /// The cases, ordered by name.
 fn cases() -> io::Result<Vec<PathBuf>> {
@@ -34,7 +36,8 @@ fn report(case: &Path) -> io::Result<(Vec<Diagnostic>, String)> {
     let id = sources.add("mesh.mesh", text.as_str());
     let mut sink = Sink::default();
     let file = lang_syntax::parse(id, &text, &mut sink);
-    let model = meshc_vocabulary::evaluate(&[file], &mut sources, &mut sink);
+    let trees = expand_text(file, SCHEMA, StandardLibrary(&[]), &mut sources, &mut sink);
+    let model = meshc_vocabulary::evaluate(&trees, &mut sources, &mut sink);
     assert_eq!(model.is_none(), sink.has_errors(), "{}: no model without a report", case.display());
     let mut diagnostics = sink.into_sorted();
     let name = case.file_name().unwrap_or_default().to_string_lossy();
