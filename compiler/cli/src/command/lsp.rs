@@ -70,6 +70,10 @@ fn serve(connection: &Connection) -> Result<Ended, Failure> {
         if server.work(&|| !connection.receiver.is_empty()) {
             continue;
         }
+        // What was just taken may have been answered at once.
+        if !send(connection, &mut server) {
+            return Ok(Ended::Abruptly);
+        }
         let Ok(message) = connection.receiver.recv() else { return Ok(Ended::Abruptly) };
         if let Some(ended) = server.take(message) {
             return Ok(ended);
@@ -87,4 +91,39 @@ fn library() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
     Some(cache.join("meshc").join(concat!("std-", env!("CARGO_PKG_VERSION"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lsp_server::{Notification, Request};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_answered_at_once_is_sent_before_it_waits() {
+        let (server, client) = Connection::memory();
+        let request = |id: i32, method: &str| {
+            Message::from(Request::new(id.into(), method.into(), json!({ "capabilities": {} })))
+        };
+        // All of it has come before the server looks for the first time.
+        for message in [
+            request(1, "initialize"),
+            Notification::new("initialized".into(), json!({})).into(),
+            request(2, "shutdown"),
+        ] {
+            client.sender.send(message).unwrap();
+        }
+        let serving = std::thread::spawn(move || serve(&server).map_err(|failure| failure.message));
+        let answered = |id: i32| {
+            std::iter::from_fn(|| client.receiver.recv_timeout(Duration::from_secs(60)).ok())
+                .any(|message| matches!(message, Message::Response(it) if it.id == id.into()))
+        };
+        assert!(answered(1));
+        assert!(answered(2));
+        client.sender.send(Notification::new("exit".into(), json!({})).into()).unwrap();
+        assert!(matches!(serving.join().unwrap(), Ok(Ended::Properly)));
+    }
 }
