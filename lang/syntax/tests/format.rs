@@ -138,7 +138,7 @@ proptest! {
     #[test]
     fn examples_with_changes_keep_everything(
         example in 0..EXAMPLES.len(),
-        changes in prop::collection::vec(any::<Change>(), 1..6),
+        changes in prop::collection::vec(any::<Change>(), 1..4),
     ) {
         keeps_everything(&changed(EXAMPLES[example], &changes))?;
     }
@@ -148,7 +148,7 @@ proptest! {
 #[test]
 fn many_changed_examples_can_be_formatted() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let strategy = prop::collection::vec(any::<Change>(), 1..6);
+    let strategy = prop::collection::vec(any::<Change>(), 1..4);
     let mut right = 0;
     for round in 0..100 {
         let changes = strategy.new_tree(&mut runner).unwrap().current();
