@@ -146,8 +146,8 @@ const WRONG: &[(&str, &str)] = &[
         "`shop.words in west` answers, to a request of `shop.web in west`",
     ),
     ("limited = [shop.web -> shop.catalog.http]", "100 requests of `shop.web in west` in … are all answered"),
-    ("in_time { most = 100ms, calls = [shop.web -> shop.catalog] }", "`shop.web in west` gets 504 after 2.…"),
-    ("call { from = shop.web, to = shop.catalog, timeout = 4s }", "`shop.web in west` gets 504 after 2.…"),
+    ("in_time { most = 100ms, calls = [shop.web -> shop.catalog] }", "`shop.web in west` gets 504 after …s"),
+    ("call { from = shop.web, to = shop.catalog, timeout = 4s }", "`shop.web in west` gets 504 after …s"),
     (
         "call { from = shop.web, to = shop.words, method = \"POST\", path = \"/shop.Words/Count\", limit = 9/s }",
         "the limit refuses requests of `shop.web in west` after 5 in …",
