@@ -89,7 +89,8 @@ pub fn lower_unless(
             },
         });
     }
-    lowered.sort_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
+    // Names differ, and a stable order would take as much room again as all plans.
+    lowered.sort_unstable_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
     let rate_limits = rate_limits::services(model, &lowered, sink);
     let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
     machines::check(&context, &proxies, sink);
