@@ -15,7 +15,7 @@ use ls_types::{
     PublishDiagnosticsParams, Registration, RegistrationParams, ServerInfo,
 };
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
-use meshc_driver::FileSystem;
+use meshc_driver::{Analysis, FileSystem};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ use crate::findings::{self, Told};
 use crate::offers::{self, Client, Delivery};
 use crate::text::Text;
 use crate::uri;
-use crate::world::{Document, Settings, Untold, World};
+use crate::world::{Document, Mesh, Settings, Untold, World};
 
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,6 +312,22 @@ impl Server {
             }
         }
         self.answer_pulls(None) || self.world.clear()
+    }
+
+    /// Whether nobody waits for what is left to do: the last stages of checks of which everything else was told. Whoever runs
+    /// the server does well to begin with that only once no message has come for a while: the next letter makes it useless.
+    #[must_use]
+    pub fn is_at_leisure(&self) -> bool {
+        let is_urgent = |mesh: &Mesh| {
+            mesh.stale
+                || match mesh.untold {
+                    Untold::Everything => true,
+                    Untold::Rest(_) => mesh.late || mesh.analysis.as_ref().is_none_or(Analysis::is_done),
+                    Untold::Nothing => false,
+                }
+        };
+        let used = || self.entries.values().filter_map(|entry| self.world.meshes.get(entry));
+        self.waiting.is_empty() && self.pulls.is_empty() && !self.unassigned && !used().any(is_urgent)
     }
 
     /// Tells what was found before the last stages, which take as long as all others, unless these found something before.

@@ -3,6 +3,7 @@
 mod transport;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use lsp_server::{Connection, Message, Response};
@@ -42,6 +43,10 @@ pub(crate) fn run(_: &Arguments, _: &Console) -> Result<Exit, Failure> {
     })
 }
 
+/// How long no message comes before the server does what nobody waits for. People type a letter in a tenth of a second or two,
+/// and programs faster.
+const QUIET: Duration = Duration::from_millis(40);
+
 fn serve(connection: &Connection) -> Result<Ended, Failure> {
     let Ok((id, params)) = connection.initialize_start() else { return Ok(Ended::Abruptly) };
     let (mut server, result) = match Server::new(params, Box::new(Disk), library(), env!("CARGO_PKG_VERSION"))
@@ -57,14 +62,29 @@ fn serve(connection: &Connection) -> Result<Ended, Failure> {
         return Ok(Ended::Abruptly);
     }
     server.ready();
+    let mut is_quiet = false;
     loop {
         if !send(connection, &mut server) {
             return Ok(Ended::Abruptly);
         }
         // Everything that has come goes first: it may make other work useless.
         while let Ok(message) = connection.receiver.try_recv() {
+            is_quiet = false;
             if let Some(ended) = server.take(message) {
                 return Ok(ended);
+            }
+        }
+        // Somebody who types is not waited for twice: once for what makes the answer, and again for what comes after it.
+        if !is_quiet && server.is_at_leisure() {
+            match connection.receiver.recv_timeout(QUIET) {
+                Ok(message) => {
+                    if let Some(ended) = server.take(message) {
+                        return Ok(ended);
+                    }
+                    continue;
+                }
+                Err(end) if end.is_timeout() => is_quiet = true,
+                Err(_) => return Ok(Ended::Abruptly),
             }
         }
         if server.work(&|| !connection.receiver.is_empty()) {
@@ -75,6 +95,7 @@ fn serve(connection: &Connection) -> Result<Ended, Failure> {
             return Ok(Ended::Abruptly);
         }
         let Ok(message) = connection.receiver.recv() else { return Ok(Ended::Abruptly) };
+        is_quiet = false;
         if let Some(ended) = server.take(message) {
             return Ok(ended);
         }
@@ -95,8 +116,6 @@ fn library() -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use lsp_server::{Notification, Request};
     use serde_json::json;
 

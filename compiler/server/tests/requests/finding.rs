@@ -1,5 +1,6 @@
 //! Diagnostics: pushed and pulled, across files, with texts that nobody saved.
 
+use lsp_server::Message;
 use serde_json::json;
 
 use crate::{Client, MESH, SHOP, codes, uri};
@@ -84,4 +85,24 @@ fn inputs_have_the_values_of_the_settings() {
     let settings = json!({ "settings": { "meshc": { "definitions": ["stage=acme.example"] } } });
     client.notify("workspace/didChangeConfiguration", settings);
     assert_eq!(client.found("/work/mesh.mesh"), [""; 0]);
+}
+
+#[test]
+fn whoever_types_waits_for_no_plan() {
+    let pulls = json!({ "textDocument": { "diagnostic": {} }, "workspace": { "diagnostics": {} } });
+    let mut client = Client::with(&[("/work/mesh.mesh", MESH), ("/work/shop.mesh", SHOP)], pulls);
+    client.open("/work/shop.mesh", SHOP);
+    let asked = json!({ "textDocument": { "uri": uri("/work/shop.mesh") } });
+    for version in 2..12 {
+        client.change("/work/shop.mesh", version, &format!("{SHOP}// {version}\n"));
+        let id = client.post("textDocument/diagnostic", asked.clone());
+        client.hurry();
+        let answered = |message: &Message| matches!(message, Message::Response(it) if it.id == id.into());
+        assert!(client.told.iter().any(answered), "it is answered before all stages ran");
+        // A stage that is left has done nothing, and is there again.
+        assert!(client.work_interrupted() && client.work_interrupted());
+        assert_eq!(client.hurry(), 0, "nobody waits for the stages that are left");
+    }
+    client.settle();
+    assert!(!client.work_interrupted(), "they run in the end");
 }

@@ -117,6 +117,22 @@ impl Client {
         self.told.extend(self.server.outgoing());
     }
 
+    /// Lets the server work until nobody waits for what is left, and says in how many pieces.
+    pub(crate) fn hurry(&mut self) -> usize {
+        let mut steps = 0;
+        while !self.server.is_at_leisure() && self.server.work(&|| false) {
+            steps += 1;
+            assert!(steps < 10_000, "the server never comes to leisure");
+        }
+        self.told.extend(self.server.outgoing());
+        steps
+    }
+
+    /// Does one piece of work while a message waits.
+    pub(crate) fn work_interrupted(&mut self) -> bool {
+        self.server.work(&|| true)
+    }
+
     pub(crate) fn open(&mut self, path: &str, text: &str) {
         let document = json!({ "uri": uri(path), "languageId": "mesh", "version": 1, "text": text });
         self.notify("textDocument/didOpen", json!({ "textDocument": document }));
