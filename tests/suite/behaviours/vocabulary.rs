@@ -120,19 +120,40 @@ impl<'s> Used<'s> {
         items.iter().all(|item| match item {
             Item::Block(block) => kind.block(&block.kind.value).is_some_and(|nested| {
                 self.words.insert(self.schema.path(nested.kind).to_owned());
-                self.accepts(nested.kind, &block.body)
+                match block.body.as_slice() {
+                    [Item::Attribute(ast::Attribute { value, .. })] if block.short => {
+                        self.principal(nested.kind, value)
+                    }
+                    body => self.accepts(nested.kind, body),
+                }
             }),
-            Item::Attribute(ast::Attribute { name, value, .. }) => {
-                kind.attribute(&name.value).is_some_and(|attribute| {
+            Item::Attribute(ast::Attribute { name, value, .. }) => match kind.attribute(&name.value) {
+                Some(attribute) => {
                     let path = format!("{path} {}", attribute.name);
                     self.value(&path, &attribute.ty, value);
                     self.words.insert(path);
                     true
-                })
-            }
+                }
+                // A block that is written by its value.
+                None => kind.block(&name.value).is_some_and(|nested| {
+                    self.words.insert(self.schema.path(nested.kind).to_owned());
+                    self.principal(nested.kind, value)
+                }),
+            },
             // What it stands for is elsewhere.
             Item::Form(_) => true,
         })
+    }
+
+    /// The value of the attribute that a block is about. Says whether its kind has one.
+    fn principal(&mut self, kind: &'static Kind, value: &ast::Value) -> bool {
+        let Some(attribute) = kind.principal.and_then(|name| kind.attribute(name.text())) else {
+            return false;
+        };
+        let path = format!("{} {}", self.schema.path(kind), attribute.name);
+        self.value(&path, &attribute.ty, value);
+        self.words.insert(path);
+        true
     }
 
     fn value(&mut self, path: &str, ty: &'static Type, value: &ast::Value) {
