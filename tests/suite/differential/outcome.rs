@@ -67,6 +67,28 @@ pub(crate) fn without_attempt(outcome: &str) -> String {
     kept.collect::<Vec<_>>().join(" ")
 }
 
+/// The same with the attempts since some that were counted before, which then are those that are counted.
+pub(crate) fn since(outcome: &str, counted: &mut u64) -> String {
+    let mut words: Vec<String> = outcome.split(' ').map(str::to_owned).collect();
+    let place = words.iter().position(|word| word == "at").map(|at| at + 1);
+    if let Some(word) = place.and_then(|place| words.get_mut(place))
+        && let Ok(count) = word.parse::<u64>()
+    {
+        *word = count.saturating_sub(*counted).to_string();
+        *counted = count;
+    }
+    words.join(" ")
+}
+
+#[test]
+fn attempts_are_counted_from_those_before() {
+    let mut counted = 0;
+    assert_eq!(since("503", &mut counted), "503");
+    assert_eq!(since("500 from a in c0 at 2 to x", &mut counted), "500 from a in c0 at 2 to x");
+    assert_eq!(since("500 from a in c0 at 5 to x", &mut counted), "500 from a in c0 at 3 to x");
+    assert_eq!(since("500 from a in c0 at null to x", &mut counted), "500 from a in c0 at null to x");
+}
+
 #[test]
 fn attempts_are_left_out() {
     assert_eq!(without_attempt("200 from a in c0 at 7 to x"), "200 from a in c0 at to x");
