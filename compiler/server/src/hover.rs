@@ -208,8 +208,7 @@ pub(crate) fn attribute_documentation(attribute: &Attribute) -> String {
 
 /// What a block is, and its principal attribute with what that comes to where it is written by its value.
 fn block_text(view: &View<'_>, kind: &'static Kind, word: Span) -> String {
-    let principal = kind.principal.and_then(|principal| kind.attribute(principal.text()));
-    match principal.filter(|_| !values_at(view, word).is_empty()) {
+    match kind.principal_attribute().filter(|_| !values_at(view, word).is_empty()) {
         Some(attribute) => format!("{}\n\n{}", kind_text(kind), attribute_text(view, attribute, word)),
         None => kind_text(kind),
     }

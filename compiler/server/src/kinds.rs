@@ -83,11 +83,9 @@ pub(crate) fn attribute(around: Around, name: &str) -> Option<&'static Attribute
 
 /// The attribute whose value stands behind `name =`: the one of that name, or the principal one of a kind of block.
 pub(crate) fn assigned(around: Around, name: &str) -> Option<&'static Attribute> {
-    let principal =
-        |kind: &'static Kind| kind.principal.and_then(|principal| kind.attribute(principal.text()));
     attribute(around, name).or_else(|| match around {
-        Around::Kind(kind) => principal(kind.block(name)?.kind),
-        Around::Anywhere => principal(kind_named(name)?),
+        Around::Kind(kind) => kind.block(name)?.kind.principal_attribute(),
+        Around::Anywhere => kind_named(name)?.principal_attribute(),
         Around::Record(_) | Around::Map(_) | Around::Nowhere => None,
     })
 }

@@ -1,12 +1,11 @@
 //! A value against a type where nothing is declared around it: what is wrong whatever names refer to.
 #![expect(clippy::wildcard_enum_match_arm, reason = "values without parts are taken as they are")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use lang_diagnostics::{Diagnostic, Sink, SourceMap};
 use lang_syntax::ast::{Attribute, StringPart, Value, ValueKind};
 
-use crate::composed::Composed;
 use crate::evaluator::Evaluator;
 use crate::names::Names;
 use crate::schema::{Schema, Type};
@@ -18,18 +17,7 @@ pub fn misfit(value: &Value, types: &[&Type], schema: Schema, texts: &SourceMap)
     let mut first = None;
     for ty in types {
         let mut sink = Sink::default();
-        let mut evaluator = Evaluator {
-            names: Names::default(),
-            sources: HashMap::new(),
-            sink: &mut sink,
-            file: schema.file,
-            texts,
-            composed: Composed::default(),
-            unaccepted: 0,
-            unknown: BTreeMap::new(),
-            mentions: Vec::new(),
-            broken: Vec::new(),
-        };
+        let mut evaluator = Evaluator::new(Names::default(), HashMap::new(), &mut sink, schema.file, texts);
         // Names that lead nowhere are not among what was reported.
         evaluator.value(&value, ty, None);
         if !sink.has_errors() {

@@ -55,6 +55,30 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) broken: Vec<Diagnostic>,
 }
 
+impl<'a, 's> Evaluator<'a, 's> {
+    /// Before anything was evaluated.
+    pub(crate) fn new(
+        names: Names,
+        sources: HashMap<EntityId, Vec<&'a ast::Block>>,
+        sink: &'s mut Sink,
+        file: &'static Kind,
+        texts: &'s SourceMap,
+    ) -> Self {
+        Self {
+            names,
+            sources,
+            sink,
+            file,
+            texts,
+            composed: Composed::default(),
+            unaccepted: 0,
+            unknown: BTreeMap::new(),
+            mentions: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+}
+
 impl Evaluator<'_, '_> {
     /// Evaluates a collected block and everything in it.
     pub(crate) fn block(&mut self, collected: Collected<'_>) -> Block {

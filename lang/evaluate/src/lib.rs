@@ -30,7 +30,7 @@ mod typing;
 mod value;
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use lang_diagnostics::{Diagnostic, Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
@@ -41,7 +41,6 @@ pub use describe::literal;
 pub use value::{FromValue, Piece, Target, Value};
 
 use collect::Collector;
-use composed::Composed;
 use evaluator::{Evaluator, Place};
 use names::Names;
 use schema::Schema;
@@ -93,18 +92,7 @@ fn passes(
         Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
     let Collector { names, sources, sink, file } = collector;
-    let mut evaluator = Evaluator {
-        names,
-        sources,
-        sink,
-        file,
-        texts,
-        composed: Composed::default(),
-        unaccepted: 0,
-        unknown: BTreeMap::new(),
-        mentions: Vec::new(),
-        broken: Vec::new(),
-    };
+    let mut evaluator = Evaluator::new(names, sources, sink, file, texts);
     let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
     if let Some(span) = start {
         let place = Place { kind: schema.file, label: None, span };

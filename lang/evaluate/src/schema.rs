@@ -46,6 +46,12 @@ impl Kind {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
+    /// The attribute that is meant where a block is written by its value.
+    #[must_use]
+    pub fn principal_attribute(&self) -> Option<&'static Attribute> {
+        self.attribute(self.principal?.text())
+    }
+
     /// The nested kind of that word.
     #[must_use]
     pub fn block(&self, word: &str) -> Option<&'static Nested> {

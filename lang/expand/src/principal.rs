@@ -56,8 +56,11 @@ impl Around {
             kinds.iter().filter_map(|kind| kind.attribute(name)).map(|schema| &schema.ty).collect::<Vec<_>>()
         };
         let about = |kinds: &[&'static Kind]| {
-            let principal = |kind: &&'static Kind| kind.attribute(kind.principal?.text());
-            kinds.iter().filter_map(principal).map(|schema| &schema.ty).collect::<Vec<_>>()
+            kinds
+                .iter()
+                .filter_map(|kind| kind.principal_attribute())
+                .map(|schema| &schema.ty)
+                .collect::<Vec<_>>()
         };
         let own: &[&'static Kind] = match self {
             Self::Kind(kind) => std::slice::from_ref(kind),

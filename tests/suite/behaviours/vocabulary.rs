@@ -147,9 +147,7 @@ impl<'s> Used<'s> {
 
     /// The value of the attribute that a block is about. Says whether its kind has one.
     fn principal(&mut self, kind: &'static Kind, value: &ast::Value) -> bool {
-        let Some(attribute) = kind.principal.and_then(|name| kind.attribute(name.text())) else {
-            return false;
-        };
+        let Some(attribute) = kind.principal_attribute() else { return false };
         let path = format!("{} {}", self.schema.path(kind), attribute.name);
         self.value(&path, &attribute.ty, value);
         self.words.insert(path);
