@@ -62,7 +62,8 @@ struct Inner<S> {
     exchange: u64,
     /// Whether somebody may still read the request's body.
     is_read: bool,
-    /// The connection's task, while it waits for whoever reads.
+    /// The connection's task, while the request's body is not over. Who reads that may be another task: only that one hears of
+    /// what comes, and tells this one when there is something to be done for it.
     waker: Option<Waker>,
 }
 
@@ -99,9 +100,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
         }
     }
 
+    /// There is something to be done for the connection's task.
+    fn tell(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
     /// While an answer is on its way: whether the client has gone. A request that it sends ahead is kept, and no more is read.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        if self.core.has_ended() || !self.core.has_request() || self.core.unread() > 0 {
+        if !self.core.has_request() {
+            self.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if self.core.has_ended() || self.core.unread() > 0 {
             return Poll::Pending;
         }
         match ready!(self.poll_read(cx)) {
@@ -127,28 +139,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
         if inner.exchange != exchange || inner.stream.is_none() {
             return Poll::Ready(Some(Err(Error::GivenUp)));
         }
-        if inner.core.wants_body(&mut inner.out.small) || !inner.out.is_empty() {
-            // If it cannot be written now, the connection's task does it with what else there is.
-            if let Poll::Ready(Err(error)) = inner.poll_flush(cx) {
-                return Poll::Ready(Some(Err(error.into())));
-            }
+        if inner.core.wants_body(&mut inner.out.small) {
+            // Written by the connection's task: a stream remembers only one that waits for it to take more.
+            inner.tell();
         }
-        loop {
+        let frame = loop {
             match inner.core.body() {
-                Ok(Some(Part::Data(data))) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Some(Part::Trailers(trailers))) => {
-                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                }
-                Ok(Some(Part::End)) => return Poll::Ready(None),
+                Ok(Some(Part::Data(data))) => break Some(Ok(Frame::data(data))),
+                Ok(Some(Part::Trailers(trailers))) => break Some(Ok(Frame::trailers(trailers))),
+                Ok(Some(Part::End)) => break None,
                 Ok(None) => {
                     if let Err(error) = ready!(inner.poll_read(cx)) {
                         inner.core.close();
-                        return Poll::Ready(Some(Err(error.into())));
+                        break Some(Err(error.into()));
                     }
                 }
-                Err(fault) => return Poll::Ready(Some(Err(fault.into()))),
+                Err(fault) => break Some(Err(fault.into())),
             }
+        };
+        let is_broken = matches!(frame, Some(Err(_)));
+        if is_broken {
+            inner.is_read = false;
         }
+        if is_broken || inner.core.has_request() {
+            inner.tell();
+        }
+        Poll::Ready(frame)
     }
 
     fn left(&self, exchange: u64) -> Option<u64> {
@@ -165,9 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
         let mut inner = self.0.borrow_mut();
         if inner.exchange == exchange {
             inner.is_read = false;
-            if let Some(waker) = inner.waker.take() {
-                waker.wake();
-            }
+            inner.tell();
         }
     }
 }

@@ -292,6 +292,62 @@ fn an_upload_goes_on_beside_its_answer() {
     });
 }
 
+/// A service that answers early, while another task reads so many pieces of the request's body.
+fn reads_beside(pieces: usize, answer: &'static str) -> impl FnMut(Request<Incoming>) -> Ready {
+    move |request: Request<Incoming>| {
+        let mut body = request.into_body();
+        tokio::task::spawn_local(async move {
+            for _ in 0..pieces {
+                let _ = body.frame().await;
+            }
+            if pieces < usize::MAX {
+                std::future::pending::<()>().await;
+            }
+        });
+        std::future::ready(Response::new(text(answer)))
+    }
+}
+
+type Ready = std::future::Ready<Response<Body>>;
+
+#[test]
+fn a_body_that_another_task_reads_makes_room_for_the_next_request() {
+    on_one_thread(async {
+        let (mut ours, theirs) = duplex(1024);
+        let reads = reads_beside(2, "early");
+        tokio::task::spawn_local(server::Connection::new(theirs, reads, Limits::default()));
+        for _ in 0..3 {
+            ours.write_all(b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\na").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"early") {
+                assert_ne!(ours.read_buf(&mut answer).await.unwrap(), 0);
+            }
+            ours.write_all(b"b").await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn who_reads_in_another_task_does_not_keep_the_answer_from_being_written() {
+    on_one_thread(async {
+        let (mut ours, theirs) = duplex(64);
+        let answer: &str = "x".repeat(1000).leak();
+        tokio::task::spawn_local(server::Connection::new(theirs, reads_beside(2, answer), Limits::default()));
+        ours.write_all(b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\na").await.unwrap();
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        ours.write_all(b"b").await.unwrap();
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+        let mut got = Vec::new();
+        while !got.ends_with(answer.as_bytes()) {
+            assert_ne!(ours.read_buf(&mut got).await.unwrap(), 0);
+        }
+    });
+}
+
 #[test]
 fn an_empty_body_is_none() {
     on_one_thread(async {
