@@ -36,7 +36,7 @@ pub enum Fault {
     /// A request says its length twice: by `content-length` and `transfer-encoding`.
     #[error("the length is stated twice")]
     LengthTwice,
-    /// A request's last transfer coding is not `chunked`, or the request is one of HTTP/1.0.
+    /// A request's last transfer coding is not `chunked`, or the message is one of HTTP/1.0.
     #[error("the transfer-encoding does not say where the body ends")]
     TransferEncoding,
     /// A chunk does not begin with its size, or does not end where it said.

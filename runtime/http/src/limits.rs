@@ -5,7 +5,7 @@
 pub struct Limits {
     /// The most headers, and as many trailers. At most [`Limits::MOST_HEADERS`].
     pub headers: usize,
-    /// The most bytes of a head with its first line, and as many of trailers.
+    /// The most bytes of a head with its first line. Trailers have as many, and no more than 16,000.
     pub bytes: usize,
 }
 
@@ -15,6 +15,12 @@ impl Limits {
 
     /// The longest target. Source: `http::Uri` holds no more.
     pub(crate) const TARGET: usize = (u16::MAX - 1) as usize;
+
+    /// The most bytes of trailers.
+    pub(crate) const TRAILERS: usize = 16_000;
+
+    /// The longest body that can be announced, in bytes: far more than anybody sends, and far from where sums overflow.
+    pub(crate) const BODY: u64 = u64::MAX >> 1;
 
     /// The most bytes of chunk extensions in a whole body: nobody uses them, and they cost whoever reads them.
     pub(crate) const EXTENSIONS: u32 = 16 * 1024;

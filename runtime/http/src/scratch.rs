@@ -30,8 +30,9 @@ pub(crate) fn poll_read<S: AsyncRead + Unpin>(
             input.reserve(room);
             pin!(stream.read_buf(input)).poll(cx)
         };
-        if input.is_empty() {
-            *input = BytesMut::new();
+        if input.len() < PIECE / 4 {
+            // A few bytes do not keep a large buffer, in which whoever keeps them would keep all of it.
+            *input = BytesMut::from(input.as_ref());
         }
         return result;
     }

@@ -1,5 +1,7 @@
 //! Both drivers over streams in memory: what a client sees of a server, and a server of a client.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at its first surprise")]
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};

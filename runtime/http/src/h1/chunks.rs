@@ -102,7 +102,7 @@ impl Chunks {
             (At::Extension(_), b'\n') => return Err(Fault::Chunk),
             (At::Extension(size), _) => {
                 self.extensions = self.extensions.saturating_add(1);
-                if self.extensions > Limits::EXTENSIONS {
+                if self.extensions >= Limits::EXTENSIONS {
                     return Err(Fault::ChunkExtensions);
                 }
                 At::Extension(size)
@@ -178,6 +178,10 @@ mod tests {
             ("00000000000000001\r\nx\r\n", Err(Fault::Chunk)),
             ("0\r\n\rx", Err(Fault::Trailer)),
             ("0\r\na b: 1\r\n\r\n", Err(Fault::Trailer)),
+            ("0\r\n\n", Err(Fault::Trailer)),
+            ("0\r\na: b\n\r\n", Err(Fault::Trailer)),
+            ("0\r\na: b\nc: d\r\n\r\n", Err(Fault::Trailer)),
+            ("0\r\na: b\r\n\n", Err(Fault::Trailer)),
         ] {
             for piece in [1, 2, 3, 1000] {
                 let expected =
@@ -192,7 +196,7 @@ mod tests {
         let long = "x".repeat(9000);
         let body = format!("1;{long}\r\nx\r\n1;{long}\r\n");
         assert_eq!(read(body.as_bytes(), 1000), Err(Fault::ChunkExtensions));
-        let body = format!("0\r\na: {}\r\n\r\n", "x".repeat(70_000));
+        let body = format!("0\r\na: {}\r\n\r\n", "x".repeat(17_000));
         assert_eq!(read(body.as_bytes(), 1000), Err(Fault::TrailersTooLarge));
         let body = format!("0\r\n{}\r\n", "a: 1\r\n".repeat(101));
         assert_eq!(read(body.as_bytes(), 1000), Err(Fault::TrailersTooLarge));

@@ -156,9 +156,12 @@ impl Client {
                 (None, Some(length)) => Framing::Length(length),
                 (Some(false), _) | (None, None) => Framing::UntilEnd,
             };
+            // From here on it may speak something else.
+            let is_switched =
+                status == StatusCode::SWITCHING_PROTOCOLS || (exchange.is_connect && status.is_success());
             self.stays &= fields.stays(message.version() == Version::HTTP_10)
                 && framing != Framing::UntilEnd
-                && status != StatusCode::SWITCHING_PROTOCOLS;
+                && !is_switched;
             exchange.answer = Answer::Body(Body::new(framing));
             return Ok(Some((message, framing)));
         }
@@ -244,6 +247,8 @@ mod tests {
             (Method::GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n", Framing::UntilEnd, false),
             (Method::GET, "HTTP/1.1 200 OK\r\n\r\n", Framing::UntilEnd, false),
             (Method::GET, "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", Framing::EMPTY, false),
+            (Method::CONNECT, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n", Framing::EMPTY, false),
+            (Method::CONNECT, "HTTP/1.1 405 No\r\ncontent-length: 0\r\n\r\n", Framing::EMPTY, true),
             (
                 Method::GET,
                 "HTTP/1.1 200\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
@@ -289,6 +294,19 @@ mod tests {
         assert_eq!(client.body().unwrap(), Some(Part::Data(Bytes::from_static(b"x"))));
         assert!(client.has_answer() && !client.has_request());
         assert!(client.requested(None, &mut out) && client.finish() && client.is_ready());
+    }
+
+    #[test]
+    fn an_answer_without_a_clear_end_is_none() {
+        for (head, fault) in [
+            ("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Fault::TransferEncoding),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", Fault::Length),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1, 1\r\n\r\n", Fault::Length),
+        ] {
+            let mut client = asked(Method::GET);
+            client.received(head.as_bytes());
+            assert_eq!(client.answer().map(drop), Err(fault), "{head:?}");
+        }
     }
 
     #[test]

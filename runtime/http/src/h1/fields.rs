@@ -1,6 +1,6 @@
 //! What the headers of a message say about its connection and its length.
 
-use crate::Fault;
+use crate::{Fault, Limits};
 use http::HeaderValue;
 
 /// What is noted while the headers of one message are read.
@@ -21,7 +21,8 @@ pub(super) struct Fields {
 impl Fields {
     /// Notes a `content-length`; whether it says something new.
     pub(super) fn length(&mut self, value: &HeaderValue) -> Result<bool, Fault> {
-        let length = number(value.as_bytes()).ok_or(Fault::Length)?;
+        let length =
+            number(value.as_bytes()).filter(|length| *length <= Limits::BODY).ok_or(Fault::Length)?;
         match self.length.replace(length) {
             None => Ok(true),
             Some(before) if before == length => Ok(false),
@@ -84,6 +85,8 @@ mod tests {
         assert_eq!(fields.length(&HeaderValue::from_static("5")), Ok(true));
         assert_eq!(fields.length(&HeaderValue::from_static("05")), Ok(false));
         assert_eq!(fields.length(&HeaderValue::from_static("6")), Err(Fault::Length));
+        let most = HeaderValue::from_static("18446744073709551615");
+        assert_eq!(Fields::default().length(&most), Err(Fault::Length));
     }
 
     #[test]

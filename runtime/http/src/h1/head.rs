@@ -146,6 +146,8 @@ pub(super) fn answer(
         let (name, value) = pair(&bytes, header)?;
         match name {
             header::CONTENT_LENGTH => drop(fields.length(&value)?),
+            // Such a server cannot mean it.
+            header::TRANSFER_ENCODING if is_old => return Err(Fault::TransferEncoding),
             header::TRANSFER_ENCODING => fields.coding(&value),
             header::CONNECTION => fields.connection(&value),
             _ => {}
@@ -167,6 +169,7 @@ pub(super) fn trailers(
     limits: Limits,
 ) -> Result<Option<HeaderMap>, Fault> {
     let too_large = |_| Fault::TrailersTooLarge;
+    let limits = Limits { bytes: limits.bytes.min(Limits::TRAILERS), ..limits };
     if input.is_empty() || !search.is_worth_it(input) {
         return within(input, limits).map_err(too_large);
     }
@@ -184,6 +187,13 @@ pub(super) fn trailers(
         }
         Err(_) => return Err(Fault::Trailer),
     };
+    // Their lines end as those of chunks do, or one reader would find the end of the body elsewhere than another.
+    let is_bare = |(at, byte): (usize, &u8)| {
+        *byte == b'\n' && at.checked_sub(1).and_then(|at| bytes.get(at)) != Some(&b'\r')
+    };
+    if bytes.iter().take(length).enumerate().any(is_bare) {
+        return Err(Fault::Trailer);
+    }
     *search = Search::default();
     let mut trailers = HeaderMap::with_capacity(parsed.len());
     for header in parsed {

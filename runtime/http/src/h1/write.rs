@@ -1,6 +1,6 @@
 //! Heads and the frame around bodies, as bytes.
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version, header};
 
 /// How the body of a message that is being sent is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Sending {
             Sending::UntilEnd => false,
             Sending::Chunked => {
                 out.extend_from_slice(b"0\r\n");
-                for (name, value) in trailers.into_iter().flatten() {
+                for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| is_trailer(name)) {
                     line(name.as_str(), value.as_bytes(), out);
                 }
                 out.extend_from_slice(b"\r\n");
@@ -59,6 +59,28 @@ impl Sending {
     pub fn is_complete(self) -> bool {
         self == Sending::NOTHING
     }
+}
+
+/// Whether a field may come behind a body: not one about the length or the meaning of what was read by then, which a reader that
+/// merges trailers with headers would believe too late. Source: RFC 9110, section 6.5.1.
+fn is_trailer(name: &HeaderName) -> bool {
+    const NEVER: [HeaderName; 14] = [
+        header::AUTHORIZATION,
+        header::CACHE_CONTROL,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::HOST,
+        header::MAX_FORWARDS,
+        header::SET_COOKIE,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    !NEVER.contains(name)
 }
 
 /// What is known about the length of a body that is to be sent.
@@ -85,10 +107,12 @@ pub(super) fn request(head: &Request<()>, size: Size, out: &mut Vec<u8>) -> Send
         out.extend_from_slice(uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let said = headers(head.headers(), out);
-    let has_no_body = size.exact == Some(0);
+    let said = headers(head.headers(), Codings::Kept, out);
     let sending = match (said.length, size.exact) {
-        _ if said.chunked => Sending::Chunked,
+        _ if said.chunked.is_some() => {
+            chunked(said, out);
+            Sending::Chunked
+        }
         (Some(length), _) => Sending::Length(length),
         (None, Some(0)) => {
             // A method that is about a body says that there is none.
@@ -103,11 +127,10 @@ pub(super) fn request(head: &Request<()>, size: Size, out: &mut Vec<u8>) -> Send
             Sending::Length(length)
         }
         (None, None) => {
-            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+            chunked(said, out);
             Sending::Chunked
         }
     };
-    debug_assert!(!has_no_body || sending != Sending::UntilEnd);
     out.extend_from_slice(b"\r\n");
     sending
 }
@@ -138,23 +161,31 @@ pub(super) fn answer(
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    let said = headers(head.headers(), out);
+    let is_tunnel = asked.is_connect && status.is_success();
+    let is_bare = status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+        || is_tunnel;
+    // Without a body they would say nothing, and HTTP/1.0 has none.
+    let has_codings = !is_old && (!is_bare || status == StatusCode::NOT_MODIFIED);
+    let codings = if has_codings { Codings::Kept } else { Codings::Dropped };
+    let said = headers(head.headers(), codings, out);
     if !said.date {
         out.extend_from_slice(b"date: ");
         out.extend_from_slice(date);
         out.extend_from_slice(b"\r\n");
     }
     let is_switched = status == StatusCode::SWITCHING_PROTOCOLS;
-    let is_bare = status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED
-        || (asked.is_connect && status.is_success());
     let sending = match (said.length, size.exact) {
-        (None, Some(length @ 1..)) if asked.is_head && !is_bare => {
+        (None, Some(length @ 1..)) if asked.is_head && !is_bare && said.chunked.is_none() => {
             content_length(length, out);
             Sending::NOTHING
         }
         _ if is_bare || asked.is_head => Sending::NOTHING,
+        _ if said.chunked.is_some() => {
+            chunked(said, out);
+            Sending::Chunked
+        }
         (Some(length), _) => Sending::Length(length),
         (None, Some(length)) => {
             content_length(length, out);
@@ -162,13 +193,12 @@ pub(super) fn answer(
         }
         (None, None) if is_old => Sending::UntilEnd,
         (None, None) => {
-            if !said.chunked {
-                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-            }
+            chunked(said, out);
             Sending::Chunked
         }
     };
-    let stays = asked.stays && !said.close && sending != Sending::UntilEnd && !is_switched;
+    let is_last = sending == Sending::UntilEnd || is_switched || is_tunnel;
+    let stays = asked.stays && !said.close && !is_last;
     if !stays && !is_switched && !said.close && !is_old {
         out.extend_from_slice(b"connection: close\r\n");
     }
@@ -179,24 +209,46 @@ pub(super) fn answer(
     (sending, stays)
 }
 
+/// What becomes of transfer codings that headers name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codings {
+    Kept,
+    Dropped,
+}
+
 /// What headers that were written say.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Said {
     length: Option<u64>,
-    chunked: bool,
+    /// Whether transfer codings were named; if so, whether the last one is `chunked`.
+    chunked: Option<bool>,
     date: bool,
     close: bool,
     keep_alive: bool,
 }
 
-/// Writes headers. Only one statement about the length is written, and `chunked` is the stronger one.
-fn headers(headers: &HeaderMap, out: &mut Vec<u8>) -> Said {
-    let mut said = Said { chunked: headers.contains_key(header::TRANSFER_ENCODING), ..Said::default() };
+/// Says that chunks follow, unless that was said.
+fn chunked(said: Said, out: &mut Vec<u8>) {
+    if said.chunked != Some(true) {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+}
+
+/// Writes headers. Only one statement about the length is written, and a transfer coding is the stronger one.
+fn headers(headers: &HeaderMap, codings: Codings, out: &mut Vec<u8>) -> Said {
+    let is_coded = codings == Codings::Kept && headers.contains_key(header::TRANSFER_ENCODING);
+    let mut said = Said { chunked: is_coded.then_some(false), ..Said::default() };
     for (name, value) in headers {
         match *name {
+            header::TRANSFER_ENCODING if codings == Codings::Dropped => continue,
+            header::TRANSFER_ENCODING => {
+                let mut fields = super::fields::Fields::default();
+                fields.coding(value);
+                said.chunked = fields.coding;
+            }
             header::CONTENT_LENGTH => {
                 let length = super::fields::number(value.as_bytes());
-                if said.chunked || said.length.is_some() || length.is_none() {
+                if is_coded || said.length.is_some() || length.is_none() {
                     continue;
                 }
                 said.length = length;
@@ -300,6 +352,40 @@ mod tests {
                 Some(0),
                 ("HTTP/1.1 101 Switching Protocols|connection: upgrade", Sending::NOTHING, false),
             ),
+            (
+                length().header("transfer-encoding", "chunked"),
+                old,
+                None,
+                ("HTTP/1.0 200 OK|content-length: 3|connection: keep-alive", Sending::Length(3), true),
+            ),
+            (
+                ok().header("transfer-encoding", "chunked"),
+                ASKED,
+                Some(3),
+                ("HTTP/1.1 200 OK|transfer-encoding: chunked", Sending::Chunked, true),
+            ),
+            (
+                ok().header("transfer-encoding", "gzip"),
+                ASKED,
+                None,
+                (
+                    "HTTP/1.1 200 OK|transfer-encoding: gzip|transfer-encoding: chunked",
+                    Sending::Chunked,
+                    true,
+                ),
+            ),
+            (
+                ok().status(204).header("transfer-encoding", "chunked"),
+                ASKED,
+                None,
+                ("HTTP/1.1 204 No Content", Sending::NOTHING, true),
+            ),
+            (
+                ok(),
+                Asked { is_connect: true, ..ASKED },
+                Some(0),
+                ("HTTP/1.1 200 OK|connection: close", Sending::NOTHING, false),
+            ),
             (ok().status(299), ASKED, Some(0), ("HTTP/1.1 299 |content-length: 0", Sending::NOTHING, true)),
         ] {
             let (text, sending, stays) = answered(response, asked, exact);
@@ -322,6 +408,12 @@ mod tests {
             (get(), Some(0), "GET /p?q HTTP/1.1\r\n\r\n", Sending::NOTHING),
             (get(), Some(2), "GET /p?q HTTP/1.1\r\ncontent-length: 2\r\n\r\n", Sending::Length(2)),
             (get(), None, "GET /p?q HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", Sending::Chunked),
+            (
+                get().header("transfer-encoding", "gzip").header("content-length", "1"),
+                None,
+                "GET /p?q HTTP/1.1\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n",
+                Sending::Chunked,
+            ),
             (post(), Some(0), "POST http://a.test/p HTTP/1.1\r\ncontent-length: 0\r\n\r\n", Sending::NOTHING),
             (
                 post().header("content-length", "7"),
@@ -345,7 +437,9 @@ mod tests {
         let mut sending = Sending::Chunked;
         assert_eq!(sending.frame(0, &mut out), (0, &b""[..]));
         assert_eq!(sending.frame(0x1_0af, &mut out), (0x1_0af, &b"\r\n"[..]));
-        let trailers = HeaderMap::from_iter([(header::ETAG, http::HeaderValue::from_static("1"))]);
+        let one = http::HeaderValue::from_static("1");
+        let trailers = [(header::CONTENT_LENGTH, one.clone()), (header::ETAG, one)];
+        let trailers = HeaderMap::from_iter(trailers);
         assert!(sending.end(Some(&trailers), &mut out));
         assert_eq!(out, b"10af\r\n0\r\netag: 1\r\n\r\n");
     }
