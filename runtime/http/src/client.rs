@@ -298,8 +298,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
         if let Some(sending) = body
             && let Poll::Ready(result) = self.0.poll_upload(exchange, sending, cx)
         {
-            result?;
             *body = None;
+            match result {
+                Ok(()) => {}
+                // A server that wants no more may have answered before it closed.
+                Err(Error::Stream(_)) => self.0.0.borrow_mut().core.close(),
+                Err(error @ (Error::Fault(_) | Error::Body(_) | Error::Ended | Error::GivenUp)) => {
+                    return Poll::Ready(Err(error));
+                }
+            }
         }
         let mut inner = self.0.0.borrow_mut();
         loop {

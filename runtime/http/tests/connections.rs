@@ -6,9 +6,11 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use meshd_http::{BodyError, Error, Incoming, Limits, client, server};
+use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
 type Body = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError>>>;
 
@@ -347,6 +349,53 @@ fn who_reads_in_another_task_does_not_keep_the_answer_from_being_written() {
         while !got.ends_with(answer.as_bytes()) {
             assert_ne!(ours.read_buf(&mut got).await.unwrap(), 0);
         }
+    });
+}
+
+/// A stream to a server that answers without reading all, and closes: it takes so many bytes, then writing fails.
+struct Deaf {
+    takes: usize,
+    answer: &'static [u8],
+}
+
+impl AsyncRead for Deaf {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.takes > 0 { Poll::Pending } else { Pin::new(&mut this.answer).poll_read(cx, into) }
+    }
+}
+
+impl AsyncWrite for Deaf {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let takes = bytes.len().min(self.takes);
+        self.takes -= takes;
+        Poll::Ready(if takes > 0 { Ok(takes) } else { Err(io::ErrorKind::BrokenPipe.into()) })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn an_answer_counts_although_the_server_takes_no_more_of_the_request() {
+    on_one_thread(async {
+        let answer = b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig";
+        for takes in [1, 1000] {
+            let connection = client::Connection::new(Deaf { takes, answer }, Limits::default());
+            let request = Request::post("/").body(text(vec![b'x'; 10_000])).unwrap();
+            let answer = connection.send(request).await.unwrap();
+            assert_eq!(answer.status(), 413);
+            assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "big");
+            assert!(!connection.is_ready() && !connection.ready().await);
+        }
+        let connection = client::Connection::new(Deaf { takes: 1, answer: b"" }, Limits::default());
+        let unanswered = connection.send(Request::get("/").body(text("")).unwrap()).await.unwrap_err();
+        assert!(!unanswered.is_unsent, "{unanswered:?}");
     });
 }
 

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use crate::{Fault, Limits};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use httparse::{Header, ParserConfig, Status};
 use std::mem::MaybeUninit;
@@ -14,9 +14,30 @@ pub(super) struct Search {
     seen: usize,
     /// Whether what came was read as far as it went and makes sense so far.
     is_begun: bool,
+    /// Bytes of empty lines before it.
+    empty: usize,
 }
 
 impl Search {
+    /// Takes empty lines away that come before a head: they belong to nothing, and would be looked at with each piece that
+    /// comes. Whether there were not too many.
+    fn skips_empty_lines(&mut self, input: &mut BytesMut, limits: Limits) -> bool {
+        let mut length = 0;
+        loop {
+            length += match input.get(length..).unwrap_or_default() {
+                [b'\r', b'\n', ..] => 2,
+                [b'\n', ..] => 1,
+                _ => break,
+            };
+        }
+        if length > 0 {
+            input.advance(length);
+            self.empty += length;
+            self.seen = 0;
+        }
+        self.empty <= limits.bytes
+    }
+
     /// Whether it is worth reading `input` as a head: it is new, or its end has come.
     fn is_worth_it(&mut self, input: &[u8]) -> bool {
         if !std::mem::replace(&mut self.is_begun, true) {
@@ -51,6 +72,9 @@ pub(super) fn request(
     search: &mut Search,
     limits: Limits,
 ) -> Result<Option<Head<Request<()>>>, Fault> {
+    if !search.skips_empty_lines(input, limits) {
+        return Err(Fault::HeadTooLarge);
+    }
     if input.is_empty() || !search.is_worth_it(input) {
         return within(input, limits);
     }
@@ -119,6 +143,9 @@ pub(super) fn answer(
     search: &mut Search,
     limits: Limits,
 ) -> Result<Option<Head<Response<()>>>, Fault> {
+    if !search.skips_empty_lines(input, limits) {
+        return Err(Fault::HeadTooLarge);
+    }
     if input.is_empty() || !search.is_worth_it(input) {
         return within(input, limits);
     }

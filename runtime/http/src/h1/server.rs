@@ -334,6 +334,27 @@ mod tests {
     }
 
     #[test]
+    fn empty_lines_before_a_request_are_taken_away() {
+        for piece in [1, 3, 100] {
+            let mut server = Server::new(Limits { headers: 3, bytes: 64 });
+            let mut request = None;
+            for piece in b"\r\n\n\r\nGET /a HTTP/1.1\r\n\r\n\r\n".chunks(piece) {
+                server.received(piece);
+                request = request.or(server.request().unwrap());
+            }
+            assert_eq!(request.unwrap().0.uri(), "/a");
+        }
+        let mut server = Server::new(Limits { headers: 3, bytes: 64 });
+        for _ in 0..32 {
+            server.received(b"\r\n");
+            assert_eq!(server.request().map(drop), Ok(()));
+            assert!(server.is_idle());
+        }
+        server.received(b"\r\n");
+        assert_eq!(server.request().map(drop), Err(Fault::HeadTooLarge));
+    }
+
+    #[test]
     fn heads_have_bounds_however_they_come() {
         let limits = Limits { headers: 3, bytes: 200 };
         let head = |headers: usize, length: usize| {
