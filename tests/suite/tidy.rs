@@ -105,6 +105,7 @@ const ORDER: &[&[&str]] = &[
         "meshd-certificates",
         "meshd-config",
         "meshd-heap",
+        "meshd-http",
         "meshd-rate-limit",
         "meshd-redirect",
     ],
