@@ -28,7 +28,7 @@ pub struct Unanswered {
 
 /// One connection, for one request at a time. It needs no task of its own: requests, answers and their bodies are moved by
 /// whoever waits for them. Only what is left of a request's body when its answer begins gets one.
-pub struct Connection<S>(Rc<Shared<S>>);
+pub struct Connection<S: AsyncRead + AsyncWrite + Unpin>(Rc<Shared<S>>);
 
 struct Shared<S>(RefCell<Inner<S>>);
 
@@ -366,10 +366,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
 /// Room for the head of a request, in bytes.
 const HEAD: usize = 512;
 
-impl<S> Drop for Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Connection<S> {
     fn drop(&mut self) {
-        // Whatever else holds it, nobody can give it back.
         let mut inner = self.0.0.borrow_mut();
+        let is_quiet = inner.core.is_ready();
+        // Whatever else holds it, nobody can give it back.
         inner.core.close();
+        if let Some(stream) = inner.stream.as_mut().filter(|_| is_quiet) {
+            // The other end is told that this is all, if it can be told at once: TLS would take it for a cut otherwise.
+            let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
     }
 }

@@ -33,9 +33,6 @@ pub enum Fault {
     /// `content-length` is no number, or several that differ.
     #[error("the content-length is not one number")]
     Length,
-    /// A request says its length twice: by `content-length` and `transfer-encoding`.
-    #[error("the length is stated twice")]
-    LengthTwice,
     /// A request's last transfer coding is not `chunked`, or the message is one of HTTP/1.0.
     #[error("the transfer-encoding does not say where the body ends")]
     TransferEncoding,
@@ -72,7 +69,6 @@ impl Fault {
             | Fault::Version
             | Fault::Header
             | Fault::Length
-            | Fault::LengthTwice
             | Fault::TransferEncoding
             | Fault::Chunk
             | Fault::ChunkExtensions

@@ -19,7 +19,7 @@ pub(crate) trait Source {
     /// Whether all of it has been given.
     fn is_over(&self, exchange: u64) -> bool;
 
-    /// Nobody wants the rest.
+    /// Nobody asks for more: all of it was given, or nobody wants the rest.
     fn unwanted(&self, exchange: u64);
 }
 
@@ -66,6 +66,7 @@ impl Body for Incoming {
             Poll::Pending => false,
         };
         if is_last {
+            reading.source.unwanted(reading.exchange);
             self.0 = None;
         }
         frame

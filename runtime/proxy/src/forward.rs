@@ -14,7 +14,7 @@ use crate::headers::{leave, remove_hop_by_hop};
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outgoing::Outgoing;
 use crate::outlier::Report;
-use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Switched, Unanswered, chain};
+use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered};
 use crate::route::{Route, random};
 use crate::trailers::{Trailers, WithTrailers};
 use crate::tunnel::Upper;
@@ -28,7 +28,6 @@ use meshd_config::{Protocol, REPLAYED_BODY, Retry};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How often a request moves on from pooled connections that had died unnoticed. Nothing was sent on them.
@@ -208,18 +207,20 @@ pub(crate) async fn forward(
             None => std::future::pending().await,
         }
     };
+    // Who is waited for is known as long as the attempt is there.
     let silence = async {
         match route.idle_timeout {
             Some(idle) => body.silent_for(idle).await,
             None => std::future::pending().await,
         }
+        body.is_awaited()
     };
     let late = tokio::select! {
         biased;
         result = exchange.run() => Ok(result),
         () = given_up => Err(Failure::Deadline),
         () = expiry => Err(Failure::Timeout),
-        () = silence => Err(if body.is_awaited() { Failure::SilentClient } else { Failure::SilentUpstream }),
+        is_awaited = silence => Err(if is_awaited { Failure::SilentClient } else { Failure::SilentUpstream }),
     };
     let mut result = late.unwrap_or_else(|failure| {
         let result = Err(failure);
@@ -424,20 +425,10 @@ impl Sending<'_> {
             deadline::pass_on(request.headers_mut(), until);
         }
         let endpoint = Held::raise(&picked.endpoint, active);
-        let mut switch = None;
-        let (sent, connection) = match checkout {
-            Checkout::Http1(mut connection) => {
-                switch = self.outgoing.upgrade.map(|_| connection.expect_switch());
-                let sent = connection.sender.try_send_request(request).await;
-                let sent = sent.map(|response| response.map(FromUpstream::Single)).map_err(|mut error| {
-                    let (unsent, text) = (error.take_message().is_some(), chain(error.error()));
-                    match unsent {
-                        true => Unanswered::NotSent(text),
-                        false if error.error().is_parse() => Unanswered::Protocol(text),
-                        false => Unanswered::Reset(text),
-                    }
-                });
-                (sent, Some(connection))
+        let (sent, mut connection) = match checkout {
+            Checkout::Http1(connection) => {
+                let sent = connection.send(request).await;
+                (sent.map(|response| response.map(FromUpstream::Single)), Some(connection))
             }
             Checkout::Http2(stream) => (stream.send(request).await, None),
         };
@@ -462,7 +453,7 @@ impl Sending<'_> {
         }
         let upper = match is_asked && upgrade::is_agreed(&response) {
             false => None,
-            true => Some(upper(&mut response, switch).await.ok_or(Failure::Reset)?),
+            true => Some(upper(&mut response, &mut connection).await.ok_or(Failure::Reset)?),
         };
         let held = vec![Counted::Endpoint(endpoint)];
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.idle(upper.is_some()));
@@ -476,15 +467,12 @@ fn before_an_answer(retry: &Retry) -> Option<Duration> {
 }
 
 /// The upstream's end of what was agreed on.
-async fn upper(
-    response: &mut Response<FromUpstream>,
-    switch: Option<oneshot::Receiver<Switched>>,
-) -> Option<Upper> {
+async fn upper(response: &mut Response<FromUpstream>, connection: &mut Option<OneAtATime>) -> Option<Upper> {
     match response.version() {
         Version::HTTP_2 => {
             let upgraded = hyper::upgrade::on(response).await.ok()?;
             Some(Upper::Shared(TokioIo::new(upgraded)))
         }
-        _ => switch?.await.ok().map(Upper::Single),
+        _ => connection.take()?.into_switched().map(Upper::Single),
     }
 }

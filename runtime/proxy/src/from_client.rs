@@ -5,7 +5,6 @@ use crate::filter::mirror::Copied;
 use crate::presence::Presence;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,22 +18,50 @@ pub(crate) struct FromClient {
     copies: Vec<Copied>,
 }
 
+/// A request's body on the connection of its client.
+pub(crate) enum Arriving {
+    /// Over HTTP/1.1.
+    Http1(meshd_http::Incoming),
+    /// On a stream of HTTP/2.
+    Http2(hyper::body::Incoming),
+}
+
+impl Arriving {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Arriving::Http1(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::from),
+            Arriving::Http2(incoming) => Pin::new(incoming).poll_frame(cx).map_err(BodyError::from),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Arriving::Http1(incoming) => incoming.is_end_stream(),
+            Arriving::Http2(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Arriving::Http1(incoming) => incoming.size_hint(),
+            Arriving::Http2(incoming) => incoming.size_hint(),
+        }
+    }
+}
+
 /// Where a body comes from.
 enum Source {
     /// A client's connection.
-    Client { incoming: Incoming, is_http2: bool, presence: Rc<Presence> },
+    Client { arriving: Arriving, presence: Rc<Presence> },
     /// Whoever reads it from there.
     Copy(Copied),
 }
 
 impl FromClient {
     /// The body of a request of this client.
-    pub(crate) fn new(incoming: Incoming, is_http2: bool, presence: &Rc<Presence>) -> Self {
-        let ended = incoming.is_end_stream();
-        if !ended {
-            presence.body_begins();
-        }
-        let source = Source::Client { incoming, is_http2, presence: Rc::clone(presence) };
+    pub(crate) fn new(arriving: Arriving, presence: &Rc<Presence>) -> Self {
+        let ended = arriving.is_end_stream();
+        let source = Source::Client { arriving, presence: Rc::clone(presence) };
         FromClient { source, ended, copies: Vec::new() }
     }
 
@@ -54,10 +81,6 @@ impl FromClient {
         }
         for copy in self.copies.drain(..) {
             copy.close(true);
-        }
-        match &self.source {
-            Source::Client { incoming: _, is_http2: _, presence } => presence.body_ends(),
-            Source::Copy(_) => {}
         }
     }
 }
@@ -92,16 +115,16 @@ impl HttpBody for FromClient {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let ended = self.ended;
         let (frame, is_last) = match &mut self.source {
-            Source::Client { incoming, is_http2, presence: _ } => {
-                match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
-                    Some(Ok(frame)) => (Some(frame), incoming.is_end_stream()),
-                    Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            Source::Client { arriving, presence: _ } => {
+                match (ready!(arriving.poll_frame(cx)), &*arriving) {
+                    (Some(Ok(frame)), _) => (Some(frame), arriving.is_end_stream()),
+                    (Some(Err(error)), _) => return Poll::Ready(Some(Err(error))),
                     // An HTTP/2 stream can be reset "without an error", and hyper shows that as an end; a body that is
-                    // whole has also ended its stream. Over HTTP/1.1, hyper tells a missing end by itself.
-                    None if !ended && *is_http2 && !incoming.is_end_stream() => {
+                    // whole has also ended its stream. Over HTTP/1.1, a missing end is an error by itself.
+                    (None, Arriving::Http2(incoming)) if !ended && !incoming.is_end_stream() => {
                         return Poll::Ready(Some(Err("the client ended its request in the middle".into())));
                     }
-                    None => (None, true),
+                    (None, _) => (None, true),
                 }
             }
             Source::Copy(copied) => match ready!(copied.poll_frame(cx)) {
@@ -125,14 +148,14 @@ impl HttpBody for FromClient {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Client { incoming, is_http2: _, presence: _ } => incoming.is_end_stream(),
+            Source::Client { arriving, presence: _ } => arriving.is_end_stream(),
             Source::Copy(copied) => copied.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Client { incoming, is_http2: _, presence: _ } => incoming.size_hint(),
+            Source::Client { arriving, presence: _ } => arriving.size_hint(),
             // What the client announced is in the headers.
             Source::Copy(_) => SizeHint::default(),
         }
@@ -145,11 +168,10 @@ impl Drop for FromClient {
             copy.close(false);
         }
         match &self.source {
-            Source::Client { incoming: _, is_http2: _, presence } if !self.ended => {
+            Source::Client { arriving: _, presence } if !self.ended => {
                 presence.left_unread();
-                presence.body_ends();
             }
-            Source::Client { incoming: _, is_http2: _, presence: _ } => {}
+            Source::Client { .. } => {}
             Source::Copy(copied) => copied.abandon(),
         }
     }

@@ -1,25 +1,21 @@
-//! A client's HTTP connection: which version it speaks, and that it costs little while nothing is asked on it.
-//!
-//! An HTTP library keeps buffers and the state of a request for as long as it has a connection. Most of many clients are
-//! idle, so an HTTP/1.1 connection is taken away from the library while nothing is asked on it, and given back with the
-//! first bytes of the next request.
+//! A client's HTTP connection: which version it speaks, and who speaks it.
 
 use crate::bounds::Bounds;
 use crate::buffers;
 use crate::frames::PREFACE;
+use crate::from_client::Arriving;
 use crate::noticed::Noticed;
 use crate::presence::Presence;
 use crate::relay::Breaks;
 use crate::replayed::Replayed;
 use crate::stream::Streams;
 use crate::taken::Taken;
-use crate::tunnel::{Next, Tunnel};
+use crate::tunnel::Next;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http1::Parts;
-use hyper::server::conn::{http1, http2};
-use hyper::service::Service;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use meshd_http::{Limits, server};
 use std::convert::Infallible;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
@@ -27,44 +23,39 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-/// How much of a request is read at once before the library has the connection: most requests without a body.
+/// How much of a request is read at once before it is known what the client speaks: most requests without a body.
 const FIRST: usize = 2048;
 
 /// Serves `service` on `stream` until it ends, or until `leave` and what was under way then.
-pub(crate) async fn serve<S, V>(
+pub(crate) async fn serve<S, V, F>(
     stream: S,
-    mut service: V,
+    service: V,
     presence: &Rc<Presence>,
     next: &Next,
     bounds: Bounds,
     leave: impl Future<Output = ()>,
 ) where
     S: Breaks + 'static,
-    V: Service<Request<Incoming>, Response = Response<Taken>, Error = Infallible> + Unpin + 'static,
-    V::Future: 'static,
+    V: Fn(Request<Arriving>) -> F + 'static,
+    F: Future<Output = Response<Taken>> + 'static,
 {
     let mut stream = Replayed::new(Vec::new(), Noticed::new(stream, presence));
     let mut leave = pin!(leave);
-    loop {
-        let first = tokio::select! {
-            biased;
-            first = first_bytes(&mut stream) => first,
-            () = presence.overstayed() => None,
-            () = &mut leave => None,
-        };
-        let Some((first, version)) = first else { break };
-        stream = stream.again(first);
-        match version {
-            Version::Http1 => match http1(stream, service, presence, next, bounds, leave.as_mut()).await {
-                Some(quiet) => (stream, service) = quiet,
-                None => return,
-            },
-            Version::Http2 => return http2(stream, service, presence, bounds, leave.as_mut()).await,
+    let first = tokio::select! {
+        biased;
+        first = first_bytes(&mut stream) => first,
+        () = presence.overstayed() => None,
+        () = &mut leave => None,
+    };
+    match first {
+        Some((first, Version::Http1)) => {
+            http1(stream.again(first), service, presence, next, bounds, leave).await;
         }
-    }
-    tokio::select! {
-        _ = stream.shutdown() => {}
-        () = presence.overstayed() => {}
+        Some((first, Version::Http2)) => http2(stream.again(first), service, presence, bounds, leave).await,
+        None => tokio::select! {
+            _ = stream.shutdown() => {}
+            () = presence.overstayed() => {}
+        },
     }
 }
 
@@ -95,67 +86,50 @@ async fn first_bytes<S: AsyncRead + Unpin>(stream: &mut S) -> Option<(Vec<u8>, V
     }
 }
 
-/// Serves HTTP/1.1 until the connection ends, or gives it back once nothing has been asked for a while.
-async fn http1<S, V>(
+/// Serves HTTP/1.1 until the connection ends, also as a tunnel.
+async fn http1<S, V, F>(
     stream: Replayed<Noticed<S>>,
     service: V,
     presence: &Rc<Presence>,
     next: &Next,
     bounds: Bounds,
     leave: Pin<&mut impl Future<Output = ()>>,
-) -> Option<(Replayed<Noticed<S>>, V)>
-where
+) where
     S: Breaks + 'static,
-    V: Service<Request<Incoming>, Response = Response<Taken>, Error = Infallible> + Unpin + 'static,
+    V: Fn(Request<Arriving>) -> F,
+    F: Future<Output = Response<Taken>>,
 {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(None);
     // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
-    builder.max_headers(bounds.headers).max_buf_size(bounds.bytes + 1);
-    let mut serving = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
+    let limits = Limits { headers: bounds.headers, bytes: bounds.bytes + 1 };
+    let service = |request: Request<_>| service(request.map(Arriving::Http1));
+    let mut serving = server::Connection::new(stream, service, limits);
+    let ended = tokio::select! {
         biased;
-        _ = serving.as_mut() => {
-            if let Some(tunnel) = next.take() {
-                go_on(tunnel, Pin::into_inner(serving).into_parts()).await;
+        ended = &mut serving => Some(ended),
+        () = presence.overstayed() => return,
+        () = leave => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            serving.close();
+            tokio::select! {
+                biased;
+                ended = &mut serving => ended,
+                () = presence.overstayed() => return,
             }
-            return None;
         }
-        () = presence.overstayed() => return None,
-        () = leave => serving.as_mut().graceful_shutdown(),
-        () = presence.quiet() => {
-            let parts = Pin::into_inner(serving).into_parts();
-            let stream = parts.io.into_inner();
-            if parts.read_buf.is_empty() {
-                return Some((stream, parts.service));
-            }
-            // The beginning of the next request came before the end of the last one.
-            presence.began();
-            return Some((stream.again(parts.read_buf.to_vec()), parts.service));
-        }
+    };
+    if let (Ok(server::End::Switched), Some(tunnel)) = (ended, next.take())
+        && let Some((stream, unread)) = serving.into_parts()
+    {
+        // In a box, since few connections become one.
+        Box::pin(tunnel.run(stream.again(unread.to_vec()))).await;
     }
-    tokio::select! {
-        biased;
-        _ = serving.as_mut() => {}
-        () = presence.overstayed() => return None,
-    }
-    if let Some(tunnel) = next.take() {
-        go_on(tunnel, Pin::into_inner(serving).into_parts()).await;
-    }
-    None
-}
-
-/// What is left of a connection on which HTTP has ended goes on as a tunnel. It is in a box, since few connections do.
-async fn go_on<S, V>(tunnel: Tunnel, parts: Parts<TokioIo<Replayed<Noticed<S>>>, V>)
-where
-    S: Breaks + 'static,
-{
-    let Parts { io, read_buf, service: _, .. } = parts;
-    Box::pin(tunnel.run(io.into_inner().again(read_buf.to_vec()))).await;
 }
 
 /// Serves HTTP/2 until the connection ends.
-async fn http2<S, V>(
+async fn http2<S, V, F>(
     stream: Replayed<Noticed<S>>,
     service: V,
     presence: &Rc<Presence>,
@@ -163,9 +137,14 @@ async fn http2<S, V>(
     leave: Pin<&mut impl Future<Output = ()>>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
-    V: Service<Request<Incoming>, Response = Response<Taken>, Error = Infallible> + Unpin + 'static,
-    V::Future: 'static,
+    V: Fn(Request<Arriving>) -> F + 'static,
+    F: Future<Output = Response<Taken>> + 'static,
 {
+    let service = service_fn(move |request: Request<_>| {
+        // What a request needs is kept apart, so that its stream does not move it about.
+        let answer = Box::pin(service(request.map(Arriving::Http2)));
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
     let mut builder = http2::Builder::new(Streams);
     builder.timer(TokioTimer::new()).max_header_list_size(bounds.header_list()).enable_connect_protocol();
     buffers::of_client(&mut builder, presence.is_stranger());

@@ -7,7 +7,7 @@ use crate::drain::Phase;
 use crate::filter::{change_response, copy_request};
 use crate::forward::{Answer, forward};
 use crate::frames::Flood;
-use crate::from_client::FromClient;
+use crate::from_client::{Arriving, FromClient};
 use crate::http_connection;
 use crate::limit::Left;
 use crate::local_reply::{Form, Why, headers_only};
@@ -25,13 +25,10 @@ use crate::watched::Ending;
 use crate::worker::Worker;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use meshd_config::Upgrade;
 use std::borrow::Cow;
-use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -52,18 +49,17 @@ where
     let service = {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
         let (presence, next) = (Rc::clone(&presence), next.clone());
-        service_fn(move |request: Request<Incoming>| {
+        move |request: Request<Arriving>| {
             let is_http2 = request.version() == Version::HTTP_2;
             let asking = Asking::new(&presence, is_http2);
-            let request = request.map(|incoming| FromClient::new(incoming, is_http2, &presence));
+            let request = request.map(|arriving| FromClient::new(arriving, &presence));
             let (worker, connection, presence, next) =
                 (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence), next.clone());
-            // What a request needs is kept apart, so that a connection without one does not hold room for it.
-            Box::pin(async move {
+            async move {
                 let answer = answer(&worker, &connection, asking, &next, request).await;
-                Ok::<_, Infallible>(answer.map(|body| Taken::new(body, &presence)))
-            })
-        })
+                answer.map(|body| Taken::new(body, &presence))
+            }
+        }
     };
     // HTTP/2 says GOAWAY as soon as the proxy drains; HTTP/1.1 says `connection: close` with its next answer, and an
     // idle connection is closed only at the end, since closing it earlier races with the client's next request.

@@ -140,11 +140,6 @@ impl Place {
         }
     }
 
-    /// Whether it takes what is written.
-    pub(crate) fn takes(&self) -> bool {
-        self.blocked.get().is_none()
-    }
-
     /// The client takes nothing.
     pub(crate) fn takes_nothing(&self, now: Instant) {
         if self.blocked.get().is_none() {

@@ -16,10 +16,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a stranger may take to send the headers of a request.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For how long nothing must have been asked before a connection counts as quiet. Longer than between the requests of a
-/// busy client, so that these need nothing to be set up again.
-const QUIET: Duration = Duration::from_secs(1);
-
 /// What a connection's client is doing.
 #[derive(Debug)]
 pub(crate) struct Presence {
@@ -30,10 +26,6 @@ pub(crate) struct Presence {
     headers_began: Notify,
     /// Requests whose answers have not passed.
     requests: Cell<u32>,
-    /// Requests whose bodies have not come to their end.
-    bodies: Cell<u32>,
-    /// Whether a request has begun whose headers are not complete.
-    has_begun: Cell<bool>,
     /// `None` until something tells.
     is_http2: Cell<Option<bool>>,
     /// Whether part of a request was not read.
@@ -52,8 +44,6 @@ impl Presence {
             headers_since: Cell::new(None),
             headers_began: Notify::new(),
             requests: Cell::new(0),
-            bodies: Cell::new(0),
-            has_begun: Cell::new(false),
             is_http2: Cell::new(None),
             has_unread: Cell::new(false),
             is_stranger,
@@ -91,43 +81,6 @@ impl Presence {
     /// Whether it may have come without a certificate.
     pub(crate) fn is_stranger(&self) -> bool {
         self.is_stranger
-    }
-
-    /// The body of a request begins to come.
-    pub(crate) fn body_begins(&self) {
-        self.bodies.set(self.bodies.get().saturating_add(1));
-    }
-
-    /// It has come to its end, or nobody waits for it any more.
-    pub(crate) fn body_ends(&self) {
-        self.bodies.set(self.bodies.get().saturating_sub(1));
-    }
-
-    /// A request begins whose headers are not complete.
-    pub(crate) fn began(&self) {
-        self.has_begun.set(true);
-    }
-
-    /// Returns once nothing has been asked for a while on an HTTP/1.1 connection, and nothing is under way in either
-    /// direction.
-    pub(crate) async fn quiet(&self) {
-        loop {
-            let now = Instant::now();
-            let at = self.quiet_at(now);
-            if at <= now {
-                return;
-            }
-            tokio::time::sleep_until(at).await;
-        }
-    }
-
-    /// When that is, unless something happens before.
-    fn quiet_at(&self, now: Instant) -> Instant {
-        let is_asking = self.requests.get() > 0 || self.bodies.get() > 0 || self.has_begun.get();
-        if is_asking || self.has_unread() || !self.place.takes() {
-            return now + QUIET;
-        }
-        self.idle_since.get() + QUIET
     }
 
     /// Returns once the client has overstayed.
@@ -175,9 +128,6 @@ impl Presence {
         } else {
             self.requests.get() == 0
         };
-        if begins {
-            self.began();
-        }
         if self.is_stranger && begins && self.headers_since.get().is_none() {
             self.headers_since.set(Some(Instant::now()));
             self.headers_began.notify_one();
@@ -221,7 +171,6 @@ impl Asking {
         presence.is_http2.set(Some(is_http2));
         presence.requests.set(presence.requests.get().saturating_add(1));
         presence.headers_since.set(None);
-        presence.has_begun.set(false);
         presence.place.begin();
         Asking(Rc::clone(presence))
     }

@@ -125,7 +125,11 @@ pub(super) fn request(
     }
     match fields.coding {
         Some(false) => return Err(Fault::TransferEncoding),
-        Some(true) if fields.length.is_some() => return Err(Fault::LengthTwice),
+        // Whoever sends both may have been read differently on the way: nothing is read after this (RFC 9112, section 6.3).
+        Some(true) if fields.length.is_some() => {
+            headers.remove(header::CONTENT_LENGTH);
+            fields.close = true;
+        }
         Some(true) | None => {}
     }
     *input = rest(&bytes, length);

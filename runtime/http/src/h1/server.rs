@@ -314,8 +314,6 @@ mod tests {
     #[test]
     fn what_is_no_request_is_named() {
         for (bytes, fault) in [
-            ("GET / HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n", Fault::LengthTwice),
-            ("GET / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", Fault::LengthTwice),
             ("GET / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\n", Fault::TransferEncoding),
             ("GET / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n", Fault::TransferEncoding),
             ("GET / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", Fault::Length),
@@ -352,6 +350,24 @@ mod tests {
         }
         server.received(b"\r\n");
         assert_eq!(server.request().map(drop), Err(Fault::HeadTooLarge));
+    }
+
+    #[test]
+    fn nothing_follows_a_request_that_states_its_length_twice() {
+        for lengths in [
+            "transfer-encoding: chunked\r\ncontent-length: 1",
+            "content-length: 1\r\ntransfer-encoding: chunked",
+        ] {
+            let mut server = server(format!("POST / HTTP/1.1\r\n{lengths}\r\n\r\n0\r\n\r\n").as_bytes());
+            let (request, framing) = server.request().unwrap().unwrap();
+            assert_eq!(
+                (framing, request.headers().contains_key("content-length")),
+                (Framing::Chunked, false)
+            );
+            assert_eq!(server.body().unwrap(), Some(Part::End));
+            assert!(reply(&mut server, 200, "").contains("connection: close"));
+            assert!(!server.finish());
+        }
     }
 
     #[test]

@@ -243,19 +243,9 @@ impl Kept {
 /// The body of an answer.
 pub(crate) enum FromUpstream {
     /// On a connection of its own.
-    Single(Incoming),
+    Single(meshd_http::Incoming),
     /// On a shared one.
     Shared(OpenStream),
-}
-
-impl FromUpstream {
-    fn incoming(&self) -> Option<&Incoming> {
-        match self {
-            FromUpstream::Single(incoming) => Some(incoming),
-            FromUpstream::Shared(OpenStream { rest: Rest::Answering(incoming), .. }) => Some(incoming),
-            FromUpstream::Shared(_) => None,
-        }
-    }
 }
 
 impl HttpBody for FromUpstream {
@@ -295,10 +285,20 @@ impl HttpBody for FromUpstream {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming().is_none_or(HttpBody::is_end_stream)
+        match self {
+            FromUpstream::Single(incoming) => incoming.is_end_stream(),
+            FromUpstream::Shared(OpenStream { rest: Rest::Answering(incoming), .. }) => {
+                incoming.is_end_stream()
+            }
+            FromUpstream::Shared(_) => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+        match self {
+            FromUpstream::Single(incoming) => incoming.size_hint(),
+            FromUpstream::Shared(OpenStream { rest: Rest::Answering(incoming), .. }) => incoming.size_hint(),
+            FromUpstream::Shared(_) => SizeHint::with_exact(0),
+        }
     }
 }

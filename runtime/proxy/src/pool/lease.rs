@@ -1,16 +1,19 @@
 //! A request's place on a connection, given back exactly once.
 
-use super::open::Link;
+use super::open::{Link, Single};
 use super::resets::LastReset;
 use super::shell::Pool;
 use super::state::{ConnectionId, StreamId};
-use super::switch::{Switch, Switched};
+use super::switch::Switched;
 use crate::body::Body;
-use hyper::client::conn::{http1, http2};
+use crate::pool::Unanswered;
+use crate::replayed::Replayed;
+use http::{Request, Response};
+use hyper::client::conn::http2;
+use meshd_http::Incoming;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 /// A place on a connection for one request.
 pub(super) struct Lease {
@@ -74,37 +77,51 @@ pub(crate) enum Checkout {
 
 /// An HTTP/1.1 connection in use.
 pub(crate) struct OneAtATime {
-    pub(crate) sender: http1::SendRequest<Body>,
-    switch: Switch,
+    single: Single,
     lease: Lease,
 }
 
 impl OneAtATime {
-    pub(super) fn new(sender: http1::SendRequest<Body>, switch: Switch, lease: Lease) -> Self {
-        OneAtATime { sender, switch, lease }
+    pub(super) fn new(single: Single, lease: Lease) -> Self {
+        OneAtATime { single, lease }
     }
 
-    /// Whoever is about to send a request that asks for another protocol gets the connection once that is agreed on.
-    pub(crate) fn expect_switch(&self) -> oneshot::Receiver<Switched> {
-        self.switch.expect()
+    /// Sends a request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Unanswered> {
+        self.single.connection.send(request).await.map_err(|why| {
+            let text = why.error.to_string();
+            match why.error {
+                _ if why.is_unsent => Unanswered::NotSent(text),
+                error if error.is_malformed() => Unanswered::Protocol(text),
+                _ => Unanswered::Reset(text),
+            }
+        })
     }
 
     /// Gives the connection back once the answer has passed.
     pub(crate) fn give_back(self) {
-        let OneAtATime { mut sender, switch, lease } = self;
-        switch.forget();
-        let back = |sender, lease: Lease| {
-            lease.pool.put_back(lease.connection, Link::Single(sender, switch));
-            lease.ended_well();
-        };
-        if sender.is_ready() {
-            return back(sender, lease);
+        if !self.single.connection.is_uploading() {
+            return self.back();
         }
         tokio::task::spawn_local(async move {
-            if sender.ready().await.is_ok() {
-                back(sender, lease);
-            }
+            self.single.connection.ready().await;
+            self.back();
         });
+    }
+
+    fn back(self) {
+        let OneAtATime { single, lease } = self;
+        if single.connection.is_ready() && !single.has_ended() {
+            lease.pool.put_back(lease.connection, Link::Single(single));
+            lease.ended_well();
+        }
+    }
+
+    /// The connection, on which another protocol was agreed on.
+    pub(crate) fn into_switched(self) -> Option<Switched> {
+        let OneAtATime { single: Single { connection, counted, .. }, lease } = self;
+        let (stream, unread) = connection.into_parts()?;
+        Some(Switched::new(Replayed::new(unread.to_vec(), stream.into_inner()), counted, lease))
     }
 }
 

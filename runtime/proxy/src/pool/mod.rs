@@ -18,7 +18,7 @@ mod state;
 mod switch;
 mod upload;
 
-pub(crate) use exchange::{CutOff, FromUpstream, Unanswered, chain};
+pub(crate) use exchange::{CutOff, FromUpstream, Unanswered};
 pub(crate) use lease::{Checkout, OneAtATime};
 pub(crate) use switch::Switched;
 

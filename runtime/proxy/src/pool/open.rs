@@ -3,7 +3,6 @@
 use super::resets::LastReset;
 use super::shell::Pool;
 use super::state::ConnectionId;
-use super::switch::Switch;
 use crate::balance::Picked;
 use crate::body::Body;
 use crate::bounds::Bounds;
@@ -11,22 +10,51 @@ use crate::buffers;
 use crate::connect::{ConnectFailure, Upward, connect, connect_for_client};
 use crate::metrics::Metrics;
 use crate::reads_on::ReadsOn;
-use crate::replayed::Replayed;
 use crate::upstream::Spoken;
-use hyper::client::conn::http1::Parts;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use meshd_http::{Limits, client};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
 
 /// What requests are sent with. The connection closes when it is dropped and no request is left.
 pub(super) enum Link {
     /// HTTP/1.1, as long as no request uses it.
-    Single(http1::SendRequest<Body>, Switch),
+    Single(Single),
     /// HTTP/2.
     Shared(http2::SendRequest<Body>, LastReset),
+}
+
+/// A connection for one request at a time.
+pub(super) struct Single {
+    pub(super) connection: client::Connection<ReadsOn<Upward>>,
+    pub(super) counted: Counted,
+    watch: Watch,
+}
+
+impl Single {
+    /// Whether it has ended while nobody uses it. If not, its watch is woken when it does.
+    pub(super) fn has_ended(&self) -> bool {
+        let waker = self.watch.0.borrow();
+        let waker = waker.as_ref().map_or(Waker::noop(), |waker| waker);
+        self.connection.poll_ended(&mut Context::from_waker(waker)).is_ready()
+    }
+}
+
+/// Who is woken when a connection ends that nobody uses.
+#[derive(Clone, Default)]
+struct Watch(Rc<RefCell<Option<Waker>>>);
+
+/// A connection that its pool counts until this is dropped.
+pub(super) struct Counted(Place);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        gone(&self.0);
+    }
 }
 
 /// Which connection of which pool.
@@ -48,7 +76,7 @@ pub(super) async fn open(
     match spoken {
         Spoken::Http1 | Spoken::Bytes => {
             let stream = connect_for_client(picked, Spoken::Http1, metrics).await?;
-            open1(stream, place).await
+            Ok(open1(stream, place))
         }
         Spoken::Http2 => {
             // Its answers are bounded by their windows, and many of them share one receive buffer.
@@ -58,25 +86,24 @@ pub(super) async fn open(
     }
 }
 
-async fn open1(stream: Upward, place: Place) -> Result<Link, ConnectFailure> {
-    let mut builder = http1::Builder::new();
-    builder.max_headers(Bounds::BETWEEN_PROXIES.headers).max_buf_size(buffers::HTTP1_BUFFER);
-    let handshake = builder.handshake(TokioIo::new(ReadsOn::new(stream))).await;
-    let (sender, mut connection) = handshake.map_err(|error| failure(&error))?;
-    let switch = Switch::default();
-    let wanted = switch.clone();
-    tokio::task::spawn_local(async move {
-        if (&mut connection).await.is_ok() {
-            wanted
-                .hand_over(|| {
-                    let Parts { io, read_buf, .. } = connection.into_parts();
-                    Replayed::new(read_buf.to_vec(), io.into_inner().into_inner())
-                })
-                .await;
+fn open1(stream: Upward, place: Place) -> Link {
+    let limits = Limits { headers: Bounds::BETWEEN_PROXIES.headers, bytes: buffers::HTTP1_BUFFER };
+    let connection = client::Connection::new(ReadsOn::new(stream), limits);
+    let watch = Watch::default();
+    let watching = watch.clone();
+    let counted = Counted((Weak::clone(&place.0), place.1));
+    // Whoever uses a connection sees its end; while nobody does, this task.
+    tokio::task::spawn_local(poll_fn(move |cx| {
+        watching.0.replace(Some(cx.waker().clone()));
+        match place.0.upgrade() {
+            Some(pool) if pool.is_open(place.1) => {
+                pool.look(place.1);
+                Poll::Pending
+            }
+            Some(_) | None => Poll::Ready(()),
         }
-        gone(&place);
-    });
-    Ok(Link::Single(sender, switch))
+    }));
+    Link::Single(Single { connection, counted, watch })
 }
 
 async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>, ConnectFailure> {

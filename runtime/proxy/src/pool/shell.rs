@@ -163,6 +163,24 @@ impl Pool {
         }
     }
 
+    /// Whether there is this connection, in use or not.
+    pub(super) fn is_open(&self, connection: ConnectionId) -> bool {
+        self.state.borrow().has(connection)
+    }
+
+    /// Something came on a connection, or it ended: looks what it was, unless somebody uses it.
+    pub(super) fn look(&self, connection: ConnectionId) {
+        let has_ended = match self.links.borrow().get(&connection) {
+            Some(Link::Single(single)) => single.has_ended(),
+            Some(Link::Shared(..)) | None => false,
+        };
+        if has_ended {
+            // The pool is told by the drop.
+            let link = self.links.borrow_mut().remove(&connection);
+            drop(link);
+        }
+    }
+
     /// A connection takes no more requests.
     pub(super) fn leaves(self: &Rc<Self>, connection: ConnectionId) {
         self.tell(|state, now| state.leaves(connection, now));
@@ -222,9 +240,9 @@ impl Pool {
                 let lease = lease(last_reset.clone());
                 Some(Checkout::Http2(Stream::new(sender.clone(), lease)))
             }
-            Some(Link::Single(..)) => match links.remove(&id) {
-                Some(Link::Single(sender, switch)) => {
-                    Some(Checkout::Http1(OneAtATime::new(sender, switch, lease(LastReset::default()))))
+            Some(Link::Single(_)) => match links.remove(&id) {
+                Some(Link::Single(single)) => {
+                    Some(Checkout::Http1(OneAtATime::new(single, lease(LastReset::default()))))
                 }
                 Some(Link::Shared(..)) | None => None,
             },
