@@ -60,6 +60,27 @@ pub enum Fault {
 }
 
 impl Fault {
+    fn is_of_head(self) -> bool {
+        match self {
+            Fault::Method
+            | Fault::Target
+            | Fault::TargetTooLong
+            | Fault::Version
+            | Fault::Status
+            | Fault::Header
+            | Fault::HeadTooLarge
+            | Fault::Length
+            | Fault::TransferEncoding
+            | Fault::Unasked
+            | Fault::Interim => true,
+            Fault::Chunk
+            | Fault::ChunkExtensions
+            | Fault::Trailer
+            | Fault::TrailersTooLarge
+            | Fault::Truncated => false,
+        }
+    }
+
     /// What a server answers. `None` if there is nobody to read an answer, or no place for one.
     #[must_use]
     pub fn status(self) -> Option<StatusCode> {
@@ -103,11 +124,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the other end sent what is no HTTP. An end in the middle is not that.
+    /// Whether the other end sent a head that is none. A body that breaks off or goes wrong is not that.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         match self {
-            Error::Fault(fault) => *fault != Fault::Truncated,
+            Error::Fault(fault) => fault.is_of_head(),
             Error::Stream(_) | Error::Body(_) | Error::Ended | Error::GivenUp => false,
         }
     }

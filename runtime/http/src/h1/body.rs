@@ -55,6 +55,14 @@ impl Body {
         matches!(self, Body::Over)
     }
 
+    /// Whether what has come may be the beginning of it.
+    pub(super) fn begins(&self, input: &[u8]) -> Result<(), Fault> {
+        match self {
+            Body::Chunked(chunks) => chunks.begins(input),
+            Body::Length(_) | Body::UntilEnd | Body::Over => Ok(()),
+        }
+    }
+
     /// How many bytes are left, if that is known.
     pub(super) fn left(&self) -> Option<u64> {
         match self {

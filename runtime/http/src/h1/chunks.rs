@@ -57,6 +57,18 @@ impl Chunks {
         }
     }
 
+    /// Whether what has come begins as a chunk does, before any of it is taken.
+    pub(super) fn begins(&self, input: &[u8]) -> Result<(), Fault> {
+        let mut ahead = Chunks { at: self.at, extensions: self.extensions, search: Search::default() };
+        for byte in input {
+            match ahead.at {
+                At::Data(_) | At::Trailers => break,
+                at => ahead.at = ahead.after(at, *byte)?,
+            }
+        }
+        Ok(())
+    }
+
     /// The next piece; `None` until more has come.
     pub(super) fn next(&mut self, input: &mut BytesMut, limits: Limits) -> Result<Option<Part>, Fault> {
         loop {

@@ -162,7 +162,10 @@ impl Client {
             self.stays &= fields.stays(message.version() == Version::HTTP_10)
                 && framing != Framing::UntilEnd
                 && !is_switched;
-            exchange.answer = Answer::Body(Body::new(framing));
+            let body = Body::new(framing);
+            // An answer that goes wrong at once is none yet, for anybody.
+            body.begins(&self.input)?;
+            exchange.answer = Answer::Body(body);
             return Ok(Some((message, framing)));
         }
     }
@@ -306,6 +309,18 @@ mod tests {
             let mut client = asked(Method::GET);
             client.received(head.as_bytes());
             assert_eq!(client.answer().map(drop), Err(fault), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_whose_body_goes_wrong_at_once_is_none() {
+        for (body, expected) in
+            [("0x2\r\nok", Err(Fault::Chunk)), ("2;\r\nok", Ok(())), ("", Ok(())), ("0\r\nx", Ok(()))]
+        {
+            let mut client = asked(Method::GET);
+            client
+                .received(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}").as_bytes());
+            assert_eq!(client.answer().map(drop), expected, "{body:?}");
         }
     }
 
