@@ -33,7 +33,9 @@ impl Fields {
     /// Notes a `transfer-encoding`.
     pub(super) fn coding(&mut self, value: &HeaderValue) {
         let last = value.as_bytes().rsplit(|byte| *byte == b',').next().unwrap_or_default();
-        self.coding = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+        // What is no text names no coding, whatever stands behind it.
+        let is_text = value.as_bytes().is_ascii();
+        self.coding = Some(is_text && last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
     }
 
     /// Notes a `connection`.
@@ -115,5 +117,8 @@ mod tests {
             fields.coding(&HeaderValue::from_static(value));
             assert_eq!(fields.coding, Some(expected), "{value:?}");
         }
+        let mut fields = Fields::default();
+        fields.coding(&HeaderValue::from_bytes(b"gzi\xf0, chunked").unwrap());
+        assert_eq!(fields.coding, Some(false));
     }
 }
