@@ -100,6 +100,7 @@ fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
 const ORDER: &[&[&str]] = &[
     &[
         "lang-diagnostics",
+        "lang-parallel",
         "meshc-yaml",
         "meshc-stdlib",
         "meshd-certificates",

@@ -10,7 +10,7 @@ use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, settled};
 use lang_expand::{Entry, Given, Host as _, expand};
 use lang_syntax::{ast, parse};
 use meshc_answers::World;
-use meshc_plan::Plan;
+use meshc_plan::{Plan, ProxyPlan};
 use meshc_resolve::Resolved;
 use meshc_topology::Topology;
 use meshc_vocabulary::model::DataPlane;
@@ -19,7 +19,7 @@ use meshc_vocabulary::{Declared, Model, SCHEMA, Tests};
 use crate::consequences;
 use crate::levels::Policy;
 use crate::modules::{Modules, Trees};
-use crate::pipeline::{CheckedMesh, Compiled, Inputs, explain_absence, sources_of};
+use crate::pipeline::{CheckedMesh, Compiled, Inputs, Spent, explain_absence, sources_of};
 use crate::{FileSystem, Levels, Options, Request, Unread};
 
 /// What comes next.
@@ -38,7 +38,16 @@ enum Pace {
     /// One stage.
     Stage,
     /// All stages that read what was resolved, so that it is resolved once.
-    Whole,
+    Whole(Keep),
+}
+
+/// What is left of a plan in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// All of it.
+    Plan,
+    /// Nothing: what is found is all that is wanted. Each proxy is forgotten as soon as it was checked, but for its outline.
+    Findings,
 }
 
 /// A check, as far as it went.
@@ -62,6 +71,8 @@ pub struct Analysis {
     pub topology: Option<Topology>,
     /// What each proxy must do; once that stage was reached.
     pub plan: Option<Plan>,
+    /// What backends cannot carry of each proxy, where that was found while it was planned.
+    of_proxies: Option<Vec<Sink>>,
     sink: Sink,
     options: Options,
     next: Stage,
@@ -136,6 +147,7 @@ impl Analysis {
             tests: None,
             topology: None,
             plan: None,
+            of_proxies: None,
             sink,
             options,
             next: Stage::Model,
@@ -172,14 +184,19 @@ impl Analysis {
                     let topology = meshc_topology::build(&resolved);
                     meshc_check::check(&resolved, &topology, sink);
                     meshc_plan::capability::check(&resolved, sink);
-                    if pace == Pace::Whole && !sink.has_errors() {
-                        self.plan = planned(&resolved, &topology, self.tests.as_deref(), sink, given_up);
+                    match pace {
+                        Pace::Whole(keep) if !sink.has_errors() => {
+                            let tests = self.tests.as_deref();
+                            let whole = whole(&resolved, &topology, tests, sink, keep);
+                            (self.plan, self.of_proxies) = whole.unzip();
+                        }
+                        Pace::Whole(_) | Pace::Stage => {}
                     }
                     self.topology = Some(topology);
                 }
                 match pace {
                     Pace::Stage => Stage::Plan,
-                    Pace::Whole => Stage::Backends,
+                    Pace::Whole(_) => Stage::Backends,
                 }
             }
             Stage::Plan => {
@@ -193,16 +210,19 @@ impl Analysis {
                 Stage::Backends
             }
             Stage::Backends => {
-                if let Some(plan) = &self.plan
-                    && !check_backends(plan, &mut own, given_up)
-                {
-                    return true;
+                if let Some(plan) = &self.plan {
+                    match self.of_proxies.take() {
+                        Some(found) => found.iter().for_each(|found| add(found, &mut own)),
+                        None if !check_proxies(plan, &mut own, given_up) => return true,
+                        None => {}
+                    }
+                    meshc_kubernetes::check(plan, &mut own);
                 }
                 Stage::Done
             }
             Stage::Done => Stage::Done,
         };
-        own.diagnostics().iter().for_each(|found| sink.push(found.clone()));
+        add(&own, sink);
         if sink.has_errors() {
             self.next = Stage::Done;
         }
@@ -251,19 +271,23 @@ impl Analysis {
         (sink.into_sorted(), policy)
     }
 
-    /// The whole result.
-    pub(crate) fn finish(mut self, levels: &Levels) -> Compiled {
-        while self.advance(Pace::Whole, &|| false) {}
+    /// The whole result; without a mesh if only findings are kept.
+    pub(crate) fn finish(mut self, levels: &Levels, keep: Keep) -> Compiled {
+        while self.advance(Pace::Whole(keep), &|| false) {}
         let (diagnostics, policy) = self.found(levels);
         let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
         let tests = self.tests;
+        let mut spent = Spent { _declared: self.declared, _model: None, _topology: None, _plan: None };
         let mesh = match (self.model, self.topology, self.plan) {
-            (Some(model), Some(topology), Some(plan)) if !has_errors => {
+            (Some(model), Some(topology), Some(plan)) if !has_errors && keep == Keep::Plan => {
                 Some(CheckedMesh { model, topology, plan, tests })
             }
-            _ => None,
+            (model, topology, plan) => {
+                spent = Spent { _model: model, _topology: topology, _plan: plan, ..spent };
+                None
+            }
         };
-        Compiled { sources: self.sources, trees: self.trees, diagnostics, mesh, policy }
+        Compiled { sources: self.sources, trees: self.trees, diagnostics, mesh, policy, spent }
     }
 }
 
@@ -276,27 +300,66 @@ fn planned(
     given_up: &dyn Fn() -> bool,
 ) -> Option<Plan> {
     let plan = meshc_plan::lower_unless(resolved, topology, sink, given_up)?;
-    if let Some(tests) = tests.filter(|_| !sink.has_errors()) {
-        meshc_answers::check(&World::new(resolved, topology, &plan), tests, sink);
-    }
+    check_tests(resolved, topology, &plan, tests, sink);
     Some(plan)
 }
 
-/// What the backends cannot carry and can be seen without rendering. Says whether it was not given up.
-fn check_backends(plan: &Plan, sink: &mut Sink, given_up: &dyn Fn() -> bool) -> bool {
+/// As [`planned`], with what backends cannot carry of each proxy.
+fn whole(
+    resolved: &Resolved<'_>,
+    topology: &Topology,
+    tests: Option<&Tests>,
+    sink: &mut Sink,
+    keep: Keep,
+) -> Option<(Plan, Vec<Sink>)> {
+    // Tests ask the whole plan.
+    let forgotten = keep == Keep::Findings && tests.is_none();
+    let (plan, found) = meshc_plan::lower_each(resolved, topology, sink, &|| false, &|proxy| {
+        let mut found = Sink::default();
+        check_proxy(proxy, &mut found);
+        if forgotten {
+            proxy.outline();
+        }
+        found
+    })?;
+    check_tests(resolved, topology, &plan, tests, sink);
+    Some((plan, found))
+}
+
+fn check_tests(
+    resolved: &Resolved<'_>,
+    topology: &Topology,
+    plan: &Plan,
+    tests: Option<&Tests>,
+    sink: &mut Sink,
+) {
+    if let Some(tests) = tests.filter(|_| !sink.has_errors()) {
+        meshc_answers::check(&World::new(resolved, topology, plan), tests, sink);
+    }
+}
+
+/// What the backends cannot carry of proxies and can be seen without rendering. Says whether it was not given up.
+fn check_proxies(plan: &Plan, sink: &mut Sink, given_up: &dyn Fn() -> bool) -> bool {
     for proxy in &plan.proxies {
         if given_up() {
             return false;
         }
-        match proxy.data_plane {
-            DataPlane::Envoy => {
-                meshc_envoy::check(proxy, sink);
-            }
-            DataPlane::Meshd => {}
-        }
+        check_proxy(proxy, sink);
     }
-    meshc_kubernetes::check(plan, sink);
     true
+}
+
+fn check_proxy(proxy: &ProxyPlan, sink: &mut Sink) {
+    match proxy.data_plane {
+        DataPlane::Envoy => {
+            meshc_envoy::check(proxy, sink);
+        }
+        DataPlane::Meshd => {}
+    }
+}
+
+fn add(found: &Sink, sink: &mut Sink) {
+    found.diagnostics().iter().for_each(|found| sink.push(found.clone()));
 }
 
 fn with_options(mut model: Model, options: Options) -> Model {

@@ -33,7 +33,7 @@ pub use meshc_answers::{Report, live};
 pub use modules::Trees;
 pub use overlay::Overlay;
 pub use pipeline::{
-    CheckedMesh, Compilation, ENTRY, Options, Request, Unread, check, check_request, check_with,
+    CheckedMesh, Compilation, ENTRY, Options, Request, Unread, check, check_request, check_with, findings,
     read as read_source,
 };
 pub use places::{Overlap, Relation, Role, Tracked};

@@ -9,9 +9,9 @@ use lang_syntax::ast;
 use meshc_plan::Plan;
 use meshc_topology::Topology;
 use meshc_vocabulary::model::DataPlane;
-use meshc_vocabulary::{Model, Tests};
+use meshc_vocabulary::{Declared, Model, Tests};
 
-use crate::analysis::{Analysis, Source};
+use crate::analysis::{Analysis, Keep, Source};
 use crate::levels::Policy;
 use crate::modules::{Modules, Trees};
 use crate::{FileKind, FileSystem, Levels, codes, fixes};
@@ -43,10 +43,21 @@ pub struct Compilation {
     pub trees: Vec<Arc<ast::File>>,
     /// Everything found, by place.
     pub diagnostics: Vec<Diagnostic>,
-    /// The results of all stages; `None` if there was an error.
+    /// The results of all stages; `None` if there was an error, or if only findings were wanted.
     pub mesh: Option<CheckedMesh>,
     /// How loud what is found later is.
     pub(crate) policy: Policy,
+    /// What nobody asks for any more: whoever ends with the process need not free it.
+    pub(crate) _spent: Spent,
+}
+
+/// What stages made of a mesh that is no part of the result.
+#[derive(Debug)]
+pub(crate) struct Spent {
+    pub(crate) _declared: Declared,
+    pub(crate) _model: Option<Model>,
+    pub(crate) _topology: Option<Topology>,
+    pub(crate) _plan: Option<Plan>,
 }
 
 /// A mesh without errors.
@@ -138,11 +149,29 @@ pub fn check_request(
     request: &Request,
     levels: &Levels,
 ) -> Result<Compilation, Unread> {
+    compilation(files, request, levels, Keep::Plan)
+}
+
+/// As [`check_request`], for whoever wants to know what is wrong and builds nothing of it: there is no [`CheckedMesh`], which
+/// takes half of the memory of a check.
+///
+/// # Errors
+/// As [`check_request`].
+pub fn findings(files: &dyn FileSystem, request: &Request, levels: &Levels) -> Result<Compilation, Unread> {
+    compilation(files, request, levels, Keep::Findings)
+}
+
+fn compilation(
+    files: &dyn FileSystem,
+    request: &Request,
+    levels: &Levels,
+    keep: Keep,
+) -> Result<Compilation, Unread> {
     let (entries, values) = sources_of(files, request)?;
     let mut modules = Modules::new(files, Trees::default());
     let inputs = Inputs { entries: &entries, values, definitions: &request.definitions, levels };
-    let compiled = compile(&inputs, request.options, &mut modules);
-    let Compiled { sources, trees, mut diagnostics, mesh, policy } = compiled;
+    let compiled = compile(&inputs, request.options, &mut modules, keep);
+    let Compiled { sources, trees, mut diagnostics, mesh, policy, spent } = compiled;
     let size = inputs.entries.iter().map(|(_, text)| text.len()).sum::<usize>() + modules.size();
     let modules = std::cell::RefCell::new(modules);
     fixes::keep_working(&mut diagnostics, &sources, size, &|changed| {
@@ -155,14 +184,15 @@ pub fn check_request(
         let entries: Vec<_> = inputs.entries.iter().map(text).collect();
         let values = inputs.values.iter().map(text).collect();
         let inputs = Inputs { entries: &entries, values, definitions: inputs.definitions, levels };
-        let Compiled { diagnostics, sources, .. } = compile(&inputs, request.options, &mut modules);
+        let Compiled { diagnostics, sources, .. } =
+            compile(&inputs, request.options, &mut modules, Keep::Findings);
         (diagnostics, sources)
     });
     let first = inputs.entries.first().and_then(|(path, _)| path.file_name());
     let name = first.unwrap_or_default().to_string_lossy().into_owned();
     let named = inputs.entries.iter().chain(&inputs.values);
     let files = named.map(|(path, _)| path.clone()).chain(modules.into_inner().into_parts().0).collect();
-    Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy })
+    Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy, _spent: spent })
 }
 
 /// The files that are named, at least one, and the files of values, each with its text.
@@ -214,10 +244,11 @@ pub(crate) struct Compiled {
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) mesh: Option<CheckedMesh>,
     pub(crate) policy: Policy,
+    pub(crate) spent: Spent,
 }
 
-fn compile(inputs: &Inputs<'_>, options: Options, modules: &mut Modules<'_>) -> Compiled {
-    Analysis::begin(inputs, options, modules).finish(inputs.levels)
+fn compile(inputs: &Inputs<'_>, options: Options, modules: &mut Modules<'_>, keep: Keep) -> Compiled {
+    Analysis::begin(inputs, options, modules).finish(inputs.levels, keep)
 }
 
 /// Reports that there is no result although no stage reported an error: whatever a stage dropped would otherwise look like
@@ -288,7 +319,7 @@ pub(crate) mod tests {
         let inputs = Inputs { entries: &entries, values: Vec::new(), definitions: &[], levels: &levels };
         let options = Options { data_plane: None };
         let Compiled { diagnostics, sources, .. } =
-            compile(&inputs, options, &mut Modules::new(&files, Trees::default()));
+            compile(&inputs, options, &mut Modules::new(&files, Trees::default()), Keep::Findings);
         (diagnostics, sources)
     }
 

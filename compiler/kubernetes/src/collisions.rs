@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use lang_diagnostics::{Diagnostic, Origin, Sink};
 use meshc_plan::paths::{RATE_LIMIT_SERVICE, TRUST_CONFIG_MAP};
 use meshc_plan::{ClusterPlan, Deployment, Owner, Plan, SidecarDeployment, companion_service};
 use meshc_vocabulary::model::WorkloadKind;
+use rustc_hash::FxHashMap;
 
 use crate::{codes, rate_limit, sidecar};
 
@@ -14,7 +16,7 @@ use crate::{codes, rate_limit, sidecar};
 pub(crate) fn check(plan: &Plan, sink: &mut Sink) {
     let mut findings = BTreeMap::new();
     for cluster in &plan.clusters {
-        let mut claims = Claims { taken: BTreeMap::new(), findings: &mut findings };
+        let mut claims = Claims { taken: FxHashMap::default(), findings: &mut findings };
         of_mesh(plan, cluster, &mut claims);
         for proxy in plan.proxies.iter().filter(|proxy| proxy.cluster == cluster.id) {
             match &proxy.deployment {
@@ -74,7 +76,7 @@ fn of_service<'p>(sidecar: &'p SidecarDeployment, origin: &'p Origin, claims: &m
 }
 
 /// A kind of objects whose names must differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     ConfigMap,
     Service,
@@ -95,7 +97,7 @@ impl Kind {
 
 /// Who wants which name in one cluster.
 struct Claims<'p, 'f> {
-    taken: BTreeMap<(Kind, &'p str, Cow<'p, str>), (Owner, &'p Origin)>,
+    taken: FxHashMap<(Kind, &'p str, Cow<'p, str>), (Owner, &'p Origin)>,
     /// By the two places, so that a service in many clusters is reported once.
     findings: &'f mut BTreeMap<(Origin, Origin), Diagnostic>,
 }
@@ -118,9 +120,12 @@ impl<'p> Claims<'p, '_> {
     }
 
     fn take(&mut self, object: (Kind, &'p str, Cow<'p, str>), claim: (Owner, &'p Origin)) {
-        let Some(&known) = self.taken.get(&object) else {
-            self.taken.insert(object, claim);
-            return;
+        let (object, known) = match self.taken.entry(object) {
+            Entry::Vacant(free) => {
+                free.insert(claim);
+                return;
+            }
+            Entry::Occupied(taken) => (taken.key().clone(), *taken.get()),
         };
         let (first, second) = if known.1 <= claim.1 { (known, claim) } else { (claim, known) };
         let (kind, namespace, name) = object;

@@ -17,7 +17,8 @@ pub fn misfit(value: &Value, types: &[&Type], schema: Schema, texts: &SourceMap)
     let mut first = None;
     for ty in types {
         let mut sink = Sink::default();
-        let mut evaluator = Evaluator::new(Names::default(), HashMap::new(), &mut sink, schema.file, texts);
+        let (names, sources) = (Names::default(), HashMap::new());
+        let mut evaluator = Evaluator::new(&names, &sources, &mut sink, schema.file, texts);
         // Names that lead nowhere are not among what was reported.
         evaluator.value(&value, ty, None);
         if !sink.has_errors() {

@@ -55,7 +55,10 @@ impl Evaluator<'_, '_> {
         let outside = std::mem::take(&mut self.composed.depth);
         self.composed.making.push((key.clone(), span));
         let scope = self.names.get(owner).and_then(|entity| entity.parent);
+        // Names in it are mentioned where it is written.
+        let mentioned = self.mentions.len();
         let mut text = self.plain(&attribute.value, scope);
+        self.mentions.truncate(mentioned);
         self.composed.making.pop();
         let depth = self.composed.depth + 1;
         self.composed.depth = outside.max(depth);

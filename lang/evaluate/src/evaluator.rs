@@ -9,7 +9,7 @@ use lang_syntax::ast;
 use crate::codes;
 use crate::collect::{Collected, place_name, quoted};
 use crate::composed::Composed;
-use crate::declarations::{Block, EntityId, Evaluated, Mention};
+use crate::declarations::{self, Block, EntityId, Mention};
 use crate::describe::alternatives;
 use crate::elsewhere::{self, Form};
 use crate::fixes;
@@ -36,8 +36,8 @@ pub(crate) type Member = (EntityId, String);
 /// The second pass over all files.
 #[derive(Debug)]
 pub(crate) struct Evaluator<'a, 's> {
-    pub(crate) names: Names,
-    pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
+    pub(crate) names: &'s Names,
+    pub(crate) sources: &'s HashMap<EntityId, Vec<&'a ast::Block>>,
     pub(crate) sink: &'s mut Sink,
     /// What may stand at the top level: where a word belongs that is not known in its place.
     pub(crate) file: &'static Kind,
@@ -55,11 +55,19 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) broken: Vec<Diagnostic>,
 }
 
+/// What a block came to in which there was no mistake, and what is to be remembered of it.
+#[derive(Debug)]
+pub(crate) struct Evaluated {
+    pub(crate) block: Block,
+    pub(crate) mentions: Vec<Mention>,
+    pub(crate) broken: Vec<Diagnostic>,
+}
+
 impl<'a, 's> Evaluator<'a, 's> {
     /// Before anything was evaluated.
     pub(crate) fn new(
-        names: Names,
-        sources: HashMap<EntityId, Vec<&'a ast::Block>>,
+        names: &'s Names,
+        sources: &'s HashMap<EntityId, Vec<&'a ast::Block>>,
         sink: &'s mut Sink,
         file: &'static Kind,
         texts: &'s SourceMap,
@@ -80,14 +88,23 @@ impl<'a, 's> Evaluator<'a, 's> {
 }
 
 impl Evaluator<'_, '_> {
+    /// A block that was evaluated apart.
+    pub(crate) fn take(&mut self, evaluated: Evaluated) -> Block {
+        let Evaluated { block, mentions, broken } = evaluated;
+        self.mentions.extend(mentions);
+        self.broken.extend(broken);
+        block
+    }
+
     /// Evaluates a collected block and everything in it.
-    pub(crate) fn block(&mut self, collected: Collected<'_>) -> Block {
+    pub(crate) fn block(&mut self, collected: &Collected<'_>) -> Block {
         let Collected { kind, block, entity, scope, blocks } = collected;
+        let (kind, block, entity, scope) = (*kind, *block, *entity, *scope);
         let name_span = block.label.as_ref().map_or(block.kind.span, |label| label.span);
         let body: Vec<_> = block.body.iter().collect();
         let place = Place { kind, label: block.label.as_ref(), span: name_span };
         let attributes = self.attributes(place, &body, scope);
-        let mut inner: Vec<_> = blocks.into_iter().map(|collected| self.block(collected)).collect();
+        let mut inner: Vec<_> = blocks.iter().map(|collected| self.block(collected)).collect();
         self.complete(place, &mut inner, &body);
         let subject = self.subject(kind, block, scope);
         let checked = Block {
@@ -175,7 +192,7 @@ impl Evaluator<'_, '_> {
         place: Place<'_>,
         items: &[&ast::Item],
         scope: Option<EntityId>,
-    ) -> Vec<Evaluated> {
+    ) -> Vec<declarations::Evaluated> {
         let Place { kind, span, .. } = place;
         let written: Vec<&ast::Attribute> = items
             .iter()
@@ -211,8 +228,8 @@ impl Evaluator<'_, '_> {
         written: &[&ast::Attribute],
         scope: Option<EntityId>,
         span: Span,
-    ) -> Vec<Evaluated> {
-        let mut evaluated: Vec<Evaluated> = Vec::with_capacity(written.len());
+    ) -> Vec<declarations::Evaluated> {
+        let mut evaluated: Vec<declarations::Evaluated> = Vec::with_capacity(written.len());
         for attribute in written {
             let name = &attribute.name;
             let Some(schema) = known.attributes.iter().find(|schema| schema.name == name.value) else {
@@ -234,7 +251,12 @@ impl Evaluator<'_, '_> {
             }
             let value = self.value(&attribute.value, &schema.ty, scope);
             let value = value.map(|value| Spanned::new(value, attribute.value.span));
-            evaluated.push(Evaluated { name: schema.name, span: name.span, written: true, value });
+            evaluated.push(declarations::Evaluated {
+                name: schema.name,
+                span: name.span,
+                written: true,
+                value,
+            });
         }
         for schema in known.attributes {
             if evaluated.iter().all(|other| other.name != schema.name) {
@@ -244,12 +266,17 @@ impl Evaluator<'_, '_> {
         evaluated
     }
 
-    fn absent(&mut self, known: &Known<'_>, schema: &'static Attribute, span: Span) -> Option<Evaluated> {
+    fn absent(
+        &mut self,
+        known: &Known<'_>,
+        schema: &'static Attribute,
+        span: Span,
+    ) -> Option<declarations::Evaluated> {
         match &schema.presence {
             Presence::Optional | Presence::Derived(_) | Presence::Inherited => None,
             Presence::Default(constant) => {
                 let value = Some(Spanned::new(Value::constant(*constant, span), span));
-                Some(Evaluated { name: schema.name, span, written: false, value })
+                Some(declarations::Evaluated { name: schema.name, span, written: false, value })
             }
             Presence::Required if (known.attempted)(schema.name) => None,
             Presence::Required => {

@@ -40,10 +40,13 @@ pub use declarations::{Block, Declarations, Entity, EntityId, Mention};
 pub use describe::literal;
 pub use value::{FromValue, Piece, Target, Value};
 
-use collect::Collector;
-use evaluator::{Evaluator, Place};
+use collect::{Collected, Collector};
+use evaluator::{Evaluated, Evaluator, Place};
 use names::Names;
 use schema::Schema;
+
+/// How many blocks at the top level are worth a second thread.
+const MANY: usize = 16;
 
 /// What could be read.
 #[derive(Debug)]
@@ -92,8 +95,11 @@ fn passes(
         Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
     let Collector { names, sources, sink, file } = collector;
-    let mut evaluator = Evaluator::new(names, sources, sink, file, texts);
-    let mut blocks: Vec<_> = collected.into_iter().map(|block| evaluator.block(block)).collect();
+    let mut evaluator = Evaluator::new(&names, &sources, sink, file, texts);
+    let mut blocks: Vec<_> = match in_parallel(&collected, &evaluator) {
+        Some(each) => each.into_iter().map(|each| evaluator.take(each)).collect(),
+        None => collected.iter().map(|block| evaluator.block(block)).collect(),
+    };
     if let Some(span) = start {
         let place = Place { kind: schema.file, label: None, span };
         evaluator.attributes(place, items, None);
@@ -102,5 +108,19 @@ fn passes(
     for unknown in std::mem::take(&mut evaluator.unknown).into_values() {
         evaluator.sink.push(unknown.diagnostic);
     }
-    (Declarations::new(blocks, evaluator.names, evaluator.mentions), evaluator.broken)
+    let (mentions, broken) = (evaluator.mentions, evaluator.broken);
+    (Declarations::new(blocks, names, mentions), broken)
+}
+
+/// The blocks at the top level, evaluated on all cores; nothing if there is a mistake in one, since what is said of that
+/// may depend on what was said before.
+fn in_parallel(collected: &[Collected<'_>], all: &Evaluator<'_, '_>) -> Option<Vec<Evaluated>> {
+    let each = lang_parallel::map(collected, MANY, |block| {
+        let mut found = Sink::default();
+        let mut evaluator = Evaluator::new(all.names, all.sources, &mut found, all.file, all.texts);
+        let block = evaluator.block(block);
+        let clean = evaluator.sink.diagnostics().is_empty() && evaluator.unknown.is_empty();
+        clean.then_some(Evaluated { block, mentions: evaluator.mentions, broken: evaluator.broken })
+    });
+    each.into_iter().collect()
 }

@@ -13,10 +13,15 @@ use crate::token::{Token, TokenKind};
 /// [`TokenKind::End`].
 #[must_use]
 pub fn lex(text: &str) -> Vec<Token> {
+    lex_from(text, 0)
+}
+
+/// As [`lex`], from a byte on at which a token begins, outside of any string.
+pub(crate) fn lex_from(text: &str, start: usize) -> Vec<Token> {
+    let mut rest = text.get(start..).unwrap_or_default();
     // One token for about three bytes of text, white space included, is what real files have.
-    let mut tokens = Vec::with_capacity(text.len() / 3 + 2);
+    let mut tokens = Vec::with_capacity(rest.len() / 3 + 2);
     let mut lexer = Lexer { open_templates: Vec::new() };
-    let mut rest = text;
     while !rest.is_empty() {
         let (kind, after) = lexer.next(rest, rest.len() == text.len());
         let start = offset(text, rest);

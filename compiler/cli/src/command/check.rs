@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
-use meshc_driver::{Compilation, mend};
+use meshc_driver::{Compilation, findings, mend};
 
-use crate::compile::{DataPlaneWord, MeshArguments, STANDARD_INPUT, compile_with, show, unreadable};
+use crate::compile::{DataPlaneWord, MeshArguments, STANDARD_INPUT, show, unreadable};
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::levels::LevelArguments;
@@ -53,9 +53,14 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
         return fix(arguments, console);
     }
     let progress = console.progress("checking");
-    let compilation = compile_with(&arguments.mesh, arguments.data_plane, &levels)?;
+    let mesh = &arguments.mesh;
+    let compilation = findings(&mesh.files()?, &mesh.request(arguments.data_plane), &levels)
+        .map_err(|unread| unreadable(&unread.path, &unread.error))?;
     drop(progress);
-    Ok(result(arguments, &compilation, console))
+    let exit = result(arguments, &compilation, console);
+    // The process ends, which frees millions of small values at once.
+    std::mem::forget(compilation);
+    Ok(exit)
 }
 
 fn result(arguments: &Arguments, compilation: &Compilation, console: &Console) -> Exit {

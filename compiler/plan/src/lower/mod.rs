@@ -28,14 +28,19 @@ mod status;
 mod upgrade;
 mod upstream;
 
-use lang_diagnostics::Sink;
+use std::collections::BTreeMap;
+
+use lang_diagnostics::{Diagnostic, Sink, Span};
 use meshc_resolve::Resolved;
-use meshc_topology::{ProxyKey, Topology};
+use meshc_topology::{ProxyKey, Reach, Topology};
 use meshc_vocabulary::model::GatewayRole;
 
 use crate::{Plan, ProxyPlan, capability};
 use context::Context;
 use policy::rate_limit::CountedDomain;
+
+/// How many proxies are worth a second thread.
+const MANY: usize = 64;
 
 /// What one proxy comes to: its plan, and what rate-limit services must count for it.
 struct Lowered {
@@ -60,6 +65,19 @@ pub fn lower_unless(
     sink: &mut Sink,
     given_up: &dyn Fn() -> bool,
 ) -> Option<Plan> {
+    Some(lower_each(resolved, topology, sink, given_up, &|_| ())?.0)
+}
+
+/// As [`lower_unless`]; each proxy is visited where it was planned, on any thread. Whoever wants no more of it than an
+/// [outline](ProxyPlan::outline) need not keep the rest. The results of the visits are in the order of [`Topology::reaches`].
+#[must_use]
+pub fn lower_each<R: Send>(
+    resolved: &Resolved<'_>,
+    topology: &Topology,
+    sink: &mut Sink,
+    given_up: &dyn Fn() -> bool,
+    visit: &(dyn Fn(&mut ProxyPlan) -> R + Sync),
+) -> Option<(Plan, Vec<R>)> {
     let model = resolved.model;
     let context = Context::new(resolved, topology);
     capability::check(resolved, sink);
@@ -67,37 +85,61 @@ pub fn lower_unless(
     policy::targets::check(&context, sink);
     calls::check(&context, sink);
     outside::check(&context, sink);
-    let mut lowered: Vec<Lowered> = Vec::with_capacity(topology.reaches.len());
-    for (key, reaches) in &topology.reaches {
-        if given_up() {
-            return None;
-        }
-        lowered.push(match *key {
-            // No limit is counted for the whole mesh.
-            ProxyKey::Sidecar { cluster: _, service }
-                if model.limiter == Some(service) && resolved.incoming(service).next().is_none() =>
-            {
-                continue;
-            }
-            ProxyKey::Sidecar { cluster, service } => {
-                sidecar::lower(&context, cluster, service, reaches, sink)
-            }
-            ProxyKey::Gateway(gateway) => match model.gateways.at(gateway).role {
-                GatewayRole::Ingress => ingress::lower(&context, gateway, reaches, sink),
-                GatewayRole::EastWest => east_west::lower(&context, gateway),
-                GatewayRole::Egress => egress::lower(&context, gateway, reaches),
-            },
-        });
+    let keys: Vec<_> = topology.reaches.iter().collect();
+    let each = lang_parallel::map_unless(&keys, MANY, given_up, |(key, reaches)| {
+        let mut found = Sink::default();
+        let mut lowered = proxy(&context, **key, reaches, &mut found);
+        let result = lowered.as_mut().map(|lowered| visit(&mut lowered.proxy));
+        // A plan is large, and is handed on several times.
+        (lowered.map(Box::new), result, found)
+    })?;
+    let mut results = Vec::with_capacity(each.len());
+    let mut lowered: Vec<Box<Lowered>> = Vec::with_capacity(each.len());
+    let mut known = BTreeMap::new();
+    for (proxy, result, found) in each {
+        lowered.extend(proxy);
+        results.extend(result);
+        report_new(found, &mut known, sink);
     }
     // Names differ, and a stable order would take as much room again as all plans.
     lowered.sort_unstable_by(|left, right| left.proxy.name.cmp(&right.proxy.name));
     let rate_limits = rate_limits::services(model, &lowered, sink);
     let proxies: Vec<ProxyPlan> = lowered.into_iter().map(|lowered| lowered.proxy).collect();
     machines::check(&context, &proxies, sink);
-    Some(Plan {
+    let plan = Plan {
         clusters: clusters::lower(model, &proxies),
         proxies,
         externals: outside::called(&context),
         rate_limits,
+    };
+    Some((plan, results))
+}
+
+/// One proxy; none for what counts limits of the whole mesh where there are none.
+fn proxy(context: &Context<'_>, key: ProxyKey, reaches: &[Reach], sink: &mut Sink) -> Option<Lowered> {
+    let model = context.model;
+    Some(match key {
+        ProxyKey::Sidecar { cluster: _, service }
+            if model.limiter == Some(service) && context.resolved.incoming(service).next().is_none() =>
+        {
+            return None;
+        }
+        ProxyKey::Sidecar { cluster, service } => sidecar::lower(context, cluster, service, reaches, sink),
+        ProxyKey::Gateway(gateway) => match model.gateways.at(gateway).role {
+            GatewayRole::Ingress => ingress::lower(context, gateway, reaches, sink),
+            GatewayRole::EastWest => east_west::lower(context, gateway),
+            GatewayRole::Egress => egress::lower(context, gateway, reaches),
+        },
     })
+}
+
+/// Passes on what was found at one proxy and not at one before it: what they share, each of them reports.
+fn report_new(found: Sink, known: &mut BTreeMap<Span, Vec<Diagnostic>>, sink: &mut Sink) {
+    for diagnostic in found.diagnostics() {
+        let here = known.entry(diagnostic.primary.span).or_default();
+        if !here.contains(diagnostic) {
+            here.push(diagnostic.clone());
+            sink.push(diagnostic.clone());
+        }
+    }
 }

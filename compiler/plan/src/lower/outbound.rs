@@ -1,5 +1,6 @@
 //! The outbound side of a sidecar: a listener for each callee port at the callee's virtual address.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -28,11 +29,23 @@ use crate::{
 pub(super) const CONNECT_ATTEMPTS: u32 = 2;
 
 /// What a sidecar's outbound side adds to its plan.
-#[derive(Default)]
 pub(super) struct Outbound {
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) host_aliases: Vec<(IpAddr, Arc<[String]>)>,
+}
+
+impl Outbound {
+    /// With room for so many callees, and for what a sidecar has besides: there are as many of these lists as proxies, so
+    /// they do not grow step by step.
+    fn with_capacity(callees: usize) -> Self {
+        let besides = 3;
+        Self {
+            listeners: Vec::with_capacity(callees + besides),
+            upstreams: Vec::with_capacity(callees + besides),
+            host_aliases: Vec::with_capacity(callees),
+        }
+    }
 }
 
 pub(super) fn lower(
@@ -46,8 +59,9 @@ pub(super) fn lower(
     let capture = context.resolved.captured_in(caller_id, cluster).capture();
     let range = VirtualRange::of(capture, context.family(cluster));
     let by_port = rule::by_port(reaches);
-    let identity = context.model.service_identity(caller_id, cluster).to_string();
-    let mut outbound = Outbound::default();
+    // Most routes tell nobody who calls.
+    let identity = OnceCell::new();
+    let mut outbound = Outbound::with_capacity(reaches.len());
     let mut addresses: BTreeMap<IpAddr, Callee> = BTreeMap::new();
     let mut names: BTreeMap<String, Callee> = BTreeMap::new();
     // Names of services are apart by their making.
@@ -89,7 +103,11 @@ pub(super) fn lower(
             reach,
             port,
             routed: route.map(|route| (route, &by_port)),
-            caller: told.then_some(identity.as_str()),
+            caller: told.then(|| {
+                let identity =
+                    identity.get_or_init(|| context.model.service_identity(caller_id, cluster).to_string());
+                identity.as_str()
+            }),
         };
         outbound.listeners.push(listener(context, &called, capture, address, sink));
     }

@@ -11,7 +11,7 @@ use crate::{RateLimitService, codes};
 
 /// One service for each cluster in which anything is counted. Services with the same limit under a name of the
 /// user's own share its counters; two limits under one name would share them by accident, which is an error.
-pub(super) fn services(model: &Model, lowered: &[Lowered], sink: &mut Sink) -> Vec<RateLimitService> {
+pub(super) fn services(model: &Model, lowered: &[Box<Lowered>], sink: &mut Sink) -> Vec<RateLimitService> {
     let mut clusters: BTreeMap<Id<Cluster>, BTreeMap<&str, &CountedDomain>> = BTreeMap::new();
     for one in lowered {
         for counted in &one.domains {

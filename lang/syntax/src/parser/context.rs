@@ -125,6 +125,13 @@ pub(crate) fn prepare<'a>(file: FileId, text: &'a str, tokens: &[Token]) -> Prep
 }
 
 impl<'a> Context<'a> {
+    /// Whether there are as many opening brackets as closing ones of each kind.
+    pub(crate) fn is_balanced(&self) -> bool {
+        [&self.missing_braces, &self.missing_brackets, &self.missing_parentheses]
+            .iter()
+            .all(|missing| missing.get() == 0)
+    }
+
     /// The lexeme that stands behind the last one, as often as it is looked at.
     pub(crate) fn end_lexeme(&self) -> Lexeme {
         let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);

@@ -11,6 +11,7 @@ mod forms;
 mod items;
 mod mistakes;
 mod operators;
+mod pieces;
 mod recovery;
 mod strings;
 #[cfg(test)]
@@ -42,6 +43,10 @@ pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> File {
 
 /// Parses a text without conflicts.
 fn parse_resolved(file: FileId, text: &str, sink: &mut Sink) -> File {
+    pieces::parse(file, text).unwrap_or_else(|| parse_at_once(file, text, sink))
+}
+
+fn parse_at_once(file: FileId, text: &str, sink: &mut Sink) -> File {
     let Prepared { lexemes, comments, context } = prepare(file, text, &lex(text));
     let (language, items) = {
         let (input, language) = language(Tokens::new(&lexemes, &context));
