@@ -4,7 +4,7 @@ use crate::incoming::{Incoming, Source};
 use crate::out::Out;
 use crate::{BodyError, Error, Limits, h1, scratch};
 use bytes::Bytes;
-use h1::{Framing, Part};
+use h1::{Framing, Part, RequestHead};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use std::cell::RefCell;
@@ -252,18 +252,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin + 'static,
     {
+        let (parts, body) = request.into_parts();
+        let head = Request::from_parts(parts, ());
+        self.exchange(|core, exact, out| core.request(&head, exact, out), Some(body)).await
+    }
+
+    /// The same with a head whose parts are somebody else's, and a body if there is one.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn send_head<B>(
+        &self,
+        head: RequestHead<'_>,
+        body: Option<B>,
+    ) -> Result<Response<Incoming>, Unanswered>
+    where
+        B: Body<Data = Bytes, Error = BodyError> + Unpin + 'static,
+    {
+        self.exchange(|core, exact, out| core.request_head(&head, exact, out), body).await
+    }
+
+    async fn exchange<B>(
+        &self,
+        write: impl FnOnce(&mut h1::Client, Option<u64>, &mut Vec<u8>),
+        mut body: Option<B>,
+    ) -> Result<Response<Incoming>, Unanswered>
+    where
+        B: Body<Data = Bytes, Error = BodyError> + Unpin + 'static,
+    {
         let is_ended = poll_fn(|cx| Poll::Ready(self.poll_ended(cx).is_ready())).await;
         if is_ended {
             return Err(Unanswered { is_unsent: true, error: Error::Ended });
         }
-        let (parts, body) = request.into_parts();
-        let exact = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
-        let mut body = Some(body);
+        body = body.filter(|body| !body.is_end_stream());
+        let exact = body.as_ref().map_or(Some(0), |body| body.size_hint().exact());
         let exchange = {
             let mut inner = self.0.0.borrow_mut();
             let inner = &mut *inner;
             inner.out.small.reserve(HEAD);
-            inner.core.request(&Request::from_parts(parts, ()), exact, &mut inner.out.small);
+            write(&mut inner.core, exact, &mut inner.out.small);
             inner.exchange
         };
         let answered = poll_fn(|cx| self.poll_answer(exchange, &mut body, cx)).await;
@@ -309,6 +336,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
             }
         }
         let mut inner = self.0.0.borrow_mut();
+        if !inner.out.is_empty()
+            && body.is_none()
+            && let Poll::Ready(Err(_)) = inner.poll_flush(cx)
+        {
+            // The same for one without a body.
+            inner.core.close();
+        }
         loop {
             if let Some(answer) = inner.core.answer()? {
                 return Poll::Ready(Ok(answer));

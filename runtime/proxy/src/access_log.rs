@@ -5,11 +5,21 @@
 //! then and not for every request. Workers never wait for the disk or the terminal: lines that do not fit into the queue
 //! are dropped and counted.
 
+use crate::balance::Picked;
 use crate::metrics::Metrics;
+use crate::route::Route;
+use crate::snapshot::ListenerState;
+use crate::tls::Peer;
+use crate::upstream::Upstream;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, StatusCode, Version};
 use meshd_config::AccessLog;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::Write;
+use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -82,57 +92,64 @@ pub(crate) fn hand_over() {
     });
 }
 
-/// One line.
+/// One line. It shares what it says with whoever knows it, and nothing is made into text before it is written.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
-    /// The listener's name.
-    pub(crate) listener: String,
+    /// The listener.
+    pub(crate) listener: Option<Arc<ListenerState>>,
     /// The client's address.
-    pub(crate) remote: String,
-    /// The client's identity.
-    pub(crate) peer: Option<String>,
+    pub(crate) remote: Option<SocketAddr>,
+    /// The client.
+    pub(crate) peer: Option<Rc<Peer>>,
     /// The server name that the client asked for.
-    pub(crate) sni: Option<String>,
+    pub(crate) sni: Option<Rc<str>>,
     /// The method.
-    pub(crate) method: Option<String>,
-    /// The HTTP version, as `HTTP/1.1`.
-    pub(crate) protocol: Option<String>,
+    pub(crate) method: Option<Method>,
+    /// The HTTP version.
+    pub(crate) protocol: Option<Version>,
     /// What the client calls itself.
-    pub(crate) user_agent: Option<String>,
+    pub(crate) user_agent: Option<HeaderValue>,
     /// The client and the proxies in front of an ingress.
-    pub(crate) forwarded_for: Option<String>,
+    pub(crate) forwarded_for: Option<HeaderValue>,
     /// The host.
-    pub(crate) host: Option<String>,
+    pub(crate) host: Option<Host>,
     /// The normalised path with the query.
-    pub(crate) path: Option<String>,
+    pub(crate) path: Option<PathAndQuery>,
     /// The status that the client got.
-    pub(crate) status: Option<u16>,
-    /// The upstream's name.
-    pub(crate) upstream: Option<String>,
-    /// The group's name.
-    pub(crate) group: Option<String>,
-    /// The endpoint's address.
-    pub(crate) endpoint: Option<String>,
+    pub(crate) status: Option<StatusCode>,
+    /// The upstream.
+    pub(crate) upstream: Option<Arc<Upstream>>,
+    /// The endpoint, and its group.
+    pub(crate) picked: Option<Picked>,
     /// How many attempts ran.
     pub(crate) attempts: Option<u32>,
     /// Envoy's response flags, or `-`.
     pub(crate) flags: &'static str,
     /// What an operator should know.
-    pub(crate) details: Option<String>,
+    pub(crate) details: Option<Cow<'static, str>>,
     /// Bytes of the body, or to the client.
     pub(crate) bytes: u64,
     /// Bytes from the client, where they are only bytes.
     pub(crate) received: Option<u64>,
-    /// The route's name.
-    pub(crate) route: Option<String>,
+    /// The route.
+    pub(crate) route: Option<Arc<Route>>,
     /// The request's id.
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<HeaderValue>,
     /// The rule that would have refused the request if it were enforced.
     pub(crate) audit: Option<String>,
     /// From the first byte in to the last byte out.
     pub(crate) duration: Duration,
     /// Whether it is about a health check, and not written.
     pub(crate) is_of_check: bool,
+}
+
+/// A host in a line.
+#[derive(Debug, Clone)]
+pub(crate) enum Host {
+    /// As the client said it.
+    Said(HeaderValue),
+    /// As it is sent on.
+    Known(Rc<str>),
 }
 
 /// The members of an object, written one after the other: no tree of it is ever made.
@@ -159,10 +176,15 @@ impl Members<'_> {
 }
 
 impl Line {
+    /// The listener's name.
+    pub(crate) fn listener_name(&self) -> &str {
+        self.listener.as_ref().map_or("", |listener| listener.name.as_str())
+    }
+
     /// Appends the line as a JSON object and a line feed.
     fn write_json(&self, now: SystemTime, out: &mut Vec<u8>) {
         let Self {
-            listener,
+            listener: _,
             remote,
             peer,
             sni,
@@ -174,8 +196,7 @@ impl Line {
             path,
             status,
             upstream,
-            group,
-            endpoint,
+            picked,
             attempts,
             flags,
             details,
@@ -187,41 +208,57 @@ impl Line {
             duration,
             is_of_check: _,
         } = self;
+        let said =
+            |value: &Option<HeaderValue>| value.as_ref().map(|value| shown(value.as_bytes()).into_owned());
         let mut members = Members { out, is_first: true };
         members.put_if("time", OffsetDateTime::from(now).format(&Rfc3339).ok());
-        members.put("listener", listener);
-        members.put("remote", remote);
-        members.put_if("peer", peer.as_ref());
-        members.put_if("sni", sni.as_ref());
-        members.put_if("method", method.as_ref());
-        members.put_if("protocol", protocol.as_ref());
-        members.put_if("host", host.as_ref());
-        members.put_if("path", path.as_ref());
-        members.put_if("status", status.as_ref());
+        members.put("listener", self.listener_name());
+        members.put_if("remote", *remote);
+        members.put_if("peer", peer.as_ref().map(|peer| peer.spiffe.to_string()));
+        members.put_if("sni", sni.as_deref());
+        members.put_if("method", method.as_ref().map(Method::as_str));
+        members.put_if("protocol", protocol.map(protocol_name));
+        match host {
+            Some(Host::Said(host)) => members.put("host", shown(host.as_bytes())),
+            Some(Host::Known(host)) => members.put("host", host.as_ref()),
+            None => {}
+        }
+        members.put_if("path", path.as_ref().map(PathAndQuery::as_str));
+        members.put_if("status", status.map(|status| status.as_u16()));
         members.put("flags", if flags.is_empty() { "-" } else { flags });
         members.put("duration_ms", u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         members.put("bytes", bytes);
         members.put_if("received", received.as_ref());
-        members.put_if("upstream", upstream.as_ref());
-        members.put_if("group", group.as_ref());
-        members.put_if("endpoint", endpoint.as_ref());
+        members.put_if("upstream", upstream.as_ref().map(|upstream| upstream.name.as_str()));
+        members.put_if("group", picked.as_ref().map(Picked::group_name));
+        members.put_if("endpoint", picked.as_ref().map(|picked| picked.endpoint.address));
         members.put_if("attempts", attempts.as_ref());
-        members.put_if("route", route.as_ref());
+        let route = route.as_ref().map(|route| route.name.as_str());
+        members.put_if("route", route.filter(|name| !name.is_empty()));
         members.put_if("details", details.as_ref());
         members.put_if("audit", audit.as_ref());
-        members.put_if("request_id", request_id.as_ref());
-        members.put_if("forwarded_for", forwarded_for.as_ref());
-        members.put_if("user_agent", user_agent.as_ref());
+        members.put_if("request_id", said(request_id));
+        members.put_if("forwarded_for", said(forwarded_for));
+        members.put_if("user_agent", said(user_agent));
         members.out.extend_from_slice(b"}\n");
     }
 }
 
 /// What a client sent, as text: UTF-8 if it is that, and otherwise a character for each byte (Latin-1). Envoy's log shows
 /// the same; a client cannot keep itself out of the log with a byte that is no text.
-pub(crate) fn shown(bytes: &[u8]) -> String {
+fn shown(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
+        Ok(text) => Cow::Borrowed(text),
         Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
+fn protocol_name(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/0.9",
     }
 }
 
@@ -353,8 +390,12 @@ mod tests {
         let log = Log { writer: Arc::new(Writer { sender, metrics: Arc::clone(&metrics) }) };
         let (output, counts) = (Box::new(disk.clone()), Arc::clone(&metrics));
         let thread = std::thread::spawn(move || write_lines(&receiver, output, &counts));
-        for listener in ["lost", "a\"b\n"] {
-            log.write(&Line { listener: listener.into(), ..Line::default() });
+        let listener = |name: &str| {
+            let kind = crate::snapshot::KindState::Redirected;
+            Arc::new(ListenerState { name: name.to_owned(), has_socket: false, proxy_protocol: false, kind })
+        };
+        for name in ["lost", "a\"b\n"] {
+            log.write(&Line { listener: Some(listener(name)), ..Line::default() });
             hand_over();
             log.flush(Duration::from_secs(10));
         }
@@ -374,7 +415,7 @@ mod tests {
         let log = Log { writer: Arc::new(Writer { sender, metrics: Arc::clone(&metrics) }) };
         let worker = std::thread::spawn(move || {
             for number in 0..2000 {
-                log.write(&Line { path: Some(format!("/{number}")), ..Line::default() });
+                log.write(&Line { path: format!("/{number}").parse().ok(), ..Line::default() });
             }
         });
         worker.join().unwrap();

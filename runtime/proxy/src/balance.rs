@@ -5,7 +5,7 @@ use crate::choice;
 use crate::members::Among;
 use crate::metrics::Metrics;
 use crate::outlier::Report;
-use crate::route::random;
+use crate::random;
 use crate::upstream::{Endpoint, Group, Upstream};
 use meshd_config::{Balance, Spill};
 use std::net::SocketAddr;
@@ -116,7 +116,7 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
 fn drawn(upstream: &Upstream, now: Instant) -> usize {
     let among = |group: &Group| group.members.count(Among::Usable(group.config.outlier.as_ref(), now));
     let usable: Vec<(usize, usize)> = upstream.groups.iter().map(among).collect();
-    choice::group(&usable, random()).unwrap_or(0)
+    choice::group(&usable, random::number()).unwrap_or(0)
 }
 
 /// The group and endpoint that the preference leads to, in this order of groups.

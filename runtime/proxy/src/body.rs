@@ -3,6 +3,7 @@
 use crate::from_client::FromClient;
 use crate::linger::{LONGEST, SILENCE};
 use crate::memory::{self, Level};
+use crate::patience::until;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -102,10 +103,16 @@ impl Replayable {
     }
 
     /// The body from its beginning. The body of the attempt before it breaks off.
-    pub(crate) fn attempt(&self) -> Body {
+    pub(crate) fn attempt(&self) -> Attempt {
         let mut recording = self.0.borrow_mut();
         recording.attempt = recording.attempt.wrapping_add(1);
-        Box::pin(Attempt { recording: Rc::clone(&self.0), attempt: recording.attempt, next: 0, done: false })
+        Attempt { recording: Rc::clone(&self.0), attempt: recording.attempt, next: 0, done: false }
+    }
+
+    /// The same; `None` if there is nothing in it.
+    pub(crate) fn attempt_if_any(&self) -> Option<Attempt> {
+        let attempt = self.attempt();
+        Some(attempt).filter(|attempt| !attempt.is_end_stream())
     }
 
     /// Whether the client broke off, or sent what is no body: nobody else is to blame for what follows.
@@ -138,7 +145,7 @@ impl Replayable {
             if at <= Instant::now() {
                 return;
             }
-            tokio::time::sleep_until(at).await;
+            until(at).await;
         }
     }
 
@@ -149,7 +156,7 @@ impl Replayable {
             if at <= Instant::now() {
                 return;
             }
-            tokio::time::sleep_until(at).await;
+            until(at).await;
         }
     }
 }
@@ -158,6 +165,14 @@ impl Replayable {
 pub(crate) struct Rest(Weak<RefCell<Recording>>);
 
 impl Rest {
+    /// Whether there is nothing left of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.upgrade().is_none_or(|recording| {
+            let recording = recording.borrow();
+            recording.ended || recording.incoming.is_none()
+        })
+    }
+
     /// The answer has passed: what is still coming may go on for as long as one lingers, since there are clients that
     /// read an answer only when they have sent everything, and servers that keep the connection if they get it.
     pub(crate) async fn linger(self) {
@@ -176,7 +191,7 @@ impl Rest {
                 return;
             }
             drop(recording);
-            tokio::time::sleep_until(at).await;
+            until(at).await;
         }
     }
 
@@ -220,7 +235,7 @@ impl Recording {
 }
 
 /// The body of one attempt.
-struct Attempt {
+pub(crate) struct Attempt {
     recording: Rc<RefCell<Recording>>,
     attempt: u32,
     /// The position in the recorded frames.

@@ -3,7 +3,7 @@
 //! Normalise the path, drop what only proxies may say, count what arrives, route, authorise, limit. The order is Envoy's and the
 //! compiler relies on it: authorization comes before the limits of routes, and all see the normalised path.
 
-use crate::access_log::{Line, shown};
+use crate::access_log::{Host, Line};
 use crate::app::{App, HttpApp};
 use crate::authorize::{self, Asker};
 use crate::bounds::Bounds;
@@ -12,8 +12,8 @@ use crate::filter::cors::{Lines, Told};
 use crate::filter::headers::Known;
 use crate::filter::{Filter, ask, change_request, fault, rewrite};
 use crate::headers::{
-    Arrival, join_cookies, known, remove_hop_by_hop, remove_untrusted, scheme, tell_arrival, tell_caller,
-    tell_client,
+    Arrival, FORWARDED_FOR, REQUEST_ID, join_cookies, known, remove_hop_by_hop, remove_untrusted, scheme,
+    tell_arrival, tell_caller, tell_client,
 };
 use crate::limit::{Left, LimitState};
 use crate::local_reply::Form;
@@ -29,6 +29,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Version, header};
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// How large a request may be: another proxy has measured it before and added headers of its own.
@@ -43,7 +44,9 @@ pub(crate) fn bounds(entry: &Entry) -> Bounds {
 pub(crate) fn app<'a>(state: &'a ListenerState, entry: &Entry) -> Option<&'a HttpApp> {
     let app = match (&state.kind, entry) {
         (KindState::Http { app, .. }, Entry::Listener) => return Some(app),
-        (KindState::Inbound { chains, .. }, Entry::Chain(name)) => chains.get(name).map(|chain| &chain.app),
+        (KindState::Inbound { chains, .. }, Entry::Chain(name)) => {
+            chains.get(name.as_ref()).map(|chain| &chain.app)
+        }
         (KindState::Inbound { plaintext, .. }, Entry::Plaintext) => plaintext.as_ref(),
         (
             KindState::Http { .. }
@@ -113,13 +116,13 @@ pub(crate) async fn decide(
     let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "", "NR", "the listener has changed");
     let app = app(state, &connection.entry).ok_or_else(gone)?;
     // A request that is refused for its host is found in the log by what it said.
-    line.host = parts.headers.get(header::HOST).map(|host| shown(host.as_bytes()));
+    line.host = parts.headers.get(header::HOST).cloned().map(Host::Said);
     let bounds = bounds(&connection.entry);
     let over = Connected { bounds, tls: connection.tls, http10: app.http10.as_ref() };
     let target = target(&parts, over, &mut line.host);
     let refused = |unfit: Unfit| Refusal::new(unfit.status, "", unfit.flags, unfit.details);
     let Target { mut authority, mut path, upgrade } = target.map_err(refused)?;
-    line.path = Some(path.to_string());
+    line.path = Some(path.clone());
     if let KindState::Http { tls: Some(tls), app: _ } = &state.kind
         && connection.client.as_deref().is_some_and(|client| !tls.may_be_told(client))
     {
@@ -129,13 +132,13 @@ pub(crate) async fn decide(
     if upgrade.is_some() {
         // Whatever the client's hop made of it.
         parts.method = Method::GET;
-        line.method = Some(parts.method.to_string());
+        line.method = Some(parts.method.clone());
     }
 
     if parts.version == Version::HTTP_2 {
         join_cookies(&mut parts.headers);
     }
-    let vouched = match vouched(app, connection.peer.as_ref(), &parts.headers) {
+    let vouched = match vouched(app, connection.peer.as_deref(), &parts.headers) {
         Vouched::Nothing => None,
         Vouched::Word(said) => Some(said),
         Vouched::Forged => return Err(Refusal::denied("mesh.vouching")),
@@ -145,10 +148,9 @@ pub(crate) async fn decide(
     parts.headers.remove(header::HOST);
     let arrival = Arrival { remote: connection.remote.ip(), tls: connection.tls, edge: app.edge };
     tell_arrival(&mut parts.headers, arrival);
-    let said = |name: &str| parts.headers.get(name).map(|value| shown(value.as_bytes()));
-    line.request_id = said("x-request-id");
-    line.user_agent = said("user-agent");
-    line.forwarded_for = app.edge.and_then(|_| said("x-forwarded-for"));
+    line.request_id = parts.headers.get(REQUEST_ID).cloned();
+    line.user_agent = parts.headers.get(header::USER_AGENT).cloned();
+    line.forwarded_for = app.edge.and_then(|_| parts.headers.get(FORWARDED_FOR).cloned());
 
     let seen = Seen {
         host: &authority,
@@ -157,7 +159,7 @@ pub(crate) async fn decide(
         method: parts.method.as_str(),
         headers: &parts.headers,
     };
-    let peer = connection.peer.as_ref();
+    let peer = connection.peer.as_deref();
     let asker = || Asker {
         peer: peer.map(|peer| &peer.spiffe),
         client: connection.client.as_deref(),
@@ -201,8 +203,8 @@ pub(crate) async fn decide(
     for limit in app.limits.iter().filter(|limit| !limit.counts_here() && counts(limit)) {
         outcome.count(worker, limit, &asker()).await.map_err(before)?;
     }
-    line.upstream = route.upstream_names();
-    line.route = Some(route.name.clone()).filter(|name| !name.is_empty());
+    line.upstream = route.only_upstream().cloned();
+    line.route = Some(Arc::clone(route));
     judge(worker, state, &route.filters, &asker(), line).map_err(before)?;
     for filter in &route.filters {
         match filter {
@@ -261,10 +263,10 @@ pub(crate) async fn decide(
     }
     if change_request(&route.filters, &mut parts.headers, outcome.known.as_ref()) {
         // As on Envoy, the log has what was sent on.
-        line.user_agent = parts.headers.get(header::USER_AGENT).map(|value| shown(value.as_bytes()));
+        line.user_agent = parts.headers.get(header::USER_AGENT).cloned();
     }
     if rewrite(&route.filters, &mut path, &mut authority).map_err(|why| unfit_address(why).on(&route))? {
-        (line.host, line.path) = (Some(authority.clone()), Some(path.to_string()));
+        (line.host, line.path) = (Some(Host::Known(Rc::clone(&authority))), Some(path.clone()));
         outcome.sent_on(&authority, &path);
     }
     let outgoing = Outgoing {
@@ -322,7 +324,7 @@ fn answered(answered: Answered, line: &mut Line) -> Refusal {
     const DETAILS: &str = "direct_response";
     let Answered { status, body, header, path } = answered;
     if let Some(path) = path {
-        line.path = Some(path.to_string());
+        line.path = Some(path);
     }
     Refusal {
         body: Cow::Owned(body),

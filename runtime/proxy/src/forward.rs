@@ -14,8 +14,10 @@ use crate::headers::{leave, remove_hop_by_hop};
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outgoing::Outgoing;
 use crate::outlier::Report;
+use crate::patience;
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered};
-use crate::route::{Route, random};
+use crate::random;
+use crate::route::Route;
 use crate::trailers::{Trailers, WithTrailers};
 use crate::tunnel::Upper;
 use crate::upgrade;
@@ -25,6 +27,7 @@ use crate::worker::Worker;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use meshd_config::{Protocol, REPLAYED_BODY, Retry};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -57,7 +60,7 @@ pub(crate) struct Answer {
     rest: Rest,
     /// Whether it came before all of the request had.
     is_early: bool,
-    held: Vec<Counted>,
+    held: [Option<Counted>; 2],
     deadline: Option<Instant>,
     idle: Option<Duration>,
     /// How large its head and its trailers may be.
@@ -68,7 +71,7 @@ pub(crate) struct Answer {
 pub(crate) struct Kept {
     /// How long it may stay silent.
     pub(crate) idle: Option<Duration>,
-    _held: Vec<Counted>,
+    _held: [Option<Counted>; 2],
     _connection: Option<OneAtATime>,
     _stream: FromUpstream,
 }
@@ -126,7 +129,7 @@ impl Answer {
     pub(crate) fn into_response(
         self,
         version: Version,
-        finish: impl FnOnce(Ending, u64) + 'static,
+        finish: impl FnOnce(Ending, u64) + Unpin + 'static,
     ) -> Response<Body> {
         let Answer { response, connection, upper: _, rest, is_early: _, held, deadline, idle, bounds } = self;
         let (mut parts, incoming) = response.into_parts();
@@ -137,10 +140,12 @@ impl Answer {
         // The version is of the hop behind; the client has its own.
         parts.version = Version::HTTP_11;
         remove_hop_by_hop(&mut parts.headers);
-        let finish = Box::new(move |ending: Ending, bytes: u64| {
+        let finish = move |ending: Ending, bytes: u64| {
             match ending {
                 Ending::Complete => {
-                    tokio::task::spawn_local(rest.linger());
+                    if !rest.is_over() {
+                        tokio::task::spawn_local(rest.linger());
+                    }
                     if let Some(connection) = connection {
                         connection.give_back();
                     }
@@ -155,9 +160,9 @@ impl Answer {
             }
             drop(held);
             finish(ending, bytes);
-        }) as Box<dyn FnOnce(Ending, u64)>;
-        let body = Box::pin(Watched::new(incoming, deadline, idle, finish)) as Body;
-        Response::from_parts(parts, WithTrailers::boxed(body, trailers))
+        };
+        let body = WithTrailers::new(Watched::new(incoming, deadline, idle, finish), trailers);
+        Response::from_parts(parts, Box::pin(body))
     }
 }
 
@@ -183,7 +188,7 @@ pub(crate) async fn forward(
     let Affinity { key, cookie } = {
         let Outgoing { method: _, authority: _, path, headers, version: _, upgrade: _, bounds: _ } =
             &outgoing;
-        affinity::of(&route.hash, headers, path.query(), random)
+        affinity::of(&route.hash, headers, path.query(), random::number)
     };
     let mut exchange = Exchange {
         to: Sending { worker, route, upstream, outgoing: &outgoing, until, body: body.clone() },
@@ -197,7 +202,7 @@ pub(crate) async fn forward(
     };
     let given_up = async {
         match until {
-            Some(until) => tokio::time::sleep_until(until).await,
+            Some(at) => patience::until(at).await,
             None => std::future::pending().await,
         }
     };
@@ -230,7 +235,7 @@ pub(crate) async fn forward(
     if let Ok(answer) = &mut result {
         let of_route = route.timeout.map(|limit| body.since() + limit);
         answer.deadline = of_route.into_iter().chain(until).min();
-        answer.held.push(Counted::Upstream(held));
+        answer.held[1] = Some(Counted::Upstream(held));
     }
     let Exchange { picked, attempts, details, .. } = exchange;
     // Nothing was decided by it in a group that is balanced otherwise.
@@ -288,7 +293,7 @@ impl Exchange<'_> {
     /// How long is waited before the next attempt, after an answer with these headers.
     fn pause(&self, headers: &HeaderMap) -> Duration {
         // Enough of a random number for a part of a time.
-        let random = (random() >> 32) as u32;
+        let random = (random::number() >> 32) as u32;
         back_off::pause(self.to.route.retry.as_ref(), self.retries, headers, random)
     }
 
@@ -417,20 +422,35 @@ impl Sending<'_> {
             }
         })?;
         let tls = picked.group().is_some_and(|group| group.config.tls.is_some());
-        let mut request = self.outgoing.request(self.body.attempt(), spoken, tls);
-        if picked.group().is_some_and(|group| group.config.origination.is_some()) {
-            leave(request.headers_mut());
-        }
-        if let Some(until) = self.until {
-            deadline::pass_on(request.headers_mut(), until);
-        }
+        let is_originated = picked.group().is_some_and(|group| group.config.origination.is_some());
+        let change = |headers: &mut HeaderMap| {
+            if is_originated {
+                leave(headers);
+            }
+            if let Some(until) = self.until {
+                deadline::pass_on(headers, until);
+            }
+        };
         let endpoint = Held::raise(&picked.endpoint, active);
         let (sent, mut connection) = match checkout {
             Checkout::Http1(connection) => {
-                let sent = connection.send(request).await;
+                let mut headers = Cow::Borrowed(&self.outgoing.headers);
+                if is_originated || self.until.is_some() {
+                    change(headers.to_mut());
+                }
+                if let Some(upgrade) = self.outgoing.upgrade {
+                    upgrade::ask1(headers.to_mut(), upgrade);
+                }
+                let body = self.body.attempt_if_any();
+                let body = body.map(|body| Box::pin(WithTrailers::new(body, Trailers::Dropped)) as Body);
+                let sent = connection.send(self.outgoing.head(&headers), body).await;
                 (sent.map(|response| response.map(FromUpstream::Single)), Some(connection))
             }
-            Checkout::Http2(stream) => (stream.send(request).await, None),
+            Checkout::Http2(stream) => {
+                let mut request = self.outgoing.request(self.body.attempt(), tls);
+                change(request.headers_mut());
+                (stream.send(request).await, None)
+            }
         };
         let mut response = sent.map_err(|why| {
             let (failure, text) = match why {
@@ -455,7 +475,7 @@ impl Sending<'_> {
             false => None,
             true => Some(upper(&mut response, &mut connection).await.ok_or(Failure::Reset)?),
         };
-        let held = vec![Counted::Endpoint(endpoint)];
+        let held = [Some(Counted::Endpoint(endpoint)), None];
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.idle(upper.is_some()));
         Ok(Answer { response, connection, upper, rest, is_early, held, deadline: None, idle, bounds })
     }

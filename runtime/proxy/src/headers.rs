@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::filter::headers::Known;
+use crate::random;
 use crate::tls::{ClientCertificate, Peer};
 use http::Version;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -14,9 +15,11 @@ use std::net::IpAddr;
 
 /// Who called, in Envoy's format.
 pub(crate) const FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The addresses that a request came through.
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The id of a request.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
@@ -99,8 +102,21 @@ pub(crate) fn remove_from_trailers(trailers: &mut HeaderMap) {
     });
 }
 
+/// Whether a header is about one connection, or says more of these.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    let is_standard = matches!(
+        *name,
+        header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE | header::EXPECT
+    );
+    is_standard || *name == KEEP_ALIVE || *name == PROXY_CONNECTION
+}
+
 /// Removes headers that belong to one connection (RFC 9110 section 7.6.1). `te: trailers` survives, gRPC needs it.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Most requests and many answers have none.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     // A name is found among whatever else is listed: what is no name does not hide those that are.
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -272,15 +288,26 @@ pub(crate) fn client_address(headers: &HeaderMap, arrival: Arrival) -> IpAddr {
 
 /// A random UUID (RFC 9562 section 5.4).
 fn request_id() -> HeaderValue {
-    let mut bytes = [0u8; 16];
-    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
-        return HeaderValue::from_static("00000000-0000-4000-8000-000000000000");
+    const NONE: HeaderValue = HeaderValue::from_static("00000000-0000-4000-8000-000000000000");
+    let Some(bytes) = random::bytes::<16>() else { return NONE };
+    let mut text = [b'-'; 36];
+    let mut places = text.iter_mut();
+    for (number, byte) in bytes.into_iter().enumerate() {
+        if matches!(number, 4 | 6 | 8 | 10) {
+            places.next();
+        }
+        let byte = match number {
+            6 => (byte & 0x0f) | 0x40,
+            8 => (byte & 0x3f) | 0x80,
+            _ => byte,
+        };
+        for digit in [byte >> 4, byte & 0xf] {
+            if let Some(place) = places.next() {
+                *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+            }
+        }
     }
-    let number = (u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62)) | (0x4 << 76) | (0b10 << 62);
-    let hex = format!("{number:032x}");
-    let parts = [hex.get(..8), hex.get(8..12), hex.get(12..16), hex.get(16..20), hex.get(20..)];
-    let text = parts.map(Option::unwrap_or_default).join("-");
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("00000000-0000-4000-8000-000000000000"))
+    HeaderValue::from_bytes(&text).unwrap_or(NONE)
 }
 
 #[cfg(test)]
@@ -464,6 +491,11 @@ mod tests {
         assert_ne!(one, two);
         let text = one.to_str().unwrap();
         assert_eq!(text.len(), 36);
+        let groups: Vec<usize> = text.split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12]);
+        assert!(
+            text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        );
         assert_eq!(text.as_bytes()[14], b'4');
         assert!(b"89ab".contains(&text.as_bytes()[19]));
     }

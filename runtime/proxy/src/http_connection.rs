@@ -8,6 +8,7 @@ use crate::noticed::Noticed;
 use crate::presence::Presence;
 use crate::relay::Breaks;
 use crate::replayed::Replayed;
+use crate::seldom::Seldom;
 use crate::stream::Streams;
 use crate::taken::Taken;
 use crate::tunnel::Next;
@@ -18,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use meshd_http::{Limits, server};
 use std::convert::Infallible;
 use std::mem::MaybeUninit;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -40,18 +41,20 @@ pub(crate) async fn serve<S, V, F>(
     F: Future<Output = Response<Taken>> + 'static,
 {
     let mut stream = Replayed::new(Vec::new(), Noticed::new(stream, presence));
-    let mut leave = pin!(leave);
+    let (mut leave, mut overstayed) = (Seldom::new(leave), Seldom::new(presence.overstayed()));
     let first = tokio::select! {
         biased;
         first = first_bytes(&mut stream) => first,
-        () = presence.overstayed() => None,
+        () = &mut overstayed => None,
         () = &mut leave => None,
     };
     match first {
         Some((first, Version::Http1)) => {
-            http1(stream.again(first), service, presence, next, bounds, leave).await;
+            http1(stream.again(first), service, next, bounds, leave, overstayed).await;
         }
-        Some((first, Version::Http2)) => http2(stream.again(first), service, presence, bounds, leave).await,
+        Some((first, Version::Http2)) => {
+            http2(stream.again(first), service, presence, bounds, leave, overstayed).await;
+        }
         None => tokio::select! {
             _ = stream.shutdown() => {}
             () = presence.overstayed() => {}
@@ -90,10 +93,10 @@ async fn first_bytes<S: AsyncRead + Unpin>(stream: &mut S) -> Option<(Vec<u8>, V
 async fn http1<S, V, F>(
     stream: Replayed<Noticed<S>>,
     service: V,
-    presence: &Rc<Presence>,
     next: &Next,
     bounds: Bounds,
-    leave: Pin<&mut impl Future<Output = ()>>,
+    leave: impl Future<Output = ()> + Unpin,
+    mut overstayed: impl Future<Output = ()> + Unpin,
 ) where
     S: Breaks + 'static,
     V: Fn(Request<Arriving>) -> F,
@@ -106,7 +109,7 @@ async fn http1<S, V, F>(
     let ended = tokio::select! {
         biased;
         ended = &mut serving => Some(ended),
-        () = presence.overstayed() => return,
+        () = &mut overstayed => return,
         () = leave => None,
     };
     let ended = match ended {
@@ -116,7 +119,7 @@ async fn http1<S, V, F>(
             tokio::select! {
                 biased;
                 ended = &mut serving => ended,
-                () = presence.overstayed() => return,
+                () = &mut overstayed => return,
             }
         }
     };
@@ -134,7 +137,8 @@ async fn http2<S, V, F>(
     service: V,
     presence: &Rc<Presence>,
     bounds: Bounds,
-    leave: Pin<&mut impl Future<Output = ()>>,
+    leave: impl Future<Output = ()> + Unpin,
+    mut overstayed: impl Future<Output = ()> + Unpin,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     V: Fn(Request<Arriving>) -> F + 'static,
@@ -152,12 +156,12 @@ async fn http2<S, V, F>(
     tokio::select! {
         biased;
         _ = serving.as_mut() => return,
-        () = presence.overstayed() => return,
+        () = &mut overstayed => return,
         () = leave => serving.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         _ = serving => {}
-        () = presence.overstayed() => {}
+        () = &mut overstayed => {}
     }
 }
 

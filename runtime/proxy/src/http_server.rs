@@ -30,6 +30,7 @@ use hyper_util::rt::TokioIo;
 use meshd_config::Upgrade;
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Serves HTTP/1.1 or HTTP/2 on a connection until it ends.
@@ -84,7 +85,7 @@ fn tell_flood(worker: &Worker, connection: &Connection, presence: &Presence) {
     let Some(Flood(frame)) = presence.flood() else { return };
     worker.shared.metrics.floods.add(&[&connection.slot.state.load().name, frame], 1);
     if let Some(log) = worker.shared.log.load().as_ref() {
-        let details = Some(format!("too many {frame} frames"));
+        let details = Some(format!("too many {frame} frames").into());
         log.write(&Line { flags: "DPE", details, ..connection.line() });
     }
 }
@@ -112,8 +113,8 @@ async fn answer(
         if is_head { headers_only(reply) } else { reply }
     };
     let mut line = connection.line();
-    line.method = Some(parts.method.to_string());
-    line.protocol = Some(format!("{version:?}"));
+    line.method = Some(parts.method.clone());
+    line.protocol = Some(version);
     // Nothing can follow a request that makes no sense, or one whose body may never be read.
     let is_last;
     let taken;
@@ -126,9 +127,8 @@ async fn answer(
             taken = Some(route);
             line.attempts = Some(forwarded.attempts);
             if let Some(picked) = &forwarded.picked {
-                line.upstream = Some(picked.upstream.name.clone());
-                line.group = Some(picked.group_name().to_owned());
-                line.endpoint = Some(picked.endpoint.address.to_string());
+                line.upstream = Some(Arc::clone(&picked.upstream));
+                line.picked = Some(picked.clone());
             }
             let unremarkable = if outcome.is_delayed { "DI" } else { "" };
             match forwarded.result {
@@ -156,8 +156,8 @@ async fn answer(
                             // The answer had begun: a client that reads slowly ends it as well as a slow endpoint.
                             Ending::TimedOut => ("UT", false),
                             Ending::ClientGone if stream.is_some_and(|stream| stream.is_given_up()) => {
-                                worker.shared.metrics.shed_streams.add(&[&line.listener], 1);
-                                line.details = Some(Leaving::Unread.sentence().to_owned());
+                                worker.shared.metrics.shed_streams.add(&[line.listener_name()], 1);
+                                line.details = Some(Leaving::Unread.sentence().into());
                                 ("OM", false)
                             }
                             Ending::ClientGone => ("DC", false),
@@ -177,7 +177,7 @@ async fn answer(
                     let (status, body) = failure.answer();
                     is_last = failure == Failure::BadBody;
                     line.flags = failure.flag();
-                    line.details = forwarded.details.or_else(|| Some(body.to_owned()));
+                    line.details = forwarded.details.map(Cow::Owned).or(Some(Cow::Borrowed(body)));
                     let why = if failure == Failure::Deadline { Why::Deadline } else { Why::Other };
                     let response = reply(status, Cow::Borrowed(body), why);
                     finish(worker, line, response.status(), start);
@@ -189,7 +189,7 @@ async fn answer(
             incoming.refuse().await;
             is_last = refusal.flags == "DPE";
             line.flags = refusal.flags;
-            line.details = Some(refusal.details.into_owned()).filter(|details| !details.is_empty());
+            line.details = Some(refusal.details).filter(|details| !details.is_empty());
             let mut response = reply(refusal.status, refusal.body, refusal.why);
             finish(worker, line, response.status(), start);
             for (name, value) in refusal.headers {
@@ -261,11 +261,11 @@ fn switched(
             Over::Silent => line.flags = "SI",
             Over::Broken(error) => {
                 line.flags = "UC";
-                line.details = Some(error.to_string());
+                line.details = Some(error.to_string().into());
             }
             Over::GivenUp if task.is_some_and(|task| task.is_given_up()) => {
-                worker.shared.metrics.shed_streams.add(&[&line.listener], 1);
-                line.details = Some(Leaving::Unread.sentence().to_owned());
+                worker.shared.metrics.shed_streams.add(&[line.listener_name()], 1);
+                line.details = Some(Leaving::Unread.sentence().into());
                 line.flags = "OM";
             }
             Over::GivenUp => line.flags = "DC",
@@ -290,9 +290,9 @@ fn finish(worker: &Worker, mut line: Line, status: StatusCode, start: Instant) {
     if line.is_of_check {
         return;
     }
-    let upstream = line.upstream.as_deref().unwrap_or("-");
-    worker.shared.metrics.requests.add(&[&line.listener, upstream, status.as_str()], 1);
-    line.status = Some(status.as_u16());
+    let upstream = line.upstream.as_ref().map_or("-", |upstream| upstream.name.as_str());
+    worker.shared.metrics.requests.add(&[line.listener_name(), upstream, status.as_str()], 1);
+    line.status = Some(status);
     line.duration = start.elapsed();
     if let Some(log) = worker.shared.log.load().as_ref() {
         log.write(&line);

@@ -2,7 +2,7 @@
 
 use crate::choice::{self, Candidate};
 use crate::comparison;
-use crate::route::random;
+use crate::random;
 use crate::upstream::Endpoint;
 use meshd_config::{Balance, Compared, Outlier};
 use std::net::SocketAddr;
@@ -155,9 +155,11 @@ impl Members {
         });
         let candidates: Vec<Candidate> = candidates.collect();
         let position = match (self.balance, key) {
-            (Balance::LeastRequest, _) => choice::less_busy(&candidates, random),
+            (Balance::LeastRequest, _) => choice::less_busy(&candidates, random::number),
             (Balance::Hash, Some(key)) => choice::by_hash(&candidates, key),
-            (Balance::Hash | Balance::Random | Balance::RoundRobin, _) => choice::any(&candidates, random()),
+            (Balance::Hash | Balance::Random | Balance::RoundRobin, _) => {
+                choice::any(&candidates, random::number())
+            }
         };
         endpoints.get(position?).map(|endpoint| Arc::clone(endpoint))
     }

@@ -1,14 +1,14 @@
 //! A request as it is sent on, in the form of either version of HTTP.
 
-use crate::body::Body;
+use crate::body::{Attempt, Body};
 use crate::bounds::Bounds;
 use crate::trailers::{Trailers, WithTrailers};
 use crate::upgrade;
-use crate::upstream::Spoken;
 use http::uri::{PathAndQuery, Scheme, Uri};
-use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
-use http_body::Body as _;
+use http::{HeaderMap, Method, Request, Version};
 use meshd_config::Upgrade;
+use meshd_http::h1::RequestHead;
+use std::rc::Rc;
 
 /// A request as it will be sent, whatever the protocol.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct Outgoing {
     /// The method.
     pub(crate) method: Method,
     /// The host that was asked for, with its port if it had one; never empty.
-    pub(crate) authority: String,
+    pub(crate) authority: Rc<str>,
     /// The normalised path with the query.
     pub(crate) path: PathAndQuery,
     /// The headers without `host`.
@@ -30,35 +30,28 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The request in the form that the protocol wants.
-    pub(crate) fn request(&self, body: Body, spoken: Spoken, tls: bool) -> Request<Body> {
-        let trailers = match (self.version, spoken) {
-            (Version::HTTP_2, Spoken::Http2) => Trailers::OfRequest(self.bounds),
+    /// The head of a request over HTTP/1.1 with these headers, which are its own or were made of them.
+    pub(crate) fn head<'a>(&'a self, headers: &'a HeaderMap) -> RequestHead<'a> {
+        let Outgoing { method, authority, path, headers: _, version: _, upgrade: _, bounds: _ } = self;
+        RequestHead { method, target: path.as_str(), host: Some(authority), headers }
+    }
+
+    /// The request over HTTP/2.
+    pub(crate) fn request(&self, body: Attempt, tls: bool) -> Request<Body> {
+        let trailers = match self.version {
+            Version::HTTP_2 => Trailers::OfRequest(self.bounds),
             _ => Trailers::Dropped,
         };
-        let mut request = Request::new(WithTrailers::boxed(body, trailers));
-        let is_endless = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+        let mut request = Request::new(Box::pin(WithTrailers::new(body, trailers)) as Body);
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
-        let mut uri = Uri::from(self.path.clone());
-        if spoken == Spoken::Http2 {
-            let mut parts = uri.into_parts();
-            parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
-            parts.authority = self.authority.parse().ok();
-            uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(self.path.clone()));
-            *request.version_mut() = Version::HTTP_2;
-            if let Some(upgrade) = self.upgrade {
-                upgrade::ask2(&mut request, upgrade);
-            }
-        } else if let Ok(host) = HeaderValue::from_str(&self.authority) {
-            request.headers_mut().insert(header::HOST, host);
-        }
-        if let (Some(upgrade), Spoken::Http1) = (self.upgrade, spoken) {
-            upgrade::ask1(request.headers_mut(), upgrade);
-        }
-        // Unless it is told, hyper takes a GET, HEAD or CONNECT to have no body, and drops the one there is.
-        if spoken == Spoken::Http1 && is_endless && !request.headers().contains_key(header::CONTENT_LENGTH) {
-            request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        *request.version_mut() = Version::HTTP_2;
+        let mut parts = Uri::from(self.path.clone()).into_parts();
+        parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = self.authority.parse().ok();
+        let uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(self.path.clone()));
+        if let Some(upgrade) = self.upgrade {
+            upgrade::ask2(&mut request, upgrade);
         }
         *request.uri_mut() = uri;
         request

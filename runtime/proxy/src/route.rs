@@ -6,6 +6,7 @@ use crate::balance;
 use crate::choice;
 use crate::filter::Filter;
 use crate::hosts::Hosts;
+use crate::random;
 use crate::upstream::Upstream;
 use http::{HeaderMap, HeaderValue};
 use meshd_config::{HashKey, HeaderMatch, HostPattern, NotMatch, QueryMatch, QueryValue, RequestMatch};
@@ -146,7 +147,7 @@ fn by_weight_of_the_living<T>(shares: &[(T, u32)], lives: impl Fn(&T) -> bool) -
 fn by_weight<T>(shares: &[(T, u32)]) -> Option<&T> {
     match shares {
         [(only, _)] => Some(only),
-        several => at_point(several, random()),
+        several => at_point(several, random::number()),
     }
 }
 
@@ -158,9 +159,9 @@ fn at_point<T>(shares: &[(T, u32)], point: u64) -> Option<&T> {
 
 impl Route {
     /// Its upstream's name if it has only one, for logs about requests that reached none.
-    pub(crate) fn upstream_names(&self) -> Option<String> {
+    pub(crate) fn only_upstream(&self) -> Option<&Arc<Upstream>> {
         match self.to.as_slice() {
-            [(only, _)] => Some(only.name.clone()),
+            [(only, _)] => Some(only),
             _ => None,
         }
     }
@@ -169,13 +170,7 @@ impl Route {
 /// Whether a request is one of so many of a million, drawn anew each time.
 pub(crate) fn is_drawn(of_a_million: u32) -> bool {
     const MILLION: u64 = 1_000_000;
-    random() % MILLION < u64::from(of_a_million)
-}
-
-/// A random number. Without randomness, which the kernel always has once it has started, it is the first of all.
-pub(crate) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    if aws_lc_rs::rand::fill(&mut bytes).is_ok() { u64::from_ne_bytes(bytes) } else { 0 }
+    random::number() % MILLION < u64::from(of_a_million)
 }
 
 impl Routes {

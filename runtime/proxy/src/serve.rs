@@ -14,6 +14,7 @@ use crate::place::Place;
 use crate::queue;
 use crate::relay::Breaks;
 use crate::replayed::Replayed;
+use crate::seldom::Seldom;
 use crate::shares::{NOT_ADMITTED, TcpShares};
 use crate::snapshot::{KindState, ListenerState};
 use crate::target::is_name;
@@ -44,7 +45,7 @@ pub(crate) enum Entry {
     /// The listener as a whole.
     Listener,
     /// The chain of this server name.
-    Chain(String),
+    Chain(Rc<str>),
     /// Plaintext on a listener that expects TLS.
     Plaintext,
 }
@@ -65,7 +66,7 @@ pub(crate) struct Connection {
     /// What the certificate of a client outside the mesh says.
     pub(crate) client: Option<Rc<ClientCertificate>>,
     /// Who the client proved to be.
-    pub(crate) peer: Option<Peer>,
+    pub(crate) peer: Option<Rc<Peer>>,
     /// What it takes up.
     pub(crate) place: Rc<Place>,
     /// Whether it is for health checks only.
@@ -76,11 +77,11 @@ impl Connection {
     /// The beginning of a log line about it.
     pub(crate) fn line(&self) -> Line {
         Line {
-            listener: self.slot.state.load().name.clone(),
-            remote: self.remote.to_string(),
-            peer: self.peer.as_ref().map(|peer| peer.spiffe.to_string()),
+            listener: Some(self.slot.state.load_full()),
+            remote: Some(self.remote),
+            peer: self.peer.clone(),
             sni: match &self.entry {
-                Entry::Chain(name) => Some(name.clone()),
+                Entry::Chain(name) => Some(Rc::clone(name)),
                 Entry::Listener | Entry::Plaintext => None,
             },
             is_of_check: self.checks,
@@ -211,16 +212,17 @@ impl Client {
 /// Serves a client, until memory demands its place.
 async fn unless_told_to_leave(worker: Rc<Worker>, client: Client, stream: TcpStream) {
     let (place, told) = (Rc::clone(&client.place), client.clone());
+    let mut asked_to_leave = Seldom::new(place.told());
     let why = tokio::select! {
         biased;
-        why = place.told() => why,
+        why = &mut asked_to_leave => why,
         () = serve(Rc::clone(&worker), client, stream) => return,
     };
     let connection = told.connection();
     let state = connection.slot.state.load();
     worker.shared.metrics.shed.add(&[&state.name, why.word()], 1);
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(&Line { flags: "OM", details: Some(why.sentence().to_owned()), ..connection.line() });
+        log.write(&Line { flags: "OM", details: Some(why.sentence().into()), ..connection.line() });
     }
 }
 
@@ -352,7 +354,7 @@ async fn by_server_name(
         }
     };
     let stream = Replayed::new(bytes, stream);
-    let connection = Connection { entry: Entry::Chain(name.clone()), tls: true, ..connection };
+    let connection = Connection { entry: Entry::Chain(name.as_str().into()), tls: true, ..connection };
     match &state.kind {
         KindState::PassThrough { names, chains, .. } => {
             // A pattern would take what is no name, too.
@@ -377,7 +379,7 @@ async fn by_server_name(
                 Ok(stream) => stream,
                 Err(error) => return refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             };
-            let peer = stream.get_ref().1.peer_certificates().and_then(peer_of);
+            let peer = stream.get_ref().1.peer_certificates().and_then(peer_of).map(Rc::new);
             let connection = Connection { peer, checks: chain.checks, ..connection };
             match &chain.app {
                 App::Http(_) => http_server::serve(worker, connection, stream).await,
@@ -465,6 +467,6 @@ fn refuse_with(worker: &Worker, connection: &Connection, flags: &'static str, re
         worker.shared.metrics.refused.add(&[&state.name, reason], 1);
     }
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(&Line { flags, details: Some(details), ..connection.line() });
+        log.write(&Line { flags, details: Some(details.into()), ..connection.line() });
     }
 }

@@ -3,6 +3,7 @@
 //! What is refused here is what two readers could understand differently, and what Envoy refuses as the compiler
 //! configures it, so that both data planes decide alike.
 
+use crate::access_log::Host;
 use crate::bounds::Bounds;
 use crate::normalize::{Normalized, normalize};
 use crate::route::without_port;
@@ -12,12 +13,13 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Version};
 use meshd_config::{Http10, METHODS, Upgrade};
+use std::rc::Rc;
 
 /// Where a request goes.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// The host that was asked for, with its port if it had one.
-    pub(crate) authority: String,
+    pub(crate) authority: Rc<str>,
     /// The normalised path with the query.
     pub(crate) path: PathAndQuery,
     /// What it asks to speak from here on.
@@ -59,7 +61,7 @@ pub(crate) struct Connected<'a> {
 }
 
 /// The target of a request that may be forwarded. The host is returned as soon as it is known, for the log.
-pub(crate) fn target(parts: &Parts, over: Connected<'_>, host: &mut Option<String>) -> Result<Target, Unfit> {
+pub(crate) fn target(parts: &Parts, over: Connected<'_>, host: &mut Option<Host>) -> Result<Target, Unfit> {
     let old = over.http10.filter(|_| parts.version == Version::HTTP_10);
     if parts.version < Version::HTTP_11 && old.is_none() {
         return Err(unfit(StatusCode::UPGRADE_REQUIRED, "low_version"));
@@ -71,7 +73,7 @@ pub(crate) fn target(parts: &Parts, over: Connected<'_>, host: &mut Option<Strin
         return Err(unfit(StatusCode::NOT_IMPLEMENTED, "a transfer-encoding other than chunked"));
     }
     let authority = authority(parts, old)?;
-    *host = Some(authority.clone());
+    *host = Some(Host::Known(Rc::clone(&authority)));
     let upgrade = upgrade::asked(parts).map_err(|()| UPGRADE_REFUSED)?;
     if parts.method == Method::CONNECT && (upgrade.is_none() || parts.version < Version::HTTP_2) {
         // A port is part of such a target in HTTP/1.1 (RFC 9110, section 9.3.6).
@@ -129,17 +131,17 @@ fn method(parts: &Parts) -> Result<(), Unfit> {
 }
 
 /// The host that was asked for. A final dot is only another spelling of the same name, and is left out.
-fn authority(parts: &Parts, old: Option<&Http10>) -> Result<String, Unfit> {
+fn authority(parts: &Parts, old: Option<&Http10>) -> Result<Rc<str>, Unfit> {
     let asked = asked_authority(parts, old)?;
-    let (host, port) = asked.split_at(without_port(&asked).len());
-    let authority = match host.strip_suffix('.') {
-        Some(host) => format!("{host}{port}"),
-        None => asked,
+    let (host, port) = asked.split_at(without_port(asked).len());
+    let authority: Rc<str> = match host.strip_suffix('.') {
+        Some(host) => format!("{host}{port}").into(),
+        None => asked.into(),
     };
     if is_authority(&authority) { Ok(authority) } else { Err(bad("the host is no host")) }
 }
 
-fn asked_authority(parts: &Parts, old: Option<&Http10>) -> Result<String, Unfit> {
+fn asked_authority<'p>(parts: &'p Parts, old: Option<&'p Http10>) -> Result<&'p str, Unfit> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
     if another.is_some() {
@@ -159,7 +161,7 @@ fn asked_authority(parts: &Parts, old: Option<&Http10>) -> Result<String, Unfit>
             usual.ok_or(bad("no host"))?
         }
     };
-    Ok(asked.to_owned())
+    Ok(asked)
 }
 
 /// Whether it is a name or an address with or without a port. The same expression guards the routes of Envoy.
@@ -214,7 +216,9 @@ fn path(parts: &Parts) -> Result<PathAndQuery, Unfit> {
         return Err(bad("the path is not ASCII"));
     }
     let path = match normalize(asked) {
-        Normalized::Unchanged => asked.to_owned(),
+        Normalized::Unchanged => {
+            return Ok(parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
+        }
         Normalized::Changed(path) => path,
         Normalized::Refused => return Err(bad("an escaped slash or NUL in the path")),
     };
@@ -282,7 +286,7 @@ mod tests {
             assert_eq!(status("GET", uri, &headers), expected, "{uri} {hosts:?}");
         }
         let parts = Request::get("http://me:secret@a.example:81/x").body(()).unwrap().into_parts().0;
-        assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority, "a.example:81");
+        assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority.as_ref(), "a.example:81");
     }
 
     #[test]
@@ -296,7 +300,7 @@ mod tests {
             ("10.0.0.1:80", "10.0.0.1:80"),
         ] {
             let parts = Request::get("/").header("host", asked).body(()).unwrap().into_parts().0;
-            assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority, host, "{asked}");
+            assert_eq!(target(&parts, STRANGERS, &mut None).unwrap().authority.as_ref(), host, "{asked}");
         }
     }
 
@@ -321,7 +325,7 @@ mod tests {
             let parts = request.body(()).unwrap().into_parts().0;
             let found = target(&parts, Connected { http10, ..STRANGERS }, &mut None);
             let found = found.map(|target| target.authority).map_err(|unfit| unfit.status.as_u16());
-            assert_eq!(found, expected.map(str::to_owned), "{http10:?} {headers:?}");
+            assert_eq!(found, expected.map(Rc::from), "{http10:?} {headers:?}");
         }
         let parts = Request::get("/").body(()).unwrap().into_parts().0;
         assert!(

@@ -9,6 +9,7 @@ use crate::serve::Connection;
 use crate::shares::Forwarding;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::worker::Worker;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
@@ -29,7 +30,7 @@ where
     let client = End::new(client);
     let start = Instant::now();
     let mut line = connection.line();
-    line.upstream = Some(forwarding.upstream.name.clone());
+    line.upstream = Some(Arc::clone(&forwarding.upstream));
     let limit = forwarding.upstream.config.pool.max_connections;
     match Held::below(&forwarding.upstream, connections, limit) {
         None => line.flags = "UO",
@@ -44,7 +45,7 @@ where
                 line.received = Some(up);
                 if let Err(error) = relayed {
                     line.flags = "UC";
-                    line.details = Some(error.to_string());
+                    line.details = Some(error.to_string().into());
                 }
             }
         },
@@ -65,15 +66,14 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
             line.flags = "UH";
             return None;
         };
-        line.group = Some(picked.group_name().to_owned());
-        line.endpoint = Some(picked.endpoint.address.to_string());
+        line.picked = Some(picked.clone());
         let result = connect_for_client(&picked, Spoken::Bytes, metrics).await;
         let (report, word) = match &result {
             // A connection is the only answer that bytes give.
             Ok(_) => (Some(Report::Answer(200)), "connected"),
             Err(failure) => {
                 line.flags = "UF";
-                line.details = Some(failure.message.clone());
+                line.details = Some(failure.message.clone().into());
                 (failure.is_endpoints().then_some(Report::Unconnected), failure.reason)
             }
         };

@@ -1,6 +1,6 @@
 //! Trailers on their way through: what may not be said in them is dropped, and their size is bounded like a head's.
 
-use crate::body::{Body, BodyError};
+use crate::body::BodyError;
 use crate::bounds::Bounds;
 use crate::headers::remove_from_trailers;
 use bytes::Bytes;
@@ -20,19 +20,19 @@ pub(crate) enum Trailers {
 }
 
 /// A body whose trailers are treated so.
-pub(crate) struct WithTrailers {
-    body: Body,
+pub(crate) struct WithTrailers<B> {
+    body: B,
     trailers: Trailers,
 }
 
-impl WithTrailers {
+impl<B> WithTrailers<B> {
     /// Treats the trailers of `body`.
-    pub(crate) fn boxed(body: Body, trailers: Trailers) -> Body {
-        Box::pin(WithTrailers { body, trailers })
+    pub(crate) fn new(body: B, trailers: Trailers) -> Self {
+        WithTrailers { body, trailers }
     }
 }
 
-impl HttpBody for WithTrailers {
+impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> HttpBody for WithTrailers<B> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -41,7 +41,9 @@ impl HttpBody for WithTrailers {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            let Some(frame) = ready!(self.body.as_mut().poll_frame(cx)) else { return Poll::Ready(None) };
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)) else {
+                return Poll::Ready(None);
+            };
             let mut frame = frame?;
             let Some(trailers) = frame.trailers_mut() else { return Poll::Ready(Some(Ok(frame))) };
             let bounds = match self.trailers {

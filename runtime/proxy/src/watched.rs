@@ -1,6 +1,7 @@
 //! Bodies of answers, watched until their end.
 
 use crate::body::BodyError;
+use crate::patience::{self, Until};
 use crate::pool::{CutOff, FromUpstream};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -10,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// How an answer's body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +41,8 @@ const WAITING: Duration = Duration::from_secs(1);
 /// An answer's body, bounded in time; what must happen at its end happens exactly once.
 pub(crate) struct Watched<F: FnOnce(Ending, u64)> {
     passing: Rc<RefCell<Passing<F>>>,
-    deadline: Option<Pin<Box<Sleep>>>,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    deadline: Option<Until>,
+    idle: Option<(Duration, Until)>,
     /// Looks whether the client reads, since nobody polls a body for which there is no room.
     watchdog: Option<AbortHandle>,
 }
@@ -78,8 +79,8 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> Watched<F> {
         }
         Watched {
             passing: Rc::new(RefCell::new(passing)),
-            deadline: deadline.map(|at| Box::pin(tokio::time::sleep_until(at))),
-            idle: idle.map(|time| (time, Box::pin(tokio::time::sleep(time)))),
+            deadline: deadline.map(patience::until),
+            idle: idle.map(|time| (time, patience::until(Instant::now() + time))),
             watchdog: None,
         }
     }
@@ -95,7 +96,7 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> Watched<F> {
                     return;
                 }
                 drop(passing);
-                tokio::time::sleep_until(at).await;
+                patience::until(at).await;
             }
         });
         watching.abort_handle()
@@ -153,9 +154,9 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
                 }
                 let unwatched = passing.sent <= UNWATCHED || passing.finish.is_none();
                 drop(passing);
-                if let Some((time, sleep)) = &mut this.idle {
+                if let Some((time, silent)) = &mut this.idle {
                     let time = *time;
-                    sleep.as_mut().reset(Instant::now() + time);
+                    *silent = patience::until(Instant::now() + time);
                     if this.watchdog.is_none() && !unwatched {
                         this.watchdog = Some(this.watch(time));
                     }
@@ -173,8 +174,8 @@ impl<F: FnOnce(Ending, u64) + Unpin + 'static> HttpBody for Watched<F> {
             }
             Poll::Pending => {
                 passing.wanted = true;
-                let over = this.deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-                let silent = this.idle.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+                let over = this.deadline.as_mut().is_some_and(|late| Pin::new(late).poll(cx).is_ready());
+                let silent = this.idle.as_mut().is_some_and(|(_, late)| Pin::new(late).poll(cx).is_ready());
                 if over || silent {
                     passing.give_up();
                     return late();

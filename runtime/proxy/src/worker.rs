@@ -6,6 +6,7 @@ use crate::heartbeat::{BEAT, Heartbeats};
 use crate::limiter::Limiter;
 use crate::listen::Slot;
 use crate::metrics::Metrics;
+use crate::patience;
 use crate::pool::Pools;
 use crate::queue;
 use crate::room::{Room, Rooms};
@@ -79,7 +80,7 @@ impl Worker {
 /// How often unused connections are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether somebody has to leave, and lines of the log are handed over.
+/// How often it is looked whether somebody has to leave, and who still waits; and lines of the log are handed over.
 const LOOK: Duration = access_log::LONGEST;
 
 /// Runs a worker until it is told to stop. The one without a number serves probes and metrics, and nothing that clients
@@ -125,6 +126,7 @@ pub(crate) fn run(
                 }
                 _ = look.tick() => {
                     access_log::hand_over();
+                    patience::look();
                     if let Some(number) = number {
                         worker.shared.rooms.look(number, &worker.room);
                         queue::let_in();

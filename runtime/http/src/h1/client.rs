@@ -2,7 +2,7 @@
 
 use super::body::{Body, Framing, Part};
 use super::head::{self, Head, Search};
-use super::write::{self, Sending, Size};
+use super::write::{self, RequestHead, Sending, Size};
 use crate::{Fault, Limits};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode, Version};
@@ -79,9 +79,19 @@ impl Client {
     /// Writes a request's head. `exact` is the length of its body, if that is known.
     pub fn request(&mut self, head: &Request<()>, exact: Option<u64>, out: &mut Vec<u8>) {
         let sending = write::request(head, Size { exact }, out);
+        self.asked(head.method(), sending);
+    }
+
+    /// The same of a head whose parts are somebody else's.
+    pub fn request_head(&mut self, head: &RequestHead<'_>, exact: Option<u64>, out: &mut Vec<u8>) {
+        let sending = write::request_head(head, Size { exact }, out);
+        self.asked(head.method, sending);
+    }
+
+    fn asked(&mut self, method: &Method, sending: Sending) {
         self.exchange = Some(Exchange {
-            is_head: head.method() == Method::HEAD,
-            is_connect: head.method() == Method::CONNECT,
+            is_head: *method == Method::HEAD,
+            is_connect: *method == Method::CONNECT,
             request: Some(sending).filter(|sending| !sending.is_complete()),
             interim: 0,
             answer: Answer::Awaited,

@@ -11,4 +11,4 @@ mod write;
 pub use body::{Framing, Part};
 pub use client::Client;
 pub use server::Server;
-pub use write::Sending;
+pub use write::{RequestHead, Sending};

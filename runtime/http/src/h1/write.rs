@@ -90,6 +90,32 @@ pub(super) struct Size {
     pub(super) exact: Option<u64>,
 }
 
+/// A request's head whose parts are somebody else's.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The target as it is sent: mostly a path with its query.
+    pub target: &'a str,
+    /// The host; what the headers say of it is not sent then.
+    pub host: Option<&'a str>,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+}
+
+/// Writes such a head.
+pub(super) fn request_head(head: &RequestHead<'_>, size: Size, out: &mut Vec<u8>) -> Sending {
+    let RequestHead { method, target, host, headers } = head;
+    out.extend_from_slice(method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    if let Some(host) = host {
+        line("host", host.as_bytes(), out);
+    }
+    request_headers(method, headers, host.is_some(), size, out)
+}
+
 /// Writes a request's head.
 pub(super) fn request(head: &Request<()>, size: Size, out: &mut Vec<u8>) -> Sending {
     let method = head.method();
@@ -107,7 +133,18 @@ pub(super) fn request(head: &Request<()>, size: Size, out: &mut Vec<u8>) -> Send
         out.extend_from_slice(uri.path_and_query().map_or("/", |path| path.as_str()).as_bytes());
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let said = headers(head.headers(), Codings::Kept, out);
+    request_headers(method, head.headers(), false, size, out)
+}
+
+/// Writes the rest of a request's head.
+fn request_headers(
+    method: &Method,
+    lines: &HeaderMap,
+    has_host: bool,
+    size: Size,
+    out: &mut Vec<u8>,
+) -> Sending {
+    let said = headers(lines, Codings::Kept, has_host, out);
     let sending = match (said.length, size.exact) {
         _ if said.chunked.is_some() => {
             chunked(said, out);
@@ -169,7 +206,7 @@ pub(super) fn answer(
     // Without a body they would say nothing, and HTTP/1.0 has none.
     let has_codings = !is_old && (!is_bare || status == StatusCode::NOT_MODIFIED);
     let codings = if has_codings { Codings::Kept } else { Codings::Dropped };
-    let said = headers(head.headers(), codings, out);
+    let said = headers(head.headers(), codings, false, out);
     if !said.date {
         out.extend_from_slice(b"date: ");
         out.extend_from_slice(date);
@@ -235,7 +272,7 @@ fn chunked(said: Said, out: &mut Vec<u8>) {
 }
 
 /// Writes headers. Only one statement about the length is written, and a transfer coding is the stronger one.
-fn headers(headers: &HeaderMap, codings: Codings, out: &mut Vec<u8>) -> Said {
+fn headers(headers: &HeaderMap, codings: Codings, has_host: bool, out: &mut Vec<u8>) -> Said {
     let is_coded = codings == Codings::Kept && headers.contains_key(header::TRANSFER_ENCODING);
     let mut said = Said { chunked: is_coded.then_some(false), ..Said::default() };
     for (name, value) in headers {
@@ -254,6 +291,7 @@ fn headers(headers: &HeaderMap, codings: Codings, out: &mut Vec<u8>) -> Said {
                 said.length = length;
             }
             header::DATE => said.date = true,
+            header::HOST if has_host => continue,
             header::CONNECTION => {
                 let mut fields = super::fields::Fields::default();
                 fields.connection(value);
@@ -423,6 +461,22 @@ mod tests {
             ),
         ] {
             assert_eq!(asked(request, exact), (text.as_bytes().to_vec(), sending), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_head_of_somebody_elses_parts_has_one_host() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, http::HeaderValue::from_static("said.test"));
+        headers.insert(header::ACCEPT, http::HeaderValue::from_static("*/*"));
+        for (host, expected) in [
+            (Some("known.test"), "GET /p HTTP/1.1\r\nhost: known.test\r\naccept: */*\r\n\r\n"),
+            (None, "GET /p HTTP/1.1\r\nhost: said.test\r\naccept: */*\r\n\r\n"),
+        ] {
+            let (mut out, head) =
+                (Vec::new(), RequestHead { method: &Method::GET, target: "/p", host, headers: &headers });
+            assert_eq!(request_head(&head, Size { exact: Some(0) }, &mut out), Sending::NOTHING);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
 

@@ -114,7 +114,7 @@ pub(crate) fn change_request(filters: &[Filter], headers: &mut HeaderMap, known:
 pub(crate) fn rewrite(
     filters: &[Filter],
     path: &mut PathAndQuery,
-    authority: &mut String,
+    authority: &mut Rc<str>,
 ) -> Result<bool, &'static str> {
     let mut changed = false;
     for filter in filters {
@@ -124,7 +124,7 @@ pub(crate) fn rewrite(
                     changed |= answer::change_path(change, path)?;
                 }
                 if let Some(host) = host {
-                    authority.clone_from(host);
+                    *authority = host.as_str().into();
                     changed = true;
                 }
             }

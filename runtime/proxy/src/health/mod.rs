@@ -11,7 +11,7 @@ mod verdict;
 
 use crate::balance::Picked;
 use crate::metrics::Metrics;
-use crate::route::random;
+use crate::random;
 use crate::upstream::{Endpoint, Upstream};
 use ask::{Kept, ask};
 use meshd_config::Health;
@@ -149,5 +149,5 @@ async fn once(
     metrics.health_checks.add(&[&upstream.name, picked.group_name(), result], 1);
     picked.endpoint.is_found(verdict.take(passed, *unhealthy, *healthy));
     let tenth = u64::try_from(interval.as_nanos() / 10).unwrap_or(u64::MAX);
-    Some(*interval + Duration::from_nanos(random().checked_rem(tenth).unwrap_or(0)))
+    Some(*interval + Duration::from_nanos(random::number().checked_rem(tenth).unwrap_or(0)))
 }

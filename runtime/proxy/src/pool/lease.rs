@@ -8,9 +8,10 @@ use super::switch::Switched;
 use crate::body::Body;
 use crate::pool::Unanswered;
 use crate::replayed::Replayed;
-use http::{Request, Response};
+use http::Response;
 use hyper::client::conn::http2;
 use meshd_http::Incoming;
+use meshd_http::h1::RequestHead;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -87,8 +88,12 @@ impl OneAtATime {
     }
 
     /// Sends a request.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Unanswered> {
-        self.single.connection.send(request).await.map_err(|why| {
+    pub(crate) async fn send(
+        &self,
+        head: RequestHead<'_>,
+        body: Option<Body>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        self.single.connection.send_head(head, body).await.map_err(|why| {
             let text = why.error.to_string();
             match why.error {
                 _ if why.is_unsent => Unanswered::NotSent(text),

@@ -110,6 +110,10 @@ impl Pool {
 
     /// A connection for one request.
     pub(super) async fn checkout(self: &Rc<Self>) -> Answer {
+        let place = self.state.borrow_mut().take();
+        if let Some((id, stream)) = place {
+            return self.link(id, stream).ok_or(NoConnection::Overflow);
+        }
         let (sender, receiver) = oneshot::channel();
         let waiter = self.state.borrow_mut().ask(Instant::now());
         self.waiting.borrow_mut().insert(waiter, sender);
@@ -233,9 +237,16 @@ impl Pool {
     }
 
     fn serve(self: &Rc<Self>, waiter: WaiterId, id: ConnectionId, stream: StreamId) {
+        let checkout = self.link(id, stream);
+        // A connection that has just ended is told to have done so; the request may as well hear it was full.
+        self.answer(waiter, checkout.ok_or(NoConnection::Overflow));
+    }
+
+    /// The place of a stream on a connection that is open.
+    fn link(self: &Rc<Self>, id: ConnectionId, stream: StreamId) -> Option<Checkout> {
         let lease = |last_reset| Lease::new(Rc::clone(self), id, stream, last_reset);
         let mut links = self.links.borrow_mut();
-        let checkout = match links.get(&id) {
+        match links.get(&id) {
             Some(Link::Shared(sender, last_reset)) => {
                 let lease = lease(last_reset.clone());
                 Some(Checkout::Http2(Stream::new(sender.clone(), lease)))
@@ -247,10 +258,7 @@ impl Pool {
                 Some(Link::Shared(..)) | None => None,
             },
             None => None,
-        };
-        drop(links);
-        // A connection that has just ended is told to have done so; the request may as well hear it was full.
-        self.answer(waiter, checkout.ok_or(NoConnection::Overflow));
+        }
     }
 
     fn open(self: &Rc<Self>, id: ConnectionId) {

@@ -170,6 +170,18 @@ impl World {
         self.answered += 1;
     }
 
+    /// A request got a place: holds it against the rules.
+    fn served(&mut self, id: ConnectionId, stream: StreamId) {
+        let now = self.on(id);
+        let line = self.lines.get_mut(&id).expect("a known connection");
+        assert_eq!(line.life, Life::Open, "nothing is sent on a connection that is not open");
+        assert!(!line.retired, "nor on one that had too many streams that nobody wants");
+        assert!(now < line.capacity.unwrap_or(1), "never more streams than allowed");
+        line.carried += 1;
+        assert!(self.rules.per_connection.is_none_or(|most| line.carried <= most));
+        assert!(self.streams.insert(stream, (id, Fate::Wanted)).is_none(), "a new stream");
+    }
+
     /// Does what was decided, and holds it against the rules.
     fn obey(&mut self) {
         let bound = 8 + self.waiters.len() * 2 + self.lines.len() * 2 + self.streams.len();
@@ -183,14 +195,7 @@ impl World {
                 }
                 Decision::Serve(waiter, id, stream) => {
                     self.answer(waiter);
-                    let now = self.on(id);
-                    let line = self.lines.get_mut(&id).expect("a known connection");
-                    assert_eq!(line.life, Life::Open, "nothing is sent on a connection that is not open");
-                    assert!(!line.retired, "nor on one that had too many streams that nobody wants");
-                    assert!(now < line.capacity.unwrap_or(1), "never more streams than allowed");
-                    line.carried += 1;
-                    assert!(self.rules.per_connection.is_none_or(|most| line.carried <= most));
-                    assert!(self.streams.insert(stream, (id, Fate::Wanted)).is_none(), "a new stream");
+                    self.served(id, stream);
                 }
                 Decision::Fail(waiter, _) | Decision::Refuse(waiter) => self.answer(waiter),
                 Decision::Reset(stream) => {
@@ -304,8 +309,18 @@ impl World {
         match event {
             0..35 => {
                 self.asked += 1;
-                let waiter = self.state.ask(self.now);
-                self.waiters.push(waiter);
+                // Whoever asks may look first whether there is a place, or not.
+                let place = if self.random.chance(50) { self.state.take() } else { None };
+                match place {
+                    Some((id, stream)) => {
+                        self.answered += 1;
+                        self.served(id, stream);
+                    }
+                    None => {
+                        let waiter = self.state.ask(self.now);
+                        self.waiters.push(waiter);
+                    }
+                }
             }
             35..40 => {
                 if let Some(waiter) = self.random.among(&self.waiters.clone()) {

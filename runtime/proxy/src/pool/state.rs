@@ -128,6 +128,11 @@ impl<R: Room> State<R> {
         self.connections.has(id)
     }
 
+    /// A place that a request gets without waiting, if nobody waits and there is one; if not, it has to [`State::ask`].
+    pub(super) fn take(&mut self) -> Option<(ConnectionId, StreamId)> {
+        if self.waiters.is_empty() { self.place() } else { None }
+    }
+
     /// A request wants a connection.
     pub(super) fn ask(&mut self, now: Instant) -> WaiterId {
         let waiter = WaiterId(self.fresh());
@@ -316,21 +321,26 @@ impl<R: Room> State<R> {
         self.close();
     }
 
+    /// A place for one more request, if there is one.
+    fn place(&mut self) -> Option<(ConnectionId, StreamId)> {
+        let id = self.connections.with_room()?;
+        self.last_id += 1;
+        let most = self.rules.per_connection;
+        self.connections.change(id, |connection| {
+            connection.active = connection.active.saturating_add(1);
+            connection.carried = connection.carried.saturating_add(1);
+            if most.is_some_and(|most| connection.carried >= most) {
+                connection.phase = Phase::Leaving;
+            }
+        });
+        Some((id, StreamId(self.last_id)))
+    }
+
     /// Gives what there is to those who wait.
     fn serve(&mut self) {
         while let Some((waiter, _)) = self.waiters.front() {
             let waiter = *waiter;
-            let Some(id) = self.connections.with_room() else { return };
-            self.last_id += 1;
-            let stream = StreamId(self.last_id);
-            let most = self.rules.per_connection;
-            self.connections.change(id, |connection| {
-                connection.active = connection.active.saturating_add(1);
-                connection.carried = connection.carried.saturating_add(1);
-                if most.is_some_and(|most| connection.carried >= most) {
-                    connection.phase = Phase::Leaving;
-                }
-            });
+            let Some((id, stream)) = self.place() else { return };
             self.decisions.push_back(Decision::Serve(waiter, id, stream));
             self.waiters.pop_front();
         }
