@@ -126,7 +126,6 @@ fn name(fault: Option<Fault>) -> &'static str {
             Fault::Header => "Header",
             Fault::HeadTooLarge => "HeadTooLarge",
             Fault::Length => "Length",
-            Fault::LengthTwice => "LengthTwice",
             Fault::TransferEncoding => "TransferEncoding",
             Fault::Chunk => "Chunk",
             Fault::ChunkExtensions => "ChunkExtensions",

@@ -19,6 +19,8 @@
 mod cases;
 mod clients;
 mod compare;
+#[path = "../common/dice.rs"]
+mod dice;
 mod servers;
 mod stream;
 
