@@ -14,11 +14,9 @@ use crate::upstream::Upstream;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode, Version};
 use meshd_config::AccessLog;
-use serde::Serialize;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -98,7 +96,7 @@ pub(crate) struct Line {
     /// The listener.
     pub(crate) listener: Option<Arc<ListenerState>>,
     /// The client's address.
-    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) remote: Option<Rc<str>>,
     /// The client.
     pub(crate) peer: Option<Rc<Peer>>,
     /// The server name that the client asked for.
@@ -159,20 +157,81 @@ struct Members<'b> {
 }
 
 impl Members<'_> {
-    fn put(&mut self, name: &str, value: impl Serialize) {
-        self.out.push(if self.is_first { b'{' } else { b',' });
+    /// A member's name, which needs no escapes.
+    fn name(&mut self, name: &'static str) {
+        self.out.extend_from_slice(if self.is_first { b"{\"" } else { b",\"" });
         self.is_first = false;
-        // Neither can fail: names and values are texts and numbers, and the output is memory.
-        let _ = serde_json::to_writer(&mut *self.out, name);
-        self.out.push(b':');
-        let _ = serde_json::to_writer(&mut *self.out, &value);
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 
-    fn put_if(&mut self, name: &str, value: Option<impl Serialize>) {
-        if let Some(value) = value {
-            self.put(name, value);
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.name(name);
+        // Most texts are written as they are.
+        if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            self.out.push(b'"');
+            self.out.extend_from_slice(value.as_bytes());
+            self.out.push(b'"');
+        } else {
+            // It cannot fail: the value is a text, and the output is memory.
+            let _ = serde_json::to_writer(&mut *self.out, value);
         }
     }
+
+    fn text_if(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// What a client sent.
+    fn said_if(&mut self, name: &'static str, value: Option<&HeaderValue>) {
+        if let Some(value) = value {
+            self.text(name, &shown(value.as_bytes()));
+        }
+    }
+
+    fn number(&mut self, name: &'static str, value: u64) {
+        self.name(name);
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    fn number_if(&mut self, name: &'static str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.number(name, value);
+        }
+    }
+}
+
+thread_local! {
+    /// The second of the last line, and how it is written up to its fraction.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+/// Writes the time of a line: RFC 3339, with a fraction that does not end in 0.
+fn write_time(now: SystemTime, out: &mut Vec<u8>) {
+    let now = OffsetDateTime::from(now);
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != now.unix_timestamp() {
+            *second = now.unix_timestamp();
+            let whole = now.replace_nanosecond(0).unwrap_or(now);
+            *text = whole.format(&Rfc3339).unwrap_or_default();
+            text.truncate(text.len().saturating_sub(1));
+        }
+        out.extend_from_slice(text.as_bytes());
+    });
+    let mut fraction = now.nanosecond();
+    if fraction > 0 {
+        let mut digits = [b'0'; 9];
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(fraction % 10).unwrap_or(0);
+            fraction /= 10;
+        }
+        let length = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+        out.push(b'.');
+        out.extend_from_slice(digits.get(..length).unwrap_or_default());
+    }
+    out.push(b'Z');
 }
 
 impl Line {
@@ -208,38 +267,39 @@ impl Line {
             duration,
             is_of_check: _,
         } = self;
-        let said =
-            |value: &Option<HeaderValue>| value.as_ref().map(|value| shown(value.as_bytes()).into_owned());
         let mut members = Members { out, is_first: true };
-        members.put_if("time", OffsetDateTime::from(now).format(&Rfc3339).ok());
-        members.put("listener", self.listener_name());
-        members.put_if("remote", *remote);
-        members.put_if("peer", peer.as_ref().map(|peer| peer.spiffe.to_string()));
-        members.put_if("sni", sni.as_deref());
-        members.put_if("method", method.as_ref().map(Method::as_str));
-        members.put_if("protocol", protocol.map(protocol_name));
+        members.name("time");
+        members.out.push(b'"');
+        write_time(now, members.out);
+        members.out.push(b'"');
+        members.text("listener", self.listener_name());
+        members.text_if("remote", remote.as_deref());
+        members.text_if("peer", peer.as_deref().map(Peer::name));
+        members.text_if("sni", sni.as_deref());
+        members.text_if("method", method.as_ref().map(Method::as_str));
+        members.text_if("protocol", protocol.map(protocol_name));
         match host {
-            Some(Host::Said(host)) => members.put("host", shown(host.as_bytes())),
-            Some(Host::Known(host)) => members.put("host", host.as_ref()),
+            Some(Host::Said(host)) => members.said_if("host", Some(host)),
+            Some(Host::Known(host)) => members.text("host", host),
             None => {}
         }
-        members.put_if("path", path.as_ref().map(PathAndQuery::as_str));
-        members.put_if("status", status.map(|status| status.as_u16()));
-        members.put("flags", if flags.is_empty() { "-" } else { flags });
-        members.put("duration_ms", u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
-        members.put("bytes", bytes);
-        members.put_if("received", received.as_ref());
-        members.put_if("upstream", upstream.as_ref().map(|upstream| upstream.name.as_str()));
-        members.put_if("group", picked.as_ref().map(Picked::group_name));
-        members.put_if("endpoint", picked.as_ref().map(|picked| picked.endpoint.address));
-        members.put_if("attempts", attempts.as_ref());
+        members.text_if("path", path.as_ref().map(PathAndQuery::as_str));
+        members.number_if("status", status.map(|status| status.as_u16().into()));
+        members.text("flags", if flags.is_empty() { "-" } else { flags });
+        members.number("duration_ms", u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        members.number("bytes", *bytes);
+        members.number_if("received", *received);
+        members.text_if("upstream", upstream.as_ref().map(|upstream| upstream.name.as_str()));
+        members.text_if("group", picked.as_ref().map(Picked::group_name));
+        members.text_if("endpoint", picked.as_ref().map(|picked| picked.endpoint.name.as_ref()));
+        members.number_if("attempts", attempts.map(u64::from));
         let route = route.as_ref().map(|route| route.name.as_str());
-        members.put_if("route", route.filter(|name| !name.is_empty()));
-        members.put_if("details", details.as_ref());
-        members.put_if("audit", audit.as_ref());
-        members.put_if("request_id", said(request_id));
-        members.put_if("forwarded_for", said(forwarded_for));
-        members.put_if("user_agent", said(user_agent));
+        members.text_if("route", route.filter(|name| !name.is_empty()));
+        members.text_if("details", details.as_deref());
+        members.text_if("audit", audit.as_deref());
+        members.said_if("request_id", request_id.as_ref());
+        members.said_if("forwarded_for", forwarded_for.as_ref());
+        members.said_if("user_agent", user_agent.as_ref());
         members.out.extend_from_slice(b"}\n");
     }
 }
@@ -406,6 +466,18 @@ mod tests {
         assert_eq!(written.lines().count(), 1, "{written}");
         let line: Value = serde_json::from_str(&written).unwrap();
         assert_eq!((&line["listener"], &line["flags"]), (&Value::from("a\"b\n"), &Value::from("-")));
+    }
+
+    #[test]
+    fn times_are_written_as_rfc_3339_says() {
+        let times = [(0, 0), (1, 1), (1, 120_000_000), (1_700_000_000, 999_999_999), (1_700_000_000, 5)];
+        for (seconds, nanoseconds) in times {
+            let at = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+            let mut out = Vec::new();
+            write_time(at, &mut out);
+            let expected = OffsetDateTime::from(at).format(&Rfc3339).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

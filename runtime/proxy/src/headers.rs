@@ -170,7 +170,7 @@ pub(crate) fn tell_caller(
     peer: &Peer,
     vouched: Option<&HeaderValue>,
 ) {
-    let value = format!("By={own};Hash={};URI={}", peer.hash, peer.spiffe);
+    let value = format!("By={own};Hash={};URI={}", peer.hash, peer.name());
     let line: Vec<&[u8]> = vouched.map(HeaderValue::as_bytes).into_iter().chain([value.as_bytes()]).collect();
     if let Ok(value) = HeaderValue::from_bytes(&line.join(&b","[..])) {
         headers.insert(FORWARDED_CLIENT_CERT, value);

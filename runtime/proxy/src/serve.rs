@@ -21,6 +21,7 @@ use crate::target::is_name;
 use crate::tls::{self, ClientCertificate, EdgeTls, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, proxy_protocol, tcp};
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct Connection {
     pub(crate) slot: Arc<Slot>,
     /// The client's address.
     pub(crate) remote: SocketAddr,
+    /// The same as text, once somebody has asked for it.
+    pub(crate) remote_name: OnceCell<Rc<str>>,
     /// Which part of the listener it belongs to.
     pub(crate) entry: Entry,
     /// Whether it is TLS.
@@ -74,11 +77,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// The client's address as text, made once.
+    pub(crate) fn remote_name(&self) -> Rc<str> {
+        Rc::clone(self.remote_name.get_or_init(|| self.remote.to_string().into()))
+    }
+
     /// The beginning of a log line about it.
     pub(crate) fn line(&self) -> Line {
         Line {
             listener: Some(self.slot.state.load_full()),
-            remote: Some(self.remote),
+            remote: Some(self.remote_name()),
             peer: self.peer.clone(),
             sni: match &self.entry {
                 Entry::Chain(name) => Some(Rc::clone(name)),
@@ -198,6 +206,7 @@ impl Client {
         Connection {
             slot,
             remote,
+            remote_name: OnceCell::new(),
             entry,
             tls: false,
             server_name: None,

@@ -85,6 +85,8 @@ pub(crate) struct Endpoint {
     pub(crate) id: u64,
     /// Where it is.
     pub(crate) address: SocketAddr,
+    /// The same as text.
+    pub(crate) name: Box<str>,
     /// Which of its repetitions it is, from 0.
     pub(crate) copy: u32,
     /// Its share, at least 1.
@@ -330,6 +332,7 @@ impl Endpoint {
         Endpoint {
             id: fresh_id(),
             address,
+            name: address.to_string().into(),
             copy,
             weight,
             active: AtomicU32::new(0),

@@ -17,14 +17,28 @@ use webpki::EndEntityCert;
 pub(crate) struct Peer {
     /// Its identity.
     pub(crate) spiffe: SpiffeId,
+    /// The same as text.
+    name: String,
     /// SHA-256 of its leaf certificate in DER, in lower-case hexadecimal.
     pub(crate) hash: String,
+}
+
+impl Peer {
+    /// Of this identity, with a leaf of this hash.
+    pub(crate) fn new(spiffe: SpiffeId, hash: String) -> Self {
+        Peer { name: spiffe.to_string(), spiffe, hash }
+    }
+
+    /// Its identity as text.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// The peer of an accepted connection.
 pub(crate) fn peer_of(chain: &[CertificateDer<'_>]) -> Option<Peer> {
     let leaf = chain.first()?;
-    Some(Peer { spiffe: leaf_identity(leaf)?, hash: fingerprint(leaf) })
+    Some(Peer::new(leaf_identity(leaf)?, fingerprint(leaf)))
 }
 
 /// SHA-256 of a certificate in DER, in lower-case hexadecimal.
