@@ -96,6 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
+    /// Writes what is left of a request that has no body, or whose body is over.
+    fn poll_rest(&self, exchange: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut inner = self.0.borrow_mut();
+        if inner.exchange == exchange {
+            inner.poll_flush(cx).map_err(Error::from)
+        } else {
+            Poll::Ready(Err(Error::GivenUp))
+        }
+    }
+
     /// Moves more of a request's body on; ready once all of it is sent, or it cannot be.
     fn poll_upload<B>(&self, exchange: u64, body: &mut B, cx: &mut Context<'_>) -> Poll<Result<(), Error>>
     where
@@ -299,7 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
             Unanswered { is_unsent: false, error }
         })?;
         let (parts, ()) = head.into_parts();
-        if let Some(body) = body {
+        if body.is_some() || !self.0.0.borrow().out.is_empty() {
             self.upload(exchange, body);
         }
         let incoming = if framing == Framing::EMPTY {
@@ -352,7 +362,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     }
 
     /// Goes on with a request whose answer has begun, in a task of its own.
-    fn upload<B>(&self, exchange: u64, mut body: B)
+    fn upload<B>(&self, exchange: u64, mut body: Option<B>)
     where
         B: Body<Data = Bytes, Error = BodyError> + Unpin + 'static,
     {
@@ -360,7 +370,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
         let shared = Rc::clone(&self.0);
         tokio::task::spawn_local(async move {
             let result = poll_fn(|cx| {
-                let polled = shared.poll_upload(exchange, &mut body, cx);
+                let polled = match &mut body {
+                    Some(body) => shared.poll_upload(exchange, body, cx),
+                    None => shared.poll_rest(exchange, cx),
+                };
                 if polled.is_pending() {
                     shared.0.borrow_mut().uploader = Some(cx.waker().clone());
                 }
@@ -378,9 +391,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
                         inner.settle();
                     }
                 }
+                // What has come of the answer can still be read.
+                Err(Error::Stream(_)) => inner.core.close(),
                 // A server that sees the end of the connection cannot take the request for complete.
-                Err(_) => {
-                    inner.give_up();
+                Err(Error::Body(_) | Error::GivenUp | Error::Fault(_) | Error::Ended) => {
+                    if inner.exchange == exchange {
+                        inner.give_up();
+                    }
                     inner.stream = None;
                 }
             }

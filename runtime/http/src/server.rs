@@ -259,6 +259,14 @@ where
             State::Answering(answering) => {
                 drop(inner);
                 if let Poll::Ready(response) = answering.as_mut().poll(cx) {
+                    let inner = &mut *self.shared.0.borrow_mut();
+                    if !inner.is_read && !inner.core.has_request() {
+                        inner.discard(cx);
+                        if !inner.core.has_request() {
+                            // The connection ends behind this answer, and the client is told before it sends the next request.
+                            inner.core.close();
+                        }
+                    }
                     return Poll::Ready(Step::Answer(response));
                 }
                 let mut inner = self.shared.0.borrow_mut();

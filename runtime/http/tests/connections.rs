@@ -156,6 +156,11 @@ fn leave_is_given_to_send_a_body_and_an_early_answer_ends_the_connection() {
             told(format!("POST /early HTTP/1.1\r\n{head}").as_bytes(), 1000, "large").await.said();
         assert_eq!(answer, "HTTP/1.1 413 Payload Too Large|content-length: 9|connection: close||too large");
         assert_eq!(end, "Closed");
+        // The client hears of it while it still has something to send.
+        let (answer, end) =
+            told(b"POST /early HTTP/1.1\r\ncontent-length: 2\r\n\r\na", 1000, "large").await.said();
+        assert_eq!(answer, "HTTP/1.1 413 Payload Too Large|content-length: 9|connection: close||too large");
+        assert_eq!(end, "Closed");
         // What is there of a body that nobody wants does not cost the connection.
         let bytes = b"POST /early HTTP/1.1\r\ncontent-length: 2\r\n\r\nabGET /1 HTTP/1.1\r\n\r\n";
         let (answer, _) = told(bytes, 1000, "\"\" 0").await.said();
