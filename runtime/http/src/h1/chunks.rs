@@ -63,7 +63,12 @@ impl Chunks {
         for byte in input {
             match ahead.at {
                 At::Data(_) | At::Trailers => break,
-                at => ahead.at = ahead.after(at, *byte)?,
+                at @ (At::Size(..)
+                | At::Space(_)
+                | At::Extension(_)
+                | At::SizeEnd(_)
+                | At::DataCr
+                | At::DataLf) => ahead.at = ahead.after(at, *byte)?,
             }
         }
         Ok(())
