@@ -6,8 +6,10 @@
 
 mod extension;
 mod profile;
+mod validity;
 mod verify;
 
 pub use extension::{Extension, NameForm, extensions};
 pub use profile::{Flaw, authority, leaf, unsupported_key};
+pub use validity::{Validity, validity};
 pub use verify::{Purpose, Refusal, anchor, verify};

@@ -83,7 +83,7 @@ impl Control {
         // Looked at before they are read, so that no change slips in between.
         let mut certificate_files = Watch::default();
         certificate_files.these(files_of_certificates(&config));
-        let credentials = load_credentials(&config).map_err(Failure::Certificates)?;
+        let credentials = load_credentials(&config, &metrics).map_err(Failure::Certificates)?;
         let snapshot =
             Snapshot::build(Arc::new(config), source, credentials, None).map_err(Failure::Config)?;
         let directory = Directory::default();
@@ -229,7 +229,7 @@ impl Control {
         let credentials = if config.identity == previous.config.identity {
             previous.credentials.clone()
         } else {
-            load_credentials(&config).map_err(Failure::Certificates)?
+            load_credentials(&config, &self.shared.metrics).map_err(Failure::Certificates)?
         };
         let snapshot = Snapshot::build(Arc::new(config), source, credentials, Some(&previous))
             .map_err(Failure::Certificates)?;
@@ -238,7 +238,7 @@ impl Control {
 
     async fn reload_certificates(&mut self) -> Result<(), String> {
         let previous = self.shared.snapshot.load_full();
-        let credentials = load_credentials(&previous.config)?;
+        let credentials = load_credentials(&previous.config, &self.shared.metrics)?;
         let config = Arc::clone(&previous.config);
         let snapshot = Snapshot::build(config, previous.source.clone(), credentials, Some(&previous))?;
         self.put_in_force(snapshot, self.certificate_files.clone()).await
@@ -402,8 +402,12 @@ fn read(options: &Options) -> Result<(Config, String), Failure> {
     Ok((config, text))
 }
 
-fn load_credentials(config: &Config) -> Result<Option<Loaded>, String> {
-    config.identity.as_ref().map(|identity| load(identity).map_err(|error| error.to_string())).transpose()
+fn load_credentials(config: &Config, metrics: &Metrics) -> Result<Option<Loaded>, String> {
+    config
+        .identity
+        .as_ref()
+        .map(|identity| load(identity, &metrics.chains).map_err(|error| error.to_string()))
+        .transpose()
 }
 
 /// Every file whose change means new certificates.

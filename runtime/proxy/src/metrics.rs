@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -43,6 +43,12 @@ fn hash<'l>(labels: impl Iterator<Item = &'l str>) -> u64 {
 impl Counters {
     const fn new(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
         Counters { name, help, labels, values: RwLock::new(HashTable::new()) }
+    }
+
+    /// With these values of the only label from the beginning, so that a share of one of them is never without the other.
+    fn from_zero(self, values: &[&str]) -> Self {
+        values.iter().for_each(|value| self.add(&[value], 0));
+        self
     }
 
     /// Adds `amount` for these label values, in the order of the labels.
@@ -149,6 +155,8 @@ pub(crate) struct Metrics {
     pub(crate) refused: Counters,
     /// Failed handshakes with clients.
     pub(crate) handshake_failures: Counters,
+    /// Chains of certificates that peers of the mesh have shown; shared with whoever verifies them.
+    pub(crate) chains: Arc<Counters>,
     /// Failed connections to upstreams.
     pub(crate) connect_failures: Counters,
     /// What limits said.
@@ -227,6 +235,14 @@ impl Default for Metrics {
                 "meshd_tls_handshake_failures_total",
                 "Handshakes with clients that failed.",
                 &["listener", "reason"],
+            ),
+            chains: Arc::new(
+                Counters::new(
+                    "meshd_certificate_chains_total",
+                    "Certificate chains of peers in handshakes: verified, or known to be good from an earlier one.",
+                    &["result"],
+                )
+                .from_zero(&["verified", "known"]),
             ),
             connect_failures: Counters::new(
                 "meshd_connect_failures_total",
@@ -322,6 +338,7 @@ impl Metrics {
             &self.accepted,
             &self.refused,
             &self.handshake_failures,
+            &*self.chains,
             &self.connect_failures,
             &self.limits,
             &self.denied,

@@ -19,7 +19,7 @@ pub(crate) fn client_config(
     // The name to ask for is given with each connection.
     let Tls { sni: _, peers } = tls;
     let expected = peers.iter().cloned().map(PeerPattern::Exact).collect();
-    let verifier = SpiffeVerifier::new(credentials.roots.clone(), expected);
+    let verifier = SpiffeVerifier::new(credentials, expected);
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()

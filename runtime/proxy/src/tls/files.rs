@@ -4,6 +4,7 @@
 
 use super::provider;
 use super::verify::{leaf_identity, trust_anchors};
+use crate::metrics::Counters;
 use meshd_config::{Identity, SpiffeId};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -20,6 +21,8 @@ pub(crate) struct Credentials {
     pub(crate) spiffe: SpiffeId,
     /// The roots that peers are verified against; never empty.
     pub(crate) roots: Vec<CertificateDer<'static>>,
+    /// How many chains of peers were known, and how many had to be verified.
+    pub(crate) chains: Arc<Counters>,
 }
 
 /// Credentials and the digest of the files they came from.
@@ -46,8 +49,8 @@ pub(crate) enum Refused {
     },
 }
 
-/// Reads an identity.
-pub(crate) fn load(identity: &Identity) -> Result<Loaded, Refused> {
+/// Reads an identity; chains of peers are counted here.
+pub(crate) fn load(identity: &Identity, chains: &Arc<Counters>) -> Result<Loaded, Refused> {
     let Identity { certificate, private_key, trust_bundle } = identity;
     let key = load_certificate(certificate, private_key)?;
     let unusable = |path: &Path, problem: String| Refused::Unusable { path: path.to_owned(), problem };
@@ -64,7 +67,7 @@ pub(crate) fn load(identity: &Identity) -> Result<Loaded, Refused> {
         let flaw = flaw.map_or_else(String::new, |flaw| format!(": the first one {flaw}"));
         return Err(unusable(trust_bundle, format!("holds no usable root certificate{flaw}")));
     }
-    Ok(Arc::new(Credentials { key, spiffe, roots }))
+    Ok(Arc::new(Credentials { key, spiffe, roots, chains: Arc::clone(chains) }))
 }
 
 /// Reads a chain and its key, which must match.

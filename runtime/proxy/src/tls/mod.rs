@@ -3,6 +3,7 @@
 mod client;
 mod edge;
 mod files;
+mod known;
 mod outside;
 mod server;
 mod verify;

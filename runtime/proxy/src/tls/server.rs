@@ -14,7 +14,7 @@ pub(crate) fn server_config(
     peers: &[PeerPattern],
     http: bool,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let verifier = SpiffeVerifier::new(credentials.roots.clone(), peers.to_vec());
+    let verifier = SpiffeVerifier::new(credentials, peers.to_vec());
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)

@@ -1,5 +1,7 @@
 //! Who a certificate says its holder is, and whether that is to be believed.
 
+use super::Credentials;
+use super::known::Known;
 use crate::tls::provider;
 use meshd_certificates::{Purpose, Refusal};
 use meshd_config::{PeerPattern, SpiffeId};
@@ -68,12 +70,18 @@ pub(crate) fn trust_anchors<'a>(roots: &'a [CertificateDer<'_>]) -> Vec<TrustAnc
 pub(crate) struct SpiffeVerifier {
     roots: Vec<CertificateDer<'static>>,
     expected: Vec<PeerPattern>,
+    known: Known,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl SpiffeVerifier {
-    pub(crate) fn new(roots: Vec<CertificateDer<'static>>, expected: Vec<PeerPattern>) -> Arc<Self> {
-        Arc::new(SpiffeVerifier { roots, expected, algorithms: provider().signature_verification_algorithms })
+    pub(crate) fn new(credentials: &Credentials, expected: Vec<PeerPattern>) -> Arc<Self> {
+        Arc::new(SpiffeVerifier {
+            roots: credentials.roots.clone(),
+            expected,
+            known: Known::new(&credentials.chains),
+            algorithms: provider().signature_verification_algorithms,
+        })
     }
 
     fn verify(
@@ -83,11 +91,15 @@ impl SpiffeVerifier {
         now: UnixTime,
         purpose: Purpose,
     ) -> Result<(), Error> {
-        let anchors = trust_anchors(&self.roots);
-        meshd_certificates::verify(leaf, intermediates, &anchors, now, purpose).map_err(handshake_error)?;
-        let identity = leaf_identity(leaf);
-        let expected = identity.is_some_and(|id| self.expected.iter().any(|pattern| pattern.matches(&id)));
-        if expected { Ok(()) } else { Err(CertificateError::ApplicationVerificationFailure.into()) }
+        self.known.or_verify((leaf, intermediates), now, purpose, || {
+            let anchors = trust_anchors(&self.roots);
+            meshd_certificates::verify(leaf, intermediates, &anchors, now, purpose)
+                .map_err(handshake_error)?;
+            let identity = leaf_identity(leaf);
+            let expected =
+                identity.is_some_and(|id| self.expected.iter().any(|pattern| pattern.matches(&id)));
+            if expected { Ok(()) } else { Err(CertificateError::ApplicationVerificationFailure.into()) }
+        })
     }
 }
 

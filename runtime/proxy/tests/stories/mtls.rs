@@ -1,8 +1,9 @@
 //! A call between two sidecars: identities are proven both ways, and the application learns who called.
 
+use crate::support::client::metric;
 use crate::support::client::{get, handshake, mtls};
-use crate::support::world::{address, http_listener, inbound_listener};
-use crate::support::{App, Authority, Client, World, group, sni, spiffe, upstream};
+use crate::support::world::{address, http_listener, inbound_listener, metrics_listener};
+use crate::support::{App, Authority, Client, Leaf, World, group, sni, spiffe, upstream};
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -135,4 +136,33 @@ async fn strangers_are_refused_in_the_handshake() {
 
     let answer = mtls(inbound, &name, &world.leaf(&spiffe("webapp"))).await.get("/").await;
     assert_eq!(answer.status, 200, "and a peer of the mesh is not");
+}
+
+#[tokio::test]
+async fn a_chain_that_is_known_is_verified_once_and_still_needs_its_key() {
+    let mut world = World::new();
+    let app = App::start("catalog", address()).await;
+    let (inbound, metrics, name) = (address(), address(), sni("catalog"));
+    let config = json!({
+        "identity": world.identity(&spiffe("catalog")),
+        "listeners": [inbound_listener(inbound, &name, "app", json!({})), metrics_listener(metrics)],
+        "upstreams": { "app": upstream(&[group("app", &[app.address])]) },
+    });
+    world.start("catalog", config);
+    let chains = async || {
+        let of = async |result| {
+            metric(metrics, &format!("meshd_certificate_chains_total{{result=\"{result}\"}}")).await
+        };
+        (of("verified").await, of("known").await)
+    };
+    let (leaf, other) = (world.leaf(&spiffe("webapp")), world.leaf(&spiffe("webapp")));
+    for expected in [(1, 0), (1, 1), (1, 2)] {
+        assert_eq!(mtls(inbound, &name, &leaf).await.get("/").await.status, 200);
+        assert_eq!(chains().await, expected);
+    }
+    let stolen = Leaf { certificate: leaf.certificate.clone(), key: other.key.clone() };
+    assert!(is_refused(inbound, &name, Some(&stolen)).await, "a known certificate with another key");
+    assert_eq!(mtls(inbound, &name, &other).await.get("/").await.status, 200);
+    assert_eq!(chains().await, (2, 3), "the same identity in another certificate");
+    assert_eq!(app.requests(), 4);
 }

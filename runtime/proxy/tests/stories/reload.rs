@@ -1,6 +1,6 @@
 //! New configurations and certificates take effect without a failed request; broken ones change nothing.
 
-use crate::support::client::{eventually, get, mtls};
+use crate::support::client::{eventually, get, handshake, metric, mtls};
 use crate::support::world::{address, http_listener, inbound_listener, metrics_listener};
 use crate::support::{App, Authority, Client, World, group, sni, spiffe, upstream};
 use serde_json::{Value, json};
@@ -8,11 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-async fn metric(metrics: SocketAddr, name: &str) -> i64 {
-    let page = get(metrics, "metrics", "/metrics").await.body;
-    page.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap().parse().unwrap()
-}
+use tokio::io::AsyncReadExt as _;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_configuration_takes_effect_under_load_without_a_failed_request() {
@@ -203,6 +199,16 @@ async fn certificates_rotate_and_a_key_that_does_not_match_is_refused() {
     for leaf in [&caller, &old_caller] {
         assert_eq!(mtls(inbound, &sni("catalog"), leaf).await.get("/").await.status, 200);
     }
+
+    swap(&mount, 4, &[("tls.crt", &own.certificate), ("tls.key", &own.key), ("ca.crt", &new_root.pem)]);
+    eventually("the new root alone", || async { by_then().await == 2 }).await;
+    assert_eq!(mtls(inbound, &sni("catalog"), &caller).await.get("/").await.status, 200);
+    let refused = match handshake(inbound, &sni("catalog"), Some(&old_caller), &[]).await {
+        Err(_) => true,
+        // With TLS 1.3 a client learns of its refusal with the first bytes it reads.
+        Ok(mut stream) => matches!(stream.read(&mut [0; 1]).await, Err(_) | Ok(0)),
+    };
+    assert!(refused, "what was known of a chain is forgotten with the root that it led to");
 }
 
 /// How many sockets this process has to `peer`.

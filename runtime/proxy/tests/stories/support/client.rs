@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -165,7 +166,7 @@ pub(crate) async fn handshake(
     alpn: &[&str],
 ) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
         .dangerous()
@@ -176,7 +177,9 @@ pub(crate) async fn handshake(
             let chain =
                 CertificateDer::pem_slice_iter(leaf.certificate.as_bytes()).map(Result::unwrap).collect();
             let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
-            builder.with_client_auth_cert(chain, key).unwrap()
+            // Whether the key belongs to the certificate is for the server to find out.
+            let key = provider.key_provider.load_private_key(key).unwrap();
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
         }
     };
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
@@ -242,4 +245,10 @@ where
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{what} did not happen within ten seconds");
+}
+
+/// A number on the page of metrics, by its name and labels as they are written there.
+pub(crate) async fn metric(metrics: SocketAddr, name: &str) -> i64 {
+    let page = get(metrics, "metrics", "/metrics").await.body;
+    page.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap().parse().unwrap()
 }
