@@ -17,3 +17,4 @@ pub mod raw;
 pub mod synthetic;
 pub mod tools;
 pub mod tunnel;
+pub mod wire;

@@ -6,41 +6,41 @@
 use rustix::process::{Resource, getrlimit};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Connections to upstreams that are open.
-static UPSTREAMS: AtomicI64 = AtomicI64::new(0);
+/// Files that are open and no client's: connections to upstreams, and both ends of pipes between these and clients.
+static OTHERS: AtomicI64 = AtomicI64::new(0);
 
 /// What is kept for everything else: listeners, timers, probes, files that are read again, and connections to upstreams
 /// that are yet to be made. An eighth of what there is, and this many at least.
 const SPARE: i64 = 64;
 
-/// A connection to an upstream, until it is dropped.
+/// One of them, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Upstream(());
+pub(crate) struct Other(());
 
-impl Upstream {
+impl Other {
     /// One more.
     pub(crate) fn new() -> Self {
-        UPSTREAMS.fetch_add(1, Ordering::Relaxed);
-        Upstream(())
+        OTHERS.fetch_add(1, Ordering::Relaxed);
+        Other(())
     }
 }
 
-impl Drop for Upstream {
+impl Drop for Other {
     fn drop(&mut self) {
-        UPSTREAMS.fetch_sub(1, Ordering::Relaxed);
+        OTHERS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// How many clients fit at this moment.
 pub(crate) fn clients() -> i64 {
     // No limit at all is `None`.
-    fits(getrlimit(Resource::Nofile).current, UPSTREAMS.load(Ordering::Relaxed))
+    fits(getrlimit(Resource::Nofile).current, OTHERS.load(Ordering::Relaxed))
 }
 
-fn fits(limit: Option<u64>, upstreams: i64) -> i64 {
+fn fits(limit: Option<u64>, others: i64) -> i64 {
     let Some(limit) = limit else { return i64::MAX };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    limit.saturating_sub((limit / 8).max(SPARE)).saturating_sub(upstreams).max(0)
+    limit.saturating_sub((limit / 8).max(SPARE)).saturating_sub(others).max(0)
 }
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ mod outgoing;
 mod outlier;
 mod paced;
 mod patience;
+mod pipe;
 mod place;
 mod pool;
 mod presence;

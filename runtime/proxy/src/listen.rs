@@ -5,9 +5,9 @@ use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// How many connections may wait to be accepted: as many as the kernel admits (`net.core.somaxconn`, 4,096 by default). A
@@ -66,14 +66,16 @@ const SIGNS_OF_LIFE: u32 = 3;
 /// this costs no throughput.
 const UNSENT: u32 = 32 * 1024;
 
-/// Prepares a connection in either direction. Small messages do not wait for each other's acknowledgements; and a peer
-/// that vanished with its machine is noticed: what is only relayed has no other bound.
-pub(crate) fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
+/// Prepares a connection to an upstream, or a socket whose connections from clients are then prepared: they inherit this.
+/// Small messages do not wait for each other's acknowledgements; and a peer that vanished with its machine is noticed: what
+/// is only relayed has no other bound.
+pub(crate) fn prepare(socket: &impl AsFd) {
+    let socket = SockRef::from(socket);
+    let _ = socket.set_tcp_nodelay(true);
     let [after, every] = SIGN_OF_LIFE;
     let alive = TcpKeepalive::new().with_time(after).with_interval(every).with_retries(SIGNS_OF_LIFE);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&alive);
-    let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
+    let _ = socket.set_tcp_keepalive(&alive);
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
@@ -86,7 +88,28 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
+    prepare(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn connections_are_accepted_prepared() {
+        let sockets = listen(SocketAddr::from(([127, 0, 0, 1], 0)), 1).unwrap();
+        let listener = &sockets[0];
+        listener.set_nonblocking(false).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        let alive = [socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap()];
+        assert_eq!((alive, socket.tcp_keepalive_retries().unwrap()), (SIGN_OF_LIFE, SIGNS_OF_LIFE));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT);
+    }
 }

@@ -80,6 +80,11 @@ impl Backlog {
         Backlog { kept, is_backlogged: false }
     }
 
+    /// How many bytes the buffer keeps at most.
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept
+    }
+
     /// The buffer keeps so many bytes from now on.
     pub(crate) fn grow(&mut self, kept: u64) {
         let is_backlogged = self.is_backlogged;
@@ -102,6 +107,32 @@ impl Backlog {
 impl Drop for Backlog {
     fn drop(&mut self) {
         self.set(false);
+    }
+}
+
+/// What pipes between connections keep at most, in bytes (see `pipe`): pages that no longer count as those of a socket.
+static PIPED: AtomicU64 = AtomicU64::new(0);
+
+/// What one pipe adds to it; nothing when dropped.
+#[derive(Debug)]
+pub(crate) struct Piped(u64);
+
+impl Piped {
+    /// That of a pipe of so many bytes.
+    pub(crate) fn new(bytes: u64) -> Self {
+        PIPED.fetch_add(bytes, Ordering::Relaxed);
+        Piped(bytes)
+    }
+
+    /// That of all of them.
+    pub(crate) fn all() -> u64 {
+        PIPED.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Piped {
+    fn drop(&mut self) {
+        PIPED.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
@@ -144,7 +175,7 @@ impl Reading {
     pub(crate) fn now() -> Self {
         let limit = LIMIT.load(Ordering::Relaxed);
         let heap = meshd_heap::in_use().saturating_sub(UNTOUCHED.load(Ordering::Relaxed));
-        let used = heap.saturating_add(BEYOND_HEAP.load(Ordering::Relaxed));
+        let used = heap.saturating_add(BEYOND_HEAP.load(Ordering::Relaxed)).saturating_add(Piped::all());
         Reading { used, limit: (limit > 0).then_some(limit), waiting: queue::waiting() }
     }
 

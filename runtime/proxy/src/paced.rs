@@ -1,8 +1,9 @@
 //! A TCP connection that reads in small pieces, hardly anything while memory is full, and tells its place what moves.
 
-use crate::files::Upstream;
+use crate::files::Other;
 use crate::growing::Growing;
 use crate::memory::{self, Backlog, Buffers, Level};
+use crate::pipe::Pipe;
 use crate::place::{Leaving, Place};
 use crate::queue;
 use crate::receive::{PIECE, Receive, SMALL_PIECE};
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
@@ -35,11 +36,13 @@ pub(crate) struct Paced {
     piece: u64,
     /// What is kept of an upstream's answer and may be more once there is room.
     narrow: Option<Narrow>,
+    /// What is kept of it once it goes through a pipe.
+    piped: Option<Receive>,
     /// Whether more has come than was read; only of upstreams.
     backlog: Option<Backlog>,
     /// Until it shows in what memory is used: a connection for the answer to one client.
     growing: Option<Growing>,
-    _counted: Option<Upstream>,
+    _counted: Option<Other>,
 }
 
 /// When a connection is read from while memory is full.
@@ -88,9 +91,10 @@ impl Paced {
         let mut paced = Paced::new(stream, None, Reads::Seldom);
         paced.piece = receive.piece();
         paced.narrow = receive.later().map(|_| Narrow { receive, read: 0 });
+        paced.piped = receive.piped();
         paced.backlog = Some(Backlog::new(receive.kept()));
         paced.growing = growing;
-        paced._counted = Some(Upstream::new());
+        paced._counted = Some(Other::new());
         paced
     }
 
@@ -107,6 +111,7 @@ impl Paced {
             reads,
             piece: PIECE,
             narrow: None,
+            piped: None,
             backlog: None,
             growing: None,
             _counted: None,
@@ -143,10 +148,27 @@ impl Paced {
 
     /// Makes a connection wider of which so many bytes more were read, if there is room.
     fn widen(&mut self, bytes: usize) {
-        let Some((receive, more)) = self.narrow.as_mut().and_then(|narrow| narrow.wider(bytes)) else {
+        if let Some((receive, more)) = self.narrow.as_mut().and_then(|narrow| narrow.wider(bytes)) {
+            self.narrow = None;
+            self.keep(receive, more);
+        }
+    }
+
+    /// Makes a connection wider that goes through a pipe, which takes as much at once as has come, if there is much room.
+    fn widen_for_pipe(&mut self) {
+        if self.narrow.is_some() || memory::buffers() != Buffers::Large {
             return;
-        };
-        self.narrow = None;
+        }
+        let Some(receive) = self.piped.take() else { return };
+        let now = self.backlog.as_ref().map_or(0, Backlog::kept);
+        let more = receive.kept().saturating_sub(now);
+        if queue::may_grow(more) {
+            self.keep(receive, more);
+        }
+    }
+
+    /// Keeps as much of it from now on, which may come to so many bytes more.
+    fn keep(&mut self, receive: Receive, more: u64) {
         let bound = receive.bound().and_then(|bytes| usize::try_from(bytes).ok());
         // A kernel that refuses leaves the connection slow.
         let _ = bound.map(|bytes| SockRef::from(self.tcp()).set_recv_buffer_size(bytes));
@@ -188,18 +210,69 @@ impl AsyncRead for Paced {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let got = buffer.filled().len() - before;
-        if let Some(backlog) = &mut self.backlog {
-            backlog.set(result.is_ready() && got == most);
-        }
-        if self.growing.as_mut().is_some_and(|growing| growing.shows(got)) {
-            self.growing = None;
-        }
-        self.widen(got);
-        let result = ready!(result);
-        if let Some(place) = &self.place {
+        self.got(got, result.is_ready() && got == most);
+        if let (Poll::Ready(_), Some(place)) = (&result, &self.place) {
             place.sent(Instant::now());
         }
-        Poll::Ready(result)
+        result
+    }
+}
+
+impl Paced {
+    /// Notes what a read brought, and whether that was all that was asked for.
+    fn got(&mut self, bytes: usize, is_all: bool) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.set(is_all);
+        }
+        if self.growing.as_mut().is_some_and(|growing| growing.shows(bytes)) {
+            self.growing = None;
+        }
+        self.widen(bytes);
+    }
+
+    /// Moves what has come into a pipe; 0 bytes are the end. As much as the pipe holds is moved at once while there is
+    /// room, and nothing while there is little: whoever asks reads in pieces then.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        self.widen_for_pipe();
+        let tcp = self.stream.get_ref();
+        let result = loop {
+            match tcp.poll_read_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+            match tcp.try_io(Interest::READABLE, || pipe.fill(tcp)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                moved => break Poll::Ready(moved),
+            }
+        };
+        let got = match &result {
+            Poll::Ready(Ok(bytes)) => *bytes,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        // The buffer may be as full again.
+        self.got(got, got > 0);
+        if let (Poll::Ready(_), Some(place)) = (&result, &self.place) {
+            place.sent(Instant::now());
+        }
+        result
+    }
+
+    /// Moves what is in a pipe to the other end, as much of it as that takes.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        let tcp = self.stream.get_ref();
+        let result = loop {
+            match tcp.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+            match tcp.try_io(Interest::WRITABLE, || pipe.drain(tcp)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                moved => break Poll::Ready(moved),
+            }
+        };
+        self.wrote(result)
     }
 }
 

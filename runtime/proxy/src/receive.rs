@@ -27,6 +27,10 @@ const TIGHT: u32 = 32 * 1024;
 /// The same where there is hardly any room: most answers are no larger, and it grows as soon as there is more.
 const SCARCE: u32 = 16 * 1024;
 
+/// The same from anywhere for what goes on and on through a pipe, while there is much room: what the pipe takes at once has to
+/// fit.
+const PIPED: u32 = 512 * 1024;
+
 /// What a connection that has no bound of its own may come to before it shows, in bytes.
 const UNBOUND: u64 = 512 << 10;
 
@@ -85,6 +89,12 @@ impl Receive {
         memory::grown(self.kept(), 2 * self.piece())
     }
 
+    /// What is kept of it once it goes through a pipe, if that is more.
+    pub(crate) fn piped(self) -> Option<Self> {
+        let bound = self.bound.filter(|bound| *bound < PIPED);
+        bound.map(|_| Receive { bound: Some(PIPED), later: None })
+    }
+
     /// What is kept of it once there is room, if that is more.
     pub(crate) fn later(self) -> Option<Self> {
         self.later.map(|bound| Receive { bound: Some(bound), later: None })
@@ -121,6 +131,9 @@ mod tests {
         let [large, small, smallest] = [Buffers::Large, Buffers::Small, Buffers::Smallest].map(of);
         assert_eq!([large, small, smallest].map(|receive| receive.grown() >> 10), [656, 208, 127]);
         assert_eq!((smallest.later(), small.later()), (Some(small), None));
+        assert_eq!(small.piped().and_then(Receive::bound), Some(PIPED));
+        let unbound = Receive::of("192.0.2.1:80".parse().unwrap(), Spoken::Bytes, Buffers::Large);
+        assert_eq!(unbound.piped(), None, "it is as large as the kernel makes it");
         assert_eq!((smallest.piece(), small.piece()), (SMALL_PIECE, PIECE));
     }
 }

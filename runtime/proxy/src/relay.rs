@@ -2,28 +2,35 @@
 //!
 //! What ends early must not look complete. An end that was not told "this was all" is told by a reset when the relay is
 //! over, whatever ended it: a reset from the other side, silence, or the end of this proxy.
+//!
+//! A relay has no buffer of its own: it reads into one that its worker has, and keeps only what the other end did not take at
+//! once. What goes on and on between two TCP connections is not read at all, and goes through a pipe.
 
 use crate::connect::Upward;
+use crate::memory::{self, Level};
 use crate::paced::Paced;
+use crate::pipe::Pipe;
+use crate::receive::PIECE;
 use crate::replayed::Replayed;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep};
 use tokio_rustls::server::TlsStream;
-
-/// How much is moved at once in each direction.
-const BUFFER: usize = 16 * 1024;
 
 /// A connection that may be broken off, so that its other end does not take what it received for everything.
 pub(crate) trait Breaks: AsyncRead + AsyncWrite + Unpin {
     /// When it is dropped, it is not closed in order.
     fn break_off(&self);
+
+    /// The TCP connection, where it has what is read next, and takes what is written as it is.
+    fn bare(&mut self) -> Option<&mut Paced> {
+        None
+    }
 }
 
 impl Breaks for Paced {
@@ -31,11 +38,19 @@ impl Breaks for Paced {
         // Fails only for a connection that is gone.
         let _ = self.tcp().set_zero_linger();
     }
+
+    fn bare(&mut self) -> Option<&mut Paced> {
+        Some(self)
+    }
 }
 
 impl<S: Breaks> Breaks for Replayed<S> {
     fn break_off(&self) {
         self.stream().break_off();
+    }
+
+    fn bare(&mut self) -> Option<&mut Paced> {
+        self.replayed_all()?.bare()
     }
 }
 
@@ -52,52 +67,35 @@ impl Breaks for Upward {
             Upward::Tls(stream) => stream.get_ref().0.break_off(),
         }
     }
+
+    fn bare(&mut self) -> Option<&mut Paced> {
+        match self {
+            Upward::Plain(stream) => Some(stream),
+            Upward::Tls(_) => None,
+        }
+    }
 }
 
 /// One end of a relay. Unless it was told an orderly end, it is reset when this is dropped; over TLS, without a
 /// `close_notify` (RFC 8446 section 6.1).
 pub(crate) struct End<S: Breaks> {
-    stream: RefCell<S>,
+    stream: S,
     /// Whether it was told that it has received everything.
-    is_complete: Cell<bool>,
+    is_complete: bool,
 }
 
 impl<S: Breaks> End<S> {
     /// An end that has been told nothing yet.
     pub(crate) fn new(stream: S) -> Self {
-        End { stream: RefCell::new(stream), is_complete: Cell::new(false) }
+        End { stream, is_complete: false }
     }
 }
 
 impl<S: Breaks> Drop for End<S> {
     fn drop(&mut self) {
-        if !self.is_complete.get() {
-            self.stream.borrow().break_off();
+        if !self.is_complete {
+            self.stream.break_off();
         }
-    }
-}
-
-impl<S: Breaks> AsyncRead for &End<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, buffer)
-    }
-}
-
-impl<S: Breaks> AsyncWrite for &End<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
     }
 }
 
@@ -118,8 +116,8 @@ impl Counts {
 /// Relays between a client and an upstream, with half-closed connections kept working. The error is what broke, if not
 /// both ends finished; its kind is `TimedOut` if nothing moved for `idle`.
 pub(crate) async fn relay<C, U>(
-    client: &End<C>,
-    upstream: &End<U>,
+    client: &mut End<C>,
+    upstream: &mut End<U>,
     idle: Option<Duration>,
     counts: &Counts,
 ) -> io::Result<()>
@@ -127,66 +125,378 @@ where
     C: Breaks,
     U: Breaks,
 {
-    let moved = Cell::new(Instant::now());
-    let both = async {
-        tokio::try_join!(
-            direction(client, upstream, &counts.up, &moved),
-            direction(upstream, client, &counts.down, &moved)
-        )
-    };
-    let silent = async {
-        let Some(idle) = idle else { return std::future::pending().await };
-        loop {
-            let at = moved.get() + idle;
-            if at <= Instant::now() {
-                return;
-            }
-            tokio::time::sleep_until(at).await;
-        }
-    };
-    tokio::select! {
-        result = both => result.map(|_| ()),
-        () = silent => Err(io::Error::new(io::ErrorKind::TimedOut, "nothing moved for too long")),
-    }
-}
-
-async fn direction<A, B>(
-    mut from: &End<A>,
-    mut to: &End<B>,
-    count: &Cell<u64>,
-    moved: &Cell<Instant>,
-) -> io::Result<()>
-where
-    A: Breaks,
-    B: Breaks,
-{
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        if some(&mut from, &mut buffer).await? == 0 {
-            to.shutdown().await?;
-            to.is_complete.set(true);
-            return Ok(());
-        }
-        to.write_all(&buffer).await?;
-        to.flush().await?;
-        count.set(count.get() + buffer.len() as u64);
-        moved.set(Instant::now());
-    }
-}
-
-/// Reads what has come into `buffer`, which takes no memory as long as nothing comes: most connections are idle.
-async fn some<R: AsyncRead + Unpin>(from: &mut R, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let (mut up, mut down) = (Direction::default(), Direction::default());
+    let mut moved = Instant::now();
+    let mut silence = pin!(idle.map(sleep));
     poll_fn(|cx| {
-        let mut scratch = [const { MaybeUninit::uninit() }; BUFFER];
-        let mut read = ReadBuf::uninit(&mut scratch);
-        let result = Pin::new(&mut *from).poll_read(cx, &mut read);
-        if result.is_pending() {
-            *buffer = Vec::new();
+        let going_up = up.poll(client, upstream, &counts.up, cx)?;
+        let going_down = down.poll(upstream, client, &counts.down, cx)?;
+        if going_up.is_ready() && going_down.is_ready() {
+            return Poll::Ready(Ok(()));
         }
-        ready!(result)?;
-        buffer.extend_from_slice(read.filled());
-        Poll::Ready(Ok(read.filled().len()))
+        if std::mem::take(&mut up.has_moved) | std::mem::take(&mut down.has_moved) {
+            moved = Instant::now();
+        }
+        let (Some(idle), Some(mut silence)) = (idle, silence.as_mut().as_pin_mut()) else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(silence.as_mut().poll(cx));
+            let at = moved + idle;
+            if at <= Instant::now() {
+                let error = io::Error::new(io::ErrorKind::TimedOut, "nothing moved for too long");
+                return Poll::Ready(Err(error));
+            }
+            silence.as_mut().reset(at);
+        }
     })
     .await
+}
+
+/// After how many reads in a row that brought so many bytes or more the next ones go through a pipe, until one brings less. A
+/// buffer of the kernel is read in two pieces or three, and the last of them is what is left.
+const LONG: u32 = 8;
+const LARGE: usize = 16 * 1024;
+
+/// How much is moved at most until other connections of the worker have their turn, in bytes.
+const TURN: usize = 2 * 1024 * 1024;
+
+/// One direction of a relay.
+#[derive(Debug, Default)]
+struct Direction {
+    stage: Stage,
+    /// What was read, is not in the pipe, and was not written at once.
+    kept: Vec<u8>,
+    /// How much of that was written since.
+    written: usize,
+    /// What was read and is not in memory.
+    pipe: Option<Pipe>,
+    /// How many reads in a row brought much.
+    large: u32,
+    /// How much has been read that does not count yet, since it was not written.
+    passing: usize,
+    /// Whether something was written since this was last asked.
+    has_moved: bool,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// More may be read.
+    #[default]
+    Reading,
+    /// Something was read that was not written.
+    Writing,
+    /// It was written, and may wait inside the other end.
+    Flushing,
+    /// The other end is told that this was all.
+    Ending,
+    /// It was told.
+    Over,
+}
+
+impl Direction {
+    fn poll<A, B>(
+        &mut self,
+        from: &mut End<A>,
+        to: &mut End<B>,
+        count: &Cell<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>>
+    where
+        A: Breaks,
+        B: Breaks,
+    {
+        let mut turn = 0;
+        loop {
+            self.stage = match self.stage {
+                Stage::Reading if turn >= TURN => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Stage::Reading => match ready!(self.poll_read(&mut from.stream, &mut to.stream, cx))? {
+                    0 => Stage::Ending,
+                    bytes => {
+                        turn += bytes;
+                        self.passing = bytes;
+                        Stage::Writing
+                    }
+                },
+                Stage::Writing => {
+                    ready!(self.poll_write(&mut to.stream, cx))?;
+                    Stage::Flushing
+                }
+                Stage::Flushing => {
+                    ready!(Pin::new(&mut to.stream).poll_flush(cx))?;
+                    count.set(count.get() + self.passing as u64);
+                    Stage::Reading
+                }
+                Stage::Ending => {
+                    ready!(Pin::new(&mut to.stream).poll_shutdown(cx))?;
+                    to.is_complete = true;
+                    Stage::Over
+                }
+                Stage::Over => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// Reads what has come, and writes as much of it as the other end takes; how much was read.
+    fn poll_read<A, B>(&mut self, from: &mut A, to: &mut B, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+    where
+        A: Breaks,
+        B: Breaks,
+    {
+        if self.large >= LONG
+            && memory::level() == Level::Ample
+            && let (Some(from), Some(_)) = (from.bare(), to.bare())
+            && let Some(mut pipe) = Pipe::take()
+        {
+            let filled = from.poll_fill(cx, &mut pipe);
+            if let Poll::Ready(Ok(bytes)) = &filled
+                && *bytes > 0
+            {
+                self.noted(*bytes);
+                self.pipe = Some(pipe);
+            } else {
+                pipe.give_back();
+            }
+            return filled;
+        }
+        with_scratch(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *from).poll_read(cx, &mut read))?;
+            let mut rest = read.filled();
+            self.noted(rest.len());
+            while !rest.is_empty()
+                && let Poll::Ready(written) = Pin::new(&mut *to).poll_write(cx, rest)
+            {
+                rest = rest.get(some(written)?..).unwrap_or_default();
+                self.has_moved = true;
+            }
+            self.kept.extend_from_slice(rest);
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+
+    /// Writes what was not written at once.
+    fn poll_write<B: Breaks>(&mut self, to: &mut B, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest @ [_, ..]) = self.kept.get(self.written..) {
+            self.written += some(ready!(Pin::new(&mut *to).poll_write(cx, rest)))?;
+            self.has_moved = true;
+        }
+        if !self.kept.is_empty() {
+            // Most connections are idle, and none of them keeps room for what may come.
+            (self.kept, self.written) = (Vec::new(), 0);
+        }
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(())) };
+        // A pipe was taken for an end that stays what it is.
+        let Some(to) = to.bare() else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
+        while pipe.holds() > 0 {
+            some(ready!(to.poll_drain(cx, pipe)))?;
+            self.has_moved = true;
+        }
+        if let Some(pipe) = self.pipe.take() {
+            pipe.give_back();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Notes how much a read brought.
+    fn noted(&mut self, bytes: usize) {
+        self.large = if bytes >= LARGE { self.large.saturating_add(1) } else { 0 };
+    }
+}
+
+/// How much was written, which is something unless the other end takes nothing any more.
+fn some(written: io::Result<usize>) -> io::Result<usize> {
+    match written {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        written => written,
+    }
+}
+
+thread_local! {
+    /// What all relays of a worker read into.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends the worker's buffer.
+fn with_scratch<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut scratch = SCRATCH.take();
+    scratch.resize(PIECE as usize, 0);
+    let result = read(&mut scratch);
+    SCRATCH.set(scratch);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Buffers, Piped};
+    use crate::place::Place;
+    use crate::receive::Receive;
+    use crate::upstream::Spoken;
+    use std::rc::Rc;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::task::{JoinHandle, LocalSet};
+
+    /// A client and a server with a relay between them, and the place of the client.
+    struct Between {
+        client: TcpStream,
+        server: TcpStream,
+        place: Rc<Place>,
+        relay: JoinHandle<(io::Result<()>, (u64, u64))>,
+    }
+
+    async fn between() -> Between {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let pair = async || {
+            let near = TcpStream::connect(address).await.unwrap();
+            (near, listener.accept().await.unwrap().0)
+        };
+        let ((client, below), (above, server)) = (pair().await, pair().await);
+        let place = Place::new(Instant::now());
+        let client_end = Paced::from_client(below, &place);
+        let receive = Receive::of(address, Spoken::Bytes, Buffers::Large);
+        let upstream_end = Upward::Plain(Paced::to_upstream(above, receive, None));
+        let relay = tokio::task::spawn_local(async move {
+            let counts = Counts::default();
+            let (mut client, mut upstream) = (End::new(client_end), End::new(upstream_end));
+            let result = relay(&mut client, &mut upstream, None, &counts).await;
+            (result, counts.so_far())
+        });
+        Between { client, server, place, relay }
+    }
+
+    /// Bytes whose order shows.
+    fn much(count: usize) -> Vec<u8> {
+        (0..count).map(|number| (number % 251) as u8 ^ (number >> 16) as u8).collect()
+    }
+
+    /// How many bytes it takes until a relay is sure to use pipes.
+    const MUCH: usize = 24 << 20;
+
+    #[tokio::test]
+    async fn all_of_a_long_stream_arrives_both_ways_and_its_end_with_it() {
+        let test = async {
+            let Between { client, server, place: _, relay } = between().await;
+            let both = async |mut stream: TcpStream| {
+                let (mut read, mut write) = stream.split();
+                let mut heard = Vec::new();
+                let say = async {
+                    write.write_all(&much(MUCH)).await?;
+                    write.shutdown().await
+                };
+                let (said, _) = tokio::join!(say, read.read_to_end(&mut heard));
+                said.unwrap();
+                assert!(heard == much(MUCH), "{} bytes", heard.len());
+            };
+            tokio::join!(both(client), both(server));
+            let (result, counts) = relay.await.unwrap();
+            assert_eq!((result.is_ok(), counts), (true, (MUCH as u64, MUCH as u64)));
+            assert!(SCRATCH.take().len() == PIECE as usize, "short reads are copied");
+            assert!(Pipe::has_some(), "what goes on and on is not copied");
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn more_streams_than_pipes_go_on_all_the_same() {
+        let test = async {
+            let held: Vec<Pipe> = std::iter::from_fn(Pipe::take).collect();
+            let Between { mut client, mut server, place: _, relay } = between().await;
+            let (said, mut heard) = (much(MUCH), Vec::new());
+            let say = async {
+                server.write_all(&said).await.unwrap();
+                drop(server);
+            };
+            tokio::join!(say, async { client.read_to_end(&mut heard).await.unwrap() });
+            assert!(heard == said);
+            drop((client, held));
+            assert_eq!(relay.await.unwrap().1, (0, MUCH as u64));
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    /// A client that has read much and then nothing more, with all that is between it and the server full.
+    async fn stalled() -> Between {
+        let mut all = between().await;
+        let place = Rc::clone(&all.place);
+        let read = async {
+            let mut left = MUCH;
+            let mut much = vec![0; 1 << 20];
+            while left > 0 {
+                left -= all.client.read(&mut much[..left.min(1 << 20)]).await.unwrap();
+            }
+            while place.unread(Duration::from_millis(100), Instant::now()).is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let write = async {
+            let much = vec![b'm'; 1 << 20];
+            while all.server.write_all(&much).await.is_ok() {}
+        };
+        tokio::select! {
+            () = read => {}
+            () = write => {}
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_no_more_is_seen_and_what_is_in_the_pipe_counts() {
+        let test = async {
+            let before = Piped::all();
+            let all = stalled().await;
+            assert!(!all.place.takes(), "it is seen to take nothing");
+            assert!(Piped::all() >= before.max(crate::pipe::SIZE as u64));
+            all.relay.abort();
+            assert!(all.relay.await.is_err());
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn a_reset_goes_on_as_one_though_bytes_are_in_a_pipe() {
+        let test = async {
+            let mut all = stalled().await;
+            all.client.set_zero_linger().unwrap();
+            drop(all.client);
+            assert!(all.relay.await.unwrap().0.is_err());
+            let end = async {
+                loop {
+                    if let Err(error) = all.server.write_all(&[0; 1024]).await {
+                        return error.kind();
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let end = tokio::time::timeout(Duration::from_secs(10), end).await.unwrap();
+            assert!(matches!(end, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe), "{end}");
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_has_nothing_to_say_any_more_still_gets_a_long_answer() {
+        let test = async {
+            let Between { mut client, mut server, place: _, relay } = between().await;
+            client.write_all(b"question").await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut question = Vec::new();
+            server.read_to_end(&mut question).await.unwrap();
+            assert_eq!(question, b"question");
+            let (said, mut heard) = (much(MUCH), Vec::new());
+            let say = async {
+                server.write_all(&said).await.unwrap();
+                drop(server);
+            };
+            tokio::join!(say, async { client.read_to_end(&mut heard).await.unwrap() });
+            assert!(heard == said);
+            assert_eq!(relay.await.unwrap().1, (8, MUCH as u64));
+        };
+        LocalSet::new().run_until(test).await;
+    }
 }

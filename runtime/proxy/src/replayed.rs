@@ -29,6 +29,11 @@ impl<S> Replayed<S> {
     pub(crate) fn stream(&self) -> &S {
         &self.stream
     }
+
+    /// The connection itself, once all that was read has been read again.
+    pub(crate) fn replayed_all(&mut self) -> Option<&mut S> {
+        self.first.is_empty().then_some(&mut self.stream)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {

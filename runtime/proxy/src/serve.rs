@@ -7,7 +7,7 @@ use crate::files;
 use crate::handshake::handshake;
 use crate::hello::{First, read_hello};
 use crate::inside::{Inside, Refused, admit};
-use crate::listen::{Slot, prepare};
+use crate::listen::Slot;
 use crate::memory::Reading;
 use crate::paced::Paced;
 use crate::place::Place;
@@ -124,7 +124,6 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListe
         };
         match accepted {
             Ok((stream, remote)) => {
-                prepare(&stream);
                 if stays {
                     let client = Client::new(&slot, remote, Place::new(Instant::now()));
                     tokio::task::spawn_local(serve(Rc::clone(&worker), client, stream));

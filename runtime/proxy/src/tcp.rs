@@ -27,7 +27,7 @@ pub(crate) async fn forward<S>(worker: &Worker, connection: &Connection, forward
 where
     S: Breaks,
 {
-    let client = End::new(client);
+    let mut client = End::new(client);
     let start = Instant::now();
     let mut line = connection.line();
     line.upstream = Some(Arc::clone(&forwarding.upstream));
@@ -39,7 +39,9 @@ where
             Some((picked, upstream)) => {
                 let _active = Held::raise(&picked.endpoint, active);
                 let counts = Counts::default();
-                let relayed = relay(&client, &End::new(upstream), forwarding.idle_timeout, &counts).await;
+                let mut upstream = End::new(upstream);
+                let relayed = relay(&mut client, &mut upstream, forwarding.idle_timeout, &counts).await;
+                drop(upstream);
                 let (up, down) = counts.so_far();
                 line.bytes = down;
                 line.received = Some(up);

@@ -79,8 +79,8 @@ impl Tunnel {
     pub(crate) async fn run(mut self, client: impl Breaks) {
         let Some(upper) = self.upper.take() else { return };
         let (presence, passing) = (Rc::clone(&self.presence), Rc::clone(&self.passing));
-        let upper = End::new(Noted { upper, presence, passing });
-        let over = match relay(&End::new(client), &upper, self.idle, &self.counts).await {
+        let mut upper = End::new(Noted { upper, presence, passing });
+        let over = match relay(&mut End::new(client), &mut upper, self.idle, &self.counts).await {
             Ok(()) => Over::Complete,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Over::Silent,
             Err(error) => Over::Broken(error),

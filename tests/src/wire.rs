@@ -1,0 +1,186 @@
+//! Traffic below HTTP for benchmarks: a relay that does nothing but copy, a server that talks, clients that come and go.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// What a server says to whoever has said something.
+pub const WORD: [u8; 64] = [b'w'; 64];
+
+/// How much is written or read at once where it is about throughput.
+const PIECE: usize = 256 * 1024;
+
+/// What a client does with its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Opens one, gets a word, ends it, and opens the next.
+    Short,
+    /// Gets as much as there is.
+    Bulk,
+}
+
+/// Copies bytes between whoever comes to `listener` and `upstream`. It does not look at them.
+///
+/// # Errors
+/// If nothing can be accepted any more.
+pub async fn relay(listener: TcpListener, upstream: SocketAddr) -> io::Result<()> {
+    loop {
+        let (mut client, _) = listener.accept().await?;
+        tokio::task::spawn_local(async move {
+            if let Ok(mut upstream) = TcpStream::connect(upstream).await {
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+            }
+        });
+    }
+}
+
+/// Answers whoever says something with a word, or with bytes without end, and ends when its client does.
+///
+/// # Errors
+/// If nothing can be accepted any more.
+pub async fn serve(listener: TcpListener, kind: Use) -> io::Result<()> {
+    let much: Rc<[u8]> = vec![b'm'; PIECE].into();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let much = Rc::clone(&much);
+        tokio::task::spawn_local(async move {
+            // A client that goes away in the middle is how each of these connections ends.
+            let _ = answer(stream, kind, &much).await;
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream, kind: Use, much: &[u8]) -> io::Result<()> {
+    let mut said = [0; 4096];
+    if stream.read(&mut said).await? == 0 {
+        return Ok(());
+    }
+    match kind {
+        Use::Short => stream.write_all(&WORD).await?,
+        Use::Bulk => loop {
+            stream.write_all(much).await?;
+        },
+    }
+    while stream.read(&mut said).await? > 0 {}
+    Ok(())
+}
+
+/// Opens so many connections at once for so long, each of which says `hello` first. The answer is how many were served, or how
+/// many bytes came.
+///
+/// # Errors
+/// If a connection ends before it was served.
+pub async fn come(
+    address: SocketAddr,
+    hello: Arc<[u8]>,
+    kind: Use,
+    at_once: usize,
+    time: Duration,
+) -> io::Result<u64> {
+    let end = Instant::now() + time;
+    let all = Rc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (hello, all) = (Arc::clone(&hello), Rc::clone(&all));
+            tokio::task::spawn_local(async move {
+                match kind {
+                    Use::Short => short(address, &hello, end, &all).await,
+                    Use::Bulk => bulk(address, &hello, end, &all).await,
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await??;
+    }
+    Ok(all.load(Ordering::Relaxed))
+}
+
+async fn short(address: SocketAddr, hello: &[u8], end: Instant, all: &AtomicU64) -> io::Result<()> {
+    while Instant::now() < end {
+        greeted(address, hello).await?;
+        all.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// A connection that has got its word.
+async fn greeted(address: SocketAddr, hello: &[u8]) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(hello).await?;
+    stream.read_exact(&mut [0; WORD.len()]).await?;
+    Ok(stream)
+}
+
+async fn bulk(address: SocketAddr, hello: &[u8], end: Instant, all: &AtomicU64) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(hello).await?;
+    let mut much = vec![0; PIECE];
+    while Instant::now() < end {
+        match stream.read(&mut much).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            bytes => all.fetch_add(bytes as u64, Ordering::Relaxed),
+        };
+    }
+    Ok(())
+}
+
+/// Opens so many connections that each got a word, and keeps them.
+///
+/// # Errors
+/// If one of them is not served.
+pub async fn idle(address: SocketAddr, hello: &[u8], count: usize) -> io::Result<Vec<TcpStream>> {
+    let mut kept = Vec::new();
+    for _ in 0..count {
+        kept.push(greeted(address, hello).await?);
+    }
+    Ok(kept)
+}
+
+/// Makes TLS handshakes, so many at once and for so long; how many were completed.
+///
+/// # Errors
+/// If one of them fails.
+pub async fn shake_hands(
+    address: SocketAddr,
+    tls: TlsConnector,
+    name: ServerName<'static>,
+    at_once: usize,
+    time: Duration,
+) -> io::Result<u64> {
+    let end = Instant::now() + time;
+    let clients: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (tls, name) = (tls.clone(), name.clone());
+            tokio::task::spawn_local(async move {
+                let mut count = 0;
+                while Instant::now() < end {
+                    let stream = TcpStream::connect(address).await?;
+                    let mut stream = tls.connect(name.clone(), stream).await?;
+                    // A server that verifies a client's certificate may refuse it after its own last message, by an alert;
+                    // some answer the end of a connection with their own, and others just go.
+                    stream.shutdown().await?;
+                    match stream.read_to_end(&mut Vec::new()).await {
+                        Ok(_) => count += 1,
+                        Err(gone) if gone.kind() == io::ErrorKind::UnexpectedEof => count += 1,
+                        Err(refused) => return Err(refused),
+                    }
+                }
+                Ok::<u64, io::Error>(count)
+            })
+        })
+        .collect();
+    let mut all = 0;
+    for client in clients {
+        all += client.await??;
+    }
+    Ok(all)
+}
