@@ -92,7 +92,8 @@ pub(crate) fn run(
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
-    local.block_on(&runtime, async move {
+    // A task of its own: what is given to `block_on` is asked whenever any other task is.
+    let obeying = local.spawn_local(async move {
         let worker = Rc::new(Worker { shared, pools: Pools::default(), room: Room::default() });
         let mut accepting: BTreeMap<SocketAddr, JoinHandle<()>> = BTreeMap::new();
         let mut sweep = tokio::time::interval(SWEEP);
@@ -135,5 +136,5 @@ pub(crate) fn run(
             }
         }
     });
-    Ok(())
+    local.block_on(&runtime, obeying).map_err(std::io::Error::other)
 }
