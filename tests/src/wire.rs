@@ -104,6 +104,68 @@ pub async fn come(
     Ok(all.load(Ordering::Relaxed))
 }
 
+/// Asks for `/` over so many connections of HTTP/1.1 with TLS for so long, one request after the other on each. The answer is
+/// how many were answered.
+///
+/// # Errors
+/// If a request gets another answer than 200, or none.
+pub async fn ask(
+    address: SocketAddr,
+    tls: TlsConnector,
+    name: ServerName<'static>,
+    at_once: usize,
+    time: Duration,
+) -> io::Result<u64> {
+    let end = Instant::now() + time;
+    let all = Rc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (tls, name, all) = (tls.clone(), name.clone(), Rc::clone(&all));
+            tokio::task::spawn_local(async move {
+                let mut stream = tls.connect(name, TcpStream::connect(address).await?).await?;
+                while Instant::now() < end {
+                    stream.write_all(REQUEST).await?;
+                    answered(&mut stream).await?;
+                    all.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok::<_, io::Error>(())
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await??;
+    }
+    Ok(all.load(Ordering::Relaxed))
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: app.test\r\nuser-agent: bench\r\naccept: */*\r\n\r\n";
+
+/// Reads an answer that has a `content-length`.
+async fn answered<S: tokio::io::AsyncRead + Unpin>(stream: &mut S) -> io::Result<()> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let mut answer = Vec::with_capacity(1024);
+    let head = loop {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let text = String::from_utf8_lossy(answer.get(..head).unwrap_or_default()).to_ascii_lowercase();
+    if !text.starts_with("http/1.1 200 ") {
+        return Err(wrong(&text));
+    }
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let length = length.ok_or_else(|| wrong("no content-length"))?;
+    while answer.len() < head + length {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
+}
+
 async fn short(address: SocketAddr, hello: &[u8], end: Instant, all: &AtomicU64) -> io::Result<()> {
     while Instant::now() < end {
         greeted(address, hello).await?;

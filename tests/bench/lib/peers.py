@@ -13,7 +13,7 @@ class Peer:
 
     title = program = None
     # Rows that it takes part in.
-    rows = ("pass_through", "handshakes")
+    rows = ("pass_through", "handshakes", "http", "requests")
 
     def __init__(self, program=None):
         self.program = program or self.program
@@ -60,6 +60,14 @@ class Meshd(Peer):
         chain = {"sni": [case.name], "to": [{"upstream": "app"}]}
         return self.whole(case, folder, {"pass_through": {"chains": [chain]}})
 
+    def http(self, case, folder):
+        route = {"to": [{"upstream": "app"}], "timeout": "15s", "idle_timeout": "300s"}
+        host = {"name": "v", "hosts": ["*"], "routes": [route]}
+        return self.whole(case, folder, {"http": {"virtual_hosts": [host]}})
+
+    def requests(self, case, folder):
+        return self.handshakes(case, folder)
+
     def handshakes(self, case, folder):
         app = {"http": {"upstream": "app"}}
         chain = {"sni": [case.name], "peers": [case.client.spiffe], "app": app}
@@ -80,14 +88,16 @@ class Envoy(Peer):
         config = {"@type": kind, "path": str(folder / "access.log"), "log_format": {"json_format": times | fields}}
         return [{"name": "file", "typed_config": config}]
 
-    def whole(self, case, folder, chain):
+    def whole(self, case, folder, chain, by_name=True):
         inspector = {"@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}
         listener = {
             "name": "in",
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": case.port}},
-            "listener_filters": [{"name": "tls", "typed_config": inspector}],
-            "filter_chains": [{"filter_chain_match": {"server_names": [case.name]}} | chain],
+            "filter_chains": [chain],
         }
+        if by_name:
+            listener["listener_filters"] = [{"name": "tls", "typed_config": inspector}]
+            listener["filter_chains"] = [{"filter_chain_match": {"server_names": [case.name]}} | chain]
         address = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": case.upstream}}}
         most = {"max_connections": 1 << 20, "max_pending_requests": 1 << 20, "max_requests": 1 << 20}
         cluster = {
@@ -114,17 +124,30 @@ class Envoy(Peer):
         common |= {"tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"}}
         context = {"@type": tls, "require_client_certificate": True, "common_tls_context": common}
         context |= {"disable_stateless_session_resumption": True, "disable_stateful_session_resumption": True}
+        socket = {"name": "tls", "typed_config": context}
+        return self.whole(case, folder, self.manager(folder, peer="%DOWNSTREAM_PEER_URI_SAN%") | {"transport_socket": socket})
+
+    def manager(self, folder, **fields):
+        """A filter chain for requests, with a line in the log for each."""
         router = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
-        host = {"name": "v", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app"}}]}
+        route = {"cluster": "app", "timeout": "15s"}
+        host = {"name": "v", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
+        fields |= {"method": "%REQ(:METHOD)%", "path": "%REQ(:PATH)%", "host": "%REQ(:AUTHORITY)%", "status": "%RESPONSE_CODE%"}
+        fields |= {"protocol": "%PROTOCOL%", "request_id": "%REQ(X-REQUEST-ID)%", "user_agent": "%REQ(USER-AGENT)%"}
         manager = {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "in",
             "route_config": {"virtual_hosts": [host]},
             "http_filters": [{"name": "router", "typed_config": router}],
-            "access_log": self.log(folder, peer="%DOWNSTREAM_PEER_URI_SAN%"),
+            "access_log": self.log(folder, **fields),
         }
-        socket = {"name": "tls", "typed_config": context}
-        return self.whole(case, folder, {"filters": [{"name": "http", "typed_config": manager}], "transport_socket": socket})
+        return {"filters": [{"name": "http", "typed_config": manager}]}
+
+    def http(self, case, folder):
+        return self.whole(case, folder, self.manager(folder), by_name=False)
+
+    def requests(self, case, folder):
+        return self.handshakes(case, folder)
 
 
 class HAProxy(Peer):
@@ -151,6 +174,13 @@ class HAProxy(Peer):
         tls = f"ssl crt {both} ca-file {case.root} verify required ssl-min-ver TLSv1.3 no-tls-tickets"
         return self.whole(case, folder, tls, "http", ["  default_backend app"])
 
+    def http(self, case, folder):
+        bind = "proto h2" if case.http2 else ""
+        return self.whole(case, folder, bind, "http", ["  default_backend app"])
+
+    def requests(self, case, folder):
+        return self.handshakes(case, folder)
+
 
 class Nginx(Peer):
     title, program, hint = "nginx", "nginx", "apt-get install nginx-light libnginx-mod-stream"
@@ -175,9 +205,36 @@ class Nginx(Peer):
         shown = f"ssl_certificate {case.server.chain}; ssl_certificate_key {case.server.key};"
         checked = f"ssl_client_certificate {case.root}; ssl_verify_client on; ssl_verify_depth 3;"
         whole = "ssl_protocols TLSv1.3; ssl_session_tickets off; ssl_session_cache off;"
-        where = f"location / {{ proxy_pass http://127.0.0.1:{case.upstream}; }}"
-        server = f"server {{ listen 127.0.0.1:{case.port} ssl backlog=4096; {shown} {checked} {whole} {where} }}"
-        return self.whole(folder, f"http {{ access_log {folder}/access.log combined buffer=32k flush=1s; {server} }}")
+        server = f"server {{ listen 127.0.0.1:{case.port} ssl backlog=4096; {shown} {checked} {whole} {self.KEPT} }}"
+        return self.requests_of(case, folder, server)
+
+    # Connections to the upstream stay, as with the others.
+    KEPT = 'location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header connection ""; }'
+
+    def requests_of(self, case, folder, server):
+        to = f"upstream app {{ server 127.0.0.1:{case.upstream}; keepalive 256; keepalive_requests 1000000000; }}"
+        log = f"access_log {folder}/access.log combined buffer=32k flush=1s; keepalive_requests 1000000000;"
+        return self.whole(folder, f"http {{ {log} {to} {server} }}")
+
+    def http(self, case, folder):
+        kind = "http2" if case.http2 else ""
+        return self.requests_of(case, folder, f"server {{ listen 127.0.0.1:{case.port} {kind} backlog=4096; {self.KEPT} }}")
+
+    def requests(self, case, folder):
+        return self.handshakes(case, folder)
+
+
+class Origin(Peer):
+    """What is behind the proxies where it is about requests: nginx answers so many bytes."""
+
+    title, program = "origin", "nginx"
+
+    def command(self, size, port, folder):
+        answer = f"location / {{ return 200 '{'x' * size}'; }}"
+        server = f"server {{ listen 127.0.0.1:{port} backlog=4096; {answer} }}"
+        text = f"worker_processes 1; daemon off; pid {folder}/origin.pid; error_log {folder}/origin-error.log; events {{ worker_connections 8000; }}\n"
+        text += f"http {{ access_log off; keepalive_requests 1000000000; {server} }}"
+        return [self.program, "-c", written(folder, "origin.conf", text), "-p", folder]
 
 
 class Relay(Peer):

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, Signature
 
 const USAGE: &str = "usage: wire relay BIND UPSTREAM | serve BIND short|bulk
        wire short|bulk ADDRESS HELLO-FILE AT-ONCE SECONDS | idle ADDRESS HELLO-FILE COUNT
-       wire handshakes ADDRESS NAME CERTIFICATE KEY AT-ONCE SECONDS";
+       wire handshakes|requests ADDRESS NAME CERTIFICATE KEY AT-ONCE SECONDS";
 
 /// Does one thing, and prints how often it was done.
 #[tokio::main(flavor = "current_thread")]
@@ -43,11 +43,16 @@ async fn run() -> io::Result<()> {
             let _ = io::stdin().read(&mut [0])?;
             Ok(())
         }
-        ["handshakes", at, name, certificate, key, at_once, seconds] => {
+        [kind @ ("handshakes" | "requests"), at, name, certificate, key, at_once, seconds] => {
             let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
             let tls = connector(Path::new(certificate), Path::new(key))?;
             let time = Duration::from_secs(number(seconds)? as u64);
-            println!("{}", wire::shake_hands(local(at)?, tls, name, number(at_once)?, time).await?);
+            let (at, at_once) = (local(at)?, number(at_once)?);
+            let done = match kind {
+                "handshakes" => wire::shake_hands(at, tls, name, at_once, time).await?,
+                _ => wire::ask(at, tls, name, at_once, time).await?,
+            };
+            println!("{done}");
             Ok(())
         }
         [kind, at, hello, at_once, seconds] => {
