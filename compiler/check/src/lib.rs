@@ -64,10 +64,17 @@ use lang_diagnostics::Sink;
 use meshc_resolve::Resolved;
 use meshc_topology::Topology;
 
+/// How many services are worth a second thread.
+const MANY: usize = 256;
+
 /// Checks a mesh as a whole.
 pub fn check(resolved: &Resolved<'_>, topology: &Topology, sink: &mut Sink) {
     let context = context::Context::new(resolved, topology);
-    for check in list::CHECKS {
-        (check.run)(&context, sink);
-    }
+    let least = if resolved.model.services.len() < MANY { usize::MAX } else { 2 };
+    let each = lang_parallel::map(list::CHECKS, least, |check| {
+        let mut found = Sink::default();
+        (check.run)(&context, &mut found);
+        found
+    });
+    each.iter().flat_map(Sink::diagnostics).for_each(|found| sink.push(found.clone()));
 }

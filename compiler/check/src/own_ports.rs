@@ -36,12 +36,12 @@ const REDIRECT: (u16, &str) = (OUTBOUND_PORT, "redirected calls");
 
 fn run(context: &Context<'_>, sink: &mut Sink) {
     for (id, service) in context.model.whole_services() {
-        one_target(&context.model.service_name(id), &service.ports, sink);
+        let name = || context.model.service_name(id);
+        one_target(&name, &service.ports, sink);
         let mut numbers: BTreeMap<u16, &Port> = BTreeMap::new();
         for port in &service.ports {
-            let name = context.model.service_name(id);
             if let Some(first) = numbers.get(&port.number) {
-                let message = format!("two ports of `{name}` have the number {}", port.number);
+                let message = format!("two ports of `{}` have the number {}", name(), port.number);
                 sink.push(
                     Diagnostic::error(CHECK.info.code, port.origin.span, message)
                         .label("callers cannot mean this one")
@@ -64,8 +64,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
         for (number, origin) in ports.chain(probes).chain(metrics) {
             let reserved = sidecar::PORTS.iter().chain(redirect).find(|(reserved, _)| *reserved == number);
             let Some((_, purpose)) = reserved else { continue };
-            let message =
-                format!("the sidecar of `{}` needs port {number} itself", context.model.service_name(id));
+            let message = format!("the sidecar of `{}` needs port {number} itself", name());
             sink.push(
                 Diagnostic::error(CHECK.info.code, origin.span, message)
                     .label(format!("the sidecar serves {purpose} there"))
@@ -76,7 +75,7 @@ fn run(context: &Context<'_>, sink: &mut Sink) {
 }
 
 /// Reports ports that are one socket of the application and are declared as if they were two.
-fn one_target(service: &str, ports: &[Port], sink: &mut Sink) {
+fn one_target(service: &dyn Fn() -> String, ports: &[Port], sink: &mut Sink) {
     let mut targets: BTreeMap<u16, &Port> = BTreeMap::new();
     for port in ports {
         let first = *targets.entry(port.target).or_insert(port);
@@ -87,7 +86,7 @@ fn one_target(service: &str, ports: &[Port], sink: &mut Sink) {
         ];
         let Some((_, what)) = differ.into_iter().find(|(differs, _)| *differs) else { continue };
         let target = port.target;
-        let message = format!("two ports of `{service}` lead to {target} and differ in `{what}`");
+        let message = format!("two ports of `{}` lead to {target} and differ in `{what}`", service());
         sink.push(
             Diagnostic::error(CHECK.info.code, port.origin.span, message)
                 .label(format!("the application's port {target} …"))

@@ -12,7 +12,8 @@ use crate::paths;
 pub fn sni(service: &str, subset: Option<&str>, namespace: &str, port: u16) -> String {
     // Without a subset it is `_._.`, with one `_.v2_.`: nothing stands between the dot and the underscore.
     let subset = subset.unwrap_or_default();
-    format!("outbound_.{port}_.{subset}_.{service}.{namespace}.svc.cluster.local")
+    let port = port.to_string();
+    ["outbound_.", &port, "_.", subset, "_.", service, ".", namespace, ".svc.cluster.local"].concat()
 }
 
 /// The SNI of health checks of the same: it leads to where nothing but the check is taken.
@@ -28,7 +29,7 @@ pub const CHECK_SNI: &str = "check_.";
 /// The name of a callee port's upstream: `catalog.istioinaction:80`, and `reviews.v2.shop:9080` for a subset.
 #[must_use]
 pub fn upstream_name(service: &str, namespace: &str, port: u16) -> String {
-    format!("{service}.{namespace}:{port}")
+    [service, ".", namespace, ":", &port.to_string()].concat()
 }
 
 /// Service (`reviews.v2` for a subset), namespace and port number of a callee port's upstream; `None` for other upstreams.
@@ -43,7 +44,7 @@ pub fn called_by_upstream(name: &str) -> Option<(&str, &str, u16)> {
 /// The name of the listener at which a sidecar's application reaches a callee port: `outbound_istioinaction_catalog_80`.
 #[must_use]
 pub fn outbound_listener(service: &str, namespace: &str, port: u16) -> String {
-    format!("outbound_{namespace}_{service}_{port}")
+    ["outbound_", namespace, "_", service, "_", &port.to_string()].concat()
 }
 
 /// Service, namespace and port number of a callee port's listener; `None` for other listeners. The reverse of
@@ -86,7 +87,7 @@ pub fn object_name(service: &str, subset: Option<&str>) -> String {
 /// The headless companion Service of what has this [`object_name`]: it selects only pods that carry [`app_label`].
 #[must_use]
 pub fn companion_service(object: &str) -> String {
-    format!("{object}-mesh")
+    [object, "-mesh"].concat()
 }
 
 /// The label (key, value) that only our component adds to the pods of a service, or of a subset of it.

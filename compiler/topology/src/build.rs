@@ -39,8 +39,35 @@ enum Caller {
     Gateway(Id<Gateway>),
 }
 
-/// Everything that asks for one callee: for each (port, caller) how it asks, and the calls and routes.
-type CalleeAsks = BTreeMap<(usize, Caller), (Asked, Vec<Origin>)>;
+/// A call or a route that asks for a port of a callee.
+struct Ask {
+    port: usize,
+    caller: Caller,
+    asked: Asked,
+    origin: Origin,
+}
+
+/// Everything that asks for one callee.
+type CalleeAsks = Vec<Ask>;
+
+/// How a caller asks for a port, and by which calls and routes.
+type CallerAsks = ((usize, Caller), (Asked, Vec<Origin>));
+
+/// For each port and caller, in their order, how it asks, and by which calls and routes.
+fn grouped(mut asks: CalleeAsks) -> Vec<CallerAsks> {
+    asks.sort_by_key(|ask| (ask.port, ask.caller));
+    let mut groups: Vec<CallerAsks> = Vec::with_capacity(asks.len());
+    for Ask { port, caller, asked, origin } in asks {
+        match groups.last_mut() {
+            Some((key, (strongest, origins))) if *key == (port, caller) => {
+                *strongest = asked.max(*strongest);
+                origins.push(origin);
+            }
+            Some(_) | None => groups.push(((port, caller), (asked, vec![origin]))),
+        }
+    }
+    groups
+}
 
 struct Asks {
     services: Vec<CalleeAsks>,
@@ -51,8 +78,8 @@ impl Asks {
     fn collect(resolved: &Resolved<'_>) -> Self {
         let model = resolved.model;
         let mut asks = Self {
-            services: vec![BTreeMap::new(); model.services.len()],
-            externals: vec![BTreeMap::new(); model.externals.len()],
+            services: model.services.ids().map(|_| Vec::new()).collect(),
+            externals: model.externals.ids().map(|_| Vec::new()).collect(),
         };
         for edge in &resolved.edges {
             add(asks.services.get_mut(edge.callee.index()), edge);
@@ -75,11 +102,21 @@ fn add<To>(asks: Option<&mut CalleeAsks>, edge: &Edge<'_, To>) {
         }
         resolve::Caller::Limited(service) => (Caller::Service(service), Asked::ByRoute),
     };
-    for port in &edge.ports {
-        let (strongest, origins) = asks.entry((*port, caller)).or_insert((asked, Vec::new()));
-        *strongest = asked.max(*strongest);
-        origins.push(edge.origin.clone());
-    }
+    asks.extend(edge.ports.iter().map(|port| Ask {
+        port: *port,
+        caller,
+        asked,
+        origin: edge.origin.clone(),
+    }));
+}
+
+/// Where a caller runs.
+fn clusters_of(model: &Model, caller: Caller) -> impl Iterator<Item = Id<Cluster>> + '_ {
+    let (presences, gateway) = match caller {
+        Caller::Service(id) => (model.services.at(id).clusters.as_slice(), None),
+        Caller::Gateway(id) => (&[][..], Some(model.gateways.at(id).cluster)),
+    };
+    presences.iter().map(|presence| presence.cluster).chain(gateway)
 }
 
 /// Origins in source order, each once.
@@ -125,10 +162,10 @@ impl<'m> Builder<'m> {
         let mut passing: BTreeMap<usize, Vec<Vec<u32>>> = BTreeMap::new();
         let mut asked: Vec<Arc<[Origin]>> = Vec::with_capacity(asks.len());
         let mut through = vec![false; self.model.clusters.len()];
-        for ((port, caller), (by, origins)) in asks {
+        for ((port, caller), (by, origins)) in grouped(asks) {
             let origins = in_order(origins);
             through.fill(false);
-            for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
+            for (place, cluster) in clusters_of(self.model, caller).enumerate() {
                 let view = placement.view(cluster);
                 for passed in &view.passed {
                     if let Some(slot) = through.get_mut(passed.index()) {
@@ -180,10 +217,10 @@ impl<'m> Builder<'m> {
         let callee = model::Callee::External(external);
         let through = self.model.externals.at(external).through.as_ref().map(|gateway| gateway.value);
         let mut passed: BTreeMap<usize, Vec<Origin>> = BTreeMap::new();
-        for ((port, caller), (by, origins)) in asks {
+        for ((port, caller), (by, origins)) in grouped(asks) {
             let origins = in_order(origins);
             passed.entry(port).or_default().extend(origins.iter().cloned());
-            for (place, cluster) in self.clusters_of(caller).into_iter().enumerate() {
+            for (place, cluster) in clusters_of(self.model, caller).enumerate() {
                 let nearness = nearness(self.model, cluster, cluster);
                 let groups = Arc::from([Group { cluster, nearness, via: Via::External, weight: 1 }]);
                 let reach = Reach { callee, port, asked: by, groups, origins: Arc::clone(&origins) };
@@ -209,15 +246,6 @@ impl<'m> Builder<'m> {
             if let Some(list) = self.exports.get_mut(door.index()) {
                 list.push(export.clone());
             }
-        }
-    }
-
-    fn clusters_of(&self, caller: Caller) -> Vec<Id<Cluster>> {
-        match caller {
-            Caller::Service(id) => {
-                self.model.services.at(id).clusters.iter().map(|presence| presence.cluster).collect()
-            }
-            Caller::Gateway(id) => vec![self.model.gateways.at(id).cluster],
         }
     }
 
@@ -262,23 +290,25 @@ impl<'m> Builder<'m> {
             (a.callee, a.caller, a.cluster, &a.origin).cmp(&(b.callee, b.caller, b.cluster, &b.origin))
         });
         self.unreachable.dedup();
-        let mut reaches = BTreeMap::new();
+        // A map of what is in order is made at once.
+        let mut reaches: Vec<(ProxyKey, Vec<Reach>)> = Vec::with_capacity(self.model.services.len());
         for ((service, entry), lists) in self.model.services.iter().zip(self.sidecars) {
             for (presence, list) in entry.clusters.iter().zip(lists) {
                 let cluster = presence.cluster;
                 // The pods of a subset make the calls of its service.
                 for subset in &entry.subsets {
                     if self.model.services.at(*subset).presence(cluster).is_some() {
-                        reaches.insert(ProxyKey::Sidecar { cluster, service: *subset }, list.clone());
+                        reaches.push((ProxyKey::Sidecar { cluster, service: *subset }, list.clone()));
                     }
                 }
                 if entry.subset_of.is_none() && entry.subsets.is_empty() {
-                    reaches.insert(ProxyKey::Sidecar { cluster, service }, list);
+                    reaches.push((ProxyKey::Sidecar { cluster, service }, list));
                 }
             }
         }
         let gateways = self.model.gateways.ids().zip(self.gateways);
         reaches.extend(gateways.map(|(gateway, list)| (ProxyKey::Gateway(gateway), list)));
+        let reaches = reaches.into_iter().collect();
         let exports = self.model.gateways.iter().zip(self.exports);
         let exports = exports.filter_map(|((id, gateway), list)| match gateway.role {
             GatewayRole::Ingress | GatewayRole::Egress => None,

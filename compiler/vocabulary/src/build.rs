@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use lang_diagnostics::Sink;
 use lang_evaluate::schema::Kind;
 use lang_evaluate::{Block, Declarations, EntityId};
+use rustc_hash::FxHashMap;
 
 use crate::counting::Counting;
 use crate::kind::{
@@ -35,8 +36,8 @@ pub(crate) struct Ids {
     pub(crate) clusters: BTreeMap<EntityId, Id<Cluster>>,
     pub(crate) gateways: BTreeMap<EntityId, Id<Gateway>>,
     pub(crate) namespaces: BTreeMap<EntityId, Id<Namespace>>,
-    pub(crate) services: BTreeMap<EntityId, Id<Service>>,
-    pub(crate) externals: BTreeMap<EntityId, Id<ExternalHost>>,
+    pub(crate) services: FxHashMap<EntityId, Id<Service>>,
+    pub(crate) externals: FxHashMap<EntityId, Id<ExternalHost>>,
     pub(crate) routes: BTreeMap<EntityId, Id<Route>>,
 }
 

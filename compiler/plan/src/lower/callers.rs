@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use meshc_resolve::Peer;
 use meshc_topology::{ProxyKey, Topology};
 use meshc_vocabulary::model::{Callee, Id, Model, Service, SpiffeId};
+use rustc_hash::FxHashMap;
 
 /// The declared callers of each port of each service.
-pub(super) struct Callers(BTreeMap<(Id<Service>, usize), Vec<ProxyKey>>);
+pub(super) struct Callers(FxHashMap<(Id<Service>, usize), Vec<ProxyKey>>);
 
 impl Callers {
     /// Whoever calls a service calls each of its subsets.
     pub(super) fn new(model: &Model, topology: &Topology) -> Self {
-        let mut callers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut callers: FxHashMap<_, Vec<_>> = FxHashMap::default();
         for (key, reaches) in &topology.reaches {
             for reach in reaches {
                 match reach.callee {

@@ -85,7 +85,7 @@ impl<'m> Context<'m> {
         let namespace = &self.model.namespaces.at(service.namespace).name;
         ProxyName {
             cluster: self.model.clusters.at(cluster).name.clone(),
-            path: format!("sidecars/{namespace}/{}", service.name),
+            path: ["sidecars/", namespace, "/", &service.name].concat(),
         }
     }
 

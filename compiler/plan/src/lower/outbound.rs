@@ -211,7 +211,7 @@ pub(super) fn virtual_host(context: &Context<'_>, call: &Called<'_>, sink: &mut 
     }
     routes.shrink_to_fit();
     let all = VirtualHost {
-        name: format!("{}.{}", called.name, called.namespace),
+        name: [called.name, ".", called.namespace].concat(),
         hosts: Arc::from([String::from("*")]),
         // Who may call is the callee's affair, and what its callers count, each for itself, would bound nothing.
         entrance: Entrance::default(),
@@ -300,11 +300,11 @@ pub(super) fn names(
         Vicinity::SameNamespace => names.push(called.name.to_owned()),
         Vicinity::OtherNamespace => {}
     }
-    let qualified = format!("{}.{}", called.name, called.namespace);
-    let service = format!("{qualified}.svc");
+    let qualified = [called.name, ".", called.namespace].concat();
+    let service = [&qualified, ".svc"].concat();
     let domain = &context.model.clusters.at(cluster).domain;
-    let own = format!("{service}.{domain}");
-    let common = format!("{service}.cluster.local");
+    let own = [&service, ".", domain].concat();
+    let common = [&service, ".cluster.local"].concat();
     names.extend([qualified, service]);
     if own != common {
         names.push(own);

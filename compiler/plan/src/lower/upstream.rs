@@ -49,12 +49,12 @@ pub(super) fn origin(context: &Context<'_>, callee: Callee, port: &Port) -> Orig
         Callee::Service(id) => &context.model.services.at(id).origin,
         Callee::External(id) => &context.model.externals.at(id).origin,
     };
-    Origin::new(port.origin.span, format!("{} of {}", port.origin.name, owner.name))
+    Origin::new(port.origin.span, [&port.origin.name, " of ", &owner.name].concat())
 }
 
 /// The name of an application port's upstream: `app:8080`.
 pub(super) fn app_name(port: u16) -> String {
-    format!("app:{port}")
+    ["app:", &port.to_string()].concat()
 }
 
 /// A callee port, as a proxy sees it that speaks mTLS to the callee's sidecars, or connects to a host outside.
@@ -301,7 +301,7 @@ fn pods_of(context: &Context<'_>, target: Target) -> Vec<Endpoint> {
     let addresses: Vec<EndpointAddress> = if machines.is_empty() {
         let companion = companion_service(&object_name(called.service, called.subset));
         let domain = &context.model.clusters.at(target.cluster).domain;
-        vec![EndpointAddress::Name(format!("{companion}.{}.svc.{domain}", called.namespace))]
+        vec![EndpointAddress::Name([&companion, ".", called.namespace, ".svc.", domain].concat())]
     } else {
         machines.iter().map(|address| outside::place(&address.value)).collect()
     };

@@ -110,8 +110,19 @@ pub(crate) fn listed_twice(span: Span, what: &str, first: Span) -> Diagnostic {
         .help("remove one of them")
 }
 
+/// Up to how many targets of a list are compared with each other.
+const SHORT: usize = 32;
+
 /// Reports what a list of names has twice.
 pub(crate) fn report_repeated(targets: &[Spanned<Target>], sink: &mut Sink) {
+    // Nearly all lists are short, and repeat nothing.
+    let earlier = |at: usize| targets.get(..at).unwrap_or_default();
+    let repeats = |(at, target): (usize, &Spanned<Target>)| {
+        earlier(at).iter().any(|other| other.value.entity == target.value.entity)
+    };
+    if targets.len() < SHORT && !targets.iter().enumerate().any(repeats) {
+        return;
+    }
     let mut seen: BTreeMap<(EntityId, Option<&str>), Span> = BTreeMap::new();
     for target in targets {
         let part = target.value.part.as_ref().map(|part| part.value.as_str());
