@@ -136,7 +136,7 @@ impl Analysis {
             given.extend(Given::on_command_line(written, &mut sources, &mut sink));
         }
         let trees = expand(entries, &given, SCHEMA, modules, &mut sources, &mut sink);
-        let declared = meshc_vocabulary::declare(&trees, &mut sources, &mut sink);
+        let declared = meshc_vocabulary::declare_again(&trees, &mut sources, &mut sink, modules.evaluated());
         Self {
             files: Vec::new(),
             sources,

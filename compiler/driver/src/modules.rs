@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, FileId, Sink};
+use lang_evaluate::Memory;
 use lang_expand::{Host, StandardLibrary};
 use lang_syntax::ast;
 
@@ -13,10 +14,11 @@ use crate::FileSystem;
 use crate::fixes::Texts;
 use crate::pipeline::read;
 
-/// The trees of files whose texts are compiled again and again while few of them change.
+/// The trees of files whose texts are compiled again and again while few of them change, and what their blocks came to.
 #[derive(Debug, Default)]
 pub struct Trees {
     kept: BTreeMap<String, Kept>,
+    evaluated: Memory,
 }
 
 /// A tree, what it was made of, and what is wrong with it.
@@ -75,6 +77,11 @@ impl<'f> Modules<'f> {
     /// From now on, these texts take the place of files.
     pub(crate) fn change(&mut self, changed: &Texts) {
         self.changed = changed.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect();
+    }
+
+    /// What blocks came to the last time.
+    pub(crate) fn evaluated(&mut self) -> &mut Memory {
+        &mut self.trees.evaluated
     }
 
     /// How many bytes of text were read.

@@ -29,7 +29,7 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Sink, SourceMap};
-use lang_evaluate::{Declarations, Evaluation};
+use lang_evaluate::{Declarations, Evaluation, Memory};
 use lang_syntax::ast;
 
 pub use counting::{RATE_LIMIT_GRPC_PORT, RATE_LIMIT_SERVICE};
@@ -67,6 +67,19 @@ pub fn evaluate<F: Borrow<ast::File>>(
 pub fn declare<F: Borrow<ast::File>>(files: &[F], sources: &mut SourceMap, sink: &mut Sink) -> Declared {
     let standard = standard::declarations(sources, sink).map(Arc::new);
     let Evaluation { declarations, broken, sound } = lang_evaluate::evaluate(files, SCHEMA, sources, sink);
+    Declared { declarations: Arc::new(declarations), standard, broken, sound }
+}
+
+/// As [`declare`], with what blocks came to the last time where it is the same.
+pub fn declare_again(
+    files: &[Arc<ast::File>],
+    sources: &mut SourceMap,
+    sink: &mut Sink,
+    memory: &mut Memory,
+) -> Declared {
+    let standard = standard::declarations(sources, sink).map(Arc::new);
+    let evaluation = lang_evaluate::evaluate_again(files, SCHEMA, sources, sink, memory);
+    let Evaluation { declarations, broken, sound } = evaluation;
     Declared { declarations: Arc::new(declarations), standard, broken, sound }
 }
 

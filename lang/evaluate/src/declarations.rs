@@ -1,5 +1,7 @@
 //! The result of evaluation: blocks whose attributes are typed values and whose references are resolved.
 
+use std::sync::Arc;
+
 use lang_diagnostics::{Origin, Span, Spanned};
 
 use crate::names::Names;
@@ -12,7 +14,7 @@ pub struct Declarations {
     /// The blocks at the top level, in the order of the files and of their text.
     pub blocks: Vec<Block>,
     /// Everything that has a name, in the order of declaration.
-    names: Names,
+    pub(crate) names: Names,
     /// Where it is named.
     mentions: Vec<Mention>,
 }
@@ -104,7 +106,8 @@ pub struct Block {
     /// The whole block.
     pub span: Span,
     pub(crate) attributes: Vec<Evaluated>,
-    pub(crate) blocks: Vec<Block>,
+    /// Shared, because most blocks are those of the last evaluation.
+    pub(crate) blocks: Arc<Vec<Block>>,
 }
 
 /// An attribute with its value.
@@ -173,7 +176,7 @@ impl Block {
     #[must_use]
     pub fn origin(&self) -> Origin {
         let name = match &self.label {
-            Some(label) => format!("{} `{}`", self.kind.word, label.value),
+            Some(label) => [self.kind.word, " `", label.value.as_str(), "`"].concat(),
             None => format!("`{}`", self.kind.word),
         };
         Origin::new(self.name_span(), name)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Fix, Sink, SourceMap, Span, Spanned, suggest_word};
 use lang_syntax::ast;
@@ -53,9 +54,11 @@ pub(crate) struct Evaluator<'a, 's> {
     pub(crate) mentions: Vec<Mention>,
     /// What is wrong between parts of blocks.
     pub(crate) broken: Vec<Diagnostic>,
+    /// Whether a value was looked for in the tree of another block.
+    pub(crate) looked: bool,
 }
 
-/// What a block came to in which there was no mistake, and what is to be remembered of it.
+/// What a block at the top level came to, and what is to be remembered of it.
 #[derive(Debug)]
 pub(crate) struct Evaluated {
     pub(crate) block: Block,
@@ -83,17 +86,18 @@ impl<'a, 's> Evaluator<'a, 's> {
             unknown: BTreeMap::new(),
             mentions: Vec::new(),
             broken: Vec::new(),
+            looked: false,
         }
     }
 }
 
 impl Evaluator<'_, '_> {
     /// A block that was evaluated apart.
-    pub(crate) fn take(&mut self, evaluated: Evaluated) -> Block {
+    pub(crate) fn take(&mut self, evaluated: &Evaluated) -> Block {
         let Evaluated { block, mentions, broken } = evaluated;
         self.mentions.extend(mentions);
-        self.broken.extend(broken);
-        block
+        self.broken.extend(broken.iter().cloned());
+        block.clone()
     }
 
     /// Evaluates a collected block and everything in it.
@@ -116,7 +120,7 @@ impl Evaluator<'_, '_> {
             documentation: block.documentation.as_deref().cloned(),
             span: block.span,
             attributes,
-            blocks: inner,
+            blocks: Arc::new(inner),
         };
         relations::check(&checked, &body, &mut self.broken);
         checked
@@ -140,6 +144,10 @@ impl Evaluator<'_, '_> {
         let mut missing: Vec<&'static Kind> = Vec::new();
         for nested in kind.blocks {
             let word = nested.kind.word;
+            match nested.count {
+                Count::Optional | Count::Many => continue,
+                Count::One | Count::Some | Count::Defaulted => {}
+            }
             if blocks.iter().any(|block| block.kind.word == word) || attempted(kind, items, word) {
                 continue;
             }
@@ -158,7 +166,7 @@ impl Evaluator<'_, '_> {
                         documentation: None,
                         span,
                         attributes,
-                        blocks: Vec::new(),
+                        blocks: Arc::default(),
                     });
                 }
             }

@@ -181,6 +181,7 @@ impl Evaluator<'_, '_> {
             self.sink.push(did_you_mean(diagnostic, name.span, &name.value, names, advice));
             return None;
         };
+        self.looked = true;
         let blocks = self.sources.get(&owner).cloned().unwrap_or_default();
         let written = blocks.iter().flat_map(|block| &block.body).find_map(|item| match item {
             ast::Item::Attribute(attribute) if attribute.name.value == schema.name => Some(attribute),

@@ -19,6 +19,7 @@ mod elsewhere;
 mod evaluator;
 mod fixes;
 mod interpolate;
+mod memory;
 mod mismatch;
 mod names;
 mod relations;
@@ -31,6 +32,7 @@ mod value;
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Severity, Sink, SourceMap, Span};
 use lang_syntax::ast;
@@ -38,6 +40,7 @@ use lang_syntax::ast;
 pub use alone::misfit;
 pub use declarations::{Block, Declarations, Entity, EntityId, Mention};
 pub use describe::literal;
+pub use memory::Memory;
 pub use value::{FromValue, Piece, Target, Value};
 
 use collect::{Collected, Collector};
@@ -68,38 +71,71 @@ pub fn evaluate<F: Borrow<ast::File>>(
     sources: &SourceMap,
     sink: &mut Sink,
 ) -> Evaluation {
+    whole(files, schema, sources, sink, &Memory::default()).0
+}
+
+/// As [`evaluate`], with what blocks came to the last time where it is the same.
+pub fn evaluate_again(
+    files: &[Arc<ast::File>],
+    schema: Schema,
+    sources: &SourceMap,
+    sink: &mut Sink,
+    memory: &mut Memory,
+) -> Evaluation {
+    let (evaluation, known) = whole(files, schema, sources, sink, memory);
+    memory.remember(files, &evaluation.declarations.names, known.into_iter());
+    evaluation
+}
+
+/// What a block of a tree came to.
+type KnownBlock<'a> = (&'a ast::Block, Arc<Evaluated>);
+
+fn whole<'a, F: Borrow<ast::File>>(
+    files: &'a [F],
+    schema: Schema,
+    sources: &SourceMap,
+    sink: &mut Sink,
+    memory: &Memory,
+) -> (Evaluation, Vec<KnownBlock<'a>>) {
     let mut found = Sink::default();
     // All files together are one place: what may stand once may stand in one of them only.
     let items: Vec<&ast::Item> = files.iter().flat_map(|file| &file.borrow().items).collect();
     let start =
         files.first().map(Borrow::borrow).map(|file: &ast::File| Span { end: file.span.start, ..file.span });
-    let (declarations, broken) = passes(&items, schema, start, sources, &mut found);
+    let (declarations, broken, known) = passes(&items, schema, start, sources, &mut found, memory);
     let mistakes: Vec<_> =
         sink.diagnostics().iter().filter(|it| it.severity == Severity::Error).cloned().collect();
     let sound = mistakes.is_empty() && !found.has_errors();
     for diagnostic in consequence::independent(found.into_sorted(), &mistakes, schema, sources) {
         sink.push(diagnostic);
     }
-    Evaluation { declarations, broken, sound }
+    (Evaluation { declarations, broken, sound }, known)
 }
 
 /// Both passes over the items of all files; `start` is where something that is missing as a whole is reported.
-fn passes(
-    items: &[&ast::Item],
+fn passes<'a>(
+    items: &[&'a ast::Item],
     schema: Schema,
     start: Option<Span>,
     texts: &SourceMap,
     found: &mut Sink,
-) -> (Declarations, Vec<Diagnostic>) {
+    memory: &Memory,
+) -> (Declarations, Vec<Diagnostic>, Vec<KnownBlock<'a>>) {
     let mut collector =
         Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
     let Collector { names, sources, sink, file } = collector;
     let mut evaluator = Evaluator::new(&names, &sources, sink, file, texts);
-    let mut blocks: Vec<_> = match in_parallel(&collected, &evaluator) {
-        Some(each) => each.into_iter().map(|each| evaluator.take(each)).collect(),
-        None => collected.iter().map(|block| evaluator.block(block)).collect(),
-    };
+    let each = apart(&collected, &evaluator, memory);
+    let mut blocks = Vec::with_capacity(collected.len());
+    let mut known = Vec::with_capacity(collected.len());
+    for (block, apart) in collected.iter().zip(each) {
+        blocks.push(match &apart {
+            Some(apart) => evaluator.take(apart),
+            None => evaluator.block(block),
+        });
+        known.extend(apart.map(|apart| (block.block, apart)));
+    }
     if let Some(span) = start {
         let place = Place { kind: schema.file, label: None, span };
         evaluator.attributes(place, items, None);
@@ -109,18 +145,27 @@ fn passes(
         evaluator.sink.push(unknown.diagnostic);
     }
     let (mentions, broken) = (evaluator.mentions, evaluator.broken);
-    (Declarations::new(blocks, names, mentions), broken)
+    (Declarations::new(blocks, names, mentions), broken, known)
 }
 
-/// The blocks at the top level, evaluated on all cores; nothing if there is a mistake in one, since what is said of that
-/// may depend on what was said before.
-fn in_parallel(collected: &[Collected<'_>], all: &Evaluator<'_, '_>) -> Option<Vec<Evaluated>> {
-    let each = lang_parallel::map(collected, MANY, |block| {
+/// What blocks come to by themselves, on all cores; nothing for one that has a mistake or puts a value of another one into a
+/// string: what is said of these may depend on what was said before.
+fn apart(
+    collected: &[Collected<'_>],
+    all: &Evaluator<'_, '_>,
+    memory: &Memory,
+) -> Vec<Option<Arc<Evaluated>>> {
+    let same = memory.knows(all.names);
+    lang_parallel::map(collected, MANY, |block| {
+        if let Some(known) = memory.block(block.block).filter(|_| same) {
+            return Some(known);
+        }
         let mut found = Sink::default();
         let mut evaluator = Evaluator::new(all.names, all.sources, &mut found, all.file, all.texts);
         let block = evaluator.block(block);
-        let clean = evaluator.sink.diagnostics().is_empty() && evaluator.unknown.is_empty();
-        clean.then_some(Evaluated { block, mentions: evaluator.mentions, broken: evaluator.broken })
-    });
-    each.into_iter().collect()
+        let alone =
+            evaluator.sink.diagnostics().is_empty() && evaluator.unknown.is_empty() && !evaluator.looked;
+        let evaluated = Evaluated { block, mentions: evaluator.mentions, broken: evaluator.broken };
+        alone.then(|| Arc::new(evaluated))
+    })
 }

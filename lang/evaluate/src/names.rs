@@ -85,6 +85,11 @@ impl Names {
         id
     }
 
+    /// Whether each name was declared, once where it may be once.
+    pub(crate) fn are_sound(&self) -> bool {
+        self.hidden.is_empty() && self.broken.is_empty() && self.nameless.is_empty()
+    }
+
     pub(crate) fn mark_broken(&mut self, name: &str) {
         self.broken.insert(name.to_owned());
     }
