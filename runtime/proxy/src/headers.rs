@@ -81,13 +81,15 @@ fn is_told_in_front(name: &str) -> bool {
 /// Removes what only proxies may say: whatever a caller sent under these names is not true. At a gateway that trusts nobody in
 /// front that goes for everything that such proxies say.
 pub(crate) fn remove_untrusted(headers: &mut HeaderMap, edge: Option<Edge>) {
-    headers.remove(FORWARDED_CLIENT_CERT);
     let is_untrue = |name: &str| match edge {
         Some(Edge { trusted_hops }) => is_told_in_front(name) && (trusted_hops == 0 || name.contains('_')),
         None => false,
     };
     remove_all(headers, |name| {
-        name.starts_with("x-envoy-") || is_proxies_in_disguise(name) || is_untrue(name)
+        name.starts_with("x-envoy-")
+            || name == FORWARDED_CLIENT_CERT.as_str()
+            || is_proxies_in_disguise(name)
+            || is_untrue(name)
     });
 }
 

@@ -1,6 +1,7 @@
 //! Which of several things is for a host: the one whose pattern is the most specific.
 
 use meshd_config::HostPattern;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Things by host.
@@ -35,13 +36,14 @@ impl<T: Copy> Hosts<T> {
 
     /// What is for this host, which may be written in any case.
     pub(crate) fn find(&self, host: &str) -> Option<T> {
-        let host = host.to_ascii_lowercase();
+        // Most clients write it in small letters.
+        let is_small = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+        let host = if is_small { Cow::Borrowed(host) } else { Cow::Owned(host.to_ascii_lowercase()) };
         let by_suffix = || {
-            let longest =
-                self.suffixes.iter().find(|(suffix, _)| host.len() > suffix.len() && host.ends_with(suffix));
-            longest.map(|(_, thing)| *thing)
+            let is_it = |suffix: &str| host.len() > suffix.len() && host.ends_with(suffix);
+            self.suffixes.iter().find(|(suffix, _)| is_it(suffix)).map(|(_, thing)| *thing)
         };
-        self.exact.get(&host).copied().or_else(by_suffix).or(self.any)
+        self.exact.get(host.as_ref()).copied().or_else(by_suffix).or(self.any)
     }
 
     /// What is for every host that nothing else is for.
