@@ -2,7 +2,7 @@
 
 use crate::balance::Picked;
 use crate::growing::Growing;
-use crate::listen::prepare;
+use crate::listen::{prepare, watch};
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::paced::Paced;
@@ -135,6 +135,11 @@ async fn attempt(
         message: format!("cannot connect to {address}: {error}"),
     })?;
     prepare(&stream);
+    match spoken {
+        Spoken::Http1 | Spoken::Http2 => watch(&stream),
+        // Most connections of bytes are short, and whoever relays them sees when one stays.
+        Spoken::Bytes => {}
+    }
     let growing = match spoken {
         Spoken::Http1 | Spoken::Bytes => Some(Growing::new(receive.grown())),
         // Streams that share a connection grow in its buffers, which have a bound of their own.
@@ -170,6 +175,7 @@ pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpS
         let receive = Receive::of(address, Spoken::Http2, memory::Buffers::Large);
         let stream = open(address, receive).await.map_err(unreachable)?;
         prepare(&stream);
+        watch(&stream);
         let tls = picked.group().and_then(|group| group.tls(Spoken::Http2));
         let name =
             tls.and_then(|(config, sni)| Some((config, sni, ServerName::try_from(sni.to_owned()).ok()?)));

@@ -4,6 +4,7 @@ use crate::access_log::Log;
 use crate::admin;
 use crate::dns::{Directory, Names};
 use crate::drain::Phase;
+use crate::files;
 use crate::health;
 use crate::heartbeat::Heartbeats;
 use crate::limiter::{Limiter, Service, greet};
@@ -378,6 +379,7 @@ async fn watch_memory(shared: Arc<Shared>) {
         look.tick().await;
         let open = u64::try_from(shared.metrics.connections.value()).unwrap_or(0);
         memory::look(open, shared.rooms.stalled());
+        files::look();
         let reading = Reading::now();
         let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         shared.metrics.memory.set(bytes(reading.used));

@@ -31,15 +31,31 @@ impl Drop for Other {
     }
 }
 
-/// How many clients fit at this moment.
-pub(crate) fn clients() -> i64 {
+/// How many files this process may have, as it was last looked at; negative before that.
+static LIMIT: AtomicI64 = AtomicI64::new(-1);
+
+/// Looks how many files this process may have.
+pub(crate) fn look() -> i64 {
     // No limit at all is `None`.
-    fits(getrlimit(Resource::Nofile).current, OTHERS.load(Ordering::Relaxed))
+    let limit = getrlimit(Resource::Nofile).current;
+    let limit = limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX);
+    LIMIT.store(limit, Ordering::Relaxed);
+    limit
 }
 
-fn fits(limit: Option<u64>, others: i64) -> i64 {
-    let Some(limit) = limit else { return i64::MAX };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+/// How many clients fit at this moment.
+pub(crate) fn clients() -> i64 {
+    let limit = match LIMIT.load(Ordering::Relaxed) {
+        known @ 0.. => known,
+        _ => look(),
+    };
+    fits(limit, OTHERS.load(Ordering::Relaxed))
+}
+
+fn fits(limit: i64, others: i64) -> i64 {
+    if limit == i64::MAX {
+        return limit;
+    }
     limit.saturating_sub((limit / 8).max(SPARE)).saturating_sub(others).max(0)
 }
 
@@ -49,9 +65,8 @@ mod tests {
 
     #[test]
     fn clients_get_what_upstreams_and_the_proxy_itself_leave() {
-        assert_eq!(fits(None, 1_000_000), i64::MAX);
-        assert_eq!((fits(Some(20_000), 0), fits(Some(20_000), 3_000)), (17_500, 14_500));
-        assert_eq!((fits(Some(114), 0), fits(Some(114), 10), fits(Some(60), 0)), (50, 40, 0));
-        assert_eq!(fits(Some(u64::MAX), 1), i64::MAX - i64::MAX / 8 - 1);
+        assert_eq!(fits(i64::MAX, 1_000_000), i64::MAX, "no limit");
+        assert_eq!((fits(20_000, 0), fits(20_000, 3_000)), (17_500, 14_500));
+        assert_eq!((fits(114, 0), fits(114, 10), fits(60, 0)), (50, 40, 0));
     }
 }

@@ -67,15 +67,19 @@ const SIGNS_OF_LIFE: u32 = 3;
 const UNSENT: u32 = 32 * 1024;
 
 /// Prepares a connection to an upstream, or a socket whose connections from clients are then prepared: they inherit this.
-/// Small messages do not wait for each other's acknowledgements; and a peer that vanished with its machine is noticed: what
-/// is only relayed has no other bound.
+/// Small messages do not wait for each other's acknowledgements.
 pub(crate) fn prepare(socket: &impl AsFd) {
     let socket = SockRef::from(socket);
     let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
+}
+
+/// Has a peer noticed that vanished with its machine: what is only relayed has no other bound. Connections from clients
+/// inherit this; to a connection that ends sooner than the first sign of life would be asked for, it is no use.
+pub(crate) fn watch(socket: &impl AsFd) {
     let [after, every] = SIGN_OF_LIFE;
     let alive = TcpKeepalive::new().with_time(after).with_interval(every).with_retries(SIGNS_OF_LIFE);
-    let _ = socket.set_tcp_keepalive(&alive);
-    let _ = socket.set_tcp_notsent_lowat(UNSENT);
+    let _ = SockRef::from(socket).set_tcp_keepalive(&alive);
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
@@ -89,6 +93,7 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     prepare(&socket);
+    watch(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

@@ -7,6 +7,7 @@
 //! once. What goes on and on between two TCP connections is not read at all, and goes through a pipe.
 
 use crate::connect::Upward;
+use crate::listen::watch;
 use crate::memory::{self, Level};
 use crate::paced::Paced;
 use crate::pipe::Pipe;
@@ -31,6 +32,9 @@ pub(crate) trait Breaks: AsyncRead + AsyncWrite + Unpin {
     fn bare(&mut self) -> Option<&mut Paced> {
         None
     }
+
+    /// The connection has been there for a while.
+    fn stays(&self) {}
 }
 
 impl Breaks for Paced {
@@ -72,6 +76,13 @@ impl Breaks for Upward {
         match self {
             Upward::Plain(stream) => Some(stream),
             Upward::Tls(_) => None,
+        }
+    }
+
+    fn stays(&self) {
+        match self {
+            Upward::Plain(stream) => watch(stream.tcp()),
+            Upward::Tls(stream) => watch(stream.get_ref().0.tcp()),
         }
     }
 }
@@ -127,7 +138,8 @@ where
 {
     let (mut up, mut down) = (Direction::default(), Direction::default());
     let mut moved = Instant::now();
-    let mut silence = pin!(idle.map(sleep));
+    let mut stays_at = Some(moved + STAYS);
+    let mut look = pin!(sleep(idle.map_or(STAYS, |idle| idle.min(STAYS))));
     poll_fn(|cx| {
         let going_up = up.poll(client, upstream, &counts.up, cx)?;
         let going_down = down.poll(upstream, client, &counts.down, cx)?;
@@ -137,21 +149,28 @@ where
         if std::mem::take(&mut up.has_moved) | std::mem::take(&mut down.has_moved) {
             moved = Instant::now();
         }
-        let (Some(idle), Some(mut silence)) = (idle, silence.as_mut().as_pin_mut()) else {
-            return Poll::Pending;
-        };
         loop {
-            ready!(silence.as_mut().poll(cx));
-            let at = moved + idle;
-            if at <= Instant::now() {
+            ready!(look.as_mut().poll(cx));
+            let now = Instant::now();
+            let silent_at = idle.map(|idle| moved + idle);
+            if silent_at.is_some_and(|at| at <= now) {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "nothing moved for too long");
                 return Poll::Ready(Err(error));
             }
-            silence.as_mut().reset(at);
+            if stays_at.is_some_and(|at| at <= now) {
+                stays_at = None;
+                upstream.stream.stays();
+            }
+            // Without either, there is nothing more to look at.
+            let Some(at) = silent_at.into_iter().chain(stays_at).min() else { return Poll::Pending };
+            look.as_mut().reset(at);
         }
     })
     .await
 }
+
+/// After how long a connection is one that stays.
+const STAYS: Duration = Duration::from_secs(10);
 
 /// After how many reads in a row that brought so many bytes or more the next ones go through a pipe, until one brings less. A
 /// buffer of the kernel is read in two pieces or three, and the last of them is what is left.
@@ -346,6 +365,8 @@ mod tests {
         client: TcpStream,
         server: TcpStream,
         place: Rc<Place>,
+        /// The connection to the server, which the relay has.
+        above: socket2::Socket,
         relay: JoinHandle<(io::Result<()>, (u64, u64))>,
     }
 
@@ -358,6 +379,7 @@ mod tests {
         };
         let ((client, below), (above, server)) = (pair().await, pair().await);
         let place = Place::new(Instant::now());
+        let kept = socket2::SockRef::from(&above).try_clone().unwrap();
         let client_end = Paced::from_client(below, &place);
         let receive = Receive::of(address, Spoken::Bytes, Buffers::Large);
         let upstream_end = Upward::Plain(Paced::to_upstream(above, receive, None));
@@ -367,7 +389,7 @@ mod tests {
             let result = relay(&mut client, &mut upstream, None, &counts).await;
             (result, counts.so_far())
         });
-        Between { client, server, place, relay }
+        Between { client, server, place, above: kept, relay }
     }
 
     /// Bytes whose order shows.
@@ -381,7 +403,8 @@ mod tests {
     #[tokio::test]
     async fn all_of_a_long_stream_arrives_both_ways_and_its_end_with_it() {
         let test = async {
-            let Between { client, server, place: _, relay } = between().await;
+            let Between { client, server, place: _, above, relay } = between().await;
+            drop(above);
             let both = async |mut stream: TcpStream| {
                 let (mut read, mut write) = stream.split();
                 let mut heard = Vec::new();
@@ -406,7 +429,8 @@ mod tests {
     async fn more_streams_than_pipes_go_on_all_the_same() {
         let test = async {
             let held: Vec<Pipe> = std::iter::from_fn(Pipe::take).collect();
-            let Between { mut client, mut server, place: _, relay } = between().await;
+            let Between { mut client, mut server, place: _, above, relay } = between().await;
+            drop(above);
             let (said, mut heard) = (much(MUCH), Vec::new());
             let say = async {
                 server.write_all(&said).await.unwrap();
@@ -462,6 +486,7 @@ mod tests {
     async fn a_reset_goes_on_as_one_though_bytes_are_in_a_pipe() {
         let test = async {
             let mut all = stalled().await;
+            drop(all.above);
             all.client.set_zero_linger().unwrap();
             drop(all.client);
             assert!(all.relay.await.unwrap().0.is_err());
@@ -482,7 +507,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_has_nothing_to_say_any_more_still_gets_a_long_answer() {
         let test = async {
-            let Between { mut client, mut server, place: _, relay } = between().await;
+            let Between { mut client, mut server, place: _, above, relay } = between().await;
+            drop(above);
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
             let mut question = Vec::new();
@@ -496,6 +522,20 @@ mod tests {
             tokio::join!(say, async { client.read_to_end(&mut heard).await.unwrap() });
             assert!(heard == said);
             assert_eq!(relay.await.unwrap().1, (8, MUCH as u64));
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_vanishes_is_looked_for_once_a_connection_stays() {
+        let test = async {
+            let all = between().await;
+            tokio::time::sleep(STAYS - Duration::from_millis(1)).await;
+            assert!(!all.above.keepalive().unwrap(), "most connections are over by then");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            assert!(all.above.keepalive().unwrap());
+            drop((all.client, all.server));
+            assert!(all.relay.await.unwrap().0.is_ok());
         };
         LocalSet::new().run_until(test).await;
     }

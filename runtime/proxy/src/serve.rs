@@ -317,7 +317,8 @@ async fn bytes(
     }
 }
 
-/// What happens to a connection is in its first bytes.
+/// What happens to a connection is in its first bytes. Each thing that may happen is in a box: the connection has room for
+/// what does.
 async fn by_server_name(
     worker: Rc<Worker>,
     connection: Connection,
@@ -346,19 +347,20 @@ async fn by_server_name(
                 }
                 let connection = Connection { entry: Entry::Listener, tls: true, ..connection };
                 let stream = Replayed::new(bytes, stream);
-                return tcp::forward(&worker, &connection, forwarding, stream).await;
+                return Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
             }
             return refuse(&worker, &connection, "NR", "the ClientHello names no server");
         }
         // A client of a server that speaks first sends nothing, so silence may be plaintext where that is welcome.
         First::Late if has_plaintext(state) => {
-            return plaintext(worker, connection, state, Replayed::new(bytes, stream)).await;
+            let stream = Replayed::new(bytes, stream);
+            return Box::pin(plaintext(worker, connection, state, stream)).await;
         }
         First::Late => return refuse(&worker, &connection, "DT", "no ClientHello in time"),
         First::Gone => return,
         First::Other => {
             let stream = Replayed::new(bytes, stream);
-            return plaintext(worker, connection, state, stream).await;
+            return Box::pin(plaintext(worker, connection, state, stream)).await;
         }
     };
     let stream = Replayed::new(bytes, stream);
@@ -374,7 +376,7 @@ async fn by_server_name(
                 }
                 Some((forwarding, checks)) => {
                     let connection = Connection { checks, ..connection };
-                    tcp::forward(&worker, &connection, forwarding, stream).await;
+                    Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
                 }
                 None => refuse(&worker, &connection, "NR", "no chain for this server name"),
             }
@@ -383,16 +385,18 @@ async fn by_server_name(
             let Some(chain) = chains.get(&name) else {
                 return refuse(&worker, &connection, "NR", "no chain for this server name");
             };
-            let stream = match handshake(&worker, state, Arc::clone(&chain.tls), stream).await {
+            let stream = match Box::pin(handshake(&worker, state, Arc::clone(&chain.tls), stream)).await {
                 Ok(stream) => stream,
                 Err(error) => return refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             };
             let peer = stream.get_ref().1.peer_certificates().and_then(peer_of).map(Rc::new);
             let connection = Connection { peer, checks: chain.checks, ..connection };
             match &chain.app {
-                App::Http(_) => http_server::serve(worker, connection, stream).await,
-                App::Tcp(forwarding) => tcp::forward(&worker, &connection, forwarding, stream).await,
-                App::Tls(inside) => within(&worker, &connection, inside, stream).await,
+                App::Http(_) => Box::pin(http_server::serve(worker, connection, stream)).await,
+                App::Tcp(forwarding) => {
+                    Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
+                }
+                App::Tls(inside) => Box::pin(within(&worker, &connection, inside, stream)).await,
             }
         }
         KindState::Http { .. }
@@ -444,9 +448,11 @@ async fn plaintext(
     };
     match app {
         None => refuse(&worker, &connection, "NR", "not TLS"),
-        Some(App::Http(_)) => http_server::serve(worker, connection, stream).await,
-        Some(App::Tcp(forwarding)) => tcp::forward(&worker, &connection, forwarding, stream).await,
-        Some(App::Tls(inside)) => within(&worker, &connection, inside, stream).await,
+        Some(App::Http(_)) => Box::pin(http_server::serve(worker, connection, stream)).await,
+        Some(App::Tcp(forwarding)) => {
+            Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
+        }
+        Some(App::Tls(inside)) => Box::pin(within(&worker, &connection, inside, stream)).await,
     }
 }
 
