@@ -82,6 +82,7 @@ mod room;
 mod route;
 mod seldom;
 mod serve;
+mod settled;
 mod shares;
 mod snapshot;
 mod sni;

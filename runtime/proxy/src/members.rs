@@ -4,22 +4,28 @@ use crate::choice::{self, Candidate};
 use crate::comparison;
 use crate::random;
 use crate::upstream::Endpoint;
+use arc_swap::ArcSwap;
 use meshd_config::{Balance, Compared, Outlier};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The endpoints of a group with the state of their rotation.
+/// The endpoints of a group with the state of their rotation. Who looks for one waits for nobody: the list is replaced as a
+/// whole, and what changes of its members are numbers.
 #[derive(Debug)]
 pub(crate) struct Members {
-    list: Mutex<Vec<Member>>,
+    list: ArcSwap<Vec<Member>>,
     /// Who is next.
     balance: Balance,
     /// How long the share of a new endpoint grows.
     slow_start: Option<Duration>,
-    /// When its members were last compared with each other.
-    compared: Mutex<Option<Instant>>,
+    /// Since when there is the group.
+    since: Instant,
+    /// How old it was when its members were last compared with each other, in nanoseconds; 0 is never.
+    compared: AtomicU64,
+    /// Held by whoever may eject, where not all may be ejected.
+    bound: Mutex<()>,
     /// Ejections that were found due while an endpoint was looked for, and that no metric has counted yet.
     unseen_ejections: AtomicU32,
 }
@@ -27,8 +33,9 @@ pub(crate) struct Members {
 #[derive(Debug)]
 struct Member {
     endpoint: Arc<Endpoint>,
-    /// How much this member is owed: the smooth weighted round robin known from nginx.
-    owed: i64,
+    /// How much this member is owed: the smooth weighted round robin known from nginx. Of two workers that choose at once
+    /// each sees what the other has added, or not yet; what is owed to all together is nothing in the end.
+    owed: AtomicI64,
 }
 
 /// The endpoints from which one is chosen.
@@ -44,21 +51,19 @@ impl Members {
     /// No endpoints yet.
     pub(crate) fn new(balance: Balance, slow_start: Option<Duration>) -> Self {
         Members {
-            list: Mutex::default(),
+            list: ArcSwap::default(),
             balance,
             slow_start,
-            compared: Mutex::default(),
+            since: Instant::now(),
+            compared: AtomicU64::new(0),
+            bound: Mutex::default(),
             unseen_ejections: AtomicU32::new(0),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Member>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes the members these (address, copy, weight), keeping the endpoints that were there before.
     pub(crate) fn renew(&self, wanted: &[(SocketAddr, u32, u32)], new: fn(SocketAddr, u32, u32) -> Endpoint) {
-        let mut members = self.lock();
+        let members = self.list.load();
         let renewed = wanted.iter().map(|(address, copy, weight)| {
             let known = members.iter().find(|member| {
                 let endpoint = &member.endpoint;
@@ -68,14 +73,14 @@ impl Members {
                 Some(member) => Arc::clone(&member.endpoint),
                 None => Arc::new(new(*address, *copy, *weight)),
             };
-            Member { endpoint, owed: 0 }
+            Member { endpoint, owed: AtomicI64::new(0) }
         });
-        *members = renewed.collect();
+        self.list.store(Arc::new(renewed.collect()));
     }
 
     /// The endpoints, in the order of the configuration.
     pub(crate) fn all(&self) -> Vec<Arc<Endpoint>> {
-        self.lock().iter().map(|member| Arc::clone(&member.endpoint)).collect()
+        self.list.load().iter().map(|member| Arc::clone(&member.endpoint)).collect()
     }
 
     /// How many ejections came about since this was last asked, beside those that a report brought.
@@ -113,23 +118,24 @@ impl Members {
         admits: impl Fn(&Endpoint) -> bool,
         weigh: impl Fn(&Endpoint) -> u32,
     ) -> Option<Arc<Endpoint>> {
-        let mut members = self.lock();
+        let members = self.list.load();
+        let _alone = self.alone(among, &members);
         let mut room = self.room(among, &members);
         let mut total = 0;
-        let mut chosen: Option<&mut Member> = None;
-        for member in members.iter_mut() {
+        let mut chosen: Option<(&Member, i64)> = None;
+        for member in members.iter() {
             if !self.is_among(among, &mut room, &member.endpoint) || !admits(&member.endpoint) {
                 continue;
             }
             let weight = i64::from(weigh(&member.endpoint));
             total += weight;
-            member.owed += weight;
-            if chosen.as_ref().is_none_or(|best| member.owed > best.owed) {
-                chosen = Some(member);
+            let owed = member.owed.fetch_add(weight, Ordering::Relaxed) + weight;
+            if chosen.is_none_or(|(_, most)| owed > most) {
+                chosen = Some((member, owed));
             }
         }
-        let chosen = chosen?;
-        chosen.owed -= total;
+        let (chosen, _) = chosen?;
+        chosen.owed.fetch_sub(total, Ordering::Relaxed);
         Some(Arc::clone(&chosen.endpoint))
     }
 
@@ -142,7 +148,8 @@ impl Members {
         admits: impl Fn(&Endpoint) -> bool,
     ) -> Option<Arc<Endpoint>> {
         let now = Instant::now();
-        let members = self.lock();
+        let members = self.list.load();
+        let _alone = self.alone(among, &members);
         let mut room = self.room(among, &members);
         let endpoints = members.iter().map(|member| &member.endpoint);
         let endpoints: Vec<&Arc<Endpoint>> = endpoints
@@ -166,7 +173,8 @@ impl Members {
 
     /// How many members are among these, and how many there are.
     pub(crate) fn count(&self, among: Among<'_>) -> (usize, usize) {
-        let members = self.lock();
+        let members = self.list.load();
+        let _alone = self.alone(among, &members);
         let mut room = self.room(among, &members);
         let among = members.iter().filter(|member| self.is_among(among, &mut room, &member.endpoint));
         (among.count(), members.len())
@@ -174,7 +182,8 @@ impl Members {
 
     /// Whether any member is among these.
     pub(crate) fn any(&self, among: Among<'_>) -> bool {
-        let members = self.lock();
+        let members = self.list.load();
+        let _alone = self.alone(among, &members);
         let mut room = self.room(among, &members);
         members.iter().any(|member| self.is_among(among, &mut room, &member.endpoint))
     }
@@ -211,18 +220,39 @@ impl Members {
         now: Instant,
         report: impl FnOnce(bool) -> T,
     ) -> T {
-        let members = self.lock();
-        report(left(rules, now, &members) > 0)
+        let _alone = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        report(left(rules, now, &self.list.load()) > 0)
+    }
+
+    /// Where not all may be ejected, and an ejection may be due: nobody else ejects until this is dropped. Between the ends of
+    /// intervals none is due, and nobody waits.
+    fn alone(&self, among: Among<'_>, members: &[Member]) -> Option<MutexGuard<'_, ()>> {
+        let Among::Usable(Some(rules), now) = among else { return None };
+        rules.max_ejected?;
+        let is_due = members.iter().any(|member| member.endpoint.is_due(now))
+            || (rules.compared.is_some() && self.compares(rules, now).is_some());
+        is_due.then(|| self.bound.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// When the members were compared last and how old the group is, if it is time to compare them.
+    fn compares(&self, rules: &Outlier, now: Instant) -> Option<(u64, u64)> {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let age = nanos(now.saturating_duration_since(self.since)).max(1);
+        let last = match self.compared.compare_exchange(0, age, Ordering::Relaxed, Ordering::Relaxed) {
+            // The first interval begins with the first question.
+            Ok(_) => age,
+            Err(last) => last,
+        };
+        (age.saturating_sub(last) >= nanos(rules.interval)).then_some((last, age))
     }
 
     /// Ejects those that answered worse than the others in the interval that has ended, if one has.
     fn compare(&self, rules: &Outlier, rule: Compared, now: Instant, members: &[Member], room: &mut usize) {
-        let mut last = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = *last.get_or_insert(now);
-        if now.saturating_duration_since(since) < rules.interval {
+        let Some((last, age)) = self.compares(rules, now) else { return };
+        if self.compared.compare_exchange(last, age, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            // Somebody else does it.
             return;
         }
-        *last = Some(now);
         let rates: Vec<_> = members.iter().map(|member| member.endpoint.take_rate()).collect();
         for (member, is_worse) in members.iter().zip(comparison::worse(&rates, rule)) {
             if is_worse && *room > 0 {
@@ -240,7 +270,7 @@ impl Members {
 fn left(rules: &Outlier, now: Instant, members: &[Member]) -> usize {
     let Some(percent) = rules.max_ejected else { return usize::MAX };
     let most = members.len() * usize::try_from(percent).unwrap_or(100) / 100;
-    let out = members.iter().filter(|member| member.endpoint.ejected_until(Some(rules), now).is_some());
+    let out = members.iter().filter(|member| member.endpoint.is_out(rules, now));
     most.saturating_sub(out.count())
 }
 
@@ -327,5 +357,71 @@ mod tests {
         let mut shares = [0u32; 3];
         (0..300).for_each(|_| shares[usize::from(place(&members, None))] += 1);
         assert!(shares.iter().all(|share| share.abs_diff(100) <= 2), "{shares:?}");
+    }
+
+    #[test]
+    fn workers_that_choose_at_once_keep_the_shares() {
+        const PICKS: u32 = 8_000;
+        let members = Members::new(Balance::RoundRobin, None);
+        let wanted: Vec<_> =
+            (1..=4u32).map(|n| (SocketAddr::from(([127, 0, 0, n as u8], 80)), 0, n)).collect();
+        members.renew(&wanted, Endpoint::new);
+        let shares = [(); 5].map(|()| AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..PICKS / 4 {
+                        shares[usize::from(place(&members, None))].fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        let owed: i64 = members.list.load().iter().map(|member| member.owed.load(Ordering::Relaxed)).sum();
+        assert_eq!(owed, 0, "nothing is lost");
+        for (share, expected) in shares.iter().zip([0, 800, 1600, 2400, 3200]) {
+            // What each of four workers has not seen of the others is a few turns.
+            assert!(share.load(Ordering::Relaxed).abs_diff(expected) <= 80, "{shares:?}");
+        }
+    }
+
+    /// Rules by which an endpoint is ejected for its share of failures, and no more than a fifth of all.
+    fn rules() -> Outlier {
+        let text = r#"{"version":1,"node":{"name":"n","cluster":"c"},"listeners":[],"upstreams":{"u":{
+            "connect_timeout":"1s","pool":{"max_connections":1,"max_pending":1,"max_requests":1},
+            "groups":[{"name":"g","endpoints":[{"host":"127.0.0.1","port":1}],"outlier":{
+            "failing_share":{"percent":50,"attempts":1},"interval":"10s","ejection":"30s","max_ejected":20}}]}}}"#;
+        meshd_config::Config::read(text).unwrap().upstreams["u"].groups[0].outlier.clone().unwrap()
+    }
+
+    #[test]
+    fn workers_that_find_ejections_due_at_once_keep_the_bound() {
+        for _ in 0..50 {
+            let (rules, start) = (rules(), Instant::now());
+            let members = members(Balance::RoundRobin, None, 10);
+            for endpoint in members.all() {
+                members.within_bounds(&rules, start, |room| endpoint.fail(&rules, start, room));
+            }
+            let later = start + Duration::from_secs(11);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| members.next(Among::Usable(Some(&rules), later), None, |_| true));
+                }
+            });
+            assert_eq!(members.count(Among::Usable(Some(&rules), later)), (8, 10));
+            assert_eq!(members.unseen_ejections(), 2);
+        }
+    }
+
+    #[test]
+    fn between_the_ends_of_intervals_nobody_waits() {
+        let (rules, start) = (rules(), Instant::now());
+        let members = members(Balance::RoundRobin, None, 3);
+        let among = Among::Usable(Some(&rules), start);
+        assert!(members.next(among, None, |_| true).is_some(), "all intervals begin");
+        let _held = (
+            members.bound.lock().unwrap(),
+            members.all().into_iter().map(Endpoint::hold).collect::<Vec<_>>(),
+        );
+        assert!((0..30).all(|_| members.next(among, None, |_| true).is_some()));
     }
 }

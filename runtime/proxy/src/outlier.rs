@@ -59,6 +59,12 @@ impl Record {
         (now < returns).then_some(returns)
     }
 
+    /// Whether the endpoint is ejected, and until when that holds unless something is reported: the end of the current
+    /// interval. `None` before anything was asked or reported.
+    pub(crate) fn settled(&self, rules: &Outlier) -> Option<(bool, Instant)> {
+        Some((self.until.is_some(), self.since?.checked_add(rules.interval)?))
+    }
+
     /// What the endpoint did since this was last asked.
     pub(crate) fn take_rate(&mut self) -> Rate {
         std::mem::take(&mut self.rate)

@@ -12,6 +12,7 @@ use crate::members::Members;
 use crate::metrics::Metrics;
 use crate::outlier::{Record, Report};
 use crate::retry_budget;
+use crate::settled::Settled;
 use crate::tls::{ALPN_HTTP1, ALPN_HTTP2, Credentials, Outside, client_config};
 use arc_swap::ArcSwapOption;
 use meshd_config as config;
@@ -102,6 +103,8 @@ pub(crate) struct Endpoint {
     /// What stands for it where endpoints are chosen by hash, the same in every proxy.
     pub(crate) mark: u64,
     record: Mutex<Record>,
+    /// What the record comes to until its next interval ends, for whoever looks for an endpoint.
+    settled: Settled,
 }
 
 /// Counters against which the limits of an upstream are held.
@@ -217,10 +220,10 @@ impl Upstream {
         let Some(rules) = &group.config.outlier else { return };
         let now = Instant::now();
         let ejections = match rules.max_ejected {
-            None => endpoint.lock().report(rules, report, now, true),
-            Some(_) => group
-                .members
-                .within_bounds(rules, now, |room| endpoint.lock().report(rules, report, now, room)),
+            None => endpoint.record(rules, |record| record.report(rules, report, now, true)),
+            Some(_) => group.members.within_bounds(rules, now, |room| {
+                endpoint.record(rules, |record| record.report(rules, report, now, room))
+            }),
         };
         self.count_ejections(group, ejections, metrics);
     }
@@ -341,6 +344,7 @@ impl Endpoint {
             healthy_since: AtomicU64::new(0),
             mark: number(format!("{address}/{copy}").as_bytes()),
             record: Mutex::default(),
+            settled: Settled::default(),
         }
     }
 
@@ -372,6 +376,31 @@ impl Endpoint {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Does something with its record.
+    fn record<T>(&self, rules: &config::Outlier, act: impl FnOnce(&mut Record) -> T) -> T {
+        let mut record = self.lock();
+        let result = act(&mut record);
+        if let Some((is_ejected, until)) = record.settled(rules) {
+            self.settled.set(is_ejected, until.saturating_duration_since(self.since));
+        }
+        result
+    }
+
+    /// Whether it is ejected, if no interval has ended since that was last known.
+    fn settled(&self, now: Instant) -> Option<bool> {
+        self.settled.get(now.saturating_duration_since(self.since))
+    }
+
+    /// Whether an interval has ended that has to be judged.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.settled(now).is_none()
+    }
+
+    /// Whether it is left out now, whatever intervals have ended.
+    pub(crate) fn is_out(&self, rules: &config::Outlier, now: Instant) -> bool {
+        self.settled(now).unwrap_or_else(|| self.ejected_until(Some(rules), now).is_some())
+    }
+
     /// Whether it is left out now, and how many ejections were found due.
     pub(crate) fn is_ejected(
         &self,
@@ -379,7 +408,11 @@ impl Endpoint {
         now: Instant,
         room: bool,
     ) -> (bool, u32) {
-        rules.map_or((false, 0), |rules| self.lock().is_ejected(rules, now, room))
+        let Some(rules) = rules else { return (false, 0) };
+        match self.settled(now) {
+            Some(is_ejected) => (is_ejected, 0),
+            None => self.record(rules, |record| record.is_ejected(rules, now, room)),
+        }
     }
 
     /// What it did since this was last asked.
@@ -389,17 +422,39 @@ impl Endpoint {
 
     /// Ejects it for being worse than the others; how many ejections that brought.
     pub(crate) fn eject(&self, rules: &config::Outlier, now: Instant) -> u32 {
-        self.lock().eject_if_in(rules, now)
+        self.record(rules, |record| record.eject_if_in(rules, now))
     }
 
     /// When it returns, if it is ejected.
     pub(crate) fn ejected_until(&self, rules: Option<&config::Outlier>, now: Instant) -> Option<Instant> {
         let rules = rules?;
-        let mut record = self.lock();
-        // Without a bound in the group, an interval that has ended needs nobody else to be judged.
-        if rules.max_ejected.is_none() {
-            record.is_ejected(rules, now, true);
-        }
-        record.ejected_until(rules, now)
+        self.record(rules, |record| {
+            // Without a bound in the group, an interval that has ended needs nobody else to be judged.
+            if rules.max_ejected.is_none() {
+                record.is_ejected(rules, now, true);
+            }
+            record.ejected_until(rules, now)
+        })
+    }
+}
+
+#[cfg(test)]
+impl Endpoint {
+    /// Notes an attempt that was not answered.
+    pub(crate) fn fail(&self, rules: &config::Outlier, now: Instant, room: bool) {
+        self.record(rules, |record| record.report(rules, Report::Unanswered, now, room));
+    }
+
+    /// A thread that looks at its record until the other end is dropped.
+    pub(crate) fn hold(endpoint: Arc<Self>) -> std::sync::mpsc::Sender<()> {
+        let (release, released) = std::sync::mpsc::channel();
+        let (held, holds) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let _record = endpoint.lock();
+            let _ = held.send(());
+            let _ = released.recv();
+        });
+        let _ = holds.recv();
+        release
     }
 }
