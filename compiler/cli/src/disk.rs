@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use meshc_driver::{Clock, FileKind, FileSystem};
+use meshc_driver::{Clock, FileKind, FileState, FileSystem, Moment};
 
 /// The disk.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,27 @@ impl FileSystem for Disk {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn state(&self, path: &Path) -> io::Result<Option<FileState>> {
+        let metadata = match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let moment = |seconds: i64, nanoseconds: i64| Moment {
+            seconds,
+            nanoseconds: u32::try_from(nanoseconds).unwrap_or_default(),
+        };
+        Ok(Some(FileState {
+            size: metadata.size(),
+            modified: moment(metadata.mtime(), metadata.mtime_nsec()),
+            changed: moment(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {

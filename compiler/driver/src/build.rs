@@ -1,16 +1,15 @@
-//! From a checked mesh to the files of its tree.
+//! From a checked mesh to the files of its tree, proxy by proxy: what the destination has already is not rendered.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::thread;
 
 use lang_diagnostics::{Diagnostic, Sink};
 use meshc_kubernetes::Input;
-use meshc_plan::{Placement, ProxyPlan, RenderedProxy, Rendering, paths};
-use meshc_vocabulary::model::DataPlane;
+use meshc_plan::{ClusterPlan, Placement, ProxyPlan, RenderedProxy, Rendering, paths};
+use meshc_vocabulary::model::{DataPlane, Platform};
 
-use crate::output::Tree;
+use crate::content::Contents;
+use crate::in_order::in_order;
+use crate::output::{Built, Digest, OutputError, Tree, Writer};
 use crate::pipeline::explain_absence;
 use crate::{CheckedMesh, Compilation, codes, rate_limit_files};
 
@@ -29,18 +28,73 @@ pub enum Forms {
     WatchedAndStatic,
 }
 
+/// Where the files of a build go as they are made.
+trait Destination {
+    /// Whether it has the files that are made of what `key` stands for.
+    fn has(&mut self, key: Digest) -> Result<bool, OutputError>;
+
+    /// Takes files. `key` stands for what they are made of, if that is all there is to say about them.
+    fn put(&mut self, key: Option<Digest>, files: Vec<Built>) -> Result<(), OutputError>;
+}
+
+impl Destination for Tree {
+    fn has(&mut self, _key: Digest) -> Result<bool, OutputError> {
+        Ok(false)
+    }
+
+    fn put(&mut self, _key: Option<Digest>, files: Vec<Built>) -> Result<(), OutputError> {
+        self.extend(files.into_iter().map(|file| (file.path, file.bytes)));
+        Ok(())
+    }
+}
+
+impl Destination for Writer<'_> {
+    fn has(&mut self, key: Digest) -> Result<bool, OutputError> {
+        Writer::has(self, key)
+    }
+
+    fn put(&mut self, key: Option<Digest>, files: Vec<Built>) -> Result<(), OutputError> {
+        Writer::put(self, key, files)
+    }
+}
+
 /// Builds the output tree of a compilation. `roots` are the root certificates that every proxy trusts, in PEM; they
 /// are public. `None` if there was an error, here or before.
 #[must_use]
 pub fn build(compilation: &mut Compilation, forms: Forms, roots: &str) -> Option<Tree> {
-    let mesh = compilation.mesh.as_ref()?;
+    let mut tree = Tree::new();
+    // A tree in memory refuses nothing.
+    matches!(build_to(compilation, forms, roots, &mut tree), Ok(true)).then_some(tree)
+}
+
+/// Builds the output tree of a compilation as [`build`] does, into a directory. Says whether there was no error of the mesh:
+/// otherwise the writer has to be abandoned.
+///
+/// # Errors
+/// If the file system refuses something.
+pub fn build_into(
+    compilation: &mut Compilation,
+    forms: Forms,
+    roots: &str,
+    writer: &mut Writer<'_>,
+) -> Result<bool, OutputError> {
+    build_to(compilation, forms, roots, writer)
+}
+
+fn build_to(
+    compilation: &mut Compilation,
+    forms: Forms,
+    roots: &str,
+    to: &mut dyn Destination,
+) -> Result<bool, OutputError> {
+    let Some(mesh) = compilation.mesh.as_ref() else { return Ok(false) };
     let mut sink = Sink::default();
     if roots.is_empty() {
         no_roots(mesh, &mut sink);
     }
-    let tree = tree(mesh, forms, roots, &mut sink);
+    files(mesh, forms, roots, &mut sink, to)?;
     compilation.add(sink);
-    (!compilation.has_errors()).then_some(tree)
+    Ok(!compilation.has_errors())
 }
 
 fn no_roots(mesh: &CheckedMesh, sink: &mut Sink) {
@@ -52,39 +106,103 @@ fn no_roots(mesh: &CheckedMesh, sink: &mut Sink) {
     );
 }
 
-fn tree(mesh: &CheckedMesh, forms: Forms, roots: &str, sink: &mut Sink) -> Tree {
-    let placement = Placement::declared();
-    let watched = render(mesh, Rendering::Watched, &placement, sink);
-    explain_absence(watched.len() == mesh.plan.proxies.len(), mesh.model.mesh.origin.span.file, sink);
-    let rendered = watched.into_iter().map(|rendered| (rendered.proxy.clone(), rendered)).collect();
-    let services = mesh.plan.rate_limits.iter();
-    let rate_limits =
-        services.map(|service| (service.cluster_name.clone(), rate_limit_files(service))).collect();
+fn files(
+    mesh: &CheckedMesh,
+    forms: Forms,
+    roots: &str,
+    sink: &mut Sink,
+    to: &mut dyn Destination,
+) -> Result<(), OutputError> {
     let trust = trust_files(mesh, roots, sink);
-    let input = Input { plan: &mesh.plan, rendered: &rendered, rate_limits: &rate_limits, trust: &trust };
-    let mut tree = Tree::new();
-    for (path, text) in meshc_kubernetes::render(&input, sink) {
-        put(&mut tree, path, text);
-    }
-    let machines = meshc_machines::Input { plan: &mesh.plan, rendered: &rendered, trust: &trust };
-    for (path, text) in meshc_machines::render(&machines) {
-        put(&mut tree, path, text);
-    }
-    match forms {
-        Forms::Watched => {}
-        Forms::WatchedAndStatic => {
-            let whole = render(mesh, Rendering::Static, &placement, sink);
-            explain_absence(whole.len() == mesh.plan.proxies.len(), mesh.model.mesh.origin.span.file, sink);
-            for rendered in whole {
-                let folder = format!("{}/{STATIC}/{}", rendered.proxy.cluster, rendered.proxy.path);
-                for (name, text) in rendered.files {
-                    put(&mut tree, format!("{folder}/{name}"), text);
-                }
-            }
+    let clusters: BTreeMap<_, _> = mesh.plan.clusters.iter().map(|cluster| (cluster.id, cluster)).collect();
+    let mut contents = Contents::new(forms, &trust);
+    let mut absent = Vec::new();
+    for proxy in &mesh.plan.proxies {
+        let Some(cluster) = clusters.get(&proxy.cluster).copied() else { continue };
+        let key = contents.key(cluster, proxy);
+        if !to.has(key)? {
+            absent.push(Part { cluster, proxy, key });
         }
     }
-    tree.insert(String::from(".gitattributes"), b"* linguist-generated=true\n".to_vec());
-    tree
+    drop(contents);
+    let build = |part: &Part<'_>| part.build(forms, &trust);
+    let mut complete = true;
+    in_order(&absent, SMALLEST_SHARE, &build, |part, (files, found)| {
+        complete &= files.is_some();
+        // What was said has to be said again the next time.
+        let key = found.diagnostics().is_empty().then_some(part.key);
+        found.into_sorted().into_iter().for_each(|diagnostic| sink.push(diagnostic));
+        if sink.has_errors() { Ok(()) } else { to.put(key, files.unwrap_or_default()) }
+    })?;
+    explain_absence(complete, mesh.model.mesh.origin.span.file, sink);
+    if sink.has_errors() {
+        return Ok(());
+    }
+    for cluster in &mesh.plan.clusters {
+        to.put(None, of_cluster(mesh, cluster, &trust))?;
+    }
+    let attributes = b"* linguist-generated=true\n".to_vec();
+    to.put(None, vec![Built::new(String::from(".gitattributes"), attributes)])
+}
+
+/// What a cluster has beside its proxies.
+fn of_cluster(mesh: &CheckedMesh, cluster: &ClusterPlan, trust: &BTreeMap<String, String>) -> Vec<Built> {
+    match cluster.platform {
+        Platform::Machines => return Vec::new(),
+        Platform::Kubernetes => {}
+    }
+    let proxies: Vec<&ProxyPlan> =
+        mesh.plan.proxies.iter().filter(|proxy| proxy.cluster == cluster.id).collect();
+    let service = mesh.plan.rate_limits.iter().find(|service| service.cluster_name == cluster.name);
+    let rate_limit = service.map(rate_limit_files);
+    let instances = proxies.iter().map(|proxy| match proxy.data_plane {
+        DataPlane::Envoy => meshc_envoy::inotify_instances(proxy, Rendering::Watched),
+        DataPlane::Meshd => 0,
+    });
+    let input = Input {
+        cluster,
+        proxies: &proxies,
+        rate_limit: rate_limit.as_ref(),
+        trust,
+        inotify_instances: instances.max().unwrap_or_default(),
+    };
+    meshc_kubernetes::cluster(&input).into_iter().map(|(path, text)| built(path, text)).collect()
+}
+
+/// A proxy whose files are to be made.
+struct Part<'p> {
+    cluster: &'p ClusterPlan,
+    proxy: &'p ProxyPlan,
+    key: Digest,
+}
+
+impl Part<'_> {
+    /// The files, and what is to be said about them; no files if the backend made none.
+    fn build(&self, forms: Forms, trust: &BTreeMap<String, String>) -> (Option<Vec<Built>>, Sink) {
+        let mut sink = Sink::default();
+        let files = self.files(forms, trust, &mut sink);
+        (files, sink)
+    }
+
+    fn files(&self, forms: Forms, trust: &BTreeMap<String, String>, sink: &mut Sink) -> Option<Vec<Built>> {
+        let Self { cluster, proxy, key: _ } = self;
+        let placement = Placement::declared();
+        let rendered = render_proxy(proxy, Rendering::Watched, &placement, sink)?;
+        let mut tree = match cluster.platform {
+            Platform::Kubernetes => meshc_kubernetes::proxy(cluster, proxy, rendered, sink),
+            Platform::Machines => meshc_machines::proxy(cluster, proxy, rendered, trust),
+        };
+        match forms {
+            Forms::Watched => {}
+            Forms::WatchedAndStatic => {
+                let whole = render_proxy(proxy, Rendering::Static, &placement, sink)?;
+                let folder = format!("{}/{STATIC}/{}", proxy.name.cluster, proxy.name.path);
+                let files = whole.files.into_iter();
+                tree.extend(files.map(|(name, text)| (format!("{folder}/{name}"), text)));
+            }
+        }
+        Some(tree.into_iter().map(|(path, text)| built(path, text)).collect())
+    }
 }
 
 /// The trust bundle in each form in which a proxy of the mesh reads it: file name below
@@ -116,29 +234,20 @@ pub fn render(
     placement: &Placement,
     sink: &mut Sink,
 ) -> Vec<RenderedProxy> {
-    let proxies = mesh.plan.proxies.as_slice();
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = proxies.len().div_ceil(cores).max(SMALLEST_SHARE);
-    let render_share = |share: &[ProxyPlan]| {
+    let render = |proxy: &ProxyPlan| {
         let mut found = Sink::default();
-        let rendered = share.iter().filter_map(|proxy| render_proxy(proxy, form, placement, &mut found));
-        let rendered: Vec<RenderedProxy> = rendered.collect();
-        (rendered, found)
+        (render_proxy(proxy, form, placement, &mut found), found)
     };
-    let mut all = Vec::with_capacity(proxies.len());
-    thread::scope(|scope| {
-        let shares: Vec<_> =
-            proxies.chunks(share).map(|share| scope.spawn(move || render_share(share))).collect();
-        for worker in shares {
-            // A share that panicked takes this thread along: half a tree is no tree.
-            let (rendered, found) = worker.join().unwrap_or_else(|panic| resume_unwind(panic));
+    let mut all = Vec::with_capacity(mesh.plan.proxies.len());
+    let done: Result<(), std::convert::Infallible> =
+        in_order(&mesh.plan.proxies, SMALLEST_SHARE, &render, |_, (rendered, found)| {
             all.extend(rendered);
-            for diagnostic in found.into_sorted() {
-                sink.push(diagnostic);
-            }
-        }
-    });
-    all
+            found.into_sorted().into_iter().for_each(|diagnostic| sink.push(diagnostic));
+            Ok(())
+        });
+    match done {
+        Ok(()) => all,
+    }
 }
 
 fn render_proxy(
@@ -153,13 +262,13 @@ fn render_proxy(
     }
 }
 
-fn put(tree: &mut Tree, path: String, text: String) {
+fn built(path: String, text: String) -> Built {
     let text = if path.ends_with(".yaml") || path.ends_with(".service") || path.ends_with("/hosts") {
         format!("{HEADER}{text}")
     } else {
         text
     };
-    tree.insert(path, text.into_bytes());
+    Built::new(path, text.into_bytes())
 }
 
 /// What stands on top of each generated file that can hold a comment: no version, no time and no file's name, so that

@@ -7,7 +7,9 @@ mod analysis;
 mod build;
 pub mod codes;
 mod consequences;
+mod content;
 mod fixes;
+mod in_order;
 mod levels;
 mod limits;
 mod memory;
@@ -23,7 +25,7 @@ mod testing;
 mod trust;
 
 pub use analysis::{Analysis, analyze, analyze_again};
-pub use build::{Forms, build, render, trust_files};
+pub use build::{Forms, build, build_into, render, trust_files};
 pub use fixes::works_in as fix_works;
 pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
@@ -38,6 +40,6 @@ pub use pipeline::{
 };
 pub use places::{Overlap, Relation, Role, Tracked};
 pub use query::{Answer, DeclaredName, NoAnswer, Part, declared_names, describe, query, written};
-pub use system::{Clock, FileKind, FileSystem};
+pub use system::{Clock, FileKind, FileState, FileSystem, Moment};
 pub use testing::{live_tests, run_tests, run_tests_in};
 pub use trust::{NotBrought, Renewal, RenewalError, brought_trust, renew_trust, system_time, trust_request};

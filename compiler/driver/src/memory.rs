@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Clock, FileKind, FileSystem};
+use crate::{Clock, FileKind, FileState, FileSystem, Moment};
 
 /// A clock that stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ impl Clock for FixedClock {
 }
 
 /// A file system in memory. It can be told to die after a number of steps, as a killed process does: the step that
-/// dies has no effect (a write leaves half of its bytes), and so have all later ones.
+/// dies has no effect (a write leaves half of its bytes), and so have all later ones. Its clock stands still until it is told
+/// to go on.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryFileSystem {
     state: RefCell<State>,
@@ -26,12 +27,28 @@ pub struct MemoryFileSystem {
 
 #[derive(Clone, Debug, Default)]
 struct State {
-    files: BTreeMap<PathBuf, Vec<u8>>,
+    files: BTreeMap<PathBuf, File>,
     directories: BTreeSet<PathBuf>,
+    /// Links, with what they lead to.
+    links: BTreeMap<PathBuf, PathBuf>,
+    /// What the clock shows.
+    now: Moment,
+    /// The inode of the next file.
+    next: u64,
+    /// How often a file was read.
+    reads: usize,
     /// Steps that may still be taken; `None`: any number.
     left: Option<u64>,
     dead: bool,
     steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+struct File {
+    bytes: Vec<u8>,
+    modified: Moment,
+    changed: Moment,
+    inode: u64,
 }
 
 /// A step that changed something.
@@ -65,18 +82,71 @@ impl MemoryFileSystem {
         let mut state = self.state.borrow_mut();
         let path = PathBuf::from(path);
         state.add_parents(&path);
-        state.files.insert(path, bytes.to_vec());
+        state.write(&path, bytes);
+    }
+
+    /// Changes a file as somebody would who hides it: the new bytes lie in the same file, and their time is the old one.
+    pub fn put_in_secret(&self, path: &str, bytes: &[u8]) {
+        let mut state = self.state.borrow_mut();
+        let now = state.now;
+        if let Some(file) = state.files.get_mut(Path::new(path)) {
+            file.bytes = bytes.to_vec();
+            file.changed = now;
+        }
+    }
+
+    /// Changes a file so that its state stays what it was, as no program can.
+    pub fn put_unseen(&self, path: &str, bytes: &[u8]) {
+        if let Some(file) = self.state.borrow_mut().files.get_mut(Path::new(path)) {
+            file.bytes = bytes.to_vec();
+        }
+    }
+
+    /// Puts a link there as somebody else would; whatever is there goes.
+    pub fn link(&self, path: &str, to: &str) {
+        let mut state = self.state.borrow_mut();
+        let path = PathBuf::from(path);
+        state.add_parents(&path);
+        state.files.retain(|file, _| !file.starts_with(&path));
+        state.directories.retain(|directory| !directory.starts_with(&path));
+        state.links.insert(path, PathBuf::from(to));
+    }
+
+    /// Lets the clock go on.
+    pub fn advance(&self, nanoseconds: u64) {
+        let now = &mut self.state.borrow_mut().now;
+        let whole = u64::from(now.nanoseconds).saturating_add(nanoseconds);
+        now.seconds += i64::try_from(whole / 1_000_000_000).unwrap_or(i64::MAX);
+        now.nanoseconds = u32::try_from(whole % 1_000_000_000).unwrap_or_default();
+    }
+
+    /// A copy with new inodes, all of it made now, as copying a tree makes it.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let mut state = self.state.borrow().clone();
+        let now = state.now;
+        for file in state.files.values_mut() {
+            state.next += 1;
+            *file = File { bytes: file.bytes.clone(), modified: now, changed: now, inode: state.next };
+        }
+        Self { state: RefCell::new(state) }
+    }
+
+    /// How often a file was read since the last time this was asked.
+    pub fn take_reads(&self) -> usize {
+        std::mem::take(&mut self.state.borrow_mut().reads)
     }
 
     /// Takes a file away as somebody else would.
     pub fn take(&self, path: &str) -> Option<Vec<u8>> {
-        self.state.borrow_mut().files.remove(Path::new(path))
+        self.state.borrow_mut().files.remove(Path::new(path)).map(|file| file.bytes)
     }
 
     /// All files.
     #[must_use]
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        self.state.borrow().files.clone()
+        let state = self.state.borrow();
+        state.files.iter().map(|(path, file)| (path.clone(), file.bytes.clone())).collect()
     }
 
     /// All directories.
@@ -102,6 +172,30 @@ impl State {
     fn add_parents(&mut self, path: &Path) {
         let parents = path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
         self.directories.extend(parents.map(Path::to_path_buf));
+    }
+
+    /// Where a path leads to, if a directory on its way is a link.
+    fn below_links(&self, path: &Path) -> PathBuf {
+        match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => self.target(parent).join(name),
+            (None, _) | (_, None) => path.to_path_buf(),
+        }
+    }
+
+    /// Where a path leads to, the last link included.
+    fn target(&self, path: &Path) -> PathBuf {
+        let below = |(link, to): (&PathBuf, &PathBuf)| Some(to.join(path.strip_prefix(link).ok()?));
+        let target = self.links.iter().find_map(below).unwrap_or_else(|| path.to_path_buf());
+        // What is joined with nothing ends in a separator.
+        target.components().collect()
+    }
+
+    /// Gives a file its bytes: the one that is there, or a new one.
+    fn write(&mut self, path: &Path, bytes: &[u8]) {
+        self.next += 1;
+        let inode = self.files.get(path).map_or(self.next, |file| file.inode);
+        let file = File { bytes: bytes.to_vec(), modified: self.now, changed: self.now, inode };
+        self.files.insert(path.to_path_buf(), file);
     }
 
     /// Takes one step, or says that the process is dead.
@@ -141,19 +235,37 @@ fn not_found(path: &Path) -> io::Error {
 
 impl FileSystem for MemoryFileSystem {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let state = self.state.borrow();
+        let mut state = self.state.borrow_mut();
+        state.reads += 1;
         if state.directories.contains(path) {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
         }
-        state.files.get(path).cloned().ok_or_else(|| not_found(path))
+        let target = state.target(path);
+        state.files.get(&target).map(|file| file.bytes.clone()).ok_or_else(|| not_found(path))
     }
 
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>> {
         let state = self.state.borrow();
+        let path = &*state.below_links(path);
         if state.files.contains_key(path) {
             return Ok(Some(FileKind::File));
         }
+        if state.links.contains_key(path) {
+            return Ok(Some(FileKind::Other));
+        }
         Ok(state.directories.contains(path).then_some(FileKind::Directory))
+    }
+
+    fn state(&self, path: &Path) -> io::Result<Option<FileState>> {
+        let state = self.state.borrow();
+        Ok(state.files.get(&state.below_links(path)).map(|File { bytes, modified, changed, inode }| {
+            FileState {
+                size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+                modified: *modified,
+                changed: *changed,
+                inode: *inode,
+            }
+        }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
@@ -180,12 +292,13 @@ impl FileSystem for MemoryFileSystem {
         let dies_here = state.left == Some(0) && !state.dead;
         if let Err(killed) = state.step(Step::Write(path.to_path_buf())) {
             if dies_here {
-                let half = bytes.get(..bytes.len() / 2).unwrap_or_default().to_vec();
-                state.files.insert(path.to_path_buf(), half);
+                let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+                state.write(path, half);
             }
             return Err(killed);
         }
-        state.files.insert(path.to_path_buf(), bytes.to_vec());
+        let target = state.target(path);
+        state.write(&target, bytes);
         Ok(())
     }
 
@@ -195,10 +308,13 @@ impl FileSystem for MemoryFileSystem {
         if state.directories.contains(to) {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "a directory is in the way"));
         }
-        let bytes = state.files.get(from).cloned().ok_or_else(|| not_found(from))?;
+        let mut file = state.files.get(from).cloned().ok_or_else(|| not_found(from))?;
         state.step(Step::Rename(from.to_path_buf(), to.to_path_buf()))?;
         state.files.remove(from);
-        state.files.insert(to.to_path_buf(), bytes);
+        file.changed = state.now;
+        state.links.remove(to);
+        let to = state.below_links(to);
+        state.files.insert(to, file);
         Ok(())
     }
 

@@ -14,6 +14,28 @@ pub enum FileKind {
     Other,
 }
 
+/// A time by the file system's own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Nanoseconds of that second; 0 where the file system counts whole seconds.
+    pub nanoseconds: u32,
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Its length in bytes.
+    pub size: u64,
+    /// When its bytes changed. Programs can set it.
+    pub modified: Moment,
+    /// When anything about it changed, its name included. No program can set it.
+    pub changed: Moment,
+    /// Which file it is.
+    pub inode: u64,
+}
+
 /// A file system. Every method that changes something is one step that may be the last one before the process is
 /// killed; the build's atomicity rests on `rename` alone being atomic.
 pub trait FileSystem {
@@ -28,6 +50,15 @@ pub trait FileSystem {
     /// # Errors
     /// As the file system says.
     fn kind(&self, path: &Path) -> io::Result<Option<FileKind>>;
+
+    /// The state of the regular file at a path, without following links; `None` if there is none, or the file system does
+    /// not tell: then files are read instead.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn state(&self, _path: &Path) -> io::Result<Option<FileState>> {
+        Ok(None)
+    }
 
     /// Names in a directory, in order.
     ///

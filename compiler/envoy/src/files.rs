@@ -67,21 +67,21 @@ pub(crate) fn write(placed: &Placed<'_>, form: Rendering) -> Result<RenderedProx
         files,
         entry: BOOTSTRAP_FILE.to_owned(),
         drain,
-        inotify_instances: inotify_instances(placed, form),
+        inotify_instances: inotify_instances(placed.plan, form),
     })
 }
 
 /// How many inotify instances Envoy opens: one for each file of resources that it follows, and one more for each secret
 /// whose own files are followed. It never shares them, not even for one directory.
-fn inotify_instances(placed: &Placed<'_>, form: Rendering) -> u32 {
+pub(crate) fn inotify_instances(plan: &ProxyPlan, form: Rendering) -> u32 {
     let watched = match form {
         Rendering::Watched => 2,
         Rendering::Static => 0,
     };
-    let own = if placed.plan.identity.is_some() { 2 + 1 } else { 0 };
-    let outside = placed.plan.outside_secrets();
-    let servers = server_certificates(placed).len()
-        + client_roots(placed).len()
+    let own = if plan.identity.is_some() { 2 + 1 } else { 0 };
+    let outside = plan.outside_secrets();
+    let servers = server_certificates(plan).len()
+        + client_roots(plan).len()
         + outside.roots.len()
         + outside.pairs.len();
     let servers = u32::try_from(servers).unwrap_or(u32::MAX);
@@ -103,10 +103,10 @@ fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
     if placed.plan.identity.is_some() {
         files.insert(tls::IDENTITY_FILE.to_owned(), resources([any(&tls::identity_secret(placed))])?);
     }
-    for secret in server_certificates(placed) {
+    for secret in server_certificates(placed.plan) {
         files.insert(tls::server_file(secret), resources([any(&tls::server_secret(placed, secret))])?);
     }
-    for secret in client_roots(placed) {
+    for secret in client_roots(placed.plan) {
         files.insert(tls::clients_file(secret), resources([any(&tls::clients_secret(placed, secret))])?);
     }
     let OutsideSecrets { roots, pairs } = placed.plan.outside_secrets();
@@ -120,19 +120,19 @@ fn secrets(placed: &Placed<'_>) -> Result<BTreeMap<String, String>, Unknown> {
 }
 
 /// The Secrets with roots of clients' certificates, each once.
-fn client_roots<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
-    let clients = server_tls(placed).filter_map(|tls| tls.clients.as_ref());
+fn client_roots(plan: &ProxyPlan) -> BTreeSet<&str> {
+    let clients = server_tls(plan).filter_map(|tls| tls.clients.as_ref());
     clients.map(|clients| clients.secret.as_str()).collect()
 }
 
 /// The Secrets of all ports that end TLS, each once.
-fn server_certificates<'a>(placed: &Placed<'a>) -> BTreeSet<&'a str> {
-    server_tls(placed).flat_map(ServerTls::secrets).collect()
+fn server_certificates(plan: &ProxyPlan) -> BTreeSet<&str> {
+    server_tls(plan).flat_map(ServerTls::secrets).collect()
 }
 
 /// How each port of an ingress ends TLS that does.
-fn server_tls<'a>(placed: &Placed<'a>) -> impl Iterator<Item = &'a ServerTls> {
-    placed.plan.listeners.iter().filter_map(|listener| listener.kind.server_tls())
+fn server_tls(plan: &ProxyPlan) -> impl Iterator<Item = &ServerTls> {
+    plan.listeners.iter().filter_map(|listener| listener.kind.server_tls())
 }
 
 /// A file as Envoy's file subscriptions read it.

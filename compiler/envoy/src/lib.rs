@@ -57,6 +57,12 @@ pub fn render(
     }
 }
 
+/// How many inotify instances the Envoy of a plan opens in the form asked for, whether or not it is rendered.
+#[must_use]
+pub fn inotify_instances(plan: &ProxyPlan, form: Rendering) -> u32 {
+    files::inotify_instances(plan, form)
+}
+
 /// The trust bundle in the form in which every Envoy of the mesh follows it: the contents of
 /// [`meshc_plan::paths::TRUST_SECRET`]. `roots` are the root certificates, in PEM.
 ///

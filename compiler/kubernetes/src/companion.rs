@@ -11,11 +11,15 @@ use crate::families::with_families;
 use crate::metadata::{labels, metadata, object};
 use crate::sidecar::instance;
 
-/// Writes both; returns their file below the cluster's folder. A client offers nothing and gets none.
-pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) -> Option<String> {
-    if sidecar.ports.is_empty() {
-        return None;
-    }
+/// The file of both below the cluster's folder. A client offers nothing and has none.
+pub(crate) fn file(sidecar: &SidecarDeployment) -> Option<String> {
+    let offers = !sidecar.ports.is_empty();
+    offers.then(|| format!("services/{}/{}.yaml", sidecar.namespace, sidecar.called()))
+}
+
+/// Writes both.
+pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) {
+    let Some(file) = file(sidecar) else { return };
     let named = sidecar.object_name();
     let name = companion_service(&named);
     let (key, value) = app_label(&named);
@@ -44,9 +48,7 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
             documents.push(network_policy(&name, &sidecar.namespace, &own, &[rule(&ports, None)]));
         }
     }
-    let file = format!("services/{}/{}.yaml", sidecar.namespace, sidecar.called());
     tree.insert(format!("{}/{file}", cluster.name), Stream::new().documents(documents).emit());
-    Some(file)
 }
 
 /// A policy that lets in what its rules admit.

@@ -13,18 +13,15 @@ use crate::container;
 use crate::families::with_families;
 use crate::metadata::{COMPONENT, NAME, annotated, generator, labels, managed, metadata, object, texts};
 
-/// Writes a gateway's folder; returns it.
+/// Writes a gateway's folder, but for its configuration.
 pub(crate) fn render(
     cluster: &ClusterPlan,
     proxy: &ProxyPlan,
     gateway: &GatewayDeployment,
     rendered: &RenderedProxy,
     tree: &mut Tree,
-) -> String {
+) {
     let folder = format!("{}/{}", cluster.name, proxy.name.path);
-    for (file, contents) in &rendered.files {
-        tree.insert(format!("{folder}/config/{file}"), contents.clone());
-    }
     let gateway = Gateway { cluster, proxy, gateway, rendered };
     let files = [
         ("deployment.yaml", vec![gateway.account(), gateway.deployment()]),
@@ -51,7 +48,6 @@ pub(crate) fn render(
         "configMapGenerator" => list![generator(gateway.object_name(), &cluster.mesh_namespace, configuration)],
     };
     tree.insert(format!("{folder}/kustomization.yaml"), Stream::new().document(kustomization).emit());
-    proxy.name.path.clone()
 }
 
 /// Memory that is reserved for a gateway unless declared, in bytes.

@@ -24,23 +24,24 @@ mod workload;
 use std::collections::BTreeMap;
 
 use lang_diagnostics::Sink;
-use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyName, ProxyPlan, RenderedProxy};
-use meshc_vocabulary::model::Platform;
+use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyPlan, RenderedProxy};
 
-/// What manifests are made of.
+/// What the manifests of a cluster beside those of its proxies are made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// The plan.
-    pub plan: &'a Plan,
-    /// The configuration of every proxy of the plan.
-    pub rendered: &'a BTreeMap<ProxyName, RenderedProxy>,
-    /// The rate-limit service's files per cluster name: file name → contents.
-    pub rate_limits: &'a BTreeMap<String, BTreeMap<String, String>>,
+    /// The cluster.
+    pub cluster: &'a ClusterPlan,
+    /// The plans of its proxies.
+    pub proxies: &'a [&'a ProxyPlan],
+    /// The rate-limit service's files, if the cluster has one: file name → contents.
+    pub rate_limit: Option<&'a BTreeMap<String, String>>,
     /// The trust bundle: file name → contents, public.
     pub trust: &'a BTreeMap<String, String>,
+    /// The most inotify instances that one of its proxies opens.
+    pub inotify_instances: u32,
 }
 
-/// The files of all clusters: path relative to the output folder → contents.
+/// Files: path relative to the output folder → contents.
 pub type Tree = BTreeMap<String, String>;
 
 /// Reports what Kubernetes cannot carry and what can be seen without rendering, each at the place that asks for it.
@@ -49,52 +50,45 @@ pub fn check(plan: &Plan, sink: &mut Sink) {
     collisions::check(plan, sink);
 }
 
-/// Renders the whole tree of a plan that [`check`] had nothing against. What only the rendered files show is reported
-/// at the plan node's origin.
-pub fn render(input: &Input<'_>, sink: &mut Sink) -> Tree {
+/// Renders the manifests around one proxy of a plan that [`check`] had nothing against, and its configuration with them. What
+/// only the rendered files show is reported at the plan node's origin.
+pub fn proxy(cluster: &ClusterPlan, proxy: &ProxyPlan, rendered: RenderedProxy, sink: &mut Sink) -> Tree {
     let mut tree = Tree::new();
-    for cluster in &input.plan.clusters {
-        match cluster.platform {
-            Platform::Kubernetes => {}
-            Platform::Machines => continue,
+    limits::check_size(proxy, &rendered, sink);
+    match &proxy.deployment {
+        Deployment::Gateway(gateway) => gateway::render(cluster, proxy, gateway, &rendered, &mut tree),
+        Deployment::Sidecar(sidecar) => {
+            sidecar::render(cluster, proxy, sidecar, &rendered, &mut tree);
+            companion::render(cluster, sidecar, &mut tree);
+            workload::render(cluster, sidecar, &mut tree);
         }
-        let proxies: Vec<&ProxyPlan> =
-            input.plan.proxies.iter().filter(|proxy| proxy.cluster == cluster.id).collect();
-        render_cluster(input, cluster, &proxies, &mut tree, sink);
     }
+    let folder = format!("{}/{}", cluster.name, proxy.name.path);
+    tree.extend(rendered.files.into_iter().map(|(file, text)| (format!("{folder}/config/{file}"), text)));
     tree
 }
 
-fn render_cluster(
-    input: &Input<'_>,
-    cluster: &ClusterPlan,
-    proxies: &[&ProxyPlan],
-    tree: &mut Tree,
-    sink: &mut Sink,
-) {
-    let mut resources = vec![cluster::namespace(cluster, tree)];
+/// Renders what a cluster has beside its proxies, and what joins everything.
+#[must_use]
+pub fn cluster(input: &Input<'_>) -> Tree {
+    let Input { cluster, proxies, rate_limit, trust, inotify_instances: _ } = *input;
+    let mut tree = Tree::new();
+    let mut resources = vec![cluster::namespace(cluster, &mut tree)];
     for proxy in proxies {
-        let Some(rendered) = input.rendered.get(&proxy.name) else {
-            // The backend has reported why it rendered nothing.
-            continue;
-        };
-        limits::check_size(proxy, rendered, sink);
         match &proxy.deployment {
-            Deployment::Gateway(gateway) => {
-                resources.push(gateway::render(cluster, proxy, gateway, rendered, tree));
-            }
+            Deployment::Gateway(_) => resources.push(proxy.name.path.clone()),
             Deployment::Sidecar(sidecar) => {
-                sidecar::render(cluster, proxy, sidecar, rendered, tree);
-                resources.extend(companion::render(cluster, sidecar, tree));
-                resources.extend(workload::render(cluster, sidecar, tree));
+                resources.extend(companion::file(sidecar));
+                resources.extend(workload::folder(sidecar));
             }
         }
     }
-    resources.push(guard::render(cluster, tree));
-    resources.push(trust::render(cluster, input.trust, tree));
-    if let Some(files) = input.rate_limits.get(&cluster.name) {
-        resources.push(rate_limit::render(cluster, proxies, files, tree));
+    resources.push(guard::render(cluster, &mut tree));
+    resources.push(trust::render(cluster, trust, &mut tree));
+    if let Some(files) = rate_limit {
+        resources.push(rate_limit::render(cluster, proxies, files, &mut tree));
     }
-    cluster::kustomization(cluster, resources, tree);
-    guide::render(input, cluster, proxies, tree);
+    cluster::kustomization(cluster, resources, &mut tree);
+    guide::render(input, &mut tree);
+    tree
 }

@@ -10,25 +10,32 @@ use crate::Tree;
 use crate::container;
 use crate::metadata::{NAME, labels, metadata, object, texts};
 
-/// Writes the workloads that have an image, with the component applied; returns their folder.
-pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) -> Option<String> {
-    let mut documents = Vec::new();
-    for workload in &sidecar.workloads {
-        let Some(image) = &workload.image else { continue };
-        match workload.kind {
-            WorkloadKind::Deployment => documents.push(deployment(sidecar, workload, &image.value)),
-            // Refused by the check.
-            WorkloadKind::StatefulSet
-            | WorkloadKind::DaemonSet
-            | WorkloadKind::Rollout
-            | WorkloadKind::Job
-            | WorkloadKind::CronJob => {}
-        }
+/// The folder of the workloads that are written, below the cluster's; `None` if there is none.
+pub(crate) fn folder(sidecar: &SidecarDeployment) -> Option<String> {
+    let written = sidecar.workloads.iter().any(|workload| image(workload).is_some());
+    written.then(|| format!("workloads/{}/{}", sidecar.namespace, sidecar.called()))
+}
+
+/// The image of a workload that is written.
+fn image(workload: &Workload) -> Option<&str> {
+    let image = workload.image.as_ref()?;
+    match workload.kind {
+        WorkloadKind::Deployment => Some(&image.value),
+        // Refused by the check.
+        WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::Rollout
+        | WorkloadKind::Job
+        | WorkloadKind::CronJob => None,
     }
-    if documents.is_empty() {
-        return None;
-    }
-    let folder = format!("workloads/{}/{}", sidecar.namespace, sidecar.called());
+}
+
+/// Writes the workloads that have an image, with the component applied.
+pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &mut Tree) {
+    let Some(folder) = folder(sidecar) else { return };
+    let written = sidecar.workloads.iter().filter_map(|workload| Some((workload, image(workload)?)));
+    let documents: Vec<Value> =
+        written.map(|(workload, image)| deployment(sidecar, workload, image)).collect();
     let file = format!("{}/{folder}/deployment.yaml", cluster.name);
     tree.insert(file, Stream::new().documents(documents).emit());
     let component = format!("../../../sidecars/{}/{}", sidecar.namespace, sidecar.called());
@@ -40,7 +47,6 @@ pub(crate) fn render(cluster: &ClusterPlan, sidecar: &SidecarDeployment, tree: &
     };
     let file = format!("{}/{folder}/kustomization.yaml", cluster.name);
     tree.insert(file, Stream::new().document(kustomization).emit());
-    Some(folder)
 }
 
 fn deployment(sidecar: &SidecarDeployment, workload: &Workload, image: &str) -> Value {

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use meshc_plan::{ClusterPlan, Deployment, Plan, ProxyName, ProxyPlan, RenderedProxy, paths};
-use meshc_vocabulary::model::{DataPlane, Platform};
+use meshc_plan::{ClusterPlan, Deployment, ProxyPlan, RenderedProxy, paths};
+use meshc_vocabulary::model::DataPlane;
 
 /// The user that proxies run as.
 const USER: &str = "mesh-proxy";
@@ -17,47 +17,17 @@ const STOP_SECONDS: u32 = 45;
 /// How long meshd goes on serving after its end was asked for, in seconds.
 const DRAIN_SECONDS: u32 = 15;
 
-/// What bundles are made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
-    /// The plan.
-    pub plan: &'a Plan,
-    /// The configuration of every proxy of the plan.
-    pub rendered: &'a BTreeMap<ProxyName, RenderedProxy>,
-    /// The trust bundle: file name → contents, public.
-    pub trust: &'a BTreeMap<String, String>,
-}
-
-/// The files of all clusters of machines: path relative to the output folder → contents. The files of a machine are below
-/// `<cluster>/<proxy>/`.
+/// The bundle of one proxy: path relative to the output folder → contents. `trust` is the trust bundle: file name →
+/// contents, public.
 #[must_use]
-pub fn render(input: &Input<'_>) -> BTreeMap<String, String> {
-    let mut tree = BTreeMap::new();
-    for cluster in &input.plan.clusters {
-        match cluster.platform {
-            Platform::Kubernetes => continue,
-            Platform::Machines => {}
-        }
-        for proxy in input.plan.proxies.iter().filter(|proxy| proxy.cluster == cluster.id) {
-            // The backend has reported why it rendered nothing.
-            let Some(rendered) = input.rendered.get(&proxy.name) else { continue };
-            bundle(cluster, proxy, rendered, input.trust, &mut tree);
-        }
-    }
-    tree
-}
-
-fn bundle(
+pub fn proxy(
     cluster: &ClusterPlan,
     proxy: &ProxyPlan,
-    rendered: &RenderedProxy,
+    rendered: RenderedProxy,
     trust: &BTreeMap<String, String>,
-    tree: &mut BTreeMap<String, String>,
-) {
+) -> BTreeMap<String, String> {
     let folder = format!("{}/{}", cluster.name, proxy.name.path);
-    for (file, contents) in &rendered.files {
-        tree.insert(format!("{folder}/config/{file}"), contents.clone());
-    }
+    let mut tree = BTreeMap::new();
     for (file, contents) in trust {
         tree.insert(format!("{folder}/trust/{file}"), contents.clone());
     }
@@ -65,8 +35,10 @@ fn bundle(
     if !hosts.is_empty() {
         tree.insert(format!("{folder}/hosts"), hosts);
     }
-    tree.insert(format!("{folder}/mesh-proxy.service"), unit(proxy, rendered));
+    tree.insert(format!("{folder}/mesh-proxy.service"), unit(proxy, &rendered));
     tree.insert(format!("{folder}/README.md"), readme(cluster, proxy));
+    tree.extend(rendered.files.into_iter().map(|(file, text)| (format!("{folder}/config/{file}"), text)));
+    tree
 }
 
 /// Whom or what the proxy is there for.

@@ -6,7 +6,7 @@ use meshc_vocabulary::model::{HttpMatch, SpiffeId};
 
 /// Authorization of requests on one port. A request that any `deny` rule matches is refused; otherwise it passes if
 /// any `allow` rule matches, and is refused if none does. Refused is 403 with the body `RBAC: access denied`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Authorization {
     /// Rules that refuse, in order of name: of several that match, the first one is named.
     pub deny: Vec<AccessRule>,
@@ -15,7 +15,7 @@ pub struct Authorization {
 }
 
 /// Which clients outside the mesh may send requests to an ingress gateway, or for a host that it serves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Entrance {
     /// Rules that are enforced; `None`: everybody may.
     pub rules: Option<Authorization>,
@@ -24,7 +24,7 @@ pub struct Entrance {
 }
 
 /// Rules that are tried on requests that were admitted: whoever they would refuse passes, and is counted and logged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Audit {
     /// Rules that would refuse, in order of name: of several that match, the first one is named.
     pub deny: Vec<AccessRule>,
@@ -36,7 +36,7 @@ pub struct Audit {
 pub const NO_RULE: &str = "none";
 
 /// One rule: any of the principals together with the requests, but for the exceptions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct AccessRule {
     /// Its name, unique in the port: for statistics and logs.
     pub name: String,
@@ -51,7 +51,7 @@ pub struct AccessRule {
 }
 
 /// Which requests: those that meet a condition of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AccessRequests {
     /// The host, lower case, without a port; `*.example.org` is any one or more leading labels. Empty: any.
     pub hosts: Vec<String>,
@@ -64,7 +64,7 @@ pub struct AccessRequests {
 }
 
 /// Requests that a rule does not mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccessException {
     /// Whose; empty: everybody's.
     pub principals: Vec<Principal>,
@@ -81,7 +81,7 @@ impl AccessRule {
 }
 
 /// Who.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Principal {
     /// Exactly this identity.
     Identity(SpiffeId),
@@ -99,7 +99,7 @@ pub enum Principal {
 }
 
 /// A name in a client's certificate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientName {
     /// Exactly this one.
     Exact(String),

@@ -31,7 +31,7 @@ pub const fn localhost(family: IpFamily) -> IpAddr {
 }
 
 /// A cluster as the deployment sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct ClusterPlan {
     /// The cluster.
     pub id: Id<Cluster>,
@@ -60,7 +60,7 @@ pub struct ClusterPlan {
 }
 
 /// How a proxy is deployed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Deployment {
     /// Beside the user's own application.
     Sidecar(SidecarDeployment),
@@ -69,7 +69,7 @@ pub enum Deployment {
 }
 
 /// Whose a workload is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// The user's.
     User,
@@ -78,7 +78,7 @@ pub enum Owner {
 }
 
 /// A sidecar beside the user's own workloads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct SidecarDeployment {
     /// Whose workload it stands beside.
     pub owner: Owner,
@@ -108,7 +108,7 @@ pub struct SidecarDeployment {
 }
 
 /// Why calls are redirected that need not be by declaration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RedirectedFor {
     /// The pod listens on this port and calls it elsewhere.
     HeldPort(u16),
@@ -134,7 +134,7 @@ impl SidecarDeployment {
 }
 
 /// A port of the application beside a sidecar.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ApplicationPort {
     /// Its name.
     pub name: String,
@@ -153,7 +153,7 @@ pub struct ApplicationPort {
 }
 
 /// A gateway.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct GatewayDeployment {
     /// Its name.
     pub name: String,
@@ -184,7 +184,7 @@ pub struct GatewayDeployment {
 }
 
 /// A port of a gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GatewayPortPlan {
     /// Its name.
     pub name: String,

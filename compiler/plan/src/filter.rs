@@ -11,7 +11,7 @@ use meshc_vocabulary::model::{HeaderMatch, StringMatch};
 use crate::{Audit, Authorization, GlobalLimit, LocalLimit};
 
 /// One thing that is done with each request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Filter {
     /// Refuses those that may not be sent.
     Authorize(Authorization),
@@ -58,7 +58,7 @@ impl Filter {
 }
 
 /// Who may read answers, in the words of the headers that say it; the empty string is a header that is not sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cors {
     /// The origins that may; never empty.
     pub allow_origins: Vec<StringMatch>,
@@ -75,7 +75,7 @@ pub struct Cors {
 }
 
 /// Changes of headers. No name occurs twice; names are in lower case, and none is a proxy's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderChanges {
     /// Headers that have exactly this value afterwards, in order.
     pub set: Vec<(String, Vec<HeaderPart>)>,
@@ -86,7 +86,7 @@ pub struct HeaderChanges {
 }
 
 /// A part of a header's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HeaderPart {
     /// A text, which may say something of the proxy or of the listener.
     Text(String),
@@ -95,7 +95,7 @@ pub enum HeaderPart {
 }
 
 /// What a proxy finds out about a request. None is ever absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestProperty {
     /// The method.
     Method,
@@ -118,7 +118,7 @@ pub enum RequestProperty {
 }
 
 /// Requests that wait before they are sent on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Delay {
     /// Which requests, all conditions at once.
     pub headers: Vec<HeaderMatch>,
@@ -129,7 +129,7 @@ pub struct Delay {
 }
 
 /// Requests that are refused on purpose, with the text `fault filter abort`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Abort {
     /// Which requests, all conditions at once.
     pub headers: Vec<HeaderMatch>,
@@ -141,7 +141,7 @@ pub struct Abort {
 
 /// Another path or host for what is sent on. Whatever decides by these has done so before, and logs and copies have the new
 /// ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rewrite {
     /// The path; the query is kept.
     pub path: Option<PathChange>,
@@ -150,7 +150,7 @@ pub struct Rewrite {
 }
 
 /// What becomes of a path, without its query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PathChange {
     /// It becomes this one.
     Full(String),
@@ -171,7 +171,7 @@ pub enum PathChange {
 }
 
 /// Where copies of requests go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mirror {
     /// Name of the upstream.
     pub upstream: String,

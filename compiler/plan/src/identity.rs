@@ -3,7 +3,7 @@
 use meshc_vocabulary::model::SpiffeId;
 
 /// The identity of a proxy. The key pair lies at [`crate::paths::CERTIFICATE`] and [`crate::paths::PRIVATE_KEY`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The SPIFFE id that its certificate carries.
     pub spiffe: SpiffeId,
@@ -12,7 +12,7 @@ pub struct Identity {
 }
 
 /// Which peers may complete a handshake. The chain is always verified against the trust bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PeerCheck {
     /// Any identity of these trust domains, in order; requests are authorised later.
     TrustDomains(Vec<String>),

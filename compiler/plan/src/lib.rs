@@ -13,6 +13,7 @@ pub mod bounds;
 pub mod capability;
 pub mod codes;
 mod deployment;
+mod digest;
 pub mod dns;
 mod dump;
 pub mod filter;

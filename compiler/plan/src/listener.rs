@@ -15,7 +15,7 @@ use crate::filter::Filter;
 use crate::{ClientRanges, Entrance, Limit, PeerCheck, RetryPlan, VirtualHost, WeightedUpstream};
 
 /// One listening socket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Listener {
     /// Its name, unique in the proxy: `inbound`, `outbound_istioinaction_catalog_80`, `ingress_http`, `eastwest`,
     /// `outbound` (redirected connections), `readiness`, `metrics`.
@@ -44,7 +44,7 @@ pub enum Socket {
 }
 
 /// What happens on a listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum ListenerKind {
     /// HTTP from the application or from outside the mesh.
     Http(HttpListener),
@@ -80,7 +80,7 @@ impl ListenerKind {
 }
 
 /// HTTP from the application (a sidecar's outbound side) or from outside the mesh (an ingress gateway).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct HttpListener {
     /// Whether clients are strangers: their `x-forwarded-*` and `x-request-id` are replaced.
     pub edge: bool,
@@ -98,7 +98,7 @@ pub struct HttpListener {
 }
 
 /// How an ingress port ends TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerTls {
     /// The server certificates, in order; never empty, and no two are for the same host.
     pub certificates: Vec<ServerCertificate>,
@@ -111,7 +111,7 @@ pub struct ServerTls {
 }
 
 /// The certificates that clients of an ingress port show.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientCertificates {
     /// The Secret with the roots that they descend from, under the key `ca.crt`, mounted below [`crate::paths::SERVER_TLS`].
     pub secret: String,
@@ -123,7 +123,7 @@ pub struct ClientCertificates {
 }
 
 /// A server certificate of an ingress port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerCertificate {
     /// The Secret (type `kubernetes.io/tls`) that holds it, mounted below [`crate::paths::SERVER_TLS`].
     pub secret: String,
@@ -159,7 +159,7 @@ impl ServerTls {
 }
 
 /// TCP from the application, or from outside the mesh.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct TcpListener {
     /// How TLS ends here, if it does.
     pub tls: Option<ServerTls>,
@@ -176,14 +176,14 @@ pub struct TcpListener {
 }
 
 /// mTLS from other proxies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct InboundListener {
     /// One chain per port, in order of SNI.
     pub chains: Vec<InboundChain>,
 }
 
 /// What happens to connections for one port of the service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct InboundChain {
     /// The SNI that selects it.
     pub sni: String,
@@ -206,7 +206,7 @@ pub struct InboundChain {
 }
 
 /// What connections from other proxies carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Carried {
     /// What applications and clients send.
     Calls,
@@ -216,7 +216,7 @@ pub enum Carried {
 
 /// What is spoken on an inbound chain. Nothing is timed here, neither requests nor silence: the caller's side knows
 /// the route, and a second clock would only cut a longer route short.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum InboundProtocol {
     /// HTTP, passed to the application.
     Http {
@@ -252,7 +252,7 @@ pub enum InboundProtocol {
 }
 
 /// What is said of a caller to whom requests are passed on to, in `x-forwarded-client-cert`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Told {
     /// Who it proved to be.
     Caller,
@@ -261,7 +261,7 @@ pub enum Told {
 }
 
 /// The application's port on loopback.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AppPort {
     /// Name of the upstream whose single endpoint is 127.0.0.1:`port`.
     pub upstream: String,
@@ -270,7 +270,7 @@ pub struct AppPort {
 }
 
 /// mTLS of others, passed through by SNI. Anything else is closed. Silence is not timed: that is the caller's affair.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct PassThrough {
     /// How long a client may take to send its ClientHello.
     pub hello_timeout: Duration,
@@ -279,7 +279,7 @@ pub struct PassThrough {
 }
 
 /// Where TLS for some server names goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PassThroughChain {
     /// The names: those of an export, or hosts of a route, `*.example.org` and `*` among them; never empty.
     pub names: Vec<String>,
@@ -300,14 +300,14 @@ pub struct PassThroughChain {
 }
 
 /// Readiness of the proxy and probes of the application.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct StatusListener {
     /// Probes that are asked of the application on loopback: `GET /app/<kind>`.
     pub probes: Vec<ProbeCheck>,
 }
 
 /// One probe of the application.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeCheck {
     /// Which probe: its path here is [`crate::paths::probe_path`].
     pub kind: ProbeKind,
@@ -320,14 +320,14 @@ pub struct ProbeCheck {
 }
 
 /// Metrics of the proxy and of the application.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MetricsListener {
     /// The application's own metrics, if it has any.
     pub app: Option<AppMetrics>,
 }
 
 /// Where the application serves its own metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AppMetrics {
     /// Name of the upstream that is asked.
     pub upstream: String,

@@ -6,7 +6,7 @@ use meshc_vocabulary::model::policy::AddressRange;
 
 /// From which addresses connections are taken. The most specific range of either list decides; an address that is in none is
 /// refused. No range is in both.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ClientRanges {
     /// Those of clients who may connect, in order.
     pub admitted: Vec<AddressRange>,

@@ -34,7 +34,7 @@ pub const RATE_LIMIT_UPSTREAM: &str = "rate-limit";
 pub const NO_VALUE: &str = "-";
 
 /// The rate-limit service of a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct RateLimitService {
     /// The cluster.
     pub cluster: Id<Cluster>,
@@ -45,7 +45,7 @@ pub struct RateLimitService {
 }
 
 /// One domain: one `rate_limit` of one policy at one service, route or gateway.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct RateLimitDomain {
     /// Its name, unique in the cluster.
     pub name: String,
@@ -56,7 +56,7 @@ pub struct RateLimitDomain {
 }
 
 /// One counter, or one for each value: the entries of a descriptor and their limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Descriptor {
     /// The entries, outermost first: [`DESCRIPTOR_KEY`] with `<tier>_request`, `otherwise`, `total` or `each_1`, then the
     /// keys. Without a value an entry stands for any, and each is counted for itself.
@@ -68,7 +68,7 @@ pub struct Descriptor {
 }
 
 /// A limit, by who counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Limit {
     /// The pod.
     Local(LocalLimit),
@@ -88,7 +88,7 @@ impl Limit {
 }
 
 /// A limit that the rate-limit service counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct GlobalLimit {
     /// The upstream that is asked: [`RATE_LIMIT_UPSTREAM`], or the service that counts for the whole mesh.
     pub upstream: String,
@@ -109,7 +109,7 @@ pub struct GlobalLimit {
 }
 
 /// A limit that each pod counts by itself, as token buckets that fill once per unit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct LocalLimit {
     /// Its name, unique in the port.
     pub name: String,
@@ -124,7 +124,7 @@ pub struct LocalLimit {
 }
 
 /// One counter of a limit, or one for each combination of values, and the requests that it counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LimitBucket {
     /// The descriptor's value: `<tier>_request`, `otherwise`, `total` or `each_1`.
     pub value: String,
@@ -141,7 +141,7 @@ pub struct LimitBucket {
 }
 
 /// Which requests a counter counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LimitCondition {
     /// All.
     Always,

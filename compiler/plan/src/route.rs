@@ -12,7 +12,7 @@ use crate::filter::{Filter, PathChange};
 use crate::{Entrance, Limit};
 
 /// Routes for a set of host names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct VirtualHost {
     /// Its name, unique in the listener.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct VirtualHost {
 }
 
 /// One route.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct HttpRoute {
     /// Which requests.
     pub matches: HttpMatch,
@@ -44,7 +44,7 @@ pub struct HttpRoute {
 }
 
 /// What happens to a matched request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum HttpAction {
     /// It is sent on.
     Forward {
@@ -104,7 +104,7 @@ impl HttpAction {
 }
 
 /// Another address for the client. What is absent is as in the request, and so is the query.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Redirect {
     /// The scheme.
     pub scheme: Option<Scheme>,
@@ -121,7 +121,7 @@ pub struct Redirect {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Respond {
     /// The status: 200 to 599, but none of 300 to 399.
     pub status: u16,
@@ -133,7 +133,7 @@ pub struct Respond {
 
 /// Whether a request's own time bounds it (`grpc-timeout`, in gRPC's protocol). It never may take longer than the route's
 /// timeout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Deadlines {
     /// Requests are no calls of gRPC.
     Unknown,
@@ -142,7 +142,7 @@ pub enum Deadlines {
 }
 
 /// An upstream and its share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WeightedUpstream {
     /// Name of the upstream.
     pub upstream: String,
@@ -151,7 +151,7 @@ pub struct WeightedUpstream {
 }
 
 /// When a request is sent again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RetryPlan {
     /// How often; 0 is never, whatever failed.
     pub attempts: u32,
@@ -182,7 +182,7 @@ pub struct RetryPlan {
 pub const REPLAYED_BODY: u64 = 64 * 1024;
 
 /// What counts as a failure of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetryReason {
     /// Any answer from 500 to 599, and every failure without an answer.
     ServerError,
@@ -197,7 +197,7 @@ pub enum RetryReason {
 }
 
 /// Where the next attempt of a request goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Elsewhere {
     /// To another endpoint of the only group there is.
     SameGroup,

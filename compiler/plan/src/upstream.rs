@@ -9,7 +9,7 @@ use meshc_vocabulary::model::{OutsideTls, SpiffeId};
 use crate::{Locality, ProxyName};
 
 /// A callee port, the application, or a service of the mesh itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Upstream {
     /// Its name, unique in the proxy: `catalog.istioinaction:80`, `app:8080`, `rate-limit`.
     pub name: String,
@@ -46,7 +46,7 @@ pub enum UpstreamProtocol {
 }
 
 /// When a group hands on requests to the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spill {
     /// When it has no endpoint left.
     WhenEmpty,
@@ -68,7 +68,7 @@ impl Spill {
 }
 
 /// Endpoints of one locality.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Group {
     /// The cluster the pods run in: the group's name within the upstream.
     pub name: String,
@@ -85,7 +85,7 @@ pub struct Group {
 }
 
 /// Which endpoint of a group gets the next request or connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupBalance {
     /// All in turn, by weight.
     RoundRobin {
@@ -113,7 +113,7 @@ impl GroupBalance {
 }
 
 /// How endpoints are checked. One that was never checked is unhealthy, and healthy if it passes its first check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HealthPlan {
     /// What is asked.
     pub check: CheckPlan,
@@ -132,7 +132,7 @@ pub struct HealthPlan {
 }
 
 /// What a check asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CheckPlan {
     /// `GET` of this path over HTTP/1.1, answered with 200 to 399.
     Http {
@@ -154,7 +154,7 @@ pub enum CheckPlan {
 }
 
 /// One address to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The declared address; a name may resolve to several pods.
     pub address: EndpointAddress,
@@ -202,7 +202,7 @@ pub enum Serves {
 }
 
 /// Which answers are failures.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum FailingAnswers {
     /// 502, 503 and 504 (gRPC: UNAVAILABLE): what proxies and overloaded applications answer.
     GatewayErrors,
@@ -217,7 +217,7 @@ pub enum FailingAnswers {
 ///
 /// A request that takes longer than its timeout is the client's doing as often as the endpoint's, so timeouts never
 /// count in a row: only where they are nearly all that an endpoint gives in an interval.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ejection {
     /// Never: the application itself, the rate-limit service, what a policy exempts.
     Never,
@@ -250,7 +250,7 @@ pub enum Ejection {
 }
 
 /// What ejects a pod. Envoy's counters are shared, so it is one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PodFailures {
     /// Failures in a row.
     InARow {
@@ -277,7 +277,7 @@ pub enum PodFailures {
 }
 
 /// The share of failures in one interval that ejects an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Share {
     /// At least so many of a hundred.
     pub percent: u32,
@@ -286,7 +286,7 @@ pub struct Share {
 }
 
 /// When ejections begin and end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EjectionTiming {
     /// How often it is looked: shares are judged and ejected endpoints return only then.
     pub interval: Duration,
@@ -295,7 +295,7 @@ pub struct EjectionTiming {
 }
 
 /// TLS towards endpoints.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum UpstreamTls {
     /// mTLS towards the callee's sidecar, TLS 1.3 only.
     Mutual {
@@ -309,7 +309,7 @@ pub enum UpstreamTls {
 }
 
 /// Connection pools and circuit breakers of an upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolPlan {
     /// Open connections.
     pub max_connections: u32,

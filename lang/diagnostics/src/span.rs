@@ -1,5 +1,6 @@
 //! Places in source files, and the map from files to their text.
 
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use crate::copies::Copied;
@@ -43,8 +44,9 @@ impl Span {
     }
 }
 
-/// A value together with the place it was written at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A value together with the place it was written at. Its hash is that of the value: what is made of it does not depend on
+/// where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
@@ -64,9 +66,16 @@ impl<T> Spanned<T> {
     }
 }
 
+impl<T: Hash> Hash for Spanned<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { value, span: _ } = self;
+        value.hash(state);
+    }
+}
+
 /// Which declaration something comes from: kept on every node of the model and of the plan, so that any later
-/// stage can point at the source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// stage can point at the source. Its hash is that of the name, as with [`Spanned`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// The declaration's name (or the attribute that asked for this).
     pub span: Span,
@@ -78,6 +87,13 @@ impl Origin {
     /// Joins a place and what a message calls it.
     pub fn new(span: Span, name: impl Into<Arc<str>>) -> Self {
         Self { span, name: name.into() }
+    }
+}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { span: _, name } = self;
+        name.hash(state);
     }
 }
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use lang_diagnostics::{Sink, SourceMap};
 use meshc_driver::output::{
-    self, Conflict, Difference, DifferenceKind, Edits, Kept, Outcome, OutputError, Recovery, Tree,
+    self, Conflict, Difference, DifferenceKind, Edits, Kept, Outcome, OutputError, Program, Recovery, Writer,
 };
-use meshc_driver::{CheckedMesh, Compilation, Forms, build};
+use meshc_driver::{CheckedMesh, Compilation, FileSystem as _, Forms, build_into};
 use meshc_pki::{layout, public_bundle};
 use meshc_plan::{Deployment, Plan, RedirectedFor};
 
@@ -101,23 +101,56 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
             return Ok(Exit::Findings);
         }
     };
-    let progress = console.progress("rendering");
-    let forms = if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched };
-    let tree = build(&mut compilation, forms, &roots);
-    drop(progress);
     let mut sink = Sink::default();
     tracked.into_iter().for_each(|found| sink.push(found));
     compilation.add(sink);
-    show(&compilation, console);
-    let Some(tree) = tree else { return Ok(Exit::Findings) };
     if arguments.check {
-        return compare(arguments, &name, tree, console);
+        return compare(arguments, &name, &mut compilation, &roots, console);
     }
+    let made = if held.is_none() { missing(&arguments.output)? } else { Vec::new() };
     let _held = match held {
         Some(held) => held,
         None => hold(&arguments.output)?,
     };
-    write(arguments, &name, tree, compilation, console)
+    let done = write(arguments, &name, &mut compilation, &roots, console);
+    // Where nothing was written, nothing stays.
+    for directory in made {
+        if fs::remove_dir(directory).is_err() {
+            break;
+        }
+    }
+    done
+}
+
+/// Directories that a build creates for its output directory, the innermost first.
+fn missing(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut missing = Vec::new();
+    for directory in root.ancestors().filter(|directory| !directory.as_os_str().is_empty()) {
+        if exists(directory)? {
+            break;
+        }
+        missing.push(directory.to_path_buf());
+    }
+    Ok(missing)
+}
+
+/// Which compiler this is: its version, and which file it runs from. What another one recorded says nothing about this one.
+fn program() -> Program {
+    let state = std::env::current_exe().and_then(|program| Disk.state(&program));
+    match state {
+        Ok(Some(state)) => Program::Known(format!("{} {state:?}", env!("CARGO_PKG_VERSION"))),
+        Ok(None) | Err(_) => Program::Unknown,
+    }
+}
+
+fn forms(arguments: &Arguments) -> Forms {
+    if arguments.with_static { Forms::WatchedAndStatic } else { Forms::Watched }
+}
+
+/// The names of the mesh's clusters.
+fn clusters(compilation: &Compilation) -> Vec<String> {
+    let plan = compilation.mesh.iter().flat_map(|mesh| &mesh.plan.clusters);
+    plan.map(|cluster| cluster.name.clone()).collect()
 }
 
 /// The root certificates that go into the tree.
@@ -154,11 +187,25 @@ fn roots(arguments: &Arguments, mesh: &CheckedMesh, directory: &Path) -> Result<
     }
 }
 
-fn compare(arguments: &Arguments, mesh: &str, tree: Tree, console: &Console) -> Result<Exit, Failure> {
+fn compare(
+    arguments: &Arguments,
+    mesh: &str,
+    compilation: &mut Compilation,
+    roots: &str,
+    console: &Console,
+) -> Result<Exit, Failure> {
+    let failed = |error: OutputError| Failure::new(error.to_string());
     let progress = console.progress("comparing");
-    let differences = output::compare(&Disk, &arguments.output, mesh, tree);
+    let clusters = clusters(compilation);
+    let clusters = clusters.iter().map(String::as_str);
+    let mut writer = Writer::compare(&Disk, &arguments.output, mesh, clusters, program()).map_err(failed)?;
+    let built = build_into(compilation, forms(arguments), roots, &mut writer).map_err(failed)?;
+    let differences = if built { writer.differences().map_err(failed)? } else { Vec::new() };
     drop(progress);
-    let differences = differences.map_err(|error| Failure::new(error.to_string()))?;
+    show(compilation, console);
+    if !built {
+        return Ok(Exit::Findings);
+    }
     if differences.is_empty() {
         return Ok(Exit::Ok);
     }
@@ -185,16 +232,37 @@ fn line(root: &Path, difference: &Difference) -> String {
 fn write(
     arguments: &Arguments,
     mesh: &str,
-    tree: Tree,
-    mut compilation: Compilation,
+    compilation: &mut Compilation,
+    roots: &str,
     console: &Console,
 ) -> Result<Exit, Failure> {
     let root = &arguments.output;
     let redirected = compilation.mesh.as_ref().and_then(|mesh| redirected(&mesh.plan));
     let progress = console.progress("writing");
-    let written = output::write(&Disk, root, mesh, tree, edits(arguments));
+    let clusters = clusters(compilation);
+    let clusters = clusters.iter().map(String::as_str);
+    let begun = Writer::write(&Disk, root, mesh, clusters, edits(arguments), program()).map_err(refused)?;
+    let (recovery, writer) = begun;
+    let Some(mut writer) = writer else {
+        drop(progress);
+        let conflicts = recovered(recovery, console).unwrap_or_default();
+        refuse(root, &conflicts, &mut compilation.sources, console);
+        return Ok(Exit::Findings);
+    };
+    let outcome = match build_into(compilation, forms(arguments), roots, &mut writer) {
+        Ok(true) => writer.finish().map(Some),
+        Ok(false) => {
+            writer.abandon();
+            Ok(None)
+        }
+        Err(error) => {
+            writer.abandon();
+            Err(error)
+        }
+    };
     drop(progress);
-    let (recovery, outcome) = written.map_err(refused)?;
+    show(compilation, console);
+    let Some(outcome) = outcome.map_err(refused)? else { return Ok(Exit::Findings) };
     recovered(recovery, console);
     match outcome {
         Outcome::Unchanged => console.note(&format!("{}: nothing changed", root.display())),

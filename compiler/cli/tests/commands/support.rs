@@ -53,13 +53,16 @@ impl Directory {
     }
 }
 
-/// Every file below a directory: path → contents.
+/// Every file below a directory: path → contents. The record of a build is none of its files.
 pub(crate) fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut open = vec![directory.to_path_buf()];
     while let Some(next) = open.pop() {
         for entry in fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with(".meshc-record") {
+                continue;
+            }
             if path.is_dir() {
                 open.push(path);
             } else {

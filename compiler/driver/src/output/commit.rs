@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::STAGE;
-use super::changes::Changes;
 use super::conflict::{Conflict, ConflictKind};
-use super::digest::digest;
+use super::digest::{Digest, digest};
 use super::error::{Doing, OutputError};
-use super::journal::{Journal, Put};
+use super::journal::{Journal, Put, Removal};
 use super::path::{below, directories_of};
 use super::{Edits, Recovery};
 use crate::{FileKind, FileSystem};
@@ -29,29 +28,52 @@ enum Staged {
 pub(super) struct Commit<'f> {
     files: &'f dyn FileSystem,
     root: &'f Path,
+    /// What is staged, each under its number.
+    puts: Vec<Put>,
     created: BTreeSet<String>,
 }
 
 impl<'f> Commit<'f> {
     /// A commit into `root`.
     pub(super) fn new(files: &'f dyn FileSystem, root: &'f Path) -> Self {
-        Self { files, root, created: BTreeSet::new() }
+        Self { files, root, puts: Vec::new(), created: BTreeSet::new() }
     }
 
-    /// Makes the changes, all of them or (killed at any point, after the next [`Commit::recover`]) none.
-    pub(super) fn run(&mut self, changes: Changes<'_>) -> Result<(), OutputError> {
-        let staged = self.stage(&changes);
-        let puts = changes.puts.into_iter().map(|(put, _)| put).collect();
-        let journal = Journal::new(puts, changes.removals);
-        match staged.and_then(|()| self.decide(&journal)) {
+    /// Puts a new file below the stage. If that fails, nothing is staged any more.
+    pub(super) fn stage(&mut self, put: Put, bytes: &[u8]) -> Result<(), OutputError> {
+        let staged = self.stage_one(&put, bytes);
+        match staged {
+            Ok(()) => self.puts.push(put),
+            Err(_) => self.give_up(),
+        }
+        staged
+    }
+
+    /// Removes what is staged.
+    pub(super) fn give_up(&mut self) {
+        self.puts.clear();
+        // Nothing has been moved yet. If the stage cannot be cleared, the next run does it.
+        let _ = self.clear();
+    }
+
+    /// How many files are staged.
+    pub(super) fn staged(&self) -> usize {
+        self.puts.len()
+    }
+
+    /// Moves what is staged and removes files, all of them or (killed at any point, after the next [`Commit::recover`]) none.
+    /// Returns what was moved.
+    pub(super) fn run(&mut self, removals: Vec<Removal>) -> Result<Journal, OutputError> {
+        let journal = Journal::new(std::mem::take(&mut self.puts), removals);
+        match self.create_stage(journal.puts.len()).and_then(|()| self.decide(&journal)) {
             Ok(()) => {}
             Err(error) => {
-                // Nothing has been moved yet. If the stage cannot be cleared either, the next run does it.
-                let _ = self.clear();
+                self.give_up();
                 return Err(error);
             }
         }
-        self.apply(&journal, Staged::All)
+        self.apply(&journal, Staged::All)?;
+        Ok(journal)
     }
 
     /// Puts old bytes back after [`Commit::run`] failed: whatever has been moved by then, and whatever this does not come to, the
@@ -161,19 +183,21 @@ impl<'f> Commit<'f> {
         Ok(Recovery::RolledForward)
     }
 
-    /// Puts the new files below the stage, each under its number.
-    fn stage(&self, changes: &Changes<'_>) -> Result<(), OutputError> {
+    /// Creates the stage, unless some files are in it.
+    fn create_stage(&self, staged: usize) -> Result<(), OutputError> {
         let stage = self.root.join(STAGE);
-        self.files.create_directory(&stage).doing("create", &stage)?;
-        for (number, (put, bytes)) in changes.puts.iter().enumerate() {
-            let path = stage.join(number.to_string());
-            self.files.write(&path, bytes).doing("write", &path)?;
-            // What is replaced may be executed or read by the same people as before.
-            if put.old.is_some()
-                && let Some(replaced) = below(self.root, &put.path)
-            {
-                self.files.copy_permissions(&replaced, &path).doing("write", &path)?;
-            }
+        if staged == 0 { self.files.create_directory(&stage).doing("create", &stage) } else { Ok(()) }
+    }
+
+    fn stage_one(&self, put: &Put, bytes: &[u8]) -> Result<(), OutputError> {
+        self.create_stage(self.puts.len())?;
+        let path = self.root.join(STAGE).join(self.puts.len().to_string());
+        self.files.write(&path, bytes).doing("write", &path)?;
+        // What is replaced may be executed or read by the same people as before.
+        if put.old.is_some()
+            && let Some(replaced) = below(self.root, &put.path)
+        {
+            self.files.copy_permissions(&replaced, &path).doing("write", &path)?;
         }
         Ok(())
     }
@@ -274,11 +298,11 @@ impl<'f> Commit<'f> {
             let staged = self.root.join(STAGE).join(number.to_string());
             if self.files.kind(&staged).doing("look at", &staged)?.is_some() {
                 let new = self.files.read(&staged).doing("read", &staged)?;
-                conflicts.extend(self.changed_since(&put.path, put.old.as_deref(), Some(&digest(&new)))?);
+                conflicts.extend(self.changed_since(&put.path, put.old, Some(digest(&new)))?);
             }
         }
         for removal in &journal.removals {
-            conflicts.extend(self.changed_since(&removal.path, Some(&removal.old), None)?);
+            conflicts.extend(self.changed_since(&removal.path, Some(removal.old), None)?);
         }
         Ok(conflicts)
     }
@@ -287,8 +311,8 @@ impl<'f> Commit<'f> {
     fn changed_since(
         &self,
         relative: &str,
-        old: Option<&str>,
-        new: Option<&str>,
+        old: Option<Digest>,
+        new: Option<Digest>,
     ) -> Result<Option<Conflict>, OutputError> {
         let Some(path) = below(self.root, relative) else {
             return Ok(Some(Conflict::new(relative, ConflictKind::Foreign, b"")));
@@ -301,7 +325,7 @@ impl<'f> Commit<'f> {
             Some(FileKind::File) => {
                 let bytes = self.files.read(&path).doing("read", &path)?;
                 let found = digest(&bytes);
-                if Some(found.as_str()) == old || Some(found.as_str()) == new {
+                if Some(found) == old || Some(found) == new {
                     return Ok(None);
                 }
                 let kind = if old.is_some() { ConflictKind::EditedByHand } else { ConflictKind::Foreign };

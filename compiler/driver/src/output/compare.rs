@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::changes::changes;
-use super::error::{Doing, OutputError};
-use super::lock::with_locks;
-use super::{Edits, STAGE, Tree};
+use super::Tree;
+use super::error::OutputError;
+use super::write::{built, clusters};
+use super::writer::{Program, Writer};
 use crate::FileSystem;
 
 /// A file that differs.
@@ -40,22 +40,7 @@ pub fn compare(
     mesh: &str,
     tree: Tree,
 ) -> Result<Vec<Difference>, OutputError> {
-    let difference = |path: &str, kind| Difference { path: path.to_owned(), kind };
-    let mut differences = Vec::new();
-    let stage = root.join(STAGE);
-    if files.kind(&stage).doing("look at", &stage)?.is_some() {
-        differences.push(difference(STAGE, DifferenceKind::Interrupted));
-    }
-    let tree = with_locks(mesh, tree);
-    let changes = changes(files, root, mesh, &tree, Edits::Overwrite)?;
-    for (put, _) in &changes.puts {
-        let kind = if put.old.is_none() { DifferenceKind::Missing } else { DifferenceKind::Changed };
-        differences.push(difference(&put.path, kind));
-    }
-    let removals = changes.removals.iter();
-    differences.extend(removals.map(|removal| difference(&removal.path, DifferenceKind::Leftover)));
-    let conflicts = changes.conflicts.iter();
-    differences.extend(conflicts.map(|conflict| difference(&conflict.path, DifferenceKind::Changed)));
-    differences.sort();
-    Ok(differences)
+    let mut writer = Writer::compare(files, root, mesh, clusters(&tree), Program::Unknown)?;
+    writer.put(None, built(tree))?;
+    writer.differences()
 }

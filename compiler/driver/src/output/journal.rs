@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::Digest;
+
 /// The version of the journal's form.
 const VERSION: u32 = 1;
 
@@ -24,7 +26,7 @@ pub(super) struct Put {
     /// Its path below the output directory.
     pub(super) path: String,
     /// Digest of what was there when the build looked; `None`: nothing was.
-    pub(super) old: Option<String>,
+    pub(super) old: Option<Digest>,
 }
 
 /// A file that goes.
@@ -34,7 +36,7 @@ pub(super) struct Removal {
     /// Its path below the output directory.
     pub(super) path: String,
     /// Digest of what was there when the build looked.
-    pub(super) old: String,
+    pub(super) old: Digest,
 }
 
 impl Journal {

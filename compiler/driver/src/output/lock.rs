@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Tree;
-use super::digest::digest;
+use super::digest::Digest;
 
 /// Name of the lock file in each cluster's folder.
 pub const LOCK_FILE: &str = "mesh.lock.json";
@@ -21,12 +20,17 @@ pub(super) struct Lock {
     /// The mesh that the folder belongs to: two meshes built into one directory must not prune each other.
     pub(super) mesh: String,
     /// Path below the cluster's folder → SHA-256 of what was written.
-    pub(super) files: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, Digest>,
 }
 
 impl Lock {
+    /// That of a folder of which nothing is known yet.
+    pub(super) fn new(mesh: &str) -> Self {
+        Self { version: VERSION, mesh: mesh.to_owned(), files: BTreeMap::new() }
+    }
+
     /// The lock file's text.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
@@ -39,44 +43,23 @@ impl Lock {
     }
 }
 
-/// The tree together with one lock file for each of its top-level folders. Files at the top belong to no cluster.
-pub(super) fn with_locks(mesh: &str, mut tree: Tree) -> Tree {
-    let mut locks: BTreeMap<String, Lock> = BTreeMap::new();
-    for (path, bytes) in &tree {
-        if let Some((cluster, inside)) = path.split_once('/') {
-            let empty = || Lock { version: VERSION, mesh: mesh.to_owned(), files: BTreeMap::new() };
-            let lock = locks.entry(cluster.to_owned()).or_insert_with(empty);
-            lock.files.insert(inside.to_owned(), digest(bytes));
-        }
-    }
-    for (cluster, lock) in locks {
-        tree.insert(format!("{cluster}/{LOCK_FILE}"), lock.text().into_bytes());
-    }
-    tree
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::digest::digest;
 
     #[test]
-    fn one_lock_for_each_cluster() {
-        let tree = Tree::from([
-            (String::from(".gitattributes"), b"x".to_vec()),
-            (String::from("east/a.yaml"), b"a".to_vec()),
-            (String::from("west/b/c.yaml"), b"c".to_vec()),
-        ]);
-        let locked = with_locks("m", tree);
-        assert_eq!(locked.len(), 5);
-        let lock = Lock::parse(&locked["west/mesh.lock.json"]).unwrap();
-        assert_eq!(lock.mesh, "m");
-        assert_eq!(lock.files.keys().collect::<Vec<_>>(), ["b/c.yaml"]);
+    fn what_is_written_can_be_read() {
+        let mut lock = Lock::new("m");
+        lock.files.insert("b/c.yaml".into(), digest(b"c"));
+        assert_eq!(Lock::parse(lock.text().as_bytes()), Some(lock));
     }
 
     #[test]
     fn other_versions_and_other_files_are_refused() {
         assert_eq!(Lock::parse(b"{}"), None);
         assert_eq!(Lock::parse(br#"{"version":2,"mesh":"m","files":{}}"#), None);
+        assert_eq!(Lock::parse(br#"{"version":1,"mesh":"m","files":{"a":"00"}}"#), None);
         assert!(Lock::parse(br#"{"version":1,"mesh":"m","files":{}}"#).is_some());
     }
 }

@@ -11,7 +11,6 @@
 //! touched, so its modification time stays; links are never followed. What this does not protect from is a power
 //! failure: nothing is flushed to the disk, the tree lives in git.
 
-mod changes;
 mod commit;
 mod compare;
 mod conflict;
@@ -21,18 +20,25 @@ mod journal;
 mod kept;
 mod lock;
 mod path;
+mod record;
 mod sources;
+mod survey;
 mod write;
+mod writer;
 
 use std::collections::BTreeMap;
 
 pub use compare::{Difference, DifferenceKind, compare};
 pub use conflict::{Conflict, ConflictKind};
+pub use digest::Digest;
+pub(crate) use digest::digest;
 pub use error::OutputError;
 pub use kept::{Kept, kept};
 pub use lock::LOCK_FILE;
+pub use record::RECORD;
 pub use sources::{Replaced, Replacement, pending, replace};
 pub use write::{Edits, Outcome, Recovery, Written, recover, write};
+pub use writer::{Built, Program, Writer};
 
 /// Output files: path below the output directory, with `/`, → bytes.
 pub type Tree = BTreeMap<String, Vec<u8>>;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::changes::Changes;
 use super::commit::Commit;
 use super::digest::digest;
 use super::error::{Doing, OutputError};
@@ -62,14 +61,15 @@ pub fn replace(
         return Ok(Replaced::Changed(changed));
     }
     let put = |path: &str, old: &str| Put { path: path.to_owned(), old: Some(digest(old.as_bytes())) };
-    let puts = replacements.iter().map(|one| (put(&one.path, &one.before), one.after.as_bytes()));
-    let done = commit.run(Changes { puts: puts.collect(), ..Changes::default() });
+    let mut staged = replacements.iter();
+    let staged = staged.try_for_each(|one| commit.stage(put(&one.path, &one.before), one.after.as_bytes()));
+    let done = staged.and_then(|()| commit.run(Vec::new()));
     if done.is_err() {
         let back = replacements.iter().map(|one| (put(&one.path, &one.after), one.before.as_bytes()));
         // If this fails too, the journal stays, and the next run does what it says.
         let _ = commit.undo(&back.collect::<Vec<_>>());
     }
-    done.map(|()| Replaced::All)
+    done.map(|_| Replaced::All)
 }
 
 /// Texts of an interrupted [`replace`] that are decided and not in place yet, by path below `root`: what a reader has to take for

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::Tree;
-use super::changes::changes;
 use super::commit::Commit;
 use super::conflict::Conflict;
 use super::error::OutputError;
-use super::lock::with_locks;
+use super::writer::{Built, Program, Writer};
 use crate::FileSystem;
 
 /// What happens to generated files that were edited by hand.
@@ -73,25 +72,26 @@ pub fn write(
     tree: Tree,
     edits: Edits,
 ) -> Result<(Recovery, Outcome), OutputError> {
-    let mut commit = Commit::new(files, root);
-    let recovery = match commit.recover(edits)? {
-        Recovery::Blocked(conflicts) => {
-            return Ok((Recovery::Blocked(conflicts.clone()), Outcome::Refused(conflicts)));
+    let begun = Writer::write(files, root, mesh, clusters(&tree), edits, Program::Unknown)?;
+    let (recovery, writer) = begun;
+    match (recovery, writer) {
+        (Recovery::Blocked(conflicts), _) => {
+            Ok((Recovery::Blocked(conflicts.clone()), Outcome::Refused(conflicts)))
         }
-        done @ (Recovery::Nothing | Recovery::RolledBack | Recovery::RolledForward) => done,
-    };
-    let tree = with_locks(mesh, tree);
-    let changes = changes(files, root, mesh, &tree, edits)?;
-    if changes.is_empty() {
-        return Ok((recovery, Outcome::Unchanged));
+        (recovery, None) => Ok((recovery, Outcome::Unchanged)),
+        (recovery, Some(mut writer)) => {
+            writer.put(None, built(tree))?;
+            Ok((recovery, writer.finish()?))
+        }
     }
-    if !changes.conflicts.is_empty() {
-        return Ok((recovery, Outcome::Refused(changes.conflicts)));
-    }
-    let written = Written {
-        written: changes.puts.iter().map(|(put, _)| put.path.clone()).collect(),
-        removed: changes.removals.iter().map(|removal| removal.path.clone()).collect(),
-    };
-    commit.run(changes)?;
-    Ok((recovery, Outcome::Written(written)))
+}
+
+/// The clusters' folders in a tree.
+pub(super) fn clusters(tree: &Tree) -> impl Iterator<Item = &str> {
+    tree.keys().filter_map(|path| path.split_once('/')).map(|(cluster, _)| cluster)
+}
+
+/// The files of a tree.
+pub(super) fn built(tree: Tree) -> Vec<Built> {
+    tree.into_iter().map(|(path, bytes)| Built::new(path, bytes)).collect()
 }

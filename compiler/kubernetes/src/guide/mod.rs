@@ -20,7 +20,8 @@ const TEMPLATE: &str = include_str!("template.md");
 const DEFAULT_INOTIFY_INSTANCES: u32 = 128;
 
 /// Writes `README.md` into the cluster's folder.
-pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&ProxyPlan], tree: &mut Tree) {
+pub(crate) fn render(input: &Input<'_>, tree: &mut Tree) {
+    let Input { cluster, proxies, rate_limit, trust: _, inotify_instances } = *input;
     let mut sidecars = Vec::new();
     let mut redirected = Vec::new();
     let mut identities = BTreeSet::new();
@@ -100,16 +101,15 @@ pub(crate) fn render(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&Proxy
     );
     context.insert("gateways", &gateways(proxies));
     context.insert("requests", &requests(proxies));
-    context.insert("images", &images(input, cluster, proxies));
+    context.insert("images", &images(rate_limit.is_some(), proxies));
     context.insert("envoy", &proxies.iter().any(|proxy| is_envoy(proxy)));
-    let rendered = proxies.iter().filter_map(|proxy| input.rendered.get(&proxy.name));
-    let instances = rendered.map(|rendered| rendered.inotify_instances).max().unwrap_or_default().max(1);
+    let instances = inotify_instances.max(1);
     context.insert("instances", &instances);
     context.insert("default_instances", &DEFAULT_INOTIFY_INSTANCES);
     context.insert("pods", &(DEFAULT_INOTIFY_INSTANCES / instances));
     context.insert("service_label", &app_label("").0);
     context.insert("metrics_port", &METRICS_PORT);
-    context.insert("rate_limit", &input.rate_limits.contains_key(&cluster.name));
+    context.insert("rate_limit", &rate_limit.is_some());
     context.insert("written", &written);
     context.insert("pause", &container::knows_sleep(cluster));
     context.insert("own_pause", sidecar::OWN_PAUSE);
@@ -180,8 +180,7 @@ fn requests(proxies: &[&ProxyPlan]) -> Vec<String> {
 }
 
 /// Every image that the cluster's pods name, apart from the user's own.
-fn images(input: &Input<'_>, cluster: &ClusterPlan, proxies: &[&ProxyPlan]) -> Vec<BTreeMap<String, String>> {
-    let limits = input.rate_limits.contains_key(&cluster.name);
+fn images(limits: bool, proxies: &[&ProxyPlan]) -> Vec<BTreeMap<String, String>> {
     let redirects = proxies.iter().any(|proxy| sidecar::redirects(proxy));
     let wanted = [
         (container::ENVOY_IMAGE, "", proxies.iter().any(|proxy| is_envoy(proxy))),

@@ -62,7 +62,7 @@ fn template(kind: WorkloadKind) -> (&'static str, &'static str, &'static str, &'
     (group, version, kind_word(kind), path)
 }
 
-/// Writes the component.
+/// Writes the component, but for its configuration.
 pub(crate) fn render(
     cluster: &ClusterPlan,
     proxy: &ProxyPlan,
@@ -71,9 +71,6 @@ pub(crate) fn render(
     tree: &mut Tree,
 ) {
     let folder = format!("{}/{}", cluster.name, proxy.name.path);
-    for (file, contents) in &rendered.files {
-        tree.insert(format!("{folder}/config/{file}"), contents.clone());
-    }
     let component = Component { cluster, proxy, sidecar, rendered };
     let mut patches = Vec::new();
     for (position, workload) in sidecar.workloads.iter().enumerate() {

@@ -190,7 +190,7 @@ impl Gateway {
 }
 
 /// How the number of a gateway's replicas follows their load.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Autoscale {
     /// Where it is declared.
     pub origin: Origin,
@@ -203,7 +203,7 @@ pub struct Autoscale {
 }
 
 /// The Kubernetes Service of a gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GatewayService {
     /// Its type. Default `LoadBalancer`.
     pub kind: ServiceType,
@@ -238,7 +238,7 @@ pub enum ExternalTraffic {
 }
 
 /// What the pods of a gateway are given. What is not said is the mesh's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Resources {
     /// Processor time that is reserved, in thousandths of a core.
     pub cpu: Option<u64>,
@@ -310,7 +310,7 @@ pub struct GatewayPort {
 }
 
 /// Clients that speak HTTP/1.0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Http10 {
     /// The host of requests that name none, in lower case and without a port.
     pub default_host: Option<String>,

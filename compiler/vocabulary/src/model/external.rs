@@ -51,7 +51,7 @@ impl ExternalHost {
 }
 
 /// TLS that a proxy begins towards a host outside the mesh.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OutsideTls {
     /// The server name that it sends, in lower case.
     pub sni: String,

@@ -76,7 +76,7 @@ pub struct Abort {
 }
 
 /// How a request is refused on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refused {
     /// With this status, 400 to 599; gRPC has its own one for each.
     Status(u16),

@@ -183,7 +183,7 @@ pub enum DeadShare {
 }
 
 /// Which requests: all conditions hold at once. An empty match is every request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HttpMatch {
     /// The normalised path.
     pub path: PathMatch,
@@ -198,7 +198,7 @@ pub struct HttpMatch {
 }
 
 /// A condition that may not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NotMatch {
     /// The path. An expression matches no `?`, and asks for nothing around it.
     Path(PathMatch),
@@ -218,7 +218,7 @@ impl HttpMatch {
 }
 
 /// A condition on the path, without its query.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PathMatch {
     /// Any path.
     #[default]
@@ -234,7 +234,7 @@ pub enum PathMatch {
 }
 
 /// A condition on a header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderMatch {
     /// Lower-case name.
     pub name: String,
@@ -246,7 +246,7 @@ pub struct HeaderMatch {
 }
 
 /// A condition on a parameter of the query, which is compared as it is sent, escapes included.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QueryMatch {
     /// The parameter's name.
     pub name: String,
@@ -257,7 +257,7 @@ pub struct QueryMatch {
 }
 
 /// A condition on a parameter's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum QueryValue {
     /// Any, but the parameter must be there.
     Present,
@@ -275,7 +275,7 @@ pub enum QueryValue {
 }
 
 /// A condition on a string.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StringMatch {
     /// Present with any value.
     Present,

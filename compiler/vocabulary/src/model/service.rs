@@ -183,7 +183,7 @@ pub struct Call {
 }
 
 /// A Kubernetes workload that runs a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Workload {
     /// Where it is declared (or the service, if nothing was said).
     pub origin: Origin,
@@ -219,7 +219,7 @@ pub enum WorkloadKind {
 }
 
 /// A probe that the sidecar answers in the application's place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Probe {
     /// Where it is declared.
     pub origin: Origin,
@@ -245,7 +245,7 @@ pub enum ProbeKind {
 }
 
 /// Where the application serves its own metrics.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Scrape {
     /// Where it is declared.
     pub origin: Origin,

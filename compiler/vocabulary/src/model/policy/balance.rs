@@ -29,7 +29,7 @@ pub enum BalanceBy {
 }
 
 /// The property of a request that decides where it goes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HashKey {
     /// A header's lines, by its name in lower case.
     Header(String),
@@ -47,7 +47,7 @@ pub enum HashKey {
 }
 
 /// How long a cookie lives that a proxy sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CookieTtl {
     /// Until the client ends.
     Session,

@@ -32,7 +32,7 @@ pub struct Retry {
 }
 
 /// How long is waited before a failed request is sent again: a random part of a time that doubles with each attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BackOff {
     /// The time before the first.
     pub base: Duration,
