@@ -40,10 +40,12 @@ impl Fields {
 
     /// Notes a `connection`.
     pub(super) fn connection(&mut self, value: &HeaderValue) {
+        // What is no text may end a connection, but does not keep it.
+        let is_text = value.as_bytes().is_ascii();
         for option in value.as_bytes().split(|byte| *byte == b',') {
             let option = option.trim_ascii();
             self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.keep_alive |= is_text && option.eq_ignore_ascii_case(b"keep-alive");
         }
     }
 
@@ -105,6 +107,11 @@ mod tests {
             let mut fields = Fields::default();
             fields.connection(&HeaderValue::from_static(value));
             assert_eq!(fields.stays(is_old), stays, "{value:?}");
+        }
+        for (value, is_old) in [(&b"\xff, close"[..], false), (b"keep-alive, \xff", true)] {
+            let mut fields = Fields::default();
+            fields.connection(&HeaderValue::from_bytes(value).unwrap());
+            assert!(!fields.stays(is_old), "{value:?}");
         }
     }
 

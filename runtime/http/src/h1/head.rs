@@ -101,6 +101,11 @@ pub(super) fn request(
     let method =
         Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| Fault::Method)?;
     let uri = Uri::from_maybe_shared(bytes.slice_ref(target)).map_err(|_| Fault::Target)?;
+    // Where a user ends and the host begins would be anybody's guess.
+    let users = uri.authority().map_or(0, |authority| authority.as_str().matches('@').count());
+    if users > 1 {
+        return Err(Fault::Target);
+    }
     let is_old = parsed.version != Some(1);
 
     let mut fields = Fields::default();

@@ -127,7 +127,9 @@ impl Server {
             (None, None) => Framing::EMPTY,
         };
         let is_old = message.version() == Version::HTTP_10;
-        self.stays = fields.stays(is_old);
+        // What follows a request for a tunnel is its body to some, and the tunnel's to others.
+        let is_clear = *message.method() != Method::CONNECT || framing == Framing::EMPTY;
+        self.stays = fields.stays(is_old) && is_clear;
         let asked = Asked {
             is_head: message.method() == Method::HEAD,
             is_connect: message.method() == Method::CONNECT,
@@ -319,6 +321,7 @@ mod tests {
             ("GET / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", Fault::Length),
             ("GET / HTTP/1.1\r\ncontent-length: +1\r\n\r\n", Fault::Length),
             ("GET / HTTP/2.0\r\n\r\n", Fault::Version),
+            ("GET http://u@v@a.test/ HTTP/1.1\r\n\r\n", Fault::Target),
             ("GET /a b HTTP/1.1\r\n\r\n", Fault::Version),
             ("G@T / HTTP/1.1\r\n\r\n", Fault::Method),
             ("GET / HTTP/1.1\r\na b: c\r\n\r\n", Fault::Header),
@@ -328,6 +331,17 @@ mod tests {
             let mut server = server(bytes.as_bytes());
             assert_eq!(server.request().map(drop), Err(fault), "{bytes:?}");
             assert!(server.is_over());
+        }
+    }
+
+    #[test]
+    fn nothing_follows_a_request_for_a_tunnel_that_has_a_body() {
+        for (length, stays) in [("", true), ("content-length: 0\r\n", true), ("content-length: 1\r\n", false)]
+        {
+            let mut server = server(format!("CONNECT a.test:80 HTTP/1.1\r\n{length}\r\nx").as_bytes());
+            server.request().unwrap().unwrap();
+            assert_eq!(reply(&mut server, 404, "").contains("connection: close"), !stays);
+            assert_eq!(server.finish(), stays);
         }
     }
 

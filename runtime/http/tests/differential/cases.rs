@@ -41,6 +41,11 @@ impl Case {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let is_server = !dice.one_in(3);
+        Case::of(dice, is_server, b"")
+    }
+
+    /// One in whose requests there mostly are these lines.
+    pub(crate) fn of(mut dice: Dice, is_server: bool, lines: &[u8]) -> Self {
         let mut input = Vec::with_capacity(512);
         let mut answers = Vec::new();
         let methods = [(); 2].map(|()| match dice.below(8) {
@@ -51,7 +56,7 @@ impl Case {
         });
         if is_server {
             for _ in 0..1 + dice.below(3) {
-                request(&mut dice, &mut input);
+                request(&mut dice, &mut input, lines);
             }
         } else {
             for _ in 0..2 {
@@ -277,8 +282,8 @@ impl Told {
     }
 }
 
-fn headers(dice: &mut Dice, out: &mut Vec<u8>, told: Told) {
-    if dice.one_in(2) {
+fn headers(dice: &mut Dice, out: &mut Vec<u8>, told: Told, has_host: bool) {
+    if dice.one_in(2) && !has_host {
         line(dice, out, b"host", b"a.test");
     }
     match told {
@@ -360,7 +365,7 @@ fn body(dice: &mut Dice, out: &mut Vec<u8>, told: Told) {
     }
 }
 
-fn request(dice: &mut Dice, out: &mut Vec<u8>) {
+fn request(dice: &mut Dice, out: &mut Vec<u8>, lines: &[u8]) {
     out.extend_from_slice(dice.mostly(40, &[b"", b"\r\n", b"\n", b"\r\n\r\n", b" ", b"\r", b"\0"]));
     let method = if dice.one_in(3) { b"POST" } else { dice.mostly(4, METHODS) };
     out.extend_from_slice(method);
@@ -368,8 +373,12 @@ fn request(dice: &mut Dice, out: &mut Vec<u8>) {
     out.extend_from_slice(dice.mostly(4, TARGETS));
     out.extend_from_slice(dice.mostly(10, VERSIONS));
     out.extend_from_slice(dice.mostly(40, ENDS));
+    let has_lines = !dice.one_in(16) && !lines.is_empty();
+    if has_lines {
+        out.extend_from_slice(lines);
+    }
     let told = Told::new(dice);
-    headers(dice, out, told);
+    headers(dice, out, told, has_lines);
     body(dice, out, told);
 }
 
@@ -397,7 +406,7 @@ fn answer(dice: &mut Dice, out: &mut Vec<u8>) {
     out.extend_from_slice(dice.mostly(6, &[b" OK", b"", b" ", b"  x", b" \xff", b" \x01", b" a\tb"]));
     out.extend_from_slice(dice.mostly(40, ENDS));
     let told = Told::new(dice);
-    headers(dice, out, told);
+    headers(dice, out, told, false);
     body(dice, out, told);
     out.extend_from_slice(
         dice.mostly(30, &[b"", b"x", b"\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"]),
