@@ -36,8 +36,8 @@ pub(crate) struct Paced {
     piece: u64,
     /// What is kept of an upstream's answer and may be more once there is room.
     narrow: Option<Narrow>,
-    /// What is kept of it once it goes through a pipe.
-    piped: Option<Receive>,
+    /// Whether more of it is kept once it goes through a pipe.
+    widens: bool,
     /// Whether more has come than was read; only of upstreams.
     backlog: Option<Backlog>,
     /// Until it shows in what memory is used: a connection for the answer to one client.
@@ -91,7 +91,7 @@ impl Paced {
         let mut paced = Paced::new(stream, None, Reads::Seldom);
         paced.piece = receive.piece();
         paced.narrow = receive.later().map(|_| Narrow { receive, read: 0 });
-        paced.piped = receive.piped();
+        paced.widens = receive.widens();
         paced.backlog = Some(Backlog::new(receive.kept()));
         paced.growing = growing;
         paced._counted = Some(Other::new());
@@ -111,7 +111,7 @@ impl Paced {
             reads,
             piece: PIECE,
             narrow: None,
-            piped: None,
+            widens: false,
             backlog: None,
             growing: None,
             _counted: None,
@@ -156,10 +156,11 @@ impl Paced {
 
     /// Makes a connection wider that goes through a pipe, which takes as much at once as has come, if there is much room.
     fn widen_for_pipe(&mut self) {
-        if self.narrow.is_some() || memory::buffers() != Buffers::Large {
+        if !self.widens || self.narrow.is_some() || memory::buffers() != Buffers::Large {
             return;
         }
-        let Some(receive) = self.piped.take() else { return };
+        self.widens = false;
+        let receive = Receive::piped();
         let now = self.backlog.as_ref().map_or(0, Backlog::kept);
         let more = receive.kept().saturating_sub(now);
         if queue::may_grow(more) {

@@ -89,10 +89,14 @@ impl Receive {
         memory::grown(self.kept(), 2 * self.piece())
     }
 
-    /// What is kept of it once it goes through a pipe, if that is more.
-    pub(crate) fn piped(self) -> Option<Self> {
-        let bound = self.bound.filter(|bound| *bound < PIPED);
-        bound.map(|_| Receive { bound: Some(PIPED), later: None })
+    /// Whether more of it is kept once it goes through a pipe.
+    pub(crate) fn widens(self) -> bool {
+        self.bound.is_some_and(|bound| bound < PIPED)
+    }
+
+    /// What is kept of a connection that goes through a pipe.
+    pub(crate) fn piped() -> Self {
+        Receive { bound: Some(PIPED), later: None }
     }
 
     /// What is kept of it once there is room, if that is more.
@@ -131,9 +135,9 @@ mod tests {
         let [large, small, smallest] = [Buffers::Large, Buffers::Small, Buffers::Smallest].map(of);
         assert_eq!([large, small, smallest].map(|receive| receive.grown() >> 10), [656, 208, 127]);
         assert_eq!((smallest.later(), small.later()), (Some(small), None));
-        assert_eq!(small.piped().and_then(Receive::bound), Some(PIPED));
+        assert!(small.widens() && Receive::piped().kept() > small.kept());
         let unbound = Receive::of("192.0.2.1:80".parse().unwrap(), Spoken::Bytes, Buffers::Large);
-        assert_eq!(unbound.piped(), None, "it is as large as the kernel makes it");
+        assert!(!unbound.widens(), "it is as large as the kernel makes it");
         assert_eq!((smallest.piece(), small.piece()), (SMALL_PIECE, PIECE));
     }
 }
