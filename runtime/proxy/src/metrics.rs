@@ -46,7 +46,7 @@ impl Counters {
     }
 
     /// With these values of the only label from the beginning, so that a share of one of them is never without the other.
-    fn from_zero(self, values: &[&str]) -> Self {
+    fn beginning_at_zero(self, values: &[&str]) -> Self {
         values.iter().for_each(|value| self.add(&[value], 0));
         self
     }
@@ -242,7 +242,7 @@ impl Default for Metrics {
                     "Certificate chains of peers in handshakes: verified, or known to be good from an earlier one.",
                     &["result"],
                 )
-                .from_zero(&["verified", "known"]),
+                .beginning_at_zero(&["verified", "known"]),
             ),
             connect_failures: Counters::new(
                 "meshd_connect_failures_total",

@@ -95,10 +95,12 @@ impl OneAtATime {
     ) -> Result<Response<Incoming>, Unanswered> {
         self.single.connection.send_head(head, body).await.map_err(|why| {
             let text = why.error.to_string();
-            match why.error {
-                _ if why.is_unsent => Unanswered::NotSent(text),
-                error if error.is_malformed() => Unanswered::Protocol(text),
-                _ => Unanswered::Reset(text),
+            if why.is_unsent {
+                Unanswered::NotSent(text)
+            } else if why.error.is_malformed() {
+                Unanswered::Protocol(text)
+            } else {
+                Unanswered::Reset(text)
             }
         })
     }
