@@ -58,8 +58,9 @@ pub(crate) fn start(shared: &Arc<Shared>, seed: u64, first: u32) -> JoinSet<()> 
     let mut clients = JoinSet::new();
     for kind in 0..CLIENTS {
         let number = first + kind;
-        let (shared, dice) =
-            (Arc::clone(shared), Dice::new(seed.wrapping_mul(1000).wrapping_add(number.into())));
+        // Dice of seeds that follow each other fall alike, one throw later.
+        let own = Dice::new(seed.wrapping_mul(1000).wrapping_add(number.into())).next();
+        let (shared, dice) = (Arc::clone(shared), Dice::new(own));
         match kind {
             0..6 => clients.spawn(one::keeps(shared, number, dice)),
             6..8 => clients.spawn(one::once(shared, number, dice)),
