@@ -50,7 +50,8 @@ class Meshd(Peer):
     def whole(self, case, folder, kind, **more):
         pool = {"max_connections": 1 << 20, "max_pending": 1 << 20, "max_requests": 1 << 20}
         group = {"name": "g", "endpoints": [{"host": "127.0.0.1", "port": case.upstream}], "outlier": OUTLIER}
-        upstreams = {"app": {"connect_timeout": "5s", "pool": pool, "groups": [group]}}
+        # What is behind speaks HTTP/1.1, whatever clients speak.
+        upstreams = {"app": {"connect_timeout": "5s", "protocol": "http1", "pool": pool, "groups": [group]}}
         metrics = {"name": "metrics", "bind": f"127.0.0.1:{free_port()}", "kind": {"metrics": {}}}
         listeners = [{"name": "in", "bind": f"127.0.0.1:{case.port}", "kind": kind}, metrics]
         whole = {"version": 1, "node": {"name": "n", "cluster": "c"}, "listeners": listeners, "upstreams": upstreams}
@@ -230,7 +231,8 @@ class Origin(Peer):
     title, program = "origin", "nginx"
 
     def command(self, size, port, folder):
-        answer = f"location / {{ return 200 '{'x' * size}'; }}"
+        (folder / "answer").write_text("x" * size)
+        answer = f"location / {{ root {folder}; try_files /answer =404; }} open_file_cache max=10;"
         server = f"server {{ listen 127.0.0.1:{port} backlog=4096; {answer} }}"
         text = f"worker_processes 1; daemon off; pid {folder}/origin.pid; error_log {folder}/origin-error.log; events {{ worker_connections 8000; }}\n"
         text += f"http {{ access_log off; keepalive_requests 1000000000; {server} }}"
