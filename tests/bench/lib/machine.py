@@ -66,8 +66,8 @@ class Process:
             total += fields[1] * os.sysconf("SC_PAGE_SIZE")
         return total
 
-    def serves(self, port):
-        if not listens(port) or self.process.poll() is not None:
+    def serves(self, port, seconds=20):
+        if not listens(port, seconds) or self.process.poll() is not None:
             sys.exit(f"{self.log.name} does not serve:\n{self.log.read_text(errors='replace')}")
 
 

@@ -5,6 +5,8 @@ import json, pathlib, shutil
 from machine import MEASURED, RELEASE, ROOT, Process, free_port
 
 ENVOY = ROOT / "tests" / ".tools" / "bin" / "envoy"
+# TLS upstreams of the row `load`.
+UPSTREAMS = 5000
 OUTLIER = {"consecutive_connections": 5, "interval": "10s", "ejection": "30s"}
 
 
@@ -27,7 +29,7 @@ class Peer:
         folder = folder / f"{self.title.replace(' ', '-')}-{free_port()}"
         folder.mkdir()
         process = Process(self.command(getattr(self, what)(case, folder), folder), {MEASURED}, folder)
-        process.serves(case.port)
+        process.serves(case.port, 60)
         return process
 
 
@@ -68,6 +70,16 @@ class Meshd(Peer):
 
     def requests(self, case, folder):
         return self.handshakes(case, folder)
+
+    def load(self, case, folder):
+        config = pathlib.Path(self.handshakes(case, folder))
+        whole = json.loads(config.read_text())
+        for number in range(UPSTREAMS):
+            tls = {"sni": f"u{number}.bench", "peers": [case.client.spiffe]}
+            group = {"name": "g", "endpoints": [{"host": "127.0.0.1", "port": case.upstream}], "outlier": OUTLIER, "tls": tls}
+            whole["upstreams"][f"u{number}"] = whole["upstreams"]["app"] | {"groups": [group]}
+        config.write_text(json.dumps(whole))
+        return config
 
     def handshakes(self, case, folder):
         app = {"http": {"upstream": "app"}}
@@ -115,6 +127,23 @@ class Envoy(Peer):
         proxy = {"@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", "stat_prefix": "in"}
         proxy |= {"cluster": "app", "access_log": self.log(folder, sni="%REQUESTED_SERVER_NAME%")}
         return self.whole(case, folder, {"filters": [{"name": "tcp", "typed_config": proxy}]})
+
+    def load(self, case, folder):
+        config = pathlib.Path(self.handshakes(case, folder))
+        whole = json.loads(config.read_text())
+        clusters = whole["static_resources"]["clusters"]
+        shown = {"certificate_chain": {"filename": str(case.client.chain)}, "private_key": {"filename": str(case.client.key)}}
+        expected = [{"san_type": "URI", "matcher": {"exact": case.client.spiffe}}]
+        checked = {"trusted_ca": {"filename": str(case.root)}, "match_typed_subject_alt_names": expected}
+        kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+        for number in range(UPSTREAMS):
+            common = {"tls_certificates": [shown], "validation_context": checked}
+            context = {"@type": kind, "sni": f"u{number}.bench", "common_tls_context": common}
+            name, socket = f"u{number}", {"name": "tls", "typed_config": context}
+            assignment = clusters[0]["load_assignment"] | {"cluster_name": name}
+            clusters.append(clusters[0] | {"name": name, "load_assignment": assignment, "transport_socket": socket})
+        config.write_text(json.dumps(whole))
+        return config
 
     def handshakes(self, case, folder):
         tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
@@ -231,8 +260,9 @@ class Origin(Peer):
     title, program = "origin", "nginx"
 
     def command(self, size, port, folder):
-        (folder / "answer").write_text("x" * size)
-        answer = f"location / {{ root {folder}; try_files /answer =404; }} open_file_cache max=10;"
+        # A word of its configuration has at most 4 KiB.
+        parts, rest = divmod(size, 1024)
+        answer = f"location / {{ set $k {'x' * 1024}; return 200 \"{'${k}' * parts}{'x' * rest}\"; }}"
         server = f"server {{ listen 127.0.0.1:{port} backlog=4096; {answer} }}"
         text = f"worker_processes 1; daemon off; pid {folder}/origin.pid; error_log {folder}/origin-error.log; events {{ worker_connections 8000; }}\n"
         text += f"http {{ access_log off; keepalive_requests 1000000000; {server} }}"
