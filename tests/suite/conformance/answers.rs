@@ -160,6 +160,8 @@ fn converse(mut stream: TcpStream) -> std::io::Result<()> {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nwell")?;
             continue;
         };
+        // The end leaves with the answer: where it comes a moment later, a proxy may have used the connection again.
+        socket2::SockRef::from(&stream).set_tcp_cork(true)?;
         stream.write_all(answer.as_bytes())?;
         return stream.shutdown(std::net::Shutdown::Write);
     }
