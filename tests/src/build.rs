@@ -1,10 +1,37 @@
 //! Trees that `meshc build` wrote, as a user would get them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::mesh::DataPlane;
 use crate::{process, tools};
+
+/// Every file of a tree: relative path → contents. The record of what was written is none: git does not see it, and nothing
+/// reads it but `meshc build`.
+///
+/// # Panics
+/// If something cannot be read.
+#[must_use]
+pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.ends_with(".meshc-record") {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below the folder").display().to_string();
+                found.insert(name, std::fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    found
+}
 
 /// A folder with a source, its keys and what was built from it.
 pub struct Built {

@@ -4,32 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use mesh_tests::build::{Built, acme, example, planned_mesh};
+use mesh_tests::build::{Built, acme, example, planned_mesh, tree};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::synthetic::{Shape, mesh};
 use mesh_tests::{process, tools};
-
-/// Every file of a tree: relative path → contents. The record of what was written is none: git does not see it, and nothing
-/// reads it but `meshc build`.
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(&directory).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.ends_with(".meshc-record") {
-                continue;
-            }
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let name = path.strip_prefix(folder).expect("below the folder").display().to_string();
-                found.insert(name, std::fs::read(&path).expect("readable"));
-            }
-        }
-    }
-    found
-}
 
 /// The top-level items of a source: lines up to a closing brace in the first column.
 fn items(source: &str) -> Vec<String> {

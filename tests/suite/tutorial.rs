@@ -1,9 +1,11 @@
 //! `lang/TUTORIAL.md` is true: its steps are taken one after the other, and what commands print is compared with what it
 //! shows. `MESH_BLESS=1` writes what they print.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mesh_tests::build::tree;
 use mesh_tests::tools;
 
 const FILE: &str = "lang/TUTORIAL.md";
@@ -177,12 +179,11 @@ fn each_step_is_a_mesh_and_prints_what_it_shows() {
 
     // Where it leads: the same files, byte by byte.
     let goal = std::fs::read_to_string(tools::workspace().join(GOAL)).expect("readable");
-    let own = built(&reader.path("out"));
+    let own = tree(&reader.path("out"));
     reader.write(&goal);
     reader.run("rm -rf out && meshc build mesh.mesh -o out");
-    let wanted = built(&reader.path("out"));
-    let names =
-        |tree: &std::collections::BTreeMap<PathBuf, Vec<u8>>| tree.keys().cloned().collect::<Vec<_>>();
+    let wanted = tree(&reader.path("out"));
+    let names = |tree: &BTreeMap<String, Vec<u8>>| tree.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&own), names(&wanted));
     let differ: Vec<_> = own.iter().filter(|(path, bytes)| wanted.get(*path) != Some(bytes)).collect();
     assert!(
@@ -190,24 +191,6 @@ fn each_step_is_a_mesh_and_prints_what_it_shows() {
         "{:?}",
         differ.iter().map(|(path, _)| path).collect::<Vec<_>>()
     );
-}
-
-/// The files below a directory.
-fn built(directory: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = std::collections::BTreeMap::new();
-    let mut open = vec![directory.to_path_buf()];
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(&next).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let relative = path.strip_prefix(directory).expect("below it").to_path_buf();
-                files.insert(relative, std::fs::read(&path).expect("readable"));
-            }
-        }
-    }
-    files
 }
 
 #[test]
