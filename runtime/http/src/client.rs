@@ -1,15 +1,14 @@
 //! A connection to a server: a [`h1::Client`] with its stream.
 
 use crate::incoming::{Incoming, Source};
-use crate::out::Out;
-use crate::{BodyError, Error, Limits, h1, scratch};
+use crate::link::Link;
+use crate::{BodyError, Error, Limits, h1};
 use bytes::Bytes;
 use h1::{Framing, Part, RequestHead};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -33,9 +32,7 @@ pub struct Connection<S: AsyncRead + AsyncWrite + Unpin>(Rc<Shared<S>>);
 struct Shared<S>(RefCell<Inner<S>>);
 
 struct Inner<S> {
-    stream: Option<S>,
-    core: h1::Client,
-    out: Out,
+    link: Link<S, h1::Client>,
     /// The number of the exchange.
     exchange: u64,
     /// The last one that was given up before its answer was over.
@@ -49,37 +46,19 @@ struct Inner<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
-    /// Reads some bytes; none at the end.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
-        let expected = self.core.body_expected();
-        let count = ready!(scratch::poll_read(stream, cx, self.core.input(), expected))?;
-        if count == 0 {
-            self.core.ended();
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Some(stream) => self.out.poll_flush(stream, cx),
-            None => Poll::Ready(Ok(())),
-        }
-    }
-
     /// Request or answer are over; the connection is ready again if both are.
     fn settle(&mut self) {
-        if self.core.has_answer() && self.core.has_request() && self.out.is_empty() {
+        if self.link.core.has_answer() && self.link.core.has_request() && self.link.out.is_empty() {
             self.exchange += 1;
-            self.core.finish();
-            self.out.rest();
+            self.link.core.finish();
+            self.link.out.rest();
             self.tell();
         }
     }
 
     /// The connection carries nothing more.
     fn give_up(&mut self) {
-        self.core.close();
+        self.link.core.close();
         self.given_up = Some(self.exchange);
         self.exchange += 1;
         if let Some(uploader) = self.uploader.take() {
@@ -100,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     fn poll_rest(&self, exchange: u64, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut inner = self.0.borrow_mut();
         if inner.exchange == exchange {
-            inner.poll_flush(cx).map_err(Error::from)
+            inner.link.poll_flush(cx).map_err(Error::from)
         } else {
             Poll::Ready(Err(Error::GivenUp))
         }
@@ -116,11 +95,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
             if inner.exchange != exchange {
                 return Poll::Ready(Err(Error::GivenUp));
             }
-            if inner.core.has_request() {
-                return inner.poll_flush(cx).map_err(Error::from);
+            if inner.link.core.has_request() {
+                return inner.link.poll_flush(cx).map_err(Error::from);
             }
-            if inner.out.is_full() {
-                ready!(inner.poll_flush(cx))?;
+            if inner.link.out.is_full() {
+                ready!(inner.link.poll_flush(cx))?;
             }
             // Asking for more may lead back to this connection.
             drop(inner);
@@ -130,9 +109,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
             let trailers = match frame {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(mut data) => {
-                        let (length, after) = inner.core.data(data.len(), &mut inner.out.small);
+                        let (length, after) = inner.link.core.data(data.len(), &mut inner.link.out.small);
                         data.truncate(length);
-                        inner.out.push(data, after);
+                        inner.link.out.push(data, after);
                         continue;
                     }
                     Err(frame) => frame.into_trailers().ok(),
@@ -140,11 +119,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
                 Poll::Ready(None) => None,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Error::Body(error))),
                 Poll::Pending => {
-                    ready!(inner.poll_flush(cx))?;
+                    ready!(inner.link.poll_flush(cx))?;
                     return Poll::Pending;
                 }
             };
-            if !inner.core.requested(trailers.as_ref(), &mut inner.out.small) {
+            if !inner.link.core.requested(trailers.as_ref(), &mut inner.link.out.small) {
                 return Poll::Ready(Err(Error::Body("the body is shorter than was announced".into())));
             }
         }
@@ -159,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
             return Poll::Ready(Some(Err(Error::GivenUp)));
         }
         loop {
-            let error = match inner.core.body() {
+            let error = match inner.link.core.body() {
                 Ok(Some(Part::Data(data))) => {
                     inner.settle();
                     return Poll::Ready(Some(Ok(Frame::data(data))));
@@ -172,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
                     inner.settle();
                     return Poll::Ready(None);
                 }
-                Ok(None) => match ready!(inner.poll_read(cx)) {
+                Ok(None) => match ready!(inner.link.poll_read(cx)) {
                     Ok(_) => continue,
                     Err(error) => Error::from(error),
                 },
@@ -186,17 +165,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
     fn left(&self, exchange: u64) -> Option<u64> {
         let inner = self.0.borrow();
         // Once the answer is over, another one may have begun.
-        if inner.exchange == exchange { inner.core.body_left() } else { Some(0) }
+        if inner.exchange == exchange { inner.link.core.body_left() } else { Some(0) }
     }
 
     fn is_over(&self, exchange: u64) -> bool {
         let inner = self.0.borrow();
-        if inner.exchange == exchange { inner.core.has_answer() } else { inner.given_up != Some(exchange) }
+        if inner.exchange == exchange {
+            inner.link.core.has_answer()
+        } else {
+            inner.given_up != Some(exchange)
+        }
     }
 
     fn unwanted(&self, exchange: u64) {
         let mut inner = self.0.borrow_mut();
-        if inner.exchange == exchange && !inner.core.has_answer() {
+        if inner.exchange == exchange && !inner.link.core.has_answer() {
             inner.give_up();
         }
     }
@@ -207,9 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     #[must_use]
     pub fn new(stream: S, limits: Limits) -> Self {
         Connection(Rc::new(Shared(RefCell::new(Inner {
-            stream: Some(stream),
-            core: h1::Client::new(limits),
-            out: Out::default(),
+            link: Link::new(stream, h1::Client::new(limits)),
             exchange: 0,
             given_up: None,
             is_uploading: false,
@@ -221,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     /// Whether a request may be sent.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.0.borrow().core.is_ready()
+        self.0.0.borrow().link.core.is_ready()
     }
 
     /// Whether what is under way is to be waited for: its answer is over, and its request is still being sent.
@@ -238,19 +219,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
                 inner.waiter = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            Poll::Ready(inner.core.is_ready())
+            Poll::Ready(inner.link.core.is_ready())
         })
         .await
     }
 
-    /// While no request is under way: ready once the other end has closed the connection, or said something unasked.
+    /// While no request is under way: ready once the other end has closed the connection, or said something unasked; at once
+    /// if no further request may be sent.
     pub fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.0.0.borrow_mut();
-        if !inner.core.is_ready() {
+        if !inner.link.core.is_ready() {
             return Poll::Ready(());
         }
-        let _ = ready!(inner.poll_read(cx));
-        inner.core.close();
+        let _ = ready!(inner.link.poll_read(cx));
+        inner.link.core.close();
         Poll::Ready(())
     }
 
@@ -299,8 +281,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
         let exchange = {
             let mut inner = self.0.0.borrow_mut();
             let inner = &mut *inner;
-            inner.out.small.reserve(HEAD);
-            write(&mut inner.core, exact, &mut inner.out.small);
+            inner.link.out.small.reserve(HEAD);
+            write(&mut inner.link.core, exact, &mut inner.link.out.small);
             inner.exchange
         };
         let answered = poll_fn(|cx| self.poll_answer(exchange, &mut body, cx)).await;
@@ -309,7 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
             Unanswered { is_unsent: false, error }
         })?;
         let (parts, ()) = head.into_parts();
-        if body.is_some() || !self.0.0.borrow().out.is_empty() {
+        if body.is_some() || !self.0.0.borrow().link.out.is_empty() {
             self.upload(exchange, body);
         }
         let incoming = if framing == Framing::EMPTY {
@@ -339,25 +321,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
             match result {
                 Ok(()) => {}
                 // A server that wants no more may have answered before it closed.
-                Err(Error::Stream(_)) => self.0.0.borrow_mut().core.close(),
+                Err(Error::Stream(_)) => self.0.0.borrow_mut().link.core.close(),
                 Err(error @ (Error::Fault(_) | Error::Body(_) | Error::Ended | Error::GivenUp)) => {
                     return Poll::Ready(Err(error));
                 }
             }
         }
         let mut inner = self.0.0.borrow_mut();
-        if !inner.out.is_empty()
+        if !inner.link.out.is_empty()
             && body.is_none()
-            && let Poll::Ready(Err(_)) = inner.poll_flush(cx)
+            && let Poll::Ready(Err(_)) = inner.link.poll_flush(cx)
         {
             // The same for one without a body.
-            inner.core.close();
+            inner.link.core.close();
         }
         loop {
-            if let Some(answer) = inner.core.answer()? {
+            if let Some(answer) = inner.link.core.answer()? {
                 return Poll::Ready(Ok(answer));
             }
-            ready!(inner.poll_read(cx))?;
+            ready!(inner.link.poll_read(cx))?;
         }
     }
 
@@ -392,13 +374,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
                     }
                 }
                 // What has come of the answer can still be read.
-                Err(Error::Stream(_)) => inner.core.close(),
+                Err(Error::Stream(_)) => inner.link.core.close(),
                 // A server that sees the end of the connection cannot take the request for complete.
                 Err(Error::Body(_) | Error::GivenUp | Error::Fault(_) | Error::Ended) => {
                     if inner.exchange == exchange {
                         inner.give_up();
                     }
-                    inner.stream = None;
+                    inner.link.stream = None;
                 }
             }
             inner.tell();
@@ -409,8 +391,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
     #[must_use]
     pub fn into_parts(self) -> Option<(S, Bytes)> {
         let mut inner = self.0.0.borrow_mut();
-        let unread = inner.core.take_unread();
-        inner.stream.take().map(|stream| (stream, unread))
+        let unread = inner.link.core.take_unread();
+        inner.link.stream.take().map(|stream| (stream, unread))
     }
 }
 
@@ -420,10 +402,10 @@ const HEAD: usize = 512;
 impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Connection<S> {
     fn drop(&mut self) {
         let mut inner = self.0.0.borrow_mut();
-        let is_quiet = inner.core.is_ready();
+        let is_quiet = inner.link.core.is_ready();
         // Whatever else holds it, nobody can give it back.
-        inner.core.close();
-        if let Some(stream) = inner.stream.as_mut().filter(|_| is_quiet) {
+        inner.link.core.close();
+        if let Some(stream) = inner.link.stream.as_mut().filter(|_| is_quiet) {
             // The other end is told that this is all, if it can be told at once: TLS would take it for a cut otherwise.
             let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
         }

@@ -16,6 +16,7 @@ mod fault;
 pub mod h1;
 mod incoming;
 mod limits;
+mod link;
 mod out;
 mod scratch;
 pub mod server;

@@ -2,8 +2,8 @@
 
 use crate::h1;
 use crate::incoming::{Incoming, Source};
-use crate::out::Out;
-use crate::{BodyError, Error, Fault, Limits, date, scratch};
+use crate::link::Link;
+use crate::{BodyError, Error, Fault, Limits, date};
 use bytes::Bytes;
 use h1::{Framing, Part};
 use http::{Request, Response, StatusCode};
@@ -55,9 +55,7 @@ enum State<F, B> {
 struct Shared<S>(RefCell<Inner<S>>);
 
 struct Inner<S> {
-    stream: Option<S>,
-    core: h1::Server,
-    out: Out,
+    link: Link<S, h1::Server>,
     /// The number of the exchange.
     exchange: u64,
     /// Whether somebody may still read the request's body.
@@ -68,33 +66,15 @@ struct Inner<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
-    /// Reads some bytes; none at the end.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
-        let expected = self.core.body_expected();
-        let count = ready!(scratch::poll_read(stream, cx, self.core.input(), expected))?;
-        if count == 0 {
-            self.core.ended();
-        }
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Some(stream) => self.out.poll_flush(stream, cx),
-            None => Poll::Ready(Ok(())),
-        }
-    }
-
     /// Throws away what has come of a body that nobody reads, so that a small one does not cost the connection.
     fn discard(&mut self, cx: &mut Context<'_>) {
         for _ in 0..LOOKS {
-            while let Ok(Some(_)) = self.core.body() {
-                if self.core.has_request() {
+            while let Ok(Some(_)) = self.link.core.body() {
+                if self.link.core.has_request() {
                     return;
                 }
             }
-            if !matches!(self.poll_read(cx), Poll::Ready(Ok(1..))) {
+            if !matches!(self.link.poll_read(cx), Poll::Ready(Ok(1..))) {
                 return;
             }
         }
@@ -109,14 +89,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
 
     /// While an answer is on its way: whether the client has gone. A request that it sends ahead is kept, and no more is read.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        if !self.core.has_request() {
+        if !self.link.core.has_request() {
             self.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        if self.core.has_ended() || self.core.unread() > 0 {
+        if self.link.core.has_ended() || self.link.core.unread() > 0 {
             return Poll::Pending;
         }
-        match ready!(self.poll_read(cx)) {
+        match ready!(self.link.poll_read(cx)) {
             Ok(0) => Poll::Ready(Error::Ended),
             Ok(_) => Poll::Pending,
             Err(error) => Poll::Ready(error.into()),
@@ -128,7 +108,7 @@ impl<S> Shared<S> {
     /// Writes something. What is dropped by a change of the state may lead back here, so nothing is borrowed longer.
     fn write(&self, write: impl FnOnce(&mut h1::Server, &mut Vec<u8>)) {
         let inner = &mut *self.0.borrow_mut();
-        write(&mut inner.core, &mut inner.out.small);
+        write(&mut inner.link.core, &mut inner.link.out.small);
     }
 }
 
@@ -136,21 +116,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
     fn poll_frame(&self, exchange: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut inner = self.0.borrow_mut();
         let inner = &mut *inner;
-        if inner.exchange != exchange || inner.stream.is_none() {
+        if inner.exchange != exchange || inner.link.stream.is_none() {
             return Poll::Ready(Some(Err(Error::GivenUp)));
         }
-        if inner.core.wants_body(&mut inner.out.small) {
+        if inner.link.core.wants_body(&mut inner.link.out.small) {
             // Written by the connection's task: a stream remembers only one that waits for it to take more.
             inner.tell();
         }
         let frame = loop {
-            match inner.core.body() {
+            match inner.link.core.body() {
                 Ok(Some(Part::Data(data))) => break Some(Ok(Frame::data(data))),
                 Ok(Some(Part::Trailers(trailers))) => break Some(Ok(Frame::trailers(trailers))),
                 Ok(Some(Part::End)) => break None,
                 Ok(None) => {
-                    if let Err(error) = ready!(inner.poll_read(cx)) {
-                        inner.core.close();
+                    if let Err(error) = ready!(inner.link.poll_read(cx)) {
+                        inner.link.core.close();
                         break Some(Err(error.into()));
                     }
                 }
@@ -161,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
         if is_broken {
             inner.is_read = false;
         }
-        if is_broken || inner.core.has_request() {
+        if is_broken || inner.link.core.has_request() {
             inner.tell();
         }
         Poll::Ready(frame)
@@ -169,12 +149,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source for Shared<S> {
 
     fn left(&self, exchange: u64) -> Option<u64> {
         let inner = self.0.borrow();
-        if inner.exchange == exchange { inner.core.body_left() } else { None }
+        if inner.exchange == exchange { inner.link.core.body_left() } else { None }
     }
 
     fn is_over(&self, exchange: u64) -> bool {
         let inner = self.0.borrow();
-        inner.exchange == exchange && inner.core.has_request()
+        inner.exchange == exchange && inner.link.core.has_request()
     }
 
     fn unwanted(&self, exchange: u64) {
@@ -196,9 +176,7 @@ where
     /// Serves `stream` with the answers of `service`.
     pub fn new(stream: S, service: V, limits: Limits) -> Self {
         let inner = Inner {
-            stream: Some(stream),
-            core: h1::Server::new(limits),
-            out: Out::default(),
+            link: Link::new(stream, h1::Server::new(limits)),
             exchange: 0,
             is_read: false,
             waker: None,
@@ -208,14 +186,14 @@ where
 
     /// The connection ends after the answer that is owed, or now.
     pub fn close(&mut self) {
-        self.shared.0.borrow_mut().core.close();
+        self.shared.0.borrow_mut().link.core.close();
     }
 
     /// What is left of a connection that speaks another protocol: its stream, and what came of the other protocol already.
     pub fn into_parts(self) -> Option<(S, Bytes)> {
         let mut inner = self.shared.0.borrow_mut();
-        let unread = inner.core.take_unread();
-        inner.stream.take().map(|stream| (stream, unread))
+        let unread = inner.link.core.take_unread();
+        inner.link.stream.take().map(|stream| (stream, unread))
     }
 
     /// Moves on; [`Poll::Pending`] once there is nothing to do.
@@ -224,7 +202,7 @@ where
         match &mut self.state {
             State::Waiting => {
                 let inner = &mut *inner;
-                match inner.core.request() {
+                match inner.link.core.request() {
                     Ok(Some((head, framing))) => {
                         inner.exchange += 1;
                         inner.is_read = framing != Framing::EMPTY;
@@ -237,21 +215,21 @@ where
                         let (parts, ()) = head.into_parts();
                         return Poll::Ready(Step::Ask(Request::from_parts(parts, body)));
                     }
-                    Ok(None) if inner.core.is_over() => {
+                    Ok(None) if inner.link.core.is_over() => {
                         return Poll::Ready(Step::Close(Ok(End::Closed)));
                     }
                     Ok(None) => {}
                     Err(fault) => {
-                        refuse(fault, &mut inner.out.small);
+                        refuse(fault, &mut inner.link.out.small);
                         return Poll::Ready(Step::Close(Err(fault.into())));
                     }
                 }
                 // Answers to requests that were sent ahead are written together.
-                if !inner.out.is_empty() && ready!(inner.poll_flush(cx)).is_err() {
+                if !inner.link.out.is_empty() && ready!(inner.link.poll_flush(cx)).is_err() {
                     return Poll::Ready(Step::Close(Err(Error::Ended)));
                 }
-                inner.out.rest();
-                match ready!(inner.poll_read(cx)) {
+                inner.link.out.rest();
+                match ready!(inner.link.poll_read(cx)) {
                     Ok(_) => Poll::Ready(Step::Again),
                     Err(error) => Poll::Ready(Step::Close(Err(error.into()))),
                 }
@@ -260,30 +238,30 @@ where
                 drop(inner);
                 if let Poll::Ready(response) = answering.as_mut().poll(cx) {
                     let inner = &mut *self.shared.0.borrow_mut();
-                    if !inner.is_read && !inner.core.has_request() {
+                    if !inner.is_read && !inner.link.core.has_request() {
                         inner.discard(cx);
-                        if !inner.core.has_request() {
+                        if !inner.link.core.has_request() {
                             // The connection ends behind this answer, and the client is told before it sends the next request.
-                            inner.core.close();
+                            inner.link.core.close();
                         }
                     }
                     return Poll::Ready(Step::Answer(response));
                 }
                 let mut inner = self.shared.0.borrow_mut();
-                if let Poll::Ready(Err(error)) = inner.poll_flush(cx) {
+                if let Poll::Ready(Err(error)) = inner.link.poll_flush(cx) {
                     return Poll::Ready(Step::Close(Err(error.into())));
                 }
                 inner.poll_gone(cx).map(|error| Step::Close(Err(error)))
             }
             State::Sending(body) => loop {
-                if inner.out.is_full() {
-                    match inner.poll_flush(cx) {
+                if inner.link.out.is_full() {
+                    match inner.link.poll_flush(cx) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(error)) => return Poll::Ready(Step::Close(Err(error.into()))),
                         Poll::Pending => return inner.poll_gone(cx).map(|error| Step::Close(Err(error))),
                     }
                 }
-                if inner.core.has_answer() {
+                if inner.link.core.has_answer() {
                     return Poll::Ready(Step::Answered(Ok(None)));
                 }
                 drop(inner);
@@ -295,14 +273,14 @@ where
                     Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                         Ok(mut data) => {
                             let inner = &mut *inner;
-                            let (length, after) = inner.core.data(data.len(), &mut inner.out.small);
+                            let (length, after) = inner.link.core.data(data.len(), &mut inner.link.out.small);
                             data.truncate(length);
-                            inner.out.push(data, after);
+                            inner.link.out.push(data, after);
                         }
                         Err(frame) => return Poll::Ready(Step::Answered(Ok(frame.into_trailers().ok()))),
                     },
                     Poll::Pending => {
-                        if let Poll::Ready(Err(error)) = inner.poll_flush(cx) {
+                        if let Poll::Ready(Err(error)) = inner.link.poll_flush(cx) {
                             return Poll::Ready(Step::Close(Err(error.into())));
                         }
                         return inner.poll_gone(cx).map(|error| Step::Close(Err(error)));
@@ -310,29 +288,29 @@ where
                 }
             },
             State::Reading => {
-                if inner.is_read && !inner.core.has_request() {
+                if inner.is_read && !inner.link.core.has_request() {
                     // Whoever reads ends it or gives it up, and says so.
                     inner.waker = Some(cx.waker().clone());
-                    if ready!(inner.poll_flush(cx)).is_err() {
+                    if ready!(inner.link.poll_flush(cx)).is_err() {
                         return Poll::Ready(Step::Close(Err(Error::Ended)));
                     }
                     return Poll::Pending;
                 }
                 inner.discard(cx);
                 inner.exchange += 1;
-                if inner.core.finish() {
+                if inner.link.core.finish() {
                     return Poll::Ready(Step::Wait);
                 }
                 Poll::Ready(Step::Close(Ok(End::Closed)))
             }
             State::Closing(result) => {
                 let result = match result {
-                    Ok(End::Switched) => ready!(inner.poll_flush(cx)),
+                    Ok(End::Switched) => ready!(inner.link.poll_flush(cx)),
                     // An end in order would make an answer look complete that has no other end.
-                    Err(Error::Body(_)) => ready!(inner.poll_flush(cx)),
+                    Err(Error::Body(_)) => ready!(inner.link.poll_flush(cx)),
                     Ok(End::Closed) | Err(Error::Fault(_)) => {
-                        let flushed = ready!(inner.poll_flush(cx));
-                        match (&mut inner.stream, flushed) {
+                        let flushed = ready!(inner.link.poll_flush(cx));
+                        match (&mut inner.link.stream, flushed) {
                             (Some(stream), Ok(())) => ready!(Pin::new(stream).poll_shutdown(cx)),
                             (_, flushed) => flushed,
                         }

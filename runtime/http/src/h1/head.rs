@@ -54,6 +54,14 @@ impl Search {
             before.ends_with(b"\n") || before.ends_with(b"\n\r")
         })
     }
+
+    /// What came, taken out of `input`, if it is worth reading.
+    fn taken(&mut self, input: &mut BytesMut, limits: Limits) -> Result<Option<Bytes>, Fault> {
+        if input.is_empty() || !self.is_worth_it(input) {
+            return within(input, limits);
+        }
+        Ok(Some(std::mem::take(input).freeze()))
+    }
 }
 
 /// A head, and what its headers say.
@@ -75,10 +83,7 @@ pub(super) fn request(
     if !search.skips_empty_lines(input, limits) {
         return Err(Fault::HeadTooLarge);
     }
-    if input.is_empty() || !search.is_worth_it(input) {
-        return within(input, limits);
-    }
-    let bytes = std::mem::take(input).freeze();
+    let Some(bytes) = search.taken(input, limits)? else { return Ok(None) };
     let mut space: Space<'_> = [NOTHING; Limits::MOST_HEADERS];
     let space = space.get_mut(..limits.headers).ok_or(Fault::HeadTooLarge)?;
     let mut parsed = httparse::Request::new(&mut []);
@@ -86,10 +91,7 @@ pub(super) fn request(
     let length = match status {
         Ok(Status::Complete(length)) if length <= limits.bytes => length,
         Ok(Status::Complete(_)) => return Err(Fault::HeadTooLarge),
-        Ok(Status::Partial) => {
-            *input = thawed(bytes);
-            return within(input, limits);
-        }
+        Ok(Status::Partial) => return put_back(bytes, input, limits),
         Err(httparse::Error::Token) if parsed.method.is_some() => return Err(Fault::Target),
         Err(error) => return Err(fault(error, Fault::Method)),
     };
@@ -141,7 +143,7 @@ pub(super) fn request(
     let mut message = Request::new(());
     *message.method_mut() = method;
     *message.uri_mut() = uri;
-    *message.version_mut() = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+    *message.version_mut() = version(is_old);
     *message.headers_mut() = headers;
     Ok(Some(Head { message, fields }))
 }
@@ -155,10 +157,7 @@ pub(super) fn answer(
     if !search.skips_empty_lines(input, limits) {
         return Err(Fault::HeadTooLarge);
     }
-    if input.is_empty() || !search.is_worth_it(input) {
-        return within(input, limits);
-    }
-    let bytes = std::mem::take(input).freeze();
+    let Some(bytes) = search.taken(input, limits)? else { return Ok(None) };
     let mut space: Space<'_> = [NOTHING; Limits::MOST_HEADERS];
     let space = space.get_mut(..limits.headers).ok_or(Fault::HeadTooLarge)?;
     let mut parsed = httparse::Response::new(&mut []);
@@ -166,10 +165,7 @@ pub(super) fn answer(
     let length = match status {
         Ok(Status::Complete(length)) if length <= limits.bytes => length,
         Ok(Status::Complete(_)) => return Err(Fault::HeadTooLarge),
-        Ok(Status::Partial) => {
-            *input = thawed(bytes);
-            return within(input, limits);
-        }
+        Ok(Status::Partial) => return put_back(bytes, input, limits),
         Err(error) => return Err(fault(error, Fault::Status)),
     };
     *search = Search::default();
@@ -193,7 +189,7 @@ pub(super) fn answer(
     *input = rest(&bytes, length);
     let mut message = Response::new(());
     *message.status_mut() = status;
-    *message.version_mut() = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+    *message.version_mut() = version(is_old);
     *message.headers_mut() = headers;
     Ok(Some(Head { message, fields }))
 }
@@ -206,10 +202,7 @@ pub(super) fn trailers(
 ) -> Result<Option<HeaderMap>, Fault> {
     let too_large = |_| Fault::TrailersTooLarge;
     let limits = Limits { bytes: limits.bytes.min(Limits::TRAILERS), ..limits };
-    if input.is_empty() || !search.is_worth_it(input) {
-        return within(input, limits).map_err(too_large);
-    }
-    let bytes = std::mem::take(input).freeze();
+    let Some(bytes) = search.taken(input, limits).map_err(too_large)? else { return Ok(None) };
     let mut space = [httparse::EMPTY_HEADER; Limits::MOST_HEADERS];
     let space = space.get_mut(..limits.headers).ok_or(Fault::TrailersTooLarge)?;
     let (length, parsed) = match httparse::parse_headers(&bytes, space) {
@@ -217,10 +210,7 @@ pub(super) fn trailers(
         Ok(Status::Complete(_)) | Err(httparse::Error::TooManyHeaders) => {
             return Err(Fault::TrailersTooLarge);
         }
-        Ok(Status::Partial) => {
-            *input = thawed(bytes);
-            return within(input, limits).map_err(too_large);
-        }
+        Ok(Status::Partial) => return put_back(bytes, input, limits).map_err(too_large),
         Err(_) => return Err(Fault::Trailer),
     };
     // Their lines end as those of chunks do, or one reader would find the end of the body elsewhere than another.
@@ -240,6 +230,10 @@ pub(super) fn trailers(
     Ok(Some(trailers))
 }
 
+fn version(is_old: bool) -> Version {
+    if is_old { Version::HTTP_10 } else { Version::HTTP_11 }
+}
+
 /// Room for the headers that a proxy adds.
 const ROOM: usize = 4;
 
@@ -255,9 +249,10 @@ fn rest(bytes: &Bytes, length: usize) -> BytesMut {
     bytes.get(length..).map(BytesMut::from).unwrap_or_default()
 }
 
-/// The same bytes, to which more may be added.
-fn thawed(bytes: Bytes) -> BytesMut {
-    bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()))
+/// What came is no whole head: it goes back to where more is added.
+fn put_back<T>(bytes: Bytes, input: &mut BytesMut, limits: Limits) -> Result<Option<T>, Fault> {
+    *input = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
+    within(input, limits)
 }
 
 /// An incomplete head may still become one within the limits.

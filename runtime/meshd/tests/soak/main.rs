@@ -10,6 +10,8 @@
     reason = "a soak ends at its first surprise, writes configurations, and watches the clock"
 )]
 
+#[path = "../../../proxy/tests/stories/support/any_server.rs"]
+mod any_server;
 #[path = "../../../proxy/tests/stories/support/certificates.rs"]
 #[expect(dead_code, reason = "the stories need more of it")]
 mod certificates;

@@ -118,7 +118,7 @@ impl OneAtATime {
 
     fn back(self) {
         let OneAtATime { single, lease } = self;
-        if single.connection.is_ready() && !single.has_ended() {
+        if !single.has_ended() {
             lease.pool.put_back(lease.connection, Link::Single(single));
             lease.ended_well();
         }

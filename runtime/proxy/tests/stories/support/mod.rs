@@ -1,5 +1,6 @@
 //! What the stories are told with: certificates, applications, clients and proxies, all on loopback.
 
+pub(crate) mod any_server;
 pub(crate) mod app;
 pub(crate) mod certificates;
 pub(crate) mod client;
