@@ -357,7 +357,7 @@ fn upload(address: SocketAddr) -> String {
 fn where_memory_is_tight_nothing_is_kept_for_another_attempt() {
     let proxy = Proxy::start("127.0.0.84");
     assert_eq!(upload(proxy.http), "HTTP/1.1 200 OK", "the second attempt has the body");
-    let (mut waiting, long) = (Vec::new(), format!("/wait HTTP/1.1\r\nlong: {}\r\nx: ", "x".repeat(6000)));
+    let (mut waiting, long) = (Vec::new(), format!("/wait HTTP/1.1\r\nlong: {}\r\nx: ", "x".repeat(9000)));
     let deadline = Instant::now() + Duration::from_secs(60);
     let tight = (LIMIT << 20) / 100 * 66;
     while proxy.number("meshd_memory_bytes ") < tight {
