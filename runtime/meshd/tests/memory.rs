@@ -40,7 +40,7 @@ struct Asked {
 }
 
 /// An application that answers `/large` with 8 MB, `/wait` never, uploads with 503 and 200 by turns, and everything else
-/// with a word.
+/// with a word; after `/end` it ends the connection.
 fn app() -> (SocketAddr, Arc<Asked>) {
     let listener = TcpListener::bind("127.0.0.81:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,9 +75,10 @@ fn serve(mut stream: TcpStream, asked: &Asked) {
         } else if head.starts_with(b"GET /large ") {
             (length, part) = (8_000, 1_000);
         }
+        let is_last = head.starts_with(b"GET /end ");
         let said = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", length * part);
         let body = vec![b'x'; part];
-        if said.is_err() || (0..length).any(|_| stream.write_all(&body).is_err()) {
+        if said.is_err() || (0..length).any(|_| stream.write_all(&body).is_err()) || is_last {
             return;
         }
     }
@@ -377,4 +378,27 @@ fn where_memory_is_tight_nothing_is_kept_for_another_attempt() {
     }
     assert_eq!(upload(proxy.http), "HTTP/1.1 200 OK");
     assert_eq!(["unread", "idle", "slow"].map(|why| proxy.shed(why)), [0; 3], "nobody had to go for it");
+}
+
+#[test]
+fn connections_that_have_ended_leave_nothing() {
+    let proxy = Proxy::start("127.0.0.85");
+    let ended = |count: usize| {
+        let mut client = ask(proxy.http, "/end");
+        for _ in 1..count {
+            assert!(answer(&mut client).starts_with("HTTP/1.1 200 "));
+            client.write_all(b"GET /end HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        }
+        assert!(answer(&mut client).starts_with("HTTP/1.1 200 "));
+    };
+    ended(100);
+    std::thread::sleep(Duration::from_millis(500));
+    // What each thread has not added to the sum yet, twice.
+    let most = proxy.number("meshd_memory_bytes ") + (128 << 10);
+    ended(2000);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while proxy.number("meshd_memory_bytes ") > most {
+        assert!(Instant::now() < deadline, "more than {most} stays in use: {}", metrics(proxy.page));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -19,6 +19,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
+use tokio::task::AbortHandle;
 
 /// What requests are sent with. The connection closes when it is dropped and no request is left.
 pub(super) enum Link {
@@ -38,15 +39,23 @@ pub(super) struct Single {
 impl Single {
     /// Whether it has ended while nobody uses it. If not, its watch is woken when it does.
     pub(super) fn has_ended(&self) -> bool {
-        let waker = self.watch.0.borrow();
+        let waker = self.watch.waker.borrow();
         let waker = waker.as_ref().map_or(Waker::noop(), |waker| waker);
         self.connection.poll_ended(&mut Context::from_waker(waker)).is_ready()
     }
 }
 
-/// Who is woken when a connection ends that nobody uses.
-#[derive(Clone, Default)]
-struct Watch(Rc<RefCell<Option<Waker>>>);
+/// The task that is woken when a connection ends that nobody uses. It is over with the connection.
+struct Watch {
+    waker: Rc<RefCell<Option<Waker>>>,
+    task: AbortHandle,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
 
 /// A connection that its pool counts until this is dropped.
 pub(super) struct Counted(Place);
@@ -89,21 +98,18 @@ pub(super) async fn open(
 fn open1(stream: Upward, place: Place) -> Link {
     let limits = Limits { headers: Bounds::BETWEEN_PROXIES.headers, bytes: buffers::HTTP1_BUFFER };
     let connection = client::Connection::new(ReadsOn::new(stream), limits);
-    let watch = Watch::default();
-    let watching = watch.clone();
     let counted = Counted((Weak::clone(&place.0), place.1));
+    let waker = Rc::new(RefCell::new(None));
+    let own = Rc::clone(&waker);
     // Whoever uses a connection sees its end; while nobody does, this task.
-    tokio::task::spawn_local(poll_fn(move |cx| {
-        watching.0.replace(Some(cx.waker().clone()));
-        match place.0.upgrade() {
-            Some(pool) if pool.is_open(place.1) => {
-                pool.look(place.1);
-                Poll::Pending
-            }
-            Some(_) | None => Poll::Ready(()),
+    let watching = tokio::task::spawn_local(poll_fn(move |cx| {
+        own.replace(Some(cx.waker().clone()));
+        if let Some(pool) = place.0.upgrade() {
+            pool.look(place.1);
         }
+        Poll::<()>::Pending
     }));
-    Link::Single(Single { connection, counted, watch })
+    Link::Single(Single { connection, counted, watch: Watch { waker, task: watching.abort_handle() } })
 }
 
 async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>, ConnectFailure> {

@@ -167,11 +167,6 @@ impl Pool {
         }
     }
 
-    /// Whether there is this connection, in use or not.
-    pub(super) fn is_open(&self, connection: ConnectionId) -> bool {
-        self.state.borrow().has(connection)
-    }
-
     /// Something came on a connection, or it ended: looks what it was, unless somebody uses it.
     pub(super) fn look(&self, connection: ConnectionId) {
         let has_ended = match self.links.borrow().get(&connection) {
