@@ -18,3 +18,4 @@ pub mod synthetic;
 pub mod tools;
 pub mod tunnel;
 pub mod wire;
+pub mod wire2;

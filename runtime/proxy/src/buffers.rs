@@ -4,8 +4,8 @@
 //! cannot stop the others of their connection: the connection's window is as large as all its streams' together. Nothing
 //! is kept until somebody sends it.
 
-use hyper::client::conn::http2 as client;
-use hyper::server::conn::http2 as server;
+use crate::bounds::Bounds;
+use meshd_http::h2::Settings;
 
 /// How many requests a stranger may have under way on one HTTP/2 connection, and how much of each, and of all together,
 /// it may send before it is read. Source: Envoy's advice for edges.
@@ -28,24 +28,26 @@ pub(crate) const HTTP1_BUFFER: usize = 128 * 1024;
 /// How much of a stream is taken from its sender before its receiver has room for it.
 const UNSENT: usize = 64 * 1024;
 
-/// Bounds what a client's connection may hold.
-pub(crate) fn of_client<E>(builder: &mut server::Builder<E>, is_stranger: bool) {
-    let (streams, stream, connection) = if is_stranger {
+/// What a client's HTTP/2 connection may hold, and how many requests may be under way on it.
+pub(crate) fn of_client(is_stranger: bool, bounds: Bounds) -> (Settings, u32) {
+    let (streams, stream_window, connection_window) = if is_stranger {
         (STREAMS_OF_STRANGERS, STREAM_WINDOW_OF_STRANGERS, CONNECTION_WINDOW_OF_STRANGERS)
     } else {
         (STREAMS, STREAM_WINDOW, CONNECTION_WINDOW)
     };
-    builder
-        .max_concurrent_streams(streams)
-        .initial_stream_window_size(stream)
-        .initial_connection_window_size(connection)
-        .max_send_buf_size(UNSENT);
+    (
+        Settings { stream_window, connection_window, unsent: UNSENT, header_list: bounds.header_list() },
+        streams,
+    )
 }
 
-/// Bounds what an HTTP/2 connection to an upstream may hold.
-pub(crate) fn of_upstream<E: Clone>(builder: &mut client::Builder<E>) {
-    builder
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(UNSENT);
+/// What an HTTP/2 connection to an upstream may hold. Who answers is known when it has answered; whatever could be admitted is
+/// read, and measured then.
+pub(crate) fn of_upstream() -> Settings {
+    Settings {
+        stream_window: STREAM_WINDOW,
+        connection_window: CONNECTION_WINDOW,
+        unsent: UNSENT,
+        header_list: Bounds::BETWEEN_PROXIES.header_list(),
+    }
 }

@@ -25,7 +25,6 @@ use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::watched::{Ending, Watched};
 use crate::worker::Worker;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
-use hyper_util::rt::TokioIo;
 use meshd_config::{Protocol, REPLAYED_BODY, Retry};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -473,7 +472,7 @@ impl Sending<'_> {
         }
         let upper = match is_asked && upgrade::is_agreed(&response) {
             false => None,
-            true => Some(upper(&mut response, &mut connection).await.ok_or(Failure::Reset)?),
+            true => Some(upper(&mut response, &mut connection).ok_or(Failure::Reset)?),
         };
         let held = [Some(Counted::Endpoint(endpoint)), None];
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.idle(upper.is_some()));
@@ -487,12 +486,9 @@ fn before_an_answer(retry: &Retry) -> Option<Duration> {
 }
 
 /// The upstream's end of what was agreed on.
-async fn upper(response: &mut Response<FromUpstream>, connection: &mut Option<OneAtATime>) -> Option<Upper> {
+fn upper(response: &mut Response<FromUpstream>, connection: &mut Option<OneAtATime>) -> Option<Upper> {
     match response.version() {
-        Version::HTTP_2 => {
-            let upgraded = hyper::upgrade::on(response).await.ok()?;
-            Some(Upper::Shared(TokioIo::new(upgraded)))
-        }
+        Version::HTTP_2 => response.body_mut().take_switched().map(Upper::Shared),
         _ => connection.take()?.into_switched().map(Upper::Single),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Arriving {
     /// Over HTTP/1.1.
     Http1(meshd_http::Incoming),
     /// On a stream of HTTP/2.
-    Http2(hyper::body::Incoming),
+    Http2(meshd_http::h2::Incoming),
 }
 
 impl Arriving {
@@ -113,20 +113,12 @@ impl HttpBody for FromClient {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let ended = self.ended;
         let (frame, is_last) = match &mut self.source {
-            Source::Client { arriving, presence: _ } => {
-                match (ready!(arriving.poll_frame(cx)), &*arriving) {
-                    (Some(Ok(frame)), _) => (Some(frame), arriving.is_end_stream()),
-                    (Some(Err(error)), _) => return Poll::Ready(Some(Err(error))),
-                    // An HTTP/2 stream can be reset "without an error", and hyper shows that as an end; a body that is
-                    // whole has also ended its stream. Over HTTP/1.1, a missing end is an error by itself.
-                    (None, Arriving::Http2(incoming)) if !ended && !incoming.is_end_stream() => {
-                        return Poll::Ready(Some(Err("the client ended its request in the middle".into())));
-                    }
-                    (None, _) => (None, true),
-                }
-            }
+            Source::Client { arriving, presence: _ } => match ready!(arriving.poll_frame(cx)) {
+                Some(Ok(frame)) => (Some(frame), arriving.is_end_stream()),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => (None, true),
+            },
             Source::Copy(copied) => match ready!(copied.poll_frame(cx)) {
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(frame)) => (Some(frame), copied.is_end_stream()),

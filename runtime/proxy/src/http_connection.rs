@@ -9,15 +9,11 @@ use crate::presence::Presence;
 use crate::relay::Breaks;
 use crate::replayed::Replayed;
 use crate::seldom::Seldom;
-use crate::stream::Streams;
 use crate::taken::Taken;
 use crate::tunnel::Next;
 use http::{Request, Response};
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use meshd_http::{Limits, server};
-use std::convert::Infallible;
+use meshd_http::h2::Stream;
+use meshd_http::{Limits, h2, server};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -37,7 +33,7 @@ pub(crate) async fn serve<S, V, F>(
     leave: impl Future<Output = ()>,
 ) where
     S: Breaks + 'static,
-    V: Fn(Request<Arriving>) -> F + 'static,
+    V: Fn(Request<Arriving>, Option<Rc<Stream>>) -> F + 'static,
     F: Future<Output = Response<Taken>> + 'static,
 {
     let mut stream = Replayed::new(Vec::new(), Noticed::new(stream, presence));
@@ -99,12 +95,12 @@ async fn http1<S, V, F>(
     mut overstayed: impl Future<Output = ()> + Unpin,
 ) where
     S: Breaks + 'static,
-    V: Fn(Request<Arriving>) -> F,
+    V: Fn(Request<Arriving>, Option<Rc<Stream>>) -> F,
     F: Future<Output = Response<Taken>>,
 {
     // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
     let limits = Limits { headers: bounds.headers, bytes: bounds.bytes + 1 };
-    let service = |request: Request<_>| service(request.map(Arriving::Http1));
+    let service = |request: Request<_>| service(request.map(Arriving::Http1), None);
     let mut serving = server::Connection::new(stream, service, limits);
     let ended = tokio::select! {
         biased;
@@ -141,25 +137,20 @@ async fn http2<S, V, F>(
     mut overstayed: impl Future<Output = ()> + Unpin,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
-    V: Fn(Request<Arriving>) -> F + 'static,
+    V: Fn(Request<Arriving>, Option<Rc<Stream>>) -> F + 'static,
     F: Future<Output = Response<Taken>> + 'static,
 {
-    let service = service_fn(move |request: Request<_>| {
-        // What a request needs is kept apart, so that its stream does not move it about.
-        let answer = Box::pin(service(request.map(Arriving::Http2)));
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    let mut builder = http2::Builder::new(Streams);
-    builder.timer(TokioTimer::new()).max_header_list_size(bounds.header_list()).enable_connect_protocol();
-    buffers::of_client(&mut builder, presence.is_stranger());
-    let mut serving = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
+    let service = move |request: Request<_>, stream| service(request.map(Arriving::Http2), Some(stream));
+    let (settings, streams) = buffers::of_client(presence.is_stranger(), bounds);
+    let mut serving = Box::pin(h2::server::Connection::new(stream, service, settings, streams));
     tokio::select! {
         biased;
-        _ = serving.as_mut() => return,
+        _ = &mut serving => return,
         () = &mut overstayed => return,
-        () = leave => serving.as_mut().graceful_shutdown(),
+        () = leave => serving.close(),
     }
     tokio::select! {
+        biased;
         _ = serving => {}
         () = &mut overstayed => {}
     }

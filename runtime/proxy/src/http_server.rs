@@ -17,7 +17,6 @@ use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
 use crate::relay::Breaks;
 use crate::serve::{Connection, Entry};
-use crate::stream::{Stream, Streams};
 use crate::taken::Taken;
 use crate::tunnel::{Next, Over, Tunnel};
 use crate::upgrade;
@@ -25,9 +24,8 @@ use crate::watched::Ending;
 use crate::worker::Worker;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use meshd_config::Upgrade;
+use meshd_http::h2::Stream;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,15 +48,15 @@ where
     let service = {
         let (worker, connection) = (Rc::clone(&worker), Rc::clone(&connection));
         let (presence, next) = (Rc::clone(&presence), next.clone());
-        move |request: Request<Arriving>| {
+        move |request: Request<Arriving>, stream: Option<Rc<Stream>>| {
             let is_http2 = request.version() == Version::HTTP_2;
             let asking = Asking::new(&presence, is_http2);
             let request = request.map(|arriving| FromClient::new(arriving, &presence));
             let (worker, connection, presence, next) =
                 (Rc::clone(&worker), Rc::clone(&connection), Rc::clone(&presence), next.clone());
             async move {
-                let answer = answer(&worker, &connection, asking, &next, request).await;
-                answer.map(|body| Taken::new(body, &presence))
+                let answer = answer(&worker, &connection, asking, &next, request, stream.as_ref()).await;
+                answer.map(|body| Taken::new(body, &presence, stream))
             }
         }
     };
@@ -97,12 +95,12 @@ async fn answer(
     asking: Asking,
     next: &Next,
     request: Request<FromClient>,
+    stream: Option<&Rc<Stream>>,
 ) -> Response<Body> {
     let start = Instant::now();
     let state = connection.slot.state.load_full();
     let presence = asking.presence();
-    let (mut parts, mut incoming) = request.into_parts();
-    let stream = parts.extensions.remove::<OnUpgrade>().filter(|_| parts.version == Version::HTTP_2);
+    let (parts, mut incoming) = request.into_parts();
     let version = parts.version;
     let form = Form::of(&parts.headers);
     let is_head = parts.method == Method::HEAD;
@@ -144,7 +142,7 @@ async fn answer(
                 Ok(answer) => {
                     is_last = answer.is_early();
                     let (worker, status) = (Rc::clone(worker), answer.status());
-                    let stream = Stream::current();
+                    let stream = stream.cloned();
                     let cookie = forwarded.cookie;
                     let mut response = answer.into_response(version, move |ending, bytes| {
                         line.bytes = bytes;
@@ -243,7 +241,7 @@ fn switched(
     agreement: Option<(Upgrade, Option<HeaderValue>)>,
     telling: Telling,
     next: &Next,
-    stream: Option<OnUpgrade>,
+    stream: Option<&Rc<Stream>>,
 ) -> Response<Body> {
     let mut response = Response::new(text(""));
     let (Some((headers, upper, kept)), Some((upgrade, key))) = (answer.into_switched(), agreement) else {
@@ -252,8 +250,8 @@ fn switched(
     *response.headers_mut() = headers;
     *response.status_mut() = upgrade::agree(version, response.headers_mut(), upgrade, key.as_ref());
     let presence = telling.asking.presence();
-    let task = Stream::current();
-    let tunnel = Tunnel::new(upper, kept.idle, &presence, move |over, (up, down)| {
+    let own = stream.cloned();
+    let tunnel = Tunnel::new(upper, kept.idle, &presence, own.clone(), move |over, (up, down)| {
         let Telling { worker, mut line, start, asking } = telling;
         (line.bytes, line.received) = (down, Some(up));
         match over {
@@ -263,7 +261,7 @@ fn switched(
                 line.flags = "UC";
                 line.details = Some(error.to_string().into());
             }
-            Over::GivenUp if task.is_some_and(|task| task.is_given_up()) => {
+            Over::GivenUp if own.is_some_and(|stream| stream.is_given_up()) => {
                 worker.shared.metrics.shed_streams.add(&[line.listener_name()], 1);
                 line.details = Some(Leaving::Unread.sentence().into());
                 line.flags = "OM";
@@ -275,12 +273,7 @@ fn switched(
     });
     match stream {
         None => next.set(tunnel),
-        // The task of the stream ends with the answer.
-        Some(stream) => hyper::rt::Executor::execute(&Streams, async move {
-            if let Ok(client) = stream.await {
-                tunnel.run(TokioIo::new(client)).await;
-            }
-        }),
+        Some(stream) => stream.switch(move |client| Box::pin(tunnel.run(client))),
     }
     response
 }

@@ -80,7 +80,7 @@ pub(crate) fn plain(status: StatusCode, body: impl Into<Cow<'static, str>>) -> R
     response
 }
 
-/// The answer to HEAD: without the body, whose length is still told. Over HTTP/2, hyper sends whatever body there is, and a
+/// The answer to HEAD: without the body, whose length is still told. Over HTTP/2, whatever body there is would be sent, and a
 /// client must take that for a broken stream (RFC 9113, section 8.1.1).
 pub(crate) fn headers_only(mut response: Response<Body>) -> Response<Body> {
     if let Some(length) = response.body().size_hint().exact() {

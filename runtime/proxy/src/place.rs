@@ -1,7 +1,7 @@
 //! The place that a client's connection takes: whether its client reads, and what else it does.
 
 use crate::memory::Level;
-use crate::stream::Stream;
+use meshd_http::h2::Stream;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -170,9 +170,9 @@ impl Place {
         self.moved.set(now);
     }
 
-    /// An answer begins to pass.
-    pub(crate) fn passing(&self) -> Rc<Passing> {
-        let passing = Rc::new(Passing { stream: Stream::current(), ..Passing::default() });
+    /// An answer begins to pass, over HTTP/2 on a stream.
+    pub(crate) fn passing(&self, stream: Option<Rc<Stream>>) -> Rc<Passing> {
+        let passing = Rc::new(Passing { stream, ..Passing::default() });
         self.answers.borrow_mut().push(Rc::clone(&passing));
         passing
     }
@@ -321,7 +321,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let place = Place::new(start);
-        place.passing().got_some(at(1));
+        place.passing(None).got_some(at(1));
         assert_eq!(unread(&place, at(1)), [0; 0]);
         assert_eq!(unread(&place, at(2)), [0]);
         let blocked = Place::new(start);

@@ -3,6 +3,7 @@
 use crate::frames::{Flood, Frames, PREFACE};
 use crate::memory;
 use crate::place::{Passing, Place};
+use meshd_http::h2::Stream;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -145,9 +146,9 @@ impl Presence {
         self.place.poll_takes(memory::level(), cx)
     }
 
-    /// An answer begins to pass.
-    pub(crate) fn passing(&self) -> Rc<Passing> {
-        self.place.passing()
+    /// An answer begins to pass, over HTTP/2 on a stream.
+    pub(crate) fn passing(&self, stream: Option<Rc<Stream>>) -> Rc<Passing> {
+        self.place.passing(stream)
     }
 
     /// It has passed.

@@ -5,11 +5,11 @@ use crate::body::{Body, text};
 use crate::connect::connect;
 use crate::headers::remove_hop_by_hop;
 use crate::local_reply::{headers_only, plain};
+use crate::on_this_thread::OnThisThread;
 use crate::operators::Metrics;
 use crate::paced::Paced;
 use crate::serve::Connection;
 use crate::snapshot::KindState;
-use crate::stream::Streams;
 use crate::upstream::{Spoken, Upstream};
 use crate::worker::Worker;
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, connection: Connection, stream: Pa
             Ok::<_, Infallible>(if request.method() == Method::HEAD { headers_only(reply) } else { reply })
         }
     });
-    let mut builder = auto::Builder::new(Streams);
+    let mut builder = auto::Builder::new(OnThisThread);
     builder.http1().timer(TokioTimer::new()).http2().timer(TokioTimer::new());
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,7 +1,7 @@
 //! A connection whose answers are read although nobody takes what is written any more.
 //!
-//! A server may answer before it has read the request, and close. Writing the rest of the request then fails, and hyper
-//! would give the connection up without reading what has arrived. Here a failed write is kept back: what follows is
+//! A server may answer before it has read the request, and close. Writing the rest of the request then fails, and HTTP/2's
+//! library would give the connection up without reading what has arrived. Here a failed write is kept back: what follows is
 //! thrown away, and the reading side says how the connection ended, after everything that was received.
 
 use std::io;

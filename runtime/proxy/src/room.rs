@@ -248,8 +248,8 @@ mod tests {
         let [blocked, flow_controlled, reads] = [room.take(at(10)), room.take(at(10)), room.take(at(10))];
         [&blocked, &flow_controlled, &reads].iter().for_each(|place| place.begin());
         blocked.takes_nothing(at(10));
-        flow_controlled.passing().got_some(at(11));
-        let waits_for_the_upstream = reads.passing();
+        flow_controlled.passing(None).got_some(at(11));
+        let waits_for_the_upstream = reads.passing(None);
         waits_for_the_upstream.got_some(at(10));
         waits_for_the_upstream.wants_more();
         let clear = |percent, second| room.clear(reading(percent), ALONE, at(second));
@@ -344,7 +344,7 @@ mod tests {
         let room = Room::default();
         let [idle, reads] = [room.take(at(0)), room.take(at(0))];
         reads.begin();
-        let moves = reads.passing();
+        let moves = reads.passing(None);
         let clear = |second| {
             moves.got_some(at(second));
             moves.wants_more();

@@ -5,6 +5,7 @@ use crate::place::Passing;
 use crate::presence::Presence;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use meshd_http::h2::Stream;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -18,9 +19,9 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Notes whether the client takes `body`.
-    pub(crate) fn new(body: Body, presence: &Rc<Presence>) -> Self {
-        Taken { body, presence: Rc::clone(presence), passing: presence.passing() }
+    /// Notes whether the client takes `body`, over HTTP/2 on a stream.
+    pub(crate) fn new(body: Body, presence: &Rc<Presence>, stream: Option<Rc<Stream>>) -> Self {
+        Taken { body, presence: Rc::clone(presence), passing: presence.passing(stream) }
     }
 }
 

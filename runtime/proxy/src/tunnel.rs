@@ -8,8 +8,7 @@ use crate::place::Passing;
 use crate::pool::Switched;
 use crate::presence::Presence;
 use crate::relay::{Breaks, Counts, End, relay};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use meshd_http::h2;
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
@@ -24,11 +23,8 @@ pub(crate) enum Upper {
     /// A connection.
     Single(Switched),
     /// A stream of one.
-    Shared(Stream),
+    Shared(h2::Switched),
 }
-
-/// A stream of HTTP/2 whose protocol was changed.
-pub(crate) type Stream = TokioIo<Upgraded>;
 
 /// How a tunnel ended.
 #[derive(Debug)]
@@ -57,19 +53,19 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// A tunnel to `upper` for the client of `presence`, made where its request is answered. `finish` is called once,
-    /// whatever happens.
+    /// A tunnel to `upper` for the client of `presence`, over HTTP/2 on `stream`. `finish` is called once, whatever happens.
     pub(crate) fn new(
         upper: Upper,
         idle: Option<Duration>,
         presence: &Rc<Presence>,
+        stream: Option<Rc<h2::Stream>>,
         finish: impl FnOnce(&Over, (u64, u64)) + 'static,
     ) -> Self {
         Tunnel {
             upper: Some(upper),
             idle,
             presence: Rc::clone(presence),
-            passing: presence.passing(),
+            passing: presence.passing(stream),
             counts: Counts::default(),
             finish: Some(Box::new(finish)),
         }
@@ -143,9 +139,8 @@ impl Breaks for Noted {
     }
 }
 
-impl Breaks for Stream {
-    /// The library ends such a stream in order whatever happened. What is carried here has an end of its own (RFC 6455,
-    /// section 7.1.5).
+impl Breaks for h2::Switched {
+    /// Such a stream is reset unless it was shut down (RFC 8441, section 5).
     fn break_off(&self) {}
 }
 

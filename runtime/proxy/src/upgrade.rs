@@ -7,8 +7,8 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
-use hyper::ext::Protocol;
 use meshd_config::Upgrade;
+use meshd_http::h2::Protocol;
 
 const KEY: HeaderName = header::SEC_WEBSOCKET_KEY;
 const ACCEPT: HeaderName = header::SEC_WEBSOCKET_ACCEPT;
@@ -30,7 +30,7 @@ pub(crate) fn asked(parts: &Parts) -> Result<Option<Upgrade>, ()> {
         |asked: &[u8]| UPGRADES.into_iter().find(|it| asked.eq_ignore_ascii_case(token(*it).as_bytes()));
     if parts.version == Version::HTTP_2 {
         let Some(protocol) = parts.extensions.get::<Protocol>() else { return Ok(None) };
-        return known(protocol.as_ref()).map(Some).ok_or(());
+        return known(protocol.as_str().as_bytes()).map(Some).ok_or(());
     }
     if !lists(&parts.headers, &header::CONNECTION, |token| token.eq_ignore_ascii_case(b"upgrade")) {
         return Ok(None);

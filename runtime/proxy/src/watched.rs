@@ -200,7 +200,7 @@ impl<F: FnOnce(Ending, u64)> Drop for Watched<F> {
             watchdog.abort();
         }
         let mut passing = self.passing.borrow_mut();
-        // A body that hyper never had to ask to its end (a HEAD, a 204) is complete all the same.
+        // A body that nobody had to ask to its end (a HEAD, a 204) is complete all the same.
         let ending = if passing.is_complete() { Ending::Complete } else { Ending::ClientGone };
         passing.end(ending);
     }

@@ -15,10 +15,13 @@ class Peer:
 
     title = program = None
     # Rows that it takes part in.
-    rows = ("pass_through", "handshakes", "http", "requests")
+    rows = ("pass_through", "handshakes", "http", "requests", "requests_to_http2")
 
     def __init__(self, program=None):
         self.program = program or self.program
+
+    def requests_to_http2(self, case, folder):
+        return self.requests(case, folder)
 
     def missing(self):
         """What to do if the program is not there."""
@@ -52,8 +55,8 @@ class Meshd(Peer):
     def whole(self, case, folder, kind, **more):
         pool = {"max_connections": 1 << 20, "max_pending": 1 << 20, "max_requests": 1 << 20}
         group = {"name": "g", "endpoints": [{"host": "127.0.0.1", "port": case.upstream}], "outlier": OUTLIER}
-        # What is behind speaks HTTP/1.1, whatever clients speak.
-        upstreams = {"app": {"connect_timeout": "5s", "protocol": "http1", "pool": pool, "groups": [group]}}
+        # What is behind speaks one protocol, whatever clients speak.
+        upstreams = {"app": {"connect_timeout": "5s", "protocol": case.behind, "pool": pool, "groups": [group]}}
         metrics = {"name": "metrics", "bind": f"127.0.0.1:{free_port()}", "kind": {"metrics": {}}}
         listeners = [{"name": "in", "bind": f"127.0.0.1:{case.port}", "kind": kind}, metrics]
         whole = {"version": 1, "node": {"name": "n", "cluster": "c"}, "listeners": listeners, "upstreams": upstreams}
@@ -121,6 +124,10 @@ class Envoy(Peer):
             "outlier_detection": {"consecutive_local_origin_failure": 5, "split_external_local_origin_errors": True},
             "load_assignment": {"cluster_name": "app", "endpoints": [{"lb_endpoints": [{"endpoint": address}]}]},
         }
+        if case.behind == "http2":
+            options = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+            spoken = {"@type": options, "explicit_http_config": {"http2_protocol_options": {}}}
+            cluster["typed_extension_protocol_options"] = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": spoken}
         return written(folder, "envoy.json", {"static_resources": {"listeners": [listener], "clusters": [cluster]}})
 
     def pass_through(self, case, folder):
@@ -154,6 +161,8 @@ class Envoy(Peer):
         common |= {"tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"}}
         context = {"@type": tls, "require_client_certificate": True, "common_tls_context": common}
         context |= {"disable_stateless_session_resumption": True, "disable_stateful_session_resumption": True}
+        if case.http2:
+            common["alpn_protocols"] = ["h2", "http/1.1"]
         socket = {"name": "tls", "typed_config": context}
         return self.whole(case, folder, self.manager(folder, peer="%DOWNSTREAM_PEER_URI_SAN%") | {"transport_socket": socket})
 
@@ -191,7 +200,8 @@ class HAProxy(Peer):
         lines = ["global", "  nbthread 1", "  maxconn 8000", "  log stdout format raw local0", "defaults", f"  mode {mode}"]
         lines += ["  timeout connect 5s", "  timeout client 1h", "  timeout server 1h", "  log global", f"  log-format '{form}'"]
         lines += ["frontend in", f"  bind 127.0.0.1:{case.port} {bind}", *rules]
-        lines += ["backend app", f"  server one 127.0.0.1:{case.upstream} check observe layer4 inter 1h error-limit 5 on-error mark-down"]
+        proto = "proto h2 " if case.behind == "http2" else ""
+        lines += ["backend app", f"  server one 127.0.0.1:{case.upstream} {proto}check observe layer4 inter 1h error-limit 5 on-error mark-down"]
         return written(folder, "haproxy.cfg", "\n".join(lines) + "\n")
 
     def pass_through(self, case, folder):
@@ -202,6 +212,8 @@ class HAProxy(Peer):
     def handshakes(self, case, folder):
         both = written(folder, "server.pem", case.server.chain.read_text() + case.server.key.read_text())
         tls = f"ssl crt {both} ca-file {case.root} verify required ssl-min-ver TLSv1.3 no-tls-tickets"
+        if case.http2:
+            tls += " alpn h2,http/1.1"
         return self.whole(case, folder, tls, "http", ["  default_backend app"])
 
     def http(self, case, folder):
@@ -214,6 +226,8 @@ class HAProxy(Peer):
 
 class Nginx(Peer):
     title, program, hint = "nginx", "nginx", "apt-get install nginx-light libnginx-mod-stream"
+    # It speaks no HTTP/2 to what is behind it.
+    rows = ("pass_through", "handshakes", "http", "requests")
 
     def command(self, config, folder):
         return [self.program, "-c", config, "-p", folder, "-g", "daemon off;"]
@@ -235,7 +249,8 @@ class Nginx(Peer):
         shown = f"ssl_certificate {case.server.chain}; ssl_certificate_key {case.server.key};"
         checked = f"ssl_client_certificate {case.root}; ssl_verify_client on; ssl_verify_depth 3;"
         whole = "ssl_protocols TLSv1.3; ssl_session_tickets off; ssl_session_cache off;"
-        server = f"server {{ listen 127.0.0.1:{case.port} ssl backlog=4096; {shown} {checked} {whole} {self.KEPT} }}"
+        kind = "ssl http2" if case.http2 else "ssl"
+        server = f"server {{ listen 127.0.0.1:{case.port} {kind} backlog=4096; {shown} {checked} {whole} {self.KEPT} }}"
         return self.requests_of(case, folder, server)
 
     # Connections to the upstream stay, as with the others.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_tests::wire::{self, Use};
+use mesh_tests::wire2;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
@@ -19,9 +20,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
-const USAGE: &str = "usage: wire relay BIND UPSTREAM | serve BIND short|bulk
+const USAGE: &str = "usage: wire relay BIND UPSTREAM | serve BIND short|bulk|http2
        wire short|bulk ADDRESS HELLO-FILE AT-ONCE SECONDS | idle ADDRESS HELLO-FILE COUNT
-       wire handshakes|requests ADDRESS NAME CERTIFICATE KEY AT-ONCE SECONDS";
+       wire handshakes|requests|requests2 ADDRESS NAME CERTIFICATE KEY AT-ONCE SECONDS";
 
 /// Does one thing, and prints how often it was done.
 #[tokio::main(flavor = "current_thread")]
@@ -34,6 +35,7 @@ async fn run() -> io::Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *arguments.as_slice() {
         ["relay", bind, upstream] => wire::relay(listen(bind).await?, local(upstream)?).await,
+        ["serve", bind, "http2"] => wire2::serve(listen(bind).await?).await,
         ["serve", bind, kind] => wire::serve(listen(bind).await?, of(kind)?).await,
         ["idle", at, hello, count] => {
             let hello = std::fs::read(hello)?;
@@ -43,13 +45,15 @@ async fn run() -> io::Result<()> {
             let _ = io::stdin().read(&mut [0])?;
             Ok(())
         }
-        [kind @ ("handshakes" | "requests"), at, name, certificate, key, at_once, seconds] => {
+        [kind @ ("handshakes" | "requests" | "requests2"), at, name, certificate, key, at_once, seconds] => {
             let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
-            let tls = connector(Path::new(certificate), Path::new(key))?;
+            let alpn: &[&[u8]] = if kind == "requests2" { &[b"h2"] } else { &[] };
+            let tls = connector(Path::new(certificate), Path::new(key), alpn)?;
             let time = Duration::from_secs(number(seconds)? as u64);
             let (at, at_once) = (local(at)?, number(at_once)?);
             let done = match kind {
                 "handshakes" => wire::shake_hands(at, tls, name, at_once, time).await?,
+                "requests2" => wire2::ask(at, tls, name, at_once, time).await?,
                 _ => wire::ask(at, tls, name, at_once, time).await?,
             };
             println!("{done}");
@@ -87,8 +91,8 @@ async fn listen(text: &str) -> io::Result<TcpListener> {
     TcpListener::bind(local(text)?).await
 }
 
-/// Shows a certificate, and takes whatever the server shows: what is measured is the server.
-fn connector(certificate: &Path, key: &Path) -> io::Result<TlsConnector> {
+/// Shows a certificate, offers these protocols, and takes whatever the server shows: what is measured is the server.
+fn connector(certificate: &Path, key: &Path, alpn: &[&[u8]]) -> io::Result<TlsConnector> {
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(certificate).map_err(io::Error::other)?.collect();
     let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
@@ -102,6 +106,7 @@ fn connector(certificate: &Path, key: &Path) -> io::Result<TlsConnector> {
         .map_err(io::Error::other)?;
     // Each handshake is a whole one.
     config.resumption = Resumption::disabled();
+    config.alpn_protocols = alpn.iter().map(|one| one.to_vec()).collect();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

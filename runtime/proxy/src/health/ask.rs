@@ -3,6 +3,7 @@
 use crate::balance::Picked;
 use crate::body::{Body, text};
 use crate::connect::{Upward, connect_to_check};
+use crate::on_this_thread::OnThisThread;
 use crate::upstream::Spoken;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, header};
@@ -10,7 +11,6 @@ use http_body_util::{BodyExt, Collected, Limited};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use meshd_config::Check;
-use std::future::Future;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// What a check calls itself.
@@ -151,16 +151,6 @@ async fn tcp(picked: &Picked, sni: &str, send: Option<&str>, receive: Option<&st
         }
     }
     Some(false)
-}
-
-/// Runs the tasks of an HTTP/2 connection beside the check.
-#[derive(Clone, Copy)]
-struct OnThisThread;
-
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for OnThisThread {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
 }
 
 #[cfg(test)]

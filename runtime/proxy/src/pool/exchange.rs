@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use std::future::Future;
+use meshd_http::h2::client::Answering;
+use meshd_http::h2::{self, Incoming};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -35,22 +35,27 @@ pub(crate) enum Unanswered {
     Reset(String),
 }
 
-type Asking = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>>>>;
-
 impl Stream {
     /// Sends a request. Whoever stops waiting for the answer leaves the stream to the pool.
     pub(crate) async fn send(mut self, request: Request<Body>) -> Result<Response<FromUpstream>, Unanswered> {
-        if self.sender.is_closed() {
-            return Err(Unanswered::NotSent("the connection has closed".into()));
+        if let Some(over) = poll_fn(|cx| Poll::Ready(self.sender.over(cx))).await {
+            return Err(Unanswered::NotSent(over.to_string()));
         }
         let (head, body) = request.into_parts();
         let lease = self.lease;
         let has_body = !body.is_end_stream();
         let progress = Rc::new(Progress::new(has_body, lease.last_reset()));
         let body = if has_body { Box::pin(Upload::new(body, &progress, &lease)) as Body } else { body };
-        let asking: Asking = Box::pin(self.sender.try_send_request(Request::from_parts(head, body)));
+        let (asking, sending) =
+            self.sender.send(Request::from_parts(head, ()), body).map_err(|error| explain(&error, &lease))?;
         let mut open =
             OpenStream { lease: Some(lease), progress: Rc::clone(&progress), rest: Rest::Asked(asking) };
+        if let Some(mut sending) = sending {
+            // Most bodies are there as a whole, and gone at once.
+            if poll_fn(|cx| Poll::Ready(Pin::new(&mut sending).poll(cx))).await.is_pending() {
+                tokio::task::spawn_local(sending);
+            }
+        }
         let Rest::Asked(asking) = &mut open.rest else { return Err(Unanswered::Client) };
         let answered = tokio::select! {
             biased;
@@ -63,9 +68,8 @@ impl Stream {
                 open.rest = Rest::Answering(incoming);
                 Ok(Response::from_parts(head, FromUpstream::Shared(open)))
             }
-            Err(mut error) => {
-                let unsent = error.take_message().is_some();
-                let why = open.over(false).map(|lease| explain(error.error(), unsent, &lease));
+            Err(error) => {
+                let why = open.over(false).map(|lease| explain(&error, &lease));
                 Err(why.unwrap_or(Unanswered::Client))
             }
         }
@@ -73,20 +77,16 @@ impl Stream {
 }
 
 /// What an error says about who is to blame.
-fn explain(error: &hyper::Error, unsent: bool, lease: &Lease) -> Unanswered {
-    let text = chain(error);
-    let h2 = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
-    match h2 {
-        _ if unsent => Unanswered::NotSent(text),
-        Some(h2) if h2.is_remote() && h2.is_reset() && h2.reason() == Some(h2::Reason::REFUSED_STREAM) => {
-            Unanswered::Refused(text)
-        }
-        // Only streams that the other end has not looked at are ended by its farewell.
-        Some(h2) if h2.is_remote() && h2.is_go_away() => Unanswered::NotSent(text),
-        Some(h2) if h2.is_reset() => Unanswered::Reset(text),
-        _ if lease.is_blamed_on_resets() => Unanswered::CutOff(text),
-        _ if error.is_parse() => Unanswered::Protocol(text),
-        _ => Unanswered::Reset(text),
+fn explain(error: &h2::Error, lease: &Lease) -> Unanswered {
+    let text = error.to_string();
+    if error.is_refused() {
+        Unanswered::Refused(text)
+    } else if error.is_farewell() {
+        Unanswered::NotSent(text)
+    } else if !error.is_reset() && lease.is_blamed_on_resets() {
+        Unanswered::CutOff(text)
+    } else {
+        Unanswered::Reset(text)
     }
 }
 
@@ -95,22 +95,10 @@ fn explain(error: &hyper::Error, unsent: bool, lease: &Lease) -> Unanswered {
 #[error("the connection was closed after other clients had broken off their requests")]
 pub(crate) struct CutOff;
 
-/// An error with its causes.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 /// What is left of a stream.
 enum Rest {
     /// The answer.
-    Asked(Asking),
+    Asked(Answering),
     /// The rest of its body.
     Answering(Incoming),
     Nothing,
@@ -248,6 +236,18 @@ pub(crate) enum FromUpstream {
     Shared(OpenStream),
 }
 
+impl FromUpstream {
+    /// What the stream has become in the place of a body.
+    pub(crate) fn take_switched(&mut self) -> Option<h2::Switched> {
+        match self {
+            FromUpstream::Shared(OpenStream { rest: Rest::Answering(incoming), .. }) => {
+                incoming.take_switched()
+            }
+            FromUpstream::Shared(_) | FromUpstream::Single(_) => None,
+        }
+    }
+}
+
 impl HttpBody for FromUpstream {
     type Data = Bytes;
     type Error = BodyError;
@@ -269,11 +269,6 @@ impl HttpBody for FromUpstream {
                 let lease = open.over(false);
                 let blamed = lease.is_some_and(|lease| lease.is_blamed_on_resets());
                 Poll::Ready(Some(Err(if blamed { CutOff.into() } else { error.into() })))
-            }
-            // A stream can be reset "without an error", and hyper shows that as an end.
-            Poll::Ready(None) if !ended => {
-                open.over(false);
-                Poll::Ready(Some(Err("the upstream ended its answer in the middle".into())))
             }
             Poll::Ready(frame) => {
                 if ended || frame.is_none() {

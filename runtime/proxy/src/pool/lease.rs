@@ -9,9 +9,9 @@ use crate::body::Body;
 use crate::pool::Unanswered;
 use crate::replayed::Replayed;
 use http::Response;
-use hyper::client::conn::http2;
 use meshd_http::Incoming;
 use meshd_http::h1::RequestHead;
+use meshd_http::h2::client::Sender;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -134,12 +134,12 @@ impl OneAtATime {
 
 /// A place on an HTTP/2 connection.
 pub(crate) struct Stream {
-    pub(super) sender: http2::SendRequest<Body>,
+    pub(super) sender: Sender,
     pub(super) lease: Rc<Lease>,
 }
 
 impl Stream {
-    pub(super) fn new(sender: http2::SendRequest<Body>, lease: Lease) -> Self {
+    pub(super) fn new(sender: Sender, lease: Lease) -> Self {
         Stream { sender, lease: Rc::new(lease) }
     }
 }

@@ -4,18 +4,16 @@ use super::resets::LastReset;
 use super::shell::Pool;
 use super::state::ConnectionId;
 use crate::balance::Picked;
-use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::buffers;
 use crate::connect::{ConnectFailure, Upward, connect, connect_for_client};
 use crate::metrics::Metrics;
 use crate::reads_on::ReadsOn;
 use crate::upstream::Spoken;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use meshd_http::{Limits, client};
-use std::cell::{Cell, OnceCell, RefCell};
-use std::future::{Future, poll_fn};
+use meshd_http::h2::client::{NOT_TOLD, Sender};
+use meshd_http::{Limits, client, h2};
+use std::cell::RefCell;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -26,7 +24,7 @@ pub(super) enum Link {
     /// HTTP/1.1, as long as no request uses it.
     Single(Single),
     /// HTTP/2.
-    Shared(http2::SendRequest<Body>, LastReset),
+    Shared(Sender, LastReset),
 }
 
 /// A connection for one request at a time.
@@ -69,12 +67,6 @@ impl Drop for Counted {
 /// Which connection of which pool.
 type Place = (Weak<Pool>, ConnectionId);
 
-type Connection = http2::Connection<TokioIo<ReadsOn<Upward>>, Body, Executor>;
-
-/// How many streams the HTTP library would allow before the other end has told how many. The pool sends one, so this
-/// only has to be a number that no other end can tell: they have 32 bits.
-const NOT_TOLD: usize = usize::MAX - 1;
-
 /// Opens a connection.
 pub(super) async fn open(
     picked: &Picked,
@@ -112,93 +104,36 @@ fn open1(stream: Upward, place: Place) -> Link {
     Link::Single(Single { connection, counted, watch: Watch { waker, task: watching.abort_handle() } })
 }
 
-async fn open2(stream: Upward, place: Place) -> Result<http2::SendRequest<Body>, ConnectFailure> {
-    let following = Rc::new(Following {
-        place: (Weak::clone(&place.0), place.1),
-        connection: OnceCell::new(),
-        told: Cell::new(NOT_TOLD),
-        is_first_task: Cell::new(true),
-    });
-    let mut builder = http2::Builder::new(Executor(Rc::clone(&following)));
-    builder.timer(TokioTimer::new()).initial_max_send_streams(NOT_TOLD);
-    // Who answers is known when it has answered; whatever could be admitted is read, and measured then.
-    builder.max_header_list_size(Bounds::BETWEEN_PROXIES.header_list());
-    buffers::of_upstream(&mut builder);
-    let (sender, connection) =
-        builder.handshake(TokioIo::new(ReadsOn::new(stream))).await.map_err(|error| failure(&error))?;
-    let connection = Rc::new(RefCell::new(connection));
-    let _ = following.connection.set(Rc::downgrade(&connection));
+async fn open2(stream: Upward, place: Place) -> Result<Sender, ConnectFailure> {
+    let opened = h2::client::open(ReadsOn::new(stream), buffers::of_upstream()).await;
+    let (sender, mut connection) =
+        opened.map_err(|error| ConnectFailure { reason: "http", message: error.to_string() })?;
     tokio::task::spawn_local(async move {
-        let _ = poll_fn(|cx| Pin::new(&mut *connection.borrow_mut()).poll(cx)).await;
-        // No more requests; those on the connection go on.
-        if let Some(pool) = place.0.upgrade() {
-            pool.leaves(place.1);
-        }
+        let (mut told, mut is_leaving) = (NOT_TOLD, false);
+        let _ = poll_fn(|cx| {
+            let polled = Pin::new(&mut connection).poll(cx);
+            if let Some(pool) = place.0.upgrade().filter(|_| !is_leaving) {
+                let allowed = connection.allowed();
+                if std::mem::replace(&mut told, allowed) != allowed {
+                    let streams = u32::try_from(allowed).unwrap_or(u32::MAX);
+                    pool.tell(|state, now| state.allowed(place.1, streams, now));
+                }
+                // No more requests; those on the connection go on.
+                if pool.has_taken_leave(place.1, cx) {
+                    is_leaving = true;
+                    pool.leaves(place.1);
+                }
+            }
+            polled
+        })
+        .await;
+        gone(&place);
     });
     Ok(sender)
-}
-
-fn failure(error: &hyper::Error) -> ConnectFailure {
-    ConnectFailure { reason: "http", message: error.to_string() }
 }
 
 fn gone((pool, id): &Place) {
     if let Some(pool) = pool.upgrade() {
         pool.gone(*id);
-    }
-}
-
-/// What is known about an HTTP/2 connection's other end.
-struct Following {
-    place: Place,
-    connection: OnceCell<Weak<RefCell<Connection>>>,
-    /// How many streams the pool was told of.
-    told: Cell<usize>,
-    is_first_task: Cell<bool>,
-}
-
-impl Following {
-    /// Tells the pool when the other end has changed its mind.
-    fn look(&self) {
-        let connection = self.connection.get().and_then(Weak::upgrade);
-        let Some(allowed) = connection.as_ref().and_then(|it| it.try_borrow().ok()) else { return };
-        let allowed = allowed.current_max_send_streams();
-        if self.told.replace(allowed) == allowed {
-            return;
-        }
-        if let Some(pool) = self.place.0.upgrade() {
-            let streams = u32::try_from(allowed).unwrap_or(u32::MAX);
-            pool.tell(|state, now| state.allowed(self.place.1, streams, now));
-        }
-    }
-}
-
-/// Runs the tasks of one HTTP/2 connection on the worker's own thread. The first one is the connection's own: what the
-/// other end says is known after it has run, and the connection is gone when it ends.
-#[derive(Clone)]
-pub(super) struct Executor(Rc<Following>);
-
-impl<F> hyper::rt::Executor<F> for Executor
-where
-    F: Future + 'static,
-{
-    fn execute(&self, future: F) {
-        if !self.0.is_first_task.replace(false) {
-            tokio::task::spawn_local(async move {
-                future.await;
-            });
-            return;
-        }
-        let following = Rc::clone(&self.0);
-        tokio::task::spawn_local(async move {
-            let mut future = Box::pin(future);
-            poll_fn(|cx| {
-                let polled = future.as_mut().poll(cx);
-                following.look();
-                polled
-            })
-            .await;
-            gone(&following.place);
-        });
     }
 }

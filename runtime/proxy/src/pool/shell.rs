@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::task::Context;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -177,6 +178,14 @@ impl Pool {
             // The pool is told by the drop.
             let link = self.links.borrow_mut().remove(&connection);
             drop(link);
+        }
+    }
+
+    /// Whether the other end of a shared connection takes no more requests, as far as is seen without waiting.
+    pub(super) fn has_taken_leave(&self, connection: ConnectionId, cx: &mut Context<'_>) -> bool {
+        match self.links.borrow_mut().get_mut(&connection) {
+            Some(Link::Shared(sender, _)) => sender.over(cx).is_some(),
+            Some(Link::Single(_)) | None => false,
         }
     }
 

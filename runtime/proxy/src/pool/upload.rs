@@ -6,6 +6,7 @@ use super::resets::LastReset;
 use crate::body::{Body, BodyError};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use meshd_http::h2;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -87,7 +88,7 @@ impl HttpBody for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.progress.cut.get() {
-            return Poll::Ready(Some(Err(h2::Error::from(h2::Reason::CANCEL).into())));
+            return Poll::Ready(Some(Err(h2::Error::from(::h2::Error::from(h2::Reason::CANCEL)).into())));
         }
         *self.progress.waker.borrow_mut() = Some(cx.waker().clone());
         if self.progress.broken.get() {
