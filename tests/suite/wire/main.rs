@@ -2,7 +2,8 @@
 //! keeps what it saw. A request that comes out of meshd alone is a mistake of ours, or of a kind that is [`known`].
 //!
 //!     cargo build --workspace --bins && cargo test -p mesh-tests --test wire
-//!     MESH_CASES=0..1000000 cargo test --release -p mesh-tests --test wire -- --nocapture     # MESH_MESHD names another meshd
+//!     MESH_CASES=0..1000000 cargo test --release -p mesh-tests --test wire alone -- --nocapture     # MESH_MESHD names another meshd
+//!     MESH_CASES=0..1000000 cargo test --release -p mesh-tests --test wire step -- --nocapture      # through three proxies, see `chain.rs`
 //!
 //! A case is one connection with one to three requests, and one more whose answer shows that the connection is in step. It is
 //! made of its number alone. What differs is tried again alone, with more patience, before it counts. Where Envoy ends, it is
@@ -11,6 +12,7 @@
 #[path = "../../../runtime/http/tests/differential/cases.rs"]
 #[expect(dead_code, reason = "only requests are used here")]
 mod cases;
+mod chain;
 #[path = "../../../runtime/http/tests/common/dice.rs"]
 mod dice;
 mod origin;
@@ -56,15 +58,15 @@ fn bytes(number: u64, attempt: u64) -> Case {
     case
 }
 
-/// Sends a case, and reads until it is over or nothing happens; all that was answered.
-async fn send(case: &Case, address: SocketAddr, patience: Duration) -> Vec<u8> {
+/// Sends the bytes of a case in pieces, and reads until it is over or nothing happens; all that was answered.
+async fn send(input: &[u8], cuts: &[usize], address: SocketAddr, patience: Duration) -> Vec<u8> {
     let mut answers = Vec::new();
     let Ok(mut stream) = TcpStream::connect(address).await else { return answers };
     let _ = stream.set_nodelay(true);
     let mut from = 0;
-    for to in case.cuts.iter().copied().chain([case.input.len()]) {
+    for to in cuts.iter().copied().chain([input.len()]) {
         if to > from {
-            if stream.write_all(&case.input[from..to]).await.is_err() {
+            if stream.write_all(&input[from..to]).await.is_err() {
                 break;
             }
             tokio::task::yield_now().await;
@@ -110,7 +112,8 @@ impl Side {
             let places = Arc::clone(&self.places);
             tokio::spawn(async move {
                 let _place = places.acquire().await;
-                (number, send(&bytes(number, attempt), address, patience).await)
+                let case = bytes(number, attempt);
+                (number, send(&case.input, &case.cuts, address, patience).await)
             })
         };
         let tasks: Vec<_> = numbers.iter().map(send).collect();
