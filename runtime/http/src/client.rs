@@ -281,7 +281,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
         let exchange = {
             let mut inner = self.0.0.borrow_mut();
             let inner = &mut *inner;
-            inner.link.out.small.reserve(HEAD);
+            inner.link.out.begin();
             write(&mut inner.link.core, exact, &mut inner.link.out.small);
             inner.exchange
         };
@@ -395,9 +395,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Connection<S> {
         inner.link.stream.take().map(|stream| (stream, unread))
     }
 }
-
-/// Room for the head of a request, in bytes.
-const HEAD: usize = 512;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Connection<S> {
     fn drop(&mut self) {

@@ -23,7 +23,9 @@ mod link;
 mod out;
 mod scratch;
 pub mod server;
+mod spare;
 
 pub use fault::{BodyError, Error, Fault};
 pub use incoming::Incoming;
 pub use limits::Limits;
+pub use spare::give_back_headers;

@@ -1,5 +1,6 @@
 //! What is still to be written: heads and small pieces in one buffer, and one large piece behind it.
 
+use crate::spare;
 use bytes::{Buf as _, Bytes};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -102,10 +103,17 @@ impl Out {
         self.after = self.after.get(of_after..).unwrap_or_default();
     }
 
+    /// Takes a buffer: a head is going to be written.
+    pub(crate) fn begin(&mut self) {
+        if self.small.capacity() == 0 {
+            self.small = spare::buffer();
+        }
+    }
+
     /// Gives the buffer back: nothing is going to be written for a while.
     pub(crate) fn rest(&mut self) {
         if self.is_empty() {
-            self.small = Vec::new();
+            spare::give_back_buffer(std::mem::take(&mut self.small));
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::h1;
 use crate::incoming::{Incoming, Source};
 use crate::link::Link;
+use crate::spare::{self, Room};
 use crate::{BodyError, Error, Fault, Limits, date};
 use bytes::Bytes;
 use h1::{Framing, Part};
@@ -14,9 +15,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
-
-/// Room for the head of an answer, in bytes.
-const HEAD: usize = 512;
 
 /// How often it is read from a body that nobody wants.
 const LOOKS: usize = 8;
@@ -41,7 +39,7 @@ enum State<F, B> {
     /// For a request.
     Waiting,
     /// Whoever answers has not answered.
-    Answering(Pin<Box<F>>),
+    Answering(Room<F>),
     /// The answer's body is sent.
     Sending(B),
     /// The answer is sent, and somebody still reads the request's body.
@@ -170,7 +168,7 @@ impl<S, V, F, B> Connection<S, V, F, B>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     V: FnMut(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     /// Serves `stream` with the answers of `service`.
@@ -236,7 +234,8 @@ where
             }
             State::Answering(answering) => {
                 drop(inner);
-                if let Poll::Ready(response) = answering.as_mut().poll(cx) {
+                let polled = answering.as_mut().as_pin_mut().map(|answering| answering.poll(cx));
+                if let Some(Poll::Ready(response)) = polled {
                     let inner = &mut *self.shared.0.borrow_mut();
                     if !inner.is_read && !inner.link.core.has_request() {
                         inner.discard(cx);
@@ -328,20 +327,22 @@ where
         match step {
             Step::Again => {}
             Step::Wait => self.state = State::Waiting,
-            Step::Ask(request) => self.state = State::Answering(Box::pin((self.service)(request))),
+            Step::Ask(request) => self.state = State::Answering(spare::room((self.service)(request))),
             Step::Answer(response) => {
                 let (parts, body) = response.into_parts();
                 let exact = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
                 let head = Response::from_parts(parts, ());
-                self.shared.write(|core, out| {
-                    out.reserve(HEAD);
-                    date::with(|date| core.answer(&head, exact, date, out));
-                });
-                // What is left of whoever answered goes with this, and a body that it had from here.
-                self.state = match head.status() {
+                self.shared.0.borrow_mut().link.out.begin();
+                self.shared.write(|core, out| date::with(|date| core.answer(&head, exact, date, out)));
+                let next = match head.status() {
                     StatusCode::SWITCHING_PROTOCOLS => State::Closing(Ok(End::Switched)),
                     _ => State::Sending(body),
                 };
+                // What is left of whoever answered goes with this, and a body that it had from here.
+                if let State::Answering(room) = std::mem::replace(&mut self.state, next) {
+                    spare::give_back_room(room);
+                }
+                spare::give_back_headers(head.into_parts().0.headers);
             }
             Step::Answered(result) => {
                 self.state = match result {
@@ -370,7 +371,7 @@ impl<S, V, F, B> Future for Connection<S, V, F, B>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     V: FnMut(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     type Output = Result<End, Error>;

@@ -30,6 +30,9 @@ const QUEUE: usize = 256;
 /// A worker hands over its lines when they come to so many bytes.
 const BATCH: usize = 32 * 1024;
 
+/// Room for most lines, in bytes.
+const ROOM: usize = 1024;
+
 /// The longest that a worker keeps lines: how often [`hand_over`] is to be called.
 pub(crate) const LONGEST: Duration = Duration::from_millis(100);
 
@@ -150,26 +153,23 @@ pub(crate) enum Host {
     Known(Rc<str>),
 }
 
-/// The members of an object, written one after the other: no tree of it is ever made.
+/// The members of an object behind its first one, written one after the other: no tree of it is ever made.
 struct Members<'b> {
     out: &'b mut Vec<u8>,
-    is_first: bool,
+}
+
+/// A member's name as it is written behind another member.
+macro_rules! named {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
 }
 
 impl Members<'_> {
-    /// A member's name, which needs no escapes.
-    fn name(&mut self, name: &'static str) {
-        self.out.extend_from_slice(if self.is_first { b"{\"" } else { b",\"" });
-        self.is_first = false;
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-    }
-
     fn text(&mut self, name: &'static str, value: &str) {
-        self.name(name);
-        // Most texts are written as they are. All of one is looked at, since many bytes at once cost less than an early end.
-        let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-        if !value.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        self.out.extend_from_slice(name.as_bytes());
+        // Most texts are written as they are.
+        if is_plain(value.as_bytes()) {
             self.out.push(b'"');
             self.out.extend_from_slice(value.as_bytes());
             self.out.push(b'"');
@@ -193,7 +193,7 @@ impl Members<'_> {
     }
 
     fn number(&mut self, name: &'static str, value: u64) {
-        self.name(name);
+        self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
@@ -202,6 +202,25 @@ impl Members<'_> {
             self.number(name, value);
         }
     }
+}
+
+/// Whether a text needs no escapes in JSON. Eight bytes are looked at at once.
+fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    // Behind as many spaces as are missing.
+    let last = rest.iter().fold(ONES * 0x20, |word, byte| (word << 8) | u64::from(*byte));
+    words.iter().all(|word| is_plain_word(u64::from_ne_bytes(*word))) && is_plain_word(last)
+}
+
+/// A one in each byte.
+const ONES: u64 = u64::MAX / 255;
+
+/// The same of eight bytes. A byte that is less than another has its highest bit set in their difference, and did not before; a
+/// difference is wrong only above a byte for which that is so.
+fn is_plain_word(word: u64) -> bool {
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7) == 0
 }
 
 thread_local! {
@@ -268,39 +287,39 @@ impl Line {
             duration,
             is_of_check: _,
         } = self;
-        let mut members = Members { out, is_first: true };
-        members.name("time");
-        members.out.push(b'"');
-        write_time(now, members.out);
-        members.out.push(b'"');
-        members.text("listener", self.listener_name());
-        members.text_if("remote", remote.as_deref());
-        members.text_if("peer", peer.as_deref().map(Peer::name));
-        members.text_if("sni", sni.as_deref());
-        members.text_if("method", method.as_ref().map(Method::as_str));
-        members.text_if("protocol", protocol.map(protocol_name));
+        out.reserve(ROOM);
+        out.extend_from_slice(b"{\"time\":\"");
+        write_time(now, out);
+        out.push(b'"');
+        let mut members = Members { out };
+        members.text(named!("listener"), self.listener_name());
+        members.text_if(named!("remote"), remote.as_deref());
+        members.text_if(named!("peer"), peer.as_deref().map(Peer::name));
+        members.text_if(named!("sni"), sni.as_deref());
+        members.text_if(named!("method"), method.as_ref().map(Method::as_str));
+        members.text_if(named!("protocol"), protocol.map(protocol_name));
         match host {
-            Some(Host::Said(host)) => members.said_if("host", Some(host)),
-            Some(Host::Known(host)) => members.text("host", host),
+            Some(Host::Said(host)) => members.said_if(named!("host"), Some(host)),
+            Some(Host::Known(host)) => members.text(named!("host"), host),
             None => {}
         }
-        members.text_if("path", path.as_ref().map(PathAndQuery::as_str));
-        members.number_if("status", status.map(|status| status.as_u16().into()));
-        members.text("flags", if flags.is_empty() { "-" } else { flags });
-        members.number("duration_ms", u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
-        members.number("bytes", *bytes);
-        members.number_if("received", *received);
-        members.text_if("upstream", upstream.as_ref().map(|upstream| upstream.name.as_str()));
-        members.text_if("group", picked.as_ref().map(Picked::group_name));
-        members.text_if("endpoint", picked.as_ref().map(|picked| picked.endpoint.name.as_ref()));
-        members.number_if("attempts", attempts.map(u64::from));
+        members.text_if(named!("path"), path.as_ref().map(PathAndQuery::as_str));
+        members.number_if(named!("status"), status.map(|status| status.as_u16().into()));
+        members.text(named!("flags"), if flags.is_empty() { "-" } else { flags });
+        members.number(named!("duration_ms"), u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        members.number(named!("bytes"), *bytes);
+        members.number_if(named!("received"), *received);
+        members.text_if(named!("upstream"), upstream.as_ref().map(|upstream| upstream.name.as_str()));
+        members.text_if(named!("group"), picked.as_ref().map(Picked::group_name));
+        members.text_if(named!("endpoint"), picked.as_ref().map(|picked| picked.endpoint.name.as_ref()));
+        members.number_if(named!("attempts"), attempts.map(u64::from));
         let route = route.as_ref().map(|route| route.name.as_str());
-        members.text_if("route", route.filter(|name| !name.is_empty()));
-        members.text_if("details", details.as_deref());
-        members.text_if("audit", audit.as_deref());
-        members.said_if("request_id", request_id.as_ref());
-        members.said_if("forwarded_for", forwarded_for.as_ref());
-        members.said_if("user_agent", user_agent.as_ref());
+        members.text_if(named!("route"), route.filter(|name| !name.is_empty()));
+        members.text_if(named!("details"), details.as_deref());
+        members.text_if(named!("audit"), audit.as_deref());
+        members.said_if(named!("request_id"), request_id.as_ref());
+        members.said_if(named!("forwarded_for"), forwarded_for.as_ref());
+        members.said_if(named!("user_agent"), user_agent.as_ref());
         members.out.extend_from_slice(b"}\n");
     }
 }
@@ -420,6 +439,7 @@ fn write_lines(receiver: &Receiver<Told>, mut output: Box<dyn Write + Send>, met
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::Value;
     use std::sync::Mutex;
 
@@ -440,6 +460,28 @@ mod tests {
 
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn each_byte_that_needs_an_escape_is_seen_wherever_it_is() {
+        for length in 1..20 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'a'; length];
+                    text[at] = byte;
+                    let needs_one = byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(is_plain(&text), !needs_one, "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_plain_or_not_as_their_bytes_are(text in proptest::collection::vec(0x1e..=0x5d_u8, 0..40)) {
+            let needs_one = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+            prop_assert_eq!(is_plain(&text), !text.iter().any(needs_one));
         }
     }
 

@@ -16,9 +16,9 @@ use std::time::Instant;
 /// What was tried for one request or connection so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
-    endpoints: Vec<u64>,
-    addresses: Vec<SocketAddr>,
-    groups: Vec<usize>,
+    /// The last one; most requests have no other.
+    last: Option<Once>,
+    before: Vec<Once>,
     /// What decides where endpoints are chosen by hash.
     key: Option<u64>,
 }
@@ -28,6 +28,23 @@ impl Tried {
     pub(crate) fn of(key: Option<u64>) -> Self {
         Tried { key, ..Tried::default() }
     }
+
+    fn add(&mut self, once: Once) {
+        self.before.extend(self.last.replace(once));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Once> {
+        self.before.iter().chain(&self.last)
+    }
+}
+
+/// An endpoint that was tried.
+#[derive(Debug)]
+struct Once {
+    endpoint: u64,
+    address: SocketAddr,
+    /// The position of its group.
+    group: usize,
 }
 
 /// What the next attempt prefers.
@@ -106,9 +123,7 @@ pub(crate) fn pick(upstream: &Arc<Upstream>, tried: &mut Tried, prefer: Prefer) 
         let first = upstream.desperate.fetch_add(1, Ordering::Relaxed) % upstream.groups.len().max(1);
         choose(|| groups().cycle().skip(first).take(upstream.groups.len()), all, tried, prefer)
     })?;
-    tried.endpoints.push(endpoint.id);
-    tried.addresses.push(endpoint.address);
-    tried.groups.push(position);
+    tried.add(Once { endpoint: endpoint.id, address: endpoint.address, group: position });
     Some(Picked { upstream: Arc::clone(upstream), position, endpoint })
 }
 
@@ -126,9 +141,9 @@ fn choose<'a, G: Iterator<Item = (usize, &'a Group)>>(
     tried: &Tried,
     prefer: Prefer,
 ) -> Option<(usize, Arc<Endpoint>)> {
-    let untried = |endpoint: &Endpoint| !tried.endpoints.contains(&endpoint.id);
+    let untried = |endpoint: &Endpoint| tried.all().all(|once| once.endpoint != endpoint.id);
     // All copies of an endpoint fail together when nobody listens there.
-    let elsewhere = |endpoint: &Endpoint| !tried.addresses.contains(&endpoint.address);
+    let elsewhere = |endpoint: &Endpoint| tried.all().all(|once| once.address != endpoint.address);
     let any = |_: &Endpoint| true;
     let in_any = |admits: &dyn Fn(&Endpoint) -> bool| {
         groups().find_map(|(position, group)| Some((position, next(group, admits)?)))
@@ -142,7 +157,7 @@ fn choose<'a, G: Iterator<Item = (usize, &'a Group)>>(
         Prefer::AnotherGroup => {
             let mut order: Vec<(usize, &Group)> = groups().collect();
             // Those that were tried least come first; the sort keeps the order of preference among equals.
-            order.sort_by_key(|(position, _)| tried.groups.iter().filter(|group| *group == position).count());
+            order.sort_by_key(|(position, _)| tried.all().filter(|once| once.group == *position).count());
             order.into_iter().find_map(|(position, group)| {
                 let endpoint = next(group, &elsewhere).or_else(|| next(group, &any));
                 Some((position, endpoint?))

@@ -12,8 +12,6 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Why a body broke off.
@@ -50,8 +48,8 @@ struct Recording {
     moved: Instant,
     /// Whether it is the client that everybody waits for: an attempt wants more, and there is none.
     awaited: bool,
-    /// Told when that ends.
-    came: Rc<Notify>,
+    /// Woken when that ends.
+    watchers: Vec<Waker>,
     /// Which attempt may read; earlier ones are told to stop.
     attempt: u32,
     /// Whoever waits for more.
@@ -75,7 +73,7 @@ impl Replayable {
             broken: false,
             moved: Instant::now(),
             awaited: false,
-            came: Rc::new(Notify::new()),
+            watchers: Vec::new(),
             attempt: 0,
             waker: None,
         })))
@@ -131,33 +129,21 @@ impl Replayable {
         if recording.ended { recording.moved } else { Instant::now() }
     }
 
-    /// Returns once the upstream has taken longer than `limit`: since `start`, and since the client last sent something.
-    pub(crate) async fn overdue(&self, limit: Duration, start: Instant) {
-        loop {
-            let (awaited, at, came) = {
-                let recording = self.0.borrow();
-                (recording.awaited, recording.moved.max(start) + limit, Rc::clone(&recording.came))
-            };
-            if awaited {
-                came.notified().await;
-                continue;
-            }
-            if at <= Instant::now() {
-                return;
-            }
-            until(at).await;
+    /// When the client last sent something; pending while everybody waits for it.
+    pub(crate) fn poll_moved(&self, cx: &Context<'_>) -> Poll<Instant> {
+        let mut recording = self.0.borrow_mut();
+        if !recording.awaited {
+            return Poll::Ready(recording.moved);
         }
+        if !recording.watchers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            recording.watchers.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
-    /// Returns once the client has sent nothing for `idle`.
-    pub(crate) async fn silent_for(&self, idle: Duration) {
-        loop {
-            let at = self.0.borrow().moved + idle;
-            if at <= Instant::now() {
-                return;
-            }
-            until(at).await;
-        }
+    /// When the client last sent something.
+    pub(crate) fn moved(&self) -> Instant {
+        self.0.borrow().moved
     }
 }
 
@@ -216,7 +202,7 @@ impl Recording {
     fn came(&mut self) {
         self.moved = Instant::now();
         if std::mem::take(&mut self.awaited) {
-            self.came.notify_waiters();
+            self.watchers.drain(..).for_each(Waker::wake);
         }
     }
 
@@ -352,7 +338,7 @@ mod tests {
             broken: false,
             moved: Instant::now(),
             awaited: false,
-            came: Rc::new(Notify::new()),
+            watchers: Vec::new(),
             attempt: 0,
             waker: None,
         }

@@ -225,7 +225,7 @@ pub(crate) async fn decide(
             Filter::Delay(delay) => {
                 let Some(time) = fault::delayed(delay, &seen) else { continue };
                 outcome.is_delayed = true;
-                tokio::time::sleep(time).await;
+                Box::pin(tokio::time::sleep(time)).await;
             }
             Filter::Abort(abort) => {
                 let Some((status, why)) = fault::aborted(abort, &seen) else { continue };

@@ -14,7 +14,8 @@ use crate::headers::{leave, remove_hop_by_hop};
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outgoing::Outgoing;
 use crate::outlier::Report;
-use crate::patience;
+use crate::overdue::{Overdue, Silent};
+use crate::patience::{self, Until};
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered};
 use crate::random;
 use crate::route::Route;
@@ -27,8 +28,11 @@ use crate::worker::Worker;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use meshd_config::{Protocol, REPLAYED_BODY, Retry};
 use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,8 +41,8 @@ const MOST_DEAD_CONNECTIONS: u32 = 8;
 
 /// What came of forwarding a request.
 pub(crate) struct Forwarded {
-    /// The upstream's answer, or why there is none.
-    pub(crate) result: Result<Answer, Failure>,
+    /// The upstream's answer, or why there is none. In a box, since it goes through many hands.
+    pub(crate) result: Result<Box<Answer>, Failure>,
     /// The endpoint of the last attempt.
     pub(crate) picked: Option<Picked>,
     /// How many attempts ran.
@@ -199,32 +203,19 @@ pub(crate) async fn forward(
         details: None,
         retrying: None,
     };
-    let given_up = async {
-        match until {
-            Some(at) => patience::until(at).await,
-            None => std::future::pending().await,
-        }
+    let mut limits = Patience {
+        given_up: until.map(patience::until),
+        overdue: route.timeout.map(|limit| Overdue::new(&body, limit, start)),
+        silent: route.idle_timeout.map(|idle| Silent::new(&body, idle)),
     };
-    let expiry = async {
-        match route.timeout {
-            Some(limit) => body.overdue(limit, start).await,
-            None => std::future::pending().await,
-        }
-    };
-    // Who is waited for is known as long as the attempt is there.
-    let silence = async {
-        match route.idle_timeout {
-            Some(idle) => body.silent_for(idle).await,
-            None => std::future::pending().await,
-        }
-        body.is_awaited()
-    };
-    let late = tokio::select! {
-        biased;
-        result = exchange.run() => Ok(result),
-        () = given_up => Err(Failure::Deadline),
-        () = expiry => Err(Failure::Timeout),
-        is_awaited = silence => Err(if is_awaited { Failure::SilentClient } else { Failure::SilentUpstream }),
+    let late = {
+        let mut run = pin!(exchange.run());
+        poll_fn(|cx| match run.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Ok(result)),
+            // Who is waited for is known as long as the attempt is there.
+            Poll::Pending => limits.poll(&body, cx).map(Err),
+        })
+        .await
     };
     let mut result = late.unwrap_or_else(|failure| {
         let result = Err(failure);
@@ -237,9 +228,43 @@ pub(crate) async fn forward(
         answer.held[1] = Some(Counted::Upstream(held));
     }
     let Exchange { picked, attempts, details, .. } = exchange;
+    meshd_http::give_back_headers(outgoing.headers);
     // Nothing was decided by it in a group that is balanced otherwise.
     let cookie = cookie.filter(|_| picked.as_ref().is_some_and(Picked::is_by_hash));
     Forwarded { result, picked, attempts, details, cookie }
+}
+
+/// What ends a request that has no answer yet.
+struct Patience {
+    /// The client stops waiting.
+    given_up: Option<Until>,
+    /// The route's time is over.
+    overdue: Option<Overdue>,
+    /// Nothing moves.
+    silent: Option<Silent>,
+}
+
+impl Patience {
+    /// Ready once there will be no answer, with the reason.
+    fn poll(&mut self, body: &Replayable, cx: &mut Context<'_>) -> Poll<Failure> {
+        let Patience { given_up, overdue, silent } = self;
+        if has_come(given_up, cx) {
+            return Poll::Ready(Failure::Deadline);
+        }
+        if has_come(overdue, cx) {
+            return Poll::Ready(Failure::Timeout);
+        }
+        if has_come(silent, cx) {
+            let is_awaited = body.is_awaited();
+            return Poll::Ready(if is_awaited { Failure::SilentClient } else { Failure::SilentUpstream });
+        }
+        Poll::Pending
+    }
+}
+
+/// Whether a limit, if there is one, has come.
+fn has_come<F: Future<Output = ()> + Unpin>(limit: &mut Option<F>, cx: &mut Context<'_>) -> bool {
+    limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready())
 }
 
 /// What all attempts of a request have in common.
@@ -268,7 +293,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    async fn run(&mut self) -> Result<Answer, Failure> {
+    async fn run(&mut self) -> Result<Box<Answer>, Failure> {
         if hedge::is_wanted(&self.to) {
             return hedge::run(self).await;
         }
@@ -297,7 +322,7 @@ impl Exchange<'_> {
     }
 
     /// Tells the endpoint's record and the metrics how an attempt went.
-    fn settle(&self, outcome: &Result<Answer, Failure>) {
+    fn settle(&self, outcome: &Result<Box<Answer>, Failure>) {
         let metrics = &self.to.worker.shared.metrics;
         let group = self.picked.as_ref().map_or("", Picked::group_name);
         match outcome {
@@ -314,8 +339,8 @@ impl Exchange<'_> {
     }
 
     /// Where to try next, if another attempt is wanted and allowed.
-    fn next(&mut self, outcome: &Result<Answer, Failure>) -> Option<Prefer> {
-        let seen = outcome.as_ref().map(Answer::told).map_err(|failure| *failure);
+    fn next(&mut self, outcome: &Result<Box<Answer>, Failure>) -> Option<Prefer> {
+        let seen = outcome.as_ref().map(|answer| answer.told()).map_err(|failure| *failure);
         let not_sent = seen.is_err_and(Failure::was_not_sent);
         if seen == Err(Failure::NotSent)
             && self.dead_connections < MOST_DEAD_CONNECTIONS
@@ -368,25 +393,18 @@ impl Exchange<'_> {
         true
     }
 
-    async fn attempt(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
+    async fn attempt(&mut self, prefer: Prefer) -> Result<Box<Answer>, Failure> {
         let retry = self.to.route.retry.as_ref();
         let limit = retry.and_then(before_an_answer);
-        match limit {
-            None => self.send(prefer).await,
-            Some(limit) => {
-                let (body, start) = (self.to.body.clone(), Instant::now());
-                tokio::select! {
-                    biased;
-                    result = self.send(prefer) => result,
-                    () = body.overdue(limit, start) => Err(Failure::AttemptTimeout),
-                }
-            }
-        }
-    }
-
-    async fn send(&mut self, prefer: Prefer) -> Result<Answer, Failure> {
+        let mut overdue = limit.map(|limit| Overdue::new(&self.to.body, limit, Instant::now()));
         let picked = self.pick(prefer)?;
-        self.to.send(&picked, &mut self.details).await
+        let mut send = pin!(self.to.send(&picked, &mut self.details));
+        poll_fn(|cx| match send.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending if has_come(&mut overdue, cx) => Poll::Ready(Err(Failure::AttemptTimeout)),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// The endpoint of the next attempt.
@@ -406,7 +424,7 @@ impl Sending<'_> {
     }
 
     /// One attempt at an endpoint. Without an answer, `details` get what an operator should know.
-    async fn send(&self, picked: &Picked, details: &mut Option<String>) -> Result<Answer, Failure> {
+    async fn send(&self, picked: &Picked, details: &mut Option<String>) -> Result<Box<Answer>, Failure> {
         let spoken = match (self.upstream.config.protocol, self.outgoing.version) {
             (Protocol::Http2, _) | (Protocol::Downstream, Version::HTTP_2) => Spoken::Http2,
             (Protocol::Http1 | Protocol::Downstream, _) => Spoken::Http1,
@@ -448,7 +466,8 @@ impl Sending<'_> {
             Checkout::Http2(stream) => {
                 let mut request = self.outgoing.request(self.body.attempt(), tls);
                 change(request.headers_mut());
-                (stream.send(request).await, None)
+                // In a box, so that the others need not have room for it.
+                (Box::pin(stream.send(request)).await, None)
             }
         };
         let mut response = sent.map_err(|why| {
@@ -476,7 +495,8 @@ impl Sending<'_> {
         };
         let held = [Some(Counted::Endpoint(endpoint)), None];
         let (rest, is_early, idle) = (self.body.rest(), !self.body.has_ended(), self.idle(upper.is_some()));
-        Ok(Answer { response, connection, upper, rest, is_early, held, deadline: None, idle, bounds })
+        let deadline = None;
+        Ok(Box::new(Answer { response, connection, upper, rest, is_early, held, deadline, idle, bounds }))
     }
 }
 

@@ -96,7 +96,7 @@ async fn http1<S, V, F>(
 ) where
     S: Breaks + 'static,
     V: Fn(Request<Arriving>, Option<Rc<Stream>>) -> F,
-    F: Future<Output = Response<Taken>>,
+    F: Future<Output = Response<Taken>> + 'static,
 {
     // One byte more than may be: what fills it is refused, and what ends within it is measured exactly afterwards.
     let limits = Limits { headers: bounds.headers, bytes: bounds.bytes + 1 };

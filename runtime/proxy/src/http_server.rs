@@ -12,16 +12,19 @@ use crate::http_connection;
 use crate::limit::Left;
 use crate::local_reply::{Form, Why, headers_only};
 use crate::outcome::Failure;
+use crate::outgoing::Outgoing;
 use crate::outlier::Report;
 use crate::place::Leaving;
 use crate::presence::{Asking, Presence};
 use crate::relay::Breaks;
+use crate::route::Route;
 use crate::serve::{Connection, Entry};
 use crate::taken::Taken;
 use crate::tunnel::{Next, Over, Tunnel};
 use crate::upgrade;
 use crate::watched::Ending;
 use crate::worker::Worker;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use meshd_config::Upgrade;
@@ -100,27 +103,20 @@ async fn answer(
     let start = Instant::now();
     let state = connection.slot.state.load_full();
     let presence = asking.presence();
-    let (parts, mut incoming) = request.into_parts();
-    let version = parts.version;
-    let form = Form::of(&parts.headers);
-    let is_head = parts.method == Method::HEAD;
-    let stays = |name: &[u8]| name.eq_ignore_ascii_case(b"keep-alive");
-    let stays = version > Version::HTTP_10 || upgrade::lists(&parts.headers, &header::CONNECTION, stays);
+    let mut line = Box::new(connection.line());
+    let Begun { parts, incoming, version, form, is_head, stays } = begun(request, &mut line);
     let reply = |status, body, why| {
         let reply = form.reply(status, body, why);
         if is_head { headers_only(reply) } else { reply }
     };
-    let mut line = connection.line();
-    line.method = Some(parts.method.clone());
-    line.protocol = Some(version);
+    // It goes from hand to hand until the answer has passed.
     // Nothing can follow a request that makes no sense, or one whose body may never be read.
     let is_last;
     let taken;
     let mut outcome = Outcome::default();
     let mut response = match decide(worker, connection, &state, parts, &mut line, &mut outcome).await {
         Ok(Decided { route, outgoing }) => {
-            let agreement = outgoing.upgrade.map(|upgrade| (upgrade, upgrade::key(&outgoing.headers)));
-            copy_request(worker, &route.filters, &outgoing, &mut incoming);
+            let (outgoing, incoming, agreement) = ready(worker, &route, outgoing, incoming);
             let forwarded = forward(worker, &route, outgoing, incoming).await;
             taken = Some(route);
             line.attempts = Some(forwarded.attempts);
@@ -133,7 +129,7 @@ async fn answer(
                 Ok(answer) if answer.is_switched() => {
                     is_last = false;
                     let tell = Telling { worker: Rc::clone(worker), line, start, asking };
-                    let mut response = switched(answer, version, agreement, tell, next, stream);
+                    let mut response = switched(*answer, version, agreement, tell, next, stream);
                     response
                         .headers_mut()
                         .extend(forwarded.cookie.map(|cookie| (header::SET_COOKIE, cookie)));
@@ -215,6 +211,46 @@ async fn answer(
     response
 }
 
+/// What is known of a request before anything is decided.
+struct Begun {
+    parts: Parts,
+    incoming: FromClient,
+    version: Version,
+    /// What it wants to be told in.
+    form: Form,
+    is_head: bool,
+    /// Whether a client that speaks HTTP/1.0 keeps the connection.
+    stays: bool,
+}
+
+/// Takes a request apart: not in [`answer`], whose future would keep room for what it has handed on.
+fn begun(request: Request<FromClient>, line: &mut Line) -> Begun {
+    let (parts, incoming) = request.into_parts();
+    let version = parts.version;
+    let form = Form::of(&parts.headers);
+    let is_head = parts.method == Method::HEAD;
+    let stays = |name: &[u8]| name.eq_ignore_ascii_case(b"keep-alive");
+    let stays = version > Version::HTTP_10 || upgrade::lists(&parts.headers, &header::CONNECTION, stays);
+    line.method = Some(parts.method.clone());
+    line.protocol = Some(version);
+    Begun { parts, incoming, version, form, is_head, stays }
+}
+
+/// What an upgrade was asked for with: its protocol and key.
+type Agreement = Option<(Upgrade, Option<HeaderValue>)>;
+
+/// Copies a request where its route says so, and notes what it asks for; not in [`answer`] for the same reason.
+fn ready(
+    worker: &Rc<Worker>,
+    route: &Route,
+    outgoing: Outgoing,
+    mut incoming: FromClient,
+) -> (Outgoing, FromClient, Agreement) {
+    let agreement = outgoing.upgrade.map(|upgrade| (upgrade, upgrade::key(&outgoing.headers)));
+    copy_request(worker, &route.filters, &outgoing, &mut incoming);
+    (outgoing, incoming, agreement)
+}
+
 /// Makes an answer one in HTTP/1.0. What has no length there ends with the connection, which otherwise stays if the client
 /// wants that.
 fn answer_old(response: &mut Response<Body>, stays: bool) {
@@ -228,7 +264,7 @@ fn answer_old(response: &mut Response<Body>, stays: bool) {
 /// What is told at the end of a tunnel.
 struct Telling {
     worker: Rc<Worker>,
-    line: Line,
+    line: Box<Line>,
     start: Instant,
     asking: Asking,
 }
@@ -238,7 +274,7 @@ struct Telling {
 fn switched(
     answer: Answer,
     version: Version,
-    agreement: Option<(Upgrade, Option<HeaderValue>)>,
+    agreement: Agreement,
     telling: Telling,
     next: &Next,
     stream: Option<&Rc<Stream>>,
@@ -278,7 +314,7 @@ fn switched(
     response
 }
 
-fn finish(worker: &Worker, mut line: Line, status: StatusCode, start: Instant) {
+fn finish(worker: &Worker, mut line: Box<Line>, status: StatusCode, start: Instant) {
     // Checks are counted by whoever makes them.
     if line.is_of_check {
         return;

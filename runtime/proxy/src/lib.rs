@@ -62,6 +62,7 @@ mod operators;
 mod outcome;
 mod outgoing;
 mod outlier;
+mod overdue;
 mod paced;
 mod patience;
 mod pipe;

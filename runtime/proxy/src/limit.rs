@@ -181,7 +181,7 @@ impl LimitState {
                     return free;
                 }
                 let question = Question { domain: domain.clone(), descriptors };
-                match (ask(limiter, question, *timeout).await, on_error) {
+                match (Box::pin(ask(limiter, question, *timeout)).await, on_error) {
                     (Ok(Verdict::Within(quota)), _) => ("ok", true, quota.map(Left::of_service)),
                     (Ok(Verdict::Over(quota)), _) => ("over", false, quota.map(Left::of_service)),
                     (Err(_), OnError::Allow) => ("allowed_on_error", true, None),

@@ -14,6 +14,9 @@ use tokio::time::{Instant, Sleep};
 const NEAR: Duration = Duration::from_millis(500);
 
 thread_local! {
+    /// When the list was last looked at. What is far away from then is not near now, so most limits ask no clock; should this worker
+    /// be late with its looks, it is late with everything.
+    static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
     static WAITING: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
     /// How often the list was looked at.
     static LOOKS: Cell<u64> = const { Cell::new(0) };
@@ -22,6 +25,7 @@ thread_local! {
 /// Wakes those who wait since the last look. Each worker calls it ten times a second.
 pub(crate) fn look() {
     LOOKS.set(LOOKS.get() + 1);
+    LOOKED.set(Some(Instant::now()));
     let waiting = WAITING.take();
     for waker in waiting {
         waker.wake();
@@ -46,6 +50,15 @@ pub(crate) fn until(at: Instant) -> Until {
     Until { at, state: State::New }
 }
 
+impl Until {
+    /// Is ready at another instant from here on, if that is another.
+    pub(crate) fn move_to(&mut self, at: Instant) {
+        if self.at != at {
+            *self = until(at);
+        }
+    }
+}
+
 impl Future for Until {
     type Output = ();
 
@@ -54,7 +67,7 @@ impl Future for Until {
         match &mut this.state {
             State::Set(sleep) => return sleep.as_mut().poll(cx),
             State::Listed(looks) if *looks == LOOKS.get() => return Poll::Pending,
-            State::New if this.at > Instant::now() + NEAR => {
+            State::New if this.at > LOOKED.get().unwrap_or_else(Instant::now) + NEAR => {
                 WAITING.with_borrow_mut(|waiting| {
                     if !waiting.last().is_some_and(|last| last.will_wake(cx.waker())) {
                         waiting.push(cx.waker().clone());

@@ -1,7 +1,7 @@
 //! The first line and the headers of a message.
 
 use super::fields::Fields;
-use crate::{Fault, Limits};
+use crate::{Fault, Limits, spare};
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use httparse::{Header, ParserConfig, Status};
@@ -111,7 +111,7 @@ pub(super) fn request(
     let is_old = parsed.version != Some(1);
 
     let mut fields = Fields::default();
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + ROOM);
+    let mut headers = spare::headers(parsed.headers.len() + ROOM);
     for header in parsed.headers.iter() {
         let (name, value) = pair(&bytes, header)?;
         match name {
@@ -173,7 +173,7 @@ pub(super) fn answer(
     let is_old = parsed.version != Some(1);
 
     let mut fields = Fields::default();
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + ROOM);
+    let mut headers = spare::headers(parsed.headers.len() + ROOM);
     for header in parsed.headers.iter() {
         let (name, value) = pair(&bytes, header)?;
         match name {

@@ -1,8 +1,9 @@
 //! Attempts beside each other: one that takes too long goes on while another one is sent, and the first answer counts.
 
-use super::{Answer, Exchange, Replayable, Sending};
+use super::{Answer, Exchange, Sending};
 use crate::balance::{Picked, Prefer};
 use crate::outcome::Failure;
+use crate::overdue::Overdue;
 use crate::upstream::{Held, Upstream};
 use http::HeaderMap;
 use std::future::Future;
@@ -11,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
-type Sent = (Result<Answer, Failure>, Option<String>);
+type Sent = (Result<Box<Answer>, Failure>, Option<String>);
 
 /// One of the attempts that run.
 struct Running<'a> {
@@ -19,7 +20,7 @@ struct Running<'a> {
     /// Whether it has taken longer than an attempt may before another is sent.
     is_late: bool,
     sent: Pin<Box<dyn Future<Output = Sent> + 'a>>,
-    late: Pin<Box<dyn Future<Output = ()> + 'a>>,
+    late: Option<Overdue>,
     _counted: Option<Held<Upstream>>,
 }
 
@@ -38,7 +39,7 @@ pub(super) fn is_wanted(to: &Sending<'_>) -> bool {
 }
 
 /// Sends a request until one attempt has an answer to pass on, or none can have one any more.
-pub(super) async fn run<'a>(exchange: &mut Exchange<'a>) -> Result<Answer, Failure> {
+pub(super) async fn run<'a>(exchange: &mut Exchange<'a>) -> Result<Box<Answer>, Failure> {
     let mut running: Vec<Running<'a>> = Vec::new();
     let mut next = Some((Prefer::SameGroup, Duration::ZERO));
     loop {
@@ -82,7 +83,7 @@ pub(super) async fn run<'a>(exchange: &mut Exchange<'a>) -> Result<Answer, Failu
         match exchange.next(&outcome) {
             Some(prefer) => {
                 let pause = |answer: &Answer| exchange.pause(answer.response.headers());
-                next = Some((prefer, outcome.as_ref().map_or(Duration::ZERO, pause)));
+                next = Some((prefer, outcome.as_deref().map_or(Duration::ZERO, pause)));
             }
             None if outcome.is_err() && !running.is_empty() => {}
             None => return outcome,
@@ -103,24 +104,16 @@ fn start<'a>(exchange: &mut Exchange<'a>, picked: Picked, pause: Duration) -> Ru
     let to = exchange.to.clone();
     // An attempt whose endpoint is silent goes on like any other that takes long.
     let limit = to.route.retry.as_ref().and_then(super::before_an_answer);
-    let (begins, body, endpoint) = (Instant::now() + pause, to.body.clone(), picked.clone());
+    let (begins, endpoint) = (Instant::now() + pause, picked.clone());
+    let late = limit.map(|limit| Overdue::new(&to.body, limit, begins));
     let sent = async move {
         tokio::time::sleep_until(begins).await;
         let mut details = None;
         let result = to.send(&endpoint, &mut details).await;
         (result, details)
     };
-    let late = async move { overdue(&body, limit, begins).await };
     let counted = exchange.retrying.take();
-    Running { picked, is_late: false, sent: Box::pin(sent), late: Box::pin(late), _counted: counted }
-}
-
-/// Returns once an attempt has taken longer than this, if it may not take any time.
-async fn overdue(body: &Replayable, limit: Option<Duration>, begins: Instant) {
-    match limit {
-        Some(limit) => body.overdue(limit, begins).await,
-        None => std::future::pending().await,
-    }
+    Running { picked, is_late: false, sent: Box::pin(sent), late, _counted: counted }
 }
 
 /// The next thing that happens to any of the attempts.
@@ -130,7 +123,7 @@ async fn event(running: &mut [Running<'_>]) -> Event {
             if let Poll::Ready(sent) = attempt.sent.as_mut().poll(cx) {
                 return Poll::Ready(Event::Over(position, Box::new(sent)));
             }
-            if !attempt.is_late && attempt.late.as_mut().poll(cx).is_ready() {
+            if !attempt.is_late && super::has_come(&mut attempt.late, cx) {
                 return Poll::Ready(Event::Late(position));
             }
         }
