@@ -1,6 +1,6 @@
 """The proxies that are compared, each with the configuration that does the same: authorization by certificate, outlier
 detection, metrics and an access log in JSON, one worker."""
-import json, pathlib, shutil
+import json, os, pathlib, shutil
 
 from machine import MEASURED, RELEASE, ROOT, Process, free_port
 
@@ -16,6 +16,8 @@ class Peer:
     title = program = None
     # Rows that it takes part in.
     rows = ("pass_through", "handshakes", "http", "requests", "requests_to_http2")
+    # Whether its allocations are not calls that a tool knows by name.
+    has_own_allocator = False
 
     def __init__(self, program=None):
         self.program = program or self.program
@@ -27,12 +29,12 @@ class Peer:
         """What to do if the program is not there."""
         return None if self.program and shutil.which(self.program) else f"{self.title} is not installed ({self.hint})"
 
-    def start(self, what, case, folder):
-        """A process that serves `case` at its port."""
+    def start(self, what, case, folder, under=(), seconds=60):
+        """A process that serves `case` at its port after so many seconds at most; `under` is a tool that runs it."""
         folder = folder / f"{self.title.replace(' ', '-')}-{free_port()}"
         folder.mkdir()
-        process = Process(self.command(getattr(self, what)(case, folder), folder), {MEASURED}, folder)
-        process.serves(case.port, 60)
+        process = Process([*under, *self.command(getattr(self, what)(case, folder), folder)], {MEASURED}, folder)
+        process.serves(case.port, seconds)
         return process
 
 
@@ -93,6 +95,7 @@ class Meshd(Peer):
 
 class Envoy(Peer):
     title, program, hint = "Envoy", str(ENVOY), "tests/tools/install"
+    has_own_allocator = True
 
     def command(self, config, folder):
         return [self.program, "-c", config, "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
@@ -230,7 +233,9 @@ class Nginx(Peer):
     rows = ("pass_through", "handshakes", "http", "requests")
 
     def command(self, config, folder):
-        return [self.program, "-c", config, "-p", folder, "-g", "daemon off;"]
+        # Its worker would not be allowed to write what a tool finds out about it.
+        stays = "user root; " if os.geteuid() == 0 else ""
+        return [self.program, "-c", config, "-p", folder, "-g", f"{stays}daemon off;"]
 
     def whole(self, folder, block):
         module = next(pathlib.Path("/usr/lib/nginx/modules").glob("ngx_stream_module.so"), None)
