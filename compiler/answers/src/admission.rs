@@ -8,9 +8,11 @@ use meshc_plan::{
 };
 use meshc_vocabulary::model::{Id, Mtls, Port, Service, SpiffeId};
 
+use crate::log::Log;
 use crate::matching;
 use crate::sent::Sent;
 use crate::truth::Truth;
+use crate::wording;
 use crate::world::World;
 
 /// What becomes of a request at a callee.
@@ -62,6 +64,7 @@ pub(crate) fn at_callee<'m>(
     port: &Port,
     peer: Peer<'_>,
     sent: &Sent,
+    log: Log<'_>,
 ) -> Admission<'m> {
     if port.mtls == Mtls::Off {
         return Admission::new(Verdict::Admitted, "the port takes connections from everybody (`mtls = off`)");
@@ -71,16 +74,18 @@ pub(crate) fn at_callee<'m>(
     };
     match peer {
         Peer::Identity(identity) => {
-            if !completes_handshake(&chain.peers, identity) {
+            let completes = completes_handshake(&chain.peers, identity);
+            log.told(completes.into(), || format!("the handshake with `{identity}`"));
+            if !completes {
                 let why = format!(
                     "the handshake with `{identity}` is refused: it has declared no call, or no rule admits it"
                 );
                 return Admission::new(Verdict::Refused, why);
             }
-            requests(&chain.protocol, peer, sent)
+            requests(&chain.protocol, peer, sent, log)
         }
         Peer::Nobody => match &chain.plain {
-            Some(protocol) => requests(protocol, peer, sent),
+            Some(protocol) => requests(protocol, peer, sent, log),
             None => Admission::new(Verdict::Refused, "the port takes nobody without an identity"),
         },
     }
@@ -117,7 +122,7 @@ fn completes_handshake(peers: &PeerCheck, identity: &SpiffeId) -> bool {
     }
 }
 
-fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent) -> Admission<'m> {
+fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent, log: Log<'_>) -> Admission<'m> {
     match protocol {
         InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
             let mut rules = filters.iter().filter_map(|filter| match filter {
@@ -134,7 +139,7 @@ fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent) -> A
                 | Filter::Mirror(_) => None,
             });
             match rules.next() {
-                Some(authorization) => authorize(authorization, peer, sent),
+                Some(authorization) => authorize(authorization, peer, sent, log),
                 None => Admission::new(Verdict::Admitted, "the port has no rules"),
             }
         }
@@ -145,10 +150,15 @@ fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent) -> A
 }
 
 /// What rules make of a request.
-pub(crate) fn authorize<'m>(authorization: &'m Authorization, peer: Peer<'_>, sent: &Sent) -> Admission<'m> {
+pub(crate) fn authorize<'m>(
+    authorization: &'m Authorization,
+    peer: Peer<'_>,
+    sent: &Sent,
+    log: Log<'_>,
+) -> Admission<'m> {
     let mut open: Option<&AccessRule> = None;
     for rule in &authorization.deny {
-        match means(rule, peer, sent) {
+        match means("deny", rule, peer, sent, log) {
             Truth::Yes => return Admission::by(Verdict::Refused, rule, "a rule of `deny` means it"),
             Truth::Depends => open = open.or(Some(rule)),
             Truth::No => {}
@@ -157,7 +167,7 @@ pub(crate) fn authorize<'m>(authorization: &'m Authorization, peer: Peer<'_>, se
     let mut admits: Option<&AccessRule> = None;
     let mut may: Option<&AccessRule> = None;
     for rule in &authorization.allow {
-        match means(rule, peer, sent) {
+        match means("allow", rule, peer, sent, log) {
             Truth::Yes => admits = admits.or(Some(rule)),
             Truth::Depends => may = may.or(Some(rule)),
             Truth::No => {}
@@ -180,18 +190,32 @@ pub(crate) fn authorize<'m>(authorization: &'m Authorization, peer: Peer<'_>, se
     }
 }
 
-fn means(rule: &AccessRule, peer: Peer<'_>, sent: &Sent) -> Truth {
-    let AccessRule { name: _, principals, requests, except, origin: _ } = rule;
+fn means(word: &str, rule: &AccessRule, peer: Peer<'_>, sent: &Sent, log: Log<'_>) -> Truth {
+    let AccessRule { name, principals, requests, except, origin } = rule;
+    let open = log.open(|| format!("rule `{name}` of `{word}`"), Some(origin.span));
+    let inside = log.inside();
     let excepted = |except: &AccessException| {
         let AccessException { principals, requests } = except;
-        let who = if principals.is_empty() { Truth::Yes } else { any(principals, peer) };
-        who.and(meets(requests, sent))
+        let open = inside.open(|| String::from("an exception"), None);
+        let who = if principals.is_empty() { Truth::Yes } else { any(principals, peer, inside.inside()) };
+        let truth = who.and(meets(requests, sent, inside.inside()));
+        inside.close(&open, truth);
+        truth
     };
-    Truth::all([any(principals, peer), meets(requests, sent), !Truth::any(except.iter().map(excepted))])
+    let (who, what) = (any(principals, peer, inside), meets(requests, sent, inside));
+    let truth = Truth::all([who, what, !Truth::any(except.iter().map(excepted))]);
+    log.close(&open, truth);
+    truth
 }
 
-fn any(principals: &[Principal], peer: Peer<'_>) -> Truth {
-    Truth::any(principals.iter().map(|principal| match (principal, peer) {
+fn any(principals: &[Principal], peer: Peer<'_>, log: Log<'_>) -> Truth {
+    Truth::any(
+        principals.iter().map(|principal| log.told(is(principal, peer), || wording::principal(principal))),
+    )
+}
+
+fn is(principal: &Principal, peer: Peer<'_>) -> Truth {
+    match (principal, peer) {
         (Principal::Anyone, _) => Truth::Yes,
         (Principal::Identity(identity), Peer::Identity(peer)) => (identity == peer).into(),
         (Principal::Namespace { trust_domain, namespace }, Peer::Identity(peer)) => {
@@ -200,14 +224,23 @@ fn any(principals: &[Principal], peer: Peer<'_>) -> Truth {
         // What certificate a client outside shows is left open.
         (Principal::Client(ClientName::Exact(_) | ClientName::Prefix(_)), _) => Truth::Depends,
         (Principal::Identity(_) | Principal::Namespace { .. }, Peer::Nobody) => Truth::No,
-    }))
+    }
 }
 
-fn meets(requests: &AccessRequests, sent: &Sent) -> Truth {
+fn meets(requests: &AccessRequests, sent: &Sent, log: Log<'_>) -> Truth {
     let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
-    let hosts = if hosts.is_empty() { Truth::Yes } else { matching::host(hosts, sent) };
+    let hosts = if hosts.is_empty() {
+        Truth::Yes
+    } else {
+        log.told(matching::host(hosts, sent), || {
+            format!("host {} (it is {})", hosts.join(" or "), wording::given(&sent.host))
+        })
+    };
     // No address is part of a question.
-    let addresses =
-        if addresses.is_empty() && client_addresses.is_empty() { Truth::Yes } else { Truth::Depends };
-    Truth::all([hosts, addresses, matching::any_of(matches, sent)])
+    let addresses = if addresses.is_empty() && client_addresses.is_empty() {
+        Truth::Yes
+    } else {
+        log.told(Truth::Depends, || String::from("addresses (left open)"))
+    };
+    Truth::all([hosts, addresses, matching::any_of(matches, sent, log)])
 }

@@ -13,6 +13,13 @@ pub const UNMET_CALL: Code = Code("E0810");
 /// An assertion that does not hold.
 pub const UNMET_ASSERTION: Code = Code("E0811");
 
+/// A text that is no question.
+pub const NOT_A_QUESTION: Code = Code("E0820");
+/// A name in a question that leads nowhere.
+pub const UNKNOWN_NAME: Code = Code("E0821");
+/// A name in a question at a place where it has no meaning.
+pub const NOT_THERE: Code = Code("E0822");
+
 /// What `meshc explain` says about them.
 pub const CODES: &[CodeInfo] = &[
     CodeInfo {
@@ -82,5 +89,36 @@ test "every service is limited" {
   }
 }
 ```"#,
+    },
+    CodeInfo {
+        code: NOT_A_QUESTION,
+        title: "a question that cannot be read",
+        explanation: r#"`meshc ask` takes one of these, with what is in brackets left out or written:
+
+    can A call B [METHOD] [PATH] [with HEADER=VALUE ...]
+    who can call B [METHOD] [PATH] [with HEADER=VALUE ...]
+    what can A reach
+    where does [METHOD] HOST/PATH go [from GATEWAY] [with HEADER=VALUE ...]
+
+`why` before it adds what decides, and `trace` before `can` and `where` everything that was tried. `without`, with a list
+behind it, ends each of them: what has failed meanwhile. A value with a space in it is written in double quotes.
+
+    meshc ask 'can shop.web call shop.ledger POST /books without east' mesh.mesh"#,
+    },
+    CodeInfo {
+        code: UNKNOWN_NAME,
+        title: "a name in a question that leads nowhere",
+        explanation: r#"Names in questions are those of calls in a `test`: services and clients with their namespace (`shop.web`), subsets, hosts outside,
+one port of a callee (`shop.web.http`), gateways (`west.ingress`) and their ports (`west.ingress.http`).
+
+    meshc ask 'can shop.web call shop.ledgr' mesh.mesh      // shop.ledger"#,
+    },
+    CodeInfo {
+        code: NOT_THERE,
+        title: "a name in a question at the wrong place",
+        explanation: r#"A call comes from a service, a client or a gateway, and goes to a service, a subset or a host outside. Behind a service, `in`
+is followed by a cluster that it runs in.
+
+    meshc ask 'can shop.web in east call shop.ledger' mesh.mesh      // where shop.web runs in west only"#,
     },
 ];

@@ -7,12 +7,13 @@ use lang_diagnostics::{Diagnostic, Spanned};
 use meshc_plan::{ListenerKind, ProxyPlan};
 use meshc_topology::{Outcome, ProxyKey, Survivors};
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id};
-use meshc_vocabulary::testing::{CallFrom, CallTest, Expected, Place};
+use meshc_vocabulary::testing::{CallFrom, CallTest, CallTo, Expected, Place};
 
 use crate::admission::{self, Admission, Peer, Verdict};
 use crate::callees::Callees;
 use crate::codes;
 use crate::found::{Found, because, by_itself};
+use crate::log::Log;
 use crate::sending::{Destination, Handled, Sending, Way};
 use crate::sent::Sent;
 use crate::wording::milliseconds;
@@ -23,6 +24,8 @@ pub(crate) struct Asking<'w, 'm> {
     pub(crate) world: &'w World<'m>,
     pub(crate) callees: &'w Callees,
     pub(crate) survivors: Survivors<'w>,
+    /// Where what is tried is written down.
+    pub(crate) log: Log<'w>,
 }
 
 /// A caller's proxy with what it may do with the request.
@@ -34,7 +37,7 @@ pub(crate) struct Sender<'m> {
 }
 
 /// Pods that answer, and where they run; hosts outside run nowhere.
-type Answering = BTreeSet<(Callee, Option<Id<Cluster>>)>;
+pub(crate) type Answering = BTreeSet<(Callee, Option<Id<Cluster>>)>;
 
 impl<'m> Asking<'_, 'm> {
     /// What of a call is not as expected.
@@ -96,7 +99,7 @@ impl<'m> Asking<'_, 'm> {
     fn host(&self, call: &CallTest) -> Option<String> {
         let CallFrom::Gateway(gateway, port) = call.from else { return None };
         let proxy = self.world.proxy(ProxyKey::Gateway(gateway))?;
-        let sending = Sending { world: self.world, callees: self.callees };
+        let sending = Sending { world: self.world, callees: self.callees, log: Log::NONE };
         let port = self.listener(gateway, port);
         let listeners = proxy.listeners.iter().filter_map(|listener| match &listener.kind {
             ListenerKind::Http(http) => Some(http),
@@ -116,7 +119,7 @@ impl<'m> Asking<'_, 'm> {
         named.into_iter().find(|host| {
             let asked = Sent { host: Some(host.clone()), ..Sent::ANY };
             let ways = sending.of_gateway(proxy, port.as_deref(), &asked);
-            ways.iter().any(|way| self.leads_to(way, call.to.callee))
+            ways.iter().any(|way| self.leads_to(way, &call.to))
         })
     }
 
@@ -126,18 +129,24 @@ impl<'m> Asking<'_, 'm> {
         Some(format!("ingress_{}", port.name))
     }
 
-    pub(crate) fn leads_to(&self, way: &Way<'_>, callee: Callee) -> bool {
+    /// Whether some of what goes this way gets to a callee, at the port that is meant.
+    pub(crate) fn leads_to(&self, way: &Way<'_>, callee: &CallTo) -> bool {
         match &way.handled {
-            Handled::Forwarded { to, timeout: _ } => {
-                to.iter().any(|to| self.world.is_part(to.callee, callee))
-            }
+            Handled::Forwarded { to, timeout: _ } => to.iter().any(|to| self.is_meant(to, callee)),
             Handled::Answered(_) => false,
         }
     }
 
+    /// Whether a destination is a callee or a part of it, and the port the one that is given.
+    pub(crate) fn is_meant(&self, to: &Destination, callee: &CallTo) -> bool {
+        let port = self.world.model.ports(to.callee).get(to.port);
+        let fits = |name: &String| port.is_some_and(|port| port.name == *name);
+        self.world.is_part(to.callee, callee.callee) && callee.port.as_ref().is_none_or(fits)
+    }
+
     /// The proxies of the caller, each with what it may do.
     pub(crate) fn senders(&self, call: &CallTest, sent: &Sent) -> Vec<Sender<'m>> {
-        let sending = Sending { world: self.world, callees: self.callees };
+        let sending = Sending { world: self.world, callees: self.callees, log: self.log };
         let model = self.world.model;
         // Calls of a subset are calls of its service, which routes send there.
         let whole = match call.to.callee {
@@ -162,7 +171,7 @@ impl<'m> Asking<'_, 'm> {
             };
             let any = call.request.is_none();
             if any && (matches!(key, ProxyKey::Gateway(_)) || whole != call.to.callee) {
-                ways.retain(|way| self.leads_to(way, call.to.callee));
+                ways.retain(|way| self.leads_to(way, &call.to));
             }
             Sender { key, proxy, name: self.world.name(key), ways }
         };
@@ -186,7 +195,7 @@ impl<'m> Asking<'_, 'm> {
         }
     }
 
-    fn no_way(&self, call: &CallTest, sender: &Sender<'_>) -> Found {
+    pub(crate) fn no_way(&self, call: &CallTest, sender: &Sender<'_>) -> Found {
         let to = self.world.model.callee_name(call.to.callee);
         let found = match sender.key {
             ProxyKey::Gateway(_) => Found::new(format!("no route of `{}` leads to `{to}`", sender.name)),
@@ -198,7 +207,7 @@ impl<'m> Asking<'_, 'm> {
     }
 
     /// What the sidecars of a destination make of a request.
-    fn admissions(
+    pub(crate) fn admissions(
         &self,
         call: &CallTest,
         sender: &Sender<'m>,
@@ -216,7 +225,10 @@ impl<'m> Asking<'_, 'm> {
                 ProxyKey::Sidecar { cluster: _, service } => service,
                 ProxyKey::Gateway(_) => service,
             };
-            (self.world.name(key), admission::at_callee(self.world, proxy, here, port, peer, &way.sent))
+            (
+                self.world.name(key),
+                admission::at_callee(self.world, proxy, here, port, peer, &way.sent, self.log),
+            )
         };
         sidecars.into_iter().map(ask).collect()
     }
@@ -233,7 +245,7 @@ impl<'m> Asking<'_, 'm> {
                     Handled::Answered(status) => return Err(by_itself(&sender.name, *status, way)),
                     Handled::Forwarded { to, timeout: _ } => to,
                 };
-                let elsewhere = to.iter().find(|to| !self.world.is_part(to.callee, call.to.callee));
+                let elsewhere = to.iter().find(|to| !self.is_meant(to, &call.to));
                 if let (Some(other), ProxyKey::Gateway(_)) = (elsewhere, sender.key) {
                     let other = self.world.model.callee_name(other.callee);
                     return Err(Found::new(format!("`{}` sends it to `{other}`", sender.name))
@@ -250,7 +262,7 @@ impl<'m> Asking<'_, 'm> {
     }
 
     /// Whether the callee refuses a caller, whatever the caller's own proxy would do; a gateway does only what it is told.
-    fn refused(&self, call: &CallTest, senders: &[Sender<'m>], sent: &Sent) -> Result<(), Found> {
+    pub(crate) fn refused(&self, call: &CallTest, senders: &[Sender<'m>], sent: &Sent) -> Result<(), Found> {
         let model = self.world.model;
         let Callee::Service(service) = call.to.callee else {
             return match senders.iter().find(|sender| !sender.ways.is_empty()) {
@@ -268,7 +280,7 @@ impl<'m> Asking<'_, 'm> {
                         let own = |way: &&Way<'_>| {
                             let refused =
                                 way.entrance.as_ref().is_some_and(|it| it.verdict == Verdict::Refused);
-                            self.leads_to(way, call.to.callee) && !refused
+                            self.leads_to(way, &call.to) && !refused
                         };
                         sender.ways.iter().filter(own).map(|way| way.sent.clone()).collect()
                     }
@@ -280,7 +292,7 @@ impl<'m> Asking<'_, 'm> {
                 let Some(identity) = &sender.proxy.identity else { continue };
                 for (key, proxy) in self.world.sidecars(service, call.to.cluster) {
                     let ask = |peer, sent: &Sent| {
-                        admission::at_callee(self.world, proxy, service, port, peer, sent)
+                        admission::at_callee(self.world, proxy, service, port, peer, sent, self.log)
                     };
                     let peers = [Peer::Identity(&identity.spiffe), Peer::Nobody];
                     let admitted = arriving.iter().flat_map(|sent| peers.map(|peer| (peer, ask(peer, sent))));
@@ -299,7 +311,7 @@ impl<'m> Asking<'_, 'm> {
     }
 
     /// Where what is sent on one way is answered.
-    fn answering(&self, sender: &Sender<'m>, way: &Way<'m>) -> Answering {
+    pub(crate) fn answering(&self, sender: &Sender<'m>, way: &Way<'m>) -> Answering {
         let Handled::Forwarded { to, timeout: _ } = &way.handled else { return Answering::new() };
         let reaches = self.world.topology.reaches.get(&sender.key).map_or(&[][..], Vec::as_slice);
         let mut answering = Answering::new();
@@ -331,10 +343,7 @@ impl<'m> Asking<'_, 'm> {
         for way in &sender.ways {
             let Handled::Forwarded { to, timeout: _ } = &way.handled else { continue };
             for to in to {
-                let anywhere = CallTest {
-                    to: meshc_vocabulary::testing::CallTo { cluster: None, ..call.to.clone() },
-                    ..call.clone()
-                };
+                let anywhere = CallTest { to: CallTo { cluster: None, ..call.to.clone() }, ..call.clone() };
                 let refused = self.admissions(&anywhere, sender, way, to).into_iter();
                 let refused = refused.into_iter().find(|(_, it)| it.verdict == Verdict::Refused);
                 if let Some((name, admission)) = refused {

@@ -12,6 +12,7 @@
 //! assertions; what is found out has the places that decide it.
 
 mod admission;
+pub mod ask;
 mod callees;
 mod check;
 pub mod codes;
@@ -21,6 +22,7 @@ mod expectation;
 mod found;
 mod limits;
 pub mod live;
+mod log;
 mod matching;
 mod sending;
 mod sent;
@@ -33,6 +35,7 @@ mod world;
 pub use admission::{Admission, Verdict};
 pub use check::check;
 pub use limits::Counted;
+pub use log::Step;
 pub use sending::{Destination, Handled, Way};
 pub use sent::Sent;
 pub use tests::{Finding, Report, run};

@@ -4,25 +4,60 @@ use meshc_vocabulary::model::{
     HeaderMatch, HttpMatch, NotMatch, PathMatch, QueryMatch, QueryValue, StringMatch, contains_host,
 };
 
+use crate::log::Log;
 use crate::sent::{Sent, whole};
 use crate::truth::Truth;
+use crate::wording;
 
 /// Whether a request meets all conditions of a match.
 pub(crate) fn matches(conditions: &HttpMatch, sent: &Sent) -> Truth {
+    matches_told(conditions, sent, Log::NONE)
+}
+
+/// The same, with each condition written down.
+pub(crate) fn matches_told(conditions: &HttpMatch, sent: &Sent, log: Log<'_>) -> Truth {
     let HttpMatch { path, methods, headers, queries, not } = conditions;
-    let method = if methods.is_empty() { Truth::Yes } else { is_method(methods, sent) };
-    let headers = Truth::all(headers.iter().map(|one| header(one, sent)));
-    let queries = Truth::all(queries.iter().map(|one| query(one, sent)));
-    let not = Truth::all(not.iter().map(|one| match one {
-        NotMatch::Path(path) => !self::path(path, sent),
-        NotMatch::Methods(methods) => !is_method(methods, sent),
+    let on_path = self::path(path, sent);
+    let on_path = match path {
+        PathMatch::Any => on_path,
+        PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::StartsWith(_) | PathMatch::Regex(_) => {
+            log.told(on_path, || format!("{} (it is {})", wording::path(path), wording::given(&sent.path)))
+        }
+    };
+    let method = if methods.is_empty() {
+        Truth::Yes
+    } else {
+        log.told(is_method(methods, sent), || {
+            format!("method {} (it is {})", methods.join(" or "), wording::given(&sent.method))
+        })
+    };
+    let headers = Truth::all(headers.iter().map(|one| {
+        log.told(header(one, sent), || {
+            format!("{} (it is {})", wording::header(one), wording::headers(sent, &one.name))
+        })
     }));
-    Truth::all([self::path(path, sent), method, headers, queries, not])
+    let queries = Truth::all(queries.iter().map(|one| {
+        log.told(query(one, sent), || {
+            format!("{} (the query is {})", wording::query(one), wording::given(&sent.query))
+        })
+    }));
+    let not = Truth::all(not.iter().map(|one| match one {
+        NotMatch::Path(path) => log.told(!self::path(path, sent), || {
+            format!("not {} (it is {})", wording::path(path), wording::given(&sent.path))
+        }),
+        NotMatch::Methods(methods) => log.told(!is_method(methods, sent), || {
+            format!("method not {} (it is {})", methods.join(" or "), wording::given(&sent.method))
+        }),
+    }));
+    Truth::all([on_path, method, headers, queries, not])
 }
 
 /// Whether a request meets one of these matches; an empty list is any request.
-pub(crate) fn any_of(list: &[HttpMatch], sent: &Sent) -> Truth {
-    if list.is_empty() { Truth::Yes } else { Truth::any(list.iter().map(|one| matches(one, sent))) }
+pub(crate) fn any_of(list: &[HttpMatch], sent: &Sent, log: Log<'_>) -> Truth {
+    if list.is_empty() {
+        return Truth::Yes;
+    }
+    Truth::any(list.iter().map(|one| matches_told(one, sent, log)))
 }
 
 /// Whether a request is for one of these hosts.

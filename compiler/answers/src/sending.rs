@@ -8,14 +8,18 @@ use meshc_plan::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, ProxyPlan, VirtualHost, WeightedUpstream,
     outbound_listener,
 };
+use meshc_resolve::covers;
 use meshc_vocabulary::model::{Callee, Cluster, Id};
 
 use crate::admission::{Admission, Peer, Verdict, authorize};
 use crate::callees::Callees;
 use crate::limits::{self, Counted};
+use crate::live::examples;
+use crate::log::Log;
 use crate::matching;
 use crate::sent::Sent;
 use crate::truth::Truth;
+use crate::wording;
 use crate::world::World;
 
 /// One thing that a proxy may do with a request.
@@ -23,6 +27,8 @@ use crate::world::World;
 pub struct Way<'m> {
     /// Whether it does; never [`Truth::No`].
     pub truth: Truth,
+    /// Whether a request is known that goes this way, where rules before it might take all of them.
+    pub is_met: bool,
     /// The route's rule, or the call.
     pub by: &'m Origin,
     /// The request as it is sent on.
@@ -69,6 +75,7 @@ const NOT_FOUND: u16 = 404;
 pub(crate) struct Sending<'w, 'm> {
     pub(crate) world: &'w World<'m>,
     pub(crate) callees: &'w Callees,
+    pub(crate) log: Log<'w>,
 }
 
 impl<'m> Sending<'_, 'm> {
@@ -133,13 +140,14 @@ impl<'m> Sending<'_, 'm> {
             return Vec::new();
         }
         let handled = Handled::Forwarded { to, timeout: None };
-        vec![Way { truth, by, sent: Sent::ANY, handled, entrance: None, counted: Vec::new() }]
+        vec![Way { truth, is_met: true, by, sent: Sent::ANY, handled, entrance: None, counted: Vec::new() }]
     }
 
     /// The routes that take a request, or may: of each host that it may be for.
     fn requests(&self, http: &'m HttpListener, by: &'m Origin, sent: &Sent) -> Vec<Way<'m>> {
         let fitting = hosts(&http.virtual_hosts, sent);
         if fitting.is_empty() {
+            self.log.told(Truth::No, || format!("a route for the host {}", wording::given(&sent.host)));
             return vec![answered(NOT_FOUND, Truth::Yes, by, sent)];
         }
         let mut ways = Vec::new();
@@ -148,12 +156,29 @@ impl<'m> Sending<'_, 'm> {
             let named = sent.host.is_some() || !http.edge;
             let sure = if named { Truth::Yes } else { matching::host(&host.hosts, sent) };
             let mut rest = sure;
-            for route in &host.routes {
-                let takes = matching::matches(&route.matches, sent);
+            let open = self.log.open(
+                || format!("host {} (it is {})", host.hosts.join(" or "), wording::given(&sent.host)),
+                Some(host.origin.span),
+            );
+            self.log.close(&open, sure);
+            let inside = self.log.inside();
+            for (position, route) in host.routes.iter().enumerate() {
+                let before = host.routes.get(..position).unwrap_or_default();
+                if before.iter().any(|before| covers(&before.matches, &route.matches)) {
+                    inside.told(Truth::No, || {
+                        format!("{}, after another that takes all of it", route.origin.name)
+                    });
+                    continue;
+                }
+                let open = inside.open(|| route.origin.name.to_string(), Some(route.origin.span));
+                let takes = matching::matches_told(&route.matches, sent, inside.inside());
+                inside.close(&open, takes);
                 if takes == Truth::No {
                     continue;
                 }
-                ways.extend(self.route(http, host, route, takes.and(rest), sent));
+                let way = self.route(http, host, route, takes.and(rest), sent);
+                let is_met = rest == Truth::Yes || examples::is_met(host, position, sent);
+                ways.extend(way.map(|way| Way { is_met, ..way }));
                 if takes == Truth::Yes {
                     rest = Truth::No;
                     break;
@@ -177,8 +202,8 @@ impl<'m> Sending<'_, 'm> {
     ) -> Option<Way<'m>> {
         let HttpRoute { matches: _, filters, action, origin } = route;
         let entrance = [&http.entrance.rules, &host.entrance.rules].into_iter().flatten();
-        let entrance = entrance.map(|rules| authorize(rules, Peer::Nobody, sent));
-        let authorized = filters.iter().filter_map(|filter| authorization(filter, sent));
+        let entrance = entrance.map(|rules| authorize(rules, Peer::Nobody, sent, self.log.inside()));
+        let authorized = filters.iter().filter_map(|filter| authorization(filter, sent, self.log.inside()));
         let entrance = entrance.chain(authorized).reduce(strictest);
         let mut counted = limits::of_limits(&http.limits, sent);
         counted.extend(limits::of_limits(&host.limits, sent));
@@ -198,7 +223,7 @@ impl<'m> Sending<'_, 'm> {
             HttpAction::Respond(respond) => Handled::Answered(respond.status),
         };
         let sent = sent.clone().changed(filters);
-        Some(Way { truth, by: origin, sent, handled, entrance, counted })
+        Some(Way { truth, is_met: true, by: origin, sent, handled, entrance, counted })
     }
 
     fn destinations(&self, to: &[WeightedUpstream]) -> Vec<Destination> {
@@ -217,12 +242,12 @@ impl<'m> Sending<'_, 'm> {
 
 fn answered<'m>(status: u16, truth: Truth, by: &'m Origin, sent: &Sent) -> Way<'m> {
     let handled = Handled::Answered(status);
-    Way { truth, by, sent: sent.clone(), handled, entrance: None, counted: Vec::new() }
+    Way { truth, is_met: true, by, sent: sent.clone(), handled, entrance: None, counted: Vec::new() }
 }
 
-fn authorization<'m>(filter: &'m Filter, sent: &Sent) -> Option<Admission<'m>> {
+fn authorization<'m>(filter: &'m Filter, sent: &Sent, log: Log<'_>) -> Option<Admission<'m>> {
     match filter {
-        Filter::Authorize(rules) => Some(authorize(rules, Peer::Nobody, sent)),
+        Filter::Authorize(rules) => Some(authorize(rules, Peer::Nobody, sent, log)),
         Filter::Audit(_)
         | Filter::LocalLimit(_)
         | Filter::GlobalLimit(_)
@@ -248,8 +273,10 @@ fn strictest<'m>(one: Admission<'m>, other: Admission<'m>) -> Admission<'m> {
 /// The hosts whose routes a request may meet: the most specific one that it is for, or all if its host is left open.
 fn hosts<'m>(hosts: &'m [VirtualHost], sent: &Sent) -> Vec<&'m VirtualHost> {
     let Some(wanted) = &sent.host else { return hosts.iter().collect() };
-    let fits = |pattern: &String| meshc_vocabulary::model::contains_host(pattern, wanted);
-    let longest = |host: &&VirtualHost| host.hosts.iter().filter(|it| fits(it)).map(String::len).max();
-    let fitting = hosts.iter().filter(|host| longest(host).is_some());
-    fitting.max_by_key(|host| longest(host)).into_iter().collect()
+    let fits = |pattern: &&String| meshc_vocabulary::model::contains_host(pattern, wanted);
+    // A name as it is goes before any pattern, also before one of the same length.
+    let nearness = |pattern: &String| (pattern == wanted, pattern.len());
+    let nearest = |host: &&VirtualHost| host.hosts.iter().filter(fits).map(nearness).max();
+    let fitting = hosts.iter().filter(|host| nearest(host).is_some());
+    fitting.max_by_key(|host| nearest(host)).into_iter().collect()
 }

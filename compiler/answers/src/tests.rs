@@ -10,6 +10,7 @@ use crate::callees::Callees;
 use crate::codes;
 use crate::condition::Evaluation;
 use crate::expectation::Asking;
+use crate::log::Log;
 use crate::values::Lookup;
 use crate::world::World;
 
@@ -43,7 +44,7 @@ fn report(world: &World<'_>, callees: &Callees, lookup: &Lookup<'_>, test: &Test
         add(world.model, fault.value, &mut failures);
     }
     let survivors = Survivors { model: world.model, topology: world.topology, failures: &failures };
-    let asking = Asking { world, callees, survivors };
+    let asking = Asking { world, callees, survivors, log: Log::NONE };
     let mut findings: Vec<Finding> = calls.iter().flat_map(|call| asking.call(call)).collect();
     findings.extend(assertions.iter().filter_map(|assertion| asserted(lookup, assertion)));
     Report {

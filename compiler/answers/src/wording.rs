@@ -1,11 +1,13 @@
 //! Calls and what is expected of them, in words.
 
+use meshc_plan::{ClientName, Principal};
 use meshc_vocabulary::model::policy::Bound;
-use meshc_vocabulary::model::{Cluster, Id};
+use meshc_vocabulary::model::{Cluster, HeaderMatch, Id, PathMatch, QueryMatch, QueryValue, StringMatch};
 use meshc_vocabulary::testing::{CallFrom, CallTest, Expected, Place};
 
 use crate::expectation::Asking;
 use crate::limits;
+use crate::sent::Sent;
 
 impl Asking<'_, '_> {
     /// A call as one would write it.
@@ -14,7 +16,19 @@ impl Asking<'_, '_> {
         let cluster = |cluster: Option<Id<Cluster>>| {
             cluster.map(|id| format!(" in {}", model.clusters.at(id).name)).unwrap_or_default()
         };
-        let from = match call.from {
+        let from = self.caller_name(call.from);
+        let port = call.to.port.as_ref().map(|port| format!(".{port}")).unwrap_or_default();
+        let to = format!("{}{port}{}", model.callee_name(call.to.callee), cluster(call.to.cluster));
+        match &call.request {
+            Some(request) => format!("`{} {}` of `{from} -> {to}`", request.method, request.path),
+            None => format!("`{from} -> {to}`"),
+        }
+    }
+
+    /// A caller as one would write it.
+    pub(crate) fn caller_name(&self, from: CallFrom) -> String {
+        let model = self.world.model;
+        match from {
             CallFrom::Gateway(gateway, port) => {
                 let name = model.gateway_name(gateway);
                 match port.and_then(|port| model.gateways.at(gateway).ports.get(port)) {
@@ -22,13 +36,10 @@ impl Asking<'_, '_> {
                     None => name,
                 }
             }
-            CallFrom::Service(service, place) => format!("{}{}", model.service_name(service), cluster(place)),
-        };
-        let port = call.to.port.as_ref().map(|port| format!(".{port}")).unwrap_or_default();
-        let to = format!("{}{port}{}", model.callee_name(call.to.callee), cluster(call.to.cluster));
-        match &call.request {
-            Some(request) => format!("`{} {}` of `{from} -> {to}`", request.method, request.path),
-            None => format!("`{from} -> {to}`"),
+            CallFrom::Service(service, Some(cluster)) => {
+                format!("{} in {}", model.service_name(service), model.clusters.at(cluster).name)
+            }
+            CallFrom::Service(service, None) => model.service_name(service),
         }
     }
 
@@ -75,5 +86,74 @@ pub(crate) fn milliseconds(time: std::time::Duration) -> String {
     match time.as_millis() {
         whole if whole % 1000 == 0 => format!("{}s", whole / 1000),
         other => format!("{other}ms"),
+    }
+}
+
+/// A condition on the path, as it would be written.
+pub(crate) fn path(condition: &PathMatch) -> String {
+    match condition {
+        PathMatch::Any => String::from("any path"),
+        PathMatch::Exact(text) => format!("path `{text}`"),
+        PathMatch::Prefix(text) => format!("prefix `{text}`"),
+        PathMatch::StartsWith(text) => format!("starts_with `{text}`"),
+        PathMatch::Regex(text) => format!("regex `{text}`"),
+    }
+}
+
+/// A condition on a header.
+pub(crate) fn header(condition: &HeaderMatch) -> String {
+    let not = if condition.negated { "not " } else { "" };
+    format!("{not}header `{}` {}", condition.name, string(&condition.value))
+}
+
+/// A condition on the query.
+pub(crate) fn query(condition: &QueryMatch) -> String {
+    let not = if condition.negated { "not " } else { "" };
+    let value = match &condition.value {
+        QueryValue::Present => String::from("is there"),
+        QueryValue::Exact(text) => format!("is `{text}`"),
+        QueryValue::Prefix(text) => format!("begins with `{text}`"),
+        QueryValue::Regex { expression, is_met_by_nothing: _ } => format!("matches `{expression}`"),
+    };
+    format!("{not}query `{}` {value}", condition.name)
+}
+
+fn string(condition: &StringMatch) -> String {
+    match condition {
+        StringMatch::Present => String::from("is there"),
+        StringMatch::Exact(text) => format!("is `{text}`"),
+        StringMatch::Prefix(text) => format!("begins with `{text}`"),
+        StringMatch::Regex(text) => format!("matches `{text}`"),
+    }
+}
+
+/// A part of a request, or that it is left open.
+pub(crate) fn given(part: &Option<String>) -> String {
+    match part {
+        Some(text) => format!("`{text}`"),
+        None => String::from("left open"),
+    }
+}
+
+/// The lines of a header that a request has.
+pub(crate) fn headers(sent: &Sent, name: &str) -> String {
+    let Some(headers) = &sent.headers else { return String::from("left open") };
+    let own = headers.iter().filter(|(known, _)| known == name);
+    let lines: Vec<String> = own.map(|(_, value)| given(value)).collect();
+    if lines.is_empty() { String::from("not there") } else { lines.join(" and ") }
+}
+
+/// Whom a rule means.
+pub(crate) fn principal(principal: &Principal) -> String {
+    match principal {
+        Principal::Anyone => String::from("from anyone"),
+        Principal::Identity(identity) => format!("from `{identity}`"),
+        Principal::Namespace { trust_domain, namespace } => {
+            format!("from namespace `{namespace}` of `{trust_domain}`")
+        }
+        Principal::Client(ClientName::Exact(name)) => format!("from a client with a certificate of `{name}`"),
+        Principal::Client(ClientName::Prefix(name)) => {
+            format!("from a client with a certificate of `{name}…`")
+        }
     }
 }

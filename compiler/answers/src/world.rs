@@ -55,15 +55,19 @@ impl<'m> World<'m> {
         service: Id<Service>,
         cluster: Option<Id<Cluster>>,
     ) -> Vec<(ProxyKey, &'m ProxyPlan)> {
-        let subsets = &self.model.services.at(service).subsets;
-        let is_meant = |id: Id<Service>| id == service || subsets.contains(&id);
-        let found = self.proxies.iter().filter(|(key, _)| match key {
-            ProxyKey::Sidecar { cluster: here, service } => {
-                is_meant(*service) && cluster.is_none_or(|cluster| cluster == *here)
-            }
+        let parts = std::iter::once(&service).chain(&self.model.services.at(service).subsets);
+        let keys = parts.flat_map(|part| {
+            let presences = self.model.services.at(*part).clusters.iter();
+            presences.map(|presence| ProxyKey::Sidecar { cluster: presence.cluster, service: *part })
+        });
+        let meant = keys.filter(|key| match key {
+            ProxyKey::Sidecar { cluster: here, service: _ } => cluster.is_none_or(|cluster| cluster == *here),
             ProxyKey::Gateway(_) => false,
         });
-        found.map(|(key, proxy)| (*key, *proxy)).collect()
+        let mut found: Vec<_> = meant.filter_map(|key| Some((key, self.proxy(key)?))).collect();
+        found.sort_by_key(|(key, _)| *key);
+        found.dedup_by_key(|(key, _)| *key);
+        found
     }
 
     /// `shop.web in west`, `west.ingress`

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use lang_diagnostics::{Origin, Sink, SourceMap, Span, Spanned};
 use lang_expand::{StandardLibrary, expand_text};
-use meshc_answers::World;
+use meshc_answers::{Truth, World, ask};
 use meshc_resolve::{Access, CalledPort, Caller, Peer};
 use meshc_vocabulary::model::{Callee, Id, Mtls, Service};
 use meshc_vocabulary::testing::{CallFrom, CallTest, CallTo, Expected, Test};
@@ -47,6 +47,7 @@ fn compare(path: &Path) -> Compared {
         tests.tests = vec![test];
         meshc_answers::run(&world, &tests, &|_| true).iter().all(|report| report.findings.is_empty())
     };
+    let mut asked_about = SourceMap::default();
     let mut compared = [0; 4];
     for (from, _) in model.whole_services().filter(|(id, _)| model.limiter != Some(*id)) {
         for (to, callee) in model.whole_services().filter(|(id, _)| model.limiter != Some(*id)) {
@@ -71,6 +72,21 @@ fn compare(path: &Path) -> Compared {
                     || !callee.subsets.is_empty()
                 {
                     continue;
+                }
+                let asked =
+                    format!("can {} call {}.{}", model.service_name(from), model.service_name(to), port.name);
+                let file = asked_about.add("question", asked.as_str());
+                let verdict = ask::ask(&world, file, &asked).unwrap().verdict;
+                let said = match (allowed, refused) {
+                    (true, _) => Truth::Yes,
+                    (false, true) => Truth::No,
+                    (false, false) => Truth::Depends,
+                };
+                // What is reached only because a route sends there what others are called for is no declared call.
+                if declared || !resolved.incoming(to).any(is_the_peer) {
+                    assert_eq!(verdict, said, "{asked}");
+                } else {
+                    assert_ne!(verdict, Truth::No, "{asked}");
                 }
                 if !resolved.incoming(to).any(is_the_peer) {
                     assert_eq!((allowed, refused), (false, true), "{what} is not declared");

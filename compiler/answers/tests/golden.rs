@@ -1,5 +1,6 @@
 //! Golden meshes: `tests/golden/answers/<code>-<slug>/mesh.mesh` has tests that raise that code and no other, and what is
-//! said of them stands beside it. Each also has expectations that are met. `MESH_BLESS=1` rewrites.
+//! said of them stands beside it, and so do lines `// ask: QUESTION` with questions that are wrong. Each also has expectations that
+//! are met. `MESH_BLESS=1` rewrites.
 
 #![cfg(test)]
 #![expect(
@@ -36,6 +37,14 @@ fn asked(path: &Path) -> (String, BTreeSet<&'static str>, usize) {
     let reports = meshc_answers::run(&world, &tests, &|_| true);
     let expectations = reports.iter().map(|report| report.expectations).sum();
     reports.into_iter().flat_map(|report| report.findings).for_each(|finding| sink.push(finding));
+    for question in text.lines().filter_map(|line| line.strip_prefix("// ask:")) {
+        let question = question.trim();
+        let file = sources.add("question", question);
+        match meshc_answers::ask::ask(&world, file, question) {
+            Ok(_) => panic!("{}: `{question}` has an answer", path.display()),
+            Err(wrong) => sink.push(*wrong),
+        }
+    }
     let mut diagnostics = settled(sink.into_sorted(), &sources);
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let fixture = Fixture::new(&folder, &text);

@@ -10,7 +10,7 @@ use clap::CommandFactory;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::CompleteEnv;
 use meshc_driver::{
-    Compilation, ENTRY, Levels, Options, Request, check_request, codes, declared_names, query,
+    Compilation, ENTRY, Levels, Options, Request, check_request, codes, declared_names, names_to_ask, query,
 };
 
 use crate::CommandLine;
@@ -106,6 +106,46 @@ fn asked(current: &str) -> Vec<CompletionCandidate> {
         found.extend(fitting.map(|(name, value)| candidate(&name).help(Some(value.clone().into()))));
     }
     found
+}
+
+/// What `ask` takes: the words of questions, and names where names are.
+pub(crate) fn asked_questions() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| continued(current.to_str().unwrap_or_default()))
+}
+
+fn continued(current: &str) -> Vec<CompletionCandidate> {
+    let (before, begun) = current.rfind(' ').map_or(("", current), |end| current.split_at(end + 1));
+    let words: Vec<&str> = before.split_whitespace().collect();
+    let (words, all) = match words.split_first() {
+        Some((&("why" | "trace"), rest)) => (rest, false),
+        Some(_) | None => (words.as_slice(), words.is_empty()),
+    };
+    let fixed = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let names = || mesh().and_then(|mesh| Some(names_to_ask(mesh.mesh.as_ref()?))).unwrap_or_default();
+    let kinds = |wanted: &[&str]| {
+        let declared = mesh().as_ref().map(declared_names).unwrap_or_default();
+        let fitting = declared.into_iter().filter(|one| wanted.contains(&one.kind.as_str()));
+        fitting.map(|one| one.name).collect::<Vec<_>>()
+    };
+    let next = match words {
+        [] if all => fixed(&["can", "who", "what", "where", "why", "trace"]),
+        [] => fixed(&["can", "who", "what", "where"]),
+        ["can"] | ["what", "can"] => names().0,
+        ["what" | "who"] => fixed(&["can"]),
+        ["who", "can"] => fixed(&["call"]),
+        ["where"] => fixed(&["does"]),
+        ["where", "does", ..] if words.last() == Some(&"from") => kinds(&["gateway"]),
+        ["where", "does", _] => fixed(&["go"]),
+        [.., "call"] => names().1,
+        [.., "in"] => kinds(&["cluster"]),
+        [.., "without"] => kinds(&["service", "subset", "cluster", "gateway", "network"]),
+        ["can", _] => fixed(&["call", "in"]),
+        ["can", _, "in", _] => fixed(&["call"]),
+        ["what", "can", _] => fixed(&["reach", "in"]),
+        _ => fixed(&["with", "without", "in", "from"]),
+    };
+    let fitting = next.into_iter().filter(|text| text.starts_with(begun));
+    fitting.map(|text| candidate(&format!("{before}{text}"))).collect()
 }
 
 fn candidate(text: &str) -> CompletionCandidate {

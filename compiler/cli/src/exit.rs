@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Findings,
     /// The command line is wrong, or a file cannot be read or written, or something cannot be started.
     Usage,
+    /// The answer to a question depends on what it leaves open.
+    Depends,
     /// What the command that `up` ran exited with.
     Command(u8),
 }
@@ -23,6 +25,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => Self::from(0),
             Exit::Findings => Self::from(1),
             Exit::Usage => Self::from(2),
+            Exit::Depends => Self::from(3),
             Exit::Command(code) => Self::from(code),
         }
     }

@@ -4,6 +4,7 @@
 //! reported an error; the same sources give the same bytes.
 
 mod analysis;
+mod asking;
 mod build;
 pub mod codes;
 mod consequences;
@@ -25,13 +26,14 @@ mod testing;
 mod trust;
 
 pub use analysis::{Analysis, analyze, analyze_again};
+pub use asking::{Reason, Told, ToldLine, ToldStep, ask, names_to_ask};
 pub use build::{Forms, build, build_into, render, trust_files};
 pub use fixes::works_in as fix_works;
 pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
-pub use meshc_answers::{Report, live};
+pub use meshc_answers::{Report, Truth, live};
 pub use modules::Trees;
 pub use overlay::Overlay;
 pub use pipeline::{

@@ -68,7 +68,7 @@ pub struct CallTest {
 }
 
 /// Who calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallFrom {
     /// A service or client, in one cluster or wherever it runs.
     Service(Id<Service>, Option<Id<Cluster>>),

@@ -53,6 +53,25 @@ fn reaches(host: &VirtualHost, position: usize, example: &Sent) -> bool {
     first == Some(position)
 }
 
+/// Whether some request is known that the route at a position takes, among those that are asked about.
+pub(crate) fn is_met(host: &VirtualHost, position: usize, sent: &Sent) -> bool {
+    if sent.method.is_some() && sent.path.is_some() && sent.headers.is_some() {
+        return true;
+    }
+    let Some(route) = host.routes.get(position) else { return false };
+    let Some(example) = example(&route.matches, None) else { return false };
+    // A route before it may take the plainest one.
+    let paths = example.path.iter().flat_map(|path| ["", "/~", "~"].map(|end| format!("{path}{end}")));
+    let paths: Vec<String> = paths.map(|path| path.replace("//", "/")).collect();
+    let methods = example.method.iter().cloned().chain(["POST", "DELETE"].map(String::from));
+    methods.into_iter().any(|method| {
+        paths.iter().any(|path| {
+            let other = Sent { method: Some(method.clone()), path: Some(path.clone()), ..example.clone() };
+            matching::matches(&route.matches, &other) == Truth::Yes && reaches(host, position, &other)
+        })
+    })
+}
+
 /// Which rules requests are made up for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rules {

@@ -6,7 +6,7 @@
 //! Invariant: what cannot be seen from outside, or only with too many requests or after too long a time, is left open with
 //! a reason, and is never taken for a yes.
 
-mod examples;
+pub(crate) mod examples;
 mod judge;
 mod probes;
 mod seen;
@@ -23,6 +23,7 @@ use meshc_vocabulary::testing::{Fault, Test};
 use crate::callees::Callees;
 use crate::codes;
 use crate::expectation::Asking;
+use crate::log::Log;
 use crate::tests::{Finding, add, asserted};
 use crate::values::Lookup;
 use crate::world::World;
@@ -191,7 +192,7 @@ fn one(world: &World<'_>, callees: &Callees, lookup: &Lookup<'_>, test: &Test) -
         }
     }
     let survivors = Survivors { model: world.model, topology: world.topology, failures: &failures };
-    let asking = Asking { world, callees, survivors };
+    let asking = Asking { world, callees, survivors, log: Log::NONE };
     let mut questions: Vec<Question> = calls.iter().flat_map(|call| asking.questions(call)).collect();
     if let Some(why) = impossible {
         gone.clear();

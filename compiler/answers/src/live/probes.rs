@@ -12,6 +12,7 @@ use super::wish::{MOST, Place, Wish};
 use super::{Asked, Entry, Inquiry, Message, Probe, Question};
 use crate::admission;
 use crate::expectation::{Asking, Sender};
+use crate::log::Log;
 use crate::sending::{Handled, Sending, Way};
 use crate::sent::Sent;
 use crate::truth::Truth;
@@ -138,7 +139,7 @@ impl<'m> Asking<'_, 'm> {
         sent: &Sent,
         more: &[Sent],
     ) -> Result<Vec<Outgoing<'m>>, Not> {
-        let sending = Sending { world: self.world, callees: self.callees };
+        let sending = Sending { world: self.world, callees: self.callees, log: Log::NONE };
         let listeners = self.listeners(call, sender);
         if listeners.is_empty() {
             let to = self.world.model.callee_name(call.to.callee);
@@ -151,7 +152,7 @@ impl<'m> Asking<'_, 'm> {
             let tried = if given { vec![sent.clone()] } else { examples::of_listener(listener, more) };
             for example in tried {
                 let ways = sending.at(listener, &example);
-                let led = ways.iter().any(|way| self.leads_to(way, call.to.callee));
+                let led = ways.iter().any(|way| self.leads_to(way, &call.to));
                 let only = match sender.key {
                     ProxyKey::Gateway(_) => !given,
                     // Calls of a subset are calls of its service, which routes send there.

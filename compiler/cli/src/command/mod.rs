@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod ask;
 mod build;
 mod check;
 mod child;
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     /// Print what something in a mesh comes to, and where each part of it came from.
     #[command(after_help = query::EXAMPLE)]
     Query(query::Arguments),
+    /// Answer a question about calls: who may, where they go, and why.
+    #[command(after_help = ask::EXAMPLE)]
+    Ask(ask::Arguments),
     /// Serve editors, by the Language Server Protocol.
     #[command(after_help = lsp::EXAMPLE)]
     Lsp(lsp::Arguments),
@@ -85,6 +89,7 @@ impl Command {
             Self::Build(arguments) => build::run(&arguments, console),
             Self::Fmt(arguments) => fmt::run(&arguments, console),
             Self::Query(arguments) => query::run(&arguments, console),
+            Self::Ask(arguments) => ask::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments),
             Self::Docs(arguments) => docs::run(&arguments),

@@ -100,6 +100,21 @@ fn names_of_the_mesh_are_completed() {
 }
 
 #[test]
+fn questions_are_completed_word_by_word() {
+    let directory = prepared("bash");
+    let ask = |text: &str| bash(&directory, &["meshc", "ask", text]);
+    assert_eq!(ask("w"), ["who", "what", "where", "why"]);
+    assert_eq!(ask("why can west.i"), ["why can west.ingress", "why can west.ingress.http"]);
+    assert_eq!(ask("can istioinaction.webapp c"), ["can istioinaction.webapp call"]);
+    assert_eq!(
+        ask("who can call istioinaction.cat"),
+        ["who can call istioinaction.catalog", "who can call istioinaction.catalog.http"]
+    );
+    assert_eq!(ask("what can istioinaction.webapp in w"), ["what can istioinaction.webapp in west"]);
+    assert_eq!(ask("where does a.example/ go from west.i"), ["where does a.example/ go from west.ingress"]);
+}
+
+#[test]
 fn the_mesh_is_the_one_on_the_line_and_may_have_errors() {
     let directory = prepared("bash");
     directory.write("other/mesh.mesh", "cluster lone { network = none }\n");

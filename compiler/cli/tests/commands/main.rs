@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files and the clock")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a broken harness is a failed test")]
 
+mod ask;
 mod build;
 mod check;
 mod completion;

@@ -11,6 +11,7 @@ mod settings;
 mod text;
 
 pub use names::{DeclaredName, declared_names};
+pub(crate) use settings::Standard;
 
 use std::sync::Arc;
 

@@ -97,17 +97,25 @@ fn as_block(item: &Item) -> Option<&Block> {
 }
 
 /// The table of defaults.
-struct Standard {
+pub(crate) struct Standard {
     sources: SourceMap,
     tree: Arc<lang_syntax::ast::File>,
 }
 
 impl Standard {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut sources = SourceMap::default();
         let file = sources.add("std/defaults.mesh", meshc_stdlib::DEFAULTS);
         let tree = Arc::new(lang_syntax::parse(file, meshc_stdlib::DEFAULTS, &mut Sink::default()));
         Self { sources, tree }
+    }
+
+    /// Where a setting such as `timeout.request` is, or the block of it.
+    pub(crate) fn place(&self, name: &str) -> String {
+        let word = name.split('.').next().unwrap_or(name);
+        let parts = self.parts(word);
+        let own = parts.iter().find(|part| part.name == name).or_else(|| parts.first());
+        own.map(|part| part.place.clone()).unwrap_or_default()
     }
 
     fn parts(&self, word: &str) -> Vec<Part> {

@@ -1,0 +1,95 @@
+//! `meshc ask`: questions about calls, answered by what answers the calls of tests.
+
+mod fate;
+mod names;
+mod question;
+mod reach;
+mod reply;
+mod settings;
+mod whereto;
+
+use std::cell::RefCell;
+
+use lang_diagnostics::{Diagnostic, FileId, Origin, Span};
+use meshc_topology::{Failures, Survivors};
+use meshc_vocabulary::testing::{CallFrom, CallTest, CallTo, Request};
+
+pub use names::{callees, callers};
+pub use question::{Detail, FORMS, Form, Lost, Name, Question, RequestWords, read};
+pub use reply::{Fact, Line, Place, Reply};
+
+use crate::callees::Callees;
+use crate::expectation::Asking;
+use crate::log::{Log, Step};
+use crate::tests::add;
+use crate::truth::Truth;
+use crate::world::World;
+use names::Names;
+
+/// Reads a question and answers it. The text is one of the sources, as the file.
+///
+/// # Errors
+/// If it cannot be read, or has a name that leads nowhere.
+pub fn ask(world: &World<'_>, file: FileId, text: &str) -> Result<Reply, Box<Diagnostic>> {
+    let question = read(file, text)?;
+    let names = Names { model: world.model };
+    let mut failures = Failures::default();
+    for lost in &question.without {
+        add(world.model, names.fault(lost)?, &mut failures);
+    }
+    let callees = Callees::new(world);
+    let steps = RefCell::new(Vec::new());
+    let log = match question.detail {
+        Detail::Answer | Detail::Why => Log::NONE,
+        Detail::Trace => Log::new(&steps),
+    };
+    let survivors = Survivors { model: world.model, topology: world.topology, failures: &failures };
+    let asked = Asked {
+        asking: Asking { world, callees: &callees, survivors, log },
+        whole: Span::new(file, 0, text.len()),
+    };
+    let (verdict, lines) = match &question.form {
+        Form::Can { from, to, request } => {
+            asked.can(&asked.call(names.caller(from)?, names.callee(to)?, request.as_ref()))
+        }
+        Form::Who { to, request } => asked.who(&names.callee(to)?, request.as_ref()),
+        Form::What { from } => asked.what(names.caller(from)?),
+        Form::Where { request, at } => {
+            let at = match at {
+                Some(at) => Some(names.gateway(at)?),
+                None => None,
+            };
+            asked.whereto(request, at)
+        }
+    };
+    let steps: Vec<Step> = steps.into_inner();
+    Ok(Reply { verdict, lines, steps })
+}
+
+/// What questions are asked with.
+pub(crate) struct Asked<'w, 'm> {
+    pub(crate) asking: Asking<'w, 'm>,
+    /// The place of the question.
+    pub(crate) whole: Span,
+}
+
+impl Asked<'_, '_> {
+    /// A call as a test would have it, of which nothing is expected.
+    fn call(&self, from: CallFrom, to: CallTo, request: Option<&RequestWords>) -> CallTest {
+        let request = request.map(|words| Request {
+            method: words.method.clone(),
+            path: words.path.clone(),
+            host: words.host.clone(),
+            headers: words.headers.clone(),
+        });
+        let origin = Origin::new(self.whole, "the question");
+        CallTest { origin, from, to, request, expected: Vec::new() }
+    }
+}
+
+/// What several answers of which each may be the one come to.
+pub(crate) fn agreed(all: impl IntoIterator<Item = Truth>) -> Truth {
+    let mut all = all.into_iter();
+    let Some(first) = all.next() else { return Truth::No };
+    if all.all(|other| other == first) { first } else { Truth::Depends }
+}

@@ -1,0 +1,116 @@
+//! `meshc ask`: what it prints, in each format, and how it exits.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::Directory;
+
+const MESH: &str = "\
+mesh m { trust_domain = \"cluster.local\", trust = own }
+trust own {}
+network net {}
+cluster one { network = net, region = \"here\" }
+namespace app {
+  client bot { clusters = [one], calls = [web] }
+  client cat { clusters = [one], calls = [web] }
+  service web { clusters = [one], port http { number = 80 } }
+  policy web {
+    targets = [web]
+    allow = [bot]
+    allow { from = [cat], match { header x-name { exact = \"a b\" } } }
+  }
+}
+";
+
+fn ask(question: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let directory = Directory::new();
+    directory.write("a.mesh", MESH);
+    let output = directory.run(&[&["ask", question, "a.mesh"], arguments].concat());
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn exit_codes_are_those_of_grep_and_one_more() {
+    for (question, status, word) in [
+        ("can app.bot call app.web", 0, "yes"),
+        ("can app.web call app.web", 1, "no"),
+        ("can app.cat call app.web", 3, "depends"),
+        ("can app.cat call app.web with x-name=a", 1, "no"),
+        ("can app.cat call app.web with x-name=\"a b\"", 0, "yes"),
+        ("can app.bot call app.web without app.web", 1, "no"),
+        ("who can call app.web", 0, "yes"),
+        ("who can call app.web without one", 1, "no"),
+        ("where does a.example/ go", 1, "no"),
+    ] {
+        let (code, results, said) = ask(question, &[]);
+        assert_eq!((code, said.as_str()), (Some(status), ""), "{question}: {results}");
+        assert_eq!(results.lines().next(), Some(word), "{question}: {results}");
+    }
+    let (code, results, said) = ask("can app.bto call app.web", &[]);
+    assert_eq!((code, results.as_str()), (Some(2), ""));
+    assert!(said.starts_with("error[E0821]") && said.contains("did you mean `app.bot`?"), "{said}");
+    let directory = Directory::new();
+    directory.write("a.mesh", "mesh m { trust_domain = 5s }\n");
+    assert_eq!(directory.run(&["ask", "what can a.b reach", "a.mesh"]).status.code(), Some(2));
+}
+
+#[test]
+fn programs_get_an_object_with_reasons() {
+    let (code, results, said) = ask("why can app.cat call app.web", &["--format", "json"]);
+    assert_eq!((code, said.as_str()), (Some(3), ""));
+    let answer: Value = serde_json::from_str(&results).unwrap();
+    assert_eq!(answer["answer"], "depends");
+    let line = &answer["lines"][0];
+    assert_eq!((&line["who"], &line["answer"]), (&"app.cat in one".into(), &"depends".into()));
+    let places: Vec<&str> =
+        line["reasons"].as_array().unwrap().iter().filter_map(|reason| reason["place"].as_str()).collect();
+    assert!(places.contains(&"a.mesh:12") && places.contains(&"std/defaults.mesh:59"), "{results}");
+    assert_eq!(answer["tried"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_trace_has_every_condition_with_its_value() {
+    let (_, results, _) = ask("trace can app.cat call app.web with x-name=a", &["--format", "json"]);
+    let answer: Value = serde_json::from_str(&results).unwrap();
+    let tried: Vec<(&str, &str)> = answer["tried"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["text"].as_str().unwrap(), step["met"].as_str().unwrap_or("-")))
+        .collect();
+    assert!(tried.contains(&("header `x-name` is `a b` (it is `a`)", "no")), "{tried:#?}");
+    assert!(
+        tried.iter().any(|(text, met)| text.starts_with("rule `allow.web`") && *met == "no"),
+        "{tried:#?}"
+    );
+}
+
+#[test]
+fn each_line_of_standard_input_is_a_question() {
+    let directory = Directory::new();
+    directory.write("a.mesh", MESH);
+    let ask = |questions: &str, arguments: &[&str]| {
+        let mut command = directory.meshc(&[&["ask", "-", "a.mesh"], arguments].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(questions.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (yes, depends, no) =
+        ("can app.bot call app.web\n", "can app.cat call app.web\n", "can app.web call app.web\n");
+    assert_eq!(ask(yes, &[]).0, Some(0));
+    assert_eq!(ask(&[yes, depends].concat(), &[]).0, Some(3));
+    assert_eq!(ask(&[yes, depends, "\n", no].concat(), &[]).0, Some(1));
+    let (code, results) = ask(&[yes, "can app.x call app.web\n", no].concat(), &["--format", "json"]);
+    assert_eq!(code, Some(2));
+    let answers: Vec<Value> = results.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let words: Vec<_> = answers.iter().map(|answer| answer["answer"].as_str()).collect();
+    assert_eq!(words, [Some("yes"), None, Some("no")]);
+    assert_eq!(answers[1]["wrong"][0]["code"], "E0821");
+    let mut both = directory.meshc(&["ask", "-", "-"]);
+    assert_eq!(both.output().unwrap().status.code(), Some(2));
+}

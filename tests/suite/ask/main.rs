@@ -1,0 +1,9 @@
+//! Questions about a mesh: the document about them, and answers against an interpreter and running proxies.
+
+mod agreement;
+mod described;
+mod document;
+mod oracle;
+mod planes;
+mod questions;
+mod written;
