@@ -11,6 +11,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCan
 use clap_complete::env::CompleteEnv;
 use meshc_driver::{
     Compilation, ENTRY, Levels, Options, Request, check_request, codes, declared_names, names_to_ask, query,
+    secret_names,
 };
 
 use crate::CommandLine;
@@ -111,6 +112,22 @@ fn asked(current: &str) -> Vec<CompletionCandidate> {
 /// What `ask` takes: the words of questions, and names where names are.
 pub(crate) fn asked_questions() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| continued(current.to_str().unwrap_or_default()))
+}
+
+/// What `blast-radius` takes behind its first word.
+pub(crate) fn stolen() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let words: Vec<_> = std::env::args_os().collect();
+        let is = |word: &str| words.iter().any(|known| known == word);
+        let secrets = || mesh().and_then(|mesh| Some(secret_names(mesh.mesh.as_ref()?))).unwrap_or_default();
+        match ["key", "identity", "gateway", "secret"].into_iter().find(|word| is(word)) {
+            Some("key") => of_kinds(&["cluster"]),
+            Some("identity") => of_kinds(&["service", "client"]),
+            Some("gateway") => of_kinds(&["gateway"]),
+            Some(_) => secrets().iter().map(|name| candidate(name)).collect(),
+            None => Vec::new(),
+        }
+    })
 }
 
 fn continued(current: &str) -> Vec<CompletionCandidate> {

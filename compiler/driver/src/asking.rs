@@ -1,9 +1,10 @@
 //! `meshc ask`: questions about calls, with the places of what decides them.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use lang_diagnostics::{Diagnostic, SourceMap, settled};
-use meshc_answers::ask::{self, Fact, Line, Place};
+use meshc_answers::ask::{self, Fact, Line, Matrix, Place, Radius, Stolen, View};
 use meshc_answers::{Step, Truth, World};
 use meshc_resolve::resolve;
 
@@ -98,6 +99,53 @@ fn told(line: Line, sources: &SourceMap, standard: &OnceCell<Standard>) -> ToldL
 fn tried(step: Step, sources: &SourceMap) -> ToldStep {
     let Step { depth, text, truth, place } = step;
     ToldStep { depth, text, truth, place: place.map(|span| sources.place(span)).unwrap_or_default() }
+}
+
+/// Who may call whom in a mesh without errors; `None` if it has some.
+#[must_use]
+pub fn matrix(compilation: &Compilation, view: View) -> Option<Matrix> {
+    let CheckedMesh { model, topology, plan, tests: _ } = compilation.mesh.as_ref()?;
+    let resolved = resolve(model);
+    Some(ask::matrix(&World::new(&resolved, topology, plan), view))
+}
+
+/// What a stolen key opens, as it is shown.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The identities that its holder can take on.
+    pub identities: Vec<String>,
+    /// What is called with them, passed on, or who can be deceived.
+    pub lines: Vec<ToldLine>,
+    /// How long a certificate with the key is taken, where the mesh says so.
+    pub lasts: Option<Duration>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+}
+
+/// What a stolen key opens in a mesh without errors; what is wrong with the name is reported in a text that becomes a source.
+///
+/// # Errors
+/// If there is no such thing.
+pub fn radius(compilation: &mut Compilation, stolen: Stolen, name: &str) -> Result<Opened, Vec<Diagnostic>> {
+    let Compilation { sources, mesh: Some(mesh), .. } = compilation else { return Err(Vec::new()) };
+    let CheckedMesh { model, topology, plan, tests: _ } = mesh;
+    let resolved = resolve(model);
+    let world = World::new(&resolved, topology, plan);
+    let file = sources.add("question", format!("{} {name}", stolen.word()));
+    match ask::radius(&world, file, stolen, name) {
+        Ok(Radius { identities, lines, lasts, notes }) => {
+            let standard = OnceCell::new();
+            let lines = lines.into_iter().map(|line| told(line, sources, &standard)).collect();
+            Ok(Opened { identities, lines, lasts, notes })
+        }
+        Err(wrong) => Err(settled(vec![*wrong], sources)),
+    }
+}
+
+/// The Secrets that gateways read.
+#[must_use]
+pub fn secret_names(mesh: &CheckedMesh) -> Vec<String> {
+    ask::secrets(&mesh.model).into_iter().map(|(name, ())| name).collect()
 }
 
 /// The names that a question may have: whoever calls, and whatever is called.

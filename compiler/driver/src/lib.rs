@@ -26,13 +26,14 @@ mod testing;
 mod trust;
 
 pub use analysis::{Analysis, analyze, analyze_again};
-pub use asking::{Reason, Told, ToldLine, ToldStep, ask, names_to_ask};
+pub use asking::{Opened, Reason, Told, ToldLine, ToldStep, ask, matrix, names_to_ask, radius, secret_names};
 pub use build::{Forms, build, build_into, render, trust_files};
 pub use fixes::works_in as fix_works;
 pub use levels::{Level, LevelError, Levels};
 pub use limits::rate_limit_files;
 pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
+pub use meshc_answers::ask::{Matrix, Stolen, View};
 pub use meshc_answers::{Report, Truth, live};
 pub use modules::Trees;
 pub use overlay::Overlay;

@@ -1,8 +1,10 @@
 //! `meshc ask`: questions about calls, answered by what answers the calls of tests.
 
 mod fate;
+mod matrix;
 mod names;
 mod question;
+mod radius;
 mod reach;
 mod reply;
 mod settings;
@@ -14,8 +16,10 @@ use lang_diagnostics::{Diagnostic, FileId, Origin, Span};
 use meshc_topology::{Failures, Survivors};
 use meshc_vocabulary::testing::{CallFrom, CallTest, CallTo, Request};
 
+pub use matrix::{Matrix, View, matrix};
 pub use names::{callees, callers};
 pub use question::{Detail, FORMS, Form, Lost, Name, Question, RequestWords, read};
+pub use radius::{Radius, Stolen, radius, secrets};
 pub use reply::{Fact, Line, Place, Reply};
 
 use crate::callees::Callees;

@@ -164,7 +164,8 @@ fn find<T: Clone>(all: &[(String, T)], name: &Spanned<String>) -> Option<T> {
     all.iter().find(|(known, _)| *known == name.value).map(|(_, found)| found.clone())
 }
 
-fn unknown<T>(what: &str, name: &Spanned<String>, all: &[(String, T)]) -> Box<Diagnostic> {
+/// That a name leads nowhere.
+pub(super) fn unknown<T>(what: &str, name: &Spanned<String>, all: &[(String, T)]) -> Box<Diagnostic> {
     let names = || all.iter().map(|(name, _)| name.as_str());
     let end = format!(".{}", name.value);
     let near = names().find(|known| known.ends_with(&end)).or_else(|| suggest(&name.value, names()));

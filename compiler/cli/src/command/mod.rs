@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod ask;
+mod blast_radius;
 mod build;
 mod check;
 mod child;
@@ -13,6 +14,7 @@ mod heal;
 mod init;
 mod lsp;
 mod man;
+mod matrix;
 mod query;
 mod test;
 mod trust;
@@ -44,6 +46,12 @@ pub(crate) enum Command {
     /// Answer a question about calls: who may, where they go, and why.
     #[command(after_help = ask::EXAMPLE)]
     Ask(ask::Arguments),
+    /// Print who may call whom, of the whole mesh.
+    #[command(after_help = matrix::EXAMPLE)]
+    Matrix(matrix::Arguments),
+    /// Print what somebody gets hold of who has stolen a key.
+    #[command(after_help = blast_radius::EXAMPLE)]
+    BlastRadius(blast_radius::Arguments),
     /// Serve editors, by the Language Server Protocol.
     #[command(after_help = lsp::EXAMPLE)]
     Lsp(lsp::Arguments),
@@ -89,6 +97,8 @@ impl Command {
             Self::Build(arguments) => build::run(&arguments, console),
             Self::Fmt(arguments) => fmt::run(&arguments, console),
             Self::Query(arguments) => query::run(&arguments, console),
+            Self::Matrix(arguments) => matrix::run(&arguments, console),
+            Self::BlastRadius(arguments) => blast_radius::run(&arguments, console),
             Self::Ask(arguments) => ask::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),
             Self::Explain(arguments) => explain::run(&arguments),

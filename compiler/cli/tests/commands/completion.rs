@@ -112,6 +112,9 @@ fn questions_are_completed_word_by_word() {
     );
     assert_eq!(ask("what can istioinaction.webapp in w"), ["what can istioinaction.webapp in west"]);
     assert_eq!(ask("where does a.example/ go from west.i"), ["where does a.example/ go from west.ingress"]);
+    let stolen = |kind: &str, name: &str| bash(&directory, &["meshc", "blast-radius", kind, name]);
+    assert_eq!(stolen("key", "e"), ["east"]);
+    assert_eq!(stolen("gateway", "west.i"), ["west.ingress"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod fmt;
 mod help;
 mod init;
 mod manual;
+mod matrix;
 mod support;
 mod test;
 mod trust;
