@@ -14,8 +14,7 @@ use crate::headers::{leave, remove_hop_by_hop};
 use crate::outcome::{Failure, Told, counted_status, wants_retry};
 use crate::outgoing::Outgoing;
 use crate::outlier::Report;
-use crate::overdue::{Overdue, Silent};
-use crate::patience::{self, Until};
+use crate::overdue::{Overdue, Patience, has_come};
 use crate::pool::{Checkout, FromUpstream, NoConnection, OneAtATime, Unanswered};
 use crate::random;
 use crate::route::Route;
@@ -29,10 +28,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use meshd_config::{Protocol, REPLAYED_BODY, Retry};
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -203,11 +202,7 @@ pub(crate) async fn forward(
         details: None,
         retrying: None,
     };
-    let mut limits = Patience {
-        given_up: until.map(patience::until),
-        overdue: route.timeout.map(|limit| Overdue::new(&body, limit, start)),
-        silent: route.idle_timeout.map(|idle| Silent::new(&body, idle)),
-    };
+    let mut limits = Patience::new(route, &body, start, until);
     let late = {
         let mut run = pin!(exchange.run());
         poll_fn(|cx| match run.as_mut().poll(cx) {
@@ -232,39 +227,6 @@ pub(crate) async fn forward(
     // Nothing was decided by it in a group that is balanced otherwise.
     let cookie = cookie.filter(|_| picked.as_ref().is_some_and(Picked::is_by_hash));
     Forwarded { result, picked, attempts, details, cookie }
-}
-
-/// What ends a request that has no answer yet.
-struct Patience {
-    /// The client stops waiting.
-    given_up: Option<Until>,
-    /// The route's time is over.
-    overdue: Option<Overdue>,
-    /// Nothing moves.
-    silent: Option<Silent>,
-}
-
-impl Patience {
-    /// Ready once there will be no answer, with the reason.
-    fn poll(&mut self, body: &Replayable, cx: &mut Context<'_>) -> Poll<Failure> {
-        let Patience { given_up, overdue, silent } = self;
-        if has_come(given_up, cx) {
-            return Poll::Ready(Failure::Deadline);
-        }
-        if has_come(overdue, cx) {
-            return Poll::Ready(Failure::Timeout);
-        }
-        if has_come(silent, cx) {
-            let is_awaited = body.is_awaited();
-            return Poll::Ready(if is_awaited { Failure::SilentClient } else { Failure::SilentUpstream });
-        }
-        Poll::Pending
-    }
-}
-
-/// Whether a limit, if there is one, has come.
-fn has_come<F: Future<Output = ()> + Unpin>(limit: &mut Option<F>, cx: &mut Context<'_>) -> bool {
-    limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready())
 }
 
 /// What all attempts of a request have in common.
