@@ -90,7 +90,9 @@ pub(crate) fn target(parts: &Parts, over: Connected<'_>, host: &mut Option<Host>
         method(parts)?;
     }
     scheme(parts, over.tls)?;
-    if lists(&parts.headers, &header::CONNECTION, |name| name.eq_ignore_ascii_case(b"host")) {
+    // As on Envoy: what every hop needs, by its name in either version, is never for this connection only.
+    let is_needed = |name: &[u8]| name.eq_ignore_ascii_case(b"host") || name.starts_with(b":");
+    if lists(&parts.headers, &header::CONNECTION, is_needed) {
         return Err(bad("the host is for this connection only"));
     }
     if upgrade.is_some() && old.is_some() {
@@ -147,7 +149,12 @@ fn asked_authority<'p>(parts: &'p Parts, old: Option<&'p Http10>) -> Result<&'p 
     if another.is_some() {
         return Err(bad("more than one host"));
     }
+    // As on Envoy.
+    let is_absolute = parts.uri.scheme().is_some() && parts.version < Version::HTTP_2;
     let asked = match (parts.uri.authority(), host) {
+        (Some(asked), _) if is_absolute && asked.as_str().ends_with(':') => {
+            return Err(bad("a target with a colon and no port"));
+        }
         (Some(asked), _) => match asked.as_str().rsplit_once('@') {
             None => asked.as_str(),
             // Who a client pretends to be has no place in a host; over HTTP/2 it may not even be said (RFC 9113
@@ -281,6 +288,8 @@ mod tests {
             ("/", &["a b"], 400),
             ("/", &["a\"b"], 400),
             ("http://a.example/x", &["b"], 200),
+            ("http://a.example:8/x", &["b"], 200),
+            ("http://a.example:/x", &["b"], 400),
         ] {
             let headers: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
             assert_eq!(status("GET", uri, &headers), expected, "{uri} {hosts:?}");
@@ -359,6 +368,9 @@ mod tests {
         assert_eq!(status("GET", "/", &upgrade("other")), 403);
         assert_eq!(status("GET", "/", &upgrade("h2c")), 200);
         assert_eq!(status("GET", "/", &[("host", "a"), ("upgrade", "websocket")]), 200);
+        for (listed, expected) in [("close", 200), ("x:y", 200), ("Host", 400), ("te, :authority", 400)] {
+            assert_eq!(status("GET", "/", &[("host", "a"), ("connection", listed)]), expected, "{listed}");
+        }
         assert_eq!(status("CONNECT", "a.example:80", &[("host", "a.example:80")]), 404);
         assert_eq!(status("CONNECT", "a.example", &[("host", "a.example")]), 400);
         assert_eq!(status("OPTIONS", "*", &[("host", "a")]), 404);
