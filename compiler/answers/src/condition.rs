@@ -10,7 +10,7 @@ use lang_diagnostics::{Diagnostic, Span};
 use lang_syntax::ast::{Comparison, Connective, StringPart, Value, ValueKind};
 
 use crate::codes;
-use crate::values::{Lookup, Plain, Seen};
+use crate::values::{Lookup, Plain, REACHED_BY, Seen};
 
 /// A part of a condition, with what it comes to.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Evaluation<'l, 'a> {
     pub(crate) lookup: &'l Lookup<'a>,
     /// What was looked at, in order.
     pub(crate) parts: Vec<Part>,
+    /// How somebody reaches what was looked at through others: `a -> b -> c`.
+    pub(crate) ways: Vec<String>,
 }
 
 /// A mistake in the condition.
@@ -119,6 +121,11 @@ impl Evaluation<'_, '_> {
 
     fn is_in(&mut self, element: &Value, list: &Value) -> Result<bool, Wrong> {
         let (one, all) = (self.value(element)?.value, self.value(list)?.value);
+        // Of one element it matters how that one gets there.
+        if let Plain::Name(name) | Plain::Bare(_, Some(name)) = &one {
+            let begin = format!("{name} -> ");
+            self.ways.retain(|way| way.starts_with(&begin));
+        }
         match all {
             Plain::List(all) => Ok(all.iter().any(|other| one.same(other))),
             Plain::None => Ok(false),
@@ -193,6 +200,10 @@ impl Evaluation<'_, '_> {
                             let part =
                                 Part { span: value.span, value: seen.value.to_string(), place: seen.place };
                             self.parts.push(part);
+                        }
+                        if let [service @ .., REACHED_BY] = names.as_slice() {
+                            let ways = self.lookup.ways(&service.join(".")).into_values();
+                            self.ways.extend(ways.filter(|way| way.len() > 2).map(|way| way.join(" -> ")));
                         }
                         Ok(seen)
                     }

@@ -24,6 +24,7 @@ mod limits;
 pub mod live;
 mod log;
 mod matching;
+mod reached;
 mod sending;
 mod sent;
 mod tests;

@@ -81,7 +81,7 @@ pub(crate) fn add(model: &Model, fault: Fault, failures: &mut Failures) {
 
 /// What is wrong with an assertion, if it does not hold: the value of each part of its condition, and where it is written.
 pub(crate) fn asserted(lookup: &Lookup<'_>, assertion: &Assertion) -> Option<Finding> {
-    let mut evaluation = Evaluation { lookup, parts: Vec::new() };
+    let mut evaluation = Evaluation { lookup, parts: Vec::new(), ways: Vec::new() };
     match evaluation.truth(&assertion.condition) {
         Ok(true) => None,
         Err(wrong) => Some(*wrong),
@@ -97,7 +97,13 @@ pub(crate) fn asserted(lookup: &Lookup<'_>, assertion: &Assertion) -> Option<Fin
                     diagnostic = diagnostic.also(place, format!("`{}` is from here", part.value));
                 }
             }
-            Some(diagnostic)
+            const FEW: usize = 4;
+            let ways: Vec<String> = evaluation.ways.iter().take(FEW).map(|way| format!("`{way}`")).collect();
+            Some(if ways.is_empty() {
+                diagnostic
+            } else {
+                diagnostic.help(format!("through others: {}", ways.join(", ")))
+            })
         }
     }
 }
@@ -107,7 +113,7 @@ pub(crate) fn mistakes(world: &World<'_>, tests: &Tests) -> Vec<Diagnostic> {
     let lookup = Lookup::new(world, tests);
     let assertions = tests.tests.iter().flat_map(|test| &test.assertions);
     let wrong = |assertion: &Assertion| {
-        Evaluation { lookup: &lookup, parts: Vec::new() }.truth(&assertion.condition).err()
+        Evaluation { lookup: &lookup, parts: Vec::new(), ways: Vec::new() }.truth(&assertion.condition).err()
     };
     assertions.filter_map(wrong).map(|wrong| *wrong).collect()
 }

@@ -256,7 +256,7 @@ fn answered(mesh: &Described, fate: &Fate) -> Option<String> {
         | Fate::Nobody
         | Fate::Elsewhere
         | Fate::Undeclared
-        | Fate::Admitted => None,
+        | Fate::Admitted(_) => None,
     }
 }
 
@@ -317,7 +317,7 @@ fn any_request(
             universe(hosts).map(|request| oracle.call(*caller, callee, port, &request)).collect();
         let leads = |fates: &Vec<Fate>| {
             fates.iter().any(|fate| {
-                !matches!(fate, Fate::Elsewhere | Fate::Proxy(_) | Fate::Undeclared | Fate::Admitted)
+                !matches!(fate, Fate::Elsewhere | Fate::Proxy(_) | Fate::Undeclared | Fate::Admitted(_))
             })
         };
         let by_name = match caller {
@@ -334,11 +334,14 @@ fn any_request(
     verdict(&all, place)
 }
 
+/// Paths that begin as conditions do, and go on.
+const OTHER_PATHS: [&str; 9] = ["/z", "/c", "/a/z", "/az", "/b/z", "/bz", "/c/z", "/a/b/z", "/a/bz"];
+
 /// Of each part that conditions are about, every value that is in one, and one that is in none.
 fn universe(hosts: &[&'static str]) -> impl Iterator<Item = Request> {
     let headers = || [None, Some("9")].into_iter().chain(VALUES.into_iter().map(Some));
     let methods = || METHODS.into_iter().chain(["DELETE"]);
-    let paths = || PATHS.into_iter().chain(["/z"]);
+    let paths = || PATHS.into_iter().chain(OTHER_PATHS);
     hosts.iter().flat_map(move |host| {
         methods().flat_map(move |method| {
             paths().flat_map(move |path| {

@@ -51,8 +51,8 @@ pub(crate) enum Fate {
     Elsewhere,
     /// There is no such call, and the callee would refuse one.
     Undeclared,
-    /// There is no such call, but the callee would admit one.
-    Admitted,
+    /// There is no such call, but the callee would admit one, in these clusters.
+    Admitted(Vec<usize>),
 }
 
 /// The interpreter.
@@ -96,9 +96,9 @@ impl Oracle<'_> {
                 if !through.is_empty() {
                     return through;
                 }
-                let admits = self.answers(from, callee).is_some()
-                    && ports.into_iter().any(|port| self.admits((callee, port), from, request));
-                vec![if admits { Fate::Admitted } else { Fate::Undeclared }]
+                let admits = ports.into_iter().any(|port| self.admits((callee, port), from, request));
+                let left = self.answering(from, callee);
+                vec![if admits && !left.is_empty() { Fate::Admitted(left) } else { Fate::Undeclared }]
             }
         }
     }
@@ -277,6 +277,11 @@ impl Oracle<'_> {
     /// The cluster whose pods answer: the own one first, then those of the zone, of the region, those without a gateway in
     /// between, and by name; without failover the first of them alone.
     fn answers(&self, from: Caller, service: usize) -> Option<usize> {
+        self.answering(from, service).into_iter().next()
+    }
+
+    /// All clusters whose pods are left, the nearest first.
+    fn answering(&self, from: Caller, service: usize) -> Vec<usize> {
         let here = match from {
             Caller::Service(_, cluster) | Caller::Ingress(cluster) => cluster,
         };
@@ -291,7 +296,8 @@ impl Oracle<'_> {
         if !self.mesh.services[service].failover {
             order.truncate(1);
         }
-        order.into_iter().find(|there| self.reaches(here, *there) && !self.is_gone(service, *there))
+        order.retain(|there| self.reaches(here, *there) && !self.is_gone(service, *there));
+        order
     }
 
     /// Whether there is a way between two clusters: pods in one network, the east-west gateway of the other one else.
@@ -353,7 +359,8 @@ pub(crate) fn verdict(fates: &[Fate], place: Option<usize>) -> Option<bool> {
     let is_yes = |fate: &Fate| match fate {
         Fate::Answered(_, cluster) => Some(place.is_none_or(|place| place == *cluster)),
         Fate::Proxy(_) | Fate::Refused | Fate::Nobody | Fate::Elsewhere | Fate::Undeclared => Some(false),
-        Fate::Admitted => None,
+        Fate::Admitted(clusters) if place.is_some_and(|place| !clusters.contains(&place)) => Some(false),
+        Fate::Admitted(_) => None,
     };
     let all: BTreeSet<Option<bool>> = fates.iter().map(is_yes).collect();
     match all.len() {

@@ -1,7 +1,7 @@
 //! What becomes of a call: at each proxy of the caller, on each way that it may take.
 
 use meshc_plan::ListenerKind;
-use meshc_topology::{Outcome, ProxyKey};
+use meshc_topology::ProxyKey;
 use meshc_vocabulary::model::{Callee, Cluster, Id, Route};
 use meshc_vocabulary::testing::CallTest;
 
@@ -96,9 +96,10 @@ impl<'m> Asked<'_, 'm> {
             let pods = world.sidecars(service, call.to.cluster);
             return pods.iter().any(|(pod, _)| !survivors.caller_failed(*pod));
         }
-        own.any(|reach| match survivors.outcome(sender.key, reach) {
-            Outcome::Answered { group: _, cluster } => call.to.cluster.is_none_or(|wanted| wanted == cluster),
-            Outcome::Errors { .. } | Outcome::Nobody | Outcome::CallerFailed => false,
+        own.any(|reach| {
+            let answering =
+                reach.groups.iter().filter_map(|group| survivors.answers_in(sender.key, reach, group));
+            answering.into_iter().any(|cluster| call.to.cluster.is_none_or(|wanted| wanted == cluster))
         })
     }
 

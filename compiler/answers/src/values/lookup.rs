@@ -1,5 +1,6 @@
 //! Paths: from something declared to one of its values.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use lang_diagnostics::{Span, Spanned, suggest};
@@ -11,12 +12,16 @@ use meshc_vocabulary::{SCHEMA, Tests};
 use super::plain::qualified;
 use super::settings;
 use super::{Plain, Seen};
+use crate::reached::Reached;
 use crate::world::World;
 
 /// The word behind something that policies apply to, for what applies.
 const POLICY: &str = "policy";
 /// The word behind a service for who calls it.
 const CALLERS: &str = "callers";
+
+/// The word behind a service for who reaches it, directly or through others.
+pub(crate) const REACHED_BY: &str = "reached_by";
 
 /// Looks values up.
 pub(crate) struct Lookup<'a> {
@@ -26,6 +31,8 @@ pub(crate) struct Lookup<'a> {
     names: settings::Names,
     /// The policies by their places.
     policies: BTreeMap<Span, &'a Block>,
+    /// Made when it is asked for.
+    reached: OnceCell<Reached>,
 }
 
 /// A path that leads nowhere: at which segment, and what there is instead.
@@ -59,7 +66,14 @@ impl<'a> Lookup<'a> {
         let inner = declarations.blocks.iter().flat_map(Block::inner);
         let policies = top.chain(inner).filter(|block| block.kind.word == POLICY);
         let policies = policies.map(|block| (block.name_span(), block)).collect();
-        Self { world, declarations, defaults, names: settings::Names::new(world), policies }
+        Self {
+            world,
+            declarations,
+            defaults,
+            names: settings::Names::new(world),
+            policies,
+            reached: OnceCell::new(),
+        }
     }
 
     /// What a path comes to. A single name that is nothing declared is a word.
@@ -164,6 +178,10 @@ impl<'a> Lookup<'a> {
             if name == CALLERS && kind.word == "service" {
                 return Ok(Here::Value(self.callers(&whole), Some(first.name_span())));
             }
+            if name == REACHED_BY && kind.word == "service" {
+                let names = self.ways(&whole).into_keys().map(Plain::Name).collect();
+                return Ok(Here::Value(Plain::List(names), Some(first.name_span())));
+            }
         }
         if let Some(attribute) = kind.attribute(name) {
             let values: Vec<_> = blocks.iter().filter_map(|block| block.value(name)).collect();
@@ -206,7 +224,7 @@ impl<'a> Lookup<'a> {
         let labels = inner.iter().filter_map(|block| block.label.as_ref()).map(|label| label.value.as_str());
         let attributes = kind.attributes.iter().map(|attribute| attribute.name);
         let kinds = kind.blocks.iter().map(|nested| nested.kind.word);
-        let known = labels.chain(attributes).chain(kinds).chain([POLICY, CALLERS]);
+        let known = labels.chain(attributes).chain(kinds).chain([POLICY, CALLERS, REACHED_BY]);
         let what = match kind.word {
             "" => String::from("nothing declared"),
             word => format!("neither in this `{word}` nor an attribute of it"),
@@ -325,6 +343,13 @@ impl<'a> Lookup<'a> {
             (None, Label::None) => Plain::Other(format!("{} {{ … }}", block.kind.word)),
             (None, _) => Plain::Text(block.name().to_owned()),
         }
+    }
+
+    /// Who reaches a service, each with the way there.
+    pub(crate) fn ways(&self, name: &str) -> BTreeMap<String, Vec<String>> {
+        let Some(service) = self.names.service(name) else { return BTreeMap::new() };
+        let reached = self.reached.get_or_init(|| Reached::new(self.world));
+        reached.ways(self.world.model.whole(service), name.to_owned())
     }
 
     /// Who calls a service, by calls or by routes.

@@ -4,7 +4,7 @@ mod lookup;
 mod plain;
 mod settings;
 
-pub(crate) use lookup::Lookup;
+pub(crate) use lookup::{Lookup, REACHED_BY};
 pub(crate) use plain::Plain;
 
 use lang_diagnostics::Span;
