@@ -182,11 +182,6 @@ impl<'m> Asked<'_, 'm> {
                 facts.push(fact.clone());
             }
         }
-        let refused = judgements.into_iter().find(|judgement| judgement.verdict != Truth::Yes);
-        let refused = refused.map(|judgement| judgement.text).unwrap_or_default();
-        if admitted == Truth::No {
-            return Line { facts, ..line(admitted, name, refused) };
-        }
         let only = Way {
             handled: Handled::Forwarded { to: vec![*to], timeout: None },
             entrance: None,
@@ -194,6 +189,12 @@ impl<'m> Asked<'_, 'm> {
         };
         let answering = self.asking.answering(sender, &only);
         let shown = self.shown(&answering);
+        let refused = judgements.into_iter().find(|judgement| judgement.verdict != Truth::Yes);
+        let refused = refused.map(|judgement| judgement.text).unwrap_or_default();
+        // Where no pod is left, nobody refuses it either.
+        if admitted == Truth::No && !shown.is_empty() {
+            return Line { facts, ..line(admitted, name, refused) };
+        }
         let meant = call.to.cluster.map_or_else(
             || Truth::from(!answering.is_empty()),
             |wanted| agreed(answering.iter().map(|(_, cluster)| Truth::from(*cluster == Some(wanted)))),
