@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// What a server says to whoever has said something.
@@ -136,6 +137,26 @@ pub async fn ask(
         client.await??;
     }
     Ok(all.load(Ordering::Relaxed))
+}
+
+/// Opens so many connections with TLS that each got an answer to a request over HTTP/1.1, and keeps them.
+///
+/// # Errors
+/// If one of them is not served.
+pub async fn idle_after_a_request(
+    address: SocketAddr,
+    tls: TlsConnector,
+    name: ServerName<'static>,
+    count: usize,
+) -> io::Result<Vec<TlsStream<TcpStream>>> {
+    let mut kept = Vec::new();
+    for _ in 0..count {
+        let mut stream = tls.connect(name.clone(), TcpStream::connect(address).await?).await?;
+        stream.write_all(REQUEST).await?;
+        answered(&mut stream).await?;
+        kept.push(stream);
+    }
+    Ok(kept)
 }
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: app.test\r\nuser-agent: bench\r\naccept: */*\r\n\r\n";

@@ -22,7 +22,8 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, Signature
 
 const USAGE: &str = "usage: wire relay BIND UPSTREAM | serve BIND short|bulk|http2
        wire short|bulk ADDRESS HELLO-FILE AT-ONCE SECONDS | idle ADDRESS HELLO-FILE COUNT
-       wire handshakes|requests|requests2 ADDRESS NAME CERTIFICATE KEY AT-ONCE SECONDS";
+       wire handshakes|requests|requests2 ADDRESS NAME CERTIFICATE KEY AT-ONCE SECONDS
+       wire idle-tls ADDRESS NAME CERTIFICATE KEY COUNT";
 
 /// Does one thing, and prints how often it was done.
 #[tokio::main(flavor = "current_thread")]
@@ -40,10 +41,13 @@ async fn run() -> io::Result<()> {
         ["idle", at, hello, count] => {
             let hello = std::fs::read(hello)?;
             let kept = wire::idle(local(at)?, &hello, number(count)?).await?;
-            println!("{}", kept.len());
-            // Whoever started this says when that is enough.
-            let _ = io::stdin().read(&mut [0])?;
-            Ok(())
+            until_told(kept.len())
+        }
+        ["idle-tls", at, name, certificate, key, count] => {
+            let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+            let tls = connector(Path::new(certificate), Path::new(key), &[])?;
+            let kept = wire::idle_after_a_request(local(at)?, tls, name, number(count)?).await?;
+            until_told(kept.len())
         }
         [kind @ ("handshakes" | "requests" | "requests2"), at, name, certificate, key, at_once, seconds] => {
             let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
@@ -67,6 +71,12 @@ async fn run() -> io::Result<()> {
         }
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, USAGE)),
     }
+}
+
+/// Says how many connections there are. Whoever started this says when that is enough.
+fn until_told(count: usize) -> io::Result<()> {
+    println!("{count}");
+    io::stdin().read(&mut [0]).map(drop)
 }
 
 fn of(kind: &str) -> io::Result<Use> {
