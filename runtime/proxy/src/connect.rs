@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::paced::Paced;
 use crate::queue;
 use crate::receive::Receive;
+use crate::tls::ToServer;
 use crate::upstream::Spoken;
 use rustls_pki_types::ServerName;
 use std::io;
@@ -16,15 +17,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// An open connection to an endpoint.
 pub(crate) enum Upward {
     /// Plaintext.
     Plain(Paced),
     /// Mutual TLS.
-    Tls(Box<TlsStream<Paced>>),
+    Tls(ToServer<Paced>),
 }
 
 /// Why there is no connection.
@@ -158,13 +157,13 @@ async fn attempt(
         reason: "tls",
         message: format!("`{sni}` cannot be sent as a server name: {error}"),
     })?;
-    let handshake = TlsConnector::from(config).connect(name, stream).await;
-    handshake.map(|stream| Upward::Tls(Box::new(stream))).map_err(|error| not_proved(address, sni, &error))
+    let handshake = ToServer::connect(config, name, stream).await;
+    handshake.map(Upward::Tls).map_err(|error| not_proved(address, sni, &error))
 }
 
 /// A connection to an endpoint for what this proxy asks by itself over HTTP/2, which no client waits for alone and which may
 /// move between threads: mutual TLS, without which the mesh has nothing that it asks.
-pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpStream>, ConnectFailure> {
+pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<ToServer<TcpStream>, ConnectFailure> {
     let address = picked.endpoint.address;
     let limit = picked.upstream.config.connect_timeout;
     let attempt = async {
@@ -182,7 +181,7 @@ pub(crate) async fn connect_for_itself(picked: &Picked) -> Result<TlsStream<TcpS
         let Some((config, sni, name)) = name else {
             return Err(ConnectFailure { reason: "tls", message: "no certificate was loaded".into() });
         };
-        let handshake = TlsConnector::from(config).connect(name, stream).await;
+        let handshake = ToServer::connect(config, name, stream).await;
         handshake.map_err(|error| not_proved(address, sni, &error))
     };
     let late = || ConnectFailure { reason: "timeout", message: format!("{address} did not answer in time") };

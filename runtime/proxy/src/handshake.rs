@@ -1,14 +1,13 @@
 //! Ends the TLS of clients, in time, and counts why that fails.
 
 use crate::snapshot::ListenerState;
+use crate::tls::OfClient;
 use crate::worker::Worker;
 use rustls::ServerConfig;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 /// How long a client may take for the handshake after its ClientHello.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -19,11 +18,11 @@ pub(crate) async fn handshake<S>(
     state: &ListenerState,
     config: Arc<ServerConfig>,
     stream: S,
-) -> io::Result<TlsStream<S>>
+) -> io::Result<OfClient<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let accepted = tokio::time::timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(config).accept(stream)).await;
+    let accepted = tokio::time::timeout(HANDSHAKE_LIMIT, OfClient::accept(config, stream)).await;
     let result = accepted
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")));
     if let Err(error) = &result {

@@ -13,6 +13,7 @@ use crate::paced::Paced;
 use crate::pipe::Pipe;
 use crate::receive::PIECE;
 use crate::replayed::Replayed;
+use crate::tls::{self, TlsStream};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -21,7 +22,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep};
-use tokio_rustls::server::TlsStream;
 
 /// A connection that may be broken off, so that its other end does not take what it received for everything.
 pub(crate) trait Breaks: AsyncRead + AsyncWrite + Unpin {
@@ -58,9 +58,9 @@ impl<S: Breaks> Breaks for Replayed<S> {
     }
 }
 
-impl<S: Breaks> Breaks for TlsStream<S> {
+impl<S: Breaks, E: tls::End + Unpin> Breaks for TlsStream<S, E> {
     fn break_off(&self) {
-        self.get_ref().0.break_off();
+        self.stream().break_off();
     }
 }
 
@@ -68,7 +68,7 @@ impl Breaks for Upward {
     fn break_off(&self) {
         match self {
             Upward::Plain(stream) => stream.break_off(),
-            Upward::Tls(stream) => stream.get_ref().0.break_off(),
+            Upward::Tls(stream) => stream.stream().break_off(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Breaks for Upward {
     fn stays(&self) {
         match self {
             Upward::Plain(stream) => watch(stream.tcp()),
-            Upward::Tls(stream) => watch(stream.get_ref().0.tcp()),
+            Upward::Tls(stream) => watch(stream.stream().tcp()),
         }
     }
 }

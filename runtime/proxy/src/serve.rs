@@ -285,10 +285,11 @@ async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
 /// Requests over TLS that ends here.
 async fn over_tls(worker: Rc<Worker>, client: Client, state: &ListenerState, edge: &EdgeTls, stream: Paced) {
     let connection = Connection { tls: true, ..client.connection() };
-    match Box::pin(handshake(&worker, state, Arc::clone(&edge.config), stream)).await {
+    let (config, asked) = edge.listening();
+    match Box::pin(handshake(&worker, state, config, stream)).await {
         Ok(stream) => {
-            let server_name = stream.get_ref().1.server_name().map(str::to_owned);
-            let client = stream.get_ref().1.peer_certificates().and_then(tls::client_of);
+            let server_name = asked.name();
+            let client = stream.peer_certificates().and_then(tls::client_of);
             let connection = Connection { server_name, client: client.map(Rc::new), ..connection };
             Box::pin(http_server::serve(worker, connection, stream)).await;
         }
@@ -389,7 +390,7 @@ async fn by_server_name(
                 Ok(stream) => stream,
                 Err(error) => return refuse(&worker, &connection, "TLS", &tls::problem(&error)),
             };
-            let peer = stream.get_ref().1.peer_certificates().and_then(peer_of).map(Rc::new);
+            let peer = stream.peer_certificates().and_then(peer_of).map(Rc::new);
             let connection = Connection { peer, checks: chain.checks, ..connection };
             match &chain.app {
                 App::Http(_) => Box::pin(http_server::serve(worker, connection, stream)).await,

@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::CertificateDer;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use webpki::EndEntityCert;
 
 /// How TLS of clients outside the mesh is ended.
@@ -60,6 +60,15 @@ impl EdgeTls {
         };
         config.alpn_protocols = alpn.iter().map(|one| offered(*one).to_vec()).collect();
         Ok(EdgeTls { config: Arc::new(config), certificates, refused })
+    }
+
+    /// The same for one handshake, with what remembers which host the client asks for.
+    pub(crate) fn listening(&self) -> (Arc<ServerConfig>, Arc<Asked>) {
+        let asked = Arc::new(Asked { certificates: Arc::clone(&self.certificates), name: Mutex::default() });
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<Asked>::clone(&asked);
+        let mut config = ServerConfig::clone(&self.config);
+        config.cert_resolver = resolver;
+        (Arc::new(config), asked)
     }
 
     /// Whether a client that asked for `name` in the handshake was shown the certificate for `host`, or there is none for
@@ -145,6 +154,27 @@ impl Certificates {
             Some(name) => self.by_host.find(name),
             None => self.by_host.any(),
         }
+    }
+}
+
+/// The certificates in one handshake.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    certificates: Arc<Certificates>,
+    name: Mutex<Option<String>>,
+}
+
+impl Asked {
+    /// The host that the client asked for.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ResolvesServerCert for Asked {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = hello.server_name().map(str::to_owned);
+        self.certificates.resolve(hello)
     }
 }
 

@@ -6,6 +6,7 @@ mod files;
 mod known;
 mod outside;
 mod server;
+mod stream;
 mod verify;
 
 pub(crate) use client::client_config;
@@ -13,6 +14,7 @@ pub(crate) use edge::{ClientCertificate, EdgeTls, client_of};
 pub(crate) use files::{Credentials, Loaded, load, load_certificate};
 pub(crate) use outside::Outside;
 pub(crate) use server::server_config;
+pub(crate) use stream::{End, OfClient, TlsStream, ToServer};
 pub(crate) use verify::{Peer, peer_of};
 
 use rustls::crypto::CryptoProvider;
