@@ -3,7 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use super::verify::SpiffeVerifier;
-use super::{Credentials, provider};
+use super::{Credentials, provider_of_mesh};
 use meshd_config::{PeerPattern, Tls};
 use rustls::ClientConfig;
 use rustls::client::ResolvesClientCert;
@@ -20,7 +20,7 @@ pub(crate) fn client_config(
     let Tls { sni: _, peers } = tls;
     let expected = peers.iter().cloned().map(PeerPattern::Exact).collect();
     let verifier = SpiffeVerifier::new(credentials, expected);
-    let mut config = ClientConfig::builder_with_provider(provider())
+    let mut config = ClientConfig::builder_with_provider(provider_of_mesh())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(verifier)

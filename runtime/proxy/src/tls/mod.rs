@@ -17,12 +17,22 @@ pub(crate) use server::server_config;
 pub(crate) use stream::{End, OfClient, TlsStream, ToServer};
 pub(crate) use verify::{Peer, peer_of};
 
+use rustls::CipherSuite;
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;
 
 /// The one crypto provider of the process, always passed explicitly.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The same between proxies, where both ends prefer what costs a handshake least: the key schedule of AES-128-GCM hashes with
+/// SHA-256, which processors have instructions for, that of AES-256-GCM with SHA-384. Keys are agreed on curves of 128 bits of
+/// strength in either case.
+pub(crate) fn provider_of_mesh() -> Arc<CryptoProvider> {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    Arc::new(provider)
 }
 
 /// ALPN of a hop that carries HTTP/2.

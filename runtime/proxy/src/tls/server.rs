@@ -1,7 +1,7 @@
 //! The server's side of mutual TLS between proxies.
 
 use super::verify::SpiffeVerifier;
-use super::{ALPN_HTTP1, ALPN_HTTP2, Credentials, provider};
+use super::{ALPN_HTTP1, ALPN_HTTP2, Credentials, provider_of_mesh};
 use meshd_config::PeerPattern;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -15,13 +15,14 @@ pub(crate) fn server_config(
     http: bool,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let verifier = SpiffeVerifier::new(credentials, peers.to_vec());
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_provider(provider_of_mesh())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(OwnCertificate(Arc::clone(&credentials.key))));
     if http {
         config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
     }
+    config.ignore_client_order = true;
     // A resumed session would not look at the client's certificate again.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))

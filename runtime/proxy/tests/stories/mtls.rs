@@ -37,6 +37,16 @@ fn webapp(world: &mut World, catalog: SocketAddr, expected: &str) -> SocketAddr 
 }
 
 #[tokio::test]
+async fn a_proxy_prefers_what_costs_a_handshake_least_whatever_the_client_prefers() {
+    let mut world = World::new();
+    let (_app, inbound) = catalog(&mut world).await;
+    let leaf = world.root.issue(&spiffe("webapp"));
+    let stream = handshake(inbound, &sni("catalog"), Some(&leaf), &["http/1.1"]).await.unwrap();
+    let suite = stream.get_ref().1.negotiated_cipher_suite().map(|suite| suite.suite());
+    assert_eq!(suite, Some(rustls::CipherSuite::TLS13_AES_128_GCM_SHA256), "the client names AES-256 first");
+}
+
+#[tokio::test]
 async fn the_application_sees_the_caller_and_no_forged_one() {
     let mut world = World::new();
     let (_app, inbound) = catalog(&mut world).await;
