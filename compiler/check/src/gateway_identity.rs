@@ -29,11 +29,11 @@ Rename one of them."#,
 fn run(context: &Context<'_>, sink: &mut Sink) {
     let model = context.model;
     let mut known: BTreeMap<SpiffeId, &Origin> = BTreeMap::new();
-    for (id, service) in in_source_order(model.whole_services(), |service| &service.origin) {
-        if model.namespaces.at(service.namespace).name == model.mesh.namespace {
-            for identity in model.service_identities(id) {
-                known.entry(identity).or_insert(&service.origin);
-            }
+    let beside = model.whole_services();
+    let beside = beside.filter(|(_, it)| model.namespaces.at(it.namespace).name == model.mesh.namespace);
+    for (id, service) in in_source_order(beside, |service| &service.origin) {
+        for identity in model.service_identities(id) {
+            known.entry(identity).or_insert(&service.origin);
         }
     }
     for (id, gateway) in in_source_order(model.gateways.iter(), |gateway| &gateway.origin) {

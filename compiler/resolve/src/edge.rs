@@ -2,6 +2,7 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Origin, Spanned};
@@ -55,7 +56,7 @@ pub struct Edge<'m, To = Id<Service>> {
     /// What is called.
     pub callee: To,
     /// Positions of the callee's ports that are meant, in order.
-    pub ports: Vec<usize>,
+    pub ports: Cow<'static, [usize]>,
     /// The call or the destination.
     pub origin: &'m Origin,
 }
@@ -130,7 +131,7 @@ pub(crate) fn edges<'m>(
     let calls = model.services.iter().map(|(_, service)| service.calls.len()).sum();
     let mut inside = Vec::with_capacity(calls);
     let mut outside = Vec::new();
-    let mut add = |caller, callee, port: &dyn Fn(&[Port]) -> Vec<usize>, origin| match callee {
+    let mut add = |caller, callee, port: &dyn Fn(&[Port]) -> Cow<'static, [usize]>, origin| match callee {
         Callee::Service(callee) => {
             let ports = port(&model.services.at(callee).ports);
             inside.push(Edge { caller, callee, ports, origin });
@@ -193,7 +194,8 @@ pub(crate) fn counted<'m>(
         let limits = mesh_wide(policies.rate_limits.value);
         found.extend(limits.map(|origin| (Caller::LimitedGateway(id), origin)));
     }
-    found.into_iter().map(|(caller, origin)| Edge { caller, callee, ports: vec![0], origin }).collect()
+    let ports = Cow::Borrowed(&[0][..]);
+    found.into_iter().map(|(caller, origin)| Edge { caller, callee, ports: ports.clone(), origin }).collect()
 }
 
 /// Where limits are declared that are counted for the whole mesh.
@@ -239,7 +241,12 @@ pub fn destination_port(ports: &[Port], name: Option<&Spanned<String>>) -> Optio
 }
 
 /// Positions of the ports that a call means: the named one, else all.
-pub(crate) fn call_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Vec<usize> {
-    let meant = |port: &Port| name.is_none_or(|name| port.name == name.value);
-    ports.iter().enumerate().filter(|(_, port)| meant(port)).map(|(index, _)| index).collect()
+pub(crate) fn call_ports(ports: &[Port], name: Option<&Spanned<String>>) -> Cow<'static, [usize]> {
+    /// All ports of nearly every callee. A large mesh has many calls, and most of them mean these.
+    static FIRST: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+    let Some(name) = name else {
+        return FIRST.get(..ports.len()).map_or_else(|| (0..ports.len()).collect(), Cow::Borrowed);
+    };
+    let named = ports.iter().enumerate().filter(|(_, port)| port.name == name.value);
+    named.map(|(index, _)| index).collect()
 }

@@ -55,10 +55,9 @@ pub(crate) fn routed(model: &Model) -> Routed {
                 if !from.is_empty() && !from.iter().any(|source| source.value.means(model, *caller)) {
                     continue;
                 }
-                for port in
-                    call_ports(ports, named.as_ref()).into_iter().filter(|port| routed_ports.contains(port))
-                {
-                    let call = CalledPort { caller: *caller, callee: *callee, port };
+                let called = call_ports(ports, named.as_ref());
+                for port in called.iter().filter(|port| routed_ports.contains(port)) {
+                    let call = CalledPort { caller: *caller, callee: *callee, port: *port };
                     let routes = routed.entry(call).or_default();
                     if routes.last() != Some(&id) {
                         routes.push(id);

@@ -29,6 +29,9 @@ const EXTERNALS: &[&Kind] = &[&external::KIND];
 const ROUTES: &[&Kind] = &[&route::KIND];
 const POLICIES: &[&Kind] = &[&policy::KIND];
 
+/// How many services are worth a second thread.
+const MANY: usize = 256;
+
 /// Where each declared entity stands in the tables of the model.
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
@@ -98,11 +101,16 @@ pub(crate) fn build(
         })
     };
 
-    let mut services = Table::default();
-    for (namespace, block) in inside(CALLERS) {
+    let callers: Vec<_> = inside(CALLERS).collect();
+    // One more may count for the whole mesh; subsets are few.
+    let mut services = Table::with_capacity(callers.len() + 1);
+    let converted = apart(&callers, |(namespace, block), sink| {
+        service::convert(block, *namespace, mesh.capture, &ids, sink)
+    });
+    for (&(namespace, block), (converted, found)) in callers.iter().zip(converted) {
         counting.service(&mesh, Some((namespace, block.name())), &mut services);
-        let converted = service::convert(block, namespace, mesh.capture, &ids, sink)?;
-        let id = services.push(converted);
+        found.diagnostics().iter().for_each(|found| sink.push(found.clone()));
+        let id = services.push(converted?);
         ids.services.insert(block.entity?, id);
         for inner in by_name(block.blocks(&subset::KIND)) {
             let converted = subset::convert(inner, block, (id, services.at(id)), &ids, sink)?;
@@ -118,9 +126,10 @@ pub(crate) fn build(
             externals.push(external::convert(block, namespace, &gateways, &ids, sink)?),
         );
     }
-    for (_, block) in inside(CALLERS) {
-        let calls = service::calls(block, &ids, sink)?;
-        services.get_mut(*ids.services.get(&block.entity?)?)?.calls = calls;
+    let calls = apart(&callers, |(_, block), sink| service::calls(block, &ids, sink));
+    for ((_, block), (calls, found)) in callers.iter().zip(calls) {
+        found.diagnostics().iter().for_each(|found| sink.push(found.clone()));
+        services.get_mut(*ids.services.get(&block.entity?)?)?.calls = calls?;
     }
     let mut routes = Table::default();
     for (namespace, block) in inside(ROUTES) {
@@ -152,6 +161,17 @@ pub(crate) fn build(
         defaults,
     };
     Some((model, ids))
+}
+
+/// What each block becomes by itself, on all cores, with what is to be said of it.
+fn apart<'b, T: Send>(
+    blocks: &[(Id<Namespace>, &'b Block)],
+    convert: impl Fn(&(Id<Namespace>, &'b Block), &mut Sink) -> Option<T> + Sync,
+) -> Vec<(Option<T>, Sink)> {
+    lang_parallel::map(blocks, MANY, |block| {
+        let mut found = Sink::default();
+        (convert(block, &mut found), found)
+    })
 }
 
 /// The tests, in the order of their places.

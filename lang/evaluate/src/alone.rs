@@ -1,8 +1,6 @@
 //! A value against a type where nothing is declared around it: what is wrong whatever names refer to.
 #![expect(clippy::wildcard_enum_match_arm, reason = "values without parts are taken as they are")]
 
-use std::collections::HashMap;
-
 use lang_diagnostics::{Diagnostic, Sink, SourceMap};
 use lang_syntax::ast::{Attribute, StringPart, Value, ValueKind};
 
@@ -17,8 +15,8 @@ pub fn misfit(value: &Value, types: &[&Type], schema: Schema, texts: &SourceMap)
     let mut first = None;
     for ty in types {
         let mut sink = Sink::default();
-        let (names, sources) = (Names::default(), HashMap::new());
-        let mut evaluator = Evaluator::new(&names, &sources, &mut sink, schema.file, texts);
+        let names = Names::default();
+        let mut evaluator = Evaluator::new(&names, &[], &mut sink, schema.file, texts);
         // Names that lead nowhere are not among what was reported.
         evaluator.value(&value, ty, None);
         if !sink.has_errors() {

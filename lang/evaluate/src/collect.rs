@@ -1,7 +1,5 @@
 //! First pass: which blocks there are, which kinds they have, and which entities they make.
 
-use std::collections::HashMap;
-
 use lang_diagnostics::{Diagnostic, Sink, Spanned, suggest_word};
 use lang_syntax::ast;
 
@@ -29,8 +27,8 @@ pub(crate) struct Collected<'a> {
 #[derive(Debug)]
 pub(crate) struct Collector<'a, 's> {
     pub(crate) names: Names,
-    /// The blocks of each entity, for what interpolation looks up.
-    pub(crate) sources: HashMap<EntityId, Vec<&'a ast::Block>>,
+    /// The blocks of each entity.
+    pub(crate) sources: Vec<(EntityId, &'a ast::Block)>,
     pub(crate) sink: &'s mut Sink,
     /// What may stand at the top level.
     pub(crate) file: &'static Kind,
@@ -92,7 +90,7 @@ impl<'a> Collector<'a, '_> {
             (_, None) => None,
         };
         if let Some(entity) = entity {
-            self.sources.entry(entity).or_default().push(block);
+            self.sources.push((entity, block));
         }
         let scope = entity.or(outer);
         let body: Vec<_> = block.body.iter().collect();

@@ -1,6 +1,6 @@
 //! Second pass: the attributes of each block become typed values.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ pub(crate) type Member = (EntityId, String);
 #[derive(Debug)]
 pub(crate) struct Evaluator<'a, 's> {
     pub(crate) names: &'s Names,
-    pub(crate) sources: &'s HashMap<EntityId, Vec<&'a ast::Block>>,
+    /// The blocks of each entity, in order of entity: what interpolation looks up.
+    pub(crate) sources: &'s [(EntityId, &'a ast::Block)],
     pub(crate) sink: &'s mut Sink,
     /// What may stand at the top level: where a word belongs that is not known in its place.
     pub(crate) file: &'static Kind,
@@ -70,7 +71,7 @@ impl<'a, 's> Evaluator<'a, 's> {
     /// Before anything was evaluated.
     pub(crate) fn new(
         names: &'s Names,
-        sources: &'s HashMap<EntityId, Vec<&'a ast::Block>>,
+        sources: &'s [(EntityId, &'a ast::Block)],
         sink: &'s mut Sink,
         file: &'static Kind,
         texts: &'s SourceMap,

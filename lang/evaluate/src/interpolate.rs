@@ -182,8 +182,9 @@ impl Evaluator<'_, '_> {
             return None;
         };
         self.looked = true;
-        let blocks = self.sources.get(&owner).cloned().unwrap_or_default();
-        let written = blocks.iter().flat_map(|block| &block.body).find_map(|item| match item {
+        let first = self.sources.partition_point(|(entity, _)| *entity < owner);
+        let blocks = self.sources.iter().skip(first).take_while(|(entity, _)| *entity == owner);
+        let written = blocks.flat_map(|(_, block)| &block.body).find_map(|item| match item {
             ast::Item::Attribute(attribute) if attribute.name.value == schema.name => Some(attribute),
             ast::Item::Attribute(_) | ast::Item::Block(_) | ast::Item::Form(_) => None,
         });

@@ -31,7 +31,6 @@ mod typing;
 mod value;
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use lang_diagnostics::{Diagnostic, Severity, Sink, SourceMap, Span};
@@ -122,11 +121,15 @@ fn passes<'a>(
     memory: &Memory,
 ) -> (Declarations, Vec<Diagnostic>, Vec<KnownBlock<'a>>) {
     let mut collector =
-        Collector { names: Names::default(), sources: HashMap::new(), sink: found, file: schema.file };
+        Collector { names: Names::default(), sources: Vec::new(), sink: found, file: schema.file };
     let collected = collector.items(schema.file, items, None);
-    let Collector { names, sources, sink, file } = collector;
+    let Collector { names, mut sources, sink, file } = collector;
+    // Only what is opened several times is not in order yet.
+    sources.sort_by_key(|(entity, _)| *entity);
     let mut evaluator = Evaluator::new(&names, &sources, sink, file, texts);
     let each = apart(&collected, &evaluator, memory);
+    // A large mesh names much, and a list that doubles would for a while be three times as large.
+    evaluator.mentions.reserve_exact(each.iter().flatten().map(|apart| apart.mentions.len()).sum());
     let mut blocks = Vec::with_capacity(collected.len());
     let mut known = Vec::with_capacity(collected.len());
     for (block, apart) in collected.iter().zip(each) {

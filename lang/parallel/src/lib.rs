@@ -13,6 +13,8 @@ use std::thread;
 const TURNS: usize = 8;
 /// The most that it takes at once.
 const PIECE: usize = 64;
+/// So few items are taken one by one, since any of them may be most of the work.
+const FEW: usize = 128;
 
 /// What each item comes to, in the order of the items. `least` is how many items are worth a second thread.
 pub fn map<T: Sync, R: Send>(items: &[T], least: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
@@ -70,7 +72,7 @@ fn map_on<T: Sync, R: Send>(
         }
         return Some(results);
     }
-    let size = items.len().div_ceil(threads * TURNS).clamp(1, PIECE);
+    let size = if items.len() <= FEW { 1 } else { items.len().div_ceil(threads * TURNS).clamp(1, PIECE) };
     let pieces: Vec<&[T]> = items.chunks(size).collect();
     let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
     let take = |given_up: &dyn Fn() -> bool| {

@@ -72,6 +72,12 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
+    /// An empty table with room for so many entities.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Self {
+        Self { entries: Vec::with_capacity(count) }
+    }
+
     /// Adds an entity at the end.
     pub fn push(&mut self, entry: T) -> Id<T> {
         let id = self.next_id();
