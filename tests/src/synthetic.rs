@@ -15,19 +15,21 @@ pub struct Shape {
     pub calls: usize,
     /// The same seed gives the same text.
     pub seed: u64,
+    /// One call in so many may leave its cluster, one service in so many runs in a second one or has a route.
+    pub rare: usize,
 }
 
 /// How many services share a namespace.
 const PER_NAMESPACE: usize = 50;
-/// One call in so many may leave its cluster, one service in so many runs in a second one or has a route. A gateway's configuration grows with
-/// what passes through it, and at 10,000 services in two clusters it must still fit a ConfigMap.
-const RARE: usize = 64;
+/// What is rare unless somebody wants it otherwise. A gateway's configuration grows with what passes through it, and at 10,000 services
+/// in two clusters it must still fit a ConfigMap.
+pub const RARE: usize = 64;
 
 /// The text of a synthetic mesh. Every service has a port; few leave their
 /// cluster, as in meshes that people run.
 #[must_use]
 pub fn mesh(shape: Shape) -> String {
-    let Shape { services, clusters, calls, seed } = shape;
+    let Shape { services, clusters, calls, seed, rare } = shape;
     let mut random = Random::new(seed);
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -52,7 +54,7 @@ pub fn mesh(shape: Shape) -> String {
     }
     let mut place = || {
         let home = random.below(clusters);
-        (home, if random.below(RARE) == 0 { random.below(clusters) } else { home })
+        (home, if random.below(rare) == 0 { random.below(clusters) } else { home })
     };
     let homes: Vec<(usize, usize)> = (0..services).map(|_| place()).collect();
     let mut residents = vec![Vec::new(); clusters];
@@ -71,7 +73,7 @@ pub fn mesh(shape: Shape) -> String {
             let _ = writeln!(out, "    port http {{ number = 80, target = 8080, bind = loopback }}");
             let mut callee = || {
                 let near = &residents[home];
-                if random.below(RARE) == 0 { random.below(services) } else { near[random.below(near.len())] }
+                if random.below(rare) == 0 { random.below(services) } else { near[random.below(near.len())] }
             };
             let mut callees: Vec<usize> =
                 (0..calls).map(|_| callee()).filter(|one| *one != service).collect();
@@ -82,7 +84,7 @@ pub fn mesh(shape: Shape) -> String {
                 let _ = writeln!(out, "    calls = [{}]", callees.join(", "));
             }
             let _ = writeln!(out, "  }}");
-            if service % RARE == 0 {
+            if service % rare == 0 {
                 let _ = writeln!(out, "  policy p{service} {{\n    targets = [s{service}]");
                 let _ = writeln!(
                     out,
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_mesh() {
-        let shape = Shape { services: 120, clusters: 3, calls: 4, seed: 7 };
+        let shape = Shape { services: 120, clusters: 3, calls: 4, seed: 7, rare: RARE };
         assert_eq!(mesh(shape), mesh(shape));
         assert_ne!(mesh(shape), mesh(Shape { seed: 8, ..shape }));
         assert_eq!(mesh(shape).matches("  service ").count(), 120);

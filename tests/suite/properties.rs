@@ -6,7 +6,7 @@ use std::process::Command;
 
 use mesh_tests::build::{Built, acme, example, planned_mesh, tree};
 use mesh_tests::mesh::DataPlane;
-use mesh_tests::synthetic::{Shape, mesh};
+use mesh_tests::synthetic::{RARE, Shape, mesh};
 use mesh_tests::{process, tools};
 
 /// The top-level items of a source: lines up to a closing brace in the first column.
@@ -33,7 +33,7 @@ fn rebuild(built: &Built, source: &str, out: &str) -> BTreeMap<String, Vec<u8>> 
 
 #[test]
 fn shuffled_sources_give_identical_bytes() {
-    let source = mesh(Shape { services: 120, clusters: 3, calls: 4, seed: 3 });
+    let source = mesh(Shape { services: 120, clusters: 3, calls: 4, seed: 3, rare: RARE });
     let built = Built::new(&source, DataPlane::Envoy, &[]);
     let first = tree(&built.out());
     assert!(first.len() > 300, "a mesh of some size: {} files", first.len());
@@ -88,7 +88,7 @@ fn a_check_build_names_what_differs_and_writes_nothing() {
 #[test]
 fn a_sidecar_knows_only_what_it_calls() {
     let small = acme();
-    let extra = mesh(Shape { services: 200, clusters: 2, calls: 5, seed: 9 });
+    let extra = mesh(Shape { services: 200, clusters: 2, calls: 5, seed: 9, rare: RARE });
     let namespaces = extra.find("namespace ").expect("the synthetic mesh has namespaces");
     let routes_left_out = extra[namespaces..].replace("[c0]", "[west]").replace("[c1]", "[east]");
     let routes_left_out =
@@ -144,7 +144,7 @@ fn a_policy_edit_restarts_nobody() {
 
 #[test]
 fn every_static_bootstrap_is_valid_for_the_real_envoy() {
-    let synthetic = mesh(Shape { services: 30, clusters: 3, calls: 4, seed: 5 });
+    let synthetic = mesh(Shape { services: 30, clusters: 3, calls: 4, seed: 5, rare: RARE });
     let planned = ["many-shapes", "redirect"].map(planned_mesh);
     let examples = [acme(), example("single-cluster"), synthetic];
     for source in examples.into_iter().chain(planned) {
