@@ -95,6 +95,19 @@ fn a_mesh_of_this_size_is_sound() {
     assert!(mesh().len() > 64 << 10);
 }
 
+#[test]
+fn mistakes_of_many_services_are_the_same() {
+    let text = mesh()
+        .replace("clusters = [east]", "clusters = [east, east]")
+        .replace("calls = [c,", "calls = [c, c,");
+    let [one, ..] = lang_parallel::on(1, || everything(&text));
+    assert_eq!(one.matches("this cluster is listed").count(), 24, "{one}");
+    for threads in [2, 5] {
+        let [several, ..] = lang_parallel::on(threads, || everything(&text));
+        assert_eq!(several, one, "{threads} threads");
+    }
+}
+
 proptest! {
     #![proptest_config(cases())]
 

@@ -30,7 +30,7 @@ const ROUTES: &[&Kind] = &[&route::KIND];
 const POLICIES: &[&Kind] = &[&policy::KIND];
 
 /// How many services are worth a second thread.
-const MANY: usize = 256;
+const MANY: usize = 32;
 
 /// Where each declared entity stands in the tables of the model.
 #[derive(Debug, Default)]
