@@ -114,3 +114,54 @@ fn each_line_of_standard_input_is_a_question() {
     let mut both = directory.meshc(&["ask", "-", "-"]);
     assert_eq!(both.output().unwrap().status.code(), Some(2));
 }
+
+/// What an interpreter of random meshes and running proxies answered otherwise, made small.
+#[test]
+fn what_random_meshes_have_shown_stays_so() {
+    const FOUND: &str = "\
+mesh m { trust_domain = \"cluster.local\", trust = own }
+trust own {}
+network net {}
+cluster one { network = net, region = \"here\", gateway in { role = ingress, address = 192.0.2.1, port http = 80 } }
+namespace app {
+  client bot { clusters = [one], calls = [web] }
+  service web { clusters = [one], calls = [other], port http = 80, port admin = 81 }
+  service other { clusters = [one], calls = [web], port http = 80 }
+  service hidden { clusters = [one], port http = 80 }
+  policy web { targets = [web], allow { from = [bot, other, one.in], match { methods = [\"GET\"] } } }
+  route named { gateway = one.in, hosts = [\"x.wild.example\"], to = other }
+  route wild {
+    gateway = one.in
+    hosts   = [\"*.wild.example\"]
+    rule { match { prefix = \"/none\" }, respond { status = 404 } }
+    rule { match { prefix = \"/a\" }, to = web.http }
+    rule { match { prefix = \"/a/b\" }, to = hidden }
+  }
+}
+";
+    let directory = Directory::new();
+    directory.write("a.mesh", FOUND);
+    for (question, word, told) in [
+        // A name goes before a pattern of the same length.
+        ("where does x.wild.example/a go", "yes", "to `app.other`"),
+        // An answer of a rule is one, whatever its status is.
+        ("where does y.wild.example/none go", "yes", "the gateway answers it with 404"),
+        ("where does y.wild.example/else go", "no", "no route takes it: 404"),
+        // Another port than the one that a route leads to.
+        ("can one.in call app.web.admin", "no", "no route of `one.in` leads to `app.web`"),
+        // A rule of which another takes all.
+        ("can one.in call app.hidden", "no", "no route"),
+        // Where no pod is left, nothing depends on the request, and nobody refuses it.
+        ("can app.bot call app.web without app.web", "no", "no pod of `app.web` answers"),
+        ("can app.bot call app.web POST / without app.web", "no", "no pod of `app.web` answers"),
+        // Nobody is told that they reach themselves.
+        ("what can app.web in one reach", "yes", "app.other: directly"),
+    ] {
+        let output = directory.run(&["ask", question, "a.mesh"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.lines().next(), Some(word), "{question}: {text}{said}");
+        assert!(text.contains(told), "{question}: {text}");
+        assert!(!(question.starts_with("what") && text.contains("app.web:")), "{question}: {text}");
+    }
+}
