@@ -32,6 +32,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("E0803", "answers"),
     ("E0810", "answers"),
     ("E0811", "answers"),
+    ("E0820", "answers"),
+    ("E0821", "answers"),
+    ("E0822", "answers"),
     ("E0901", "internal"),
     ("E0902", "internal"),
 ];
