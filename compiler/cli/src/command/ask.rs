@@ -18,7 +18,7 @@ Example:
   $ meshc ask 'who can call istioinaction.catalog GET /items' mesh.mesh
   $ meshc ask 'what can istioinaction.webapp reach' mesh.mesh
   $ meshc ask 'where does webapp.istioinaction.io/ go' mesh.mesh
-  $ meshc ask 'why can istioinaction.webapp call istioinaction.catalog' mesh.mesh
+  $ meshc ask 'why can west.ingress call istioinaction.webapp' mesh.mesh
   $ meshc ask 'trace can west.ingress call istioinaction.webapp GET /' mesh.mesh
 
 Questions:
@@ -32,9 +32,9 @@ a policy, and each setting, with its line. `trace`, before `can` and `where`,
 adds every host, route and rule that was tried. `without` behind one lists what
 has failed: `without east, shop.catalog in west, west-net -> east-net`.
 
-Names are those of calls in a `test`: shop.web, `shop.web in west`, shop.web.http,
-west.ingress, west.ingress.http. With `-` as the question, each line of standard
-input is one.
+Names are those of calls in a `test`: shop.web, `shop.web in west`,
+shop.web.http, west.ingress, west.ingress.http. With `-` as the question, each
+line of standard input is one.
 
 Exits as grep does: with 0 if it is so (or the list has something in it), with 1
 if it is not, with 2 if the question is none or the mesh has errors; and with 3
