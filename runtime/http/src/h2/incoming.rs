@@ -12,6 +12,8 @@ use std::task::{Context, Poll, ready};
 /// The body of a message. What was read of it the other end may send again.
 pub struct Incoming {
     reading: Option<Reading>,
+    /// Whether it broke off, and never had an end. The library would say so again each time that it is asked.
+    is_broken: bool,
     /// What the stream has become in the place of a body.
     switched: Option<Box<Switched>>,
 }
@@ -29,17 +31,17 @@ impl Incoming {
     pub(super) fn new(stream: RecvStream, length: impl FnOnce() -> Option<u64>) -> Self {
         let is_empty = stream.is_end_stream();
         let reading = |stream| Reading { stream, left: length(), is_data_over: false };
-        Incoming { reading: (!is_empty).then(|| reading(stream)), switched: None }
+        Incoming { reading: (!is_empty).then(|| reading(stream)), is_broken: false, switched: None }
     }
 
     /// No body, and what the stream speaks from here on.
     pub(super) fn switched(switched: Switched) -> Self {
-        Incoming { reading: None, switched: Some(Box::new(switched)) }
+        Incoming { reading: None, is_broken: false, switched: Some(Box::new(switched)) }
     }
 
     /// No body.
     pub(super) fn empty() -> Self {
-        Incoming { reading: None, switched: None }
+        Incoming { reading: None, is_broken: false, switched: None }
     }
 
     /// What the stream has become in the place of a body.
@@ -76,11 +78,12 @@ impl Body for Incoming {
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
         let frame = match ready!(reading.poll_frame(cx)) {
             Ok(frame) => frame,
-            // A stream can be reset "without an error": whoever does that wants no more, and has sent no more.
-            Err(error) if error.reason() == Some(Reason::NO_ERROR) => {
-                return Poll::Ready(Some(Err(Error::CutShort)));
+            Err(error) => {
+                (self.reading, self.is_broken) = (None, true);
+                // A stream can be reset "without an error": whoever does that wants no more, and has sent no more.
+                let is_cut = error.reason() == Some(Reason::NO_ERROR);
+                return Poll::Ready(Some(Err(if is_cut { Error::CutShort } else { error.into() })));
             }
-            Err(error) => return Poll::Ready(Some(Err(error.into()))),
         };
         if frame.as_ref().is_none_or(Frame::is_trailers) {
             self.reading = None;
@@ -89,11 +92,13 @@ impl Body for Incoming {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.reading.as_ref().is_none_or(|reading| reading.stream.is_end_stream())
+        !self.is_broken && self.reading.as_ref().is_none_or(|reading| reading.stream.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let Some(reading) = &self.reading else { return SizeHint::with_exact(0) };
+        let Some(reading) = &self.reading else {
+            return if self.is_broken { SizeHint::default() } else { SizeHint::with_exact(0) };
+        };
         reading.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -198,6 +198,8 @@ fn an_answer_that_is_ended_in_the_middle_is_no_whole_one() {
         send.send_reset(Reason::NO_ERROR);
         let error = answer.body_mut().frame().await.unwrap().unwrap_err();
         assert!(matches!(error, Error::CutShort) && !answer.body().is_end_stream());
+        assert!(answer.body_mut().frame().await.is_none(), "it is said once");
+        assert!(!answer.body().is_end_stream(), "and it never was whole");
     });
 }
 

@@ -200,10 +200,8 @@ impl Kept {
                     };
                     let mut well = false;
                     if let Some(mut body) = body {
-                        while let Some(frame) = body.frame().await {
-                            well = frame.is_ok();
-                        }
-                        well |= body.is_end_stream();
+                        while let Some(Ok(_)) = body.frame().await {}
+                        well = body.is_end_stream();
                     }
                     upload.ends().await;
                     if well {

@@ -340,14 +340,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> TlsStream<S, E> {
         SHARED.with_borrow_mut(|shared| {
             let mut read = ReadBuf::new(&mut shared.read);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-            let new = read.filled_mut();
+            let (new, before) = (read.filled_mut(), into.filled().len());
             let count = new.len();
             if count > 0
                 && let Err(error) = self.tls.receive(new, into)
             {
                 // The other end is told why, if it can be told at once.
                 let _ = self.poll_outgoing(cx);
-                return Poll::Ready(Err(broken(error)));
+                // What came in order before that is read first.
+                if into.filled().len() == before && self.tls.plain.is_empty() {
+                    return Poll::Ready(Err(broken(error)));
+                }
+                self.tls.broken.get_or_insert(error);
             }
             Poll::Ready(Ok(count))
         })
@@ -470,7 +474,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End + Unpin> AsyncWrite for TlsStream
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !mem::replace(&mut self.tls.is_shut, true) {
+        // Behind an alert nothing is said.
+        if !mem::replace(&mut self.tls.is_shut, true) && self.tls.broken.is_none() {
             let mut farewell = Remaining::default();
             let said = self
                 .tls
@@ -666,6 +671,28 @@ mod tests {
         let error = server.read(&mut [0; 9]).await.unwrap_err();
         assert_eq!(*error.into_inner().unwrap().downcast::<Error>().unwrap(), Error::DecryptError);
         assert!(server.read(&mut [0; 9]).await.is_err() && server.write_all(b"x").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_came_in_order_is_read_before_the_error_behind_it() {
+        for room in [2, 100] {
+            let (mut server, mut client) = pair(1 << 20, BOTH[0]).await;
+            // One record, and one that nobody has encrypted, in the same read.
+            client.write_all(b"order").await.unwrap();
+            client.stream.write_all(&[&[23, 3, 3, 0, 30][..], &[0; 30]].concat()).await.unwrap();
+            let (mut heard, mut piece) = (Vec::new(), vec![0; room]);
+            let error = loop {
+                match server.read(&mut piece).await {
+                    Ok(count) => heard.extend_from_slice(&piece[..count]),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!((heard.as_slice(), error.kind()), (&b"order"[..], io::ErrorKind::InvalidData));
+            server.shutdown().await.unwrap();
+            let mut told = Vec::new();
+            client.stream.read_to_end(&mut told).await.unwrap();
+            assert!(!told.is_empty(), "an alert, and the end");
+        }
     }
 
     #[tokio::test]

@@ -427,3 +427,41 @@ async fn a_stream_with_trailers_gives_its_place_back() {
     let statuses = join_all((0..50).map(|_| status(&calls, "/"))).await;
     assert_eq!(statuses, [200; 50]);
 }
+
+/// Answers half of what was announced, and resets the stream later.
+async fn half(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut connection = h2_server(stream).await;
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                tokio::spawn(async move {
+                    if request.uri().path() != "/half" {
+                        let _ = respond.send_response(Response::new(()), true);
+                        return;
+                    }
+                    let head = Response::builder().header("content-length", 100).body(()).unwrap();
+                    let mut answer = respond.send_response(head, false).unwrap();
+                    let _ = answer.send_data(Bytes::from_static(&[b'x'; 50]), false);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    answer.send_reset(h2::Reason::INTERNAL_ERROR);
+                });
+            }
+        });
+    }
+}
+
+/// What is read for a client that has gone, so that others have their window, ends where it breaks off.
+#[tokio::test]
+async fn an_answer_that_breaks_off_after_its_client_has_gone_holds_nobody_up() {
+    let listener = TcpListener::bind(address()).await.unwrap();
+    let app = listener.local_addr().unwrap();
+    tokio::spawn(half(listener));
+    let mut world = World::new();
+    let calls = connect(sidecar(&mut world, app, pool(1))).await;
+    for _ in 0..3 {
+        let answer = soon("half an answer", calls.clone().send_request(request("/half"))).await;
+        drop(answer);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(soon("the next answer", status(&calls, "/")).await, 200);
+    }
+}
