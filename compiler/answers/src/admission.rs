@@ -91,6 +91,29 @@ pub(crate) fn at_callee<'m>(
     }
 }
 
+/// Whom a port of a service lets in before any request is looked at.
+#[derive(Clone, Debug)]
+pub(crate) enum Door<'m> {
+    /// Everybody, some of them without an identity.
+    Open,
+    /// Those with an identity of a trust domain, or one that is listed.
+    Peers(&'m PeerCheck),
+}
+
+/// Who gets as far as the rules of a port at a sidecar, if anybody does.
+pub(crate) fn door<'m>(
+    world: &World<'m>,
+    callee: &'m ProxyPlan,
+    service: Id<Service>,
+    port: &Port,
+) -> Option<Door<'m>> {
+    if port.mtls == Mtls::Off {
+        return Some(Door::Open);
+    }
+    let chain = chain(world, callee, service, port)?;
+    Some(if chain.plain.is_some() { Door::Open } else { Door::Peers(&chain.peers) })
+}
+
 /// The chain of a port at a sidecar.
 pub(crate) fn chain<'m>(
     world: &World<'m>,
@@ -125,6 +148,9 @@ fn completes_handshake(peers: &PeerCheck, identity: &SpiffeId) -> bool {
 fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent, log: Log<'_>) -> Admission<'m> {
     match protocol {
         InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
+            if let Some(unfit) = sent.unfit {
+                return Admission::new(Verdict::Refused, unfit.why());
+            }
             let mut rules = filters.iter().filter_map(|filter| match filter {
                 Filter::Authorize(authorization) => Some(authorization),
                 Filter::Audit(_)

@@ -251,6 +251,16 @@ impl<'m> Asking<'_, 'm> {
                     return Err(Found::new(format!("`{}` sends it to `{other}`", sender.name))
                         .at(way.by.span, "by this rule"));
                 }
+                // Another subset, or any pod of the service, is not the one that is called.
+                let is_subset = match call.to.callee {
+                    Callee::Service(service) => self.world.model.whole(service) != service,
+                    Callee::External(_) => false,
+                };
+                if let Some(other) = to.first().filter(|_| is_subset && !self.leads_to(way, &call.to)) {
+                    let other = self.world.model.callee_name(other.callee);
+                    return Err(Found::new(format!("`{}` sends it to `{other}`", sender.name))
+                        .at(way.by.span, "by this rule"));
+                }
                 for (name, admission) in to.iter().flat_map(|to| self.admissions(call, sender, way, to)) {
                     if admission.verdict != Verdict::Admitted {
                         return Err(because(&format!("`{name}`"), &admission));

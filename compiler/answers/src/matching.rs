@@ -5,6 +5,7 @@ use meshc_vocabulary::model::{
 };
 
 use crate::log::Log;
+use crate::normal::without_port;
 use crate::sent::{Sent, whole};
 use crate::truth::Truth;
 use crate::wording;
@@ -66,7 +67,10 @@ pub(crate) fn host(patterns: &[String], sent: &Sent) -> Truth {
         return Truth::Yes;
     }
     match &sent.host {
-        Some(host) => patterns.iter().any(|pattern| contains_host(pattern, host)).into(),
+        Some(host) => {
+            let name = without_port(host);
+            patterns.iter().any(|pattern| contains_host(pattern, name)).into()
+        }
         None => Truth::Depends,
     }
 }
@@ -92,6 +96,15 @@ fn path(condition: &PathMatch, sent: &Sent) -> Truth {
 }
 
 fn header(condition: &HeaderMatch, sent: &Sent) -> Truth {
+    // Proxies read the host where they have it, which no header of the question is.
+    if condition.name == "host" {
+        let meets = match (&condition.value, &sent.host) {
+            (StringMatch::Present, _) => Truth::Yes,
+            (other, Some(host)) => text(other, host),
+            (_, None) => Truth::Depends,
+        };
+        return if condition.negated { !meets } else { meets };
+    }
     let Some(headers) = &sent.headers else { return Truth::Depends };
     let lines = headers.iter().filter(|(name, _)| *name == condition.name);
     let meets = Truth::any(lines.map(|(_, value)| match (value, &condition.value) {

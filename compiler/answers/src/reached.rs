@@ -25,7 +25,7 @@ impl Reached {
         let (callees, failures) = (Callees::new(world), Failures::default());
         let survivors = Survivors { model: world.model, topology: world.topology, failures: &failures };
         let asking = Asking { world, callees: &callees, survivors, log: Log::NONE };
-        let asked = Asked { asking, whole: Span::new(FileId(0), 0, 0) };
+        let asked = Asked::new(asking, Span::new(FileId(0), 0, 0));
         let mut callers: BTreeMap<Id<Service>, Vec<(CallFrom, String)>> = BTreeMap::new();
         for from in asked.all_callers() {
             for (callee, _) in asked.pairs(from) {

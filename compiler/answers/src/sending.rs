@@ -17,6 +17,7 @@ use crate::limits::{self, Counted};
 use crate::live::examples;
 use crate::log::Log;
 use crate::matching;
+use crate::normal::without_port;
 use crate::sent::Sent;
 use crate::truth::Truth;
 use crate::wording;
@@ -145,6 +146,10 @@ impl<'m> Sending<'_, 'm> {
 
     /// The routes that take a request, or may: of each host that it may be for.
     fn requests(&self, http: &'m HttpListener, by: &'m Origin, sent: &Sent) -> Vec<Way<'m>> {
+        if let Some(unfit) = sent.unfit {
+            self.log.told(Truth::No, || format!("a request that proxies forward: {}", unfit.why()));
+            return vec![answered(unfit.status(), Truth::Yes, by, sent)];
+        }
         let fitting = hosts(&http.virtual_hosts, sent);
         if fitting.is_empty() {
             self.log.told(Truth::No, || format!("a route for the host {}", wording::given(&sent.host)));
@@ -273,6 +278,8 @@ fn strictest<'m>(one: Admission<'m>, other: Admission<'m>) -> Admission<'m> {
 /// The hosts whose routes a request may meet: the most specific one that it is for, or all if its host is left open.
 fn hosts<'m>(hosts: &'m [VirtualHost], sent: &Sent) -> Vec<&'m VirtualHost> {
     let Some(wanted) = &sent.host else { return hosts.iter().collect() };
+    // Routes have no ports.
+    let wanted = without_port(wanted);
     let fits = |pattern: &&String| meshc_vocabulary::model::contains_host(pattern, wanted);
     // A name as it is goes before any pattern, also before one of the same length.
     let nearness = |pattern: &String| (pattern == wanted, pattern.len());

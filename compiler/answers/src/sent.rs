@@ -4,37 +4,58 @@ use meshc_plan::filter::{Filter, HeaderChanges, HeaderPart, PathChange, Rewrite}
 use meshc_vocabulary::testing::Request;
 use regex::Regex;
 
+use crate::normal;
+use crate::unfit::Unfit;
+
 /// A request. What is `None` is left open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The method, in upper case.
     pub method: Option<String>,
-    /// The path without its query.
+    /// The path without its query, in the spelling that proxies give it.
     pub path: Option<String>,
     /// The query without its question mark; empty if there is none.
     pub query: Option<String>,
-    /// The host, in lower case.
+    /// The host, in lower case and without a final dot; a port may be behind it.
     pub host: Option<String>,
     /// All headers, names in lower case. A value of `None` is left open.
     pub headers: Option<Vec<(String, Option<String>)>>,
+    /// Why every proxy refuses it, if one does.
+    pub unfit: Option<Unfit>,
 }
 
 impl Sent {
     /// Any request at all.
-    pub const ANY: Self = Self { method: None, path: None, query: None, host: None, headers: None };
+    pub const ANY: Self =
+        Self { method: None, path: None, query: None, host: None, headers: None, unfit: None };
 
     /// A request that is given.
     #[must_use]
     pub fn new(request: &Request) -> Self {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let headers = request.headers.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
-        Self {
+        let headers: Vec<_> = headers.collect();
+        let sent = Self {
             method: Some(request.method.clone()),
-            path: Some(path.to_owned()),
+            path: None,
             query: Some(query.to_owned()),
-            host: request.host.clone(),
-            headers: Some(headers.collect()),
+            host: request.host.as_deref().map(normal::host),
+            unfit: Unfit::of_method(&request.method, Some(&headers)),
+            headers: Some(headers),
+        };
+        sent.at(path.to_owned())
+    }
+
+    /// The same at another path, which the next proxy normalises.
+    fn at(mut self, path: String) -> Self {
+        match normal::path(&path) {
+            Some(normal) => self.path = Some(normal),
+            None => {
+                self.path = Some(path);
+                self.unfit = self.unfit.or(Some(Unfit::Path));
+            }
         }
+        self
     }
 
     /// What filters make of it before it is sent on.
@@ -42,7 +63,7 @@ impl Sent {
         for filter in filters {
             match filter {
                 Filter::RequestHeaders(changes) => self.change(changes),
-                Filter::Rewrite(rewrite) => self.rewrite(rewrite),
+                Filter::Rewrite(rewrite) => self = self.rewritten(rewrite),
                 Filter::Authorize(_)
                 | Filter::Audit(_)
                 | Filter::LocalLimit(_)
@@ -76,12 +97,12 @@ impl Sent {
         headers.retain(|(name, _)| !changes.remove.contains(name));
     }
 
-    fn rewrite(&mut self, rewrite: &Rewrite) {
+    fn rewritten(mut self, rewrite: &Rewrite) -> Self {
         if let Some(host) = &rewrite.host {
             self.host = Some(host.clone());
         }
-        let (Some(change), Some(path)) = (&rewrite.path, &self.path) else { return };
-        self.path = match change {
+        let (Some(change), Some(path)) = (&rewrite.path, &self.path) else { return self };
+        let changed = match change {
             PathChange::Full(path) => Some(path.clone()),
             PathChange::Prefix { from, to } => Some(match path.strip_prefix(from.as_str()) {
                 Some(rest) if to.is_empty() && rest.is_empty() => String::from("/"),
@@ -95,6 +116,10 @@ impl Sent {
                 })
             }
         };
+        match changed {
+            Some(changed) => self.at(changed),
+            None => Self { path: None, ..self },
+        }
     }
 }
 

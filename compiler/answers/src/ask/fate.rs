@@ -3,7 +3,7 @@
 use meshc_plan::ListenerKind;
 use meshc_topology::ProxyKey;
 use meshc_vocabulary::model::{Callee, Cluster, Id, Route};
-use meshc_vocabulary::testing::CallTest;
+use meshc_vocabulary::testing::{CallTest, CallTo};
 
 use super::reply::{Fact, Line, Place};
 use super::{Asked, agreed};
@@ -20,6 +20,9 @@ impl<'m> Asked<'_, 'm> {
         let sent = self.asking.sent(call);
         let mut senders = self.asking.senders(call, &sent);
         for sender in &mut senders {
+            if sender.ways.is_empty() {
+                sender.ways = self.to_whole(sender, call, &sent);
+            }
             if sender.ways.is_empty() {
                 sender.ways = self.through_others(sender, call, &sent);
             }
@@ -48,6 +51,36 @@ impl<'m> Asked<'_, 'm> {
             return vec![self.without_way(call, sender, sent)];
         }
         sender.ways.iter().map(|way| self.of_way(call, sender, way)).collect()
+    }
+
+    /// Calls of a service whose pods are drawn among all of its subsets.
+    fn to_whole(&self, sender: &Sender<'m>, call: &CallTest, sent: &Sent) -> Vec<Way<'m>> {
+        let Some(whole) = self.whole_of_subset(call) else { return Vec::new() };
+        let of_whole = CallTest { to: CallTo { callee: whole, ..call.to.clone() }, ..call.clone() };
+        let senders = self.asking.senders(&of_whole, sent);
+        let own = senders.into_iter().find(|other| other.key == sender.key);
+        own.map(|own| own.ways).unwrap_or_default()
+    }
+
+    /// The service of a subset that is called.
+    fn whole_of_subset(&self, call: &CallTest) -> Option<Callee> {
+        let Callee::Service(service) = call.to.callee else { return None };
+        let whole = self.asking.world.model.whole(service);
+        (whole != service).then_some(Callee::Service(whole))
+    }
+
+    /// What becomes of a request for a subset that is sent elsewhere, if not even pods of the subset may be drawn.
+    fn not_in_subset(&self, call: &CallTest, to: &Destination, answering: &Answering) -> Option<Truth> {
+        let whole = self.whole_of_subset(call)?;
+        if self.asking.is_meant(to, &call.to) {
+            return None;
+        }
+        let Callee::Service(subset) = call.to.callee else { return None };
+        let entry = self.asking.world.model.services.at(subset);
+        let is_there =
+            |place: &Option<Id<Cluster>>| place.is_some_and(|place| entry.presence(place).is_some());
+        let may_be = to.callee == whole && answering.iter().any(|(_, place)| is_there(place));
+        Some(if may_be { Truth::Depends } else { Truth::No })
     }
 
     /// What an application reaches because a route sends there what it calls others for.
@@ -120,6 +153,9 @@ impl<'m> Asked<'_, 'm> {
     fn along(&self, call: &CallTest, sender: &Sender<'m>, way: &Way<'m>) -> Line {
         let name = &sender.name;
         let taken = || Fact::at(way.by.span, self.taker(way));
+        if let (Handled::Answered(status), Some(unfit)) = (&way.handled, way.sent.unfit) {
+            return line(Truth::No, name, format!("`{name}` refuses it with {status}: {}", unfit.why()));
+        }
         let to = match &way.handled {
             Handled::Answered(status) => {
                 return and(line(Truth::No, name, format!("`{name}` answers it with {status}")), taken());
@@ -199,6 +235,8 @@ impl<'m> Asked<'_, 'm> {
             || Truth::from(!answering.is_empty()),
             |wanted| agreed(answering.iter().map(|(_, cluster)| Truth::from(*cluster == Some(wanted)))),
         );
+        let other = self.not_in_subset(call, to, &answering).filter(|_| !shown.is_empty());
+        let meant = other.map_or(meant, |other| meant.and(other));
         let text = if shown.is_empty() {
             format!("no pod of `{}` answers", model.callee_name(to.callee))
         } else {
@@ -209,6 +247,17 @@ impl<'m> Asked<'_, 'm> {
         };
         // What nobody answers is not there, whoever would admit it.
         let text = if admitted == Truth::Depends && meant != Truth::No { refused } else { text };
+        let text = match other {
+            None | Some(Truth::Yes) => text,
+            Some(Truth::Depends) if admitted == Truth::Depends => text,
+            Some(Truth::No) => format!("{text}, not by `{}`", model.callee_name(call.to.callee)),
+            Some(Truth::Depends) => {
+                format!(
+                    "{text}, by whichever pod is drawn, of `{}` or not",
+                    model.callee_name(call.to.callee)
+                )
+            }
+        };
         Line { verdict: meant.and(admitted), who: name.clone(), text, answered_by: shown, facts }
     }
 

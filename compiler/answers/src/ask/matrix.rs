@@ -1,6 +1,6 @@
 //! Who may call whom, of the whole mesh at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meshc_topology::{Failures, Survivors};
 use meshc_vocabulary::model::{Callee, Model};
@@ -44,7 +44,7 @@ pub fn matrix(world: &World<'_>, view: View) -> Matrix {
     let (callees, failures) = (Callees::new(world), Failures::default());
     let survivors = Survivors { model: world.model, topology: world.topology, failures: &failures };
     let asking = Asking { world, callees: &callees, survivors, log: Log::NONE };
-    let asked = Asked { asking, whole: Span::new(FileId(0), 0, 0) };
+    let asked = Asked::new(asking, Span::new(FileId(0), 0, 0));
     let model = world.model;
     let callers = asked.all_callers();
     let called = called(model);
@@ -107,19 +107,16 @@ impl Asked<'_, '_> {
     /// What a caller may call, with all requests or with some.
     pub(crate) fn pairs(&self, from: CallFrom) -> Vec<(Callee, Truth)> {
         let model = self.asking.world.model;
-        let mut pairs: BTreeMap<Callee, Truth> = BTreeMap::new();
-        for callee in self.called(from) {
-            let (verdict, _) = self.can(&self.call(from, CallTo { callee, port: None, cluster: None }, None));
-            let whole = match callee {
-                Callee::Service(service) => Callee::Service(model.whole(service)),
-                external @ Callee::External(_) => external,
-            };
-            if verdict != Truth::No {
-                let pair = pairs.entry(whole).or_insert(verdict);
-                *pair = pair.or(verdict);
-            }
-        }
-        pairs.into_iter().collect()
+        let whole = |callee: Callee| match callee {
+            Callee::Service(service) => Callee::Service(model.whole(service)),
+            external @ Callee::External(_) => external,
+        };
+        let callees: BTreeSet<Callee> = self.called(from).into_iter().map(whole).collect();
+        let asked = callees.into_iter().map(|callee| {
+            let to = CallTo { callee, port: None, cluster: None };
+            (callee, self.can(&self.call(from, to, None)).0)
+        });
+        asked.filter(|(_, verdict)| *verdict != Truth::No).collect()
     }
 
     fn row(&self, view: View, from: CallFrom) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! `meshc ask`: questions about calls, answered by what answers the calls of tests.
 
+mod doors;
 mod fate;
 mod matrix;
 mod names;
@@ -10,7 +11,7 @@ mod reply;
 mod settings;
 mod whereto;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use lang_diagnostics::{Diagnostic, FileId, Origin, Span};
 use meshc_topology::{Failures, Survivors};
@@ -28,6 +29,7 @@ use crate::log::{Log, Step};
 use crate::tests::add;
 use crate::truth::Truth;
 use crate::world::World;
+use doors::Doors;
 use names::Names;
 
 /// Reads a question and answers it. The text is one of the sources, as the file.
@@ -48,10 +50,8 @@ pub fn ask(world: &World<'_>, file: FileId, text: &str) -> Result<Reply, Box<Dia
         Detail::Trace => Log::new(&steps),
     };
     let survivors = Survivors { model: world.model, topology: world.topology, failures: &failures };
-    let asked = Asked {
-        asking: Asking { world, callees: &callees, survivors, log },
-        whole: Span::new(file, 0, text.len()),
-    };
+    let asking = Asking { world, callees: &callees, survivors, log };
+    let asked = Asked::new(asking, Span::new(file, 0, text.len()));
     let (verdict, lines) = match &question.form {
         Form::Can { from, to, request } => {
             asked.can(&asked.call(names.caller(from)?, names.callee(to)?, request.as_ref()))
@@ -75,9 +75,15 @@ pub(crate) struct Asked<'w, 'm> {
     pub(crate) asking: Asking<'w, 'm>,
     /// The place of the question.
     pub(crate) whole: Span,
+    /// Whom callees let in, which is found out once.
+    doors: OnceCell<Doors>,
 }
 
-impl Asked<'_, '_> {
+impl<'w, 'm> Asked<'w, 'm> {
+    pub(crate) const fn new(asking: Asking<'w, 'm>, whole: Span) -> Self {
+        Self { asking, whole, doors: OnceCell::new() }
+    }
+
     /// A call as a test would have it, of which nothing is expected.
     fn call(&self, from: CallFrom, to: CallTo, request: Option<&RequestWords>) -> CallTest {
         let request = request.map(|words| Request {

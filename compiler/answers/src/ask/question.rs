@@ -3,6 +3,7 @@
 use lang_diagnostics::{Diagnostic, FileId, Span, Spanned};
 
 use crate::codes;
+use crate::normal::is_host;
 
 /// A question, with the names as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,15 +244,16 @@ impl<'w> Reader<'w> {
         };
         let plain = ["https://", "http://"].iter().find_map(|begin| target.value.strip_prefix(begin));
         let plain = plain.unwrap_or(&target.value);
-        let (host, path) = plain.find('/').map_or((plain, "/"), |slash| plain.split_at(slash));
+        let (host, path) = plain.find(['/', '?']).map_or((plain, "/"), |end| plain.split_at(end));
         if host.is_empty() {
             return Err(wrong(target.span, "a host is missing", "write `where does shop.example/cart go`"));
         }
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         self.expect("go")?;
         let at = if self.skips("from") { Some(self.name()?) } else { None };
-        let host = Some(host.to_ascii_lowercase());
-        let mut request = RequestWords { method, path: path.to_owned(), host, headers: Vec::new() };
-        check(path, target.span)?;
+        let host = Some(as_host(host, target.span)?);
+        check(&path, target.span)?;
+        let mut request = RequestWords { method, path, host, headers: Vec::new() };
         self.headers(&mut request)?;
         Ok(Form::Where { request, at })
     }
@@ -317,7 +319,7 @@ impl<'w> Reader<'w> {
                 ));
             }
             match name.to_ascii_lowercase().as_str() {
-                "host" => request.host = Some(value.to_ascii_lowercase()),
+                "host" => request.host = Some(as_host(value, word.span)?),
                 other => request.headers.push((other.to_owned(), value.to_owned())),
             }
             (any, self.at) = (true, self.at + 1);
@@ -346,6 +348,15 @@ impl<'w> Reader<'w> {
             }
         }
     }
+}
+
+/// A host, in lower case.
+fn as_host(host: &str, span: Span) -> Result<String, Box<Diagnostic>> {
+    if is_host(host) {
+        return Ok(host.to_ascii_lowercase());
+    }
+    let help = "a host is a name or an address, with a port or without";
+    Err(wrong(span, format!("`{host}` is not a host"), help))
 }
 
 /// A path as one is sent.

@@ -77,7 +77,7 @@ pub fn radius(
     let asking = Asking { world, callees: &callees, survivors, log: Log::NONE };
     let begin = stolen.word().len() + 1;
     let name = Spanned::new(name.to_owned(), Span::new(file, begin, begin + name.len()));
-    let asked = Asked { asking, whole: name.span };
+    let asked = Asked::new(asking, name.span);
     let names = Names { model: world.model };
     match stolen {
         Stolen::Key => asked.of_key(&name),

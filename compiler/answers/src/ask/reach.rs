@@ -26,7 +26,8 @@ impl Asked<'_, '_> {
         (Truth::any(lines.iter().map(|line| line.verdict)), lines)
     }
 
-    /// Whoever has a way to a callee or to a part of it: services, clients and gateways, in order.
+    /// Whoever has a way to a callee or to a part of it, or is let in past their own proxy: services, clients and gateways,
+    /// in order.
     pub(crate) fn candidates(&self, callee: Callee) -> Vec<CallFrom> {
         let world = self.asking.world;
         let reaching = world.topology.reaches.iter().filter(|(_, reaches)| {
@@ -34,7 +35,8 @@ impl Asked<'_, '_> {
                 .iter()
                 .any(|reach| world.is_part(reach.callee, callee) || world.is_part(callee, reach.callee))
         });
-        let callers: BTreeSet<_> = reaching.filter_map(|(key, _)| self.caller(*key)).collect();
+        let mut callers: BTreeSet<_> = reaching.filter_map(|(key, _)| self.caller(*key)).collect();
+        callers.extend(self.let_in(callee));
         callers.into_iter().collect()
     }
 
@@ -102,7 +104,7 @@ impl Asked<'_, '_> {
         (Truth::any(lines.iter().map(|line| line.verdict)), lines)
     }
 
-    /// The callees to which the proxies of a caller have ways, in order.
+    /// The callees to which the proxies of a caller have ways, and those that let it in past them, in order.
     pub(crate) fn called(&self, from: CallFrom) -> Vec<Callee> {
         let world = self.asking.world;
         let proxies = world.callers(from);
@@ -111,7 +113,8 @@ impl Asked<'_, '_> {
             Callee::Service(service) => world.model.limiter != Some(*service),
             Callee::External(_) => true,
         };
-        let callees: BTreeSet<Callee> = reaches.map(|reach| reach.callee).filter(counts).collect();
+        let mut callees: BTreeSet<Callee> = reaches.map(|reach| reach.callee).filter(counts).collect();
+        callees.extend(self.letting_in(from));
         callees.into_iter().collect()
     }
 }

@@ -72,6 +72,10 @@ impl<'m> Asked<'_, 'm> {
     fn leads(&self, from: CallFrom, sender: &Sender<'m>, way: &Way<'m>) -> Line {
         let name = &sender.name;
         let taken = Fact::at(way.by.span, self.taker(way));
+        if let (Handled::Answered(status), Some(unfit)) = (&way.handled, way.sent.unfit) {
+            let text = format!("the gateway refuses it with {status}: {}", unfit.why());
+            return plain(Truth::No, name, text);
+        }
         let to = match &way.handled {
             Handled::Answered(NO_ROUTE) if self.rule(way).is_none() => {
                 return plain(not_sure(way), name, String::from("no route takes it: 404"));

@@ -116,6 +116,7 @@ fn plain(host: Option<String>) -> Sent {
         query: Some(String::new()),
         host,
         headers: Some(Vec::new()),
+        unfit: None,
     }
 }
 
@@ -147,6 +148,7 @@ pub(super) fn example(conditions: &HttpMatch, host: Option<String>) -> Option<Se
         query: Some(queries.join("&")),
         host: host.clone(),
         headers: Some(headers.clone()),
+        unfit: None,
     };
     methods.into_iter().map(all).find(|sent| matching::matches(conditions, sent) == Truth::Yes)
 }

@@ -165,3 +165,100 @@ namespace app {
         assert!(!(question.starts_with("what") && text.contains("app.web:")), "{question}: {text}");
     }
 }
+
+/// What a stranger's questions were answered otherwise than proxies do.
+#[test]
+fn questions_are_about_what_proxies_see() {
+    const FOUND: &str = "\
+mesh m { trust_domain = \"cluster.local\", trust = own }
+trust own {}
+network net {}
+cluster one {
+  network = net
+  region  = \"here\"
+  gateway in { role = ingress, address = 192.0.2.1, port http = 80 }
+  gateway ew { role = east_west, address = 192.0.2.2 }
+}
+cluster two { network = net, region = \"there\", gateway ew { role = east_west, address = 192.0.2.3 } }
+namespace app {
+  client bot { clusters = [one], calls = [web, parts, store] }
+  service web { clusters = [one], port http = 80 }
+  service open { clusters = [one], port http { number = 80, mtls = permissive } }
+  service one { clusters = [one], account = \"twin\", calls = [parts], port http = 80 }
+  service shares { clusters = [one], account = \"twin\", port http = 80 }
+  service stranger { clusters = [one], port http = 80 }
+  service store { clusters = [one], port tcp { number = 5432, protocol = tcp } }
+  service parts { clusters = [one, two], port http = 80, subset a { clusters = [one] }, subset b { clusters = [two] } }
+  route parts { callee = parts, from = [bot], rule { match { prefix = \"/b\" }, to = parts.b } }
+  policy web { targets = [web], allow { from = [bot], hosts = [\"web.app\"] }, deny { from = [bot], match { prefix = \"/new\" } } }
+  route edge {
+    gateway = one.in
+    hosts   = [\"e.example\"]
+    rule { match { prefix = \"/doubled\" }, to = parts, rewrite { prefix = \"/\" } }
+    rule { match { query \"x\" { exact = \"1\" } }, to = parts }
+  }
+}
+";
+    let directory = Directory::new();
+    directory.write("a.mesh", FOUND);
+    for (question, word, told) in [
+        // One spelling of a path.
+        ("can app.bot call app.web GET //new/../new with host=web.app", "no", "a rule of `deny` means it"),
+        ("can app.bot call app.web GET /x/..;a/%6eew with host=web.app", "no", "a rule of `deny` means it"),
+        ("can app.bot call app.web GET /other with host=web.app", "yes", "answered by"),
+        (
+            "can app.bot call app.web GET /%2F with host=web.app",
+            "no",
+            "refuses it with 400: its path has an escaped",
+        ),
+        ("where does e.example/%5c go", "no", "the gateway refuses it with 400: its path"),
+        // Those that are let in without a declared call.
+        ("who can call app.open", "depends", "app.stranger: `app.stranger in one` declares no call"),
+        ("who can call app.parts", "yes", "app.shares: depends: `app.shares in one` declares no call"),
+        ("what can app.stranger reach", "depends", "app.open: directly, for some requests"),
+        // Hosts as routes and rules have them.
+        ("can app.bot call app.web GET / with host=web.app:8080", "yes", "answered by"),
+        ("can app.bot call app.web GET / with host=WEB.app.", "yes", "answered by"),
+        ("where does e.example.:80/doubled go", "yes", "to `app.parts`"),
+        ("where does e.example?x=1 go", "yes", "to `app.parts`"),
+        ("where does e.example?x=2 go", "no", "no route takes it"),
+        // Methods that nobody forwards; connections have none.
+        (
+            "can app.bot call app.web FOO / with host=web.app",
+            "no",
+            "refuses it with 400: proxies forward no such method",
+        ),
+        (
+            "can app.bot call app.web CONNECT / with host=web.app",
+            "no",
+            "refuses it with 404: no proxy forwards a CONNECT",
+        ),
+        ("can app.bot call app.web QUERY / with host=web.app", "no", "refuses it with 400: a QUERY needs"),
+        ("can app.bot call app.web QUERY / with host=web.app content-type=a/b", "yes", "answered by"),
+        ("can app.bot call app.store FOO /", "yes", "answered by"),
+        // The subset that answers.
+        (
+            "can app.bot call app.parts.a GET /b",
+            "no",
+            "answered by `app.parts.b in two`, not by `app.parts.a`",
+        ),
+        ("can app.bot call app.parts.b GET /b", "yes", "answered by `app.parts.b in two`"),
+        ("can app.bot call app.parts.b GET /", "no", "answered by `app.parts in one`, not by `app.parts.b`"),
+        (
+            "can app.bot call app.parts.a GET /",
+            "depends",
+            "by whichever pod is drawn, of `app.parts.a` or not",
+        ),
+    ] {
+        let output = directory.run(&["ask", question, "a.mesh"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.lines().next(), Some(word), "{question}: {text}{said}");
+        assert!(text.contains(told), "{question}: {text}");
+    }
+    for question in ["where does a..b/ go", "can app.bot call app.web GET / with host=u@web.app"] {
+        let output = directory.run(&["ask", question, "a.mesh"]);
+        assert_eq!(output.status.code(), Some(2), "{question}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("is not a host"), "{question}");
+    }
+}

@@ -105,3 +105,49 @@ fn mistakes_have_codes_and_advice() {
     assert_eq!(directory.run(&["matrix", "a.mesh"]).status.code(), Some(1));
     assert_eq!(directory.run(&["blast-radius", "key", "one", "a.mesh"]).status.code(), Some(1));
 }
+
+/// A cell is what `can ROW call COLUMN` answers, also where the callee alone lets the caller in, or a route draws subsets.
+#[test]
+fn a_cell_is_the_answer_of_its_question() {
+    const FOUND: &str = "\
+mesh m { trust_domain = \"cluster.local\", trust = own }
+trust own {}
+network net {}
+cluster one { network = net, region = \"here\", gateway in { role = ingress, address = 192.0.2.1, port http = 80 } }
+namespace app {
+  client bot { clusters = [one], calls = [parts] }
+  service open { clusters = [one], port http { number = 80, mtls = permissive } }
+  service twin { clusters = [one], account = \"bot\", port http = 80 }
+  service shares { clusters = [one], account = \"bot\", port http = 80 }
+  service parts { clusters = [one], port http = 80, subset a {}, subset b {} }
+  policy parts { targets = [parts], deny { from = [everyone], match { prefix = \"/new\" } } }
+  route parts {
+    callee = parts
+    rule { match { path = \"/new\" }, to = parts.a }
+    rule { match { path = \"/old\" }, to = parts.b }
+    rule { match { path = \"/none\" }, respond { status = 403 } }
+  }
+  route edge { gateway = one.in, hosts = [\"e.example\"], to = parts.b }
+}
+";
+    let directory = Directory::new();
+    directory.write("a.mesh", FOUND);
+    let output = directory.run(&["matrix", "a.mesh", "-o", "json"]);
+    let matrix: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cell = |from: &str, to: &str| {
+        let calls = matrix["calls"].as_array().unwrap();
+        let own = calls.iter().find(|call| call["from"] == from && call["to"] == to);
+        own.map_or("no", |call| call["answer"].as_str().unwrap()).to_owned()
+    };
+    let mut some = 0;
+    for from in ["app.bot", "app.open", "app.twin", "app.shares", "app.parts", "one.in"] {
+        for to in ["app.open", "app.twin", "app.shares", "app.parts"] {
+            let output = directory.run(&["ask", &format!("can {from} call {to}"), "a.mesh"]);
+            let text = String::from_utf8(output.stdout).unwrap();
+            let answer = text.lines().next().unwrap().replace("depends", "some");
+            some += usize::from(answer == "some");
+            assert_eq!(cell(from, to), answer, "{from} -> {to}: {text}");
+        }
+    }
+    assert_eq!(some, 9);
+}

@@ -34,11 +34,19 @@ static REQUEST_PATH: Pattern = Pattern {
             Some(String::from("it begins with `/`"))
         } else if text.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#') {
             Some(String::from("it has printable ASCII characters only, and no `#`"))
+        } else if has_ambiguous_escape(text) {
+            Some(String::from("proxies refuse an escaped slash, backslash or NUL in it, with 400"))
         } else {
             None
         }
     },
 };
+
+/// Whether a path has an escape in it that some read as the end of a segment, or of the path.
+fn has_ambiguous_escape(text: &str) -> bool {
+    let path = text.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    ["%2f", "%5c", "%00"].iter().any(|code| path.contains(code))
+}
 
 const NONE: &[Symbol] = &[Symbol::new("none", "no limit counts it")];
 const ANSWERS: Reference = Reference::to(&[words::kind::SERVICE, words::kind::SUBSET, words::kind::CLUSTER]);
