@@ -98,6 +98,8 @@ pub(crate) enum Door<'m> {
     Open,
     /// Those with an identity of a trust domain, or one that is listed.
     Peers(&'m PeerCheck),
+    /// Those whom a rule of `allow` names; no other rule admits anybody.
+    Named(&'m Authorization),
 }
 
 /// Who gets as far as the rules of a port at a sidecar, if anybody does.
@@ -111,7 +113,10 @@ pub(crate) fn door<'m>(
         return Some(Door::Open);
     }
     let chain = chain(world, callee, service, port)?;
-    Some(if chain.plain.is_some() { Door::Open } else { Door::Peers(&chain.peers) })
+    if chain.plain.is_some() {
+        return Some(Door::Open);
+    }
+    Some(rules(&chain.protocol).map_or(Door::Peers(&chain.peers), Door::Named))
 }
 
 /// The chain of a port at a sidecar.
@@ -151,20 +156,7 @@ fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent, log:
             if let Some(unfit) = sent.unfit {
                 return Admission::new(Verdict::Refused, unfit.why());
             }
-            let mut rules = filters.iter().filter_map(|filter| match filter {
-                Filter::Authorize(authorization) => Some(authorization),
-                Filter::Audit(_)
-                | Filter::LocalLimit(_)
-                | Filter::GlobalLimit(_)
-                | Filter::RequestHeaders(_)
-                | Filter::ResponseHeaders(_)
-                | Filter::Cors(_)
-                | Filter::Delay(_)
-                | Filter::Abort(_)
-                | Filter::Rewrite(_)
-                | Filter::Mirror(_) => None,
-            });
-            match rules.next() {
+            match filters.iter().find_map(authorization) {
                 Some(authorization) => authorize(authorization, peer, sent, log),
                 None => Admission::new(Verdict::Admitted, "the port has no rules"),
             }
@@ -172,6 +164,32 @@ fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent, log:
         InboundProtocol::Tcp { .. } | InboundProtocol::Tls { .. } => {
             Admission::new(Verdict::Admitted, "whoever completes the handshake is admitted")
         }
+    }
+}
+
+/// The rules of a port, if it has any.
+fn rules(protocol: &InboundProtocol) -> Option<&Authorization> {
+    match protocol {
+        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
+            filters.iter().find_map(authorization)
+        }
+        InboundProtocol::Tcp { .. } | InboundProtocol::Tls { .. } => None,
+    }
+}
+
+fn authorization(filter: &Filter) -> Option<&Authorization> {
+    match filter {
+        Filter::Authorize(authorization) => Some(authorization),
+        Filter::Audit(_)
+        | Filter::LocalLimit(_)
+        | Filter::GlobalLimit(_)
+        | Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Cors(_)
+        | Filter::Delay(_)
+        | Filter::Abort(_)
+        | Filter::Rewrite(_)
+        | Filter::Mirror(_) => None,
     }
 }
 

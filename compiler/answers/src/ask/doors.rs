@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshc_plan::PeerCheck;
+use meshc_plan::{PeerCheck, Principal};
 use meshc_topology::ProxyKey;
 use meshc_vocabulary::model::{Callee, Id, Service, SpiffeId};
 use meshc_vocabulary::testing::CallFrom;
@@ -58,6 +58,25 @@ impl Doors {
                 }
             }
             Door::Peers(PeerCheck::Nobody) => {}
+            Door::Named(rules) => {
+                for principal in rules.allow.iter().flat_map(|rule| &rule.principals) {
+                    self.name(service, principal);
+                }
+            }
+        }
+    }
+
+    fn name(&mut self, service: Id<Service>, principal: &Principal) {
+        match principal {
+            Principal::Identity(identity) => {
+                self.identities.entry(identity.clone()).or_default().insert(service);
+            }
+            Principal::Namespace { trust_domain, namespace: _ } => {
+                self.domains.entry(trust_domain.clone()).or_default().insert(service);
+            }
+            Principal::Anyone | Principal::Client(_) => {
+                self.open.insert(service);
+            }
         }
     }
 
