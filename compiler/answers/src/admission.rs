@@ -177,7 +177,8 @@ fn rules(protocol: &InboundProtocol) -> Option<&Authorization> {
     }
 }
 
-fn authorization(filter: &Filter) -> Option<&Authorization> {
+/// The rules of a filter that has some.
+pub(crate) fn authorization(filter: &Filter) -> Option<&Authorization> {
     match filter {
         Filter::Authorize(authorization) => Some(authorization),
         Filter::Audit(_)

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
-use meshc_plan::filter::Filter;
 use meshc_plan::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, ProxyPlan, VirtualHost, WeightedUpstream,
     outbound_listener,
@@ -11,7 +10,7 @@ use meshc_plan::{
 use meshc_resolve::covers;
 use meshc_vocabulary::model::{Callee, Cluster, Id};
 
-use crate::admission::{Admission, Peer, Verdict, authorize};
+use crate::admission::{Admission, Peer, Verdict, authorization, authorize};
 use crate::callees::Callees;
 use crate::limits::{self, Counted};
 use crate::live::examples;
@@ -208,7 +207,8 @@ impl<'m> Sending<'_, 'm> {
         let HttpRoute { matches: _, filters, action, origin } = route;
         let entrance = [&http.entrance.rules, &host.entrance.rules].into_iter().flatten();
         let entrance = entrance.map(|rules| authorize(rules, Peer::Nobody, sent, self.log.inside()));
-        let authorized = filters.iter().filter_map(|filter| authorization(filter, sent, self.log.inside()));
+        let authorized = filters.iter().filter_map(authorization);
+        let authorized = authorized.map(|rules| authorize(rules, Peer::Nobody, sent, self.log.inside()));
         let entrance = entrance.chain(authorized).reduce(strictest);
         let mut counted = limits::of_limits(&http.limits, sent);
         counted.extend(limits::of_limits(&host.limits, sent));
@@ -248,22 +248,6 @@ impl<'m> Sending<'_, 'm> {
 fn answered<'m>(status: u16, truth: Truth, by: &'m Origin, sent: &Sent) -> Way<'m> {
     let handled = Handled::Answered(status);
     Way { truth, is_met: true, by, sent: sent.clone(), handled, entrance: None, counted: Vec::new() }
-}
-
-fn authorization<'m>(filter: &'m Filter, sent: &Sent, log: Log<'_>) -> Option<Admission<'m>> {
-    match filter {
-        Filter::Authorize(rules) => Some(authorize(rules, Peer::Nobody, sent, log)),
-        Filter::Audit(_)
-        | Filter::LocalLimit(_)
-        | Filter::GlobalLimit(_)
-        | Filter::RequestHeaders(_)
-        | Filter::ResponseHeaders(_)
-        | Filter::Cors(_)
-        | Filter::Delay(_)
-        | Filter::Abort(_)
-        | Filter::Rewrite(_)
-        | Filter::Mirror(_) => None,
-    }
 }
 
 fn strictest<'m>(one: Admission<'m>, other: Admission<'m>) -> Admission<'m> {

@@ -25,6 +25,13 @@ thread_local! {
     static ROOMS: RefCell<Vec<(TypeId, Box<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Keeps one more, if there are not enough of them.
+fn keep<T>(kept: &mut Vec<T>, one: T) {
+    if kept.len() < MOST {
+        kept.push(one);
+    }
+}
+
 /// Headers without any, with room for so many at least.
 pub(crate) fn headers(room: usize) -> HeaderMap {
     let mut headers = HEADERS.with_borrow_mut(Vec::pop).unwrap_or_default();
@@ -36,11 +43,7 @@ pub(crate) fn headers(room: usize) -> HeaderMap {
 pub fn give_back_headers(mut headers: HeaderMap) {
     if (1..=MOST_HEADERS).contains(&headers.capacity()) {
         headers.clear();
-        HEADERS.with_borrow_mut(|kept| {
-            if kept.len() < MOST {
-                kept.push(headers);
-            }
-        });
+        HEADERS.with_borrow_mut(|kept| keep(kept, headers));
     }
 }
 
@@ -53,11 +56,7 @@ pub(crate) fn buffer() -> Vec<u8> {
 pub(crate) fn give_back_buffer(mut buffer: Vec<u8>) {
     if (1..=MOST_BYTES).contains(&buffer.capacity()) {
         buffer.clear();
-        BUFFERS.with_borrow_mut(|kept| {
-            if kept.len() < MOST {
-                kept.push(buffer);
-            }
-        });
+        BUFFERS.with_borrow_mut(|kept| keep(kept, buffer));
     }
 }
 
@@ -91,11 +90,7 @@ pub(crate) fn room<F: 'static>(future: F) -> Room<F> {
 pub(crate) fn give_back_room<F: 'static>(mut room: Room<F>) {
     // Not while the rooms are borrowed: what ends may lead back here.
     room.set(None);
-    rooms(|kept| {
-        if kept.len() < MOST {
-            kept.push(room);
-        }
-    });
+    rooms(|kept| keep(kept, room));
 }
 
 #[cfg(test)]
