@@ -10,7 +10,7 @@ use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, settled};
 use lang_expand::{Entry, Given, Host as _, expand};
 use lang_syntax::{ast, parse};
 use meshc_answers::World;
-use meshc_plan::{Plan, ProxyPlan};
+use meshc_plan::{Extent, Plan, ProxyPlan};
 use meshc_resolve::Resolved;
 use meshc_topology::Topology;
 use meshc_vocabulary::model::DataPlane;
@@ -313,12 +313,13 @@ fn whole(
     keep: Keep,
 ) -> Option<(Plan, Vec<Sink>)> {
     // Tests ask the whole plan.
-    let forgotten = keep == Keep::Findings && tests.is_none();
-    let (plan, found) = meshc_plan::lower_each(resolved, topology, sink, &|| false, &|proxy| {
+    let extent = if keep == Keep::Findings && tests.is_none() { Extent::Findings } else { Extent::Whole };
+    let (plan, found) = meshc_plan::lower_each(resolved, topology, extent, sink, &|| false, &|proxy| {
         let mut found = Sink::default();
         check_proxy(proxy, &mut found);
-        if forgotten {
-            proxy.outline();
+        match extent {
+            Extent::Whole => {}
+            Extent::Findings => proxy.outline(),
         }
         found
     })?;

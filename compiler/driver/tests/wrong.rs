@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use lang_diagnostics::{Applicability, Diagnostic, Fix, Severity, SourceMap, Span};
-use meshc_driver::{Levels, MemoryFileSystem, Options, Request, check_request, codes, mend};
+use meshc_driver::{Levels, MemoryFileSystem, Options, Request, check_request, codes, findings, mend};
 
 /// Codes that a build, a test block or a mistake of meshc raises, with the folder below `tests/golden` that shows them.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -199,6 +199,15 @@ fn every_case_gives_its_findings() {
         }
     }
     assert!(wrong.is_empty(), "changed; run with MESH_BLESS=1 if it is right:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_check_that_keeps_no_plan_finds_the_same() {
+    for case in cases() {
+        let (files, levels) = (case.files(), Levels::default());
+        let whole = check_request(&files, &case.request, &levels).unwrap().diagnostics;
+        assert_eq!(findings(&files, &case.request, &levels).unwrap().diagnostics, whole, "{}", case.name());
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub use listener::{
     InboundProtocol, Listener, ListenerKind, MetricsListener, PassThrough, PassThroughChain, ProbeCheck,
     ServerCertificate, ServerTls, Socket, StatusListener, TcpListener, Told,
 };
-pub use lower::{lower, lower_each, lower_unless};
+pub use lower::{Extent, lower, lower_each, lower_unless};
 pub use names::{
     CHECK_SNI, VirtualRange, app_label, called_at_listener, called_by_upstream, check_sni, companion_service,
     listen_port, object_name, outbound_listener, sni, upstream_name, virtual_address,

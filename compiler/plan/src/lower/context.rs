@@ -9,6 +9,7 @@ use meshc_vocabulary::model::{
     Callee, Cluster, Gateway, Id, IpFamily, Model, Namespace, Port, Route, Service,
 };
 
+use super::Extent;
 use super::callers::Callers;
 use super::shared::Shared;
 use crate::{Locality, ProxyName, localhost, wildcard};
@@ -20,6 +21,7 @@ pub(super) struct Context<'m> {
     pub(super) topology: &'m Topology,
     pub(super) callers: Callers,
     pub(super) shared: Shared,
+    pub(super) extent: Extent,
     routes: BTreeMap<Id<Gateway>, Vec<Id<Route>>>,
 }
 
@@ -37,7 +39,7 @@ pub(super) struct Called<'m> {
 }
 
 impl<'m> Context<'m> {
-    pub(super) fn new(resolved: &'m Resolved<'m>, topology: &'m Topology) -> Self {
+    pub(super) fn new(resolved: &'m Resolved<'m>, topology: &'m Topology, extent: Extent) -> Self {
         let model = resolved.model;
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, route) in model.routes.iter() {
@@ -46,7 +48,7 @@ impl<'m> Context<'m> {
             }
         }
         let callers = Callers::new(model, topology);
-        Self { model, resolved, topology, callers, shared: Shared::default(), routes }
+        Self { model, resolved, topology, callers, shared: Shared::default(), extent, routes }
     }
 
     /// The routes of a gateway, in order of (namespace, name).

@@ -8,7 +8,7 @@ use meshc_vocabulary::model::{Callee, DeadShare, Gateway, Id, Port};
 use super::context::Context;
 use super::policy::health;
 use super::upstream::EAST_WEST_LISTENER;
-use super::{Lowered, ingress, status, upstream};
+use super::{Extent, Lowered, ingress, status, upstream};
 use crate::{
     Carried, Deployment, Listener, ListenerKind, PassThrough, PassThroughChain, ProxyPlan, Role, Socket,
     WeightedUpstream, bounds, check_sni, listen_port, paths, sni,
@@ -20,7 +20,10 @@ const CONNECT_ATTEMPTS: u32 = 3;
 pub(super) fn lower(context: &Context<'_>, id: Id<Gateway>) -> Lowered {
     let model = context.model;
     let gateway = model.gateways.at(id);
-    let exports = context.topology.exports.get(&id).map_or(&[][..], Vec::as_slice);
+    let exports = match context.extent {
+        Extent::Whole => context.topology.exports.get(&id).map_or(&[][..], Vec::as_slice),
+        Extent::Findings => &[],
+    };
     let mut chains = BTreeMap::new();
     let mut upstreams = BTreeMap::new();
     for export in exports {

@@ -4,8 +4,9 @@ use lang_diagnostics::{Diagnostic, Sink};
 use meshc_topology::ProxyKey;
 use meshc_vocabulary::model::{Callee, Cluster, Gateway, Id, Mtls, Port, Protocol, Service, SpiffeId};
 
+use super::Extent;
 use super::context::Context;
-use super::policy::authorization::Admission;
+use super::policy::authorization::{self, Admission};
 use super::policy::{health, rate_limit::Limits};
 use super::upgrade;
 use super::upstream::{self, INBOUND_LISTENER};
@@ -36,6 +37,10 @@ pub(super) fn listener(
 ) -> Option<Listener> {
     let service = context.model.services.at(id);
     one_permissive_port(&service.ports, sink);
+    match context.extent {
+        Extent::Findings if limits.are_none() && !authorization::is_written_for(context, id) => return None,
+        Extent::Findings | Extent::Whole => {}
+    }
     let served = service.ports.iter().enumerate().filter(|(_, port)| match port.mtls {
         Mtls::Strict | Mtls::Permissive => true,
         Mtls::Off => false,

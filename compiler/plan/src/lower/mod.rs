@@ -42,6 +42,16 @@ use policy::rate_limit::CountedDomain;
 /// How many proxies are worth a second thread.
 const MANY: usize = 64;
 
+/// How much is made of each proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything.
+    Whole,
+    /// What somebody can have something against, for whoever builds nothing: how it is deployed, and of its listeners the
+    /// parts that somebody wrote a rule about. What holds for every call alike is left out, and so is all that is connected to.
+    Findings,
+}
+
 /// What one proxy comes to: its plan, and what rate-limit services must count for it.
 struct Lowered {
     proxy: ProxyPlan,
@@ -65,21 +75,22 @@ pub fn lower_unless(
     sink: &mut Sink,
     given_up: &dyn Fn() -> bool,
 ) -> Option<Plan> {
-    Some(lower_each(resolved, topology, sink, given_up, &|_| ())?.0)
+    Some(lower_each(resolved, topology, Extent::Whole, sink, given_up, &|_| ())?.0)
 }
 
-/// As [`lower_unless`]; each proxy is visited where it was planned, on any thread. Whoever wants no more of it than an
-/// [outline](ProxyPlan::outline) need not keep the rest. The results of the visits are in the order of [`Topology::reaches`].
+/// As [`lower_unless`], as much as is asked for; each proxy is visited where it was planned, on any thread. Whoever wants no
+/// more of it than an [outline](ProxyPlan::outline) need not keep the rest. The same is found whatever the extent. The results of the visits are in the order of [`Topology::reaches`].
 #[must_use]
 pub fn lower_each<R: Send>(
     resolved: &Resolved<'_>,
     topology: &Topology,
+    extent: Extent,
     sink: &mut Sink,
     given_up: &dyn Fn() -> bool,
     visit: &(dyn Fn(&mut ProxyPlan) -> R + Sync),
 ) -> Option<(Plan, Vec<R>)> {
     let model = resolved.model;
-    let context = Context::new(resolved, topology);
+    let context = Context::new(resolved, topology, extent);
     capability::check(resolved, sink);
     companions::check(&context, sink);
     policy::targets::check(&context, sink);

@@ -12,6 +12,7 @@ use meshc_vocabulary::model::{
     Callee, Capture, Cluster, DeadShare, HttpMatch, Id, Port, Protocol, Route, Service,
 };
 
+use super::Extent;
 use super::context::Context;
 use super::headers::{self, Known};
 use super::policy::AtCaller;
@@ -33,6 +34,8 @@ pub(super) struct Outbound {
     pub(super) listeners: Vec<Listener>,
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) host_aliases: Vec<(IpAddr, Arc<[String]>)>,
+    /// The lowest number that is called; none if nothing is.
+    pub(super) lowest_port: Option<u16>,
 }
 
 impl Outbound {
@@ -44,6 +47,7 @@ impl Outbound {
             listeners: Vec::with_capacity(callees + besides),
             upstreams: Vec::with_capacity(callees + besides),
             host_aliases: Vec::with_capacity(callees),
+            lowest_port: None,
         }
     }
 }
@@ -58,18 +62,27 @@ pub(super) fn lower(
     let caller = context.model.services.at(caller_id);
     let capture = context.resolved.captured_in(caller_id, cluster).capture();
     let range = VirtualRange::of(capture, context.family(cluster));
-    let by_port = rule::by_port(reaches);
+    // Most sidecars have no route to follow.
+    let by_port = OnceCell::new();
     // Most routes tell nobody who calls.
     let identity = OnceCell::new();
-    let mut outbound = Outbound::with_capacity(reaches.len());
+    let mut outbound = Outbound::with_capacity(match context.extent {
+        Extent::Whole => reaches.len(),
+        Extent::Findings => 0,
+    });
     let mut addresses: BTreeMap<IpAddr, Callee> = BTreeMap::new();
     let mut names: BTreeMap<String, Callee> = BTreeMap::new();
     // Names of services are apart by their making.
     let outside = reaches.iter().any(|reach| is_outside(reach.callee));
     for reach in reaches {
         let Some(port) = context.called(reach.callee).ports.get(reach.port) else { continue };
-        let upstreams = context.shared.upstreams(context, cluster, reach, port);
-        outbound.upstreams.extend(upstreams.iter().cloned());
+        match context.extent {
+            Extent::Whole => {
+                let upstreams = context.shared.upstreams(context, cluster, reach, port);
+                outbound.upstreams.extend(upstreams.iter().cloned());
+            }
+            Extent::Findings => {}
+        }
         match reach.asked {
             Asked::ByName => {}
             Asked::ByRoute => continue,
@@ -84,25 +97,33 @@ pub(super) fn lower(
             Some(_) => {}
             None => {
                 addresses.insert(address, reach.callee);
-                let vicinity = vicinity(context, caller, reach.callee);
-                let aliases = context.shared.names(context, cluster, reach.callee, vicinity);
-                for alias in aliases.iter().filter(|_| outside) {
-                    if let Some(other) = names.insert(alias.clone(), reach.callee) {
-                        same_name(context, alias, [other, reach.callee], sink);
+                if outside || context.extent == Extent::Whole {
+                    let vicinity = vicinity(context, caller, reach.callee);
+                    let aliases = context.shared.names(context, cluster, reach.callee, vicinity);
+                    for alias in aliases.iter().filter(|_| outside) {
+                        if let Some(other) = names.insert(alias.clone(), reach.callee) {
+                            same_name(context, alias, [other, reach.callee], sink);
+                        }
                     }
-                }
-                if !aliases.is_empty() {
-                    outbound.host_aliases.push((address, aliases));
+                    if !aliases.is_empty() {
+                        outbound.host_aliases.push((address, aliases));
+                    }
                 }
             }
         }
+        outbound.lowest_port = outbound.lowest_port.into_iter().chain([port.number]).min();
         let route = route_of(context, caller_id, reach);
+        match (context.extent, route) {
+            // Nobody wrote anything about how these are sent.
+            (Extent::Findings, None) => continue,
+            (Extent::Findings, Some(_)) | (Extent::Whole, _) => {}
+        }
         let told = route.is_some_and(|route| headers::tells_caller(context.model.routes.at(route)));
         let called = Called {
             cluster,
             reach,
             port,
-            routed: route.map(|route| (route, &by_port)),
+            routed: route.map(|route| (route, by_port.get_or_init(|| rule::by_port(reaches)))),
             caller: told.then(|| {
                 let identity =
                     identity.get_or_init(|| context.model.service_identity(caller_id, cluster).to_string());
@@ -112,7 +133,7 @@ pub(super) fn lower(
         outbound.listeners.push(listener(context, &called, capture, address, sink));
     }
     outbound.host_aliases.sort();
-    if capture == Capture::Redirect && !outbound.listeners.is_empty() {
+    if capture == Capture::Redirect && outbound.lowest_port.is_some() {
         outbound.listeners.push(redirected(context, cluster, &caller.origin));
     }
     outbound

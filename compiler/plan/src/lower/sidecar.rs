@@ -11,12 +11,12 @@ use meshc_vocabulary::model::{Capture, Cluster, Id, Mtls, Port, Service, SubsetO
 
 use super::context::Context;
 use super::policy::rate_limit::{self, Limits};
-use super::{Lowered, inbound, outbound, status, upstream};
+use super::{Extent, Lowered, inbound, outbound, status, upstream};
 use crate::bounds;
 use crate::names::FIRST_UNPRIVILEGED_PORT;
 use crate::{
-    ApplicationPort, Deployment, Identity, Listener, Owner, ProxyPlan, RATE_LIMIT_UPSTREAM, RedirectedFor,
-    Role, SidecarDeployment,
+    ApplicationPort, Deployment, Identity, Owner, ProxyPlan, RATE_LIMIT_UPSTREAM, RedirectedFor, Role,
+    SidecarDeployment,
 };
 
 pub(super) fn lower(
@@ -34,26 +34,33 @@ pub(super) fn lower(
         if takes_requests(service) { rate_limit::of_service(context, whole) } else { Limits::default() };
     let outbound = outbound::lower(context, cluster, whole, reaches, sink);
     let captured = context.resolved.captured_in(id, cluster);
-    let calls = !outbound.listeners.is_empty();
+    let calls = outbound.lowest_port.is_some();
+    let lowest_privileged_port = outbound.lowest_port.filter(|port| *port < FIRST_UNPRIVILEGED_PORT);
 
     let mut listeners = outbound.listeners;
-    let lowest_privileged_port = lowest_privileged_port(&listeners);
     let inbound = inbound::listener(context, cluster, id, &limits, sink);
     let asked = limits.asked();
     listeners.extend(inbound);
-    listeners.extend(status::sidecar(context, cluster, service));
+    match context.extent {
+        Extent::Whole => listeners.extend(status::sidecar(context, cluster, service)),
+        Extent::Findings => {}
+    }
     listeners.sort_by(|left, right| left.name.cmp(&right.name));
     // There are as many of these lists as proxies, and room for one more listener is most of a kilobyte.
     listeners.shrink_to_fit();
 
     let mut upstreams = outbound.upstreams;
-    upstreams.extend(inbound::upstreams(context, cluster, id).into_iter().map(Arc::new));
-    upstreams.extend(status::upstreams(context, cluster, service).into_iter().map(Arc::new));
-    if let Some(origin) = &asked {
-        upstreams.push(Arc::new(upstream::rate_limit(context, cluster, origin)));
+    match context.extent {
+        Extent::Whole => {
+            upstreams.extend(inbound::upstreams(context, cluster, id).into_iter().map(Arc::new));
+            upstreams.extend(status::upstreams(context, cluster, service).into_iter().map(Arc::new));
+            let asked = asked.iter().map(|origin| upstream::rate_limit(context, cluster, origin));
+            upstreams.extend(asked.map(Arc::new));
+            upstreams.sort_by(|left, right| left.name.cmp(&right.name));
+            upstreams.shrink_to_fit();
+        }
+        Extent::Findings => {}
     }
-    upstreams.sort_by(|left, right| left.name.cmp(&right.name));
-    upstreams.shrink_to_fit();
 
     let proxy = ProxyPlan {
         name: context.sidecar_name(cluster, id),
@@ -160,9 +167,4 @@ fn deployment(
             Capture::Redirect => None,
         },
     }
-}
-
-fn lowest_privileged_port(outbound: &[Listener]) -> Option<u16> {
-    let ports = outbound.iter().map(|listener| listener.address.port());
-    ports.filter(|port| *port < FIRST_UNPRIVILEGED_PORT).min()
 }

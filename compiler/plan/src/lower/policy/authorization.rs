@@ -17,6 +17,13 @@ use crate::{
     AccessException, AccessRequests, AccessRule, Audit, Authorization, ClientName, PeerCheck, Principal,
 };
 
+/// Whether anybody wrote a rule about who may call a service: without one, all declared callers may, whatever they ask.
+pub(in crate::lower) fn is_written_for(context: &Context<'_>, service: Id<Service>) -> bool {
+    let AtCallee { health: _, allow, deny, audited_allow, audited_deny, rate_limits: _ } =
+        AtCallee::of(context, service);
+    [allow, deny, audited_allow, audited_deny].iter().any(|rules| !rules.value.is_empty())
+}
+
 /// Who may call one port of a service, seen from one of its sidecars.
 pub(in crate::lower) struct Admission<'m> {
     resolved: &'m Resolved<'m>,

@@ -39,6 +39,12 @@ pub(in crate::lower) struct CountedDomain {
 }
 
 impl Limits {
+    /// Whether nothing is limited.
+    pub(in crate::lower) fn are_none(&self) -> bool {
+        let Self { local, global, domains: _ } = self;
+        local.is_empty() && global.is_empty()
+    }
+
     /// Whether the rate-limit service of the proxy's own cluster is asked, and where that is said.
     pub(in crate::lower) fn asked(&self) -> Option<Origin> {
         let asks = |limit: &&GlobalLimit| limit.upstream == RATE_LIMIT_UPSTREAM;
