@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// The same text with every control and text-direction character (except line feed and tab) replaced by one that is
 /// visible and takes as many bytes, so that offsets stay true.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
+    if is_plain(text) || !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut characters = text.chars().peekable();
@@ -21,6 +21,12 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
         });
     }
     Cow::Owned(replaced)
+}
+
+/// Whether a text is of printable ASCII, line feeds and tabs, as most files are: found many bytes at a time.
+fn is_plain(text: &str) -> bool {
+    let odd = |byte: u8| !matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    text.as_bytes().chunks(64).all(|chunk| !chunk.iter().fold(false, |found, byte| found | odd(*byte)))
 }
 
 /// The same on one line: what ends a line is a space.
@@ -40,7 +46,18 @@ fn is_hidden(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::visible;
+    use super::{is_hidden, visible};
+
+    #[test]
+    fn every_character_is_hidden_or_not_alone_and_in_a_long_text() {
+        let long = "all of it is plain\n\tand has more than one chunk of bytes, in which nothing is odd\n";
+        for character in (0..=0x2100).filter_map(char::from_u32) {
+            let text = format!("{long}{character}{long}");
+            let shown = visible(&text);
+            assert_eq!(shown == text, !is_hidden(character), "{character:?}");
+            assert_eq!(shown.len(), text.len());
+        }
+    }
 
     #[test]
     fn offsets_stay_true() {

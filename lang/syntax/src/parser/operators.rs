@@ -2,7 +2,7 @@
 
 use super::mistakes;
 use super::tokens::{Bracket, DEPTH_LIMIT, Parsed, Tokens};
-use super::values::call;
+use super::values::{call, call_from, instance_from, primary};
 use crate::ast::{Comparison, Conditional, Connective, Value, ValueKind};
 use crate::token::TokenKind;
 
@@ -11,7 +11,28 @@ pub(super) fn value<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     if input.peek(0).kind == TokenKind::If && !input.at_item_line() {
         return conditional(input);
     }
-    logic(input, Connective::Or, conjunction)
+    if negates(input) {
+        return logic(input, Connective::Or, conjunction);
+    }
+    // Most values have no operator, and are not handed up through all the levels of those that do.
+    let (rest, first) = primary(input)?;
+    if !goes_on(rest) {
+        return Ok((rest, first));
+    }
+    let start = input.peek(0).start;
+    let (rest, first) = instance_from(rest, first)?;
+    let (rest, first) = call_from(rest, first)?;
+    let (rest, first) = comparison_from(rest, first)?;
+    let (rest, first) = logic_from(rest, start, first, Connective::And, negation)?;
+    logic_from(rest, start, first, Connective::Or, conjunction)
+}
+
+/// Whether the item may go on with an operator between values.
+fn goes_on(input: Tokens<'_>) -> bool {
+    match input.continuation() {
+        Some(TokenKind::Name | TokenKind::Arrow | TokenKind::In | TokenKind::Comparison) => true,
+        Some(_) | None => false,
+    }
 }
 
 /// `if condition then one else other`
@@ -44,12 +65,22 @@ fn logic<'a>(
     connective: Connective,
     next: fn(Tokens<'a>) -> Parsed<'a, Value>,
 ) -> Parsed<'a, Value> {
-    let start = input.peek(0).start;
-    let (mut rest, first) = next(input)?;
+    let (rest, first) = next(input)?;
+    logic_from(rest, input.peek(0).start, first, connective, next)
+}
+
+/// The same from behind the first operand, which begins at `start`.
+fn logic_from<'a>(
+    mut rest: Tokens<'a>,
+    start: u32,
+    first: Value,
+    connective: Connective,
+    next: fn(Tokens<'a>) -> Parsed<'a, Value>,
+) -> Parsed<'a, Value> {
     if !rest.goes_on_with(connective.text()) {
         return Ok((rest, first));
     }
-    input.context.expands.set(true);
+    rest.context.expands.set(true);
     let mut operands = vec![first];
     while rest.goes_on_with(connective.text()) {
         let (after, value) = operand(rest.advance(), next)?;
@@ -61,11 +92,10 @@ fn logic<'a>(
 
 /// `not value`
 fn negation<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
-    let first = outer.peek(0);
-    let negated = first.kind == TokenKind::Name && outer.text(first) == "not" && !outer.at_item_line();
-    if !negated {
+    if !negates(outer) {
         return comparison(outer);
     }
+    let first = outer.peek(0);
     outer.context.expands.set(true);
     let input = deeper(outer)?;
     let (rest, value) = operand(input.advance(), negation)?;
@@ -73,11 +103,22 @@ fn negation<'a>(outer: Tokens<'a>) -> Parsed<'a, Value> {
     Ok((rest.outside(outer), Value { kind, span: rest.span_from(first.start) }))
 }
 
+/// Whether `not` begins the value.
+fn negates(input: Tokens<'_>) -> bool {
+    let first = input.peek(0);
+    first.kind == TokenKind::Name && input.text(first) == "not" && !input.at_item_line()
+}
+
 /// `call` or `call == call`
 fn comparison<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let (rest, left) = call(input)?;
+    comparison_from(rest, left)
+}
+
+/// The same from behind the left side.
+fn comparison_from(rest: Tokens<'_>, left: Value) -> Parsed<'_, Value> {
     let Some(comparison) = operator(rest) else { return Ok((rest, left)) };
-    input.context.expands.set(true);
+    rest.context.expands.set(true);
     let (rest, right) = operand(rest.advance(), call)?;
     if operator(rest).is_some() {
         let help = "join two comparisons by `and`";

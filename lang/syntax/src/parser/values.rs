@@ -16,6 +16,11 @@ use crate::token::TokenKind;
 /// `instance` or `instance -> instance`.
 pub(super) fn call<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let (rest, left) = instance(input)?;
+    call_from(rest, left)
+}
+
+/// The same from behind the first instance.
+pub(super) fn call_from(rest: Tokens<'_>, left: Value) -> Parsed<'_, Value> {
     if rest.continuation() != Some(TokenKind::Arrow) {
         return Ok((rest, left));
     }
@@ -34,6 +39,11 @@ pub(super) fn call<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
 /// `primary` or `primary in primary`.
 fn instance<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let (rest, left) = primary(input)?;
+    instance_from(rest, left)
+}
+
+/// The same from behind the first primary.
+pub(super) fn instance_from(rest: Tokens<'_>, left: Value) -> Parsed<'_, Value> {
     if rest.continuation() != Some(TokenKind::In) {
         return Ok((rest, left));
     }
@@ -71,7 +81,7 @@ fn is_not(input: Tokens<'_>) -> bool {
 }
 
 /// Everything without an operator. The first two tokens decide.
-fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
+pub(super) fn primary<'a>(input: Tokens<'a>) -> Parsed<'a, Value> {
     let first = input.peek(0);
     if input.at_item_line() {
         return Err(mistakes::missing_value(input));
