@@ -126,6 +126,7 @@ const ORDER: &[&[&str]] = &[
         "meshc-machines",
         "meshc-reference",
     ],
+    &["meshc-proof"],
     &["meshc-driver"],
     &["meshc-server"],
     &["meshc-cli", "meshd"],

@@ -3,8 +3,8 @@
 use lang_diagnostics::Origin;
 use meshc_plan::filter::Filter;
 use meshc_plan::{
-    AccessException, AccessRequests, AccessRule, Authorization, Carried, ClientName, InboundChain,
-    InboundProtocol, ListenerKind, PeerCheck, Principal, ProxyPlan, sni,
+    AccessException, AccessRequests, AccessRule, Authorization, Carried, ClientName, GlobalLimit,
+    InboundChain, InboundProtocol, ListenerKind, PeerCheck, Principal, ProxyPlan, sni,
 };
 use meshc_vocabulary::model::{Id, Mtls, Port, Service, SpiffeId};
 
@@ -288,4 +288,35 @@ fn meets(requests: &AccessRequests, sent: &Sent, log: Log<'_>) -> Truth {
         log.told(Truth::Depends, || String::from("addresses (left open)"))
     };
     Truth::all([hosts, addresses, matching::any_of(matches, sent, log)])
+}
+
+/// The limits that another service counts, of a port at one of the sidecars of its service.
+#[must_use]
+pub fn counted_at<'m>(
+    world: &World<'m>,
+    sidecar: &'m ProxyPlan,
+    service: Id<Service>,
+    port: &Port,
+) -> Vec<&'m GlobalLimit> {
+    let Some(chain) = chain(world, sidecar, service, port) else { return Vec::new() };
+    let filters: &[Filter] = match &chain.protocol {
+        InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
+            filters
+        }
+        InboundProtocol::Tcp { .. } | InboundProtocol::Tls { .. } => &[],
+    };
+    let global = |filter: &'m Filter| match filter {
+        Filter::GlobalLimit(limit) => Some(limit),
+        Filter::Authorize(_)
+        | Filter::Audit(_)
+        | Filter::LocalLimit(_)
+        | Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Cors(_)
+        | Filter::Delay(_)
+        | Filter::Abort(_)
+        | Filter::Rewrite(_)
+        | Filter::Mirror(_) => None,
+    };
+    filters.iter().filter_map(global).collect()
 }

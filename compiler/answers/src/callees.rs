@@ -9,22 +9,25 @@ use crate::world::World;
 
 /// What an upstream leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Called {
-    pub(crate) callee: Callee,
+pub struct Called {
+    /// The callee.
+    pub callee: Callee,
     /// Position of the port in the callee's `ports`.
-    pub(crate) port: usize,
+    pub port: usize,
     /// The only cluster whose pods it means, where clusters have shares.
-    pub(crate) only: Option<Id<Cluster>>,
+    pub only: Option<Id<Cluster>>,
 }
 
 /// The callees of a mesh by `namespace.name`.
 #[derive(Debug)]
-pub(crate) struct Callees {
+pub struct Callees {
     by_name: BTreeMap<String, Callee>,
 }
 
 impl Callees {
-    pub(crate) fn new(world: &World<'_>) -> Self {
+    /// Those of a mesh.
+    #[must_use]
+    pub fn new(world: &World<'_>) -> Self {
         let model = world.model;
         let services = model.services.ids().map(Callee::Service);
         let callees = services.chain(model.externals.ids().map(Callee::External));
@@ -32,7 +35,8 @@ impl Callees {
     }
 
     /// What an upstream leads to; `None` for those of the mesh's own, such as the application.
-    pub(crate) fn called(&self, world: &World<'_>, upstream: &str) -> Option<Called> {
+    #[must_use]
+    pub fn called(&self, world: &World<'_>, upstream: &str) -> Option<Called> {
         let (name, namespace, number) = called_by_upstream(upstream)?;
         let (name, cluster) = match name.split_once('@') {
             Some((name, cluster)) => (name, Some(cluster)),

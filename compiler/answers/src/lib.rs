@@ -35,9 +35,10 @@ mod values;
 mod wording;
 mod world;
 
-pub use admission::{Admission, Verdict};
+pub use admission::{Admission, Verdict, counted_at};
+pub use callees::{Called, Callees};
 pub use check::check;
-pub use limits::Counted;
+pub use limits::{Counted, counts};
 pub use log::Step;
 pub use sending::{Destination, Handled, Way};
 pub use sent::Sent;

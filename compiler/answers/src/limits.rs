@@ -88,6 +88,12 @@ pub(crate) fn of_limits<'m>(limits: &'m [Limit], sent: &Sent) -> Vec<Counted<'m>
     counted.collect()
 }
 
+/// Whether a limit that a service counts may refuse requests, of any that there are.
+#[must_use]
+pub fn counts(limit: &GlobalLimit) -> Truth {
+    Truth::any(global(limit, &Sent::ANY).iter().map(|counted| counted.truth))
+}
+
 fn local<'m>(limit: &'m LocalLimit, sent: &Sent) -> Vec<Counted<'m>> {
     let LocalLimit { name: _, matches, buckets, mode, origin } = limit;
     buckets_of(matching::matches(matches, sent), buckets, *mode, origin, sent)

@@ -20,6 +20,7 @@ pub mod output;
 mod overlay;
 mod pipeline;
 mod places;
+mod proving;
 mod query;
 mod system;
 mod testing;
@@ -35,6 +36,7 @@ pub use memory::{FixedClock, MemoryFileSystem, Step};
 pub use mend::{Mended, mend};
 pub use meshc_answers::ask::{Matrix, Stolen, View};
 pub use meshc_answers::{Report, Truth, live};
+pub use meshc_proof::{Asked as AskedProof, Case, Kind as LossKind, Meanwhile, Verdict as Served};
 pub use modules::Trees;
 pub use overlay::Overlay;
 pub use pipeline::{
@@ -42,6 +44,7 @@ pub use pipeline::{
     read as read_source,
 };
 pub use places::{Overlap, Relation, Role, Tracked};
+pub use proving::{ToldFlow, ToldProof, prove_failover, waiting};
 pub use query::{Answer, DeclaredName, NoAnswer, Part, declared_names, describe, query, written};
 pub use system::{Clock, FileKind, FileState, FileSystem, Moment};
 pub use testing::{live_tests, run_tests, run_tests_in};

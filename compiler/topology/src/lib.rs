@@ -15,7 +15,7 @@ mod types;
 mod ways;
 
 pub use build::build;
-pub use simulate::{Failure, Failures, Outcome, Simulation, Survivors, simulate};
+pub use simulate::{Answer, Failure, Failures, Outcome, Simulation, Survivors, simulate};
 pub use types::{
     Asked, BrokenHop, Export, Group, Hop, Nearness, ProxyKey, Reach, Topology, Unreachable, Via,
 };

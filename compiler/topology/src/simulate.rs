@@ -93,9 +93,13 @@ pub struct Survivors<'a> {
 }
 
 /// What is at the end of a group or of a gateway's hop.
-enum Answer {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// Pods in this cluster that answer.
     Healthy(Id<Cluster>),
+    /// Pods in this cluster that answer with errors.
     Failing(Id<Cluster>),
+    /// Nothing takes a connection.
     Closed,
 }
 
@@ -134,10 +138,16 @@ impl Survivors<'_> {
     /// Where the pods run that answer what is sent to one group; `None` if none do.
     #[must_use]
     pub fn answers_in(&self, proxy: ProxyKey, reach: &Reach, group: &Group) -> Option<Id<Cluster>> {
-        match self.answer(self.cluster(proxy), reach.callee, reach.port, group.cluster, &group.via) {
+        match self.behind(proxy, reach, group) {
             Answer::Healthy(cluster) => Some(cluster),
             Answer::Failing(_) | Answer::Closed => None,
         }
+    }
+
+    /// What is at the end of one group of a caller.
+    #[must_use]
+    pub fn behind(&self, proxy: ProxyKey, reach: &Reach, group: &Group) -> Answer {
+        self.answer(self.cluster(proxy), reach.callee, reach.port, group.cluster, &group.via)
     }
 
     /// Where a proxy runs.
@@ -149,7 +159,8 @@ impl Survivors<'_> {
     }
 
     /// Whether a gateway can be connected to from a cluster.
-    fn connects(&self, from: Id<Cluster>, gateway: Id<Gateway>) -> bool {
+    #[must_use]
+    pub fn connects(&self, from: Id<Cluster>, gateway: Id<Gateway>) -> bool {
         let network = |cluster| self.model.clusters.at(cluster).network;
         let (here, there) = (network(from), network(self.model.gateways.at(gateway).cluster));
         let cut = self.failures.links.contains(&(here.min(there), here.max(there)));
@@ -166,7 +177,11 @@ impl Survivors<'_> {
         via: &Via,
     ) -> Answer {
         let service = match callee {
-            Callee::External(_) => return Answer::Healthy(cluster),
+            Callee::External(id) => {
+                let through = self.model.externals.at(id).through.as_ref();
+                let open = through.is_none_or(|gateway| self.connects(from, gateway.value));
+                return if open { Answer::Healthy(cluster) } else { Answer::Closed };
+            }
             Callee::Service(service) => service,
         };
         match via {

@@ -19,7 +19,7 @@ use crate::questions::{Asked, HOSTS, Question, question};
 
 const FEW: u64 = 20;
 
-fn number(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
@@ -338,7 +338,7 @@ fn any_request(
 const OTHER_PATHS: [&str; 9] = ["/z", "/c", "/a/z", "/az", "/b/z", "/bz", "/c/z", "/a/b/z", "/a/bz"];
 
 /// Of each part that conditions are about, every value that is in one, and one that is in none.
-fn universe(hosts: &[&'static str]) -> impl Iterator<Item = Request> {
+pub(crate) fn universe(hosts: &[&'static str]) -> impl Iterator<Item = Request> {
     let headers = || [None, Some("9")].into_iter().chain(VALUES.into_iter().map(Some));
     let methods = || METHODS.into_iter().chain(["DELETE"]);
     let paths = || PATHS.into_iter().chain(OTHER_PATHS);

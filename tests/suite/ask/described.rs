@@ -115,6 +115,8 @@ pub(crate) enum Scope {
 pub(crate) struct RouteRule {
     pub(crate) matches: Vec<Match>,
     pub(crate) action: Action,
+    /// Whether its destinations stand in for each other.
+    pub(crate) stand_in: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -313,10 +315,14 @@ fn routes(mesh: &Described, random: &mut Random) -> Vec<Route> {
 
 fn rules(mesh: &Described, callee: Option<(usize, usize)>, random: &mut Random) -> Vec<RouteRule> {
     let mut rules: Vec<RouteRule> = (0..1 + random.below(3))
-        .map(|_| RouteRule { matches: some_matches(false, random), action: action(mesh, callee, random) })
+        .map(|_| RouteRule {
+            matches: some_matches(false, random),
+            action: action(mesh, callee, random),
+            stand_in: false,
+        })
         .collect();
     if random.percent(50) {
-        rules.push(RouteRule { matches: Vec::new(), action: action(mesh, callee, random) });
+        rules.push(RouteRule { matches: Vec::new(), action: action(mesh, callee, random), stand_in: false });
     }
     rules
 }

@@ -1,4 +1,4 @@
-//! The commands of `lang/ASKING.md` are run, and print what is written there; `MESH_BLESS=1` writes it.
+//! The commands of `lang/ASKING.md` and `lang/PROVING.md` are run, and print what is written there; `MESH_BLESS=1` writes it.
 
 use std::path::Path;
 use std::process::Command;
@@ -44,15 +44,25 @@ fn run(document: &str) -> (String, usize) {
     (text, count)
 }
 
-#[test]
-fn every_command_of_the_document_prints_what_is_written_there() {
-    let path = tools::workspace().join("lang/ASKING.md");
+/// Runs a document with so many commands at least.
+fn holds(name: &str, least: usize) {
+    let path = tools::workspace().join("lang").join(name);
     let document = std::fs::read_to_string(&path).expect("readable");
     let (text, count) = run(&document);
-    assert!(count > 10, "{count} commands");
+    assert!(count >= least, "{count} commands");
     if std::env::var("MESH_BLESS").is_ok_and(|value| value == "1") {
         std::fs::write(&path, text).expect("writable");
     } else {
         assert!(text == document, "MESH_BLESS=1 writes what is printed now:\n{text}");
     }
+}
+
+#[test]
+fn every_command_of_the_document_prints_what_is_written_there() {
+    holds("ASKING.md", 11);
+}
+
+#[test]
+fn every_command_of_the_document_about_proofs_prints_what_is_written_there() {
+    holds("PROVING.md", 4);
 }

@@ -3,6 +3,7 @@
 mod agreement;
 mod described;
 mod document;
+mod losses;
 mod oracle;
 mod planes;
 mod questions;

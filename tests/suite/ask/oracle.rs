@@ -276,7 +276,7 @@ impl Oracle<'_> {
 
     /// The cluster whose pods answer: the own one first, then those of the zone, of the region, those without a gateway in
     /// between, and by name; without failover the first of them alone.
-    fn answers(&self, from: Caller, service: usize) -> Option<usize> {
+    pub(crate) fn answers(&self, from: Caller, service: usize) -> Option<usize> {
         self.answering(from, service).into_iter().next()
     }
 
@@ -377,7 +377,7 @@ fn is_host(pattern: &str, host: &str) -> bool {
 }
 
 /// Whether a request meets one of several matches; without any it does.
-fn any(matches: &[Match], request: &Request) -> bool {
+pub(crate) fn any(matches: &[Match], request: &Request) -> bool {
     matches.is_empty() || matches.iter().any(|one| meets(one, request))
 }
 

@@ -139,6 +139,9 @@ impl Described {
                 }
                 Action::Respond(status) => parts.push(format!("respond {{ status = {status} }}")),
             }
+            if rule.stand_in {
+                parts.push(String::from("failover = destinations"));
+            }
             text.push_str(&format!("    rule {{ {} }}\n", parts.join(", ")));
         }
         text.push_str("  }\n");

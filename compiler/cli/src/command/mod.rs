@@ -15,6 +15,7 @@ mod init;
 mod lsp;
 mod man;
 mod matrix;
+mod prove;
 mod query;
 mod test;
 mod trust;
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     /// Print what somebody gets hold of who has stolen a key.
     #[command(after_help = blast_radius::EXAMPLE)]
     BlastRadius(blast_radius::Arguments),
+    /// Prove what becomes of calls when something fails.
+    #[command(subcommand, after_help = prove::EXAMPLE)]
+    Prove(prove::Command),
     /// Serve editors, by the Language Server Protocol.
     #[command(after_help = lsp::EXAMPLE)]
     Lsp(lsp::Arguments),
@@ -98,6 +102,7 @@ impl Command {
             Self::Fmt(arguments) => fmt::run(&arguments, console),
             Self::Query(arguments) => query::run(&arguments, console),
             Self::Matrix(arguments) => matrix::run(&arguments, console),
+            Self::Prove(command) => prove::run(&command, console),
             Self::BlastRadius(arguments) => blast_radius::run(&arguments, console),
             Self::Ask(arguments) => ask::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),

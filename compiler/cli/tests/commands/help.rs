@@ -17,6 +17,8 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["ask"],
     &["matrix"],
     &["blast-radius"],
+    &["prove"],
+    &["prove", "failover"],
     &["explain"],
     &["docs"],
     &["trust"],

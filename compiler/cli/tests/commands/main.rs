@@ -13,6 +13,7 @@ mod help;
 mod init;
 mod manual;
 mod matrix;
+mod prove;
 mod support;
 mod test;
 mod trust;

@@ -1,0 +1,21 @@
+//! What becomes of every declared call and route when something fails: who takes over, how soon at most, with how much of
+//! what there was; or where it breaks, and what would mend that.
+//!
+//! Where requests go is read in the plan, and who answers is the topology's simulation, as for `meshc ask`. What is added is
+//! which losses there are, what a proxy notices of them, and how soon.
+//!
+//! Invariants: pure and total; a flow is asked about those losses only that touch what it depends on; a bound on time is put
+//! together from declared numbers or is not given at all.
+
+mod engine;
+mod flow;
+mod loss;
+mod noticed;
+mod proof;
+mod touched;
+mod words;
+
+pub use engine::Verdict;
+pub use loss::{Kind, Loss, losses};
+pub use noticed::Meanwhile;
+pub use proof::{Asked, Case, Proof, Proved, prove};
