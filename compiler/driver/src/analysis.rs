@@ -277,13 +277,13 @@ impl Analysis {
         let (diagnostics, policy) = self.found(levels);
         let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
         let tests = self.tests;
-        let mut spent = Spent { _declared: self.declared, _model: None, _topology: None, _plan: None };
+        let mut spent = Spent { _declared: self.declared, model: None, topology: None, plan: None };
         let mesh = match (self.model, self.topology, self.plan) {
             (Some(model), Some(topology), Some(plan)) if !has_errors && keep == Keep::Plan => {
                 Some(CheckedMesh { model, topology, plan, tests })
             }
             (model, topology, plan) => {
-                spent = Spent { _model: model, _topology: topology, _plan: plan, ..spent };
+                spent = Spent { model, topology, plan, ..spent };
                 None
             }
         };
@@ -301,6 +301,7 @@ fn planned(
 ) -> Option<Plan> {
     let plan = meshc_plan::lower_unless(resolved, topology, sink, given_up)?;
     check_tests(resolved, topology, &plan, tests, sink);
+    check_proofs(resolved, topology, &plan, sink);
     Some(plan)
 }
 
@@ -312,8 +313,9 @@ fn whole(
     sink: &mut Sink,
     keep: Keep,
 ) -> Option<(Plan, Vec<Sink>)> {
-    // Tests ask the whole plan.
-    let extent = if keep == Keep::Findings && tests.is_none() { Extent::Findings } else { Extent::Whole };
+    // Tests ask the whole plan, and so do proofs.
+    let is_asked = tests.is_some() || meshc_proof::has_critical(resolved.model);
+    let extent = if keep == Keep::Findings && !is_asked { Extent::Findings } else { Extent::Whole };
     let (plan, found) = meshc_plan::lower_each(resolved, topology, extent, sink, &|| false, &|proxy| {
         let mut found = Sink::default();
         check_proxy(proxy, &mut found);
@@ -324,6 +326,7 @@ fn whole(
         found
     })?;
     check_tests(resolved, topology, &plan, tests, sink);
+    check_proofs(resolved, topology, &plan, sink);
     Some((plan, found))
 }
 
@@ -336,6 +339,13 @@ fn check_tests(
 ) {
     if let Some(tests) = tests.filter(|_| !sink.has_errors()) {
         meshc_answers::check(&World::new(resolved, topology, plan), tests, sink);
+    }
+}
+
+/// What proofs refute of what is critical.
+fn check_proofs(resolved: &Resolved<'_>, topology: &Topology, plan: &Plan, sink: &mut Sink) {
+    if !sink.has_errors() {
+        meshc_proof::check(&World::new(resolved, topology, plan), sink);
     }
 }
 

@@ -204,6 +204,7 @@ pub fn all() -> Vec<&'static CodeInfo> {
         meshc_check::codes::CODES,
         meshc_plan::codes::CODES,
         meshc_answers::codes::CODES,
+        meshc_proof::codes::CODES,
         meshc_envoy::codes::CODES,
         meshc_kubernetes::codes::CODES,
         CODES,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lang_diagnostics::{Diagnostic, FileId, Severity, Sink, SourceMap, Span, settled};
+use lang_diagnostics::{Code, Diagnostic, FileId, Severity, Sink, SourceMap, Span, settled};
 use lang_syntax::ast;
 use meshc_plan::Plan;
 use meshc_topology::Topology;
@@ -47,17 +47,33 @@ pub struct Compilation {
     pub mesh: Option<CheckedMesh>,
     /// How loud what is found later is.
     pub(crate) policy: Policy,
-    /// What nobody asks for any more: whoever ends with the process need not free it.
-    pub(crate) _spent: Spent,
+    /// What hardly anybody asks for any more: whoever ends with the process need not free it.
+    pub(crate) spent: Spent,
 }
 
 /// What stages made of a mesh that is no part of the result.
 #[derive(Debug)]
 pub(crate) struct Spent {
     pub(crate) _declared: Declared,
-    pub(crate) _model: Option<Model>,
-    pub(crate) _topology: Option<Topology>,
-    pub(crate) _plan: Option<Plan>,
+    pub(crate) model: Option<Model>,
+    pub(crate) topology: Option<Topology>,
+    pub(crate) plan: Option<Plan>,
+}
+
+impl Compilation {
+    /// The parts of a mesh that has no errors but those of proofs, so that what is refuted can be looked at.
+    pub(crate) fn but_for_proofs(&self) -> Option<(&Model, &Topology, &Plan)> {
+        if let Some(CheckedMesh { model, topology, plan, tests: _ }) = &self.mesh {
+            return Some((model, topology, plan));
+        }
+        let is_proof = |code: Code| meshc_proof::codes::CODES.iter().any(|info| info.code == code);
+        let mut errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error).peekable();
+        let Spent { _declared: _, model, topology, plan } = &self.spent;
+        // Without any error there is no plan, since only findings were wanted.
+        errors.peek()?;
+        errors.all(|found| is_proof(found.code)).then_some(())?;
+        Some((model.as_ref()?, topology.as_ref()?, plan.as_ref()?))
+    }
 }
 
 /// A mesh without errors.
@@ -192,7 +208,7 @@ fn compilation(
     let name = first.unwrap_or_default().to_string_lossy().into_owned();
     let named = inputs.entries.iter().chain(&inputs.values);
     let files = named.map(|(path, _)| path.clone()).chain(modules.into_inner().into_parts().0).collect();
-    Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy, _spent: spent })
+    Ok(Compilation { name, files, sources, trees, diagnostics, mesh, policy, spent })
 }
 
 /// The files that are named, at least one, and the files of values, each with its text.

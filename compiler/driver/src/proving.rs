@@ -6,7 +6,7 @@ use meshc_answers::World;
 use meshc_proof::{Asked, Case, Kind, Loss, Meanwhile, Proof, Proved, Verdict, prove};
 use meshc_resolve::resolve;
 
-use crate::{CheckedMesh, Compilation};
+use crate::Compilation;
 
 /// What was found, as it is shown.
 #[derive(Clone, Debug)]
@@ -38,14 +38,14 @@ pub struct ToldFlow {
     pub cases: Vec<Case>,
 }
 
-/// Proves a mesh without errors; `None` if it has some.
+/// Proves a mesh without errors but those of proofs; `None` if it has others.
 #[must_use]
 pub fn prove_failover(compilation: &Compilation, asked: &Asked) -> Option<ToldProof> {
-    let CheckedMesh { model, topology, plan, tests: _ } = compilation.mesh.as_ref()?;
+    let (model, topology, plan) = compilation.but_for_proofs()?;
     let resolved = resolve(model);
     let Proof { losses, flows } = prove(&World::new(&resolved, topology, plan), asked);
     let told = |flow: Proved| {
-        let Proved { from, to, rule, place, critical, everyday, verdict, cases } = flow;
+        let Proved { from, to, rule, place, callee: _, critical, everyday, verdict, cases } = flow;
         let place = compilation.sources.place(place);
         ToldFlow { from, to, rule, place, critical: critical.is_some(), everyday, verdict, cases }
     };

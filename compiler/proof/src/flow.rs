@@ -12,7 +12,7 @@ use meshc_plan::{
 };
 use meshc_resolve::covers;
 use meshc_topology::{ProxyKey, Reach};
-use meshc_vocabulary::model::{Callee, Cluster, DeadShare, Id, RouteRule};
+use meshc_vocabulary::model::{Callee, Cluster, DeadShare, Id, Model, RouteRule, Service};
 
 /// One call, or one rule, at one proxy.
 #[derive(Clone, Debug)]
@@ -56,14 +56,15 @@ struct Finder<'w, 'm> {
     world: &'w World<'m>,
     callees: &'w Callees,
     rules: BTreeMap<Span, &'m RouteRule>,
-    critical: BTreeMap<(ProxyKey, Callee, usize), Span>,
+    /// Calls that are critical: of a port, or of all.
+    critical: Vec<(Id<Service>, Callee, Option<usize>, Span)>,
 }
 
 /// All flows of a mesh, in order of the proxy.
 pub(crate) fn flows<'m>(world: &World<'m>, callees: &Callees) -> Vec<Flow<'m>> {
     let routes = world.model.routes.iter();
     let rules = routes.flat_map(|(_, route)| &route.rules).map(|rule| (rule.origin.span, rule)).collect();
-    let finder = Finder { world, callees, rules, critical: BTreeMap::new() };
+    let finder = Finder { world, callees, rules, critical: critical_calls(world) };
     let keys = world.topology.reaches.keys();
     let mut flows: Vec<Flow<'m>> = keys
         .filter_map(|key| Some((*key, world.proxy(*key)?)))
@@ -165,7 +166,7 @@ impl<'m> Finder<'_, 'm> {
     ) -> Option<Flow<'m>> {
         let to: Vec<Share<'m>> = to.iter().filter_map(|one| self.share(key, proxy, one)).collect();
         let rule = self.rules.get(&by.span).copied();
-        let critical = called.and_then(|(callee, port)| self.critical.get(&(key, callee, port)).copied());
+        let critical = rule.and_then(|rule| rule.critical).or_else(|| self.critical(key, called?));
         let flow = Flow {
             from: key,
             cluster: proxy.cluster,
@@ -182,6 +183,15 @@ impl<'m> Finder<'_, 'm> {
         (!flow.to.is_empty()).then_some(flow)
     }
 
+    fn critical(&self, key: ProxyKey, (callee, port): (Callee, usize)) -> Option<Span> {
+        let ProxyKey::Sidecar { cluster: _, service } = key else { return None };
+        let service = self.world.model.whole(service);
+        let mut own = self.critical.iter().filter(|(caller, called, only, _)| {
+            (*caller, *called) == (service, callee) && only.is_none_or(|only| only == port)
+        });
+        own.next().map(|(_, _, _, span)| *span)
+    }
+
     fn share(&self, key: ProxyKey, proxy: &'m ProxyPlan, to: &WeightedUpstream) -> Option<Share<'m>> {
         if to.weight == 0 {
             return None;
@@ -193,6 +203,28 @@ impl<'m> Finder<'_, 'm> {
         let upstream = proxy.upstreams.iter().find(|upstream| upstream.name == to.upstream)?;
         Some(Share { reach, upstream, only: called.only, weight: to.weight })
     }
+}
+
+fn critical_calls(world: &World<'_>) -> Vec<(Id<Service>, Callee, Option<usize>, Span)> {
+    let model = world.model;
+    let mut found = Vec::new();
+    for (id, service) in model.services.iter() {
+        for call in &service.calls {
+            let Some(span) = call.critical else { continue };
+            let named = |name: &String| model.ports(call.callee).iter().position(|port| port.name == *name);
+            found.push((id, call.callee, call.port.as_ref().and_then(|port| named(&port.value)), span));
+        }
+    }
+    found
+}
+
+/// Whether something in a mesh is critical.
+#[must_use]
+pub fn has_critical(model: &Model) -> bool {
+    let calls = model.services.iter().flat_map(|(_, service)| &service.calls);
+    let rules = model.routes.iter().flat_map(|(_, route)| &route.rules);
+    calls.into_iter().any(|call| call.critical.is_some())
+        || rules.into_iter().any(|rule| rule.critical.is_some())
 }
 
 fn global(limit: &Limit) -> Option<&GlobalLimit> {

@@ -7,6 +7,8 @@
 //! Invariants: pure and total; a flow is asked about those losses only that touch what it depends on; a bound on time is put
 //! together from declared numbers or is not given at all.
 
+mod check;
+pub mod codes;
 mod engine;
 mod flow;
 mod loss;
@@ -15,7 +17,9 @@ mod proof;
 mod touched;
 mod words;
 
+pub use check::check;
 pub use engine::Verdict;
+pub use flow::has_critical;
 pub use loss::{Kind, Loss, losses};
 pub use noticed::Meanwhile;
 pub use proof::{Asked, Case, Proof, Proved, prove};

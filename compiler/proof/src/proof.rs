@@ -44,6 +44,8 @@ pub struct Proved {
     pub rule: Option<String>,
     /// Where it is written.
     pub place: Span,
+    /// Where the first callee is declared.
+    pub callee: Span,
     /// Where it is said that it is critical.
     pub critical: Option<Span>,
     /// The pods that answer when nothing fails.
@@ -150,6 +152,7 @@ impl<'m> Prover<'_, '_, 'm> {
             to,
             rule: engine.rule_name(flow),
             place: engine.place(flow),
+            callee: engine.callee_place(flow),
             critical: flow.critical,
             everyday: answered,
             verdict: everyday.verdict,

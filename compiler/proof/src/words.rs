@@ -60,6 +60,15 @@ impl<'m> Engine<'_, 'm> {
         own.next().map_or(flow.by.span, |call| call.origin.span)
     }
 
+    /// Where the first callee of a flow is declared.
+    pub(crate) fn callee_place(&self, flow: &Flow<'m>) -> Span {
+        let model = self.world.model;
+        flow.to.first().map_or(flow.by.span, |share| match share.reach.callee {
+            Callee::Service(service) => model.services.at(service).origin.span,
+            Callee::External(external) => model.externals.at(external).origin.span,
+        })
+    }
+
     /// `shop.catalog in west`, or the name of a host outside.
     pub(crate) fn pods(&self, callee: Callee, cluster: Id<Cluster>) -> String {
         let model = self.world.model;

@@ -142,7 +142,7 @@ pub(crate) fn edges<'m>(
         }
     };
     for (id, service) in model.services.iter() {
-        for Call { origin, callee, port } in &service.calls {
+        for Call { origin, callee, port, critical: _ } in &service.calls {
             let ports = |ports: &[Port]| call_ports(ports, port.as_ref());
             add(Caller::Service(id), *callee, &ports, origin);
         }

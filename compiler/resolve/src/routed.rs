@@ -49,7 +49,7 @@ pub(crate) fn routed(model: &Model) -> Routed {
         for RoutedCallee { span: _, service: callee, port } in callees {
             let ports = &model.services.at(*callee).ports;
             let routed_ports = routed_ports(ports, port.as_ref());
-            for (caller, Call { origin: _, callee: _, port: named }) in
+            for (caller, Call { origin: _, callee: _, port: named, critical: _ }) in
                 callers.get(callee).into_iter().flatten()
             {
                 if !from.is_empty() && !from.iter().any(|source| source.value.means(model, *caller)) {

@@ -57,6 +57,7 @@ names! {
     COOKIES = "cookies";
     COST = "cost";
     CPU = "cpu";
+    CRITICAL = "critical";
     CPU_LIMIT = "cpu_limit";
     DATA_PLANE = "data_plane";
     DENY = "deny";

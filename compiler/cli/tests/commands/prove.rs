@@ -204,6 +204,35 @@ fn the_exit_code_is_the_verdict() {
 }
 
 #[test]
+fn what_is_critical_and_refuted_is_an_error_that_can_be_looked_at() {
+    let critical = MESH.replace(
+        "calls = [store, log, rates]",
+        "calls = [store, rates], call { to = [log], critical = true }",
+    );
+    let directory = Directory::new();
+    directory.write("a.mesh", &critical);
+    let output = directory.run(&["check", "a.mesh"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains("E0830"));
+    let (code, found) = proof(&critical, &["--critical"]);
+    assert_eq!(code, Some(1));
+    let flows = found["flows"].as_array().unwrap();
+    assert_eq!(flows.len(), 1, "{flows:?}");
+    assert!(flows.iter().all(|flow| flow["to"] == "app.log"));
+    // Mended, and nothing is left to say.
+    directory.write("a.mesh", &critical.replace("log { clusters = [two]", "log { clusters = [one, two]"));
+    directory.succeed(&["check", "a.mesh"]);
+    // Another error hides the proof.
+    assert_eq!(proof_code(&critical.replace("to = web }", "to = wbe }")), Some(2));
+}
+
+fn proof_code(mesh: &str) -> Option<i32> {
+    let directory = Directory::new();
+    directory.write("a.mesh", mesh);
+    directory.run(&["prove", "failover", "a.mesh", "--critical"]).status.code()
+}
+
+#[test]
 fn a_question_without_an_egress_gateway_does_not_reach_through_it() {
     let directory = Directory::new();
     directory.write("a.mesh", MESH);

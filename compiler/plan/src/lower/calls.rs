@@ -51,7 +51,18 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
         }
         for rule in rules {
             // Connections have shares as requests have, and what becomes of one is the same.
-            let RouteRule { origin, matches, action, dead_share: _, filters, timeout, retry, upgrade } = rule;
+            // The proof asks the model what is critical.
+            let RouteRule {
+                origin,
+                matches,
+                action,
+                dead_share: _,
+                filters,
+                timeout,
+                retry,
+                critical: _,
+                upgrade,
+            } = rule;
             if matches.iter().any(|matches| *matches != HttpMatch::EVERYTHING) {
                 refuse(origin.span, "conditions choose by request", "remove the `match`");
             }

@@ -79,6 +79,7 @@ fn filters(rule: &RouteRule) -> &[RouteFilter] {
         filters,
         timeout: _,
         retry: _,
+        critical: _,
         upgrade: _,
     } = rule;
     filters

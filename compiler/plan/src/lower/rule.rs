@@ -38,8 +38,18 @@ pub(super) fn http_routes<'m>(
 ) -> Vec<HttpRoute> {
     // What it says of timeouts and retries is part of the conduct.
     // What it says of dead destinations is read where requests are sent on.
-    let RouteRule { origin, matches, action, dead_share: _, filters, timeout: _, retry: _, upgrade: _ } =
-        rule;
+    // What is critical the proof asks the model.
+    let RouteRule {
+        origin,
+        matches,
+        action,
+        dead_share: _,
+        filters,
+        timeout: _,
+        retry: _,
+        critical: _,
+        upgrade: _,
+    } = rule;
     let forward = match action {
         RuleAction::Forward(to) => match forward(context, through, rule, to, callees, sink) {
             Some(forward) => Some(forward),

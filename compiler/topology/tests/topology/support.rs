@@ -174,6 +174,7 @@ impl Sketch {
                 origin: origin(&format!("{name} calls {callee}")),
                 callee: Callee::Service(service_ids[callee]),
                 port: None,
+                critical: None,
             };
             services.push(service(name, namespace, presences, sketch.calls.iter().map(call).collect()));
         }
@@ -402,6 +403,7 @@ fn route(namespace: Id<Namespace>, name: &str, gateway: Id<Gateway>, service: Id
             }]),
             timeout: None,
             retry: None,
+            critical: None,
             upgrade: None,
         }],
     }

@@ -2,7 +2,7 @@
 
 use lang_evaluate::schema::{Count, Kind, Label, Nested};
 
-use super::{metrics, presence, probe, service, workload};
+use super::{call, metrics, presence, probe, service, workload};
 use crate::forms;
 use crate::words;
 
@@ -16,6 +16,7 @@ pub(crate) static KIND: Kind = Kind {
     relations: &[],
     attributes: &[presence::CLUSTERS, service::CALLS, service::ACCOUNT, service::CAPTURE],
     blocks: &[
+        Nested { kind: &call::KIND, count: Count::Many },
         Nested { kind: &presence::KIND, count: Count::Many },
         Nested { kind: &workload::KIND, count: Count::Many },
         Nested { kind: &probe::KIND, count: Count::Many },

@@ -1,6 +1,7 @@
 //! The kinds of blocks, one file each: its entry in the schema, and how a checked block becomes a part of the model.
 
 pub(crate) mod answer;
+pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod cluster;
 mod conditions;

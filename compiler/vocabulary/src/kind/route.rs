@@ -7,7 +7,9 @@ use lang_evaluate::schema::{Attribute, Kind, Label, Name, Part, Reference, Relat
 use lang_evaluate::{Block, Target};
 
 use super::one_of;
-use super::{answer, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule, upgrade};
+use super::{
+    answer, call, filter, http_match, listed_twice, lower_case_hosts, report_repeated, rule, upgrade,
+};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -170,6 +172,7 @@ pub(crate) static KIND: Kind = Kind {
         rule::FAILOVER,
         rule::TIMEOUT,
         upgrade::UPGRADE,
+        call::CRITICAL,
     ],
     blocks: &rule::WITH_RULES,
 };

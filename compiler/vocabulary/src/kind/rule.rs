@@ -6,7 +6,7 @@ use lang_evaluate::{Block, Target};
 
 use super::service::{DESTINATION as TARGET, callee};
 use super::wildcard::Purpose;
-use super::{answer, cors, fault, filter, http_match, rewrite, upgrade};
+use super::{answer, call, cors, fault, filter, http_match, rewrite, upgrade};
 use crate::build::Ids;
 use crate::codes;
 use crate::model::answer::RuleAction;
@@ -89,7 +89,7 @@ pub(crate) static KIND: Kind = Kind {
         answer::answered_by(Part::Block(answer::REDIRECT.word)),
         answer::answered_by(Part::Block(answer::RESPOND.word)),
     ],
-    attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, upgrade::UPGRADE],
+    attributes: &[TO, answer::TO_HTTPS, FAILOVER, TIMEOUT, upgrade::UPGRADE, call::CRITICAL],
     blocks: &BLOCKS,
 };
 
@@ -226,6 +226,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
             filters,
             timeout: None,
             retry: None,
+            critical: None,
             upgrade: None,
         });
     }
@@ -243,6 +244,7 @@ pub(crate) fn convert(block: &Block, route: &Block, ids: &Ids, sink: &mut Sink) 
         filters,
         timeout: timeout.map(|timeout| timeout.value),
         retry,
+        critical: call::critical(block).or_else(|| call::critical(route)),
         upgrade,
     })
 }

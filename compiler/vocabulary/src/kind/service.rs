@@ -7,7 +7,7 @@ use lang_diagnostics::{Origin, Sink, Spanned};
 use lang_evaluate::schema::{Attribute, Count, Kind, Label, Nested, Part, Reference, Relation, Rule, Type};
 use lang_evaluate::{Block, Target};
 
-use super::{mesh, metrics, port, presence, probe, subset, workload};
+use super::{call, mesh, metrics, port, presence, probe, subset, workload};
 use crate::build::Ids;
 use crate::codes;
 use crate::forms;
@@ -92,6 +92,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     blocks: &[
         Nested { kind: &port::KIND, count: Count::Some },
+        Nested { kind: &call::KIND, count: Count::Many },
         Nested { kind: &presence::KIND, count: Count::Many },
         Nested { kind: &workload::KIND, count: Count::Many },
         Nested { kind: &subset::KIND, count: Count::Many },
@@ -138,18 +139,19 @@ pub(crate) fn convert(
 /// The calls of a service or client, when all callees have their ids.
 pub(crate) fn calls(block: &Block, ids: &Ids, sink: &mut Sink) -> Option<Vec<Call>> {
     let calls = block.get::<Vec<Spanned<Target>>>(words::CALLS).map(|calls| calls.value).unwrap_or_default();
-    super::report_repeated(&calls, sink);
+    call::listed(block, calls.clone(), sink);
     let name: Arc<str> = format!("a call of {}", block.origin().name).into();
-    calls
-        .into_iter()
-        .map(|call| {
-            Some(Call {
-                origin: Origin::new(call.span, Arc::clone(&name)),
-                callee: callee(&call.value, ids)?,
-                port: call.value.part,
-            })
+    let plain = calls.into_iter().map(|call| {
+        Some(Call {
+            origin: Origin::new(call.span, Arc::clone(&name)),
+            callee: callee(&call.value, ids)?,
+            port: call.value.part,
+            critical: None,
         })
-        .collect()
+    });
+    let mut all = plain.collect::<Option<Vec<Call>>>()?;
+    all.extend(call::convert(block, &name, ids)?);
+    Some(all)
 }
 
 /// What a target of [`CALLEE`] is in the model.

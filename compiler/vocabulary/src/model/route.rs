@@ -149,6 +149,8 @@ pub struct RouteRule {
     pub timeout: Option<Bound>,
     /// Retries, if this rule sets them.
     pub retry: Option<Retry>,
+    /// Where it is said that it has to be served after each single loss.
+    pub critical: Option<Span>,
     /// What a request may change to, if this rule says so.
     pub upgrade: Option<Spanned<Vec<Upgrade>>>,
 }

@@ -180,6 +180,8 @@ pub struct Call {
     pub callee: Callee,
     /// Name of the port, if only one of several is meant.
     pub port: Option<Spanned<String>>,
+    /// Where it is said that it has to be served after each single loss.
+    pub critical: Option<Span>,
 }
 
 /// A Kubernetes workload that runs a service.

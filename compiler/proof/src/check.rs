@@ -1,0 +1,88 @@
+//! What is critical and not served after a single loss, as errors of the mesh.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lang_diagnostics::{Diagnostic, Sink, Span};
+use meshc_answers::World;
+
+use crate::codes;
+use crate::engine::Verdict;
+use crate::flow::has_critical;
+use crate::loss::{Kind, Loss};
+use crate::proof::{Asked, Case, Proof, Proved, prove};
+
+/// A flow, with the cases in which it is not served.
+type Refuted<'p> = (&'p Proved, Vec<&'p Case>);
+
+/// How many losses a report names.
+const FEW: usize = 4;
+
+/// Reports what single losses break of what is critical.
+pub fn check(world: &World<'_>, sink: &mut Sink) {
+    if !has_critical(world.model) {
+        return;
+    }
+    let kinds = BTreeSet::from(Kind::LOSSES);
+    let Proof { losses, flows } = prove(world, &Asked { kinds, double: false, critical: true });
+    // The same call is made by several proxies; one report is enough.
+    let mut refuted: BTreeMap<(Span, &str), Vec<Refuted<'_>>> = BTreeMap::new();
+    for flow in &flows {
+        let Some(critical) = flow.critical else { continue };
+        let worse: Vec<&Case> = flow.cases.iter().filter(|case| case.verdict != Verdict::Served).collect();
+        if !worse.is_empty() || flow.verdict != Verdict::Served {
+            refuted.entry((critical, &flow.to)).or_default().push((flow, worse));
+        }
+    }
+    for ((critical, _), all) in &refuted {
+        if let Some((flow, worse)) = all.first() {
+            sink.push(report(&losses, *critical, flow, worse, all.len() - 1));
+        }
+    }
+}
+
+fn report(losses: &[Loss], critical: Span, flow: &Proved, worse: &[&Case], others: usize) -> Diagnostic {
+    let names = worse.iter().flat_map(|case| &case.losses);
+    let names: Vec<String> =
+        names.filter_map(|place| losses.get(*place)).map(|loss| format!("`{}`", loss.name)).collect();
+    let more = names.len().saturating_sub(FEW);
+    let mut shown: Vec<String> = names.iter().take(FEW).cloned().collect();
+    if more > 0 {
+        shown.push(format!("{more} more"));
+    }
+    let last = shown.pop().unwrap_or_default();
+    let shown = if shown.is_empty() { last } else { format!("{} or {last}", shown.join(", ")) };
+    let is_broken =
+        worse.iter().map(|case| case.verdict).chain([flow.verdict]).any(|it| it == Verdict::Broken);
+    let (from, to) = (&flow.from, &flow.to);
+    let what = if is_broken {
+        format!("`{from}` -> `{to}`, which is critical, is not served")
+    } else {
+        format!("a part of `{from}` -> `{to}`, which is critical, is not served")
+    };
+    let message = match flow.verdict {
+        Verdict::Served => format!("{what} without {shown}"),
+        Verdict::Partly | Verdict::Broken => format!("{what} even if nothing is lost"),
+    };
+    let way = worse.iter().flat_map(|case| &case.ways).next();
+    let mut diagnostic = Diagnostic::error(codes::NOT_SERVED, critical, message).label("critical");
+    if flow.place != critical {
+        diagnostic = diagnostic.also(
+            flow.place,
+            match &flow.rule {
+                Some(rule) => format!("{rule} leads there"),
+                None => String::from("called here"),
+            },
+        );
+    }
+    if let Some(way) = way {
+        diagnostic = diagnostic.also(flow.callee, format!("breaks: {way}"));
+    }
+    let mend = worse.iter().find_map(|case| case.mend.clone());
+    let mend = mend.unwrap_or_else(|| String::from("`meshc prove failover --critical` shows each loss"));
+    let mend = match others {
+        0 => mend,
+        1 => format!("{mend}; it is not served from another proxy, either"),
+        others => format!("{mend}; it is not served from {others} other proxies, either"),
+    };
+    diagnostic.help(mend)
+}
