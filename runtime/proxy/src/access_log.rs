@@ -495,7 +495,8 @@ mod tests {
         let thread = std::thread::spawn(move || write_lines(&receiver, output, &counts));
         let listener = |name: &str| {
             let kind = crate::snapshot::KindState::Redirected;
-            Arc::new(ListenerState { name: name.to_owned(), has_socket: false, proxy_protocol: false, kind })
+            let (name, counted) = (name.to_owned(), Default::default());
+            Arc::new(ListenerState { name, has_socket: false, proxy_protocol: false, kind, counted })
         };
         for name in ["lost", "a\"b\n"] {
             log.write(&Line { listener: Some(listener(name)), ..Line::default() });

@@ -286,10 +286,15 @@ impl Exchange<'_> {
     /// Tells the endpoint's record and the metrics how an attempt went.
     fn settle(&self, outcome: &Result<Box<Answer>, Failure>) {
         let metrics = &self.to.worker.shared.metrics;
-        let group = self.picked.as_ref().map_or("", Picked::group_name);
-        match outcome {
-            Ok(answer) => metrics.attempts.add(&[&self.to.upstream.name, group, answer.status().as_str()], 1),
-            Err(failure) => metrics.attempts.add(&[&self.to.upstream.name, group, failure.word()], 1),
+        let (upstream, group) = (&self.to.upstream.name, self.picked.as_ref().and_then(Picked::group));
+        match (outcome, group) {
+            (Ok(answer), Some(group)) => group.count_answer(upstream, answer.status(), &metrics.attempts),
+            // Without a group nothing is picked, and nothing answers.
+            (Ok(_), None) => {}
+            (Err(failure), group) => {
+                let group = group.map_or("", |group| group.config.name.as_str());
+                metrics.attempts.add(&[upstream, group, failure.word()], 1);
+            }
         }
         let report = match outcome {
             Ok(answer) => Some(Report::Answer(counted_status(answer.status(), answer.response.headers()))),

@@ -11,6 +11,7 @@ use crate::from_client::{Arriving, FromClient};
 use crate::http_connection;
 use crate::limit::Left;
 use crate::local_reply::{Form, Why, headers_only};
+use crate::metrics::Metrics;
 use crate::outcome::Failure;
 use crate::outgoing::Outgoing;
 use crate::outlier::Report;
@@ -319,11 +320,25 @@ fn finish(worker: &Worker, mut line: Box<Line>, status: StatusCode, start: Insta
     if line.is_of_check {
         return;
     }
-    let upstream = line.upstream.as_ref().map_or("-", |upstream| upstream.name.as_str());
-    worker.shared.metrics.requests.add(&[line.listener_name(), upstream, status.as_str()], 1);
+    count(&worker.shared.metrics, &line, status);
     line.status = Some(status);
     line.duration = start.elapsed();
     if let Some(log) = worker.shared.log.load().as_ref() {
         log.write(&line);
+    }
+}
+
+/// Counts an answer where its route does, or its listener if it has none.
+fn count(metrics: &Metrics, line: &Line, status: StatusCode) {
+    let upstream = line.upstream.as_ref();
+    let by_status = match &line.route {
+        Some(route) => route.counted(upstream),
+        None => line.listener.as_ref().filter(|_| upstream.is_none()).map(|listener| &listener.counted.1),
+    };
+    let upstream = upstream.map_or("-", |upstream| upstream.name.as_str());
+    let labels = [line.listener_name(), upstream, status.as_str()];
+    match by_status.and_then(|by_status| by_status.of(status)) {
+        Some(found) => metrics.requests.count(found, &labels),
+        None => metrics.requests.add(&labels, 1),
     }
 }

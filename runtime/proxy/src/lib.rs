@@ -26,6 +26,7 @@ mod choice;
 mod comparison;
 mod connect;
 mod control;
+mod counters;
 mod deadline;
 mod decide;
 mod dns;

@@ -3,6 +3,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::authorize::Asker;
+use crate::counters::Found;
 use crate::limit_keys::{Kept, values};
 use crate::limiter::{Limiter, Question, Verdict};
 use crate::metrics::Metrics;
@@ -75,6 +76,34 @@ pub(crate) struct LimitState {
     pub(crate) config: Limit,
     /// One per bucket that this proxy counts.
     counters: Mutex<Vec<Counter>>,
+    /// Where each outcome is counted.
+    counted: [Found; Outcome::ALL],
+}
+
+/// What came of asking a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Within,
+    Over,
+    WouldBeOver,
+    AllowedOnError,
+    DeniedOnError,
+}
+
+impl Outcome {
+    /// How many there are.
+    const ALL: usize = Outcome::DeniedOnError as usize + 1;
+
+    /// The word in metrics.
+    fn word(self) -> &'static str {
+        match self {
+            Outcome::Within => "ok",
+            Outcome::Over => "over",
+            Outcome::WouldBeOver => "would_be_over",
+            Outcome::AllowedOnError => "allowed_on_error",
+            Outcome::DeniedOnError => "denied_on_error",
+        }
+    }
 }
 
 /// What one bucket counts with.
@@ -132,7 +161,7 @@ impl LimitState {
                 buckets: _,
             } => Vec::new(),
         };
-        LimitState { config: config.clone(), counters: Mutex::new(counters) }
+        LimitState { config: config.clone(), counters: Mutex::new(counters), counted: Default::default() }
     }
 
     /// Whether this proxy counts, and not a service for many.
@@ -163,7 +192,7 @@ impl LimitState {
         metrics: &Metrics,
     ) -> Judged {
         let free = Judged { admits: true, left: None };
-        let Limit { name, matching, audit, scope } = &self.config;
+        let Limit { name: _, matching, audit, scope } = &self.config;
         if !asker.seen.matches(matching) {
             return free;
         }
@@ -171,7 +200,7 @@ impl LimitState {
             LimitScope::Proxy(buckets) => {
                 let touched = buckets.iter().map(|(bucket, _)| touched(bucket, asker)).collect();
                 let (admits, left) = self.take(touched, Instant::now());
-                (if admits { "ok" } else { "over" }, admits, left)
+                (if admits { Outcome::Within } else { Outcome::Over }, admits, left)
             }
             // Who is asked was said by `asks`.
             LimitScope::Service { upstream: _, domain, descriptor_key, timeout, on_error, buckets } => {
@@ -182,20 +211,25 @@ impl LimitState {
                 }
                 let question = Question { domain: domain.clone(), descriptors };
                 match (Box::pin(ask(limiter, question, *timeout)).await, on_error) {
-                    (Ok(Verdict::Within(quota)), _) => ("ok", true, quota.map(Left::of_service)),
-                    (Ok(Verdict::Over(quota)), _) => ("over", false, quota.map(Left::of_service)),
-                    (Err(_), OnError::Allow) => ("allowed_on_error", true, None),
-                    (Err(_), OnError::Deny) => ("denied_on_error", false, None),
+                    (Ok(Verdict::Within(quota)), _) => (Outcome::Within, true, quota.map(Left::of_service)),
+                    (Ok(Verdict::Over(quota)), _) => (Outcome::Over, false, quota.map(Left::of_service)),
+                    (Err(_), OnError::Allow) => (Outcome::AllowedOnError, true, None),
+                    (Err(_), OnError::Deny) => (Outcome::DeniedOnError, false, None),
                 }
             }
         };
         if *audit {
-            let outcome = if outcome == "over" { "would_be_over" } else { outcome };
-            metrics.limits.add(&[name, outcome], 1);
+            self.count(if outcome == Outcome::Over { Outcome::WouldBeOver } else { outcome }, metrics);
             return free;
         }
-        metrics.limits.add(&[name, outcome], 1);
+        self.count(outcome, metrics);
         Judged { admits, left }
+    }
+
+    fn count(&self, outcome: Outcome, metrics: &Metrics) {
+        if let Some(found) = self.counted.get(outcome as usize) {
+            metrics.limits.count(found, &[&self.config.name, outcome.word()]);
+        }
     }
 
     /// Takes one token from the counter of every bucket that is touched, or from none; with what is left in the one that has

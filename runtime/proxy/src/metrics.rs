@@ -1,123 +1,9 @@
 //! What is counted, and how Prometheus reads it (text exposition format 0.0.4).
 
-use std::collections::BTreeMap;
+use crate::counters::Counters;
 use std::fmt::Write as _;
-use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-
-use hashbrown::HashTable;
-use rustc_hash::FxHasher;
-
-/// A number that only grows, per combination of labels.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    name: &'static str,
-    help: &'static str,
-    labels: &'static [&'static str],
-    /// Each worker counts in one of its own, so that no two of them wait for each other; whoever asks gets the sum.
-    shards: [Shard; SHARDS],
-}
-
-/// What some threads count, in a cache line of its own.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Shard {
-    /// Found by the hash of the label values, so that a request builds no key and a proxy with thousands of upstreams finds its
-    /// counter as fast as one with two. What is a label comes from the configuration and from closed sets, never from
-    /// clients, so nobody can choose values that collide.
-    values: RwLock<HashTable<Counted>>,
-}
-
-/// How many there are. More workers than that share them.
-const SHARDS: usize = 16;
-
-thread_local! {
-    /// Which one this thread counts in.
-    static SHARD: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS
-    };
-}
-
-/// A number and the label values that it is about.
-#[derive(Debug)]
-struct Counted {
-    labels: Box<[Box<str>]>,
-    value: AtomicU64,
-}
-
-impl Counted {
-    fn is_of(&self, labels: &[&str]) -> bool {
-        self.labels.iter().map(AsRef::as_ref).eq(labels.iter().copied())
-    }
-}
-
-/// The hash of label values.
-fn hash<'l>(labels: impl Iterator<Item = &'l str>) -> u64 {
-    let mut hasher = FxHasher::default();
-    labels.for_each(|label| label.hash(&mut hasher));
-    hasher.finish()
-}
-
-impl Counters {
-    fn new(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Counters { name, help, labels, shards: Default::default() }
-    }
-
-    /// With these values of the only label from the beginning, so that a share of one of them is never without the other.
-    fn beginning_at_zero(self, values: &[&str]) -> Self {
-        values.iter().for_each(|value| self.add(&[value], 0));
-        self
-    }
-
-    /// Adds `amount` for these label values, in the order of the labels.
-    pub(crate) fn add(&self, labels: &[&str], amount: u64) {
-        let at = hash(labels.iter().copied());
-        let Some(shard) = self.shards.get(SHARD.with(|shard| *shard)) else { return };
-        let known = shard.values.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counted) = known.find(at, |counted| counted.is_of(labels)) {
-            counted.value.fetch_add(amount, Ordering::Relaxed);
-            return;
-        }
-        drop(known);
-        let mut values = shard.values.write().unwrap_or_else(PoisonError::into_inner);
-        let again = |counted: &Counted| hash(counted.labels.iter().map(AsRef::as_ref));
-        let entry = values.entry(at, |counted| counted.is_of(labels), again);
-        let counted = entry.or_insert_with(|| Counted {
-            labels: labels.iter().map(|label| Box::from(*label)).collect(),
-            value: AtomicU64::new(0),
-        });
-        counted.get().value.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    fn render(&self, page: &mut String) {
-        let _ = writeln!(page, "# HELP {} {}\n# TYPE {} counter", self.name, self.help, self.name);
-        let shards: Vec<_> = self
-            .shards
-            .iter()
-            .map(|shard| shard.values.read().unwrap_or_else(PoisonError::into_inner))
-            .collect();
-        let mut sums: BTreeMap<&[Box<str>], u64> = BTreeMap::new();
-        for Counted { labels, value } in shards.iter().flat_map(|values| values.iter()) {
-            *sums.entry(labels).or_default() += value.load(Ordering::Relaxed);
-        }
-        for (labels, sum) in sums {
-            let pairs: Vec<String> = self
-                .labels
-                .iter()
-                .zip(labels)
-                .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
-                .collect();
-            let _ = writeln!(page, "{}{{{}}} {}", self.name, pairs.join(","), sum);
-        }
-    }
-}
-
-/// A label's value, escaped as the format demands.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A single number.
 #[derive(Debug)]
@@ -411,18 +297,6 @@ mod tests {
             page.lines().filter(|line| line.starts_with("meshd_upstream_attempts_total{")).collect();
         assert_eq!(lines.len(), 5000);
         assert!(lines.is_sorted() && lines.iter().all(|line| line.ends_with("result=\"200\"} 3")));
-    }
-
-    #[test]
-    fn what_several_workers_count_is_one_number() {
-        let metrics = Metrics::default();
-        std::thread::scope(|scope| {
-            for _ in 0..2 * SHARDS {
-                scope.spawn(|| (0..100).for_each(|_| metrics.accepted.add(&["in"], 1)));
-            }
-        });
-        let total = 200 * SHARDS;
-        assert!(metrics.page().contains(&format!("meshd_connections_total{{listener=\"in\"}} {total}\n")));
     }
 
     #[test]

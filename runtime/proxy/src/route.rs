@@ -4,6 +4,7 @@
 
 use crate::balance;
 use crate::choice;
+use crate::counters::ByStatus;
 use crate::filter::Filter;
 use crate::hosts::Hosts;
 use crate::random;
@@ -113,6 +114,8 @@ pub(crate) struct Route {
     pub(crate) grpc_deadlines: bool,
     /// What is done with its requests, in order.
     pub(crate) filters: Vec<Filter>,
+    /// Where answers of each of its upstreams are counted, and last of none of them.
+    pub(crate) counted: Box<[ByStatus]>,
 }
 
 impl Route {
@@ -165,6 +168,20 @@ impl Route {
             _ => None,
         }
     }
+
+    /// Where answers of one of its upstreams are counted, or of none.
+    pub(crate) fn counted(&self, upstream: Option<&Arc<Upstream>>) -> Option<&ByStatus> {
+        let at = match upstream {
+            Some(upstream) => self.to.iter().position(|(one, _)| Arc::ptr_eq(one, upstream))?,
+            None => self.to.len(),
+        };
+        self.counted.get(at)
+    }
+}
+
+/// Places to count the answers of so many upstreams, and those of none of them.
+pub(crate) fn places_to_count(upstreams: usize) -> Box<[ByStatus]> {
+    std::iter::repeat_with(ByStatus::default).take(upstreams + 1).collect()
 }
 
 /// Whether a request is one of so many of a million, drawn anew each time.
@@ -228,6 +245,7 @@ mod tests {
             upgrades: Vec::new(),
             grpc_deadlines: false,
             filters: Vec::new(),
+            counted: places_to_count(0),
         })
     }
 

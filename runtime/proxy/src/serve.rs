@@ -237,7 +237,7 @@ async fn unless_told_to_leave(worker: Rc<Worker>, client: Client, stream: TcpStr
 /// What a listener may do is very different in size, and only one of it is done for a connection: each is in a box.
 async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
     let state = client.slot.state.load_full();
-    let accepted = || worker.shared.metrics.accepted.add(&[&state.name], 1);
+    let accepted = || worker.shared.metrics.accepted.count(&state.counted.0, &[&state.name]);
     if let KindState::Redirected = &state.kind {
         return Box::pin(redirected(worker, client, stream)).await;
     }

@@ -6,6 +6,7 @@
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
 use crate::app::{App, HttpApp};
+use crate::counters::{ByStatus, Found};
 use crate::filter::Filter;
 use crate::filter::cors::Cors;
 use crate::filter::headers::Changes;
@@ -15,7 +16,7 @@ use crate::inside::Inside;
 use crate::limit::LimitState;
 use crate::limiter::{Limiter, Service};
 use crate::operators::{Metrics, Readiness};
-use crate::route::{Route, Routes};
+use crate::route::{Route, Routes, places_to_count};
 use crate::shares::{Forwarding, Passing, TcpShares};
 use crate::tls::{EdgeTls, Loaded, server_config};
 use crate::upstream::{Originations, Upstream};
@@ -65,6 +66,8 @@ pub(crate) struct ListenerState {
     pub(crate) proxy_protocol: bool,
     /// What is done with a connection.
     pub(crate) kind: KindState,
+    /// Where its connections are counted, and answers to requests for which there is no route.
+    pub(crate) counted: (Found, ByStatus),
 }
 
 /// What is done with a connection.
@@ -167,6 +170,7 @@ impl Snapshot {
                 has_socket: !redirected,
                 proxy_protocol: *proxy_protocol,
                 kind,
+                counted: Default::default(),
             };
             listeners.insert(*bind, Arc::new(state));
         }
@@ -357,6 +361,7 @@ impl Builder<'_> {
                     upgrades: upgrades.clone(),
                     grpc_deadlines: false,
                     filters: self.filters(filters, place, (*timeout, None))?,
+                    counted: places_to_count(1),
                 };
                 let mut routes = Routes::default();
                 routes.add(&[HostPattern::Any], vec![Arc::new(route)]);
@@ -415,6 +420,7 @@ impl Builder<'_> {
             upgrades: upgrades.clone(),
             grpc_deadlines: *grpc_deadlines,
             filters,
+            counted: places_to_count(route.to.len()),
         }))
     }
 
@@ -447,6 +453,7 @@ impl Builder<'_> {
                         upgrades: Vec::new(),
                         grpc_deadlines: false,
                         filters: Vec::new(),
+                        counted: places_to_count(1),
                     };
                     Filter::Mirror(Mirror { route: Arc::new(route), share: *share })
                 }

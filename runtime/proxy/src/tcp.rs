@@ -70,16 +70,20 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
         };
         line.picked = Some(picked.clone());
         let result = connect_for_client(&picked, Spoken::Bytes, metrics).await;
-        let (report, word) = match &result {
+        let name = &forwarding.upstream.name;
+        let report = match &result {
             // A connection is the only answer that bytes give.
-            Ok(_) => (Some(Report::Answer(200)), "connected"),
+            Ok(_) => {
+                picked.group().iter().for_each(|group| group.count_connected(name, &metrics.attempts));
+                Some(Report::Answer(200))
+            }
             Err(failure) => {
                 line.flags = "UF";
                 line.details = Some(failure.message.clone().into());
-                (failure.is_endpoints().then_some(Report::Unconnected), failure.reason)
+                metrics.attempts.add(&[name, picked.group_name(), failure.reason], 1);
+                failure.is_endpoints().then_some(Report::Unconnected)
             }
         };
-        metrics.attempts.add(&[&forwarding.upstream.name, picked.group_name(), word], 1);
         if let Some(report) = report {
             picked.report(report, metrics);
         }

@@ -7,6 +7,7 @@
 
 use crate::choice::number;
 use crate::comparison::Rate;
+use crate::counters::{ByStatus, Counters, Found};
 use crate::health::Checks;
 use crate::members::Members;
 use crate::metrics::Metrics;
@@ -15,6 +16,7 @@ use crate::retry_budget;
 use crate::settled::Settled;
 use crate::tls::{ALPN_HTTP1, ALPN_HTTP2, Credentials, Outside, client_config};
 use arc_swap::ArcSwapOption;
+use http::StatusCode;
 use meshd_config as config;
 use rustls::ClientConfig;
 use std::collections::BTreeMap;
@@ -55,6 +57,8 @@ pub(crate) struct Group {
     /// The last answer for each name among its endpoints.
     answers: Mutex<BTreeMap<String, Vec<IpAddr>>>,
     tls: ArcSwapOption<GroupTls>,
+    /// Where attempts are counted that were answered, and connections for bytes.
+    counted: (ByStatus, Found),
 }
 
 /// How to connect to a group with TLS, by the protocol that follows.
@@ -270,6 +274,7 @@ impl Group {
             renewed: renewed.cloned(),
             answers: Mutex::default(),
             tls: ArcSwapOption::empty(),
+            counted: Default::default(),
         };
         group.renew(&BTreeMap::new());
         group
@@ -307,6 +312,18 @@ impl Group {
                 renewed.notify_one();
             }
         }
+    }
+
+    /// Counts an attempt that was answered with this status.
+    pub(crate) fn count_answer(&self, upstream: &str, status: StatusCode, attempts: &Counters) {
+        if let Some(found) = self.counted.0.of(status) {
+            attempts.count(found, &[upstream, &self.config.name, status.as_str()]);
+        }
+    }
+
+    /// Counts a connection for bytes.
+    pub(crate) fn count_connected(&self, upstream: &str, attempts: &Counters) {
+        attempts.count(&self.counted.1, &[upstream, &self.config.name, "connected"]);
     }
 
     /// Whether connections to its endpoints are plaintext.

@@ -4,7 +4,7 @@
 
 use super::provider;
 use super::verify::{leaf_identity, trust_anchors};
-use crate::metrics::Counters;
+use crate::counters::Counters;
 use meshd_config::{Identity, SpiffeId};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;

@@ -5,7 +5,7 @@
 //! is looked at again: the time. Only good chains are kept, so whoever wants to fill this needs an authority of the mesh; and
 //! that a peer has the key of its certificate is proven by each handshake anew.
 
-use crate::metrics::Counters;
+use crate::counters::Counters;
 use aws_lc_rs::digest::{Context, SHA256};
 use meshd_certificates::{Purpose, Validity};
 use rustls_pki_types::{CertificateDer, UnixTime};
