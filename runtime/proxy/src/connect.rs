@@ -6,6 +6,7 @@ use crate::listen::{prepare, watch};
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::paced::Paced;
+use crate::patience;
 use crate::queue;
 use crate::receive::Receive;
 use crate::tls::ToServer;
@@ -65,9 +66,9 @@ async fn connect_through(
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
     let limit = picked.upstream.config.connect_timeout;
-    let result = match tokio::time::timeout(limit, attempt(picked, spoken, receive, None)).await {
-        Ok(result) => result,
-        Err(_) => Err(ConnectFailure {
+    let result = match patience::within(limit, attempt(picked, spoken, receive, None)).await {
+        Some(result) => result,
+        None => Err(ConnectFailure {
             reason: "timeout",
             message: format!(
                 "{} did not answer within {limit:?}; maybe a NetworkPolicy or firewall drops packets to that port",
@@ -111,7 +112,7 @@ fn receive(picked: &Picked, spoken: Spoken) -> Receive {
 
 async fn open(address: SocketAddr, receive: Receive) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(bytes) = receive.bound() {
+    if let Some(bytes) = receive.bound().filter(|_| !receive.is_late()) {
         socket.set_recv_buffer_size(bytes)?;
     }
     socket.connect(address).await
@@ -133,10 +134,13 @@ async fn attempt(
         },
         message: format!("cannot connect to {address}: {error}"),
     })?;
-    prepare(&stream);
     match spoken {
-        Spoken::Http1 | Spoken::Http2 => watch(&stream),
-        // Most connections of bytes are short, and whoever relays them sees when one stays.
+        Spoken::Http1 | Spoken::Http2 => {
+            prepare(&stream);
+            watch(&stream);
+        }
+        // Most connections of bytes are short: they are prepared with their second write (see `paced`), and whoever relays
+        // them sees when one stays.
         Spoken::Bytes => {}
     }
     let growing = match spoken {
@@ -144,7 +148,10 @@ async fn attempt(
         // Streams that share a connection grow in its buffers, which have a bound of their own.
         Spoken::Http2 => None,
     };
-    let stream = Paced::to_upstream(stream, receive, growing);
+    let stream = match spoken {
+        Spoken::Http1 | Spoken::Http2 => Paced::to_upstream(stream, receive, growing),
+        Spoken::Bytes => Paced::for_bytes(stream, receive, growing),
+    };
     let group = picked.group();
     let Some(group) = group.filter(|group| !group.is_plain()) else {
         return Ok(Upward::Plain(stream));

@@ -1,5 +1,6 @@
 //! The first bytes of a connection: read until they tell who is asked for, then replayed to whoever goes on.
 
+use crate::patience;
 use crate::sni::{Hello, MAX_HELLO, peek};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -38,6 +39,6 @@ where
             }
         }
     };
-    let first = tokio::time::timeout(limit, reading).await.unwrap_or(First::Late);
+    let first = patience::within(limit, reading).await.unwrap_or(First::Late);
     (first, bytes)
 }

@@ -13,6 +13,7 @@
 #![expect(clippy::disallowed_methods, reason = "the data plane is the edge: it reads files and clocks")]
 
 mod access_log;
+mod address;
 mod admin;
 mod affinity;
 mod app;

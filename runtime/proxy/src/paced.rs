@@ -2,6 +2,7 @@
 
 use crate::files::Other;
 use crate::growing::Growing;
+use crate::listen::prepare;
 use crate::memory::{self, Backlog, Buffers, Level};
 use crate::pipe::Pipe;
 use crate::place::{Leaving, Place};
@@ -42,7 +43,20 @@ pub(crate) struct Paced {
     backlog: Option<Backlog>,
     /// Until it shows in what memory is used: a connection for the answer to one client.
     growing: Option<Growing>,
+    options: Options,
     _counted: Option<Other>,
+}
+
+/// Whether the connection was prepared (see `listen`). Its options are about what is written while something before it is on
+/// its way, and most connections of bytes are written to once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Options {
+    /// It was, or is not to be.
+    Set,
+    /// With the next write but one.
+    AfterOne,
+    /// With the next write.
+    Now,
 }
 
 /// When a connection is read from while memory is full.
@@ -56,7 +70,7 @@ enum Reads {
     Always,
 }
 
-/// A connection to an upstream of which little is kept, and how much was read of it, in bytes.
+/// A connection to an upstream whose bound changes when much was read of it, and how much that is so far, in bytes.
 #[derive(Debug)]
 struct Narrow {
     receive: Receive,
@@ -70,7 +84,13 @@ impl Narrow {
     /// So many more bytes were read; what may be kept of the connection from now on, if there is room for more.
     fn wider(&mut self, bytes: usize) -> Option<(Receive, u64)> {
         self.read = self.read.saturating_add(bytes as u64);
-        if self.read < LONG || memory::buffers() == Buffers::Smallest {
+        if self.read < LONG {
+            return None;
+        }
+        if self.receive.is_late() {
+            return Some((self.receive, 0));
+        }
+        if memory::buffers() == Buffers::Smallest {
             return None;
         }
         let later = self.receive.later()?;
@@ -90,11 +110,19 @@ impl Paced {
     pub(crate) fn to_upstream(stream: TcpStream, receive: Receive, growing: Option<Growing>) -> Self {
         let mut paced = Paced::new(stream, None, Reads::Seldom);
         paced.piece = receive.piece();
-        paced.narrow = receive.later().map(|_| Narrow { receive, read: 0 });
+        let changes = receive.later().is_some() || receive.is_late();
+        paced.narrow = changes.then_some(Narrow { receive, read: 0 });
         paced.widens = receive.widens();
         paced.backlog = Some(Backlog::new(receive.kept()));
         paced.growing = growing;
         paced._counted = Some(Other::new());
+        paced
+    }
+
+    /// The same for bytes, on a connection that was not prepared.
+    pub(crate) fn for_bytes(stream: TcpStream, receive: Receive, growing: Option<Growing>) -> Self {
+        let mut paced = Paced::to_upstream(stream, receive, growing);
+        paced.options = Options::AfterOne;
         paced
     }
 
@@ -114,6 +142,7 @@ impl Paced {
             widens: false,
             backlog: None,
             growing: None,
+            options: Options::Set,
             _counted: None,
         }
     }
@@ -125,7 +154,20 @@ impl Paced {
 
     /// The connection itself, to write to it.
     fn writer(&mut self) -> Pin<&mut TcpStream> {
+        self.prepare_if_due();
         Pin::new(self.stream.get_mut())
+    }
+
+    /// Something is written now.
+    fn prepare_if_due(&mut self) {
+        match self.options {
+            Options::Set => {}
+            Options::AfterOne => self.options = Options::Now,
+            Options::Now => {
+                prepare(self.tcp());
+                self.options = Options::Set;
+            }
+        }
     }
 
     /// Returns once something may be read, and how much.
@@ -261,6 +303,7 @@ impl Paced {
 
     /// Moves what is in a pipe to the other end, as much of it as that takes.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        self.prepare_if_due();
         let tcp = self.stream.get_ref();
         let result = loop {
             match tcp.poll_write_ready(cx) {
@@ -297,11 +340,11 @@ impl AsyncWrite for Paced {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer().poll_flush(cx)
+        Pin::new(self.stream.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer().poll_shutdown(cx)
+        Pin::new(self.stream.get_mut()).poll_shutdown(cx)
     }
 }
 
@@ -348,6 +391,34 @@ mod tests {
         let later = receive.later().unwrap();
         assert_eq!((kept(&stream), stream.piece), (later.kept(), later.piece()));
         assert!(stream.narrow.is_none() && stream.growing.is_some(), "and what it may come to is reserved");
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_bytes_gets_its_options_and_its_bound_when_they_matter() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let receive = Receive::of(address, Spoken::Bytes, Buffers::Large);
+        let mut stream = Paced::for_bytes(TcpStream::connect(address).await.unwrap(), receive, None);
+        let (mut application, _) = listener.accept().await.unwrap();
+        let is_prepared = |stream: &Paced| {
+            let socket = SockRef::from(stream.tcp());
+            (socket.tcp_nodelay().unwrap(), socket.tcp_notsent_lowat().unwrap() == 32 * 1024)
+        };
+        stream.write_all(b"first").await.unwrap();
+        stream.flush().await.unwrap();
+        assert_eq!(is_prepared(&stream), (false, false));
+        stream.write_all(b"second").await.unwrap();
+        assert_eq!(is_prepared(&stream), (true, true));
+        let kept = |stream: &Paced| SockRef::from(stream.tcp()).recv_buffer_size().unwrap() as u64;
+        assert!(
+            !receive.is_late() || kept(&stream) <= receive.kept(),
+            "a new connection has no larger buffer"
+        );
+        let mut much = vec![0; 4 * LONG as usize];
+        let said = much.clone();
+        let (_, read) = tokio::join!(application.write_all(&said), stream.read_exact(&mut much));
+        read.unwrap();
+        assert!(!receive.is_late() || (kept(&stream) == receive.kept() && stream.narrow.is_none()));
     }
 
     #[tokio::test]

@@ -6,7 +6,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Why a connection has to go.
@@ -77,7 +76,8 @@ pub(crate) struct Place {
     /// Who waits until it takes something again.
     waiting: RefCell<Vec<Waker>>,
     told: Cell<Option<Leaving>>,
-    leave: Notify,
+    /// The task of the connection, once it waits to be told.
+    task: RefCell<Option<Waker>>,
 }
 
 /// An answer that is passing.
@@ -123,7 +123,7 @@ impl Place {
             answers: RefCell::default(),
             waiting: RefCell::default(),
             told: Cell::new(None),
-            leave: Notify::new(),
+            task: RefCell::default(),
         })
     }
 
@@ -182,14 +182,16 @@ impl Place {
         self.answers.borrow_mut().retain(|other| !Rc::ptr_eq(other, passing));
     }
 
-    /// Returns when the place has to be given up, and why.
-    pub(crate) async fn told(&self) -> Leaving {
-        loop {
-            if let Some(why) = self.told.get() {
-                return why;
-            }
-            self.leave.notified().await;
+    /// Ready when the place has to be given up, with the reason. It is for the task of the connection alone.
+    pub(crate) fn poll_told(&self, cx: &Context<'_>) -> Poll<Leaving> {
+        if let Some(why) = self.told.get() {
+            return Poll::Ready(why);
         }
+        let mut task = self.task.borrow_mut();
+        if !task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            *task = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// What the client does not read, and since when, if it has been for `patience`. Over HTTP/2 these are single answers;
@@ -239,7 +241,7 @@ impl Place {
     pub(crate) fn leave(&self, why: Leaving) {
         if self.told.get().is_none() {
             self.told.set(Some(why));
-            self.leave.notify_one();
+            self.task.take().into_iter().for_each(Waker::wake);
         }
     }
 }

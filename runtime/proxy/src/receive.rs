@@ -7,6 +7,7 @@
 use crate::memory::{self, Buffers};
 use crate::upstream::Spoken;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 /// The kernel's buffer for what an application in the same pod sends, in bytes; it takes twice as much with its own
 /// account. Without a bound the buffer grows up to what the machine allows, as fast as answers are read (2 MiB were seen,
@@ -49,16 +50,23 @@ pub(crate) struct Receive {
     bound: Option<u32>,
     /// What the bound becomes once there is room.
     later: Option<u32>,
+    /// Whether a new connection has no larger buffer anyway, so that the bound is set when the kernel would let it grow.
+    is_late: bool,
 }
 
 impl Receive {
     /// Of a connection to `address` on which is spoken what `spoken` says.
     pub(crate) fn of(address: SocketAddr, spoken: Spoken, buffers: Buffers) -> Self {
-        let always = |bound| Receive { bound, later: None };
-        let at_first = |bound, later| Receive { bound: Some(bound), later: Some(later) };
+        let always = |bound| Receive { bound, later: None, is_late: false };
+        let at_first = |bound, later| Receive { bound: Some(bound), later: Some(later), is_late: false };
         match (spoken, buffers) {
             (Spoken::Http1 | Spoken::Bytes, Buffers::Smallest) if address.ip().is_loopback() => {
                 at_first(SCARCE, LOOPBACK)
+            }
+            (Spoken::Bytes, Buffers::Large) if address.ip().is_loopback() => {
+                // Most of these connections are over before it would grow.
+                let is_late = first_buffer().is_some_and(|bytes| bytes <= 2 * u64::from(LOOPBACK));
+                Receive { is_late, ..always(Some(LOOPBACK)) }
             }
             _ if address.ip().is_loopback() => always(Some(LOOPBACK)),
             (Spoken::Http1, Buffers::Large) | (Spoken::Bytes, Buffers::Small) => always(Some(DISTANT)),
@@ -72,6 +80,11 @@ impl Receive {
     /// The kernel's bound, as it is asked for; without one the kernel decides.
     pub(crate) fn bound(self) -> Option<u32> {
         self.bound
+    }
+
+    /// Whether the bound is set only once much was read.
+    pub(crate) fn is_late(self) -> bool {
+        self.is_late
     }
 
     /// What the kernel keeps at most, in bytes: twice as much as is asked for, see socket(7).
@@ -96,13 +109,23 @@ impl Receive {
 
     /// What is kept of a connection that goes through a pipe.
     pub(crate) fn piped() -> Self {
-        Receive { bound: Some(PIPED), later: None }
+        Receive { bound: Some(PIPED), later: None, is_late: false }
     }
 
     /// What is kept of it once there is room, if that is more.
     pub(crate) fn later(self) -> Option<Self> {
-        self.later.map(|bound| Receive { bound: Some(bound), later: None })
+        self.later.map(|bound| Receive { bound: Some(bound), later: None, is_late: false })
     }
+}
+
+/// What the kernel keeps of a new connection until it lets the buffer grow, in bytes. Source: tcp(7), `tcp_rmem`.
+fn first_buffer() -> Option<u64> {
+    static FIRST: OnceLock<Option<u64>> = OnceLock::new();
+    let read = || {
+        let sizes = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_rmem").ok()?;
+        sizes.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    *FIRST.get_or_init(read)
 }
 
 #[cfg(test)]

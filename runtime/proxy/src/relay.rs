@@ -10,6 +10,7 @@ use crate::connect::Upward;
 use crate::listen::watch;
 use crate::memory::{self, Level};
 use crate::paced::Paced;
+use crate::patience::until;
 use crate::pipe::Pipe;
 use crate::receive::PIECE;
 use crate::replayed::Replayed;
@@ -17,11 +18,11 @@ use crate::tls::{self, TlsStream};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 /// A connection that may be broken off, so that its other end does not take what it received for everything.
 pub(crate) trait Breaks: AsyncRead + AsyncWrite + Unpin {
@@ -124,7 +125,7 @@ impl Counts {
     }
 }
 
-/// Relays between a client and an upstream, with half-closed connections kept working. The error is what broke, if not
+/// Relays between a client and an upstream, with half-closed connections kept working; both are to be dropped then. The error is what broke, if not
 /// both ends finished; its kind is `TimedOut` if nothing moved for `idle`.
 pub(crate) async fn relay<C, U>(
     client: &mut End<C>,
@@ -139,18 +140,18 @@ where
     let (mut up, mut down) = (Direction::default(), Direction::default());
     let mut moved = Instant::now();
     let mut stays_at = Some(moved + STAYS);
-    let mut look = pin!(sleep(idle.map_or(STAYS, |idle| idle.min(STAYS))));
+    let mut look = until(moved + idle.map_or(STAYS, |idle| idle.min(STAYS)));
     poll_fn(|cx| {
-        let going_up = up.poll(client, upstream, &counts.up, cx)?;
-        let going_down = down.poll(upstream, client, &counts.down, cx)?;
+        let going_up = up.poll(client, upstream, (&counts.up, down.is_over()), cx)?;
+        let going_down = down.poll(upstream, client, (&counts.down, going_up.is_ready()), cx)?;
         if going_up.is_ready() && going_down.is_ready() {
             return Poll::Ready(Ok(()));
         }
-        if std::mem::take(&mut up.has_moved) | std::mem::take(&mut down.has_moved) {
+        if std::mem::take(&mut up.has_moved) | std::mem::take(&mut down.has_moved) && idle.is_some() {
             moved = Instant::now();
         }
         loop {
-            ready!(look.as_mut().poll(cx));
+            ready!(Pin::new(&mut look).poll(cx));
             let now = Instant::now();
             let silent_at = idle.map(|idle| moved + idle);
             if silent_at.is_some_and(|at| at <= now) {
@@ -163,7 +164,7 @@ where
             }
             // Without either, there is nothing more to look at.
             let Some(at) = silent_at.into_iter().chain(stays_at).min() else { return Poll::Pending };
-            look.as_mut().reset(at);
+            look.move_to(at);
         }
     })
     .await
@@ -218,7 +219,7 @@ impl Direction {
         &mut self,
         from: &mut End<A>,
         to: &mut End<B>,
-        count: &Cell<u64>,
+        (count, is_last): (&Cell<u64>, bool),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>>
     where
@@ -250,13 +251,21 @@ impl Direction {
                     Stage::Reading
                 }
                 Stage::Ending => {
-                    ready!(Pin::new(&mut to.stream).poll_shutdown(cx))?;
+                    // Where nothing goes the other way any more, to close a TCP connection tells the end as well.
+                    if !is_last || to.stream.bare().is_none() {
+                        ready!(Pin::new(&mut to.stream).poll_shutdown(cx))?;
+                    }
                     to.is_complete = true;
                     Stage::Over
                 }
                 Stage::Over => return Poll::Ready(Ok(())),
             }
         }
+    }
+
+    /// Whether the other end has been told that this was all.
+    fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
     }
 
     /// Reads what has come, and writes as much of it as the other end takes; how much was read.
@@ -530,9 +539,16 @@ mod tests {
     async fn whoever_vanishes_is_looked_for_once_a_connection_stays() {
         let test = async {
             let all = between().await;
+            let looks = tokio::task::spawn_local(async {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    crate::patience::look();
+                }
+            });
             tokio::time::sleep(STAYS - Duration::from_millis(1)).await;
             assert!(!all.above.keepalive().unwrap(), "most connections are over by then");
             tokio::time::sleep(Duration::from_millis(2)).await;
+            looks.abort();
             assert!(all.above.keepalive().unwrap());
             drop((all.client, all.server));
             assert!(all.relay.await.unwrap().0.is_ok());

@@ -8,7 +8,6 @@
 use crate::memory::{Level, Reading};
 use crate::place::{Leaving, Place, Unread};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -42,8 +41,8 @@ const JUST_NOW: Duration = Duration::from_millis(500);
 /// The places of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
-    places: RefCell<BTreeMap<u64, Weak<Place>>>,
-    next: Cell<u64>,
+    /// Those that are there, and since the last look some that are not.
+    places: RefCell<Vec<Weak<Place>>>,
     /// When somebody was last told to leave.
     told: Cell<Option<Instant>>,
     /// Since when memory has been tight, with no client that does not read.
@@ -84,15 +83,13 @@ impl Room {
     /// A place in this room, until it is dropped.
     pub(crate) fn take(&self, now: Instant) -> Rc<Place> {
         let place = Place::new(now);
-        let number = self.next.get();
-        self.next.set(number.wrapping_add(1));
-        self.places.borrow_mut().insert(number, Rc::downgrade(&place));
+        self.places.borrow_mut().push(Rc::downgrade(&place));
         place
     }
 
     /// Tells as many to leave as memory demands of this worker.
     pub(crate) fn clear(&self, reading: Reading, others: Others, now: Instant) -> Told {
-        self.places.borrow_mut().retain(|_, place| place.strong_count() > 0);
+        self.places.borrow_mut().retain(|place| place.strong_count() > 0);
         let level = reading.pressed().level();
         let patience = if level == Level::Full { STALLED_WHEN_FULL } else { STALLED };
         let unread: Vec<_> = self.present().flat_map(|place| place.unread(patience, now)).collect();
@@ -161,7 +158,7 @@ impl Room {
     /// What becomes free when those have left who were told to.
     fn free_soon(&self) -> u64 {
         let places = self.places.borrow();
-        let present = places.values().filter_map(Weak::upgrade);
+        let present = places.iter().filter_map(Weak::upgrade);
         let freed = present.map(|place| match place.why_told() {
             Some(Leaving::Unread) => FREED_BY_STALLED,
             Some(Leaving::Idle | Leaving::Slow) => FREED_BY_OTHER,
@@ -172,7 +169,7 @@ impl Room {
 
     /// The places that have not been told to leave.
     fn present(&self) -> impl Iterator<Item = Rc<Place>> {
-        let places: Vec<_> = self.places.borrow().values().filter_map(Weak::upgrade).collect();
+        let places: Vec<_> = self.places.borrow().iter().filter_map(Weak::upgrade).collect();
         places.into_iter().filter(|place| place.why_told().is_none())
     }
 }
@@ -271,7 +268,7 @@ mod tests {
         drop(idle);
         assert_eq!(clear(74, 19).leaving, 0, "a request is not cut off as long as it is only tight");
         assert_eq!((clear(75, 19).leaving, told(&reads)), (1, Some(Leaving::Slow)));
-        assert_eq!(reads.told().await, Leaving::Slow);
+        assert_eq!(std::future::poll_fn(|cx| reads.poll_told(cx)).await, Leaving::Slow);
         drop((reads, waits_for_the_upstream));
         assert_eq!(clear(99, 20).leaving, 0, "nobody is left to be told");
     }

@@ -1,6 +1,7 @@
 //! Accepting connections and handing each to what its listener is for.
 
 use crate::access_log::Line;
+use crate::address;
 use crate::app::App;
 use crate::drain::Phase;
 use crate::files;
@@ -14,7 +15,6 @@ use crate::place::Place;
 use crate::queue;
 use crate::relay::Breaks;
 use crate::replayed::Replayed;
-use crate::seldom::Seldom;
 use crate::shares::{NOT_ADMITTED, TcpShares};
 use crate::snapshot::{KindState, ListenerState};
 use crate::target::is_name;
@@ -22,10 +22,13 @@ use crate::tls::{self, ClientCertificate, EdgeTls, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, proxy_protocol, tcp};
 use std::cell::OnceCell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -79,7 +82,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// The client's address as text, made once.
     pub(crate) fn remote_name(&self) -> Rc<str> {
-        Rc::clone(self.remote_name.get_or_init(|| self.remote.to_string().into()))
+        Rc::clone(self.remote_name.get_or_init(|| address::text(self.remote)))
     }
 
     /// The beginning of a log line about it.
@@ -220,12 +223,12 @@ impl Client {
 /// Serves a client, until memory demands its place.
 async fn unless_told_to_leave(worker: Rc<Worker>, client: Client, stream: TcpStream) {
     let (place, told) = (Rc::clone(&client.place), client.clone());
-    let mut asked_to_leave = Seldom::new(place.told());
-    let why = tokio::select! {
-        biased;
-        why = &mut asked_to_leave => why,
-        () = serve(Rc::clone(&worker), client, stream) => return,
-    };
+    let mut serving = pin!(serve(Rc::clone(&worker), client, stream));
+    let why = poll_fn(|cx| match place.poll_told(cx) {
+        Poll::Ready(why) => Poll::Ready(Some(why)),
+        Poll::Pending => serving.as_mut().poll(cx).map(|()| None),
+    });
+    let Some(why) = why.await else { return };
     let connection = told.connection();
     let state = connection.slot.state.load();
     worker.shared.metrics.shed.add(&[&state.name, why.word()], 1);

@@ -2,6 +2,8 @@
 //!
 //! Source of the formats: RFC 8446 sections 4.1.2 and 5.1 (records, ClientHello), RFC 6066 section 3 (server_name).
 
+use std::borrow::Cow;
+
 /// What the first bytes of a connection say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hello {
@@ -53,9 +55,10 @@ impl From<Stop> for Hello {
 }
 
 /// The first handshake message without its header, put together from as many records as it spans.
-fn handshake(bytes: &[u8]) -> Result<Vec<u8>, Stop> {
+fn handshake(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Stop> {
     let mut rest = Reader(bytes);
-    let mut message = Vec::new();
+    // Most clients send it in one record.
+    let mut message = Cow::Borrowed(&[][..]);
     loop {
         if rest.number(1)? != u32::from(HANDSHAKE_RECORD) || rest.number(1)? != 3 {
             return Err(Stop::Wrong);
@@ -67,7 +70,12 @@ fn handshake(bytes: &[u8]) -> Result<Vec<u8>, Stop> {
             return Err(Stop::Wrong);
         }
         let available = length.min(rest.0.len());
-        message.extend_from_slice(rest.take(available)?);
+        let part = rest.take(available)?;
+        if message.is_empty() {
+            message = Cow::Borrowed(part);
+        } else {
+            message.to_mut().extend_from_slice(part);
+        }
         let mut header = Reader(&message);
         if let Ok(kind) = header.number(1) {
             if kind != u32::from(CLIENT_HELLO) {
@@ -78,8 +86,13 @@ fn handshake(bytes: &[u8]) -> Result<Vec<u8>, Stop> {
                 if length > MAX_HELLO {
                     return Err(Stop::Wrong);
                 }
-                if let Ok(body) = header.take(length) {
-                    return Ok(body.to_vec());
+                if header.0.len() >= length {
+                    return Ok(match message {
+                        Cow::Borrowed(whole) => Cow::Borrowed(whole.get(4..4 + length).unwrap_or_default()),
+                        Cow::Owned(whole) => {
+                            Cow::Owned(whole.get(4..4 + length).unwrap_or_default().to_vec())
+                        }
+                    });
                 }
             }
         }

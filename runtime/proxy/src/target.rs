@@ -183,9 +183,16 @@ fn is_authority(authority: &str) -> bool {
 /// Whether it is a name: labels of which each has a letter or a digit (or what clients use in their place), and perhaps a final
 /// dot. A label without any would still be one below `*.example.org`.
 pub(crate) fn is_name(name: &str) -> bool {
-    let says = |b: u8| b.is_ascii_alphanumeric() || b"_~".contains(&b);
-    let is_label = |label: &str| label.bytes().any(says) && label.bytes().all(|b| says(b) || b == b'-');
-    name.strip_suffix('.').unwrap_or(name).split('.').all(is_label)
+    let mut says = false;
+    for byte in name.strip_suffix('.').unwrap_or(name).bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'~' => says = true,
+            b'-' => {}
+            b'.' if says => says = false,
+            _ => return false,
+        }
+    }
+    says
 }
 
 /// Whether it can be written as an extended CONNECT, which has neither another method nor a body.
