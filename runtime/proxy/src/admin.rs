@@ -1,6 +1,6 @@
 //! The administration interface: what is in force, and how each endpoint fares. It changes nothing.
 
-use crate::serve::ACCEPT_PAUSE;
+use crate::accept::ACCEPT_PAUSE;
 use crate::worker::Shared;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};

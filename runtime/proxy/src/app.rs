@@ -14,9 +14,9 @@ pub(crate) enum App {
     /// HTTP.
     Http(HttpApp),
     /// Bytes.
-    Tcp(Forwarding),
+    Tcp(Arc<Forwarding>),
     /// TLS inside that of the chain.
-    Tls(Inside),
+    Tls(Arc<Inside>),
 }
 
 /// What is done with requests.

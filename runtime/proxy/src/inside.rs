@@ -5,6 +5,7 @@ use crate::hosts::Hosts;
 use crate::replayed::Replayed;
 use crate::shares::Forwarding;
 use crate::target::is_name;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 
@@ -16,7 +17,7 @@ pub(crate) struct Inside {
     /// How long a client may take for its ClientHello.
     pub(crate) hello_timeout: Duration,
     /// Where it goes.
-    pub(crate) forwarding: Forwarding,
+    pub(crate) forwarding: Arc<Forwarding>,
 }
 
 /// Why a connection is closed.

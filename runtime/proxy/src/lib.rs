@@ -12,6 +12,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the data plane is the edge: it reads files and clocks")]
 
+mod accept;
 mod access_log;
 mod address;
 mod admin;

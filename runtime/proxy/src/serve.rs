@@ -1,46 +1,34 @@
-//! Accepting connections and handing each to what its listener is for.
+//! What is done with a connection from a client, one stage after the other: what its listener is for, then what its first bytes say.
 
 use crate::access_log::Line;
 use crate::address;
 use crate::app::App;
-use crate::drain::Phase;
-use crate::files;
 use crate::handshake::handshake;
 use crate::hello::{First, read_hello};
 use crate::inside::{Inside, Refused, admit};
 use crate::listen::Slot;
-use crate::memory::Reading;
 use crate::paced::Paced;
+use crate::patience;
 use crate::place::Place;
-use crate::queue;
-use crate::relay::Breaks;
+use crate::relay::{Breaks, End};
 use crate::replayed::Replayed;
-use crate::shares::{NOT_ADMITTED, TcpShares};
-use crate::snapshot::{KindState, ListenerState};
+use crate::shares::NOT_ADMITTED;
+use crate::snapshot::{Chain, KindState, ListenerState};
 use crate::target::is_name;
-use crate::tls::{self, ClientCertificate, EdgeTls, Peer, peer_of};
+use crate::tls::{self, Asked, ClientCertificate, Peer, peer_of};
 use crate::worker::Worker;
 use crate::{http_server, probe, proxy_protocol, tcp};
+use rustls::ServerConfig;
 use std::cell::OnceCell;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::net::TcpStream;
 
 /// How long a client may take for its ClientHello where the configuration does not say.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
-
-/// How soon a client that waits for room in memory is looked at again.
-const ROOM_PAUSE: Duration = Duration::from_millis(20);
-
-/// The pause after a failed accept: it fails while the process is out of file descriptors.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which part of a listener a connection belongs to. It is looked up again for every request, so that a reload is felt
 /// on open connections too.
@@ -101,97 +89,17 @@ impl Connection {
     }
 }
 
-/// Accepts connections at one address until this task is aborted or the proxy closes.
-pub(crate) async fn accept(worker: Rc<Worker>, slot: Arc<Slot>, socket: TcpListener) {
-    let mut phase = worker.shared.phase.subscribe();
-    // Probes and metrics are served to the very end.
-    let stays = matches!(slot.state.load().kind, KindState::Readiness(_) | KindState::Metrics(_));
-    let closing = async {
-        if stays || phase.wait_for(|phase| *phase == Phase::Closing).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::pin!(closing);
-    loop {
-        let accepted = async {
-            let accepted = socket.accept().await;
-            if !stays {
-                room().await;
-            }
-            accepted
-        };
-        let accepted = tokio::select! {
-            biased;
-            accepted = accepted => accepted,
-            () = &mut closing => return,
-        };
-        match accepted {
-            Ok((stream, remote)) => {
-                if stays {
-                    let client = Client::new(&slot, remote, Place::new(Instant::now()));
-                    tokio::task::spawn_local(serve(Rc::clone(&worker), client, stream));
-                    continue;
-                }
-                let client = Client::new(&slot, remote, worker.room.take(Instant::now()));
-                match Open::new(&worker) {
-                    Err(why) => refuse(&worker, &client.connection(), "UO", why),
-                    Ok(open) => {
-                        let worker = Rc::clone(&worker);
-                        tokio::task::spawn_local(async move {
-                            let _open = open;
-                            unless_told_to_leave(worker, client, stream).await;
-                        });
-                    }
-                }
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-/// Returns once one more client can be served, or has waited for long enough to be told that it cannot. Those behind it
-/// wait in the kernel, where they cost least, and those that fill memory are told to leave in the meantime.
-async fn room() {
-    let begin = Instant::now();
-    while !Reading::now().admits_clients() && begin.elapsed() < queue::LIMIT {
-        tokio::time::sleep(ROOM_PAUSE).await;
-    }
-}
-
-/// A client's connection while it is open. It is counted when it is accepted and not when its task first runs: many are
-/// accepted in between, and each would find the same number.
-struct Open(Rc<Worker>);
-
-impl Open {
-    /// Counts one more, or says why no more clients can be served: what is left is for the connections to upstreams, for
-    /// probes, and for the clients that are here.
-    fn new(worker: &Rc<Worker>) -> Result<Self, &'static str> {
-        let shared = &worker.shared;
-        if !Reading::now().admits_clients() {
-            return Err("memory is full");
-        }
-        let most = shared.most_connections.load(Ordering::Relaxed).min(files::clients());
-        let raised = shared.metrics.connections.raise_below(most);
-        if raised { Ok(Open(Rc::clone(worker))) } else { Err("too many connections") }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.shared.metrics.connections.add(-1);
-    }
-}
-
 /// A client that has just come.
 #[derive(Clone)]
-struct Client {
+pub(crate) struct Client {
     slot: Arc<Slot>,
     remote: SocketAddr,
-    place: Rc<Place>,
+    pub(crate) place: Rc<Place>,
 }
 
 impl Client {
-    fn new(slot: &Arc<Slot>, remote: SocketAddr, place: Rc<Place>) -> Self {
+    /// One that came there from that address.
+    pub(crate) fn new(slot: &Arc<Slot>, remote: SocketAddr, place: Rc<Place>) -> Self {
         // A socket of both families shows IPv4 clients as `::ffff:192.0.2.7`; logs, headers and conditions are about
         // the client's own address.
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
@@ -199,7 +107,7 @@ impl Client {
     }
 
     /// Its connection as long as nothing else is known.
-    fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> Connection {
         self.enters(Entry::Listener)
     }
 
@@ -220,115 +128,155 @@ impl Client {
     }
 }
 
-/// Serves a client, until memory demands its place.
-async fn unless_told_to_leave(worker: Rc<Worker>, client: Client, stream: TcpStream) {
-    let (place, told) = (Rc::clone(&client.place), client.clone());
-    let mut serving = pin!(serve(Rc::clone(&worker), client, stream));
-    let why = poll_fn(|cx| match place.poll_told(cx) {
-        Poll::Ready(why) => Poll::Ready(Some(why)),
-        Poll::Pending => serving.as_mut().poll(cx).map(|()| None),
-    });
-    let Some(why) = why.await else { return };
-    let connection = told.connection();
-    let state = connection.slot.state.load();
-    worker.shared.metrics.shed.add(&[&state.name, why.word()], 1);
-    if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(&Line { flags: "OM", details: Some(why.sentence().into()), ..connection.line() });
+/// What is done with a connection for a while, and then returns what is done next: each stage has room for itself only, and a
+/// connection takes what the last of them needs.
+pub(crate) enum Stage {
+    /// Another one may follow.
+    Then(Pin<Box<dyn Future<Output = Option<Stage>>>>),
+    /// Nothing follows.
+    Last(Pin<Box<dyn Future<Output = ()>>>),
+}
+
+impl Stage {
+    fn then(stage: impl Future<Output = Option<Stage>> + 'static) -> Self {
+        Stage::Then(Box::pin(stage))
+    }
+
+    fn last(stage: impl Future<Output = ()> + 'static) -> Self {
+        Stage::Last(Box::pin(stage))
+    }
+
+    /// This stage and those that follow.
+    pub(crate) async fn run(first: Option<Self>) {
+        let mut next = first;
+        while let Some(stage) = next {
+            next = match stage {
+                Stage::Then(stage) => stage.await,
+                Stage::Last(stage) => return stage.await,
+            };
+        }
     }
 }
 
-/// What a listener may do is very different in size, and only one of it is done for a connection: each is in a box.
-async fn serve(worker: Rc<Worker>, client: Client, stream: TcpStream) {
+/// What is done first with a connection, if anything is.
+pub(crate) fn serve(worker: &Rc<Worker>, client: Client, stream: TcpStream) -> Option<Stage> {
     let state = client.slot.state.load_full();
-    let accepted = || worker.shared.metrics.accepted.count(&state.counted.0, &[&state.name]);
-    if let KindState::Redirected = &state.kind {
-        return Box::pin(redirected(worker, client, stream)).await;
+    let worker = Rc::clone(worker);
+    match &state.kind {
+        KindState::Redirected => return redirected(&worker, client, stream),
+        KindState::Readiness(_) | KindState::Metrics(_) => {
+            let stream = Paced::from_operator(stream, &client.place);
+            return Some(Stage::last(probe::serve(worker, client.connection(), stream)));
+        }
+        KindState::Http { .. }
+        | KindState::Tcp { .. }
+        | KindState::Inbound { .. }
+        | KindState::PassThrough { .. } => {}
     }
-    if let KindState::Readiness(_) | KindState::Metrics(_) = &state.kind {
-        let stream = Paced::from_operator(stream, &client.place);
-        return Box::pin(probe::serve(worker, client.connection(), stream)).await;
+    if !state.proxy_protocol {
+        return begin(&worker, client, &state, stream);
     }
     let (mut client, mut stream) = (client, stream);
-    if state.proxy_protocol {
-        let header = tokio::time::timeout(HELLO_LIMIT, proxy_protocol::read(&mut stream)).await;
+    Some(Stage::then(async move {
+        let header = patience::within(HELLO_LIMIT, proxy_protocol::read(&mut stream)).await;
         match header.unwrap_or(Err("no header of the PROXY protocol in time")) {
             Ok(None) => {}
             Ok(Some(said)) => client.remote = said,
             Err(why) => {
-                accepted();
-                return refuse(&worker, &client.connection(), "NR", why);
+                count(&worker, &state);
+                refuse(&worker, &client.connection(), "NR", why);
+                return None;
             }
         }
-    }
+        begin(&worker, client, &state, stream)
+    }))
+}
+
+fn count(worker: &Worker, state: &ListenerState) {
+    worker.shared.metrics.accepted.count(&state.counted.0, &[&state.name]);
+}
+
+/// What is done with a connection whose client is known.
+fn begin(
+    worker: &Rc<Worker>,
+    client: Client,
+    state: &Arc<ListenerState>,
+    stream: TcpStream,
+) -> Option<Stage> {
     let stream = Paced::from_client(stream, &client.place);
+    count(worker, state);
+    let (owned, owned_state) = (Rc::clone(worker), Arc::clone(state));
     match &state.kind {
         KindState::Http { tls: None, .. } => {
-            accepted();
-            Box::pin(http_server::serve(worker, client.connection(), stream)).await;
+            Some(Stage::last(http_server::serve(owned, client.connection(), stream)))
         }
         KindState::Http { tls: Some(edge), .. } => {
-            accepted();
-            Box::pin(over_tls(worker, client, &state, edge, stream)).await;
+            let (config, asked) = edge.listening();
+            Some(Stage::then(over_tls(owned, client, owned_state, config, asked, stream)))
         }
         KindState::Tcp { tls, shares } => {
-            accepted();
             if !shares.admit(client.remote.ip()) {
-                return refuse(&worker, &client.connection(), "NR", NOT_ADMITTED);
+                refuse(worker, &client.connection(), "NR", NOT_ADMITTED);
+                return None;
             }
-            Box::pin(bytes(worker, client, &state, tls.as_ref(), shares, stream)).await;
+            // Of the weights at least one is not 0, so there is always one to take.
+            let forwarding = Arc::clone(shares.draw()?);
+            let connection = Connection { tls: tls.is_some(), ..client.connection() };
+            let Some(edge) = tls else {
+                return Some(Stage::last(tcp::forward(owned, connection, forwarding, End::new(stream))));
+            };
+            let config = Arc::clone(&edge.config);
+            Some(Stage::then(async move {
+                match handshake(&owned, &owned_state, config, stream).await {
+                    Ok(stream) => {
+                        Some(Stage::last(tcp::forward(owned, connection, forwarding, End::new(stream))))
+                    }
+                    Err(error) => {
+                        refuse(&owned, &connection, "TLS", &tls::problem(&error));
+                        None
+                    }
+                }
+            }))
         }
-        KindState::Redirected | KindState::Readiness(_) | KindState::Metrics(_) => {}
+        KindState::Redirected | KindState::Readiness(_) | KindState::Metrics(_) => None,
         KindState::Inbound { .. } | KindState::PassThrough { .. } => {
-            accepted();
-            Box::pin(by_server_name(worker, client.enters(Entry::Plaintext), &state, stream)).await;
+            let connection = client.enters(Entry::Plaintext);
+            Some(Stage::then(by_server_name(owned, connection, owned_state, stream)))
         }
     }
 }
 
 /// Requests over TLS that ends here.
-async fn over_tls(worker: Rc<Worker>, client: Client, state: &ListenerState, edge: &EdgeTls, stream: Paced) {
+async fn over_tls(
+    worker: Rc<Worker>,
+    client: Client,
+    state: Arc<ListenerState>,
+    config: Arc<ServerConfig>,
+    asked: Arc<Asked>,
+    stream: Paced,
+) -> Option<Stage> {
     let connection = Connection { tls: true, ..client.connection() };
-    let (config, asked) = edge.listening();
-    match Box::pin(handshake(&worker, state, config, stream)).await {
+    match handshake(&worker, &state, config, stream).await {
         Ok(stream) => {
             let server_name = asked.name();
             let client = stream.peer_certificates().and_then(tls::client_of);
             let connection = Connection { server_name, client: client.map(Rc::new), ..connection };
-            Box::pin(http_server::serve(worker, connection, stream)).await;
+            Some(Stage::last(http_server::serve(worker, connection, stream)))
         }
-        Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
+        Err(error) => {
+            refuse(&worker, &connection, "TLS", &tls::problem(&error));
+            None
+        }
     }
 }
 
-/// Bytes, also those of TLS that ends here.
-async fn bytes(
-    worker: Rc<Worker>,
-    client: Client,
-    state: &ListenerState,
-    edge: Option<&EdgeTls>,
-    shares: &TcpShares,
-    stream: Paced,
-) {
-    // Of the weights at least one is not 0, so there is always one to take.
-    let Some(forwarding) = shares.draw() else { return };
-    let connection = Connection { tls: edge.is_some(), ..client.connection() };
-    let Some(edge) = edge else {
-        return Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
-    };
-    match Box::pin(handshake(&worker, state, Arc::clone(&edge.config), stream)).await {
-        Ok(stream) => Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await,
-        Err(error) => refuse(&worker, &connection, "TLS", &tls::problem(&error)),
-    }
-}
-
-/// What happens to a connection is in its first bytes. Each thing that may happen is in a box: the connection has room for
-/// what does.
+/// What happens to a connection is in its first bytes.
 async fn by_server_name(
     worker: Rc<Worker>,
     connection: Connection,
-    state: &ListenerState,
+    state: Arc<ListenerState>,
     mut stream: Paced,
-) {
+) -> Option<Stage> {
     let limit = match &state.kind {
         KindState::PassThrough { hello_timeout, .. } => *hello_timeout,
         KindState::Http { .. }
@@ -339,85 +287,109 @@ async fn by_server_name(
         | KindState::Redirected => HELLO_LIMIT,
     };
     let (first, bytes) = read_hello(&mut stream, limit).await;
-    let name = match first {
-        First::Tls(Some(name)) => name,
-        First::Tls(None) => {
-            if let KindState::PassThrough { names, chains, .. } = &state.kind
-                && let Some(shares) = names.any().and_then(|chain| Some(&chains.get(chain)?.shares))
-                && let Some(forwarding) = shares.draw()
-            {
-                if !shares.admit(connection.remote.ip()) {
-                    return refuse(&worker, &connection, "NR", NOT_ADMITTED);
-                }
-                let connection = Connection { entry: Entry::Listener, tls: true, ..connection };
-                let stream = Replayed::new(bytes, stream);
-                return Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
-            }
-            return refuse(&worker, &connection, "NR", "the ClientHello names no server");
+    let stream = Replayed::new(bytes, stream);
+    match (first, &state.kind) {
+        (First::Tls(name), KindState::PassThrough { .. }) => {
+            pass_through(worker, connection, &state, name.as_deref(), stream)
+        }
+        (First::Tls(Some(name)), KindState::Inbound { chains, .. }) => {
+            let entry = Entry::Chain(name.as_str().into());
+            let connection = Connection { entry, tls: true, ..connection };
+            let Some(chain) = chains.get(&name) else {
+                refuse(&worker, &connection, "NR", "no chain for this server name");
+                return None;
+            };
+            let chain = Arc::clone(chain);
+            Some(Stage::then(mutual_tls(worker, connection, state, chain, stream)))
+        }
+        (First::Tls(None), _) => {
+            refuse(&worker, &connection, "NR", "the ClientHello names no server");
+            None
         }
         // A client of a server that speaks first sends nothing, so silence may be plaintext where that is welcome.
-        First::Late if has_plaintext(state) => {
-            let stream = Replayed::new(bytes, stream);
-            return Box::pin(plaintext(worker, connection, state, stream)).await;
+        (First::Late, _) if !has_plaintext(&state) => {
+            refuse(&worker, &connection, "DT", "no ClientHello in time");
+            None
         }
-        First::Late => return refuse(&worker, &connection, "DT", "no ClientHello in time"),
-        First::Gone => return,
-        First::Other => {
-            let stream = Replayed::new(bytes, stream);
-            return Box::pin(plaintext(worker, connection, state, stream)).await;
-        }
-    };
-    let stream = Replayed::new(bytes, stream);
-    let connection = Connection { entry: Entry::Chain(name.as_str().into()), tls: true, ..connection };
-    match &state.kind {
-        KindState::PassThrough { names, chains, .. } => {
-            // A pattern would take what is no name, too.
-            let chain = Some(&name).filter(|name| is_name(name)).and_then(|name| names.find(name));
-            let chain = chain.and_then(|chain| chains.get(chain));
-            match chain.and_then(|chain| Some((chain.shares.draw()?, chain.checks))) {
-                Some(_) if chain.is_some_and(|chain| !chain.shares.admit(connection.remote.ip())) => {
-                    refuse(&worker, &connection, "NR", NOT_ADMITTED);
-                }
-                Some((forwarding, checks)) => {
-                    let connection = Connection { checks, ..connection };
-                    Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
-                }
-                None => refuse(&worker, &connection, "NR", "no chain for this server name"),
-            }
-        }
-        KindState::Inbound { chains, .. } => {
-            let Some(chain) = chains.get(&name) else {
-                return refuse(&worker, &connection, "NR", "no chain for this server name");
-            };
-            let stream = match Box::pin(handshake(&worker, state, Arc::clone(&chain.tls), stream)).await {
-                Ok(stream) => stream,
-                Err(error) => return refuse(&worker, &connection, "TLS", &tls::problem(&error)),
-            };
-            let peer = stream.peer_certificates().and_then(peer_of).map(Rc::new);
-            let connection = Connection { peer, checks: chain.checks, ..connection };
-            match &chain.app {
-                App::Http(_) => Box::pin(http_server::serve(worker, connection, stream)).await,
-                App::Tcp(forwarding) => {
-                    Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
-                }
-                App::Tls(inside) => Box::pin(within(&worker, &connection, inside, stream)).await,
-            }
-        }
-        KindState::Http { .. }
-        | KindState::Tcp { .. }
-        | KindState::Readiness(_)
-        | KindState::Metrics(_)
-        | KindState::Redirected => {}
+        (First::Late | First::Other, _) => plaintext(worker, connection, state, stream),
+        (First::Gone | First::Tls(Some(_)), _) => None,
     }
 }
 
+/// Passes TLS on as it is, to where its server name leads.
+fn pass_through(
+    worker: Rc<Worker>,
+    connection: Connection,
+    state: &ListenerState,
+    name: Option<&str>,
+    stream: Replayed<Paced>,
+) -> Option<Stage> {
+    let KindState::PassThrough { names, chains, .. } = &state.kind else { return None };
+    let (chain, entry, nowhere) = match name {
+        // A pattern would take what is no name, too.
+        Some(name) => (
+            Some(name).filter(|name| is_name(name)).and_then(|name| names.find(name)),
+            Entry::Chain(name.into()),
+            "no chain for this server name",
+        ),
+        None => (names.any(), Entry::Listener, "the ClientHello names no server"),
+    };
+    let to = chain.and_then(|chain| chains.get(chain));
+    let to = to.and_then(|chain| Some((chain, Arc::clone(chain.shares.draw()?))));
+    let why = match to {
+        Some((chain, forwarding)) if chain.shares.admit(connection.remote.ip()) => {
+            let checks = name.is_some() && chain.checks;
+            let connection = Connection { entry, tls: true, checks, ..connection };
+            return Some(Stage::last(tcp::forward(worker, connection, forwarding, End::new(stream))));
+        }
+        Some(_) => NOT_ADMITTED,
+        None => nowhere,
+    };
+    let named = name.is_some().then_some(entry);
+    let connection = match named {
+        Some(entry) => Connection { entry, tls: true, ..connection },
+        None => connection,
+    };
+    refuse(&worker, &connection, "NR", why);
+    None
+}
+
+/// Ends the mesh's TLS.
+async fn mutual_tls(
+    worker: Rc<Worker>,
+    connection: Connection,
+    state: Arc<ListenerState>,
+    chain: Arc<Chain>,
+    stream: Replayed<Paced>,
+) -> Option<Stage> {
+    let stream = match handshake(&worker, &state, Arc::clone(&chain.tls), stream).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            refuse(&worker, &connection, "TLS", &tls::problem(&error));
+            return None;
+        }
+    };
+    let peer = stream.peer_certificates().and_then(peer_of).map(Rc::new);
+    let connection = Connection { peer, checks: chain.checks, ..connection };
+    Some(match &chain.app {
+        App::Http(_) => Stage::last(http_server::serve(worker, connection, stream)),
+        App::Tcp(forwarding) => {
+            Stage::last(tcp::forward(worker, connection, Arc::clone(forwarding), End::new(stream)))
+        }
+        App::Tls(inside) => Stage::then(within(worker, connection, Arc::clone(inside), stream)),
+    })
+}
+
 /// Hands a redirected connection to the listener at the address that the application meant.
-async fn redirected(worker: Rc<Worker>, client: Client, stream: TcpStream) {
+fn redirected(worker: &Rc<Worker>, client: Client, stream: TcpStream) -> Option<Stage> {
     let meant = original_destination(&stream);
     let other = meant.and_then(|address| worker.shared.slots.load().get(&address).cloned());
     match other.filter(|other| !Arc::ptr_eq(other, &client.slot)) {
-        Some(slot) => Box::pin(serve(worker, Client { slot, ..client }, stream)).await,
-        None => refuse(&worker, &client.connection(), "NR", "no listener at the original destination"),
+        Some(slot) => serve(worker, Client { slot, ..client }, stream),
+        None => {
+            refuse(worker, &client.connection(), "NR", "no listener at the original destination");
+            None
+        }
     }
 }
 
@@ -435,12 +407,12 @@ fn has_plaintext(state: &ListenerState) -> bool {
     matches!(&state.kind, KindState::Inbound { plaintext: Some(_), .. })
 }
 
-async fn plaintext(
+fn plaintext(
     worker: Rc<Worker>,
     connection: Connection,
-    state: &ListenerState,
+    state: Arc<ListenerState>,
     stream: Replayed<Paced>,
-) {
+) -> Option<Stage> {
     let app = match &state.kind {
         KindState::Inbound { plaintext, .. } => plaintext.as_ref(),
         KindState::Http { .. }
@@ -451,30 +423,41 @@ async fn plaintext(
         | KindState::Redirected => None,
     };
     match app {
-        None => refuse(&worker, &connection, "NR", "not TLS"),
-        Some(App::Http(_)) => Box::pin(http_server::serve(worker, connection, stream)).await,
-        Some(App::Tcp(forwarding)) => {
-            Box::pin(tcp::forward(&worker, &connection, forwarding, stream)).await;
+        None => {
+            refuse(&worker, &connection, "NR", "not TLS");
+            None
         }
-        Some(App::Tls(inside)) => Box::pin(within(&worker, &connection, inside, stream)).await,
+        Some(App::Http(_)) => Some(Stage::last(http_server::serve(worker, connection, stream))),
+        Some(App::Tcp(forwarding)) => {
+            Some(Stage::last(tcp::forward(worker, connection, Arc::clone(forwarding), End::new(stream))))
+        }
+        Some(App::Tls(inside)) => Some(Stage::then(within(worker, connection, Arc::clone(inside), stream))),
     }
 }
 
 /// Passes on TLS inside what has been ended here, if it asks for a name that may be asked for.
-async fn within<S: Breaks>(worker: &Worker, connection: &Connection, inside: &Inside, stream: S) {
-    let Inside { names, hello_timeout, forwarding } = inside;
+async fn within<S: Breaks + 'static>(
+    worker: Rc<Worker>,
+    connection: Connection,
+    inside: Arc<Inside>,
+    stream: S,
+) -> Option<Stage> {
+    let Inside { names, hello_timeout, forwarding } = &*inside;
     match admit(names, *hello_timeout, stream).await {
-        Ok(stream) => tcp::forward(worker, connection, forwarding, stream).await,
-        Err(None) => {}
+        Ok(stream) => {
+            Some(Stage::last(tcp::forward(worker, connection, Arc::clone(forwarding), End::new(stream))))
+        }
+        Err(None) => None,
         Err(Some(Refused { flags, reason, name })) => {
             let details = name.map_or_else(|| reason.to_owned(), |name| format!("{reason}: {name}"));
-            refuse_with(worker, connection, flags, reason, details);
+            refuse_with(&worker, &connection, flags, reason, details);
+            None
         }
     }
 }
 
 /// Closes a connection for which there is nothing here, and says so in the log and the metrics.
-fn refuse(worker: &Worker, connection: &Connection, flags: &'static str, reason: &str) {
+pub(crate) fn refuse(worker: &Worker, connection: &Connection, flags: &'static str, reason: &str) {
     refuse_with(worker, connection, flags, reason, reason.to_owned());
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Passing {
 #[derive(Debug)]
 pub(crate) struct TcpShares {
     /// The upstreams with their shares.
-    pub(crate) shares: Vec<(Forwarding, u32)>,
+    pub(crate) shares: Vec<(Arc<Forwarding>, u32)>,
     /// Whether the others take the share of one of which no endpoint is left.
     pub(crate) failover: bool,
     /// From which addresses connections are taken; `None` is from all.
@@ -43,7 +43,8 @@ impl TcpShares {
     ) -> Result<Self, String> {
         let share = |to: &WeightedUpstream| {
             let WeightedUpstream { upstream: name, weight } = to;
-            Ok((Forwarding { upstream: upstream(name)?, max_connect_attempts, idle_timeout }, *weight))
+            let forwarding = Forwarding { upstream: upstream(name)?, max_connect_attempts, idle_timeout };
+            Ok((Arc::new(forwarding), *weight))
         };
         let shares: Result<_, String> = to.iter().map(share).collect();
         Ok(TcpShares { shares: shares?, failover, clients: clients.cloned() })
@@ -60,7 +61,7 @@ impl TcpShares {
     }
 
     /// Where a connection goes; `None` if no upstream has any weight.
-    pub(crate) fn draw(&self) -> Option<&Forwarding> {
+    pub(crate) fn draw(&self) -> Option<&Arc<Forwarding>> {
         draw(&self.shares, self.failover, |forwarding| balance::lives(&forwarding.upstream))
     }
 }

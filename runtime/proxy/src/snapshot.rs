@@ -329,23 +329,23 @@ impl Builder<'_> {
 
     fn app(&mut self, app: &InboundApp, place: &str) -> Result<App, String> {
         Ok(match app {
-            InboundApp::Tcp { upstream, max_connect_attempts } => App::Tcp(Forwarding {
+            InboundApp::Tcp { upstream, max_connect_attempts } => App::Tcp(Arc::new(Forwarding {
                 upstream: self.upstream(upstream)?,
                 max_connect_attempts: *max_connect_attempts,
                 idle_timeout: None,
-            }),
+            })),
             InboundApp::Tls { upstream, names, hello_timeout, max_connect_attempts } => {
                 let mut admitted = Hosts::default();
                 admitted.add(names, ());
-                App::Tls(Inside {
+                App::Tls(Arc::new(Inside {
                     names: admitted,
                     hello_timeout: *hello_timeout,
-                    forwarding: Forwarding {
+                    forwarding: Arc::new(Forwarding {
                         upstream: self.upstream(upstream)?,
                         max_connect_attempts: *max_connect_attempts,
                         idle_timeout: None,
-                    },
-                })
+                    }),
+                }))
             }
             InboundApp::Http { upstream, timeout, upgrades, vouching, anonymous, retry, filters } => {
                 let route = Route {

@@ -9,6 +9,8 @@ use crate::serve::Connection;
 use crate::shares::Forwarding;
 use crate::upstream::{Endpoint, Held, Spoken, Upstream};
 use crate::worker::Worker;
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
@@ -23,52 +25,79 @@ fn active(endpoint: &Endpoint) -> &AtomicU32 {
 
 /// Forwards a connection until it ends. A client for whom no endpoint is reached is reset: an orderly end would say that
 /// it has been served.
-pub(crate) async fn forward<S>(worker: &Worker, connection: &Connection, forwarding: &Forwarding, client: S)
-where
+pub(crate) async fn forward<S>(
+    worker: Rc<Worker>,
+    connection: Connection,
+    forwarding: Arc<Forwarding>,
+    mut client: End<S>,
+) where
     S: Breaks,
 {
-    let mut client = End::new(client);
     let start = Instant::now();
-    let mut line = connection.line();
-    line.upstream = Some(Arc::clone(&forwarding.upstream));
+    let listener = connection.slot.state.load_full();
+    let mut told = Told::default();
     let limit = forwarding.upstream.config.pool.max_connections;
     match Held::below(&forwarding.upstream, connections, limit) {
-        None => line.flags = "UO",
-        Some(_held) => match reach(worker, forwarding, &mut line).await {
+        None => told.flags = "UO",
+        Some(_held) => match Box::pin(reach(&worker, &forwarding, &mut told)).await {
             None => {}
-            Some((picked, upstream)) => {
-                let _active = Held::raise(&picked.endpoint, active);
+            Some((endpoint, mut upstream)) => {
+                let _active = Held::raise(&endpoint, active);
                 let counts = Counts::default();
-                let mut upstream = End::new(upstream);
                 let relayed = relay(&mut client, &mut upstream, forwarding.idle_timeout, &counts).await;
                 drop(upstream);
-                let (up, down) = counts.so_far();
-                line.bytes = down;
-                line.received = Some(up);
+                told.bytes = Some(counts.so_far());
                 if let Err(error) = relayed {
-                    line.flags = "UC";
-                    line.details = Some(error.to_string().into());
+                    told.flags = "UC";
+                    told.details = Some(error.to_string());
                 }
             }
         },
     }
-    line.duration = start.elapsed();
     if let Some(log) = worker.shared.log.load().as_ref() {
-        log.write(&line);
+        let Told { picked, attempts, flags, details, bytes } = told;
+        log.write(&Line {
+            listener: Some(listener),
+            upstream: Some(Arc::clone(&forwarding.upstream)),
+            attempts: (attempts > 0).then_some(attempts),
+            flags,
+            details: details.map(Cow::Owned),
+            received: bytes.map(|(up, _)| up),
+            bytes: bytes.map_or(0, |(_, down)| down),
+            picked,
+            duration: start.elapsed(),
+            ..connection.line()
+        });
     }
 }
 
+/// What the line in the log will say of a connection, which is written at its end.
+#[derive(Default)]
+struct Told {
+    /// The endpoint that was tried last.
+    picked: Option<Picked>,
+    attempts: u32,
+    flags: &'static str,
+    details: Option<String>,
+    /// Bytes from the client and bytes to it, once it is connected.
+    bytes: Option<(u64, u64)>,
+}
+
 /// A connection to one of the endpoints.
-async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Option<(Picked, Upward)> {
+async fn reach(
+    worker: &Worker,
+    forwarding: &Forwarding,
+    told: &mut Told,
+) -> Option<(Arc<Endpoint>, End<Upward>)> {
     let mut tried = Tried::default();
     let metrics = &worker.shared.metrics;
     for attempt in 1..=forwarding.max_connect_attempts {
-        line.attempts = Some(attempt);
+        told.attempts = attempt;
         let Some(picked) = pick(&forwarding.upstream, &mut tried, Prefer::AnotherEndpoint) else {
-            line.flags = "UH";
+            told.flags = "UH";
             return None;
         };
-        line.picked = Some(picked.clone());
+        told.picked = Some(picked.clone());
         let result = connect_for_client(&picked, Spoken::Bytes, metrics).await;
         let name = &forwarding.upstream.name;
         let report = match &result {
@@ -78,8 +107,8 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
                 Some(Report::Answer(200))
             }
             Err(failure) => {
-                line.flags = "UF";
-                line.details = Some(failure.message.clone().into());
+                told.flags = "UF";
+                told.details = Some(failure.message.clone());
                 metrics.attempts.add(&[name, picked.group_name(), failure.reason], 1);
                 failure.is_endpoints().then_some(Report::Unconnected)
             }
@@ -88,9 +117,9 @@ async fn reach(worker: &Worker, forwarding: &Forwarding, line: &mut Line) -> Opt
             picked.report(report, metrics);
         }
         if let Ok(upstream) = result {
-            line.flags = "";
-            line.details = None;
-            return Some((picked, upstream));
+            told.flags = "";
+            told.details = None;
+            return Some((picked.endpoint, End::new(upstream)));
         }
     }
     None

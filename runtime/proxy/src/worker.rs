@@ -1,5 +1,6 @@
 //! One worker: a thread with its own runtime, its own listening sockets and its own connections to upstreams.
 
+use crate::accept::accept;
 use crate::access_log::{self, Log};
 use crate::drain::Phase;
 use crate::heartbeat::{BEAT, Heartbeats};
@@ -10,7 +11,6 @@ use crate::patience;
 use crate::pool::Pools;
 use crate::queue;
 use crate::room::{Room, Rooms};
-use crate::serve::accept;
 use crate::snapshot::Snapshot;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustc_hash::FxHashSet;

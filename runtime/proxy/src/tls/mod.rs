@@ -10,7 +10,7 @@ mod stream;
 mod verify;
 
 pub(crate) use client::client_config;
-pub(crate) use edge::{ClientCertificate, EdgeTls, client_of};
+pub(crate) use edge::{Asked, ClientCertificate, EdgeTls, client_of};
 pub(crate) use files::{Credentials, Loaded, load, load_certificate};
 pub(crate) use outside::Outside;
 pub(crate) use server::server_config;
