@@ -10,8 +10,9 @@ use crate::patience;
 use crate::queue;
 use crate::receive::Receive;
 use crate::tls::ToServer;
-use crate::upstream::Spoken;
+use crate::upstream::{Group, Spoken};
 use rustls_pki_types::ServerName;
+use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -55,18 +56,20 @@ pub(crate) async fn connect(
     spoken: Spoken,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
-    connect_through(picked, spoken, receive(picked, spoken), metrics).await
+    let connected = connect_through(picked, spoken, receive(picked, spoken), &[], metrics).await;
+    connected.map(|(stream, _)| stream)
 }
 
-/// Connects; so much is kept of what is received.
+/// Connects; so much is kept of what is received. How much of `first` was sent already is in the result.
 async fn connect_through(
     picked: &Picked,
     spoken: Spoken,
     receive: Receive,
+    first: &[u8],
     metrics: &Metrics,
-) -> Result<Upward, ConnectFailure> {
+) -> Result<(Upward, usize), ConnectFailure> {
     let limit = picked.upstream.config.connect_timeout;
-    let result = match patience::within(limit, attempt(picked, spoken, receive, None)).await {
+    let result = match patience::within(limit, attempt(picked, spoken, receive, None, first)).await {
         Some(result) => result,
         None => Err(ConnectFailure {
             reason: "timeout",
@@ -88,9 +91,29 @@ pub(crate) async fn connect_for_client(
     spoken: Spoken,
     metrics: &Metrics,
 ) -> Result<Upward, ConnectFailure> {
+    let connected = connect_and_say(picked, spoken, &[], metrics).await;
+    connected.map(|(stream, _)| stream)
+}
+
+/// The same for bytes, of which the `first` are there. They are sent at once where the endpoint is so near that it has
+/// answered by then, which saves waiting to be told so. How many were sent is in the result.
+pub(crate) async fn connect_for_bytes(
+    picked: &Picked,
+    first: &[u8],
+    metrics: &Metrics,
+) -> Result<(Upward, usize), ConnectFailure> {
+    connect_and_say(picked, Spoken::Bytes, first, metrics).await
+}
+
+async fn connect_and_say(
+    picked: &Picked,
+    spoken: Spoken,
+    first: &[u8],
+    metrics: &Metrics,
+) -> Result<(Upward, usize), ConnectFailure> {
     let receive = receive(picked, spoken);
     if queue::room_for_upstream(receive.grown()).await {
-        return connect_through(picked, spoken, receive, metrics).await;
+        return connect_through(picked, spoken, receive, first, metrics).await;
     }
     metrics.connect_failures.add(&[&picked.upstream.name, picked.group_name(), EXHAUSTED], 1);
     Err(ConnectFailure { reason: EXHAUSTED, message: "memory is full".to_owned() })
@@ -102,13 +125,44 @@ pub(crate) async fn connect_to_check(
     spoken: Spoken,
     sni: &str,
 ) -> Result<Upward, ConnectFailure> {
-    attempt(picked, spoken, receive(picked, spoken), Some(sni)).await
+    let connected = attempt(picked, spoken, receive(picked, spoken), Some(sni), &[]).await;
+    connected.map(|(stream, _)| stream)
 }
 
 /// What is kept of a connection that is opened now.
 fn receive(picked: &Picked, spoken: Spoken) -> Receive {
     Receive::of(picked.endpoint.address, spoken, memory::buffers())
 }
+
+/// Connects, and sends what it can of `first` if the connection is there at once: over loopback it is, and the kernel does not
+/// say so by itself. How much was sent is in the result.
+async fn open_and_say(address: SocketAddr, receive: Receive, first: &[u8]) -> io::Result<(TcpStream, usize)> {
+    if first.is_empty() || !address.ip().is_loopback() {
+        return Ok((open(address, receive).await?, 0));
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    if let Some(bytes) = receive.bound().filter(|_| !receive.is_late()) {
+        socket.set_recv_buffer_size(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+    }
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(IN_PROGRESS) => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let sent = match socket.send(first) {
+        Ok(sent) => Some(sent),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(error) => return Err(error),
+    };
+    let stream = TcpStream::from_std(socket.into())?;
+    if sent.is_none() {
+        stream.writable().await?;
+        stream.take_error()?.map_or(Ok(()), Err)?;
+    }
+    Ok((stream, sent.unwrap_or(0)))
+}
+
+/// Linux' number for a connection that is being made: EINPROGRESS.
+const IN_PROGRESS: i32 = 115;
 
 async fn open(address: SocketAddr, receive: Receive) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -118,15 +172,19 @@ async fn open(address: SocketAddr, receive: Receive) -> io::Result<TcpStream> {
     socket.connect(address).await
 }
 
-/// A connection by the server name of the group, unless there is another one.
+/// A connection by the server name of the group, unless there is another one; with how much of `first` was sent already,
+/// which is nothing over TLS.
 async fn attempt(
     picked: &Picked,
     spoken: Spoken,
     receive: Receive,
     other: Option<&str>,
-) -> Result<Upward, ConnectFailure> {
+    first: &[u8],
+) -> Result<(Upward, usize), ConnectFailure> {
     let address = picked.endpoint.address;
-    let stream = open(address, receive).await.map_err(|error| ConnectFailure {
+    let first = if picked.group().is_none_or(Group::is_plain) { first } else { &[] };
+    let opened = open_and_say(address, receive, first).await;
+    let (stream, sent) = opened.map_err(|error| ConnectFailure {
         reason: match error.raw_os_error() {
             Some(number) if OUT_OF_SOMETHING.contains(&number) => EXHAUSTED,
             _ if error.kind() == io::ErrorKind::ConnectionRefused => "refused",
@@ -150,11 +208,11 @@ async fn attempt(
     };
     let stream = match spoken {
         Spoken::Http1 | Spoken::Http2 => Paced::to_upstream(stream, receive, growing),
-        Spoken::Bytes => Paced::for_bytes(stream, receive, growing),
+        Spoken::Bytes => Paced::for_bytes(stream, receive, growing, sent > 0),
     };
     let group = picked.group();
     let Some(group) = group.filter(|group| !group.is_plain()) else {
-        return Ok(Upward::Plain(stream));
+        return Ok((Upward::Plain(stream), sent));
     };
     let Some((config, sni)) = group.tls(spoken) else {
         return Err(ConnectFailure { reason: "tls", message: "no certificate was loaded".into() });
@@ -165,7 +223,9 @@ async fn attempt(
         message: format!("`{sni}` cannot be sent as a server name: {error}"),
     })?;
     let handshake = Box::pin(ToServer::connect(config, name, stream)).await;
-    handshake.map(|stream| Upward::Tls(Box::new(stream))).map_err(|error| not_proved(address, sni, &error))
+    handshake
+        .map(|stream| (Upward::Tls(Box::new(stream)), 0))
+        .map_err(|error| not_proved(address, sni, &error))
 }
 
 /// A connection to an endpoint for what this proxy asks by itself over HTTP/2, which no client waits for alone and which may
@@ -262,6 +322,26 @@ impl AsyncWrite for Upward {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt as _;
+
+    #[tokio::test]
+    async fn what_is_there_is_sent_with_the_connection_or_not_at_all() -> io::Result<()> {
+        let application = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let address = application.local_addr()?;
+        let receive = Receive::of(address, Spoken::Bytes, memory::Buffers::Large);
+        let (mut stream, sent) = open_and_say(address, receive, b"hello").await?;
+        assert_eq!(sent, 5, "over loopback the connection is there at once");
+        let (mut accepted, _) = application.accept().await?;
+        let mut heard = [0; 5];
+        accepted.read_exact(&mut heard).await?;
+        assert_eq!(&heard, b"hello");
+        drop(accepted);
+        assert_eq!(stream.read(&mut heard).await?, 0);
+        drop(application);
+        let refused = open_and_say(address, receive, b"hello").await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        Ok(())
+    }
 
     #[tokio::test]
     async fn what_an_application_sends_fills_a_bounded_buffer() -> io::Result<()> {

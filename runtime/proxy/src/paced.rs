@@ -120,9 +120,14 @@ impl Paced {
     }
 
     /// The same for bytes, on a connection that was not prepared.
-    pub(crate) fn for_bytes(stream: TcpStream, receive: Receive, growing: Option<Growing>) -> Self {
+    pub(crate) fn for_bytes(
+        stream: TcpStream,
+        receive: Receive,
+        growing: Option<Growing>,
+        was_written_to: bool,
+    ) -> Self {
         let mut paced = Paced::to_upstream(stream, receive, growing);
-        paced.options = Options::AfterOne;
+        paced.options = if was_written_to { Options::Now } else { Options::AfterOne };
         paced
     }
 
@@ -398,7 +403,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let receive = Receive::of(address, Spoken::Bytes, Buffers::Large);
-        let mut stream = Paced::for_bytes(TcpStream::connect(address).await.unwrap(), receive, None);
+        let mut stream = Paced::for_bytes(TcpStream::connect(address).await.unwrap(), receive, None, false);
         let (mut application, _) = listener.accept().await.unwrap();
         let is_prepared = |stream: &Paced| {
             let socket = SockRef::from(stream.tcp());

@@ -29,6 +29,14 @@ pub(crate) trait Breaks: AsyncRead + AsyncWrite + Unpin {
     /// When it is dropped, it is not closed in order.
     fn break_off(&self);
 
+    /// What has come and is read next, as far as that is known without reading.
+    fn come(&self) -> &[u8] {
+        &[]
+    }
+
+    /// So many bytes of what has come are not to be read any more.
+    fn skip(&mut self, _bytes: usize) {}
+
     /// The TCP connection, where it has what is read next, and takes what is written as it is.
     fn bare(&mut self) -> Option<&mut Paced> {
         None
@@ -52,6 +60,14 @@ impl Breaks for Paced {
 impl<S: Breaks> Breaks for Replayed<S> {
     fn break_off(&self) {
         self.stream().break_off();
+    }
+
+    fn come(&self) -> &[u8] {
+        self.rest()
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.leave_out(bytes);
     }
 
     fn bare(&mut self) -> Option<&mut Paced> {
@@ -101,6 +117,11 @@ impl<S: Breaks> End<S> {
     pub(crate) fn new(stream: S) -> Self {
         End { stream, is_complete: false }
     }
+
+    /// What has come and is read next, as far as that is known without reading.
+    pub(crate) fn come(&self) -> &[u8] {
+        self.stream.come()
+    }
 }
 
 impl<S: Breaks> Drop for End<S> {
@@ -119,6 +140,12 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// So many of the client's were sent before.
+    pub(crate) fn beginning<S: Breaks>(client: &mut End<S>, sent: usize) -> Self {
+        client.stream.skip(sent);
+        Counts { up: Cell::new(sent as u64), down: Cell::default() }
+    }
+
     /// Bytes from the client, and bytes to it.
     pub(crate) fn so_far(&self) -> (u64, u64) {
         (self.up.get(), self.down.get())

@@ -30,6 +30,19 @@ impl<S> Replayed<S> {
         &self.stream
     }
 
+    /// What is read once more.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.first.get(self.position..).unwrap_or_default()
+    }
+
+    /// So many of these bytes are not read once more.
+    pub(crate) fn leave_out(&mut self, bytes: usize) {
+        self.position += bytes;
+        if self.position >= self.first.len() {
+            (self.first, self.position) = (Vec::new(), 0);
+        }
+    }
+
     /// The connection itself, once all that was read has been read again.
     pub(crate) fn replayed_all(&mut self) -> Option<&mut S> {
         self.first.is_empty().then_some(&mut self.stream)
@@ -43,17 +56,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let rest = this.first.get(this.position..).unwrap_or_default();
+        let rest = this.rest();
         if rest.is_empty() {
             return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
         let count = rest.len().min(buffer.remaining());
         buffer.put_slice(rest.get(..count).unwrap_or_default());
-        this.position += count;
-        if this.position >= this.first.len() {
-            this.first = Vec::new();
-            this.position = 0;
-        }
+        this.leave_out(count);
         Poll::Ready(Ok(()))
     }
 }

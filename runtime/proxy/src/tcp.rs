@@ -2,12 +2,12 @@
 
 use crate::access_log::Line;
 use crate::balance::{Picked, Prefer, Tried, pick};
-use crate::connect::{Upward, connect_for_client};
+use crate::connect::{Upward, connect_for_bytes};
 use crate::outlier::Report;
 use crate::relay::{Breaks, Counts, End, relay};
 use crate::serve::Connection;
 use crate::shares::Forwarding;
-use crate::upstream::{Endpoint, Held, Spoken, Upstream};
+use crate::upstream::{Endpoint, Held, Upstream};
 use crate::worker::Worker;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -39,11 +39,11 @@ pub(crate) async fn forward<S>(
     let limit = forwarding.upstream.config.pool.max_connections;
     match Held::below(&forwarding.upstream, connections, limit) {
         None => told.flags = "UO",
-        Some(_held) => match Box::pin(reach(&worker, &forwarding, &mut told)).await {
+        Some(_held) => match Box::pin(reach(&worker, &forwarding, client.come(), &mut told)).await {
             None => {}
-            Some((endpoint, mut upstream)) => {
+            Some((endpoint, mut upstream, sent)) => {
                 let _active = Held::raise(&endpoint, active);
-                let counts = Counts::default();
+                let counts = Counts::beginning(&mut client, sent);
                 let relayed = relay(&mut client, &mut upstream, forwarding.idle_timeout, &counts).await;
                 drop(upstream);
                 told.bytes = Some(counts.so_far());
@@ -83,12 +83,13 @@ struct Told {
     bytes: Option<(u64, u64)>,
 }
 
-/// A connection to one of the endpoints.
+/// A connection to one of the endpoints, and how much of `first` was sent on it already.
 async fn reach(
     worker: &Worker,
     forwarding: &Forwarding,
+    first: &[u8],
     told: &mut Told,
-) -> Option<(Arc<Endpoint>, End<Upward>)> {
+) -> Option<(Arc<Endpoint>, End<Upward>, usize)> {
     let mut tried = Tried::default();
     let metrics = &worker.shared.metrics;
     for attempt in 1..=forwarding.max_connect_attempts {
@@ -98,7 +99,7 @@ async fn reach(
             return None;
         };
         told.picked = Some(picked.clone());
-        let result = connect_for_client(&picked, Spoken::Bytes, metrics).await;
+        let result = connect_for_bytes(&picked, first, metrics).await;
         let name = &forwarding.upstream.name;
         let report = match &result {
             // A connection is the only answer that bytes give.
@@ -116,10 +117,10 @@ async fn reach(
         if let Some(report) = report {
             picked.report(report, metrics);
         }
-        if let Ok(upstream) = result {
+        if let Ok((upstream, sent)) = result {
             told.flags = "";
             told.details = None;
-            return Some((picked.endpoint, End::new(upstream)));
+            return Some((picked.endpoint, End::new(upstream), sent));
         }
     }
     None
