@@ -9,12 +9,19 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a pipe holds, in bytes. The kernel gives 64 KiB by itself, and each call would move no more than that.
 pub(crate) const SIZE: usize = 256 * 1024;
 
-/// How many pipes a worker has at most. Whoever gets none copies.
-const MOST: usize = 32;
+/// How many pipes a worker has at most. Whoever gets none copies, for twice the processor time.
+const MOST: usize = 64;
+
+/// How many all workers have at most: three quarters of what a user without privileges may have in all processes, whose new
+/// pipes are small beyond that (`fs.pipe-user-pages-soft`, 64 MiB).
+const MOST_OF_ALL: usize = 192;
+
+static OF_ALL: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Those of this worker in which nothing is.
@@ -30,26 +37,41 @@ struct Ends {
     out: OwnedFd,
     into: OwnedFd,
     _counted: [Other; 2],
+    _one: One,
 }
 
-impl Ends {
-    /// One more, if the worker may have it and the kernel gives it: without privileges, all processes of a user together
-    /// have so much for their pipes (`fs.pipe-user-pages-soft`).
-    fn open() -> Option<Self> {
-        if ALL.get() >= MOST {
-            return None;
-        }
-        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
-        fcntl_setpipe_size(&into, SIZE).ok()?;
-        ALL.set(ALL.get() + 1);
-        Some(Ends { out, into, _counted: [Other::new(), Other::new()] })
+/// One pipe of so many.
+#[derive(Debug)]
+struct One;
+
+impl One {
+    /// If the worker may have one more.
+    fn more() -> Option<Self> {
+        let below = |all: usize| (all < MOST_OF_ALL).then_some(all + 1);
+        let may =
+            ALL.get() < MOST && OF_ALL.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).is_ok();
+        may.then(|| {
+            ALL.set(ALL.get() + 1);
+            One
+        })
     }
 }
 
-impl Drop for Ends {
+impl Drop for One {
     fn drop(&mut self) {
+        OF_ALL.fetch_sub(1, Ordering::Relaxed);
         // At its very end a thread counts no more.
         let _ = ALL.try_with(|all| all.set(all.get().saturating_sub(1)));
+    }
+}
+
+impl Ends {
+    /// One more, if the worker may have it and the kernel gives it.
+    fn open() -> Option<Self> {
+        let one = One::more()?;
+        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+        fcntl_setpipe_size(&into, SIZE).ok()?;
+        Some(Ends { out, into, _counted: [Other::new(), Other::new()], _one: one })
     }
 }
 

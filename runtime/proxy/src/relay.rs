@@ -200,10 +200,15 @@ where
 /// After how long a connection is one that stays.
 const STAYS: Duration = Duration::from_secs(10);
 
-/// After how many reads in a row that brought so many bytes or more the next ones go through a pipe, until one brings less. A
-/// buffer of the kernel is read in two pieces or three, and the last of them is what is left.
+/// After how many reads that brought so many bytes or more the next ones go through a pipe. A buffer of the kernel is read in two
+/// pieces or three, and the last of them is what is left.
 const LONG: u32 = 8;
 const LARGE: usize = 16 * 1024;
+
+/// A read that brings less counts as so many large ones that were not there, and of large ones so many count at most: among
+/// many streams each has less at times, and goes on through its pipe; one that has become a conversation does not.
+const SMALL: u32 = 4;
+const MOST: u32 = 4 * LONG;
 
 /// How much is moved at most until other connections of the worker have their turn, in bytes.
 const TURN: usize = 2 * 1024 * 1024;
@@ -218,7 +223,7 @@ struct Direction {
     written: usize,
     /// What was read and is not in memory.
     pipe: Option<Pipe>,
-    /// How many reads in a row brought much.
+    /// How many reads brought much, less what those that brought little take away.
     large: u32,
     /// How much has been read that does not count yet, since it was not written.
     passing: usize,
@@ -301,7 +306,7 @@ impl Direction {
         A: Breaks,
         B: Breaks,
     {
-        if self.large >= LONG
+        if self.is_long()
             && memory::level() == Level::Ample
             && let (Some(from), Some(_)) = (from.bare(), to.bare())
             && let Some(mut pipe) = Pipe::take()
@@ -356,9 +361,14 @@ impl Direction {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether it goes on and on.
+    fn is_long(&self) -> bool {
+        self.large >= LONG
+    }
+
     /// Notes how much a read brought.
     fn noted(&mut self, bytes: usize) {
-        self.large = if bytes >= LARGE { self.large.saturating_add(1) } else { 0 };
+        self.large = if bytes >= LARGE { MOST.min(self.large + 1) } else { self.large.saturating_sub(SMALL) };
     }
 }
 
@@ -459,6 +469,19 @@ mod tests {
             assert!(Pipe::has_some(), "what goes on and on is not copied");
         };
         LocalSet::new().run_until(test).await;
+    }
+
+    #[test]
+    fn a_stream_that_had_less_for_once_goes_on_through_its_pipe_and_a_conversation_does_not() {
+        let mut direction = Direction::default();
+        let mut after = |reads: u32, bytes| {
+            (0..reads).for_each(|_| direction.noted(bytes));
+            direction.is_long()
+        };
+        assert!(!after(LONG - 1, LARGE) && after(1, LARGE));
+        assert!(!after(1, 1), "it has only begun");
+        assert!(after(1000, LARGE) && after(3, LARGE - 1) && after(3 * SMALL, LARGE));
+        assert!(!after(MOST / SMALL, 100) && !after(LONG - 1, LARGE) && after(1, LARGE));
     }
 
     #[tokio::test]
