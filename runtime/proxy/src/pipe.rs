@@ -11,15 +11,16 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a pipe holds, in bytes. The kernel gives 64 KiB by itself, and each call would move no more than that.
-pub(crate) const SIZE: usize = 256 * 1024;
+/// What a pipe holds, in bytes. The kernel gives 64 KiB by itself, and each call would move no more than that; with half as much as
+/// this a MiB costs a fifth more, and little more comes at once where the kernel's bounds are as it sets them.
+pub(crate) const SIZE: usize = 512 * 1024;
 
 /// How many pipes a worker has at most. Whoever gets none copies, for twice the processor time.
 const MOST: usize = 64;
 
 /// How many all workers have at most: three quarters of what a user without privileges may have in all processes, whose new
-/// pipes are small beyond that (`fs.pipe-user-pages-soft`, 64 MiB).
-const MOST_OF_ALL: usize = 192;
+/// pipes are small beyond that (`fs.pipe-user-pages-soft`, 64 MiB). Each test is a worker.
+const MOST_OF_ALL: usize = if cfg!(test) { 64 * MOST } else { 96 };
 
 static OF_ALL: AtomicUsize = AtomicUsize::new(0);
 
