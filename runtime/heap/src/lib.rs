@@ -5,12 +5,16 @@
 //! tenth of a second. Counting is exact, except for what each thread has not yet added to the sum, and costs an
 //! addition for each allocation.
 //!
-//! Invariant: this is the only unsafe code of the workspace, and it hands every call to the system's allocator as it is.
-//! Only where memory is tight it asks that allocator to give back what is free.
+//! Invariant: this is the only unsafe code of the workspace. It hands every call to the system's allocator as it is; where
+//! memory is tight it asks that allocator to give back what is free, and after a start the kernel to unmap what only that needed.
+
+mod code;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicIsize, Ordering};
+
+pub use code::leave_code;
 
 /// How many bytes a thread counts for itself before it adds them to the sum, so that threads do not wait for each other
 /// at every allocation.
