@@ -5,6 +5,7 @@
 pub mod build;
 pub mod certificates;
 pub mod crowd;
+pub mod document;
 pub mod http;
 pub mod http2;
 pub mod http2_server;

@@ -126,7 +126,7 @@ const ORDER: &[&[&str]] = &[
         "meshc-machines",
         "meshc-reference",
     ],
-    &["meshc-proof"],
+    &["meshc-proof", "meshc-changes"],
     &["meshc-driver"],
     &["meshc-server"],
     &["meshc-cli", "meshd"],

@@ -250,7 +250,7 @@ pub fn render(
     }
 }
 
-fn render_proxy(
+pub(crate) fn render_proxy(
     proxy: &ProxyPlan,
     form: Rendering,
     placement: &Placement,

@@ -2,12 +2,14 @@
 //!
 //! A seam: every value is taken apart field by field, so that a new field does not build before it is read here.
 
+use std::hash::{Hash, Hasher};
+
 use envoy_types::pb::envoy::config::bootstrap::v3::bootstrap::{DynamicResources, StaticResources};
 use envoy_types::pb::envoy::config::bootstrap::v3::{
     Admin, Bootstrap, LayeredRuntime, RuntimeLayer, Watchdog, Watchdogs, runtime_layer::LayerSpecifier,
 };
 use envoy_types::pb::google::protobuf;
-use meshc_plan::{ProxyName, Role, paths};
+use meshc_plan::{ProxyName, ProxyPlan, Role, paths};
 
 use crate::cluster::dns;
 use crate::pb::base::{Address, Locality, Node};
@@ -38,6 +40,12 @@ pub(crate) fn watching(placed: &Placed<'_>) -> Bootstrap {
         }),
         ..common(placed)
     }
+}
+
+/// Feeds what an Envoy with watched files reads only once, when it starts.
+pub fn hash_start<H: Hasher>(plan: &ProxyPlan, state: &mut H) {
+    let meshc_plan::Locality { region, zone, cluster: _ } = &plan.locality;
+    (&plan.name, plan.memory, region, zone, std::mem::discriminant(&plan.role)).hash(state);
 }
 
 /// Everything in one, apart from certificates.

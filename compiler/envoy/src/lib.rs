@@ -25,6 +25,7 @@ mod shares;
 mod support;
 mod tls;
 
+pub use bootstrap::hash_start;
 pub use codes::CODES;
 pub use proto::roots;
 pub use support::check;

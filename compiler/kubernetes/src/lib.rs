@@ -16,10 +16,13 @@ mod guard;
 mod guide;
 mod limits;
 mod metadata;
+mod pods;
 mod rate_limit;
 mod sidecar;
 mod trust;
 mod workload;
+
+pub use pods::hash_pods;
 
 use std::collections::BTreeMap;
 

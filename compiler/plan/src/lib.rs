@@ -39,7 +39,7 @@ pub use deployment::{
     ApplicationPort, ClusterPlan, Deployment, GatewayDeployment, GatewayPortPlan, Owner, RedirectedFor,
     SidecarDeployment, localhost, wildcard,
 };
-pub use dump::dump;
+pub use dump::{dump, phrases};
 pub use identity::{Identity, PeerCheck};
 pub use listener::{
     AppMetrics, AppPort, Carried, ClientCertificates, HttpListener, InboundChain, InboundListener,
@@ -48,8 +48,8 @@ pub use listener::{
 };
 pub use lower::{Extent, lower, lower_each, lower_unless};
 pub use names::{
-    CHECK_SNI, VirtualRange, app_label, called_at_listener, called_by_upstream, check_sni, companion_service,
-    listen_port, object_name, outbound_listener, sni, upstream_name, virtual_address,
+    CHECK_SNI, VirtualRange, app_label, called_at_listener, called_by_sni, called_by_upstream, check_sni,
+    companion_service, listen_port, object_name, outbound_listener, sni, upstream_name, virtual_address,
 };
 pub use outside_secrets::OutsideSecrets;
 pub use placement::Placement;

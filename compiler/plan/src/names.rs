@@ -16,6 +16,15 @@ pub fn sni(service: &str, subset: Option<&str>, namespace: &str, port: u16) -> S
     ["outbound_.", &port, "_.", subset, "_.", service, ".", namespace, ".svc.cluster.local"].concat()
 }
 
+/// The service, the namespace and the port of an SNI that [`sni`] made, whichever subset it means.
+#[must_use]
+pub fn called_by_sni(sni: &str) -> Option<(&str, &str, u16)> {
+    let (port, rest) = sni.strip_prefix("outbound_.")?.split_once("_.")?;
+    let (_, name) = rest.split_once("_.")?;
+    let (service, namespace) = name.strip_suffix(".svc.cluster.local")?.rsplit_once('.')?;
+    Some((service, namespace, port.parse().ok()?))
+}
+
 /// The SNI of health checks of the same: it leads to where nothing but the check is taken.
 #[must_use]
 pub fn check_sni(service: &str, subset: Option<&str>, namespace: &str, port: u16) -> String {
@@ -177,6 +186,9 @@ mod tests {
         assert_eq!(sni("catalog", None, "istioinaction", 80), expected);
         let expected = "outbound_.9080_.v2_.reviews.shop.svc.cluster.local";
         assert_eq!(sni("reviews", Some("v2"), "shop", 9080), expected);
+        assert_eq!(called_by_sni(expected), Some(("reviews", "shop", 9080)));
+        assert_eq!(called_by_sni(&sni("a", None, "b", 80)), Some(("a", "b", 80)));
+        assert_eq!(called_by_sni(&check_sni("a", None, "b", 80)), None);
     }
 
     #[test]

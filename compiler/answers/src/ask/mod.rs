@@ -2,6 +2,7 @@
 
 mod doors;
 mod fate;
+mod judge;
 mod matrix;
 mod names;
 mod question;
@@ -17,6 +18,7 @@ use lang_diagnostics::{Diagnostic, FileId, Origin, Span};
 use meshc_topology::{Failures, Survivors};
 use meshc_vocabulary::testing::{CallFrom, CallTest, CallTo, Request};
 
+pub use judge::{Decided, Judge};
 pub use matrix::{Matrix, View, matrix};
 pub use names::{callees, callers};
 pub use question::{Detail, FORMS, Form, Lost, Name, Question, RequestWords, read};

@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod child;
 mod completions;
+mod diff;
 mod docs;
 mod explain;
 mod fail;
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     /// Print who may call whom, of the whole mesh.
     #[command(after_help = matrix::EXAMPLE)]
     Matrix(matrix::Arguments),
+    /// Print what a change of a mesh comes to: effects, restarts and the order of clusters.
+    #[command(after_help = diff::EXAMPLE)]
+    Diff(diff::Arguments),
     /// Print what somebody gets hold of who has stolen a key.
     #[command(after_help = blast_radius::EXAMPLE)]
     BlastRadius(blast_radius::Arguments),
@@ -103,6 +107,7 @@ impl Command {
             Self::Query(arguments) => query::run(&arguments, console),
             Self::Matrix(arguments) => matrix::run(&arguments, console),
             Self::Prove(command) => prove::run(&command, console),
+            Self::Diff(arguments) => diff::run(&arguments, console),
             Self::BlastRadius(arguments) => blast_radius::run(&arguments, console),
             Self::Ask(arguments) => ask::run(&arguments, console),
             Self::Test(arguments) => test::run(&arguments, console),

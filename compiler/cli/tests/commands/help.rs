@@ -16,6 +16,7 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["query"],
     &["ask"],
     &["matrix"],
+    &["diff"],
     &["blast-radius"],
     &["prove"],
     &["prove", "failover"],
@@ -52,6 +53,12 @@ fn examples(help: &str) -> Vec<String> {
 fn every_example_in_the_help_works() {
     let directory = Directory::new();
     fs::copy(example(), directory.path("mesh.mesh")).unwrap();
+    for copy in ["old.mesh", "new.mesh"] {
+        fs::copy(example(), directory.path(copy)).unwrap();
+    }
+    for _ in 0..2 {
+        crate::diff::repository(&directory);
+    }
     // What a certificate is piped into is not here; everything else is real.
     directory.write("bin/kubectl", "#!/bin/sh\nexec cat >/dev/null\n");
     fs::set_permissions(directory.path("bin/kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -126,6 +133,8 @@ fn what_cannot_be_read_or_written_is_said_as_json_by_every_command() {
         &["ask", "what can istioinaction.webapp reach", "none.mesh"],
         &["matrix", "none.mesh"],
         &["blast-radius", "key", "west", "none.mesh"],
+        &["diff", "none.mesh", "mesh.mesh"],
+        &["diff", "mesh.mesh", "none:mesh.mesh"],
         &["build", "none.mesh"],
         &["build", "mesh.mesh", "-o", "file"],
         &["build", "mesh.mesh", "-o", "file", "--check"],

@@ -7,6 +7,7 @@ mod ask;
 mod build;
 mod check;
 mod completion;
+mod diff;
 mod ending;
 mod fmt;
 mod help;

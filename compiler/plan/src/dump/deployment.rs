@@ -134,7 +134,7 @@ fn gateway(text: &mut Text, gateway: &GatewayDeployment) {
     });
 }
 
-fn gateway_service(text: &mut Text, service: &GatewayService) {
+pub(super) fn gateway_service(text: &mut Text, service: &GatewayService) {
     let GatewayService { kind, class, annotations, external_traffic, sources } = service;
     let kind = match kind {
         ServiceType::LoadBalancer => "load balancer",
@@ -155,7 +155,7 @@ fn gateway_service(text: &mut Text, service: &GatewayService) {
     }
 }
 
-fn gateway_resources(text: &mut Text, resources: &Resources) {
+pub(super) fn gateway_resources(text: &mut Text, resources: &Resources) {
     let Resources { cpu, cpu_limit, memory, memory_limit } = resources;
     let all = [("cpu", cpu), ("cpu limit", cpu_limit), ("memory", memory), ("memory limit", memory_limit)];
     for (what, number) in all {

@@ -115,7 +115,7 @@ fn http(text: &mut Text, listener: &HttpListener) {
 }
 
 /// From where connections are taken.
-fn clients(clients: Option<&ClientRanges>) -> Option<String> {
+pub(super) fn clients(clients: Option<&ClientRanges>) -> Option<String> {
     let ClientRanges { admitted, refused } = clients?;
     let but = if refused.is_empty() { "" } else { " but not " };
     Some(format!("of clients {}{but}{}", ranges(admitted).join(" "), ranges(refused).join(" ")))
@@ -132,7 +132,7 @@ fn dead(share: DeadShare) -> Option<String> {
     }
 }
 
-fn server_tls(text: &mut Text, tls: &ServerTls) {
+pub(super) fn server_tls(text: &mut Text, tls: &ServerTls) {
     let ServerTls { certificates, minimum_version, alpn, clients } = tls;
     let oldest = words::tls_version(*minimum_version);
     let offered: Vec<_> = alpn
@@ -266,7 +266,7 @@ fn limits(text: &mut Text, limits: &[Limit]) {
     self::filters(text, &filters);
 }
 
-fn filters(text: &mut Text, filters: &[Filter]) {
+pub(super) fn filters(text: &mut Text, filters: &[Filter]) {
     for filter in filters {
         match filter {
             Filter::Authorize(Authorization { deny, allow }) => {
@@ -342,7 +342,7 @@ fn cors(text: &mut Text, cors: &Cors) {
     ]));
 }
 
-fn redirect(redirect: &Redirect) -> String {
+pub(super) fn redirect(redirect: &Redirect) -> String {
     let Redirect { scheme, host, port, usual_port, path, status } = redirect;
     let scheme = scheme.map(|scheme| match scheme {
         Scheme::Http => String::from("http"),
@@ -358,7 +358,7 @@ fn redirect(redirect: &Redirect) -> String {
     ])
 }
 
-fn path(change: &PathChange) -> String {
+pub(super) fn path(change: &PathChange) -> String {
     match change {
         PathChange::Full(path) => path.clone(),
         PathChange::Prefix { from, to } => format!("{to}/… for {from}/…"),
@@ -405,7 +405,7 @@ fn access(text: &mut Text, verb: &str, rule: &AccessRule) {
     });
 }
 
-fn who(principal: &Principal) -> String {
+pub(super) fn who(principal: &Principal) -> String {
     match principal {
         Principal::Identity(id) => id.to_string(),
         Principal::Namespace { trust_domain, namespace } => {
@@ -417,7 +417,7 @@ fn who(principal: &Principal) -> String {
     }
 }
 
-fn requests(requests: &AccessRequests) -> String {
+pub(super) fn requests(requests: &AccessRequests) -> String {
     let AccessRequests { hosts, addresses, client_addresses, matches } = requests;
     let everything = [HttpMatch::EVERYTHING];
     let matches = words::any_of(if matches.is_empty() { &everything } else { matches });

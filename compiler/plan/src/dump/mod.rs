@@ -4,6 +4,7 @@
 
 mod deployment;
 mod listener;
+pub mod phrases;
 mod upstream;
 mod words;
 

@@ -33,14 +33,7 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
             self::health(text, health);
         }
         self::pool(text, pool);
-        text.line(match failing_answers {
-            FailingAnswers::GatewayErrors => String::from("502, 503 and 504 are failures"),
-            FailingAnswers::ServerErrors => String::from("5xx are failures"),
-            FailingAnswers::Statuses(ranges) => {
-                let ranges: Vec<_> = ranges.iter().map(|(first, last)| format!("{first}-{last}")).collect();
-                format!("{} are failures", ranges.join(", "))
-            }
-        });
+        text.line(format!("{} are failures", self::failing_answers(failing_answers)));
         match spill {
             Spill::WhenEmpty => {}
             Spill::ByShare => text.line("groups hand on what exceeds 1.4 times the share that is left"),
@@ -49,6 +42,17 @@ pub(super) fn dump(text: &mut Text, upstream: &Upstream) {
             self::group(text, group);
         }
     });
+}
+
+pub(super) fn failing_answers(failing: &FailingAnswers) -> String {
+    match failing {
+        FailingAnswers::GatewayErrors => String::from("502, 503 and 504"),
+        FailingAnswers::ServerErrors => String::from("5xx"),
+        FailingAnswers::Statuses(ranges) => {
+            let ranges: Vec<_> = ranges.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+            ranges.join(", ")
+        }
+    }
 }
 
 pub(super) fn address(address: &EndpointAddress) -> String {
@@ -72,7 +76,7 @@ pub(super) fn outside_tls(tls: &OutsideTls) -> String {
     ])
 }
 
-fn health(text: &mut Text, health: &HealthPlan) {
+pub(super) fn health(text: &mut Text, health: &HealthPlan) {
     let HealthPlan { check, sni, host, interval, timeout, unhealthy, healthy } = health;
     let quoted =
         |said: &Option<String>| said.as_ref().map_or(String::from("nothing"), |said| format!("{said:?}"));
@@ -89,7 +93,7 @@ fn health(text: &mut Text, health: &HealthPlan) {
     ));
 }
 
-fn pool(text: &mut Text, pool: &PoolPlan) {
+pub(super) fn pool(text: &mut Text, pool: &PoolPlan) {
     let PoolPlan {
         max_connections,
         max_pending_requests,
@@ -140,7 +144,7 @@ fn group(text: &mut Text, group: &Group) {
 }
 
 /// Nothing where endpoints take turns, as they mostly do.
-fn balance(balance: GroupBalance) -> Option<String> {
+pub(super) fn balance(balance: GroupBalance) -> Option<String> {
     let (how, slow_start) = match balance {
         GroupBalance::RoundRobin { slow_start: None } => return None,
         GroupBalance::RoundRobin { slow_start } => ("in turn", slow_start),
@@ -152,7 +156,7 @@ fn balance(balance: GroupBalance) -> Option<String> {
     Some(format!("{how}{}", slow_start.unwrap_or_default()))
 }
 
-fn ejection(ejection: &Ejection) -> String {
+pub(super) fn ejection(ejection: &Ejection) -> String {
     let (why, EjectionTiming { interval, ejection }) = match ejection {
         Ejection::Never => return String::from("never ejected"),
         Ejection::Pods { judged, most, timing } => {

@@ -1,0 +1,146 @@
+//! `meshc diff`: what a change of a mesh comes to, before anybody applies it.
+
+mod git;
+mod markdown;
+mod record;
+mod side;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
+use meshc_driver::changes::{Comparison, Risk};
+use meshc_driver::compare;
+
+use crate::compile::{DataPlaneWord, show};
+use crate::console::Console;
+use crate::exit::{Context, Exit, Failure};
+use crate::output::print;
+use side::Inputs;
+
+pub(crate) const EXAMPLE: &str = "\
+Example:
+  $ meshc diff old.mesh new.mesh
+  $ meshc diff main:mesh.mesh mesh.mesh
+  $ meshc diff HEAD~1: HEAD: -o markdown
+  $ meshc diff main:mesh.mesh mesh.mesh --fail-on widened-access,exposure
+
+A side is a file, a directory with a `mesh.mesh`, or REVISION:PATH, as git has
+it: from the top of the repository, or with ./ from here; without a path it is
+the `mesh.mesh` at the top. What a mesh uses is taken from the same revision.
+
+Effects come in order of risk, each once. One about requests has a request that
+is decided differently, as a question for `meshc ask`: both meshes were asked.
+What is written elsewhere, in another order or with other local names has none.
+
+Exits with 0, with 1 if there is an effect that --fail-on names, with 2 if a
+side cannot be read or has errors.";
+
+/// Arguments of `meshc diff`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The mesh before: a file, a directory, or REVISION:PATH.
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The mesh after.
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Give an input of both meshes a value.
+    #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
+    definitions: Vec<String>,
+    /// Take the values of inputs of both from a file of `name = value`.
+    #[arg(long, value_name = "FILE")]
+    values: Vec<PathBuf>,
+    /// Format, on standard output.
+    #[arg(short = 'o', long, value_enum, default_value = "text")]
+    format: Format,
+    /// Exit with 1 if there is an effect of this kind; several with commas between them.
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
+    fail_on: Vec<Kind>,
+    /// Compare for this data plane, whatever the meshes say.
+    #[arg(long, value_enum)]
+    data_plane: Option<DataPlaneWord>,
+}
+
+/// In which format the comparison is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For a pull request.
+    Markdown,
+    /// For programs: one JSON object.
+    Json,
+}
+
+/// What `--fail-on` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Any,
+    Of(Risk),
+}
+
+const KINDS: [Kind; 13] = {
+    let mut kinds = [Kind::Any; 13];
+    let mut position = 0;
+    while position < Risk::ALL.len() {
+        #[expect(clippy::indexing_slicing, reason = "both lengths are known when it is compiled")]
+        {
+            kinds[position + 1] = Kind::Of(Risk::ALL[position]);
+        }
+        position += 1;
+    }
+    kinds
+};
+
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &KINDS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Any => PossibleValue::new("any").help("any effect"),
+            Self::Of(risk) => PossibleValue::new(risk.word()).help(risk.heading()),
+        })
+    }
+}
+
+impl Kind {
+    fn is_met(self, comparison: &Comparison) -> bool {
+        comparison.effects.iter().any(|effect| match self {
+            Self::Any => true,
+            Self::Of(risk) => effect.risk == risk,
+        })
+    }
+}
+
+/// Compares.
+pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
+    let Arguments { old, new, definitions, values, format, fail_on, data_plane } = arguments;
+    let inputs = Inputs { definitions, values, data_plane: *data_plane };
+    let progress = console.progress("comparing");
+    let sides = [side::compile(old, &inputs)?, side::compile(new, &inputs)?];
+    drop(progress);
+    let [before, after] = &sides;
+    let Some(comparison) = compare(before, after) else {
+        for (side, name) in [(before, old), (after, new)] {
+            if side.mesh.is_none() {
+                show(side, console);
+                console.note(&format!("`{}` has errors, so there is nothing to compare", name.display()));
+            }
+        }
+        return Ok(Exit::Usage);
+    };
+    let text = match format {
+        Format::Text => text::written(&comparison),
+        Format::Markdown => markdown::written(&comparison),
+        Format::Json => record::written(&comparison),
+    };
+    print(&text).context(|| String::from("write to standard output"))?;
+    // The process ends, which frees millions of small values at once.
+    std::mem::forget(sides);
+    let fails = fail_on.iter().any(|kind| kind.is_met(&comparison));
+    Ok(if fails { Exit::Findings } else { Exit::Ok })
+}

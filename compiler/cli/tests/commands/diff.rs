@@ -1,0 +1,200 @@
+//! `meshc diff`: files and revisions, formats, and how it exits.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::Directory;
+
+const MESH: &str = "\
+use \"part.mesh\" { net }
+mesh m = \"m.example\"
+apply net()
+namespace app {
+  client bot { clusters = [one], calls = [web] }
+  service web { clusters = [one], port http { number = 80 } }
+  service log { clusters = [one], port http { number = 80 } }
+  policy slow { timeout = 5s }
+}
+";
+
+const PART: &str = "\
+template net() {
+  network net {}
+  cluster one { network = net, region = \"here\" }
+}
+";
+
+fn directory() -> Directory {
+    let directory = Directory::new();
+    directory.write("mesh.mesh", MESH);
+    directory.write("part.mesh", PART);
+    directory
+}
+
+fn git(directory: &Directory, arguments: &[&str]) {
+    let mut git = Command::new("git");
+    for who in ["AUTHOR", "COMMITTER"] {
+        git.env(format!("GIT_{who}_NAME"), "test").env(format!("GIT_{who}_EMAIL"), "test@example.org");
+    }
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    let output = git.args(arguments).current_dir(directory.path(".")).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+}
+
+/// A repository with the mesh in its first revision.
+pub(crate) fn repository(directory: &Directory) {
+    git(directory, &["init", "--quiet", "--initial-branch", "main", "."]);
+    git(directory, &["add", "."]);
+    git(directory, &["commit", "--quiet", "--allow-empty", "--message", "first"]);
+}
+
+fn told(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn two_files_in_each_format() {
+    let directory = directory();
+    directory.write("new.mesh", &MESH.replace("calls = [web]", "calls = [web, log]").replace("5s", "6s"));
+    let (text, said) = directory.succeed(&["diff", "mesh.mesh", "new.mesh"]);
+    assert_eq!(said, "");
+    let expected = "widened access:
+  app.bot -> app.log
+    may call: any request (new)
+    can app.bot call app.log GET /
+      before: no: app.bot in one: `app.bot in one` declares no call of `app.log`
+      after:  yes: app.bot in one: answered by `app.log in one`
+timeouts:
+  app.bot -> app.web
+    timeout: 5s -> 6s
+    can app.bot call app.web GET /
+      before: 5s
+      after:  6s
+proxies:
+  pods restart: one/sidecars/app/bot
+  configuration is reloaded: one/sidecars/app/log
+  untouched: 1
+";
+    assert_eq!(text, expected);
+    let (json, _) = directory.succeed(&["diff", "mesh.mesh", "new.mesh", "-o", "json"]);
+    let comparison: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(comparison["effects"][0]["kind"], "widened-access");
+    assert_eq!(comparison["effects"][0]["witness"]["question"], "can app.bot call app.log GET /");
+    assert_eq!(comparison["proxies"]["restarted"][0], "one/sidecars/app/bot");
+    let (markdown, _) = directory.succeed(&["diff", "mesh.mesh", "new.mesh", "-o", "markdown"]);
+    assert!(markdown.starts_with("### What this change of the mesh does\n"), "{markdown}");
+    assert!(
+        markdown.contains("| widened access | `app.bot -> app.log`: may call | – | any request |\n"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn the_exit_code_is_by_kind() {
+    let directory = directory();
+    directory.write("new.mesh", &MESH.replace("5s", "6s"));
+    let exit = |fail_on: &[&str]| {
+        directory.run(&[&["diff", "mesh.mesh", "new.mesh"], fail_on].concat()).status.code()
+    };
+    assert_eq!(exit(&[]), Some(0));
+    assert_eq!(exit(&["--fail-on", "widened-access,exposure"]), Some(0));
+    assert_eq!(exit(&["--fail-on", "widened-access,timeouts"]), Some(1));
+    assert_eq!(exit(&["--fail-on", "exposure", "--fail-on", "any"]), Some(1));
+    assert_eq!(exit(&["--fail-on", "everything"]), Some(2));
+}
+
+#[test]
+fn a_side_with_errors_is_shown_and_ends_it() {
+    let directory = directory();
+    directory.write("new.mesh", &MESH.replace("calls = [web]", "calls = [wbe]"));
+    let (code, text, said) = told(directory.run(&["diff", "mesh.mesh", "new.mesh"]));
+    assert_eq!((code, text.as_str()), (Some(2), ""));
+    assert!(said.contains("error[E0114]") || said.contains("wbe"), "{said}");
+    assert!(said.contains("`new.mesh` has errors, so there is nothing to compare"), "{said}");
+}
+
+#[test]
+fn a_revision_is_read_with_all_that_it_uses() {
+    let directory = directory();
+    repository(&directory);
+    // What is on the disk, uncommitted, is no part of the revision.
+    directory.write("part.mesh", &PART.replace("here", "there"));
+    let (text, _) = directory.succeed(&["diff", "main:", "mesh.mesh"]);
+    assert!(text.contains("locality: here/ -> there/"), "{text}");
+    git(&directory, &["commit", "--quiet", "--all", "--message", "second"]);
+    for (old, new) in
+        [("HEAD~1:mesh.mesh", "HEAD:mesh.mesh"), ("HEAD~1:", "main:"), ("main~:./mesh.mesh", ".")]
+    {
+        let (text, _) = directory.succeed(&["diff", old, new]);
+        assert!(text.contains("locality: here/ -> there/"), "{old} {new}: {text}");
+    }
+    let (text, _) = directory.succeed(&["diff", "HEAD:", "mesh.mesh"]);
+    assert_eq!(text, "no effect\nproxies:\n  untouched: 3\n");
+    // From a folder below, with a dot from there.
+    directory.write("below/nothing", "");
+    let mut below = directory.meshc(&["diff", "HEAD:./../mesh.mesh", "HEAD:mesh.mesh"]);
+    let (code, text, said) = told(below.current_dir(directory.path("below")).output().unwrap());
+    assert_eq!(code, Some(0), "{text}{said}");
+}
+
+#[test]
+fn what_is_no_revision_is_refused_and_nothing_of_a_repository_runs() {
+    let directory = directory();
+    repository(&directory);
+    // A file whose name looks like a revision is a file.
+    directory.write("main:mesh.mesh", &MESH.replace("5s", "7s"));
+    let (text, _) = directory.succeed(&["diff", "mesh.mesh", "main:mesh.mesh"]);
+    assert!(text.contains("timeout: 5s -> 7s"), "{text}");
+    // A link is read as one, and leads out of nothing.
+    std::os::unix::fs::symlink("/etc/passwd", directory.path("link.mesh")).unwrap();
+    git(&directory, &["add", "link.mesh"]);
+    git(&directory, &["commit", "--quiet", "--message", "a link"]);
+    // Hooks and helpers that would leave a trace.
+    let trace = directory.path("trace");
+    let helper = format!("#!/bin/sh\ntouch {}\n", trace.display());
+    directory.write("helper", &helper);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(directory.path("helper"), mode).unwrap();
+    let helper = directory.path("helper").display().to_string();
+    for key in ["core.fsmonitor", "core.pager", "core.sshCommand", "diff.external"] {
+        git(&directory, &["config", key, &helper]);
+    }
+    let _ = std::fs::remove_file(&trace);
+    for wrong in [
+        "none:mesh.mesh",
+        "--output=x:mesh.mesh",
+        "-h:",
+        ":mesh.mesh",
+        "HEAD:none.mesh",
+        "HEAD:../mesh.mesh",
+        "HEAD:/etc/passwd",
+        "HEAD:link.mesh",
+        "HEAD:.git/config",
+    ] {
+        let (code, text, said) = told(directory.run(&["diff", "--", "mesh.mesh", wrong]));
+        assert_eq!((code, text.as_str()), (Some(2), ""), "{wrong}: {said}");
+        assert!(said.starts_with("error: cannot read `"), "{wrong}: {said}");
+    }
+    directory.succeed(&["diff", "HEAD:mesh.mesh", "mesh.mesh"]);
+    assert!(!trace.exists() && !directory.path("x").exists());
+}
+
+#[test]
+fn what_a_mesh_has_written_is_text_in_markdown() {
+    let directory = directory();
+    let rule = "  policy odd { targets = [web], allow { from = [bot], match { header x { exact = \"a|b `c` <img> [d](e) @all\" } } } }\n";
+    let new = MESH.replace("  policy slow", &format!("{rule}  policy slow"));
+    assert_ne!(new, MESH);
+    directory.write("new.mesh", &new);
+    let (markdown, _) = directory.succeed(&["diff", "mesh.mesh", "new.mesh", "-o", "markdown"]);
+    for line in markdown.lines().filter(|line| line.starts_with("| narrowed")) {
+        assert!(!line.contains("<img>") && line.contains("&lt;img&gt;"), "{line}");
+        assert!(
+            line.contains("a\\|b \\`c\\`") && line.contains("\\[d\\](e)") && line.contains("\\@all"),
+            "{line}"
+        );
+    }
+    assert!(markdown.contains("| narrowed access |"), "{markdown}");
+}
