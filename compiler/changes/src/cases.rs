@@ -14,7 +14,7 @@ use meshc_vocabulary::testing::Request;
 use crate::changes::{Change, Facts};
 use crate::effect::{Probe, Risk};
 use crate::facts::{listener, routes};
-use crate::side::Side;
+use crate::side::{Side, concrete};
 
 /// What a gateway or a sidecar does with requests for a host that no route is for.
 const NO_ROUTE: &str = "no route: 404";
@@ -119,15 +119,6 @@ fn taken(at: &str, host: &str, comes: bool) -> Change {
         before: if comes { None } else { value() },
         after: if comes { value() } else { None },
         probe: Probe::Arrival { at: at.to_owned(), requests: vec![request] },
-    }
-}
-
-/// A name that a pattern of hosts is for.
-fn concrete(pattern: &str) -> String {
-    match pattern.strip_prefix("*.") {
-        Some(rest) => format!("www.{rest}"),
-        None if pattern == "*" => String::from("localhost"),
-        None => pattern.to_owned(),
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use meshc_answers::World;
 use meshc_answers::ask::Judge;
-use meshc_plan::{ClusterPlan, ProxyPlan, Role, Upstream};
+use meshc_plan::{ClusterPlan, ListenerKind, ProxyPlan, Role, Upstream};
+use meshc_topology::ProxyKey;
 use meshc_vocabulary::model::{Callee, Port, SpiffeId};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -133,6 +134,24 @@ impl<'w, 'm> Side<'w, 'm> {
         moved
     }
 
+    /// A host for each pattern that the routes of a gateway are for; none of a service.
+    pub(crate) fn hosts_of(&self, name: &str) -> Vec<String> {
+        let model = self.world.model;
+        let gateway = model.gateways.ids().find(|id| model.gateway_name(*id) == name);
+        let proxy = gateway.and_then(|id| self.world.proxy(ProxyKey::Gateway(id)));
+        let listeners = proxy.map_or(&[][..], |proxy| proxy.listeners.as_slice());
+        let hosts = listeners.iter().filter_map(|listener| match &listener.kind {
+            ListenerKind::Http(http) => Some(http.virtual_hosts.iter().flat_map(|host| host.hosts.iter())),
+            ListenerKind::Tcp(_)
+            | ListenerKind::Inbound(_)
+            | ListenerKind::PassThrough(_)
+            | ListenerKind::Redirected
+            | ListenerKind::Readiness(_)
+            | ListenerKind::Metrics(_) => None,
+        });
+        hosts.flatten().map(|pattern| concrete(pattern)).collect()
+    }
+
     /// Some services, clients and gateways.
     pub(crate) fn some_callers(&self, few: usize) -> Vec<String> {
         self.all_identities().keys().take(few).cloned().collect()
@@ -194,5 +213,14 @@ impl<'w, 'm> Side<'w, 'm> {
             meshc_kubernetes::hash_pods(cluster, proxy, &mut state);
         }
         state.finish()
+    }
+}
+
+/// A name that a pattern of hosts is for.
+pub(crate) fn concrete(pattern: &str) -> String {
+    match pattern.strip_prefix("*.") {
+        Some(rest) => format!("www.{rest}"),
+        None if pattern == "*" => String::from("localhost"),
+        None => pattern.to_owned(),
     }
 }

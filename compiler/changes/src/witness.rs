@@ -14,6 +14,7 @@ pub(crate) fn of(change: &Change, old: &Side<'_, '_>, new: &Side<'_, '_>) -> Opt
         Probe::None => None,
         Probe::Call { from, to, requests } => from.iter().find_map(|from| {
             let connections = requests.is_empty().then_some(None);
+            let requests = named(requests, from, old, new);
             let all = requests.iter().map(Some).chain(connections);
             all.into_iter().find_map(|request| {
                 let (before, after) = (old.judge.call(from, to, request), new.judge.call(from, to, request));
@@ -27,6 +28,22 @@ pub(crate) fn of(change: &Change, old: &Side<'_, '_>, new: &Side<'_, '_>) -> Opt
             Some(witness(arrival(at, request), told))
         }),
     }
+}
+
+/// Requests with each host that a gateway has routes for: without one, each mesh would take another.
+fn named(requests: &[Request], from: &str, old: &Side<'_, '_>, new: &Side<'_, '_>) -> Vec<Request> {
+    let mut hosts = old.hosts_of(from);
+    hosts.extend(new.hosts_of(from));
+    hosts.sort();
+    hosts.dedup();
+    if hosts.is_empty() {
+        return requests.to_vec();
+    }
+    let of = |host: &String| {
+        let host = host.clone();
+        requests.iter().map(move |request| Request { host: Some(host.clone()), ..request.clone() })
+    };
+    hosts.iter().flat_map(of).collect()
 }
 
 fn witness(question: String, (before, after): (String, String)) -> Witness {

@@ -11,6 +11,9 @@ use meshc_resolve::resolve;
 use crate::Compilation;
 use crate::build::render_proxy;
 
+/// Of how many proxies files are compared, too: that costs more than everything else.
+const MOST_RENDERED: usize = 200;
+
 /// Compares two meshes; `None` if one of them has errors.
 #[must_use]
 pub fn compare(old: &Compilation, new: &Compilation) -> Option<Comparison> {
@@ -30,7 +33,7 @@ fn settle(comparison: &mut Comparison, old: &Plan, new: &Plan) {
         let named = plan.proxies.iter().enumerate();
         named.map(|(position, proxy)| (proxy.name.to_string(), position)).collect()
     };
-    if rollout.reloaded.is_empty() {
+    if rollout.reloaded.len() > MOST_RENDERED {
         return;
     }
     let (before, after) = (by_name(old), by_name(new));
