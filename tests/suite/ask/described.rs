@@ -221,7 +221,7 @@ fn services(clusters: usize, random: &mut Random) -> Vec<Service> {
     services
 }
 
-fn calls(earlier: &[Service], random: &mut Random) -> Vec<Call> {
+pub(crate) fn calls(earlier: &[Service], random: &mut Random) -> Vec<Call> {
     let callable = earlier.iter().enumerate().filter(|(_, service)| !service.ports.is_empty());
     let callable: Vec<usize> = callable.map(|(callee, _)| callee).collect();
     let called = random.some(&callable).into_iter();
@@ -313,7 +313,7 @@ fn routes(mesh: &Described, random: &mut Random) -> Vec<Route> {
     routes
 }
 
-fn rules(mesh: &Described, callee: Option<(usize, usize)>, random: &mut Random) -> Vec<RouteRule> {
+pub(crate) fn rules(mesh: &Described, callee: Option<(usize, usize)>, random: &mut Random) -> Vec<RouteRule> {
     let mut rules: Vec<RouteRule> = (0..1 + random.below(3))
         .map(|_| RouteRule {
             matches: some_matches(false, random),
@@ -384,7 +384,7 @@ fn callers(mesh: &Described, callee: usize) -> Vec<Source> {
     found
 }
 
-fn admission(mesh: &mut Described, service: usize, random: &mut Random) {
+pub(crate) fn admission(mesh: &mut Described, service: usize, random: &mut Random) {
     let callers = callers(mesh, service);
     if callers.is_empty() || mesh.services[service].ports.is_empty() {
         return;

@@ -5,6 +5,7 @@ mod described;
 mod document;
 mod losses;
 mod oracle;
+mod pairs;
 mod planes;
 mod questions;
 mod written;

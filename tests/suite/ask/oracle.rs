@@ -115,6 +115,29 @@ impl Oracle<'_> {
         }
     }
 
+    /// What takes a request that somebody sends a port, or any port, of a callee, where that is declared.
+    pub(crate) fn rule(
+        &self,
+        from: Caller,
+        callee: usize,
+        port: Option<usize>,
+        request: &Request,
+    ) -> Vec<Option<&Action>> {
+        match from {
+            Caller::Ingress(cluster) => vec![self.at_gateway(cluster, request)],
+            Caller::Service(service, _) => (0..self.mesh.services[callee].ports.len())
+                .filter(|own| port.is_none_or(|port| port == *own))
+                .filter(|own| {
+                    let calls = &self.mesh.services[service].calls;
+                    calls
+                        .iter()
+                        .any(|call| call.callee == callee && call.port.is_none_or(|port| port == *own))
+                })
+                .map(|own| self.taken(from, (callee, own), request))
+                .collect(),
+        }
+    }
+
     /// What a route for the calls of a port makes of a request, if it takes it.
     fn taken(&self, from: Caller, to: (usize, usize), request: &Request) -> Option<&Action> {
         let Caller::Service(caller, _) = from else { return None };
