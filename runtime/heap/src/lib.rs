@@ -27,6 +27,9 @@ thread_local! {
     /// What this thread has not yet added. It needs no initialisation and no destructor, so that it can be used inside
     /// the allocator and to the very end of a thread.
     static OWN: Cell<isize> = const { Cell::new(0) };
+
+    /// How often this thread has asked for memory.
+    static ASKED: Cell<u64> = const { Cell::new(0) };
 }
 
 #[global_allocator]
@@ -37,6 +40,12 @@ static COUNTING: Counting = Counting;
 #[must_use]
 pub fn in_use() -> u64 {
     u64::try_from(IN_USE.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+/// How often the thread that asks this has asked the allocator for memory, or for more of it.
+#[must_use]
+pub fn asked() -> u64 {
+    ASKED.with(Cell::get)
 }
 
 /// Gives back to the kernel what was freed, as far as it makes up whole pages; the allocator keeps these otherwise, for
@@ -63,7 +72,7 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as the caller promises.
         let pointer = unsafe { System.alloc(layout) };
         if !pointer.is_null() {
-            count(size(layout.size()));
+            allocated(size(layout.size()));
         }
         pointer
     }
@@ -72,7 +81,7 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as the caller promises.
         let pointer = unsafe { System.alloc_zeroed(layout) };
         if !pointer.is_null() {
-            count(size(layout.size()));
+            allocated(size(layout.size()));
         }
         pointer
     }
@@ -87,7 +96,7 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as the caller promises.
         let moved = unsafe { System.realloc(pointer, layout, new_size) };
         if !moved.is_null() {
-            count(size(new_size) - size(layout.size()));
+            allocated(size(new_size) - size(layout.size()));
         }
         moved
     }
@@ -96,6 +105,12 @@ unsafe impl GlobalAlloc for Counting {
 /// The size of an allocation. No allocation is larger than `isize::MAX` (documentation of `Layout`).
 fn size(bytes: usize) -> isize {
     isize::try_from(bytes).unwrap_or(isize::MAX)
+}
+
+/// Notes that an allocation was made, or was made larger or smaller by so many bytes.
+fn allocated(bytes: isize) {
+    let _ = ASKED.try_with(|asked| asked.set(asked.get().wrapping_add(1)));
+    count(bytes);
 }
 
 fn count(bytes: isize) {
@@ -144,6 +159,15 @@ mod tests {
         );
         drop(many);
         assert!(in_use().abs_diff(before) < SLACK, "and freed: {before} and {}", in_use());
+        let asked_before = asked();
+        let one = Box::new(1);
+        std::thread::spawn(|| drop(vec![Box::new(1)])).join().unwrap();
+        drop(one);
+        // A thread is something to ask for, too.
+        assert!((1..20).contains(&(asked() - asked_before)));
+        let asked_before = asked();
+        drop(vec![Box::new(1)]);
+        assert_eq!(asked() - asked_before, 2);
         given_back();
     }
 

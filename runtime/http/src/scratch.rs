@@ -1,5 +1,6 @@
 //! Reading: small pieces by way of one buffer of the thread, so that a connection has none while nothing comes.
 
+use crate::spare;
 use bytes::BytesMut;
 use std::cell::RefCell;
 use std::io;
@@ -41,8 +42,7 @@ pub(crate) fn poll_read<S: AsyncRead + Unpin>(
         ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
         let read = buffer.filled();
         if input.is_empty() {
-            // As large as what came, since nothing more may come.
-            *input = BytesMut::from(read);
+            *input = spare::came(read);
         } else {
             input.extend_from_slice(read);
         }

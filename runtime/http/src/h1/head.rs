@@ -238,7 +238,7 @@ fn version(is_old: bool) -> Version {
 const ROOM: usize = 4;
 
 fn pair(bytes: &Bytes, header: &Header<'_>) -> Result<(HeaderName, HeaderValue), Fault> {
-    let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Fault::Header)?;
+    let name = spare::name(header.name.as_bytes()).map_err(|_| Fault::Header)?;
     // What httparse accepts as a value is one, and has no white space around it.
     let value = HeaderValue::from_maybe_shared(bytes.slice_ref(header.value)).map_err(|_| Fault::Header)?;
     Ok((name, value))
@@ -246,7 +246,7 @@ fn pair(bytes: &Bytes, header: &Header<'_>) -> Result<(HeaderName, HeaderValue),
 
 /// What follows a head of this length. A copy, so that no body keeps its head in memory; most have no body.
 fn rest(bytes: &Bytes, length: usize) -> BytesMut {
-    bytes.get(length..).map(BytesMut::from).unwrap_or_default()
+    bytes.get(length..).filter(|rest| !rest.is_empty()).map(spare::came).unwrap_or_default()
 }
 
 /// What came is no whole head: it goes back to where more is added.

@@ -3,7 +3,7 @@
 use super::body::{Body, Framing, Part};
 use super::head::{self, Head, Search};
 use super::write::{self, Asked, Sending, Size};
-use crate::{Fault, Limits};
+use crate::{Fault, Limits, spare};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, Version};
 
@@ -56,7 +56,11 @@ impl Server {
 
     /// These bytes came.
     pub fn received(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        if self.input.is_empty() {
+            self.input = spare::came(bytes);
+        } else {
+            self.input.extend_from_slice(bytes);
+        }
     }
 
     /// Where the next bytes may be put, instead of [`Server::received`].
