@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::stream::{Stream, Tunnel};
 use super::switched::Switched;
 use crate::bell::Bell;
+use crate::spare::{self, Room};
 use crate::{BodyError, date};
 use ::h2::server::{Builder, Handshake, SendResponse};
 use ::h2::{Reason, RecvStream};
@@ -49,7 +50,7 @@ impl<S, V, F, B> Connection<S, V, F, B>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     V: FnMut(Request<Incoming>, Rc<Stream>) -> F,
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     /// Serves `stream`, on which so many requests may be under way, with the answers of `service`.
@@ -104,7 +105,7 @@ where
             let (request, respond) = accepted?;
             if let Some((request, tunnel, respond)) = begin(request, respond) {
                 let stream = Rc::new(Stream::default());
-                let answer = Box::pin((self.service)(request, Rc::clone(&stream)));
+                let answer = spare::room((self.service)(request, Rc::clone(&stream)));
                 self.streams.push(Exchange { stream, state: At::Answering { answer, respond, tunnel } });
                 self.streams_bell.ring();
             }
@@ -134,7 +135,7 @@ impl<S, V, F, B> Future for Connection<S, V, F, B>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     V: FnMut(Request<Incoming>, Rc<Stream>) -> F,
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     type Output = Result<(), Error>;
@@ -173,17 +174,19 @@ struct Exchange<F, B> {
 }
 
 enum At<F, B> {
-    /// Whoever answers has not answered. In a box, which is gone once it has.
-    Answering { answer: Pin<Box<F>>, respond: SendResponse<Bytes>, tunnel: Option<RecvStream> },
+    /// Whoever answers has not answered. In a room of its own, which is another's once it has.
+    Answering { answer: Room<F>, respond: SendResponse<Bytes>, tunnel: Option<RecvStream> },
     /// The answer's body is sent.
     Sending(Sending<B>),
     /// Something else than HTTP.
     Switched(Tunnel),
+    /// Nothing more.
+    Over,
 }
 
 impl<F, B> Exchange<F, B>
 where
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     /// Sends the head of an answer; what follows it, if anything does.
@@ -201,19 +204,23 @@ where
             vacant.insert(date::value());
         }
         let tunnel = tunnel.filter(|_| head.status().is_success());
-        if let Some(receive) = tunnel {
+        let is_of_tunnel = tunnel.is_some();
+        if is_of_tunnel {
+            // To such a request it would be about the tunnel. Source: RFC 9110, section 9.3.6.
             head.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+        if let (Some(receive), Some(next)) = (tunnel, stream.next()) {
             let send = respond.send_response(head, false).ok()?;
-            let next = stream.next()?;
             return Some(At::Switched(next(Switched::new(send, receive))));
         }
+        // What is answered without having become a tunnel is an answer with a body, which ends with its stream.
         if body.is_end_stream() {
             if respond.send_response(head, true).is_err() {
                 respond.send_reset(Reason::INTERNAL_ERROR);
             }
             return None;
         }
-        if let Some(length) = body.size_hint().exact() {
+        if let Some(length) = body.size_hint().exact().filter(|_| !is_of_tunnel) {
             fields::announce(head.headers_mut(), length);
         }
         match respond.send_response(head, false) {
@@ -228,7 +235,7 @@ where
 
 impl<F, B> Future for Exchange<F, B>
 where
-    F: Future<Output = Response<B>>,
+    F: Future<Output = Response<B>> + 'static,
     B: Body<Data = Bytes, Error = BodyError> + Unpin,
 {
     type Output = ();
@@ -241,17 +248,22 @@ where
         this.stream.is_polled_by(cx);
         loop {
             let next = match &mut this.state {
-                At::Answering { answer, respond, tunnel } => match answer.as_mut().poll(cx) {
-                    Poll::Ready(response) => Self::answer(&this.stream, response, respond, tunnel.take()),
-                    // The client may have lost interest.
-                    Poll::Pending => return respond.poll_reset(cx).map(drop),
-                },
+                At::Answering { answer, respond, tunnel } => {
+                    // Once it has answered, whoever is in the room is not asked again.
+                    let Some(answering) = answer.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+                    match answering.poll(cx) {
+                        Poll::Ready(response) => Self::answer(&this.stream, response, respond, tunnel.take()),
+                        // The client may have lost interest.
+                        Poll::Pending => return respond.poll_reset(cx).map(drop),
+                    }
+                }
                 At::Sending(sending) => return Pin::new(sending).poll(cx),
                 At::Switched(tunnel) => return tunnel.as_mut().poll(cx),
+                At::Over => return Poll::Ready(()),
             };
-            match next {
-                Some(next) => this.state = next,
-                None => return Poll::Ready(()),
+            let before = std::mem::replace(&mut this.state, next.unwrap_or(At::Over));
+            if let At::Answering { answer, respond: _, tunnel: _ } = before {
+                spare::give_back_room(answer);
             }
         }
     }

@@ -49,6 +49,34 @@ fn a_stream_becomes_a_tunnel_and_ends_as_it_does() {
 }
 
 #[test]
+fn an_answer_that_agrees_to_no_tunnel_arrives_with_its_body() {
+    on_one_thread(async {
+        for (status, said) in [(200, "not a tunnel"), (200, ""), (404, "nothing here")] {
+            let (near, far) = duplex(1 << 20);
+            let service = move |_: Request<Incoming>, _: Rc<Stream>| async move {
+                let mut answer = Response::new(text(said));
+                *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+                answer.headers_mut().insert("content-length", said.len().into());
+                answer
+            };
+            tokio::task::spawn_local(server::Connection::new(far, service, SETTINGS, 3));
+            let (mut client, connection) = h2::client::handshake(near).await.unwrap();
+            tokio::task::spawn_local(connection);
+            settle().await;
+            let (answer, _send) = client.send_request(connect(None), false).unwrap();
+            let mut answer = answer.await.unwrap();
+            // A length would be about the tunnel.
+            let has_length = answer.headers().contains_key("content-length");
+            assert_eq!((answer.status().as_u16(), has_length), (status, status != 200));
+            assert_eq!(all(answer.body_mut()).await.unwrap().0, said);
+            settle().await;
+            let (answer, _) = client.send_request(connect(None), false).unwrap();
+            assert_eq!(answer.await.unwrap().status(), status, "and the connection goes on");
+        }
+    });
+}
+
+#[test]
 fn a_request_for_a_tunnel_that_has_a_body_is_refused_alone() {
     on_one_thread(async {
         let mut world = world().await;

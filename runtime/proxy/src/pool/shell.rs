@@ -9,6 +9,7 @@ use super::state::{ConnectionId, Decision, Room, Rules, State, StreamId, WaiterI
 use crate::balance::Picked;
 use crate::connect::ConnectFailure;
 use crate::metrics::Metrics;
+use crate::patience;
 use crate::upstream::{Held, Spoken, Upstream};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -120,8 +121,41 @@ impl Pool {
         self.waiting.borrow_mut().insert(waiter, sender);
         let _waiting = Waiting { pool: Rc::clone(self), waiter };
         self.act();
-        // The state machine answers everybody, so the channel is never closed without an answer.
-        receiver.await.unwrap_or(Err(NoConnection::Overflow))
+        let mut receiver = receiver;
+        loop {
+            // The state machine answers everybody, so the channel is never closed without an answer. But it does not know how
+            // long that takes, and the other end of a connection may allow no request for ever.
+            let limit = self.picked.upstream.config.connect_timeout;
+            if let Some(answer) = patience::within(limit, &mut receiver).await {
+                return answer.unwrap_or(Err(NoConnection::Overflow));
+            }
+            if self.spoken == Spoken::Http2 && self.tells_of_no_streams(waiter) {
+                return Err(NoConnection::Failed(self.no_streams()));
+            }
+        }
+    }
+
+    /// Whether a request that has waited for as long as connecting may take waits for a connection on which no request is
+    /// allowed. It waits no more then, and who has come since gets another connection.
+    fn tells_of_no_streams(self: &Rc<Self>, waiter: WaiterId) -> bool {
+        if !self.state.borrow().allows_nothing() || self.waiting.borrow_mut().remove(&waiter).is_none() {
+            return false;
+        }
+        self.tell(|state, now| {
+            state.cancel(waiter, now);
+            state.gives_up_waiting(now);
+        });
+        true
+    }
+
+    fn no_streams(&self) -> ConnectFailure {
+        let (upstream, group) = (&self.picked.upstream.name, self.picked.group_name());
+        let failure = ConnectFailure {
+            reason: "no_streams",
+            message: format!("{} allows no request on its connection", self.picked.endpoint.address),
+        };
+        self.metrics.connect_failures.add(&[upstream, group, failure.reason], 1);
+        failure
     }
 
     /// Closes what was unused for too long, or everything that is unused if the upstream is gone.

@@ -199,6 +199,24 @@ impl<R: Room> State<R> {
         self.settle(now);
     }
 
+    /// Somebody has waited for long: connections whose other ends allow nothing take no more requests, and whoever waits still
+    /// gets another one.
+    pub(super) fn gives_up_waiting(&mut self, now: Instant) {
+        for id in self.connections.ids() {
+            self.connections.change(id, |connection| {
+                if connection.phase == Phase::Open && connection.capacity == Some(0) {
+                    connection.phase = Phase::Leaving;
+                }
+            });
+        }
+        self.settle(now);
+    }
+
+    /// Whether the other end of a connection allows nothing for now.
+    pub(super) fn allows_nothing(&self) -> bool {
+        self.connections.allow_nothing()
+    }
+
     /// A stream is over. Unless it ended `well`, a connection that is not shared can carry no other one.
     pub(super) fn finished(&mut self, id: ConnectionId, stream: StreamId, well: bool, now: Instant) {
         let shared = self.rules.shared;

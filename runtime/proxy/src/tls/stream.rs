@@ -35,12 +35,26 @@ struct Shared {
     gathered: Vec<u8>,
 }
 
+impl Shared {
+    fn new() -> Self {
+        Shared {
+            read: vec![0; PIECE].into_boxed_slice(),
+            encrypted: vec![0; ENCRYPTED],
+            gathered: Vec::new(),
+        }
+    }
+}
+
 thread_local! {
-    static SHARED: RefCell<Shared> = RefCell::new(Shared {
-        read: vec![0; PIECE].into_boxed_slice(),
-        encrypted: vec![0; ENCRYPTED],
-        gathered: Vec::new(),
-    });
+    static SHARED: RefCell<Shared> = RefCell::new(Shared::new());
+}
+
+/// Lends what is shared. A connection inside another one, which is polled meanwhile, has its own for as long.
+fn with_shared<T>(use_it: impl FnOnce(&mut Shared) -> T) -> T {
+    SHARED.with(|shared| match shared.try_borrow_mut() {
+        Ok(mut shared) => use_it(&mut shared),
+        Err(_) => use_it(&mut Shared::new()),
+    })
 }
 
 /// Either end's part of rustls.
@@ -337,7 +351,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> TlsStream<S, E> {
         if let Some(error) = &self.tls.broken {
             return Poll::Ready(Err(broken(error.clone())));
         }
-        SHARED.with_borrow_mut(|shared| {
+        with_shared(|shared| {
             let mut read = ReadBuf::new(&mut shared.read);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
             let (new, before) = (read.filled_mut(), into.filled().len());
@@ -439,7 +453,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End + Unpin> AsyncWrite for TlsStream
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_outgoing(cx))?;
-        SHARED.with_borrow_mut(|shared| Poll::Ready(self.encrypt(cx, bytes, &mut shared.encrypted)))
+        with_shared(|shared| Poll::Ready(self.encrypt(cx, bytes, &mut shared.encrypted)))
     }
 
     fn poll_write_vectored(
@@ -453,7 +467,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End + Unpin> AsyncWrite for TlsStream
             return self.poll_write(cx, first);
         }
         ready!(self.poll_outgoing(cx))?;
-        SHARED.with_borrow_mut(|shared| {
+        with_shared(|shared| {
             let Shared { read: _, encrypted, gathered } = shared;
             gathered.clear();
             for slice in slices {
@@ -580,6 +594,30 @@ mod tests {
                 });
                 assert_eq!((&back, holds(&server), holds(&client)), (b"back", 0, 0));
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn tls_may_be_inside_tls() {
+        for room in [1000, 1 << 20] {
+            let (outer_server, outer_client) = pair(room, BOTH[0]).await;
+            let (server, client) = configs(true, true, BOTH[0]);
+            let name = ServerName::try_from("a.test").unwrap();
+            let (server, client) = tokio::join!(
+                OfClient::accept(server, outer_server),
+                ToServer::connect(client, name, outer_client)
+            );
+            let (mut server, mut client) = (server.unwrap(), client.unwrap());
+            let sent: Vec<u8> = (0..100_000u32).map(|at| at as u8).collect();
+            let mut heard = vec![0; sent.len()];
+            let write = async {
+                let halves = [IoSlice::new(&sent[..7]), IoSlice::new(&sent[7..50_000])];
+                let first = server.write_vectored(&halves).await.unwrap();
+                server.write_all(&sent[first..]).await.unwrap();
+                server.flush().await.unwrap();
+            };
+            tokio::join!(write, async { client.read_exact(&mut heard).await.unwrap() });
+            assert!(heard == sent, "{room}");
         }
     }
 

@@ -11,6 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::net::{TcpListener, TcpStream};
 
 /// webapp's and catalog's sidecars in front of an application.
@@ -120,4 +122,47 @@ async fn trailers_pass_as_grpc_needs_them() {
 /// A stream of these items.
 fn futures_stream<T: Unpin, const N: usize>(items: [T; N]) -> impl futures_util::Stream<Item = T> + Unpin {
     futures_util::stream::iter(items)
+}
+
+#[tokio::test]
+async fn whoever_is_allowed_no_request_does_not_wait_for_ever() {
+    let mut world = World::new();
+    let (app, outbound) = (address(), address());
+    let listener = TcpListener::bind(app).await.unwrap();
+    let connections = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // The third connection is one that allows requests.
+            let allowed = if counted.fetch_add(1, Ordering::Relaxed) < 2 { 0 } else { 100 };
+            tokio::spawn(async move {
+                let mut builder = h2::server::Builder::new();
+                let mut connection =
+                    builder.max_concurrent_streams(allowed).handshake::<_, Bytes>(stream).await?;
+                while let Some(request) = connection.accept().await {
+                    request?.1.send_response(http::Response::new(()), true)?;
+                }
+                Ok::<_, h2::Error>(())
+            });
+        }
+    });
+    let mut upstreams = upstream(&[group("app", &[app])]);
+    (upstreams["connect_timeout"], upstreams["protocol"]) = (json!("1s"), json!("http2"));
+    world.start(
+        "proxy",
+        json!({
+            "listeners": [http_listener(outbound, "app", json!({}))],
+            "upstreams": { "app": upstreams },
+        }),
+    );
+    let get = async || Client::http1(outbound, "a").await.get("/").await.status;
+    for (status, connection) in [(503, 1), (503, 2), (200, 3)] {
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), get());
+        assert_eq!(waited.await.expect("it is answered").as_u16(), status);
+        assert_eq!(
+            connections.load(Ordering::Relaxed),
+            connection,
+            "one that allows nothing is used no more"
+        );
+    }
 }
