@@ -1,5 +1,6 @@
-"""What does not depend on how busy the machine is: instructions in a proxy's own code, allocations and system calls for a request."""
-import pathlib, re, shutil, signal, subprocess, sys
+"""What does not depend on how busy the machine is: instructions in a proxy's own code, allocations and system calls for a request, or
+for a connection that is passed through."""
+import concurrent.futures, pathlib, re, shutil, signal, socket, subprocess, sys
 
 from machine import OTHERS, Process, free_port, run
 
@@ -13,8 +14,21 @@ def missing():
     return f"{' and '.join(tools)} are not installed" if tools else None
 
 
-def load(case, requests):
-    """So many requests over eight connections of HTTP/1.1, or eight streams on one of HTTP/2."""
+def come(case, connections):
+    """So many connections, one after the other, each of which gets a word for its ClientHello."""
+    hello = case.hello.read_bytes()
+    for _ in range(connections):
+        with socket.create_connection(("127.0.0.1", case.port)) as client:
+            client.sendall(hello)
+            if not client.recv(100):
+                sys.exit("a connection was not served")
+
+
+def load(what, case, requests):
+    """So many requests over eight connections of HTTP/1.1, or eight streams on one of HTTP/2; or as many connections, eight at a time."""
+    if what == "pass_through":
+        with concurrent.futures.ThreadPoolExecutor(8) as all:
+            return list(all.map(lambda _: come(case, requests // 8), range(8)))
     kind = ["-c1", "-m8"] if case.http2 else ["--h1", "-c8", "-m1"]
     said = run(["h2load", "-t1", f"-n{requests}", *kind, f"http://127.0.0.1:{case.port}/"], OTHERS)
     if f"{requests} succeeded" not in said:
@@ -44,7 +58,7 @@ def under_callgrind(peer, what, case, folder, requests):
     folder.mkdir()
     tool = ["valgrind", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={folder}/out.%p"]
     with peer.start(what, case, folder, tool, 300):
-        load(case, requests)
+        load(what, case, requests)
     found = [read(out) for out in folder.glob("out.*")]
     allocations = [count for _, count in found if count]
     return sum(count for count, _ in found), sum(allocations) if allocations else None
@@ -54,12 +68,12 @@ def system_calls(peer, what, case, folder):
     """System calls for each request."""
     report = folder / "strace"
     with peer.start(what, case, folder) as proxy:
-        load(case, FEW)
+        load(what, case, FEW)
         attached = ["strace", "-c", "-f", "-o", report] + [f"-p{pid}" for pid in proxy.all()]
         tracer = subprocess.Popen([str(part) for part in attached], stderr=subprocess.PIPE, text=True)
         for _ in proxy.all():
             tracer.stderr.readline()
-        load(case, MANY)
+        load(what, case, MANY)
         tracer.send_signal(signal.SIGINT)
         tracer.communicate()
     # "% time, seconds, µs/call, calls, errors, name": errors are left out where there are none.
@@ -75,13 +89,17 @@ def counted(peer, what, case, folder):
     return (many[0] - few[0]) / MANY, allocations, system_calls(peer, what, case, folder)
 
 
-def show(peers, new_case, rows):
-    """The table: `new_case` makes what each is asked to serve, and returns it with a folder and the server behind."""
-    for row in rows:
-        print(f"\n| {row}, for each request | instructions | allocations | system calls | of {peers[0].title}'s instructions |")
+def show(peers, takes, new_case, rows):
+    """The tables of rows and what one of each is: `takes` says who takes part, and `new_case` makes what each is asked to serve, and
+    returns it with a folder and the server behind."""
+    for row, each in rows.items():
+        there = [peer for peer in peers if takes(row, peer)]
+        if not there:
+            continue
+        print(f"\n| {row}, for each {each} | instructions | allocations | system calls | of {there[0].title}'s instructions |")
         print("|---|---|---|---|---|", flush=True)
         first = None
-        for peer in peers:
+        for peer in there:
             with new_case(row) as (what, case, folder):
                 instructions, allocations, calls = counted(peer, what, case, folder)
             first = first or instructions
