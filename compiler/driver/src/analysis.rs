@@ -314,7 +314,7 @@ fn whole(
     keep: Keep,
 ) -> Option<(Plan, Vec<Sink>)> {
     // Tests ask the whole plan, and so do proofs.
-    let is_asked = tests.is_some() || meshc_proof::has_critical(resolved.model);
+    let is_asked = tests.is_some() || meshc_proof::has_claims(resolved.model);
     let extent = if keep == Keep::Findings && !is_asked { Extent::Findings } else { Extent::Whole };
     let (plan, found) = meshc_plan::lower_each(resolved, topology, extent, sink, &|| false, &|proxy| {
         let mut found = Sink::default();

@@ -47,7 +47,9 @@ pub use pipeline::{
     read as read_source,
 };
 pub use places::{Overlap, Relation, Role, Tracked};
-pub use proving::{ToldFlow, ToldProof, prove_failover, waiting};
+pub use proving::{
+    ToldArrival, ToldFlow, ToldHop, ToldOverrun, ToldProof, prove_chains, prove_failover, waiting,
+};
 pub use query::{Answer, DeclaredName, NoAnswer, Part, declared_names, describe, query, written};
 pub use system::{Clock, FileKind, FileState, FileSystem, Moment};
 pub use testing::{live_tests, run_tests, run_tests_in};

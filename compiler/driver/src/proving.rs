@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use meshc_answers::World;
-use meshc_proof::{Asked, Case, Kind, Loss, Meanwhile, Proof, Proved, Verdict, prove};
+use meshc_proof::{
+    Arrival, Asked, Case, Hop, Kind, Loss, Meanwhile, Overrun, Proof, Proved, Verdict, arrivals, overruns,
+    prove,
+};
 use meshc_resolve::resolve;
 
 use crate::Compilation;
@@ -55,6 +58,54 @@ pub fn prove_failover(compilation: &Compilation, asked: &Asked) -> Option<ToldPr
 
 fn named(loss: &Loss) -> (Kind, String) {
     (loss.kind, loss.name.clone())
+}
+
+/// A hop of a chain, with its place as it is shown.
+#[derive(Clone, Debug)]
+pub struct ToldHop {
+    /// The hop.
+    pub hop: Hop,
+    /// `file:line`.
+    pub place: String,
+}
+
+/// What may arrive at a callee, and how much time is left there.
+#[derive(Clone, Debug)]
+pub struct ToldArrival {
+    /// What was found.
+    pub arrival: Arrival,
+    /// The chain on which it arrives most often.
+    pub chain: Vec<ToldHop>,
+    /// The hop that leaves the least time.
+    pub by: Option<ToldHop>,
+}
+
+/// A call whose own time exceeds what is left to its caller.
+#[derive(Clone, Debug)]
+pub struct ToldOverrun {
+    /// The call.
+    pub hop: ToldHop,
+    /// What is left to the caller.
+    pub left: Duration,
+    /// The hop that leaves it no more.
+    pub by: ToldHop,
+}
+
+/// What becomes of requests along chains of calls; `None` if the mesh has errors but those of proofs.
+#[must_use]
+pub fn prove_chains(compilation: &Compilation) -> Option<(Vec<ToldArrival>, Vec<ToldOverrun>)> {
+    let (model, topology, plan) = compilation.but_for_proofs()?;
+    let resolved = resolve(model);
+    let world = World::new(&resolved, topology, plan);
+    let told = |hop: Hop| ToldHop { place: compilation.sources.place(hop.place), hop };
+    let arrival = |arrival: Arrival| ToldArrival {
+        chain: arrival.chain.iter().cloned().map(told).collect(),
+        by: arrival.by.clone().map(told),
+        arrival,
+    };
+    let overrun = |Overrun { hop, left, by }: Overrun| ToldOverrun { hop: told(hop), left, by: told(by) };
+    let overruns = overruns(&world).into_iter().map(overrun).collect();
+    Some((arrivals(&world).into_iter().map(arrival).collect(), overruns))
 }
 
 /// How long requests wait at most until it is noticed, and of which methods; `None` where they fail.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Diagnostic, Sink, Span};
 use meshc_answers::World;
+use meshc_vocabulary::model::Model;
 
+use crate::chains::{Arrival, arrivals};
 use crate::codes;
 use crate::engine::Verdict;
 use crate::flow::has_critical;
@@ -17,11 +19,57 @@ type Refuted<'p> = (&'p Proved, Vec<&'p Case>);
 /// How many losses a report names.
 const FEW: usize = 4;
 
-/// Reports what single losses break of what is critical.
+/// Whether a mesh claims something that has to be proved.
+#[must_use]
+pub fn has_claims(model: &Model) -> bool {
+    has_critical(model) || has_bound(model)
+}
+
+fn has_bound(model: &Model) -> bool {
+    let mut services = model.services.iter();
+    model.mesh.max_amplification.is_some() || services.any(|(_, service)| service.max_amplification.is_some())
+}
+
+/// Reports what is claimed in a mesh and is not so.
 pub fn check(world: &World<'_>, sink: &mut Sink) {
-    if !has_critical(world.model) {
-        return;
+    if has_critical(world.model) {
+        check_losses(world, sink);
     }
+    if has_bound(world.model) {
+        check_chains(world, sink);
+    }
+}
+
+/// Reports where requests may arrive more often than is declared: at the first service of a chain where that is so.
+fn check_chains(world: &World<'_>, sink: &mut Sink) {
+    let all = arrivals(world);
+    let is_beyond = |name: &str| all.iter().any(|arrival| arrival.name == name && arrival.is_too_often());
+    for arrival in all.iter().filter(|arrival| arrival.is_too_often()) {
+        let Some((most, span)) = arrival.bound else { continue };
+        if arrival.chain.last().is_some_and(|hop| is_beyond(&hop.from)) {
+            continue;
+        }
+        let Arrival { name, times, chain, bound: _, left: _, by: _ } = arrival;
+        let message = format!("one request can arrive {times} times at `{name}`");
+        let mut diagnostic =
+            Diagnostic::error(codes::AMPLIFIED, span, message).label(format!("at most {most} times"));
+        for hop in chain {
+            let rule = hop.rule.as_ref().map(|rule| format!(" by {rule}")).unwrap_or_default();
+            let how = match hop.tries {
+                1 => String::from("once"),
+                tries => format!("up to {tries} times"),
+            };
+            diagnostic =
+                diagnostic.also(hop.place, format!("`{}` sends it to `{}`{rule} {how}", hop.from, hop.to));
+        }
+        sink.push(
+            diagnostic.help("retry in one place of the chain, best at its beginning, or lower `attempts`"),
+        );
+    }
+}
+
+/// Reports what single losses break of what is critical.
+fn check_losses(world: &World<'_>, sink: &mut Sink) {
     let kinds = BTreeSet::from(Kind::LOSSES);
     let Proof { losses, flows } = prove(world, &Asked { kinds, double: false, critical: true });
     // The same call is made by several proxies; one report is enough.

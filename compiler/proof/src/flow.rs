@@ -219,8 +219,7 @@ fn critical_calls(world: &World<'_>) -> Vec<(Id<Service>, Callee, Option<usize>,
 }
 
 /// Whether something in a mesh is critical.
-#[must_use]
-pub fn has_critical(model: &Model) -> bool {
+pub(crate) fn has_critical(model: &Model) -> bool {
     let calls = model.services.iter().flat_map(|(_, service)| &service.calls);
     let rules = model.routes.iter().flat_map(|(_, route)| &route.rules);
     calls.into_iter().any(|call| call.critical.is_some())

@@ -7,6 +7,7 @@
 //! Invariants: pure and total; a flow is asked about those losses only that touch what it depends on; a bound on time is put
 //! together from declared numbers or is not given at all.
 
+mod chains;
 mod check;
 pub mod codes;
 mod engine;
@@ -17,9 +18,9 @@ mod proof;
 mod touched;
 mod words;
 
-pub use check::check;
+pub use chains::{Arrival, Hop, Overrun, arrivals, overruns};
+pub use check::{check, has_claims};
 pub use engine::Verdict;
-pub use flow::has_critical;
 pub use loss::{Kind, Loss, losses};
 pub use noticed::Meanwhile;
 pub use proof::{Asked, Case, Proof, Proved, prove};

@@ -94,6 +94,7 @@ fn service(namespace: Id<Namespace>, presence: Presence, origin: &Origin) -> Ser
         subsets: Vec::new(),
         capture: CaptureChoice::Loopback,
         vip: None,
+        max_amplification: None,
         probes: Vec::new(),
         scrape: None,
     }

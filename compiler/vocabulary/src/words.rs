@@ -100,6 +100,7 @@ names! {
     LIMITED = "limited";
     LOCALITY = "locality";
     MAX_AGE = "max_age";
+    MAX_AMPLIFICATION = "max_amplification";
     MAX_BACK_OFF = "max_back_off";
     MAX_BODY = "max_body";
     MAX_CONCURRENT_REQUESTS = "max_concurrent_requests";

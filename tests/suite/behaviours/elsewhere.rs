@@ -19,7 +19,7 @@ const MODEL: &str = "tests/golden/model/no-mistake-everything/mesh.mesh";
 
 pub(crate) const OBJECT: &str = "It is in Kubernetes objects only; traffic is the same with and without it.";
 const COUNT: &str = "It is about how many pods there are, and stories have one of each.";
-const PROVED: &str = "It is proved before anything runs, by `meshc check` and `meshc prove failover`.";
+const PROVED: &str = "It is proved before anything runs, by `meshc check` and `meshc prove`.";
 const AS_CALLS: &str = "It declares calls as `calls` does.";
 const CRITICAL: &str = "tests/golden/proof/met-critical/mesh.mesh";
 const FILES: &str = "It is where certificates of the user's own are; the tests of `meshc trust` use them.";
@@ -60,6 +60,8 @@ pub(crate) const ELSEWHERE: &[Elsewhere] = &[
     elsewhere("namespace.service.metrics", OBJECT, SHAPES),
     elsewhere("namespace.service.metrics path", OBJECT, MODEL),
     elsewhere("namespace.service.metrics port", OBJECT, SHAPES),
+    elsewhere("mesh max_amplification", PROVED, MODEL),
+    elsewhere("namespace.service max_amplification", PROVED, MODEL),
     elsewhere("namespace.service.call", AS_CALLS, CRITICAL),
     elsewhere("namespace.service.call critical", PROVED, CRITICAL),
     elsewhere("namespace.service.call to", AS_CALLS, CRITICAL),

@@ -96,6 +96,8 @@ fn mesh(side: &Side<'_, '_>, mesh: &Mesh, trust: &Trust, facts: &mut Facts) {
         namespace,
         // That of each service.
         capture: _,
+        // A claim, which the check proves: no proxy has it.
+        max_amplification: _,
         rate_limits,
     } = mesh;
     facts.tell(Risk::Deployment, MESH, "namespace of its own", namespace.as_str());

@@ -20,6 +20,8 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["blast-radius"],
     &["prove"],
     &["prove", "failover"],
+    &["prove", "amplification"],
+    &["prove", "deadlines"],
     &["explain"],
     &["docs"],
     &["trust"],

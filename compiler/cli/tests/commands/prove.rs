@@ -233,6 +233,57 @@ fn proof_code(mesh: &str) -> Option<i32> {
 }
 
 #[test]
+fn retries_multiply_and_time_runs_out_along_chains() {
+    let chain = MESH
+        .replace(
+            "service store { clusters = [one, two],",
+            "service store { clusters = [one, two], calls = [deep],",
+        )
+        .replace(
+            "  route web",
+            "  service deep { clusters = [one], calls = [end], port http { number = 80 } }
+  service end { clusters = [one], port http { number = 80 } }
+  policy deep { targets = [deep], retry { attempts = 2, when = [5xx] } }
+  policy end { targets = [end], timeout = 5s, retry { attempts = 3, when = [503] } }
+  policy store { targets = [store], timeout = 4s, retry { attempts = 1, when = [reset] } }
+  route web",
+        );
+    let directory = Directory::new();
+    directory.write("a.mesh", &chain);
+    let prove = |what: &str| {
+        let output = directory.run(&["prove", what, "a.mesh", "-o", "json"]);
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), found)
+    };
+    let (code, found) = prove("amplification");
+    assert_eq!(code, Some(0));
+    let of = |found: &Value, name: &str, key: &str| {
+        let services = found["services"].as_array().unwrap();
+        services.iter().find(|one| one["to"] == name).map(|one| one[key].clone()).unwrap()
+    };
+    assert_eq!(of(&found, "app.end", "times"), 2 * 3 * 4);
+    assert_eq!(of(&found, "app.web", "times"), 1);
+    let hops = of(&found, "app.end", "chain");
+    let hops: Vec<&Value> = hops.as_array().unwrap().iter().map(|hop| &hop["tries"]).collect();
+    assert_eq!(hops, [&Value::from(1), &Value::from(2), &Value::from(3), &Value::from(4)]);
+    // `deep` has no bound of its own, so what is left to `end` is what `store` is waited for.
+    let (code, found) = prove("deadlines");
+    assert_eq!(code, Some(1));
+    assert_eq!(of(&found, "app.end", "left_ms"), 4000);
+    assert_eq!(of(&found, "app.web", "left_ms"), Value::Null);
+    let longer = found["longer"].as_array().unwrap();
+    assert_eq!(longer.len(), 1);
+    assert!(longer.iter().all(|one| one["call"]["to"] == "app.end" && one["by"]["to"] == "app.store"));
+    // A bound, and a chain beyond it, which is shown all the same.
+    directory.write("a.mesh", &chain.replace("trust = own }", "trust = own, max_amplification = 23 }"));
+    assert_eq!(directory.run(&["check", "a.mesh"]).status.code(), Some(1));
+    let (code, found) = prove("amplification");
+    assert_eq!((code, of(&found, "app.end", "most")), (Some(1), Value::from(23)));
+    directory.write("a.mesh", &chain.replace("trust = own }", "trust = own, max_amplification = 24 }"));
+    directory.succeed(&["check", "a.mesh"]);
+}
+
+#[test]
 fn a_question_without_an_egress_gateway_does_not_reach_through_it() {
     let directory = Directory::new();
     directory.write("a.mesh", MESH);

@@ -124,6 +124,8 @@ fn deployment(
         calls: _,
         // Its callers'.
         vip: _,
+        // The proof's.
+        max_amplification: _,
         subset_of,
         // None: where there are some, the sidecars are theirs.
         subsets: _,

@@ -373,6 +373,7 @@ fn service(name: &str, namespace: Id<Namespace>, clusters: Vec<Presence>, calls:
         workloads: Vec::new(),
         capture: CaptureChoice::Loopback,
         vip: None,
+        max_amplification: None,
         probes: Vec::new(),
         scrape: None,
     }
@@ -418,6 +419,7 @@ fn mesh() -> Mesh {
         namespace: String::from("mesh-system"),
         capture: CaptureChoice::Loopback,
         rate_limits: None,
+        max_amplification: None,
     }
 }
 

@@ -30,6 +30,20 @@ symbols! {
     }
 }
 
+/// `max_amplification`, as the mesh and services have it.
+pub(crate) const MAX_AMPLIFICATION: Attribute = Attribute::optional(
+    words::MAX_AMPLIFICATION,
+    Type::Integer(1, 1_000_000),
+    "How often one request may arrive at a service at most, when every hop of a chain of calls sends it again as often as its \
+     `retry` lets it: the product of the tries along the worst chain. More is an error (`E0831`); `meshc prove amplification` \
+     shows each chain. Of the mesh it is for each service that has none of its own.",
+);
+
+/// The value of it.
+pub(crate) fn max_amplification(block: &Block) -> Option<Spanned<u32>> {
+    block.get::<u32>(words::MAX_AMPLIFICATION)
+}
+
 pub(crate) static KIND: Kind = Kind {
     word: "mesh",
     documentation: "The mesh itself. There is exactly one.",
@@ -77,6 +91,7 @@ pub(crate) static KIND: Kind = Kind {
              limit may. Each request that is counted waits for a round trip to that cluster, within the limit's `timeout`; \
              while the cluster cannot be reached, `on_error` says what happens. No policy applies to it.",
         ),
+        MAX_AMPLIFICATION,
     ],
     blocks: &[],
 };
@@ -89,6 +104,7 @@ pub(crate) fn convert(block: &Block, ids: &Ids) -> Option<Mesh> {
         data_plane: block.get::<DataPlane>(words::DATA_PLANE)?.value,
         namespace: block.get::<String>(words::NAMESPACE)?.value,
         capture: block.get::<CaptureChoice>(words::CAPTURE)?.value,
+        max_amplification: max_amplification(block),
         rate_limits: match block.get::<Target>(words::RATE_LIMITS) {
             Some(target) => Some(Spanned::new(*ids.clusters.get(&target.value.entity)?, target.span)),
             None => None,

@@ -89,6 +89,7 @@ pub(crate) static KIND: Kind = Kind {
             "derived from its name",
             "The virtual address by which callers reach it, if the derived one clashes with another callee's.",
         ),
+        mesh::MAX_AMPLIFICATION,
     ],
     blocks: &[
         Nested { kind: &port::KIND, count: Count::Some },
@@ -128,6 +129,7 @@ pub(crate) fn convert(
         subsets: Vec::new(),
         capture: block.get::<CaptureChoice>(words::CAPTURE).map_or(capture, |capture| capture.value),
         vip: block.get::<IpAddr>(words::VIP),
+        max_amplification: mesh::max_amplification(block),
         probes: probe::convert(block, sink)?,
         scrape: match block.block(&metrics::KIND) {
             Some(metrics) => Some(metrics::convert(metrics)?),

@@ -21,6 +21,8 @@ pub struct Mesh {
     pub namespace: String,
     /// How outbound connections reach the sidecar, unless a service declares another way.
     pub capture: CaptureChoice,
+    /// How often one request may arrive at a service at most, unless the service has a bound of its own.
+    pub max_amplification: Option<Spanned<u32>>,
     /// The cluster whose rate-limit service counts for the whole mesh.
     pub rate_limits: Option<Spanned<Id<Cluster>>>,
 }

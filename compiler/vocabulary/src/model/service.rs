@@ -40,6 +40,8 @@ pub struct Service {
     pub capture: CaptureChoice,
     /// A virtual address that overrides the derived one.
     pub vip: Option<Spanned<IpAddr>>,
+    /// How often one request may arrive at it at most, if it has a bound of its own.
+    pub max_amplification: Option<Spanned<u32>>,
     /// Probes that the sidecar answers in the application's place by asking it on loopback.
     pub probes: Vec<Probe>,
     /// The application's own metrics that the sidecar serves.
