@@ -6,6 +6,7 @@ mod files;
 mod known;
 mod outside;
 mod server;
+mod shared;
 mod stream;
 mod verify;
 

@@ -1,6 +1,7 @@
 //! TLS around a connection, through the part of rustls that keeps no buffers: what comes is read into a buffer of the thread, and
 //! a connection has one of its own only for what is not complete, not read, or not written.
 
+use super::shared::{Shared, WHOLE, with_shared};
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
@@ -8,7 +9,6 @@ use rustls::unbuffered::{
 };
 use rustls::{ClientConfig, CommonState, Error, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName};
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem;
@@ -17,45 +17,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// How much is read at once, in bytes.
-const PIECE: usize = 32 * 1024;
-
-/// How much of what is written goes out at once, in bytes: two whole records.
-const WHOLE: usize = 32 * 1024;
-
-/// Room for that once it is encrypted. Source: RFC 8446, section 5.2, and more than enough for RFC 5246.
-const ENCRYPTED: usize = WHOLE + 2 * 512;
-
-/// What the connections of a thread share while one of them is polled.
-struct Shared {
-    read: Box<[u8]>,
-    encrypted: Vec<u8>,
-    /// Pieces that are written together.
-    gathered: Vec<u8>,
-}
-
-impl Shared {
-    fn new() -> Self {
-        Shared {
-            read: vec![0; PIECE].into_boxed_slice(),
-            encrypted: vec![0; ENCRYPTED],
-            gathered: Vec::new(),
-        }
-    }
-}
-
-thread_local! {
-    static SHARED: RefCell<Shared> = RefCell::new(Shared::new());
-}
-
-/// Lends what is shared. A connection inside another one, which is polled meanwhile, has its own for as long.
-fn with_shared<T>(use_it: impl FnOnce(&mut Shared) -> T) -> T {
-    SHARED.with(|shared| match shared.try_borrow_mut() {
-        Ok(mut shared) => use_it(&mut shared),
-        Err(_) => use_it(&mut Shared::new()),
-    })
-}
 
 /// Either end's part of rustls.
 pub(crate) trait End {
