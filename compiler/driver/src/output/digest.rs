@@ -2,18 +2,20 @@
 
 use std::fmt::{self, Write};
 
+use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest([u8; 32]);
+pub struct Digest([u8; SHA256_OUTPUT_LEN]);
 
 /// The digest of some bytes.
 #[must_use]
 pub(crate) fn digest(bytes: &[u8]) -> Digest {
-    Digest(Sha256::digest(bytes).into())
+    let mut digest = [0; SHA256_OUTPUT_LEN];
+    digest.iter_mut().zip(digest::digest(&SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    Digest(digest)
 }
 
 impl Digest {
