@@ -18,5 +18,6 @@ pub mod raw;
 pub mod synthetic;
 pub mod tools;
 pub mod tunnel;
+pub mod validation;
 pub mod wire;
 pub mod wire2;

@@ -7,7 +7,7 @@ use std::process::Command;
 use mesh_tests::build::{Built, acme, example, planned_mesh, tree};
 use mesh_tests::mesh::DataPlane;
 use mesh_tests::synthetic::{RARE, Shape, mesh};
-use mesh_tests::{process, tools};
+use mesh_tests::{process, tools, validation};
 
 /// The top-level items of a source: lines up to a closing brace in the first column.
 fn items(source: &str) -> Vec<String> {
@@ -149,32 +149,12 @@ fn every_static_bootstrap_is_valid_for_the_real_envoy() {
     let examples = [acme(), example("single-cluster"), synthetic];
     for source in examples.into_iter().chain(planned) {
         let built = Built::new(&source, DataPlane::Envoy, &["--static"]);
-        let mut validated = 0;
-        // Envoy wants certificates and the files that name them to exist even to validate, and they lie at a pod's
-        // paths: everything is read below another root.
-        let root = built.path().join("root");
-        prepare(&root, &built);
-        let all = tree(&built.out());
-        for name in all.keys().filter(|name| name.contains("/static/") && name.ends_with("/bootstrap.yaml")) {
-            let folder = name.strip_suffix("bootstrap.yaml").expect("filtered");
-            let configuration = root.join("etc/mesh/config");
-            for (file, bytes) in
-                all.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(folder)?, bytes)))
-            {
-                let text = String::from_utf8_lossy(bytes)
-                    .replace("/etc/mesh", &format!("{}/etc/mesh", root.display()));
-                std::fs::write(configuration.join(file), text).expect("writable");
-            }
-            let placed = configuration.join("bootstrap.yaml");
-            let mut command = Command::new(tools::tool("envoy"));
-            let output =
-                process::run(command.args(["--mode", "validate", "-l", "warning", "-c"]).arg(&placed));
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{name}: {said}");
-            assert!(!said.to_lowercase().contains("deprecated"), "{name}: {said}");
-            validated += 1;
+        let validated = validation::of_static(&built, &tools::tool("envoy"));
+        for (proxy, said) in &validated {
+            let said = said.as_ref().unwrap_or_else(|said| panic!("{proxy}: {said}"));
+            assert!(!said.to_lowercase().contains("deprecated"), "{proxy}: {said}");
         }
-        assert!(validated >= 3, "bootstraps were validated: {validated}");
+        assert!(validated.len() >= 3, "bootstraps were validated: {}", validated.len());
     }
 }
 
@@ -192,43 +172,4 @@ fn every_meshd_configuration_is_valid_for_meshd() {
             process::succeed(command.arg("validate").arg(built.out().join(file)));
         }
     }
-}
-
-/// Any identity and the trust bundle, where a pod would have them.
-fn prepare(root: &Path, built: &Built) {
-    let (identity, trust) = (root.join("etc/mesh/identity"), root.join("etc/mesh/trust"));
-    if identity.exists() {
-        return;
-    }
-    std::fs::create_dir_all(&identity).expect("writable");
-    std::fs::create_dir_all(&trust).expect("writable");
-    std::fs::create_dir_all(root.join("etc/mesh/config")).expect("writable");
-    let certificates = tree(&built.path().join("keys"));
-    let (name, _) =
-        certificates.iter().find(|(name, _)| name.ends_with("tls.crt")).expect("an identity was issued");
-    let folder = built.path().join("keys").join(name).parent().expect("a folder").to_path_buf();
-    for file in ["tls.crt", "tls.key"] {
-        std::fs::copy(folder.join(file), identity.join(file)).expect("copied");
-    }
-    // Secrets that the user makes, by the paths at which Envoy is told to find them.
-    let all = tree(&built.out());
-    let texts = all.values().map(|bytes| String::from_utf8_lossy(bytes));
-    for text in texts {
-        for kind in ["server-tls", "outside-tls"] {
-            for rest in text.split(&format!("/etc/mesh/{kind}/")).skip(1) {
-                let end = rest.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
-                let secret = root.join("etc/mesh").join(kind).join(&rest[..end.unwrap_or(rest.len())]);
-                std::fs::create_dir_all(&secret).expect("writable");
-                for (from, to) in [("tls.crt", "tls.crt"), ("tls.key", "tls.key"), ("tls.crt", "ca.crt")] {
-                    std::fs::copy(folder.join(from), secret.join(to)).expect("copied");
-                }
-            }
-        }
-    }
-    let roots = certificates.get("roots.pem").expect("a bundle");
-    std::fs::write(trust.join("roots.pem"), roots).expect("writable");
-    // All clusters have the same bundle.
-    let secret = all.iter().find(|(name, _)| name.ends_with("/trust/envoy.yaml"));
-    std::fs::write(trust.join("envoy.yaml"), secret.expect("the bundle as Envoy reads it").1)
-        .expect("writable");
 }

@@ -21,6 +21,7 @@ mod pb;
 mod placed;
 mod proto;
 mod ranges;
+pub mod releases;
 mod shares;
 mod support;
 mod tls;
