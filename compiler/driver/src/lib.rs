@@ -39,6 +39,7 @@ pub use mend::{Mended, mend};
 pub use meshc_answers::ask::{Matrix, Stolen, View};
 pub use meshc_answers::{Report, Truth, live};
 pub use meshc_changes as changes;
+pub use meshc_envoy::releases as envoy_releases;
 pub use meshc_proof::{Asked as AskedProof, Case, Kind as LossKind, Meanwhile, Verdict as Served};
 pub use modules::Trees;
 pub use overlay::Overlay;

@@ -198,3 +198,64 @@ fn what_a_mesh_has_written_is_text_in_markdown() {
     }
     assert!(markdown.contains("| narrowed access |"), "{markdown}");
 }
+
+#[test]
+fn releases_of_envoy_are_compared_for_one_mesh() {
+    let directory = directory();
+    let limited = MESH.replace(
+        "  policy slow {",
+        "  policy few { targets = [web], rate_limit { scope = pod, otherwise = 3/h } }\n  policy slow {",
+    );
+    directory.write("mesh.mesh", &limited);
+    let diff = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshc"));
+        command.current_dir(directory.path("")).arg("diff").args(arguments);
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let (status, text, _) = diff(&["--envoy", "1.39.3", "1.40", "mesh.mesh", "--data-plane", "envoy"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.starts_with("settings that Envoy 1.39.3 does not know"), "{text}");
+    assert!(text.contains("  retry-after, since 1.40.0\n    1.39.3: nothing is told"), "{text}");
+    assert!(
+        text.contains("asked for by `rate_limit` (mesh.mesh:8)\n    at one/sidecars/app/web\n"),
+        "{text}"
+    );
+    // The other way the same, but for what is before and after.
+    let (status, text, _) = diff(&[
+        "--envoy",
+        "1.40",
+        "1.39.3",
+        "mesh.mesh",
+        "--data-plane",
+        "envoy",
+        "-o",
+        "json",
+        "--fail-on",
+        "any",
+    ]);
+    let said: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(status, Some(1), "{text}");
+    let retry_after =
+        said["changes"].as_array().unwrap().iter().find(|it| it["name"] == "retry-after").unwrap();
+    assert_eq!(
+        (&retry_after["kind"], &retry_after["since"]),
+        (&Value::from("setting"), &Value::from("1.40.0"))
+    );
+    assert!(retry_after["after"].as_str().unwrap().starts_with("nothing is told"), "{retry_after}");
+    assert_eq!(retry_after["proxies"][0]["proxy"], "one/sidecars/app/web");
+    // Within one release, and on meshd, nothing is otherwise.
+    for same in [
+        &["--envoy", "1.40", "1.40.0", "mesh.mesh"][..],
+        &["--envoy", "1.36", "1.40", "mesh.mesh", "--data-plane", "meshd"],
+    ] {
+        let (status, text, _) = diff(same);
+        assert!(status == Some(0) && text.contains("as far as is known"), "{text}");
+    }
+    let (status, _, said) = diff(&["--envoy", "1.35", "1.40", "mesh.mesh"]);
+    assert!(status == Some(2) && said.contains("seen were 1.36.4, "), "{said}");
+    let (status, _, said) = diff(&["--envoy", "1.39", "1.40", "mesh.mesh", "--fail-on", "exposure"]);
+    assert!(status == Some(2) && said.contains("`--fail-on any` only"), "{said}");
+    let (status, _, said) = diff(&["mesh.mesh"]);
+    assert!(status == Some(2) && said.contains("<NEW>"), "{said}");
+}

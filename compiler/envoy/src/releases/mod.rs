@@ -52,14 +52,15 @@ pub struct Behaviour {
     pub name: &'static str,
     /// The first release that was seen to have it.
     pub since: Release,
+    /// The first release that was seen to lack it, where older ones fail otherwise, of which another behaviour tells.
+    pub lacking_from: Option<Release>,
     /// What began to be otherwise.
     pub kind: Kind,
     /// What is done from this release on, which is what the mesh says.
     pub now: &'static str,
     /// What was done before.
     pub before: &'static str,
-    /// The cases of `tests/suite/conformance` that fail before it because of it; where there is none, a case of
-    /// `tests/suite/releases` shows it.
+    /// The cases of `tests/suite/conformance` that fail before it because of it; never empty.
     pub seen_by: &'static [&'static str],
     places: for<'p> fn(&Parts<'p>) -> Vec<&'p Origin>,
 }
@@ -71,6 +72,14 @@ pub struct Change<'p> {
     pub behaviour: &'static Behaviour,
     /// The proxies that are told to do it, in order, each with the places that ask for it, in order; never empty.
     pub proxies: Vec<(&'p ProxyName, Vec<&'p Origin>)>,
+}
+
+impl Behaviour {
+    /// Whether a release does what was done before.
+    #[must_use]
+    pub fn is_lacked_by(&self, release: Release) -> bool {
+        !release.has(self.since) && self.lacking_from.is_none_or(|from| release.has(from))
+    }
 }
 
 impl Release {
@@ -126,7 +135,8 @@ impl fmt::Display for Release {
 /// the older one makes no difference.
 #[must_use]
 pub fn between<'p>(proxies: &'p [ProxyPlan], one: Release, other: Release) -> Vec<Change<'p>> {
-    let begun = BEHAVIOURS.iter().filter(|behaviour| one.has(behaviour.since) != other.has(behaviour.since));
+    let begun =
+        BEHAVIOURS.iter().filter(|behaviour| behaviour.is_lacked_by(one) != behaviour.is_lacked_by(other));
     let mut begun: Vec<&'static Behaviour> = begun.collect();
     begun.sort_by_key(|behaviour| (behaviour.since, behaviour.kind, behaviour.name));
     if begun.is_empty() {

@@ -4,7 +4,7 @@ use lang_diagnostics::Origin;
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     AccessRule, Audit, Authorization, Entrance, InboundChain, InboundProtocol, Limit, LimitBucket,
-    ListenerKind, ProxyPlan, Role,
+    ListenerKind, ProxyPlan, Role, UpstreamProtocol,
 };
 use meshc_vocabulary::model::HttpMatch;
 
@@ -23,13 +23,20 @@ pub(super) struct Parts<'p> {
     pub(super) http: Vec<&'p Origin>,
     /// Ports at which bytes are taken that are passed on unread.
     pub(super) bytes: Vec<&'p Origin>,
+    /// Upstreams that are sent gRPC, or other requests over HTTP/2.
+    pub(super) grpc: Vec<&'p Origin>,
     /// Ports of egress gateways at which TLS inside the mesh's own is ended up to its names.
     pub(super) inside: Vec<&'p Origin>,
 }
 
 impl<'p> Parts<'p> {
     pub(super) fn of(proxy: &'p ProxyPlan) -> Self {
-        let mut parts = Self::default();
+        let http2 = proxy.upstreams.iter().filter(|upstream| match upstream.protocol {
+            UpstreamProtocol::Http2 => true,
+            UpstreamProtocol::HttpLikeDownstream | UpstreamProtocol::Http1 | UpstreamProtocol::Tcp => false,
+        });
+        let grpc = http2.map(|upstream| &upstream.origin).collect();
+        let mut parts = Self { grpc, ..Self::default() };
         for listener in &proxy.listeners {
             match &listener.kind {
                 ListenerKind::Http(http) => {

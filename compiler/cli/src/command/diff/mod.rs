@@ -3,20 +3,23 @@
 mod git;
 mod markdown;
 mod record;
+mod releases;
 mod side;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use meshc_driver::changes::{Comparison, Risk};
 use meshc_driver::compare;
+use meshc_driver::envoy_releases::Release;
 
 use crate::compile::{DataPlaneWord, show};
 use crate::console::Console;
 use crate::exit::{Context, Exit, Failure};
 use crate::output::print;
+use releases::Releases;
 use side::Inputs;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -25,6 +28,7 @@ Example:
   $ meshc diff main:mesh.mesh mesh.mesh
   $ meshc diff HEAD~1: HEAD: -o markdown
   $ meshc diff main:mesh.mesh mesh.mesh --fail-on widened-access,exposure
+  $ meshc diff --envoy 1.38 1.40 mesh.mesh
 
 A side is a file, a directory with a `mesh.mesh`, or REVISION:PATH, as git has
 it: from the top of the repository, or with ./ from here; without a path it is
@@ -33,6 +37,9 @@ the `mesh.mesh` at the top. What a mesh uses is taken from the same revision.
 Effects come in order of risk, each once. One about requests has a request that
 is decided differently, as a question for `meshc ask`: both meshes were asked.
 What is written elsewhere, in another order or with other local names has none.
+
+With --envoy one mesh is looked at, and what it asks of Envoy that another
+release refuses or does otherwise: 1.36.4 to 1.40.0 were tried.
 
 Exits with 0, with 1 if there is an effect that --fail-on names, with 2 if a
 side cannot be read or has errors.";
@@ -44,8 +51,11 @@ pub(crate) struct Arguments {
     #[arg(value_name = "OLD")]
     old: PathBuf,
     /// The mesh after.
-    #[arg(value_name = "NEW")]
-    new: PathBuf,
+    #[arg(value_name = "NEW", required_unless_present = "envoy", conflicts_with = "envoy")]
+    new: Option<PathBuf>,
+    /// Compare two releases of Envoy instead, for one mesh.
+    #[arg(long, num_args = 2, value_names = ["RELEASE", "RELEASE"])]
+    envoy: Vec<Release>,
     /// Give an input of both meshes a value.
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
     definitions: Vec<String>,
@@ -118,8 +128,16 @@ impl Kind {
 
 /// Compares.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let Arguments { old, new, definitions, values, format, fail_on, data_plane } = arguments;
+    let Arguments { old, new, envoy, definitions, values, format, fail_on, data_plane } = arguments;
     let inputs = Inputs { definitions, values, data_plane: *data_plane };
+    let new = match (new, envoy.as_slice()) {
+        (Some(new), _) => new,
+        (None, [before, after]) => {
+            let releases = Releases { before: *before, after: *after };
+            return of_releases(old, &inputs, releases, arguments, console);
+        }
+        (None, _) => return Err(Failure::new("there is no mesh to compare with")),
+    };
     let progress = console.progress("comparing");
     let sides = [side::compile(old, &inputs)?, side::compile(new, &inputs)?];
     drop(progress);
@@ -142,5 +160,31 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     // The process ends, which frees millions of small values at once.
     std::mem::forget(sides);
     let fails = fail_on.iter().any(|kind| kind.is_met(&comparison));
+    Ok(if fails { Exit::Findings } else { Exit::Ok })
+}
+
+/// What two releases of Envoy do with one mesh.
+fn of_releases(
+    mesh: &Path,
+    inputs: &Inputs<'_>,
+    releases: Releases,
+    arguments: &Arguments,
+    console: &Console,
+) -> Result<Exit, Failure> {
+    if arguments.fail_on.iter().any(|kind| *kind != Kind::Any) {
+        return Err(Failure::new("with `--envoy` there is `--fail-on any` only"));
+    }
+    let compilation = side::compile(mesh, inputs)?;
+    let Some(upgrade) = releases::compare(&compilation, releases) else {
+        show(&compilation, console);
+        return Ok(Exit::Usage);
+    };
+    let text = match arguments.format {
+        Format::Text => upgrade.text(),
+        Format::Markdown => upgrade.markdown(),
+        Format::Json => upgrade.record(),
+    };
+    print(&text).context(|| String::from("write to standard output"))?;
+    let fails = !arguments.fail_on.is_empty() && !upgrade.is_nothing();
     Ok(if fails { Exit::Findings } else { Exit::Ok })
 }
