@@ -1,7 +1,6 @@
 //! Properties of whole builds: order of the source, repetition, and what a proxy does not call make no difference.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 use mesh_tests::build::{Built, acme, example, planned_mesh, tree};
