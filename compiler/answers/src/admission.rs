@@ -6,7 +6,8 @@ use meshc_plan::{
     AccessException, AccessRequests, AccessRule, Authorization, Carried, ClientName, GlobalLimit,
     InboundChain, InboundProtocol, ListenerKind, PeerCheck, Principal, ProxyPlan, sni,
 };
-use meshc_vocabulary::model::{Id, Mtls, Port, Service, SpiffeId};
+use meshc_vocabulary::model::policy::AddressRange;
+use meshc_vocabulary::model::{Cluster, Id, IpFamily, Mtls, Port, Service, SpiffeId};
 
 use crate::log::Log;
 use crate::matching;
@@ -35,6 +36,16 @@ pub enum Verdict {
     Refused,
     /// It depends on what is left open about it.
     Depends,
+}
+
+impl From<Verdict> for Truth {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Admitted => Self::Yes,
+            Verdict::Depends => Self::Depends,
+            Verdict::Refused => Self::No,
+        }
+    }
 }
 
 impl<'m> Admission<'m> {
@@ -178,7 +189,8 @@ fn rules(protocol: &InboundProtocol) -> Option<&Authorization> {
 }
 
 /// The rules of a filter that has some.
-pub(crate) fn authorization(filter: &Filter) -> Option<&Authorization> {
+#[must_use]
+pub fn authorization(filter: &Filter) -> Option<&Authorization> {
     match filter {
         Filter::Authorize(authorization) => Some(authorization),
         Filter::Audit(_)
@@ -288,6 +300,62 @@ fn meets(requests: &AccessRequests, sent: &Sent, log: Log<'_>) -> Truth {
         log.told(Truth::Depends, || String::from("addresses (left open)"))
     };
     Truth::all([hosts, addresses, matching::any_of(matches, sent, log)])
+}
+
+/// Whether a port of a service admits, at one of its sidecars, what a proxy sends there: each request, none, or that depends.
+#[must_use]
+pub fn admits(
+    world: &World<'_>,
+    sender: &ProxyPlan,
+    (sidecar, cluster): (&ProxyPlan, Id<Cluster>),
+    service: Id<Service>,
+    port: &Port,
+) -> Truth {
+    let identity = sender.identity.as_ref().map(|identity| &identity.spiffe);
+    let peer = identity.map_or(Peer::Nobody, Peer::Identity);
+    let admission = at_callee(world, sidecar, service, port, peer, &Sent::ANY, Log::NONE);
+    let found = chain(world, sidecar, service, port).and_then(|chain| rules(&chain.protocol));
+    match (admission.verdict, found) {
+        (Verdict::Depends, Some(rules)) => {
+            let family = world.model.clusters.at(cluster).ip_family;
+            authorize(&wherever(rules, family), peer, &Sent::ANY, Log::NONE).verdict.into()
+        }
+        (verdict, _) => verdict.into(),
+    }
+}
+
+/// Whether rules of a gateway admit its clients: each request, none, or that depends.
+#[must_use]
+pub fn enters(rules: &Authorization) -> Truth {
+    // Clients have addresses of any family.
+    authorize(&wherever(rules, IpFamily::Dual), Peer::Nobody, &Sent::ANY, Log::NONE).verdict.into()
+}
+
+/// The same rules without those conditions on addresses that each address of a family meets.
+fn wherever(rules: &Authorization, family: IpFamily) -> Authorization {
+    let mut rules = rules.clone();
+    let is_all = |ranges: &[AddressRange]| {
+        let any =
+            |wanted: fn(&AddressRange) -> bool| ranges.iter().any(|range| range.bits == 0 && wanted(range));
+        let (four, six) = (any(|range| range.address.is_ipv4()), any(|range| range.address.is_ipv6()));
+        match family {
+            IpFamily::V4 => four,
+            IpFamily::V6 => six,
+            IpFamily::Dual => four && six,
+        }
+    };
+    for rule in rules.deny.iter_mut().chain(&mut rules.allow) {
+        let own = std::iter::once(&mut rule.requests);
+        for requests in own.chain(rule.except.iter_mut().map(|except| &mut except.requests)) {
+            let AccessRequests { hosts: _, addresses, client_addresses, matches: _ } = requests;
+            for ranges in [addresses, client_addresses] {
+                if is_all(ranges) {
+                    ranges.clear();
+                }
+            }
+        }
+    }
+    rules
 }
 
 /// The limits that another service counts, of a port at one of the sidecars of its service.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meshc_answers::World;
+use meshc_answers::{Truth, World};
 use meshc_proof::{
     Arrival, Asked, Case, Hop, Kind, Loss, Meanwhile, Overrun, Proof, Proved, Verdict, arrivals, overruns,
     prove,
@@ -37,6 +37,8 @@ pub struct ToldFlow {
     pub everyday: Vec<String>,
     /// Whether they do.
     pub verdict: Verdict,
+    /// What rules of access make of it: all requests are admitted, none, or that depends on more than a call says.
+    pub admitted: Truth,
     /// What changes when something fails.
     pub cases: Vec<Case>,
 }
@@ -48,9 +50,9 @@ pub fn prove_failover(compilation: &Compilation, asked: &Asked) -> Option<ToldPr
     let resolved = resolve(model);
     let Proof { losses, flows } = prove(&World::new(&resolved, topology, plan), asked);
     let told = |flow: Proved| {
-        let Proved { from, to, rule, place, callee: _, critical, everyday, verdict, cases } = flow;
+        let Proved { from, to, rule, place, callee: _, critical, everyday, verdict, admitted, cases } = flow;
         let place = compilation.sources.place(place);
-        ToldFlow { from, to, rule, place, critical: critical.is_some(), everyday, verdict, cases }
+        ToldFlow { from, to, rule, place, critical: critical.is_some(), everyday, verdict, admitted, cases }
     };
     let losses = losses.into_iter().map(|loss| named(&loss)).collect();
     Some(ToldProof { losses, flows: flows.into_iter().map(told).collect() })
@@ -74,13 +76,15 @@ pub struct ToldHop {
 pub struct ToldArrival {
     /// What was found.
     pub arrival: Arrival,
+    /// The circle because of which it arrives without bound.
+    pub circle: Vec<ToldHop>,
     /// The chain on which it arrives most often.
     pub chain: Vec<ToldHop>,
     /// The hop that leaves the least time.
     pub by: Option<ToldHop>,
 }
 
-/// A call whose own time exceeds what is left to its caller.
+/// A call whose own time exceeds what is left to its caller, or has no bound.
 #[derive(Clone, Debug)]
 pub struct ToldOverrun {
     /// The call.
@@ -99,6 +103,7 @@ pub fn prove_chains(compilation: &Compilation) -> Option<(Vec<ToldArrival>, Vec<
     let world = World::new(&resolved, topology, plan);
     let told = |hop: Hop| ToldHop { place: compilation.sources.place(hop.place), hop };
     let arrival = |arrival: Arrival| ToldArrival {
+        circle: arrival.circle.iter().cloned().map(told).collect(),
         chain: arrival.chain.iter().cloned().map(told).collect(),
         by: arrival.by.clone().map(told),
         arrival,

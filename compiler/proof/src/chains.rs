@@ -9,12 +9,13 @@ use meshc_plan::RetryReason;
 use meshc_topology::ProxyKey;
 use meshc_vocabulary::model::{Callee, Gateway, Id, Model};
 
+use crate::circles::{Circles, components, spread};
 use crate::engine::Engine;
 use crate::flow::{Flow, flows};
 
 /// Whoever sends requests on: an application, or a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Sender {
+pub(crate) enum Sender {
     Callee(Callee),
     Gateway(Id<Gateway>),
 }
@@ -41,9 +42,11 @@ pub struct Hop {
 pub struct Arrival {
     /// The service, or the host outside.
     pub name: String,
-    /// How often one request may arrive there: the product along the worst chain.
-    pub times: u64,
-    /// That chain, from where it begins.
+    /// How often one request may arrive there: the product along the worst chain; `None`: without bound.
+    pub times: Option<u64>,
+    /// The circle on which requests are sent again, if it is on one or behind one.
+    pub circle: Vec<Hop>,
+    /// The worst chain, from where it begins; of what is behind a circle, from there.
     pub chain: Vec<Hop>,
     /// The bound that is declared, and where.
     pub bound: Option<(u64, Span)>,
@@ -57,11 +60,11 @@ impl Arrival {
     /// Whether it arrives more often than declared.
     #[must_use]
     pub fn is_too_often(&self) -> bool {
-        self.bound.is_some_and(|(most, _)| self.times > most)
+        self.bound.is_some_and(|(most, _)| self.times.is_none_or(|times| times > most))
     }
 }
 
-/// A call whose own time exceeds what is left to its caller.
+/// A call whose own time exceeds what is left to its caller, or has no bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overrun {
     /// The call.
@@ -72,12 +75,26 @@ pub struct Overrun {
     pub by: Hop,
 }
 
-/// An edge of the graph of calls, of all proxies that have it: the most tries, and the least time.
+/// How long a call may take; the order is that of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Takes {
+    /// Connections stay open.
+    Connection,
+    /// A request, all attempts together.
+    AtMost(Duration),
+    /// A request, as long as it likes.
+    AnyTime,
+}
+
+/// An edge of the graph of calls, of all proxies that have it.
 #[derive(Clone, Debug)]
-struct Edge {
-    from: Sender,
-    to: Callee,
-    hop: Hop,
+pub(crate) struct Edge {
+    pub(crate) from: Sender,
+    pub(crate) to: Callee,
+    /// With the most tries, and the least time.
+    pub(crate) hop: Hop,
+    /// The one that takes longest.
+    slowest: (Takes, Hop),
 }
 
 /// All chains of a mesh.
@@ -91,46 +108,38 @@ struct Chains {
 pub fn arrivals(world: &World<'_>) -> Vec<Arrival> {
     let chains = Chains::of(world);
     let model = world.model;
-    let mut worst: BTreeMap<Callee, (u64, Option<usize>)> = BTreeMap::new();
-    for callee in chains.order() {
-        let mut own = (1, None);
-        for place in chains.incoming.get(&callee).into_iter().flatten() {
-            let Some(edge) = chains.edges.get(*place) else { continue };
-            // A caller that comes later closes a circle, and its chain ends here.
-            let before = match edge.from {
-                Sender::Gateway(_) => Some(1),
-                Sender::Callee(caller) if !chains.incoming.contains_key(&caller) => Some(1),
-                Sender::Callee(caller) => worst.get(&caller).map(|(times, _)| *times),
-            };
-            let Some(before) = before else { continue };
-            let times = edge.hop.tries.saturating_mul(before);
-            if times > own.0 || own.1.is_none() {
-                own = (times, Some(*place));
-            }
-        }
-        worst.insert(callee, own);
-    }
+    let components = components(&chains.edges);
+    let circles = Circles::of(&chains.edges, &components);
+    let worst = chains.worst(&components, &circles);
     let left = chains.left();
-    let arrival = |(callee, (times, _)): (&Callee, &(u64, Option<usize>))| {
+    let hops = |places: &[usize]| -> Vec<Hop> {
+        places.iter().filter_map(|place| chains.edges.get(*place)).map(|edge| edge.hop.clone()).collect()
+    };
+    let arrival = |callee: &Callee| {
         let (left, by) = left
             .get(callee)
             .and_then(|place| chains.edges.get(*place))
             .map_or((None, None), |edge| (edge.hop.timeout, Some(edge.hop.clone())));
+        let circle = circles.by.get(callee).and_then(|(circle, _)| circles.circles.get(*circle));
         Arrival {
             name: model.callee_name(*callee),
-            times: *times,
-            chain: chains.back(*callee, &worst),
+            times: worst.get(callee).map(|(times, _)| *times),
+            circle: circle.map(|places| hops(places)).unwrap_or_default(),
+            chain: chains.back(*callee, |callee| match circles.by.get(&callee) {
+                Some((_, via)) => *via,
+                None => worst.get(&callee).and_then(|(_, via)| *via),
+            }),
             bound: bound(model, *callee),
             left,
             by,
         }
     };
-    let mut all: Vec<Arrival> = worst.iter().map(arrival).collect();
+    let mut all: Vec<Arrival> = components.iter().flatten().map(arrival).collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));
     all
 }
 
-/// Calls whose own time exceeds what is left to their callers.
+/// Calls of requests whose own time exceeds what is left to their callers, or has no bound.
 #[must_use]
 pub fn overruns(world: &World<'_>) -> Vec<Overrun> {
     let chains = Chains::of(world);
@@ -138,8 +147,9 @@ pub fn overruns(world: &World<'_>) -> Vec<Overrun> {
     let overrun = |edge: &Edge| {
         let Sender::Callee(caller) = edge.from else { return None };
         let by = &chains.edges.get(*left.get(&caller)?)?.hop;
-        let (own, left) = (edge.hop.timeout?, by.timeout?);
-        (own > left).then(|| Overrun { hop: edge.hop.clone(), left, by: by.clone() })
+        let left = by.timeout?;
+        let (takes, hop) = &edge.slowest;
+        (*takes > Takes::AtMost(left)).then(|| Overrun { hop: hop.clone(), left, by: by.clone() })
     };
     chains.edges.iter().filter_map(overrun).collect()
 }
@@ -170,6 +180,9 @@ impl Chains {
                             known.hop = edge.hop;
                         }
                         known.hop.timeout = timeout;
+                        if edge.slowest.0 > known.slowest.0 {
+                            known.slowest = edge.slowest;
+                        }
                     }
                 }
             }
@@ -182,37 +195,54 @@ impl Chains {
         Self { edges, incoming }
     }
 
-    /// All callees, each after those that call it, but for circles. Without recursion: chains may be long.
-    fn order(&self) -> Vec<Callee> {
-        let (mut order, mut known) = (Vec::new(), BTreeSet::new());
-        for start in self.incoming.keys() {
-            let mut stack = vec![(*start, false)];
-            while let Some((callee, is_done)) = stack.pop() {
-                if is_done {
-                    order.push(callee);
-                } else if known.insert(callee) {
-                    stack.push((callee, true));
-                    let own = self.incoming.get(&callee).into_iter().flatten();
-                    for edge in own.filter_map(|place| self.edges.get(*place)) {
-                        match edge.from {
-                            Sender::Callee(caller) if self.incoming.contains_key(&caller) => {
-                                stack.push((caller, false));
-                            }
-                            Sender::Callee(_) | Sender::Gateway(_) => {}
+    /// How often a request may arrive at each callee that no circle multiplies, and by which edge.
+    fn worst(
+        &self,
+        components: &[BTreeSet<Callee>],
+        circles: &Circles,
+    ) -> BTreeMap<Callee, (u64, Option<usize>)> {
+        let mut worst: BTreeMap<Callee, (u64, Option<usize>)> = BTreeMap::new();
+        for component in components {
+            if component.iter().any(|callee| circles.by.contains_key(callee)) {
+                continue;
+            }
+            let (mut times, mut entry, mut own) = (1, None, Vec::new());
+            for callee in component {
+                for place in self.incoming.get(callee).into_iter().flatten() {
+                    let Some(edge) = self.edges.get(*place) else { continue };
+                    let before = match edge.from {
+                        Sender::Callee(caller) if component.contains(&caller) => {
+                            own.push(*place);
+                            continue;
                         }
+                        Sender::Callee(caller) => worst.get(&caller).map_or(1, |(times, _)| *times),
+                        Sender::Gateway(_) => 1,
+                    };
+                    let found = edge.hop.tries.saturating_mul(before);
+                    if found > times || entry.is_none() {
+                        (times, entry) = (found, Some((*callee, *place)));
                     }
                 }
             }
+            // On a circle on which nothing is sent again, each gets what one of them gets.
+            let first = entry.map(|(callee, _)| callee).or_else(|| component.first().copied());
+            let via = first.map(|first| spread(&self.edges, &own, first)).unwrap_or_default();
+            for callee in component {
+                let place = match entry {
+                    Some((first, place)) if first == *callee => Some(place),
+                    Some(_) | None => via.get(callee).copied(),
+                };
+                worst.insert(*callee, (times, place));
+            }
         }
-        order
+        worst
     }
 
     /// The chain that ends at a callee, from where it begins.
-    fn back(&self, end: Callee, worst: &BTreeMap<Callee, (u64, Option<usize>)>) -> Vec<Hop> {
+    fn back(&self, end: Callee, via: impl Fn(Callee) -> Option<usize>) -> Vec<Hop> {
         let (mut chain, mut at, mut known) = (Vec::new(), end, BTreeSet::new());
         while known.insert(at)
-            && let Some((_, Some(place))) = worst.get(&at)
-            && let Some(edge) = self.edges.get(*place)
+            && let Some(edge) = via(at).and_then(|place| self.edges.get(place))
         {
             chain.push(edge.hop.clone());
             match edge.from {
@@ -275,7 +305,12 @@ fn of_flow<'m>(model: &Model, engine: &Engine<'_, 'm>, flow: &Flow<'m>) -> Vec<E
             timeout: flow.timeout,
             place,
         };
-        Edge { from, to, hop }
+        let takes = match (flow.retry, flow.timeout) {
+            (_, Some(timeout)) => Takes::AtMost(timeout),
+            (Some(_), None) => Takes::AnyTime,
+            (None, None) => Takes::Connection,
+        };
+        Edge { from, to, slowest: (takes, hop.clone()), hop }
     };
     flow.to.iter().map(edge).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lang_diagnostics::{Diagnostic, Sink, Span};
-use meshc_answers::World;
+use meshc_answers::{Truth, World};
 use meshc_vocabulary::model::Model;
 
 use crate::chains::{Arrival, arrivals};
@@ -44,16 +44,32 @@ pub fn check(world: &World<'_>, sink: &mut Sink) {
 fn check_chains(world: &World<'_>, sink: &mut Sink) {
     let all = arrivals(world);
     let is_beyond = |name: &str| all.iter().any(|arrival| arrival.name == name && arrival.is_too_often());
+    // Of a circle one report is enough.
+    let mut circles = BTreeSet::new();
     for arrival in all.iter().filter(|arrival| arrival.is_too_often()) {
         let Some((most, span)) = arrival.bound else { continue };
+        let is_known = arrival.chain.is_empty()
+            && arrival.circle.first().is_some_and(|hop| !circles.insert((hop.from.as_str(), span)));
+        if is_known {
+            continue;
+        }
         if arrival.chain.last().is_some_and(|hop| is_beyond(&hop.from)) {
             continue;
         }
-        let Arrival { name, times, chain, bound: _, left: _, by: _ } = arrival;
-        let message = format!("one request can arrive {times} times at `{name}`");
+        let Arrival { name, times, circle, chain, bound: _, left: _, by: _ } = arrival;
+        let (message, help) = match times {
+            Some(times) => (
+                format!("one request can arrive {times} times at `{name}`"),
+                "retry in one place of the chain, best at its beginning, or lower `attempts`",
+            ),
+            None => (
+                format!("one request can arrive at `{name}` without bound, because of a circle of calls"),
+                "let no call of the circle be sent again, or break the circle",
+            ),
+        };
         let mut diagnostic =
             Diagnostic::error(codes::AMPLIFIED, span, message).label(format!("at most {most} times"));
-        for hop in chain {
+        for hop in circle.iter().chain(chain) {
             let rule = hop.rule.as_ref().map(|rule| format!(" by {rule}")).unwrap_or_default();
             let how = match hop.tries {
                 1 => String::from("once"),
@@ -62,9 +78,7 @@ fn check_chains(world: &World<'_>, sink: &mut Sink) {
             diagnostic =
                 diagnostic.also(hop.place, format!("`{}` sends it to `{}`{rule} {how}", hop.from, hop.to));
         }
-        sink.push(
-            diagnostic.help("retry in one place of the chain, best at its beginning, or lower `attempts`"),
-        );
+        sink.push(diagnostic.help(help));
     }
 }
 
@@ -126,7 +140,10 @@ fn report(losses: &[Loss], critical: Span, flow: &Proved, worse: &[&Case], other
         diagnostic = diagnostic.also(flow.callee, format!("breaks: {way}"));
     }
     let mend = worse.iter().find_map(|case| case.mend.clone());
-    let mend = mend.unwrap_or_else(|| String::from("`meshc prove failover --critical` shows each loss"));
+    let mend = mend.unwrap_or_else(|| match flow.admitted {
+        Truth::No => format!("let `allow` and `deny` of `{to}`, or of the gateway, admit it"),
+        Truth::Depends | Truth::Yes => String::from("`meshc prove failover --critical` shows each loss"),
+    });
     let mend = match others {
         0 => mend,
         1 => format!("{mend}; it is not served from another proxy, either"),

@@ -33,7 +33,8 @@ Run the callee in a second cluster, give the cluster a second gateway, let desti
         title: "a request can arrive more often than `max_amplification` lets it",
         explanation: r#"Each hop of a chain of calls that retries multiplies what arrives behind it: three tries at each of two hops are nine requests for
 one, just when the service at the end is in trouble. `max_amplification`, of the mesh or of a service, bounds the product along each chain; the
-report has every hop of the worst one, and `meshc prove amplification` those of all services.
+report has every hop of the worst one, and `meshc prove amplification` those of all services. Where calls run in a circle and one of them is sent
+again, nothing bounds what arrives on the circle and behind it.
 
 ```mesh
 mesh shop { trust_domain = "shop.example", max_amplification = 3 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use meshc_answers::{Callees, Truth, World, counted_at, counts};
+use meshc_answers::{Callees, Truth, World, admits, counted_at, counts};
 use meshc_plan::{GlobalLimit, RATE_LIMIT_UPSTREAM};
 use meshc_topology::{Answer, Failures, ProxyKey, Reach, Survivors};
 use meshc_vocabulary::model::policy::OnError;
@@ -12,7 +12,7 @@ use meshc_vocabulary::model::{Callee, Cluster, DeadShare, Id, Service};
 
 use crate::flow::{Flow, Share};
 use crate::loss::Loss;
-use crate::noticed::{Manner, Meanwhile, meanwhile, noticed};
+use crate::noticed::{Budget, Manner, Meanwhile, budget, meanwhile, noticed};
 use crate::touched::Touched;
 
 /// Whether requests are answered.
@@ -107,6 +107,30 @@ impl<'w, 'm> Engine<'w, 'm> {
     /// What a loss, or two, leave.
     pub(crate) fn survivors<'s>(&'s self, failures: &'s Failures) -> Survivors<'s> {
         Survivors { model: self.world.model, topology: self.world.topology, failures }
+    }
+
+    /// What rules of access make of a flow's requests, whoever answers them: all are admitted, none, or that depends.
+    pub(crate) fn admits(&self, flow: &Flow<'m>) -> Truth {
+        let mut found = Vec::new();
+        let sender = self.world.proxy(flow.from);
+        for share in &flow.to {
+            let port = self.world.model.ports(share.reach.callee).get(share.reach.port);
+            let (Callee::Service(callee), Some((sender, port))) = (share.reach.callee, sender.zip(port))
+            else {
+                found.push(Truth::Yes);
+                continue;
+            };
+            for (key, sidecar) in self.world.sidecars(callee, share.only) {
+                let service = match key {
+                    ProxyKey::Sidecar { cluster: _, service } => service,
+                    ProxyKey::Gateway(_) => callee,
+                };
+                found.push(admits(self.world, sender, (sidecar, sidecar.cluster), service, port));
+            }
+        }
+        let some = Truth::any(found.iter().copied());
+        let all = Truth::all(found);
+        flow.enters.and(if some == all { all } else { Truth::Depends })
     }
 
     /// The losses that may change something for a flow, but those of the caller itself.
@@ -328,17 +352,19 @@ fn taken(flow: &Flow<'_>, share: &Share<'_>, answers: &[Answer], loss: &Loss) ->
         Answer::Healthy(cluster) => Some((ahead, *place, *cluster)),
         Answer::Failing(_) | Answer::Closed => None,
     });
-    let connect = share.upstream.pool.connect_timeout;
     let ahead = healthy.map_or(groups.len(), |(ahead, _, _)| ahead);
     for (place, answer) in groups.iter().take(ahead) {
         let manner = manner(*answer, loss);
         let is_left = planned(share, *place)
             .is_some_and(|group| noticed(flow, share.upstream, group, manner).is_some())
+            // Each request of all, for ever: no request that was sent to one destination is sent to another.
             || (healthy.is_some()
-                && matches!(meanwhile(flow, connect, ahead, manner), Meanwhile::Retried(_)));
+                && budget(flow, share.upstream) == Budget::All
+                && matches!(meanwhile(flow, share.upstream, ahead, manner), Meanwhile::Retried(_)));
+        let goes_on = healthy.is_some() || flow.hands_on();
         match answer {
             Answer::Failing(_) if !is_left => return Taken::Stuck { group: *place },
-            Answer::Closed if !is_left && healthy.is_some() => return Taken::Stuck { group: *place },
+            Answer::Closed if !is_left && goes_on => return Taken::Stuck { group: *place },
             Answer::Failing(_) | Answer::Closed | Answer::Healthy(_) => {}
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lang_diagnostics::{Origin, Span};
-use meshc_answers::{Callees, World};
+use meshc_answers::{Callees, Truth, World, authorization, enters};
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     GlobalLimit, HttpAction, HttpListener, Limit, ListenerKind, ProxyPlan, RetryPlan, Role, Upstream,
@@ -12,7 +12,7 @@ use meshc_plan::{
 };
 use meshc_resolve::covers;
 use meshc_topology::{ProxyKey, Reach};
-use meshc_vocabulary::model::{Callee, Cluster, DeadShare, Id, Model, RouteRule, Service};
+use meshc_vocabulary::model::{Callee, Cluster, DataPlane, DeadShare, Id, Model, RouteRule, Service};
 
 /// One call, or one rule, at one proxy.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Flow<'m> {
     pub(crate) from: ProxyKey,
     /// Where it runs.
     pub(crate) cluster: Id<Cluster>,
+    /// Which program the proxy is.
+    pub(crate) data_plane: DataPlane,
     /// What the application calls; `None` at a gateway.
     pub(crate) called: Option<(Callee, usize)>,
     /// The rule or the call that says so.
@@ -37,6 +39,8 @@ pub(crate) struct Flow<'m> {
     pub(crate) timeout: Option<Duration>,
     /// Limits that another service counts, at this proxy.
     pub(crate) limits: Vec<&'m GlobalLimit>,
+    /// What a gateway's own rules make of its clients' requests.
+    pub(crate) enters: Truth,
     /// Where it is said that it is critical.
     pub(crate) critical: Option<Span>,
 }
@@ -74,6 +78,16 @@ pub(crate) fn flows<'m>(world: &World<'m>, callees: &Callees) -> Vec<Flow<'m>> {
     let mut known = BTreeSet::new();
     flows.retain(|flow| known.insert((flow.from, flow.called, flow.by.span)));
     flows
+}
+
+impl Flow<'_> {
+    /// Whether other destinations take the share of one that is dead.
+    pub(crate) fn hands_on(&self) -> bool {
+        match self.dead_share {
+            DeadShare::Kept => false,
+            DeadShare::ToOthers => self.to.len() > 1,
+        }
+    }
 }
 
 impl<'m> Finder<'_, 'm> {
@@ -143,11 +157,14 @@ impl<'m> Finder<'_, 'm> {
                 };
                 let limits = http.limits.iter().chain(&host.limits).filter_map(global);
                 let limits = limits.chain(route.filters.iter().filter_map(global_filter));
+                let rules = [&http.entrance.rules, &host.entrance.rules].into_iter().flatten();
+                let rules = rules.chain(route.filters.iter().filter_map(authorization));
                 let found = self.connections(key, proxy, called, &route.origin, to, *dead_share);
                 flows.extend(found.map(|flow| Flow {
                     retry: Some(retry),
                     timeout: *timeout,
                     limits: limits.collect(),
+                    enters: Truth::all(rules.map(enters)),
                     ..flow
                 }));
             }
@@ -170,6 +187,7 @@ impl<'m> Finder<'_, 'm> {
         let flow = Flow {
             from: key,
             cluster: proxy.cluster,
+            data_plane: self.world.model.data_plane(proxy.cluster),
             called,
             by,
             rule,
@@ -178,6 +196,7 @@ impl<'m> Finder<'_, 'm> {
             retry: None,
             timeout: None,
             limits: Vec::new(),
+            enters: Truth::Yes,
             critical,
         };
         (!flow.to.is_empty()).then_some(flow)

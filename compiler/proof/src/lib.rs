@@ -9,6 +9,7 @@
 
 mod chains;
 mod check;
+mod circles;
 pub mod codes;
 mod engine;
 mod flow;

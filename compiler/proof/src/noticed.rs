@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use meshc_plan::{
-    CheckPlan, Ejection, FailingAnswers, Group, HealthPlan, PodFailures, RetryReason, Upstream,
+    CheckPlan, Ejection, FailingAnswers, Group, HealthPlan, PodFailures, PoolPlan, RetryReason, Upstream,
 };
+use meshc_vocabulary::model::DataPlane;
 
 use crate::flow::Flow;
 use crate::loss::Conduct;
@@ -112,10 +113,48 @@ pub enum Meanwhile {
     Lost,
 }
 
+/// How many of the requests to an upstream may be retries at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Budget {
+    /// None.
+    None,
+    /// Some of them.
+    Some,
+    /// All that may be under way.
+    All,
+}
+
+/// What a pool admits. Of several groups, Envoy counts requests in the groups and retries in front of them, so that a share
+/// of the requests is a share of none.
+pub(crate) fn budget(flow: &Flow<'_>, upstream: &Upstream) -> Budget {
+    let PoolPlan {
+        max_connections: _,
+        max_pending_requests: _,
+        max_requests,
+        connect_timeout: _,
+        retry_budget_percent,
+        min_concurrent_retries,
+    } = &upstream.pool;
+    let percent = match flow.data_plane {
+        DataPlane::Envoy if upstream.groups.len() > 1 => 0,
+        DataPlane::Envoy | DataPlane::Meshd => *retry_budget_percent,
+    };
+    if percent >= 100 || min_concurrent_retries >= max_requests {
+        Budget::All
+    } else if percent > 0 || *min_concurrent_retries > 0 {
+        Budget::Some
+    } else {
+        Budget::None
+    }
+}
+
 /// What becomes of requests while so many groups before the one that answers have failed and are not yet left.
-pub(crate) fn meanwhile(flow: &Flow<'_>, connect: Duration, ahead: usize, manner: Manner) -> Meanwhile {
+pub(crate) fn meanwhile(flow: &Flow<'_>, upstream: &Upstream, ahead: usize, manner: Manner) -> Meanwhile {
     use meshc_plan::Elsewhere;
-    let Some(retry) = flow.retry else { return Meanwhile::Lost };
+    let connect = upstream.pool.connect_timeout;
+    let Some(retry) = flow.retry.filter(|_| budget(flow, upstream) != Budget::None) else {
+        return Meanwhile::Lost;
+    };
     let needed = match retry.elsewhere {
         Elsewhere::SameGroup => return Meanwhile::Lost,
         Elsewhere::AfterAnotherEndpoint => ahead.saturating_mul(2),
@@ -159,8 +198,11 @@ pub(crate) fn meanwhile(flow: &Flow<'_>, connect: Duration, ahead: usize, manner
 }
 
 /// What becomes of requests that find a pod gone beside which there are others.
-pub(crate) fn at_another(flow: &Flow<'_>, connect: Duration) -> Meanwhile {
-    let Some(retry) = flow.retry else { return Meanwhile::Lost };
+pub(crate) fn at_another(flow: &Flow<'_>, upstream: &Upstream) -> Meanwhile {
+    let connect = upstream.pool.connect_timeout;
+    let Some(retry) = flow.retry.filter(|_| budget(flow, upstream) != Budget::None) else {
+        return Meanwhile::Lost;
+    };
     let is_reason = |reason: &RetryReason| match reason {
         RetryReason::ServerError | RetryReason::ConnectFailure => true,
         RetryReason::Statuses(_) | RetryReason::Grpc(_) | RetryReason::Reset => false,

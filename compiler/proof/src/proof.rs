@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lang_diagnostics::Span;
-use meshc_answers::{Callees, World};
+use meshc_answers::{Callees, Truth, World};
 use meshc_topology::{Answer, Failures, ProxyKey};
 use meshc_vocabulary::model::{Cluster, Id};
 
@@ -52,6 +52,8 @@ pub struct Proved {
     pub everyday: Vec<String>,
     /// Whether they do.
     pub verdict: Verdict,
+    /// What rules of access make of it: all requests are admitted, none, or that depends on more than a call says.
+    pub admitted: Truth,
     /// What changes when something fails. After what is not listed, all is as when nothing fails.
     pub cases: Vec<Case>,
 }
@@ -73,7 +75,7 @@ pub struct Case {
     pub noticed: Option<Duration>,
     /// The same where nothing comes back from what is lost, not even a refusal.
     pub silent: Option<Duration>,
-    /// The weight of the destinations that answer no part of it, and of all.
+    /// The weight of the destinations whose share is not answered, not by others either, and of all.
     pub unanswered: (u32, u32),
     /// Replicas of the callees that are left, and all; gateways, where the flow's own is lost.
     pub replicas: (u32, u32),
@@ -121,6 +123,23 @@ struct Prover<'e, 'w, 'm> {
 impl<'m> Prover<'_, '_, 'm> {
     fn proved(&self, double: bool) -> Proved {
         let (engine, flow) = (self.engine, self.flow);
+        let admitted = engine.admits(flow);
+        let (from, to) = engine.ends(flow);
+        let proved = Proved {
+            from,
+            to,
+            rule: engine.rule_name(flow),
+            place: engine.place(flow),
+            callee: engine.callee_place(flow),
+            critical: flow.critical,
+            everyday: Vec::new(),
+            verdict: Verdict::Broken,
+            admitted,
+            cases: Vec::new(),
+        };
+        if admitted == Truth::No {
+            return proved;
+        }
         let nothing = nothing();
         let everyday = engine.fate(flow, (NONE, NONE), &nothing);
         let mut relevant: BTreeSet<usize> = engine.relevant(flow);
@@ -144,20 +163,9 @@ impl<'m> Prover<'_, '_, 'm> {
             }
             cases.extend(self.pairs(&everyday, &relevant, &verdicts));
         }
-        let (from, to) = engine.ends(flow);
         let mut answered: Vec<String> = self.answered_by(&everyday);
         answered.dedup();
-        Proved {
-            from,
-            to,
-            rule: engine.rule_name(flow),
-            place: engine.place(flow),
-            callee: engine.callee_place(flow),
-            critical: flow.critical,
-            everyday: answered,
-            verdict: everyday.verdict,
-            cases,
-        }
+        Proved { everyday: answered, verdict: everyday.verdict, cases, ..proved }
     }
 
     /// Pairs that are worse than either of them alone.
@@ -229,7 +237,7 @@ impl<'m> Prover<'_, '_, 'm> {
                 Some(_) => self.noticed(everyday, &fate, loss, None),
                 None => self.noticed(everyday, &fate, loss, Some(Manner::Silent)),
             },
-            unanswered: self.unanswered(&fate),
+            unanswered: unanswered(flow, &fate),
             replicas: (left.saturating_sub(u32::from(pod)), all),
             mend: if is_served { None } else { engine.mend(flow, &fate, loss) },
         })
@@ -278,7 +286,10 @@ impl<'m> Prover<'_, '_, 'm> {
             meanwhile: None,
             noticed: None,
             silent: None,
-            unanswered: (u32::from(verdict == Verdict::Broken), 1),
+            unanswered: match fates.iter().find(|(_, fate)| fate.verdict == verdict) {
+                Some((other, fate)) => unanswered(other, fate),
+                None => (1, 1),
+            },
             replicas: (
                 u32::try_from(fates.len()).unwrap_or(u32::MAX),
                 u32::try_from(self.others.len() + 1).unwrap_or(u32::MAX),
@@ -298,18 +309,6 @@ impl<'m> Prover<'_, '_, 'm> {
         all.sort();
         all.dedup();
         all
-    }
-
-    fn unanswered(&self, fate: &Fate<'m>) -> (u32, u32) {
-        let (mut dead, mut all) = (0_u32, 0_u32);
-        for (share, (taken, _)) in self.flow.to.iter().zip(&fate.shares) {
-            all = all.saturating_add(share.weight);
-            match taken {
-                Taken::By { .. } => {}
-                Taken::Stuck { .. } | Taken::Nobody => dead = dead.saturating_add(share.weight),
-            }
-        }
-        (dead, all)
     }
 
     /// Replicas that answer, of those of all groups.
@@ -335,19 +334,23 @@ impl<'m> Prover<'_, '_, 'm> {
             Taken::By { group: _, cluster } => loss.pod.is_some_and(|(_, at)| at == *cluster),
             Taken::Stuck { .. } | Taken::Nobody => false,
         });
-        own.map(|(share, _)| at_another(self.flow, share.upstream.pool.connect_timeout))
+        own.map(|(share, _)| at_another(self.flow, share.upstream))
     }
 
     /// The worst of what becomes of requests of any share.
     fn meanwhile(&self, fate: &Fate<'m>, loss: &Loss) -> Option<Meanwhile> {
         let mut worst: Option<Meanwhile> = None;
         for (share, (taken, answers)) in self.flow.to.iter().zip(&fate.shares) {
-            let Taken::By { group, cluster: _ } = taken else { continue };
+            let group = match taken {
+                Taken::By { group, cluster: _ } => *group,
+                // What was sent to one destination is not sent again to another.
+                Taken::Nobody if self.flow.hands_on() => return Some(Meanwhile::Lost),
+                Taken::Nobody | Taken::Stuck { group: _ } => continue,
+            };
             let before: Vec<_> =
-                groups(share, answers).into_iter().filter(|(place, _)| place < group).collect();
+                groups(share, answers).into_iter().filter(|(place, _)| *place < group).collect();
             for (_, answer) in &before {
-                let connect = share.upstream.pool.connect_timeout;
-                let own = meanwhile(self.flow, connect, before.len(), manner(*answer, loss));
+                let own = meanwhile(self.flow, share.upstream, before.len(), manner(*answer, loss));
                 worst = Some(match (worst, own) {
                     (Some(Meanwhile::Lost), _) | (_, Meanwhile::Lost) => Meanwhile::Lost,
                     (Some(Meanwhile::Some(methods, wait)), _) | (_, Meanwhile::Some(methods, wait)) => {
@@ -374,18 +377,21 @@ impl<'m> Prover<'_, '_, 'm> {
         let mut longest = Some(Duration::ZERO);
         let all = self.flow.to.iter().zip(&fate.shares).zip(&everyday.shares);
         for ((share, (taken, answers)), (before, _)) in all {
+            // All groups of a destination whose share others take; of one pod, the proxy leaves that one alone.
+            let is_ahead = |place: usize| match taken {
+                Taken::By { group, cluster: _ } => place < *group || (loss.pod.is_some() && place == *group),
+                Taken::Stuck { group: _ } | Taken::Nobody => true,
+            };
+            let ahead = groups(share, answers).into_iter().filter(|(place, _)| is_ahead(*place));
+            let mut sum = Some(Duration::ZERO);
+            for (place, answer) in ahead {
+                let found = planned(share, place).and_then(|planned| {
+                    noticed(self.flow, share.upstream, planned, as_if.unwrap_or(manner(answer, loss)))
+                });
+                sum = sum.zip(found).map(|(sum, found)| sum.saturating_add(found));
+            }
             let own = match taken {
                 Taken::By { group, cluster } => {
-                    // Of one pod, the proxy leaves that one alone.
-                    let is_ahead = |place: usize| place < *group || (loss.pod.is_some() && place == *group);
-                    let ahead = groups(share, answers).into_iter().filter(|(place, _)| is_ahead(*place));
-                    let mut sum = Some(Duration::ZERO);
-                    for (place, answer) in ahead {
-                        let found = planned(share, place).and_then(|planned| {
-                            noticed(self.flow, share.upstream, planned, as_if.unwrap_or(manner(answer, loss)))
-                        });
-                        sum = sum.zip(found).map(|(sum, found)| sum.saturating_add(found));
-                    }
                     // A gateway further on sends to other pods than it did.
                     match before {
                         Taken::By { group: was, cluster: at } if was == group && at != cluster => {
@@ -394,6 +400,7 @@ impl<'m> Prover<'_, '_, 'm> {
                         Taken::By { .. } | Taken::Stuck { .. } | Taken::Nobody => sum,
                     }
                 }
+                Taken::Nobody if self.flow.hands_on() => sum,
                 Taken::Stuck { group: _ } | Taken::Nobody => None,
             };
             longest = longest.zip(own).map(|(longest, own)| longest.max(own));
@@ -418,6 +425,21 @@ impl<'m> Prover<'_, '_, 'm> {
             }
         }
     }
+}
+
+/// The weight of the destinations whose share nobody answers, and of all.
+fn unanswered(flow: &Flow<'_>, fate: &Fate<'_>) -> (u32, u32) {
+    let (mut dead, mut all) = (0_u32, 0_u32);
+    let others = fate.shares.iter().any(|(taken, _)| matches!(taken, Taken::By { .. }));
+    for (share, (taken, _)) in flow.to.iter().zip(&fate.shares) {
+        all = all.saturating_add(share.weight);
+        match taken {
+            Taken::By { .. } => {}
+            Taken::Nobody if others && flow.hands_on() => {}
+            Taken::Stuck { .. } | Taken::Nobody => dead = dead.saturating_add(share.weight),
+        }
+    }
+    (dead, all)
 }
 
 type Share<'m> = crate::flow::Share<'m>;

@@ -162,8 +162,13 @@ impl<'m> Engine<'_, 'm> {
                 let answer = answers.get(*group).copied().unwrap_or(Answer::Closed);
                 let name = self.world.model.callee_name(share.reach.callee);
                 let notice = unnoticed(&name, share, *group, manner(answer, loss));
-                let alone = !answers.iter().any(|answer| matches!(answer, Answer::Healthy(_)));
-                Some(if alone { format!("{}, and {notice}", self.second(flow, share, loss)) } else { notice })
+                let is_taken_over = (others && flow.hands_on())
+                    || answers.iter().any(|answer| matches!(answer, Answer::Healthy(_)));
+                Some(if is_taken_over {
+                    notice
+                } else {
+                    format!("{}, and {notice}", self.second(flow, share, loss))
+                })
             }
             Taken::Nobody if others => {
                 Some(String::from("let its other destinations take over: `failover = destinations`"))
@@ -191,6 +196,9 @@ impl<'m> Engine<'_, 'm> {
         };
         let entry = model.services.at(service);
         let left = entry.clusters.iter().map(|presence| presence.cluster).find(|cluster| !lost(*cluster));
+        if share.only.is_some() {
+            return self.own_share(flow, share, loss);
+        }
         let Some(left) = left else { return elsewhere(model, flow, share, loss) };
         if !self.world.resolved.callee(share.reach.callee).failover.value.enabled {
             return format!(
@@ -235,6 +243,33 @@ impl<'m> Engine<'_, 'm> {
                     Some(_) | None => elsewhere(model, flow, share, loss),
                 }
             }
+        }
+    }
+}
+
+impl<'m> Engine<'_, 'm> {
+    /// Where clusters have shares: one that is left and has none, or a further one.
+    fn own_share(&self, flow: &Flow<'m>, share: &Share<'m>, loss: &Loss) -> String {
+        let model = self.world.model;
+        let weighs = |cluster: Id<Cluster>| {
+            flow.to.iter().any(|own| own.reach.callee == share.reach.callee && own.only == Some(cluster))
+        };
+        let survivors = self.survivors(&loss.failures);
+        let mut idle = share.reach.groups.iter().filter(|group| !weighs(group.cluster));
+        let left = idle.find(|group| match survivors.behind(flow.from, share.reach, group) {
+            Answer::Healthy(_) => true,
+            Answer::Failing(_) | Answer::Closed => false,
+        });
+        match left {
+            Some(group) => format!(
+                "give `{}` a share: `failover {{ locality = {{ {} = 1, … }} }}`",
+                model.clusters.at(group.cluster).name,
+                model.clusters.at(group.cluster).name
+            ),
+            None => format!(
+                "{}, with a share in `failover {{ locality = {{ … }} }}`",
+                elsewhere(model, flow, share, loss)
+            ),
         }
     }
 }

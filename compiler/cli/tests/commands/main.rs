@@ -15,6 +15,7 @@ mod init;
 mod manual;
 mod matrix;
 mod prove;
+mod prove_chains;
 mod support;
 mod test;
 mod trust;

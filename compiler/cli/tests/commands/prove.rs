@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::Directory;
 
-const MESH: &str = "\
+pub(crate) const MESH: &str = "\
 mesh m { trust_domain = \"cluster.local\", trust = own }
 trust own {}
 network here {}
@@ -183,6 +183,169 @@ fn requests_wait_or_fail_until_it_is_noticed() {
     );
 }
 
+/// Two clusters that share a service, and a route with two destinations that stand in for each other.
+const SHARES: &str = "\
+mesh m { trust_domain = \"cluster.local\" }
+network here {}
+network there {}
+cluster one {
+  network = here
+  region  = \"r\"
+  gateway in { role = ingress, address = 192.0.2.1, port http { number = 80 } }
+  gateway ew { role = east_west, address = 192.0.2.2 }
+}
+cluster two { network = there, region = \"r\", gateway ew { role = east_west, address = 192.0.2.3 } }
+namespace app {
+  defaults { service { clusters = [one, two], port http { number = 80, target = 8080 } } }
+  client web { clusters = [one], calls = [store] }
+  service store {}
+  service left { clusters = [one] }
+  service right { clusters = [two] }
+  route ends {
+    gateway = one.in
+    hosts = [\"shop.example\"]
+    failover = destinations
+    destination { to = left, weight = 30 }
+    destination { to = right, weight = 70 }
+  }
+  policy store { targets = [store], failover { locality = { one = 50, two = 50 } } }
+  policy all { targets = [store, left, right], outlier { enabled = true } }
+}
+";
+
+#[test]
+fn what_is_neither_noticed_nor_sent_again_is_not_served() {
+    let with = |policy: &str| SHARES.replace("outlier { enabled = true }", policy);
+    let of = |mesh: &str, (from, to): (&str, &str), lost: &str| {
+        let (_, found) = proof(mesh, &["--single", "service"]);
+        case(&found, from, to, lost).unwrap()
+    };
+    let told = |case: &Value| {
+        (
+            case["verdict"].as_str().unwrap().to_owned(),
+            case["noticed_ms"].clone(),
+            case["unanswered"]["weight"].clone(),
+            case["until_noticed"]["requests"].clone(),
+        )
+    };
+    let shares = (WEB, "app.store");
+    let destinations = ("one.in", "app.left or app.right");
+    let fails = Value::from("fail");
+    // What others take over is taken over when it is noticed: 2 × 10 s + 1 s.
+    let mesh = with("outlier { enabled = true }");
+    let noticed = (String::from("served"), Value::from(21_000), Value::from(0), fails.clone());
+    assert_eq!(told(&of(&mesh, shares, "app.store in one")), noticed);
+    assert_eq!(told(&of(&mesh, destinations, "app.right in two")), noticed);
+    // Each gateway leaves its clients to the other, which serves a part.
+    let two = with("outlier { enabled = false }")
+        .replace("gateway = one.in", "gateways = [one.in, two.in]")
+        .replace(
+            "192.0.2.3 } }",
+            "192.0.2.3 }, gateway in { role = ingress, address = 192.0.2.4, port http { number = 80 } } }",
+        );
+    let (_, found) = proof(&two, &["--single", "cluster"]);
+    let part = case(&found, "one.in", "app.left or app.right", "one").unwrap();
+    assert_eq!((&part["verdict"], &part["unanswered"]["weight"]), (&Value::from("partly"), &Value::from(30)));
+    let mesh = with("health { check = http { path = \"/\" }, interval = 2s }");
+    assert_eq!(told(&of(&mesh, destinations, "app.left in one")).1, Value::from(9_600));
+    for policy in [
+        "outlier { enabled = false }",
+        "outlier { max_ejected = 50% }",
+        "outlier { enabled = false }, retry { attempts = 0 }",
+    ] {
+        let mesh = with(policy);
+        let case = of(&mesh, shares, "app.store in one");
+        let stays = |weight: u64| (String::from("partly"), Value::Null, Value::from(weight), Value::Null);
+        assert_eq!(told(&case), stays(50), "{policy}");
+        assert_eq!(told(&of(&mesh, destinations, "app.left in one")), stays(30), "{policy}");
+        let mend = case["mend"].as_str().unwrap();
+        assert!(mend.contains("outlier { enabled = true }") || mend.contains("max_ejected = 100%"), "{mend}");
+        assert!(!mend.contains("run `"), "{mend}");
+    }
+    // A cluster without a share takes nothing over until it has one.
+    let mesh = SHARES.replace("one = 50, two = 50", "one = 100, two = 0");
+    let case = of(&mesh, shares, "app.store in one");
+    assert_eq!(case["verdict"], "not served");
+    assert_eq!(case["mend"], "give `two` a share: `failover { locality = { two = 1, … } }`");
+    let mesh = SHARES.replace("one = 50, two = 50", "one = 99, two = 1");
+    assert_eq!(of(&mesh, shares, "app.store in one")["verdict"], "served");
+}
+
+#[test]
+fn retries_carry_what_their_budget_admits() {
+    let with = |policy: &str, plane: &str| {
+        let mesh = MESH.replace("trust = own }", &format!("trust = own, data_plane = {plane} }}"));
+        mesh.replace("  route web", &format!("  policy store {{ targets = [store], {policy} }}\n  route web"))
+    };
+    let of = |policy: &str, plane: &str| {
+        let (_, found) = proof(&with(policy, plane), &["--single", "service"]);
+        let case = case(&found, WEB, "app.store", "app.store in one").unwrap();
+        (case["verdict"].as_str().unwrap().to_owned(), case["until_noticed"]["requests"].clone())
+    };
+    let (served, stuck) = (String::from("served"), String::from("not served"));
+    let (fail, wait) = (Value::from("fail"), Value::from("wait"));
+    let none = "pool { retry_budget = 0%, min_concurrent_retries = 0 }";
+    for plane in ["envoy", "meshd"] {
+        assert_eq!(of(none, plane), (served.clone(), fail.clone()));
+        assert_eq!(of(&format!("outlier {{ enabled = false }}, {none}"), plane).0, stuck);
+        // A fifth of all requests is not all of them.
+        assert_eq!(of("outlier { enabled = false }", plane).0, stuck);
+        let all = "pool { max_concurrent_requests = 50, min_concurrent_retries = 50 }";
+        assert_eq!(
+            of(&format!("outlier {{ enabled = false }}, {all}"), plane),
+            (served.clone(), wait.clone())
+        );
+    }
+    // In several groups, Envoy's share is one of no requests.
+    let share = "outlier { enabled = false }, pool { retry_budget = 100%, min_concurrent_retries = 0 }";
+    assert_eq!(of(share, "meshd"), (served, wait));
+    assert_eq!(of(share, "envoy").0, stuck);
+}
+
+#[test]
+fn rules_of_access_are_part_of_the_proof() {
+    let with = |policy: &str| {
+        MESH.replace("calls = [store, log, rates]", "call { to = [store], critical = true }").replace(
+            "  policy web",
+            &format!("  policy store {{ targets = [store], {policy} }}\n  policy web"),
+        )
+    };
+    let of = |policy: &str| {
+        let (code, found) = proof(&with(policy), &["--single", "pod", "--critical"]);
+        let flow = found["flows"].as_array().unwrap().first().cloned().unwrap();
+        (code, found["verdict"].clone(), flow["verdict"].clone(), flow["admitted"].clone())
+    };
+    let checked = |policy: &str| {
+        let directory = Directory::new();
+        directory.write("a.mesh", &with(policy));
+        let output = directory.run(&["check", "a.mesh"]);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let told = |code: i32, all: &str, flow: &str, admitted: &str| {
+        (Some(code), Value::from(all), Value::from(flow), Value::from(admitted))
+    };
+    let open = told(3, "depends", "served", "depends");
+    assert_eq!(of("allow { from = [web] }"), told(0, "served", "served", "yes"));
+    for policy in [
+        "allow { from = [web], addresses = [10.1.0.0/16] }",
+        "deny { from = [web], match { prefix = \"/admin\" } }",
+        "deny { from = [web], addresses = [::/0] }",
+    ] {
+        assert_eq!(of(policy), open, "{policy}");
+        assert_eq!(checked(policy).0, Some(0), "{policy}");
+    }
+    for policy in [
+        "deny { from = [web], addresses = [0.0.0.0/0] }",
+        "deny { from = [web], addresses = [10.0.0.0/8, 0.0.0.0/0] }",
+    ] {
+        assert_eq!(of(policy), told(1, "not served", "not served", "no"), "{policy}");
+        let (code, said) = checked(policy);
+        assert_eq!(code, Some(1), "{policy}");
+        assert!(said.contains("E0830") && said.contains("even if nothing is lost"), "{said}");
+    }
+}
+
 #[test]
 fn the_exit_code_is_the_verdict() {
     let (code, found) = proof(MESH, &["--single", "pod"]);
@@ -230,57 +393,6 @@ fn proof_code(mesh: &str) -> Option<i32> {
     let directory = Directory::new();
     directory.write("a.mesh", mesh);
     directory.run(&["prove", "failover", "a.mesh", "--critical"]).status.code()
-}
-
-#[test]
-fn retries_multiply_and_time_runs_out_along_chains() {
-    let chain = MESH
-        .replace(
-            "service store { clusters = [one, two],",
-            "service store { clusters = [one, two], calls = [deep],",
-        )
-        .replace(
-            "  route web",
-            "  service deep { clusters = [one], calls = [end], port http { number = 80 } }
-  service end { clusters = [one], port http { number = 80 } }
-  policy deep { targets = [deep], retry { attempts = 2, when = [5xx] } }
-  policy end { targets = [end], timeout = 5s, retry { attempts = 3, when = [503] } }
-  policy store { targets = [store], timeout = 4s, retry { attempts = 1, when = [reset] } }
-  route web",
-        );
-    let directory = Directory::new();
-    directory.write("a.mesh", &chain);
-    let prove = |what: &str| {
-        let output = directory.run(&["prove", what, "a.mesh", "-o", "json"]);
-        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-        (output.status.code(), found)
-    };
-    let (code, found) = prove("amplification");
-    assert_eq!(code, Some(0));
-    let of = |found: &Value, name: &str, key: &str| {
-        let services = found["services"].as_array().unwrap();
-        services.iter().find(|one| one["to"] == name).map(|one| one[key].clone()).unwrap()
-    };
-    assert_eq!(of(&found, "app.end", "times"), 2 * 3 * 4);
-    assert_eq!(of(&found, "app.web", "times"), 1);
-    let hops = of(&found, "app.end", "chain");
-    let hops: Vec<&Value> = hops.as_array().unwrap().iter().map(|hop| &hop["tries"]).collect();
-    assert_eq!(hops, [&Value::from(1), &Value::from(2), &Value::from(3), &Value::from(4)]);
-    // `deep` has no bound of its own, so what is left to `end` is what `store` is waited for.
-    let (code, found) = prove("deadlines");
-    assert_eq!(code, Some(1));
-    assert_eq!(of(&found, "app.end", "left_ms"), 4000);
-    assert_eq!(of(&found, "app.web", "left_ms"), Value::Null);
-    let longer = found["longer"].as_array().unwrap();
-    assert_eq!(longer.len(), 1);
-    assert!(longer.iter().all(|one| one["call"]["to"] == "app.end" && one["by"]["to"] == "app.store"));
-    // A bound, and a chain beyond it, which is shown all the same.
-    directory.write("a.mesh", &chain.replace("trust = own }", "trust = own, max_amplification = 23 }"));
-    assert_eq!(directory.run(&["check", "a.mesh"]).status.code(), Some(1));
-    let (code, found) = prove("amplification");
-    assert_eq!((code, of(&found, "app.end", "most")), (Some(1), Value::from(23)));
-    directory.write("a.mesh", &chain.replace("trust = own }", "trust = own, max_amplification = 24 }"));
-    directory.succeed(&["check", "a.mesh"]);
 }
 
 #[test]

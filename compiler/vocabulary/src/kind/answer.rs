@@ -150,6 +150,7 @@ pub(super) const fn answered_by(answer: Part) -> Relation {
 const ABOUT_SENT_ON: &[Part] = &[
     Part::Attribute(words::TIMEOUT),
     Part::Attribute(words::FAILOVER),
+    Part::Attribute(words::CRITICAL),
     Part::Block(retry::KIND.word),
     Part::Block(filter::REQUEST_HEADERS.word),
     Part::Block(rewrite::KIND.word),

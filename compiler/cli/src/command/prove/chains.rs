@@ -19,7 +19,8 @@ For each service and host outside, the chain of calls on which one request may
 arrive there most often, if every hop sends it again as often as its `retry` lets
 it: the product of the tries. What found no connection and is sent again was seen
 by no application, and does not count. `max_amplification = 3` of the mesh or of a
-service bounds it, and `meshc check` reports a chain that exceeds it.
+service bounds it, and `meshc check` reports a chain that exceeds it. On a circle of
+calls of which one is sent again, and behind it, there is no bound.
 
 Exits with 0, with 1 if a bound is exceeded, with 2 if the mesh has other errors
 or a file cannot be read.";
@@ -30,7 +31,7 @@ Example:
 
 For each service and host outside, the least `timeout` of all calls and rules
 that lead there, directly or through others: after that, nobody waits any more.
-A call with a longer `timeout` of its own works for nobody in the end.
+A call with a longer `timeout` of its own, or with none, works for nobody in the end.
 
 Exits with 0, with 1 if a call takes longer than its caller is waited for, with 2
 if the mesh has errors or a file cannot be read.";
@@ -72,6 +73,7 @@ pub(crate) fn amplification(arguments: &Arguments, console: &Console) -> Result<
                     "to": told.arrival.name,
                     "times": told.arrival.times,
                     "most": told.arrival.bound.map(|(most, _)| most),
+                    "circle": told.circle.iter().map(record).collect::<Vec<_>>(),
                     "chain": told.chain.iter().map(record).collect::<Vec<_>>(),
                 })
             });
@@ -114,23 +116,28 @@ pub(crate) fn deadlines(arguments: &Arguments, console: &Console) -> Result<Exit
 fn arrivals_text(arrivals: &[ToldArrival]) -> String {
     let mut text = String::new();
     let mut once = 0;
-    for ToldArrival { arrival, chain, by: _ } in arrivals {
-        if arrival.times == 1 {
+    for ToldArrival { arrival, circle, chain, by: _ } in arrivals {
+        if arrival.times == Some(1) {
             once += 1;
             continue;
         }
+        let often = match arrival.times {
+            Some(times) => format!("up to {times} times"),
+            None => String::from("without bound"),
+        };
         let bound = match arrival.bound {
             Some((most, _)) if arrival.is_too_often() => format!(", more than the {most} that are declared"),
             Some((most, _)) => format!(", of {most} that are declared"),
             None => String::new(),
         };
-        text.push_str(&format!("{}: up to {} times{bound}\n", arrival.name, arrival.times));
-        for told in chain {
+        text.push_str(&format!("{}: {often}{bound}\n", arrival.name));
+        for (place, told) in circle.iter().chain(chain).enumerate() {
             let tries = match told.hop.tries {
                 1 => String::from("once"),
                 tries => format!("up to {tries} times"),
             };
-            text.push_str(&format!("  {}: {tries}  ({})\n", way(told), told.place));
+            let again = if place + 1 == circle.len() { ", and so on" } else { "" };
+            text.push_str(&format!("  {}: {tries}{again}  ({})\n", way(told), told.place));
         }
     }
     match once {
@@ -143,8 +150,11 @@ fn arrivals_text(arrivals: &[ToldArrival]) -> String {
 fn deadlines_text(arrivals: &[ToldArrival], overruns: &[ToldOverrun]) -> String {
     let mut text = String::new();
     for told in overruns {
-        let own = told.hop.hop.timeout.map(seconds).unwrap_or_default();
-        text.push_str(&format!("{} takes up to {own}  ({})\n", way(&told.hop), told.hop.place));
+        let own = match told.hop.hop.timeout {
+            Some(own) => format!("takes up to {}", seconds(own)),
+            None => String::from("has no bound"),
+        };
+        text.push_str(&format!("{} {own}  ({})\n", way(&told.hop), told.hop.place));
         let left = seconds(told.left);
         text.push_str(&format!(
             "  {} is waited for {left} only: {}  ({})\n",
@@ -153,7 +163,7 @@ fn deadlines_text(arrivals: &[ToldArrival], overruns: &[ToldOverrun]) -> String 
             told.by.place
         ));
     }
-    for ToldArrival { arrival, chain: _, by } in arrivals {
+    for ToldArrival { arrival, circle: _, chain: _, by } in arrivals {
         text.push_str(&match (arrival.left, by) {
             (Some(left), Some(by)) => {
                 format!("{}: {}, by {}  ({})\n", arrival.name, seconds(left), way(by), by.place)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use meshc_driver::{AskedProof, Case, LossKind, Served, ToldFlow, ToldProof, prove_failover, waiting};
+use meshc_driver::{AskedProof, Case, LossKind, Served, ToldFlow, ToldProof, Truth, prove_failover, waiting};
 use serde_json::{Value, json};
 
 use crate::compile::{DataPlaneWord, MeshArguments, compile, show};
@@ -31,7 +31,7 @@ lang/PROVING.md says how the bounds are made, and what they assume.
 
 Exits with 0 if everything is served after each loss, with 1 if something is not,
 with 2 if the mesh has errors or a file cannot be read, and with 3 if a part of
-the requests of something is not. With `--critical`, only calls and routes that
+the requests of something is not, or if it depends on rules of access. With `--critical`, only calls and routes that
 are `critical = true` count.";
 
 /// Arguments of `meshc prove failover`.
@@ -134,6 +134,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
     };
     print(&text).context(|| String::from("write to standard output"))?;
     Ok(match worst(&proof) {
+        Served::Served if is_open(&proof) => Exit::Depends,
         Served::Served => Exit::Ok,
         Served::Partly => Exit::Depends,
         Served::Broken => Exit::Findings,
@@ -144,6 +145,11 @@ fn worst(proof: &ToldProof) -> Served {
     let verdicts =
         proof.flows.iter().flat_map(|flow| flow.cases.iter().map(|case| case.verdict).chain([flow.verdict]));
     verdicts.max().unwrap_or(Served::Served)
+}
+
+/// Whether it is left open of something if all of its requests are admitted.
+fn is_open(proof: &ToldProof) -> bool {
+    proof.flows.iter().any(|flow| flow.admitted == Truth::Depends)
 }
 
 fn word(verdict: Served) -> &'static str {
@@ -208,7 +214,10 @@ fn text(proof: &ToldProof) -> String {
         for flow in &proof.flows {
             let mut lines = Vec::new();
             if flow.verdict == wanted && wanted != Served::Served {
-                lines.push(String::from("without any loss"));
+                lines.push(match flow.admitted {
+                    Truth::No => String::from("without any loss: rules of access refuse each request"),
+                    Truth::Depends | Truth::Yes => String::from("without any loss"),
+                });
             }
             let own: Vec<&Case> = flow.cases.iter().filter(|case| case.verdict == wanted).collect();
             lines.extend(alike(proof, &own));
@@ -220,6 +229,11 @@ fn text(proof: &ToldProof) -> String {
         if !part.is_empty() {
             text.push_str(&format!("{heading}\n{part}"));
         }
+    }
+    let open = proof.flows.iter().filter(|flow| flow.admitted == Truth::Depends);
+    let open: String = open.map(|flow| format!("  {}\n", title(flow))).collect();
+    if !open.is_empty() {
+        text.push_str(&format!("rules of access admit some of its requests, or leave that open:\n{open}"));
     }
     text
 }
@@ -348,12 +362,21 @@ fn record(proof: &ToldProof) -> Value {
             "place": flow.place,
             "critical": flow.critical,
             "verdict": word(flow.verdict),
+            "admitted": match flow.admitted {
+                Truth::Yes => "yes",
+                Truth::Depends => "depends",
+                Truth::No => "no",
+            },
             "answered_by": flow.everyday,
             "cases": flow.cases.iter().map(case).collect::<Vec<_>>(),
         })
     };
     json!({
-        "verdict": word(worst(proof)),
+        "verdict": if worst(proof) == Served::Served && is_open(proof) {
+            "depends"
+        } else {
+            word(worst(proof))
+        },
         "losses": losses.collect::<Vec<_>>(),
         "flows": proof.flows.iter().map(flow).collect::<Vec<_>>(),
     })
