@@ -79,12 +79,17 @@ impl Circles {
     pub(crate) fn of(edges: &[Edge], components: &[BTreeSet<Callee>]) -> Self {
         let mut found = Self::default();
         let mut open = VecDeque::new();
+        let mut outgoing: BTreeMap<Callee, Vec<usize>> = BTreeMap::new();
+        for (place, edge) in edges.iter().enumerate() {
+            match edge.from {
+                Sender::Callee(caller) => outgoing.entry(caller).or_default().push(place),
+                Sender::Gateway(_) => {}
+            }
+        }
+        let sent = |callee: &Callee| outgoing.get(callee).into_iter().flatten().copied();
         for component in components {
-            let inside = |edge: &Edge| match edge.from {
-                Sender::Callee(caller) => component.contains(&caller) && component.contains(&edge.to),
-                Sender::Gateway(_) => false,
-            };
-            let own: Vec<usize> = places(edges, inside);
+            let inside = |place: &usize| edges.get(*place).is_some_and(|edge| component.contains(&edge.to));
+            let own: Vec<usize> = component.iter().flat_map(sent).filter(inside).collect();
             let tries = |place: &usize| edges.get(*place).map_or(1, |edge| edge.hop.tries);
             let worst = own.iter().copied().filter(|place| tries(place) > 1);
             // The first of those with the most tries.
@@ -98,7 +103,7 @@ impl Circles {
         }
         while let Some(callee) = open.pop_front() {
             let Some((circle, _)) = found.by.get(&callee).copied() else { continue };
-            for place in places(edges, |edge| edge.from == Sender::Callee(callee)) {
+            for place in sent(&callee) {
                 let Some(edge) = edges.get(place) else { continue };
                 if let std::collections::btree_map::Entry::Vacant(entry) = found.by.entry(edge.to) {
                     entry.insert((circle, Some(place)));
@@ -108,10 +113,6 @@ impl Circles {
         }
         found
     }
-}
-
-fn places(edges: &[Edge], wanted: impl Fn(&Edge) -> bool) -> Vec<usize> {
-    edges.iter().enumerate().filter(|(_, edge)| wanted(edge)).map(|(place, _)| place).collect()
 }
 
 /// An edge, and the shortest way from its end back to where it begins.
