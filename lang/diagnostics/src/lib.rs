@@ -21,7 +21,7 @@ pub use copies::{Copied, CopyKind, settled};
 pub use diagnostic::{Applicability, Diagnostic, Edit, Fix, Label, Severity};
 pub use fixture::Fixture;
 pub use render::{
-    RenderOptions, SarifLog, render_explanation, render_github, render_github_failure, render_json,
+    RenderOptions, SarifLog, one_line, render_explanation, render_github, render_github_failure, render_json,
     render_short, render_text,
 };
 pub use sink::Sink;

@@ -103,6 +103,7 @@ fn the_exit_code_is_by_kind() {
     assert_eq!(exit(&["--fail-on", "widened-access,timeouts"]), Some(1));
     assert_eq!(exit(&["--fail-on", "exposure", "--fail-on", "any"]), Some(1));
     assert_eq!(exit(&["--fail-on", "everything"]), Some(2));
+    assert_eq!(exit(&["--fail-on", "widened-access, timeouts"]), Some(1));
 }
 
 #[test]
@@ -143,9 +144,9 @@ fn a_revision_is_read_with_all_that_it_uses() {
 fn what_is_no_revision_is_refused_and_nothing_of_a_repository_runs() {
     let directory = directory();
     repository(&directory);
-    // A file whose name looks like a revision is a file.
-    directory.write("main:mesh.mesh", &MESH.replace("5s", "7s"));
-    let (text, _) = directory.succeed(&["diff", "mesh.mesh", "main:mesh.mesh"]);
+    // A file whose name looks like a revision is a file, if there is no such revision.
+    directory.write("mine:mesh.mesh", &MESH.replace("5s", "7s"));
+    let (text, _) = directory.succeed(&["diff", "mesh.mesh", "mine:mesh.mesh"]);
     assert!(text.contains("timeout: 5s -> 7s"), "{text}");
     // A link is read as one, and leads out of nothing.
     std::os::unix::fs::symlink("/etc/passwd", directory.path("link.mesh")).unwrap();
@@ -179,6 +180,118 @@ fn what_is_no_revision_is_refused_and_nothing_of_a_repository_runs() {
     }
     directory.succeed(&["diff", "HEAD:mesh.mesh", "mesh.mesh"]);
     assert!(!trace.exists() && !directory.path("x").exists());
+}
+
+#[test]
+fn a_file_named_as_a_revision_takes_the_place_of_none() {
+    let directory = directory();
+    repository(&directory);
+    let id =
+        Command::new("git").args(["rev-parse", "HEAD"]).current_dir(directory.path(".")).output().unwrap();
+    let id = String::from_utf8(id.stdout).unwrap().trim().to_owned();
+    let new = MESH.replace("calls = [web]", "calls = [web, log]");
+    directory.write("mesh.mesh", &new);
+    let check = ["--fail-on", "widened-access"];
+    for (side, file) in [
+        (format!("{id}:mesh.mesh"), format!("{id}:mesh.mesh")),
+        (format!("{id}:"), format!("{id}:/mesh.mesh")),
+        (String::from("main:mesh.mesh"), String::from("main:mesh.mesh")),
+    ] {
+        let (code, _, said) = told(directory.run(&[&["diff", &side, "mesh.mesh"], &check[..]].concat()));
+        assert_eq!(code, Some(1), "{said}");
+        // Whoever proposes the change adds what it would be compared with.
+        directory.write(&file, &new);
+        directory.write("part.mesh", PART);
+        let (code, text, said) = told(directory.run(&[&["diff", &side, "mesh.mesh"], &check[..]].concat()));
+        assert_eq!((code, text.as_str()), (Some(2), ""), "{side}: {said}");
+        assert!(said.contains(&format!("`./{side}` for the file")), "{said}");
+        let of_revision = side.replacen(':', "^0:", 1);
+        assert!(said.contains(&format!("`{of_revision}` for the revision")), "{said}");
+        let (code, _, said) =
+            told(directory.run(&[&["diff", &of_revision, "mesh.mesh"], &check[..]].concat()));
+        assert_eq!(code, Some(1), "{said}");
+        std::fs::remove_file(directory.path(&file)).unwrap();
+        let _ = std::fs::remove_dir(directory.path(&format!("{id}:")));
+    }
+    // The name of an object that is not there is still none of a file.
+    let absent = format!("{}:mesh.mesh", "0123456789".repeat(4));
+    directory.write(&absent, &new);
+    let (code, _, said) = told(directory.run(&["diff", &absent, "mesh.mesh"]));
+    assert!(code == Some(2) && said.contains(" for the file"), "{said}");
+    directory.write("main:mesh.mesh", MESH);
+    let (text, _) = directory.succeed(&["diff", "./main:mesh.mesh", "mesh.mesh"]);
+    assert!(text.contains("may call: any request (new)"), "{text}");
+}
+
+#[test]
+fn each_side_takes_its_own_values() {
+    let directory = directory();
+    let mesh = MESH.replace("mesh m", "input limit: duration\nmesh m").replace("5s", "limit");
+    directory.write("mesh.mesh", &mesh);
+    directory.write("prod.values", "limit = 5s\n");
+    repository(&directory);
+    directory.write("prod.values", "limit = 9s\n");
+    let (text, _) = directory.succeed(&[
+        "diff",
+        "HEAD:mesh.mesh",
+        "mesh.mesh",
+        "--old-values",
+        "HEAD:prod.values",
+        "--new-values",
+        "prod.values",
+    ]);
+    assert!(text.contains("timeout: 5s -> 9s"), "{text}");
+    // For both, from wherever it is.
+    for values in ["prod.values", "HEAD:prod.values"] {
+        let (text, _) = directory.succeed(&["diff", "HEAD:mesh.mesh", "mesh.mesh", "--values", values]);
+        assert!(text.starts_with("no effect"), "{text}");
+    }
+    let (code, _, said) =
+        told(directory.run(&["diff", "HEAD:", "mesh.mesh", "--values", "HEAD:other.values"]));
+    assert!(code == Some(2) && said.contains("`HEAD:other.values`: there is no such file"), "{said}");
+}
+
+#[test]
+fn a_path_that_a_revision_does_not_have_is_named_with_it() {
+    let directory = directory();
+    repository(&directory);
+    let (code, _, said) = told(directory.run(&["diff", "HEAD:nosuch", "mesh.mesh"]));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("`HEAD:nosuch`: there is no such file in revision `HEAD`"), "{said}");
+}
+
+#[test]
+fn whoever_gets_access_is_listed_in_full() {
+    let directory = directory();
+    let bots: String =
+        (0..20).map(|number| format!("  client b{number} {{ clusters = [one], calls = [] }}\n")).collect();
+    let old = MESH.replace("  service log", &format!("{bots}  service log"));
+    directory.write("old.mesh", &old);
+    directory.write("new.mesh", &old.replace("calls = [] }", "calls = [log] }"));
+    for format in ["text", "markdown"] {
+        let (text, _) = directory.succeed(&["diff", "old.mesh", "new.mesh", "-o", format]);
+        for number in 0..20 {
+            assert!(text.contains(&format!("app.b{number} -> app.log")), "{text}");
+        }
+        let (access, _) = text.split_once("proxies").unwrap();
+        assert!(!access.contains(" more"), "{text}");
+    }
+}
+
+#[test]
+fn characters_that_are_not_seen_are_shown() {
+    let directory = directory();
+    let new = MESH.replace(
+        "service log {",
+        "service log { workload { annotations = { \"a\" = \"\\u{1b}[2J\\nno effect\\u{202e}y\" } },",
+    );
+    directory.write("new.mesh", &new);
+    for format in ["text", "markdown"] {
+        let (text, _) = directory.succeed(&["diff", "mesh.mesh", "new.mesh", "-o", format]);
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+        assert!(text.contains('?') && text.contains('\u{fffd}'), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("no effect")), "{text}");
+    }
 }
 
 #[test]

@@ -16,3 +16,4 @@ pub use json::render_json;
 pub use sarif::SarifLog;
 pub use short::render_short;
 pub use text::{RenderOptions, render_text};
+pub use visible::one_line;

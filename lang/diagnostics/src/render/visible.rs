@@ -29,8 +29,10 @@ fn is_plain(text: &str) -> bool {
     text.as_bytes().chunks(64).all(|chunk| !chunk.iter().fold(false, |found, byte| found | odd(*byte)))
 }
 
-/// The same on one line: what ends a line is a space.
-pub(super) fn one_line(text: &str) -> String {
+/// A text on one line, that shows each of its characters: what ends a line is a space, control and text-direction characters are
+/// replaced by visible ones.
+#[must_use]
+pub fn one_line(text: &str) -> String {
     visible(text).replace(['\n', '\t', '\r'], " ")
 }
 

@@ -27,6 +27,15 @@ pub(super) struct Revision {
 }
 
 impl Revision {
+    /// Whether what is written before a colon is a revision: git resolves it, or it is the whole name of an object.
+    pub(super) fn is_one(text: &str) -> Result<bool, Failure> {
+        let is_name = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if text.is_empty() || text.contains('\0') || is_name {
+            return Ok(is_name);
+        }
+        Ok(tree_of(text)?.is_some())
+    }
+
     /// The files of a revision, and where a path leads among them: from the top, or from here if it begins with a dot.
     pub(super) fn open(revision: &str, path: &str) -> Result<(Self, PathBuf), Failure> {
         let wrong = || {
@@ -38,9 +47,7 @@ impl Revision {
         if revision.is_empty() || revision.contains('\0') {
             return Err(wrong());
         }
-        let tree = format!("{revision}^{{tree}}");
-        let found = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &tree])?;
-        let id = found.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?;
+        let id = tree_of(revision)?.ok_or_else(wrong)?;
         let listed = git(&["ls-tree", "-r", "-t", "-z", "--full-tree", id.trim()])?.ok_or_else(wrong)?;
         let mut entries = BTreeMap::new();
         for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
@@ -68,6 +75,12 @@ impl Revision {
         let below = normal(&below).ok_or_else(|| {
             Failure::new(format!("cannot read `{revision}:{path}`: it is outside of the repository"))
         })?;
+        if !below.as_os_str().is_empty() && !entries.contains_key(&below) {
+            return Err(Failure::new(format!(
+                "cannot read `{revision}:{path}`: there is no such file in revision `{revision}`"
+            ))
+            .help("paths are from the top of the repository; with `./` before them they are from here"));
+        }
         Ok((Self { entries }, below))
     }
 
@@ -96,6 +109,13 @@ fn normal(path: &Path) -> Option<PathBuf> {
         }
     }
     Some(normal)
+}
+
+/// The name of a revision's tree.
+fn tree_of(revision: &str) -> Result<Option<String>, Failure> {
+    let tree = format!("{revision}^{{tree}}");
+    let found = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &tree])?;
+    Ok(found.and_then(|bytes| String::from_utf8(bytes).ok()))
 }
 
 /// Runs git, without a shell; `None` if it finds nothing.

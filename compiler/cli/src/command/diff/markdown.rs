@@ -2,10 +2,7 @@
 
 use meshc_driver::changes::{Comparison, Effect, Order, Step, Witness};
 
-use super::text::{lists, shown};
-
-/// How many subjects of one effect are shown.
-const MOST: usize = 8;
+use super::text::{lists, shown, shown_subjects};
 
 pub(super) fn written(comparison: &Comparison) -> String {
     let Comparison { effects, rollout, order } = comparison;
@@ -15,10 +12,11 @@ pub(super) fn written(comparison: &Comparison) -> String {
     } else {
         text.push_str("| | what | before | after |\n|---|---|---|---|\n");
         for effect in effects {
-            let Effect { risk, aspect, subjects, before, after, witness: _ } = effect;
-            let mut names: Vec<String> = subjects.iter().take(MOST).map(|name| code(name)).collect();
-            if subjects.len() > MOST {
-                names.push(format!("and {} more", subjects.len() - MOST));
+            let Effect { risk, aspect, subjects: _, before, after, witness: _ } = effect;
+            let (subjects, more) = shown_subjects(effect);
+            let mut names: Vec<String> = subjects.iter().map(|name| code(name)).collect();
+            if more > 0 {
+                names.push(format!("and {more} more"));
             }
             let value = |value: &Option<String>| value.as_deref().map_or_else(|| String::from("–"), cell);
             text.push_str(&format!(

@@ -6,10 +6,12 @@ mod record;
 mod releases;
 mod side;
 mod text;
+mod visible;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValue;
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
 use meshc_driver::changes::{Comparison, Risk};
 use meshc_driver::compare;
@@ -33,6 +35,7 @@ Example:
 A side is a file, a directory with a `mesh.mesh`, or REVISION:PATH, as git has
 it: from the top of the repository, or with ./ from here; without a path it is
 the `mesh.mesh` at the top. What a mesh uses is taken from the same revision.
+A file whose name looks like a revision is written with ./ before it.
 
 Effects come in order of risk, each once. One about requests has a request that
 is decided differently, as a question for `meshc ask`: both meshes were asked.
@@ -62,11 +65,17 @@ pub(crate) struct Arguments {
     /// Take the values of inputs of both from a file of `name = value`.
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
+    /// Take the values of inputs of OLD from a file, or from REVISION:PATH; these go before those of --values.
+    #[arg(long, value_name = "FILE", conflicts_with = "envoy")]
+    old_values: Vec<PathBuf>,
+    /// Take the values of inputs of NEW from a file, or from REVISION:PATH.
+    #[arg(long, value_name = "FILE", conflicts_with = "envoy")]
+    new_values: Vec<PathBuf>,
     /// Format, on standard output.
     #[arg(short = 'o', long, value_enum, default_value = "text")]
     format: Format,
     /// Exit with 1 if there is an effect of this kind; several with commas between them.
-    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
+    #[arg(long, value_parser = KindParser, value_name = "KIND", value_delimiter = ',')]
     fail_on: Vec<Kind>,
     /// Compare for this data plane, whatever the meshes say.
     #[arg(long, value_enum)]
@@ -117,6 +126,28 @@ impl ValueEnum for Kind {
     }
 }
 
+/// Reads a kind, with the white space that people put behind commas.
+#[derive(Clone)]
+struct KindParser;
+
+impl TypedValueParser for KindParser {
+    type Value = Kind;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Kind, clap::Error> {
+        let trimmed = value.to_str().map_or(value, |text| OsStr::new(text.trim()));
+        EnumValueParser::<Kind>::new().parse_ref(command, argument, trimmed)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(KINDS.iter().filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 impl Kind {
     fn is_met(self, comparison: &Comparison) -> bool {
         comparison.effects.iter().any(|effect| match self {
@@ -128,18 +159,33 @@ impl Kind {
 
 /// Compares.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Failure> {
-    let Arguments { old, new, envoy, definitions, values, format, fail_on, data_plane } = arguments;
-    let inputs = Inputs { definitions, values, data_plane: *data_plane };
+    let Arguments {
+        old,
+        new,
+        envoy,
+        definitions,
+        values,
+        old_values,
+        new_values,
+        format,
+        fail_on,
+        data_plane,
+    } = arguments;
+    let inputs = |own| Inputs {
+        definitions,
+        values: [values.as_slice(), own].into_iter().flatten().map(PathBuf::as_path).collect(),
+        data_plane: *data_plane,
+    };
     let new = match (new, envoy.as_slice()) {
         (Some(new), _) => new,
         (None, [before, after]) => {
             let releases = Releases { before: *before, after: *after };
-            return of_releases(old, &inputs, releases, arguments, console);
+            return of_releases(old, &inputs(&[]), releases, arguments, console);
         }
         (None, _) => return Err(Failure::new("there is no mesh to compare with")),
     };
     let progress = console.progress("comparing");
-    let sides = [side::compile(old, &inputs)?, side::compile(new, &inputs)?];
+    let sides = [side::compile(old, &inputs(old_values))?, side::compile(new, &inputs(new_values))?];
     drop(progress);
     let [before, after] = &sides;
     let Some(comparison) = compare(before, after) else {
@@ -152,8 +198,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<Exit, Fail
         return Ok(Exit::Usage);
     };
     let text = match format {
-        Format::Text => text::written(&comparison),
-        Format::Markdown => markdown::written(&comparison),
+        Format::Text => text::written(&visible::made(&comparison)),
+        Format::Markdown => markdown::written(&visible::made(&comparison)),
         Format::Json => record::written(&comparison),
     };
     print(&text).context(|| String::from("write to standard output"))?;

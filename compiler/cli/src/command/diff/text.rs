@@ -1,8 +1,8 @@
 //! A comparison for people.
 
-use meshc_driver::changes::{Comparison, Effect, Order, Rollout, Step, Witness};
+use meshc_driver::changes::{Comparison, Effect, Order, Risk, Rollout, Step, Witness};
 
-/// How many subjects of one effect are shown.
+/// How many are shown of what is no matter of security.
 const MOST: usize = 8;
 
 pub(super) fn written(comparison: &Comparison) -> String {
@@ -25,17 +25,34 @@ pub(super) fn written(comparison: &Comparison) -> String {
 }
 
 fn effect(text: &mut String, effect: &Effect) {
-    let Effect { risk: _, aspect, subjects, before, after, witness } = effect;
-    for subject in subjects.iter().take(MOST) {
+    let Effect { risk: _, aspect, subjects: _, before, after, witness } = effect;
+    let (subjects, more) = shown_subjects(effect);
+    for subject in subjects {
         text.push_str(&format!("  {subject}\n"));
     }
-    if subjects.len() > MOST {
-        text.push_str(&format!("  and {} more\n", subjects.len() - MOST));
+    if more > 0 {
+        text.push_str(&format!("  and {more} more\n"));
     }
     text.push_str(&format!("    {aspect}: {}\n", change(before.as_deref(), after.as_deref())));
     if let Some(Witness { question, before, after }) = witness {
         text.push_str(&format!("    {question}\n      before: {before}\n      after:  {after}\n"));
     }
+}
+
+/// Whom an effect is about, and how many more that is: of access, all, so that none of them hides behind others.
+pub(super) fn shown_subjects(effect: &Effect) -> (&[String], usize) {
+    let most = match effect.risk {
+        Risk::WidenedAccess | Risk::Exposure | Risk::Mtls | Risk::Trust | Risk::NarrowedAccess => usize::MAX,
+        Risk::Routing
+        | Risk::Limits
+        | Risk::Timeouts
+        | Risk::Retries
+        | Risk::Resilience
+        | Risk::Requests
+        | Risk::Deployment => MOST,
+    };
+    let shown = effect.subjects.get(..most).unwrap_or(&effect.subjects);
+    (shown, effect.subjects.len() - shown.len())
 }
 
 /// `10s -> 5s`, `any request (new)`, `any request (no longer)`
