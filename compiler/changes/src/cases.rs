@@ -3,18 +3,21 @@
 //! Cases are found with requests made up for the conditions on both sides, and for those of two rules that have changed places.
 //! So a rule that is moved is a change only where another one takes its requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use meshc_answers::requests::{More, both, meeting_of, taker};
+use meshc_answers::requests::{More, both, meeting, meeting_of, taker};
 use meshc_plan::{HttpRoute, Listener, ListenerKind, ProxyPlan, VirtualHost, phrases};
 use meshc_resolve::disjoint;
-use meshc_vocabulary::model::{HttpMatch, contains_host};
+use meshc_vocabulary::model::{HttpMatch, NotMatch, PathMatch, QueryValue, StringMatch, contains_host};
 use meshc_vocabulary::testing::Request;
 
 use crate::changes::{Change, Facts};
 use crate::effect::{Probe, Risk};
 use crate::facts::{listener, routes};
 use crate::side::{Side, concrete};
+
+/// How many routes of a host are asked for a request that it takes.
+const FEW: usize = 8;
 
 /// What a gateway or a sidecar does with requests for a host that no route is for.
 const NO_ROUTE: &str = "no route: 404";
@@ -98,28 +101,32 @@ fn comes_or_goes(hosts: &[VirtualHost], subject: &str, comes: bool) -> Vec<Chang
     match sender(subject) {
         Sender::Sidecar { .. } => Vec::new(),
         Sender::Gateway(at) => {
-            hosts.iter().flat_map(|host| host.hosts.iter()).map(|host| taken(&at, host, comes)).collect()
+            let named = hosts.iter().flat_map(|host| host.hosts.iter().map(move |name| (host, name)));
+            named.map(|(host, name)| taken(&at, host, name, comes)).collect()
         }
     }
 }
 
-fn taken(at: &str, host: &str, comes: bool) -> Change {
-    let request = Request {
-        method: String::from("GET"),
-        path: String::from("/"),
-        host: Some(concrete(host)),
-        headers: Vec::new(),
-    };
+fn taken(at: &str, host: &VirtualHost, name: &str, comes: bool) -> Change {
+    let mut requests = vec![plain(Some(&concrete(name)))];
+    let routes = host.routes.iter().take(FEW);
+    requests
+        .extend(routes.flat_map(|route| meeting(&route.matches, Some(&concrete(name))).into_iter().take(1)));
     let value = || Some(String::from("taken"));
     Change {
         risk: if comes { Risk::Exposure } else { Risk::NarrowedAccess },
-        aspect: format!("requests for {host}"),
+        aspect: format!("requests for {name}"),
         subject: at.to_owned(),
         place: String::new(),
         before: if comes { None } else { value() },
         after: if comes { value() } else { None },
-        probe: Probe::Arrival { at: at.to_owned(), requests: vec![request] },
+        probe: Probe::Arrival { at: at.to_owned(), requests },
     }
+}
+
+fn plain(host: Option<&str>) -> Request {
+    let (method, path) = (String::from("GET"), String::from("/"));
+    Request { method, path, host: host.map(str::to_owned), headers: Vec::new() }
 }
 
 fn at_listener(
@@ -145,8 +152,8 @@ fn at_listener(
             for name in names {
                 match (serving(was, name), serving(is, name)) {
                     (None, None) => {}
-                    (None, Some(_)) => changes.push(taken(at, name, true)),
-                    (Some(_), None) => changes.push(taken(at, name, false)),
+                    (None, Some(host)) => changes.push(taken(at, host, name, true)),
+                    (Some(host), None) => changes.push(taken(at, host, name, false)),
                     (Some(before), Some(after)) => {
                         let own = format!("{subject} {name}");
                         let host = concrete(name);
@@ -195,10 +202,25 @@ fn of_host(before: &VirtualHost, after: &VirtualHost, at: &Where<'_>) -> Vec<Cha
     let mut requests: Vec<Request> =
         limits.flat_map(|limit| crate::facts::limits::samples(limit, at.host)).collect();
     requests.dedup();
+    let mut entering: Vec<Request> =
+        [before, after].into_iter().flat_map(|host| entering(host, at.host)).collect();
+    entering.dedup();
     for change in &mut changes {
-        change.probe = at.sender.probe(requests.clone());
+        let shows = if change.aspect == routes::ADMITS { &entering } else { &requests };
+        change.probe = at.sender.probe(shows.clone());
     }
     changes
+}
+
+/// Requests that rules for clients outside are about.
+fn entering(host: &VirtualHost, name: Option<&str>) -> Vec<Request> {
+    let rules = host.entrance.rules.iter().flat_map(|rules| rules.deny.iter().chain(&rules.allow));
+    let meant = rules.flat_map(|rule| {
+        let excepted = rule.except.iter().flat_map(|except| &except.requests.matches);
+        rule.requests.matches.iter().chain(excepted)
+    });
+    let meant = meant.flat_map(|matches| meeting(matches, name).into_iter().take(2));
+    meant.chain([plain(name)]).collect()
 }
 
 fn cases(
@@ -226,11 +248,23 @@ fn cases(
         }
     }
     let mut changes = Vec::new();
+    let mut alike: Vec<(&HttpRoute, &HttpRoute)> = Vec::new();
     for ((was, is), requests) in found {
         let was = was.and_then(|position| before.routes.get(position));
         let is = is.and_then(|position| after.routes.get(position));
-        changes.extend(case((old, was), (new, is), at, &requests));
+        let own = case((old, was), (new, is), at, &requests);
+        match (was, is) {
+            (Some(was), Some(is)) if own.is_empty() => alike.push((was, is)),
+            (Some(_) | None, Some(_) | None) => {}
+        }
+        changes.extend(own);
     }
+    let is_new = |(was, is): &(&HttpRoute, &HttpRoute)| {
+        let stays = mine.iter().any(|one| one.matches == is.matches)
+            || theirs.iter().any(|one| one.matches == was.matches);
+        !stays && expressions(&was.matches) != expressions(&is.matches)
+    };
+    changes.extend(alike.into_iter().filter(is_new).map(|(was, is)| rewritten(was, is, at)));
     // Of conditions of which no request can be made, what is written is compared.
     for conditions in unmet {
         let own = |routes: &'_ [HttpRoute]| routes.iter().position(|route| route.matches == *conditions);
@@ -241,6 +275,48 @@ fn cases(
         }
     }
     changes
+}
+
+/// A rule with another expression, of which all requests that were made up are decided alike: others need not be, so what is written
+/// is told.
+fn rewritten(was: &HttpRoute, is: &HttpRoute, at: &Where<'_>) -> Change {
+    Change {
+        risk: match at.sender {
+            Sender::Gateway(_) => Risk::Exposure,
+            Sender::Sidecar { .. } => Risk::Routing,
+        },
+        aspect: String::from("a rule takes"),
+        subject: at.subject.to_owned(),
+        place: at.place.to_owned(),
+        before: Some(phrases::matches(&was.matches)),
+        after: Some(phrases::matches(&is.matches)),
+        probe: Probe::None,
+    }
+}
+
+/// The expressions of conditions: of what these mean, requests made up are only some of many kinds.
+fn expressions(matches: &HttpMatch) -> BTreeSet<&str> {
+    let HttpMatch { path, methods: _, headers, queries, not } = matches;
+    let excepted = not.iter().filter_map(|not| match not {
+        NotMatch::Path(path) => expression_of(path),
+        NotMatch::Methods(_) => None,
+    });
+    let headers = headers.iter().filter_map(|header| match &header.value {
+        StringMatch::Regex(expression) => Some(expression.as_str()),
+        StringMatch::Present | StringMatch::Exact(_) | StringMatch::Prefix(_) => None,
+    });
+    let queries = queries.iter().filter_map(|query| match &query.value {
+        QueryValue::Regex { expression, is_met_by_nothing: _ } => Some(expression.as_str()),
+        QueryValue::Present | QueryValue::Exact(_) | QueryValue::Prefix(_) => None,
+    });
+    expression_of(path).into_iter().chain(excepted).chain(headers).chain(queries).collect()
+}
+
+fn expression_of(path: &PathMatch) -> Option<&str> {
+    match path {
+        PathMatch::Regex(expression) => Some(expression.as_str()),
+        PathMatch::Any | PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::StartsWith(_) => None,
+    }
 }
 
 /// The conditions of both sides, each once, and those of two rules that changed places.
@@ -297,8 +373,17 @@ fn case(
         format!("{}, {conditions}", at.subject)
     };
     let mut facts = (Facts::default(), Facts::default());
-    for (facts, told) in [(&mut facts.0, &was_told), (&mut facts.1, &is_told)] {
+    let outside = match at.sender {
+        Sender::Gateway(_) => true,
+        Sender::Sidecar { .. } => false,
+    };
+    let sides = [(&mut facts.0, &was_told, old, was), (&mut facts.1, &is_told, new, is)];
+    for (facts, told, side, route) in sides {
         facts.exists(&subject);
+        for (aspect, whom) in route.filter(|_| outside).iter().flat_map(|route| routes::reached(side, route))
+        {
+            facts.reach(&subject, aspect, whom);
+        }
         for (risk, aspect, value) in told {
             facts.tell(*risk, &subject, aspect.as_str(), value.as_str());
         }
@@ -310,8 +395,23 @@ fn case(
     }
     for change in &mut changes {
         at.place.clone_into(&mut change.place);
-        let first = requests.first();
-        change.probe = first.map_or(Probe::None, |request| at.sender.probe(vec![request.clone()]));
+        let few = match change.risk {
+            // Of those that newly reach somebody, one that is admitted there.
+            Risk::Exposure => FEW,
+            Risk::WidenedAccess
+            | Risk::Mtls
+            | Risk::Trust
+            | Risk::NarrowedAccess
+            | Risk::Routing
+            | Risk::Limits
+            | Risk::Timeouts
+            | Risk::Retries
+            | Risk::Resilience
+            | Risk::Requests
+            | Risk::Deployment => 1,
+        };
+        let asked: Vec<Request> = requests.iter().take(few).cloned().collect();
+        change.probe = if asked.is_empty() { Probe::None } else { at.sender.probe(asked) };
     }
     changes
 }

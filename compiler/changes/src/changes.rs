@@ -29,6 +29,8 @@ pub(crate) struct Facts {
     always: BTreeSet<Key>,
     /// Requests that something counts.
     samples: BTreeMap<String, Vec<Request>>,
+    /// Whom clients outside reach by what is told.
+    reached: BTreeMap<Key, BTreeSet<String>>,
     place: String,
 }
 
@@ -98,6 +100,19 @@ impl Facts {
         self.samples.get(subject).map_or(&[], Vec::as_slice)
     }
 
+    /// Tells whom clients outside reach by an aspect: whoever is newly among them is exposed, whatever else the aspect is about.
+    pub(crate) fn reach(&mut self, subject: &str, aspect: &str, whom: BTreeSet<String>) {
+        let key = Key { subject: subject.to_owned(), aspect: aspect.to_owned(), place: self.place.clone() };
+        self.reached.entry(key).or_default().extend(whom);
+    }
+
+    /// Whether another side reaches somebody there who is not reached here.
+    fn exposes(&self, after: &Self, key: &Key) -> bool {
+        let (before, now) = (self.reached.get(key), after.reached.get(key));
+        let is_new = |whom: &String| before.is_none_or(|known| !known.contains(whom));
+        now.is_some_and(|now| now.iter().any(is_new))
+    }
+
     /// Tells that something is there, so that what is no longer told of it is a change.
     pub(crate) fn exists(&mut self, subject: &str) {
         self.there.insert((subject.to_owned(), self.place.clone()));
@@ -121,7 +136,7 @@ impl Facts {
             }
             let Some((risk, _)) = one.or(other) else { continue };
             changes.push(Change {
-                risk: *risk,
+                risk: if self.exposes(after, key) { Risk::Exposure } else { *risk },
                 aspect: key.aspect.clone(),
                 subject: key.subject.clone(),
                 place: key.place.clone(),

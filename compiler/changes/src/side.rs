@@ -67,6 +67,18 @@ impl<'w, 'm> Side<'w, 'm> {
         Some(cluster.map_or_else(|| label.clone(), |cluster| format!("{label} in {cluster}")))
     }
 
+    /// Whom requests reach by an upstream: a port of a callee, in whatever cluster and by whatever subset.
+    pub(crate) fn reached(&self, upstream: &str) -> String {
+        let found = labels::of_upstream(upstream).and_then(|(name, _, number)| self.port(&name, number));
+        let Some((callee, port)) = found else { return upstream.to_owned() };
+        let model = self.world.model;
+        let whole = match callee {
+            Callee::Service(service) => Callee::Service(model.whole(service)),
+            Callee::External(external) => Callee::External(external),
+        };
+        self.labels.port(&model.callee_name(whole), port)
+    }
+
     pub(crate) fn is_limiter(&self, callee: &str) -> bool {
         let model = self.world.model;
         model.limiter.is_some_and(|limiter| model.service_name(limiter) == callee)

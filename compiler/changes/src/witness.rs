@@ -6,6 +6,7 @@ use meshc_vocabulary::testing::Request;
 
 use crate::changes::Change;
 use crate::effect::{Probe, Risk, Witness};
+use crate::facts::routes::ADMITS;
 use crate::side::Side;
 
 /// A request that is decided differently, in what the change is about.
@@ -62,7 +63,35 @@ fn differ(change: &Change, before: Option<&Decided>, after: Option<&Decided>) ->
         }
     };
     let (one, other) = (told(before, aspect), told(after, aspect));
-    (one.0 != other.0).then_some((one.1, other.1))
+    (one.0 != other.0 && is_shown(change, rank(before), rank(after))).then_some((one.1, other.1))
+}
+
+/// Whether a request shows what is told of it, and not the opposite: below what is widened, more is admitted after than before.
+fn is_shown(change: &Change, before: u8, after: u8) -> bool {
+    match change.risk {
+        Risk::WidenedAccess => after > before,
+        Risk::NarrowedAccess => after < before,
+        // Other rules may admit less.
+        Risk::Exposure => change.aspect == ADMITS || after >= before,
+        Risk::Mtls
+        | Risk::Trust
+        | Risk::Routing
+        | Risk::Limits
+        | Risk::Timeouts
+        | Risk::Retries
+        | Risk::Resilience
+        | Risk::Requests
+        | Risk::Deployment => true,
+    }
+}
+
+/// How far a request gets; what is not there sends and takes nothing.
+fn rank(decided: Option<&Decided>) -> u8 {
+    match decided.map(|decided| decided.verdict) {
+        None | Some(Truth::No) => 0,
+        Some(Truth::Depends) => 1,
+        Some(Truth::Yes) => 2,
+    }
 }
 
 #[derive(Clone, Copy)]

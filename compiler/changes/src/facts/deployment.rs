@@ -56,7 +56,7 @@ fn sidecar(side: &Side<'_, '_>, owner: &str, sidecar: &SidecarDeployment, facts:
     }
     facts.tell(Risk::Deployment, owner, "replicas", replicas.to_string());
     let metrics = scrape.as_ref().map(|Scrape { origin: _, path: _, port }| port.to_string());
-    facts.tell_if(Risk::Deployment, owner, "port of metrics", metrics);
+    facts.tell_if(Risk::Exposure, owner, "port of metrics", metrics);
     let mut names = Vec::new();
     for port in ports {
         let ApplicationPort { name, number, target, protocol, bind, mtls, origin } = port;

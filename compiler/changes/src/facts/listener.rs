@@ -24,6 +24,11 @@ pub(crate) fn subject(side: &Side<'_, '_>, owner: &str, listener: &Listener) -> 
     Some(format!("{owner}.{port}"))
 }
 
+/// Whether clients outside send requests there, and not the application beside a proxy.
+fn is_outside(subject: &str) -> bool {
+    !subject.contains(" -> ")
+}
+
 pub(super) fn tell(
     side: &Side<'_, '_>,
     owner: &str,
@@ -35,14 +40,17 @@ pub(super) fn tell(
     match kind {
         ListenerKind::Readiness(StatusListener { probes }) => {
             for ProbeCheck { kind, upstream: _, path, timeout } in probes {
-                let value = format!("{path} within {}", phrases::duration(*timeout));
-                facts.tell(Risk::Deployment, owner, format!("{kind:?} probe").to_lowercase(), value);
+                // Whoever reaches the pod is answered by the application there, without mTLS and rules.
+                let name = format!("{kind:?} probe").to_lowercase();
+                facts.tell_if(Risk::Exposure, owner, name.as_str(), Some(path.as_str()));
+                let aspect = format!("time of the {name}");
+                facts.tell(Risk::Deployment, owner, aspect, phrases::duration(*timeout));
             }
             return;
         }
         ListenerKind::Metrics(metrics) => {
             let path = metrics.app.as_ref().map(|app| app.path.clone());
-            facts.tell_if(Risk::Deployment, owner, "metrics of the application", path);
+            facts.tell_if(Risk::Exposure, owner, "metrics of the application", path);
             return;
         }
         // Told by chain.
@@ -148,6 +156,9 @@ fn connections(
     facts: &mut Facts,
 ) {
     facts.tell(Risk::Routing, subject, routes::GOES, routes::shares(side, to));
+    if is_outside(subject) {
+        facts.reach(subject, routes::GOES, routes::destinations(side, to));
+    }
     facts.tell(Risk::Retries, subject, "attempts to connect", attempts.to_string());
     match dead_share {
         DeadShare::Kept => {}

@@ -1,5 +1,6 @@
 //! What is so of the mesh as a whole: trust, clusters, links, and what there is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use meshc_plan::phrases;
@@ -14,8 +15,19 @@ use crate::side::Side;
 
 /// What differs of the mesh itself.
 pub(crate) fn compare(old: &Side<'_, '_>, new: &Side<'_, '_>) -> Vec<Change> {
-    told(old).changes(&told(new))
+    let mut changes = told(old).changes(&told(new));
+    // Another trust domain of a cluster is told of the cluster, and not once more of each service there.
+    let moved: BTreeSet<String> =
+        changes.iter().filter(|one| one.aspect == RUNS_IN).map(|one| one.subject.clone()).collect();
+    changes.retain(|change| change.aspect != IDENTITIES || moved.contains(&change.subject));
+    changes
 }
+
+/// Where a service has pods.
+const RUNS_IN: &str = "runs in";
+
+/// By which rules about a service mean more or fewer identities, though they are written as they were.
+const IDENTITIES: &str = "identities in trust domains";
 
 /// What there is, so that whatever comes or goes is told.
 const MESH: &str = "the mesh";
@@ -63,7 +75,11 @@ fn told(side: &Side<'_, '_>) -> Facts {
         let mut places: Vec<&str> =
             service.clusters.iter().map(|presence| clusters.at(presence.cluster).name.as_str()).collect();
         places.sort_unstable();
-        facts.declare(Risk::Routing, &name, "runs in", places.join(", "));
+        facts.declare(Risk::Routing, &name, RUNS_IN, places.join(", "));
+        let identities = side.identities(&name);
+        let domains: BTreeSet<&str> = identities.iter().map(|one| one.trust_domain.as_str()).collect();
+        let domains: Vec<&str> = domains.into_iter().collect();
+        facts.tell_if(Risk::Trust, &name, IDENTITIES, (!domains.is_empty()).then(|| domains.join(", ")));
         for Presence { cluster, span: _, replicas: _, addresses } in &service.clusters {
             if !addresses.is_empty() {
                 let addresses: Vec<String> =
@@ -228,14 +244,14 @@ fn external(side: &Side<'_, '_>, name: &str, external: &ExternalHost, facts: &mu
     let list = |all: &[meshc_vocabulary::model::Host]| {
         all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
-    facts.tell(Risk::Routing, name, "addresses", list(addresses));
-    facts.tell_if(Risk::Routing, name, "fallback", (!fallback.is_empty()).then(|| list(fallback)));
+    facts.tell(Risk::Exposure, name, "addresses", list(addresses));
+    facts.tell_if(Risk::Exposure, name, "fallback", (!fallback.is_empty()).then(|| list(fallback)));
     let through = through.as_ref().map(|gateway| side.world.model.gateway_name(gateway.value));
     facts.tell_if(Risk::Routing, name, "goes through", through);
     facts.tell_if(Risk::Routing, name, "virtual address", vip.as_ref().map(|vip| vip.value.to_string()));
     for port in ports {
         let label = side.labels.port(name, port);
         let value = format!("{} to {}, {}", port.number, port.target, phrases::protocol(port.protocol));
-        facts.tell(Risk::Routing, &label, "port", value);
+        facts.tell(Risk::Exposure, &label, "port", value);
     }
 }

@@ -1,5 +1,7 @@
 //! What a route does with a request, one thing after the other.
 
+use std::collections::BTreeSet;
+
 use meshc_plan::filter::{Cors, Filter, Mirror, Rewrite};
 use meshc_plan::{
     AccessRule, Audit, Authorization, Deadlines, Entrance, HttpAction, HttpRoute, Respond, WeightedUpstream,
@@ -16,6 +18,46 @@ pub(crate) type Told = (Risk, String, String);
 
 /// Where requests go.
 pub(crate) const GOES: &str = "goes to";
+
+/// Where copies of requests go.
+const COPIES: &str = "copies go to";
+
+/// Which requests are admitted.
+pub(crate) const ADMITS: &str = "admits";
+
+/// Whom a route leads requests to, by what is told of it: ports of services, hosts outside, and hosts that clients are sent to.
+pub(crate) fn reached(side: &Side<'_, '_>, route: &HttpRoute) -> Vec<(&'static str, BTreeSet<String>)> {
+    let HttpRoute { matches: _, filters, action, origin: _ } = route;
+    let goes = match action {
+        HttpAction::Forward { to, .. } => destinations(side, to),
+        HttpAction::Redirect(redirect) => {
+            redirect.host.iter().map(|host| format!("a redirect to {host}")).collect()
+        }
+        HttpAction::Respond(_) => BTreeSet::new(),
+    };
+    let copies = filters.iter().filter_map(|filter| match filter {
+        Filter::Mirror(Mirror { upstream, share }) if *share > 0 => Some(side.reached(upstream)),
+        Filter::Mirror(_)
+        | Filter::Authorize(_)
+        | Filter::Audit(_)
+        | Filter::LocalLimit(_)
+        | Filter::GlobalLimit(_)
+        | Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Cors(_)
+        | Filter::Delay(_)
+        | Filter::Abort(_)
+        | Filter::Rewrite(_) => None,
+    });
+    // Whoever gets requests already learns nothing new from copies of them.
+    let copies = copies.filter(|copy| !goes.contains(copy)).collect();
+    vec![(GOES, goes), (COPIES, copies)]
+}
+
+/// The ports that get requests of these destinations.
+pub(super) fn destinations(side: &Side<'_, '_>, to: &[WeightedUpstream]) -> BTreeSet<String> {
+    to.iter().filter(|one| one.weight > 0).map(|one| side.reached(&one.upstream)).collect()
+}
 
 /// What a route does.
 pub(crate) fn told(side: &Side<'_, '_>, route: &HttpRoute) -> Vec<Told> {
@@ -70,7 +112,7 @@ pub(crate) fn filter(side: &Side<'_, '_>, filter: &Filter, all: &mut Vec<Told>) 
     let mut tell = |risk, aspect: &str, value: String| all.push((risk, aspect.to_owned(), value));
     let lines = || phrases::filter(filter).join("; ");
     match filter {
-        Filter::Authorize(rules) => tell(Risk::Exposure, "admits", authorization(rules)),
+        Filter::Authorize(rules) => tell(Risk::Exposure, ADMITS, authorization(rules)),
         Filter::Audit(rules) => tell(Risk::Deployment, "rules that are tried", audit(rules)),
         Filter::LocalLimit(limit) => {
             limits::local(limit).into_iter().for_each(|(what, much)| tell(Risk::Limits, &what, much));
@@ -93,7 +135,7 @@ pub(crate) fn filter(side: &Side<'_, '_>, filter: &Filter, all: &mut Vec<Told>) 
         Filter::Mirror(Mirror { upstream, share }) => {
             let to = side.upstream(upstream).unwrap_or_else(|| upstream.clone());
             let percent = f64::from(*share) / 10_000.0;
-            tell(Risk::Routing, "copies go to", format!("{percent} % to {to}"));
+            tell(Risk::Routing, COPIES, format!("{percent} % to {to}"));
         }
     }
 }
@@ -127,7 +169,7 @@ fn pages(cors: &Cors) -> String {
 /// Who of the clients outside may send requests.
 pub(crate) fn entrance(entrance: &Entrance) -> Vec<Told> {
     let Entrance { rules, tried } = entrance;
-    let rules = rules.as_ref().map(|rules| (Risk::Exposure, String::from("admits"), authorization(rules)));
+    let rules = rules.as_ref().map(|rules| (Risk::Exposure, ADMITS.to_owned(), authorization(rules)));
     let tried =
         tried.as_ref().map(|rules| (Risk::Deployment, String::from("rules that are tried"), audit(rules)));
     rules.into_iter().chain(tried).collect()

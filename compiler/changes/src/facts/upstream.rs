@@ -1,7 +1,7 @@
 //! What is so of calls of a callee.
 
 use meshc_plan::{
-    Ejection, Endpoint, Group, GroupBalance, Locality, Serves, Spill, Upstream, UpstreamTls, phrases,
+    Endpoint, Group, GroupBalance, Locality, Serves, Spill, Upstream, UpstreamProtocol, UpstreamTls, phrases,
 };
 
 use crate::changes::Facts;
@@ -9,18 +9,7 @@ use crate::effect::Risk;
 use crate::side::Side;
 
 pub(super) fn tell(side: &Side<'_, '_>, owner: &str, upstream: &Upstream, facts: &mut Facts) {
-    let Upstream {
-        name,
-        // That of the callee's port.
-        protocol: _,
-        groups,
-        spill,
-        failing_answers,
-        tls,
-        health,
-        pool,
-        origin: _,
-    } = upstream;
+    let Upstream { name, protocol, groups, spill, failing_answers, tls, health, pool, origin: _ } = upstream;
     let subject = match side.upstream(name) {
         Some(callee) => format!("{owner} -> {callee}"),
         // The application itself.
@@ -62,11 +51,11 @@ pub(super) fn tell(side: &Side<'_, '_>, owner: &str, upstream: &Upstream, facts:
     facts.tell_if(Risk::Resilience, subject, "health check", health.as_ref().map(phrases::health));
     facts.tell(Risk::Resilience, subject, "pool", phrases::pool(pool));
     for group in groups {
-        self::group(facts, subject, group, is_call && is_inside);
+        self::group(facts, subject, *protocol, group, is_call && is_inside);
     }
 }
 
-fn group(facts: &mut Facts, subject: &str, group: &Group, is_call: bool) {
+fn group(facts: &mut Facts, subject: &str, protocol: UpstreamProtocol, group: &Group, is_call: bool) {
     let Group {
         name,
         // That of the cluster.
@@ -80,12 +69,16 @@ fn group(facts: &mut Facts, subject: &str, group: &Group, is_call: bool) {
         // A group that comes or goes is told by the order.
         facts.tell(Risk::Routing, &format!("{subject} in {name}"), "endpoints", self::endpoints(endpoints));
     }
-    // What kind of endpoints there are follows from where they are.
-    let of = match ejection {
-        Ejection::Never => "endpoints",
-        Ejection::Pods { .. } => "pods",
-        Ejection::Gateway { .. } => "gateways on the way",
-        Ejection::Connections { .. } => "connections",
+    // By where the endpoints are, and not by how they are ejected: that may be never.
+    let of = match protocol {
+        UpstreamProtocol::Tcp => "connections",
+        UpstreamProtocol::HttpLikeDownstream | UpstreamProtocol::Http1 | UpstreamProtocol::Http2 => {
+            if endpoints.iter().any(is_gateway) {
+                "gateways on the way"
+            } else {
+                "pods"
+            }
+        }
     };
     let own = format!("{subject}, {of}");
     facts.tell(Risk::Resilience, &own, "ejection", phrases::ejection(ejection));
@@ -100,6 +93,13 @@ fn group(facts: &mut Facts, subject: &str, group: &Group, is_call: bool) {
         "requests for each connection",
         requests_per_connection.map(|requests| requests.to_string()),
     );
+}
+
+fn is_gateway(endpoint: &Endpoint) -> bool {
+    match &endpoint.serves {
+        Serves::Proxy { proxy, listener: _ } => proxy.path.starts_with("gateways/"),
+        Serves::App | Serves::RateLimit | Serves::External { .. } => false,
+    }
 }
 
 fn endpoints(endpoints: &[Endpoint]) -> String {
