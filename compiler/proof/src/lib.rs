@@ -1,7 +1,7 @@
 //! What becomes of every declared call and route when something fails: who takes over, how soon at most, with how much of
 //! what there was; or where it breaks, and what would mend that.
 //!
-//! Where requests go is read in the plan, and who answers is the topology's simulation, as for `meshc ask`. What is added is
+//! Where requests go is read in the plan, who answers is the topology's simulation, and who is let in is what `meshc ask` says. What is added is
 //! which losses there are, what a proxy notices of them, and how soon.
 //!
 //! Invariants: pure and total; a flow is asked about those losses only that touch what it depends on; a bound on time is put
