@@ -241,6 +241,10 @@ fn each_side_takes_its_own_values() {
         "prod.values",
     ]);
     assert!(text.contains("timeout: 5s -> 9s"), "{text}");
+    // A side is given an input once.
+    let twice = ["diff", "HEAD:", "mesh.mesh", "--values", "HEAD:prod.values", "--new-values", "prod.values"];
+    let (code, _, said) = told(directory.run(&twice));
+    assert!(code == Some(2) && said.contains("`limit` is given twice"), "{said}");
     // For both, from wherever it is.
     for values in ["prod.values", "HEAD:prod.values"] {
         let (text, _) = directory.succeed(&["diff", "HEAD:mesh.mesh", "mesh.mesh", "--values", values]);

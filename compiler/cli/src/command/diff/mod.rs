@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
     /// Take the values of inputs of both from a file of `name = value`.
     #[arg(long, value_name = "FILE")]
     values: Vec<PathBuf>,
-    /// Take the values of inputs of OLD from a file, or from REVISION:PATH; these go before those of --values.
+    /// Take the values of inputs of OLD from a file, or from REVISION:PATH, besides those of --values.
     #[arg(long, value_name = "FILE", conflicts_with = "envoy")]
     old_values: Vec<PathBuf>,
     /// Take the values of inputs of NEW from a file, or from REVISION:PATH.

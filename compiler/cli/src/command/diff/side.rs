@@ -14,7 +14,7 @@ use crate::sources::Sources;
 /// What a side is given.
 pub(super) struct Inputs<'a> {
     pub(super) definitions: &'a [String],
-    /// Files of values, a later one before an earlier one; each on the disk or in a revision.
+    /// Files of values, each on the disk or in a revision.
     pub(super) values: Vec<&'a Path>,
     pub(super) data_plane: Option<DataPlaneWord>,
 }
