@@ -370,7 +370,7 @@ fn releases_of_envoy_are_compared_for_one_mesh() {
         assert!(status == Some(0) && text.contains("as far as is known"), "{text}");
     }
     let (status, _, said) = diff(&["--envoy", "1.35", "1.40", "mesh.mesh"]);
-    assert!(status == Some(2) && said.contains("seen were 1.36.4, "), "{said}");
+    assert!(status == Some(2) && said.contains("tried were 1.36.4, "), "{said}");
     let (status, _, said) = diff(&["--envoy", "1.39", "1.40", "mesh.mesh", "--fail-on", "exposure"]);
     assert!(status == Some(2) && said.contains("`--fail-on any` only"), "{said}");
     let (status, _, said) = diff(&["mesh.mesh"]);

@@ -93,11 +93,10 @@ impl Release {
         (self.minor, patch(self)) >= (since.minor, patch(since))
     }
 
-    /// Whether it lies between releases that were seen.
+    /// Whether it was seen, or is the newest of a minor release of which one was.
     #[must_use]
     pub fn is_known(self) -> bool {
-        let minors = SEEN.map(|release| release.minor);
-        minors.contains(&self.minor)
+        SEEN.iter().any(|seen| seen.minor == self.minor && (self.patch.is_none() || seen.patch == self.patch))
     }
 }
 
@@ -117,7 +116,7 @@ impl FromStr for Release {
             return Ok(release);
         }
         let seen = SEEN.map(|release| release.to_string()).join(", ");
-        Err(format!("what Envoy {release} does otherwise is not known; seen were {seen}"))
+        Err(format!("Envoy {release} was not tried; tried were {seen}, and what they do is known"))
     }
 }
 
@@ -171,7 +170,9 @@ mod tests {
         let read = |text: &str| text.parse::<Release>().map(|release| release.to_string());
         assert_eq!(read("1.40"), Ok(String::from("1.40")));
         assert_eq!(read("v1.39.3"), Ok(String::from("1.39.3")));
-        assert!(read("1.35").unwrap_err().contains("is not known; seen were 1.36.4, "));
+        for untried in ["1.35", "1.39.99", "1.38.2"] {
+            assert!(read(untried).unwrap_err().contains("was not tried; tried were 1.36.4, "), "{untried}");
+        }
         for odd in ["", "1", "2.40", "1.x", "1.40.", "1.40.0.1", "1.999"] {
             assert!(read(odd).unwrap_err().contains("no release of Envoy"), "{odd}");
         }

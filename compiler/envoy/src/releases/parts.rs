@@ -21,7 +21,7 @@ pub(super) struct Parts<'p> {
     pub(super) limits: Vec<&'p Origin>,
     /// Ports at which HTTP is taken.
     pub(super) http: Vec<&'p Origin>,
-    /// Ports at which bytes are taken that are passed on unread.
+    /// Ports at which bytes are taken that go from sidecar to sidecar over mTLS, or outside.
     pub(super) bytes: Vec<&'p Origin>,
     /// Upstreams that are sent gRPC, or other requests over HTTP/2.
     pub(super) grpc: Vec<&'p Origin>,
@@ -56,10 +56,10 @@ impl<'p> Parts<'p> {
                     inbound.chains.iter().for_each(|chain| parts.chain(chain, proxy.role));
                 }
                 ListenerKind::Tcp(_) => parts.bytes.push(&listener.origin),
-                ListenerKind::PassThrough(all) => {
-                    parts.bytes.extend(all.chains.iter().map(|chain| &chain.origin))
-                }
-                ListenerKind::Redirected | ListenerKind::Readiness(_) | ListenerKind::Metrics(_) => {}
+                ListenerKind::PassThrough(_)
+                | ListenerKind::Redirected
+                | ListenerKind::Readiness(_)
+                | ListenerKind::Metrics(_) => {}
             }
         }
         parts
