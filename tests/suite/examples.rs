@@ -108,16 +108,7 @@ fn the_example_of_acme_builds_what_it_does_written_out() {
         assert_eq!(status, Some(0), "{said}");
         folder
     });
-    let [long, short] = trees.map(|folder| {
-        let listed = Command::new("find").current_dir(folder.path()).args(["tree", "-type", "f"]).output();
-        let names = String::from_utf8(listed.expect("found").stdout).expect("text");
-        let mut files: Vec<(String, Vec<u8>)> = names
-            .lines()
-            .map(|name| (name.to_owned(), std::fs::read(folder.path().join(name)).expect("readable")))
-            .collect();
-        files.sort();
-        files
-    });
+    let [long, short] = trees.map(|folder| mesh_tests::build::tree(&folder.path().join("tree")));
     assert!(long.len() > 50, "{}", long.len());
     assert!(long == short, "the trees differ");
 }

@@ -10,10 +10,20 @@ use crate::vocabulary::Schema;
 const SEEDS: u64 = 400;
 
 /// A word that no seed makes, as in `vocabulary.rs`, and why.
-const ELSEWHERE: &[(&str, &str)] = &[(
-    "trust issuer.files.directory",
-    "It is where certificates of the user's own are, which no mesh makes by itself.",
-)];
+const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "trust issuer.files.directory",
+        "It is where certificates of the user's own are, which no mesh makes by itself.",
+    ),
+    ("mesh max_amplification", BOUND),
+    ("namespace.service max_amplification", BOUND),
+    ("namespace.route critical", PROVED),
+    ("namespace.route.rule critical", PROVED),
+    ("namespace.service.call critical", PROVED),
+];
+
+const BOUND: &str = "It is a bound that a check holds the mesh to, and no proxy is told.";
+const PROVED: &str = "It asks a check for a proof, and no proxy is told.";
 
 #[test]
 fn every_word_is_in_the_mesh_of_some_seed() {

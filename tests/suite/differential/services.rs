@@ -20,9 +20,7 @@ pub(crate) fn service(
         let bind = if parts.loopback { ", bind = loopback" } else { "" };
         inside.push(Item::line(format!("port q {{ number = 81, target = 8081{bind} }}")));
     }
-    if !service.calls.is_empty() {
-        inside.push(Item::list("calls", &service.calls));
-    }
+    inside.extend(calls(&service.calls));
     if random.percent(10) {
         inside.push(Item::line(format!("account = \"of-{name}\"")));
     }
@@ -92,9 +90,21 @@ fn port(service: &Service, parts: &Parts, random: &mut Random) -> String {
     port
 }
 
+/// What is called; of an even number the last one in a block, which comes to the same.
+fn calls(all: &[String]) -> Vec<Item> {
+    match all.split_last() {
+        None => Vec::new(),
+        Some((last, others)) if all.len() % 2 == 0 => {
+            vec![Item::list("calls", others), Item::block("call", vec![Item::list("to", [last])])]
+        }
+        Some(_) => vec![Item::list("calls", all)],
+    }
+}
+
 /// A client.
 pub(crate) fn client(client: &Client, name: &str, random: &mut Random) -> Item {
-    let mut inside = vec![Item::list("clusters", ["c0"]), Item::list("calls", &client.calls)];
+    let mut inside = vec![Item::list("clusters", ["c0"])];
+    inside.extend(calls(&client.calls));
     if random.percent(8) {
         inside.push(Item::line(format!("account = \"of-{name}\"")));
     }
