@@ -56,7 +56,8 @@ impl<P> Connection<P> {
         let is_open = self.phase == Phase::Open;
         let streams = self.streams();
         Facts {
-            room: (is_open && streams < self.capacity.unwrap_or(1)).then_some(streams),
+            // What is sent before the other end has told how much it allows would wait for ever if that is nothing.
+            room: (is_open && streams < self.capacity.unwrap_or(0)).then_some(streams),
             // An open one until the other end has told.
             promises_room: self.phase == Phase::Opening || (is_open && self.capacity.is_none()),
             allows_nothing: is_open && self.capacity == Some(0),

@@ -176,7 +176,7 @@ impl World {
         let line = self.lines.get_mut(&id).expect("a known connection");
         assert_eq!(line.life, Life::Open, "nothing is sent on a connection that is not open");
         assert!(!line.retired, "nor on one that had too many streams that nobody wants");
-        assert!(now < line.capacity.unwrap_or(1), "never more streams than allowed");
+        assert!(now < line.capacity.unwrap_or(0), "never more streams than allowed");
         line.carried += 1;
         assert!(self.rules.per_connection.is_none_or(|most| line.carried <= most));
         assert!(self.streams.insert(stream, (id, Fate::Wanted)).is_none(), "a new stream");
@@ -240,7 +240,7 @@ impl World {
         assert!(self.waiting.get() as usize <= self.waiters.len(), "one permission for each that waits");
         if !self.waiters.is_empty() {
             for (id, line) in open() {
-                let full = self.on(*id) >= line.capacity.unwrap_or(1);
+                let full = self.on(*id) >= line.capacity.unwrap_or(0);
                 assert!(full || line.retired, "nobody waits beside a connection with room");
             }
             let promises = self
