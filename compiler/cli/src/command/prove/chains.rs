@@ -16,11 +16,12 @@ Example:
   $ meshc prove amplification mesh.mesh
 
 For each service and host outside, the chain of calls on which one request may
-arrive there most often, if every hop sends it again as often as its `retry` lets
-it: the product of the tries. What found no connection and is sent again was seen
-by no application, and does not count. `max_amplification = 3` of the mesh or of a
-service bounds it, and `meshc check` reports a chain that exceeds it. On a circle of
-calls of which one is sent again, and behind it, there is no bound.
+arrive there most often, if every hop sends it again as often as its `retry`
+lets it: the product of the tries. What found no connection and is sent again
+was seen by no application, and does not count. `max_amplification = 3` of the
+mesh or of a service bounds it, and `meshc check` reports a chain that exceeds
+it. On a circle of calls of which one is sent again, and behind it, there is
+no bound.
 
 Exits with 0, with 1 if a bound is exceeded, with 2 if the mesh has other errors
 or a file cannot be read.";
@@ -31,10 +32,11 @@ Example:
 
 For each service and host outside, the least `timeout` of all calls and rules
 that lead there, directly or through others: after that, nobody waits any more.
-A call with a longer `timeout` of its own, or with none, works for nobody in the end.
+A call with a longer `timeout` of its own, or with none, works for nobody in
+the end.
 
-Exits with 0, with 1 if a call takes longer than its caller is waited for, with 2
-if the mesh has errors or a file cannot be read.";
+Exits with 0, with 1 if a call takes longer than its caller is waited for,
+with 2 if the mesh has errors or a file cannot be read.";
 
 /// Arguments of both.
 #[derive(Args, Debug)]

@@ -16,23 +16,24 @@ pub(crate) const EXAMPLE: &str = "\
 Example:
   $ meshc prove failover mesh.mesh --critical
   $ meshc prove failover mesh.mesh --single pod
-  $ meshc prove failover mesh.mesh --single cluster,gateway --double -o json || true
+  $ meshc prove failover mesh.mesh --single cluster,gateway --double || true
 
 Without `--single`, everything that can be lost as a whole is lost in turn:
-clusters, gateways, zones, networks, ways between networks, the pods of a service
-in one cluster, and rate-limit services. `pod`, `errors` (500), `unavailable`
-(503), `hangs` and `resets` are things that are still there and fail; `partial`
-is all of them. `--double` adds each pair of losses that is worse than either.
+clusters, gateways, zones, networks, ways between networks, the pods of a
+service in one cluster, and rate-limit services. `pod`, `errors` (500),
+`unavailable` (503), `hangs` and `resets` are things that are still there and
+fail; `partial` is all of them. `--double` adds each pair of losses that is
+worse than either.
 
 Printed is what is not served, with the way on which it breaks and what would
 mend it, and what others take over: how soon at most, what becomes of requests
 until then, and how many replicas are left. What is not printed is as before.
 lang/PROVING.md says how the bounds are made, and what they assume.
 
-Exits with 0 if everything is served after each loss, with 1 if something is not,
-with 2 if the mesh has errors or a file cannot be read, and with 3 if a part of
-the requests of something is not, or if it depends on rules of access. With `--critical`, only calls and routes that
-are `critical = true` count.";
+Exits with 0 if everything is served after each loss, with 1 if something is
+not, with 2 if the mesh has errors or a file cannot be read, and with 3 if a
+part of the requests of something is not, or if it depends on rules of access.
+With `--critical`, only calls and routes that are `critical = true` count.";
 
 /// Arguments of `meshc prove failover`.
 #[derive(Args, Debug)]
