@@ -94,7 +94,7 @@ fn port(service: &Service, parts: &Parts, random: &mut Random) -> String {
 fn calls(all: &[String]) -> Vec<Item> {
     match all.split_last() {
         None => Vec::new(),
-        Some((last, others)) if all.len() % 2 == 0 => {
+        Some((last, others)) if all.len().is_multiple_of(2) => {
             vec![Item::list("calls", others), Item::block("call", vec![Item::list("to", [last])])]
         }
         Some(_) => vec![Item::list("calls", all)],
