@@ -167,7 +167,7 @@ fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent, log:
             if let Some(unfit) = sent.unfit {
                 return Admission::new(Verdict::Refused, unfit.why());
             }
-            match filters.iter().find_map(authorization) {
+            match filters.iter().find_map(Filter::authorization) {
                 Some(authorization) => authorize(authorization, peer, sent, log),
                 None => Admission::new(Verdict::Admitted, "the port has no rules"),
             }
@@ -182,27 +182,9 @@ fn requests<'m>(protocol: &'m InboundProtocol, peer: Peer<'_>, sent: &Sent, log:
 fn rules(protocol: &InboundProtocol) -> Option<&Authorization> {
     match protocol {
         InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
-            filters.iter().find_map(authorization)
+            filters.iter().find_map(Filter::authorization)
         }
         InboundProtocol::Tcp { .. } | InboundProtocol::Tls { .. } => None,
-    }
-}
-
-/// The rules of a filter that has some.
-#[must_use]
-pub fn authorization(filter: &Filter) -> Option<&Authorization> {
-    match filter {
-        Filter::Authorize(authorization) => Some(authorization),
-        Filter::Audit(_)
-        | Filter::LocalLimit(_)
-        | Filter::GlobalLimit(_)
-        | Filter::RequestHeaders(_)
-        | Filter::ResponseHeaders(_)
-        | Filter::Cors(_)
-        | Filter::Delay(_)
-        | Filter::Abort(_)
-        | Filter::Rewrite(_)
-        | Filter::Mirror(_) => None,
     }
 }
 

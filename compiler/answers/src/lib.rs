@@ -37,7 +37,7 @@ mod values;
 mod wording;
 mod world;
 
-pub use admission::{Admission, Verdict, admits, authorization, counted_at, enters};
+pub use admission::{Admission, Verdict, admits, counted_at, enters};
 pub use callees::{Called, Callees};
 pub use check::check;
 pub use limits::{Counted, counts};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lang_diagnostics::Origin;
+use meshc_plan::filter::Filter;
 use meshc_plan::{
     HttpAction, HttpListener, HttpRoute, Listener, ListenerKind, ProxyPlan, VirtualHost, WeightedUpstream,
     outbound_listener,
@@ -10,7 +11,7 @@ use meshc_plan::{
 use meshc_resolve::covers;
 use meshc_vocabulary::model::{Callee, Cluster, Id};
 
-use crate::admission::{Admission, Peer, Verdict, authorization, authorize};
+use crate::admission::{Admission, Peer, Verdict, authorize};
 use crate::callees::Callees;
 use crate::limits::{self, Counted};
 use crate::live::examples;
@@ -207,7 +208,7 @@ impl<'m> Sending<'_, 'm> {
         let HttpRoute { matches: _, filters, action, origin } = route;
         let entrance = [&http.entrance.rules, &host.entrance.rules].into_iter().flatten();
         let entrance = entrance.map(|rules| authorize(rules, Peer::Nobody, sent, self.log.inside()));
-        let authorized = filters.iter().filter_map(authorization);
+        let authorized = filters.iter().filter_map(Filter::authorization);
         let authorized = authorized.map(|rules| authorize(rules, Peer::Nobody, sent, self.log.inside()));
         let entrance = entrance.chain(authorized).reduce(strictest);
         let mut counted = limits::of_limits(&http.limits, sent);

@@ -38,6 +38,24 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// Its rules about who may send requests, if it refuses by them.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&Authorization> {
+        match self {
+            Filter::Authorize(authorization) => Some(authorization),
+            Filter::Audit(_)
+            | Filter::LocalLimit(_)
+            | Filter::GlobalLimit(_)
+            | Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::Cors(_)
+            | Filter::Delay(_)
+            | Filter::Abort(_)
+            | Filter::Rewrite(_)
+            | Filter::Mirror(_) => None,
+        }
+    }
+
     /// What it says about pages, if it is about them.
     #[must_use]
     pub fn cors(&self) -> Option<&Cors> {

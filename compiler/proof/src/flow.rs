@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lang_diagnostics::{Origin, Span};
-use meshc_answers::{Callees, Truth, World, authorization, enters};
+use meshc_answers::{Callees, Truth, World, enters};
 use meshc_plan::filter::Filter;
 use meshc_plan::{
     GlobalLimit, HttpAction, HttpListener, Limit, ListenerKind, ProxyPlan, RetryPlan, Role, Upstream,
@@ -158,7 +158,7 @@ impl<'m> Finder<'_, 'm> {
                 let limits = http.limits.iter().chain(&host.limits).filter_map(global);
                 let limits = limits.chain(route.filters.iter().filter_map(global_filter));
                 let rules = [&http.entrance.rules, &host.entrance.rules].into_iter().flatten();
-                let rules = rules.chain(route.filters.iter().filter_map(authorization));
+                let rules = rules.chain(route.filters.iter().filter_map(Filter::authorization));
                 let found = self.connections(key, proxy, called, &route.origin, to, *dead_share);
                 flows.extend(found.map(|flow| Flow {
                     retry: Some(retry),

@@ -277,19 +277,7 @@ fn any() -> Requests {
 fn rules(protocol: &InboundProtocol) -> Option<&Authorization> {
     match protocol {
         InboundProtocol::Http { app_http2: _, upgrades: _, vouching: _, told: _, retry: _, filters } => {
-            filters.iter().find_map(|filter| match filter {
-                Filter::Authorize(authorization) => Some(authorization),
-                Filter::Audit(_)
-                | Filter::LocalLimit(_)
-                | Filter::GlobalLimit(_)
-                | Filter::RequestHeaders(_)
-                | Filter::ResponseHeaders(_)
-                | Filter::Cors(_)
-                | Filter::Delay(_)
-                | Filter::Abort(_)
-                | Filter::Rewrite(_)
-                | Filter::Mirror(_) => None,
-            })
+            filters.iter().find_map(Filter::authorization)
         }
         InboundProtocol::Tcp { connect_attempts: _ }
         | InboundProtocol::Tls { names: _, hello_timeout: _, connect_attempts: _ } => None,

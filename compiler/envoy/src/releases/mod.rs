@@ -6,6 +6,7 @@
 mod behaviours;
 mod parts;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,7 +18,7 @@ pub use behaviours::BEHAVIOURS;
 use parts::Parts;
 
 /// A release of Envoy, `1.MINOR.PATCH`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
     minor: u8,
     /// Without one it is the newest of its minor release.
@@ -89,14 +90,27 @@ impl Release {
 
     /// Whether a behaviour that began with `since` is there.
     fn has(self, since: Self) -> bool {
-        let patch = |release: Self| release.patch.unwrap_or(u8::MAX);
-        (self.minor, patch(self)) >= (since.minor, patch(since))
+        self >= since
     }
 
     /// Whether it was seen, or is the newest of a minor release of which one was.
     #[must_use]
     pub fn is_known(self) -> bool {
         SEEN.iter().any(|seen| seen.minor == self.minor && (self.patch.is_none() || seen.patch == self.patch))
+    }
+}
+
+/// In order of time: a minor release alone is its newest one.
+impl Ord for Release {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let place = |release: &Self| (release.minor, release.patch.unwrap_or(u8::MAX));
+        place(self).cmp(&place(other))
+    }
+}
+
+impl PartialOrd for Release {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -183,6 +197,8 @@ mod tests {
         let has = |release: &str, since: Release| release.parse::<Release>().unwrap().has(since);
         assert!(has("1.39", Release::new(39, 3)));
         assert!(!has("1.39.0", Release::new(39, 3)));
+        let release = |text: &str| text.parse::<Release>().unwrap();
+        assert!(release("1.39") > release("1.39.3") && release("1.39") < release("1.40.0"));
         assert!(!has("1.38", Release::new(39, 0)));
         assert!(has("1.40.0", Release::new(40, 0)));
     }
